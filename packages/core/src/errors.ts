@@ -1,0 +1,129 @@
+/**
+ * The catalogue of everything that can go wrong, and the one error class.
+ * `http` is the status of a problem+json answer, `close` the WebSocket close code, `exit` the exit code of the
+ * command line, `retry` what a client may do by itself, `hint` what a person should do next.
+ */
+export interface ErrorEntry {
+  message: string
+  hint: string
+  http?: number
+  close?: number
+  exit?: number
+  retry: 'never' | 'backoff' | 'after-auth'
+}
+
+/** Exit codes of the command line (interfaces: CLI). */
+export const exitCodes = {
+  ok: 0,
+  error: 1,
+  usage: 2,
+  auth: 3,
+  unreachable: 4,
+  conflict: 5,
+  runFailed: 10,
+  interrupted: 130,
+} as const
+
+export const closeCodes = {
+  normal: 1000,
+  goingAway: 1001,
+  unauthenticated: 4401,
+  forbidden: 4403,
+  notFound: 4404,
+  epoch: 4409,
+  tooLarge: 4413,
+  hostile: 4422,
+  slowDown: 4429,
+  storage: 4507,
+} as const
+
+const catalogue = {
+  BAD_ID: { message: 'That is not a valid id', hint: 'Copy the id from a list, for example `meshbook runs list`.', http: 400, exit: 2, retry: 'never' },
+  BAD_REQUEST: { message: 'The request is not understood', hint: 'See /api/v1/openapi.json for what this route takes.', http: 400, close: 4400, exit: 2, retry: 'never' },
+  BAD_MESSAGE: { message: 'A message on the socket is not understood', hint: 'Both ends must speak the same protocol version; update the older one.', http: 400, close: 4400, retry: 'never' },
+  BAD_CONFIG: { message: 'A setting is not valid', hint: 'Run `meshbook doctor`, which explains every setting.', exit: 2, retry: 'never' },
+  BAD_PATH: { message: 'That path is not allowed', hint: 'Use a relative path inside the project, without "..", control characters or links.', http: 400, close: 4400, exit: 2, retry: 'never' },
+  BAD_NOTEBOOK: { message: 'The notebook cannot be read as Markdown text', hint: 'Save the file as UTF-8 text; the original is left untouched.', http: 422, exit: 1, retry: 'never' },
+  UNAUTHENTICATED: { message: 'You are not signed in', hint: 'Open the sign-in link that `meshbook start` prints, or send a token as `Authorization: Bearer mb_…`.', http: 401, close: 4401, exit: 3, retry: 'after-auth' },
+  LINK_USED: { message: 'This sign-in link has been used or has expired', hint: 'Run `meshbook start` again, or `meshbook link`, for a new one.', http: 401, exit: 3, retry: 'never' },
+  FORBIDDEN: { message: 'You may not do this', hint: 'Ask the owner of the project for the right that is missing.', http: 403, close: 4403, exit: 3, retry: 'never' },
+  BAD_ORIGIN: { message: 'This page may not talk to Meshbook', hint: 'Open Meshbook at its own address; if you use another name or a proxy, set MESHBOOK_PUBLIC_URL.', http: 403, close: 4403, exit: 3, retry: 'never' },
+  PLAIN_HTTP: { message: 'Signing in over plain HTTP from another machine is refused', hint: 'Use HTTPS (MESHBOOK_TLS_CERT and MESHBOOK_TLS_KEY), a TLS proxy with MESHBOOK_PUBLIC_URL, or an SSH tunnel to the loopback port.', http: 403, exit: 3, retry: 'never' },
+  REVOKED: { message: 'This device or token has been revoked', hint: 'Pair the device again, or make a new token.', http: 401, close: 4401, exit: 3, retry: 'never' },
+  NOT_FOUND: { message: 'There is nothing here', hint: 'Check the name; it may have been moved or deleted.', http: 404, close: 4404, exit: 1, retry: 'never' },
+  METHOD_NOT_ALLOWED: { message: 'This route does not take that method', hint: 'See /api/v1/openapi.json.', http: 405, retry: 'never' },
+  CONFLICT: { message: 'Somebody else was first', hint: 'Load the newest state and try again.', http: 409, exit: 5, retry: 'never' },
+  RUN_EXISTS: { message: 'A run with this id exists and is for other code', hint: 'Use a new run id for new code.', http: 409, exit: 5, retry: 'never' },
+  STALE_FENCE: { message: 'The lease has passed to another holder', hint: 'Nothing to do: the newer holder goes on.', http: 409, exit: 5, retry: 'never' },
+  SEQ_GAP: { message: 'Events of the run are missing before this one', hint: 'Send the events from the named sequence number on.', http: 409, retry: 'backoff' },
+  RUN_ENDED: { message: 'The run has already ended', hint: 'Start a new run.', http: 409, exit: 5, retry: 'never' },
+  RUN_EXPIRED: { message: 'The run waited longer than it was allowed to', hint: 'Run the cell again.', http: 409, exit: 5, retry: 'never' },
+  EPOCH: { message: 'The document has been given a new identity', hint: 'Reload the document; unsent edits are carried over as a difference.', http: 409, close: 4409, retry: 'never' },
+  TOO_LARGE: { message: 'This is larger than allowed', hint: 'Split it, or store it as a file beside the notebook.', http: 413, close: 4413, exit: 1, retry: 'never' },
+  TOO_MANY: { message: 'There are too many of these', hint: 'Close or delete some and try again.', http: 429, close: 4429, exit: 1, retry: 'backoff' },
+  SLOW_DOWN: { message: 'Too much arrives too fast', hint: 'Wait a moment; the client tries again by itself.', http: 429, close: 4429, exit: 1, retry: 'backoff' },
+  HOSTILE_UPDATE: { message: 'A document update was refused because it is malformed', hint: 'Reload the document. If it happens again, the client is faulty.', http: 422, close: 4422, retry: 'never' },
+  READ_ONLY: { message: 'This connection may only read', hint: 'Ask the owner of the project for the right to edit.', http: 403, close: 4403, exit: 3, retry: 'never' },
+  STORAGE_FAILED: { message: 'The disk did not accept the data, so nothing more is acknowledged', hint: 'Check the disk (`meshbook doctor`) and start again; what was acknowledged is safe.', http: 507, close: 4507, exit: 1, retry: 'backoff' },
+  DISK_FULL: { message: 'The disk is full', hint: 'Free some space; unsaved changes are kept in memory and saved as soon as there is room.', http: 507, close: 4507, exit: 1, retry: 'backoff' },
+  READ_ONLY_FOLDER: { message: 'The folder cannot be written', hint: 'Give yourself write permission to it, or choose another with --data.', exit: 1, retry: 'never' },
+  DATA_TOO_NEW: { message: 'The data folder was written by a newer Meshbook', hint: 'Update this Meshbook, or choose another folder with --data. Nothing was changed.', exit: 1, retry: 'never' },
+  DATA_IN_USE: { message: 'Another Meshbook is using this data folder', hint: 'Stop it, or choose another folder with --data.', exit: 5, retry: 'never' },
+  PORT_IN_USE: { message: 'The port is in use', hint: 'Choose another with --port, or stop the program that holds it.', exit: 1, retry: 'never' },
+  UNREACHABLE: { message: 'The other side cannot be reached', hint: 'Check the address and that `meshbook start` or `meshbook hub` runs there.', http: 502, exit: 4, retry: 'backoff' },
+  TIMEOUT: { message: 'No answer came in time', hint: 'Try again; `meshbook doctor` tests the connection.', http: 504, exit: 4, retry: 'backoff' },
+  KERNEL_MISSING: { message: 'No program for this language is installed here', hint: 'Install it, or choose another device with "Run on…".', http: 422, exit: 10, retry: 'never' },
+  KERNEL_DIED: { message: 'The kernel process ended', hint: 'Run the cell again; a fresh session is started and its variables are new.', http: 500, exit: 10, retry: 'never' },
+  KERNEL_START: { message: 'The kernel did not start', hint: 'Run `meshbook doctor`, which starts each kernel and shows what it said.', http: 500, exit: 10, retry: 'never' },
+  NO_DEVICE: { message: 'No device can run this', hint: 'Start Meshbook on a machine that has the language (`meshbook up`).', http: 422, exit: 10, retry: 'backoff' },
+  RUN_FAILED: { message: 'The run failed', hint: 'The output above tells where.', exit: 10, retry: 'never' },
+  INTERRUPTED: { message: 'Interrupted', hint: 'Run it again when you are ready.', exit: 130, retry: 'never' },
+  SHUTTING_DOWN: { message: 'Meshbook is shutting down', hint: 'The client reconnects by itself.', http: 503, close: 1001, exit: 4, retry: 'backoff' },
+  INTERNAL: { message: 'Something went wrong inside Meshbook', hint: 'Please report it with the request id; nothing that was acknowledged is lost.', http: 500, close: 1011, exit: 1, retry: 'backoff' },
+} as const satisfies Record<string, ErrorEntry>
+
+export type ErrorCode = keyof typeof catalogue
+export const errors: Readonly<Record<ErrorCode, ErrorEntry>> = catalogue
+
+export class MeshError extends Error {
+  readonly code: ErrorCode
+  /** What exactly and where, in one sentence; safe to show to the user. */
+  readonly detail: string | undefined
+
+  constructor(code: ErrorCode, options: { detail?: string; cause?: unknown } = {}) {
+    super(options.detail ? `${errors[code].message}: ${options.detail}` : errors[code].message, { cause: options.cause })
+    this.name = 'MeshError'
+    this.code = code
+    this.detail = options.detail
+  }
+
+  get entry(): ErrorEntry {
+    return errors[this.code]
+  }
+}
+
+export function isErrorCode(text: unknown): text is ErrorCode {
+  return typeof text === 'string' && Object.hasOwn(errors, text)
+}
+
+/** Anything thrown, as a MeshError. What is not one already becomes INTERNAL, with the original as its cause. */
+export function asMeshError(thrown: unknown): MeshError {
+  return thrown instanceof MeshError ? thrown : new MeshError('INTERNAL', { cause: thrown })
+}
+
+/** The body of an `application/problem+json` answer (RFC 9457). */
+export interface Problem {
+  type: string
+  title: string
+  status: number
+  code: ErrorCode
+  detail: string
+  hint: string
+  requestId: string
+}
+
+export function problemOf(error: MeshError, requestId: string): Problem {
+  const { message, hint, http } = error.entry
+  const status = http ?? 500
+  return { type: `urn:meshbook:error:${error.code}`, title: message, status, code: error.code, detail: error.detail ?? message, hint, requestId }
+}

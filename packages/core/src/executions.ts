@@ -1,0 +1,69 @@
+/**
+ * The names inside a document that peers share: the text, and the map of executions (the visible intent and result of
+ * each run). A run's entry is a nested Y.Map with the fields of `ExecutionEntry`; foreign clients may write a plain
+ * object with the same fields and are answered in kind. A `runtimeUrl` in an entry is ignored (I6).
+ */
+import type { MimePart, RunError } from './run.ts'
+
+export const sharedNames = { content: 'content', executions: 'executions', files: 'files' } as const
+
+export const executionStatuses = ['requested', 'claimed', 'ready', 'running', 'completed', 'error', 'cancelled', 'interrupted', 'refused'] as const
+export type ExecutionStatus = (typeof executionStatuses)[number]
+
+export interface StdinRequest {
+  id: string
+  prompt: string
+  password: boolean
+  requestedAt: number
+}
+
+export interface DisplayDatum {
+  id?: string
+  parts: MimePart[]
+}
+
+/** Times are milliseconds since 1970. */
+export interface ExecutionEntry {
+  id: string
+  status: ExecutionStatus
+  code: string
+  language: string
+  /** Name of the session; `default` if absent. */
+  session?: string
+  /** Y.RelativePosition (JSON) of the first character of the cell's opening fence. */
+  cell?: unknown
+  requestedBy?: number
+  requestedAt?: number
+  claimedBy?: number | string
+  claimedAt?: number
+  outputBlockReady?: boolean
+  /** Y.RelativePosition (JSON) of the end of the output text, just before the closing fence. */
+  outputPosition?: unknown
+  startedAt?: number
+  completedAt?: number
+  durationMs?: number
+  /** Who ran it, for the pill below the output. */
+  ranOn?: { device: string; name: string }
+  /** Why it waits or was refused, in words for a person. */
+  reason?: string
+  stdinRequest?: StdinRequest | null
+  stdinResponse?: { id?: string; text: string; respondedAt: number } | null
+  result?: { parts: MimePart[] } | null
+  error?: RunError | null
+  displayData?: DisplayDatum[]
+  /** Output beyond the cap of the document. */
+  fullOutput?: { asset: string; bytes: number } | null
+}
+
+/** Entry of the file tree, `getMap('files')` in `<user>/<project>/.meshbook/tree`, keyed by DocumentId. */
+export interface TreeEntry {
+  path: string
+  kind: 'document' | 'asset'
+  /** For kind asset: the blob, and its size in bytes. */
+  asset?: string
+  bytes?: number
+  /** When it was deleted; a deleted entry stays as a tombstone. */
+  deletedAt?: number
+}
+
+export const treePath = '.meshbook/tree'

@@ -1,0 +1,99 @@
+/**
+ * Every cap and every time-out of the system, in one place (invariant I10). The unit is the last word of a name.
+ * Tests run the times that `scaledTimes` returns at a fraction of these.
+ */
+const KiB = 1024
+const MiB = 1024 * KiB
+
+export const limits = {
+  /** Frames before a socket is authenticated (S12). */
+  preAuthFrameBytes: 64 * KiB,
+  preAuthFrames: 64,
+  syncFrameBytes: 16 * MiB,
+  channelFrameBytes: 1 * MiB,
+  /** Larger payloads are split into frames of this size. */
+  channelChunkBytes: 256 * KiB,
+  /** What may wait in a socket's send buffer before a reader is dropped to "resync later". */
+  socketBacklogBytes: 8 * MiB,
+  channelStreams: 20_000,
+  channelCreditBytes: 4 * MiB,
+  socketsPerUser: 200,
+  socketsPerAddress: 500,
+
+  updateBytes: 16 * MiB,
+  documentBytes: 64 * MiB,
+  /** Updates of one document that wait for the disk before its sockets are no longer read. */
+  documentUnsavedBytes: 32 * MiB,
+  newClientsPerUpdate: 256,
+  clientsPerDocument: 20_000,
+  updateCheckMs: 250,
+  awarenessBytes: 64 * KiB,
+  awarenessClientsPerSocket: 16,
+  compactAfterUpdates: 500,
+  compactChunkUpdates: 100,
+  roomIdleMs: 30_000,
+  groupCommitMs: 5,
+
+  requestBodyBytes: 1 * MiB,
+  assetBytes: 512 * MiB,
+  pathBytes: 1024,
+  pathSegmentBytes: 255,
+  nameChars: 100,
+  pageRows: 200,
+  documentsPerProject: 20_000,
+
+  cellCodeBytes: 1 * MiB,
+  runQueuePerSession: 1_000,
+  /** Text of one run kept in the log; the rest is counted, not kept. */
+  runOutputBytes: 64 * MiB,
+  /** Text of one run shown in the document; the rest goes to an asset. */
+  documentOutputBytes: 256 * KiB,
+  documentOutputLines: 5_000,
+  runEventBytes: 256 * KiB,
+  runEventBatch: 256,
+  displayInlineBytes: 16 * KiB,
+  displayBytes: 16 * MiB,
+  displaysPerRun: 200,
+  inputBytes: 64 * KiB,
+  runWaitMs: 24 * 3_600_000,
+  projectionMs: 100,
+  outputBlockWaitMs: 500,
+  leaseMs: 60_000,
+
+  pingMs: 10_000,
+  heartbeatMs: 30_000,
+  suspectMs: 30_000,
+  offlineMs: 60_000,
+  handshakeMs: 10_000,
+  requestMs: 30_000,
+  reconnectMinMs: 250,
+  reconnectMaxMs: 30_000,
+
+  kernelStartMs: 20_000,
+  kernelRequestMs: 10_000,
+  kernelFrameBytes: 32 * MiB,
+  kernelUnackedBytes: 32 * MiB,
+  interruptGraceMs: 5_000,
+  journalBytes: 512 * MiB,
+  sessionsPerDevice: 32,
+
+  fileBytes: 16 * MiB,
+  fileDebounceMs: 100,
+  fileMaxWaitMs: 1_000,
+
+  signInLinkMs: 10 * 60_000,
+  cookieMs: 30 * 24 * 3_600_000,
+  ticketFirstUseMs: 60_000,
+  ticketMs: 24 * 3_600_000,
+  shutdownMs: 5_000,
+} as const
+
+export type Limits = { readonly [K in keyof typeof limits]: number }
+
+/** The times that decide when a device is suspect or offline, divided by `divisor`; all else unchanged. */
+export function scaledTimes(divisor: number): Limits {
+  const { pingMs, heartbeatMs, suspectMs, offlineMs, leaseMs, reconnectMaxMs } = limits
+  const shorter = { pingMs, heartbeatMs, suspectMs, offlineMs, leaseMs, reconnectMaxMs }
+  const scaled = Object.fromEntries(Object.entries(shorter).map(([name, ms]) => [name, Math.ceil(ms / divisor)]))
+  return { ...limits, ...scaled }
+}

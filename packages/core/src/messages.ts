@@ -1,0 +1,271 @@
+/**
+ * Everything that can arrive on the device channel: one union up (device to hub), one down, and the SYNC bytes.
+ * A message's number is its frame type; a number once used is never given another meaning.
+ * Stream 0 is control. A stream above 0 is one open document, numbered by the device.
+ */
+import * as v from 'valibot'
+import { isErrorCode, MeshError, type ErrorCode } from './errors.ts'
+import { encodeFrame, type ChannelFrame } from './frames.ts'
+import { isId, isRunId, type Fence, type IdKind, type IdTypes, type RunId, type Seq } from './ids.ts'
+import { limits } from './limits.ts'
+import { runEventSchema } from './run.ts'
+
+/** Dated history: 1 (2026-11) first version. The oldest version still spoken is 1. */
+export const protocolVersion = 1
+
+export const frameTypes = {
+  REGISTER: 1,
+  HEARTBEAT: 2,
+  RUNTIME_UP: 3,
+  RUNTIME_DOWN: 4,
+  SYNC: 5,
+  CLAIM: 6,
+  RUN_EVENT: 7,
+  BYE: 9,
+  OPEN: 16,
+  CLOSE: 17,
+  WELCOME: 19,
+  RUN_ACK: 20,
+  DEVICE_LIST: 32,
+  SESSION_LIST: 33,
+  LEASE: 36,
+  RUN_REQUEST: 37,
+  RUN_INPUT: 38,
+  RUN_CANCEL: 39,
+  REVOKED: 42,
+  MRP_REQUEST: 48,
+  MRP_RESPONSE: 49,
+} as const
+
+const id = <K extends IdKind>(kind: K) => v.custom<IdTypes[K]>(text => isId(kind, text), `expected a ${kind} id`)
+export const documentIdSchema = id('document')
+export const sessionIdSchema = id('session')
+export const projectIdSchema = id('project')
+export const deviceIdSchema = id('device')
+export const headIdSchema = id('head')
+export const runIdSchema = v.custom<RunId>(isRunId, 'expected a run id')
+const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
+export const fenceSchema = v.custom<Fence>(value => v.is(whole, value), 'expected a fence')
+export const seqSchema = v.custom<Seq>(value => v.is(whole, value), 'expected a sequence number')
+const codeOfError = v.custom<ErrorCode>(isErrorCode, 'expected an error code')
+
+export const nameSchema = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(limits.nameChars))
+/** A language as the user wrote it on the fence, in lower case: `python`, `bash`, `js`. */
+export const languageSchema = v.pipe(v.string(), v.maxLength(40), v.regex(/^[a-z][a-z0-9_+#.-]*$/))
+export const codeSchema = v.pipe(v.string(), v.maxLength(limits.cellCodeBytes))
+export const hashSchema = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))
+const ms = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+const share = v.pipe(v.number(), v.minValue(0))
+
+export const deviceKinds = ['desktop', 'phone', 'server', 'worker'] as const
+export const deviceKindSchema = v.picklist(deviceKinds)
+
+/** A kind of kernel that a device can start. */
+export const runtimeSchema = v.object({ language: languageSchema, kernel: nameSchema, version: v.pipe(v.string(), v.maxLength(100)) })
+export type Runtime = v.InferOutput<typeof runtimeSchema>
+
+export const metricsSchema = v.object({
+  cpu: share,
+  memoryBytes: ms,
+  memoryFreeBytes: ms,
+  gpus: v.array(v.object({ name: nameSchema, memoryBytes: ms, memoryFreeBytes: ms, load: share })),
+  battery: v.optional(v.object({ level: share, charging: v.boolean() })),
+})
+export type Metrics = v.InferOutput<typeof metricsSchema>
+
+/** Where the output of a run goes: at a Yjs relative position (the requester also writes the intent), or at the n-th cell. */
+export const cellRefSchema = v.variant('by', [
+  v.object({ by: v.literal('anchor'), anchor: v.record(v.string(), v.unknown()) }),
+  v.object({ by: v.literal('index'), index: ms }),
+])
+export type CellRef = v.InferOutput<typeof cellRefSchema>
+
+/** Body of `POST /runs`; also what a device keeps while it is offline (RUN_REQUEST). `codeHash` is the SHA-256 of `code` in hex. */
+export const runRequestSchema = v.object({
+  id: v.optional(runIdSchema),
+  kind: v.optional(v.literal('cell')),
+  document: documentIdSchema,
+  cell: v.optional(cellRefSchema),
+  language: languageSchema,
+  session: v.optional(nameSchema),
+  code: codeSchema,
+  codeHash: v.optional(hashSchema),
+  /** The device the user chose with "Run on…". It is never replaced by another silently (I11). */
+  on: v.optional(deviceIdSchema),
+  /** The run is dropped when it has not started by then: milliseconds since 1970. */
+  expiresAt: v.optional(ms),
+})
+export type RunRequest = v.InferOutput<typeof runRequestSchema>
+
+/** The right of one device to execute one run, and all it needs for it. */
+export const leaseSchema = v.object({
+  run: runIdSchema,
+  project: projectIdSchema,
+  document: documentIdSchema,
+  session: sessionIdSchema,
+  sessionName: nameSchema,
+  head: headIdSchema,
+  fence: fenceSchema,
+  language: languageSchema,
+  code: codeSchema,
+  cell: v.optional(cellRefSchema),
+  requestedBy: v.pipe(v.string(), v.maxLength(200)),
+  requestedAt: ms,
+  expiresAt: ms,
+})
+export type Lease = v.InferOutput<typeof leaseSchema>
+
+export const sessionMethods = ['complete', 'inspect', 'variables', 'interrupt', 'restart'] as const
+export type SessionMethod = (typeof sessionMethods)[number]
+
+const heldHead = v.object({ session: sessionIdSchema, head: headIdSchema, fence: fenceSchema })
+/** A run whose log at the device goes up to `seq` (0: nothing yet). */
+const heldRun = v.object({ run: runIdSchema, fence: fenceSchema, seq: ms })
+
+const up = {
+  REGISTER: v.object({
+    type: v.literal('REGISTER'),
+    version: whole,
+    device: deviceIdSchema,
+    name: nameSchema,
+    kind: deviceKindSchema,
+    os: nameSchema,
+    arch: nameSchema,
+    runtimes: v.array(runtimeSchema),
+    metrics: metricsSchema,
+    projects: v.array(projectIdSchema),
+    heads: v.array(heldHead),
+    runs: v.array(heldRun),
+  }),
+  HEARTBEAT: v.object({ type: v.literal('HEARTBEAT'), metrics: metricsSchema, heads: v.array(heldHead) }),
+  RUNTIME_UP: v.object({ type: v.literal('RUNTIME_UP'), session: sessionIdSchema, head: headIdSchema, fence: fenceSchema, language: languageSchema, kernel: nameSchema }),
+  RUNTIME_DOWN: v.object({ type: v.literal('RUNTIME_DOWN'), session: sessionIdSchema, head: headIdSchema, fence: fenceSchema, reason: v.pipe(v.string(), v.maxLength(500)) }),
+  /**
+   * A monitor saw a request in a document for which it holds no lease. `author` is the Yjs id of the struct that wrote
+   * the request: the hub grants only if a connection with the right to run delivered that struct, or the run was asked
+   * for by `POST /runs`.
+   */
+  CLAIM: v.object({ type: v.literal('CLAIM'), request: runRequestSchema, author: v.object({ client: ms, clock: ms }) }),
+  RUN_EVENT: v.object({
+    type: v.literal('RUN_EVENT'),
+    run: runIdSchema,
+    fence: fenceSchema,
+    first: seqSchema,
+    events: v.pipe(v.array(runEventSchema), v.minLength(1), v.maxLength(limits.runEventBatch)),
+  }),
+  MRP_RESPONSE: v.variant('ok', [
+    v.object({ type: v.literal('MRP_RESPONSE'), id: ms, ok: v.literal(true), result: v.unknown() }),
+    v.object({ type: v.literal('MRP_RESPONSE'), id: ms, ok: v.literal(false), code: codeOfError, detail: v.optional(v.string()) }),
+  ]),
+  /** Opens a document of a project on a stream; an id that the hub does not know yet becomes a new document. */
+  OPEN: v.object({ type: v.literal('OPEN'), stream: whole, project: projectIdSchema, document: documentIdSchema }),
+  CLOSE: v.object({ type: v.literal('CLOSE'), stream: whole }),
+  BYE: v.object({ type: v.literal('BYE'), reason: v.picklist(['sleep', 'stop']) }),
+}
+
+export const deviceStatusSchema = v.picklist(['online', 'suspect', 'offline'])
+export type DeviceStatus = v.InferOutput<typeof deviceStatusSchema>
+export const deviceInfoSchema = v.object({
+  id: deviceIdSchema,
+  name: nameSchema,
+  kind: deviceKindSchema,
+  os: v.string(),
+  status: deviceStatusSchema,
+  lastSeenAt: ms,
+  runtimes: v.array(runtimeSchema),
+  metrics: v.nullable(metricsSchema),
+})
+export type DeviceInfo = v.InferOutput<typeof deviceInfoSchema>
+
+export const sessionInfoSchema = v.object({
+  id: sessionIdSchema,
+  project: projectIdSchema,
+  language: languageSchema,
+  name: nameSchema,
+  /** The device that holds the live head, if one does. */
+  device: v.nullable(deviceIdSchema),
+  fence: v.nullable(fenceSchema),
+  kernel: v.nullable(nameSchema),
+})
+export type SessionInfo = v.InferOutput<typeof sessionInfoSchema>
+
+export const projectInfoSchema = v.object({ id: projectIdSchema, name: nameSchema, owner: nameSchema, tree: documentIdSchema })
+export type ProjectInfo = v.InferOutput<typeof projectInfoSchema>
+
+const down = {
+  WELCOME: v.object({
+    type: v.literal('WELCOME'),
+    version: whole,
+    pingMs: whole,
+    heartbeatMs: whole,
+    projects: v.array(projectInfoSchema),
+    /** How far the hub's log of each run named in REGISTER goes; the device sends what follows. */
+    runs: v.array(heldRun),
+    /** Heads named in REGISTER that have passed to a newer fence or ended: stop using them. */
+    lost: v.array(headIdSchema),
+  }),
+  LEASE: v.object({ type: v.literal('LEASE'), lease: leaseSchema }),
+  /** Answer to a CLAIM that is not (yet) granted. */
+  RUN_REQUEST: v.object({ type: v.literal('RUN_REQUEST'), run: runIdSchema, answer: v.picklist(['wait', 'refuse', 'elsewhere']), code: v.optional(codeOfError), reason: v.string() }),
+  RUN_INPUT: v.object({ type: v.literal('RUN_INPUT'), run: runIdSchema, id: nameSchema, text: v.pipe(v.string(), v.maxLength(limits.inputBytes)) }),
+  RUN_CANCEL: v.object({ type: v.literal('RUN_CANCEL'), run: runIdSchema, reason: v.string() }),
+  /** The log is durable up to `seq`. With `refused`, nothing after `seq` was taken, for that reason. */
+  RUN_ACK: v.object({ type: v.literal('RUN_ACK'), run: runIdSchema, fence: fenceSchema, seq: ms, refused: v.optional(codeOfError) }),
+  MRP_REQUEST: v.object({ type: v.literal('MRP_REQUEST'), id: ms, session: sessionIdSchema, method: v.picklist(sessionMethods), params: v.record(v.string(), v.unknown()) }),
+  CLOSE: v.object({ type: v.literal('CLOSE'), stream: whole, code: codeOfError, reason: v.string() }),
+  DEVICE_LIST: v.object({ type: v.literal('DEVICE_LIST'), devices: v.array(deviceInfoSchema) }),
+  SESSION_LIST: v.object({ type: v.literal('SESSION_LIST'), sessions: v.array(sessionInfoSchema) }),
+  REVOKED: v.object({ type: v.literal('REVOKED') }),
+}
+
+type Schemas = Record<string, v.GenericSchema>
+type MessageOf<S extends Schemas> = { [K in keyof S]: v.InferOutput<S[K]> }[keyof S]
+export type UpMessage = MessageOf<typeof up>
+export type DownMessage = MessageOf<typeof down>
+type ControlType = Exclude<keyof typeof frameTypes, 'SYNC'>
+
+const typeOfNumber = new Map<number, ControlType>(
+  Object.entries(frameTypes).filter(([type]) => type !== 'SYNC').map(([type, number]) => [number, type as ControlType]),
+)
+const textEncoder = new TextEncoder()
+const textDecoder = new TextDecoder('utf-8', { fatal: true })
+
+export function encodeMessage(message: UpMessage | DownMessage): Uint8Array {
+  return encodeFrame({ type: frameTypes[message.type], stream: 0, payload: textEncoder.encode(JSON.stringify(message)) })
+}
+
+export function encodeSync(stream: number, bytes: Uint8Array): Uint8Array {
+  return encodeFrame({ type: frameTypes.SYNC, stream, payload: bytes })
+}
+
+/** A control frame from a device, checked; anything else throws BAD_MESSAGE. */
+export function parseUp(frame: ChannelFrame): UpMessage {
+  return parseControl(up, frame) as UpMessage
+}
+
+/** A control frame from the hub, checked; anything else throws BAD_MESSAGE. */
+export function parseDown(frame: ChannelFrame): DownMessage {
+  return parseControl(down, frame) as DownMessage
+}
+
+function parseControl(schemas: Schemas, frame: ChannelFrame): unknown {
+  const type = typeOfNumber.get(frame.type)
+  const schema = type && Object.hasOwn(schemas, type) ? schemas[type] : undefined
+  if (!schema) throw new MeshError('BAD_MESSAGE', { detail: `frame type ${frame.type} is not known in this direction` })
+  const result = v.safeParse(schema, parseJson(frame.payload, type!))
+  if (result.success) return result.output
+  throw new MeshError('BAD_MESSAGE', { detail: `${type}: ${explainIssues(result.issues)}` })
+}
+
+function parseJson(bytes: Uint8Array, type: string): unknown {
+  try {
+    return JSON.parse(textDecoder.decode(bytes))
+  } catch (cause) {
+    throw new MeshError('BAD_MESSAGE', { detail: `${type}: not JSON`, cause })
+  }
+}
+
+/** What is wrong and where, for the first three issues of a failed parse. */
+export function explainIssues(issues: readonly v.BaseIssue<unknown>[]): string {
+  return issues.slice(0, 3).map(issue => `${v.getDotPath(issue) ?? 'value'}: ${issue.message}`).join('; ')
+}

@@ -1,0 +1,135 @@
+/**
+ * A run: its events, its states, and the pure functions over both.
+ * The executor numbers the events (`seq` from 1, no gaps) under its fence; the hub only checks and stores.
+ */
+import * as v from 'valibot'
+import { isErrorCode } from './errors.ts'
+import { isAssetId, type Fence, type Seq } from './ids.ts'
+import { limits } from './limits.ts'
+
+export const runKinds = ['cell', 'task', 'workflow'] as const
+export type RunKind = (typeof runKinds)[number]
+
+const text = v.pipe(v.string(), v.maxLength(limits.runEventBytes))
+const name = v.pipe(v.string(), v.maxLength(200))
+const mimeType = v.pipe(v.string(), v.maxLength(200), v.regex(/^[\w.+-]+\/[\w.+-]+$/))
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+
+/** One representation of a displayed value: small ones inline (text, or base64 for binary types), large ones by asset. */
+export const mimePartSchema = v.variant('at', [
+  v.object({ at: v.literal('inline'), mimeType, data: v.string() }),
+  v.object({ at: v.literal('asset'), mimeType, asset: v.custom<string>(isAssetId), bytes: count }),
+])
+export type MimePart = v.InferOutput<typeof mimePartSchema>
+
+export const runErrorSchema = v.object({
+  /** The language's own name for it (`NameError`), or a code of the catalogue where Meshbook itself ended the run. */
+  name,
+  message: text,
+  traceback: v.array(text),
+  code: v.optional(v.custom<string>(isErrorCode)),
+})
+export type RunError = v.InferOutput<typeof runErrorSchema>
+
+const at = v.pipe(v.number(), v.safeInteger())
+/** Every event carries `at`: milliseconds since 1970 on the executor's clock. */
+export const runEventSchema = v.variant('type', [
+  v.object({ type: v.literal('started'), at, device: name, language: name, kernel: name }),
+  v.object({ type: v.literal('stdout'), at, text }),
+  v.object({ type: v.literal('stderr'), at, text }),
+  v.object({ type: v.literal('display'), at, id: v.optional(name), update: v.optional(v.boolean()), parts: v.array(mimePartSchema) }),
+  v.object({ type: v.literal('result'), at, parts: v.array(mimePartSchema) }),
+  v.object({ type: v.literal('clear'), at, wait: v.boolean() }),
+  v.object({ type: v.literal('input-request'), at, id: name, prompt: text, password: v.boolean() }),
+  v.object({ type: v.literal('input-answered'), at, id: name }),
+  /** The kernel host was replaced while the run went on; `lost` counts bytes of output that could not be kept. */
+  v.object({ type: v.literal('reattached'), at, lost: count }),
+  v.object({ type: v.literal('completed'), at, durationMs: count }),
+  v.object({ type: v.literal('failed'), at, durationMs: count, error: runErrorSchema }),
+  v.object({ type: v.literal('cancelled'), at, durationMs: count, reason: text }),
+  /** The holder vanished or its kernel died: the run may or may not have had its effects. */
+  v.object({ type: v.literal('interrupted'), at, durationMs: count, reason: text }),
+])
+export type RunEvent = v.InferOutput<typeof runEventSchema>
+export type RunEventType = RunEvent['type']
+
+export interface NumberedEvent {
+  seq: Seq
+  event: RunEvent
+}
+
+const terminal = new Set<RunEventType>(['completed', 'failed', 'cancelled', 'interrupted'])
+export function isTerminal(event: RunEvent): boolean {
+  return terminal.has(event.type)
+}
+
+export type RunStatus = 'queued' | 'leased' | 'running' | 'waiting-for-input' | 'completed' | 'failed' | 'cancelled' | 'interrupted'
+export const endedStatuses = ['completed', 'failed', 'cancelled', 'interrupted'] as const satisfies RunStatus[]
+
+export function hasEnded(status: RunStatus): boolean {
+  return (endedStatuses as readonly RunStatus[]).includes(status)
+}
+
+/** What a run's log says so far; a field exists only where it has a meaning. */
+export type RunState =
+  | { status: 'queued'; seq: 0 }
+  | { status: 'leased'; seq: 0; fence: Fence }
+  | { status: 'running'; seq: Seq; fence: Fence; startedAt: number }
+  | { status: 'waiting-for-input'; seq: Seq; fence: Fence; startedAt: number; inputId: string; prompt: string; password: boolean }
+  | { status: 'completed' | 'failed' | 'cancelled' | 'interrupted'; seq: Seq; fence: Fence; endedAt: number; durationMs: number; error?: RunError }
+
+export const queued: RunState = { status: 'queued', seq: 0 }
+
+export type RunInput = { type: 'leased'; fence: Fence } | { type: 'event'; fence: Fence; seq: Seq; event: RunEvent }
+
+/** Why an input changes nothing. `duplicate` is harmless; the others are refused with the code of the same meaning. */
+export type RunRefusal =
+  | { refused: 'duplicate' }
+  | { refused: 'stale-fence'; newest: Fence }
+  | { refused: 'gap'; expected: number }
+  | { refused: 'ended'; status: RunStatus }
+  | { refused: 'not-leased' }
+
+/** The run state machine: pure; the same input twice changes nothing the second time (I5). */
+export function stepRun(state: RunState, input: RunInput): RunState | RunRefusal {
+  if ('endedAt' in state) {
+    const again = input.type === 'event' && input.fence === state.fence && input.seq <= state.seq
+    return again ? { refused: 'duplicate' } : { refused: 'ended', status: state.status }
+  }
+  return input.type === 'leased' ? lease(state, input.fence) : append(state, input)
+}
+
+function lease(state: Exclude<RunState, { endedAt: number }>, fence: Fence): RunState | RunRefusal {
+  if (state.status === 'queued') return { status: 'leased', seq: 0, fence }
+  if (fence === state.fence) return { refused: 'duplicate' }
+  if (fence < state.fence) return { refused: 'stale-fence', newest: state.fence }
+  return { ...state, fence }
+}
+
+function append(state: Exclude<RunState, { endedAt: number }>, input: { fence: Fence; seq: Seq; event: RunEvent }): RunState | RunRefusal {
+  if (state.status === 'queued') return { refused: 'not-leased' }
+  if (input.fence !== state.fence) return { refused: 'stale-fence', newest: state.fence }
+  if (input.seq <= state.seq) return { refused: 'duplicate' }
+  if (input.seq !== state.seq + 1) return { refused: 'gap', expected: state.seq + 1 }
+  return afterEvent(state, input.seq, input.event)
+}
+
+function afterEvent(state: Exclude<RunState, { endedAt: number } | { status: 'queued' }>, seq: Seq, event: RunEvent): RunState {
+  const { fence } = state
+  const startedAt = state.status === 'leased' ? event.at : state.startedAt
+  switch (event.type) {
+    case 'completed':
+    case 'failed':
+    case 'cancelled':
+    case 'interrupted': {
+      const ended = { status: event.type, seq, fence, endedAt: event.at, durationMs: event.durationMs }
+      return event.type === 'failed' ? { ...ended, error: event.error } : ended
+    }
+    case 'input-request':
+      return { status: 'waiting-for-input', seq, fence, startedAt, inputId: event.id, prompt: event.prompt, password: event.password }
+    case 'input-answered':
+      return { status: 'running', seq, fence, startedAt }
+    default:
+      return state.status === 'waiting-for-input' ? { ...state, seq } : { status: 'running', seq, fence, startedAt }
+  }
+}

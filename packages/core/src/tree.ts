@@ -1,0 +1,57 @@
+/** The file tree as every peer reads it: pure, so that hub and devices give each document the same path. */
+import { isId, type DocumentId } from './ids.ts'
+import type { TreeEntry } from './executions.ts'
+import { limits } from './limits.ts'
+
+/**
+ * A path inside a project: relative, `/` between segments, NFC, no `.`, `..`, empty or over-long segment, no control
+ * character and none that Windows forbids. Returns undefined for anything else (S11).
+ */
+export function normalPath(text: unknown): string | undefined {
+  if (typeof text !== 'string') return undefined
+  const path = text.normalize('NFC')
+  const bytes = new TextEncoder().encode(path).length
+  if (bytes === 0 || bytes > limits.pathBytes) return undefined
+  return path.split('/').every(isSegment) ? path : undefined
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it refuses
+const forbidden = /[\u0000-\u001f\u007f\\:*?"<>|\u202a-\u202e\u2066-\u2069\ufeff]|[ .]$/
+const windowsDevice = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i
+const encoder = new TextEncoder()
+
+function isSegment(segment: string): boolean {
+  const length = encoder.encode(segment).length
+  return length > 0 && length <= limits.pathSegmentBytes && segment !== '.' && segment !== '..' && !forbidden.test(segment) && !windowsDevice.test(segment) && segment.isWellFormed()
+}
+
+/**
+ * Path of every live document of a tree. Two documents that want one path (also when they differ only in case, which
+ * many file systems do not keep apart) both stay: the older id keeps it, the others get ` (2)`, ` (3)` … before the ending.
+ */
+export function resolveTree(entries: Iterable<[string, TreeEntry]>): Map<DocumentId, string> {
+  const live: [DocumentId, string][] = []
+  for (const [id, entry] of entries) {
+    const path = normalPath(entry.path)
+    if (isId('document', id) && path && entry.deletedAt === undefined) live.push([id, path])
+  }
+  live.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  const taken = new Set<string>()
+  const paths = new Map<DocumentId, string>()
+  for (const [id, wanted] of live) {
+    const path = freePath(wanted, taken)
+    taken.add(path.toLowerCase())
+    paths.set(id, path)
+  }
+  return paths
+}
+
+function freePath(wanted: string, taken: Set<string>): string {
+  if (!taken.has(wanted.toLowerCase())) return wanted
+  const dot = wanted.lastIndexOf('.')
+  const split = dot > wanted.lastIndexOf('/') + 1 ? dot : wanted.length
+  for (let n = 2; ; n++) {
+    const path = `${wanted.slice(0, split)} (${n})${wanted.slice(split)}`
+    if (!taken.has(path.toLowerCase())) return path
+  }
+}
