@@ -3,8 +3,22 @@
  * Bodies are checked with these schemas on both sides; lists are `{items, next?}` with an opaque cursor.
  */
 import * as v from 'valibot'
-import { cellRefSchema, codeSchema, deviceIdSchema, deviceInfoSchema, documentIdSchema, fenceSchema, hashSchema, languageSchema, nameSchema, projectIdSchema, runIdSchema, sessionIdSchema, sessionInfoSchema } from './messages.ts'
 import { limits } from './limits.ts'
+import {
+  cellRefSchema,
+  codeSchema,
+  deviceIdSchema,
+  deviceInfoSchema,
+  documentIdSchema,
+  fenceSchema,
+  hashSchema,
+  languageSchema,
+  nameSchema,
+  projectIdSchema,
+  runIdSchema,
+  sessionIdSchema,
+  sessionInfoSchema,
+} from './messages.ts'
 import { runErrorSchema, runKinds } from './run.ts'
 import { normalPath } from './tree.ts'
 
@@ -14,21 +28,48 @@ export const roles = ['viewer', 'runner', 'editor', 'owner'] as const
 export const scopes = ['read', 'write', 'run'] as const
 export type Scope = (typeof scopes)[number]
 
-export const pathSchema = v.pipe(v.string(), v.check(text => normalPath(text) !== undefined, 'expected a relative path without "..", control characters or reserved names'), v.transform(text => normalPath(text)!))
+export const pathSchema = v.pipe(
+  v.string(),
+  v.check(
+    text => normalPath(text) !== undefined,
+    'expected a relative path without "..", control characters or reserved names',
+  ),
+  v.transform(text => normalPath(text)!),
+)
 
 /** `GET /me` */
-export const meSchema = v.object({ user: nameSchema, org: v.string(), hub: v.object({ name: nameSchema, version: v.string(), publicUrl: v.string() }) })
+export const meSchema = v.object({
+  user: nameSchema,
+  org: v.string(),
+  hub: v.object({ name: nameSchema, version: v.string(), publicUrl: v.string() }),
+})
 export type Me = v.InferOutput<typeof meSchema>
 
 /** `GET|POST /projects` */
-export const projectSchema = v.object({ id: projectIdSchema, name: nameSchema, owner: nameSchema, tree: documentIdSchema, createdAt: ms })
+export const projectSchema = v.object({
+  id: projectIdSchema,
+  name: nameSchema,
+  owner: nameSchema,
+  tree: documentIdSchema,
+  createdAt: ms,
+})
 export type Project = v.InferOutput<typeof projectSchema>
 export const newProjectSchema = v.object({ name: v.pipe(nameSchema, v.regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u)) })
 
 /** `GET|POST /documents`, `GET|PATCH|DELETE /documents/:id`. `GET /documents` takes `?project=` or `?path=<owner>/<project>/<path>`. */
-export const documentSchema = v.object({ id: documentIdSchema, project: projectIdSchema, path: v.string(), createdAt: ms, updatedAt: ms })
+export const documentSchema = v.object({
+  id: documentIdSchema,
+  project: projectIdSchema,
+  path: v.string(),
+  createdAt: ms,
+  updatedAt: ms,
+})
 export type DocumentInfo = v.InferOutput<typeof documentSchema>
-export const newDocumentSchema = v.object({ project: projectIdSchema, path: pathSchema, content: v.optional(v.pipe(v.string(), v.maxLength(limits.requestBodyBytes))) })
+export const newDocumentSchema = v.object({
+  project: projectIdSchema,
+  path: pathSchema,
+  content: v.optional(v.pipe(v.string(), v.maxLength(limits.requestBodyBytes))),
+})
 export const moveDocumentSchema = v.object({ path: pathSchema })
 /** `GET /documents/:id/content`: the Markdown text as it is now. */
 
@@ -37,20 +78,41 @@ export const newTicketSchema = v.union([
   v.object({ document: documentIdSchema, scope: v.picklist(scopes) }),
   v.object({ project: projectIdSchema, scope: v.picklist(scopes) }),
 ])
-export const ticketSchema = v.object({ ticket: v.string(), scope: v.picklist(scopes), expiresAt: ms, firstUseBefore: ms })
+export const ticketSchema = v.object({
+  ticket: v.string(),
+  scope: v.picklist(scopes),
+  expiresAt: ms,
+  firstUseBefore: ms,
+})
 
 /** `POST /tokens`: the token is shown once. */
-export const newTokenSchema = v.object({ name: nameSchema, scopes: v.optional(v.pipe(v.array(v.picklist(scopes)), v.minLength(1))) })
+export const newTokenSchema = v.object({
+  name: nameSchema,
+  scopes: v.optional(v.pipe(v.array(v.picklist(scopes)), v.minLength(1))),
+})
 export const tokenSchema = v.object({ id: v.string(), name: nameSchema, token: v.optional(v.string()), createdAt: ms })
 
 /** `POST /auth/link`: signs a browser in with the one-time code of a sign-in link. */
 export const linkSchema = v.object({ code: v.pipe(v.string(), v.maxLength(100)) })
 
 /** `POST /devices`: registers a device's public key (raw Ed25519, base64url). */
-export const newDeviceSchema = v.object({ publicKey: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/)), name: nameSchema, kind: v.picklist(['desktop', 'phone', 'server', 'worker']) })
+export const newDeviceSchema = v.object({
+  publicKey: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/)),
+  name: nameSchema,
+  kind: v.picklist(['desktop', 'phone', 'server', 'worker']),
+})
 export const renameDeviceSchema = v.object({ name: nameSchema })
 
-export const runStatuses = ['queued', 'leased', 'running', 'waiting-for-input', 'completed', 'failed', 'cancelled', 'interrupted'] as const
+export const runStatuses = [
+  'queued',
+  'leased',
+  'running',
+  'waiting-for-input',
+  'completed',
+  'failed',
+  'cancelled',
+  'interrupted',
+] as const
 
 /** `POST /runs` answers with this, 201 for a new run and 200 for one it knows; `GET /runs` lists them, newest first. */
 export const runSchema = v.object({
@@ -80,14 +142,24 @@ export const runSchema = v.object({
   error: v.nullable(runErrorSchema),
 })
 export type Run = v.InferOutput<typeof runSchema>
-export const runInputSchema = v.object({ id: v.optional(nameSchema), text: v.pipe(v.string(), v.maxLength(limits.inputBytes)) })
+export const runInputSchema = v.object({
+  id: v.optional(nameSchema),
+  text: v.pipe(v.string(), v.maxLength(limits.inputBytes)),
+})
 export const cancelSchema = v.object({ reason: v.optional(v.pipe(v.string(), v.maxLength(200))) })
 
 /** `POST /sessions/:id/complete` and `/inspect`; `cursor` counts UTF-16 units. */
 export const atCursorSchema = v.object({ code: codeSchema, cursor: ms })
-export const completionsSchema = v.object({ from: ms, to: ms, items: v.array(v.object({ label: v.string(), kind: v.optional(v.string()) })) })
+export const completionsSchema = v.object({
+  from: ms,
+  to: ms,
+  items: v.array(v.object({ label: v.string(), kind: v.optional(v.string()) })),
+})
 export const inspectionSchema = v.object({ found: v.boolean(), text: v.string() })
-export const variablesSchema = v.object({ items: v.array(v.object({ name: v.string(), type: v.string(), size: v.optional(v.string()), preview: v.string() })), truncated: v.boolean() })
+export const variablesSchema = v.object({
+  items: v.array(v.object({ name: v.string(), type: v.string(), size: v.optional(v.string()), preview: v.string() })),
+  truncated: v.boolean(),
+})
 export type Completions = v.InferOutput<typeof completionsSchema>
 export type Inspection = v.InferOutput<typeof inspectionSchema>
 export type Variables = v.InferOutput<typeof variablesSchema>
@@ -102,10 +174,9 @@ export const hubEventSchema = v.variant('type', [
 ])
 export type HubEvent = v.InferOutput<typeof hubEventSchema>
 
-export const listOf = <S extends v.GenericSchema>(item: S) => v.object({ items: v.array(item), next: v.optional(v.string()) })
+export const listOf = <S extends v.GenericSchema>(item: S) =>
+  v.object({ items: v.array(item), next: v.optional(v.string()) })
 export interface List<T> {
   items: T[]
   next?: string
 }
-
-

@@ -7,7 +7,17 @@ import type { MimePart, RunError } from './run.ts'
 
 export const sharedNames = { content: 'content', executions: 'executions', files: 'files' } as const
 
-export const executionStatuses = ['requested', 'claimed', 'ready', 'running', 'completed', 'error', 'cancelled', 'interrupted', 'refused'] as const
+export const executionStatuses = [
+  'requested',
+  'claimed',
+  'ready',
+  'running',
+  'completed',
+  'error',
+  'cancelled',
+  'interrupted',
+  'refused',
+] as const
 export type ExecutionStatus = (typeof executionStatuses)[number]
 
 export interface StdinRequest {

@@ -40,7 +40,8 @@ export function encodeFrame(frame: ChannelFrame): Uint8Array {
 }
 
 export function decodeFrame(bytes: Uint8Array): ChannelFrame {
-  if (bytes.byteLength > limits.channelFrameBytes) throw new MeshError('TOO_LARGE', { detail: `a channel frame of ${bytes.byteLength} bytes` })
+  if (bytes.byteLength > limits.channelFrameBytes)
+    throw new MeshError('TOO_LARGE', { detail: `a channel frame of ${bytes.byteLength} bytes` })
   try {
     const decoder = decoding.createDecoder(bytes)
     const type = decoding.readVarUint(decoder)

@@ -123,7 +123,9 @@ export function isRunId(text: unknown): text is RunId {
 
 export function parseRunId(text: unknown): RunId {
   if (isRunId(text)) return text
-  throw new MeshError('BAD_ID', { detail: `expected a run id of at most 64 letters, digits, "_", "." or "-", got ${show(text)}` })
+  throw new MeshError('BAD_ID', {
+    detail: `expected a run id of at most 64 letters, digits, "_", "." or "-", got ${show(text)}`,
+  })
 }
 
 /** The id of a device: the first 130 bits of the SHA-256 of its raw Ed25519 public key. `digest` is that SHA-256. */

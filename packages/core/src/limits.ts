@@ -43,6 +43,8 @@ export const limits = {
   documentsPerProject: 20_000,
 
   cellCodeBytes: 1 * MiB,
+  frontMatterBytes: 64 * KiB,
+  frontMatterAliases: 50,
   runQueuePerSession: 1_000,
   /** Text of one run kept in the log; the rest is counted, not kept. */
   runOutputBytes: 64 * MiB,
@@ -80,6 +82,16 @@ export const limits = {
   fileBytes: 16 * MiB,
   fileDebounceMs: 100,
   fileMaxWaitMs: 1_000,
+
+  authTriesPerMinute: 30,
+  projectsPerUser: 1_000,
+  devicesPerUser: 500,
+  tokensPerUser: 500,
+  /** Tickets of one user that are still good. */
+  ticketsPerUser: 5_000,
+  /** Event streams of one user that are open at a time. */
+  eventStreamsPerUser: 500,
+  eventStreamBeatMs: 15_000,
 
   signInLinkMs: 10 * 60_000,
   cookieMs: 30 * 24 * 3_600_000,

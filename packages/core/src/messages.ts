@@ -4,9 +4,9 @@
  * Stream 0 is control. A stream above 0 is one open document, numbered by the device.
  */
 import * as v from 'valibot'
-import { isErrorCode, MeshError, type ErrorCode } from './errors.ts'
-import { encodeFrame, type ChannelFrame } from './frames.ts'
-import { isId, isRunId, type Fence, type IdKind, type IdTypes, type RunId, type Seq } from './ids.ts'
+import { type ErrorCode, isErrorCode, MeshError } from './errors.ts'
+import { type ChannelFrame, encodeFrame } from './frames.ts'
+import { type Fence, type IdKind, type IdTypes, isId, isRunId, type RunId, type Seq } from './ids.ts'
 import { limits } from './limits.ts'
 import { runEventSchema } from './run.ts'
 
@@ -35,6 +35,7 @@ export const frameTypes = {
   REVOKED: 42,
   MRP_REQUEST: 48,
   MRP_RESPONSE: 49,
+  SYNC_PART: 50,
 } as const
 
 const id = <K extends IdKind>(kind: K) => v.custom<IdTypes[K]>(text => isId(kind, text), `expected a ${kind} id`)
@@ -61,7 +62,11 @@ export const deviceKinds = ['desktop', 'phone', 'server', 'worker'] as const
 export const deviceKindSchema = v.picklist(deviceKinds)
 
 /** A kind of kernel that a device can start. */
-export const runtimeSchema = v.object({ language: languageSchema, kernel: nameSchema, version: v.pipe(v.string(), v.maxLength(100)) })
+export const runtimeSchema = v.object({
+  language: languageSchema,
+  kernel: nameSchema,
+  version: v.pipe(v.string(), v.maxLength(100)),
+})
 export type Runtime = v.InferOutput<typeof runtimeSchema>
 
 export const metricsSchema = v.object({
@@ -138,8 +143,21 @@ const up = {
     runs: v.array(heldRun),
   }),
   HEARTBEAT: v.object({ type: v.literal('HEARTBEAT'), metrics: metricsSchema, heads: v.array(heldHead) }),
-  RUNTIME_UP: v.object({ type: v.literal('RUNTIME_UP'), session: sessionIdSchema, head: headIdSchema, fence: fenceSchema, language: languageSchema, kernel: nameSchema }),
-  RUNTIME_DOWN: v.object({ type: v.literal('RUNTIME_DOWN'), session: sessionIdSchema, head: headIdSchema, fence: fenceSchema, reason: v.pipe(v.string(), v.maxLength(500)) }),
+  RUNTIME_UP: v.object({
+    type: v.literal('RUNTIME_UP'),
+    session: sessionIdSchema,
+    head: headIdSchema,
+    fence: fenceSchema,
+    language: languageSchema,
+    kernel: nameSchema,
+  }),
+  RUNTIME_DOWN: v.object({
+    type: v.literal('RUNTIME_DOWN'),
+    session: sessionIdSchema,
+    head: headIdSchema,
+    fence: fenceSchema,
+    reason: v.pipe(v.string(), v.maxLength(500)),
+  }),
   /**
    * A monitor saw a request in a document for which it holds no lease. `author` is the Yjs id of the struct that wrote
    * the request: the hub grants only if a connection with the right to run delivered that struct, or the run was asked
@@ -155,7 +173,13 @@ const up = {
   }),
   MRP_RESPONSE: v.variant('ok', [
     v.object({ type: v.literal('MRP_RESPONSE'), id: ms, ok: v.literal(true), result: v.unknown() }),
-    v.object({ type: v.literal('MRP_RESPONSE'), id: ms, ok: v.literal(false), code: codeOfError, detail: v.optional(v.string()) }),
+    v.object({
+      type: v.literal('MRP_RESPONSE'),
+      id: ms,
+      ok: v.literal(false),
+      code: codeOfError,
+      detail: v.optional(v.string()),
+    }),
   ]),
   /** Opens a document of a project on a stream; an id that the hub does not know yet becomes a new document. */
   OPEN: v.object({ type: v.literal('OPEN'), stream: whole, project: projectIdSchema, document: documentIdSchema }),
@@ -189,7 +213,12 @@ export const sessionInfoSchema = v.object({
 })
 export type SessionInfo = v.InferOutput<typeof sessionInfoSchema>
 
-export const projectInfoSchema = v.object({ id: projectIdSchema, name: nameSchema, owner: nameSchema, tree: documentIdSchema })
+export const projectInfoSchema = v.object({
+  id: projectIdSchema,
+  name: nameSchema,
+  owner: nameSchema,
+  tree: documentIdSchema,
+})
 export type ProjectInfo = v.InferOutput<typeof projectInfoSchema>
 
 const down = {
@@ -206,12 +235,35 @@ const down = {
   }),
   LEASE: v.object({ type: v.literal('LEASE'), lease: leaseSchema }),
   /** Answer to a CLAIM that is not (yet) granted. */
-  RUN_REQUEST: v.object({ type: v.literal('RUN_REQUEST'), run: runIdSchema, answer: v.picklist(['wait', 'refuse', 'elsewhere']), code: v.optional(codeOfError), reason: v.string() }),
-  RUN_INPUT: v.object({ type: v.literal('RUN_INPUT'), run: runIdSchema, id: nameSchema, text: v.pipe(v.string(), v.maxLength(limits.inputBytes)) }),
+  RUN_REQUEST: v.object({
+    type: v.literal('RUN_REQUEST'),
+    run: runIdSchema,
+    answer: v.picklist(['wait', 'refuse', 'elsewhere']),
+    code: v.optional(codeOfError),
+    reason: v.string(),
+  }),
+  RUN_INPUT: v.object({
+    type: v.literal('RUN_INPUT'),
+    run: runIdSchema,
+    id: nameSchema,
+    text: v.pipe(v.string(), v.maxLength(limits.inputBytes)),
+  }),
   RUN_CANCEL: v.object({ type: v.literal('RUN_CANCEL'), run: runIdSchema, reason: v.string() }),
   /** The log is durable up to `seq`. With `refused`, nothing after `seq` was taken, for that reason. */
-  RUN_ACK: v.object({ type: v.literal('RUN_ACK'), run: runIdSchema, fence: fenceSchema, seq: ms, refused: v.optional(codeOfError) }),
-  MRP_REQUEST: v.object({ type: v.literal('MRP_REQUEST'), id: ms, session: sessionIdSchema, method: v.picklist(sessionMethods), params: v.record(v.string(), v.unknown()) }),
+  RUN_ACK: v.object({
+    type: v.literal('RUN_ACK'),
+    run: runIdSchema,
+    fence: fenceSchema,
+    seq: ms,
+    refused: v.optional(codeOfError),
+  }),
+  MRP_REQUEST: v.object({
+    type: v.literal('MRP_REQUEST'),
+    id: ms,
+    session: sessionIdSchema,
+    method: v.picklist(sessionMethods),
+    params: v.record(v.string(), v.unknown()),
+  }),
   CLOSE: v.object({ type: v.literal('CLOSE'), stream: whole, code: codeOfError, reason: v.string() }),
   DEVICE_LIST: v.object({ type: v.literal('DEVICE_LIST'), devices: v.array(deviceInfoSchema) }),
   SESSION_LIST: v.object({ type: v.literal('SESSION_LIST'), sessions: v.array(sessionInfoSchema) }),
@@ -222,20 +274,84 @@ type Schemas = Record<string, v.GenericSchema>
 type MessageOf<S extends Schemas> = { [K in keyof S]: v.InferOutput<S[K]> }[keyof S]
 export type UpMessage = MessageOf<typeof up>
 export type DownMessage = MessageOf<typeof down>
-type ControlType = Exclude<keyof typeof frameTypes, 'SYNC'>
+type ControlType = Exclude<keyof typeof frameTypes, 'SYNC' | 'SYNC_PART'>
 
 const typeOfNumber = new Map<number, ControlType>(
-  Object.entries(frameTypes).filter(([type]) => type !== 'SYNC').map(([type, number]) => [number, type as ControlType]),
+  Object.entries(frameTypes)
+    .filter(([type]) => type !== 'SYNC' && type !== 'SYNC_PART')
+    .map(([type, number]) => [number, type as ControlType]),
 )
 const textEncoder = new TextEncoder()
 const textDecoder = new TextDecoder('utf-8', { fatal: true })
 
 export function encodeMessage(message: UpMessage | DownMessage): Uint8Array {
-  return encodeFrame({ type: frameTypes[message.type], stream: 0, payload: textEncoder.encode(JSON.stringify(message)) })
+  return encodeFrame({
+    type: frameTypes[message.type],
+    stream: 0,
+    payload: textEncoder.encode(JSON.stringify(message)),
+  })
 }
 
 export function encodeSync(stream: number, bytes: Uint8Array): Uint8Array {
   return encodeFrame({ type: frameTypes.SYNC, stream, payload: bytes })
+}
+
+/**
+ * The frames that carry one sync payload. A payload above `channelChunkBytes` goes as SYNC_PART frames and a last SYNC
+ * frame, sent one after the other: control frames may stand between them, sync frames of another stream may not.
+ */
+export function splitSync(stream: number, bytes: Uint8Array): Uint8Array[] {
+  const frames: Uint8Array[] = []
+  let start = 0
+  for (; bytes.byteLength - start > limits.channelChunkBytes; start += limits.channelChunkBytes) {
+    frames.push(
+      encodeFrame({
+        type: frameTypes.SYNC_PART,
+        stream,
+        payload: bytes.subarray(start, start + limits.channelChunkBytes),
+      }),
+    )
+  }
+  return [...frames, encodeSync(stream, bytes.subarray(start))]
+}
+
+/** The receiving end of `splitSync`, one for each socket. It holds at most one unfinished payload (I10). */
+export class SyncJoiner {
+  #stream: number | undefined
+  #parts: Uint8Array[] = []
+  #bytes = 0
+
+  /** Takes a SYNC or SYNC_PART frame; returns the whole payload once its last frame is there. */
+  add(frame: ChannelFrame): Uint8Array | undefined {
+    if (this.#stream !== undefined && this.#stream !== frame.stream)
+      throw new MeshError('BAD_MESSAGE', { detail: `parts of streams ${this.#stream} and ${frame.stream} are mixed` })
+    this.#bytes += frame.payload.byteLength
+    if (this.#bytes > limits.syncFrameBytes)
+      throw new MeshError('TOO_LARGE', { detail: `a sync payload of more than ${limits.syncFrameBytes} bytes` })
+    if (frame.type === frameTypes.SYNC_PART) {
+      this.#stream = frame.stream
+      if (frame.payload.byteLength > 0) this.#parts.push(frame.payload)
+      return undefined
+    }
+    return this.#finish(frame.payload)
+  }
+
+  #finish(last: Uint8Array): Uint8Array {
+    if (this.#parts.length === 0) {
+      this.#bytes = 0
+      return last
+    }
+    const whole = new Uint8Array(this.#bytes)
+    let at = 0
+    for (const part of [...this.#parts, last]) {
+      whole.set(part, at)
+      at += part.byteLength
+    }
+    this.#stream = undefined
+    this.#parts = []
+    this.#bytes = 0
+    return whole
+  }
 }
 
 /** A control frame from a device, checked; anything else throws BAD_MESSAGE. */
@@ -267,5 +383,8 @@ function parseJson(bytes: Uint8Array, type: string): unknown {
 
 /** What is wrong and where, for the first three issues of a failed parse. */
 export function explainIssues(issues: readonly v.BaseIssue<unknown>[]): string {
-  return issues.slice(0, 3).map(issue => `${v.getDotPath(issue) ?? 'value'}: ${issue.message}`).join('; ')
+  return issues
+    .slice(0, 3)
+    .map(issue => `${v.getDotPath(issue) ?? 'value'}: ${issue.message}`)
+    .join('; ')
 }

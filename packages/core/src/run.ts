@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot'
 import { isErrorCode } from './errors.ts'
-import { isAssetId, type Fence, type Seq } from './ids.ts'
+import { type Fence, isAssetId, type Seq } from './ids.ts'
 import { limits } from './limits.ts'
 
 export const runKinds = ['cell', 'task', 'workflow'] as const
@@ -37,7 +37,13 @@ export const runEventSchema = v.variant('type', [
   v.object({ type: v.literal('started'), at, device: name, language: name, kernel: name }),
   v.object({ type: v.literal('stdout'), at, text }),
   v.object({ type: v.literal('stderr'), at, text }),
-  v.object({ type: v.literal('display'), at, id: v.optional(name), update: v.optional(v.boolean()), parts: v.array(mimePartSchema) }),
+  v.object({
+    type: v.literal('display'),
+    at,
+    id: v.optional(name),
+    update: v.optional(v.boolean()),
+    parts: v.array(mimePartSchema),
+  }),
   v.object({ type: v.literal('result'), at, parts: v.array(mimePartSchema) }),
   v.object({ type: v.literal('clear'), at, wait: v.boolean() }),
   v.object({ type: v.literal('input-request'), at, id: name, prompt: text, password: v.boolean() }),
@@ -63,7 +69,15 @@ export function isTerminal(event: RunEvent): boolean {
   return terminal.has(event.type)
 }
 
-export type RunStatus = 'queued' | 'leased' | 'running' | 'waiting-for-input' | 'completed' | 'failed' | 'cancelled' | 'interrupted'
+export type RunStatus =
+  | 'queued'
+  | 'leased'
+  | 'running'
+  | 'waiting-for-input'
+  | 'completed'
+  | 'failed'
+  | 'cancelled'
+  | 'interrupted'
 export const endedStatuses = ['completed', 'failed', 'cancelled', 'interrupted'] as const satisfies RunStatus[]
 
 export function hasEnded(status: RunStatus): boolean {
@@ -75,8 +89,23 @@ export type RunState =
   | { status: 'queued'; seq: 0 }
   | { status: 'leased'; seq: 0; fence: Fence }
   | { status: 'running'; seq: Seq; fence: Fence; startedAt: number }
-  | { status: 'waiting-for-input'; seq: Seq; fence: Fence; startedAt: number; inputId: string; prompt: string; password: boolean }
-  | { status: 'completed' | 'failed' | 'cancelled' | 'interrupted'; seq: Seq; fence: Fence; endedAt: number; durationMs: number; error?: RunError }
+  | {
+      status: 'waiting-for-input'
+      seq: Seq
+      fence: Fence
+      startedAt: number
+      inputId: string
+      prompt: string
+      password: boolean
+    }
+  | {
+      status: 'completed' | 'failed' | 'cancelled' | 'interrupted'
+      seq: Seq
+      fence: Fence
+      endedAt: number
+      durationMs: number
+      error?: RunError
+    }
 
 export const queued: RunState = { status: 'queued', seq: 0 }
 
@@ -106,7 +135,10 @@ function lease(state: Exclude<RunState, { endedAt: number }>, fence: Fence): Run
   return { ...state, fence }
 }
 
-function append(state: Exclude<RunState, { endedAt: number }>, input: { fence: Fence; seq: Seq; event: RunEvent }): RunState | RunRefusal {
+function append(
+  state: Exclude<RunState, { endedAt: number }>,
+  input: { fence: Fence; seq: Seq; event: RunEvent },
+): RunState | RunRefusal {
   if (state.status === 'queued') return { refused: 'not-leased' }
   if (input.fence !== state.fence) return { refused: 'stale-fence', newest: state.fence }
   if (input.seq <= state.seq) return { refused: 'duplicate' }
@@ -114,7 +146,11 @@ function append(state: Exclude<RunState, { endedAt: number }>, input: { fence: F
   return afterEvent(state, input.seq, input.event)
 }
 
-function afterEvent(state: Exclude<RunState, { endedAt: number } | { status: 'queued' }>, seq: Seq, event: RunEvent): RunState {
+function afterEvent(
+  state: Exclude<RunState, { endedAt: number } | { status: 'queued' }>,
+  seq: Seq,
+  event: RunEvent,
+): RunState {
   const { fence } = state
   const startedAt = state.status === 'leased' ? event.at : state.startedAt
   switch (event.type) {
@@ -126,7 +162,15 @@ function afterEvent(state: Exclude<RunState, { endedAt: number } | { status: 'qu
       return event.type === 'failed' ? { ...ended, error: event.error } : ended
     }
     case 'input-request':
-      return { status: 'waiting-for-input', seq, fence, startedAt, inputId: event.id, prompt: event.prompt, password: event.password }
+      return {
+        status: 'waiting-for-input',
+        seq,
+        fence,
+        startedAt,
+        inputId: event.id,
+        prompt: event.prompt,
+        password: event.password,
+      }
     case 'input-answered':
       return { status: 'running', seq, fence, startedAt }
     default:

@@ -1,6 +1,7 @@
 /** The file tree as every peer reads it: pure, so that hub and devices give each document the same path. */
-import { isId, type DocumentId } from './ids.ts'
+
 import type { TreeEntry } from './executions.ts'
+import { type DocumentId, isId } from './ids.ts'
 import { limits } from './limits.ts'
 
 /**
@@ -22,7 +23,15 @@ const encoder = new TextEncoder()
 
 function isSegment(segment: string): boolean {
   const length = encoder.encode(segment).length
-  return length > 0 && length <= limits.pathSegmentBytes && segment !== '.' && segment !== '..' && !forbidden.test(segment) && !windowsDevice.test(segment) && segment.isWellFormed()
+  return (
+    length > 0 &&
+    length <= limits.pathSegmentBytes &&
+    segment !== '.' &&
+    segment !== '..' &&
+    !forbidden.test(segment) &&
+    !windowsDevice.test(segment) &&
+    segment.isWellFormed()
+  )
 }
 
 /**

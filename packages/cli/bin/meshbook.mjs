@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+// Starts the command line under the Node that Meshbook brings along, whatever Node is on PATH.
+import { spawnSync } from 'node:child_process'
+import { existsSync, realpathSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const here = dirname(realpathSync(fileURLToPath(import.meta.url)))
+const main = join(here, '..', 'src', 'main.ts')
+const bundled = join(here, '..', '..', '..', 'node_modules', '.bin', 'node')
+const node = existsSync(bundled) ? bundled : process.execPath
+const { status, signal } = spawnSync(node, ['--disable-warning=ExperimentalWarning', main, ...process.argv.slice(2)], { stdio: 'inherit' })
+process.exit(signal ? 130 : (status ?? 1))

@@ -1,0 +1,115 @@
+/** The hub's HTTP API as the command line uses it. Answers are checked against core/api; problems become MeshErrors. */
+import { createParser } from 'eventsource-parser'
+import * as v from 'valibot'
+import { isErrorCode, MeshError } from '@meshbook/core/errors.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import { isTerminal, runEventSchema, type NumberedEvent } from '@meshbook/core/run.ts'
+import type { Seq } from '@meshbook/core/ids.ts'
+import { control } from './control.ts'
+import type { DataFolder } from './data-folder.ts'
+
+export interface Credentials {
+  hub: string
+  token: string
+}
+
+/** `--hub` with MESHBOOK_TOKEN, or the hub of the daemon that runs on this machine. */
+export async function findHub(options: { hub?: string }, folder: DataFolder, env: NodeJS.ProcessEnv = process.env): Promise<Credentials> {
+  const hub = options.hub ?? env.MESHBOOK_HUB
+  if (!hub) return control(folder.control, '/token', {})
+  if (!env.MESHBOOK_TOKEN) throw new MeshError('UNAUTHENTICATED', { detail: '--hub also needs an API token in MESHBOOK_TOKEN' })
+  return { hub: hub.replace(/\/$/, ''), token: env.MESHBOOK_TOKEN }
+}
+
+export class ApiClient {
+  readonly #hub: Credentials
+
+  constructor(hub: Credentials) {
+    this.#hub = hub
+  }
+
+  get<T>(path: string, schema: v.GenericSchema<unknown, T>): Promise<T> {
+    return this.#json('GET', path, undefined, schema)
+  }
+
+  post<T>(path: string, body: unknown, schema: v.GenericSchema<unknown, T>): Promise<T> {
+    return this.#json('POST', path, body, schema)
+  }
+
+  async text(path: string): Promise<string> {
+    return (await this.#fetch('GET', path, undefined, AbortSignal.timeout(limits.requestMs))).text()
+  }
+
+  async send(method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<void> {
+    const response = await this.#fetch(method, path, body, AbortSignal.timeout(limits.requestMs))
+    await response.body?.cancel()
+  }
+
+  async #json<T>(method: string, path: string, body: unknown, schema: v.GenericSchema<unknown, T>): Promise<T> {
+    const response = await this.#fetch(method, path, body, AbortSignal.timeout(limits.requestMs))
+    const parsed = v.safeParse(schema, await response.json())
+    if (parsed.success) return parsed.output
+    throw new MeshError('BAD_MESSAGE', { detail: `${method} ${path} answered in a form this version does not know` })
+  }
+
+  async #fetch(method: string, path: string, body: unknown, signal: AbortSignal): Promise<Response> {
+    const { hub, token } = this.#hub
+    const headers: Record<string, string> = { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }
+    let response: Response
+    try {
+      response = await fetch(`${hub}/api/v1${path}`, { method, headers, signal, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+    } catch (cause) {
+      if (signal.aborted && signal.reason instanceof MeshError) throw signal.reason
+      throw new MeshError('UNREACHABLE', { detail: hub, cause })
+    }
+    if (!response.ok) throw await problemFrom(response)
+    return response
+  }
+
+  /** The events of a run from `after` on, live; reconnects by itself; ends after the terminal event. */
+  async *events(run: string, after: number, signal: AbortSignal): AsyncGenerator<NumberedEvent> {
+    let last = after
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        for await (const numbered of this.#eventStream(run, last, signal)) {
+          failures = 0
+          last = numbered.seq
+          yield numbered
+          if (isTerminal(numbered.event)) return
+        }
+      } catch (error) {
+        if (signal.aborted) return
+        if (!(error instanceof MeshError) || error.code !== 'UNREACHABLE' || ++failures > 20) throw error
+      }
+      await new Promise(resolve => setTimeout(resolve, limits.reconnectMinMs))
+    }
+  }
+
+  async *#eventStream(run: string, after: number, signal: AbortSignal): AsyncGenerator<NumberedEvent> {
+    const response = await this.#fetch('GET', `/runs/${run}/events?after=${after}`, undefined, signal)
+    const ready: NumberedEvent[] = []
+    const parser = createParser({
+      onEvent: ({ id, data }) => ready.push({ seq: Number(id) as Seq, event: v.parse(runEventSchema, JSON.parse(data)) }),
+    })
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+    try {
+      for (;;) {
+        const { done, value } = await reader.read().catch((cause: unknown) => {
+          throw new MeshError('UNREACHABLE', { detail: 'the event stream was cut', cause })
+        })
+        if (done) return
+        parser.feed(value)
+        yield* ready.splice(0)
+      }
+    } finally {
+      await reader.cancel().catch(() => undefined)
+    }
+  }
+}
+
+async function problemFrom(response: Response): Promise<MeshError> {
+  const body: unknown = await response.json().catch(() => undefined)
+  const problem = v.safeParse(v.object({ code: v.string(), detail: v.optional(v.string()) }), body)
+  if (!problem.success || !isErrorCode(problem.output.code)) return new MeshError('UNREACHABLE', { detail: `HTTP ${response.status}` })
+  return new MeshError(problem.output.code, problem.output.detail === undefined ? {} : { detail: problem.output.detail })
+}

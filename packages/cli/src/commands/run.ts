@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { relative, resolve, sep } from 'node:path'
+import { Command } from 'commander'
+import { documentSchema, runSchema, type DocumentInfo } from '@meshbook/core/api.ts'
+import { exitCodes, MeshError } from '@meshbook/core/errors.ts'
+import { parseNotebook, type CellBlock } from '@meshbook/core/notebook/cells.ts'
+import type { ApiClient } from '../api-client.ts'
+import { control, type Attachment } from '../control.ts'
+import { dataFolder } from '../data-folder.ts'
+import { follow } from '../follow-run.ts'
+import { printJson, progress, say } from '../print.ts'
+import { findDevice } from './devices.ts'
+import { clientOf, optionsOf, withClient, type ClientOptions } from './options.ts'
+
+interface RunOptions extends ClientOptions {
+  cell?: string[]
+  on?: string
+  session?: string
+}
+
+export function runCommand(): Command {
+  return withClient(new Command('run').description('run the cells of a notebook, in order, on the device that fits; the output goes into the file'))
+    .argument('<file>', 'a Markdown file of an attached project')
+    .option('--cell <n...>', 'only these cells, counted from 1')
+    .option('--on <device>', 'on this device and no other (id or name)')
+    .option('--session <name>', 'in this session instead of the one that the notebook names')
+    .addHelpText('after', '\nExample:\n  $ meshbook run analysis.md --cell 1 2')
+    .action(async (file: string, _options, command: Command) => {
+      process.exitCode = await runFile(file, optionsOf<RunOptions>(command))
+    })
+}
+
+async function runFile(file: string, options: RunOptions): Promise<number> {
+  const client = await clientOf(options)
+  const document = await documentOf(client, resolve(file), options)
+  const text = await settledText(client, document, resolve(file))
+  const notebook = parseNotebook(text)
+  const cells = notebook.blocks.filter(block => block.kind === 'cell')
+  const session = options.session ?? notebook.frontMatter?.session
+  const device = options.on === undefined ? undefined : (await findDevice(client, options.on)).id
+  for (const cell of chosenCells(cells, options.cell)) {
+    const code = await runCell(client, document, cell, { session, device, json: options.json === true })
+    if (code !== exitCodes.ok) return code
+  }
+  return exitCodes.ok
+}
+
+async function documentOf(client: ApiClient, file: string, options: RunOptions): Promise<DocumentInfo> {
+  const { items } = await control(dataFolder(options.data).control, '/attachments', {})
+  const holder = items.find(attachment => isInside(attachment, file))
+  if (!holder) throw new MeshError('NOT_FOUND', { detail: `${file} is in no attached project; attach its folder first: meshbook attach ${resolve(file, '..')}` })
+  const path = relative(holder.folder, file).split(sep).join('/')
+  return client.get(`/documents?path=${encodeURIComponent(`${holder.owner}/${holder.name}/${path}`)}`, documentSchema)
+}
+
+function isInside(attachment: Attachment, file: string): boolean {
+  const path = relative(attachment.folder, file)
+  return path !== '' && !path.startsWith('..') && !resolve(file).startsWith(path)
+}
+
+/** The document's text, once it has what the file has: a save just before the command must not run the old code. */
+async function settledText(client: ApiClient, document: DocumentInfo, file: string): Promise<string> {
+  const wanted = codeOf(await readFile(file, 'utf8'))
+  const wait = progress()
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const text = await client.text(`/documents/${document.id}/content`)
+    if (codeOf(text) === wanted) {
+      wait.clear()
+      return text
+    }
+    if (attempt > 5) wait.show('Waiting for the file and the document to agree…')
+    await new Promise(done => setTimeout(done, 100))
+  }
+  wait.clear()
+  throw new MeshError('CONFLICT', { detail: `${file} and its document still differ; is the device connected? See: meshbook doctor` })
+}
+
+function codeOf(text: string): string {
+  return JSON.stringify(parseNotebook(text).blocks.flatMap(block => (block.kind === 'cell' ? [[block.language, block.code]] : [])))
+}
+
+function chosenCells(cells: CellBlock[], chosen: string[] | undefined): CellBlock[] {
+  if (!chosen) return cells
+  return chosen.map(number => {
+    const cell = /^\d+$/.test(number) ? cells[Number(number) - 1] : undefined
+    if (!cell) throw new MeshError('NOT_FOUND', { detail: `there is no cell ${number}; the notebook has ${cells.length}` })
+    return cell
+  })
+}
+
+async function runCell(client: ApiClient, document: DocumentInfo, cell: CellBlock, how: { session: string | undefined; device: string | undefined; json: boolean }): Promise<number> {
+  const request = {
+    document: document.id,
+    cell: { by: 'index', index: cell.index },
+    language: cell.language,
+    code: cell.code,
+    codeHash: createHash('sha256').update(cell.code).digest('hex'),
+    ...(how.session === undefined ? {} : { session: how.session }),
+    ...(how.device === undefined ? {} : { on: how.device }),
+  }
+  const run = await client.post('/runs', request, runSchema)
+  if (how.json) printJson({ run: run.id, cell: cell.index + 1, status: run.status, reasons: run.reasons })
+  else say(`\u001b[2m── cell ${cell.index + 1} (${cell.language}) · ${run.deviceName ?? run.reasons.at(-1) ?? run.status}\u001b[0m`)
+  return follow(client, run.id, { json: how.json, after: 0, interactive: true })
+}

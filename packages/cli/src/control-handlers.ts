@@ -1,0 +1,47 @@
+/** What a daemon does for other commands on its machine, whether its hub is in the same process or elsewhere. */
+import { stat } from 'node:fs/promises'
+import type { Project } from '@meshbook/core/api.ts'
+import { MeshError } from '@meshbook/core/errors.ts'
+import { parseId } from '@meshbook/core/ids.ts'
+import type { ProjectInfo } from '@meshbook/core/messages.ts'
+import type { Device } from '@meshbook/device/device.ts'
+import type { Attachment, ControlHandlers } from './control.ts'
+
+export interface HubAccess {
+  url: string
+  token(): Promise<string>
+  signInLink(): Promise<string>
+  /** The project of this name, made if there is none. */
+  project(name: string): Promise<Project>
+}
+
+export function controlHandlers(hub: HubAccess, device: Device): ControlHandlers {
+  const attachments = (): Attachment[] => device.attachments().map(({ project, folder }) => ({ project: project.id, name: project.name, owner: project.owner, folder }))
+  return {
+    '/status': async () => ({ hub: hub.url, linked: device.linked, device: device.name, pid: process.pid, problems: device.problems() }),
+    '/token': async () => ({ hub: hub.url, token: await hub.token() }),
+    '/link': async () => ({ link: await hub.signInLink() }),
+    '/attachments': async () => ({ items: attachments() }),
+    '/attach': async ({ folder, project }) => {
+      await mustBeFolder(folder)
+      const info = projectInfo(await hub.project(project))
+      await device.attach({ project: info, folder })
+      return { project: info.id, name: info.name, owner: info.owner, folder }
+    },
+    '/detach': async ({ folder }) => {
+      const found = attachments().find(attachment => attachment.folder === folder)
+      if (!found) throw new MeshError('NOT_FOUND', { detail: `${folder} is not attached` })
+      await device.detach(parseId('project', found.project))
+      return found
+    },
+  }
+}
+
+export function projectInfo({ id, name, owner, tree }: Project): ProjectInfo {
+  return { id, name, owner, tree }
+}
+
+async function mustBeFolder(folder: string): Promise<void> {
+  const found = await stat(folder).catch(() => undefined)
+  if (!found?.isDirectory()) throw new MeshError('NOT_FOUND', { detail: `${folder} is not a folder` })
+}

@@ -1,0 +1,90 @@
+/**
+ * The composition root of `start` and `up`: a hub, a device, or both in one process, and the control socket by which
+ * other commands reach them. Owns the order of starting and stopping; knows nothing of HTTP or documents.
+ */
+import { cp, mkdir, readdir } from 'node:fs/promises'
+import { hostname, platform } from 'node:os'
+import { join } from 'node:path'
+import type { Project } from '@meshbook/core/api.ts'
+import { MeshError } from '@meshbook/core/errors.ts'
+import { systemRandom } from '@meshbook/core/ids.ts'
+import { scaledTimes } from '@meshbook/core/limits.ts'
+import { startDevice, type Device } from '@meshbook/device/device.ts'
+import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
+import { startHub, type Hub } from '@meshbook/hub/hub.ts'
+import type { HubConfig } from '@meshbook/hub/config.ts'
+import { serveControl } from './control.ts'
+import { controlHandlers, projectInfo, type HubAccess } from './control-handlers.ts'
+import type { DataFolder } from './data-folder.ts'
+import { openLog } from './log.ts'
+
+const demoFolder = new URL('../../../demo', import.meta.url).pathname
+
+export interface Mesh {
+  hub: Hub
+  device: Device
+  close(): Promise<void>
+}
+
+/** Hub and this machine's device in one process, talking over the same socket as any other device. */
+export async function startMesh(config: HubConfig, folder: DataFolder): Promise<Mesh> {
+  await privateFolder(folder.root)
+  const log = openLog(folder.root)
+  const ports = { now: Date.now, random: systemRandom, log }
+  const hub = await startHub(config, ports)
+  const closers: (() => Promise<void>)[] = [() => hub.close()]
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer()
+  }
+  try {
+    const limits = scaledTimes(config.timesDivisor)
+    const kernels = createKernelSessions({ folder: join(folder.device, 'sessions'), now: ports.now, random: ports.random, limits })
+    closers.push(() => kernels.close())
+    const device = await startDevice(
+      { folder: folder.device, name: machineName(), kind: 'desktop', hub: { url: hub.url }, limits, kernels, projectsFolder: folder.projects, register: (key, name, kind) => hub.registerDevice(key, name, kind) },
+      ports,
+    )
+    closers.push(() => device.close())
+    const demo = await hub.ensureProject('demo')
+    await attachDemo(device, demo, join(folder.projects, 'demo'))
+    const control = await serveControl(folder.control, controlHandlers(accessTo(hub), device))
+    closers.push(() => control.close())
+    return { hub, device, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** The demo's files are copied once; afterwards the folder is the user's, also when it is empty. */
+async function attachDemo(device: Device, project: Project, folder: string): Promise<void> {
+  if (device.attachments().some(attachment => attachment.project.id === project.id)) return
+  if (await isMissing(folder)) await cp(demoFolder, folder, { recursive: true })
+  await device.attach({ project: projectInfo(project), folder })
+}
+
+async function isMissing(folder: string): Promise<boolean> {
+  try {
+    return (await readdir(folder)).length === 0
+  } catch {
+    return true
+  }
+}
+
+function accessTo(hub: Hub): HubAccess {
+  return { url: hub.url, token: () => hub.commandLineToken(), signInLink: () => hub.signInLink(), project: name => hub.ensureProject(name) }
+}
+
+export async function privateFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    throw new MeshError('READ_ONLY_FOLDER', { detail: folder, cause })
+  }
+}
+
+/** The name people see for this machine, until they rename it. */
+export function machineName(): string {
+  const name = hostname().replace(/\.(local|lan|home)$/, '')
+  return name || { darwin: 'Mac', win32: 'Windows PC' }[platform() as string] || 'Linux machine'
+}

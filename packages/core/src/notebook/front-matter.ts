@@ -1,0 +1,91 @@
+/**
+ * The YAML at the top of a notebook: where it stands and what Meshbook reads of it. Everything else in it is the
+ * user's and stays as it is. Broken YAML is reported, never thrown.
+ */
+import { parseDocument } from 'yaml'
+import { limits } from '../limits.ts'
+import { contentOf, LineReader } from './lines.ts'
+
+export interface FrontMatter {
+  title?: string
+  kernelspec?: { name: string; language?: string }
+  /** Name of the session that the notebook's cells share. */
+  session?: string
+  /** Name or id of the device that its cells run on. */
+  runsOn?: string
+  /** What a device must have, for example `gpu`. */
+  requires: string[]
+  /** Why the YAML could not be read, in words for a person; the other fields are then empty. */
+  problem?: string
+}
+
+/** Where the front matter of a text ends, and its YAML; undefined if the text does not begin with closed front matter. */
+export function findFrontMatter(text: string): { to: number; yaml: string } | undefined {
+  const lines = new LineReader(text)
+  const first = lines.next()
+  if (!first || !/^\ufeff?---[ \t]*$/.test(contentOf(text, first))) return undefined
+  for (let line = lines.next(); line; line = lines.next()) {
+    if (/^(?:---|\.\.\.)[ \t]*$/.test(contentOf(text, line)))
+      return { to: line.next, yaml: text.slice(first.next, line.from) }
+  }
+  return undefined
+}
+
+export function readFrontMatter(yaml: string): FrontMatter {
+  if (yaml.length > limits.frontMatterBytes) return problem(`it is longer than ${limits.frontMatterBytes} characters`)
+  try {
+    const document = parseDocument(yaml, { uniqueKeys: false, prettyErrors: false, logLevel: 'silent' })
+    const error = document.errors[0]
+    if (error) return problem(error.message)
+    return fieldsOf(document.toJS({ maxAliasCount: limits.frontMatterAliases }) ?? {})
+  } catch (thrown) {
+    // Too many aliases (a "billion laughs" text, S22), or nesting deeper than the stack.
+    return problem(thrown instanceof Error ? thrown.message : String(thrown))
+  }
+}
+
+function problem(reason: string): FrontMatter {
+  return { requires: [], problem: `The front matter cannot be read: ${reason}` }
+}
+
+function fieldsOf(value: unknown): FrontMatter {
+  if (!isRecord(value)) return problem('it is not a list of "key: value" lines')
+  const mesh = isRecord(value.meshbook) ? value.meshbook : {}
+  const title = textOf(value.title)
+  const session = textOf(value.session)
+  const runsOn = textOf(mesh['runs-on'])
+  const kernelspec = kernelspecOf(value.kernelspec ?? value.jupyter)
+  return {
+    ...(title !== undefined && { title }),
+    ...(kernelspec && { kernelspec }),
+    ...(session !== undefined && { session }),
+    ...(runsOn !== undefined && { runsOn }),
+    requires: textsOf(mesh.requires),
+  }
+}
+
+/** Jupyter's record, MyST's and Quarto's plain name (`jupyter: python3`), or Quarto's `jupyter: {kernelspec: …}`. */
+function kernelspecOf(value: unknown): FrontMatter['kernelspec'] {
+  const name = textOf(value)
+  if (name !== undefined) return { name }
+  if (!isRecord(value)) return undefined
+  if (isRecord(value.kernelspec)) return kernelspecOf(value.kernelspec)
+  const named = textOf(value.name)
+  const language = textOf(value.language)
+  if (named === undefined) return undefined
+  return { name: named, ...(language !== undefined && { language }) }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function textOf(value: unknown): string | undefined {
+  if (typeof value === 'number') return String(value)
+  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined
+}
+
+function textsOf(value: unknown): string[] {
+  const list = Array.isArray(value) ? value : [value]
+  return list.map(textOf).filter(text => text !== undefined)
+}

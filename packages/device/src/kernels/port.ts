@@ -1,0 +1,104 @@
+/**
+ * The kernel port: what the device daemon asks of the sessions that run on its machine.
+ * It knows nothing of processes, sockets or files; `createKernelSessions` in sessions.ts is the implementation.
+ */
+import type { Completions, Inspection, Variables } from '@meshbook/core/api.ts'
+import type { AssetId, Fence, HeadId, Now, ProjectId, RandomBytes, RunId, Seq, SessionId } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import type { Runtime } from '@meshbook/core/messages.ts'
+import type { RunEvent } from '@meshbook/core/run.ts'
+
+export interface ExecuteOrder {
+  run: RunId
+  fence: Fence
+  code: string
+  /** Shown as the file name of the cell in tracebacks. */
+  cellName: string
+}
+
+export interface JournalEvent {
+  run: RunId
+  /** The newest fence under which the run was ordered. */
+  fence: Fence
+  seq: Seq
+  event: RunEvent
+}
+
+export interface SessionSpec {
+  session: SessionId
+  head: HeadId
+  fence: Fence
+  project: ProjectId
+  projectFolder: string
+  language: string
+  name: string
+  /** Name of this device, for the `started` event. */
+  device: string
+}
+
+export interface KernelSession {
+  readonly spec: SessionSpec
+  /** For people: `Python 3.11.7`. */
+  readonly kernelName: string
+  /** Resolves when the order is durable. Idempotent by run id: a known run never runs twice; other code is RUN_EXISTS. */
+  execute(order: ExecuteOrder): Promise<void>
+  /** Events with `seq` above `after`, each durable before it is yielded; ends after the terminal event or by `signal`. */
+  events(run: RunId, after: number, signal: AbortSignal): AsyncIterable<JournalEvent>
+  /** Answers an input request; without an id it answers the open one, or is typed ahead where the language allows it. */
+  input(run: RunId, id: string | undefined, text: string): Promise<void>
+  /** Interrupts, and after `limits.interruptGraceMs` kills; the run ends with exactly one terminal event, `cancelled`. */
+  cancel(run: RunId, reason: string): Promise<void>
+  /** `cursor` counts UTF-16 units. */
+  complete(code: string, cursor: number): Promise<Completions>
+  inspect(code: string, cursor: number): Promise<Inspection>
+  variables(): Promise<Variables>
+  /** A fresh kernel under a new fence; a run in progress ends as `cancelled`. */
+  restart(fence: Fence): Promise<void>
+  /** Ends the kernel and everything it started. The journal stays until every run is forgotten. */
+  shutdown(): Promise<void>
+  /** The whole log is durable elsewhere: the journal may drop the run. */
+  forget(run: RunId): Promise<void>
+  /** The bytes of a display part that was too large to stand in its event. */
+  asset(id: AssetId): Promise<Uint8Array>
+}
+
+export interface JournaledRun {
+  run: RunId
+  fence: Fence
+  seq: number
+  ended: boolean
+}
+
+export interface RecoveredSession {
+  session: KernelSession
+  runs: JournaledRun[]
+  /** False if the kernel ended meanwhile: the session only has a journal, until `start` gives it a fresh kernel. */
+  alive: boolean
+}
+
+export interface KernelSessions {
+  /** What can be started here. */
+  runtimes(): Promise<Runtime[]>
+  /** Why a language cannot be started here and what to install; undefined if it can. */
+  missing(language: string): Promise<string | undefined>
+  /** Starts a session, or re-attaches to it if it is there. */
+  start(spec: SessionSpec): Promise<KernelSession>
+  /** After a daemon restart: live hosts are re-attached, dead hosts are replaced, runs of dead kernels are closed as `interrupted`. */
+  recover(): Promise<RecoveredSession[]>
+  /** Called when the kernel of a session has ended by itself. */
+  onDown(listener: (session: SessionId, reason: string) => void): void
+  /** Detaches; kernels and their runs go on. */
+  close(): Promise<void>
+  /** Ends every session of this folder and leaves no process behind. */
+  stopAll(): Promise<void>
+}
+
+export interface KernelSessionsOptions {
+  /** One folder per session is made in it. */
+  folder: string
+  now: Now
+  random: RandomBytes
+  limits: Limits
+  env?: NodeJS.ProcessEnv
+  nodePath?: string
+}

@@ -1,0 +1,11 @@
+/** Secrets handed out once and kept only as hashes (S7). They have 256 random bits, so a plain SHA-256 is enough. */
+import { createHash } from 'node:crypto'
+import type { RandomBytes } from '@meshbook/core/ids.ts'
+
+export function newSecret(random: RandomBytes, prefix = ''): string {
+  return prefix + Buffer.from(random(32)).toString('base64url')
+}
+
+export function hashSecret(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex')
+}

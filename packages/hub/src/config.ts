@@ -1,0 +1,122 @@
+/**
+ * Every setting of a hub, parsed once from flags and environment into a typed value. Reads no file and opens nothing.
+ * A setting that is not valid is a BAD_CONFIG error that names it; flags win over the environment.
+ */
+import { homedir } from 'node:os'
+import { BlockList, isIP } from 'node:net'
+import { join, resolve } from 'node:path'
+import { MeshError } from '@meshbook/core/errors.ts'
+
+export interface HubConfig {
+  host: string
+  /** 0 lets the system choose one. */
+  port: number
+  dataFolder: string
+  /** Paths of PEM files. */
+  tls: { cert: string; key: string } | null
+  /** Origin under which browsers reach the hub, where that is not its own address. */
+  publicUrl: string | null
+  trustedProxies: BlockList
+  /** API token of the first user, taken at the first start only. */
+  bootstrapToken: string | null
+  /** Times that decide when a device is suspect or offline are divided by this. */
+  timesDivisor: number
+  /** Folder of the built web app; null serves a page that says how to build it. */
+  webFolder: string | null
+}
+
+export interface HubFlags {
+  host?: string | undefined
+  port?: string | number | undefined
+  data?: string | undefined
+  webFolder?: string | undefined
+}
+
+/** Name and meaning of each environment setting; `doctor` prints them. */
+export const hubSettings = {
+  MESHBOOK_HOST: 'address to listen on (127.0.0.1; another one opens the hub to the network)',
+  PORT: 'port to listen on (3005)',
+  MESHBOOK_DATA: 'folder of everything the hub keeps (~/.meshbook)',
+  MESHBOOK_TLS_CERT: 'PEM file of the certificate; with MESHBOOK_TLS_KEY the hub serves HTTPS',
+  MESHBOOK_TLS_KEY: 'PEM file of the key of MESHBOOK_TLS_CERT',
+  MESHBOOK_PUBLIC_URL: 'address under which browsers reach the hub through a proxy, such as https://mesh.example',
+  MESHBOOK_TRUSTED_PROXIES: 'addresses or networks of proxies whose X-Forwarded-For is believed, with commas between',
+  MESHBOOK_BOOTSTRAP_TOKEN: 'API token (mb_…) for the first user, taken at the first start',
+  MESHBOOK_TIMES_DIVISOR: 'divides the heartbeat and offline times, for tests (1)',
+} as const
+type Setting = keyof typeof hubSettings
+
+export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): HubConfig {
+  const setting = (name: Setting): string | undefined => env[name]?.trim() || undefined
+  const host = flags.host ?? setting('MESHBOOK_HOST') ?? '127.0.0.1'
+  return {
+    host: parseHost(host, flags.host ? '--host' : 'MESHBOOK_HOST'),
+    port: parsePort(flags.port ?? setting('PORT') ?? '3005', flags.port === undefined ? 'PORT' : '--port'),
+    dataFolder: resolve(flags.data ?? setting('MESHBOOK_DATA') ?? join(homedir(), '.meshbook')),
+    tls: parseTls(setting('MESHBOOK_TLS_CERT'), setting('MESHBOOK_TLS_KEY')),
+    publicUrl: parsePublicUrl(setting('MESHBOOK_PUBLIC_URL')),
+    trustedProxies: parseProxies(setting('MESHBOOK_TRUSTED_PROXIES')),
+    bootstrapToken: parseBootstrapToken(setting('MESHBOOK_BOOTSTRAP_TOKEN')),
+    timesDivisor: parseDivisor(setting('MESHBOOK_TIMES_DIVISOR')),
+    webFolder: flags.webFolder ? resolve(flags.webFolder) : null,
+  }
+}
+
+function bad(setting: string, expected: string): MeshError {
+  return new MeshError('BAD_CONFIG', { detail: `${setting}: expected ${expected}` })
+}
+
+function parseHost(text: string, setting: string): string {
+  const host = text.replace(/^\[(.*)\]$/, '$1')
+  if (isIP(host) || /^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$/.test(host)) return host
+  throw bad(setting, 'an address or a host name, such as 127.0.0.1')
+}
+
+function parsePort(value: string | number, setting: string): number {
+  const text = String(value)
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
+  throw bad(setting, 'a port number from 0 to 65535')
+}
+
+function parseTls(cert: string | undefined, key: string | undefined): HubConfig['tls'] {
+  if (!cert && !key) return null
+  if (!cert) throw bad('MESHBOOK_TLS_CERT', 'a PEM file, because MESHBOOK_TLS_KEY is set')
+  if (!key) throw bad('MESHBOOK_TLS_KEY', 'a PEM file, because MESHBOOK_TLS_CERT is set')
+  return { cert: resolve(cert), key: resolve(key) }
+}
+
+function parsePublicUrl(text: string | undefined): string | null {
+  if (!text) return null
+  const url = URL.parse(text)
+  const plain = url && /^https?:$/.test(url.protocol) && url.pathname === '/' && !url.search && !url.hash && !url.username && !url.password
+  if (plain) return url.origin
+  throw bad('MESHBOOK_PUBLIC_URL', 'an origin without a path, such as https://mesh.example')
+}
+
+function parseProxies(text: string | undefined): BlockList {
+  const list = new BlockList()
+  for (const entry of (text ?? '').split(',').map(part => part.trim())) if (entry) addNetwork(list, entry)
+  return list
+}
+
+function addNetwork(list: BlockList, entry: string): void {
+  const [address = '', prefix, ...more] = entry.split('/')
+  const family = isIP(address)
+  const longest = family === 6 ? 128 : 32
+  const bits = prefix === undefined ? longest : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN
+  if (!family || more.length > 0 || !(bits <= longest)) throw bad('MESHBOOK_TRUSTED_PROXIES', `addresses or networks such as 10.0.0.0/8, got ${JSON.stringify(entry)}`)
+  list.addSubnet(address, bits, family === 6 ? 'ipv6' : 'ipv4')
+}
+
+/** The message never repeats the value: it is a secret. */
+function parseBootstrapToken(text: string | undefined): string | null {
+  if (!text) return null
+  if (/^mb_[A-Za-z0-9_-]{20,200}$/.test(text)) return text
+  throw bad('MESHBOOK_BOOTSTRAP_TOKEN', 'mb_ and at least 20 letters, digits, "-" or "_"')
+}
+
+function parseDivisor(text: string | undefined): number {
+  const divisor = Number(text ?? 1)
+  if (divisor >= 1 && divisor <= 10_000) return divisor
+  throw bad('MESHBOOK_TIMES_DIVISOR', 'a number from 1 to 10000')
+}

@@ -1,0 +1,166 @@
+/**
+ * The devices of every org as they are now: who is connected, how they are, what they can run. The rows of the store are
+ * the truth about which devices there are; whether one is online is known only here. It knows nothing of runs.
+ */
+import type { DeviceId, Now, OrgId, ProjectId } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import type { DeviceInfo, DeviceStatus, DownMessage, Metrics, Runtime } from '@meshbook/core/messages.ts'
+import type { RouteDevice } from '@meshbook/core/route.ts'
+import type { DeviceRow } from '../store/identity.ts'
+
+/** The open channel of a device. */
+export interface DeviceLink {
+  /** False when it cannot be sent: the channel is closing. */
+  send(message: DownMessage): boolean
+  close(code: 'REVOKED' | 'CONFLICT' | 'TIMEOUT'): void
+  lastFrameAt(): number
+}
+
+interface Member {
+  org: OrgId
+  info: Omit<DeviceInfo, 'status'>
+  projects: ReadonlySet<ProjectId>
+  link: DeviceLink | undefined
+  /** It said goodbye, so it is offline at once. */
+  left: boolean
+  lastStatus: DeviceStatus
+}
+
+export interface Registration {
+  os: string
+  runtimes: Runtime[]
+  metrics: Metrics
+  projects: ProjectId[]
+}
+
+export class Fleet {
+  readonly #members = new Map<DeviceId, Member>()
+  readonly #times: Limits
+  readonly #now: Now
+  readonly #changed: (org: OrgId, placement: boolean) => void
+
+  /** `changed` is told of every visible change; `placement` says that waiting runs may now have somewhere to go. */
+  constructor(rows: readonly DeviceRow[], times: Limits, now: Now, changed: (org: OrgId, placement: boolean) => void) {
+    this.#times = times
+    this.#now = now
+    this.#changed = changed
+    for (const row of rows) this.#members.set(row.id, memberOf(row))
+    for (const member of this.#members.values()) member.lastStatus = this.#statusOf(member)
+  }
+
+  add(row: DeviceRow): void {
+    const known = this.#members.get(row.id)
+    if (known) known.info = { ...known.info, name: row.name, kind: row.kind }
+    else this.#members.set(row.id, memberOf(row))
+    this.#changed(row.org, false)
+  }
+
+  remove(org: OrgId, id: DeviceId): void {
+    this.#members.get(id)?.link?.close('REVOKED')
+    this.#members.delete(id)
+    this.#changed(org, true)
+  }
+
+  /** A newer channel of the same device replaces the older one: the older may be a dead connection not yet noticed. */
+  connect(id: DeviceId, link: DeviceLink, registration: Registration): boolean {
+    const member = this.#members.get(id)
+    if (!member) return false
+    if (member.link && member.link !== link) member.link.close('CONFLICT')
+    Object.assign(member, { link, left: false, projects: new Set(registration.projects) })
+    const { os, runtimes, metrics } = registration
+    member.info = { ...member.info, os, runtimes, metrics, lastSeenAt: this.#now() }
+    this.#note(member, true)
+    return true
+  }
+
+  disconnect(id: DeviceId, link: DeviceLink): void {
+    const member = this.#members.get(id)
+    if (member?.link !== link) return
+    member.info = { ...member.info, lastSeenAt: Math.max(member.info.lastSeenAt, link.lastFrameAt()) }
+    member.link = undefined
+    this.#note(member, true)
+  }
+
+  leave(id: DeviceId): void {
+    const member = this.#members.get(id)
+    if (!member) return
+    member.left = true
+    this.#note(member, true)
+  }
+
+  heartbeat(id: DeviceId, metrics: Metrics): void {
+    const member = this.#members.get(id)
+    if (!member) return
+    member.info = { ...member.info, metrics, lastSeenAt: this.#now() }
+    this.#note(member, false)
+  }
+
+  /** Notices what only time changes; call it every ping interval. */
+  tick(): void {
+    for (const member of this.#members.values()) {
+      if (this.#statusOf(member) === 'offline') member.link?.close('TIMEOUT')
+      if (this.#statusOf(member) !== member.lastStatus) this.#note(member, true)
+    }
+  }
+
+  link(id: DeviceId): DeviceLink | undefined {
+    return this.#members.get(id)?.link
+  }
+
+  send(id: DeviceId, message: DownMessage): boolean {
+    return this.#members.get(id)?.link?.send(message) ?? false
+  }
+
+  sendToAll(org: OrgId, message: DownMessage): void {
+    for (const member of this.#members.values()) if (member.org === org) member.link?.send(message)
+  }
+
+  connected(): number {
+    return [...this.#members.values()].filter(({ link }) => link).length
+  }
+
+  statusOf(id: DeviceId): DeviceStatus {
+    const member = this.#members.get(id)
+    return member ? this.#statusOf(member) : 'offline'
+  }
+
+  offline(org: OrgId): DeviceId[] {
+    return this.#of(org).filter(member => this.#statusOf(member) === 'offline').map(({ info }) => info.id)
+  }
+
+  list(org: OrgId): DeviceInfo[] {
+    return this.#of(org).map(member => ({ ...member.info, lastSeenAt: this.#lastSeenAt(member), status: this.#statusOf(member) }))
+  }
+
+  /** For the router; a device that has never registered on its channel cannot be judged and is left out. */
+  candidates(org: OrgId, project: ProjectId): Omit<RouteDevice, 'busyRuns'>[] {
+    return this.#of(org)
+      .filter(({ info }) => info.os !== '')
+      .map(member => ({ ...member.info, lastSeenAt: this.#lastSeenAt(member), status: this.#statusOf(member), attached: member.projects.has(project), executes: true }))
+  }
+
+  #of(org: OrgId): Member[] {
+    return [...this.#members.values()].filter(member => member.org === org)
+  }
+
+  #note(member: Member, placement: boolean): void {
+    member.lastStatus = this.#statusOf(member)
+    this.#changed(member.org, placement)
+  }
+
+  #lastSeenAt(member: Member): number {
+    return Math.max(member.info.lastSeenAt, member.link?.lastFrameAt() ?? 0)
+  }
+
+  #statusOf(member: Member): DeviceStatus {
+    if (member.left) return 'offline'
+    const silentMs = this.#now() - this.#lastSeenAt(member)
+    if (silentMs >= this.#times.offlineMs) return 'offline'
+    return member.link && silentMs < this.#times.suspectMs ? 'online' : 'suspect'
+  }
+}
+
+function memberOf(row: DeviceRow): Member {
+  const { id, name, kind, os, runtimes, lastSeenAt } = row
+  return { org: row.org, info: { id, name, kind, os, runtimes, lastSeenAt, metrics: null }, projects: new Set(row.projects), link: undefined, left: false, lastStatus: 'offline' }
+}

@@ -1,0 +1,40 @@
+/** Reads a request's body under a cap and checks it against a schema. JSON only: a form cannot be posted to the API (S6). */
+import * as v from 'valibot'
+import { MeshError } from '@meshbook/core/errors.ts'
+import { explainIssues } from '@meshbook/core/messages.ts'
+
+export async function readJson<S extends v.GenericSchema>(request: Request, schema: S, capBytes: number): Promise<v.InferOutput<S>> {
+  const type = request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
+  if (type !== 'application/json') throw new MeshError('BAD_REQUEST', { detail: 'the body must be application/json' })
+  return checked(schema, parse(await readText(request, capBytes)), 'body')
+}
+
+export function checked<S extends v.GenericSchema>(schema: S, value: unknown, what: string): v.InferOutput<S> {
+  const result = v.safeParse(schema, value)
+  if (result.success) return result.output
+  throw new MeshError('BAD_REQUEST', { detail: `${what}: ${explainIssues(result.issues)}` })
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new MeshError('BAD_REQUEST', { detail: 'the body is not JSON', cause })
+  }
+}
+
+async function readText(request: Request, capBytes: number): Promise<string> {
+  if (Number(request.headers.get('content-length') ?? 0) > capBytes) throw tooLarge(capBytes)
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of request.body ?? []) {
+    bytes += chunk.byteLength
+    if (bytes > capBytes) throw tooLarge(capBytes)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function tooLarge(capBytes: number): MeshError {
+  return new MeshError('TOO_LARGE', { detail: `the body may have ${capBytes} bytes` })
+}

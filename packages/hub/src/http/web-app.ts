@@ -1,0 +1,92 @@
+/** Serves the built web app from a folder, and the pages that stand in for it. Knows nothing of users. */
+import { createReadStream } from 'node:fs'
+import { lstat, readFile, realpath } from 'node:fs/promises'
+import { extname, join, sep } from 'node:path'
+import { Readable } from 'node:stream'
+import { MeshError } from '@meshbook/core/errors.ts'
+import { normalPath } from '@meshbook/core/tree.ts'
+import type { Visit } from './doorway.ts'
+import { appPolicy } from './security-headers.ts'
+
+const types: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.json': 'application/json',
+  '.webmanifest': 'application/manifest+json',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.ico': 'image/x-icon',
+  '.woff2': 'font/woff2',
+  '.wasm': 'application/wasm',
+  '.txt': 'text/plain; charset=utf-8',
+}
+
+/** Paths that the app itself routes. */
+export function isAppPage(path: string): boolean {
+  return path === '/' || path === '/signin' || path === '/p' || path.startsWith('/p/')
+}
+
+export async function appPage(webFolder: string | null, visit: Visit): Promise<Response> {
+  if (!visit.secure && !visit.loopback) return page(403, plainHttpPage(visit), visit)
+  const html = webFolder && (await readIndex(webFolder))
+  return html ? page(200, html, visit) : page(503, notBuiltPage, visit)
+}
+
+export async function appFile(webFolder: string | null, path: string, visit: Visit): Promise<Response> {
+  const file = webFolder && (await findFile(webFolder, path))
+  const type = file && types[extname(file.path)]
+  if (!file || !type) throw new MeshError('NOT_FOUND')
+  const headers = {
+    'content-type': type,
+    'content-length': String(file.bytes),
+    'cache-control': /[-.][A-Za-z0-9_-]{8,}\.\w+$/.test(path) && path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
+    'content-security-policy': appPolicy(visit),
+  }
+  return new Response(Readable.toWeb(createReadStream(file.path)) as ReadableStream, { headers })
+}
+
+function page(status: number, html: string, visit: Visit): Response {
+  return new Response(html, { status, headers: { 'content-type': types['.html']!, 'cache-control': 'no-cache', 'content-security-policy': appPolicy(visit) } })
+}
+
+async function readIndex(folder: string): Promise<string | undefined> {
+  try {
+    return await readFile(join(folder, 'index.html'), 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** A regular file inside the folder; never through a link and never a name that begins with a dot (S11). */
+async function findFile(folder: string, path: string): Promise<{ path: string; bytes: number } | undefined> {
+  const inside = normalPath(path.slice(1))
+  if (!inside || /(^|\/)\./.test(inside)) return undefined
+  try {
+    const root = await realpath(folder)
+    const found = await realpath(join(root, inside))
+    const stat = await lstat(found)
+    return found.startsWith(root + sep) && stat.isFile() ? { path: found, bytes: stat.size } : undefined
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw error
+  }
+}
+
+const style = '<style>body{font:16px/1.6 system-ui,sans-serif;max-width:38rem;margin:12vh auto;padding:0 1rem;color-scheme:light dark}code{background:#8882;padding:.1em .3em;border-radius:4px}</style>'
+const frame = (title: string, body: string): string => `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>${style}<h1>${title}</h1>${body}</html>`
+
+const notBuiltPage = frame('The web app is not built', '<p>The hub is running and its API answers, but there is no web app to serve.</p><p>Run <code>npm run build</code> in the folder of Meshbook, then load this page again. <code>npm start</code> does it by itself.</p>')
+
+function plainHttpPage(visit: Visit): string {
+  const port = visit.host.split(':').at(-1) ?? ''
+  const forward = /^\d+$/.test(port) ? port : '3005'
+  return frame(
+    'This connection can be overheard',
+    `<p>You are reaching Meshbook over plain HTTP from another machine. Whoever shares the network could read your notebooks and run code as you, so signing in is refused here. Three ways out:</p>
+<ol><li><b>HTTPS by Meshbook itself</b>: start it with <code>MESHBOOK_TLS_CERT</code> and <code>MESHBOOK_TLS_KEY</code>.</li>
+<li><b>A proxy with TLS</b> (Caddy, nginx, Traefik) before it, and <code>MESHBOOK_PUBLIC_URL=https://your.name</code>.</li>
+<li><b>An SSH tunnel</b>: <code>ssh -L ${forward}:127.0.0.1:${forward} that-machine</code>, then open <code>http://127.0.0.1:${forward}</code> here.</li></ol>`,
+  )
+}

@@ -1,0 +1,24 @@
+/** The log: one JSON object a line. Secrets never reach it: headers, bodies and query strings are not logged at all, and these names are blanked (S7). */
+import pino, { type DestinationStream, type Logger } from 'pino'
+
+export type Log = Logger
+
+const secretNames = ['authorization', 'cookie', 'token', 'ticket', 'code', 'secret', 'password', 'hash']
+
+export function newLog(level: string, destination?: DestinationStream): Log {
+  const redact = { paths: secretNames.flatMap(name => [name, `*.${name}`, `*.*.${name}`]), censor: '[redacted]' }
+  const options = { level, redact, base: null, serializers: { err: errorWithoutSecrets } }
+  return destination ? pino(options, destination) : pino(options)
+}
+
+/** An error with the chain of its causes. The path of a request stands in no message, so a ticket cannot either. */
+function errorWithoutSecrets(thrown: unknown): unknown {
+  if (!(thrown instanceof Error)) return String(thrown)
+  const { name, message, stack, cause } = thrown
+  return { name, message: withoutSecrets(message), stack: withoutSecrets(stack ?? ''), ...(cause === undefined ? {} : { cause: errorWithoutSecrets(cause) }) }
+}
+
+/** Tokens and tickets inside a longer text, such as the message of a library's error. */
+export function withoutSecrets(text: string): string {
+  return text.replace(/\b(mb|mt)_[A-Za-z0-9_-]{20,}/g, '$1_[redacted]').replace(/([?&]ticket=)[^&\s"]+/g, '$1[redacted]')
+}

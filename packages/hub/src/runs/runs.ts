@@ -1,0 +1,226 @@
+/**
+ * Runs from request to end: taken in, placed on a device one at a time per session, logged, cancelled, expired. The
+ * store's transactions decide; this only asks the router and tells devices and viewers what was decided.
+ */
+import { createHash } from 'node:crypto'
+import type { Run } from '@meshbook/core/api.ts'
+import { MeshError } from '@meshbook/core/errors.ts'
+import { newId, parseRunId, type DeviceId, type Now, type OrgId, type RandomBytes, type RunId, type SessionId } from '@meshbook/core/ids.ts'
+import { canonicalLanguage, runtimeFor } from '@meshbook/core/languages.ts'
+import { limits, type Limits } from '@meshbook/core/limits.ts'
+import type { DownMessage, RunRequest, UpMessage } from '@meshbook/core/messages.ts'
+import { route, type RouteDecision } from '@meshbook/core/route.ts'
+import { hasEnded } from '@meshbook/core/run.ts'
+import type { Fleet } from '../devices/fleet.ts'
+import type { HubEvents } from '../hub-events.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Reconciled } from '../store/heads.ts'
+import type { HubStore } from '../store/hub-store.ts'
+import type { Placement } from '../store/run-queue.ts'
+import type { RunFeeds } from './run-feeds.ts'
+
+type Up<T extends UpMessage['type']> = Extract<UpMessage, { type: T }>
+type Down<T extends DownMessage['type']> = Extract<DownMessage, { type: T }>
+
+export interface RunsPorts {
+  store: HubStore
+  fleet: Fleet
+  events: HubEvents
+  feeds: RunFeeds
+  metrics: Metrics
+  log: Log
+  times: Limits
+  now: Now
+  random: RandomBytes
+  /** Told when heads of an org came or went. */
+  sessionsChanged: (org: OrgId) => void
+}
+
+/** Room in a channel frame for all of a lease but its code. */
+const leaseOverheadBytes = 64 * 1024
+
+export class Runs {
+  readonly #ports: RunsPorts
+  readonly #placing = new Map<SessionId, 'once' | 'again'>()
+  #closed = false
+
+  constructor(ports: RunsPorts) {
+    this.#ports = ports
+  }
+
+  /** From now on nothing is placed; what is under way finishes. */
+  close(): void {
+    this.#closed = true
+  }
+
+  async submit(org: OrgId, requestedBy: string, request: RunRequest): Promise<{ run: Run; created: boolean }> {
+    const { store, now, random } = this.#ports
+    const at = now()
+    const codeHash = hashOf(request)
+    const submitted = await store.call('createRun', {
+      org, codeHash, requestedBy, now: at,
+      id: request.id ?? parseRunId(newId('run', at, random)),
+      document: request.document,
+      language: canonicalLanguage(request.language),
+      runtime: runtimeFor(request.language),
+      sessionName: request.session ?? 'default',
+      newSession: newId('session', at, random),
+      code: request.code,
+      cell: request.cell ?? null,
+      chosenDevice: request.on ?? null,
+      expiresAt: request.expiresAt ?? at + limits.runWaitMs,
+    })
+    if (submitted.created) {
+      this.#show(org, submitted.run)
+      this.placeSoon(org, submitted.run.session)
+    }
+    return submitted
+  }
+
+  async cancel(org: OrgId, id: RunId, reason: string): Promise<Run> {
+    const { store, fleet, now } = this.#ports
+    const outcome = await store.call('cancelRun', { org, id, reason, gone: fleet.offline(org), now: now() })
+    if ('ended' in outcome) {
+      this.#ended(org, outcome.ended)
+      return outcome.ended
+    }
+    fleet.send(outcome.device, { type: 'RUN_CANCEL', run: id, reason })
+    return outcome.asked
+  }
+
+  /** Hands text to a run that waits for it; `input` names the question, so that a late answer is not taken for another. */
+  async input(org: OrgId, id: RunId, input: { id?: string | undefined; text: string }): Promise<void> {
+    const { store, fleet } = this.#ports
+    const waiting = await store.query('waitingInput', { org, id })
+    if (!waiting) throw new MeshError('NOT_FOUND', { detail: `run ${id}` })
+    if (hasEnded(waiting.status)) throw new MeshError('RUN_ENDED', { detail: `run ${id}` })
+    if (waiting.inputId === null || (input.id !== undefined && input.id !== waiting.inputId)) throw new MeshError('CONFLICT', { detail: 'the run does not wait for this input' })
+    const sent = waiting.device !== null && fleet.send(waiting.device, { type: 'RUN_INPUT', run: id, id: waiting.inputId, text: input.text })
+    if (!sent) throw new MeshError('UNREACHABLE', { detail: 'the device of the run is not connected' })
+  }
+
+  /** Appends what the holder sent; the answer says how far the log is durable. */
+  async append(org: OrgId, device: DeviceId, message: Up<'RUN_EVENT'>): Promise<Down<'RUN_ACK'>> {
+    const { run: id, fence, first, events } = message
+    const { seq, refused, appended, run } = await this.#ports.store.call('appendEvents', { org, device, id, fence, first, events })
+    this.#ports.metrics.runEvents.inc(appended)
+    if (run) this.#appended(org, run, appended, seq)
+    return { type: 'RUN_ACK', run: id, fence, seq, ...(refused ? { refused } : {}) }
+  }
+
+  async reconcile(org: OrgId, device: DeviceId, message: Up<'REGISTER'>): Promise<Reconciled> {
+    const { store, now, times } = this.#ports
+    const at = now()
+    const found = await store.call('reconcileDevice', { org, device, heads: message.heads, runs: message.runs, now: at, expiresAt: at + times.leaseMs })
+    for (const run of found.ended) this.#ended(org, run)
+    return found
+  }
+
+  /** Tells about runs that a store transaction of somebody else ended. */
+  ended(org: OrgId, runs: readonly Run[]): void {
+    for (const run of runs) this.#ended(org, run)
+  }
+
+  async expire(): Promise<void> {
+    const { store, now } = this.#ports
+    for (const { org, id } of await store.query('expiredRuns', { now: now() })) {
+      const run = await store.call('endRun', { org, id, as: 'cancelled', reason: 'it waited longer than it was allowed to', now: now() })
+      if (run) this.#ended(org, run)
+    }
+  }
+
+  /** Looks at every queue again, because devices came, went or changed. */
+  async placeAll(org?: OrgId): Promise<void> {
+    for (const queue of await this.#ports.store.query('sessionsWithQueue', {})) {
+      if (org === undefined || queue.org === org) this.placeSoon(queue.org, queue.session)
+    }
+  }
+
+  placeSoon(org: OrgId, session: SessionId): void {
+    if (this.#closed) return
+    if (this.#placing.has(session)) this.#placing.set(session, 'again')
+    else this.#place(org, session).catch((error: unknown) => this.#ports.log.error({ err: error, org, session }, 'placing a run failed'))
+  }
+
+  /** One placement of a session at a time; what happened meanwhile makes it look again. */
+  async #place(org: OrgId, session: SessionId): Promise<void> {
+    try {
+      do {
+        this.#placing.set(session, 'once')
+        await this.#placeNext(org, session)
+      } while (this.#placing.get(session) === 'again' && !this.#closed)
+    } finally {
+      this.#placing.delete(session)
+    }
+  }
+
+  async #placeNext(org: OrgId, session: SessionId): Promise<void> {
+    const placement = await this.#ports.store.query('nextPlacement', { org, session })
+    if (!placement) return
+    const decision = this.#decide(org, placement)
+    if ('to' in decision) await this.#lease(org, placement.next.id, decision)
+    else if ('wait' in decision) await this.#wait(org, placement.next.id, decision)
+    else await this.#refuse(org, placement.next.id, decision)
+  }
+
+  #decide(org: OrgId, { next, holder, busy }: Placement): RouteDecision {
+    const { fleet, now } = this.#ports
+    const busyRuns = new Map(busy.map(({ device, runs }) => [device, runs]))
+    const devices = fleet.candidates(org, next.project).map(device => {
+      // A holder whose lease has not run out may still be at work on its own: it counts as silent, not as gone (I4).
+      const relies = holder?.device === device.id && holder.expiresAt > now()
+      return { ...device, status: device.status === 'offline' && relies ? ('suspect' as const) : device.status, busyRuns: busyRuns.get(device.id) ?? 0 }
+    })
+    const request = { language: next.language, requires: [], on: next.chosenDevice ?? undefined }
+    return route({ request, devices, session: { holder: holder?.device }, now: now() })
+  }
+
+  async #lease(org: OrgId, id: RunId, { to, reasons }: Extract<RouteDecision, { to: DeviceId }>): Promise<void> {
+    const { store, fleet, now, random, times } = this.#ports
+    const at = now()
+    const leased = await store.call('leaseRun', { org, id, device: to, newHead: newId('head', at, random), reasons, now: at, expiresAt: at + times.leaseMs })
+    if (!leased) return
+    fleet.send(to, { type: 'LEASE', lease: leased.lease })
+    this.#show(org, leased.run)
+    if (leased.moved) this.#ports.sessionsChanged(org)
+  }
+
+  async #wait(org: OrgId, id: RunId, decision: Extract<RouteDecision, { wait: string }>): Promise<void> {
+    const run = await this.#ports.store.call('setReasons', { org, id, reasons: [...new Set([...decision.reasons, decision.wait, decision.unblock])] })
+    if (run) this.#show(org, run)
+  }
+
+  async #refuse(org: OrgId, id: RunId, { refuse, detail }: Extract<RouteDecision, { refuse: string }>): Promise<void> {
+    const { store, now } = this.#ports
+    const run = await store.call('endRun', { org, id, as: 'failed', reason: detail, code: refuse, now: now() })
+    if (run) this.#ended(org, run)
+  }
+
+  #appended(org: OrgId, run: Run, appended: number, seq: number): void {
+    const firstEvents = seq === appended
+    if (hasEnded(run.status)) this.#ended(org, run)
+    else if (firstEvents || run.status === 'waiting-for-input') this.#show(org, run)
+    else this.#ports.feeds.grew(org, run.id)
+  }
+
+  #ended(org: OrgId, run: Run): void {
+    this.#ports.metrics.runsEnded.inc({ status: run.status })
+    this.#show(org, run)
+    this.placeSoon(org, run.session)
+  }
+
+  #show(org: OrgId, run: Run): void {
+    const { code: _, ...shown } = run
+    this.#ports.feeds.grew(org, run.id)
+    this.#ports.events.publish(org, { type: 'run', run: shown })
+  }
+}
+
+/** The hash of the code as it came; a hash that was sent along must agree, or the code was altered on its way. */
+function hashOf(request: RunRequest): string {
+  if (Buffer.byteLength(JSON.stringify(request.code)) > limits.channelFrameBytes - leaseOverheadBytes) throw new MeshError('TOO_LARGE', { detail: 'the code of a cell' })
+  const hash = createHash('sha256').update(request.code).digest('hex')
+  if (request.codeHash !== undefined && request.codeHash !== hash) throw new MeshError('BAD_REQUEST', { detail: 'codeHash is not the SHA-256 of code' })
+  return hash
+}

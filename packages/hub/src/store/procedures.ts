@@ -1,0 +1,63 @@
+/** All procedures of the hub by name: the writer runs these and nothing else, so this folder is the only SQL of the hub. */
+import * as assets from './assets.ts'
+import * as heads from './heads.ts'
+import * as identity from './identity.ts'
+import * as projects from './projects.ts'
+import * as log from './run-log.ts'
+import * as queue from './run-queue.ts'
+import * as rows from './run-rows.ts'
+
+export const hubProcedures = {
+  firstUser: identity.firstUser,
+  addLink: identity.addLink,
+  useLink: identity.useLink,
+  findBrowserSession: identity.findBrowserSession,
+  endBrowserSession: identity.endBrowserSession,
+  addToken: identity.addToken,
+  findToken: identity.findToken,
+  listTokens: identity.listTokens,
+  deleteToken: identity.deleteToken,
+  addTicket: identity.addTicket,
+  useTicket: identity.useTicket,
+  addDevice: identity.addDevice,
+  findDevice: identity.findDevice,
+  listDevices: identity.listDevices,
+  renameDevice: identity.renameDevice,
+  revokeDevice: identity.revokeDevice,
+  describeDevice: identity.describeDevice,
+  sawDevice: identity.sawDevice,
+
+  ensureProject: projects.ensureProject,
+  listProjects: projects.listProjects,
+  everyProject: projects.everyProject,
+  indexTree: projects.indexTree,
+  adoptDocument: projects.adoptDocument,
+  findDocument: projects.findDocument,
+  findDocumentAt: projects.findDocumentAt,
+  listDocuments: projects.listDocuments,
+
+  createRun: queue.createRun,
+  nextPlacement: queue.nextPlacement,
+  sessionsWithQueue: queue.sessionsWithQueue,
+  leaseRun: queue.leaseRun,
+  setReasons: queue.setReasons,
+  expiredRuns: queue.expiredRuns,
+  appendEvents: log.appendEvents,
+  endRun: log.endRun,
+  cancelRun: log.cancelRun,
+  waitingInput: log.waitingInput,
+  readEvents: log.readEvents,
+  showRun: rows.showRun,
+  listRuns: rows.listRuns,
+
+  giveBackHeads: heads.giveBackHeads,
+  renewHeads: heads.renewHeads,
+  runtimeUp: heads.runtimeUp,
+  runtimeDown: heads.runtimeDown,
+  reconcileDevice: heads.reconcileDevice,
+  listSessions: heads.listSessions,
+  findSession: heads.findSession,
+
+  addAsset: assets.addAsset,
+  findAsset: assets.findAsset,
+}

@@ -1,0 +1,76 @@
+/** One JSON request to the hub: time-out, problem+json errors, checked answers. Knows no route. */
+import { type ErrorCode, errors, isErrorCode } from '@meshbook/core/errors.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import * as v from 'valibot'
+
+/** What went wrong and what the user can do about it. */
+export class ApiError extends Error {
+  readonly code: ErrorCode
+  readonly detail: string
+  readonly hint: string
+
+  constructor(code: ErrorCode, detail?: string, hint?: string) {
+    super(errors[code].message)
+    this.name = 'ApiError'
+    this.code = code
+    this.detail = detail && detail !== this.message ? detail : ''
+    this.hint = hint ?? errors[code].hint
+  }
+}
+
+export function asApiError(thrown: unknown): ApiError {
+  if (thrown instanceof ApiError) return thrown
+  return new ApiError('INTERNAL', thrown instanceof Error ? thrown.message : String(thrown))
+}
+
+const problemSchema = v.object({ code: v.string(), detail: v.optional(v.string()), hint: v.optional(v.string()) })
+
+const byStatus: Record<number, ErrorCode> = { 401: 'UNAUTHENTICATED', 403: 'FORBIDDEN', 404: 'NOT_FOUND', 409: 'CONFLICT', 413: 'TOO_LARGE', 429: 'SLOW_DOWN', 504: 'TIMEOUT' }
+
+async function errorOf(response: Response): Promise<ApiError> {
+  const body = v.safeParse(problemSchema, await response.json().catch(() => undefined))
+  const fallback = byStatus[response.status] ?? 'INTERNAL'
+  if (!body.success) return new ApiError(fallback)
+  const { code, detail, hint } = body.output
+  return new ApiError(isErrorCode(code) ? code : fallback, detail, hint)
+}
+
+export interface RequestOptions {
+  body?: unknown
+  signal?: AbortSignal
+}
+
+type Listener = () => void
+const signedOutListeners = new Set<Listener>()
+/** Calls back whenever the hub says that nobody is signed in. */
+export function onSignedOut(listener: Listener): void {
+  signedOutListeners.add(listener)
+}
+
+async function send(method: string, path: string, options: RequestOptions): Promise<Response> {
+  const timeout = AbortSignal.timeout(limits.requestMs)
+  const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout
+  const headers: Record<string, string> = { accept: 'application/json' }
+  if (options.body !== undefined) headers['content-type'] = 'application/json'
+  try {
+    const body = options.body === undefined ? null : JSON.stringify(options.body)
+    return await fetch(`/api/v1${path}`, { method, headers, body, signal, credentials: 'same-origin' })
+  } catch (thrown) {
+    if (options.signal?.aborted) throw thrown
+    if (timeout.aborted) throw new ApiError('TIMEOUT')
+    throw new ApiError('UNREACHABLE', 'The hub does not answer.', 'Check that Meshbook is running; the page goes on when it is back.')
+  }
+}
+
+export async function request<S extends v.GenericSchema>(method: string, path: string, schema: S, options: RequestOptions = {}): Promise<v.InferOutput<S>> {
+  const response = await send(method, path, options)
+  if (!response.ok) {
+    const error = await errorOf(response)
+    if (error.code === 'UNAUTHENTICATED') for (const listener of signedOutListeners) listener()
+    throw error
+  }
+  const text = await response.text()
+  const parsed = v.safeParse(schema, text === '' ? undefined : JSON.parse(text))
+  if (parsed.success) return parsed.output
+  throw new ApiError('BAD_MESSAGE', `The hub's answer to ${path} is not understood.`, 'Reload the page; the hub may have been updated.')
+}

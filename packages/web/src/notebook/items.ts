@@ -1,0 +1,100 @@
+/**
+ * A notebook as the page shows it: a list of items, each a cell with its output, a piece of prose, front matter, or an
+ * output without a cell. Items keep their key while the text around them changes, so that editors stay mounted.
+ * Pure; knows neither Yjs nor the DOM.
+ */
+import { type Block, type CellBlock, type Notebook, type OutputBlock, parseNotebook } from '@meshbook/core/notebook/cells.ts'
+import { quickParse } from './quick-parse.ts'
+import { applyChanges, type Change, mapOffset } from './text-delta.ts'
+
+export type Item =
+  | { key: string; kind: 'front-matter'; from: number; to: number }
+  | { key: string; kind: 'prose'; from: number; to: number }
+  | { key: string; kind: 'cell'; from: number; to: number; cell: CellBlock; outputs: OutputBlock[] }
+  | { key: string; kind: 'output'; from: number; to: number; output: OutputBlock }
+type Unkeyed = Item extends infer I ? (I extends Item ? Omit<I, 'key'> : never) : never
+
+export interface Page {
+  text: string
+  notebook: Notebook
+  items: Item[]
+  /** Number of keys given so far. */
+  keys: number
+}
+
+export function openPage(text: string): Page {
+  return keyed({ text: '', notebook: { frontMatter: undefined, blocks: [] }, items: [], keys: 0 }, [], text, parseNotebook(text))
+}
+
+/** The page after a change of its text. */
+export function advance(page: Page, changes: readonly Change[]): Page {
+  if (changes.length === 0) return page
+  const text = applyChanges(page.text, changes)
+  const notebook = quickParse(page.notebook, page.text, changes, text) ?? parseNotebook(text)
+  return keyed(page, changes, text, notebook)
+}
+
+function keyed(before: Page, changes: readonly Change[], text: string, notebook: Notebook): Page {
+  const found = itemsOf(notebook.blocks, text)
+  const keys = matchByPlace(before.items, changes, found)
+  const used = new Set(keys.filter(key => key !== undefined))
+  let made = before.keys
+  const items = found.map((item, at): Item => {
+    const key = keys[at] ?? spareKey(before.items, used, item.kind, keys.slice(0, at).findLast(Boolean)) ?? `b${made++}`
+    keys[at] = key
+    used.add(key)
+    return { ...item, key } as Item
+  })
+  return { text, notebook, items, keys: made }
+}
+
+/**
+ * The key of the old item that now begins where each new item does. What was inserted exactly at the start of an item
+ * counts as before it; only if nothing is found so, as its own new beginning (prose that was typed at its start).
+ */
+function matchByPlace(before: readonly Item[], changes: readonly Change[], found: readonly Unkeyed[]): (string | undefined)[] {
+  const keys: (string | undefined)[] = found.map(() => undefined)
+  const at = new Map(found.map((item, index) => [placeOf(item.kind, item.from), index]))
+  const taken = new Set<string>()
+  for (const stick of ['right', 'left'] as const) {
+    for (const item of before) {
+      const index = taken.has(item.key) ? undefined : at.get(placeOf(item.kind, mapOffset(changes, item.from, stick)))
+      if (index === undefined || keys[index] !== undefined) continue
+      keys[index] = item.key
+      taken.add(item.key)
+    }
+  }
+  return keys
+}
+
+const placeOf = (kind: Item['kind'], from: number): string => `${kind}:${from}`
+
+/** The key of an old item of this kind that stood right after the item with key `after` and has lost its place. */
+function spareKey(items: readonly Item[], used: ReadonlySet<string>, kind: Item['kind'], after: string | undefined): string | undefined {
+  const start = after === undefined ? 0 : items.findIndex(item => item.key === after) + 1
+  for (const item of items.slice(start)) {
+    if (used.has(item.key)) return undefined
+    if (item.kind === kind) return item.key
+  }
+  return undefined
+}
+
+function itemsOf(blocks: readonly Block[], text: string): Unkeyed[] {
+  const items: Unkeyed[] = []
+  let ownedTo = 0
+  for (const block of blocks) {
+    const { kind, from, to } = block
+    if (to <= ownedTo) continue
+    if (kind === 'cell') {
+      ownedTo = block.outputsTo
+      const outputs = blocks.filter(other => other.kind === 'output' && from < other.from && other.to <= ownedTo) as OutputBlock[]
+      items.push({ kind, from, to: ownedTo, cell: block, outputs })
+    } else if (kind === 'output') items.push({ kind, from, to, output: block })
+    else if (kind === 'front-matter' || !isBlank(text, from, to)) items.push({ kind, from, to })
+  }
+  return items
+}
+
+function isBlank(text: string, from: number, to: number): boolean {
+  return text.slice(from, to).trim() === ''
+}

@@ -1,0 +1,110 @@
+/** Edits of a notebook's structure as changes of its text: insert, delete, move, convert. Pure. */
+import { type CellBlock, parseNotebook } from '@meshbook/core/notebook/cells.ts'
+import type { Item, Page } from './items.ts'
+import type { Change } from './text-delta.ts'
+
+export type NewItem = { kind: 'cell'; language: string; code?: string } | { kind: 'prose'; text: string }
+
+/** Puts a new item before the item at `index`; at the end if there is none. */
+export function insertAt(page: Page, index: number, item: NewItem): Change[] {
+  const at = page.items[index]?.from ?? page.text.length
+  return [{ from: at, to: at, insert: spaced(page.text, at, at, sourceOf(item)) }]
+}
+
+export function sourceOf(item: NewItem): string {
+  if (item.kind === 'prose') return `${item.text}\n`
+  const code = item.code ?? ''
+  const fence = '`'.repeat(Math.max(3, longestRun(code) + 1))
+  return `${fence}${item.language}\n${code}\n${fence}\n`
+}
+
+function longestRun(code: string): number {
+  return Math.max(2, ...Array.from(code.matchAll(/`{3,}/g), match => match[0].length))
+}
+
+/** Blank lines around a piece that stands between `from` and `to`. */
+function spaced(text: string, from: number, to: number, piece: string): string {
+  const before = text.slice(0, from)
+  const lead = before === '' || /\n\r?\n$/.test(before) ? '' : before.endsWith('\n') ? '\n' : '\n\n'
+  const after = text.slice(to)
+  const tail = after === '' || /^\r?\n/.test(after) ? '' : '\n'
+  return lead + piece + tail
+}
+
+/** The item and the blank lines after it. */
+function extentOf(page: Page, item: Item): { from: number; to: number } {
+  const blank = /^(?:[ \t]*\r?\n)*/.exec(page.text.slice(item.to))?.[0].length ?? 0
+  return { from: item.from, to: item.to + blank }
+}
+
+export function removeItem(page: Page, index: number): Change[] {
+  const item = page.items[index]
+  return item ? [{ ...extentOf(page, item), insert: '' }] : []
+}
+
+/**
+ * Lets the items at `index` and `index + 1` change places. The text of only one of them moves, since what moves gets a
+ * new identity: choose the one that nothing is anchored in.
+ */
+export function swapWithNext(page: Page, index: number, moving: 'first' | 'second'): Change[] {
+  const first = page.items[index]
+  const second = page.items[index + 1]
+  if (!first || !second || first.kind === 'front-matter') return []
+  const slice = (item: Item) => `${page.text.slice(item.from, item.to).replace(/^(?:[ \t]*\r?\n)+/, '').trimEnd()}\n`
+  if (moving === 'second') {
+    return [
+      { from: first.from, to: first.from, insert: `${spaced(page.text, first.from, first.from, slice(second)).trimEnd()}\n\n` },
+      { from: first.to, to: second.to, insert: page.text.slice(second.to).trim() === '' ? '' : '\n' },
+    ]
+  }
+  const { from, to } = extentOf(page, first)
+  return [
+    { from, to, insert: '' },
+    { from: second.to, to: second.to, insert: spaced(page.text, second.to, second.to, slice(first)) },
+  ]
+}
+
+export function setLanguage(page: Page, cell: CellBlock, language: string): Change[] {
+  const line = page.text.slice(cell.from, cell.codeFrom)
+  const at = line.toLowerCase().indexOf(cell.language, cell.fence.indent + cell.fence.length)
+  if (at < 0) return []
+  const from = cell.from + at
+  return [{ from, to: from + cell.language.length, insert: language }]
+}
+
+/** A cell becomes prose with the same text, prose becomes a cell. The output of the cell is dropped. */
+export function convert(page: Page, index: number, language: string): Change[] {
+  const item = page.items[index]
+  if (item?.kind === 'cell') return [{ from: item.from, to: item.to, insert: `${item.cell.code.trim() || ' '}\n` }]
+  if (item?.kind !== 'prose') return []
+  const text = page.text.slice(item.from, item.to)
+  const lead = /^\s*\n|^/.exec(text)![0].length
+  return [{ from: item.from + lead, to: item.to, insert: `${sourceOf({ kind: 'cell', language, code: text.slice(lead).trim() })}\n` }]
+}
+
+export function clearOutputs(page: Page): Change[] {
+  return page.items.flatMap(item => (item.kind === 'cell' && item.outputs.length > 0 ? [{ from: item.cell.to, to: item.to, insert: '' }] : []))
+}
+
+/**
+ * Whether prose stays what it is and does not swallow what follows it: an open fence or comment would make one cell or
+ * one comment of the whole rest of the document.
+ */
+export function isContained(prose: string): boolean {
+  const probe = `${prose}\n\n`
+  const last = parseNotebook(`${probe}\`\`\`python\n1\n\`\`\`\n`).blocks.at(-1)
+  return last?.kind === 'cell' && last.from === probe.length && last.code === '1'
+}
+
+/** The prose with what is open in it closed; if nothing closes it, with its marks escaped. */
+export function contained(prose: string): string {
+  const fences = ['`', '~'].flatMap(char => lengthsOf(prose, char).map(length => `\n${char.repeat(length)}`))
+  const closed = ['', ...fences, '\n-->', ...fences.map(fence => `${fence}\n-->`)].map(closing => prose + closing).find(isContained)
+  return closed ?? prose.replace(/^( {0,3})(?=[`~<])/gm, '$1\\')
+}
+
+/** The lengths of the fences that a text may have left open, shortest first. */
+function lengthsOf(text: string, char: string): number[] {
+  const runs = Array.from(text.matchAll(char === '`' ? /`{3,}/g : /~{3,}/g), match => match[0].length)
+  return [...new Set(runs)].sort((a, b) => a - b)
+}

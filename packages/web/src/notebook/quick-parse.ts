@@ -1,0 +1,84 @@
+/**
+ * The parse of a text after a small change, without reading the whole text again: output that streams into its block,
+ * and typing inside a line of code. Answers undefined where only a full parse is sure. Its answer equals
+ * `parseNotebook` of the new text, which a property test proves.
+ */
+import type { Block, CellBlock, Fence, Notebook, OutputBlock } from '@meshbook/core/notebook/cells.ts'
+import type { Change } from './text-delta.ts'
+
+export function quickParse(before: Notebook, oldText: string, changes: readonly Change[], text: string): Notebook | undefined {
+  const [change] = changes
+  if (changes.length !== 1 || !change) return undefined
+  const at = before.blocks.findIndex(block => block.from <= change.from && change.to <= block.to && block.kind !== 'prose')
+  const block = before.blocks[at]
+  const next = block && grownBlock(block, oldText, change, text)
+  if (!next) return undefined
+  const shift = change.insert.length - (change.to - change.from)
+  const move = (old: Block, i: number) => (i > at ? shifted(old, shift) : i === at ? next : reaching(old, change.from, shift))
+  return { frontMatter: before.frontMatter, blocks: relink(before.blocks.map(move)) }
+}
+
+/** A block before the change, which may be a cell whose outputs reach beyond it. */
+function reaching(block: Block, at: number, by: number): Block {
+  return block.kind === 'cell' && block.outputsTo > at ? { ...block, outputsTo: block.outputsTo + by } : block
+}
+
+function grownBlock(block: Block, oldText: string, change: Change, text: string): Block | undefined {
+  if (block.kind === 'output') return grownOutput(block, oldText, change, text)
+  return block.kind === 'cell' ? grownCell(block, oldText, change, text) : undefined
+}
+
+function grownOutput(block: OutputBlock, oldText: string, change: Change, text: string): OutputBlock | undefined {
+  const { textFrom, textTo, fence } = block
+  const inside = textFrom <= change.from && change.to <= textTo && oldText[textTo] === '\n'
+  if (!inside || fence.eol !== '\n' || !fence.closed || change.insert.includes('\r') || oldText[textTo - 1] === '\r') return undefined
+  const shift = change.insert.length - (change.to - change.from)
+  if (closesWithin(text, change.from, change.from + change.insert.length, fence)) return undefined
+  const tail = shiftedImages(block, shift)
+  return { ...block, ...tail, to: block.to + shift, textTo: textTo + shift, fenceTo: block.fenceTo + shift, text: text.slice(textFrom, textTo + shift) }
+}
+
+/** Only typing within one line of a plain cell: a line ending, a fence or an option may change the structure. */
+function grownCell(block: CellBlock, oldText: string, change: Change, text: string): CellBlock | undefined {
+  const { codeFrom, codeTo, fence } = block
+  const inside = codeFrom <= change.from && change.to <= codeTo && oldText[codeTo] === '\n'
+  if (!inside || block.style !== 'plain' || fence.indent > 0 || !fence.closed || block.code.includes('\r')) return undefined
+  if (/[\r\n]/.test(change.insert) || /[\r\n]/.test(oldText.slice(change.from, change.to)) || oldText[codeTo - 1] === '\r' || /\r/.test(oldText.slice(codeFrom, codeTo))) return undefined
+  if (closesWithin(text, change.from, change.from + change.insert.length, fence)) return undefined
+  const shift = change.insert.length - (change.to - change.from)
+  return { ...block, to: block.to + shift, outputsTo: block.outputsTo + shift, codeTo: codeTo + shift, code: text.slice(codeFrom, codeTo + shift) }
+}
+
+/** Whether a line that touches `from` to `to` closes the fence. */
+function closesWithin(text: string, from: number, to: number, { char, length }: Fence): boolean {
+  const start = text.lastIndexOf('\n', from - 1) + 1
+  const end = text.indexOf('\n', to)
+  const lines = text.slice(start, end < 0 ? text.length : end)
+  return lines.includes(char.repeat(length)) && lines.split(/\r\n?|\n/).some(line => isClosing(line, char, length))
+}
+
+export function isClosing(line: string, char: string, length: number): boolean {
+  const marks = /^ {0,3}(`{3,}|~{3,})[ \t]*$/.exec(line)?.[1]
+  return marks !== undefined && marks[0] === char && marks.length >= length
+}
+
+function shifted(block: Block, by: number): Block {
+  const moved = { ...block, from: block.from + by, to: block.to + by }
+  if (moved.kind === 'cell') return { ...moved, codeFrom: moved.codeFrom + by, codeTo: moved.codeTo + by, outputsTo: moved.outputsTo + by }
+  if (moved.kind !== 'output') return moved
+  return { ...moved, ...shiftedImages(moved, by), textFrom: moved.textFrom + by, textTo: moved.textTo + by, fenceTo: moved.fenceTo + by }
+}
+
+function shiftedImages(block: OutputBlock, by: number): Pick<OutputBlock, 'images'> {
+  return { images: block.images.map(image => ({ ...image, from: image.from + by, to: image.to + by })) }
+}
+
+/** Each cell's `output` is again the very block of the list. */
+function relink(blocks: Block[]): Block[] {
+  return blocks.map((block, at) => {
+    if (block.kind !== 'cell' || !block.output) return block
+    const after = blocks[at + 1]
+    const output = after?.kind === 'prose' ? blocks[at + 2] : after
+    return output?.kind === 'output' ? { ...block, output } : block
+  })
+}

@@ -1,0 +1,118 @@
+/**
+ * Asks for runs: the visible intent goes into the document, the authority to the hub, under one run id. A list of cells
+ * runs one after the other and stops at the first that does not complete.
+ */
+import type { ExecutionStatus } from '@meshbook/core/executions.ts'
+import { newId, type RunId, systemRandom } from '@meshbook/core/ids.ts'
+import type { CellRef, RunRequest } from '@meshbook/core/messages.ts'
+import { codeHash } from '@meshbook/core/notebook/cell-hash.ts'
+import { effect, type Signal, signal } from '@preact/signals'
+import * as Y from 'yjs'
+import { asApiError } from '../api/http.ts'
+import { type ExecutionStore, isActive } from './execution-store.ts'
+import type { NotebookStore } from './notebook-store.ts'
+
+export interface RunApi {
+  startRun(request: RunRequest): Promise<unknown>
+}
+export interface RunFailure {
+  message: string
+  hint: string
+}
+
+export class Runner {
+  /** Keys of cells that wait for the cells above them, in order. */
+  readonly waiting: Signal<readonly string[]> = signal([])
+  /** Why the last request of a cell was not taken, by the cell's key. */
+  readonly failures: Signal<ReadonlyMap<string, RunFailure>> = signal(new Map())
+  /** The device chosen with "Run on…". */
+  readonly on: Signal<string | undefined> = signal(undefined)
+  readonly #notebook: NotebookStore
+  readonly #executions: ExecutionStore
+  readonly #document: string
+  readonly #api: RunApi
+  #chain = 0
+
+  constructor(notebook: NotebookStore, executions: ExecutionStore, document: string, api: RunApi) {
+    this.#notebook = notebook
+    this.#executions = executions
+    this.#document = document
+    this.#api = api
+  }
+
+  /** Runs cells one after the other; a new call replaces what is still waiting. Resolves when the last has ended. */
+  async runAll(keys: readonly string[]): Promise<void> {
+    const chain = ++this.#chain
+    this.waiting.value = keys
+    for (const key of keys) {
+      if (chain !== this.#chain) return
+      this.waiting.value = this.waiting.value.filter(other => other !== key)
+      const run = await this.run(key)
+      if (run && (await this.ended(run)) !== 'completed') break
+      if (run === undefined && this.failures.value.has(key)) break
+    }
+    if (chain === this.#chain) this.waiting.value = []
+  }
+
+  /** Drops what waits; runs that were already requested go on. */
+  stopWaiting(): void {
+    this.#chain++
+    this.waiting.value = []
+  }
+
+  /** Asks for one run. Resolves with its id once the hub has taken it; undefined if there is nothing to run or it refused. */
+  async run(key: string): Promise<RunId | undefined> {
+    this.#setFailure(key, undefined)
+    const item = this.#notebook.find(key)
+    if (item?.kind !== 'cell' || item.cell.code.trim() === '') return undefined
+    const { code, language, from } = item.cell
+    const anchor = Y.relativePositionToJSON(Y.createRelativePositionFromTypeIndex(this.#notebook.text, from))
+    const id = newId('run', Date.now(), systemRandom) as unknown as RunId
+    this.#writeIntent(id, anchor, code, language)
+    return await this.#request(key, { id, code, language, cell: { by: 'anchor', anchor } as CellRef })
+  }
+
+  #writeIntent(id: RunId, cell: unknown, code: string, language: string): void {
+    const requestedBy = this.#notebook.doc.clientID
+    this.#executions.write({ id, status: 'requested', cell, code, language, ...this.#session, requestedBy, requestedAt: Date.now(), outputBy: 'monitor' })
+  }
+
+  get #session(): { session?: string } {
+    const session = this.#notebook.page.notebook.frontMatter?.session
+    return session === undefined ? {} : { session }
+  }
+
+  async #request(key: string, run: { id: RunId; code: string; language: string; cell: CellRef }): Promise<RunId | undefined> {
+    try {
+      const on = this.on.value
+      const request = { ...run, ...this.#session, ...(on !== undefined && { on }), document: this.#document, codeHash: await codeHash(run.code) } as RunRequest
+      await this.#api.startRun(request)
+      return run.id
+    } catch (thrown) {
+      const { message, detail, hint } = asApiError(thrown)
+      this.#setFailure(key, { message: detail || message, hint })
+      this.#executions.update(run.id, { status: 'refused', reason: detail || message })
+      return undefined
+    }
+  }
+
+  #setFailure(key: string, failure: RunFailure | undefined): void {
+    const failures = new Map(this.failures.value)
+    if (failure) failures.set(key, failure)
+    else failures.delete(key)
+    this.failures.value = failures
+  }
+
+  /** The status in which a run ends. */
+  ended(run: string): Promise<ExecutionStatus | undefined> {
+    const entry = this.#executions.entry(run)
+    return new Promise(resolve => {
+      let stop: (() => void) | undefined
+      stop = effect(() => {
+        if (isActive(entry.value)) return
+        resolve(entry.value?.status)
+        queueMicrotask(() => stop?.())
+      })
+    })
+  }
+}

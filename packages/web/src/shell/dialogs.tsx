@@ -1,0 +1,73 @@
+/** Questions that stop the user: a name to type, or something to confirm. One at a time; answered by a promise. */
+import { signal } from '@preact/signals'
+import { useEffect, useRef } from 'preact/hooks'
+
+interface Question {
+  title: string
+  text?: string
+  /** Present: a text is asked for, with this start value. */
+  value?: string
+  label?: string
+  hint?: string
+  action: string
+  danger?: boolean
+  answer(value: string | undefined): void
+}
+const question = signal<Question | undefined>(undefined)
+
+export function ask(options: Omit<Question, 'answer'>): Promise<string | undefined> {
+  question.value?.answer(undefined)
+  return new Promise(resolve => {
+    question.value = { ...options, answer: resolve }
+  })
+}
+
+export async function confirmed(options: Omit<Question, 'answer' | 'value'>): Promise<boolean> {
+  return (await ask(options)) !== undefined
+}
+
+export function Dialogs() {
+  const asked = question.value
+  return asked ? <QuestionDialog key={asked.title} asked={asked} /> : null
+}
+
+function QuestionDialog({ asked }: { asked: Question }) {
+  const dialog = useRef<HTMLDialogElement>(null)
+  const input = useRef<HTMLInputElement>(null)
+  useEffect(() => {
+    dialog.current?.showModal()
+    input.current?.select()
+  }, [])
+  const finish = (value: string | undefined) => {
+    question.value = undefined
+    asked.answer(value)
+  }
+  const submit = (event: Event) => {
+    event.preventDefault()
+    const value = input.current?.value.trim() ?? ''
+    if (asked.value === undefined || value !== '') finish(value)
+  }
+  return (
+    <dialog ref={dialog} class="dialog" aria-labelledby="question-title" onClose={() => finish(undefined)}>
+      <form class="dialog-body" onSubmit={submit}>
+        <h2 id="question-title">{asked.title}</h2>
+        {asked.text && <p class="muted">{asked.text}</p>}
+        {asked.value !== undefined && (
+          <label>
+            {asked.label}
+            <input ref={input} class="field" defaultValue={asked.value} spellcheck={false} autocomplete="off" autofocus />
+            {asked.hint && <span class="faint">{asked.hint}</span>}
+          </label>
+        )}
+        <div class="dialog-actions">
+          <button type="button" class="button" onClick={() => finish(undefined)}>
+            Cancel
+          </button>
+          <button type="submit" class={`button ${asked.danger ? 'danger' : 'primary'}`}>
+            {asked.action}
+          </button>
+        </div>
+      </form>
+    </dialog>
+  )
+}

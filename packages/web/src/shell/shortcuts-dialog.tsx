@@ -1,0 +1,44 @@
+/** The list of keyboard shortcuts, made from the commands that have one. */
+import { useEffect, useRef } from 'preact/hooks'
+import { commands, keyCaps, shortcutsOpen } from '../state/commands.ts'
+
+export function ShortcutsDialog() {
+  return shortcutsOpen.value ? <OpenDialog /> : null
+}
+
+const general = [
+  { title: 'Command palette and search', keys: 'Mod K', group: 'Everywhere' },
+  { title: 'This list', keys: '?', group: 'Everywhere' },
+]
+
+function OpenDialog() {
+  const dialog = useRef<HTMLDialogElement>(null)
+  useEffect(() => dialog.current?.showModal(), [])
+  const listed = [...commands.value.filter(command => command.keys), ...general]
+  const groups = [...new Set(listed.map(command => command.group))]
+  return (
+    <dialog ref={dialog} class="dialog wide" aria-labelledby="shortcuts-title" onClose={() => { shortcutsOpen.value = false }}>
+      <div class="dialog-body">
+        <h2 id="shortcuts-title">Keyboard shortcuts</h2>
+        <div class="shortcut-groups">
+          {groups.map(group => (
+            <section key={group}>
+              <h3>{group}</h3>
+              <dl>
+                {listed.filter(command => command.group === group).map(command => (
+                  <div key={command.title}>
+                    <dt>{command.title}</dt>
+                    <dd>{keyCaps(command.keys!).map(key => <kbd key={key}>{key}</kbd>)}</dd>
+                  </div>
+                ))}
+              </dl>
+            </section>
+          ))}
+        </div>
+        <div class="dialog-actions">
+          <button type="button" class="button" onClick={() => dialog.current?.close()}>Close</button>
+        </div>
+      </div>
+    </dialog>
+  )
+}

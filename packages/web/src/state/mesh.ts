@@ -1,0 +1,121 @@
+/** What the hub says about the user's mesh, as signals: who, projects, documents, devices, sessions, runs. */
+import type { DocumentInfo, HubEvent, Me, Project, Run } from '@meshbook/core/api.ts'
+import type { DeviceInfo, SessionInfo } from '@meshbook/core/messages.ts'
+import { batch, computed, signal } from '@preact/signals'
+import { api } from '../api/client.ts'
+import { listenToHub } from '../api/events.ts'
+import { asApiError, onSignedOut } from '../api/http.ts'
+import { report } from './toasts.ts'
+
+export type RunInfo = Omit<Run, 'code'>
+
+export const signedIn = signal<'unknown' | 'yes' | 'no' | 'unreachable'>('unknown')
+export const me = signal<Me | undefined>(undefined)
+export const hub = signal<'connecting' | 'open' | 'down'>('connecting')
+export const projects = signal<Project[] | undefined>(undefined)
+export const documents = signal<ReadonlyMap<string, DocumentInfo[]>>(new Map())
+export const devices = signal<DeviceInfo[]>([])
+export const sessions = signal<SessionInfo[]>([])
+export const runs = signal<ReadonlyMap<string, RunInfo>>(new Map())
+export const storage = signal<{ ok: boolean; detail: string }>({ ok: true, detail: '' })
+
+export const deviceById = computed(() => new Map(devices.value.map(device => [device.id as string, device])))
+const runsKept = 500
+
+onSignedOut(() => {
+  signedIn.value = 'no'
+})
+
+/** Loads everything and follows the hub's events. Returns false when nobody is signed in or the hub does not answer. */
+export async function startMesh(): Promise<boolean> {
+  try {
+    me.value = await api.me()
+  } catch (thrown) {
+    signedIn.value = asApiError(thrown).code === 'UNREACHABLE' ? 'unreachable' : 'no'
+    return false
+  }
+  signedIn.value = 'yes'
+  follow()
+  await refresh()
+  return true
+}
+
+let stopFollowing: (() => void) | undefined
+function follow(): void {
+  stopFollowing?.()
+  stopFollowing = listenToHub({
+    onEvent: receive,
+    onState: state => {
+      const back = state === 'open' && hub.value === 'down'
+      hub.value = state
+      if (back) void refresh()
+    },
+  })
+}
+
+/** Loads again what events may have missed while the connection was down. */
+export async function refresh(): Promise<void> {
+  try {
+    const [nextProjects, nextDevices, nextSessions] = await Promise.all([api.projects(), api.devices(), api.sessions()])
+    batch(() => {
+      projects.value = nextProjects
+      devices.value = nextDevices
+      sessions.value = nextSessions
+    })
+    await Promise.all(nextProjects.map(project => loadDocuments(project.id)))
+  } catch (thrown) {
+    report(thrown, 'The lists could not be loaded')
+  }
+}
+
+export async function loadDocuments(project: string): Promise<void> {
+  const items = await api.documents(project)
+  documents.value = new Map(documents.value).set(project, items)
+}
+
+export async function loadRuns(): Promise<void> {
+  const list = await api.runs()
+  runs.value = new Map([...list.map(run => [run.id as string, run] as const), ...runs.value])
+}
+
+function receive(event: HubEvent): void {
+  switch (event.type) {
+    case 'devices':
+      devices.value = event.devices
+      return
+    case 'sessions':
+      sessions.value = event.sessions
+      return
+    case 'run':
+      rememberRun(event.run)
+      return
+    case 'documents':
+      loadDocuments(event.project).catch(thrown => report(thrown, 'The list of documents could not be loaded'))
+      return
+    case 'storage':
+      storage.value = event
+  }
+}
+
+export function rememberRun(run: RunInfo): void {
+  const next = new Map(runs.value).set(run.id, run)
+  if (next.size > runsKept) {
+    const [oldest] = next.keys()
+    next.delete(oldest!)
+  }
+  runs.value = next
+}
+
+export function projectNamed(name: string): Project | undefined {
+  return projects.value?.find(project => project.name === name)
+}
+
+export async function signOut(): Promise<void> {
+  try {
+    await api.signOut()
+    stopFollowing?.()
+    location.assign('/signin')
+  } catch (thrown) {
+    report(thrown, 'Signing out failed')
+  }
+}

@@ -1,0 +1,31 @@
+/** Short messages at the edge of the screen. */
+import { signal } from '@preact/signals'
+import { asApiError } from '../api/http.ts'
+
+export interface Toast {
+  id: number
+  kind: 'info' | 'bad'
+  title: string
+  detail: string
+}
+
+export const toasts = signal<Toast[]>([])
+const shownMs = { info: 4_000, bad: 12_000 }
+let lastId = 0
+
+export function notify(title: string, detail = '', kind: Toast['kind'] = 'info'): void {
+  const id = ++lastId
+  toasts.value = [...toasts.value.slice(-3), { id, kind, title, detail }]
+  setTimeout(() => dismiss(id), shownMs[kind])
+}
+
+/** Shows what failed, why, and the next step. */
+export function report(thrown: unknown, title: string): void {
+  const error = asApiError(thrown)
+  if (error.code === 'UNAUTHENTICATED') return
+  notify(title, [error.detail || error.message, error.hint].filter(Boolean).join(' '), 'bad')
+}
+
+export function dismiss(id: number): void {
+  toasts.value = toasts.value.filter(toast => toast.id !== id)
+}

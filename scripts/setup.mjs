@@ -1,0 +1,81 @@
+// Makes a fresh clone ready: `node scripts/setup.mjs start|quick|test`. Plain JavaScript that any Node from 20 on runs,
+// because Node 24 itself is one of the things it installs. Every step is skipped when nothing it depends on has changed.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const stamps = join(root, 'node_modules', '.meshbook')
+const mode = process.argv[2] ?? 'start'
+
+function hashOf(paths) {
+  const hash = createHash('sha256')
+  const add = path => {
+    if (!existsSync(path)) return
+    if (statSync(path).isDirectory()) {
+      for (const entry of readdirSync(path).sort()) if (entry !== 'dist' && entry !== 'node_modules') add(join(path, entry))
+    } else hash.update(path.slice(root.length)).update(readFileSync(path))
+  }
+  for (const path of paths) add(join(root, path))
+  return hash.digest('hex')
+}
+
+function step(name, inputs, done, run) {
+  const stamp = join(stamps, name)
+  const wanted = hashOf(inputs)
+  if (done() && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  run()
+  mkdirSync(stamps, { recursive: true })
+  writeFileSync(stamp, wanted)
+}
+
+function say(text) {
+  process.stderr.write(`• ${text}\n`)
+}
+
+function must(command, args, hint) {
+  const started = Date.now()
+  const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8', shell: process.platform === 'win32' })
+  if (result.status === 0) return say(`  done in ${((Date.now() - started) / 1000).toFixed(1)} s`)
+  process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}${result.error ?? ''}\n${hint}\n`)
+  process.exit(1)
+}
+
+const localNode = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'node.cmd' : 'node')
+const packageFiles = ['package-lock.json', 'package.json', ...readdirSync(join(root, 'packages')).map(name => `packages/${name}/package.json`)]
+
+step('packages', packageFiles, () => existsSync(localNode), () => {
+  say('Installing packages (about half a minute, once)')
+  must('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'npm ci failed. Check the network and free disk space, then run the command again.')
+})
+
+step('web', ['packages/web', 'packages/core/src', 'packages/relay/src', 'package-lock.json'], () => existsSync(join(root, 'packages/web/dist/index.html')), () => {
+  say('Building the web app')
+  must(localNode, [join(root, 'node_modules/vite/bin/vite.js'), 'build', 'packages/web', '--logLevel', 'warn'], 'The web app could not be built; the lines above say why.')
+})
+
+if (mode === 'test') installTools()
+
+/** What the tests use beyond npm packages, from the distribution's own packages. */
+function installTools() {
+  const tools = [{ command: 'chromium', package: 'chromium' }, { command: 'strace', package: 'strace' }]
+  const missing = tools.filter(tool => !onPath(tool.command)).map(tool => tool.package)
+  if (missing.length === 0) return
+  if (!onPath('apt-get')) return say(`Not installed: ${missing.join(', ')}. The tests that need them are skipped.`)
+  const sudo = process.getuid?.() === 0 ? [] : ['sudo']
+  say(`Installing ${missing.join(', ')} for the tests`)
+  const [command, ...rest] = [...sudo, 'apt-get']
+  spawnSync(command, [...rest, 'update', '-qq'], { stdio: 'ignore' })
+  must(command, [...rest, 'install', '-y', '-qq', '--no-install-recommends', ...missing], `Install them by hand: apt-get install ${missing.join(' ')}`)
+}
+
+function onPath(command) {
+  try {
+    execFileSync('which', [command], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
