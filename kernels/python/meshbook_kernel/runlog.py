@@ -58,6 +58,7 @@ class RunLog:
         self.runs = collections.OrderedDict()
         self.current = None
         self.listener = None
+        self.drain = None
         self._unacked_bytes = unacked_bytes
         self._shield = shield
         self._kind = None
@@ -74,6 +75,7 @@ class RunLog:
         for old in [key for key, kept in self.runs.items() if kept.ended][: max(0, len(self.runs) - KEPT_RUNS)]:
             del self.runs[old]
         self.current = run
+        self._flushed_at = 0.0
         self._emit(run, {"type": "started"})
         orphans, self._orphans, self._orphan_units = self._orphans, collections.deque(), 0
         for kind, text in orphans:
@@ -82,6 +84,8 @@ class RunLog:
     def emit(self, event):
         with self._shield, self.lock:
             if self.current is not None:
+                if self.drain is not None:
+                    self.drain()
                 self.flush()
                 self._emit(self.current, event)
 
@@ -147,6 +151,11 @@ class RunLog:
     def flush_soon(self):
         """Called with the lock: the user asked for a flush; more often than every COALESCE_S it is put off."""
         if self._units and time.monotonic() - self._flushed_at > COALESCE_S:
+            self.flush()
+
+    def flush_due(self):
+        """Called with the lock."""
+        if self._due is not None and time.monotonic() >= self._due:
             self.flush()
 
     def seconds_to_flush(self):

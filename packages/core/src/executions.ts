@@ -46,6 +46,8 @@ export interface ExecutionEntry {
   requestedAt?: number
   claimedBy?: number | string
   claimedAt?: number
+  /** Who makes the output block: the requester once it sees `claimed` (also if absent), or the monitor at once. */
+  outputBy?: 'requester' | 'monitor'
   outputBlockReady?: boolean
   /** Y.RelativePosition (JSON) of the end of the output text, just before the closing fence. */
   outputPosition?: unknown

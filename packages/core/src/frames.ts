@@ -42,12 +42,18 @@ export function encodeFrame(frame: ChannelFrame): Uint8Array {
 export function decodeFrame(bytes: Uint8Array): ChannelFrame {
   if (bytes.byteLength > limits.channelFrameBytes)
     throw new MeshError('TOO_LARGE', { detail: `a channel frame of ${bytes.byteLength} bytes` })
+  const decoder = decoding.createDecoder(bytes)
+  const type = readNumber(decoder)
+  const stream = readNumber(decoder)
+  return { type, stream, payload: decoding.readTailAsUint8Array(decoder) }
+}
+
+function readNumber(decoder: decoding.Decoder): number {
   try {
-    const decoder = decoding.createDecoder(bytes)
-    const type = decoding.readVarUint(decoder)
-    const stream = decoding.readVarUint(decoder)
-    return { type, stream, payload: decoding.readTailAsUint8Array(decoder) }
+    const number = decoding.readVarUint(decoder)
+    if (Number.isSafeInteger(number)) return number
   } catch (cause) {
     throw new MeshError('BAD_MESSAGE', { detail: 'a channel frame without type or stream', cause })
   }
+  throw new MeshError('BAD_MESSAGE', { detail: 'a number in a channel frame is too large' })
 }

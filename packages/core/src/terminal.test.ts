@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { TerminalText } from './terminal.ts'
 
@@ -92,6 +94,19 @@ test('an endless line is bounded too, and a line of nothing but colours loses th
   assert.ok(endless.length < 256 * 1024 && endless.includes('bytes not shown'))
   const colours = shown(Array.from({ length: 300_000 }, (_, n) => `${esc}[38;2;${n % 256};0;0mx`).join(''))
   assert.ok(colours.length < 256 * 1024)
+  assert.match(colours, /x{1000}$/)
+})
+
+test('I10 what is not shown is not kept: 60 MB of coloured lines leave a few MB of memory', () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const terminal = new TerminalText()
+  collect()
+  const before = process.memoryUsage().heapUsed
+  for (let n = 0; n < 600_000; n++) terminal.feed(`${esc}[3${n % 8}m${'x'.repeat(90)} ${n}\n`)
+  collect()
+  assert.ok(process.memoryUsage().heapUsed - before < 20_000_000)
+  assert.match(terminal.text(), /x 599999/)
 })
 
 test('10,000 progress frames and 50 MB of lines take little time and memory', () => {

@@ -16,7 +16,6 @@ export function normalPath(text: unknown): string | undefined {
   return path.split('/').every(isSegment) ? path : undefined
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it refuses
 const forbidden = /[\u0000-\u001f\u007f\\:*?"<>|\u202a-\u202e\u2066-\u2069\ufeff]|[ .]$/
 const windowsDevice = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i
 const encoder = new TextEncoder()
@@ -46,21 +45,26 @@ export function resolveTree(entries: Iterable<[string, TreeEntry]>): Map<Documen
   }
   live.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
   const taken = new Set<string>()
+  const numbers = new Map<string, number>()
   const paths = new Map<DocumentId, string>()
   for (const [id, wanted] of live) {
-    const path = freePath(wanted, taken)
+    const path = freePath(wanted, taken, numbers)
     taken.add(path.toLowerCase())
     paths.set(id, path)
   }
   return paths
 }
 
-function freePath(wanted: string, taken: Set<string>): string {
-  if (!taken.has(wanted.toLowerCase())) return wanted
+/** `numbers` keeps how far each name was counted, so that thousands that want one name need no more than one look each. */
+function freePath(wanted: string, taken: Set<string>, numbers: Map<string, number>): string {
+  const key = wanted.toLowerCase()
+  if (!taken.has(key)) return wanted
   const dot = wanted.lastIndexOf('.')
   const split = dot > wanted.lastIndexOf('/') + 1 ? dot : wanted.length
-  for (let n = 2; ; n++) {
+  for (let n = numbers.get(key) ?? 2; ; n++) {
     const path = `${wanted.slice(0, split)} (${n})${wanted.slice(split)}`
-    if (!taken.has(path.toLowerCase())) return path
+    if (taken.has(path.toLowerCase())) continue
+    numbers.set(key, n + 1)
+    return path
   }
 }

@@ -35,12 +35,19 @@ test('every setting that is not valid is named in a BAD_CONFIG error', () => {
   ]
   for (const [name, value] of wrong) {
     const named = name.startsWith('MESHBOOK_TLS') ? /MESHBOOK_TLS_(CERT|KEY)/ : new RegExp(name)
-    assert.throws(() => parseHubConfig({ [name]: value }), (error: unknown) => error instanceof MeshError && error.code === 'BAD_CONFIG' && named.test(error.detail ?? ''), `${name}=${value}`)
+    assert.throws(
+      () => parseHubConfig({ [name]: value }),
+      (error: unknown) => error instanceof MeshError && error.code === 'BAD_CONFIG' && named.test(error.detail ?? ''),
+      `${name}=${value}`,
+    )
   }
 })
 
 test('S7 a bad bootstrap token is not repeated in the error', () => {
-  assert.throws(() => parseHubConfig({ MESHBOOK_BOOTSTRAP_TOKEN: 'canary-secret' }), (error: unknown) => error instanceof MeshError && !error.message.includes('canary'))
+  assert.throws(
+    () => parseHubConfig({ MESHBOOK_BOOTSTRAP_TOKEN: 'canary-secret' }),
+    (error: unknown) => error instanceof MeshError && !error.message.includes('canary'),
+  )
 })
 
 test('trusted proxies are addresses and networks', () => {

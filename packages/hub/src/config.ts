@@ -2,8 +2,9 @@
  * Every setting of a hub, parsed once from flags and environment into a typed value. Reads no file and opens nothing.
  * A setting that is not valid is a BAD_CONFIG error that names it; flags win over the environment.
  */
-import { homedir } from 'node:os'
+
 import { BlockList, isIP } from 'node:net'
+import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 
@@ -88,7 +89,14 @@ function parseTls(cert: string | undefined, key: string | undefined): HubConfig[
 function parsePublicUrl(text: string | undefined): string | null {
   if (!text) return null
   const url = URL.parse(text)
-  const plain = url && /^https?:$/.test(url.protocol) && url.pathname === '/' && !url.search && !url.hash && !url.username && !url.password
+  const plain =
+    url &&
+    /^https?:$/.test(url.protocol) &&
+    url.pathname === '/' &&
+    !url.search &&
+    !url.hash &&
+    !url.username &&
+    !url.password
   if (plain) return url.origin
   throw bad('MESHBOOK_PUBLIC_URL', 'an origin without a path, such as https://mesh.example')
 }
@@ -104,7 +112,8 @@ function addNetwork(list: BlockList, entry: string): void {
   const family = isIP(address)
   const longest = family === 6 ? 128 : 32
   const bits = prefix === undefined ? longest : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN
-  if (!family || more.length > 0 || !(bits <= longest)) throw bad('MESHBOOK_TRUSTED_PROXIES', `addresses or networks such as 10.0.0.0/8, got ${JSON.stringify(entry)}`)
+  if (!family || more.length > 0 || !(bits <= longest))
+    throw bad('MESHBOOK_TRUSTED_PROXIES', `addresses or networks such as 10.0.0.0/8, got ${JSON.stringify(entry)}`)
   list.addSubnet(address, bits, family === 6 ? 'ipv6' : 'ipv4')
 }
 

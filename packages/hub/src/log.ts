@@ -15,10 +15,17 @@ export function newLog(level: string, destination?: DestinationStream): Log {
 function errorWithoutSecrets(thrown: unknown): unknown {
   if (!(thrown instanceof Error)) return String(thrown)
   const { name, message, stack, cause } = thrown
-  return { name, message: withoutSecrets(message), stack: withoutSecrets(stack ?? ''), ...(cause === undefined ? {} : { cause: errorWithoutSecrets(cause) }) }
+  return {
+    name,
+    message: withoutSecrets(message),
+    stack: withoutSecrets(stack ?? ''),
+    ...(cause === undefined ? {} : { cause: errorWithoutSecrets(cause) }),
+  }
 }
 
 /** Tokens and tickets inside a longer text, such as the message of a library's error. */
 export function withoutSecrets(text: string): string {
-  return text.replace(/\b(mb|mt)_[A-Za-z0-9_-]{20,}/g, '$1_[redacted]').replace(/([?&]ticket=)[^&\s"]+/g, '$1[redacted]')
+  return text
+    .replace(/\b(mb|mt)_[A-Za-z0-9_-]{20,}/g, '$1_[redacted]')
+    .replace(/([?&]ticket=)[^&\s"]+/g, '$1[redacted]')
 }

@@ -2,6 +2,7 @@
  * Writing output into a notebook: pure text edits that make, replace and fill output blocks. Whatever the output is,
  * the parser reads back exactly that text and finds no new cell in it (S1). Must not know who runs what.
  */
+import { isHighSurrogate } from '../terminal/characters.ts'
 import type { CellBlock, OutputBlock, OutputImage } from './blocks.ts'
 import type { Edit } from './edits.ts'
 
@@ -97,10 +98,6 @@ function commonPrefix(a: string, b: string): number {
   let at = 0
   while (at < end && a.charCodeAt(at) === b.charCodeAt(at)) at++
   return at > 0 && isHighSurrogate(a.charCodeAt(at - 1)) ? at - 1 : at
-}
-
-function isHighSurrogate(unit: number): boolean {
-  return unit >= 0xd800 && unit <= 0xdbff
 }
 
 function imagesEdit(text: string, output: OutputBlock, images: readonly ImageRef[]): Edit {

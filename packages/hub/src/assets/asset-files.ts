@@ -33,7 +33,11 @@ export class AssetFiles {
   }
 
   /** Takes the bytes while hashing them; throws BAD_REQUEST when they are not what the name says. */
-  async write(asset: AssetId, chunks: AsyncIterable<Uint8Array>, capBytes: number = limits.assetBytes): Promise<AssetFacts> {
+  async write(
+    asset: AssetId,
+    chunks: AsyncIterable<Uint8Array>,
+    capBytes: number = limits.assetBytes,
+  ): Promise<AssetFacts> {
     const temporary = join(this.#folder, 'incoming', randomUUID())
     try {
       const facts = await receive(temporary, asset, chunks, capBytes)
@@ -72,7 +76,12 @@ export class AssetFiles {
   }
 }
 
-async function receive(path: string, asset: AssetId, chunks: AsyncIterable<Uint8Array>, capBytes: number): Promise<AssetFacts> {
+async function receive(
+  path: string,
+  asset: AssetId,
+  chunks: AsyncIterable<Uint8Array>,
+  capBytes: number,
+): Promise<AssetFacts> {
   const file = await open(path, 'wx', 0o600)
   try {
     const facts = await copy(file, asset, chunks, capBytes)
@@ -83,7 +92,12 @@ async function receive(path: string, asset: AssetId, chunks: AsyncIterable<Uint8
   }
 }
 
-async function copy(file: FileHandle, asset: AssetId, chunks: AsyncIterable<Uint8Array>, capBytes: number): Promise<AssetFacts> {
+async function copy(
+  file: FileHandle,
+  asset: AssetId,
+  chunks: AsyncIterable<Uint8Array>,
+  capBytes: number,
+): Promise<AssetFacts> {
   const hash = createHash('sha256')
   let bytes = 0
   let head: Uint8Array = new Uint8Array()
@@ -94,7 +108,8 @@ async function copy(file: FileHandle, asset: AssetId, chunks: AsyncIterable<Uint
     hash.update(chunk)
     await file.writeFile(chunk)
   }
-  if (`sha256-${hash.digest('hex')}` !== asset) throw new MeshError('BAD_REQUEST', { detail: 'the bytes do not have the SHA-256 of their name' })
+  if (`sha256-${hash.digest('hex')}` !== asset)
+    throw new MeshError('BAD_REQUEST', { detail: 'the bytes do not have the SHA-256 of their name' })
   return { bytes, mimeType: sniffType(head) }
 }
 

@@ -8,5 +8,7 @@ export function sniffType(head: Uint8Array): string {
   if (/^474946383[79]61/.test(hex)) return 'image/gif'
   if (/^52494646.{8}57454250/.test(hex)) return 'image/webp'
   const text = Buffer.from(head.subarray(0, 512)).toString('latin1')
-  return /^\s*(<\?xml[^>]*>\s*)?(<!--[^>]*-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]/i.test(text) ? 'image/svg+xml' : octets
+  return /^\s*(<\?xml[^>]*>\s*)?(<!--[^>]*-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]/i.test(text)
+    ? 'image/svg+xml'
+    : octets
 }

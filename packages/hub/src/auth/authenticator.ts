@@ -4,13 +4,13 @@
  */
 import { createPublicKey, verify } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { channelProofText, proofWindowMs, readChannelProof, type ChannelProof } from '@meshbook/core/device-auth.ts'
+import { type ChannelProof, channelProofText, proofWindowMs, readChannelProof } from '@meshbook/core/device-auth.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { Now } from '@meshbook/core/ids.ts'
 import { checkCookiePage, checkPage, type Visit } from '../http/doorway.ts'
-import type { DeviceRow, Found } from '../store/identity.ts'
 import type { HubStore } from '../store/hub-store.ts'
-import { everyScope, scopesUpTo, type Principal } from './principal.ts'
+import type { DeviceRow, Found } from '../store/identity.ts'
+import { everyScope, type Principal, scopesUpTo } from './principal.ts'
 import { hashSecret } from './secrets.ts'
 
 /** Nonces remembered at once; more within one window is a flood. */
@@ -32,7 +32,7 @@ export class Authenticator {
     const secret = cookieOf(headers.cookie, cookieName(visit))
     if (secret === undefined || !(visit.secure || visit.loopback)) return undefined
     const found = await this.#store.query('findBrowserSession', { hash: hashSecret(secret), now: this.#now() })
-    if (!found) return undefined
+    if (!found) throw new MeshError('UNAUTHENTICATED', { detail: 'the browser session has ended' })
     checkPage(visit, headers)
     if (changes) checkCookiePage(headers)
     return principalOf(found, 'session')
@@ -40,15 +40,23 @@ export class Authenticator {
 
   /** Throws UNAUTHENTICATED when the token is not good. */
   async byToken(token: string): Promise<Principal> {
-    const found = /^mb_[A-Za-z0-9_-]{20,200}$/.test(token) ? await this.#store.query('findToken', { hash: hashSecret(token) }) : null
+    const found = /^mb_[A-Za-z0-9_-]{20,200}$/.test(token)
+      ? await this.#store.query('findToken', { hash: hashSecret(token) })
+      : null
     if (!found) throw new MeshError('UNAUTHENTICATED', { detail: 'the token is not known or has been revoked' })
     return principalOf(found, 'token')
   }
 
   /** `client` is what the ticket is bound to at its first use: the address of the client. */
   async byTicket(ticket: string, client: string): Promise<Principal> {
-    const found = ticket.length <= 100 ? await this.#store.call('useTicket', { hash: hashSecret(ticket), client, now: this.#now() }) : null
-    if (!found) throw new MeshError('UNAUTHENTICATED', { detail: 'the ticket is not known, has expired or belongs to another client' })
+    const found =
+      ticket.length <= 100
+        ? await this.#store.call('useTicket', { hash: hashSecret(ticket), client, now: this.#now() })
+        : null
+    if (!found)
+      throw new MeshError('UNAUTHENTICATED', {
+        detail: 'the ticket is not known, has expired or belongs to another client',
+      })
     const { org, user, name, id, issuer, document, project, scope } = found
     return { org, user, name, can: scopesUpTo(scope), credential: { kind: 'ticket', id, issuer, document, project } }
   }
@@ -58,7 +66,8 @@ export class Authenticator {
     const proof = readChannelProof(header)
     if (!proof) throw new MeshError('UNAUTHENTICATED', { detail: 'the channel needs the proof of a device' })
     const device = await this.#store.query('findDevice', { id: proof.device })
-    if (!device || !signed(device.publicKey, visit, proof)) throw new MeshError('UNAUTHENTICATED', { detail: 'the proof of the device is not valid' })
+    if (!device || !signed(device.publicKey, visit, proof))
+      throw new MeshError('UNAUTHENTICATED', { detail: 'the proof of the device is not valid' })
     if (device.revoked) throw new MeshError('REVOKED')
     this.#spend(proof)
     return device
@@ -74,7 +83,10 @@ export class Authenticator {
   /** A proof is good once, and only around its own time. */
   #spend(proof: ChannelProof): void {
     const now = this.#now()
-    if (Math.abs(now - proof.timestamp) > proofWindowMs) throw new MeshError('UNAUTHENTICATED', { detail: 'the clock of the device and that of the hub differ by more than a minute' })
+    if (Math.abs(now - proof.timestamp) > proofWindowMs)
+      throw new MeshError('UNAUTHENTICATED', {
+        detail: 'the clock of the device and that of the hub differ by more than a minute',
+      })
     for (const [nonce, until] of this.#nonces) {
       if (until > now) break
       this.#nonces.delete(nonce)
@@ -99,7 +111,13 @@ function cookieOf(header: string | undefined, name: string): string | undefined 
 }
 
 function principalOf(found: Found, kind: 'session' | 'token'): Principal {
-  return { org: found.org, user: found.user, name: found.name, can: new Set(found.scopes), credential: { kind, id: found.id } }
+  return {
+    org: found.org,
+    user: found.user,
+    name: found.name,
+    can: new Set(found.scopes),
+    credential: { kind, id: found.id },
+  }
 }
 
 function signed(publicKey: string, visit: Visit, proof: ChannelProof): boolean {

@@ -3,7 +3,10 @@ import type { Scope } from '@meshbook/core/api.ts'
 import type { DeviceId, DocumentId, OrgId, ProjectId, UserId } from '@meshbook/core/ids.ts'
 
 /** What was shown. When it ends or is revoked, everything that was opened with it is closed. `issuer` is the `credentialKey` of what a ticket was made with. */
-export type Credential = { kind: 'session' | 'token'; id: string } | { kind: 'device'; id: DeviceId } | { kind: 'ticket'; id: string; issuer: string; document: DocumentId | null; project: ProjectId }
+export type Credential =
+  | { kind: 'session' | 'token'; id: string }
+  | { kind: 'device'; id: DeviceId }
+  | { kind: 'ticket'; id: string; issuer: string; document: DocumentId | null; project: ProjectId }
 
 export interface Principal {
   org: OrgId

@@ -24,7 +24,8 @@ export class RateLimiter {
       this.#tries.clear()
     }
     const tries = (this.#tries.get(key) ?? 0) + 1
-    if (tries > this.#perWindow || (tries === 1 && this.#tries.size >= mostKeys)) throw new MeshError('SLOW_DOWN', { detail: 'too many tries, wait a minute' })
+    if (tries > this.#perWindow || (tries === 1 && this.#tries.size >= mostKeys))
+      throw new MeshError('SLOW_DOWN', { detail: 'too many tries, wait a minute' })
     this.#tries.set(key, tries)
   }
 }

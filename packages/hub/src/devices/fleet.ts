@@ -125,18 +125,30 @@ export class Fleet {
   }
 
   offline(org: OrgId): DeviceId[] {
-    return this.#of(org).filter(member => this.#statusOf(member) === 'offline').map(({ info }) => info.id)
+    return this.#of(org)
+      .filter(member => this.#statusOf(member) === 'offline')
+      .map(({ info }) => info.id)
   }
 
   list(org: OrgId): DeviceInfo[] {
-    return this.#of(org).map(member => ({ ...member.info, lastSeenAt: this.#lastSeenAt(member), status: this.#statusOf(member) }))
+    return this.#of(org).map(member => ({
+      ...member.info,
+      lastSeenAt: this.#lastSeenAt(member),
+      status: this.#statusOf(member),
+    }))
   }
 
   /** For the router; a device that has never registered on its channel cannot be judged and is left out. */
   candidates(org: OrgId, project: ProjectId): Omit<RouteDevice, 'busyRuns'>[] {
     return this.#of(org)
       .filter(({ info }) => info.os !== '')
-      .map(member => ({ ...member.info, lastSeenAt: this.#lastSeenAt(member), status: this.#statusOf(member), attached: member.projects.has(project), executes: true }))
+      .map(member => ({
+        ...member.info,
+        lastSeenAt: this.#lastSeenAt(member),
+        status: this.#statusOf(member),
+        attached: member.projects.has(project),
+        executes: true,
+      }))
   }
 
   #of(org: OrgId): Member[] {
@@ -162,5 +174,12 @@ export class Fleet {
 
 function memberOf(row: DeviceRow): Member {
   const { id, name, kind, os, runtimes, lastSeenAt } = row
-  return { org: row.org, info: { id, name, kind, os, runtimes, lastSeenAt, metrics: null }, projects: new Set(row.projects), link: undefined, left: false, lastStatus: 'offline' }
+  return {
+    org: row.org,
+    info: { id, name, kind, os, runtimes, lastSeenAt, metrics: null },
+    projects: new Set(row.projects),
+    link: undefined,
+    left: false,
+    lastStatus: 'offline',
+  }
 }

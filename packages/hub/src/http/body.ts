@@ -1,9 +1,14 @@
 /** Reads a request's body under a cap and checks it against a schema. JSON only: a form cannot be posted to the API (S6). */
-import * as v from 'valibot'
+
 import { MeshError } from '@meshbook/core/errors.ts'
 import { explainIssues } from '@meshbook/core/messages.ts'
+import * as v from 'valibot'
 
-export async function readJson<S extends v.GenericSchema>(request: Request, schema: S, capBytes: number): Promise<v.InferOutput<S>> {
+export async function readJson<S extends v.GenericSchema>(
+  request: Request,
+  schema: S,
+  capBytes: number,
+): Promise<v.InferOutput<S>> {
   const type = request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
   if (type !== 'application/json') throw new MeshError('BAD_REQUEST', { detail: 'the body must be application/json' })
   return checked(schema, parse(await readText(request, capBytes)), 'body')

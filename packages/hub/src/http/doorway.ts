@@ -29,7 +29,8 @@ export function visitOf(incoming: IncomingMessage, config: DoorwayConfig): Visit
   const peer = plainAddress(socket.remoteAddress)
   const proxied = isTrusted(peer, config)
   const host = hostOf(headers, proxied)
-  const encrypted = (socket as Partial<TLSSocket>).encrypted === true || (proxied && headerOf(headers, 'x-forwarded-proto') === 'https')
+  const encrypted =
+    (socket as Partial<TLSSocket>).encrypted === true || (proxied && headerOf(headers, 'x-forwarded-proto') === 'https')
   const origin = host && knownOrigin(host, encrypted, plainAddress(socket.localAddress), config)
   if (!origin) throw new MeshError('BAD_ORIGIN', { detail: 'the Host of the request is not a name of this hub' })
   return {
@@ -44,26 +45,39 @@ export function visitOf(incoming: IncomingMessage, config: DoorwayConfig): Visit
 /** Throws BAD_ORIGIN unless a browser's own headers say that the request comes from the hub's page, or from no page. */
 export function checkPage(visit: Visit, headers: IncomingHttpHeaders): void {
   const site = headers['sec-fetch-site']
-  if (site !== undefined && site !== 'same-origin' && site !== 'none') throw new MeshError('BAD_ORIGIN', { detail: 'the request comes from another site' })
-  if (headers.origin !== undefined && headers.origin !== visit.origin) throw new MeshError('BAD_ORIGIN', { detail: 'the request comes from another origin' })
+  if (site !== undefined && site !== 'same-origin' && site !== 'none')
+    throw new MeshError('BAD_ORIGIN', { detail: 'the request comes from another site' })
+  if (headers.origin !== undefined && headers.origin !== visit.origin)
+    throw new MeshError('BAD_ORIGIN', { detail: 'the request comes from another origin' })
 }
 
 /** A cookie is believed on a changing request or an upgrade only when the browser says which page sent it (S6). */
 export function checkCookiePage(headers: IncomingHttpHeaders): void {
-  if (headers.origin === undefined && headers['sec-fetch-site'] === undefined) throw new MeshError('BAD_ORIGIN', { detail: 'a request with a cookie must say its origin' })
+  if (headers.origin === undefined && headers['sec-fetch-site'] === undefined)
+    throw new MeshError('BAD_ORIGIN', { detail: 'a request with a cookie must say its origin' })
 }
 
 export function isLoopbackName(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || hostname === '::1' || (isIP(hostname) === 4 && hostname.startsWith('127.'))
+  return (
+    hostname === 'localhost' ||
+    hostname === '[::1]' ||
+    hostname === '::1' ||
+    (isIP(hostname) === 4 && hostname.startsWith('127.'))
+  )
 }
 
 /**
  * The origin that a known Host stands for, or undefined. Known are the public URL, loopback names (a tunnel may end at
  * any port) and the very address that the connection arrived at; none of these can be rebound by a page.
  */
-function knownOrigin(host: string, encrypted: boolean, localAddress: string, config: DoorwayConfig): string | undefined {
+function knownOrigin(
+  host: string,
+  encrypted: boolean,
+  localAddress: string,
+  config: DoorwayConfig,
+): string | undefined {
   const url = URL.parse(`${encrypted ? 'https' : 'http'}://${host}`)
-  if (!url || url.pathname !== '/' || url.search || url.username) return undefined
+  if (url?.pathname !== '/' || url.search || url.username) return undefined
   if (config.publicUrl && sameHost(host, config.publicUrl)) return config.publicUrl
   const literal = url.hostname.replace(/^\[(.*)\]$/, '$1')
   return isLoopbackName(url.hostname) || literal === localAddress ? url.origin : undefined
@@ -87,7 +101,9 @@ function headerOf(headers: IncomingHttpHeaders, name: string): string | undefine
 /** The nearest address in X-Forwarded-For that is not a trusted proxy: what stands left of it may be invented. */
 function clientAddress(headers: IncomingHttpHeaders, peer: string, config: DoorwayConfig): string {
   const forwarded = headers['x-forwarded-for']
-  const hops = (Array.isArray(forwarded) ? forwarded.join(',') : (forwarded ?? '')).split(',').map(hop => plainAddress(hop.trim()))
+  const hops = (Array.isArray(forwarded) ? forwarded.join(',') : (forwarded ?? ''))
+    .split(',')
+    .map(hop => plainAddress(hop.trim()))
   return hops.findLast(hop => isIP(hop) !== 0 && !isTrusted(hop, config)) ?? peer
 }
 

@@ -1,7 +1,8 @@
 /** The OpenAPI 3.1 document, generated from the list of routes and the schemas that the handlers check with. */
+
+import { fenceSchema, seqSchema } from '@meshbook/core/messages.ts'
 import { toJsonSchema } from '@valibot/to-json-schema'
 import type { GenericSchema } from 'valibot'
-import { fenceSchema, seqSchema } from '@meshbook/core/messages.ts'
 import type { Route } from './route.ts'
 
 const numbers: readonly unknown[] = [fenceSchema, seqSchema]
@@ -12,11 +13,28 @@ const problem = {
 const text = { type: 'string' }
 const components = {
   schemas: {
-    Problem: { type: 'object', required: ['type', 'title', 'status', 'code', 'detail', 'hint', 'requestId'], properties: { type: text, title: text, status: { type: 'integer' }, code: text, detail: text, hint: text, requestId: text } },
+    Problem: {
+      type: 'object',
+      required: ['type', 'title', 'status', 'code', 'detail', 'hint', 'requestId'],
+      properties: {
+        type: text,
+        title: text,
+        status: { type: 'integer' },
+        code: text,
+        detail: text,
+        hint: text,
+        requestId: text,
+      },
+    },
   },
   securitySchemes: {
     token: { type: 'http', scheme: 'bearer', description: 'An API token, mb_…' },
-    cookie: { type: 'apiKey', in: 'cookie', name: 'mb_session', description: 'Set by POST /api/v1/auth/link; __Host-mb_session over HTTPS' },
+    cookie: {
+      type: 'apiKey',
+      in: 'cookie',
+      name: 'mb_session',
+      description: 'Set by POST /api/v1/auth/link; __Host-mb_session over HTTPS',
+    },
     device: { type: 'http', scheme: 'MeshDevice', description: 'Proof of a registered device key' },
   },
 }
@@ -36,8 +54,19 @@ export function openApi(routes: readonly Route[], version: string): object {
 function operation(route: Route): object {
   return {
     summary: route.summary,
-    parameters: [...pathParameters(route.path), ...Object.entries(route.query ?? {}).map(([name, description]) => ({ name, in: 'query', required: false, description, schema: text }))],
-    ...(route.body ? { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } } } : {}),
+    parameters: [
+      ...pathParameters(route.path),
+      ...Object.entries(route.query ?? {}).map(([name, description]) => ({
+        name,
+        in: 'query',
+        required: false,
+        description,
+        schema: text,
+      })),
+    ],
+    ...(route.body
+      ? { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } } }
+      : {}),
     responses: { ...success(route), default: problem },
     security: security(route),
   }
@@ -48,7 +77,10 @@ function pathParameters(path: string): object[] {
 }
 
 function success(route: Route): object {
-  if (route.answer) return { 200: { description: 'Done', content: { 'application/json': { schema: schemaOf(route.answer, 'output') } } } }
+  if (route.answer)
+    return {
+      200: { description: 'Done', content: { 'application/json': { schema: schemaOf(route.answer, 'output') } } },
+    }
   if (route.produces) return { 200: { description: 'Done', content: { [route.produces]: {} } } }
   return { 204: { description: 'Done' } }
 }

@@ -1,7 +1,8 @@
 /** What a route is. The list of them is `routes.ts`; `app.ts` serves it and `openapi.ts` describes it. */
-import type * as v from 'valibot'
+
 import type { Scope } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
+import type * as v from 'valibot'
 import type { Principal } from '../auth/principal.ts'
 import type { Visit } from './doorway.ts'
 
@@ -51,14 +52,29 @@ export function publicRoute<S extends v.GenericSchema | undefined = undefined>(
   route: Described & { tries?: 'limited'; body?: S; handle(ask: Ask<BodyOf<S>>): Promise<unknown> | unknown },
 ): Route {
   const { tries, body, handle, ...described } = route
-  return { ...described, ...(body ? { body } : {}), access: { to: 'public', ...(tries ? { tries } : {}) }, handle: async ask => handle(ask as Ask<BodyOf<S>>) }
+  return {
+    ...described,
+    ...(body ? { body } : {}),
+    access: { to: 'public', ...(tries ? { tries } : {}) },
+    handle: async ask => handle(ask as Ask<BodyOf<S>>),
+  }
 }
 
 export function userRoute<S extends v.GenericSchema | undefined = undefined>(
-  route: Described & { scope: Scope | 'all'; devices?: boolean; body?: S; handle(ask: UserAsk<BodyOf<S>>): Promise<unknown> | unknown },
+  route: Described & {
+    scope: Scope | 'all'
+    devices?: boolean
+    body?: S
+    handle(ask: UserAsk<BodyOf<S>>): Promise<unknown> | unknown
+  },
 ): Route {
   const { scope, devices = false, body, handle, ...described } = route
-  return { ...described, ...(body ? { body } : {}), access: { to: 'users', scope, devices }, handle: async ask => handle(identified(ask) as UserAsk<BodyOf<S>>) }
+  return {
+    ...described,
+    ...(body ? { body } : {}),
+    access: { to: 'users', scope, devices },
+    handle: async ask => handle(identified(ask) as UserAsk<BodyOf<S>>),
+  }
 }
 
 function identified(ask: Ask<unknown> & { who?: Principal }): UserAsk<unknown> {

@@ -14,7 +14,11 @@ export interface EventStream {
   end(): void
 }
 
-export function eventStream(next: NextChunk, onEnd: () => void, beatMs: number = limits.eventStreamBeatMs): EventStream {
+export function eventStream(
+  next: NextChunk,
+  onEnd: () => void,
+  beatMs: number = limits.eventStreamBeatMs,
+): EventStream {
   const ended = new AbortController()
   ended.signal.addEventListener('abort', onEnd, { once: true })
   let pending: Promise<string | undefined> | undefined

@@ -40,14 +40,24 @@ export async function appFile(webFolder: string | null, path: string, visit: Vis
   const headers = {
     'content-type': type,
     'content-length': String(file.bytes),
-    'cache-control': /[-.][A-Za-z0-9_-]{8,}\.\w+$/.test(path) && path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
+    'cache-control':
+      /[-.][A-Za-z0-9_-]{8,}\.\w+$/.test(path) && path.startsWith('/assets/')
+        ? 'public, max-age=31536000, immutable'
+        : 'no-cache',
     'content-security-policy': appPolicy(visit),
   }
   return new Response(Readable.toWeb(createReadStream(file.path)) as ReadableStream, { headers })
 }
 
 function page(status: number, html: string, visit: Visit): Response {
-  return new Response(html, { status, headers: { 'content-type': types['.html']!, 'cache-control': 'no-cache', 'content-security-policy': appPolicy(visit) } })
+  return new Response(html, {
+    status,
+    headers: {
+      'content-type': types['.html']!,
+      'cache-control': 'no-cache',
+      'content-security-policy': appPolicy(visit),
+    },
+  })
 }
 
 async function readIndex(folder: string): Promise<string | undefined> {
@@ -74,10 +84,15 @@ async function findFile(folder: string, path: string): Promise<{ path: string; b
   }
 }
 
-const style = '<style>body{font:16px/1.6 system-ui,sans-serif;max-width:38rem;margin:12vh auto;padding:0 1rem;color-scheme:light dark}code{background:#8882;padding:.1em .3em;border-radius:4px}</style>'
-const frame = (title: string, body: string): string => `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>${style}<h1>${title}</h1>${body}</html>`
+const style =
+  '<style>body{font:16px/1.6 system-ui,sans-serif;max-width:38rem;margin:12vh auto;padding:0 1rem;color-scheme:light dark}code{background:#8882;padding:.1em .3em;border-radius:4px}</style>'
+const frame = (title: string, body: string): string =>
+  `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>${style}<h1>${title}</h1>${body}</html>`
 
-const notBuiltPage = frame('The web app is not built', '<p>The hub is running and its API answers, but there is no web app to serve.</p><p>Run <code>npm run build</code> in the folder of Meshbook, then load this page again. <code>npm start</code> does it by itself.</p>')
+const notBuiltPage = frame(
+  'The web app is not built',
+  '<p>The hub is running and its API answers, but there is no web app to serve.</p><p>Run <code>npm run build</code> in the folder of Meshbook, then load this page again. <code>npm start</code> does it by itself.</p>',
+)
 
 function plainHttpPage(visit: Visit): string {
   const port = visit.host.split(':').at(-1) ?? ''

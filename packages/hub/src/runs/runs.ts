@@ -5,11 +5,20 @@
 import { createHash } from 'node:crypto'
 import type { Run } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { newId, parseRunId, type DeviceId, type Now, type OrgId, type RandomBytes, type RunId, type SessionId } from '@meshbook/core/ids.ts'
+import {
+  type DeviceId,
+  type Now,
+  newId,
+  type OrgId,
+  parseRunId,
+  type RandomBytes,
+  type RunId,
+  type SessionId,
+} from '@meshbook/core/ids.ts'
 import { canonicalLanguage, runtimeFor } from '@meshbook/core/languages.ts'
-import { limits, type Limits } from '@meshbook/core/limits.ts'
+import { type Limits, limits } from '@meshbook/core/limits.ts'
 import type { DownMessage, RunRequest, UpMessage } from '@meshbook/core/messages.ts'
-import { route, type RouteDecision } from '@meshbook/core/route.ts'
+import { type RouteDecision, route } from '@meshbook/core/route.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
 import type { Fleet } from '../devices/fleet.ts'
 import type { HubEvents } from '../hub-events.ts'
@@ -59,7 +68,10 @@ export class Runs {
     const at = now()
     const codeHash = hashOf(request)
     const submitted = await store.call('createRun', {
-      org, codeHash, requestedBy, now: at,
+      org,
+      codeHash,
+      requestedBy,
+      now: at,
       id: request.id ?? parseRunId(newId('run', at, random)),
       document: request.document,
       language: canonicalLanguage(request.language),
@@ -95,15 +107,25 @@ export class Runs {
     const waiting = await store.query('waitingInput', { org, id })
     if (!waiting) throw new MeshError('NOT_FOUND', { detail: `run ${id}` })
     if (hasEnded(waiting.status)) throw new MeshError('RUN_ENDED', { detail: `run ${id}` })
-    if (waiting.inputId === null || (input.id !== undefined && input.id !== waiting.inputId)) throw new MeshError('CONFLICT', { detail: 'the run does not wait for this input' })
-    const sent = waiting.device !== null && fleet.send(waiting.device, { type: 'RUN_INPUT', run: id, id: waiting.inputId, text: input.text })
+    if (waiting.inputId === null || (input.id !== undefined && input.id !== waiting.inputId))
+      throw new MeshError('CONFLICT', { detail: 'the run does not wait for this input' })
+    const sent =
+      waiting.device !== null &&
+      fleet.send(waiting.device, { type: 'RUN_INPUT', run: id, id: waiting.inputId, text: input.text })
     if (!sent) throw new MeshError('UNREACHABLE', { detail: 'the device of the run is not connected' })
   }
 
   /** Appends what the holder sent; the answer says how far the log is durable. */
   async append(org: OrgId, device: DeviceId, message: Up<'RUN_EVENT'>): Promise<Down<'RUN_ACK'>> {
     const { run: id, fence, first, events } = message
-    const { seq, refused, appended, run } = await this.#ports.store.call('appendEvents', { org, device, id, fence, first, events })
+    const { seq, refused, appended, run } = await this.#ports.store.call('appendEvents', {
+      org,
+      device,
+      id,
+      fence,
+      first,
+      events,
+    })
     this.#ports.metrics.runEvents.inc(appended)
     if (run) this.#appended(org, run, appended, seq)
     return { type: 'RUN_ACK', run: id, fence, seq, ...(refused ? { refused } : {}) }
@@ -112,7 +134,14 @@ export class Runs {
   async reconcile(org: OrgId, device: DeviceId, message: Up<'REGISTER'>): Promise<Reconciled> {
     const { store, now, times } = this.#ports
     const at = now()
-    const found = await store.call('reconcileDevice', { org, device, heads: message.heads, runs: message.runs, now: at, expiresAt: at + times.leaseMs })
+    const found = await store.call('reconcileDevice', {
+      org,
+      device,
+      heads: message.heads,
+      runs: message.runs,
+      now: at,
+      expiresAt: at + times.leaseMs,
+    })
     for (const run of found.ended) this.#ended(org, run)
     return found
   }
@@ -125,14 +154,20 @@ export class Runs {
   async expire(): Promise<void> {
     const { store, now } = this.#ports
     for (const { org, id } of await store.query('expiredRuns', { now: now() })) {
-      const run = await store.call('endRun', { org, id, as: 'cancelled', reason: 'it waited longer than it was allowed to', now: now() })
+      const run = await store.call('endRun', {
+        org,
+        id,
+        as: 'cancelled',
+        reason: 'it waited longer than it was allowed to',
+        now: now(),
+      })
       if (run) this.#ended(org, run)
     }
   }
 
   /** Looks at every queue again, because devices came, went or changed. */
   async placeAll(org?: OrgId): Promise<void> {
-    for (const queue of await this.#ports.store.query('sessionsWithQueue', {})) {
+    for (const queue of await this.#ports.store.query('sessionsWithQueue')) {
       if (org === undefined || queue.org === org) this.placeSoon(queue.org, queue.session)
     }
   }
@@ -140,7 +175,10 @@ export class Runs {
   placeSoon(org: OrgId, session: SessionId): void {
     if (this.#closed) return
     if (this.#placing.has(session)) this.#placing.set(session, 'again')
-    else this.#place(org, session).catch((error: unknown) => this.#ports.log.error({ err: error, org, session }, 'placing a run failed'))
+    else
+      this.#place(org, session).catch((error: unknown) =>
+        this.#ports.log.error({ err: error, org, session }, 'placing a run failed'),
+      )
   }
 
   /** One placement of a session at a time; what happened meanwhile makes it look again. */
@@ -170,7 +208,11 @@ export class Runs {
     const devices = fleet.candidates(org, next.project).map(device => {
       // A holder whose lease has not run out may still be at work on its own: it counts as silent, not as gone (I4).
       const relies = holder?.device === device.id && holder.expiresAt > now()
-      return { ...device, status: device.status === 'offline' && relies ? ('suspect' as const) : device.status, busyRuns: busyRuns.get(device.id) ?? 0 }
+      return {
+        ...device,
+        status: device.status === 'offline' && relies ? ('suspect' as const) : device.status,
+        busyRuns: busyRuns.get(device.id) ?? 0,
+      }
     })
     const request = { language: next.language, requires: [], on: next.chosenDevice ?? undefined }
     return route({ request, devices, session: { holder: holder?.device }, now: now() })
@@ -179,7 +221,15 @@ export class Runs {
   async #lease(org: OrgId, id: RunId, { to, reasons }: Extract<RouteDecision, { to: DeviceId }>): Promise<void> {
     const { store, fleet, now, random, times } = this.#ports
     const at = now()
-    const leased = await store.call('leaseRun', { org, id, device: to, newHead: newId('head', at, random), reasons, now: at, expiresAt: at + times.leaseMs })
+    const leased = await store.call('leaseRun', {
+      org,
+      id,
+      device: to,
+      newHead: newId('head', at, random),
+      reasons,
+      now: at,
+      expiresAt: at + times.leaseMs,
+    })
     if (!leased) return
     fleet.send(to, { type: 'LEASE', lease: leased.lease })
     this.#show(org, leased.run)
@@ -187,7 +237,11 @@ export class Runs {
   }
 
   async #wait(org: OrgId, id: RunId, decision: Extract<RouteDecision, { wait: string }>): Promise<void> {
-    const run = await this.#ports.store.call('setReasons', { org, id, reasons: [...new Set([...decision.reasons, decision.wait, decision.unblock])] })
+    const run = await this.#ports.store.call('setReasons', {
+      org,
+      id,
+      reasons: [...new Set([...decision.reasons, decision.wait, decision.unblock])],
+    })
     if (run) this.#show(org, run)
   }
 
@@ -218,9 +272,11 @@ export class Runs {
 }
 
 /** The hash of the code as it came; a hash that was sent along must agree, or the code was altered on its way. */
-function hashOf(request: RunRequest): string {
-  if (Buffer.byteLength(JSON.stringify(request.code)) > limits.channelFrameBytes - leaseOverheadBytes) throw new MeshError('TOO_LARGE', { detail: 'the code of a cell' })
+export function hashOf(request: RunRequest): string {
+  if (Buffer.byteLength(JSON.stringify(request.code)) > limits.channelFrameBytes - leaseOverheadBytes)
+    throw new MeshError('TOO_LARGE', { detail: 'the code of a cell' })
   const hash = createHash('sha256').update(request.code).digest('hex')
-  if (request.codeHash !== undefined && request.codeHash !== hash) throw new MeshError('BAD_REQUEST', { detail: 'codeHash is not the SHA-256 of code' })
+  if (request.codeHash !== undefined && request.codeHash !== hash)
+    throw new MeshError('BAD_REQUEST', { detail: 'codeHash is not the SHA-256 of code' })
   return hash
 }

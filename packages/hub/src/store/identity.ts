@@ -4,8 +4,8 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import type { DeviceId, DocumentId, OrgId, ProjectId, UserId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, Runtime } from '@meshbook/core/messages.ts'
+import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { endAllOf } from './heads.ts'
-import type { Tx } from './tx.ts'
 
 export interface UserRow {
   org: OrgId
@@ -16,30 +16,61 @@ export interface UserRow {
 const userColumns = 'u.org_id AS org, u.user_id AS user, u.name AS name'
 
 /** The first user with their personal org, and at the very first start a token for automation. */
-export function firstUser(tx: Tx, a: { org: OrgId; user: UserId; name: string; now: number; token: { id: string; hash: string } | null }): UserRow {
-  const known = tx.get<UserRow>(`SELECT ${userColumns} FROM users u ORDER BY u.created_at LIMIT 1`, [])
+export async function firstUser(
+  tx: Tx,
+  a: { org: OrgId; user: UserId; name: string; now: number; token: { id: string; hash: string } | null },
+): Promise<UserRow> {
+  const known = await tx.get<UserRow>(`SELECT ${userColumns} FROM users u ORDER BY u.created_at LIMIT 1`, [])
   if (known) return known
-  tx.run('INSERT INTO orgs (org_id, name, created_at) VALUES (?, ?, ?)', [a.org, a.name, a.now])
-  tx.run('INSERT INTO users (org_id, user_id, name, created_at) VALUES (?, ?, ?, ?)', [a.org, a.user, a.name, a.now])
-  if (a.token) insertToken(tx, { org: a.org, user: a.user, id: a.token.id, hash: a.token.hash, name: 'bootstrap', scopes: ['read', 'write', 'run'], now: a.now })
+  await tx.run('INSERT INTO orgs (org_id, name, created_at) VALUES (?, ?, ?)', [a.org, a.name, a.now])
+  await tx.run('INSERT INTO users (org_id, user_id, name, created_at) VALUES (?, ?, ?, ?)', [
+    a.org,
+    a.user,
+    a.name,
+    a.now,
+  ])
+  if (a.token)
+    await insertToken(tx, {
+      org: a.org,
+      user: a.user,
+      id: a.token.id,
+      hash: a.token.hash,
+      name: 'bootstrap',
+      scopes: ['read', 'write', 'run'],
+      now: a.now,
+    })
   return { org: a.org, user: a.user, name: a.name }
 }
 
-export function addLink(tx: Tx, a: { org: OrgId; user: UserId; hash: string; expiresAt: number; now: number }): void {
-  tx.run('DELETE FROM sign_in_links WHERE org_id = ? AND expires_at <= ?', [a.org, a.now])
-  tx.run('INSERT INTO sign_in_links (org_id, user_id, hash, expires_at) VALUES (?, ?, ?, ?)', [a.org, a.user, a.hash, a.expiresAt])
+export async function addLink(
+  tx: Tx,
+  a: { org: OrgId; user: UserId; hash: string; expiresAt: number; now: number },
+): Promise<void> {
+  await tx.run('DELETE FROM sign_in_links WHERE org_id = ? AND expires_at <= ?', [a.org, a.now])
+  await tx.run('INSERT INTO sign_in_links (org_id, user_id, hash, expires_at) VALUES (?, ?, ?, ?)', [
+    a.org,
+    a.user,
+    a.hash,
+    a.expiresAt,
+  ])
 }
 
 /** Uses up the link and signs a browser in, in one transaction: a link is good for exactly one sign-in. */
-export function useLink(tx: Tx, a: { linkHash: string; sessionId: string; sessionHash: string; now: number; expiresAt: number }): UserRow | null {
-  const row = tx.get<UserRow & { expiresAt: number }>(
+export async function useLink(
+  tx: Tx,
+  a: { linkHash: string; sessionId: string; sessionHash: string; now: number; expiresAt: number },
+): Promise<UserRow | null> {
+  const row = await tx.get<UserRow & { expiresAt: number }>(
     `SELECT ${userColumns}, l.expires_at AS "expiresAt" FROM sign_in_links l JOIN users u ON u.org_id = l.org_id AND u.user_id = l.user_id WHERE l.hash = ?`,
     [a.linkHash],
   )
   if (!row || row.expiresAt <= a.now) return null
-  tx.run('DELETE FROM sign_in_links WHERE org_id = ? AND hash = ?', [row.org, a.linkHash])
-  tx.run('DELETE FROM browser_sessions WHERE org_id = ? AND expires_at <= ?', [row.org, a.now])
-  tx.run('INSERT INTO browser_sessions (org_id, user_id, browser_session_id, hash, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)', [row.org, row.user, a.sessionId, a.sessionHash, a.now, a.expiresAt])
+  await tx.run('DELETE FROM sign_in_links WHERE org_id = ? AND hash = ?', [row.org, a.linkHash])
+  await tx.run('DELETE FROM browser_sessions WHERE org_id = ? AND expires_at <= ?', [row.org, a.now])
+  await tx.run(
+    'INSERT INTO browser_sessions (org_id, user_id, browser_session_id, hash, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)',
+    [row.org, row.user, a.sessionId, a.sessionHash, a.now, a.expiresAt],
+  )
   return { org: row.org, user: row.user, name: row.name }
 }
 
@@ -48,17 +79,17 @@ export interface Found extends UserRow {
   scopes: Scope[]
 }
 
-export function findBrowserSession(tx: Tx, a: { hash: string; now: number }): Found | null {
-  const row = tx.get<UserRow & { id: string }>(
+export async function findBrowserSession(tx: Tx, a: { hash: string; now: number }): Promise<Found | null> {
+  const row = await tx.get<UserRow & { id: string }>(
     `SELECT ${userColumns}, s.browser_session_id AS id FROM browser_sessions s JOIN users u ON u.org_id = s.org_id AND u.user_id = s.user_id WHERE s.hash = ? AND s.expires_at > ?`,
     [a.hash, a.now],
   )
   return row ? { ...row, scopes: ['read', 'write', 'run'] } : null
 }
 
-export function endBrowserSession(tx: Tx, a: { org: OrgId; id: string }): void {
-  tx.run('DELETE FROM browser_sessions WHERE org_id = ? AND browser_session_id = ?', [a.org, a.id])
-  tx.run('DELETE FROM tickets WHERE org_id = ? AND issuer = ?', [a.org, `session:${a.id}`])
+export async function endBrowserSession(tx: Tx, a: { org: OrgId; id: string }): Promise<void> {
+  await tx.run('DELETE FROM browser_sessions WHERE org_id = ? AND browser_session_id = ?', [a.org, a.id])
+  await tx.run('DELETE FROM tickets WHERE org_id = ? AND issuer = ?', [a.org, `session:${a.id}`])
 }
 
 export interface NewToken {
@@ -71,28 +102,64 @@ export interface NewToken {
   now: number
 }
 
-export function addToken(tx: Tx, a: NewToken): void {
-  const { count } = tx.get<{ count: number }>('SELECT COUNT(*) AS count FROM tokens WHERE org_id = ? AND user_id = ?', [a.org, a.user])!
-  if (count >= limits.tokensPerUser) throw new MeshError('TOO_MANY', { detail: `${limits.tokensPerUser} tokens of one user` })
-  insertToken(tx, a)
+export async function addToken(tx: Tx, a: NewToken): Promise<void> {
+  const count = await countOf(tx, 'tokens', a)
+  if (count >= limits.tokensPerUser)
+    throw new MeshError('TOO_MANY', { detail: `${limits.tokensPerUser} tokens of one user` })
+  await insertToken(tx, a)
 }
 
-function insertToken(tx: Tx, a: NewToken): void {
-  tx.run('INSERT INTO tokens (org_id, user_id, token_id, hash, name, scopes, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)', [a.org, a.user, a.id, a.hash, a.name, JSON.stringify(a.scopes), a.now])
+/** A token for one purpose: the one that had this name before is void. */
+export async function replaceToken(tx: Tx, a: NewToken): Promise<void> {
+  await tx.run('DELETE FROM tokens WHERE org_id = ? AND user_id = ? AND name = ?', [a.org, a.user, a.name])
+  await insertToken(tx, a)
 }
 
-export function findToken(tx: Tx, a: { hash: string }): Found | null {
-  const row = tx.get<UserRow & { id: string; scopes: string }>(`SELECT ${userColumns}, t.token_id AS id, t.scopes AS scopes FROM tokens t JOIN users u ON u.org_id = t.org_id AND u.user_id = t.user_id WHERE t.hash = ?`, [a.hash])
+async function insertToken(tx: Tx, a: NewToken): Promise<void> {
+  await tx.run(
+    'INSERT INTO tokens (org_id, user_id, token_id, hash, name, scopes, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    [a.org, a.user, a.id, a.hash, a.name, JSON.stringify(a.scopes), a.now],
+  )
+}
+
+async function countOf(
+  tx: Tx,
+  table: 'tokens' | 'tickets' | 'devices',
+  a: { org: OrgId; user: UserId },
+): Promise<number> {
+  const row = await tx.get<{ count: number }>(
+    `SELECT COUNT(*) AS count FROM ${table} WHERE org_id = ? AND user_id = ?`,
+    [a.org, a.user],
+  )
+  return row?.count ?? 0
+}
+
+export async function findToken(tx: Tx, a: { hash: string }): Promise<Found | null> {
+  const row = await tx.get<UserRow & { id: string; scopes: string }>(
+    `SELECT ${userColumns}, t.token_id AS id, t.scopes AS scopes FROM tokens t JOIN users u ON u.org_id = t.org_id AND u.user_id = t.user_id WHERE t.hash = ?`,
+    [a.hash],
+  )
   return row ? { ...row, scopes: JSON.parse(row.scopes) as Scope[] } : null
 }
 
-export function listTokens(tx: Tx, a: { org: OrgId; user: UserId }): { id: string; name: string; createdAt: number }[] {
-  return tx.all('SELECT token_id AS id, name, created_at AS "createdAt" FROM tokens WHERE org_id = ? AND user_id = ? ORDER BY created_at, token_id', [a.org, a.user])
+export async function listTokens(
+  tx: Tx,
+  a: { org: OrgId; user: UserId },
+): Promise<{ id: string; name: string; createdAt: number }[]> {
+  return tx.all(
+    'SELECT token_id AS id, name, created_at AS "createdAt" FROM tokens WHERE org_id = ? AND user_id = ? ORDER BY created_at, token_id',
+    [a.org, a.user],
+  )
 }
 
-export function deleteToken(tx: Tx, a: { org: OrgId; user: UserId; id: string }): boolean {
-  tx.run('DELETE FROM tickets WHERE org_id = ? AND issuer = ?', [a.org, `token:${a.id}`])
-  return tx.run('DELETE FROM tokens WHERE org_id = ? AND user_id = ? AND token_id = ?', [a.org, a.user, a.id]) > 0
+export async function deleteToken(tx: Tx, a: { org: OrgId; user: UserId; id: string }): Promise<boolean> {
+  await tx.run('DELETE FROM tickets WHERE org_id = ? AND issuer = ?', [a.org, `token:${a.id}`])
+  const { changes } = await tx.run('DELETE FROM tokens WHERE org_id = ? AND user_id = ? AND token_id = ?', [
+    a.org,
+    a.user,
+    a.id,
+  ])
+  return changes > 0
 }
 
 export interface NewTicket {
@@ -109,13 +176,18 @@ export interface NewTicket {
   expiresAt: number
 }
 
-export function addTicket(tx: Tx, a: NewTicket): void {
-  tx.run('DELETE FROM tickets WHERE org_id = ? AND (expires_at <= ? OR (bound_to IS NULL AND first_use_before <= ?))', [a.org, a.now, a.now])
-  const { count } = tx.get<{ count: number }>('SELECT COUNT(*) AS count FROM tickets WHERE org_id = ? AND user_id = ?', [a.org, a.user])!
-  if (count >= limits.ticketsPerUser) throw new MeshError('TOO_MANY', { detail: `${limits.ticketsPerUser} tickets of one user` })
-  tx.run('INSERT INTO tickets (org_id, user_id, ticket_id, hash, issuer, project_id, document_id, scope, first_use_before, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', [
-    a.org, a.user, a.id, a.hash, a.issuer, a.project, a.document, a.scope, a.firstUseBefore, a.expiresAt,
-  ])
+export async function addTicket(tx: Tx, a: NewTicket): Promise<void> {
+  await tx.run(
+    'DELETE FROM tickets WHERE org_id = ? AND (expires_at <= ? OR (bound_to IS NULL AND first_use_before <= ?))',
+    [a.org, a.now, a.now],
+  )
+  const count = await countOf(tx, 'tickets', a)
+  if (count >= limits.ticketsPerUser)
+    throw new MeshError('TOO_MANY', { detail: `${limits.ticketsPerUser} tickets of one user` })
+  await tx.run(
+    'INSERT INTO tickets (org_id, user_id, ticket_id, hash, issuer, project_id, document_id, scope, first_use_before, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    [a.org, a.user, a.id, a.hash, a.issuer, a.project, a.document, a.scope, a.firstUseBefore, a.expiresAt],
+  )
 }
 
 export interface TicketRow extends UserRow {
@@ -127,16 +199,26 @@ export interface TicketRow extends UserRow {
 }
 
 /** The first use binds the ticket to that client; afterwards only the same client is admitted again. */
-export function useTicket(tx: Tx, a: { hash: string; client: string; now: number }): TicketRow | null {
-  const row = tx.get<TicketRow & { firstUseBefore: number; expiresAt: number; boundTo: string | null }>(
+export async function useTicket(tx: Tx, a: { hash: string; client: string; now: number }): Promise<TicketRow | null> {
+  const row = await tx.get<TicketRow & { firstUseBefore: number; expiresAt: number; boundTo: string | null }>(
     `SELECT ${userColumns}, t.ticket_id AS id, t.issuer AS issuer, t.project_id AS project, t.document_id AS document, t.scope AS scope, t.first_use_before AS "firstUseBefore", t.expires_at AS "expiresAt", t.bound_to AS "boundTo"
     FROM tickets t JOIN users u ON u.org_id = t.org_id AND u.user_id = t.user_id WHERE t.hash = ?`,
     [a.hash],
   )
   if (!row || row.expiresAt <= a.now) return null
   if (row.boundTo === null ? row.firstUseBefore <= a.now : row.boundTo !== a.client) return null
-  if (row.boundTo === null) tx.run('UPDATE tickets SET bound_to = ? WHERE org_id = ? AND ticket_id = ?', [a.client, row.org, row.id])
-  return { org: row.org, user: row.user, name: row.name, id: row.id, issuer: row.issuer, project: row.project, document: row.document, scope: row.scope }
+  if (row.boundTo === null)
+    await tx.run('UPDATE tickets SET bound_to = ? WHERE org_id = ? AND ticket_id = ?', [a.client, row.org, row.id])
+  return {
+    org: row.org,
+    user: row.user,
+    name: row.name,
+    id: row.id,
+    issuer: row.issuer,
+    project: row.project,
+    document: row.document,
+    scope: row.scope,
+  }
 }
 
 export interface DeviceRow {
@@ -154,50 +236,85 @@ export interface DeviceRow {
   lastSeenAt: number
 }
 
-const deviceColumns = 'd.org_id AS org, d.user_id AS user, u.name AS "userName", d.device_id AS id, d.public_key AS "publicKey", d.name AS name, d.kind AS kind, d.os AS os, d.runtimes AS runtimes, d.projects AS projects, d.last_seen_at AS "lastSeenAt"'
+const deviceColumns =
+  'd.org_id AS org, d.user_id AS user, u.name AS "userName", d.device_id AS id, d.public_key AS "publicKey", d.name AS name, d.kind AS kind, d.os AS os, d.runtimes AS runtimes, d.projects AS projects, d.last_seen_at AS "lastSeenAt"'
 const devicesWithUser = 'devices d JOIN users u ON u.org_id = d.org_id AND u.user_id = d.user_id'
 type StoredDevice = Omit<DeviceRow, 'runtimes' | 'projects'> & { runtimes: string; projects: string }
-const deviceOf = (row: StoredDevice): DeviceRow => ({ ...row, runtimes: JSON.parse(row.runtimes) as Runtime[], projects: JSON.parse(row.projects) as ProjectId[] })
+const deviceOf = (row: StoredDevice): DeviceRow => ({
+  ...row,
+  runtimes: JSON.parse(row.runtimes) as Runtime[],
+  projects: JSON.parse(row.projects) as ProjectId[],
+})
 
 /** Registering a key again keeps its device, gives it the new name and ends a revocation: the user has just asked for it. */
-export function addDevice(tx: Tx, a: { org: OrgId; user: UserId; id: DeviceId; publicKey: string; name: string; kind: string; now: number }): void {
-  const known = tx.get<{ org: OrgId }>('SELECT org_id AS org FROM devices WHERE device_id = ?', [a.id])
+export async function addDevice(
+  tx: Tx,
+  a: { org: OrgId; user: UserId; id: DeviceId; publicKey: string; name: string; kind: string; now: number },
+): Promise<void> {
+  const known = await tx.get<{ org: OrgId }>('SELECT org_id AS org FROM devices WHERE device_id = ?', [a.id])
   if (known && known.org !== a.org) throw new MeshError('CONFLICT', { detail: 'this device belongs to somebody else' })
   if (known) {
-    tx.run('UPDATE devices SET name = ?, kind = ?, revoked_at = NULL WHERE org_id = ? AND device_id = ?', [a.name, a.kind, a.org, a.id])
+    await tx.run('UPDATE devices SET name = ?, kind = ?, revoked_at = NULL WHERE org_id = ? AND device_id = ?', [
+      a.name,
+      a.kind,
+      a.org,
+      a.id,
+    ])
     return
   }
-  const { count } = tx.get<{ count: number }>('SELECT COUNT(*) AS count FROM devices WHERE org_id = ? AND user_id = ?', [a.org, a.user])!
-  if (count >= limits.devicesPerUser) throw new MeshError('TOO_MANY', { detail: `${limits.devicesPerUser} devices of one user` })
-  tx.run('INSERT INTO devices (org_id, user_id, device_id, public_key, name, kind, os, runtimes, projects, created_at, last_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', [
-    a.org, a.user, a.id, a.publicKey, a.name, a.kind, '', '[]', '[]', a.now, a.now,
-  ])
+  const count = await countOf(tx, 'devices', a)
+  if (count >= limits.devicesPerUser)
+    throw new MeshError('TOO_MANY', { detail: `${limits.devicesPerUser} devices of one user` })
+  await tx.run(
+    'INSERT INTO devices (org_id, user_id, device_id, public_key, name, kind, os, runtimes, projects, created_at, last_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    [a.org, a.user, a.id, a.publicKey, a.name, a.kind, '', '[]', '[]', a.now, a.now],
+  )
 }
 
-export function findDevice(tx: Tx, a: { id: DeviceId }): (DeviceRow & { revoked: boolean }) | null {
-  const row = tx.get<StoredDevice & { revokedAt: number | null }>(`SELECT ${deviceColumns}, d.revoked_at AS "revokedAt" FROM ${devicesWithUser} WHERE d.device_id = ?`, [a.id])
+export async function findDevice(tx: Tx, a: { id: DeviceId }): Promise<(DeviceRow & { revoked: boolean }) | null> {
+  const row = await tx.get<StoredDevice & { revokedAt: number | null }>(
+    `SELECT ${deviceColumns}, d.revoked_at AS "revokedAt" FROM ${devicesWithUser} WHERE d.device_id = ?`,
+    [a.id],
+  )
   return row ? { ...deviceOf(row), revoked: row.revokedAt !== null } : null
 }
 
-export function listDevices(tx: Tx, a: { org: OrgId | null }): DeviceRow[] {
+export async function listDevices(tx: Tx, a: { org: OrgId | null }): Promise<DeviceRow[]> {
   const where = a.org === null ? '' : ' AND d.org_id = ?'
-  return tx.all<StoredDevice>(`SELECT ${deviceColumns} FROM ${devicesWithUser} WHERE d.revoked_at IS NULL${where} ORDER BY d.created_at, d.device_id`, a.org === null ? [] : [a.org]).map(deviceOf)
+  const rows = await tx.all<StoredDevice>(
+    `SELECT ${deviceColumns} FROM ${devicesWithUser} WHERE d.revoked_at IS NULL${where} ORDER BY d.created_at, d.device_id`,
+    a.org === null ? [] : [a.org],
+  )
+  return rows.map(deviceOf)
 }
 
-export function renameDevice(tx: Tx, a: { org: OrgId; id: DeviceId; name: string }): boolean {
-  return tx.run('UPDATE devices SET name = ? WHERE org_id = ? AND device_id = ? AND revoked_at IS NULL', [a.name, a.org, a.id]) > 0
+export async function renameDevice(tx: Tx, a: { org: OrgId; id: DeviceId; name: string }): Promise<boolean> {
+  const { changes } = await tx.run(
+    'UPDATE devices SET name = ? WHERE org_id = ? AND device_id = ? AND revoked_at IS NULL',
+    [a.name, a.org, a.id],
+  )
+  return changes > 0
 }
 
 /** The right to connect and all that the device holds end in one transaction (S8); null when there is no such device. */
-export function revokeDevice(tx: Tx, a: { org: OrgId; id: DeviceId; now: number }): Run[] | null {
-  const changed = tx.run('UPDATE devices SET revoked_at = ? WHERE org_id = ? AND device_id = ? AND revoked_at IS NULL', [a.now, a.org, a.id])
-  return changed > 0 ? endAllOf(tx, { org: a.org, device: a.id, reason: 'the device was revoked', now: a.now }) : null
+export async function revokeDevice(tx: Tx, a: { org: OrgId; id: DeviceId; now: number }): Promise<Run[] | null> {
+  const { changes } = await tx.run(
+    'UPDATE devices SET revoked_at = ? WHERE org_id = ? AND device_id = ? AND revoked_at IS NULL',
+    [a.now, a.org, a.id],
+  )
+  return changes > 0 ? endAllOf(tx, { org: a.org, device: a.id, reason: 'the device was revoked', now: a.now }) : null
 }
 
-export function describeDevice(tx: Tx, a: { org: OrgId; id: DeviceId; os: string; runtimes: Runtime[]; projects: ProjectId[]; now: number }): void {
-  tx.run('UPDATE devices SET os = ?, runtimes = ?, projects = ?, last_seen_at = ? WHERE org_id = ? AND device_id = ?', [a.os, JSON.stringify(a.runtimes), JSON.stringify(a.projects), a.now, a.org, a.id])
+export async function describeDevice(
+  tx: Tx,
+  a: { org: OrgId; id: DeviceId; os: string; runtimes: Runtime[]; projects: ProjectId[]; now: number },
+): Promise<void> {
+  await tx.run(
+    'UPDATE devices SET os = ?, runtimes = ?, projects = ?, last_seen_at = ? WHERE org_id = ? AND device_id = ?',
+    [a.os, JSON.stringify(a.runtimes), JSON.stringify(a.projects), a.now, a.org, a.id],
+  )
 }
 
-export function sawDevice(tx: Tx, a: { org: OrgId; id: DeviceId; now: number }): void {
-  tx.run('UPDATE devices SET last_seen_at = ? WHERE org_id = ? AND device_id = ?', [a.now, a.org, a.id])
+export async function sawDevice(tx: Tx, a: { org: OrgId; id: DeviceId; now: number }): Promise<void> {
+  await tx.run('UPDATE devices SET last_seen_at = ? WHERE org_id = ? AND device_id = ?', [a.now, a.org, a.id])
 }

@@ -1,4 +1,4 @@
-/** All procedures of the hub by name: the writer runs these and nothing else, so this folder is the only SQL of the hub. */
+/** The hub's module of the database: its tables and all its procedures by name. This folder is the only SQL of the hub. */
 import * as assets from './assets.ts'
 import * as heads from './heads.ts'
 import * as identity from './identity.ts'
@@ -7,13 +7,16 @@ import * as log from './run-log.ts'
 import * as queue from './run-queue.ts'
 import * as rows from './run-rows.ts'
 
-export const hubProcedures = {
+export { schema } from './schema.ts'
+
+export const procedures = {
   firstUser: identity.firstUser,
   addLink: identity.addLink,
   useLink: identity.useLink,
   findBrowserSession: identity.findBrowserSession,
   endBrowserSession: identity.endBrowserSession,
   addToken: identity.addToken,
+  replaceToken: identity.replaceToken,
   findToken: identity.findToken,
   listTokens: identity.listTokens,
   deleteToken: identity.deleteToken,
@@ -35,12 +38,14 @@ export const hubProcedures = {
   findDocument: projects.findDocument,
   findDocumentAt: projects.findDocumentAt,
   listDocuments: projects.listDocuments,
+  touchDocuments: projects.touchDocuments,
 
   createRun: queue.createRun,
   nextPlacement: queue.nextPlacement,
   sessionsWithQueue: queue.sessionsWithQueue,
   leaseRun: queue.leaseRun,
   setReasons: queue.setReasons,
+  leaseOfHolder: queue.leaseOfHolder,
   expiredRuns: queue.expiredRuns,
   appendEvents: log.appendEvents,
   endRun: log.endRun,
@@ -61,3 +66,5 @@ export const hubProcedures = {
   addAsset: assets.addAsset,
   findAsset: assets.findAsset,
 }
+
+export type HubProcedures = typeof procedures

@@ -1,11 +1,26 @@
 /** Procedures that append to a run's log and read it. Every append passes the state machine in the same transaction (I4, I5). */
 import type { Run } from '@meshbook/core/api.ts'
-import { MeshError, type ErrorCode } from '@meshbook/core/errors.ts'
-import { parseFence, parseSeq, type DeviceId, type Fence, type OrgId, type RunId, type Seq } from '@meshbook/core/ids.ts'
+import { type ErrorCode, MeshError } from '@meshbook/core/errors.ts'
+import {
+  type DeviceId,
+  type Fence,
+  type OrgId,
+  parseFence,
+  parseSeq,
+  type RunId,
+  type Seq,
+} from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import { hasEnded, stepRun, type NumberedEvent, type RunEvent, type RunRefusal, type RunStatus } from '@meshbook/core/run.ts'
-import { runRow, saveState, showRun, type RunRow } from './run-rows.ts'
-import type { Tx } from './tx.ts'
+import {
+  hasEnded,
+  type NumberedEvent,
+  type RunEvent,
+  type RunRefusal,
+  type RunStatus,
+  stepRun,
+} from '@meshbook/core/run.ts'
+import type { Tx } from '@meshbook/relay/sql/tx.ts'
+import { type RunRow, runRow, saveState, showRun } from './run-rows.ts'
 
 export interface Appended {
   /** How far the log goes now. */
@@ -18,32 +33,51 @@ export interface Appended {
 }
 
 /** Appends the events of the run's holder from `first` on; duplicates are skipped, and the first refusal ends it. */
-export function appendEvents(tx: Tx, a: { org: OrgId; device: DeviceId; id: RunId; fence: Fence; first: Seq; events: RunEvent[] }): Appended {
-  const row = runRow(tx, a.org, a.id)
+export async function appendEvents(
+  tx: Tx,
+  a: { org: OrgId; device: DeviceId; id: RunId; fence: Fence; first: Seq; events: RunEvent[] },
+): Promise<Appended> {
+  const row = await runRow(tx, a.org, a.id)
   if (!row) return { seq: 0, refused: 'NOT_FOUND', appended: 0, run: null }
   if (row.device !== a.device) return { seq: row.state.seq, refused: 'STALE_FENCE', appended: 0, run: null }
   let appended = 0
   let refused: ErrorCode | undefined
   for (const [index, event] of a.events.entries()) {
-    const outcome = append(tx, row, a.fence, parseSeq(a.first + index), event)
+    const outcome = await append(tx, row, a.fence, parseSeq(a.first + index), event)
     if (outcome === 'appended') appended++
     else if (outcome !== 'duplicate') {
       refused = outcome
       break
     }
   }
-  if (appended > 0) saveState(tx, row)
-  return { seq: row.state.seq, ...(refused ? { refused } : {}), appended, run: appended > 0 ? showRun(tx, { org: a.org, id: a.id }) : null }
+  if (appended > 0) await saveState(tx, row)
+  return {
+    seq: row.state.seq,
+    ...(refused ? { refused } : {}),
+    appended,
+    run: appended > 0 ? await showRun(tx, { org: a.org, id: a.id }) : null,
+  }
 }
 
-const codeOfRefusal = { 'stale-fence': 'STALE_FENCE', gap: 'SEQ_GAP', ended: 'RUN_ENDED', 'not-leased': 'STALE_FENCE' } as const satisfies Record<Exclude<RunRefusal['refused'], 'duplicate'>, ErrorCode>
+const codeOfRefusal = {
+  'stale-fence': 'STALE_FENCE',
+  gap: 'SEQ_GAP',
+  ended: 'RUN_ENDED',
+  'not-leased': 'STALE_FENCE',
+} as const satisfies Record<Exclude<RunRefusal['refused'], 'duplicate'>, ErrorCode>
 
 /** Steps `row` in place; the caller saves it. */
-function append(tx: Tx, row: RunRow, fence: Fence, seq: Seq, event: RunEvent): 'appended' | 'duplicate' | ErrorCode {
+async function append(
+  tx: Tx,
+  row: RunRow,
+  fence: Fence,
+  seq: Seq,
+  event: RunEvent,
+): Promise<'appended' | 'duplicate' | ErrorCode> {
   const state = stepRun(row.state, { type: 'event', fence, seq, event })
   if ('refused' in state) return state.refused === 'duplicate' ? 'duplicate' : codeOfRefusal[state.refused]
   const text = JSON.stringify(withinCap(row, event))
-  tx.run('INSERT INTO run_events (org_id, run_id, seq, event) VALUES (?, ?, ?, ?)', [row.org, row.id, seq, text])
+  await tx.run('INSERT INTO run_events (org_id, run_id, seq, event) VALUES (?, ?, ?, ?)', [row.org, row.id, seq, text])
   row.logBytes += text.length
   row.state = state
   return 'appended'
@@ -59,24 +93,31 @@ function withinCap(row: RunRow, event: RunEvent): RunEvent {
 type Ending = 'cancelled' | 'interrupted' | 'failed'
 
 /** Ends a run in the hub's own name; undefined when it had ended before. */
-export function endRun(tx: Tx, a: { org: OrgId; id: RunId; as: Ending; reason: string; code?: ErrorCode; now: number }): Run | null {
-  const row = runRow(tx, a.org, a.id)
+export async function endRun(
+  tx: Tx,
+  a: { org: OrgId; id: RunId; as: Ending; reason: string; code?: ErrorCode; now: number },
+): Promise<Run | null> {
+  const row = await runRow(tx, a.org, a.id)
   if (!row || hasEnded(row.state.status)) return null
-  if (row.state.status === 'queued') leaseToNobody(tx, row)
+  if (row.state.status === 'queued') await leaseToNobody(tx, row)
   const startedAt = 'startedAt' in row.state ? row.state.startedAt : a.now
   const ended = { at: a.now, durationMs: Math.max(0, a.now - startedAt) }
   const error = { name: a.code ?? 'INTERRUPTED', message: a.reason, traceback: [], ...(a.code ? { code: a.code } : {}) }
-  const event: RunEvent = a.as === 'failed' ? { type: 'failed', ...ended, error } : { type: a.as, ...ended, reason: a.reason }
+  const event: RunEvent =
+    a.as === 'failed' ? { type: 'failed', ...ended, error } : { type: a.as, ...ended, reason: a.reason }
   const fence = 'fence' in row.state ? row.state.fence : parseFence(1)
-  const outcome = append(tx, row, fence, parseSeq(row.state.seq + 1), event)
+  const outcome = await append(tx, row, fence, parseSeq(row.state.seq + 1), event)
   if (outcome !== 'appended') throw new MeshError('INTERNAL', { detail: `ending run ${a.id}: ${outcome}` })
-  saveState(tx, row)
-  return showRun(tx, { org: a.org, id: a.id })
+  await saveState(tx, row)
+  return await showRun(tx, { org: a.org, id: a.id })
 }
 
 /** A run that nobody held ends under the session's present fence, and no head is touched. */
-function leaseToNobody(tx: Tx, row: RunRow): void {
-  const { fence } = tx.get<{ fence: number }>('SELECT fence FROM sessions WHERE org_id = ? AND session_id = ?', [row.org, row.session])!
+async function leaseToNobody(tx: Tx, row: RunRow): Promise<void> {
+  const { fence } = (await tx.get<{ fence: number }>('SELECT fence FROM sessions WHERE org_id = ? AND session_id = ?', [
+    row.org,
+    row.session,
+  ]))!
   const state = stepRun(row.state, { type: 'leased', fence: parseFence(Math.max(1, fence)) })
   if (!('refused' in state)) row.state = state
 }
@@ -84,26 +125,44 @@ function leaseToNobody(tx: Tx, row: RunRow): void {
 export type Cancelling = { ended: Run } | { asked: Run; device: DeviceId }
 
 /** What nobody works on ends at once; otherwise the wish is kept until the holder's log shows an end. */
-export function cancelRun(tx: Tx, a: { org: OrgId; id: RunId; reason: string; gone: DeviceId[]; now: number }): Cancelling {
-  const row = runRow(tx, a.org, a.id)
+export async function cancelRun(
+  tx: Tx,
+  a: { org: OrgId; id: RunId; reason: string; gone: DeviceId[]; now: number },
+): Promise<Cancelling> {
+  const row = await runRow(tx, a.org, a.id)
   if (!row) throw new MeshError('NOT_FOUND', { detail: `run ${a.id}` })
-  if (row.state.status === 'cancelled') return { ended: showRun(tx, a)! }
+  if (row.state.status === 'cancelled') return { ended: (await showRun(tx, a))! }
   if (hasEnded(row.state.status)) throw new MeshError('RUN_ENDED', { detail: `run ${a.id} has ${row.state.status}` })
-  if (row.device === null || a.gone.includes(row.device)) return { ended: endRun(tx, { org: a.org, id: a.id, as: 'cancelled', reason: a.reason, now: a.now })! }
-  tx.run('UPDATE runs SET cancel_reason = ? WHERE org_id = ? AND run_id = ?', [a.reason, a.org, a.id])
-  return { asked: showRun(tx, a)!, device: row.device }
+  if (row.device === null || a.gone.includes(row.device))
+    return { ended: (await endRun(tx, { org: a.org, id: a.id, as: 'cancelled', reason: a.reason, now: a.now }))! }
+  await tx.run('UPDATE runs SET cancel_reason = ? WHERE org_id = ? AND run_id = ?', [a.reason, a.org, a.id])
+  return { asked: (await showRun(tx, a))!, device: row.device }
 }
 
 /** The question that a run waits with, if it does, and who asks it. */
-export function waitingInput(tx: Tx, a: { org: OrgId; id: RunId }): { status: RunStatus; inputId: string | null; device: DeviceId | null } | null {
-  const row = runRow(tx, a.org, a.id)
-  return row ? { status: row.state.status, inputId: 'inputId' in row.state ? row.state.inputId : null, device: row.device } : null
+export async function waitingInput(
+  tx: Tx,
+  a: { org: OrgId; id: RunId },
+): Promise<{ status: RunStatus; inputId: string | null; device: DeviceId | null } | null> {
+  const row = await runRow(tx, a.org, a.id)
+  return row
+    ? { status: row.state.status, inputId: 'inputId' in row.state ? row.state.inputId : null, device: row.device }
+    : null
 }
 
-export function readEvents(tx: Tx, a: { org: OrgId; id: RunId; after: number; mostBytes: number }): { events: NumberedEvent[]; ended: boolean } | null {
-  const row = tx.get<{ seq: number; status: string }>('SELECT seq, status FROM runs WHERE org_id = ? AND run_id = ?', [a.org, a.id])
+export async function readEvents(
+  tx: Tx,
+  a: { org: OrgId; id: RunId; after: number; mostBytes: number },
+): Promise<{ events: NumberedEvent[]; ended: boolean } | null> {
+  const row = await tx.get<{ seq: number; status: string }>(
+    'SELECT seq, status FROM runs WHERE org_id = ? AND run_id = ?',
+    [a.org, a.id],
+  )
   if (!row) return null
-  const rows = tx.all<{ seq: Seq; event: string }>('SELECT seq, event FROM run_events WHERE org_id = ? AND run_id = ? AND seq > ? ORDER BY seq LIMIT 500', [a.org, a.id, a.after])
+  const rows = await tx.all<{ seq: Seq; event: string }>(
+    'SELECT seq, event FROM run_events WHERE org_id = ? AND run_id = ? AND seq > ? ORDER BY seq LIMIT 500',
+    [a.org, a.id, a.after],
+  )
   const events: NumberedEvent[] = []
   let bytes = 0
   for (const { seq, event } of rows) {

@@ -1,13 +1,14 @@
 /** Procedures that take runs in, give them out under a lease, and keep their order. */
+
+import type { Run } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { DeviceId, DocumentId, HeadId, OrgId, ProjectId, RunId, SessionId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { CellRef, Lease } from '@meshbook/core/messages.ts'
 import { queued, stepRun } from '@meshbook/core/run.ts'
-import type { Run } from '@meshbook/core/api.ts'
+import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { liveHeads, takeHead } from './heads.ts'
-import { activeStatuses, leaseOf, runRow, saveState, selectRuns, showRun, type RunRow } from './run-rows.ts'
-import type { Tx } from './tx.ts'
+import { activeStatuses, leaseOf, type RunRow, runRow, saveState, selectRuns, showRun } from './run-rows.ts'
 
 export interface NewRun {
   org: OrgId
@@ -30,31 +31,64 @@ export interface NewRun {
 }
 
 /** Idempotent by id: the same id with the same code is the same run. */
-export function createRun(tx: Tx, a: NewRun): { run: Run; created: boolean } {
-  const known = runRow(tx, a.org, a.id)
+export async function createRun(tx: Tx, a: NewRun): Promise<{ run: Run; created: boolean }> {
+  const known = await runRow(tx, a.org, a.id)
   if (known && known.codeHash !== a.codeHash) throw new MeshError('RUN_EXISTS', { detail: `run ${a.id}` })
-  if (!known) insertRun(tx, a)
-  return { run: showRun(tx, { org: a.org, id: a.id })!, created: !known }
+  if (!known) await insertRun(tx, a)
+  return { run: (await showRun(tx, { org: a.org, id: a.id }))!, created: !known }
 }
 
-function insertRun(tx: Tx, a: NewRun): void {
-  const document = tx.get<{ project: ProjectId }>('SELECT project_id AS project FROM documents WHERE org_id = ? AND document_id = ?', [a.org, a.document])
+async function insertRun(tx: Tx, a: NewRun): Promise<void> {
+  const document = await tx.get<{ project: ProjectId }>(
+    'SELECT project_id AS project FROM documents WHERE org_id = ? AND document_id = ?',
+    [a.org, a.document],
+  )
   if (!document) throw new MeshError('NOT_FOUND', { detail: `document ${a.document}` })
-  const session = sessionFor(tx, a, document.project)
-  const { waiting } = tx.get<{ waiting: number }>("SELECT COUNT(*) AS waiting FROM runs WHERE org_id = ? AND session_id = ? AND status = 'queued'", [a.org, session])!
-  if (waiting >= limits.runQueuePerSession) throw new MeshError('TOO_MANY', { detail: `${waiting} runs wait for this session` })
-  const { arrival } = tx.get<{ arrival: number }>('SELECT COALESCE(MAX(arrival), 0) + 1 AS arrival FROM runs WHERE org_id = ?', [a.org])!
-  tx.run(
+  const session = await sessionFor(tx, a, document.project)
+  const { waiting } = (await tx.get<{ waiting: number }>(
+    "SELECT COUNT(*) AS waiting FROM runs WHERE org_id = ? AND session_id = ? AND status = 'queued'",
+    [a.org, session],
+  ))!
+  if (waiting >= limits.runQueuePerSession)
+    throw new MeshError('TOO_MANY', { detail: `${waiting} runs wait for this session` })
+  const { arrival } = (await tx.get<{ arrival: number }>(
+    'SELECT COALESCE(MAX(arrival), 0) + 1 AS arrival FROM runs WHERE org_id = ?',
+    [a.org],
+  ))!
+  await tx.run(
     `INSERT INTO runs (org_id, run_id, arrival, kind, project_id, document_id, session_id, language, code, code_hash, cell, requested_by, requested_at, expires_at, chosen_device, status, state, seq, log_bytes, reasons)
     VALUES (?, ?, ?, 'cell', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '[]')`,
-    [a.org, a.id, arrival, document.project, a.document, session, a.language, a.code, a.codeHash, a.cell && JSON.stringify(a.cell), a.requestedBy, a.now, a.expiresAt, a.chosenDevice, queued.status, JSON.stringify(queued)],
+    [
+      a.org,
+      a.id,
+      arrival,
+      document.project,
+      a.document,
+      session,
+      a.language,
+      a.code,
+      a.codeHash,
+      a.cell && JSON.stringify(a.cell),
+      a.requestedBy,
+      a.now,
+      a.expiresAt,
+      a.chosenDevice,
+      queued.status,
+      JSON.stringify(queued),
+    ],
   )
 }
 
-function sessionFor(tx: Tx, a: NewRun, project: ProjectId): SessionId {
-  const known = tx.get<{ id: SessionId }>('SELECT session_id AS id FROM sessions WHERE org_id = ? AND project_id = ? AND language = ? AND name = ?', [a.org, project, a.runtime, a.sessionName])
+async function sessionFor(tx: Tx, a: NewRun, project: ProjectId): Promise<SessionId> {
+  const known = await tx.get<{ id: SessionId }>(
+    'SELECT session_id AS id FROM sessions WHERE org_id = ? AND project_id = ? AND language = ? AND name = ?',
+    [a.org, project, a.runtime, a.sessionName],
+  )
   if (known) return known.id
-  tx.run('INSERT INTO sessions (org_id, session_id, project_id, language, name, fence, created_at) VALUES (?, ?, ?, ?, ?, 0, ?)', [a.org, a.newSession, project, a.runtime, a.sessionName, a.now])
+  await tx.run(
+    'INSERT INTO sessions (org_id, session_id, project_id, language, name, fence, created_at) VALUES (?, ?, ?, ?, ?, 0, ?)',
+    [a.org, a.newSession, project, a.runtime, a.sessionName, a.now],
+  )
   return a.newSession
 }
 
@@ -67,23 +101,34 @@ export interface Placement {
 }
 
 /** All that the router needs to know from the store to place the session's next run; null when there is none to place. */
-export function nextPlacement(tx: Tx, a: { org: OrgId; session: SessionId }): Placement | null {
-  const next = nextRun(tx, a)
+export async function nextPlacement(tx: Tx, a: { org: OrgId; session: SessionId }): Promise<Placement | null> {
+  const next = await nextRun(tx, a)
   if (!next) return null
-  const [head] = liveHeads(tx, a.org, 'session_id', a.session)
-  const busy = tx.all<{ device: DeviceId; runs: number }>(`SELECT device_id AS device, COUNT(*) AS runs FROM runs WHERE org_id = ? AND status IN ${activeStatuses} GROUP BY device_id`, [a.org])
+  const [head] = await liveHeads(tx, a.org, 'session_id', a.session)
+  const busy = await tx.all<{ device: DeviceId; runs: number }>(
+    `SELECT device_id AS device, COUNT(*) AS runs FROM runs WHERE org_id = ? AND status IN ${activeStatuses} GROUP BY device_id`,
+    [a.org],
+  )
   return { next, holder: head ? { device: head.device, expiresAt: head.expiresAt } : null, busy }
 }
 
 /** The run whose turn it is, unless one of the session is under way. */
-function nextRun(tx: Tx, a: { org: OrgId; session: SessionId }): RunRow | null {
-  const active = tx.get(`SELECT run_id FROM runs WHERE org_id = ? AND session_id = ? AND status IN ${activeStatuses} LIMIT 1`, [a.org, a.session])
+async function nextRun(tx: Tx, a: { org: OrgId; session: SessionId }): Promise<RunRow | null> {
+  const active = await tx.get(
+    `SELECT run_id FROM runs WHERE org_id = ? AND session_id = ? AND status IN ${activeStatuses} LIMIT 1`,
+    [a.org, a.session],
+  )
   if (active) return null
-  return selectRuns(tx, "r.org_id = ? AND r.session_id = ? AND r.status = 'queued' ORDER BY r.arrival LIMIT 1", [a.org, a.session])[0] ?? null
+  const [next] = await selectRuns(
+    tx,
+    "r.org_id = ? AND r.session_id = ? AND r.status = 'queued' ORDER BY r.arrival LIMIT 1",
+    [a.org, a.session],
+  )
+  return next ?? null
 }
 
-export function sessionsWithQueue(tx: Tx, _: object): { org: OrgId; session: SessionId }[] {
-  return tx.all("SELECT DISTINCT org_id AS org, session_id AS session FROM runs WHERE status = 'queued'", [])
+export async function sessionsWithQueue(tx: Tx): Promise<{ org: OrgId; session: SessionId }[]> {
+  return tx.all("SELECT DISTINCT org_id AS org, session_id AS session FROM runs WHERE status = 'queued'")
 }
 
 export interface Leased {
@@ -94,23 +139,50 @@ export interface Leased {
 }
 
 /** Gives the run to the device, when it still waits and is still its turn; null when the world has moved on. */
-export function leaseRun(tx: Tx, a: { org: OrgId; id: RunId; device: DeviceId; newHead: HeadId; reasons: string[]; now: number; expiresAt: number }): Leased | null {
-  const row = runRow(tx, a.org, a.id)
-  if (row?.state.status !== 'queued' || nextRun(tx, { org: a.org, session: row.session })?.id !== a.id) return null
-  const { head, fence, moved } = takeHead(tx, { org: a.org, session: row.session, device: a.device, newHead: a.newHead, now: a.now, expiresAt: a.expiresAt })
+export async function leaseRun(
+  tx: Tx,
+  a: { org: OrgId; id: RunId; device: DeviceId; newHead: HeadId; reasons: string[]; now: number; expiresAt: number },
+): Promise<Leased | null> {
+  const row = await runRow(tx, a.org, a.id)
+  if (row?.state.status !== 'queued' || (await nextRun(tx, { org: a.org, session: row.session }))?.id !== a.id)
+    return null
+  const { head, fence, moved } = await takeHead(tx, {
+    org: a.org,
+    session: row.session,
+    device: a.device,
+    newHead: a.newHead,
+    now: a.now,
+    expiresAt: a.expiresAt,
+  })
   const state = stepRun(row.state, { type: 'leased', fence })
   if ('refused' in state) return null
-  saveState(tx, { ...row, state, head, device: a.device, reasons: a.reasons })
-  return { lease: leaseOf(row, head, fence, a.expiresAt), run: showRun(tx, { org: a.org, id: a.id })!, moved }
+  await saveState(tx, { ...row, state, head, device: a.device, reasons: a.reasons })
+  return { lease: leaseOf(row, head, fence, a.expiresAt), run: (await showRun(tx, { org: a.org, id: a.id }))!, moved }
+}
+
+/** The lease of a run that the device holds and has not begun; null for any other. */
+export async function leaseOfHolder(
+  tx: Tx,
+  a: { org: OrgId; id: RunId; device: DeviceId; expiresAt: number },
+): Promise<Lease | null> {
+  const row = await runRow(tx, a.org, a.id)
+  return row?.state.status === 'leased' && row.device === a.device && row.head !== null
+    ? leaseOf(row, row.head, row.state.fence, a.expiresAt)
+    : null
 }
 
 /** Notes why a run waits; null when nothing changed. */
-export function setReasons(tx: Tx, a: { org: OrgId; id: RunId; reasons: string[] }): Run | null {
-  const changed = tx.run("UPDATE runs SET reasons = ? WHERE org_id = ? AND run_id = ? AND status = 'queued' AND reasons <> ?", [JSON.stringify(a.reasons), a.org, a.id, JSON.stringify(a.reasons)])
-  return changed > 0 ? showRun(tx, { org: a.org, id: a.id }) : null
+export async function setReasons(tx: Tx, a: { org: OrgId; id: RunId; reasons: string[] }): Promise<Run | null> {
+  const { changes } = await tx.run(
+    "UPDATE runs SET reasons = ? WHERE org_id = ? AND run_id = ? AND status = 'queued' AND reasons <> ?",
+    [JSON.stringify(a.reasons), a.org, a.id, JSON.stringify(a.reasons)],
+  )
+  return changes > 0 ? showRun(tx, { org: a.org, id: a.id }) : null
 }
 
-export function expiredRuns(tx: Tx, a: { now: number }): { org: OrgId; id: RunId }[] {
-  return tx.all("SELECT org_id AS org, run_id AS id FROM runs WHERE status = 'queued' AND expires_at <= ? ORDER BY arrival LIMIT 100", [a.now])
+export async function expiredRuns(tx: Tx, a: { now: number }): Promise<{ org: OrgId; id: RunId }[]> {
+  return tx.all(
+    "SELECT org_id AS org, run_id AS id FROM runs WHERE status = 'queued' AND expires_at <= ? ORDER BY arrival LIMIT 100",
+    [a.now],
+  )
 }
-

@@ -1,11 +1,10 @@
 /** How a run is read from its row, and written back after a step of its state machine. */
 import type { Run } from '@meshbook/core/api.ts'
-import type { ErrorCode } from '@meshbook/core/errors.ts'
 import type { DeviceId, DocumentId, Fence, HeadId, OrgId, ProjectId, RunId, SessionId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { CellRef, Lease } from '@meshbook/core/messages.ts'
 import type { RunError, RunState } from '@meshbook/core/run.ts'
-import type { Tx } from './tx.ts'
+import type { Tx } from '@meshbook/relay/sql/tx.ts'
 
 /** What the procedures need of a run beside what the API shows. */
 export interface RunRow {
@@ -40,8 +39,9 @@ const rowColumns = `r.org_id AS org, r.run_id AS id, r.arrival AS arrival, r.pro
 const rowTables = 'runs r JOIN sessions s ON s.org_id = r.org_id AND s.session_id = r.session_id'
 
 /** `where` is text of this package, never of a request; values go as parameters. */
-export function selectRuns(tx: Tx, where: string, values: (string | number | null)[]): RunRow[] {
-  return tx.all<Stored>(`SELECT ${rowColumns} FROM ${rowTables} WHERE ${where}`, values).map(row => ({
+export async function selectRuns(tx: Tx, where: string, values: (string | number | null)[]): Promise<RunRow[]> {
+  const rows = await tx.all<Stored>(`SELECT ${rowColumns} FROM ${rowTables} WHERE ${where}`, values)
+  return rows.map(row => ({
     ...row,
     cell: row.cell === null ? null : (JSON.parse(row.cell) as CellRef),
     state: JSON.parse(row.state) as RunState,
@@ -49,43 +49,88 @@ export function selectRuns(tx: Tx, where: string, values: (string | number | nul
   }))
 }
 
-export function runRow(tx: Tx, org: OrgId, id: RunId): RunRow | undefined {
-  return selectRuns(tx, 'r.org_id = ? AND r.run_id = ?', [org, id])[0]
+export async function runRow(tx: Tx, org: OrgId, id: RunId): Promise<RunRow | undefined> {
+  return (await selectRuns(tx, 'r.org_id = ? AND r.run_id = ?', [org, id]))[0]
 }
 
 export const activeStatuses = "('leased', 'running', 'waiting-for-input')"
 
 /** Writes the state and the columns that only repeat it, so that lists need not read JSON. */
-export function saveState(tx: Tx, row: RunRow): void {
+export async function saveState(tx: Tx, row: RunRow): Promise<void> {
   const { state } = row
   const fence = 'fence' in state ? state.fence : null
   const startedAt = 'startedAt' in state ? state.startedAt : null
-  const [endedAt, durationMs, error] = 'endedAt' in state ? [state.endedAt, state.durationMs, state.error ?? null] : [null, null, null]
-  tx.run('UPDATE runs SET status = ?, state = ?, seq = ?, log_bytes = ?, fence = ?, head_id = ?, device_id = ?, started_at = COALESCE(started_at, ?), ended_at = ?, duration_ms = ?, reasons = ?, error = ? WHERE org_id = ? AND run_id = ?', [
-    state.status, JSON.stringify(state), state.seq, row.logBytes, fence, row.head, row.device, startedAt, endedAt, durationMs, JSON.stringify(row.reasons), error === null ? null : JSON.stringify(error), row.org, row.id,
-  ])
+  const [endedAt, durationMs, error] =
+    'endedAt' in state ? [state.endedAt, state.durationMs, state.error ?? null] : [null, null, null]
+  await tx.run(
+    'UPDATE runs SET status = ?, state = ?, seq = ?, log_bytes = ?, fence = ?, head_id = ?, device_id = ?, started_at = COALESCE(started_at, ?), ended_at = ?, duration_ms = ?, reasons = ?, error = ? WHERE org_id = ? AND run_id = ?',
+    [
+      state.status,
+      JSON.stringify(state),
+      state.seq,
+      row.logBytes,
+      fence,
+      row.head,
+      row.device,
+      startedAt,
+      endedAt,
+      durationMs,
+      JSON.stringify(row.reasons),
+      error === null ? null : JSON.stringify(error),
+      row.org,
+      row.id,
+    ],
+  )
 }
 
 export function leaseOf(row: RunRow, head: HeadId, fence: Fence, expiresAt: number): Lease {
   const { id: run, project, document, session, sessionName, language, code, requestedBy, requestedAt } = row
-  return { run, project, document, session, sessionName, head, fence, language, code, ...(row.cell ? { cell: row.cell } : {}), requestedBy, requestedAt, expiresAt }
+  return {
+    run,
+    project,
+    document,
+    session,
+    sessionName,
+    head,
+    fence,
+    language,
+    code,
+    ...(row.cell ? { cell: row.cell } : {}),
+    requestedBy,
+    requestedAt,
+    expiresAt,
+  }
 }
 
-type Shown = Omit<Run, 'cell' | 'reasons' | 'error'> & { arrival: number; cell: string | null; reasons: string; error: string | null }
+type Shown = Omit<Run, 'cell' | 'reasons' | 'error'> & {
+  arrival: number
+  cell: string | null
+  reasons: string
+  error: string | null
+}
 
 const shownColumns = `r.arrival AS arrival, r.run_id AS id, r.kind AS kind, r.status AS status, r.project_id AS project, r.document_id AS document, d.path AS path, r.session_id AS session, r.language AS language,
   r.code AS code, r.code_hash AS "codeHash", r.cell AS cell, r.requested_by AS "requestedBy", r.requested_at AS "requestedAt", r.started_at AS "startedAt", r.ended_at AS "endedAt", r.duration_ms AS "durationMs",
   r.device_id AS device, v.name AS "deviceName", r.fence AS fence, r.seq AS seq, r.reasons AS reasons, r.error AS error,
   CASE WHEN r.status = 'queued' THEN (SELECT COUNT(*) FROM runs q WHERE q.org_id = r.org_id AND q.session_id = r.session_id AND q.status IN ('queued', 'leased', 'running', 'waiting-for-input') AND q.arrival < r.arrival) ELSE NULL END AS position`
-const shownTables = 'runs r LEFT JOIN documents d ON d.org_id = r.org_id AND d.document_id = r.document_id LEFT JOIN devices v ON v.org_id = r.org_id AND v.device_id = r.device_id'
+const shownTables =
+  'runs r LEFT JOIN documents d ON d.org_id = r.org_id AND d.document_id = r.document_id LEFT JOIN devices v ON v.org_id = r.org_id AND v.device_id = r.device_id'
 
 function shownRun(row: Shown): Run {
   const { arrival: _, cell, reasons, error, ...rest } = row
-  return { ...rest, ...(cell === null ? {} : { cell: JSON.parse(cell) as CellRef }), reasons: JSON.parse(reasons) as string[], error: error === null ? null : (JSON.parse(error) as RunError) }
+  return {
+    ...rest,
+    ...(cell === null ? {} : { cell: JSON.parse(cell) as CellRef }),
+    reasons: JSON.parse(reasons) as string[],
+    error: error === null ? null : (JSON.parse(error) as RunError),
+  }
 }
 
-export function showRun(tx: Tx, a: { org: OrgId; id: RunId }): Run | null {
-  const row = tx.get<Shown>(`SELECT ${shownColumns} FROM ${shownTables} WHERE r.org_id = ? AND r.run_id = ?`, [a.org, a.id])
+export async function showRun(tx: Tx, a: { org: OrgId; id: RunId }): Promise<Run | null> {
+  const row = await tx.get<Shown>(`SELECT ${shownColumns} FROM ${shownTables} WHERE r.org_id = ? AND r.run_id = ?`, [
+    a.org,
+    a.id,
+  ])
   return row ? shownRun(row) : null
 }
 
@@ -98,22 +143,35 @@ export interface RunFilter {
 }
 
 /** Newest first; `before` is the arrival number that ends the page before. */
-export function listRuns(tx: Tx, a: { org: OrgId; filter: RunFilter; before: number | null; rows: number }): { items: Run[]; next: number | null } {
-  const columns = { project: 'r.project_id', document: 'r.document_id', session: 'r.session_id', device: 'r.device_id', status: 'r.status' }
+export async function listRuns(
+  tx: Tx,
+  a: { org: OrgId; filter: RunFilter; before: number | null; rows: number },
+): Promise<{ items: Run[]; next: number | null }> {
+  const columns = {
+    project: 'r.project_id',
+    document: 'r.document_id',
+    session: 'r.session_id',
+    device: 'r.device_id',
+    status: 'r.status',
+  }
   const given = (Object.keys(columns) as (keyof RunFilter)[]).filter(name => a.filter[name] !== undefined)
-  const where = ['r.org_id = ?', ...given.map(name => `${columns[name]} = ?`), ...(a.before === null ? [] : ['r.arrival < ?'])].join(' AND ')
+  const where = [
+    'r.org_id = ?',
+    ...given.map(name => `${columns[name]} = ?`),
+    ...(a.before === null ? [] : ['r.arrival < ?']),
+  ].join(' AND ')
   const values = [a.org, ...given.map(name => a.filter[name]!), ...(a.before === null ? [] : [a.before])]
   const rows = Math.min(a.rows, limits.pageRows)
-  const found = tx.all<Shown>(`SELECT ${shownColumns} FROM ${shownTables} WHERE ${where} ORDER BY r.arrival DESC LIMIT ?`, [...values, rows + 1])
+  const found = await tx.all<Shown>(
+    `SELECT ${shownColumns} FROM ${shownTables} WHERE ${where} ORDER BY r.arrival DESC LIMIT ?`,
+    [...values, rows + 1],
+  )
   const page = found.slice(0, rows)
-  return { items: page.map(row => ({ ...shownRun(row), code: undefined })).map(({ code: _, ...run }) => run), next: found.length > rows ? page.at(-1)!.arrival : null }
-}
-
-/** Runs of these devices and of the queue, for a stream that has just been opened. */
-export function showRuns(tx: Tx, org: OrgId, ids: readonly RunId[]): Run[] {
-  return ids.map(id => showRun(tx, { org, id })).filter(run => run !== null)
-}
-
-export interface Refusal {
-  code: ErrorCode
+  return {
+    items: page.map(row => {
+      const { code: _, ...run } = shownRun(row)
+      return run
+    }),
+    next: found.length > rows ? page.at(-1)!.arrival : null,
+  }
 }

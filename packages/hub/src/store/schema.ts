@@ -2,7 +2,9 @@
  * The tables of the hub. SQL that SQLite and PostgreSQL both understand; `org_id` is on every table; times are
  * milliseconds since 1970. A migration, once released, is never edited: a change is a new one below.
  */
-export const hubMigrations: readonly string[] = [
+import type { Schema } from '@meshbook/relay/sql/tx.ts'
+
+const migrations: readonly string[] = [
   `CREATE TABLE orgs (org_id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at BIGINT NOT NULL);
   CREATE TABLE users (org_id TEXT NOT NULL, user_id TEXT NOT NULL, name TEXT NOT NULL UNIQUE, created_at BIGINT NOT NULL, PRIMARY KEY (org_id, user_id));
 
@@ -31,3 +33,5 @@ export const hubMigrations: readonly string[] = [
 
   CREATE TABLE assets (org_id TEXT NOT NULL, asset_id TEXT NOT NULL, bytes BIGINT NOT NULL, mime_type TEXT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY (org_id, asset_id));`,
 ]
+
+export const schema: Schema = { name: 'hub', migrations }

@@ -27,7 +27,7 @@ const first = async <S extends v.GenericSchema>(path: string, item: S): Promise<
 export const api = {
   me: (): Promise<Me> => request('GET', '/me', meSchema),
   signIn: (code: string) => request('POST', '/auth/link', nothing, { body: { code } }),
-  signOut: () => request('POST', '/auth/signout', nothing, { body: {} }),
+  signOut: () => request('POST', '/auth/logout', nothing, { body: {} }),
 
   projects: (): Promise<Project[]> => all('/projects', projectSchema),
   createProject: (name: string): Promise<Project> => request('POST', '/projects', projectSchema, { body: { name } }),

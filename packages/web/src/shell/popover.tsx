@@ -23,8 +23,8 @@ export function Popover({ label, class: buttonClass, panelClass = '', title, dis
   const [open, setOpen] = useState(false)
 
   const close = () => panel.current?.hidePopover()
-  const toggled = (event: ToggleEvent) => {
-    const opening = event.newState === 'open'
+  const toggled = (event: Event) => {
+    const opening = (event as ToggleEvent).newState === 'open'
     setOpen(opening)
     if (!opening) return
     requestAnimationFrame(() => {

@@ -40,7 +40,7 @@ export function losesWork({ unacked, unstored, storeFailed }: SyncFacts): boolea
 export function syncText(status: SyncStatus): string {
   switch (status.kind) {
     case 'synced':
-      return 'Synced'
+      return 'Synced ✓'
     case 'syncing':
       return `Syncing… (${status.count})`
     case 'connecting':

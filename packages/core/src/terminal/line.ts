@@ -2,7 +2,7 @@
  * One line of a terminal as it is being written: text that was only appended is kept as runs of one style; once it is
  * overwritten, as cells. One code point is one column.
  */
-import { transition } from './terminal-style.ts'
+import { transition } from './style.ts'
 
 interface Run {
   style: string

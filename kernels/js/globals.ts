@@ -1,0 +1,76 @@
+/** What a cell finds around it besides Node's own globals: `require`, `display`, `prompt`, and output that is told. */
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { constants, Script } from 'node:vm'
+import { importName } from './source.ts'
+
+export interface CellWorld {
+  cwd: string
+  write(kind: 'stdout' | 'stderr', text: string): void
+  ask(prompt: string, password: boolean): string
+  show(value: unknown, options: { id?: string; update?: boolean; raw?: boolean }): void
+  clear(wait: boolean): void
+}
+
+/** Thrown by `process.exit()`: it ends the cell, not the kernel. */
+export class CellExit extends Error {
+  readonly status: number
+  constructor(status: number) {
+    super(`exit status ${status}`)
+    this.name = 'Exit'
+    this.status = status
+  }
+}
+
+export function installGlobals(world: CellWorld): void {
+  const file = join(world.cwd, 'cell.js')
+  const ask = (prompt: unknown = '') => world.ask(String(prompt), false)
+  const globals = {
+    require: createRequire(file),
+    __dirname: world.cwd,
+    display: displayOf(world),
+    clearOutput: (options?: { wait?: boolean }) => world.clear(options?.wait === true),
+    prompt: ask,
+    input: ask,
+    password: (prompt: unknown = 'Password: ') => world.ask(String(prompt), true),
+    [importName]: importer(file),
+  }
+  for (const [name, value] of Object.entries(globals)) {
+    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false })
+  }
+  for (const kind of ['stdout', 'stderr'] as const) replaceWrite(kind, text => world.write(kind, text))
+  process.exit = ((status?: number) => {
+    throw new CellExit(Number(status ?? process.exitCode ?? 0))
+  }) as typeof process.exit
+}
+
+/** `import()` is resolved from the project's folder. */
+function importer(filename: string): unknown {
+  const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER
+  return new Script('(name, options) => import(name, options)', { filename, importModuleDynamically }).runInThisContext()
+}
+
+function replaceWrite(kind: 'stdout' | 'stderr', write: (text: string) => void): void {
+  const stream = process[kind]
+  const decoder = new TextDecoder()
+  stream.write = ((chunk: string | Uint8Array, encoding?: unknown, done?: unknown) => {
+    const text = typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true })
+    if (text) write(text)
+    const callback = typeof encoding === 'function' ? encoding : done
+    if (typeof callback === 'function') process.nextTick(callback as () => void)
+    return true
+  }) as typeof stream.write
+}
+
+function displayOf(world: CellWorld): unknown {
+  const display = (value: unknown, options: { id?: string; update?: boolean; raw?: boolean } = {}) => world.show(value, options)
+  const as = (mimeType: string) => (data: unknown) => world.show({ [mimeType]: data }, { raw: true })
+  return Object.assign(display, {
+    html: as('text/html'),
+    svg: as('image/svg+xml'),
+    markdown: as('text/markdown'),
+    latex: as('text/latex'),
+    json: as('application/json'),
+    png: as('image/png'),
+  })
+}

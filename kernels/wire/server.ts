@@ -1,0 +1,228 @@
+/**
+ * The TCP listener of a kernel written in TypeScript: one authenticated client, requests, events (KN1 to KN16).
+ * What a request does to the user's program is the adapter's.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { createServer, type Socket } from 'node:net'
+import { encodeFrame, FrameReader } from './frames.ts'
+import { Run, type RunLog } from './run-log.ts'
+
+const helloBytes = 4096
+const helloMs = 10_000
+const waitingClients = 8
+const socketBytes = 1 << 20
+const protocol = 1
+
+export interface KernelConfig {
+  address: string
+  port: number
+  token: string
+  cwd: string
+  /** A folder of the kernel's own, for pipes and the like. */
+  scratch: string
+  limits: { frameBytes: number; unackedBytes: number; inputBytes: number; displayBytes: number }
+}
+
+/** What a language does with the requests of the host. */
+export interface KernelAdapter {
+  readonly kernel: string
+  readonly version: string
+  execute(run: Run): void
+  /** False if nothing of the run takes input. Without `request` the open question is meant. */
+  input(request: string | undefined, text: string): boolean
+  interrupt(): void
+  complete(code: string, cursor: number): Promise<unknown>
+  inspect(code: string, cursor: number): Promise<unknown>
+  variables(): Promise<unknown>
+  shutdown(): void
+}
+
+interface Client {
+  socket: Socket
+  /** Per attached run, the number of the last event that was handed to the socket. */
+  sent: Map<string, number>
+}
+
+class Refusal extends Error {
+  readonly code: string
+  constructor(code: string, detail: string) {
+    super(detail)
+    this.code = code
+  }
+}
+
+type Message = Record<string, unknown>
+
+export class KernelServer {
+  #config: KernelConfig
+  #log: RunLog
+  #adapter: KernelAdapter
+  #client: Client | undefined
+  #waiting = new Set<Socket>()
+
+  constructor(config: KernelConfig, log: RunLog, adapter: KernelAdapter) {
+    this.#config = config
+    this.#log = log
+    this.#adapter = adapter
+    log.onFrame = (run, frame) => this.#onFrame(run, frame)
+  }
+
+  listen(): void {
+    createServer({ noDelay: true }, socket => this.#accept(socket)).listen(this.#config.port, this.#config.address)
+  }
+
+  #accept(socket: Socket): void {
+    socket.on('error', () => socket.destroy())
+    if (this.#waiting.size >= waitingClients) {
+      socket.destroy()
+      return
+    }
+    this.#waiting.add(socket)
+    socket.setTimeout(helloMs, () => this.#waiting.has(socket) && socket.destroy())
+    const client: Client = { socket, sent: new Map() }
+    const reader = new FrameReader(helloBytes)
+    socket.on('data', chunk => this.#read(client, reader, chunk))
+    socket.on('drain', () => this.#pump(client))
+    socket.on('close', () => {
+      this.#waiting.delete(socket)
+      if (this.#client === client) this.#client = undefined
+    })
+  }
+
+  #read(client: Client, reader: FrameReader, chunk: Buffer): void {
+    try {
+      for (const message of reader.push(chunk)) {
+        if (client.socket.destroyed) return
+        this.#take(client, reader, message as Message)
+      }
+    } catch {
+      // A frame that is too large or no JSON: the stream cannot be trusted any further.
+      client.socket.destroy()
+    }
+  }
+
+  #take(client: Client, reader: FrameReader, message: Message): void {
+    if (this.#client === client) {
+      void this.#answer(client, message)
+      return
+    }
+    if (message['type'] !== 'hello' || !sameText(String(message['token']), this.#config.token)) {
+      client.socket.destroy()
+      return
+    }
+    this.#waiting.delete(client.socket)
+    client.socket.setTimeout(0)
+    this.#client?.socket.destroy()
+    this.#client = client
+    reader.maxBytes = this.#config.limits.frameBytes
+    const { kernel, version } = this.#adapter
+    this.#reply(client, message, { protocol, kernel, version })
+  }
+
+  #reply(client: Client, message: Message, result: unknown): void {
+    if ('id' in message) client.socket.write(encodeFrame({ id: message['id'], ok: true, result }))
+  }
+
+  async #answer(client: Client, message: Message): Promise<void> {
+    try {
+      const result = this.#handle(client, message)
+      this.#reply(client, message, result instanceof Promise ? await result : result)
+    } catch (thrown) {
+      const code = thrown instanceof Refusal ? thrown.code : 'FAILED'
+      client.socket.write(encodeFrame({ id: message['id'] ?? 0, ok: false, code, detail: String(thrown) }))
+    }
+  }
+
+  #handle(client: Client, message: Message): unknown {
+    const run = String(message['run'])
+    const code = String(message['code'])
+    const cursor = Number(message['cursor'])
+    switch (message['type']) {
+      case 'execute':
+        return this.#execute(client, new Run(run, code, String(message['name'])))
+      case 'attach':
+        return this.#attach(client, run, Number(message['after']))
+      case 'ack':
+        return this.#log.ack(run, Number(message['n']))
+      case 'input':
+        return { accepted: this.#input(run, message) }
+      case 'interrupt':
+        return { running: this.#interrupt(run) }
+      case 'complete':
+        return this.#adapter.complete(code, cursor)
+      case 'inspect':
+        return this.#adapter.inspect(code, cursor)
+      case 'variables':
+        return this.#adapter.variables()
+      case 'shutdown':
+        setImmediate(() => this.#adapter.shutdown())
+        return {}
+      default:
+        throw new Refusal('UNKNOWN', `no such request: ${message['type']}`)
+    }
+  }
+
+  #execute(client: Client, run: Run): unknown {
+    const known = this.#log.runs.get(run.id)
+    if (known) {
+      this.#follow(client, known, 0)
+      return { known: true }
+    }
+    if (this.#log.current) throw new Refusal('BUSY', 'another run is in progress')
+    client.sent.set(run.id, 0)
+    this.#log.begin(run)
+    this.#adapter.execute(run)
+    return { known: false }
+  }
+
+  #attach(client: Client, id: string, after: number): unknown {
+    const run = this.#log.runs.get(id)
+    if (!run) return { known: false }
+    this.#follow(client, run, after)
+    return { known: true, ended: run.ended, last: run.last }
+  }
+
+  #follow(client: Client, run: Run, after: number): void {
+    client.sent.set(run.id, Math.max(after, run.acked))
+    setImmediate(() => this.#pump(client))
+  }
+
+  #input(run: string, message: Message): boolean {
+    if (this.#log.current?.id !== run) return false
+    const request = message['request'] === undefined ? undefined : String(message['request'])
+    return this.#adapter.input(request, String(message['text']).slice(0, this.#config.limits.inputBytes))
+  }
+
+  #interrupt(run: string): boolean {
+    const running = this.#log.current?.id === run
+    if (running) this.#adapter.interrupt()
+    return running
+  }
+
+  #onFrame(run: Run, frame: Buffer): void {
+    const client = this.#client
+    if (!client || client.sent.get(run.id) !== run.last - 1 || client.socket.writableLength > socketBytes) return
+    client.sent.set(run.id, run.last)
+    client.socket.write(frame)
+    if (run.ended) client.sent.delete(run.id)
+  }
+
+  /** Sends what is waiting, until the socket is full; `drain` calls it again. */
+  #pump(client: Client): void {
+    for (const [id, sent] of client.sent) {
+      const run = this.#log.runs.get(id)
+      for (const { n, frame } of run?.after(sent) ?? []) {
+        if (client.socket.writableLength > socketBytes) return
+        client.sent.set(id, n)
+        client.socket.write(frame)
+      }
+      if (!run || (run.ended && client.sent.get(id) === run.last)) client.sent.delete(id)
+    }
+  }
+}
+
+/** Compares digests, so that the time tells neither content nor length. */
+function sameText(a: string, b: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest()
+  return timingSafeEqual(digest(a), digest(b))
+}

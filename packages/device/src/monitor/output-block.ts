@@ -1,0 +1,82 @@
+/**
+ * The output block of one run in a document's text: found by its relative position and run id, made after its cell,
+ * filled as output comes. Cells are found by anchor, never by searching for text. Must be called inside a transaction.
+ */
+import * as Y from 'yjs'
+import { sharedNames } from '@meshbook/core/executions.ts'
+import type { RunId } from '@meshbook/core/ids.ts'
+import type { CellRef } from '@meshbook/core/messages.ts'
+import { type CellBlock, cellAt, cellsOf, type Notebook, type OutputBlock, parseNotebook } from '@meshbook/core/notebook/cells.ts'
+import { type ImageRef, planOutputInsert, planOutputUpdate } from '@meshbook/core/notebook/output.ts'
+import { applyToText } from '../projects/merge-file.ts'
+
+export function contentOf(doc: Y.Doc): Y.Text {
+  return doc.getText(sharedNames.content)
+}
+
+/** The block of this run. Where the text holds several of the same id (somebody copied one), the position decides. */
+export function findOutput(doc: Y.Doc, run: RunId, position: unknown): OutputBlock | undefined {
+  return findIn(doc, parseNotebook(contentOf(doc).toString()), run, position)
+}
+
+function findIn(doc: Y.Doc, notebook: Notebook, run: RunId, position: unknown): OutputBlock | undefined {
+  const blocks = notebook.blocks.filter(block => block.kind === 'output' && block.runId === run) as OutputBlock[]
+  const at = offsetOf(doc, position)
+  return blocks.find(block => at !== undefined && block.from <= at && at <= block.fenceTo) ?? blocks[0]
+}
+
+/** Makes an empty block after the cell, in the place of the cell's old output. Returns its position, if there is such a cell. */
+export function makeOutput(doc: Y.Doc, run: RunId, cell: CellRef | undefined, code: string): Record<string, unknown> | undefined {
+  const content = contentOf(doc)
+  const text = content.toString()
+  const block = cell && findCell(doc, parseNotebook(text), cell, code)
+  if (!block) return undefined
+  const { at, remove, insert, textOffset } = planOutputInsert(text, block, run)
+  applyToText(content, [{ at, remove, insert }])
+  return positionAt(content, textOffset)
+}
+
+export function positionAt(text: Y.Text, offset: number): Record<string, unknown> {
+  return Y.relativePositionToJSON(Y.createRelativePositionFromTypeIndex(text, offset)) as Record<string, unknown>
+}
+
+/** Makes text and images the content of the block, with as little change as possible. False if the block is gone. */
+export function updateOutput(doc: Y.Doc, run: RunId, position: unknown, text: string, images: readonly ImageRef[]): boolean {
+  const content = contentOf(doc)
+  const current = content.toString()
+  const block = findIn(doc, parseNotebook(current), run, position)
+  if (!block) return false
+  applyToText(content, planOutputUpdate(current, block, text, images))
+  return true
+}
+
+/** The cell that is meant, also if the notebook has changed since the request; never one with other code at an anchor that is gone. */
+export function findCell(doc: Y.Doc, notebook: Notebook, ref: CellRef, code: string): CellBlock | undefined {
+  if (ref.by === 'index') {
+    const cells = cellsOf(notebook)
+    const meant = cells[ref.index]
+    if (meant?.code === code) return meant
+    return cells.filter(cell => cell.code === code).sort((a, b) => Math.abs(a.index - ref.index) - Math.abs(b.index - ref.index))[0] ?? meant
+  }
+  const at = offsetOf(doc, ref.anchor)
+  const cell = at === undefined ? undefined : cellAt(notebook, at)
+  return cell && (cell.from === at || cell.code === code) ? cell : undefined
+}
+
+export function anchorOf(doc: Y.Doc, ref: CellRef | undefined, code: string): Record<string, unknown> | undefined {
+  if (ref?.by === 'anchor') return ref.anchor
+  const content = contentOf(doc)
+  const cell = ref && findCell(doc, parseNotebook(content.toString()), ref, code)
+  return cell && positionAt(content, cell.from)
+}
+
+/** Where a relative position from a stranger is now; undefined for one that is none or belongs elsewhere. */
+function offsetOf(doc: Y.Doc, json: unknown): number | undefined {
+  if (typeof json !== 'object' || json === null) return undefined
+  try {
+    const position = Y.createAbsolutePositionFromRelativePosition(Y.createRelativePositionFromJSON(json), doc)
+    return position?.type === contentOf(doc) ? position.index : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * Shows one run in its document while it goes on (follow one run, steps 4 to 7). The whole view is rebuilt from the
+ * journal and the block is made equal to it, so that a projection that was cut off anywhere is simply done again.
+ */
+import type { Limits } from '@meshbook/core/limits.ts'
+import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
+import type { ExecutionEntry } from '@meshbook/core/executions.ts'
+import type { AssetId, Now } from '@meshbook/core/ids.ts'
+import type { Lease } from '@meshbook/core/messages.ts'
+import type { DocumentPeer } from '../document-peer.ts'
+import { EntryView } from './execution-entry.ts'
+import { anchorOf, findOutput, makeOutput, updateOutput } from './output-block.ts'
+import type { RunSource } from './run-source.ts'
+import { RunView } from './run-view.ts'
+
+export interface ProjectionPorts {
+  limits: Limits
+  now: Now
+  /** This device, for the pill below the output. */
+  ranOn: { device: string; name: string }
+  claimedBy: number | string
+  /** The event with what is too large to stand in a document put into assets. */
+  slim(event: RunEvent, source: RunSource): Promise<RunEvent>
+  /** Keeps text that is too long for the document. */
+  keepText(text: string): Promise<{ asset: AssetId; bytes: number }>
+}
+
+export class RunProjection {
+  readonly #peer: DocumentPeer
+  readonly #lease: Lease
+  readonly #ports: ProjectionPorts
+  readonly #entry: EntryView
+  #view = new RunView()
+  #hasBlock = false
+  /** The block was there and somebody deleted it: it stays deleted. */
+  #blockGone = false
+  #blockDue = false
+  #waitForRequester: NodeJS.Timeout | undefined
+  #flushTimer: NodeJS.Timeout | undefined
+  #flushedAt = Number.NEGATIVE_INFINITY
+
+  constructor(peer: DocumentPeer, lease: Lease, ports: ProjectionPorts) {
+    this.#peer = peer
+    this.#lease = lease
+    this.#ports = ports
+    this.#entry = new EntryView(peer.doc, lease.run)
+  }
+
+  /** Takes the request visibly, and makes the output block unless the requester is to. */
+  claim(): void {
+    const { doc } = this.#peer
+    doc.transact(() => {
+      const { lease, claimed } = { lease: this.#lease, claimed: this.#claimFields() }
+      if (!this.#entry.exists) this.#entry.create({ ...this.#newEntry(), ...claimed })
+      else if (this.#entry.get('status') === 'requested') this.#entry.patch(claimed)
+      if (findOutput(doc, lease.run, this.#entry.get('outputPosition'))) this.#hasBlock = true
+      else if (lease.cell?.by === 'index' || this.#entry.get('outputBy') === 'monitor' || this.#isOver()) this.#makeBlock()
+    }, this)
+    if (this.#hasBlock || this.#blockDue) return
+    this.#waitForRequester = setTimeout(() => this.#blockIsMine(), this.#ports.limits.outputBlockWaitMs)
+  }
+
+  #claimFields(): Partial<ExecutionEntry> {
+    const foreign = this.#entry.get('runtimeUrl') !== undefined
+    return {
+      status: 'claimed',
+      claimedBy: this.#ports.claimedBy,
+      claimedAt: this.#ports.now(),
+      ranOn: this.#ports.ranOn,
+      ...(foreign ? { reason: 'The runtimeUrl of the request was ignored: a document cannot choose an address.' } : {}),
+    }
+  }
+
+  #newEntry(): ExecutionEntry {
+    const { run, code, language, sessionName, requestedAt, cell } = this.#lease
+    const anchor = anchorOf(this.#peer.doc, cell, code)
+    return { id: run, status: 'claimed', code, language, session: sessionName, requestedAt, outputBy: 'monitor', ...(anchor ? { cell: anchor } : {}) }
+  }
+
+  #isOver(): boolean {
+    return this.#view.entry.completedAt !== undefined
+  }
+
+  /** The document changed: the requester may have made the block. */
+  noticeEntry(): void {
+    if (this.#waitForRequester === undefined || this.#entry.get('outputBlockReady') !== true) return
+    if (!findOutput(this.#peer.doc, this.#lease.run, this.#entry.get('outputPosition'))) return
+    this.#stopWaiting()
+    this.#hasBlock = true
+    this.#flush()
+  }
+
+  #blockIsMine(): void {
+    this.#stopWaiting()
+    this.#peer.doc.transact(() => this.#makeBlock(), this)
+    this.#flush()
+  }
+
+  #makeBlock(): void {
+    this.#blockDue = true
+    const { doc } = this.#peer
+    const { run, code } = this.#lease
+    if (findOutput(doc, run, this.#entry.get('outputPosition'))) {
+      this.#hasBlock = true
+      return
+    }
+    const anchor = this.#entry.get('cell')
+    const cell = this.#lease.cell ?? (typeof anchor === 'object' && anchor !== null ? { by: 'anchor' as const, anchor: anchor as Record<string, unknown> } : undefined)
+    const position = makeOutput(doc, run, cell, code)
+    if (!position) {
+      this.#entry.patch({ reason: 'The cell is no longer in the document; the output is in the log of the run.' })
+      return
+    }
+    this.#hasBlock = true
+    this.#entry.patch({ outputPosition: position, outputBlockReady: true, ...(this.#entry.get('status') === 'claimed' ? { status: 'ready' as const } : {}) })
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#waitForRequester)
+    this.#waitForRequester = undefined
+  }
+
+  /** Projects from the first event to the last. Resolves when the end is durable in the document, or by the signal. */
+  async follow(source: RunSource, signal: AbortSignal): Promise<boolean> {
+    this.#view = new RunView()
+    const texts: string[] = []
+    for await (const { event } of source.events(0, signal)) {
+      if (signal.aborted) break
+      const slim = await this.#ports.slim(event, source)
+      this.#view.add(slim)
+      if (isTerminal(event)) {
+        await this.#finish(source, signal)
+        return true
+      }
+      this.#flushSoon(event)
+    }
+    texts.length = 0
+    this.#stop()
+    return false
+  }
+
+  async #finish(source: RunSource, signal: AbortSignal): Promise<void> {
+    if (this.#waitForRequester !== undefined) await this.#requesterOrTime()
+    const extra = this.#view.truncated ? { fullOutput: await this.#ports.keepText(await wholeText(source, signal)) } : {}
+    this.#flush(extra)
+    this.#stop()
+    await this.#peer.durable()
+  }
+
+  /** A short run may be over before its requester has made the block. */
+  async #requesterOrTime(): Promise<void> {
+    while (this.#waitForRequester !== undefined) await new Promise(resolve => setTimeout(resolve, 10))
+  }
+
+  /** The first output is shown at once, later output at most every `projectionMs`; what is not output never waits. */
+  #flushSoon(event: RunEvent): void {
+    const isOutput = event.type === 'stdout' || event.type === 'stderr'
+    const wait = isOutput ? this.#flushedAt + this.#ports.limits.projectionMs - performance.now() : 0
+    if (wait <= 0) {
+      if (isOutput) this.#flushedAt = performance.now()
+      this.#flush()
+    } else this.#flushTimer ??= setTimeout(() => this.#onTimer(), wait)
+  }
+
+  #onTimer(): void {
+    this.#flushedAt = performance.now()
+    this.#flush()
+  }
+
+  #flush(extra: Partial<ExecutionEntry> = {}): void {
+    clearTimeout(this.#flushTimer)
+    this.#flushTimer = undefined
+    const { doc } = this.#peer
+    const { run } = this.#lease
+    doc.transact(() => {
+      const { status, ...entry } = this.#view.entry
+      this.#entry.patch({ ...entry, ...extra, ranOn: this.#ports.ranOn, ...(status ? { status } : {}) })
+      if (!this.#hasBlock || this.#blockGone) return
+      this.#blockGone = !updateOutput(doc, run, this.#entry.get('outputPosition'), this.#view.text, this.#view.images)
+    }, this)
+  }
+
+  #stop(): void {
+    this.#stopWaiting()
+    clearTimeout(this.#flushTimer)
+  }
+}
+
+async function wholeText(source: RunSource, signal: AbortSignal): Promise<string> {
+  const pieces: string[] = []
+  for await (const { event } of source.events(0, signal)) if (event.type === 'stdout' || event.type === 'stderr') pieces.push(event.text)
+  return pieces.join('')
+}

@@ -1,0 +1,34 @@
+/** Where the events of a run come from: the journal of its session, or the one event of a run that never reached a kernel. */
+import { MeshError } from '@meshbook/core/errors.ts'
+import { type AssetId, parseSeq } from '@meshbook/core/ids.ts'
+import type { Lease } from '@meshbook/core/messages.ts'
+import type { RunEvent } from '@meshbook/core/run.ts'
+import type { JournalEvent, KernelSession } from '../kernels/port.ts'
+
+export interface RunSource {
+  /** Events above `after`; ends after the terminal event or by the signal. */
+  events(after: number, signal: AbortSignal): AsyncIterable<JournalEvent>
+  asset(id: AssetId): Promise<Uint8Array>
+  /** Nobody needs the events any more. */
+  forget(): Promise<void>
+}
+
+export function journalOf(session: KernelSession, { run }: Lease): RunSource {
+  return {
+    events: (after, signal) => session.events(run, after, signal),
+    asset: id => session.asset(id),
+    forget: () => session.forget(run),
+  }
+}
+
+export function failureOf({ run, fence }: Lease, event: RunEvent): RunSource {
+  return {
+    async *events(after) {
+      if (after < 1) yield { run, fence, seq: parseSeq(1), event }
+    },
+    asset: async id => {
+      throw new MeshError('NOT_FOUND', { detail: id })
+    },
+    forget: () => Promise.resolve(),
+  }
+}

@@ -1,0 +1,58 @@
+/** Which paths of a project folder are none of Meshbook's business: `.gitignore` files and what no project shares. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { limits } from '@meshbook/core/limits.ts'
+import ignore, { type Ignore } from 'ignore'
+
+const always = [
+  '.git',
+  '.venv',
+  'venv',
+  'node_modules',
+  '__pycache__',
+  '.ipynb_checkpoints',
+  '_assets',
+  '.meshbook*',
+  '.hg',
+  '.svn',
+  '.tox',
+  '.mypy_cache',
+  '*~',
+  '.#*',
+]
+
+/** The rules of one folder and of those above it. A folder's own `.gitignore` speaks of paths relative to it. */
+export class IgnoreRules {
+  readonly #levels: readonly { prefix: string; rules: Ignore }[]
+
+  private constructor(levels: readonly { prefix: string; rules: Ignore }[]) {
+    this.#levels = levels
+  }
+
+  static async atRoot(root: string): Promise<IgnoreRules> {
+    return new IgnoreRules([{ prefix: '', rules: ignore().add(always) }]).within(root, '')
+  }
+
+  /** The rules inside a folder; `path` is relative to the root, without a slash at the end. */
+  async within(root: string, path: string): Promise<IgnoreRules> {
+    const text = await readRules(join(root, path, '.gitignore'))
+    if (text === undefined) return this
+    return new IgnoreRules([...this.#levels, { prefix: path === '' ? '' : `${path}/`, rules: ignore().add(text) }])
+  }
+
+  /** `path` is relative to the root; a folder is asked for with a slash at its end. The deepest rule that speaks wins. */
+  ignores(path: string): boolean {
+    let ignored = false
+    for (const { prefix, rules } of this.#levels) {
+      const answer = rules.test(path.slice(prefix.length))
+      if (answer.ignored) ignored = true
+      else if (answer.unignored && prefix !== '') ignored = false
+    }
+    return ignored
+  }
+}
+
+async function readRules(file: string): Promise<string | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => undefined)
+  return text === undefined || text.length > limits.requestBodyBytes ? undefined : text
+}

@@ -1,0 +1,57 @@
+/** The file tree of a project as this device reads and changes it. */
+
+import { sharedNames, type TreeEntry } from '@meshbook/core/executions.ts'
+import type { DocumentId } from '@meshbook/core/ids.ts'
+import { resolveTree } from '@meshbook/core/tree.ts'
+import * as Y from 'yjs'
+import type { DocumentPeer } from '../document-peer.ts'
+
+export class ProjectTree {
+  readonly peer: DocumentPeer
+  readonly #files: Y.Map<unknown>
+
+  constructor(peer: DocumentPeer) {
+    this.peer = peer
+    this.#files = peer.doc.getMap(sharedNames.files)
+  }
+
+  /** Every live document and where its file belongs. */
+  paths(): Map<DocumentId, string> {
+    const entries = [...this.#files.entries()].flatMap(([id, value]) => {
+      const entry = entryOf(value)
+      return entry?.kind === 'document' ? [[id, entry] as [string, TreeEntry]] : []
+    })
+    return resolveTree(entries)
+  }
+
+  has(id: DocumentId): boolean {
+    return this.#files.has(id)
+  }
+
+  /** The path as it stands in the tree, where several documents may want the same one. */
+  wanted(id: DocumentId): string | undefined {
+    return entryOf(this.#files.get(id))?.path
+  }
+
+  put(id: DocumentId, path: string): void {
+    this.#files.set(id, { path, kind: 'document' } satisfies TreeEntry)
+  }
+
+  bury(id: DocumentId, now: number): void {
+    const entry = entryOf(this.#files.get(id))
+    if (entry) this.#files.set(id, { ...entry, deletedAt: now } satisfies TreeEntry)
+  }
+
+  observe(changed: () => void): void {
+    this.#files.observeDeep(changed)
+  }
+}
+
+/** Other peers write the tree too, as plain objects or nested maps; anything that is no entry is passed over. */
+function entryOf(value: unknown): TreeEntry | undefined {
+  const plain = value instanceof Y.Map ? value.toJSON() : value
+  if (typeof plain !== 'object' || plain === null) return undefined
+  const { path, kind, deletedAt } = plain as Record<string, unknown>
+  if (typeof path !== 'string' || (kind !== 'document' && kind !== 'asset')) return undefined
+  return typeof deletedAt === 'number' ? { path, kind, deletedAt } : { path, kind }
+}

@@ -1,0 +1,25 @@
+/** All procedures of a device by name: the writer thread runs these and the relay's, so this folder is the only SQL of a device. */
+import { listUploads, queueUpload, uploaded } from './asset-uploads.ts'
+import { deleteAttachment, listAttachments, saveAttachment, treeSynced } from './attachments.ts'
+import { dropRun, holdRun, listHeldRuns, saveRunProgress } from './held-runs.ts'
+import { deleteProjection, listProjections, saveProjection } from './projections.ts'
+
+export { schema } from './schema.ts'
+
+export const procedures = {
+  saveAttachment,
+  treeSynced,
+  deleteAttachment,
+  listAttachments,
+  saveProjection,
+  deleteProjection,
+  listProjections,
+  holdRun,
+  saveRunProgress,
+  dropRun,
+  listHeldRuns,
+  queueUpload,
+  uploaded,
+  listUploads,
+}
+export type DeviceProcedures = typeof procedures

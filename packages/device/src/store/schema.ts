@@ -1,0 +1,16 @@
+/**
+ * The tables of a device. `org_id` is on every table; times are milliseconds since 1970. A migration, once released, is
+ * never edited: a change is a new one below.
+ */
+import type { Schema } from '@meshbook/relay/sql/tx.ts'
+
+export const schema: Schema = {
+  name: 'device',
+  migrations: [
+    `CREATE TABLE attachments (org_id TEXT NOT NULL, project_id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, owner TEXT NOT NULL, tree_id TEXT NOT NULL, folder TEXT NOT NULL UNIQUE, attached_at BIGINT NOT NULL, tree_synced BIGINT NOT NULL);
+    CREATE TABLE projections (org_id TEXT NOT NULL, document_id TEXT NOT NULL PRIMARY KEY, project_id TEXT NOT NULL, path TEXT NOT NULL, client BIGINT NOT NULL, version BIGINT NOT NULL, before_text TEXT, before_snapshot BLOB, base_text TEXT NOT NULL, base_snapshot BLOB, merge_update BLOB, inode TEXT, gone BIGINT NOT NULL);
+    CREATE INDEX projections_by_project ON projections (org_id, project_id);
+    CREATE TABLE held_runs (org_id TEXT NOT NULL, run_id TEXT NOT NULL PRIMARY KEY, lease TEXT NOT NULL, acked_seq BIGINT NOT NULL, reported BIGINT NOT NULL, projected BIGINT NOT NULL, failure TEXT);
+    CREATE TABLE asset_uploads (org_id TEXT NOT NULL, asset_id TEXT NOT NULL PRIMARY KEY, mime_type TEXT NOT NULL, queued_at BIGINT NOT NULL);`,
+  ],
+}

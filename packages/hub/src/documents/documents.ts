@@ -1,0 +1,228 @@
+/** Projects and their documents: ids behind paths, making, moving and deleting, and the text as it is now. */
+import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
+import { MeshError } from '@meshbook/core/errors.ts'
+import { sharedNames, treePath } from '@meshbook/core/executions.ts'
+import { type DocumentId, type Now, newId, type OrgId, type ProjectId, type RandomBytes } from '@meshbook/core/ids.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import { normalPath } from '@meshbook/core/tree.ts'
+import { type LocalPeer, openLocalPeer } from '@meshbook/relay/local-peer.ts'
+import type { DocumentKey, Relay } from '@meshbook/relay/relay.ts'
+import type { Principal } from '../auth/principal.ts'
+import type { HubEvents } from '../hub-events.ts'
+import type { Log } from '../log.ts'
+import type { HubStore } from '../store/hub-store.ts'
+import { within } from '../within.ts'
+import { ProjectTree } from './project-tree.ts'
+import { Touches } from './touches.ts'
+
+export interface DocumentsPorts {
+  store: HubStore
+  relay: Relay
+  events: HubEvents
+  log: Log
+  now: Now
+  random: RandomBytes
+}
+
+interface Known {
+  org: OrgId
+  project: Project
+  tree: ProjectTree | undefined
+}
+
+export class Documents {
+  readonly #ports: DocumentsPorts
+  readonly #projects = new Map<ProjectId, Known>()
+  readonly #touches: Touches
+
+  private constructor(ports: DocumentsPorts) {
+    this.#ports = ports
+    this.#touches = new Touches(ports.store, ports.now)
+  }
+
+  /** Follows the trees of all projects from now on. */
+  static async start(ports: DocumentsPorts): Promise<Documents> {
+    const documents = new Documents(ports)
+    for (const { org, project } of await ports.store.query('everyProject'))
+      documents.#treeOf(documents.#know(org, project))
+    return documents
+  }
+
+  async ensureProject(org: OrgId, owner: string, name: string): Promise<{ project: Project; created: boolean }> {
+    const { store, now, random } = this.#ports
+    const at = now()
+    const ensured = await store.call('ensureProject', {
+      org,
+      id: newId('project', at, random),
+      name,
+      owner,
+      tree: newId('document', at, random),
+      now: at,
+    })
+    if (!this.#projects.has(ensured.project.id)) this.#treeOf(this.#know(org, ensured.project))
+    return ensured
+  }
+
+  async project(org: OrgId, id: ProjectId): Promise<Project> {
+    return this.#find(org, id).project
+  }
+
+  /** The project of a document, for a ticket. */
+  async placeOf(org: OrgId, document: DocumentId): Promise<{ project: ProjectId; document: DocumentId }> {
+    const found = await this.#ports.store.query('findDocument', { org, id: document })
+    if (!found) throw new MeshError('NOT_FOUND', { detail: `document ${document}` })
+    return { project: found.project, document }
+  }
+
+  /** The document that a connection of `/sync` means; with the right to write, a new path becomes a new document. */
+  async open(who: Principal, at: { owner: string; project: string; path: string }): Promise<DocumentId> {
+    const known = [...this.#projects.values()].find(
+      ({ org, project }) => org === who.org && project.owner === at.owner && project.name === at.project,
+    )
+    if (!known) throw new MeshError('NOT_FOUND', { detail: 'the project' })
+    const { credential } = who
+    if (!who.can.has('read') || (credential.kind === 'ticket' && credential.project !== known.project.id))
+      throw new MeshError('FORBIDDEN')
+    const only = credential.kind === 'ticket' ? credential.document : null
+    const id =
+      at.path === treePath
+        ? known.project.tree
+        : await this.#resolve(known, at.path, who.can.has('write') && only === null)
+    if (only !== null && only !== id) throw new MeshError('FORBIDDEN', { detail: 'the ticket is for another document' })
+    return id
+  }
+
+  async #resolve(known: Known, text: string, mayCreate: boolean): Promise<DocumentId> {
+    const path = checkedPath(text)
+    const tree = await this.#loadedTree(known)
+    const id = tree.idAt(path)
+    if (id !== undefined) return id
+    if (!mayCreate) throw new MeshError('NOT_FOUND', { detail: 'the document' })
+    return this.#add(known, tree, path)
+  }
+
+  /** False when the document belongs to another project. */
+  adopt(org: OrgId, project: ProjectId, id: DocumentId): Promise<boolean> {
+    return this.#ports.store.call('adoptDocument', { org, project, id, now: this.#ports.now() })
+  }
+
+  async create(org: OrgId, projectId: ProjectId, path: string, content: string): Promise<DocumentInfo> {
+    const known = this.#find(org, projectId)
+    const tree = await this.#loadedTree(known)
+    const id = newId('document', this.#ports.now(), this.#ports.random)
+    if (tree.taken(checkedPath(path))) throw new MeshError('CONFLICT', { detail: `there is a document at ${path}` })
+    // The text first: a crash between leaves text that nothing names, never a document without its text.
+    if (content !== '') await this.#write({ org, document: id }, content)
+    await this.#add(known, tree, path, id)
+    return this.#info(org, id)
+  }
+
+  async move(org: OrgId, projectId: ProjectId, id: DocumentId, path: string): Promise<DocumentInfo> {
+    const tree = await this.#loadedTree(this.#find(org, projectId))
+    const there = tree.idAt(checkedPath(path))
+    if (there !== undefined && there !== id)
+      throw new MeshError('CONFLICT', { detail: `there is a document at ${path}` })
+    if (!(await tree.change(id, { path }))) throw new MeshError('NOT_FOUND', { detail: `document ${id}` })
+    return this.#info(org, id)
+  }
+
+  async remove(org: OrgId, projectId: ProjectId, id: DocumentId): Promise<void> {
+    const tree = await this.#loadedTree(this.#find(org, projectId))
+    await tree.change(id, { deletedAt: this.#ports.now() })
+  }
+
+  async content(org: OrgId, document: DocumentId): Promise<string> {
+    return this.#withPeer({ org, document }, async ({ doc }) => doc.getText(sharedNames.content).toString())
+  }
+
+  touched(key: DocumentKey): void {
+    this.#touches.note(key)
+  }
+
+  async close(): Promise<void> {
+    for (const { tree } of this.#projects.values()) tree?.close()
+    await this.#touches.flush()
+  }
+
+  #know(org: OrgId, project: Project): Known {
+    const known: Known = { org, project, tree: undefined }
+    this.#projects.set(project.id, known)
+    return known
+  }
+
+  #find(org: OrgId, id: ProjectId): Known {
+    const known = this.#projects.get(id)
+    if (known?.org !== org) throw new MeshError('NOT_FOUND', { detail: `project ${id}` })
+    return known
+  }
+
+  #treeOf(known: Known): ProjectTree {
+    if (known.tree && !known.tree.lost) return known.tree
+    const { relay, log } = this.#ports
+    const { org, project } = known
+    const onError = (error: MeshError): void =>
+      log.warn({ err: error, project: project.id }, 'a file tree was lost for now')
+    known.tree = new ProjectTree(
+      relay,
+      { org, document: project.tree },
+      paths => this.#index(org, project.id, paths),
+      onError,
+    )
+    return known.tree
+  }
+
+  async #loadedTree(known: Known): Promise<ProjectTree> {
+    const tree = this.#treeOf(known)
+    await tree.ready()
+    return tree
+  }
+
+  async #index(org: OrgId, project: ProjectId, paths: [DocumentId, string][]): Promise<void> {
+    const changed = await this.#ports.store.call('indexTree', { org, project, paths, now: this.#ports.now() })
+    if (changed) this.#ports.events.publish(org, { type: 'documents', project })
+  }
+
+  /** No await before the entry is in the tree: two clients that open one new path must get one document. */
+  async #add(
+    known: Known,
+    tree: ProjectTree,
+    path: string,
+    id = newId('document', this.#ports.now(), this.#ports.random),
+  ): Promise<DocumentId> {
+    if (tree.size >= limits.documentsPerProject)
+      throw new MeshError('TOO_MANY', { detail: `${tree.size} documents in ${known.project.name}` })
+    await tree.put(id, { path, kind: 'document' })
+    return id
+  }
+
+  async #info(org: OrgId, id: DocumentId): Promise<DocumentInfo> {
+    const found = await this.#ports.store.query('findDocument', { org, id })
+    if (!found) throw new MeshError('NOT_FOUND', { detail: `document ${id}` })
+    return found
+  }
+
+  async #write(key: DocumentKey, content: string): Promise<void> {
+    await this.#withPeer(key, async peer => {
+      peer.doc.getText(sharedNames.content).insert(0, content)
+      await within(limits.requestMs, peer.durable(), 'storing the document')
+    })
+  }
+
+  async #withPeer<T>(key: DocumentKey, use: (peer: LocalPeer) => Promise<T>): Promise<T> {
+    const peer = openLocalPeer(this.#ports.relay, key, { name: 'hub' })
+    try {
+      await within(limits.requestMs, peer.ready, 'loading the document')
+      return await use(peer)
+    } finally {
+      peer.close()
+    }
+  }
+}
+
+/** `.meshbook/` is the system's own. */
+function checkedPath(text: string): string {
+  const path = normalPath(text)
+  if (path === undefined || path.toLowerCase().startsWith('.meshbook/'))
+    throw new MeshError('BAD_PATH', { detail: text.slice(0, 100) })
+  return path
+}

@@ -1,0 +1,113 @@
+/**
+ * The file tree of one project as the hub follows it: a peer of its own in the tree's room. The tree document is the
+ * truth; the index in the store is brought after it. It knows nothing of users.
+ */
+
+import { MeshError } from '@meshbook/core/errors.ts'
+import { sharedNames, type TreeEntry } from '@meshbook/core/executions.ts'
+import type { DocumentId } from '@meshbook/core/ids.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import { resolveTree } from '@meshbook/core/tree.ts'
+import { type LocalPeer, openLocalPeer } from '@meshbook/relay/local-peer.ts'
+import type { DocumentKey, Relay } from '@meshbook/relay/relay.ts'
+import * as Y from 'yjs'
+import { within } from '../within.ts'
+
+export type IndexPaths = (paths: [DocumentId, string][]) => Promise<void>
+
+export class ProjectTree {
+  readonly #peer: LocalPeer
+  readonly #files: Y.Map<TreeEntry>
+  readonly #index: IndexPaths
+  #paths: ReadonlyMap<DocumentId, string> = new Map()
+  #idAt: ReadonlyMap<string, DocumentId> = new Map()
+  #indexing: Promise<void> = Promise.resolve()
+  #dirty = false
+  #loaded = false
+  lost = false
+
+  constructor(relay: Relay, key: DocumentKey, index: IndexPaths, onError: (error: MeshError) => void) {
+    this.#index = index
+    this.#peer = openLocalPeer(relay, key, {
+      name: 'hub: file tree',
+      onError: (error, final) => {
+        this.lost ||= final
+        if (final) onError(error)
+      },
+    })
+    this.#files = this.#peer.doc.getMap<TreeEntry>(sharedNames.files)
+    this.#files.observe(() => this.#changed(onError))
+    this.#peer.ready.then(() => {
+      this.#loaded = true
+      this.#changed(onError)
+    }, onError)
+  }
+
+  async ready(): Promise<void> {
+    await within(limits.requestMs, this.#peer.ready, 'loading the file tree')
+  }
+
+  idAt(path: string): DocumentId | undefined {
+    return this.#idAt.get(path)
+  }
+
+  /** Whether a path is taken, also by one that differs only in case. */
+  taken(path: string): boolean {
+    return [...this.#paths.values()].some(known => known.toLowerCase() === path.toLowerCase())
+  }
+
+  get size(): number {
+    return this.#paths.size
+  }
+
+  /** Resolves once the change is durable and in the index. */
+  async put(id: DocumentId, entry: TreeEntry): Promise<void> {
+    this.#files.set(id, entry)
+    await this.settled()
+  }
+
+  /** Changes an entry; undefined says that there is none. */
+  async change(id: DocumentId, change: Partial<TreeEntry>): Promise<boolean> {
+    const entry = this.#files.get(id)
+    if (!entry) return false
+    await this.put(id, { ...entry, ...change })
+    return true
+  }
+
+  async settled(): Promise<void> {
+    await within(limits.requestMs, this.#peer.durable(), 'storing the file tree')
+    await within(limits.requestMs, this.#indexing, 'indexing the file tree')
+  }
+
+  close(): void {
+    this.#peer.close()
+  }
+
+  #changed(onError: (error: MeshError) => void): void {
+    if (!this.#loaded) return
+    const entries = [...this.#files.entries()].filter(([, entry]) => isEntry(entry))
+    const kinds = new Map(entries.map(([id, entry]) => [id, entry.kind]))
+    this.#paths = resolveTree(entries)
+    this.#idAt = new Map(
+      [...this.#paths].filter(([id]) => kinds.get(id) === 'document').map(([id, path]) => [path, id]),
+    )
+    if (this.#dirty) return
+    this.#dirty = true
+    this.#indexing = this.#indexing
+      .then(() => this.#bringIndex())
+      .catch((error: unknown) =>
+        onError(new MeshError('STORAGE_FAILED', { detail: 'the index of a file tree', cause: error })),
+      )
+  }
+
+  /** The index follows what is durable: it must never know a path that a crash could take back. */
+  async #bringIndex(): Promise<void> {
+    await this.#peer.durable()
+    this.#dirty = false
+    await this.#index([...this.#idAt].map(([path, id]) => [id, path]))
+  }
+}
+
+function isEntry(entry: unknown): boolean {
+  return typeof entry === 'object' && entry !== null && !(entry instanceof Y.AbstractType)
+}

@@ -1,0 +1,106 @@
+/** Sign-in, tokens, tickets and devices. */
+
+import type {
+  linkSchema,
+  Me,
+  newDeviceSchema,
+  newTicketSchema,
+  newTokenSchema,
+  renameDeviceSchema,
+} from '@meshbook/core/api.ts'
+import { MeshError } from '@meshbook/core/errors.ts'
+import { parseId } from '@meshbook/core/ids.ts'
+import type { InferOutput } from 'valibot'
+import { newTicket, newToken, signInByLink, signOut } from '../auth/sign-in.ts'
+import { registerDevice } from '../devices/registration.ts'
+import type { Parts } from '../parts.ts'
+import { type Ask, json, param, type UserAsk } from './route.ts'
+
+export async function signIn(parts: Parts, ask: Ask<InferOutput<typeof linkSchema>>): Promise<Response> {
+  const cookie = await signInByLink(parts, ask.visit, ask.body.code)
+  return new Response(null, { status: 204, headers: { 'set-cookie': cookie } })
+}
+
+export async function logOut(parts: Parts, { visit, who }: UserAsk<undefined>): Promise<Response> {
+  const cookie = await signOut(parts, visit, who)
+  if (who.credential.kind === 'session') parts.doors.revoke(who.credential, new MeshError('UNAUTHENTICATED'))
+  return new Response(null, { status: 204, headers: { 'set-cookie': cookie } })
+}
+
+export function me({ config, url, version }: Parts, { who }: UserAsk<undefined>): Me {
+  return {
+    user: who.name,
+    org: who.org,
+    hub: { name: new URL(config.publicUrl ?? url()).host, version, publicUrl: config.publicUrl ?? url() },
+  }
+}
+
+export async function makeToken(
+  parts: Parts,
+  { who, body }: UserAsk<InferOutput<typeof newTokenSchema>>,
+): Promise<Response> {
+  return json(await newToken(parts, who, body.name, body.scopes ?? ['read', 'write', 'run']), 201)
+}
+
+export async function listTokens({ store }: Parts, { who }: UserAsk<undefined>): Promise<object> {
+  return { items: await store.query('listTokens', { org: who.org, user: who.user }) }
+}
+
+export async function deleteToken({ store, doors }: Parts, ask: UserAsk<undefined>): Promise<void> {
+  const id = parseId('token', param(ask, 'id'))
+  if (!(await store.call('deleteToken', { org: ask.who.org, user: ask.who.user, id })))
+    throw new MeshError('NOT_FOUND', { detail: `token ${id}` })
+  doors.revoke({ kind: 'token', id })
+}
+
+export async function makeTicket(
+  parts: Parts,
+  { who, body }: UserAsk<InferOutput<typeof newTicketSchema>>,
+): Promise<Response> {
+  const about =
+    'document' in body
+      ? await parts.documents.placeOf(who.org, body.document)
+      : { project: (await parts.documents.project(who.org, body.project)).id, document: null }
+  return json(await newTicket(parts, who, { ...about, scope: body.scope }), 201)
+}
+
+export function listDevices({ fleet }: Parts, { who }: UserAsk<undefined>): object {
+  return { items: fleet.list(who.org) }
+}
+
+export async function addDevice(
+  parts: Parts,
+  { who, body }: UserAsk<InferOutput<typeof newDeviceSchema>>,
+): Promise<Response> {
+  const id = await registerDevice(parts, who, body)
+  return json(
+    parts.fleet.list(who.org).find(device => device.id === id),
+    201,
+  )
+}
+
+export async function renameDevice(
+  { store, fleet }: Parts,
+  ask: UserAsk<InferOutput<typeof renameDeviceSchema>>,
+): Promise<void> {
+  const id = parseId('device', param(ask, 'id'))
+  const known = await store.call('renameDevice', { org: ask.who.org, id, name: ask.body.name })
+  const row = known ? await store.query('findDevice', { id }) : null
+  if (!row) throw new MeshError('NOT_FOUND', { detail: `device ${id}` })
+  fleet.add(row)
+}
+
+/** Once the transaction is durable nothing can come back in; then what is open is closed (S8). */
+export async function revokeDevice(
+  { store, fleet, doors, runs, now, sessionsChanged }: Parts,
+  ask: UserAsk<undefined>,
+): Promise<void> {
+  const { org } = ask.who
+  const id = parseId('device', param(ask, 'id'))
+  const ended = await store.call('revokeDevice', { org, id, now: now() })
+  if (!ended) throw new MeshError('NOT_FOUND', { detail: `device ${id}` })
+  fleet.remove(org, id)
+  doors.revoke({ kind: 'device', id })
+  runs.ended(org, ended)
+  sessionsChanged(org)
+}

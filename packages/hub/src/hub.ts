@@ -1,0 +1,310 @@
+/** A hub from its configuration: opens the store, wires the parts in order, listens, and closes them in reverse. */
+import { chmod, mkdir, readFile } from 'node:fs/promises'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { getRequestListener } from '@hono/node-server'
+import type { Project } from '@meshbook/core/api.ts'
+import { MeshError } from '@meshbook/core/errors.ts'
+import { type DeviceId, type Now, type OrgId, type RandomBytes, systemRandom } from '@meshbook/core/ids.ts'
+import { limits, scaledTimes } from '@meshbook/core/limits.ts'
+import type { DeviceInfo } from '@meshbook/core/messages.ts'
+import { Relay } from '@meshbook/relay/relay.ts'
+import type { StorageHealth } from '@meshbook/relay/sql/database.ts'
+import { SqliteDatabase } from '@meshbook/relay/sql/sqlite-database.ts'
+import type { DocumentProcedures } from '@meshbook/relay/store/document-procedures.ts'
+import { documentModule, SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
+import { AssetFiles } from './assets/asset-files.ts'
+import { Authenticator } from './auth/authenticator.ts'
+import { OpenDoors } from './auth/open-doors.ts'
+import { commandLineToken, ensureFirstUser, newSignInLink } from './auth/sign-in.ts'
+import type { HubConfig } from './config.ts'
+import { Fleet } from './devices/fleet.ts'
+import { registerDevice } from './devices/registration.ts'
+import { Documents } from './documents/documents.ts'
+import { badRequest, buildApp } from './http/app.ts'
+import { routes } from './http/routes.ts'
+import { HubEvents } from './hub-events.ts'
+import { type Log, newLog } from './log.ts'
+import { Metrics } from './metrics.ts'
+import type { Parts } from './parts.ts'
+import { Claims } from './runs/claims.ts'
+import { RunFeeds } from './runs/run-feeds.ts'
+import { Runs } from './runs/runs.ts'
+import { SessionRequests } from './runs/session-requests.ts'
+import { Upgrades } from './sockets/upgrade.ts'
+import { hubModule } from './store/hub-store.ts'
+import type { UserRow } from './store/identity.ts'
+import type { HubProcedures } from './store/procedures.ts'
+import { storageError } from './store/storage-error.ts'
+import { version } from './version.ts'
+import { within } from './within.ts'
+
+export interface HubPorts {
+  now: Now
+  random: RandomBytes
+  log: Log
+}
+
+export interface Hub {
+  /** Where it listens; a browser may reach it under the public URL instead. */
+  readonly url: string
+  readonly port: number
+  /** A link that signs one browser in, once. */
+  signInLink(): Promise<string>
+  /** An API token for the commands of this machine; the one that was made before is void. */
+  commandLineToken(): Promise<string>
+  /** The device of this machine, registered without a token. */
+  registerDevice(publicKey: string, name: string, kind: DeviceInfo['kind']): Promise<DeviceId>
+  ensureProject(name: string): Promise<Project>
+  close(): Promise<void>
+}
+
+type AllProcedures = HubProcedures & DocumentProcedures
+
+export async function startHub(
+  config: HubConfig,
+  ports: HubPorts = { now: Date.now, random: systemRandom, log: newLog('warn') },
+): Promise<Hub> {
+  const closers: (() => Promise<unknown> | unknown)[] = []
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).reverse()) await closer()
+  }
+  try {
+    return await start(config, ports, closers, close)
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function start(
+  config: HubConfig,
+  ports: HubPorts,
+  closers: (() => Promise<unknown> | unknown)[],
+  close: () => Promise<void>,
+): Promise<Hub> {
+  const { log, now } = ports
+  await privateFolder(config.dataFolder)
+  const events = new HubEvents()
+  const metrics = new Metrics()
+  const onHealth = (health: StorageHealth): void => tellStorage(events, metrics, log, health)
+  const store = await SqliteDatabase.open<AllProcedures>({
+    file: join(config.dataFolder, 'hub.db'),
+    modules: [documentModule, hubModule],
+    onHealth,
+  })
+  closers.push(() => store.close())
+  await chmod(join(config.dataFolder, 'hub.db'), 0o600)
+  const user = await ensureFirstUser({ ...ports, store }, config.bootstrapToken)
+  const assets = await AssetFiles.open(join(config.dataFolder, 'assets'))
+  const times = scaledTimes(config.timesDivisor)
+  const relay = new Relay({
+    store: new SqliteDocumentStore(store),
+    now,
+    random: ports.random,
+    limits: times,
+    log,
+    onStorage: onHealth,
+  })
+  closers.push(() => relay.close())
+  const documents = await Documents.start({ ...ports, store, relay, events })
+  closers.push(() => documents.close())
+  const server = await listen(config)
+  closers.push(() => stopListening(server))
+  const address = server.address() as AddressInfo
+  const url = urlOf(config, address.port)
+  const parts = await wire({
+    config,
+    version,
+    url: () => url,
+    ...ports,
+    times,
+    metrics,
+    store,
+    events,
+    relay,
+    documents,
+    assets,
+  })
+  closers.push(serve(parts, server))
+  log.info({ url, version }, 'the hub listens')
+  return handleOf(parts, user, url, address.port, closing(close, log))
+}
+
+type Base = Omit<
+  Parts,
+  | 'authenticator'
+  | 'doors'
+  | 'fleet'
+  | 'feeds'
+  | 'runs'
+  | 'sessionRequests'
+  | 'claims'
+  | 'sessionsOf'
+  | 'sessionsChanged'
+>
+
+/** The parts that devices and runs are made of; each tells the next by the functions given here. */
+async function wire(base: Base): Promise<Parts> {
+  const { store, events, now, times } = base
+  const announce = new Announcer(org => {
+    const devices = fleet.list(org)
+    events.publish(org, { type: 'devices', devices })
+    fleet.sendToAll(org, { type: 'DEVICE_LIST', devices })
+  })
+  const devicesChanged = (org: OrgId, placement: boolean): void => {
+    announce.soon(org)
+    if (placement) runs.placeAll(org).catch((error: unknown) => base.log.error({ err: error }, 'placing runs failed'))
+  }
+  const fleet = new Fleet(await store.query('listDevices', { org: null }), times, now, devicesChanged)
+  const sessionsOf: Parts['sessionsOf'] = async org =>
+    (await store.query('listSessions', { org })).map(({ head: _, leaseExpiresAt: __, ...session }) => session)
+  const tellSessions = async (org: OrgId): Promise<void> => {
+    const sessions = await sessionsOf(org)
+    events.publish(org, { type: 'sessions', sessions })
+    fleet.sendToAll(org, { type: 'SESSION_LIST', sessions })
+  }
+  const sessionsChanged = (org: OrgId): void => {
+    tellSessions(org).catch((error: unknown) => base.log.error({ err: error }, 'telling sessions failed'))
+  }
+  const feeds = new RunFeeds()
+  const runs = new Runs({ ...base, fleet, feeds, sessionsChanged })
+  const claims = new Claims({ ...base, runs })
+  return {
+    ...base,
+    authenticator: new Authenticator(store, now),
+    doors: new OpenDoors(),
+    fleet,
+    feeds,
+    runs,
+    claims,
+    sessionRequests: new SessionRequests(store, fleet),
+    sessionsOf,
+    sessionsChanged,
+  }
+}
+
+/** Changes that come in a burst are told once. */
+class Announcer {
+  readonly #tell: (org: OrgId) => void
+  readonly #waiting = new Set<OrgId>()
+
+  constructor(tell: (org: OrgId) => void) {
+    this.#tell = tell
+  }
+
+  soon(org: OrgId): void {
+    if (this.#waiting.has(org)) return
+    this.#waiting.add(org)
+    setTimeout(() => {
+      this.#waiting.delete(org)
+      this.#tell(org)
+    }, announceMs).unref()
+  }
+}
+const announceMs = 20
+
+/** Takes requests from now on; returns what stops it. */
+function serve(parts: Parts, server: Server): () => Promise<void> {
+  const app = buildApp(parts, routes(parts))
+  const listener = getRequestListener(app.fetch, {
+    errorHandler: badRequest,
+    overrideGlobalObjects: false,
+  }) as RequestListener
+  const upgrades = new Upgrades(parts)
+  server.on('request', listener)
+  server.on('upgrade', (request, socket, head) => upgrades.handle(request, socket, head))
+  const ticking = setInterval(() => tick(parts), Math.max(20, Math.min(1_000, parts.times.suspectMs / 10)))
+  tick(parts)
+  return async () => {
+    clearInterval(ticking)
+    parts.runs.close()
+    parts.doors.closeAll(new MeshError('SHUTTING_DOWN'))
+    await upgrades.close()
+  }
+}
+
+function tick({ fleet, runs, log }: Parts): void {
+  fleet.tick()
+  runs.expire().catch((error: unknown) => log.debug({ err: error }, 'ending expired runs failed'))
+}
+
+function handleOf(parts: Parts, user: UserRow, url: string, port: number, close: () => Promise<void>): Hub {
+  return {
+    url,
+    port,
+    signInLink: () => newSignInLink(parts, user, parts.config.publicUrl ?? url),
+    commandLineToken: () => commandLineToken(parts, user),
+    registerDevice: (publicKey, name, kind) => registerDevice(parts, user, { publicKey, name, kind }),
+    ensureProject: async name => (await parts.documents.ensureProject(user.org, user.name, name)).project,
+    close,
+  }
+}
+
+/** Closing twice is closing once; a part that hangs does not hold up the end for longer than the limit. */
+function closing(close: () => Promise<void>, log: Log): () => Promise<void> {
+  let closed: Promise<void> | undefined
+  return () => {
+    closed ??= within(limits.shutdownMs, close(), 'closing the hub').catch((error: unknown) =>
+      log.error({ err: error }, 'closing was not clean'),
+    )
+    return closed
+  }
+}
+
+function tellStorage(events: HubEvents, metrics: Metrics, log: Log, { ok, detail }: StorageHealth): void {
+  metrics.storageOk.set(ok ? 1 : 0)
+  log[ok ? 'info' : 'error']({ ok, detail }, 'storage')
+  events.publishToAll({ type: 'storage', ok, detail })
+}
+
+async function privateFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw storageError(error)
+  }
+}
+
+async function listen(config: HubConfig): Promise<Server> {
+  const server = config.tls ? createTlsServer(await readTls(config.tls)) : createServer()
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', error => reject(listenError(error, config)))
+    server.listen({ port: config.port, host: config.host }, resolve)
+  })
+  return server
+}
+
+function listenError(error: NodeJS.ErrnoException, { host, port }: HubConfig): MeshError {
+  if (error.code === 'EADDRINUSE') return new MeshError('PORT_IN_USE', { detail: `port ${port}`, cause: error })
+  if (error.code === 'EACCES')
+    return new MeshError('BAD_CONFIG', { detail: `PORT: this user may not listen on port ${port}`, cause: error })
+  return new MeshError('BAD_CONFIG', { detail: `MESHBOOK_HOST: cannot listen on ${host}`, cause: error })
+}
+
+async function readTls({ cert, key }: NonNullable<HubConfig['tls']>): Promise<{ cert: Buffer; key: Buffer }> {
+  const read = async (path: string, setting: string): Promise<Buffer> => {
+    try {
+      return await readFile(path)
+    } catch (cause) {
+      throw new MeshError('BAD_CONFIG', { detail: `${setting}: ${path} cannot be read`, cause })
+    }
+  }
+  return { cert: await read(cert, 'MESHBOOK_TLS_CERT'), key: await read(key, 'MESHBOOK_TLS_KEY') }
+}
+
+async function stopListening(server: Server): Promise<void> {
+  const closed = new Promise<void>(resolve => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const cut = setTimeout(() => server.closeAllConnections(), limits.shutdownMs / 5)
+  await closed
+  clearTimeout(cut)
+}
+
+/** An address that means "all of them" is reached on this machine by loopback. */
+function urlOf({ host, tls }: HubConfig, port: number): string {
+  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
+  return `${tls ? 'https' : 'http'}://${name}:${port}`
+}

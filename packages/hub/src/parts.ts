@@ -1,0 +1,47 @@
+/** All parts of a running hub by name, as the route handlers and sockets use them. Made once, in `hub.ts`. */
+import type { Now, OrgId, RandomBytes } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import type { SessionInfo } from '@meshbook/core/messages.ts'
+import type { Relay } from '@meshbook/relay/relay.ts'
+import type { AssetFiles } from './assets/asset-files.ts'
+import type { Authenticator } from './auth/authenticator.ts'
+import type { OpenDoors } from './auth/open-doors.ts'
+import type { HubConfig } from './config.ts'
+import type { Fleet } from './devices/fleet.ts'
+import type { Documents } from './documents/documents.ts'
+import type { HubEvents } from './hub-events.ts'
+import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
+import type { Claims } from './runs/claims.ts'
+import type { RunFeeds } from './runs/run-feeds.ts'
+import type { Runs } from './runs/runs.ts'
+import type { SessionRequests } from './runs/session-requests.ts'
+import type { HubStore } from './store/hub-store.ts'
+
+export interface Parts {
+  config: HubConfig
+  /** The version of this Meshbook. */
+  version: string
+  /** Under which browsers reach the hub; known once it listens. */
+  url(): string
+  now: Now
+  random: RandomBytes
+  log: Log
+  times: Limits
+  metrics: Metrics
+  store: HubStore
+  authenticator: Authenticator
+  doors: OpenDoors
+  events: HubEvents
+  fleet: Fleet
+  feeds: RunFeeds
+  runs: Runs
+  sessionRequests: SessionRequests
+  relay: Relay
+  documents: Documents
+  claims: Claims
+  assets: AssetFiles
+  /** Tells browsers and devices that sessions of the org came, moved or ended. */
+  sessionsOf(org: OrgId): Promise<SessionInfo[]>
+  sessionsChanged: (org: OrgId) => void
+}

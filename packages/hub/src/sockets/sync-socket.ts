@@ -1,0 +1,176 @@
+/**
+ * One connection of `/sync/:user/:project/<path>`: from its credential to its place in the room of the document. Frames
+ * that come before that are kept, as stock clients send their first one at once.
+ */
+
+import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
+import { subprotocol, syncFrame } from '@meshbook/core/frames.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import type { Connection, DocumentKey, Peer } from '@meshbook/relay/relay.ts'
+import * as decoding from 'lib0/decoding'
+import * as encoding from 'lib0/encoding'
+import type { RawData, WebSocket } from 'ws'
+import type { Principal } from '../auth/principal.ts'
+import { writes } from '../documents/touches.ts'
+import type { Visit } from '../http/doorway.ts'
+import type { Parts } from '../parts.ts'
+import { LiveSocket } from './live-socket.ts'
+
+export interface SyncPath {
+  owner: string
+  project: string
+  path: string
+}
+
+/** `shown` is whom the upgrade request showed, or why not; with nothing shown, the first message of auth type must carry a token or ticket. */
+export function serveSync(
+  parts: Parts,
+  socket: WebSocket,
+  visit: Visit,
+  path: SyncPath,
+  shown: Principal | MeshError | undefined,
+): void {
+  const sync = new SyncSocket(parts, socket, visit, path)
+  if (shown instanceof MeshError) sync.admit(Promise.reject(shown))
+  else if (shown) sync.admit(Promise.resolve(shown))
+  else sync.waitForAuth()
+}
+
+class SyncSocket {
+  readonly #parts: Parts
+  readonly #live: LiveSocket
+  readonly #visit: Visit
+  readonly #path: SyncPath
+  #early: Uint8Array[] = []
+  #connection: Connection | undefined
+  #document: DocumentKey | undefined
+  #asked = false
+  #admitted = false
+
+  constructor(parts: Parts, socket: WebSocket, visit: Visit, path: SyncPath) {
+    this.#parts = parts
+    this.#live = new LiveSocket(socket, parts.times, parts.now)
+    this.#visit = visit
+    this.#path = path
+    socket.on('message', (data, isBinary) => this.#receiveGuarded(data, isBinary))
+    socket.once('close', () => this.#connection?.close())
+  }
+
+  waitForAuth(): void {
+    const timer = setTimeout(() => {
+      if (!this.#asked) this.#refuse(new MeshError('UNAUTHENTICATED'))
+    }, limits.handshakeMs)
+    this.#live.socket.once('close', () => clearTimeout(timer))
+  }
+
+  admit(principal: Promise<Principal>): void {
+    this.#asked = true
+    // Nothing more is read until the document is known; the rest waits in the network, not here.
+    this.#live.socket.pause()
+    principal.then(who => this.#enter(who)).catch((error: unknown) => this.#refuse(asMeshError(error)))
+  }
+
+  async #enter(who: Principal): Promise<void> {
+    const { documents, doors, log } = this.#parts
+    if (!this.#live.open) return
+    this.#admitted = true
+    const forget = doors.open(who, 'socket', limits.socketsPerUser, error => this.#live.closeFor(error))
+    this.#live.socket.once('close', forget)
+    const document = await documents.open(who, this.#path)
+    if (!this.#live.open) return
+    this.#connection = this.#parts.relay.open({ org: who.org, document }, this.#peerOf(who))
+    log.debug({ org: who.org, document, user: who.name }, 'sync opened')
+    this.#document = { org: who.org, document }
+    for (const frame of this.#early.splice(0)) this.#pass(this.#connection, frame)
+    if (!this.#connection.paused) this.#live.socket.resume()
+  }
+
+  #peerOf(who: Principal): Peer {
+    const { socket } = this.#live
+    const live = this.#live
+    return {
+      name: who.name,
+      access: who.can.has('write') ? 'write' : 'read',
+      canRun: who.can.has('run') && who.can.has('write'),
+      extensions: socket.protocol === subprotocol,
+      get backlogBytes() {
+        return socket.bufferedAmount
+      },
+      tag: { requestedBy: who.name },
+      send: frame => socket.send(frame),
+      close: (code, reason) => live.close(code, reason),
+      pause: () => socket.pause(),
+      resume: () => socket.resume(),
+    }
+  }
+
+  #receiveGuarded(data: RawData, isBinary: boolean): void {
+    try {
+      this.#receive(data, isBinary)
+    } catch (error) {
+      this.#refuse(asMeshError(error))
+    }
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    if (!isBinary) throw new MeshError('BAD_MESSAGE', { detail: 'a text frame' })
+    const frame = new Uint8Array(data as Buffer)
+    if (this.#connection) this.#pass(this.#connection, frame)
+    else this.#receiveEarly(frame)
+  }
+
+  #receiveEarly(frame: Uint8Array): void {
+    if (
+      frame.byteLength > (this.#admitted ? limits.syncFrameBytes : limits.preAuthFrameBytes) ||
+      this.#early.length >= limits.preAuthFrames
+    )
+      throw new MeshError('TOO_LARGE')
+    const secret = this.#asked ? undefined : secretOf(frame)
+    if (secret === undefined) this.#early.push(frame)
+    else this.admit(this.#principalFor(secret))
+  }
+
+  #pass(connection: Connection, frame: Uint8Array): void {
+    if (this.#document && writes(frame)) this.#parts.documents.touched(this.#document)
+    connection.receive(frame)
+  }
+
+  #principalFor(secret: string): Promise<Principal> {
+    const { authenticator } = this.#parts
+    return secret.startsWith('mt_')
+      ? authenticator.byTicket(secret, this.#visit.address)
+      : authenticator.byToken(secret)
+  }
+
+  /** A stock client shows the reason of a y-protocols refusal; then the close code says it to programs. */
+  #refuse(error: MeshError): void {
+    this.#early = []
+    if (!error.entry.close || error.code === 'INTERNAL')
+      this.#parts.log.error({ err: error }, 'opening a document failed')
+    if (this.#live.open && (error.code === 'UNAUTHENTICATED' || error.code === 'FORBIDDEN'))
+      this.#live.socket.send(refusalFrame(error.message))
+    this.#live.socket.resume()
+    this.#live.closeFor(error)
+  }
+}
+
+/** The token or ticket in a first message of auth type; undefined for any other frame. */
+function secretOf(frame: Uint8Array): string | undefined {
+  if (frame[0] !== syncFrame.auth) return undefined
+  try {
+    const decoder = decoding.createDecoder(frame.subarray(1))
+    return decoding.readVarString(decoder)
+  } catch (cause) {
+    throw new MeshError('BAD_MESSAGE', { detail: 'an auth message that ends too early', cause })
+  }
+}
+
+const permissionDenied = 0
+
+function refusalFrame(reason: string): Uint8Array {
+  const encoder = encoding.createEncoder()
+  encoding.writeVarUint(encoder, syncFrame.auth)
+  encoding.writeVarUint(encoder, permissionDenied)
+  encoding.writeVarString(encoder, reason)
+  return encoding.toUint8Array(encoder)
+}

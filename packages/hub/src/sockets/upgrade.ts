@@ -1,0 +1,171 @@
+/**
+ * The one place where a WebSocket can be opened, default deny (S5): Host, Origin, address, route, credential, in this
+ * order. What fails before the document or device is known is refused with an HTTP answer; a `/sync` client whose
+ * credential is not good gets its close code instead, because stock clients cannot see HTTP answers.
+ */
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { asMeshError, MeshError, problemOf } from '@meshbook/core/errors.ts'
+import { subprotocol } from '@meshbook/core/frames.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import { type WebSocket, WebSocketServer } from 'ws'
+import type { Principal } from '../auth/principal.ts'
+import { checkCookiePage, checkPage, type Visit, visitOf } from '../http/doorway.ts'
+import type { Parts } from '../parts.ts'
+import { serveChannel } from './channel-socket.ts'
+import { type SyncPath, serveSync } from './sync-socket.ts'
+
+const handleProtocols = (offered: Set<string>): string | false => offered.has(subprotocol) && subprotocol
+
+export class Upgrades {
+  readonly #parts: Parts
+  readonly #sync = new WebSocketServer({
+    noServer: true,
+    maxPayload: limits.syncFrameBytes,
+    perMessageDeflate: false,
+    handleProtocols,
+  })
+  readonly #channel = new WebSocketServer({
+    noServer: true,
+    maxPayload: limits.channelFrameBytes,
+    perMessageDeflate: false,
+    handleProtocols,
+  })
+  readonly #perAddress = new Map<string, number>()
+  #closing = false
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // Without a listener a reset during the checks would end the process.
+    const onError = (): void => {
+      socket.destroy()
+    }
+    socket.on('error', onError)
+    this.#open(request, socket, head)
+      .catch((error: unknown) => refuse(socket, asMeshError(error)))
+      .finally(() => socket.off('error', onError))
+  }
+
+  /** Closes every socket as going away; those that do not answer are cut. */
+  async close(): Promise<void> {
+    this.#closing = true
+    const sockets = [...this.#sync.clients, ...this.#channel.clients]
+    for (const socket of sockets) socket.close(1001, 'SHUTTING_DOWN')
+    const closed = sockets.map(
+      socket =>
+        new Promise<void>(resolve =>
+          socket.readyState === socket.CLOSED ? resolve() : socket.once('close', () => resolve()),
+        ),
+    )
+    const cut = setTimeout(() => {
+      for (const socket of sockets) socket.terminate()
+    }, limits.shutdownMs / 5)
+    await Promise.all(closed)
+    clearTimeout(cut)
+  }
+
+  async #open(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    if (this.#closing) throw new MeshError('SHUTTING_DOWN')
+    const visit = visitOf(request, this.#parts.config)
+    checkPage(visit, request.headers)
+    const url = URL.parse(request.url ?? '', visit.origin)
+    if (!url) throw new MeshError('BAD_REQUEST')
+    const leave = this.#enter(visit.address)
+    socket.once('close', leave)
+    if (url.pathname === '/channel') return this.#openChannel(request, socket, head, visit)
+    const path = syncPathOf(url.pathname)
+    if (!path) throw new MeshError('NOT_FOUND')
+    await this.#openSync(request, socket, head, visit, path, url.searchParams.get('ticket'))
+  }
+
+  async #openChannel(request: IncomingMessage, socket: Duplex, head: Buffer, visit: Visit): Promise<void> {
+    const device = await this.#parts.authenticator.byProof(visit, request.headers.authorization)
+    if (!request.headers['sec-websocket-protocol']?.split(',').some(name => name.trim() === subprotocol))
+      throw new MeshError('BAD_REQUEST', { detail: `the channel needs the subprotocol ${subprotocol}` })
+    this.#channel.handleUpgrade(request, socket, head, webSocket => {
+      this.#count(webSocket, 'channel')
+      serveChannel(this.#parts, webSocket, device)
+    })
+  }
+
+  async #openSync(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    visit: Visit,
+    path: SyncPath,
+    ticket: string | null,
+  ): Promise<void> {
+    const shown = await this.#shown(request, visit, ticket)
+    this.#sync.handleUpgrade(request, socket, head, webSocket => {
+      this.#count(webSocket, 'sync')
+      serveSync(this.#parts, webSocket, visit, path, shown)
+    })
+  }
+
+  /** What the request shows; an error is carried into the socket, to be told by its close code. */
+  async #shown(
+    request: IncomingMessage,
+    visit: Visit,
+    ticket: string | null,
+  ): Promise<Principal | MeshError | undefined> {
+    try {
+      if (ticket !== null) return await this.#parts.authenticator.byTicket(ticket, visit.address)
+      const who = await this.#parts.authenticator.byHeaders(visit, request.headers, false)
+      if (who?.credential.kind === 'session') checkCookiePage(request.headers)
+      if (who?.credential.kind === 'device')
+        throw new MeshError('FORBIDDEN', { detail: 'a device syncs over its channel' })
+      return who
+    } catch (error) {
+      const known = asMeshError(error)
+      if (known.code === 'UNAUTHENTICATED') return known
+      throw known
+    }
+  }
+
+  #enter(address: string): () => void {
+    const count = this.#perAddress.get(address) ?? 0
+    if (count >= limits.socketsPerAddress)
+      throw new MeshError('TOO_MANY', { detail: `${count} sockets of one address` })
+    this.#perAddress.set(address, count + 1)
+    return () => {
+      const left = (this.#perAddress.get(address) ?? 1) - 1
+      if (left > 0) this.#perAddress.set(address, left)
+      else this.#perAddress.delete(address)
+    }
+  }
+
+  #count(socket: WebSocket, kind: 'sync' | 'channel'): void {
+    const { sockets } = this.#parts.metrics
+    sockets.inc({ kind })
+    socket.once('close', () => sockets.dec({ kind }))
+  }
+}
+
+function syncPathOf(pathname: string): SyncPath | undefined {
+  const [, sync, ...encoded] = pathname.split('/')
+  if (sync !== 'sync' || encoded.length < 3) return undefined
+  try {
+    const [owner = '', project = '', ...path] = encoded.map(decodeURIComponent)
+    return { owner, project, path: path.join('/') }
+  } catch (cause) {
+    throw new MeshError('BAD_PATH', { cause })
+  }
+}
+
+function refuse(socket: Duplex, error: MeshError): void {
+  const problem = problemOf(error, randomUUID())
+  const body = JSON.stringify(problem)
+  const head = [
+    `HTTP/1.1 ${problem.status} ${problem.code}`,
+    'Content-Type: application/problem+json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+    'X-Content-Type-Options: nosniff',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}

@@ -1,0 +1,95 @@
+/** Which structs and which deletions a document has, without its content: enough to tell what an update adds. */
+import * as encoding from 'lib0/encoding'
+import type { DeletedRange, UpdateFacts } from './update-facts.ts'
+
+export class KnownState {
+  readonly clocks = new Map<number, number>()
+  readonly #deletes = new Map<number, RangeSet>()
+
+  hasStruct(client: number, clock: number): boolean {
+    return clock < (this.clocks.get(client) ?? 0)
+  }
+
+  newClients(facts: UpdateFacts): number {
+    return facts.structs.reduce((count, [client]) => count + (this.clocks.has(client) ? 0 : 1), 0)
+  }
+
+  hasNewStructs(facts: UpdateFacts): boolean {
+    return facts.structs.some(([client, , to]) => to > (this.clocks.get(client) ?? 0))
+  }
+
+  hasNewDeletes(facts: UpdateFacts): boolean {
+    for (const [client, ranges] of facts.deletes) {
+      const known = this.#deletes.get(client)
+      if (!ranges.every(range => known?.covers(range))) return true
+    }
+    return false
+  }
+
+  add(facts: UpdateFacts): void {
+    addClocks(this.clocks, facts)
+    for (const [client, ranges] of facts.deletes) {
+      const known = this.#deletes.get(client) ?? new RangeSet()
+      this.#deletes.set(client, known)
+      for (const range of ranges) known.add(range)
+    }
+  }
+
+  stateVector(): Uint8Array {
+    return encodeClocks(this.clocks)
+  }
+}
+
+export function addClocks(clocks: Map<number, number>, facts: UpdateFacts): void {
+  for (const [client, , to] of facts.structs) {
+    if (to > (clocks.get(client) ?? 0)) clocks.set(client, to)
+  }
+}
+
+/** A Yjs state vector. */
+export function encodeClocks(clocks: ReadonlyMap<number, number>): Uint8Array {
+  const encoder = encoding.createEncoder()
+  encoding.writeVarUint(encoder, clocks.size)
+  for (const [client, clock] of clocks) {
+    encoding.writeVarUint(encoder, client)
+    encoding.writeVarUint(encoder, clock)
+  }
+  return encoding.toUint8Array(encoder)
+}
+
+/** Whole numbers as disjoint, sorted, non-touching ranges. */
+class RangeSet {
+  readonly #starts: number[] = []
+  readonly #ends: number[] = []
+
+  covers({ clock, len }: DeletedRange): boolean {
+    const i = this.#lastStartingAtOrBefore(clock)
+    return i >= 0 && clock + len <= this.#ends[i]!
+  }
+
+  add({ clock, len }: DeletedRange): void {
+    let start = clock
+    let end = clock + len
+    let first = this.#lastStartingAtOrBefore(start)
+    if (first < 0 || this.#ends[first]! < start) first++
+    let after = first
+    while (after < this.#starts.length && this.#starts[after]! <= end) {
+      start = Math.min(start, this.#starts[after]!)
+      end = Math.max(end, this.#ends[after]!)
+      after++
+    }
+    this.#starts.splice(first, after - first, start)
+    this.#ends.splice(first, after - first, end)
+  }
+
+  #lastStartingAtOrBefore(clock: number): number {
+    let low = 0
+    let high = this.#starts.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#starts[middle]! <= clock) low = middle + 1
+      else high = middle
+    }
+    return low - 1
+  }
+}

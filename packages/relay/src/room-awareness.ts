@@ -1,0 +1,122 @@
+/**
+ * Who is in a room and where their cursor is: the awareness states of its connections. Never stored. Changes go out
+ * together, at most ten times a second; what a connection brought goes when it closes.
+ */
+import { MeshError } from '@meshbook/core/errors.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import * as decoding from 'lib0/decoding'
+import * as encoding from 'lib0/encoding'
+import { awarenessFrame } from './sync-frames.ts'
+
+interface State {
+  clock: number
+  /** JSON text; `null` says that the client left. */
+  json: string
+  owner: object
+  at: number
+}
+interface Announced {
+  client: number
+  clock: number
+  json: string
+}
+
+/** A client that has not renewed its state for this long is gone (y-protocols renews every 15 s). */
+const staleMs = 30_000
+const gone = 'null'
+
+export class RoomAwareness {
+  readonly #limits: Limits
+  readonly #now: () => number
+  readonly #states = new Map<number, State>()
+  readonly #changed = new Map<number, State>()
+
+  constructor(limits: Limits, now: () => number) {
+    this.#limits = limits
+    this.#now = now
+  }
+
+  /** Takes what a connection says about its clients; true when there is something to pass on. */
+  take(owner: object, bytes: Uint8Array): boolean {
+    if (bytes.byteLength > this.#limits.awarenessBytes)
+      throw new MeshError('TOO_LARGE', { detail: `${bytes.byteLength} bytes of awareness` })
+    for (const announced of readStates(bytes)) this.#takeOne(owner, announced)
+    return this.#changed.size > 0
+  }
+
+  /** The connection is gone, and so are its clients. */
+  leave(owner: object): boolean {
+    for (const [client, state] of this.#states) {
+      if (state.owner === owner) this.#set(client, { ...state, json: gone })
+    }
+    return this.#changed.size > 0
+  }
+
+  /** Everybody present, as a frame; undefined when there is nobody. */
+  everybody(): Uint8Array | undefined {
+    const oldest = this.#now() - staleMs
+    for (const [client, state] of this.#states) if (state.at < oldest) this.#states.delete(client)
+    return frameOf(this.#states)
+  }
+
+  /** What changed since the last call, as a function from a connection to its frame: nobody hears about itself. */
+  takeChanges(): (reader: object) => Uint8Array | undefined {
+    const changed = new Map(this.#changed)
+    this.#changed.clear()
+    const owners = new Set([...changed.values()].map(state => state.owner))
+    const forAll = frameOf(changed)
+    return reader => (owners.has(reader) ? frameOf(changed, reader) : forAll)
+  }
+
+  #takeOne(owner: object, { client, clock, json }: Announced): void {
+    const current = this.#states.get(client)
+    const newer = !current || clock > current.clock || (clock === current.clock && json === gone)
+    if (!newer || (!current && json === gone)) return
+    if (current?.owner !== owner && this.#countOf(owner) >= this.#limits.awarenessClientsPerSocket) return
+    this.#set(client, { clock, json, owner, at: this.#now() })
+  }
+
+  #set(client: number, state: State): void {
+    if (state.json === gone) this.#states.delete(client)
+    else this.#states.set(client, state)
+    this.#changed.set(client, state)
+  }
+
+  #countOf(owner: object): number {
+    let count = 0
+    for (const state of this.#states.values()) if (state.owner === owner) count++
+    return count
+  }
+}
+
+function readStates(bytes: Uint8Array): Announced[] {
+  try {
+    const decoder = decoding.createDecoder(bytes)
+    const states: Announced[] = []
+    for (let left = decoding.readVarUint(decoder); left > 0; left--) {
+      const state = {
+        client: decoding.readVarUint(decoder),
+        clock: decoding.readVarUint(decoder),
+        json: decoding.readVarString(decoder),
+      }
+      JSON.parse(state.json)
+      states.push(state)
+    }
+    return states
+  } catch (cause) {
+    throw new MeshError('BAD_MESSAGE', { detail: 'awareness that is not a list of states', cause })
+  }
+}
+
+function frameOf(states: ReadonlyMap<number, State>, except?: object): Uint8Array | undefined {
+  const shown = [...states].filter(([, state]) => !except || state.owner !== except)
+  if (shown.length === 0) return undefined
+  const encoder = encoding.createEncoder()
+  encoding.writeVarUint(encoder, shown.length)
+  for (const [client, { clock, json }] of shown) {
+    encoding.writeVarUint(encoder, client)
+    encoding.writeVarUint(encoder, clock)
+    encoding.writeVarString(encoder, json)
+  }
+  return awarenessFrame(encoding.toUint8Array(encoder))
+}

@@ -1,0 +1,298 @@
+/**
+ * An open document: its connections, what waits for the disk, and the order store → relay → acknowledge (I1). It never
+ * interprets content (I3). A room that fails is thrown away whole, so that it can store nothing wrong and hold up
+ * nobody else; its clients still have what was not acknowledged and bring it again.
+ */
+import { asMeshError, closeCodes, MeshError } from '@meshbook/core/errors.ts'
+import type { Epoch } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import { DocumentContent } from './document-content.ts'
+import { addClocks, KnownState } from './known-state.ts'
+import type { Peer } from './peer.ts'
+import { Provenance } from './provenance.ts'
+import { RoomAwareness } from './room-awareness.ts'
+import { type Accepted, type ConnectionRoom, RoomConnection } from './room-connection.ts'
+import type { DocumentKey, DocumentStore, StoredDocument } from './store/document-store.ts'
+import { updateFrame } from './sync-frames.ts'
+import type { After } from './timers.ts'
+import type { Verdict } from './update-facts.ts'
+import type { UpdateWorker } from './update-worker.ts'
+
+export interface RoomContext {
+  readonly store: DocumentStore
+  readonly limits: Limits
+  readonly now: () => number
+  readonly after: After
+  readonly work: UpdateWorker
+  /** Something waits in the room; the relay calls `flush` on all such rooms together. */
+  dirty(room: Room): void
+  /** The room is closed: a later `open` makes a new one from the store. */
+  gone(room: Room): void
+  refused(room: Room, peer: Peer, error: MeshError): void
+  stored(): void
+  failed(room: Room, error: MeshError): void
+}
+
+const awarenessMs = 100
+
+export class Room implements ConnectionRoom {
+  readonly key: DocumentKey
+  readonly limits: Limits
+  readonly after: After
+  readonly known = new KnownState()
+  readonly published = new Map<number, number>()
+  readonly connections = new Set<RoomConnection>()
+  readonly provenance = new Provenance<Peer>()
+  readonly #context: RoomContext
+  readonly #awareness: RoomAwareness
+  #epoch: Epoch | undefined
+  #content: DocumentContent | undefined
+  #waiting: Accepted[] = []
+  #waitingBytes = 0
+  #storing: Promise<void> | undefined
+  #compacting: Promise<void> | undefined
+  #compactAfter: number
+  #closed = false
+  #cancelIdle: (() => void) | undefined
+  #awarenessDue = false
+  #awarenessAt = 0
+
+  constructor(key: DocumentKey, context: RoomContext) {
+    this.key = key
+    this.limits = context.limits
+    this.after = context.after
+    this.#context = context
+    this.#compactAfter = context.limits.compactAfterUpdates
+    this.#awareness = new RoomAwareness(context.limits, context.now)
+  }
+
+  get epoch(): number {
+    return this.#epoch ?? 0
+  }
+  get loaded(): boolean {
+    return this.#content !== undefined
+  }
+  get bytes(): number {
+    return (this.#content?.bytes ?? 0) + this.#waitingBytes
+  }
+  get full(): boolean {
+    return this.#waitingBytes > this.limits.documentUnsavedBytes
+  }
+  get unsavedBytes(): number {
+    return this.#waitingBytes
+  }
+
+  /** Reads the document. When that fails, the connections are closed and nothing is ever stored from here. */
+  async load(): Promise<void> {
+    try {
+      const stored = await this.#context.store.open(this.key)
+      const pieces = stored.snapshot ? [stored.snapshot.data, ...stored.tail] : stored.tail
+      const facts = await this.#context.work.run('facts', { pieces })
+      if (this.#closed) return
+      for (const piece of facts) this.known.add(piece)
+      for (const piece of facts) addClocks(this.published, piece)
+      this.#begin(stored)
+    } catch (thrown) {
+      this.fail(asMeshError(thrown))
+    }
+  }
+
+  #begin(stored: StoredDocument): void {
+    this.#epoch = stored.epoch
+    this.#content = new DocumentContent(stored, this.limits.compactChunkUpdates)
+    for (const connection of this.connections) connection.start()
+    if (this.connections.size === 0) this.#waitIdle()
+  }
+
+  join(peer: Peer): RoomConnection {
+    const connection = new RoomConnection(peer, this)
+    this.connections.add(connection)
+    this.#cancelIdle?.()
+    if (this.loaded) queueMicrotask(() => connection.start())
+    return connection
+  }
+
+  leave(connection: RoomConnection): void {
+    this.connections.delete(connection)
+    if (this.#closed) return
+    if (this.#awareness.leave(connection)) this.#announceSoon()
+    if (this.connections.size === 0) this.#waitIdle()
+  }
+
+  refused(connection: RoomConnection, error: MeshError): void {
+    this.#context.refused(this, connection.peer, error)
+  }
+
+  announce(connection: RoomConnection, states: Uint8Array): void {
+    if (this.#awareness.take(connection, states)) this.#announceSoon()
+  }
+
+  everybody(): Uint8Array | undefined {
+    return this.#awareness.everybody()
+  }
+
+  inspect(update: Uint8Array): Verdict | Promise<Verdict> {
+    return this.#context.work.run('inspect', { update, known: this.known.clocks })
+  }
+
+  diff(stateVector: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    return this.#context.work.run('diff', {
+      pieces: this.#content!.pieces(),
+      chunkUpdates: this.limits.compactChunkUpdates,
+      stateVector,
+    })
+  }
+
+  accept(accepted: Accepted): void {
+    if (this.#closed) return
+    if (accepted.update) {
+      this.#noteProvenance(accepted)
+      this.known.add(accepted.facts)
+      this.#waitingBytes += accepted.update.byteLength
+    }
+    this.#waiting.push(accepted)
+    this.#context.dirty(this)
+  }
+
+  #noteProvenance({ facts, connection }: Accepted): void {
+    for (const [client, from, to] of facts.structs) {
+      const first = Math.max(from, this.known.clocks.get(client) ?? 0)
+      if (first < to) this.provenance.add(client, first, to, connection.peer)
+    }
+  }
+
+  /** Stores all that waits, in one append; what comes meanwhile goes with the next one. */
+  flush(): void {
+    if (this.#storing || this.#closed || this.#waiting.length === 0) return
+    const batch = this.#waiting
+    this.#waiting = []
+    const updates = batch.flatMap(({ update }) => (update ? [update] : []))
+    if (updates.length === 0) {
+      this.#publish(batch)
+      return
+    }
+    this.#storing = this.#context.store
+      .append(this.key, this.#epoch!, updates)
+      .then(
+        position => this.#onStored(batch, updates, position),
+        (thrown: unknown) => this.fail(asMeshError(thrown)),
+      )
+      .finally(() => {
+        this.#storing = undefined
+        this.flush()
+      })
+  }
+
+  #onStored(batch: Accepted[], updates: Uint8Array[], position: number): void {
+    if (this.#closed) return
+    const content = this.#content!
+    if (position !== content.position + updates.length) {
+      this.fail(new MeshError('STORAGE_FAILED', { detail: 'somebody else wrote to the document' }))
+      return
+    }
+    this.#context.stored()
+    this.#publish(batch)
+    this.#compactIfDue()
+  }
+
+  /** Everything in the batch is durable: only now may others see it, and its senders hear so. */
+  #publish(batch: Accepted[]): void {
+    for (const { connection, update, facts } of batch) {
+      if (!update) continue
+      const frame = updateFrame(update)
+      for (const reader of this.connections) if (reader !== connection) reader.sendUpdate(frame)
+      this.#content!.append(update)
+      this.#waitingBytes -= update.byteLength
+      addClocks(this.published, facts)
+    }
+    for (const { connection, acknowledges } of batch) connection.acknowledge(acknowledges)
+    for (const connection of new Set(batch.map(accepted => accepted.connection))) connection.tellDurable()
+    if (!this.full) for (const connection of this.connections) if (connection.paused) connection.proceed()
+  }
+
+  #announceSoon(): void {
+    if (this.#awarenessDue) return
+    this.#awarenessDue = true
+    const wait = Math.max(0, this.#awarenessAt + awarenessMs - this.#context.now())
+    this.after(wait, () => {
+      this.#awarenessDue = false
+      this.#awarenessAt = this.#context.now()
+      const frameFor = this.#awareness.takeChanges()
+      for (const connection of this.connections) {
+        const frame = frameFor(connection)
+        if (frame) connection.sendAwareness(frame)
+      }
+    })
+  }
+
+  /** A larger snapshot is rewritten after proportionally more updates. */
+  #compactIfDue(): void {
+    const { looseUpdates, snapshotBytes } = this.#content!
+    const mebibytes = Math.max(1, snapshotBytes / 2 ** 20)
+    if (looseUpdates >= this.#compactAfter * mebibytes && !this.#compacting) this.#compact()
+  }
+
+  #compact(): void {
+    this.#compacting = this.#tryCompact().finally(() => {
+      this.#compacting = undefined
+      if (this.connections.size === 0) this.#waitIdle()
+    })
+  }
+
+  async #tryCompact(): Promise<void> {
+    const content = this.#content!
+    const { position, pieces } = content.seal()
+    try {
+      const data = await this.#context.work.run('merge', { pieces, chunkUpdates: this.limits.compactChunkUpdates })
+      await this.#context.store.compact(this.key, this.#epoch!, { position, data })
+      content.replaceSealed(data)
+    } catch (thrown) {
+      // The updates are all still there; only the next attempt waits for more of them.
+      this.#compactAfter *= 2
+      this.#context.failed(this, asMeshError(thrown))
+    }
+  }
+
+  #waitIdle(): void {
+    this.#cancelIdle?.()
+    if (!this.#closed) this.#cancelIdle = this.after(this.limits.roomIdleMs, () => this.#unload())
+  }
+
+  #unload(): void {
+    if (this.#closed || this.connections.size > 0 || !this.loaded) return
+    if (this.#storing || this.#compacting || this.#waiting.length > 0) {
+      this.#waitIdle()
+      return
+    }
+    const due = Math.min(this.limits.compactChunkUpdates, this.#compactAfter)
+    const compactable = this.#compactAfter <= this.limits.compactAfterUpdates
+    if (compactable && this.#content!.looseUpdates >= due) this.#compact()
+    else this.#end()
+  }
+
+  /** Ends the room and all its connections. Nothing that waits is acknowledged or passed on. */
+  fail(error: MeshError): void {
+    if (this.#closed) return
+    this.#end()
+    this.#context.failed(this, error)
+    const code = error.entry.close ?? closeCodes.storage
+    for (const connection of [...this.connections])
+      connection.end(code, error.detail ? `${error.code}: ${error.detail}` : error.code)
+  }
+
+  #end(): void {
+    this.#closed = true
+    this.#cancelIdle?.()
+    this.#waiting = []
+    this.#waitingBytes = 0
+    this.#context.gone(this)
+  }
+
+  /** Waits until everything that was received is stored, then ends the room. */
+  async close(code: number, reason: string): Promise<void> {
+    for (const connection of [...this.connections]) connection.end(code, reason)
+    this.flush()
+    while (this.#storing || this.#compacting) await (this.#storing ?? this.#compacting)
+    if (!this.#closed) this.#end()
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * The worker thread that owns one SQLite connection. The writer runs procedures in group transactions; the reader runs
+ * each in a read transaction of its own. It must not know what the procedures do.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import { MeshError } from '@meshbook/core/errors.ts'
+import { lockFile, prepareFolder, SqliteConnection } from './sqlite-connection.ts'
+import { storageErrorOf, type ThreadError, toThreadError } from './sqlite-error.ts'
+import type { Procedure, SqlModule } from './tx.ts'
+
+export interface SqliteThreadData {
+  file: string
+  modules: string[]
+  role: 'writer' | 'reader'
+  groupCommitMs: number
+  groupCalls: number
+}
+export interface ThreadCall {
+  name: string
+  args: unknown
+}
+export type ThreadRequest = { type: 'calls'; calls: ThreadCall[] } | { type: 'reopen' } | { type: 'close' }
+export type ThreadResult = { ok: true; value: unknown } | { ok: false; error: ThreadError }
+/** `results` answers the oldest calls not yet answered. `failure` says that the disk failed and nothing more is taken. */
+export type ThreadReply =
+  | { type: 'ready' }
+  | { type: 'refused'; error: ThreadError }
+  | { type: 'results'; results: ThreadResult[]; failure?: ThreadError }
+  | { type: 'reopened'; error?: ThreadError }
+  | { type: 'closed' }
+
+const data = workerData as SqliteThreadData
+const port = parentPort!
+const procedures = new Map<string, Procedure>()
+let connection: SqliteConnection
+let failure: MeshError | undefined
+let unlock: (() => void) | undefined
+
+function reply(message: ThreadReply): void {
+  port.postMessage(message)
+}
+
+function addModule(module: SqlModule): void {
+  for (const [name, procedure] of Object.entries(module.procedures)) {
+    if (procedures.has(name)) throw new Error(`two modules have a procedure "${name}"`)
+    procedures.set(name, procedure)
+  }
+}
+
+async function open(): Promise<void> {
+  const modules = await Promise.all(data.modules.map(async url => (await import(url)) as SqlModule))
+  for (const module of modules) addModule(module)
+  if (data.role === 'reader') {
+    connection = new SqliteConnection(data.file, { readOnly: true })
+    return
+  }
+  prepareFolder(data.file)
+  unlock = lockFile(data.file)
+  connection = new SqliteConnection(data.file, { readOnly: false })
+  connection.migrate(modules.map(module => module.schema))
+}
+
+async function perform(call: ThreadCall): Promise<unknown> {
+  const procedure = procedures.get(call.name)
+  if (!procedure) throw new Error(`no module has a procedure "${call.name}"`)
+  return procedure(connection.tx, call.args as never)
+}
+
+/** One call inside the group: a failure of its own takes back only what it wrote; a failure of the disk is thrown on. */
+async function performGuarded(call: ThreadCall): Promise<ThreadResult> {
+  connection.exec('SAVEPOINT one_call')
+  try {
+    const value = await perform(call)
+    connection.exec('RELEASE one_call')
+    return { ok: true, value }
+  } catch (thrown) {
+    const broken = storageErrorOf(thrown, data.file)
+    if (broken) throw broken
+    connection.exec('ROLLBACK TO one_call')
+    connection.exec('RELEASE one_call')
+    return { ok: false, error: toThreadError(thrown) }
+  }
+}
+
+/** Runs calls until the group is full or has taken its time; the results are told only after COMMIT, which waits for fsync. */
+async function performGroup(calls: ThreadCall[]): Promise<ThreadResult[]> {
+  const results: ThreadResult[] = []
+  const until = performance.now() + data.groupCommitMs
+  connection.exec('BEGIN IMMEDIATE')
+  for (const call of calls.slice(0, data.groupCalls)) {
+    results.push(await performGuarded(call))
+    if (performance.now() > until) break
+  }
+  connection.exec('COMMIT')
+  return results
+}
+
+function failAll(calls: ThreadCall[], error: MeshError): void {
+  failure = error
+  const told = toThreadError(error)
+  reply({ type: 'results', results: calls.map(() => ({ ok: false, error: told })), failure: told })
+}
+
+async function write(calls: ThreadCall[]): Promise<void> {
+  let rest = calls
+  while (rest.length > 0) {
+    if (failure) return failAll(rest, failure)
+    try {
+      const results = await performGroup(rest)
+      rest = rest.slice(results.length)
+      reply({ type: 'results', results })
+    } catch (thrown) {
+      return failAll(rest, storageErrorOf(thrown, data.file) ?? commitFailed(thrown))
+    }
+  }
+}
+
+/** Whatever made BEGIN or COMMIT fail: what the group wrote is not known to be on the disk, so it is not acknowledged. */
+function commitFailed(thrown: unknown): MeshError {
+  if (thrown instanceof MeshError) return thrown
+  return new MeshError('STORAGE_FAILED', {
+    detail: thrown instanceof Error ? thrown.message : String(thrown),
+    cause: thrown,
+  })
+}
+
+async function read(calls: ThreadCall[]): Promise<void> {
+  for (const call of calls) reply({ type: 'results', results: [await readOne(call)] })
+}
+
+async function readOne(call: ThreadCall): Promise<ThreadResult> {
+  connection.exec('BEGIN')
+  try {
+    return { ok: true, value: await perform(call) }
+  } catch (thrown) {
+    return { ok: false, error: toThreadError(storageErrorOf(thrown, data.file) ?? thrown) }
+  } finally {
+    connection.exec('ROLLBACK')
+  }
+}
+
+/**
+ * After a failed write or fsync the old connection is not used again: the file is opened afresh, the log is written
+ * into it with an fsync of its own, and a probe must commit before anything is taken again.
+ */
+function reopen(): void {
+  try {
+    connection.close()
+  } catch (thrown) {
+    process.emitWarning(`closing the failed database: ${String(thrown)}`)
+  }
+  try {
+    connection = new SqliteConnection(data.file, { readOnly: false })
+    connection.settle()
+    failure = undefined
+    reply({ type: 'reopened' })
+  } catch (thrown) {
+    reply({ type: 'reopened', error: toThreadError(storageErrorOf(thrown, data.file) ?? commitFailed(thrown)) })
+  }
+}
+
+function close(): void {
+  connection.close()
+  unlock?.()
+  reply({ type: 'closed' })
+  port.close()
+}
+
+/** Requests are handled one after the other: a procedure never sees another one's half-made transaction. */
+let turn = Promise.resolve()
+port.on('message', (request: ThreadRequest) => {
+  turn = turn.then(() => handle(request))
+})
+
+async function handle(request: ThreadRequest): Promise<void> {
+  if (request.type === 'calls') return data.role === 'writer' ? write(request.calls) : read(request.calls)
+  if (request.type === 'reopen') return reopen()
+  close()
+}
+
+turn = turn.then(open).then(
+  () => reply({ type: 'ready' }),
+  (thrown: unknown) => {
+    reply({ type: 'refused', error: toThreadError(storageErrorOf(thrown, data.file) ?? thrown) })
+    unlock?.()
+    port.close()
+  },
+)

@@ -1,0 +1,123 @@
+/**
+ * The main thread's end of one SQLite thread: queues calls, sends all of them in one message as soon as the thread is
+ * free (so a busy thread makes larger groups by itself), and matches the answers.
+ */
+import { Worker } from 'node:worker_threads'
+import { MeshError } from '@meshbook/core/errors.ts'
+import { fromThreadError } from './sqlite-error.ts'
+import type { SqliteThreadData, ThreadCall, ThreadReply, ThreadRequest } from './sqlite-thread.ts'
+
+interface Waiting extends ThreadCall {
+  resolve(value: unknown): void
+  reject(error: MeshError): void
+}
+
+export class SqliteWorker {
+  /** Called when the disk failed, when a reopening succeeded or failed, and when the thread died. */
+  onFailure: ((error: MeshError) => void) | undefined
+  onReopened: (() => void) | undefined
+  readonly #worker: Worker
+  #queue: Waiting[] = []
+  #sent: Waiting[] = []
+  #flushing = false
+  #gone: MeshError | undefined
+  #opening: { resolve(): void; reject(error: MeshError): void } | undefined
+  #closed: (() => void) | undefined
+
+  private constructor(data: SqliteThreadData) {
+    this.#worker = new Worker(new URL('./sqlite-thread.ts', import.meta.url), { workerData: data })
+    this.#worker.on('message', (message: ThreadReply) => this.#onReply(message))
+    this.#worker.on('error', cause =>
+      this.#end(new MeshError('STORAGE_FAILED', { detail: 'the thread of the database ended', cause })),
+    )
+    this.#worker.on('exit', () => this.#end(new MeshError('SHUTTING_DOWN', { detail: 'the database is closed' })))
+  }
+
+  static async start(data: SqliteThreadData): Promise<SqliteWorker> {
+    const worker = new SqliteWorker(data)
+    await new Promise<void>((resolve, reject) => {
+      worker.#opening = { resolve, reject }
+    })
+    return worker
+  }
+
+  call(name: string, args: unknown): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#gone) return reject(this.#gone)
+      this.#queue.push({ name, args, resolve, reject })
+      if (this.#sent.length > 0 || this.#flushing) return
+      this.#flushing = true
+      // At the end of this tick, so that everything asked for in it shares a commit.
+      queueMicrotask(() => {
+        this.#flushing = false
+        this.#flush()
+      })
+    })
+  }
+
+  reopen(): void {
+    this.#post({ type: 'reopen' })
+  }
+
+  async close(): Promise<void> {
+    if (this.#gone) return
+    await new Promise<void>(resolve => {
+      this.#closed = resolve
+      this.#flush()
+      this.#post({ type: 'close' })
+    })
+    await this.#worker.terminate()
+  }
+
+  #post(request: ThreadRequest): void {
+    this.#worker.postMessage(request)
+  }
+
+  #flush(): void {
+    if (this.#queue.length === 0) return
+    const calls = this.#queue
+    this.#queue = []
+    this.#sent.push(...calls)
+    this.#post({ type: 'calls', calls: calls.map(({ name, args }) => ({ name, args })) })
+  }
+
+  #onReply(message: ThreadReply): void {
+    switch (message.type) {
+      case 'ready':
+        this.#opening?.resolve()
+        return
+      case 'refused':
+        this.#opening?.reject(fromThreadError(message.error))
+        return
+      case 'results':
+        this.#onResults(message)
+        return
+      case 'reopened':
+        message.error ? this.onFailure?.(fromThreadError(message.error)) : this.onReopened?.()
+        return
+      case 'closed':
+        this.#closed?.()
+        return
+    }
+  }
+
+  #onResults({ results, failure }: ThreadReply & { type: 'results' }): void {
+    if (failure) this.onFailure?.(fromThreadError(failure))
+    const answered = this.#sent.splice(0, results.length)
+    for (const [i, result] of results.entries()) {
+      if (result.ok) answered[i]!.resolve(result.value)
+      else answered[i]!.reject(fromThreadError(result.error))
+    }
+    if (this.#sent.length === 0) this.#flush()
+  }
+
+  #end(error: MeshError): void {
+    if (this.#gone) return
+    this.#gone = error
+    this.#opening?.reject(error)
+    const lost = [...this.#sent.splice(0), ...this.#queue.splice(0)]
+    for (const waiting of lost) waiting.reject(error)
+    if (error.code !== 'SHUTTING_DOWN') this.onFailure?.(error)
+    this.#closed?.()
+  }
+}

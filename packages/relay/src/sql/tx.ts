@@ -1,0 +1,29 @@
+/**
+ * How store code speaks to a database: portable SQL with `?` placeholders inside one transaction.
+ * It must not know which database it is, so that SQLite and PostgreSQL run the same procedures.
+ */
+export type SqlValue = string | number | bigint | null | Uint8Array
+
+export interface Tx {
+  all<Row>(sql: string, params?: readonly SqlValue[]): Promise<Row[]>
+  get<Row>(sql: string, params?: readonly SqlValue[]): Promise<Row | undefined>
+  run(sql: string, params?: readonly SqlValue[]): Promise<{ changes: number }>
+}
+
+/**
+ * One unit of work: it either happens whole or not at all. It runs where the database is (for SQLite in a worker
+ * thread), so arguments and result are plain data, and it awaits nothing but its `tx`.
+ */
+export type Procedure = (tx: Tx, args: never) => Promise<unknown>
+export type Procedures = Record<string, Procedure>
+
+/** A module of procedures exports `schema` and `procedures`. A released migration is never edited, only followed by another. */
+export interface Schema {
+  name: string
+  migrations: readonly string[]
+}
+
+export interface SqlModule {
+  schema: Schema
+  procedures: Procedures
+}

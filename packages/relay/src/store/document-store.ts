@@ -1,0 +1,41 @@
+/**
+ * The port under the relay: an append-only log of Yjs updates per document, with a snapshot that stands for its
+ * beginning. A store never looks into an update. Positions count the updates of a document from 1, without gaps.
+ */
+import type { DocumentId, Epoch, OrgId } from '@meshbook/core/ids.ts'
+
+export interface DocumentKey {
+  org: OrgId
+  document: DocumentId
+}
+
+export interface DocumentSnapshot {
+  /** It stands for every update up to and including this position. */
+  position: number
+  data: Uint8Array
+}
+
+/** A document as one consistent read found it. One that was never written to has epoch 1, position 0 and no content. */
+export interface StoredDocument {
+  epoch: Epoch
+  /** Position of the newest update; the tail holds those from the snapshot's position on. */
+  position: number
+  snapshot: DocumentSnapshot | undefined
+  tail: Uint8Array[]
+}
+
+export interface DocumentStore {
+  open(key: DocumentKey): Promise<StoredDocument>
+  /**
+   * Adds updates in the order given and resolves with the position of the last one, once all are durable (I1): all of
+   * them or none. Throws EPOCH when the document has another epoch by now, and whatever the disk says.
+   */
+  append(key: DocumentKey, epoch: Epoch, updates: readonly Uint8Array[]): Promise<number>
+  /**
+   * Puts the snapshot in the place of the updates it stands for, in one step: a crash leaves the old or the new, and
+   * updates after its position stay as they are. A snapshot older than the stored one, or of another epoch, changes nothing.
+   */
+  compact(key: DocumentKey, epoch: Epoch, snapshot: DocumentSnapshot): Promise<void>
+  /** Forgets the document's content for good. What is written to it afterwards belongs to a new epoch. */
+  remove(key: DocumentKey): Promise<void>
+}

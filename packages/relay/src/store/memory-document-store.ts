@@ -1,0 +1,42 @@
+/** Documents in memory: nothing survives the process. For simulations and tests; passes the same contract. */
+import { MeshError } from '@meshbook/core/errors.ts'
+import { type Epoch, parseEpoch } from '@meshbook/core/ids.ts'
+import { ownBytes } from '../bytes.ts'
+import type { DocumentKey, DocumentSnapshot, DocumentStore, StoredDocument } from './document-store.ts'
+
+const keyText = (key: DocumentKey) => `${key.org}/${key.document}`
+
+export class MemoryDocumentStore implements DocumentStore {
+  readonly #documents = new Map<string, StoredDocument>()
+
+  async open(key: DocumentKey): Promise<StoredDocument> {
+    const document = this.#get(key)
+    return { ...document, tail: [...document.tail] }
+  }
+
+  async append(key: DocumentKey, epoch: Epoch, updates: readonly Uint8Array[]): Promise<number> {
+    const document = this.#get(key)
+    if (document.epoch !== epoch) throw new MeshError('EPOCH')
+    document.tail.push(...updates.map(ownBytes))
+    document.position += updates.length
+    this.#documents.set(keyText(key), document)
+    return document.position
+  }
+
+  async compact(key: DocumentKey, epoch: Epoch, { position, data }: DocumentSnapshot): Promise<void> {
+    const document = this.#get(key)
+    const from = document.snapshot?.position ?? 0
+    if (document.epoch !== epoch || position > document.position || position <= from) return
+    document.snapshot = { position, data: ownBytes(data) }
+    document.tail = document.tail.slice(position - from)
+  }
+
+  async remove(key: DocumentKey): Promise<void> {
+    const epoch = parseEpoch(this.#get(key).epoch + 1)
+    this.#documents.set(keyText(key), { epoch, position: 0, snapshot: undefined, tail: [] })
+  }
+
+  #get(key: DocumentKey): StoredDocument {
+    return this.#documents.get(keyText(key)) ?? { epoch: parseEpoch(1), position: 0, snapshot: undefined, tail: [] }
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * A Yjs document's end of a connection to a relay, or to any y-websocket server, over a socket that somebody else owns
+ * and reconnects. Browser-safe. It owns the answer to "is it saved?": an edit counts as saved only when the server said
+ * that a frame which contains it is durable (I1).
+ */
+import type { MeshError } from '@meshbook/core/errors.ts'
+import {
+  type Awareness,
+  applyAwarenessUpdate,
+  encodeAwarenessUpdate,
+  removeAwarenessStates,
+} from 'y-protocols/awareness'
+import * as Y from 'yjs'
+import {
+  awarenessFrame,
+  epochFrame,
+  readSyncFrame,
+  type SyncMessage,
+  step1Frame,
+  step2Frame,
+  updateFrame,
+} from './sync-frames.ts'
+
+export interface SyncStatus {
+  connected: boolean
+  /** The server's content has arrived on this connection. */
+  synced: boolean
+  /** Own edits that are not known to be durable; undefined at a server that never tells. */
+  unacked: number | undefined
+}
+
+export interface SyncClientOptions {
+  doc: Y.Doc
+  awareness?: Awareness
+  send(frame: Uint8Array): void
+  onStatus?: (status: SyncStatus) => void
+  /** The server's document has another epoch than this one: nothing more is exchanged (I2). */
+  onEpoch?: (theirs: number, ours: number) => void
+}
+
+interface Waiting {
+  edits: number
+  resolve(): void
+  reject(error: MeshError): void
+}
+
+export class SyncClient {
+  readonly doc: Y.Doc
+  readonly #options: SyncClientOptions
+  readonly #awareness: Awareness | undefined
+  #extensions: boolean | undefined
+  #connected = false
+  #synced = false
+  #epoch: number | undefined
+  #foreign = false
+  /** Edits made here since the start, and how many of the first of them are durable. What the document held at the start is one. */
+  #made: number
+  #saved = 0
+  /** Update-carrying frames sent on this connection. */
+  #sent = 0
+  /** Of each frame that, with those before it, carries everything: how many edits that were. */
+  #marks: { frame: number; made: number }[] = []
+  #complete = false
+  #waiting: Waiting[] = []
+
+  constructor(options: SyncClientOptions) {
+    this.#options = options
+    this.doc = options.doc
+    this.#awareness = options.awareness
+    this.#made = isEmpty(this.doc) ? 0 : 1
+    this.doc.on('update', this.#onEdit)
+    this.#awareness?.on('update', this.#onAwareness)
+  }
+
+  get status(): SyncStatus {
+    return { connected: this.#connected, synced: this.#synced, unacked: this.unacked }
+  }
+  get synced(): boolean {
+    return this.#synced
+  }
+  get unacked(): number | undefined {
+    return this.#extensions === false ? undefined : this.#made - this.#saved
+  }
+
+  /** The socket is open. `extensions`: the server chose the subprotocol meshbook.v1. */
+  opened({ extensions }: { extensions: boolean }): void {
+    if (this.#connected) this.closed()
+    this.#connected = true
+    this.#extensions = extensions
+    if (extensions && this.#epoch !== undefined) this.#options.send(epochFrame(this.#epoch))
+    this.#options.send(step1Frame(Y.encodeStateVector(this.doc)))
+    const { doc } = this
+    if (this.#awareness?.getLocalState())
+      this.#options.send(awarenessFrame(encodeAwarenessUpdate(this.#awareness, [doc.clientID])))
+    this.#tell()
+  }
+
+  /** A frame from the server. Throws BAD_MESSAGE for one that is none. */
+  receive(frame: Uint8Array): void {
+    if (this.#connected && !this.#foreign) this.#take(readSyncFrame(frame))
+  }
+
+  /** The socket is closed. What was not acknowledged counts as unsaved; the next connection brings it all again. */
+  closed(): void {
+    if (!this.#connected) return
+    this.#connected = false
+    this.#synced = false
+    this.#complete = false
+    this.#sent = 0
+    this.#marks = []
+    const awareness = this.#awareness
+    if (awareness)
+      removeAwarenessStates(
+        awareness,
+        [...awareness.getStates().keys()].filter(client => client !== this.doc.clientID),
+        this,
+      )
+    this.#tell()
+  }
+
+  /** Resolves when every edit made so far is durable at the server. */
+  saved(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ edits: this.#made, resolve, reject })
+      this.#settle()
+    })
+  }
+
+  /** Lets go of the document; whoever waits for `saved` gets the error. */
+  destroy(error: MeshError): void {
+    this.doc.off('update', this.#onEdit)
+    this.#awareness?.off('update', this.#onAwareness)
+    this.closed()
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(error)
+  }
+
+  #take(message: SyncMessage): void {
+    switch (message.type) {
+      case 'step1':
+        this.#answer(message.stateVector)
+        return
+      case 'step2':
+        Y.applyUpdate(this.doc, message.update, this)
+        this.#synced = true
+        this.#tell()
+        return
+      case 'update':
+        Y.applyUpdate(this.doc, message.update, this)
+        return
+      case 'awareness':
+        if (this.#awareness) applyAwarenessUpdate(this.#awareness, message.states, this)
+        return
+      case 'query-awareness':
+        this.#sendAwareness(this.#awareness ? [...this.#awareness.getStates().keys()] : [])
+        return
+      case 'durable':
+        this.#acknowledge(message.count)
+        return
+      case 'epoch':
+        this.#checkEpoch(message.epoch)
+        return
+      case 'unknown':
+        return
+    }
+  }
+
+  /** The answer holds everything the server lacks, whatever happened on earlier connections. */
+  #answer(stateVector: Uint8Array): void {
+    this.#complete = true
+    this.#sendUpdate(step2Frame(Y.encodeStateAsUpdate(this.doc, stateVector)))
+  }
+
+  #onEdit = (update: Uint8Array, origin: unknown): void => {
+    if (origin === this) return
+    this.#made++
+    if (this.#connected && !this.#foreign) this.#sendUpdate(updateFrame(update))
+    this.#tell()
+  }
+
+  #sendUpdate(frame: Uint8Array): void {
+    this.#sent++
+    // Before the answer to step 1 a frame says nothing about the edits that were made offline.
+    if (this.#complete) this.#marks.push({ frame: this.#sent, made: this.#made })
+    this.#options.send(frame)
+  }
+
+  #acknowledge(count: number): void {
+    if (!this.#extensions || count > this.#sent) return
+    while (this.#marks[0] && this.#marks[0].frame <= count)
+      this.#saved = Math.max(this.#saved, this.#marks.shift()!.made)
+    this.#settle()
+    this.#tell()
+  }
+
+  #settle(): void {
+    const done = this.#waiting.filter(waiting => waiting.edits <= this.#saved)
+    this.#waiting = this.#waiting.filter(waiting => waiting.edits > this.#saved)
+    for (const waiting of done) waiting.resolve()
+  }
+
+  #onAwareness = (
+    { added, updated, removed }: { added: number[]; updated: number[]; removed: number[] },
+    origin: unknown,
+  ): void => {
+    if (origin !== this) this.#sendAwareness([...added, ...updated, ...removed])
+  }
+
+  #sendAwareness(clients: number[]): void {
+    if (this.#awareness && this.#connected && !this.#foreign)
+      this.#options.send(awarenessFrame(encodeAwarenessUpdate(this.#awareness, clients)))
+  }
+
+  #checkEpoch(epoch: number): void {
+    this.#epoch ??= epoch
+    if (epoch === this.#epoch) return
+    this.#foreign = true
+    this.#options.onEpoch?.(epoch, this.#epoch)
+  }
+
+  #tell(): void {
+    this.#options.onStatus?.(this.status)
+  }
+}
+
+function isEmpty(doc: Y.Doc): boolean {
+  return doc.store.clients.size === 0
+}

@@ -1,0 +1,84 @@
+/** The frame of the window, and which page is in it. */
+import { useEffect, useState } from 'preact/hooks'
+import type { FunctionComponent } from 'preact'
+import { DevicesPage } from './shell/devices-page.tsx'
+import { Dialogs } from './shell/dialogs.tsx'
+import { handleGlobalKey } from './shell/global-keys.ts'
+import { HomePage } from './shell/home-page.tsx'
+import { Palette } from './shell/palette.tsx'
+import { ProblemPage } from './shell/problem-page.tsx'
+import { RunsPage } from './shell/runs-page.tsx'
+import { ShortcutsDialog } from './shell/shortcuts-dialog.tsx'
+import { Sidebar } from './shell/sidebar.tsx'
+import { SignInPage } from './shell/signin-page.tsx'
+import { StorageBanner } from './shell/storage-banner.tsx'
+import { ToastList } from './shell/toast-list.tsx'
+import { UnreachablePage } from './shell/unreachable-page.tsx'
+import { drawerOpen } from './state/layout.ts'
+import { here, type Route, routeOf } from './state/location.ts'
+import { signedIn } from './state/mesh.ts'
+
+export function App() {
+  useEffect(() => {
+    addEventListener('keydown', handleGlobalKey)
+    return () => removeEventListener('keydown', handleGlobalKey)
+  }, [])
+  const route = routeOf(here.value)
+  if (route.page === 'signin' || signedIn.value === 'no') return <SignInPage />
+  if (signedIn.value === 'unreachable') return <UnreachablePage />
+  return (
+    <>
+      <a class="skip" href="#main">
+        Skip to the content
+      </a>
+      <div class="frame">
+        <Sidebar />
+        {drawerOpen.value && <div class="shade" onClick={() => { drawerOpen.value = false }} />}
+        <div class="stage">
+          <StorageBanner />
+          <Page route={route} />
+        </div>
+      </div>
+      <Palette />
+      <ShortcutsDialog />
+      <Dialogs />
+      <ToastList />
+    </>
+  )
+}
+
+function Page({ route }: { route: Route }) {
+  if (signedIn.value === 'unknown') return null
+  switch (route.page) {
+    case 'home':
+      return <HomePage />
+    case 'runs':
+      return <RunsPage />
+    case 'devices':
+      return <DevicesPage />
+    case 'notebook':
+      return <LazyNotebook project={route.project} path={route.path} />
+    default:
+      return <ProblemPage title="There is nothing here" text="The address may be mistyped, or the page has moved." />
+  }
+}
+
+type NotebookProps = { project: string; path: string }
+let loadedPage: FunctionComponent<NotebookProps> | undefined
+
+/** The notebook is a chunk of its own, so that the list of documents is there at once. */
+function LazyNotebook(props: NotebookProps) {
+  const [Loaded, setLoaded] = useState(() => loadedPage)
+  const [failed, setFailed] = useState(false)
+  useEffect(() => {
+    if (Loaded) return
+    import('./notebook/notebook-page.tsx')
+      .then(module => {
+        loadedPage = module.NotebookPage
+        setLoaded(() => module.NotebookPage)
+      })
+      .catch(() => setFailed(true))
+  }, [])
+  if (failed) return <ProblemPage title="The notebook could not be loaded" text="Meshbook may have been updated." hint="Reload the page." />
+  return Loaded ? <Loaded {...props} /> : null
+}

@@ -1,0 +1,7 @@
+/** Starts the web app. */
+import { render } from 'preact'
+import { App } from './app.tsx'
+import { startMesh } from './state/mesh.ts'
+
+render(<App />, document.getElementById('app')!)
+if (location.pathname !== '/signin') void startMesh()

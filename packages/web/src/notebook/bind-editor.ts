@@ -1,0 +1,102 @@
+/** Ties an editor to one item of the notebook: both ways, with other people's edits in between. */
+import type { Editor } from '../editor/code-editor.ts'
+import type { Item, Page } from './items.ts'
+import type { NotebookStore } from './notebook-store.ts'
+import { contained, isContained } from './page-edits.ts'
+import { cellTextChanges, plainOf, type Slice, toEditorChanges, toTextChanges } from './slice.ts'
+import { type Change, diffOf } from './text-delta.ts'
+
+export interface Binding {
+  /** Takes what the user typed. */
+  typed(changes: Change[]): void
+  close(): void
+}
+
+const itemIn = (page: Page, key: string): Item | undefined => page.items.find(item => item.key === key)
+
+export function cellSlice(item: Item | undefined): Slice | undefined {
+  return item?.kind === 'cell' ? { from: item.cell.codeFrom, to: item.cell.codeTo } : undefined
+}
+
+export function bindCell(store: NotebookStore, key: string, editor: () => Editor | undefined): Binding {
+  const stop = store.onText((changes, before, after) => {
+    const shown = editor()
+    const slice = cellSlice(itemIn(before, key))
+    const next = cellSlice(itemIn(after, key))
+    if (!shown || !slice || !next) return
+    const edits = toEditorChanges(shown.text(), plainOf(after.text, next), slice, changes)
+    if (edits.length > 0) shown.apply(edits)
+  })
+  const typed = (changes: Change[]) => {
+    const item = store.find(key)
+    if (item?.kind === 'cell') store.write(cellTextChanges(store.page.text, item.cell, changes))
+  }
+  return { typed, close: stop }
+}
+
+/** The text of a prose item without the blank lines around it, which its editor does not show. */
+export function proseSlice(item: Item | undefined, text: string): Slice | undefined {
+  if (item?.kind !== 'prose' && item?.kind !== 'front-matter') return undefined
+  const source = text.slice(item.from, item.to)
+  const lead = /^(?:[ \t]*\r?\n)*/.exec(source)![0].length
+  const tail = /(?:\r?\n[ \t]*)*$/.exec(source)![0].length
+  return lead + tail >= source.length ? { from: item.to, to: item.to } : { from: item.from + lead, to: item.to - tail }
+}
+
+/**
+ * Prose is written to the document as it is typed, except while it holds an open fence or comment: that would turn
+ * everything below into one cell for all readers. Such text is held back until it is closed, at the latest on `close`.
+ */
+export function bindProse(store: NotebookStore, key: string, editor: () => Editor | undefined): Binding {
+  /** The text as the document had it when it was last seen. */
+  let base = shownOf(store, key)
+  const stop = store.onText((_changes, _before, after) => {
+    const slice = proseSlice(itemIn(after, key), after.text)
+    const shown = editor()
+    if (!slice || !shown) return
+    const next = plainOf(after.text, slice)
+    const own = shown.text()
+    const change = diffOf(base, next)
+    const edit = change && rebased(change, diffOf(base, trimmed(own)))
+    base = next
+    if (!edit) return
+    const lead = own.length - own.replace(leadingLines, '').length
+    shown.apply([{ ...edit, from: edit.from + lead, to: edit.to + lead }])
+  })
+  const write = (text: string) => {
+    const slice = proseSlice(store.find(key), store.page.text)
+    if (!slice) return
+    const change = diffOf(plainOf(store.page.text, slice), text)
+    base = text
+    if (change) store.write(toTextChanges(store.page.text, slice, [change], store.page.text.includes('\r\n') ? '\r\n' : '\n'))
+  }
+  const typed = () => {
+    const text = trimmed(editor()?.text() ?? '')
+    if (text !== '' && isContained(text)) write(text)
+  }
+  const close = () => {
+    stop()
+    const text = editor()?.text()
+    if (text !== undefined) write(contained(trimmed(text)))
+  }
+  return { typed, close }
+}
+
+/**
+ * A change by others of a text that the user has changed meanwhile by `own`, not handed over yet. Where both changed
+ * the same place the user's stays.
+ */
+export function rebased(change: Change, own: Change | undefined): Change | undefined {
+  if (!own || change.to <= own.from) return change
+  if (change.from < own.to) return undefined
+  const shift = own.insert.length - (own.to - own.from)
+  return { ...change, from: change.from + shift, to: change.to + shift }
+}
+
+const leadingLines = /^(?:[ \t]*\n)+/
+const trimmed = (text: string): string => text.replace(leadingLines, '').replace(/(?:\n[ \t]*)+$/, '')
+
+function shownOf(store: NotebookStore, key: string): string {
+  const slice = proseSlice(store.find(key), store.page.text)
+  return slice ? plainOf(store.page.text, slice) : ''
+}

@@ -1,0 +1,41 @@
+/** What can be done with a cell, at its upper right: language, move, more. */
+import { Icon } from '../shell/icons.tsx'
+import { Menu } from '../shell/menu.tsx'
+import { changeLanguage, convertItem, insertBeside, move, remove, runAbove } from './actions.ts'
+import { useNotebook } from './open-notebook.ts'
+
+const languages = ['python', 'bash', 'javascript', 'typescript', 'r', 'julia']
+
+export function CellMenu({ itemKey, language }: { itemKey: string; language: string }) {
+  const notebook = useNotebook()
+  return (
+    <div class="item-tools">
+      <Menu
+        label={`Language: ${language}`}
+        class="pill mono"
+        button={language}
+        entries={() => languages.map(name => ({ label: name, chosen: name === language, run: () => changeLanguage(notebook, itemKey, name) }))}
+      />
+      <button type="button" class="icon-button small" aria-label="Move up" title="Move up" onClick={() => move(notebook, itemKey, -1)}>
+        <Icon name="up" />
+      </button>
+      <button type="button" class="icon-button small" aria-label="Move down" title="Move down" onClick={() => move(notebook, itemKey, 1)}>
+        <Icon name="downArrow" />
+      </button>
+      <Menu
+        label="More actions"
+        class="icon-button small"
+        button={<Icon name="more" />}
+        entries={() => [
+          { label: 'Run cells above', icon: 'up', run: () => runAbove(notebook, itemKey) },
+          'line',
+          { label: 'Insert cell above', icon: 'plus', hint: 'A', run: () => insertBeside(notebook, itemKey, 'above') },
+          { label: 'Insert cell below', icon: 'plus', hint: 'B', run: () => insertBeside(notebook, itemKey, 'below') },
+          { label: 'Turn into text', icon: 'text', hint: 'M', run: () => convertItem(notebook, itemKey) },
+          'line',
+          { label: 'Delete', icon: 'trash', hint: `D D`, danger: true, run: () => remove(notebook, itemKey) },
+        ]}
+      />
+    </div>
+  )
+}

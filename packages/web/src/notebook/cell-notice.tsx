@@ -1,0 +1,45 @@
+/** One line below a cell: why it waits, or why it was not run and what to do. */
+import { type ExecutionEntry } from '@meshbook/core/executions.ts'
+import { Icon } from '../shell/icons.tsx'
+import { runs } from '../state/mesh.ts'
+import { useNotebook } from './open-notebook.ts'
+
+export function CellNotice({ itemKey, run, entry }: { itemKey: string; run: string | undefined; entry: ExecutionEntry | undefined }) {
+  const notebook = useNotebook()
+  const failure = notebook.runner.failures.value.get(itemKey)
+  if (failure) return <Notice kind="bad" text={failure.message} hint={failure.hint} />
+  if (notebook.runner.waiting.value.includes(itemKey)) return <Notice kind="wait" text="Queued: runs after the cells above" />
+  switch (entry?.status) {
+    case 'requested':
+    case 'claimed':
+    case 'ready':
+      return <Notice kind="wait" text={waitText(run, entry)} />
+    case 'refused':
+      return <Notice kind="bad" text={entry.reason ?? 'The run was refused'} hint={runs.value.get(run ?? '')?.reasons.join(' ')} />
+    case 'interrupted':
+      return <Notice kind="warn" text={entry.reason ?? 'Interrupted: it may or may not have had its effects'} />
+    case 'cancelled':
+      return <Notice kind="warn" text={entry.reason ?? 'Cancelled'} />
+    default:
+      return null
+  }
+}
+
+function waitText(run: string | undefined, entry: ExecutionEntry): string {
+  const known = runs.value.get(run ?? '')
+  if (known?.position) return `Queued, ${known.position} ahead`
+  const reason = entry.reason ?? (known?.status === 'queued' ? known.reasons[0] : undefined)
+  return reason ? `Waiting: ${reason}` : 'Starting…'
+}
+
+function Notice({ kind, text, hint }: { kind: 'bad' | 'warn' | 'wait'; text: string; hint?: string | undefined }) {
+  return (
+    <div class={`notice ${kind}`} role={kind === 'bad' ? 'alert' : undefined}>
+      <Icon name={kind === 'wait' ? 'clock' : 'warning'} />
+      <span>
+        {text}
+        {hint && <span class="muted"> {hint}</span>}
+      </span>
+    </div>
+  )
+}

@@ -1,0 +1,47 @@
+/** Markdown to safe HTML. Images of assets come from this hub; links leave the app without telling where from. */
+import { isAssetId } from '@meshbook/core/ids.ts'
+import DOMPurify from 'dompurify'
+import { Marked } from 'marked'
+
+const marked = new Marked({ gfm: true, breaks: false })
+
+/** Images only from this hub's assets, from the file's own text (`data:`), or from https. */
+function safeImage(source: string): string | undefined {
+  const asset = /^asset:(.+)$/.exec(source)?.[1]
+  if (asset !== undefined) return isAssetId(asset) ? `/api/v1/assets/${asset}` : undefined
+  return /^(data:image\/(png|jpeg|gif|webp);|\/api\/v1\/assets\/sha256-)/.test(source) ? source : undefined
+}
+
+const purify = DOMPurify(window)
+purify.addHook('uponSanitizeAttribute', (node, data) => {
+  if (node.nodeName !== 'IMG' || data.attrName !== 'src') return
+  const source = safeImage(data.attrValue)
+  if (source === undefined) data.keepAttr = false
+  else data.attrValue = source
+})
+purify.addHook('afterSanitizeAttributes', node => {
+  if (node.nodeName === 'A' && node.hasAttribute('href')) {
+    node.setAttribute('rel', 'noopener noreferrer')
+    if (!node.getAttribute('href')!.startsWith('#')) node.setAttribute('target', '_blank')
+  }
+  if (node.nodeName === 'INPUT') node.setAttribute('disabled', '')
+  if (node.nodeName === 'IMG') node.setAttribute('loading', 'lazy')
+})
+
+const allowed = {
+  USE_PROFILES: { html: true },
+  FORBID_TAGS: ['style', 'form', 'button', 'textarea', 'select', 'iframe', 'video', 'audio', 'dialog'],
+  FORBID_ATTR: ['style', 'id', 'name', 'class', 'srcset', 'popover', 'popovertarget', 'autofocus', 'tabindex', 'contenteditable'],
+  ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|asset:|data:image\/|#|\/api\/v1\/assets\/|[^a-z]|[a-z+.-]+(?:[^a-z+.\-:]|$))/i,
+}
+
+export function markdownToHtml(source: string): string {
+  return purify.sanitize(marked.parse(source, { async: false }), allowed)
+}
+
+/** Headings of prose, for the outline. */
+export function headingsOf(source: string): { level: number; text: string }[] {
+  return marked.lexer(source).flatMap(token => (token.type === 'heading' ? [{ level: token['depth'] as number, text: plain(token['text'] as string) }] : []))
+}
+
+const plain = (text: string): string => text.replace(/[*_`~]|!?\[([^\]]*)\]\([^)]*\)/g, '$1').trim()

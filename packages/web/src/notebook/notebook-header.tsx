@@ -1,0 +1,76 @@
+/** The bar above a notebook: where it is, whether it is saved, where it runs, and what can be done with all of it. */
+import { Icon } from '../shell/icons.tsx'
+import { Menu } from '../shell/menu.tsx'
+import { titleOf } from '../shell/file-tree.ts'
+import { sidePanel, togglePanel, toggleSidebar } from '../state/layout.ts'
+import { documents } from '../state/mesh.ts'
+import { clearAllOutputs, interrupt, restart, restartAndRunAll, runAbove, runAll } from './actions.ts'
+import { deleteDocument, newDocument, renameDocument } from '../shell/document-actions.ts'
+import { useNotebook } from './open-notebook.ts'
+import { Presence } from './presence.tsx'
+import { SyncBadge } from './sync-badge.tsx'
+import { WhereLabel } from './where-label.tsx'
+
+export function NotebookHeader() {
+  const notebook = useNotebook()
+  const { project, document } = notebook
+  const current = documents.value.get(project.id)?.find(other => other.id === document.id) ?? document
+  return (
+    <header class="topbar">
+      <button type="button" class="icon-button" aria-label="Show or hide the sidebar" onClick={toggleSidebar}>
+        <Icon name="sidebar" />
+      </button>
+      <h1 class="crumbs">
+        <span class="faint only-wide">{project.name}</span>
+        <span class="faint only-wide">/</span>
+        <span class="ellipsis" title={current.path}>{titleOf(current.path)}</span>
+      </h1>
+      <SyncBadge />
+      <div class="grow" />
+      <Presence />
+      <WhereLabel />
+      <RunButtons />
+      <button type="button" class="icon-button only-wide" aria-label="Outline" title="Outline (O)" aria-pressed={sidePanel.value === 'outline'} onClick={() => togglePanel('outline')}>
+        <Icon name="list" />
+      </button>
+      <button type="button" class="icon-button only-wide" aria-label="Variables" title="Variables" aria-pressed={sidePanel.value === 'variables'} onClick={() => togglePanel('variables')}>
+        <Icon name="braces" />
+      </button>
+      <Menu
+        label="Notebook menu"
+        class="icon-button"
+        button={<Icon name="more" />}
+        entries={() => [
+          { label: 'Run cells above the selected one', icon: 'up', disabled: notebook.selected.value === undefined, run: () => runAbove(notebook, notebook.selected.value!) },
+          { label: 'Interrupt', icon: 'stop', hint: 'Ctrl Shift C', run: () => void interrupt(notebook) },
+          { label: 'Restart', icon: 'restart', run: () => void restart(notebook) },
+          { label: 'Restart and run all', icon: 'restart', run: () => void restartAndRunAll(notebook) },
+          { label: 'Clear all outputs', icon: 'eraser', run: () => clearAllOutputs(notebook) },
+          'line',
+          { label: 'Outline', icon: 'list', hint: 'O', run: () => togglePanel('outline') },
+          { label: 'Variables', icon: 'braces', run: () => togglePanel('variables') },
+          'line',
+          { label: 'New document…', icon: 'plus', run: () => void newDocument(project) },
+          { label: 'Rename or move…', icon: 'pencil', run: () => void renameDocument(project, current) },
+          { label: 'Delete…', icon: 'trash', danger: true, run: () => void deleteDocument(project, current) },
+        ]}
+      />
+    </header>
+  )
+}
+
+function RunButtons() {
+  const notebook = useNotebook()
+  const busy = notebook.executions.running.value.size > 0 || notebook.runner.waiting.value.length > 0
+  return (
+    <div class="run-buttons">
+      <button type="button" class={`button ${busy ? '' : 'primary'}`} onClick={() => (busy ? void interrupt(notebook) : runAll(notebook))}>
+        <Icon name={busy ? 'stop' : 'play'} size={14} />
+        <span>{busy ? 'Stop' : 'Run all'}</span>
+      </button>
+      <button type="button" class="icon-button only-wide" aria-label="Restart the runtime" title="Restart" onClick={() => void restart(notebook)}>
+        <Icon name="restart" />
+      </button>
+    </div>
+  )
+}

@@ -1,0 +1,91 @@
+/** Finds the document of an address, opens it, and shows it, or why it cannot be shown. */
+import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
+import { useEffect, useState } from 'preact/hooks'
+import { api } from '../api/client.ts'
+import { type ApiError, asApiError } from '../api/http.ts'
+import { titleOf } from '../shell/file-tree.ts'
+import { ProblemPage } from '../shell/problem-page.tsx'
+import { documents, me, projectNamed, projects } from '../state/mesh.ts'
+import { openDocument } from '../sync/document-link.ts'
+import { ExecutionStore } from './execution-store.ts'
+import { browserFrame, NotebookStore } from './notebook-store.ts'
+import { NotebookView } from './notebook-view.tsx'
+import { OpenNotebook } from './open-notebook.ts'
+import { Runner } from './runner.ts'
+
+type State = { is: 'opening' } | { is: 'open'; notebook: OpenNotebook } | { is: 'failed'; error: ApiError }
+
+export function NotebookPage({ project: name, path }: { project: string; path: string }) {
+  const project = projectNamed(name)
+  const listed = project && documents.value.get(project.id)?.find(document => document.path === path)
+  const [state, setState] = useState<State>({ is: 'opening' })
+  useEffect(() => {
+    document.title = `${titleOf(path)} · Meshbook`
+    return () => {
+      document.title = 'Meshbook'
+    }
+  }, [path])
+  const known = project !== undefined
+  useEffect(() => {
+    if (!known) return
+    let dropped = false
+    let opened: OpenNotebook | undefined
+    setState({ is: 'opening' })
+    open(name, path, listed)
+      .then(notebook => {
+        opened = notebook
+        if (dropped) notebook.close()
+        else setState({ is: 'open', notebook })
+      })
+      .catch(thrown => dropped || setState({ is: 'failed', error: asApiError(thrown) }))
+    return () => {
+      dropped = true
+      opened?.close()
+    }
+    // A rename changes the address but not the document.
+  }, [known, listed?.id ?? path])
+
+  if (projects.value !== undefined && !known) return <ProblemPage title="No such project" text={`There is no project called “${name}”, or it is not shared with you.`} />
+  if (state.is === 'failed') return <ProblemPage title={state.error.code === 'NOT_FOUND' ? 'No such document' : state.error.message} text={state.error.detail} hint={state.error.hint} />
+  if (state.is === 'opening') return <NotebookSkeleton title={titleOf(path)} />
+  return <NotebookView key={state.notebook.document.id} notebook={state.notebook} />
+}
+
+async function open(projectName: string, path: string, listed: DocumentInfo | undefined): Promise<OpenNotebook> {
+  const project = projectNamed(projectName)!
+  const document = listed ?? (await api.documentAt(`${project.owner}/${project.name}/${path}`))
+  const address = `${project.owner}/${project.name}/${document.path}`
+  const onOrphan = (text: string) => keepCopy(project, document, text)
+  const link = await openDocument({ document: document.id, address, user: me.value?.user ?? '', onOrphan })
+  const store = new NotebookStore(link.doc, browserFrame)
+  const executions = new ExecutionStore(store)
+  return new OpenNotebook({ document, project, link, store, executions, runner: new Runner(store, executions, document.id, api) })
+}
+
+/** Edits that never reached the hub, of a document that was replaced there, become a document of their own. */
+async function keepCopy(project: Project, document: DocumentInfo, text: string): Promise<void> {
+  const path = document.path.replace(/(\.\w+)?$/, ` (unsent edits)$1`)
+  await api.createDocument(project.id, path, text)
+}
+
+function NotebookSkeleton({ title }: { title: string }) {
+  return (
+    <>
+      <header class="topbar">
+        <h1 class="crumbs">
+          <span class="ellipsis">{title}</span>
+        </h1>
+      </header>
+      <main id="main" class="notebook" aria-busy="true" tabIndex={-1}>
+        <div class="column skeleton-page" aria-label="Loading the notebook">
+          <span style={{ width: '46%', height: '30px' }} />
+          <span style={{ width: '92%' }} />
+          <span style={{ width: '84%' }} />
+          <span class="block" />
+          <span style={{ width: '72%' }} />
+          <span class="block" />
+        </div>
+      </main>
+    </>
+  )
+}

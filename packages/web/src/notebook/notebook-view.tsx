@@ -1,0 +1,54 @@
+/** An open notebook: header, items, side panel, keyboard. */
+import { useEffect } from 'preact/hooks'
+import { registerCommands } from '../state/commands.ts'
+import { sidePanel } from '../state/layout.ts'
+import { InsertBar } from './insert-bar.tsx'
+import { ItemView } from './item-view.tsx'
+import { handleKey } from './keyboard.ts'
+import { notebookCommands } from './notebook-commands.ts'
+import { NotebookHeader } from './notebook-header.tsx'
+import { NotebookContext, type OpenNotebook } from './open-notebook.ts'
+import { OutlinePanel } from './outline-panel.tsx'
+import { RunAnnouncer } from './run-announcer.tsx'
+import { VariablesPanel } from './variables-panel.tsx'
+
+export function NotebookView({ notebook }: { notebook: OpenNotebook }) {
+  useEffect(() => registerCommands('notebook', notebookCommands(notebook)), [notebook])
+  useEffect(() => {
+    const keys = (event: KeyboardEvent) => handleKey(notebook, event)
+    addEventListener('keydown', keys)
+    return () => removeEventListener('keydown', keys)
+  }, [notebook])
+  return (
+    <NotebookContext.Provider value={notebook}>
+      <NotebookHeader />
+      <div class="notebook-body" data-panel={sidePanel.value !== undefined}>
+        <main id="main" class="notebook" tabIndex={-1}>
+          <Items notebook={notebook} />
+        </main>
+        {sidePanel.value === 'outline' && <OutlinePanel />}
+        {sidePanel.value === 'variables' && <VariablesPanel />}
+      </div>
+      <RunAnnouncer />
+    </NotebookContext.Provider>
+  )
+}
+
+function Items({ notebook }: { notebook: OpenNotebook }) {
+  const keys = notebook.store.order.value
+  const empty = keys.length === 0
+  return (
+    <div class="column">
+      {empty && (
+        <div class="empty">
+          <h2>An empty notebook</h2>
+          <p>A notebook is a Markdown file: text, and fenced code that runs on one of your machines. Add a cell and press Shift Enter.</p>
+        </div>
+      )}
+      {keys.map((key, at) => (
+        <ItemView key={key} itemKey={key} index={at} />
+      ))}
+      <InsertBar index={keys.length} always />
+    </div>
+  )
+}

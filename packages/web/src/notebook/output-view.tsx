@@ -1,0 +1,52 @@
+/** The output of one run, live: text, displays, images, error, a link to what was cut off. */
+import type { DisplayDatum, ExecutionEntry } from '@meshbook/core/executions.ts'
+import { isAssetId } from '@meshbook/core/ids.ts'
+import { assetUrl } from '../api/client.ts'
+import { useNotebook } from './open-notebook.ts'
+import { OutputError } from './output-error.tsx'
+import { OutputImage } from './output-image.tsx'
+import { OutputText } from './output-text.tsx'
+import { RichOutput } from './rich-output.tsx'
+import type { OutputView as View } from './views.ts'
+
+export function OutputView({ output }: { output: View }) {
+  const entry = useNotebook().executions.entry(output.runId).value
+  const displays = displaysOf(entry)
+  const shown = new Set(displays.flatMap(display => display.parts.flatMap(part => (part.at === 'asset' ? [part.asset] : []))))
+  const images = output.images.filter(image => !shown.has(image.asset))
+  const error = entry?.status === 'error' ? entry.error : undefined
+  const text = error ? withoutTraceback(output.text, error.traceback) : output.text
+  if (text === '' && images.length === 0 && displays.length === 0 && !error) return null
+  return (
+    <div class="output">
+      {text !== '' && <OutputText text={text} />}
+      {displays.map((display, at) => (
+        <RichOutput key={display.id ?? at} parts={display.parts} />
+      ))}
+      {images.map(image => (
+        <OutputImage key={image.asset} url={assetUrl(image.asset)} name={image.asset} alt={image.alt} />
+      ))}
+      {error && <OutputError error={error} />}
+      {entry?.fullOutput && isAssetId(entry.fullOutput.asset) && (
+        <a class="fold-bar" href={assetUrl(entry.fullOutput.asset)} target="_blank" rel="noopener">
+          Full output ({megabytes(entry.fullOutput.bytes)})
+        </a>
+      )}
+    </div>
+  )
+}
+
+/** What the run displayed, and its result, if a richer form than text of it exists. Written by peers, so it is checked. */
+function displaysOf(entry: ExecutionEntry | undefined): DisplayDatum[] {
+  const list = [...(Array.isArray(entry?.displayData) ? entry.displayData : []), ...(entry?.result ? [entry.result as DisplayDatum] : [])]
+  return list.filter(display => Array.isArray(display?.parts) && display.parts.some(part => part.mimeType !== 'text/plain'))
+}
+
+/** The traceback is shown folded below; where the text ends with the same, it is not shown twice. */
+export function withoutTraceback(text: string, traceback: readonly string[]): string {
+  const tail = traceback.join('\n').trimEnd()
+  const shown = text.trimEnd()
+  return tail !== '' && shown.endsWith(tail) ? shown.slice(0, -tail.length).trimEnd() : text
+}
+
+const megabytes = (bytes: number): string => (bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} KB` : `${(bytes / 1e6).toFixed(1)} MB`)

@@ -1,0 +1,89 @@
+/** Prose: rendered, or in an editor while it is edited. */
+import { useEffect, useRef } from 'preact/hooks'
+import type { Editor } from '../editor/code-editor.ts'
+import { Icon } from '../shell/icons.tsx'
+import { Menu } from '../shell/menu.tsx'
+import { convertItem, insertBeside, move, remove } from './actions.ts'
+import { bindProse, proseSlice } from './bind-editor.ts'
+import { editorKeys } from './editor-keys.ts'
+import { MarkdownView } from './markdown-view.tsx'
+import { useNotebook } from './open-notebook.ts'
+import { plainOf } from './slice.ts'
+
+export function ProseView({ itemKey, source }: { itemKey: string; source: string }) {
+  const notebook = useNotebook()
+  const editing = notebook.editing.value === itemKey
+  return (
+    <div class="prose-item">
+      {editing ? <ProseEditor itemKey={itemKey} /> : <Rendered itemKey={itemKey} source={source} />}
+      <div class="item-tools">
+        <button type="button" class="icon-button small" aria-label={editing ? 'Finish editing' : 'Edit the text'} title={editing ? 'Done (Esc)' : 'Edit (Enter)'} onClick={() => (editing ? notebook.select(itemKey) : notebook.edit(itemKey, 'end'))}>
+          <Icon name={editing ? 'check' : 'pencil'} />
+        </button>
+        <Menu
+          label="More actions"
+          class="icon-button small"
+          button={<Icon name="more" />}
+          entries={() => [
+            { label: 'Insert cell above', icon: 'plus', hint: 'A', run: () => insertBeside(notebook, itemKey, 'above') },
+            { label: 'Insert cell below', icon: 'plus', hint: 'B', run: () => insertBeside(notebook, itemKey, 'below') },
+            { label: 'Move up', icon: 'up', hint: 'K', run: () => move(notebook, itemKey, -1) },
+            { label: 'Move down', icon: 'downArrow', hint: 'J', run: () => move(notebook, itemKey, 1) },
+            { label: 'Turn into a cell', icon: 'code', hint: 'Y', run: () => convertItem(notebook, itemKey) },
+            'line',
+            { label: 'Delete', icon: 'trash', hint: 'D D', danger: true, run: () => remove(notebook, itemKey) },
+          ]}
+        />
+      </div>
+    </div>
+  )
+}
+
+function Rendered({ itemKey, source }: { itemKey: string; source: string }) {
+  const notebook = useNotebook()
+  const click = (event: MouseEvent) => {
+    if ((event.target as Element).closest('a') || getSelection()?.isCollapsed === false) return
+    if (notebook.selected.peek() === itemKey) notebook.edit(itemKey, 'end')
+  }
+  return (
+    <div onClick={click} onDblClick={() => notebook.edit(itemKey, 'end')}>
+      <MarkdownView source={source} />
+    </div>
+  )
+}
+
+function ProseEditor({ itemKey }: { itemKey: string }) {
+  const notebook = useNotebook()
+  const host = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    let editor: Editor | undefined
+    let dropped = false
+    const { store } = notebook
+    const binding = bindProse(store, itemKey, () => editor)
+    const forget = notebook.addEditor(itemKey, at => editor?.focus(at))
+    void import('../editor/code-editor.ts').then(({ createEditor }) => {
+      const slice = proseSlice(store.find(itemKey), store.page.text)
+      if (dropped || !slice) return
+      editor = createEditor({
+        parent: host.current!,
+        text: plainOf(store.page.text, slice),
+        language: undefined,
+        label: 'Text in Markdown',
+        hint: 'Markdown…',
+        onChange: binding.typed,
+        onFocus: focused => focused && notebook.edit(itemKey),
+        keys: editorKeys(notebook, itemKey),
+      })
+      editor.focus('end')
+    })
+    return () => {
+      dropped = true
+      forget()
+      binding.close()
+      editor?.destroy()
+    }
+  }, [itemKey, notebook])
+  return (
+    <div class="prose-editor" ref={host} />
+  )
+}

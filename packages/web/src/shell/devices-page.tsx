@@ -1,0 +1,53 @@
+/** Every device of the mesh. */
+import type { DeviceInfo } from '@meshbook/core/messages.ts'
+import { api } from '../api/client.ts'
+import { devices } from '../state/mesh.ts'
+import { report } from '../state/toasts.ts'
+import { DeviceCard } from './device-card.tsx'
+import { ask, confirmed } from './dialogs.tsx'
+import { Icon } from './icons.tsx'
+import { Menu } from './menu.tsx'
+import { PageHeader } from './page-header.tsx'
+
+export function DevicesPage() {
+  return (
+    <>
+      <PageHeader title="Devices" />
+      <main id="main" class="page" tabIndex={-1}>
+        {devices.value.length === 0 && (
+          <div class="empty boxed">
+            <h2>No device yet</h2>
+            <p>
+              A device is a machine of yours that runs code. Type <code>meshbook up</code> on it, and it shows here.
+            </p>
+          </div>
+        )}
+        <div class="cards">
+          {devices.value.map(device => (
+            <DeviceCard key={device.id} device={device}>
+              <Menu
+                label={`Actions for ${device.name}`}
+                class="icon-button small"
+                button={<Icon name="more" />}
+                entries={() => [
+                  { label: 'Rename…', icon: 'pencil', run: () => void rename(device) },
+                  { label: 'Revoke…', icon: 'trash', danger: true, run: () => void revoke(device) },
+                ]}
+              />
+            </DeviceCard>
+          ))}
+        </div>
+      </main>
+    </>
+  )
+}
+
+async function rename(device: DeviceInfo): Promise<void> {
+  const name = await ask({ title: 'Rename device', label: 'Name', value: device.name, action: 'Rename' })
+  if (name) await api.renameDevice(device.id, name).catch(thrown => report(thrown, 'The device was not renamed'))
+}
+
+async function revoke(device: DeviceInfo): Promise<void> {
+  const text = 'It is disconnected at once, its runs are cancelled, and it must be paired again to come back.'
+  if (await confirmed({ title: `Revoke ${device.name}?`, text, action: 'Revoke', danger: true })) await api.revokeDevice(device.id).catch(thrown => report(thrown, 'The device was not revoked'))
+}

@@ -1,0 +1,17 @@
+/** The bar above a page that is not a notebook. */
+import type { ComponentChildren } from 'preact'
+import { toggleSidebar } from '../state/layout.ts'
+import { Icon } from './icons.tsx'
+
+export function PageHeader({ title, children }: { title: string; children?: ComponentChildren }) {
+  return (
+    <header class="topbar">
+      <button type="button" class="icon-button" aria-label="Show or hide the sidebar" onClick={toggleSidebar}>
+        <Icon name="sidebar" />
+      </button>
+      <h1 class="crumbs">{title}</h1>
+      <div class="grow" />
+      {children}
+    </header>
+  )
+}

@@ -1,0 +1,172 @@
+/**
+ * An open document: its Yjs document, kept in this browser and in step with the hub. It owns the answer to "is it
+ * saved?" and knows nothing of what the document means.
+ */
+import { closeCodes, errors, MeshError } from '@meshbook/core/errors.ts'
+import { SyncClient } from '@meshbook/relay/sync-client.ts'
+import { readSyncFrame } from '@meshbook/relay/sync-frames.ts'
+import { type Signal, signal } from '@preact/signals'
+import { Awareness } from 'y-protocols/awareness'
+import * as Y from 'yjs'
+import { ApiError } from '../api/http.ts'
+import { clearMeta, type LocalMeta, readMeta, writeMeta } from './local-meta.ts'
+import { LocalStore } from './local-store.ts'
+import { type Peer, peersOf } from './peers.ts'
+import { LastingSocket } from './socket.ts'
+import { losesWork, type SyncFacts } from './sync-status.ts'
+
+export interface LinkOptions {
+  document: string
+  /** `<owner>/<project>/<path>` */
+  address: string
+  user: string
+  /** The document was replaced by another one while edits of this browser had not reached the hub; this is its text. */
+  onOrphan(text: string): Promise<void>
+}
+
+const firstFacts: SyncFacts = { connected: false, caughtUp: false, unacked: 0, unstored: 0, storeFailed: false, refused: undefined }
+
+export class DocumentLink {
+  readonly doc = new Y.Doc()
+  readonly awareness = new Awareness(this.doc)
+  readonly facts: Signal<SyncFacts> = signal(firstFacts)
+  readonly peers: Signal<readonly Peer[]> = signal([])
+  readonly #options: LinkOptions
+  readonly #store: LocalStore
+  readonly #ready = Promise.withResolvers<void>()
+  #socket: LastingSocket | undefined
+  #client: SyncClient | undefined
+  #meta: LocalMeta | undefined
+  #epochSeen = false
+
+  constructor(options: LinkOptions) {
+    this.#options = options
+    this.#store = new LocalStore(options.document, crypto.randomUUID(), ({ pending, failed }) => this.#learn({ unstored: pending, storeFailed: failed }))
+    this.awareness.setLocalStateField('user', { name: options.user })
+    this.awareness.on('change', this.#showPeers)
+    addEventListener('beforeunload', this.#warn)
+  }
+
+  /** Resolves when there is something to show: what this browser has, or else what the hub has. */
+  async open(): Promise<void> {
+    const stored = await this.#loadStored()
+    this.doc.on('update', this.#keep)
+    this.#client = new SyncClient({
+      doc: this.doc,
+      awareness: this.awareness,
+      send: frame => this.#socket?.send(frame),
+      // What was loaded from this browser is no new edit; it counts only if some of it had not reached the hub.
+      onStatus: ({ connected, synced, unacked }) => this.#learn({ connected, caughtUp: synced, unacked: this.#meta?.dirty === false ? 0 : (unacked ?? 1) }),
+      onEpoch: () => this.#replaced(),
+    })
+    this.#connect()
+    if (!stored) await this.#ready.promise
+  }
+
+  async #loadStored(): Promise<boolean> {
+    try {
+      const [update, meta] = await Promise.all([this.#store.load(), readMeta(this.#options.document)])
+      this.#meta = meta
+      if (update && meta) Y.applyUpdate(this.doc, update, this.#store)
+      return update !== undefined && meta !== undefined
+    } catch {
+      // This browser stores nothing (private window, blocked, full): said by the indicator.
+      this.#learn({ storeFailed: true })
+      return false
+    }
+  }
+
+  #connect(): void {
+    const path = this.#options.address.split('/').map(encodeURIComponent).join('/')
+    const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/sync/${path}`
+    this.#socket = new LastingSocket(url, {
+      onOpen: extensions => {
+        this.#epochSeen = !extensions
+        // What this browser has is offered only once the epoch of the hub's document is known to be the same.
+        if (!extensions) this.#client?.opened({ extensions })
+      },
+      onFrame: frame => this.#receive(frame),
+      onClose: () => this.#client?.closed(),
+      onRefused: (code, reason) => this.#refused(code, reason),
+    })
+  }
+
+  #receive(frame: Uint8Array): void {
+    const message = this.#epochSeen ? undefined : readSyncFrame(frame)
+    if (message?.type === 'epoch') {
+      if (this.#meta && this.#meta.epoch !== message.epoch) return this.#replaced()
+      this.#epochSeen = true
+      this.#remember({ epoch: message.epoch, dirty: this.#meta?.dirty ?? false })
+      this.#client?.opened({ extensions: true })
+    }
+    this.#client?.receive(frame)
+  }
+
+  /** The hub's document is another one than this browser's: never merged, because that doubles the text (I2). */
+  #replaced(): void {
+    this.#socket?.close()
+    const text = this.doc.getText('content').toString()
+    const orphan = this.#meta?.dirty === true
+    this.#learn({ connected: false, refused: 'The document was replaced on the hub. Reload the page to see the new one.' })
+    Promise.all([this.#store.clear(), clearMeta(this.#options.document)])
+      .then(() => (orphan ? this.#options.onOrphan(text) : undefined))
+      .then(() => location.reload())
+      .catch(() => this.#learn({ storeFailed: true }))
+  }
+
+  #refused(code: number, reason: string): void {
+    const entry = Object.values(errors).find(candidate => candidate.close === code)
+    if (code === closeCodes.epoch) return this.#replaced()
+    const text = `${entry?.message ?? 'The hub refused the connection'}. ${entry?.hint ?? reason}`
+    this.#learn({ connected: false, refused: text })
+    this.#ready.reject(new ApiError(code === closeCodes.notFound ? 'NOT_FOUND' : code === closeCodes.unauthenticated ? 'UNAUTHENTICATED' : 'FORBIDDEN', reason))
+  }
+
+  readonly #keep = (update: Uint8Array, origin: unknown): void => {
+    if (origin === this.#store) return
+    if (origin !== this.#client && this.#meta) this.#remember({ ...this.#meta, dirty: true })
+    this.#store.append(update)
+  }
+
+  #learn(facts: Partial<SyncFacts>): void {
+    const next = { ...this.facts.peek(), ...facts }
+    this.facts.value = next
+    if (next.caughtUp) this.#ready.resolve()
+    if (this.#meta?.dirty && next.connected && next.caughtUp && next.unacked === 0) this.#remember({ ...this.#meta, dirty: false })
+  }
+
+  #remember(meta: LocalMeta): void {
+    if (this.#meta?.epoch === meta.epoch && this.#meta.dirty === meta.dirty) return
+    this.#meta = meta
+    writeMeta(this.#options.document, meta).catch(() => this.#learn({ storeFailed: true }))
+  }
+
+  readonly #showPeers = (): void => {
+    this.peers.value = peersOf(this.awareness.getStates(), this.doc.clientID)
+  }
+
+  readonly #warn = (event: BeforeUnloadEvent): void => {
+    if (losesWork(this.facts.peek())) event.preventDefault()
+  }
+
+  close(): void {
+    removeEventListener('beforeunload', this.#warn)
+    this.awareness.off('change', this.#showPeers)
+    this.awareness.destroy()
+    this.#socket?.close()
+    this.#client?.destroy(new MeshError('SHUTTING_DOWN'))
+    this.doc.off('update', this.#keep)
+    this.doc.destroy()
+  }
+}
+
+export async function openDocument(options: LinkOptions): Promise<DocumentLink> {
+  const link = new DocumentLink(options)
+  try {
+    await link.open()
+    return link
+  } catch (thrown) {
+    link.close()
+    throw thrown
+  }
+}

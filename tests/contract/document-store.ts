@@ -1,0 +1,116 @@
+/** What every DocumentStore must do. `reopen` gives a new store on the same data, as after a restart. */
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import { MeshError } from '@meshbook/core/errors.ts'
+import { newId, parseEpoch, systemRandom } from '@meshbook/core/ids.ts'
+import type { DocumentKey, DocumentStore } from '@meshbook/relay/store/document-store.ts'
+
+export interface StoreUnderTest {
+  store: DocumentStore
+  reopen(): Promise<DocumentStore>
+}
+
+const newKey = (): DocumentKey => ({ org: newId('org', 1, systemRandom), document: newId('document', 1, systemRandom) })
+const bytes = (...values: number[]) => new Uint8Array(values)
+const first = parseEpoch(1)
+const plain = (updates: Uint8Array[]) => updates.map(update => [...update])
+
+export function documentStoreContract(name: string, make: (t: TestContext) => Promise<StoreUnderTest>): void {
+  describe(`a ${name}`, () => {
+    test('says of a document never written to that it has epoch 1 and nothing in it', async t => {
+      const { store } = await make(t)
+      assert.deepEqual(await store.open(newKey()), { epoch: 1, position: 0, snapshot: undefined, tail: [] })
+    })
+
+    test('keeps updates in order, counts positions from 1 and has them after a reopening (I1)', async t => {
+      const { store, reopen } = await make(t)
+      const key = newKey()
+      assert.equal(await store.append(key, first, [bytes(1), bytes(2, 2)]), 2)
+      assert.equal(await store.append(key, first, [bytes(3, 3, 3)]), 3)
+      for (const opened of [await store.open(key), await (await reopen()).open(key)]) {
+        assert.equal(opened.position, 3)
+        assert.deepEqual(plain(opened.tail), [[1], [2, 2], [3, 3, 3]])
+      }
+    })
+
+    test('keeps documents apart, also those with one id in two orgs (S21)', async t => {
+      const { store } = await make(t)
+      const key = newKey()
+      const other = { ...key, org: newKey().org }
+      await Promise.all([store.append(key, first, [bytes(1)]), store.append(other, first, [bytes(2)])])
+      assert.deepEqual(plain((await store.open(key)).tail), [[1]])
+      assert.deepEqual(plain((await store.open(other)).tail), [[2]])
+    })
+
+    test('gives concurrent appends to one document successive positions', async t => {
+      const { store } = await make(t)
+      const key = newKey()
+      const positions = await Promise.all(Array.from({ length: 50 }, (_, i) => store.append(key, first, [bytes(i)])))
+      assert.deepEqual(
+        positions,
+        Array.from({ length: 50 }, (_, i) => i + 1),
+      )
+    })
+
+    test('compacts exactly what the snapshot stands for and keeps later updates (RL51)', async t => {
+      const { store, reopen } = await make(t)
+      const key = newKey()
+      await store.append(key, first, [bytes(1), bytes(2), bytes(3)])
+      await store.compact(key, first, { position: 2, data: bytes(9) })
+      await store.append(key, first, [bytes(4)])
+      const opened = await (await reopen()).open(key)
+      assert.deepEqual(
+        { ...opened, snapshot: [...opened.snapshot!.data], tail: plain(opened.tail) },
+        { epoch: 1, position: 4, snapshot: [9], tail: [[3], [4]] },
+      )
+      assert.equal(opened.snapshot!.position, 2)
+    })
+
+    test('ignores a snapshot that is older, from the future or of another epoch (RL51)', async t => {
+      const { store } = await make(t)
+      const key = newKey()
+      await store.append(key, first, [bytes(1), bytes(2)])
+      await store.compact(key, first, { position: 2, data: bytes(8) })
+      await store.compact(key, first, { position: 1, data: bytes(7) })
+      await store.compact(key, first, { position: 5, data: bytes(7) })
+      await store.compact(key, parseEpoch(2), { position: 2, data: bytes(7) })
+      const opened = await store.open(key)
+      assert.deepEqual([[...opened.snapshot!.data], opened.tail], [[8], []])
+    })
+
+    test('forgets a removed document and refuses appends of its old epoch (I2)', async t => {
+      const { store, reopen } = await make(t)
+      const key = newKey()
+      await store.append(key, first, [bytes(1)])
+      await store.compact(key, first, { position: 1, data: bytes(1) })
+      await store.remove(key)
+      await assert.rejects(
+        store.append(key, first, [bytes(2)]),
+        (error: unknown) => error instanceof MeshError && error.code === 'EPOCH',
+      )
+      assert.equal(await store.append(key, parseEpoch(2), [bytes(3)]), 1)
+      const opened = await (await reopen()).open(key)
+      assert.deepEqual(
+        { ...opened, tail: plain(opened.tail) },
+        { epoch: 2, position: 1, snapshot: undefined, tail: [[3]] },
+      )
+    })
+
+    test('keeps its own copy of what it was given', async t => {
+      const { store } = await make(t)
+      const key = newKey()
+      const update = bytes(1, 2, 3)
+      await store.append(key, first, [update])
+      update.fill(0)
+      assert.deepEqual(plain((await store.open(key)).tail), [[1, 2, 3]])
+    })
+
+    test('keeps a large update whole', async t => {
+      const { store } = await make(t)
+      const key = newKey()
+      const update = new Uint8Array(3_000_000).map((_, i) => i % 251)
+      await store.append(key, first, [update])
+      assert.ok(Buffer.from((await store.open(key)).tail[0]!).equals(update))
+    })
+  })
+}
