@@ -3,6 +3,7 @@
  * mode, so that `const` may be declared again, `await` stands anywhere, and the value of the last statement is told.
  */
 import { Session } from 'node:inspector'
+import { promiseHooks } from 'node:v8'
 import type { Script } from './source.ts'
 
 interface RemoteObject {
@@ -30,6 +31,7 @@ export class Evaluator {
   #session = new Session()
   #taken: unknown
   #takeId: string
+  #pending = new Set<Promise<unknown>>()
 
   constructor() {
     this.#session.connect()
@@ -46,7 +48,7 @@ export class Evaluator {
     const expression = `${code}\n//# sourceURL=${name}`
     const options = { expression, replMode: true, objectGroup: 'cell', includeCommandLineAPI: false }
     const answer = await new Promise<Answer>((resolve, reject) =>
-      this.#session.post('Runtime.evaluate', options, (error, result) => (error ? reject(new Terminated()) : resolve(result as never))),
+      this.#post(options, (error, result) => (error ? reject(new Terminated()) : resolve(result as Answer))),
     )
     const thrown = answer.exceptionDetails
     const value = this.#local(thrown ? (thrown.exception ?? { type: 'undefined' }) : answer.result)
@@ -54,6 +56,26 @@ export class Evaluator {
     if (thrown && broken && value instanceof Error) value.stack = showPlace(value, code, name, thrown)
     if (thrown) throw value
     return value
+  }
+
+  /**
+   * The inspector holds the promise of the code only weakly, and Node dies when a promise that never settles (an
+   * interrupted run's) is collected: the inspector then calls back in the middle of the collection. So it is held here.
+   */
+  #post(options: object, callback: (error: Error | null, answer: unknown) => void): void {
+    let promise: Promise<unknown> | undefined
+    const stop = promiseHooks.onInit(created => {
+      promise = created
+      stop()
+    })
+    let settled = false
+    this.#session.post('Runtime.evaluate', options as never, (error: Error | null, answer: unknown) => {
+      settled = true
+      if (promise) this.#pending.delete(promise)
+      callback(error, answer)
+    })
+    stop()
+    if (promise && !settled) this.#pending.add(promise)
   }
 
   /** Evaluates without side effects, for completion; undefined if that cannot be done. */
@@ -89,6 +111,10 @@ export class Evaluator {
 
 /** The stack of a syntax error as Node prints it: the line, and a mark below the place. */
 function showPlace(error: Error, code: string, name: string, place: Thrown): string {
-  const line = code.split('\n')[place.lineNumber] ?? ''
-  return `${name}:${place.lineNumber + 1}\n${line}\n${' '.repeat(place.columnNumber)}^\n\n${error.name}: ${error.message}`
+  const lines = code.split('\n')
+  // "Unexpected end" is found after the line that the evaluator appends.
+  const index = Math.min(place.lineNumber, lines.length - 1)
+  const line = lines[index] ?? ''
+  const column = Math.min(place.columnNumber, line.length)
+  return `${name}:${index + 1}\n${line}\n${' '.repeat(column)}^\n\n${error.name}: ${error.message}`
 }

@@ -1,4 +1,5 @@
 /** What a cell finds around it besides Node's own globals: `require`, `display`, `prompt`, and output that is told. */
+import { Console } from 'node:console'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { constants, Script } from 'node:vm'
@@ -39,6 +40,8 @@ export function installGlobals(world: CellWorld): void {
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false })
   }
   for (const kind of ['stdout', 'stderr'] as const) replaceWrite(kind, text => world.write(kind, text))
+  // Node's own console also reports each call, with its arguments, to the inspector that the evaluator uses.
+  globalThis.console = new Console({ stdout: process.stdout, stderr: process.stderr })
   process.exit = ((status?: number) => {
     throw new CellExit(Number(status ?? process.exitCode ?? 0))
   }) as typeof process.exit

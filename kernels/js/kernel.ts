@@ -18,6 +18,7 @@ const answers = new MessageChannel()
 const worker = new Worker(new URL('./wire-thread.ts', import.meta.url), {
   workerData: { config, ring, answered, orders: orders.port1, answers: answers.port1 },
   transferList: [orders.port1, answers.port1],
+  resourceLimits: { maxYoungGenerationSizeMb: 8 },
   stdout: true,
   stderr: true,
 })

@@ -44,7 +44,7 @@ export class Program {
     this.#answers = answers
     installGlobals({
       cwd: config.cwd,
-      write: (kind, text) => this.#ring.write(kinds[kind], text.toWellFormed()),
+      write: (kind, text) => this.#ring.writeText(kinds[kind], text),
       ask: (prompt, password) => this.#ask(prompt, password),
       show: (value, options) => this.#show(value, options),
       clear: wait => this.#tell({ event: { type: 'clear', wait } }),
@@ -103,7 +103,7 @@ export class Program {
   #uncaught(error: unknown): void {
     const { name, message, traceback } = describeError(error)
     const text = traceback.length > 0 ? traceback.join('\n') : `${name}: ${message}`
-    this.#ring.write(kinds.stderr, `Uncaught ${text}\n`.toWellFormed())
+    this.#ring.writeText(kinds.stderr, `Uncaught ${text}\n`)
   }
 
   #show(value: unknown, options: { id?: string; update?: boolean; raw?: boolean }): void {

@@ -6,6 +6,7 @@
 const capacity = 1 << 22
 const recordBytes = 1 << 16
 const headerBytes = 5
+const textUnits = 16 * 1024
 const slots = { written: 0, read: 1, asleep: 2 } as const
 
 /** Records of one message: `first` begins it, `last` ends it. A message that was cut off is dropped by the next first. */
@@ -33,6 +34,16 @@ export class RingWriter {
     this.#wake = wake
   }
 
+  /** Text of any length, a piece at a time. A pair of surrogates is not cut; a lone one becomes U+FFFD. */
+  writeText(kind: RecordKind, text: string): void {
+    for (let start = 0; start < text.length; ) {
+      let end = Math.min(text.length, start + textUnits)
+      if (end < text.length && (text.charCodeAt(end - 1) & 0xfc00) === 0xd800) end--
+      this.write(kind, text.slice(start, end))
+      start = end
+    }
+  }
+
   write(kind: RecordKind, text: string): void {
     const bytes = Buffer.from(text, 'utf8')
     for (let start = 0; start < bytes.length; start += recordBytes) {
@@ -51,10 +62,8 @@ export class RingWriter {
     this.#copy(at, header)
     this.#copy(at + headerBytes, part)
     Atomics.store(this.#control, slots.written, (at + headerBytes + part.length) | 0)
-    if (Atomics.load(this.#control, slots.asleep) === 0) return
-    // In this order, so that a writer terminated in between wakes the reader once too often rather than never.
-    this.#wake()
-    Atomics.store(this.#control, slots.asleep, 0)
+    // Terminated between the two, the writer leaves the reader asleep: who terminates, reads afterwards.
+    if (Atomics.compareExchange(this.#control, slots.asleep, 1, 0) === 1) this.#wake()
   }
 
   #waitForRoom(at: number, bytes: number): void {

@@ -36,6 +36,7 @@ class JsAdapter implements KernelAdapter {
   #questions = new Map<number, (result: unknown) => void>()
   #asked = 0
   #pipes: ChildPipe[]
+  #read: () => void
 
   constructor(data: ThreadData, log: RunLog) {
     this.#data = data
@@ -44,13 +45,13 @@ class JsAdapter implements KernelAdapter {
     this.#inspector.connectToMainThread()
     this.#pipes = (['stdout', 'stderr'] as const).flatMap(kind => ChildPipe.open(data.config.scratch, kind, log) ?? [])
     const reader = new RingReader(data.ring, (kind, message) => this.#take(kind, message))
-    const read = () => reader.drain(() => log.hasRoom)
-    data.orders.on('message', read)
+    this.#read = () => reader.drain(() => log.hasRoom)
+    data.orders.on('message', this.#read)
     log.onRoom = () => {
       for (const pipe of this.#pipes) pipe.resume()
-      read()
+      this.#read()
     }
-    read()
+    this.#read()
   }
 
   #send(order: Order): void {
@@ -110,7 +111,7 @@ class JsAdapter implements KernelAdapter {
 
   #terminate(run: string): void {
     this.#interruptChildren()
-    this.#inspector.post('Runtime.terminateExecution')
+    this.#inspector.post('Runtime.terminateExecution', () => this.#read())
     this.#send({ type: 'interrupt', run })
   }
 

@@ -1,10 +1,20 @@
 /** Builds the web app. The hub serves `dist/` as it is. */
+import { fileURLToPath } from 'node:url'
 import preact from '@preact/preset-vite'
 import { defineConfig } from 'vite'
+
+const inSource = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+const fullYaml = fileURLToPath(new URL('../browser/index.js', import.meta.resolve('yaml')))
 
 export default defineConfig({
   root: import.meta.dirname,
   plugins: [preact()],
+  resolve: {
+    alias: [
+      { find: /^yaml$/, replacement: inSource('src/notebook/yaml-when-needed.ts') },
+      { find: /^full-yaml$/, replacement: fullYaml },
+    ],
+  },
   // The hub replaces this word in index.html by a fresh nonce and names it in the page's policy.
   html: { cspNonce: 'MESHBOOK_NONCE' },
   build: { target: 'es2022', sourcemap: false, cssCodeSplit: false, modulePreload: { polyfill: false } },

@@ -71,8 +71,15 @@ async function isMissing(folder: string): Promise<boolean> {
   }
 }
 
+/** One token serves every command for as long as this process lives. */
 function accessTo(hub: Hub): HubAccess {
-  return { url: hub.url, token: () => hub.commandLineToken(), signInLink: () => hub.signInLink(), project: name => hub.ensureProject(name) }
+  let token: Promise<string> | undefined
+  return {
+    url: hub.url,
+    token: () => (token ??= hub.commandLineToken()),
+    signInLink: () => hub.signInLink(),
+    project: name => hub.ensureProject(name),
+  }
 }
 
 export async function privateFolder(folder: string): Promise<void> {

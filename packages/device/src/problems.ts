@@ -6,7 +6,7 @@ export class Problems {
   readonly #open = new Map<string, MeshError>()
   readonly #changed: () => void
 
-  constructor(changed: () => void = () => {}) {
+  constructor(changed: () => void = () => undefined) {
     this.#changed = changed
   }
 

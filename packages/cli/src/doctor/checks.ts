@@ -115,7 +115,7 @@ async function tryKernel(kernels: KernelSessions, language: string, folder: stri
   const started = performance.now()
   try {
     const now = Date.now()
-    const spec = { session: newId('session', now, systemRandom), head: newId('head', now, systemRandom), fence: parseFence(1), project: newId('project', now, systemRandom), projectFolder: folder, language, name: 'doctor' }
+    const spec = { session: newId('session', now, systemRandom), head: newId('head', now, systemRandom), fence: parseFence(1), project: newId('project', now, systemRandom), projectFolder: folder, language, name: 'doctor', device: 'this machine' }
     const session = await kernels.start(spec)
     const run = newId('run', now, systemRandom)
     await session.execute({ run, fence: spec.fence, code: trial[language] ?? '', cellName: 'doctor' })

@@ -3,12 +3,13 @@
  * write a plain object, which is answered in kind by replacing it. Entries are data from a stranger: what is read is
  * checked here, once.
  */
-import * as v from 'valibot'
-import * as Y from 'yjs'
+
 import { type ExecutionEntry, executionStatuses, sharedNames } from '@meshbook/core/executions.ts'
 import { isRunId, type RunId } from '@meshbook/core/ids.ts'
-import { codeSchema, languageSchema, nameSchema } from '@meshbook/core/messages.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import { codeSchema, languageSchema, nameSchema } from '@meshbook/core/messages.ts'
+import * as v from 'valibot'
+import * as Y from 'yjs'
 
 const requestSchema = v.object({
   status: v.picklist(executionStatuses),
@@ -70,7 +71,9 @@ export class EntryView {
   /** Changes the fields that are not already so. Does nothing where there is no entry. */
   patch(fields: Partial<ExecutionEntry>): void {
     const value = this.#value()
-    const changed = Object.entries(fields).filter(([name, field]) => !same(this.get(name as keyof ExecutionEntry), field))
+    const changed = Object.entries(fields).filter(
+      ([name, field]) => !same(this.get(name as keyof ExecutionEntry), field),
+    )
     if (!value || changed.length === 0) return
     if (value instanceof Y.Map) for (const [name, field] of changed) value.set(name, field)
     else this.#map.set(this.run, { ...value, ...Object.fromEntries(changed) })
@@ -78,7 +81,9 @@ export class EntryView {
 
   #value(): Y.Map<unknown> | Record<string, unknown> | undefined {
     const value = this.#map.get(this.run)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined
   }
 }
 

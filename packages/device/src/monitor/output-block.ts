@@ -2,12 +2,20 @@
  * The output block of one run in a document's text: found by its relative position and run id, made after its cell,
  * filled as output comes. Cells are found by anchor, never by searching for text. Must be called inside a transaction.
  */
-import * as Y from 'yjs'
+
 import { sharedNames } from '@meshbook/core/executions.ts'
 import type { RunId } from '@meshbook/core/ids.ts'
 import type { CellRef } from '@meshbook/core/messages.ts'
-import { type CellBlock, cellAt, cellsOf, type Notebook, type OutputBlock, parseNotebook } from '@meshbook/core/notebook/cells.ts'
+import {
+  type CellBlock,
+  cellAt,
+  cellsOf,
+  type Notebook,
+  type OutputBlock,
+  parseNotebook,
+} from '@meshbook/core/notebook/cells.ts'
 import { type ImageRef, planOutputInsert, planOutputUpdate } from '@meshbook/core/notebook/output.ts'
+import * as Y from 'yjs'
 import { applyToText } from '../projects/merge-file.ts'
 
 export function contentOf(doc: Y.Doc): Y.Text {
@@ -26,7 +34,12 @@ function findIn(doc: Y.Doc, notebook: Notebook, run: RunId, position: unknown): 
 }
 
 /** Makes an empty block after the cell, in the place of the cell's old output. Returns its position, if there is such a cell. */
-export function makeOutput(doc: Y.Doc, run: RunId, cell: CellRef | undefined, code: string): Record<string, unknown> | undefined {
+export function makeOutput(
+  doc: Y.Doc,
+  run: RunId,
+  cell: CellRef | undefined,
+  code: string,
+): Record<string, unknown> | undefined {
   const content = contentOf(doc)
   const text = content.toString()
   const block = cell && findCell(doc, parseNotebook(text), cell, code)
@@ -41,7 +54,13 @@ export function positionAt(text: Y.Text, offset: number): Record<string, unknown
 }
 
 /** Makes text and images the content of the block, with as little change as possible. False if the block is gone. */
-export function updateOutput(doc: Y.Doc, run: RunId, position: unknown, text: string, images: readonly ImageRef[]): boolean {
+export function updateOutput(
+  doc: Y.Doc,
+  run: RunId,
+  position: unknown,
+  text: string,
+  images: readonly ImageRef[],
+): boolean {
   const content = contentOf(doc)
   const current = content.toString()
   const block = findIn(doc, parseNotebook(current), run, position)
@@ -56,7 +75,11 @@ export function findCell(doc: Y.Doc, notebook: Notebook, ref: CellRef, code: str
     const cells = cellsOf(notebook)
     const meant = cells[ref.index]
     if (meant?.code === code) return meant
-    return cells.filter(cell => cell.code === code).sort((a, b) => Math.abs(a.index - ref.index) - Math.abs(b.index - ref.index))[0] ?? meant
+    return (
+      cells
+        .filter(cell => cell.code === code)
+        .sort((a, b) => Math.abs(a.index - ref.index) - Math.abs(b.index - ref.index))[0] ?? meant
+    )
   }
   const at = offsetOf(doc, ref.anchor)
   const cell = at === undefined ? undefined : cellAt(notebook, at)

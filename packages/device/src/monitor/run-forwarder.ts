@@ -2,10 +2,11 @@
  * Sends a run's events to the hub in order until the hub says that they are durable (I5). What is not acknowledged is
  * sent again after every reconnect; the hub drops what it has.
  */
+
+import type { Fence, Seq } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { Lease, UpMessage } from '@meshbook/core/messages.ts'
 import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
-import type { Fence, Seq } from '@meshbook/core/ids.ts'
 import type { JournalEvent } from '../kernels/port.ts'
 import type { RunSource } from './run-source.ts'
 
@@ -33,6 +34,7 @@ export class RunForwarder {
   #bytes = 0
   #batch: Batch | undefined
   #wake: () => void = () => undefined
+  #end: number | undefined
 
   constructor(lease: Lease, source: RunSource, ports: ForwarderPorts) {
     this.#lease = lease
@@ -57,6 +59,11 @@ export class RunForwarder {
     this.#wake()
   }
 
+  /** Whether the log up to here is the whole of it. */
+  isWhole(seq: number): boolean {
+    return this.#end !== undefined && seq >= this.#end
+  }
+
   async #room(): Promise<void> {
     this.#send()
     await new Promise<void>(resolve => {
@@ -70,22 +77,33 @@ export class RunForwarder {
     const fitting = fit(event, this.#ports.limits.channelFrameBytes - overheadBytes)
     const bytes = sizeOf(fitting)
     const batch = this.#batch
-    const fits = batch && batch.fence === fence && batch.events.length < this.#ports.limits.runEventBatch && batch.bytes + bytes <= this.#ports.limits.channelChunkBytes
+    const fits =
+      batch &&
+      batch.fence === fence &&
+      batch.events.length < this.#ports.limits.runEventBatch &&
+      batch.bytes + bytes <= this.#ports.limits.channelChunkBytes
     if (!fits) this.#send()
     if (fits) {
       batch.events.push(fitting)
       batch.bytes += bytes
     } else this.#batch = { fence, first: seq, events: [fitting], bytes }
+    if (isTerminal(event)) this.#end = seq
     this.#bytes += bytes
     this.#inFlight.push({ seq, bytes })
-    if (!fits || isTerminal(event)) setImmediate(() => signal.aborted || this.#send())
+    if (!fits) setImmediate(() => signal.aborted || this.#send())
   }
 
   #send(): void {
     const batch = this.#batch
     if (!batch) return
     this.#batch = undefined
-    this.#ports.send({ type: 'RUN_EVENT', run: this.#lease.run, fence: batch.fence, first: batch.first, events: batch.events })
+    this.#ports.send({
+      type: 'RUN_EVENT',
+      run: this.#lease.run,
+      fence: batch.fence,
+      first: batch.first,
+      events: batch.events,
+    })
   }
 }
 
@@ -97,8 +115,11 @@ function sizeOf(event: RunEvent): number {
 function fit(event: RunEvent, bytes: number): RunEvent {
   if (sizeOf(event) <= bytes) return event
   const note = '… [cut]'
-  if (event.type === 'stdout' || event.type === 'stderr') return { ...event, text: event.text.slice(0, Math.floor(bytes / 8)).toWellFormed() + note }
-  if (event.type === 'failed') return { ...event, error: { ...event.error, message: event.error.message.slice(0, 10_000), traceback: [note] } }
-  if (event.type === 'display' || event.type === 'result') return { ...event, parts: [{ at: 'inline', mimeType: 'text/plain', data: note }] }
+  if (event.type === 'stdout' || event.type === 'stderr')
+    return { ...event, text: event.text.slice(0, Math.floor(bytes / 8)).toWellFormed() + note }
+  if (event.type === 'failed')
+    return { ...event, error: { ...event.error, message: event.error.message.slice(0, 10_000), traceback: [note] } }
+  if (event.type === 'display' || event.type === 'result')
+    return { ...event, parts: [{ at: 'inline', mimeType: 'text/plain', data: note }] }
   return event
 }

@@ -2,11 +2,12 @@
  * Shows one run in its document while it goes on (follow one run, steps 4 to 7). The whole view is rebuilt from the
  * journal and the block is made equal to it, so that a projection that was cut off anywhere is simply done again.
  */
-import type { Limits } from '@meshbook/core/limits.ts'
-import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
+
 import type { ExecutionEntry } from '@meshbook/core/executions.ts'
 import type { AssetId, Now } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
 import type { Lease } from '@meshbook/core/messages.ts'
+import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import { EntryView } from './execution-entry.ts'
 import { anchorOf, findOutput, makeOutput, updateOutput } from './output-block.ts'
@@ -30,12 +31,11 @@ export class RunProjection {
   readonly #lease: Lease
   readonly #ports: ProjectionPorts
   readonly #entry: EntryView
-  #view = new RunView()
-  #hasBlock = false
-  /** The block was there and somebody deleted it: it stays deleted. */
-  #blockGone = false
-  #blockDue = false
-  #waitForRequester: NodeJS.Timeout | undefined
+  readonly #view = new RunView()
+  /** Gone: there is no place for it, or somebody deleted it, and then it stays deleted. */
+  #block: 'there' | 'gone' | undefined
+  #waiting: 'entry' | 'block' | undefined
+  #waitTimer: NodeJS.Timeout | undefined
   #flushTimer: NodeJS.Timeout | undefined
   #flushedAt = Number.NEGATIVE_INFINITY
 
@@ -46,18 +46,24 @@ export class RunProjection {
     this.#entry = new EntryView(peer.doc, lease.run)
   }
 
-  /** Takes the request visibly, and makes the output block unless the requester is to. */
+  /** Shows that the run is taken, once the requester's entry is here. */
   claim(): void {
+    if (!this.#entry.exists && this.#lease.cell?.by === 'anchor') this.#waitFor('entry')
+    else this.#take()
+  }
+
+  /** Marks the entry as claimed, and makes the output block unless the requester is to. */
+  #take(): void {
     const { doc } = this.#peer
+    const { run, cell } = this.#lease
     doc.transact(() => {
-      const { lease, claimed } = { lease: this.#lease, claimed: this.#claimFields() }
-      if (!this.#entry.exists) this.#entry.create({ ...this.#newEntry(), ...claimed })
-      else if (this.#entry.get('status') === 'requested') this.#entry.patch(claimed)
-      if (findOutput(doc, lease.run, this.#entry.get('outputPosition'))) this.#hasBlock = true
-      else if (lease.cell?.by === 'index' || this.#entry.get('outputBy') === 'monitor' || this.#isOver()) this.#makeBlock()
+      if (!this.#entry.exists) this.#entry.create({ ...this.#newEntry(), ...this.#claimFields() })
+      else if (this.#entry.get('status') === 'requested') this.#entry.patch(this.#claimFields())
+      if (findOutput(doc, run, this.#entry.get('outputPosition'))) this.#block = 'there'
+      else if (this.#entry.get('outputBlockReady') === true) this.#block = 'gone'
+      else if (cell?.by === 'index' || this.#entry.get('outputBy') === 'monitor') this.#makeBlock()
     }, this)
-    if (this.#hasBlock || this.#blockDue) return
-    this.#waitForRequester = setTimeout(() => this.#blockIsMine(), this.#ports.limits.outputBlockWaitMs)
+    if (this.#block === undefined) this.#waitFor('block')
   }
 
   #claimFields(): Partial<ExecutionEntry> {
@@ -67,89 +73,118 @@ export class RunProjection {
       claimedBy: this.#ports.claimedBy,
       claimedAt: this.#ports.now(),
       ranOn: this.#ports.ranOn,
-      ...(foreign ? { reason: 'The runtimeUrl of the request was ignored: a document cannot choose an address.' } : {}),
+      ...(foreign
+        ? { reason: 'The runtimeUrl of the request was ignored: a document cannot choose an address.' }
+        : this.#entry.get('reason')
+          ? { reason: '' }
+          : {}),
     }
   }
 
   #newEntry(): ExecutionEntry {
     const { run, code, language, sessionName, requestedAt, cell } = this.#lease
     const anchor = anchorOf(this.#peer.doc, cell, code)
-    return { id: run, status: 'claimed', code, language, session: sessionName, requestedAt, outputBy: 'monitor', ...(anchor ? { cell: anchor } : {}) }
+    return {
+      id: run,
+      status: 'claimed',
+      code,
+      language,
+      session: sessionName,
+      requestedAt,
+      outputBy: 'monitor',
+      ...(anchor ? { cell: anchor } : {}),
+    }
   }
 
-  #isOver(): boolean {
-    return this.#view.entry.completedAt !== undefined
-  }
-
-  /** The document changed: the requester may have made the block. */
+  /** The entry changed: what was waited for may be here. */
   noticeEntry(): void {
-    if (this.#waitForRequester === undefined || this.#entry.get('outputBlockReady') !== true) return
-    if (!findOutput(this.#peer.doc, this.#lease.run, this.#entry.get('outputPosition'))) return
+    if (this.#waiting === 'entry' && this.#entry.exists) {
+      this.#stopWaiting()
+      this.#take()
+    }
+    const isReady = this.#waiting === 'block' && this.#entry.get('outputBlockReady') === true
+    if (!isReady || !findOutput(this.#peer.doc, this.#lease.run, this.#entry.get('outputPosition'))) return
     this.#stopWaiting()
-    this.#hasBlock = true
+    this.#block = 'there'
     this.#flush()
   }
 
-  #blockIsMine(): void {
+  #waitFor(what: 'entry' | 'block'): void {
+    this.#waiting = what
+    this.#waitTimer = setTimeout(() => this.#waitedLongEnough(), this.#ports.limits.outputBlockWaitMs)
+  }
+
+  #waitedLongEnough(): void {
+    const what = this.#waiting
     this.#stopWaiting()
-    this.#peer.doc.transact(() => this.#makeBlock(), this)
+    if (what === 'entry') this.#take()
+    else this.#peer.doc.transact(() => this.#makeBlock(), this)
     this.#flush()
   }
 
   #makeBlock(): void {
-    this.#blockDue = true
     const { doc } = this.#peer
     const { run, code } = this.#lease
     if (findOutput(doc, run, this.#entry.get('outputPosition'))) {
-      this.#hasBlock = true
+      this.#block = 'there'
       return
     }
     const anchor = this.#entry.get('cell')
-    const cell = this.#lease.cell ?? (typeof anchor === 'object' && anchor !== null ? { by: 'anchor' as const, anchor: anchor as Record<string, unknown> } : undefined)
+    const cell =
+      this.#lease.cell ??
+      (typeof anchor === 'object' && anchor !== null
+        ? { by: 'anchor' as const, anchor: anchor as Record<string, unknown> }
+        : undefined)
     const position = makeOutput(doc, run, cell, code)
+    this.#block = position ? 'there' : 'gone'
     if (!position) {
       this.#entry.patch({ reason: 'The cell is no longer in the document; the output is in the log of the run.' })
       return
     }
-    this.#hasBlock = true
-    this.#entry.patch({ outputPosition: position, outputBlockReady: true, ...(this.#entry.get('status') === 'claimed' ? { status: 'ready' as const } : {}) })
+    this.#block = 'there'
+    this.#entry.patch({
+      outputPosition: position,
+      outputBlockReady: true,
+      ...(this.#entry.get('status') === 'claimed' ? { status: 'ready' as const } : {}),
+    })
   }
 
   #stopWaiting(): void {
-    clearTimeout(this.#waitForRequester)
-    this.#waitForRequester = undefined
+    clearTimeout(this.#waitTimer)
+    this.#waiting = undefined
   }
 
-  /** Projects from the first event to the last. Resolves when the end is durable in the document, or by the signal. */
-  async follow(source: RunSource, signal: AbortSignal): Promise<boolean> {
-    this.#view = new RunView()
-    const texts: string[] = []
-    for await (const { event } of source.events(0, signal)) {
+  /**
+   * Projects from the first event to the last; true once the end is durable in the document, false when stopped by the
+   * signal. Up to `known` the events have been shown before: nothing is written until they have all been gone through.
+   */
+  async follow(source: RunSource, known: number, signal: AbortSignal): Promise<boolean> {
+    for await (const { seq, event } of source.events(0, signal)) {
       if (signal.aborted) break
-      const slim = await this.#ports.slim(event, source)
-      this.#view.add(slim)
+      this.#view.add(await this.#ports.slim(event, source))
       if (isTerminal(event)) {
         await this.#finish(source, signal)
         return true
       }
-      this.#flushSoon(event)
+      if (seq >= known) this.#flushSoon(event)
     }
-    texts.length = 0
     this.#stop()
     return false
   }
 
   async #finish(source: RunSource, signal: AbortSignal): Promise<void> {
-    if (this.#waitForRequester !== undefined) await this.#requesterOrTime()
-    const extra = this.#view.truncated ? { fullOutput: await this.#ports.keepText(await wholeText(source, signal)) } : {}
+    await this.#requesterOrTime()
+    const extra = this.#view.truncated
+      ? { fullOutput: await this.#ports.keepText(await wholeText(source, signal)) }
+      : {}
     this.#flush(extra)
     this.#stop()
     await this.#peer.durable()
   }
 
-  /** A short run may be over before its requester has made the block. */
+  /** A short run may be over before its requester has written the entry or made the block. */
   async #requesterOrTime(): Promise<void> {
-    while (this.#waitForRequester !== undefined) await new Promise(resolve => setTimeout(resolve, 10))
+    while (this.#waiting !== undefined) await new Promise(resolve => setTimeout(resolve, 10))
   }
 
   /** The first output is shown at once, later output at most every `projectionMs`; what is not output never waits. */
@@ -175,8 +210,9 @@ export class RunProjection {
     doc.transact(() => {
       const { status, ...entry } = this.#view.entry
       this.#entry.patch({ ...entry, ...extra, ranOn: this.#ports.ranOn, ...(status ? { status } : {}) })
-      if (!this.#hasBlock || this.#blockGone) return
-      this.#blockGone = !updateOutput(doc, run, this.#entry.get('outputPosition'), this.#view.text, this.#view.images)
+      if (this.#block !== 'there') return
+      const shown = updateOutput(doc, run, this.#entry.get('outputPosition'), this.#view.text, this.#view.images)
+      if (!shown) this.#block = 'gone'
     }, this)
   }
 
@@ -188,6 +224,7 @@ export class RunProjection {
 
 async function wholeText(source: RunSource, signal: AbortSignal): Promise<string> {
   const pieces: string[] = []
-  for await (const { event } of source.events(0, signal)) if (event.type === 'stdout' || event.type === 'stderr') pieces.push(event.text)
+  for await (const { event } of source.events(0, signal))
+    if (event.type === 'stdout' || event.type === 'stderr') pieces.push(event.text)
   return pieces.join('')
 }

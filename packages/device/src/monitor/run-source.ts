@@ -1,5 +1,5 @@
 /** Where the events of a run come from: the journal of its session, or the one event of a run that never reached a kernel. */
-import { MeshError } from '@meshbook/core/errors.ts'
+import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { type AssetId, parseSeq } from '@meshbook/core/ids.ts'
 import type { Lease } from '@meshbook/core/messages.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
@@ -30,5 +30,17 @@ export function failureOf({ run, fence }: Lease, event: RunEvent): RunSource {
       throw new MeshError('NOT_FOUND', { detail: id })
     },
     forget: () => Promise.resolve(),
+  }
+}
+
+/** What a run ends with that no kernel could take. */
+export function failureEvent(thrown: unknown, at: number): RunEvent {
+  const error = asMeshError(thrown)
+  const message = error.code === 'INTERNAL' && error.cause instanceof Error ? error.cause.message : error.message
+  return {
+    type: 'failed',
+    at,
+    durationMs: 0,
+    error: { name: error.code, message: `${message}. ${error.entry.hint}`, traceback: [], code: error.code },
   }
 }

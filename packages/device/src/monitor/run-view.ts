@@ -9,7 +9,13 @@ import type { ImageRef } from '@meshbook/core/notebook/output.ts'
 import type { MimePart, RunEvent } from '@meshbook/core/run.ts'
 import { TerminalText } from '@meshbook/core/terminal.ts'
 
-const statusOf: Partial<Record<RunEvent['type'], ExecutionStatus>> = { started: 'running', completed: 'completed', failed: 'error', cancelled: 'cancelled', interrupted: 'interrupted' }
+const statusOf: Partial<Record<RunEvent['type'], ExecutionStatus>> = {
+  started: 'running',
+  completed: 'completed',
+  failed: 'error',
+  cancelled: 'cancelled',
+  interrupted: 'interrupted',
+}
 
 export class RunView {
   #terminal = new TerminalText()
@@ -47,19 +53,27 @@ export class RunView {
         return
       case 'stdout':
       case 'stderr':
-        return this.#print(event.text)
+        this.#print(event.text)
+        return
       case 'clear':
         if (event.wait) this.#clearFirst = true
         else this.#clear()
         return
       case 'display':
-        return this.#display(event)
+        this.#display(event)
+        return
       case 'result':
         this.#entry.result = { parts: event.parts }
-        return this.#show(undefined, event.parts)
+        this.#show(undefined, event.parts)
+        return
       case 'input-request':
         this.#print(event.prompt)
-        this.#entry.stdinRequest = { id: event.id, prompt: event.prompt, password: event.password, requestedAt: event.at }
+        this.#entry.stdinRequest = {
+          id: event.id,
+          prompt: event.prompt,
+          password: event.password,
+          requestedAt: event.at,
+        }
         return
       case 'input-answered':
         // What was typed is not repeated here: it may be a password.
@@ -71,7 +85,8 @@ export class RunView {
         if (event.lost > 0) this.#printLines(`[${event.lost} bytes of output were lost]`)
         return
       default:
-        return this.#end(event)
+        this.#end(event)
+        return
     }
   }
 

@@ -1,5 +1,5 @@
 /** The mark that tells a project's folder from the empty place where its disk is not mounted. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { ProjectId } from '@meshbook/core/ids.ts'
@@ -8,9 +8,8 @@ import { codeOf } from './safe-join.ts'
 
 const fileOf = (root: string) => join(root, '.meshbook', 'project.json')
 
-/** Makes the folder if it is not there. A folder that cannot be written is attached all the same once it has its mark. */
+/** Makes the folder if it is not there. */
 export async function writeMarker(root: string, project: ProjectId): Promise<void> {
-  if (await isMarked(root, project)) return
   await orStorageError(root, async () => {
     await mkdir(join(root, '.meshbook'), { recursive: true })
     await writeFile(fileOf(root), `${JSON.stringify({ project })}\n`)
@@ -25,7 +24,11 @@ export async function checkMarker(root: string, project: ProjectId): Promise<voi
   })
 }
 
-async function isMarked(root: string, project: ProjectId): Promise<boolean> {
+export async function removeMarker(root: string): Promise<void> {
+  await rm(fileOf(root), { force: true })
+}
+
+export async function isMarked(root: string, project: ProjectId): Promise<boolean> {
   try {
     return (await readFile(fileOf(root), 'utf8')).includes(project)
   } catch (thrown) {

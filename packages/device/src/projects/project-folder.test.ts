@@ -24,6 +24,7 @@ import * as Y from 'yjs'
 import type { DocumentPeer } from '../document-peer.ts'
 import { Problems } from '../problems.ts'
 import type { Projection } from '../store/projections.ts'
+import { isMarked, writeMarker } from './folder-marker.ts'
 import { ProjectFolder } from './project-folder.ts'
 import { Trash } from './trash.ts'
 
@@ -94,7 +95,9 @@ class Place {
       limits: quick,
       problems: this.problems,
       trash,
+      projected: () => undefined,
     })
+    if (!(await isMarked(this.folder, this.project.id))) await writeMarker(this.folder, this.project.id)
     await this.folderOf.start()
     return this.folderOf
   }

@@ -13,7 +13,7 @@ import type { Problems } from '../problems.ts'
 import type { Projection } from '../store/projections.ts'
 import { Debounce } from './debounce.ts'
 import { DocumentFile, type ProjectionStore } from './document-file.ts'
-import { checkMarker, writeMarker } from './folder-marker.ts'
+import { checkMarker } from './folder-marker.ts'
 import { FolderWatcher } from './folder-watcher.ts'
 import { matchMoves, moveTo } from './moves.ts'
 import { readNotebookFile } from './notebook-file.ts'
@@ -34,6 +34,8 @@ export interface FolderPorts {
   limits: Limits
   problems: Problems
   trash: Trash
+  /** The text of a document as it now stands in its file. */
+  projected(text: string): void
 }
 
 /** A file that vanished counts as deleted after so many quiet times; programs that save by renaming need less. */
@@ -88,7 +90,6 @@ export class ProjectFolder {
     await this.#tree.peer.ready
     await this.#ports.treeKnown(this.#tree.peer)
     if (this.#closed) return
-    await writeMarker(this.root, this.project.id)
     for (const row of await this.#ports.store.list()) {
       if (row.gone) this.#gone.set(row.document, row)
       else await this.#track(this.#ports.open(row.document), row, true)
@@ -332,7 +333,9 @@ export class ProjectFolder {
   async #reconcile(file: DocumentFile): Promise<void> {
     if (this.#tracked.get(file.peer.id)?.file !== file) return
     await this.#guarded(file, async () => {
-      if ((await file.reconcile()) === 'missing') this.#pass.request()
+      const outcome = await file.reconcile()
+      if (outcome === 'missing') this.#pass.request()
+      else this.#ports.projected(file.baseText)
     })
   }
 

@@ -26,6 +26,8 @@ export class TestDevice {
   readonly publicKey: string
   readonly name: string
   readonly #privateKey: KeyObject
+  /** How far its clock is before that of this machine. */
+  clock = { offsetMs: 0 }
   readonly received: DownMessage[] = []
   readonly synced: { stream: number; bytes: Uint8Array }[] = []
   socket: WebSocket | undefined
@@ -39,7 +41,7 @@ export class TestDevice {
     this.id = deviceIdOf(createHash('sha256').update(Buffer.from(this.publicKey, 'base64url')).digest())
   }
 
-  proof(host: string, at = Date.now(), nonce = randomBytes(16).toString('base64url')): string {
+  proof(host: string, at = Date.now() + this.clock.offsetMs, nonce = randomBytes(16).toString('base64url')): string {
     const claim = { device: this.id, timestamp: at, nonce }
     const signature = sign(null, Buffer.from(channelProofText(host, claim)), this.#privateKey).toString('base64url')
     return writeChannelProof({ ...claim, signature })

@@ -15,11 +15,11 @@ export function CellNotice({ itemKey, run, entry }: { itemKey: string; run: stri
     case 'ready':
       return <Notice kind="wait" text={waitText(run, entry)} />
     case 'refused':
-      return <Notice kind="bad" text={entry.reason ?? 'The run was refused'} hint={runs.value.get(run ?? '')?.reasons.join(' ')} />
+      return <Notice kind="bad" text={entry.reason || 'The run was refused'} hint={runs.value.get(run ?? '')?.reasons.join(' ')} />
     case 'interrupted':
-      return <Notice kind="warn" text={entry.reason ?? 'Interrupted: it may or may not have had its effects'} />
+      return <Notice kind="warn" text={entry.reason || 'Interrupted: it may or may not have had its effects'} />
     case 'cancelled':
-      return <Notice kind="warn" text={entry.reason ?? 'Cancelled'} />
+      return <Notice kind="warn" text={entry.reason || 'Cancelled'} />
     default:
       return null
   }
@@ -28,7 +28,7 @@ export function CellNotice({ itemKey, run, entry }: { itemKey: string; run: stri
 function waitText(run: string | undefined, entry: ExecutionEntry): string {
   const known = runs.value.get(run ?? '')
   if (known?.position) return `Queued, ${known.position} ahead`
-  const reason = entry.reason ?? (known?.status === 'queued' ? known.reasons[0] : undefined)
+  const reason = entry.reason || (known?.status === 'queued' ? known.reasons[0] : undefined)
   return reason ? `Waiting: ${reason}` : 'Starting…'
 }
 

@@ -38,3 +38,9 @@ export function framePage(html: string, { dark, nonce }: FrameLook): string {
 function withNonce(html: string, nonce: string): string {
   return nonce === '' ? html : html.replace(/<script(?=[\s>])/gi, `<script nonce="${nonce}"`)
 }
+
+/** A height for a frame that does not tell its own: that of its table, if it has one. */
+export function guessedHeight(html: string): number {
+  const rows = html.match(/<tr[\s>]/gi)?.length ?? 0
+  return rows === 0 ? 180 : Math.min(480, 44 + rows * 30)
+}

@@ -34,6 +34,11 @@ export function advance(page: Page, changes: readonly Change[]): Page {
   return keyed(page, changes, text, notebook)
 }
 
+/** The page with its text parsed anew. */
+export function reread(page: Page): Page {
+  return keyed(page, [], page.text, parseNotebook(page.text))
+}
+
 function keyed(before: Page, changes: readonly Change[], text: string, notebook: Notebook): Page {
   const found = itemsOf(notebook.blocks, text)
   const keys = matchByPlace(before.items, changes, found)

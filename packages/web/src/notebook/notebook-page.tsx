@@ -6,12 +6,15 @@ import { type ApiError, asApiError } from '../api/http.ts'
 import { titleOf } from '../shell/file-tree.ts'
 import { ProblemPage } from '../shell/problem-page.tsx'
 import { documents, me, projectNamed, projects } from '../state/mesh.ts'
+import { report } from '../state/toasts.ts'
 import { openDocument } from '../sync/document-link.ts'
 import { ExecutionStore } from './execution-store.ts'
 import { browserFrame, NotebookStore } from './notebook-store.ts'
+import { loadRenderer } from './markdown-view.tsx'
 import { NotebookView } from './notebook-view.tsx'
 import { OpenNotebook } from './open-notebook.ts'
 import { Runner } from './runner.ts'
+import { loadYaml } from './yaml-when-needed.ts'
 
 type State = { is: 'opening' } | { is: 'open'; notebook: OpenNotebook } | { is: 'failed'; error: ApiError }
 
@@ -56,10 +59,18 @@ async function open(projectName: string, path: string, listed: DocumentInfo | un
   const document = listed ?? (await api.documentAt(`${project.owner}/${project.name}/${path}`))
   const address = `${project.owner}/${project.name}/${document.path}`
   const onOrphan = (text: string) => keepCopy(project, document, text)
-  const link = await openDocument({ document: document.id, address, user: me.value?.user ?? '', onOrphan })
+  const [link] = await Promise.all([openDocument({ document: document.id, address, user: me.value?.user ?? '', onOrphan }), loadRenderer()])
   const store = new NotebookStore(link.doc, browserFrame)
+  await readFrontMatter(store)
+  store.onText((_changes, before, after) => {
+    if (!before.notebook.frontMatter && after.notebook.frontMatter) readFrontMatter(store).catch(thrown => report(thrown, 'The front matter was not read'))
+  })
   const executions = new ExecutionStore(store)
   return new OpenNotebook({ document, project, link, store, executions, runner: new Runner(store, executions, document.id, api) })
+}
+
+async function readFrontMatter(store: NotebookStore): Promise<void> {
+  if (store.page.notebook.frontMatter && (await loadYaml())) store.reread()
 }
 
 /** Edits that never reached the hub, of a document that was replaced there, become a document of their own. */

@@ -5,7 +5,7 @@
 import { sharedNames } from '@meshbook/core/executions.ts'
 import { batch, type ReadonlySignal, type Signal, signal } from '@preact/signals'
 import * as Y from 'yjs'
-import { advance, type Item, openPage, type Page } from './items.ts'
+import { advance, type Item, openPage, type Page, reread } from './items.ts'
 import { type Change, changesOf, type Delta } from './text-delta.ts'
 import { type ItemView, sameView, viewOf } from './views.ts'
 
@@ -92,6 +92,12 @@ export class NotebookStore {
     const shown = this.#views.get(key)
     if (!shown) this.#views.set(key, signal(view))
     else if (!sameView(shown.peek(), view)) shown.value = view
+  }
+
+  /** Reads the whole text again. */
+  reread(): void {
+    this.page = reread(this.page)
+    this.flush()
   }
 
   close(): void {

@@ -1,14 +1,14 @@
 /** The headings of the notebook. */
 import { Icon } from '../shell/icons.tsx'
 import { sidePanel } from '../state/layout.ts'
-import { headingsOf } from './markdown.ts'
+import { renderer } from './markdown-view.tsx'
 import { useNotebook } from './open-notebook.ts'
 
 export function OutlinePanel() {
   const notebook = useNotebook()
   const headings = notebook.store.order.value.flatMap(key => {
     const view = notebook.store.view(key)?.value
-    return view?.kind === 'prose' ? headingsOf(view.source).map((heading, at) => ({ key, at, ...heading })) : []
+    return view?.kind === 'prose' ? (renderer.value?.headingsOf(view.source) ?? []).map((heading, at) => ({ key, at, ...heading })) : []
   })
   return (
     <aside class="side-panel" aria-label="Outline">

@@ -5,6 +5,7 @@ import { assetUrl } from '../api/client.ts'
 import { useNotebook } from './open-notebook.ts'
 import { OutputError } from './output-error.tsx'
 import { OutputImage } from './output-image.tsx'
+import { segmentsOf, withoutPrompt, withoutTail } from './output-segments.ts'
 import { OutputText } from './output-text.tsx'
 import { RichOutput } from './rich-output.tsx'
 import type { OutputView as View } from './views.ts'
@@ -15,14 +16,11 @@ export function OutputView({ output }: { output: View }) {
   const shown = new Set(displays.flatMap(display => display.parts.flatMap(part => (part.at === 'asset' ? [part.asset] : []))))
   const images = output.images.filter(image => !shown.has(image.asset))
   const error = entry?.status === 'error' ? entry.error : undefined
-  const text = error ? withoutTraceback(output.text, error.traceback) : output.text
-  if (text === '' && images.length === 0 && displays.length === 0 && !error) return null
+  const segments = segmentsOf(textOf(output.text, entry), displays)
+  if (segments.length === 0 && images.length === 0 && !error && !entry?.fullOutput) return null
   return (
     <div class="output">
-      {text !== '' && <OutputText text={text} />}
-      {displays.map((display, at) => (
-        <RichOutput key={display.id ?? at} parts={display.parts} />
-      ))}
+      {segments.map((segment, at) => ('text' in segment ? <OutputText key={at} text={segment.text} /> : <RichOutput key={at} parts={segment.display.parts} />))}
       {images.map(image => (
         <OutputImage key={image.asset} url={assetUrl(image.asset)} name={image.asset} alt={image.alt} />
       ))}
@@ -36,17 +34,18 @@ export function OutputView({ output }: { output: View }) {
   )
 }
 
+/** The text without what is shown below it in a better form: the traceback, the question that is asked. */
+function textOf(text: string, entry: ExecutionEntry | undefined): string {
+  const error = entry?.status === 'error' ? entry.error : undefined
+  if (!error) return withoutPrompt(text, entry?.stdinRequest?.prompt)
+  const traceback = Array.isArray(error.traceback) ? error.traceback.join('\n') : ''
+  return withoutTail(text, traceback === '' ? `${error.name}: ${error.message}` : traceback)
+}
+
 /** What the run displayed, and its result, if a richer form than text of it exists. Written by peers, so it is checked. */
 function displaysOf(entry: ExecutionEntry | undefined): DisplayDatum[] {
   const list = [...(Array.isArray(entry?.displayData) ? entry.displayData : []), ...(entry?.result ? [entry.result as DisplayDatum] : [])]
   return list.filter(display => Array.isArray(display?.parts) && display.parts.some(part => part.mimeType !== 'text/plain'))
-}
-
-/** The traceback is shown folded below; where the text ends with the same, it is not shown twice. */
-export function withoutTraceback(text: string, traceback: readonly string[]): string {
-  const tail = traceback.join('\n').trimEnd()
-  const shown = text.trimEnd()
-  return tail !== '' && shown.endsWith(tail) ? shown.slice(0, -tail.length).trimEnd() : text
 }
 
 const megabytes = (bytes: number): string => (bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} KB` : `${(bytes / 1e6).toFixed(1)} MB`)

@@ -19,13 +19,14 @@ export function RichOutput({ parts }: { parts: readonly MimePart[] }) {
   const part = bestPart(parts)
   if (!part) return null
   const { mimeType } = part
-  if (/^image\/(png|jpeg|gif|webp)$/.test(mimeType)) return <Picture part={part} />
+  if (/^image\/(png|jpeg|gif|webp)$/.test(mimeType) || (part.at === 'asset' && mimeType === 'image/svg+xml')) return <Picture part={part} />
   return <Loaded part={part}>{text => drawn(mimeType, text)}</Loaded>
 }
 
 function drawn(mimeType: string, text: string) {
   if (mimeType === 'text/html') return <SandboxFrame html={text} />
-  if (mimeType === 'image/svg+xml') return <SandboxFrame html={text} />
+  // As an image an SVG can neither run scripts nor load anything (S9), and has its own size.
+  if (mimeType === 'image/svg+xml') return <OutputImage url={`data:image/svg+xml,${encodeURIComponent(text)}`} name={`svg:${text.length}:${text.slice(0, 200)}`} alt="" />
   if (mimeType === 'text/markdown') return <MarkdownView source={text} />
   if (mimeType === 'application/json' || mimeType.endsWith('+json')) return <JsonTree text={text} />
   return <OutputText text={text} />

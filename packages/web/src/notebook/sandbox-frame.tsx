@@ -1,9 +1,8 @@
 /** HTML or SVG of an output, in a frame of its own that can reach neither this page nor the network (S9). */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { isDark, theme } from '../state/theme.ts'
-import { framePage } from './frame-page.ts'
+import { framePage, guessedHeight } from './frame-page.ts'
 
-const startHeight = 150
 const mostHeight = 4_000
 
 /** The nonce that the hub gave this page's scripts; without one, scripts of outputs do not run. */
@@ -37,7 +36,7 @@ export function SandboxFrame({ html }: { html: string }) {
       loading="lazy"
       referrerpolicy="no-referrer"
       srcdoc={framePage(html, { dark, nonce: pageNonce() })}
-      style={{ height: `${height ?? startHeight}px` }}
+      style={{ height: `${height ?? guessedHeight(html)}px` }}
       data-sized={height !== undefined}
     />
   )

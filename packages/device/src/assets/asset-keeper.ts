@@ -1,0 +1,97 @@
+/**
+ * Blobs made by runs on this device: stored here first, then uploaded to the hub as soon as it is in reach, and images
+ * also put beside the notebook under `_assets/`. Knows nothing of runs or documents.
+ */
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
+import { type AssetId, isAssetId, parseAssetId } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import type { MimePart, RunEvent } from '@meshbook/core/run.ts'
+import { codeOf } from '../projects/safe-join.ts'
+import { extensionOf, isTextType } from './mime-types.ts'
+import { writeOnce } from './write-once.ts'
+
+export interface AssetPorts {
+  folder: string
+  limits: Limits
+  /** Remembers that the hub is to get it; absent where there is no hub. */
+  queue?: (asset: AssetId, mimeType: string) => Promise<void>
+  /** Resolves when the hub has it, or after a short while: a viewer should not look for it in vain. */
+  arrived?: (asset: AssetId) => Promise<void>
+}
+
+export class AssetKeeper {
+  readonly #ports: AssetPorts
+
+  constructor(ports: AssetPorts) {
+    this.#ports = ports
+  }
+
+  /** A displayed value with its images, and whatever is too large to stand in a document, as assets. */
+  async slim(
+    event: RunEvent,
+    bytesOf: (id: AssetId) => Promise<Uint8Array>,
+    projectFolder: string | undefined,
+  ): Promise<RunEvent> {
+    if (event.type !== 'display' && event.type !== 'result') return event
+    const parts = await Promise.all(event.parts.map(part => this.#slimPart(part, bytesOf, projectFolder)))
+    return { ...event, parts }
+  }
+
+  async #slimPart(
+    part: MimePart,
+    bytesOf: (id: AssetId) => Promise<Uint8Array>,
+    projectFolder: string | undefined,
+  ): Promise<MimePart> {
+    const isImage = part.mimeType.startsWith('image/')
+    if (part.at === 'inline' && !isImage && Buffer.byteLength(part.data) <= this.#ports.limits.displayInlineBytes)
+      return part
+    const bytes = part.at === 'asset' ? await bytesOf(parseAssetId(part.asset)) : inlineBytes(part)
+    if (bytes.byteLength > this.#ports.limits.displayBytes)
+      return {
+        at: 'inline',
+        mimeType: 'text/plain',
+        data: `[${part.mimeType} of ${bytes.byteLength} bytes is too large to show]`,
+      }
+    const asset = await this.keep(bytes, part.mimeType)
+    if (isImage && projectFolder !== undefined) await this.#putBeside(projectFolder, asset, part.mimeType, bytes)
+    return { at: 'asset', mimeType: part.mimeType, asset, bytes: bytes.byteLength }
+  }
+
+  async keep(bytes: Uint8Array, mimeType: string): Promise<AssetId> {
+    const asset = parseAssetId(`sha256-${createHash('sha256').update(bytes).digest('hex')}`)
+    await writeOnce(this.#ports.folder, asset, bytes)
+    await this.#ports.queue?.(asset, mimeType)
+    await this.#ports.arrived?.(asset)
+    return asset
+  }
+
+  async keepText(text: string): Promise<{ asset: AssetId; bytes: number }> {
+    const bytes = Buffer.from(text, 'utf8')
+    return { asset: await this.keep(bytes, 'text/plain'), bytes: bytes.byteLength }
+  }
+
+  read(asset: AssetId): Promise<Uint8Array> {
+    if (!isAssetId(asset)) throw new MeshError('BAD_ID')
+    return readFile(join(this.#ports.folder, asset))
+  }
+
+  /** A picture for programs that read the notebook as a file. That it cannot be written is no reason to lose the run. */
+  async #putBeside(projectFolder: string, asset: AssetId, mimeType: string, bytes: Uint8Array): Promise<void> {
+    try {
+      await writeOnce(join(projectFolder, '_assets'), `${asset}${extensionOf(mimeType)}`, bytes)
+    } catch (thrown) {
+      if (
+        !['READ_ONLY_FOLDER', 'DISK_FULL', 'STORAGE_FAILED'].includes(asMeshError(thrown).code) &&
+        codeOf(thrown) === undefined
+      )
+        throw thrown
+    }
+  }
+}
+
+function inlineBytes({ mimeType, data }: Extract<MimePart, { at: 'inline' }>): Uint8Array {
+  return Buffer.from(data, isTextType(mimeType) ? 'utf8' : 'base64')
+}

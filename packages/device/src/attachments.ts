@@ -1,0 +1,143 @@
+/** The folders of this machine that are attached to projects: remembered over restarts, each followed by its `ProjectFolder`. */
+import { realpath } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
+import type { AssetId, Now, OrgId, ProjectId, RandomBytes } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import type { ProjectInfo } from '@meshbook/core/messages.ts'
+import { PicturesBeside } from './assets/pictures-beside.ts'
+import type { DocumentPeer } from './document-peer.ts'
+import type { Documents } from './documents.ts'
+import type { Problems } from './problems.ts'
+import { isMarked, removeMarker, writeMarker } from './projects/folder-marker.ts'
+import { ProjectFolder } from './projects/project-folder.ts'
+import { Trash } from './projects/trash.ts'
+import { Turns } from './projects/turns.ts'
+import type { Attachment } from './store/attachments.ts'
+import type { DeviceStore } from './store/device-store.ts'
+
+export interface AttachmentPorts {
+  now: Now
+  random: RandomBytes
+  limits: Limits
+  org: OrgId
+  database: DeviceStore
+  documents: Documents
+  problems: Problems
+  hasHub: boolean
+  /** Folder for deleted files. */
+  trash: string
+  findAsset(asset: AssetId): Promise<Uint8Array>
+}
+
+interface Attached extends Attachment {
+  follower: ProjectFolder
+}
+
+export class Attachments {
+  readonly #ports: AttachmentPorts
+  readonly #attached = new Map<ProjectId, Attached>()
+  readonly #turns = new Turns()
+
+  constructor(ports: AttachmentPorts) {
+    this.#ports = ports
+  }
+
+  /** Goes on with what was attached before; a folder that is not there now is waited for. */
+  async load(): Promise<void> {
+    for (const { project, folder, treeSynced } of await this.#ports.database.query('listAttachments', {
+      org: this.#ports.org,
+    })) {
+      const { follower } = this.#follow(project, folder, treeSynced)
+      follower.start().catch(thrown => this.#ports.problems.report(folder, asMeshError(thrown)))
+    }
+  }
+
+  /** `saved`: it is remembered; `started`: every notebook in the folder has its document. */
+  attach(project: ProjectInfo, folder: string): { saved: Promise<void>; started: Promise<void> } {
+    const saved = this.#turns.take(() => this.#save(project, resolve(folder)))
+    return { saved: saved.then(() => undefined), started: saved.then(follower => follower?.start()) }
+  }
+
+  async #save(project: ProjectInfo, folder: string): Promise<ProjectFolder | undefined> {
+    const known = this.#attached.get(project.id)
+    if (known?.folder === folder && (await isMarked(folder, project.id))) return undefined
+    if (known) await this.#detach(project.id)
+    await this.#checkFree(folder)
+    const { org, now, database } = this.#ports
+    // A folder without our mark says nothing about what was deleted: it starts from scratch.
+    if (!(await isMarked(folder, project.id))) await database.call('deleteAttachment', { org, project: project.id })
+    await writeMarker(folder, project.id)
+    await database.call('saveAttachment', { org, attachment: { project, folder }, now: now() })
+    return this.#follow(project, folder, false).follower
+  }
+
+  async #checkFree(folder: string): Promise<void> {
+    const real = await realpath(folder).catch(() => folder)
+    for (const other of this.#attached.values()) {
+      if ((await realpath(other.folder).catch(() => other.folder)) === real)
+        throw new MeshError('CONFLICT', { detail: `${folder} is attached to the project ${other.project.name}` })
+    }
+  }
+
+  #follow(project: ProjectInfo, folder: string, treeSynced: boolean): Attached {
+    const { now, random, limits, org, database, documents, problems, trash, findAsset } = this.#ports
+    const pictures = new PicturesBeside(folder, findAsset)
+    const follower = new ProjectFolder(project, folder, {
+      store: {
+        list: () => database.query('listProjections', { org, project: project.id }),
+        save: projection => database.call('saveProjection', { org, projection }),
+        remove: document => database.call('deleteProjection', { org, document }),
+      },
+      open: document => documents.open(project.id, document),
+      treeKnown: tree => this.#treeKnown(project.id, tree, treeSynced),
+      now,
+      random,
+      limits,
+      problems,
+      trash: new Trash(trash, now),
+      projected: text => void pictures.bring(text),
+    })
+    const attached = { project, folder, follower }
+    this.#attached.set(project.id, attached)
+    return attached
+  }
+
+  /** An unknown file must not become a second document of one that only the hub knows yet. */
+  async #treeKnown(project: ProjectId, tree: DocumentPeer, treeSynced: boolean): Promise<void> {
+    if (treeSynced || !this.#ports.hasHub) return
+    const synced = tree.synced.then(() => this.#ports.database.call('treeSynced', { org: this.#ports.org, project }))
+    synced.catch(() => undefined)
+    await Promise.race([
+      synced.catch(() => undefined),
+      sleep(this.#ports.limits.handshakeMs, undefined, { ref: false }),
+    ])
+  }
+
+  detach(project: ProjectId): Promise<void> {
+    return this.#turns.take(() => this.#detach(project))
+  }
+
+  async #detach(project: ProjectId): Promise<void> {
+    const attached = this.#attached.get(project)
+    if (!attached) throw new MeshError('NOT_FOUND', { detail: 'the project is not attached' })
+    this.#attached.delete(project)
+    await attached.follower.close()
+    await this.#ports.database.call('deleteAttachment', { org: this.#ports.org, project })
+    await removeMarker(attached.folder)
+  }
+
+  folderOf(project: ProjectId): string | undefined {
+    return this.#attached.get(project)?.folder
+  }
+
+  list(): Attachment[] {
+    return [...this.#attached.values()].map(({ project, folder }) => ({ project, folder }))
+  }
+
+  async close(): Promise<void> {
+    await this.#turns.settled()
+    await Promise.all([...this.#attached.values()].map(({ follower }) => follower.close()))
+  }
+}

@@ -1,0 +1,346 @@
+/**
+ * A device: its own relay over its own store, the folders that are attached to projects, the monitor that runs cells,
+ * and the link to the hub. This file only wires them; each part knows the others by its ports alone.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
+import type { AssetId, DeviceId, Now, ProjectId, RandomBytes } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import type { DeviceInfo, ProjectInfo } from '@meshbook/core/messages.ts'
+import { Relay } from '@meshbook/relay/relay.ts'
+import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
+import { AssetKeeper } from './assets/asset-keeper.ts'
+import { HubAssets } from './assets/hub-assets.ts'
+import { Attachments } from './attachments.ts'
+import { DeviceKey } from './device-key.ts'
+import { Documents } from './documents.ts'
+import type { KernelSessions } from './kernels/port.ts'
+import { HubLink, type HubMessage, type LinkStatus } from './link/hub-link.ts'
+import { Streams } from './link/streams.ts'
+import { Monitor } from './monitor/monitor.ts'
+import { Problems } from './problems.ts'
+import { orStorageError } from './projects/notebook-file.ts'
+import type { Attachment } from './store/attachments.ts'
+import { type DeviceDatabase, openDeviceDatabase } from './store/device-store.ts'
+
+export type { LinkStatus } from './link/hub-link.ts'
+export type { Attachment } from './store/attachments.ts'
+
+export interface DeviceOptions {
+  /** What the device keeps: its key, its database, assets, deleted files. */
+  folder: string
+  name: string
+  kind: DeviceInfo['kind']
+  /** Absent: the device works alone. */
+  hub?: { url: string }
+  limits: Limits
+  kernels: KernelSessions
+  /** Where folders for projects are made that are attached without naming one. */
+  projectsFolder: string
+  /** Makes the hub know this device's public key (raw, base64url); may be called again. */
+  register?: (publicKey: string, name: string, kind: DeviceInfo['kind']) => Promise<DeviceId>
+}
+
+export interface DeviceLog {
+  debug(detail: object, message: string): void
+  info(detail: object, message: string): void
+  warn(detail: object, message: string): void
+}
+
+export interface DevicePorts {
+  now: Now
+  random: RandomBytes
+  log: DeviceLog
+}
+
+export interface DeviceStatus {
+  link: LinkStatus
+  problems: string[]
+}
+
+export interface Device {
+  readonly id: DeviceId
+  /** Raw Ed25519, base64url. */
+  readonly publicKey: string
+  readonly name: string
+  readonly linked: boolean
+  /** What the user should know, in sentences; empty while all is well. */
+  problems(): string[]
+  status(): DeviceStatus
+  /** Calls back at every change; returns what ends that. */
+  onStatus(listener: (status: DeviceStatus) => void): () => void
+  /** Attaches a folder, by default one named after the project. Resolves once its notebooks are documents. */
+  attach(attachment: { project: ProjectInfo; folder?: string }): Promise<void>
+  /** The files stay where they are. */
+  detach(project: ProjectId): Promise<void>
+  attachments(): Attachment[]
+  /** Stops; kernels and their runs go on. */
+  close(): Promise<void>
+}
+
+/** Throws DATA_IN_USE, DATA_TOO_NEW, READ_ONLY_FOLDER or DISK_FULL when its folder cannot be used. */
+export async function startDevice(options: DeviceOptions, ports: DevicePorts): Promise<Device> {
+  await orStorageError(options.folder, () => mkdir(options.folder, { recursive: true, mode: 0o700 }))
+  const key = await DeviceKey.load(options.folder, ports.now, ports.random)
+  const problems = new Problems(() => device.changed())
+  const database = await openDeviceDatabase(join(options.folder, 'device.db'), health => {
+    if (health.ok) problems.solve('database')
+    else problems.report('database', new MeshError('STORAGE_FAILED', { detail: health.detail }))
+  })
+  const device: RunningDevice = new RunningDevice(options, ports, key, database, problems)
+  try {
+    await device.start()
+    return device
+  } catch (thrown) {
+    await device.close()
+    throw thrown
+  }
+}
+
+class RunningDevice implements Device {
+  readonly name: string
+  readonly #options: DeviceOptions
+  readonly #ports: DevicePorts
+  readonly #key: DeviceKey
+  readonly #database: DeviceDatabase
+  readonly #problems: Problems
+  readonly #relay: Relay
+  readonly #streams: Streams | undefined
+  readonly #documents: Documents
+  readonly #hubAssets: HubAssets | undefined
+  readonly #keeper: AssetKeeper
+  readonly #attachments: Attachments
+  readonly #monitor: Monitor
+  readonly #link: HubLink | undefined
+  readonly #listeners = new Set<(status: DeviceStatus) => void>()
+  #closing: Promise<void> | undefined
+
+  constructor(
+    options: DeviceOptions,
+    ports: DevicePorts,
+    key: DeviceKey,
+    database: DeviceDatabase,
+    problems: Problems,
+  ) {
+    this.name = options.name
+    this.#options = options
+    this.#ports = ports
+    this.#key = key
+    this.#database = database
+    this.#problems = problems
+    const { limits, hub } = options
+    this.#relay = new Relay({ store: new SqliteDocumentStore(database), ...ports, limits })
+    this.#streams = hub && new Streams(this.#relay, key.org, problems)
+    this.#documents = new Documents({
+      relay: this.#relay,
+      org: key.org,
+      uplink: this.#streams,
+      problems,
+      opened: peer => this.#monitor.watch(peer),
+      closed: peer => this.#monitor.unwatch(peer),
+    })
+    this.#hubAssets = hub && this.#makeHubAssets(hub.url)
+    this.#keeper = this.#makeKeeper()
+    this.#attachments = new Attachments({
+      ...ports,
+      limits,
+      org: key.org,
+      database,
+      documents: this.#documents,
+      problems,
+      hasHub: hub !== undefined,
+      trash: join(options.folder, 'trash'),
+      findAsset: asset => this.#findAsset(asset),
+    })
+    this.#monitor = this.#makeMonitor()
+    this.#link = hub && this.#makeLink(hub.url, this.#streams!)
+  }
+
+  get id(): DeviceId {
+    return this.#key.id
+  }
+  get publicKey(): string {
+    return this.#key.publicKey
+  }
+  get linked(): boolean {
+    return this.#link?.online ?? false
+  }
+
+  async start(): Promise<void> {
+    await this.#attachments.load()
+    const orphans = await this.#monitor.start()
+    for (const { session, runs } of orphans) for (const { run, ended } of runs) if (ended) await session.forget(run)
+    this.#link?.start()
+  }
+
+  problems(): string[] {
+    return this.#problems.list()
+  }
+
+  status(): DeviceStatus {
+    return { link: this.#link?.status ?? { state: 'closed' }, problems: this.problems() }
+  }
+
+  onStatus(listener: (status: DeviceStatus) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  changed(): void {
+    const status = this.status()
+    for (const listener of this.#listeners) listener(status)
+  }
+
+  async attach({ project, folder }: { project: ProjectInfo; folder?: string }): Promise<void> {
+    const attached = this.#attachments.attach(project, folder ?? join(this.#options.projectsFolder, project.name))
+    await attached.saved
+    this.#link?.renew()
+    await attached.started
+  }
+
+  async detach(project: ProjectId): Promise<void> {
+    await this.#attachments.detach(project)
+    this.#link?.renew()
+  }
+
+  attachments(): Attachment[] {
+    return this.#attachments.list()
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  /** From the outside in: what still writes goes before what it writes to. */
+  async #close(): Promise<void> {
+    await this.#monitor.close()
+    await this.#attachments.close()
+    await this.#link?.close()
+    await this.#hubAssets?.close()
+    await this.#relay.close()
+    await this.#database.close()
+  }
+
+  #makeHubAssets(url: string): HubAssets {
+    const { now, random, log } = this.#ports
+    const { org } = this.#key
+    return new HubAssets({
+      url,
+      key: this.#key,
+      now,
+      random,
+      log,
+      limits: this.#options.limits,
+      read: asset => this.#keeper.read(asset),
+      store: {
+        queue: upload => this.#database.call('queueUpload', { ...upload, org, now: now() }),
+        done: asset => this.#database.call('uploaded', { org, asset }),
+        list: () => this.#database.query('listUploads', { org }),
+      },
+    })
+  }
+
+  #makeKeeper(): AssetKeeper {
+    const hub = this.#hubAssets
+    const ways = hub && {
+      queue: (asset: AssetId, mimeType: string) => hub.queue(asset, mimeType),
+      arrived: (asset: AssetId) => hub.arrived(asset),
+    }
+    return new AssetKeeper({ folder: join(this.#options.folder, 'assets'), limits: this.#options.limits, ...ways })
+  }
+
+  async #findAsset(asset: AssetId): Promise<Uint8Array> {
+    const own = await this.#keeper.read(asset).catch(() => undefined)
+    if (own) return own
+    if (!this.#hubAssets || !this.linked) throw new MeshError('UNREACHABLE')
+    return this.#hubAssets.fetch(asset)
+  }
+
+  #makeMonitor(): Monitor {
+    const { kernels, limits, name } = this.#options
+    const { org } = this.#key
+    const database = this.#database
+    return new Monitor({
+      kernels,
+      limits,
+      now: this.#ports.now,
+      log: this.#ports.log,
+      assets: this.#keeper,
+      device: { id: this.id, name },
+      open: (project, document) => this.#documents.open(project, document),
+      folderOf: project => this.#attachments.folderOf(project),
+      send: message => this.#link?.send(message) ?? false,
+      store: {
+        hold: lease => database.call('holdRun', { org, lease }),
+        save: ({ lease, ...progress }) => database.call('saveRunProgress', { org, run: lease.run, ...progress }),
+        drop: run => database.call('dropRun', { org, run }),
+        list: () => database.query('listHeldRuns', { org }),
+      },
+    })
+  }
+
+  #makeLink(url: string, streams: Streams): HubLink {
+    const { limits, name, kind, register, kernels } = this.#options
+    const { now, random } = this.#ports
+    return new HubLink({
+      url,
+      key: this.#key,
+      name,
+      kind,
+      limits,
+      now,
+      random,
+      streams,
+      enroll: async () => void (await register?.(this.publicKey, name, kind)),
+      runtimes: () => kernels.runtimes(),
+      projects: () => this.attachments().map(({ project }) => project.id),
+      held: () => ({ heads: this.#monitor.heads(), runs: this.#monitor.runs() }),
+      welcomed: ({ runs, lost }) => {
+        this.#hubAssets?.setOnline(true)
+        this.#guard(this.#monitor.online(runs, lost))
+      },
+      left: () => {
+        this.#hubAssets?.setOnline(false)
+        this.#monitor.offline()
+      },
+      message: message => this.#receive(message),
+      status: () => this.changed(),
+    })
+  }
+
+  #receive(message: HubMessage): void {
+    const monitor = this.#monitor
+    switch (message.type) {
+      case 'LEASE':
+        this.#guard(monitor.onLease(message.lease))
+        break
+      case 'RUN_REQUEST':
+        monitor.onAnswer(message)
+        break
+      case 'RUN_INPUT':
+        this.#guard(monitor.onInput(message))
+        break
+      case 'RUN_CANCEL':
+        this.#guard(monitor.onCancel(message))
+        break
+      case 'RUN_ACK':
+        monitor.onAck(message)
+        break
+      case 'MRP_REQUEST':
+        this.#guard(monitor.onSessionRequest(message))
+        break
+      case 'DEVICE_LIST':
+      case 'SESSION_LIST':
+        // For viewers; a device acts on its leases alone.
+        break
+    }
+  }
+
+  #guard(work: Promise<void>): void {
+    work.catch(thrown =>
+      this.#ports.log.warn({ err: asMeshError(thrown) }, 'a message of the hub could not be acted on'),
+    )
+  }
+}

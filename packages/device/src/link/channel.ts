@@ -1,0 +1,171 @@
+/**
+ * One connection of the device channel, from the upgrade to its end: frames in and out, and the signs of life. It knows
+ * the form of what is sent, not its meaning.
+ */
+
+import { asMeshError, type ErrorCode, errors, MeshError } from '@meshbook/core/errors.ts'
+import { type ChannelFrame, decodeFrame, subprotocol } from '@meshbook/core/frames.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import {
+  type DownMessage,
+  encodeMessage,
+  frameTypes,
+  parseDown,
+  SyncJoiner,
+  splitSync,
+  type UpMessage,
+} from '@meshbook/core/messages.ts'
+import { WebSocket } from 'ws'
+
+export interface ChannelHandlers {
+  opened(): void
+  message(message: DownMessage): void
+  sync(stream: number, bytes: Uint8Array): void
+  /** Called once, also when the connection was never made. */
+  closed(error: MeshError): void
+}
+
+export class Channel {
+  readonly #socket: WebSocket
+  readonly #handlers: ChannelHandlers
+  readonly #limits: Limits
+  readonly #joiner = new SyncJoiner()
+  readonly #pauses = new Set<number>()
+  #error: MeshError | undefined
+  #ping: NodeJS.Timeout | undefined
+  #heard = true
+
+  constructor(url: URL, authorization: string, handlers: ChannelHandlers, limits: Limits) {
+    this.#handlers = handlers
+    this.#limits = limits
+    const { channelFrameBytes: maxPayload, handshakeMs: handshakeTimeout } = limits
+    this.#socket = new WebSocket(url, subprotocol, {
+      headers: { authorization },
+      maxPayload,
+      handshakeTimeout,
+      perMessageDeflate: false,
+      followRedirects: false,
+    })
+    this.#socket.on('open', () => handlers.opened())
+    this.#socket.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary))
+    this.#socket.on('pong', () => this.#alive())
+    this.#socket.on('ping', () => this.#alive())
+    this.#socket.on('unexpected-response', (request, response) => {
+      this.#error ??= new MeshError(codeOfStatus(response.statusCode ?? 0), {
+        detail: `the hub answered ${response.statusCode}`,
+      })
+      request.destroy()
+    })
+    this.#socket.on('error', cause => {
+      this.#error ??= new MeshError('UNREACHABLE', {
+        detail: `${url.origin}: ${cause.message || (cause as NodeJS.ErrnoException).code}`,
+        cause,
+      })
+    })
+    this.#socket.on('close', (code, reason) => this.#closed(code, reason.toString('utf8')))
+  }
+
+  get backlogBytes(): number {
+    return this.#socket.bufferedAmount
+  }
+
+  get isOpen(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN
+  }
+
+  /** False when the connection is not open, or had to be ended because the hub does not read (I10). */
+  send(message: UpMessage): boolean {
+    return this.#sendAll([encodeMessage(message)])
+  }
+
+  sendSync(stream: number, bytes: Uint8Array): boolean {
+    return this.#sendAll(splitSync(stream, bytes))
+  }
+
+  #sendAll(frames: readonly Uint8Array[]): boolean {
+    if (!this.isOpen) return false
+    if (this.backlogBytes > 2 * this.#limits.socketBacklogBytes) {
+      this.end(new MeshError('SLOW_DOWN', { detail: 'the hub does not read' }))
+      return false
+    }
+    for (const frame of frames) this.#socket.send(frame)
+    return true
+  }
+
+  /** From now on a connection on which nothing comes between two pings is dead. */
+  keepAlive(pingMs: number): void {
+    clearInterval(this.#ping)
+    this.#ping = setInterval(() => {
+      if (!this.#heard && this.#pauses.size === 0)
+        return this.#cut(new MeshError('TIMEOUT', { detail: 'the hub is silent' }))
+      this.#heard = false
+      if (this.isOpen) this.#socket.ping()
+    }, pingMs)
+  }
+
+  /** The disk is slower than the network for this stream: nothing is read until it has caught up. */
+  pause(stream: number): void {
+    this.#pauses.add(stream)
+    this.#socket.pause()
+  }
+
+  resume(stream: number): void {
+    if (this.#pauses.delete(stream) && this.#pauses.size === 0) this.#socket.resume()
+  }
+
+  end(error: MeshError): void {
+    this.#error ??= error
+    if (this.#socket.readyState === WebSocket.CONNECTING) {
+      this.#socket.terminate()
+      return
+    }
+    this.#socket.close(error.entry.close ?? 1000, error.code)
+    setTimeout(() => this.#socket.terminate(), 1_000).unref()
+  }
+
+  #cut(error: MeshError): void {
+    this.#error ??= error
+    this.#socket.terminate()
+  }
+
+  #alive(): void {
+    this.#heard = true
+  }
+
+  #receive(data: Buffer, isBinary: boolean): void {
+    this.#alive()
+    try {
+      if (!isBinary) throw new MeshError('BAD_MESSAGE', { detail: 'a text frame' })
+      this.#take(decodeFrame(new Uint8Array(data)))
+    } catch (thrown) {
+      this.end(asMeshError(thrown))
+    }
+  }
+
+  #take(frame: ChannelFrame): void {
+    if (frame.type !== frameTypes.SYNC && frame.type !== frameTypes.SYNC_PART) {
+      this.#handlers.message(parseDown(frame))
+      return
+    }
+    const bytes = this.#joiner.add(frame)
+    if (bytes) this.#handlers.sync(frame.stream, bytes)
+  }
+
+  #closed(code: number, reason: string): void {
+    clearInterval(this.#ping)
+    this.#handlers.closed(
+      this.#error ?? new MeshError(codeOfClose(code), { detail: reason || `the hub closed the connection (${code})` }),
+    )
+  }
+}
+
+function codeOfClose(code: number): ErrorCode {
+  return (Object.keys(errors) as ErrorCode[]).find(name => errors[name].close === code && code >= 4000) ?? 'UNREACHABLE'
+}
+
+function codeOfStatus(status: number): ErrorCode {
+  if (status === 401) return 'UNAUTHENTICATED'
+  if (status === 403) return 'FORBIDDEN'
+  if (status === 429) return 'SLOW_DOWN'
+  return 'UNREACHABLE'
+}

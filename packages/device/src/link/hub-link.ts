@@ -1,0 +1,238 @@
+/**
+ * The link of this device to its hub: connects, registers, keeps alive and comes back by itself. What the messages mean
+ * is the part of those who listen; documents go through `Streams`.
+ */
+
+import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
+import type { Now, ProjectId, RandomBytes } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import { type DownMessage, protocolVersion, type Runtime, type UpMessage } from '@meshbook/core/messages.ts'
+import { backoffMs } from '@meshbook/engine/backoff.ts'
+import type { DeviceKey } from '../device-key.ts'
+import { Channel } from './channel.ts'
+import { MachineFacts, machine } from './machine-facts.ts'
+import type { Streams } from './streams.ts'
+
+type Up<T extends UpMessage['type']> = Extract<UpMessage, { type: T }>
+type Down<T extends DownMessage['type']> = Extract<DownMessage, { type: T }>
+
+/** What is new to those who act on it: everything but what the link itself deals with. */
+export type HubMessage = Exclude<DownMessage, { type: 'WELCOME' | 'CLOSE' | 'REVOKED' }>
+
+export type LinkStatus =
+  | { state: 'connecting' }
+  | { state: 'online' }
+  | { state: 'offline'; error: MeshError }
+  | { state: 'refused'; error: MeshError }
+  | { state: 'closed' }
+
+export interface LinkPorts {
+  url: string
+  key: DeviceKey
+  name: string
+  kind: Up<'REGISTER'>['kind']
+  limits: Limits
+  now: Now
+  random: RandomBytes
+  streams: Streams
+  /** Makes the hub know this device's key; called before the first connection and when the hub does not know it. */
+  enroll(): Promise<void>
+  runtimes(): Promise<Runtime[]>
+  projects(): ProjectId[]
+  /** Heads and runs that are held now. */
+  held(): { heads: Up<'REGISTER'>['heads']; runs: Up<'REGISTER'>['runs'] }
+  welcomed(welcome: Down<'WELCOME'>): void
+  message(message: HubMessage): void
+  left(): void
+  status(status: LinkStatus): void
+}
+
+export class HubLink {
+  readonly #ports: LinkPorts
+  readonly #url: URL
+  readonly #facts = new MachineFacts()
+  #channel: Channel | undefined
+  #isWelcome = false
+  #attempt = 0
+  #retry: NodeJS.Timeout | undefined
+  #welcomeTimer: NodeJS.Timeout | undefined
+  #heartbeat: NodeJS.Timeout | undefined
+  #status: LinkStatus = { state: 'connecting' }
+  #stopped: (() => void) | undefined
+  #isEnrolled = false
+  #registered: string | undefined
+  #isRenewing = false
+
+  constructor(ports: LinkPorts) {
+    this.#ports = ports
+    this.#url = new URL('/channel', ports.url)
+    this.#url.protocol = this.#url.protocol === 'https:' ? 'wss:' : 'ws:'
+  }
+
+  get status(): LinkStatus {
+    return this.#status
+  }
+
+  get online(): boolean {
+    return this.#isWelcome
+  }
+
+  start(): void {
+    this.#connect()
+  }
+
+  /** False when there is no hub to send to. */
+  send(message: UpMessage): boolean {
+    return this.#isWelcome && this.#channel!.send(message)
+  }
+
+  /** Projects changed: the hub learns them with a new connection, at once. */
+  renew(): void {
+    if (!this.#channel || this.#registered === undefined || this.#registered === this.#ports.projects().join()) return
+    this.#isRenewing = true
+    this.#channel.end(new MeshError('SHUTTING_DOWN', { detail: 'the device registers anew' }))
+  }
+
+  /** Says goodbye, so that the hub counts this device as offline at once. */
+  async close(): Promise<void> {
+    clearTimeout(this.#retry)
+    const channel = this.#channel
+    const gone = new Promise<void>(resolve => {
+      this.#stopped = resolve
+    })
+    if (!channel) {
+      this.#setStatus({ state: 'closed' })
+      return
+    }
+    if (this.#isWelcome) channel.send({ type: 'BYE', reason: 'stop' })
+    channel.end(new MeshError('SHUTTING_DOWN'))
+    await gone
+    this.#setStatus({ state: 'closed' })
+  }
+
+  #connect(): void {
+    this.#setStatus({ state: 'connecting' })
+    this.#ready().then(
+      () => this.#stopped || this.#open(),
+      thrown => this.#closed(asMeshError(thrown)),
+    )
+  }
+
+  async #ready(): Promise<void> {
+    if (!this.#isEnrolled) await this.#ports.enroll()
+    this.#isEnrolled = true
+  }
+
+  #open(): void {
+    const { key, limits, now, random, streams } = this.#ports
+    const channel: Channel = new Channel(
+      this.#url,
+      key.proof(this.#url.host, now(), random),
+      {
+        opened: () => void this.#register(channel),
+        message: message => this.#receive(message),
+        sync: (stream, bytes) => streams.receive(stream, bytes),
+        closed: error => this.#closed(error),
+      },
+      limits,
+    )
+    this.#channel = channel
+  }
+
+  async #register(channel: Channel): Promise<void> {
+    const { key, name, kind, limits, held, projects, runtimes } = this.#ports
+    this.#welcomeTimer = setTimeout(
+      () => channel.end(new MeshError('TIMEOUT', { detail: 'no WELCOME' })),
+      limits.handshakeMs,
+    )
+    try {
+      const [found, metrics] = await Promise.all([runtimes(), this.#facts.measure()])
+      channel.send({
+        type: 'REGISTER',
+        version: protocolVersion,
+        device: key.id,
+        name,
+        kind,
+        ...machine,
+        runtimes: found,
+        metrics,
+        projects: projects(),
+        ...held(),
+      })
+    } catch (thrown) {
+      channel.end(asMeshError(thrown))
+    }
+  }
+
+  #receive(message: DownMessage): void {
+    switch (message.type) {
+      case 'WELCOME':
+        this.#welcome(message)
+        return
+      case 'CLOSE':
+        this.#ports.streams.closedByHub(message.stream, message.code, message.reason)
+        return
+      case 'REVOKED':
+        this.#channel?.end(new MeshError('REVOKED'))
+        return
+      default:
+        this.#ports.message(message)
+    }
+  }
+
+  #welcome(welcome: Down<'WELCOME'>): void {
+    const channel = this.#channel!
+    clearTimeout(this.#welcomeTimer)
+    this.#isWelcome = true
+    this.#attempt = 0
+    channel.keepAlive(welcome.pingMs)
+    this.#heartbeat = setInterval(() => void this.#beat(), welcome.heartbeatMs)
+    this.#setStatus({ state: 'online' })
+    this.#ports.streams.up(channel)
+    this.#ports.welcomed(welcome)
+  }
+
+  async #beat(): Promise<void> {
+    const metrics = await this.#facts.measure()
+    this.send({ type: 'HEARTBEAT', metrics, heads: this.#ports.held().heads })
+  }
+
+  #closed(error: MeshError): void {
+    clearTimeout(this.#welcomeTimer)
+    clearInterval(this.#heartbeat)
+    this.#channel = undefined
+    this.#registered = undefined
+    const wasWelcome = this.#isWelcome
+    this.#isWelcome = false
+    this.#ports.streams.down()
+    if (wasWelcome) this.#ports.left()
+    if (this.#stopped) {
+      this.#stopped()
+      return
+    }
+    this.#setStatus(error.code === 'REVOKED' ? { state: 'refused', error } : { state: 'offline', error })
+    this.#connectLater(error)
+  }
+
+  /** A revoked key never comes back; everything else may, also a hub that does not know this device yet. */
+  #connectLater(error: MeshError): void {
+    if (error.code === 'REVOKED') return
+    if (error.code === 'UNAUTHENTICATED') this.#isEnrolled = false
+    const { limits, random } = this.#ports
+    this.#attempt++
+    const fraction = () => new DataView(random(4).slice().buffer).getUint32(0) / 2 ** 32
+    const wait = backoffMs({
+      attempt: this.#attempt,
+      minMs: limits.reconnectMinMs,
+      maxMs: limits.reconnectMaxMs,
+      random: fraction,
+    })
+    this.#retry = setTimeout(() => this.#connect(), this.#isRenewing ? 0 : wait)
+    this.#isRenewing = false
+  }
+
+  #setStatus(status: LinkStatus): void {
+    this.#status = status
+    this.#ports.status(status)
+  }
+}

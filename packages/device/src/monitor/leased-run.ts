@@ -1,0 +1,232 @@
+/**
+ * One run that this device holds a lease for, from its execution until its log is the granter's and its end is in the
+ * document. Both are followed from the journal, each at its own pace and again after any cut.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { asMeshError, type ErrorCode, errors } from '@meshbook/core/errors.ts'
+import type { Now, RunId } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import type { DownMessage, Lease, UpMessage } from '@meshbook/core/messages.ts'
+import type { AssetKeeper } from '../assets/asset-keeper.ts'
+import type { DocumentPeer } from '../document-peer.ts'
+import type { KernelSession } from '../kernels/port.ts'
+import type { HeldRun } from '../store/held-runs.ts'
+import type { EntryView } from './execution-entry.ts'
+import { contentOf } from './output-block.ts'
+import { RunForwarder } from './run-forwarder.ts'
+import { RunProjection } from './run-projection.ts'
+import { failureEvent, failureOf, journalOf, type RunSource } from './run-source.ts'
+import type { MonitorLog, RunStore } from './run-store.ts'
+
+type Ack = Extract<DownMessage, { type: 'RUN_ACK' }>
+type HeldSeq = Extract<UpMessage, { type: 'REGISTER' }>['runs'][number]
+
+export interface LeasedRunPorts {
+  limits: Limits
+  now: Now
+  store: RunStore
+  assets: AssetKeeper
+  device: { id: string; name: string }
+  log: MonitorLog
+  send(message: UpMessage): boolean
+  online(): boolean
+  /** Opens the document of the run. */
+  open(): DocumentPeer
+  /** The folder of the project, if it is attached here. */
+  folder: string | undefined
+  /** Nothing is left to do. */
+  done(run: RunId): void
+}
+
+const reportAgainMs = 1_000
+const contentWaitMs = 5_000
+
+export class LeasedRun {
+  readonly #ports: LeasedRunPorts
+  #held: HeldRun
+  readonly #peer: DocumentPeer
+  readonly #projection: RunProjection
+  readonly #abort = new AbortController()
+  readonly #answered = new Set<string>()
+  #source: RunSource | undefined
+  #session: KernelSession | undefined
+  #forwarder: RunForwarder | undefined
+  #reporting: AbortController | undefined
+  #reportTimer: NodeJS.Timeout | undefined
+  #cancelReason: string | undefined
+  #working: Promise<unknown> = Promise.resolve()
+  #claiming: Promise<void>
+
+  constructor(held: HeldRun, ports: LeasedRunPorts) {
+    this.#held = held
+    this.#ports = ports
+    this.#peer = ports.open()
+    const { limits, now, device } = ports
+    this.#projection = new RunProjection(this.#peer, held.lease, {
+      limits,
+      now,
+      ranOn: { device: device.id, name: device.name },
+      claimedBy: device.id,
+      slim: (event, source) => ports.assets.slim(event, id => source.asset(id), ports.folder),
+      keepText: text => ports.assets.keepText(text),
+    })
+    this.#claiming = this.#claim()
+  }
+
+  get lease(): Lease {
+    return this.#held.lease
+  }
+  get reported(): boolean {
+    return this.#held.reported
+  }
+  get ended(): boolean {
+    return this.#held.projected
+  }
+  get heldSeq(): HeldSeq {
+    return { run: this.lease.run, fence: this.lease.fence, seq: this.#held.ackedSeq }
+  }
+
+  async #claim(): Promise<void> {
+    await this.#peer.ready
+    // A notebook that was made a moment ago may not have arrived from the hub yet.
+    if (contentOf(this.#peer.doc).length === 0)
+      await Promise.race([this.#peer.synced, sleep(contentWaitMs, undefined, { ref: false })])
+    if (!this.#abort.signal.aborted && !this.#held.projected) this.#projection.claim()
+  }
+
+  /** Gives the order to the session. What goes wrong before a kernel has it becomes the end of the run. */
+  execute(sessionIn: (folder: string) => Promise<KernelSession>): void {
+    this.#work(async () => {
+      const source = await this.#order(sessionIn)
+      await this.#follow(source, 0)
+    })
+  }
+
+  async #order(sessionIn: (folder: string) => Promise<KernelSession>): Promise<RunSource> {
+    const { run, fence, code } = this.lease
+    try {
+      const session = await sessionIn(this.#folder())
+      this.#session = session
+      await session.execute({ run, fence, code, cellName: 'cell' })
+      if (this.#cancelReason !== undefined) await session.cancel(run, this.#cancelReason)
+      return journalOf(session, this.lease)
+    } catch (thrown) {
+      this.#ports.log.warn({ err: thrown, run }, 'a run could not be started')
+      const failure = failureEvent(thrown, this.#ports.now())
+      await this.#save({ failure })
+      return failureOf(this.lease, failure)
+    }
+  }
+
+  #folder(): string {
+    if (this.#ports.folder !== undefined) return this.#ports.folder
+    throw new Error('the project is not attached to a folder on this device')
+  }
+
+  /** Goes on with a run that was executed before a restart; up to `known` its events may have been shown. */
+  follow(source: RunSource, session: KernelSession | undefined, known: number): void {
+    this.#session = session
+    this.#work(() => this.#follow(source, known))
+  }
+
+  async #follow(source: RunSource, known: number): Promise<void> {
+    this.#source = source
+    if (this.#ports.online()) this.report(this.#held.ackedSeq)
+    await this.#claiming
+    if (this.#held.projected) return
+    if (await this.#projection.follow(source, known, this.#abort.signal)) await this.#save({ projected: true })
+  }
+
+  /** The lease came again: with its fence, if that is newer, events are sent from now on. */
+  renew(lease: Lease): void {
+    this.#held = { ...this.#held, lease, reported: false }
+    if (this.#ports.online()) this.report(this.#held.ackedSeq)
+  }
+
+  /** Sends the log from behind `after`. */
+  report(after: number): void {
+    this.stopReporting()
+    if (!this.#source || this.#held.reported) return
+    const { limits, send, log } = this.#ports
+    const abort = new AbortController()
+    this.#reporting = abort
+    this.#forwarder = new RunForwarder(this.lease, this.#source, { limits, send })
+    this.#forwarder.run(after, abort.signal).catch(thrown => {
+      if (!abort.signal.aborted) log.warn({ err: thrown, run: this.lease.run }, 'the log of a run could not be read')
+    })
+  }
+
+  stopReporting(): void {
+    clearTimeout(this.#reportTimer)
+    this.#reporting?.abort()
+    this.#reporting = undefined
+    this.#forwarder = undefined
+  }
+
+  acked({ seq, refused }: Ack): void {
+    this.#held = { ...this.#held, ackedSeq: Math.max(this.#held.ackedSeq, seq) }
+    this.#forwarder?.acked(seq)
+    if (refused !== undefined) this.#refused(refused, seq)
+    else if (this.#forwarder?.isWhole(seq)) this.#work(() => this.#save({ reported: true }))
+  }
+
+  #refused(code: ErrorCode, seq: number): void {
+    if (errors[code].retry === 'backoff') {
+      this.stopReporting()
+      this.#reportTimer = setTimeout(() => this.report(seq), code === 'SEQ_GAP' ? 0 : reportAgainMs)
+      return
+    }
+    this.#ports.log.warn({ run: this.lease.run, code }, 'the hub takes no more events of a run')
+    this.stopReporting()
+    this.#work(() => this.#save({ reported: true }))
+  }
+
+  onEntry(entry: EntryView): void {
+    this.#projection.noticeEntry()
+    const answer = entry.stdinAnswer()
+    const asked = entry.get('stdinRequest') as { id?: unknown } | null | undefined
+    if (
+      !answer ||
+      typeof asked?.id !== 'string' ||
+      (answer.id ?? asked.id) !== asked.id ||
+      this.#answered.has(asked.id)
+    )
+      return
+    this.#answered.add(asked.id)
+    this.#work(() => this.input(asked.id as string, answer.text))
+  }
+
+  async input(id: string, text: string): Promise<void> {
+    await this.#session?.input(this.lease.run, id, text)
+  }
+
+  async cancel(reason: string): Promise<void> {
+    this.#cancelReason = reason
+    if (this.#source) await this.#session?.cancel(this.lease.run, reason)
+  }
+
+  async #save(change: Partial<HeldRun>): Promise<void> {
+    this.#held = { ...this.#held, ...change }
+    await this.#ports.store.save(this.#held)
+    if (!this.#held.projected || !this.#held.reported) return
+    await this.#source?.forget()
+    await this.#ports.store.drop(this.lease.run)
+    this.#ports.done(this.lease.run)
+    await this.#peer.close()
+  }
+
+  #work(action: () => Promise<unknown>): void {
+    const done = action().catch(thrown => {
+      if (!this.#abort.signal.aborted)
+        this.#ports.log.warn({ err: asMeshError(thrown), run: this.lease.run }, 'a run could not be followed')
+    })
+    this.#working = Promise.all([this.#working, done])
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort()
+    this.stopReporting()
+    await this.#working
+    await this.#peer.close()
+  }
+}

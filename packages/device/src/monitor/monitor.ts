@@ -1,0 +1,220 @@
+/**
+ * The headless monitor: runs what it holds a lease for, shows it in the document and reports it to whoever granted the
+ * lease. It executes nothing without a lease and nothing twice (S16); who grants leases is not its business.
+ */
+import type { DeviceId, DocumentId, HeadId, Now, ProjectId, RunId } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import type { DownMessage, Lease, UpMessage } from '@meshbook/core/messages.ts'
+import type { AssetKeeper } from '../assets/asset-keeper.ts'
+import type { DocumentPeer } from '../document-peer.ts'
+import type { KernelSessions, RecoveredSession } from '../kernels/port.ts'
+import type { HeldRun } from '../store/held-runs.ts'
+import { DocumentWatch } from './document-watch.ts'
+import type { EntryView } from './execution-entry.ts'
+import { LeasedRun, type LeasedRunPorts } from './leased-run.ts'
+import { failureOf, journalOf } from './run-source.ts'
+import type { MonitorLog, RunStore } from './run-store.ts'
+import { answerSessionRequest } from './session-requests.ts'
+import { SessionTable } from './session-table.ts'
+
+type Down<T extends DownMessage['type']> = Extract<DownMessage, { type: T }>
+type HeldHead = Extract<UpMessage, { type: 'HEARTBEAT' }>['heads'][number]
+type HeldSeq = Extract<UpMessage, { type: 'REGISTER' }>['runs'][number]
+
+export interface MonitorPorts {
+  kernels: KernelSessions
+  open(project: ProjectId, document: DocumentId): DocumentPeer
+  /** The folder in which a project's code runs; undefined if it is not attached here. */
+  folderOf(project: ProjectId): string | undefined
+  store: RunStore
+  /** To whoever grants the leases; false while that is out of reach. */
+  send(message: UpMessage): boolean
+  device: { id: DeviceId | string; name: string }
+  assets: AssetKeeper
+  limits: Limits
+  now: Now
+  log: MonitorLog
+}
+
+const outOfReach = 'The hub cannot be reached; the cell runs as soon as it can.'
+const outOfReachMs = 2_000
+
+export class Monitor {
+  readonly #ports: MonitorPorts
+  readonly #sessions: SessionTable
+  readonly #runs = new Map<RunId, LeasedRun>()
+  readonly #watches = new Map<DocumentPeer, DocumentWatch>()
+  /** Requests that this connection has asked a lease for. */
+  readonly #claimed = new Map<RunId, EntryView>()
+  #online = false
+  /** For long enough to be worth telling. */
+  #outOfReach = false
+  #outOfReachTimer: NodeJS.Timeout | undefined
+  #closed = false
+
+  constructor(ports: MonitorPorts) {
+    this.#ports = ports
+    this.#sessions = new SessionTable(ports.kernels, ports.device.name, message => ports.send(message))
+  }
+
+  /** Takes up the runs and sessions of the time before a restart. Returns sessions with runs that nobody holds a lease for. */
+  async start(): Promise<RecoveredSession[]> {
+    this.#noticeOffline()
+    const recovered = await this.#ports.kernels.recover()
+    for (const { session, alive } of recovered) if (alive) this.#sessions.add(session)
+    for (const held of await this.#ports.store.list()) this.#resume(held, recovered)
+    return recovered.map(found => ({ ...found, runs: found.runs.filter(({ run }) => !this.#runs.has(run)) }))
+  }
+
+  #resume(held: HeldRun, recovered: readonly RecoveredSession[]): void {
+    const { lease, failure } = held
+    const found = recovered.find(({ runs }) => runs.some(({ run }) => run === lease.run))
+    const run = this.#add(held)
+    if (failure) run.follow(failureOf(lease, failure), undefined, 1)
+    else if (found)
+      run.follow(journalOf(found.session, lease), found.session, found.runs.find(known => known.run === lease.run)!.seq)
+    // The order had not reached the journal: it has not been executed.
+    else this.#begin(run)
+  }
+
+  /** Heads and runs held now, for REGISTER and HEARTBEAT. */
+  heads(): HeldHead[] {
+    return this.#sessions.heads()
+  }
+
+  runs(): HeldSeq[] {
+    return [...this.#runs.values()].filter(run => !run.reported).map(run => run.heldSeq)
+  }
+
+  /** Looks at a document's requests from now on, until its peer is told to be closed. */
+  watch(peer: DocumentPeer): void {
+    const watch = new DocumentWatch(peer, entry => this.#onEntry(peer, entry))
+    this.#watches.set(peer, watch)
+    peer.ready.then(
+      () => this.#watches.has(peer) && watch.lookAtAll(),
+      () => this.unwatch(peer),
+    )
+  }
+
+  unwatch(peer: DocumentPeer): void {
+    this.#watches.get(peer)?.close()
+    this.#watches.delete(peer)
+  }
+
+  /** The granter is in reach; `known` says how far it has the log of each run, `lost` which heads have passed on. */
+  async online(known: readonly HeldSeq[], lost: readonly HeadId[]): Promise<void> {
+    this.#online = true
+    this.#outOfReach = false
+    clearTimeout(this.#outOfReachTimer)
+    this.#claimed.clear()
+    for (const run of this.#runs.values()) run.report(known.find(it => it.run === run.lease.run)?.seq ?? 0)
+    for (const watch of this.#watches.values()) watch.lookAtAll()
+    await this.#sessions.lose(lost)
+  }
+
+  offline(): void {
+    this.#online = false
+    for (const run of this.#runs.values()) run.stopReporting()
+    this.#noticeOffline()
+  }
+
+  #noticeOffline(): void {
+    clearTimeout(this.#outOfReachTimer)
+    this.#outOfReachTimer = setTimeout(() => {
+      this.#outOfReach = true
+      for (const watch of this.#watches.values()) watch.lookAtAll()
+    }, outOfReachMs).unref()
+  }
+
+  async onLease(lease: Lease): Promise<void> {
+    if (this.#closed) return
+    this.#claimed.delete(lease.run)
+    const known = this.#runs.get(lease.run)
+    const held = await this.#ports.store.hold(lease)
+    if (known) return known.renew(lease)
+    if (!this.#closed && !this.#runs.has(lease.run)) this.#begin(this.#add(held))
+  }
+
+  #add(held: HeldRun): LeasedRun {
+    const { limits, now, store, assets, device, log } = this.#ports
+    const ports: LeasedRunPorts = {
+      limits,
+      now,
+      store,
+      assets,
+      device,
+      log,
+      send: message => this.#ports.send(message),
+      online: () => this.#online,
+      open: () => this.#ports.open(held.lease.project, held.lease.document),
+      folder: this.#ports.folderOf(held.lease.project),
+      done: run => void this.#runs.delete(run),
+    }
+    const run = new LeasedRun(held, ports)
+    this.#runs.set(held.lease.run, run)
+    return run
+  }
+
+  #begin(run: LeasedRun): void {
+    run.execute(folder => this.#sessions.for(run.lease, folder))
+  }
+
+  onAck(ack: Down<'RUN_ACK'>): void {
+    this.#runs.get(ack.run)?.acked(ack)
+  }
+
+  /** A claim was not granted, or not yet. */
+  onAnswer({ run, answer, reason }: Down<'RUN_REQUEST'>): void {
+    const entry = this.#claimed.get(run)
+    if (!entry || answer === 'elsewhere' || entry.get('status') !== 'requested') return
+    entry.patch(answer === 'refuse' ? { status: 'refused', reason } : { reason })
+  }
+
+  async onInput({ run, id, text }: Down<'RUN_INPUT'>): Promise<void> {
+    await this.#runs.get(run)?.input(id, text)
+  }
+
+  async onCancel({ run, reason }: Down<'RUN_CANCEL'>): Promise<void> {
+    await this.#runs.get(run)?.cancel(reason)
+  }
+
+  async onSessionRequest(request: Down<'MRP_REQUEST'>): Promise<void> {
+    const running = [...this.#runs.values()].find(run => run.lease.session === request.session && !run.ended)
+    this.#ports.send(await answerSessionRequest(request, this.#sessions.get(request.session), running?.lease.run))
+  }
+
+  #onEntry(peer: DocumentPeer, entry: EntryView): void {
+    const active = this.#runs.get(entry.run)
+    if (active) {
+      active.onEntry(entry)
+      return
+    }
+    if (entry.get('status') !== 'requested' || this.#claimed.has(entry.run)) return
+    if (this.#online) this.#claim(peer, entry)
+    else if (this.#outOfReach && !entry.get('reason')) entry.patch({ reason: outOfReach })
+  }
+
+  #claim(peer: DocumentPeer, entry: EntryView): void {
+    const asked = entry.request()
+    const author = entry.author()
+    if (!asked || !author) return
+    this.#claimed.set(entry.run, entry)
+    const { language, code, session, cell } = asked
+    const where = cell ? { cell: { by: 'anchor' as const, anchor: cell } } : {}
+    this.#ports.send({
+      type: 'CLAIM',
+      author,
+      request: { id: entry.run, document: peer.id, language, code, ...where, ...(session ? { session } : {}) },
+    })
+  }
+
+  /** Stops following; kernels and their runs go on. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#online = false
+    clearTimeout(this.#outOfReachTimer)
+    for (const watch of this.#watches.values()) watch.close()
+    this.#watches.clear()
+    await Promise.all([...this.#runs.values()].map(run => run.close()))
+  }
+}

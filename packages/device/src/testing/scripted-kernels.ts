@@ -1,0 +1,220 @@
+/**
+ * A second implementation of the kernel port, without processes: its "language" is a few commands, one a line. What is
+ * journaled lives in a `ScriptedMachine`, which survives a restart of the daemon as kernel hosts do.
+ *
+ *     print TEXT · write TEXT (no line end) · sleep MS · input PROMPT · password PROMPT · image · result TEXT · fail MESSAGE · forever
+ */
+import { createHash } from 'node:crypto'
+import { MeshError } from '@meshbook/core/errors.ts'
+import { type AssetId, parseAssetId, parseSeq, type RunId, type SessionId } from '@meshbook/core/ids.ts'
+import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
+import type { ExecuteOrder, JournalEvent, KernelSession, KernelSessions, RecoveredSession, SessionSpec } from '../kernels/port.ts'
+
+interface ScriptedRun {
+  order: ExecuteOrder
+  events: RunEvent[]
+  input: ((text: string) => void) | undefined
+  cancelled: string | undefined
+}
+
+/** A picture of one pixel. */
+export const pixel = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64')
+
+export class ScriptedMachine {
+  readonly sessions = new Map<SessionId, ScriptedSession>()
+  /** How often each run was really executed. */
+  readonly executions = new Map<RunId, number>()
+  stopped = false
+}
+
+export class ScriptedKernels implements KernelSessions {
+  readonly machine: ScriptedMachine
+  readonly #languages: readonly string[]
+  #down: (session: SessionId, reason: string) => void = () => undefined
+
+  constructor(machine = new ScriptedMachine(), languages = ['python']) {
+    this.machine = machine
+    this.#languages = languages
+  }
+
+  async runtimes() {
+    return this.#languages.map(language => ({ language, kernel: 'Scripted', version: '1' }))
+  }
+
+  async missing(language: string) {
+    return this.#languages.includes(language) ? undefined : `no ${language} here`
+  }
+
+  async start(spec: SessionSpec): Promise<KernelSession> {
+    if (!this.#languages.includes(spec.language)) throw new MeshError('KERNEL_MISSING', { detail: spec.language })
+    const known = this.machine.sessions.get(spec.session)
+    if (known) known.spec = spec
+    const session = known ?? new ScriptedSession(spec, this.machine)
+    this.machine.sessions.set(spec.session, session)
+    return session
+  }
+
+  async recover(): Promise<RecoveredSession[]> {
+    return [...this.machine.sessions.values()].map(session => ({ session, alive: true, runs: session.journaled() }))
+  }
+
+  onDown(listener: (session: SessionId, reason: string) => void): void {
+    this.#down = listener
+  }
+
+  /** The kernel of a session dies by itself. */
+  kill(id: SessionId): void {
+    this.machine.sessions.get(id)?.die()
+    this.#down(id, 'killed')
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  async stopAll(): Promise<void> {
+    this.machine.stopped = true
+    for (const session of this.machine.sessions.values()) session.die()
+  }
+}
+
+class ScriptedSession implements KernelSession {
+  spec: SessionSpec
+  readonly kernelName = 'Scripted 1'
+  readonly #machine: ScriptedMachine
+  readonly #runs = new Map<RunId, ScriptedRun>()
+  readonly #assets = new Map<string, Uint8Array>()
+  #wake = Promise.withResolvers<void>()
+  #turn: Promise<void> = Promise.resolve()
+
+  constructor(spec: SessionSpec, machine: ScriptedMachine) {
+    this.spec = spec
+    this.#machine = machine
+  }
+
+  journaled() {
+    return [...this.#runs].map(([run, { order, events }]) => ({ run, fence: order.fence, seq: events.length, ended: events.some(isTerminal) }))
+  }
+
+  async execute(order: ExecuteOrder): Promise<void> {
+    const known = this.#runs.get(order.run)
+    if (known && known.order.code !== order.code) throw new MeshError('RUN_EXISTS')
+    if (known) {
+      known.order = order
+      return
+    }
+    const run: ScriptedRun = { order, events: [], input: undefined, cancelled: undefined }
+    this.#runs.set(order.run, run)
+    this.#turn = this.#turn.then(() => this.#perform(run))
+  }
+
+  async #perform(run: ScriptedRun): Promise<void> {
+    this.#machine.executions.set(run.order.run, (this.#machine.executions.get(run.order.run) ?? 0) + 1)
+    this.#emit(run, { type: 'started', at: Date.now(), device: this.spec.device, language: this.spec.language, kernel: this.kernelName })
+    for (const line of run.order.code.split('\n')) {
+      if (run.events.some(isTerminal)) return
+      if (run.cancelled !== undefined) break
+      await this.#line(run, line)
+    }
+    if (run.events.some(isTerminal)) return
+    if (run.cancelled !== undefined) this.#emit(run, { type: 'cancelled', at: Date.now(), durationMs: 1, reason: run.cancelled })
+    else this.#emit(run, { type: 'completed', at: Date.now(), durationMs: 1 })
+  }
+
+  async #line(run: ScriptedRun, line: string): Promise<void> {
+    const [, command = '', rest = ''] = /^(\w+)(?: (.*))?$/s.exec(line) ?? []
+    const at = Date.now()
+    if (command === 'print') this.#emit(run, { type: 'stdout', at, text: `${rest}\n` })
+    if (command === 'write') this.#emit(run, { type: 'stdout', at, text: rest.replaceAll('\\r', '\r').replaceAll('\\n', '\n') })
+    if (command === 'sleep') await new Promise(resolve => setTimeout(resolve, Number(rest)))
+    if (command === 'image') this.#emit(run, { type: 'display', at, parts: [{ at: 'asset', mimeType: 'image/png', asset: this.#keep(pixel), bytes: pixel.byteLength }, { at: 'inline', mimeType: 'text/plain', data: 'a pixel' }] })
+    if (command === 'result') this.#emit(run, { type: 'result', at, parts: [{ at: 'inline', mimeType: 'text/plain', data: rest }] })
+    if (command === 'fail') this.#emit(run, { type: 'failed', at, durationMs: 1, error: { name: 'ValueError', message: rest, traceback: ['Traceback:', `ValueError: ${rest}`] } })
+    if (command === 'input' || command === 'password') await this.#ask(run, rest, command === 'password')
+    while (command === 'forever' && run.cancelled === undefined && !this.#machine.stopped && !run.events.some(isTerminal)) await new Promise(resolve => setTimeout(resolve, 5))
+  }
+
+  async #ask(run: ScriptedRun, prompt: string, password: boolean): Promise<void> {
+    const id = `input-${run.events.length}`
+    const answer = new Promise<string>(resolve => {
+      run.input = resolve
+    })
+    this.#emit(run, { type: 'input-request', at: Date.now(), id, prompt, password })
+    const text = await answer
+    if (run.cancelled !== undefined) return
+    this.#emit(run, { type: 'input-answered', at: Date.now(), id })
+    this.#emit(run, { type: 'stdout', at: Date.now(), text: password ? `${text.length} characters\n` : `got ${text}\n` })
+  }
+
+  #keep(bytes: Uint8Array): AssetId {
+    const id = parseAssetId(`sha256-${createHash('sha256').update(bytes).digest('hex')}`)
+    this.#assets.set(id, bytes)
+    return id
+  }
+
+  #emit(run: ScriptedRun, event: RunEvent): void {
+    run.events.push(event)
+    const { resolve } = this.#wake
+    this.#wake = Promise.withResolvers()
+    resolve()
+  }
+
+  async *events(id: RunId, after: number, signal: AbortSignal): AsyncGenerator<JournalEvent> {
+    const run = this.#runs.get(id)
+    if (!run) throw new MeshError('NOT_FOUND', { detail: id })
+    const aborted = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
+    for (let at = after; !signal.aborted; at++) {
+      while (at >= run.events.length && !signal.aborted) await Promise.race([this.#wake.promise, aborted])
+      const event = run.events[at]
+      if (!event || signal.aborted) return
+      yield { run: id, fence: run.order.fence, seq: parseSeq(at + 1), event }
+      if (isTerminal(event)) return
+    }
+  }
+
+  async input(id: RunId, _input: string | undefined, text: string): Promise<void> {
+    this.#runs.get(id)?.input?.(text)
+  }
+
+  async cancel(id: RunId, reason: string): Promise<void> {
+    const run = this.#runs.get(id)
+    if (!run) return
+    run.cancelled = reason
+    run.input?.('')
+  }
+
+  async complete(code: string, cursor: number) {
+    return { from: 0, to: cursor, items: [{ label: `${code.slice(0, cursor)}…` }] }
+  }
+
+  async inspect() {
+    return { found: false, text: '' }
+  }
+
+  async variables() {
+    return { items: [{ name: 'x', type: 'int', preview: '1' }], truncated: false }
+  }
+
+  async restart(): Promise<void> {
+    this.die()
+  }
+
+  async shutdown(): Promise<void> {
+    this.die()
+    this.#machine.sessions.delete(this.spec.session)
+  }
+
+  async forget(run: RunId): Promise<void> {
+    this.#runs.delete(run)
+  }
+
+  async asset(id: AssetId): Promise<Uint8Array> {
+    const bytes = this.#assets.get(id)
+    if (!bytes) throw new MeshError('NOT_FOUND', { detail: id })
+    return bytes
+  }
+
+  die(): void {
+    for (const run of this.#runs.values()) if (!run.events.some(isTerminal)) this.#emit(run, { type: 'interrupted', at: Date.now(), durationMs: 1, reason: 'the kernel ended' })
+  }
+}

@@ -1,0 +1,251 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { test, type TestContext } from 'node:test'
+import * as encoding from 'lib0/encoding'
+import { WebSocket } from 'ws'
+import { WebsocketProvider } from 'y-websocket'
+import * as Y from 'yjs'
+import type { DocumentInfo } from '@meshbook/core/api.ts'
+import { frameTypes } from '@meshbook/core/messages.ts'
+import { encodeMessage, splitSync } from '@meshbook/core/messages.ts'
+import { step1Frame, updateFrame } from '@meshbook/relay/sync-frames.ts'
+import { signIn } from '../testing/sign-in.ts'
+import { completed, started, TestDevice } from '../testing/test-device.ts'
+import { startTestHub, type TestHub } from '../testing/test-hub.ts'
+import { until } from '../testing/until.ts'
+
+interface Client {
+  doc: Y.Doc
+  provider: WebsocketProvider
+  closeCodes: number[]
+}
+
+/** The stock client, unmodified. */
+function stockClient(t: TestContext, { hub }: Pick<TestHub, 'hub'>, room: string, params: Record<string, string>): Client {
+  const doc = new Y.Doc()
+  const provider = new WebsocketProvider(`${hub.url.replace('http', 'ws')}/sync`, room, doc, {
+    WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
+    disableBc: true,
+    params,
+    maxBackoffTime: 100,
+  })
+  const closeCodes: number[] = []
+  provider.on('connection-close', event => void (event && closeCodes.push(event.code)))
+  t.after(() => {
+    provider.destroy()
+    doc.destroy()
+  })
+  return { doc, provider, closeCodes }
+}
+
+const ticketFor = async (test: TestHub, about: object): Promise<string> => (await test.json<{ ticket: string }>('POST', '/tickets', about)).ticket
+const textOf = ({ doc }: Client): string => doc.getText('content').toString()
+
+test('two stock y-websocket clients with tickets see each other, and what they wrote is there after a restart', async t => {
+  const test = await startTestHub(t)
+  const about = { project: test.project.id, scope: 'write' }
+  const a = stockClient(t, test, 'me/demo/notes/über a.md', { ticket: await ticketFor(test, about) })
+  const b = stockClient(t, test, 'me/demo/notes/über a.md', { ticket: await ticketFor(test, about) })
+  a.doc.getText('content').insert(0, 'hello ')
+  await until(() => textOf(b) === 'hello ')
+  b.doc.getText('content').insert(6, 'world')
+  await until(() => textOf(a) === 'hello world')
+  const { items } = await test.json<{ items: DocumentInfo[] }>('GET', `/documents?path=${encodeURIComponent('me/demo/notes/über a.md')}`)
+  assert.equal(items.length, 1)
+  await until(async () => (await (await test.api('GET', `/documents/${items[0]!.id}/content`)).text()) === 'hello world')
+  await test.restart()
+  assert.equal(await (await test.api('GET', `/documents/${items[0]!.id}/content`)).text(), 'hello world')
+})
+
+test('a stock client reconnects with its ticket, and the ticket is void for another client and after its issuer', async t => {
+  const test = await startTestHub(t)
+  const { id, token } = await test.json<{ id: string; token: string }>('POST', '/tokens', { name: 'maker' })
+  const made = await test.api('POST', '/tickets', { project: test.project.id, scope: 'write' }, { authorization: `Bearer ${token}` })
+  const { ticket } = (await made.json()) as { ticket: string }
+  const a = stockClient(t, test, 'me/demo/a.md', { ticket })
+  await until(() => a.provider.synced)
+  a.provider.ws!.close()
+  await until(() => !a.provider.wsconnected)
+  await until(() => a.provider.synced && a.provider.wsconnected)
+  a.doc.getText('content').insert(0, 'x')
+  await test.json('DELETE', `/tokens/${id}`)
+  await until(() => a.closeCodes.includes(4401))
+})
+
+test('a ticket is first used within a minute, for its document and scope only', async t => {
+  const test = await startTestHub(t)
+  const { id } = await test.document('a.md', 'text')
+  await test.document('b.md')
+  const late = await ticketFor(test, { document: id, scope: 'read' })
+  test.clock.offsetMs += 61_000
+  const tooLate = stockClient(t, test, 'me/demo/a.md', { ticket: late })
+  await until(() => tooLate.closeCodes.includes(4401))
+  const read = await ticketFor(test, { document: id, scope: 'read' })
+  const elsewhere = stockClient(t, test, 'me/demo/b.md', { ticket: read })
+  await until(() => elsewhere.closeCodes.includes(4403))
+  const reader = stockClient(t, test, 'me/demo/a.md', { ticket: read })
+  await until(() => textOf(reader) === 'text')
+  reader.doc.getText('content').insert(0, 'not mine')
+  await until(() => reader.closeCodes.includes(4403))
+  assert.equal(await (await test.api('GET', `/documents/${id}/content`)).text(), 'text')
+  const creator = stockClient(t, test, 'me/demo/new.md', { ticket: await ticketFor(test, { project: test.project.id, scope: 'read' }) })
+  await until(() => creator.closeCodes.includes(4404))
+})
+
+test('S7 a ticket that was read from an address is void for any other client', async t => {
+  const test = await startTestHub(t, { env: { MESHBOOK_TRUSTED_PROXIES: '127.0.0.1' } })
+  await test.document('a.md', 'text')
+  const ticket = await ticketFor(test, { project: test.project.id, scope: 'read' })
+  const outcome = async (address: string): Promise<string | number> => {
+    const socket = new WebSocket(`${test.hub.url.replace('http', 'ws')}/sync/me/demo/a.md?ticket=${ticket}`, { headers: { 'x-forwarded-for': address } })
+    t.after(() => socket.terminate())
+    return Promise.race([once(socket, 'message').then(([data]) => ((data as Buffer)[0] === 0 ? 'open' : 'refused')), once(socket, 'close').then(([code]) => code as number)])
+  }
+  assert.equal(await outcome('203.0.113.1'), 'open')
+  assert.equal(await outcome('203.0.113.2'), 'refused')
+  assert.equal(await outcome('203.0.113.1'), 'open')
+})
+
+test('S7 a long-lived token is not taken from an address', async t => {
+  const test = await startTestHub(t)
+  const client = stockClient(t, test, 'me/demo/a.md', { ticket: test.token })
+  await until(() => client.closeCodes.includes(4401))
+})
+
+test('a first message of auth type carries the token; frames before it are kept', async t => {
+  const test = await startTestHub(t)
+  await test.document('a.md', 'kept')
+  const open = async (token: string): Promise<{ socket: WebSocket; frames: Uint8Array[] }> => {
+    const socket = new WebSocket(`${test.hub.url.replace('http', 'ws')}/sync/me/demo/a.md`)
+    t.after(() => socket.terminate())
+    const frames: Uint8Array[] = []
+    socket.on('message', data => frames.push(new Uint8Array(data as Buffer)))
+    await once(socket, 'open')
+    socket.send(step1Frame(new Uint8Array([0])))
+    const auth = encoding.createEncoder()
+    encoding.writeVarUint(auth, 2)
+    encoding.writeVarString(auth, token)
+    socket.send(encoding.toUint8Array(auth))
+    return { socket, frames }
+  }
+  const { frames } = await open(test.token)
+  await until(() => frames.some(frame => Buffer.from(frame).includes('kept')))
+  const refused = await open(`mb_${'x'.repeat(43)}`)
+  const [code] = await once(refused.socket, 'close')
+  assert.equal(code, 4401)
+  assert.equal(refused.frames[0]?.[0], 2)
+})
+
+test('S12 before authentication a frame may have 64 KiB and there may be 64', async t => {
+  const test = await startTestHub(t)
+  const closeCodeAfter = async (frames: Uint8Array[]): Promise<number> => {
+    const socket = new WebSocket(`${test.hub.url.replace('http', 'ws')}/sync/me/demo/a.md`)
+    t.after(() => socket.terminate())
+    await once(socket, 'open')
+    const closed = once(socket, 'close')
+    for (const frame of frames) socket.send(frame)
+    return (await closed)[0]
+  }
+  assert.equal(await closeCodeAfter([new Uint8Array(64 * 1024 + 1)]), 4413)
+  assert.equal(await closeCodeAfter(Array.from({ length: 65 }, () => new Uint8Array([0, 0, 1, 0]))), 4413)
+})
+
+test('S8 logging out closes the sockets of that browser session and no others', async t => {
+  const test = await startTestHub(t)
+  await test.document('a.md')
+  const cookies = [await signIn(test), await signIn(test)]
+  const sockets = await Promise.all(
+    cookies.map(async cookie => {
+      const socket = new WebSocket(`${test.hub.url.replace('http', 'ws')}/sync/me/demo/a.md`, 'meshbook.v1', { headers: { cookie, origin: test.hub.url } })
+      t.after(() => socket.terminate())
+      await once(socket, 'message')
+      return socket
+    }),
+  )
+  const closed = once(sockets[0]!, 'close')
+  const answer = await fetch(`${test.hub.url}/api/v1/auth/logout`, { method: 'POST', headers: { cookie: cookies[0]!, origin: test.hub.url } })
+  assert.equal(answer.status, 204)
+  assert.equal((await closed)[0], 4401)
+  assert.equal(sockets[1]!.readyState, WebSocket.OPEN)
+  assert.equal((await fetch(`${test.hub.url}/api/v1/me`, { headers: { cookie: cookies[0]! } })).status, 401)
+  assert.equal((await fetch(`${test.hub.url}/api/v1/me`, { headers: { cookie: cookies[1]! } })).status, 200)
+})
+
+test('a device syncs documents over its channel, large ones in parts, and a request it delivered may be claimed', async t => {
+  const test = await startTestHub(t)
+  const desk = new TestDevice()
+  await test.hub.registerDevice(desk.publicKey, 'Desk', 'desktop')
+  await desk.join(t, test.hub, [test.project.id])
+  const { id: document } = await test.document('a.md', `# A\n${'x'.repeat(900_000)}`)
+  desk.send({ type: 'OPEN', stream: 1, project: test.project.id, document })
+  desk.socket!.send(splitSync(1, step1Frame(new Uint8Array([0])))[0]!)
+  await until(() => desk.synced.some(({ bytes }) => bytes.byteLength > 900_000))
+  const doc = new Y.Doc()
+  doc.getMap('executions').set('exec-1', { status: 'requested', code: '1' })
+  for (const frame of splitSync(1, updateFrame(Y.encodeStateAsUpdate(doc)))) desk.socket!.send(frame)
+  const request = { id: 'exec-1' as never, document, language: 'python', code: '1' }
+  desk.send({ type: 'CLAIM', request, author: { client: doc.clientID, clock: 1_000 } })
+  const refused = await desk.next('RUN_REQUEST')
+  assert.deepEqual([refused.answer, refused.code], ['refuse', 'FORBIDDEN'])
+  await until(async () => (await (await test.api('GET', `/documents/${document}`)).json()) !== undefined)
+  await new Promise(resolve => setTimeout(resolve, 100))
+  desk.send({ type: 'CLAIM', request, author: { client: doc.clientID, clock: 0 } })
+  assert.equal((await desk.next('RUN_REQUEST')).answer, 'wait')
+  const { lease } = await desk.next('LEASE')
+  assert.deepEqual([lease.run, lease.requestedBy], ['exec-1', 'me'])
+  desk.send({ type: 'CLAIM', request, author: { client: doc.clientID, clock: 0 } })
+  assert.equal((await desk.next('LEASE')).lease.fence, lease.fence)
+  await desk.emit(lease, 1, [started, completed])
+  desk.send({ type: 'CLAIM', request, author: { client: doc.clientID, clock: 0 } })
+  assert.equal((await desk.next('RUN_REQUEST')).code, 'RUN_ENDED')
+})
+
+test('S16 a request written over a connection that may not run is not granted', async t => {
+  const test = await startTestHub(t)
+  const desk = new TestDevice()
+  await test.hub.registerDevice(desk.publicKey, 'Desk', 'desktop')
+  await desk.join(t, test.hub, [test.project.id])
+  const { id: document } = await test.document('a.md', 'x')
+  const claim = async (scope: string): Promise<string> => {
+    const client = stockClient(t, test, 'me/demo/a.md', { ticket: await ticketFor(test, { document, scope }) })
+    await until(() => client.provider.synced)
+    client.doc.getMap('executions').set(`by-${scope}`, { status: 'requested', code: '1' })
+    await until(async () => JSON.stringify(client.doc.getMap('executions')).includes(scope))
+    await new Promise(resolve => setTimeout(resolve, 150))
+    desk.send({ type: 'CLAIM', request: { id: `by-${scope}` as never, document, language: 'python', code: '1' }, author: { client: client.doc.clientID, clock: 0 } })
+    return (await desk.next('RUN_REQUEST')).answer
+  }
+  assert.equal(await claim('write'), 'refuse')
+  assert.equal(await claim('run'), 'wait')
+})
+
+test('a stream for a document of another project is refused; an unknown id becomes a document of the project', async t => {
+  const test = await startTestHub(t)
+  const other = await test.hub.ensureProject('other')
+  const { id: elsewhere } = await test.json<DocumentInfo>('POST', '/documents', { project: other.id, path: 'x.md' })
+  const desk = new TestDevice()
+  await test.hub.registerDevice(desk.publicKey, 'Desk', 'desktop')
+  await desk.join(t, test.hub, [test.project.id])
+  desk.send({ type: 'OPEN', stream: 1, project: test.project.id, document: elsewhere })
+  const refused = await desk.next('CLOSE')
+  assert.deepEqual([refused.stream, refused.code], [1, 'FORBIDDEN'])
+  const made = 'doc_01k00000000000000000000000' as DocumentInfo['id']
+  desk.send({ type: 'OPEN', stream: 2, project: test.project.id, document: made })
+  desk.socket!.send(splitSync(2, step1Frame(new Uint8Array([0])))[0]!)
+  await until(() => desk.synced.some(({ stream }) => stream === 2))
+  desk.send({ type: 'OPEN', stream: 2, project: test.project.id, document: made })
+  const [code] = await once(desk.socket!, 'close')
+  assert.equal(code, 4400)
+})
+
+test('parts of two streams that are mixed close the channel', async t => {
+  const test = await startTestHub(t)
+  const desk = new TestDevice()
+  await test.hub.registerDevice(desk.publicKey, 'Desk', 'desktop')
+  await desk.join(t, test.hub, [test.project.id])
+  const closed = once(desk.socket!, 'close')
+  desk.socket!.send(new Uint8Array([frameTypes.SYNC_PART, 1, 0, 0]))
+  desk.socket!.send(new Uint8Array([frameTypes.SYNC, 2, 0, 0]))
+  assert.equal((await closed)[0], 4400)
+  assert.ok(encodeMessage({ type: 'BYE', reason: 'stop' }).length > 0)
+})
