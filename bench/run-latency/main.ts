@@ -14,7 +14,7 @@ import * as Y from 'yjs'
 import { WebsocketProvider } from 'y-websocket'
 import { ApiClient, findHub } from '@meshbook/cli/api-client.ts'
 import { dataFolder } from '@meshbook/cli/data-folder.ts'
-import { documentSchema, runSchema, ticketSchema } from '@meshbook/core/api.ts'
+import { runSchema, ticketSchema } from '@meshbook/core/api.ts'
 import { newId, systemRandom } from '@meshbook/core/ids.ts'
 import { parseNotebook } from '@meshbook/core/notebook/cells.ts'
 import { startBareKernel } from './bare-kernel.ts'
@@ -67,7 +67,7 @@ async function measure(): Promise<{ ours: number[]; bare: number[] }> {
 async function untilFound(client: ApiClient) {
   for (let attempt = 0; ; attempt++) {
     try {
-      const document = await client.get('/documents?path=me/demo/latency.md', documentSchema)
+      const document = await client.documentAt('me/demo/latency.md')
       if ((await client.text(`/documents/${document.id}/content`)).includes(code)) return document
     } catch (error) {
       if (attempt > 200) throw error

@@ -28,7 +28,10 @@ export class BashAdapter implements KernelAdapter {
       cwd: config.cwd,
       events: { text: text => this.#text(text), end: (status, exited) => this.#ended(status, exited) },
     })
-    this.#watch = new TypingWatch(() => this.#shell.terminal, event => log.emit(event))
+    this.#watch = new TypingWatch(
+      () => this.#shell.terminal,
+      event => log.emit(event),
+    )
     log.onRoom = () => this.#shell.resume()
   }
 

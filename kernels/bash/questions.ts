@@ -56,13 +56,22 @@ export function variableList(initial: ReadonlySet<string>): Question<Variables> 
     code: 'while read -r __meshbook_name; do declare -p "$__meshbook_name" 2>/dev/null && printf "\\0"; done < <(compgen -v)',
     read: output => {
       const all = output.split('\0').flatMap(text => describe(text.trim()) ?? [])
-      const own = all.filter(({ name }) => !initial.has(name) && !/^(__meshbook_|BASH|HIST|_$|PIPESTATUS|FUNCNAME|PROMPT_COMMAND)/.test(name))
+      const own = all.filter(
+        ({ name }) =>
+          !initial.has(name) && !/^(__meshbook_|BASH|HIST|_$|PIPESTATUS|FUNCNAME|PROMPT_COMMAND)/.test(name),
+      )
       return { items: own.slice(0, itemsShown), truncated: own.length > itemsShown }
     },
   }
 }
 
-const types: Record<string, string> = { a: 'array', A: 'associative array', i: 'integer', x: 'exported', r: 'read-only' }
+const types: Record<string, string> = {
+  a: 'array',
+  A: 'associative array',
+  i: 'integer',
+  x: 'exported',
+  r: 'read-only',
+}
 
 /** Reads a line of `declare -p`: `declare -a names=([0]="x" [1]="y")`. */
 function describe(declaration: string): Variables['items'][number] | undefined {

@@ -84,7 +84,7 @@ export class Shell {
   get terminal(): number | undefined {
     const path = join(this.#scratch, 'tty')
     if (!existsSync(path)) return undefined
-    return statSync(readFileSync(path, "utf8").trim(), { throwIfNoEntry: false })?.rdev
+    return statSync(readFileSync(path, 'utf8').trim(), { throwIfNoEntry: false })?.rdev
   }
 
   send(code: string): void {

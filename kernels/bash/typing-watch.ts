@@ -67,7 +67,6 @@ export class TypingWatch {
 
   #ask(run: string): void {
     this.#open = `${run.slice(0, 100)}-${++this.#count}`
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are not part of the question
     const prompt = this.#line.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '')
     this.#emit({ type: 'input-request', id: this.#open, prompt, password: secret.test(prompt) })
   }

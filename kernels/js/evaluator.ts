@@ -2,27 +2,11 @@
  * Evaluates cells on the thread of the user's program, as the console of a browser does: through the inspector in REPL
  * mode, so that `const` may be declared again, `await` stands anywhere, and the value of the last statement is told.
  */
-import { Session } from 'node:inspector'
+import { type Runtime, Session } from 'node:inspector'
 import { promiseHooks } from 'node:v8'
 import type { Script } from './source.ts'
 
-interface RemoteObject {
-  type: string
-  objectId?: string
-  value?: unknown
-  unserializableValue?: string
-}
-
-interface Thrown {
-  exception?: RemoteObject
-  lineNumber: number
-  columnNumber: number
-}
-
-interface Answer {
-  result: RemoteObject
-  exceptionDetails?: Thrown
-}
+type Answer = Runtime.EvaluateReturnType
 
 /** Terminated by `Runtime.terminateExecution` of the other thread. */
 export class Terminated extends Error {}
@@ -48,7 +32,7 @@ export class Evaluator {
     const expression = `${code}\n//# sourceURL=${name}`
     const options = { expression, replMode: true, objectGroup: 'cell', includeCommandLineAPI: false }
     const answer = await new Promise<Answer>((resolve, reject) =>
-      this.#post(options, (error, result) => (error ? reject(new Terminated()) : resolve(result as Answer))),
+      this.#post(options, (error, result) => (error || !result ? reject(new Terminated()) : resolve(result))),
     )
     const thrown = answer.exceptionDetails
     const value = this.#local(thrown ? (thrown.exception ?? { type: 'undefined' }) : answer.result)
@@ -62,14 +46,17 @@ export class Evaluator {
    * The inspector holds the promise of the code only weakly, and Node dies when a promise that never settles (an
    * interrupted run's) is collected: the inspector then calls back in the middle of the collection. So it is held here.
    */
-  #post(options: object, callback: (error: Error | null, answer: unknown) => void): void {
+  #post(
+    options: Runtime.EvaluateParameterType,
+    callback: (error: Error | null, answer: Answer | undefined) => void,
+  ): void {
     let promise: Promise<unknown> | undefined
     const stop = promiseHooks.onInit(created => {
       promise = created
       stop()
     })
     let settled = false
-    this.#session.post('Runtime.evaluate', options as never, (error: Error | null, answer: unknown) => {
+    this.#session.post('Runtime.evaluate', options, (error: Error | null, answer?: Answer) => {
       settled = true
       if (promise) this.#pending.delete(promise)
       callback(error, answer)
@@ -80,10 +67,10 @@ export class Evaluator {
 
   /** Evaluates without side effects, for completion; undefined if that cannot be done. */
   peek(expression: string): unknown {
-    let result: RemoteObject | undefined
+    let result: Runtime.RemoteObject | undefined
     const options = { expression, throwOnSideEffect: true, silent: true, objectGroup: 'peek', timeout: 200 }
-    this.#session.post('Runtime.evaluate', options, (error, answer) => {
-      if (!error && !answer.exceptionDetails) result = answer.result as RemoteObject
+    this.#session.post('Runtime.evaluate', options, (error: Error | null, answer?: Answer) => {
+      if (!error && !answer?.exceptionDetails) result = answer?.result
     })
     const value = result ? this.#local(result) : undefined
     this.#session.post('Runtime.releaseObjectGroup', { objectGroup: 'peek' })
@@ -98,9 +85,15 @@ export class Evaluator {
   }
 
   /** The value itself of what the inspector only describes. */
-  #local(remote: RemoteObject): unknown {
+  #local(remote: Runtime.RemoteObject): unknown {
     const { objectId, unserializableValue, value } = remote
-    const argument = objectId ? { objectId } : unserializableValue ? { unserializableValue } : remote.type === 'undefined' ? {} : { value }
+    const argument = objectId
+      ? { objectId }
+      : unserializableValue
+        ? { unserializableValue }
+        : remote.type === 'undefined'
+          ? {}
+          : { value }
     const functionDeclaration = 'function (value) { this(value) }'
     this.#session.post('Runtime.callFunctionOn', { functionDeclaration, objectId: this.#takeId, arguments: [argument] })
     const taken = this.#taken
@@ -110,7 +103,7 @@ export class Evaluator {
 }
 
 /** The stack of a syntax error as Node prints it: the line, and a mark below the place. */
-function showPlace(error: Error, code: string, name: string, place: Thrown): string {
+function showPlace(error: Error, code: string, name: string, place: Runtime.ExceptionDetails): string {
   const lines = code.split('\n')
   // "Unexpected end" is found after the line that the evaluator appends.
   const index = Math.min(place.lineNumber, lines.length - 1)

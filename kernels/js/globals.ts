@@ -50,7 +50,10 @@ export function installGlobals(world: CellWorld): void {
 /** `import()` is resolved from the project's folder. */
 function importer(filename: string): unknown {
   const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER
-  return new Script('(name, options) => import(name, options)', { filename, importModuleDynamically }).runInThisContext()
+  return new Script('(name, options) => import(name, options)', {
+    filename,
+    importModuleDynamically,
+  }).runInThisContext()
 }
 
 function replaceWrite(kind: 'stdout' | 'stderr', write: (text: string) => void): void {
@@ -66,7 +69,8 @@ function replaceWrite(kind: 'stdout' | 'stderr', write: (text: string) => void):
 }
 
 function displayOf(world: CellWorld): unknown {
-  const display = (value: unknown, options: { id?: string; update?: boolean; raw?: boolean } = {}) => world.show(value, options)
+  const display = (value: unknown, options: { id?: string; update?: boolean; raw?: boolean } = {}) =>
+    world.show(value, options)
   const as = (mimeType: string) => (data: unknown) => world.show({ [mimeType]: data }, { raw: true })
   return Object.assign(display, {
     html: as('text/html'),

@@ -4,6 +4,7 @@
  * so that output flows and an interrupt arrives while the main thread is busy.
  */
 import { readFileSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { KernelConfig } from '../wire/server.ts'
 import { Program } from './program.ts'
@@ -22,7 +23,13 @@ const worker = new Worker(new URL('./wire-thread.ts', import.meta.url), {
   stdout: true,
   stderr: true,
 })
+worker.once('online', () => flushCompileCache())
+// For this program; the user's have their own ideas.
+delete process.env.NODE_COMPILE_CACHE
 // Without the wire nobody can reach this process.
 worker.on('exit', () => process.kill(process.pid, 'SIGKILL')).on('error', () => process.kill(process.pid, 'SIGKILL'))
-const program = new Program(config, new RingWriter(ring, () => orders.port2.postMessage('wake')), { port: answers.port2, answered: new Int32Array(answered) })
+const program = new Program(config, new RingWriter(ring, () => orders.port2.postMessage('wake')), {
+  port: answers.port2,
+  answered: new Int32Array(answered),
+})
 orders.port2.on('message', order => program.take(order))

@@ -12,8 +12,8 @@ import { CellExit, installGlobals } from './globals.ts'
 import { Questions } from './questions.ts'
 import { partsOf, partsOfBundle } from './rich.ts'
 import { kinds, type RingWriter } from './ring.ts'
-import { prepare } from './source.ts'
 import { RunTimers } from './run-timers.ts'
+import { prepare } from './source.ts'
 
 export type Order =
   | { type: 'execute'; run: string; code: string; name: string }

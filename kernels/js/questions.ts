@@ -5,7 +5,42 @@ import type { Order } from './program.ts'
 
 const itemsShown = 200
 const previewUnits = 200
-const keywords = ['async', 'await', 'break', 'case', 'catch', 'class', 'const', 'continue', 'default', 'delete', 'do', 'else', 'export', 'extends', 'finally', 'for', 'function', 'if', 'import', 'in', 'instanceof', 'let', 'new', 'return', 'static', 'super', 'switch', 'this', 'throw', 'try', 'typeof', 'var', 'while', 'yield']
+const keywords = [
+  'async',
+  'await',
+  'break',
+  'case',
+  'catch',
+  'class',
+  'const',
+  'continue',
+  'default',
+  'delete',
+  'do',
+  'else',
+  'export',
+  'extends',
+  'finally',
+  'for',
+  'function',
+  'if',
+  'import',
+  'in',
+  'instanceof',
+  'let',
+  'new',
+  'return',
+  'static',
+  'super',
+  'switch',
+  'this',
+  'throw',
+  'try',
+  'typeof',
+  'var',
+  'while',
+  'yield',
+]
 
 interface Item {
   label: string
@@ -43,7 +78,11 @@ export class Questions {
     const value = this.#evaluator.peek(owner.replace(/\s*\??\.\s*$/, ''))
     const names = new Set<string>()
     if (value === undefined || value === null) return []
-    for (let object: unknown = Object(value); object && object !== Object.prototype; object = Object.getPrototypeOf(object)) {
+    for (
+      let object: unknown = Object(value);
+      object && object !== Object.prototype;
+      object = Object.getPrototypeOf(object)
+    ) {
       for (const name of Object.getOwnPropertyNames(object)) if (/^[A-Za-z_$][\w$]*$/.test(name)) names.add(name)
     }
     return [...names].sort().map(label => ({ label, kind: kindOf(value, label) }))
@@ -55,21 +94,36 @@ export class Questions {
     const here = `${/[\w$.]*$/.exec(before)![0]}${/^[\w$]*/.exec(code.slice(cursor))![0]}` || path
     const value = here ? this.#evaluator.peek(here) : undefined
     if (value === undefined) return { found: false, text: '' }
-    const text = typeof value === 'function' ? String(value).slice(0, 5000) : inspect(value, { depth: 1 }).slice(0, 5000)
+    const text =
+      typeof value === 'function' ? String(value).slice(0, 5000) : inspect(value, { depth: 1 }).slice(0, 5000)
     return { found: true, text: `${here}: ${typeOf(value)}\n\n${text}` }
   }
 
   #variables() {
-    const global = Object.getOwnPropertyNames(globalThis).filter(name => !this.#initial.has(name) && !name.startsWith('__meshbook'))
+    const global = Object.getOwnPropertyNames(globalThis).filter(
+      name => !this.#initial.has(name) && !name.startsWith('__meshbook'),
+    )
     const names = [...new Set([...this.#evaluator.lexicalNames(), ...global])].sort()
     return { items: names.slice(0, itemsShown).map(name => this.#variable(name)), truncated: names.length > itemsShown }
   }
 
   #variable(name: string) {
     const value = this.#evaluator.peek(name)
-    const preview = inspect(value, { depth: 1, maxArrayLength: 10, maxStringLength: previewUnits, getters: false, customInspect: false, breakLength: Infinity })
+    const preview = inspect(value, {
+      depth: 1,
+      maxArrayLength: 10,
+      maxStringLength: previewUnits,
+      getters: false,
+      customInspect: false,
+      breakLength: Infinity,
+    })
     const size = sizeOf(value)
-    return { name: name.slice(0, 200), type: typeOf(value), ...(size === undefined ? {} : { size }), preview: preview.slice(0, previewUnits) }
+    return {
+      name: name.slice(0, 200),
+      type: typeOf(value),
+      ...(size === undefined ? {} : { size }),
+      preview: preview.slice(0, previewUnits),
+    }
   }
 }
 
@@ -89,7 +143,8 @@ function typeOf(value: unknown): string {
 }
 
 function sizeOf(value: unknown): string | undefined {
-  if (typeof value === 'string' || Array.isArray(value) || ArrayBuffer.isView(value)) return String('length' in (value as object | string as never) ? (value as { length: number }).length : (value as ArrayBufferView).byteLength)
+  if (typeof value === 'string' || Array.isArray(value)) return String(value.length)
+  if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`
   if (value instanceof Map || value instanceof Set) return String(value.size)
   return undefined
 }

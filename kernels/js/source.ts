@@ -71,16 +71,23 @@ function awaitedImport(match: RegExpExecArray): string {
   const all = /\*\s*as\s+([\w$]+)/.exec(names)?.[1]
   const main = /^([\w$]+)/.exec(names)?.[1]
   const listed = /\{([\s\S]*)\}/.exec(names)?.[1] ?? ''
-  const fields = listed.split(',').map(field => field.trim()).filter(field => field !== '' && !/^type\s/.test(field))
+  const fields = listed
+    .split(',')
+    .map(field => field.trim())
+    .filter(field => field !== '' && !/^type\s/.test(field))
   const picked = [...(main ? [`default: ${main}`] : []), ...fields.map(field => field.replace(/\s+as\s+/, ': '))]
-  const parts = [...(all ? [`${all} = ${load}`] : []), ...(picked.length > 0 ? [`{ ${picked.join(', ')} } = ${all ?? load}`] : [])]
+  const parts = [
+    ...(all ? [`${all} = ${load}`] : []),
+    ...(picked.length > 0 ? [`{ ${picked.join(', ')} } = ${all ?? load}`] : []),
+  ]
   return `const ${parts.join(', ')};${lines}`
 }
 
 /** Where `import` stands as a word of the program: not in a string, template, comment or regular expression. */
 function* importsOf(code: string): Generator<{ at: number; statement: boolean }> {
   // A `/` begins a regular expression where a value may begin.
-  const token = /\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:\\[\s\S]|[^'\\\n])*'|"(?:\\[\s\S]|[^"\\\n])*"|`|[{}]|[A-Za-z_$][\w$]*|\d[\w.]*|\/|\s+|[\s\S]/y
+  const token =
+    /\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:\\[\s\S]|[^'\\\n])*'|"(?:\\[\s\S]|[^"\\\n])*"|`|[{}]|[A-Za-z_$][\w$]*|\d[\w.]*|\/|\s+|[\s\S]/y
   const regex = /\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\/[a-z]*/y
   const templates: number[] = []
   let braces = 0
@@ -100,7 +107,8 @@ function* importsOf(code: string): Generator<{ at: number; statement: boolean }>
         templates.pop()
         end = templateEnd(code, at + 1, templates, braces)
       } else braces--
-    } else if (text === 'import' && before !== '.') yield { at, statement: braces === 0 && /(^|[;\n}])\s*$/.test(code.slice(0, at)) }
+    } else if (text === 'import' && before !== '.')
+      yield { at, statement: braces === 0 && /(^|[;\n}])\s*$/.test(code.slice(0, at)) }
     if (!/^(\s|\/\/|\/\*)/.test(text)) before = text
     at = end
   }

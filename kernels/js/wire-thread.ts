@@ -10,7 +10,7 @@ import { type MessagePort, workerData } from 'node:worker_threads'
 import { type KernelEvent, type Run, RunLog, type TextKind } from '../wire/run-log.ts'
 import { type KernelAdapter, type KernelConfig, KernelServer } from '../wire/server.ts'
 import type { Order, Told } from './program.ts'
-import { kinds, type RingMemory, RingReader, type RecordKind } from './ring.ts'
+import { kinds, type RecordKind, type RingMemory, RingReader } from './ring.ts'
 
 interface ThreadData {
   config: KernelConfig

@@ -106,7 +106,7 @@ export class KernelServer {
       void this.#answer(client, message)
       return
     }
-    if (message['type'] !== 'hello' || !sameText(String(message['token']), this.#config.token)) {
+    if (message.type !== 'hello' || !sameText(String(message.token), this.#config.token)) {
       client.socket.destroy()
       return
     }
@@ -120,7 +120,7 @@ export class KernelServer {
   }
 
   #reply(client: Client, message: Message, result: unknown): void {
-    if ('id' in message) client.socket.write(encodeFrame({ id: message['id'], ok: true, result }))
+    if ('id' in message) client.socket.write(encodeFrame({ id: message.id, ok: true, result }))
   }
 
   async #answer(client: Client, message: Message): Promise<void> {
@@ -129,21 +129,21 @@ export class KernelServer {
       this.#reply(client, message, result instanceof Promise ? await result : result)
     } catch (thrown) {
       const code = thrown instanceof Refusal ? thrown.code : 'FAILED'
-      client.socket.write(encodeFrame({ id: message['id'] ?? 0, ok: false, code, detail: String(thrown) }))
+      client.socket.write(encodeFrame({ id: message.id ?? 0, ok: false, code, detail: String(thrown) }))
     }
   }
 
   #handle(client: Client, message: Message): unknown {
-    const run = String(message['run'])
-    const code = String(message['code'])
-    const cursor = Number(message['cursor'])
-    switch (message['type']) {
+    const run = String(message.run)
+    const code = String(message.code)
+    const cursor = Number(message.cursor)
+    switch (message.type) {
       case 'execute':
-        return this.#execute(client, new Run(run, code, String(message['name'])))
+        return this.#execute(client, new Run(run, code, String(message.name)))
       case 'attach':
-        return this.#attach(client, run, Number(message['after']))
+        return this.#attach(client, run, Number(message.after))
       case 'ack':
-        return this.#log.ack(run, Number(message['n']))
+        return this.#log.ack(run, Number(message.n))
       case 'input':
         return { accepted: this.#input(run, message) }
       case 'interrupt':
@@ -158,7 +158,7 @@ export class KernelServer {
         setImmediate(() => this.#adapter.shutdown())
         return {}
       default:
-        throw new Refusal('UNKNOWN', `no such request: ${message['type']}`)
+        throw new Refusal('UNKNOWN', `no such request: ${message.type}`)
     }
   }
 
@@ -189,8 +189,8 @@ export class KernelServer {
 
   #input(run: string, message: Message): boolean {
     if (this.#log.current?.id !== run) return false
-    const request = message['request'] === undefined ? undefined : String(message['request'])
-    return this.#adapter.input(request, String(message['text']).slice(0, this.#config.limits.inputBytes))
+    const request = message.request === undefined ? undefined : String(message.request)
+    return this.#adapter.input(request, String(message.text).slice(0, this.#config.limits.inputBytes))
   }
 
   #interrupt(run: string): boolean {

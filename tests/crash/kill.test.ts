@@ -5,7 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import type { ApiClient } from '@meshbook/cli/api-client.ts'
-import { documentSchema, runSchema, type Run } from '@meshbook/core/api.ts'
+import { runSchema, type Run } from '@meshbook/core/api.ts'
 import { hasEnded, isTerminal, type NumberedEvent } from '@meshbook/core/run.ts'
 import { clientOf, eventually, processesOf, startMesh, temporaryFolder, type MeshProcess } from '../mesh-process.ts'
 
@@ -26,7 +26,7 @@ async function startRun(t: TestContext): Promise<Started> {
   const file = join(data, 'projects/demo/crash.md')
   await writeFile(file, `# Crash\n\n\`\`\`python\n${code}\n\`\`\`\n\nThe end.\n`)
   const client = await clientOf(mesh)
-  const document = await eventually('the document exists', () => client.get('/documents?path=me/demo/crash.md', documentSchema).catch(() => undefined))
+  const document = await eventually('the document exists', () => client.documentAt('me/demo/crash.md').catch(() => undefined))
   await eventually('the text arrived', async () => (await client.text(`/documents/${document.id}/content`)).includes('The end.'))
   const codeHash = createHash('sha256').update(code).digest('hex')
   const run = await client.post('/runs', { document: document.id, cell: { by: 'index', index: 0 }, language: 'python', code, codeHash }, runSchema)

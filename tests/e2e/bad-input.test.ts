@@ -81,7 +81,7 @@ test('a full disk: nothing more is acknowledged, the reason is shown, and what w
   const data = join(folder, 'data')
   const mesh = await startMesh(t, data)
   const client = await clientOf(mesh)
-  const project = (await client.get('/documents?path=me/demo/welcome.md', documentSchema)).project
+  const project = (await client.documentAt('me/demo/welcome.md')).project
   const kept: string[] = []
   let refused: string | undefined
   for (let i = 0; i < 200 && refused === undefined; i++) {
@@ -100,7 +100,7 @@ test('a full disk: nothing more is acknowledged, the reason is shown, and what w
   execFileSync('mount', ['-o', 'remount,size=200m', folder])
   const again = await clientOf(await startMesh(t, data))
   for (const path of kept) {
-    const document = await again.get(`/documents?path=me/demo/${path}`, documentSchema)
+    const document = await again.documentAt(`me/demo/${path}`)
     assert.equal((await again.text(`/documents/${document.id}/content`)).length > 100_000, true, path)
   }
 })
@@ -122,7 +122,7 @@ test('a missing kernel: the run ends at once and says what to install', async t 
   for (const name of ['sh', 'bash', 'setsid', 'unshare', 'ps', 'which', 'env']) await symlink(execFileSync('which', [name], { encoding: 'utf8' }).trim(), join(bin, name)).catch(() => undefined)
   const mesh = await startMesh(t, data, ['--port', '0'], { PATH: bin })
   const client = await clientOf(mesh)
-  const document = await client.get('/documents?path=me/demo/welcome.md', documentSchema)
+  const document = await client.documentAt('me/demo/welcome.md')
   const run = await client.post('/runs', { document: document.id, language: 'python', code: 'print(1)' }, runSchema)
   if (run.status === 'queued') {
     assert.match(run.reasons.join(' '), /python/i)

@@ -1,6 +1,7 @@
 /** The hub's HTTP API as the command line uses it. Answers are checked against core/api; problems become MeshErrors. */
 import { createParser } from 'eventsource-parser'
 import * as v from 'valibot'
+import { type DocumentInfo, documentSchema, listOf } from '@meshbook/core/api.ts'
 import { isErrorCode, MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { isTerminal, runEventSchema, type NumberedEvent } from '@meshbook/core/run.ts'
@@ -34,6 +35,13 @@ export class ApiClient {
 
   post<T>(path: string, body: unknown, schema: v.GenericSchema<unknown, T>): Promise<T> {
     return this.#json('POST', path, body, schema)
+  }
+
+  /** The document at `<owner>/<project>/<path>`. */
+  async documentAt(path: string): Promise<DocumentInfo> {
+    const { items } = await this.get(`/documents?path=${encodeURIComponent(path)}`, listOf(documentSchema))
+    if (items[0]) return items[0]
+    throw new MeshError('NOT_FOUND', { detail: path })
   }
 
   async text(path: string): Promise<string> {

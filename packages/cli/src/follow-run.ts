@@ -88,7 +88,8 @@ function textOf(parts: Extract<RunEvent, { type: 'result' }>['parts']): string {
 
 async function answerInput(client: ApiClient, run: string, request: Extract<RunEvent, { type: 'input-request' }>): Promise<void> {
   if (!process.stdin.isTTY) {
-    say('The run asks for input; answer it in the notebook, or run the command on a terminal.')
+    say('The run asks for input and there is no terminal to ask on; it is cancelled. Run it in the notebook or on a terminal.')
+    await client.send('POST', `/runs/${encodeURIComponent(run)}/cancel`, { reason: 'it asked for input where nobody could answer' })
     return
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr })

@@ -26,13 +26,25 @@ export const limits = {
   documentUnsavedBytes: 32 * MiB,
   newClientsPerUpdate: 256,
   clientsPerDocument: 20_000,
+  /** For each MiB of an update that is checked in a thread. */
   updateCheckMs: 250,
+  updateThreadMiB: 1024,
+  /** Larger jobs on updates go to a thread. */
+  updateInlineBytes: 64 * KiB,
+  /** Nesting of a value inside a document. */
+  valueDepth: 128,
+  /** Who delivered which structs is remembered for so many ranges of a document. */
+  deliveriesPerDocument: 4_096,
   awarenessBytes: 64 * KiB,
   awarenessClientsPerSocket: 16,
+  awarenessMs: 100,
+  /** y-protocols renews a state every 15 s. */
+  awarenessStaleMs: 30_000,
   compactAfterUpdates: 500,
   compactChunkUpdates: 100,
   roomIdleMs: 30_000,
   groupCommitMs: 5,
+  groupCommitCalls: 2_000,
 
   requestBodyBytes: 1 * MiB,
   assetBytes: 512 * MiB,
@@ -76,6 +88,8 @@ export const limits = {
   kernelFrameBytes: 32 * MiB,
   kernelUnackedBytes: 32 * MiB,
   interruptGraceMs: 5_000,
+  /** A kernel host that no daemon has looked after for so long, and that runs nothing, ends its session. */
+  hostAloneMs: 24 * 3_600_000,
   journalBytes: 512 * MiB,
   sessionsPerDevice: 32,
 

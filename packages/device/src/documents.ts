@@ -47,8 +47,9 @@ export class Documents {
     known.users++
     let isOpen = true
     const close = async () => {
-      if (isOpen) await this.#leave(id, known)
+      if (!isOpen) return
       isOpen = false
+      await this.#leave(id, known)
     }
     return { ...known.peer, close }
   }

@@ -264,7 +264,8 @@ async function privateFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
   } catch (error) {
-    throw storageError(error)
+    const known = storageError(error)
+    throw known instanceof MeshError ? known : new MeshError('READ_ONLY_FOLDER', { detail: folder, cause: error })
   }
 }
 

@@ -3,7 +3,7 @@ import pino, { type DestinationStream, type Logger } from 'pino'
 
 export type Log = Logger
 
-const secretNames = ['authorization', 'cookie', 'token', 'ticket', 'code', 'secret', 'password', 'hash']
+const secretNames = ['authorization', 'cookie', 'token', 'ticket', 'secret', 'password']
 
 export function newLog(level: string, destination?: DestinationStream): Log {
   const redact = { paths: secretNames.flatMap(name => [name, `*.${name}`, `*.*.${name}`]), censor: '[redacted]' }

@@ -6,12 +6,15 @@ interface Delivery<Peer> {
   peer: Peer
 }
 
-const maxDeliveries = 4_096
-
 export class Provenance<Peer> {
   /** Deliveries of each client's structs by rising clock; the map's order is that of the latest delivery. */
   readonly #clients = new Map<number, Delivery<Peer>[]>()
+  readonly #most: number
   #size = 0
+
+  constructor(most: number) {
+    this.#most = most
+  }
 
   add(client: number, from: number, to: number, peer: Peer): void {
     const deliveries = this.#clients.get(client) ?? []
@@ -23,7 +26,7 @@ export class Provenance<Peer> {
     }
     this.#clients.delete(client)
     this.#clients.set(client, deliveries)
-    if (this.#size > maxDeliveries) this.#forgetOldest()
+    if (this.#size > this.#most) this.#forgetOldest()
   }
 
   find(client: number, clock: number): Peer | undefined {

@@ -21,8 +21,6 @@ interface Announced {
   json: string
 }
 
-/** A client that has not renewed its state for this long is gone (y-protocols renews every 15 s). */
-const staleMs = 30_000
 const gone = 'null'
 
 export class RoomAwareness {
@@ -54,7 +52,7 @@ export class RoomAwareness {
 
   /** Everybody present, as a frame; undefined when there is nobody. */
   everybody(): Uint8Array | undefined {
-    const oldest = this.#now() - staleMs
+    const oldest = this.#now() - this.#limits.awarenessStaleMs
     for (const [client, state] of this.#states) if (state.at < oldest) this.#states.delete(client)
     return frameOf(this.#states)
   }

@@ -5,6 +5,7 @@
 import { asMeshError, closeCodes, MeshError } from '@meshbook/core/errors.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { ownBytes } from './bytes.ts'
+import { Inbox } from './inbox.ts'
 import type { KnownState } from './known-state.ts'
 import { Outgoing, type OutgoingContext } from './outgoing.ts'
 import type { Connection, Delivery, Peer } from './peer.ts'
@@ -43,12 +44,8 @@ export class RoomConnection implements Connection {
   readonly peer: Peer
   readonly #room: ConnectionRoom
   readonly #outgoing: Outgoing
-  #inbox: Uint8Array[] = []
-  #inboxBytes = 0
-  /** Nothing is read before the document is loaded, and while a frame is being worked on. */
-  #busy = true
+  readonly #inbox: Inbox
   #closed = false
-  #paused = false
   /** Update-carrying frames received, and how many of them were told to be durable. */
   #received = 0
   #durable = 0
@@ -60,11 +57,20 @@ export class RoomConnection implements Connection {
   constructor(peer: Peer, room: ConnectionRoom) {
     this.peer = peer
     this.#room = room
-    this.#outgoing = new Outgoing(peer, room, thrown => this.fail(asMeshError(thrown)))
+    const fail = (thrown: unknown) => this.fail(asMeshError(thrown))
+    this.#outgoing = new Outgoing(peer, room, fail)
+    this.#inbox = new Inbox({
+      limits: room.limits,
+      held: () => room.full,
+      take: frame => this.#take(readSyncFrame(frame)),
+      fail,
+      pause: () => peer.pause?.(),
+      resume: () => peer.resume?.(),
+    })
   }
 
   get paused(): boolean {
-    return this.#paused
+    return this.#inbox.paused
   }
 
   get delivery(): Delivery {
@@ -76,24 +82,13 @@ export class RoomConnection implements Connection {
   }
 
   receive(frame: Uint8Array): void {
-    if (this.#closed) return
-    const { syncFrameBytes, socketBacklogBytes, documentUnsavedBytes } = this.#room.limits
-    if (frame.byteLength > syncFrameBytes) {
-      this.fail(new MeshError('TOO_LARGE', { detail: `a frame of ${frame.byteLength} bytes` }))
-      return
-    }
-    this.#inbox.push(frame)
-    this.#inboxBytes += frame.byteLength
-    this.#pump()
-    if (this.#inboxBytes > socketBacklogBytes) this.#pause()
-    if (this.#inboxBytes <= documentUnsavedBytes) return
-    this.fail(new MeshError('SLOW_DOWN', { detail: `${this.#inboxBytes} bytes wait to be read` }))
+    if (!this.#closed) this.#inbox.add(frame)
   }
 
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#inbox = []
+    this.#inbox.end()
     this.#outgoing.close()
     this.#room.leave(this)
   }
@@ -105,13 +100,12 @@ export class RoomConnection implements Connection {
     this.#ask()
     const everybody = this.#room.everybody()
     if (everybody) this.send(everybody)
-    this.#busy = false
-    this.#pump()
+    this.#inbox.start()
   }
 
   /** The disk has caught up. */
   proceed(): void {
-    this.#pump()
+    this.#inbox.pump()
   }
 
   send(frame: Uint8Array): void {
@@ -151,58 +145,6 @@ export class RoomConnection implements Connection {
     if (error) this.#room.refused(this, error)
     this.close()
     this.peer.close(code, shorten(reason))
-  }
-
-  #pause(): void {
-    if (this.#paused) return
-    this.#paused = true
-    this.peer.pause?.()
-  }
-
-  #resume(): void {
-    if (!this.#paused) return
-    this.#paused = false
-    this.peer.resume?.()
-  }
-
-  #pump(): void {
-    while (!this.#busy && !this.#closed) {
-      if (this.#room.full) {
-        this.#pause()
-        return
-      }
-      const frame = this.#inbox.shift()
-      if (!frame) {
-        this.#resume()
-        return
-      }
-      this.#inboxBytes -= frame.byteLength
-      this.#busy = true
-      const later = this.#tryTake(frame)
-      if (later) {
-        this.#finishLater(later)
-        return
-      }
-      this.#busy = false
-    }
-  }
-
-  #finishLater(later: Promise<void>): void {
-    later.then(
-      () => {
-        this.#busy = false
-        this.#pump()
-      },
-      (thrown: unknown) => this.fail(asMeshError(thrown)),
-    )
-  }
-
-  #tryTake(frame: Uint8Array): void | Promise<void> {
-    try {
-      return this.#take(readSyncFrame(frame))
-    } catch (thrown) {
-      this.fail(asMeshError(thrown))
-    }
   }
 
   #take(message: SyncMessage): void | Promise<void> {

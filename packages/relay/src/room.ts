@@ -7,6 +7,7 @@ import { asMeshError, closeCodes, MeshError } from '@meshbook/core/errors.ts'
 import type { Epoch } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { DocumentContent } from './document-content.ts'
+import { frameOverheadBytes } from './inbox.ts'
 import { addClocks, KnownState } from './known-state.ts'
 import type { Peer } from './peer.ts'
 import { Provenance } from './provenance.ts'
@@ -33,8 +34,6 @@ export interface RoomContext {
   failed(room: Room, error: MeshError): void
 }
 
-const awarenessMs = 100
-
 export class Room implements ConnectionRoom {
   readonly key: DocumentKey
   readonly limits: Limits
@@ -42,7 +41,7 @@ export class Room implements ConnectionRoom {
   readonly known = new KnownState()
   readonly published = new Map<number, number>()
   readonly connections = new Set<RoomConnection>()
-  readonly provenance = new Provenance<Peer>()
+  readonly provenance: Provenance<Peer>
   readonly #context: RoomContext
   readonly #awareness: RoomAwareness
   #epoch: Epoch | undefined
@@ -62,6 +61,7 @@ export class Room implements ConnectionRoom {
     this.limits = context.limits
     this.after = context.after
     this.#context = context
+    this.provenance = new Provenance(context.limits.deliveriesPerDocument)
     this.#compactAfter = context.limits.compactAfterUpdates
     this.#awareness = new RoomAwareness(context.limits, context.now)
   }
@@ -148,7 +148,7 @@ export class Room implements ConnectionRoom {
     if (accepted.update) {
       this.#noteProvenance(accepted)
       this.known.add(accepted.facts)
-      this.#waitingBytes += accepted.update.byteLength
+      this.#waitingBytes += accepted.update.byteLength + frameOverheadBytes
     }
     this.#waiting.push(accepted)
     this.#context.dirty(this)
@@ -202,7 +202,7 @@ export class Room implements ConnectionRoom {
       const frame = updateFrame(update)
       for (const reader of this.connections) if (reader !== connection) reader.sendUpdate(frame)
       this.#content!.append(update)
-      this.#waitingBytes -= update.byteLength
+      this.#waitingBytes -= update.byteLength + frameOverheadBytes
       addClocks(this.published, facts)
     }
     for (const { connection, acknowledges } of batch) connection.acknowledge(acknowledges)
@@ -213,7 +213,7 @@ export class Room implements ConnectionRoom {
   #announceSoon(): void {
     if (this.#awarenessDue) return
     this.#awarenessDue = true
-    const wait = Math.max(0, this.#awarenessAt + awarenessMs - this.#context.now())
+    const wait = Math.max(0, this.#awarenessAt + this.limits.awarenessMs - this.#context.now())
     this.after(wait, () => {
       this.#awarenessDue = false
       this.#awarenessAt = this.#context.now()
@@ -235,6 +235,7 @@ export class Room implements ConnectionRoom {
   #compact(): void {
     this.#compacting = this.#tryCompact().finally(() => {
       this.#compacting = undefined
+      if (!this.#closed) this.#compactIfDue()
       if (this.connections.size === 0) this.#waitIdle()
     })
   }
@@ -288,11 +289,18 @@ export class Room implements ConnectionRoom {
     this.#context.gone(this)
   }
 
-  /** Waits until everything that was received is stored, then ends the room. */
+  /** Waits until everything that was received is stored, but not for ever, then ends the room. */
   async close(code: number, reason: string): Promise<void> {
     for (const connection of [...this.connections]) connection.end(code, reason)
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    const cancel = this.after(this.limits.shutdownMs, resolve)
+    await Promise.race([late, this.#settled()])
+    cancel()
+    if (!this.#closed) this.#end()
+  }
+
+  async #settled(): Promise<void> {
     this.flush()
     while (this.#storing || this.#compacting) await (this.#storing ?? this.#compacting)
-    if (!this.#closed) this.#end()
   }
 }

@@ -62,6 +62,7 @@ export class SyncClient {
   #marks: { frame: number; made: number }[] = []
   #complete = false
   #waiting: Waiting[] = []
+  #ended: MeshError | undefined
 
   constructor(options: SyncClientOptions) {
     this.#options = options
@@ -89,9 +90,9 @@ export class SyncClient {
     this.#extensions = extensions
     if (extensions && this.#epoch !== undefined) this.#options.send(epochFrame(this.#epoch))
     this.#options.send(step1Frame(Y.encodeStateVector(this.doc)))
-    const { doc } = this
-    if (this.#awareness?.getLocalState())
-      this.#options.send(awarenessFrame(encodeAwarenessUpdate(this.#awareness, [doc.clientID])))
+    // With a newer clock than the last connection's: others forgot this client at that one, and ignore it from then.
+    const presence = this.#awareness?.getLocalState()
+    if (presence) this.#awareness?.setLocalState(presence)
     this.#tell()
   }
 
@@ -108,19 +109,26 @@ export class SyncClient {
     this.#complete = false
     this.#sent = 0
     this.#marks = []
-    const awareness = this.#awareness
-    if (awareness)
-      removeAwarenessStates(
-        awareness,
-        [...awareness.getStates().keys()].filter(client => client !== this.doc.clientID),
-        this,
-      )
+    this.#forgetOthers()
     this.#tell()
+  }
+
+  /** Their clocks are forgotten too, so that the same states are taken again from the next connection. */
+  #forgetOthers(): void {
+    const awareness = this.#awareness
+    if (!awareness) return
+    const others = [...awareness.getStates().keys()].filter(client => client !== this.doc.clientID)
+    removeAwarenessStates(awareness, others, this)
+    for (const client of others) awareness.meta.delete(client)
   }
 
   /** Resolves when every edit made so far is durable at the server. */
   saved(): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (this.#ended) {
+        reject(this.#ended)
+        return
+      }
       this.#waiting.push({ edits: this.#made, resolve, reject })
       this.#settle()
     })
@@ -128,6 +136,7 @@ export class SyncClient {
 
   /** Lets go of the document; whoever waits for `saved` gets the error. */
   destroy(error: MeshError): void {
+    this.#ended = error
     this.doc.off('update', this.#onEdit)
     this.#awareness?.off('update', this.#onAwareness)
     this.closed()

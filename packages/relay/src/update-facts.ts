@@ -3,6 +3,7 @@
  * update; it decodes V1 only and applies nothing. Anything a Yjs client never writes is hostile: it could make every
  * reader of the document slow, or keep its history from ever being merged again.
  */
+import { limits } from '@meshbook/core/limits.ts'
 import * as Y from 'yjs'
 
 export interface DeletedRange {
@@ -169,8 +170,6 @@ function findDeleteGap(deletes: UpdateFacts['deletes'], stateOf: StateOf): Gap |
 }
 
 const forbiddenKeys = new Set(['__proto__', 'constructor', 'prototype'])
-/** Deeper values overflow the stack of whoever writes them again. */
-const maxDepth = 128
 
 function checkContents(structs: Struct[]): void {
   for (const struct of structs) {
@@ -197,7 +196,8 @@ function checkValue(root: unknown): void {
   for (let next = open.pop(); next; next = open.pop()) {
     const [value, depth] = next
     if (typeof value !== 'object' || value === null || value instanceof Uint8Array) continue
-    if (depth > maxDepth) throw new Hostile('a value nested too deeply')
+    // Deeper values overflow the stack of whoever writes them again.
+    if (depth > limits.valueDepth) throw new Hostile('a value nested too deeply')
     const prototype = Object.getPrototypeOf(value)
     if ((prototype !== Object.prototype && prototype !== Array.prototype) || Object.hasOwn(value, '__proto__'))
       throw new Hostile('a forbidden key in a value')

@@ -9,8 +9,6 @@ import type { Limits } from '@meshbook/core/limits.ts'
 import { bytesOfJob, type JobName, type Jobs, jobs } from './update-jobs.ts'
 import type { JobReply } from './update-thread.ts'
 
-/** A job on fewer bytes takes less than a few milliseconds. */
-const inlineBytes = 64 * 1024
 const MiB = 1024 * 1024
 
 interface Job {
@@ -23,16 +21,18 @@ interface Job {
 
 export class UpdateWorker {
   readonly #limits: Limits
-  readonly #checks = new JobThread()
-  readonly #merges = new JobThread()
+  readonly #checks: JobThread
+  readonly #merges: JobThread
 
   constructor(limits: Limits) {
     this.#limits = limits
+    this.#checks = new JobThread(limits.updateThreadMiB)
+    this.#merges = new JobThread(limits.updateThreadMiB)
   }
 
   run<N extends JobName>(name: N, args: Jobs[N]['args']): Jobs[N]['result'] | Promise<Jobs[N]['result']> {
     const bytes = bytesOfJob(args)
-    if (bytes <= inlineBytes) return jobs[name](args)
+    if (bytes <= this.#limits.updateInlineBytes) return jobs[name](args)
     const { updateCheckMs, requestMs } = this.#limits
     const deadlineMs = name === 'inspect' ? updateCheckMs * (1 + Math.ceil(bytes / MiB)) : requestMs
     const thread = name === 'inspect' ? this.#checks : this.#merges
@@ -45,11 +45,16 @@ export class UpdateWorker {
 }
 
 class JobThread {
+  readonly #heapMiB: number
   #worker: Worker | undefined
   #queue: Job[] = []
   #current: Job | undefined
   #timer: NodeJS.Timeout | undefined
   #closed = false
+
+  constructor(heapMiB: number) {
+    this.#heapMiB = heapMiB
+  }
 
   run(name: JobName, args: Jobs[JobName]['args'], deadlineMs: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
@@ -84,7 +89,7 @@ class JobThread {
 
   #start(): Worker {
     const worker = new Worker(new URL('./update-thread.ts', import.meta.url), {
-      resourceLimits: { maxOldGenerationSizeMb: 1024 },
+      resourceLimits: { maxOldGenerationSizeMb: this.#heapMiB },
     })
     worker.on('message', (reply: JobReply) => this.#finish(reply))
     worker.on('error', thrown => {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { relative, resolve, sep } from 'node:path'
 import { Command } from 'commander'
-import { documentSchema, runSchema, type DocumentInfo } from '@meshbook/core/api.ts'
+import { type DocumentInfo, runSchema } from '@meshbook/core/api.ts'
 import { exitCodes, MeshError } from '@meshbook/core/errors.ts'
 import { parseNotebook, type CellBlock } from '@meshbook/core/notebook/cells.ts'
 import type { ApiClient } from '../api-client.ts'
@@ -51,7 +51,7 @@ async function documentOf(client: ApiClient, file: string, options: RunOptions):
   const holder = items.find(attachment => isInside(attachment, file))
   if (!holder) throw new MeshError('NOT_FOUND', { detail: `${file} is in no attached project; attach its folder first: meshbook attach ${resolve(file, '..')}` })
   const path = relative(holder.folder, file).split(sep).join('/')
-  return client.get(`/documents?path=${encodeURIComponent(`${holder.owner}/${holder.name}/${path}`)}`, documentSchema)
+  return client.documentAt(`${holder.owner}/${holder.name}/${path}`)
 }
 
 function isInside(attachment: Attachment, file: string): boolean {

@@ -56,7 +56,7 @@ export interface KernelSession {
   restart(fence: Fence): Promise<void>
   /** Ends the kernel and everything it started. The journal stays until every run is forgotten. */
   shutdown(): Promise<void>
-  /** The whole log is durable elsewhere: the journal may drop the run. */
+  /** The whole log and its assets are durable elsewhere: the journal may drop the run. Its id stays known. */
   forget(run: RunId): Promise<void>
   /** The bytes of a display part that was too large to stand in its event. */
   asset(id: AssetId): Promise<Uint8Array>
@@ -99,6 +99,7 @@ export interface KernelSessionsOptions {
   now: Now
   random: RandomBytes
   limits: Limits
+  /** What kernels inherit, without the names that begin with MESHBOOK_; the process's own if absent. */
   env?: NodeJS.ProcessEnv
   nodePath?: string
 }

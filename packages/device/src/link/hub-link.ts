@@ -88,7 +88,8 @@ export class HubLink {
 
   /** Projects changed: the hub learns them with a new connection, at once. */
   renew(): void {
-    if (!this.#channel || this.#registered === undefined || this.#registered === this.#ports.projects().join()) return
+    // Before the welcome the hub may still be at work on the registration; what changed meanwhile is found out then.
+    if (!this.#channel || !this.#isWelcome || this.#registered === this.#ports.projects().join()) return
     this.#isRenewing = true
     this.#channel.end(new MeshError('SHUTTING_DOWN', { detail: 'the device registers anew' }))
   }
@@ -147,6 +148,7 @@ export class HubLink {
     )
     try {
       const [found, metrics] = await Promise.all([runtimes(), this.#facts.measure()])
+      this.#registered = projects().join()
       channel.send({
         type: 'REGISTER',
         version: protocolVersion,
@@ -190,6 +192,7 @@ export class HubLink {
     this.#setStatus({ state: 'online' })
     this.#ports.streams.up(channel)
     this.#ports.welcomed(welcome)
+    this.renew()
   }
 
   async #beat(): Promise<void> {

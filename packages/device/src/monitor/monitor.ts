@@ -50,6 +50,7 @@ export class Monitor {
   /** For long enough to be worth telling. */
   #outOfReach = false
   #outOfReachTimer: NodeJS.Timeout | undefined
+  #askAgain: NodeJS.Timeout | undefined
   #closed = false
 
   constructor(ports: MonitorPorts) {
@@ -107,6 +108,8 @@ export class Monitor {
     this.#outOfReach = false
     clearTimeout(this.#outOfReachTimer)
     this.#claimed.clear()
+    clearInterval(this.#askAgain)
+    this.#askAgain = setInterval(() => this.#claimAgain(), this.#ports.limits.heartbeatMs).unref()
     for (const run of this.#runs.values()) run.report(known.find(it => it.run === run.lease.run)?.seq ?? 0)
     for (const watch of this.#watches.values()) watch.lookAtAll()
     await this.#sessions.lose(lost)
@@ -118,7 +121,14 @@ export class Monitor {
     this.#noticeOffline()
   }
 
+  /** What waits may have been cancelled or have expired, of which the granter tells only when asked. */
+  #claimAgain(): void {
+    this.#claimed.clear()
+    for (const watch of this.#watches.values()) watch.lookAtAll()
+  }
+
   #noticeOffline(): void {
+    clearInterval(this.#askAgain)
     clearTimeout(this.#outOfReachTimer)
     this.#outOfReachTimer = setTimeout(() => {
       this.#outOfReach = true
@@ -164,7 +174,7 @@ export class Monitor {
   }
 
   /** A claim was not granted, or not yet. */
-  onAnswer({ run, answer, reason }: Down<'RUN_REQUEST'>): void {
+  onAnswer({ run, answer, code, reason }: Down<'RUN_REQUEST'>): void {
     const entry = this.#claimed.get(run)
     if (!entry || answer === 'elsewhere' || entry.get('status') !== 'requested') return
     entry.patch(answer === 'refuse' ? { status: 'refused', reason } : { reason })
@@ -213,6 +223,7 @@ export class Monitor {
     this.#closed = true
     this.#online = false
     clearTimeout(this.#outOfReachTimer)
+    clearInterval(this.#askAgain)
     for (const watch of this.#watches.values()) watch.close()
     this.#watches.clear()
     await Promise.all([...this.#runs.values()].map(run => run.close()))

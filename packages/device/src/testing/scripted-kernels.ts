@@ -8,7 +8,14 @@ import { createHash } from 'node:crypto'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type AssetId, parseAssetId, parseSeq, type RunId, type SessionId } from '@meshbook/core/ids.ts'
 import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
-import type { ExecuteOrder, JournalEvent, KernelSession, KernelSessions, RecoveredSession, SessionSpec } from '../kernels/port.ts'
+import type {
+  ExecuteOrder,
+  JournalEvent,
+  KernelSession,
+  KernelSessions,
+  RecoveredSession,
+  SessionSpec,
+} from '../kernels/port.ts'
 
 interface ScriptedRun {
   order: ExecuteOrder
@@ -18,7 +25,10 @@ interface ScriptedRun {
 }
 
 /** A picture of one pixel. */
-export const pixel = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64')
+export const pixel = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+)
 
 export class ScriptedMachine {
   readonly sessions = new Map<SessionId, ScriptedSession>()
@@ -93,7 +103,12 @@ class ScriptedSession implements KernelSession {
   }
 
   journaled() {
-    return [...this.#runs].map(([run, { order, events }]) => ({ run, fence: order.fence, seq: events.length, ended: events.some(isTerminal) }))
+    return [...this.#runs].map(([run, { order, events }]) => ({
+      run,
+      fence: order.fence,
+      seq: events.length,
+      ended: events.some(isTerminal),
+    }))
   }
 
   async execute(order: ExecuteOrder): Promise<void> {
@@ -110,14 +125,21 @@ class ScriptedSession implements KernelSession {
 
   async #perform(run: ScriptedRun): Promise<void> {
     this.#machine.executions.set(run.order.run, (this.#machine.executions.get(run.order.run) ?? 0) + 1)
-    this.#emit(run, { type: 'started', at: Date.now(), device: this.spec.device, language: this.spec.language, kernel: this.kernelName })
+    this.#emit(run, {
+      type: 'started',
+      at: Date.now(),
+      device: this.spec.device,
+      language: this.spec.language,
+      kernel: this.kernelName,
+    })
     for (const line of run.order.code.split('\n')) {
       if (run.events.some(isTerminal)) return
       if (run.cancelled !== undefined) break
       await this.#line(run, line)
     }
     if (run.events.some(isTerminal)) return
-    if (run.cancelled !== undefined) this.#emit(run, { type: 'cancelled', at: Date.now(), durationMs: 1, reason: run.cancelled })
+    if (run.cancelled !== undefined)
+      this.#emit(run, { type: 'cancelled', at: Date.now(), durationMs: 1, reason: run.cancelled })
     else this.#emit(run, { type: 'completed', at: Date.now(), durationMs: 1 })
   }
 
@@ -125,13 +147,35 @@ class ScriptedSession implements KernelSession {
     const [, command = '', rest = ''] = /^(\w+)(?: (.*))?$/s.exec(line) ?? []
     const at = Date.now()
     if (command === 'print') this.#emit(run, { type: 'stdout', at, text: `${rest}\n` })
-    if (command === 'write') this.#emit(run, { type: 'stdout', at, text: rest.replaceAll('\\r', '\r').replaceAll('\\n', '\n') })
+    if (command === 'write')
+      this.#emit(run, { type: 'stdout', at, text: rest.replaceAll('\\r', '\r').replaceAll('\\n', '\n') })
     if (command === 'sleep') await new Promise(resolve => setTimeout(resolve, Number(rest)))
-    if (command === 'image') this.#emit(run, { type: 'display', at, parts: [{ at: 'asset', mimeType: 'image/png', asset: this.#keep(pixel), bytes: pixel.byteLength }, { at: 'inline', mimeType: 'text/plain', data: 'a pixel' }] })
-    if (command === 'result') this.#emit(run, { type: 'result', at, parts: [{ at: 'inline', mimeType: 'text/plain', data: rest }] })
-    if (command === 'fail') this.#emit(run, { type: 'failed', at, durationMs: 1, error: { name: 'ValueError', message: rest, traceback: ['Traceback:', `ValueError: ${rest}`] } })
+    if (command === 'image')
+      this.#emit(run, {
+        type: 'display',
+        at,
+        parts: [
+          { at: 'asset', mimeType: 'image/png', asset: this.#keep(pixel), bytes: pixel.byteLength },
+          { at: 'inline', mimeType: 'text/plain', data: 'a pixel' },
+        ],
+      })
+    if (command === 'result')
+      this.#emit(run, { type: 'result', at, parts: [{ at: 'inline', mimeType: 'text/plain', data: rest }] })
+    if (command === 'fail')
+      this.#emit(run, {
+        type: 'failed',
+        at,
+        durationMs: 1,
+        error: { name: 'ValueError', message: rest, traceback: ['Traceback:', `ValueError: ${rest}`] },
+      })
     if (command === 'input' || command === 'password') await this.#ask(run, rest, command === 'password')
-    while (command === 'forever' && run.cancelled === undefined && !this.#machine.stopped && !run.events.some(isTerminal)) await new Promise(resolve => setTimeout(resolve, 5))
+    while (
+      command === 'forever' &&
+      run.cancelled === undefined &&
+      !this.#machine.stopped &&
+      !run.events.some(isTerminal)
+    )
+      await new Promise(resolve => setTimeout(resolve, 5))
   }
 
   async #ask(run: ScriptedRun, prompt: string, password: boolean): Promise<void> {
@@ -143,7 +187,11 @@ class ScriptedSession implements KernelSession {
     const text = await answer
     if (run.cancelled !== undefined) return
     this.#emit(run, { type: 'input-answered', at: Date.now(), id })
-    this.#emit(run, { type: 'stdout', at: Date.now(), text: password ? `${text.length} characters\n` : `got ${text}\n` })
+    this.#emit(run, {
+      type: 'stdout',
+      at: Date.now(),
+      text: password ? `${text.length} characters\n` : `got ${text}\n`,
+    })
   }
 
   #keep(bytes: Uint8Array): AssetId {
@@ -215,6 +263,8 @@ class ScriptedSession implements KernelSession {
   }
 
   die(): void {
-    for (const run of this.#runs.values()) if (!run.events.some(isTerminal)) this.#emit(run, { type: 'interrupted', at: Date.now(), durationMs: 1, reason: 'the kernel ended' })
+    for (const run of this.#runs.values())
+      if (!run.events.some(isTerminal))
+        this.#emit(run, { type: 'interrupted', at: Date.now(), durationMs: 1, reason: 'the kernel ended' })
   }
 }

@@ -3,18 +3,22 @@ import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { AssetFiles } from './asset-files.ts'
-import { sniffType } from './sniff-type.ts'
 import { isAssetId, parseAssetId } from '@meshbook/core/ids.ts'
 import { rawRequest } from '../testing/raw-request.ts'
 import { TestDevice } from '../testing/test-device.ts'
-import { startTestHub, temporaryFolder, type TestHub } from '../testing/test-hub.ts'
+import { startTestHub, type TestHub, temporaryFolder } from '../testing/test-hub.ts'
+import { AssetFiles } from './asset-files.ts'
+import { sniffType } from './sniff-type.ts'
 
 const idOf = (bytes: Uint8Array) => parseAssetId(`sha256-${createHash('sha256').update(bytes).digest('hex')}`)
 const png = Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.alloc(2_000, 7)])
 
 const put = (test: TestHub, id: string, body: Uint8Array, headers: Record<string, string> = {}) =>
-  fetch(`${test.hub.url}/api/v1/assets/${id}`, { method: 'PUT', headers: { authorization: `Bearer ${test.token}`, ...headers }, body: body as Uint8Array<ArrayBuffer> })
+  fetch(`${test.hub.url}/api/v1/assets/${id}`, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${test.token}`, ...headers },
+    body: body as Uint8Array<ArrayBuffer>,
+  })
 
 test('a blob is stored under its hash, served immutable and by ranges, and stored again without effect', async t => {
   const test = await startTestHub(t)
@@ -81,7 +85,10 @@ test('a device stores and reads blobs with its proof', async t => {
   await test.hub.registerDevice(device.publicKey, 'Desk', 'desktop')
   const { host } = new URL(test.hub.url)
   const url = `${test.hub.url}/api/v1/assets/${idOf(png)}`
-  assert.equal((await rawRequest(url, { method: 'PUT', headers: { authorization: device.proof(host) }, body: png })).status, 201)
+  assert.equal(
+    (await rawRequest(url, { method: 'PUT', headers: { authorization: device.proof(host) }, body: png })).status,
+    201,
+  )
   assert.equal((await rawRequest(url, { headers: { authorization: device.proof(host) } })).status, 200)
 })
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { WebSocket } from 'ws'
 import type { Problem } from '@meshbook/core/errors.ts'
+import { WebSocket } from 'ws'
 import { rawRequest } from '../testing/raw-request.ts'
 import { signIn } from '../testing/sign-in.ts'
 import { startTestHub } from '../testing/test-hub.ts'
@@ -13,10 +13,17 @@ test('a sign-in link signs one browser in, once, within its time', async t => {
   const link = new URL(await hub.signInLink())
   assert.equal(link.pathname, '/signin')
   const post = (code: string) =>
-    fetch(`${hub.url}/api/v1/auth/link`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ code }) })
+    fetch(`${hub.url}/api/v1/auth/link`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ code }),
+    })
   const first = await post(link.hash.slice(1))
   assert.equal(first.status, 204)
-  assert.match(first.headers.get('set-cookie')!, /^mb_session=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=2592000$/)
+  assert.match(
+    first.headers.get('set-cookie')!,
+    /^mb_session=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=2592000$/,
+  )
   const second = await post(link.hash.slice(1))
   assert.deepEqual([second.status, ((await second.json()) as Problem).code], [401, 'LINK_USED'])
   const late = new URL(await hub.signInLink())
@@ -27,7 +34,12 @@ test('a sign-in link signs one browser in, once, within its time', async t => {
 
 test('S23 guessing codes is stopped after a few tries', async t => {
   const { hub } = await startTestHub(t)
-  const post = () => fetch(`${hub.url}/api/v1/auth/link`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"code":"guess"}' })
+  const post = () =>
+    fetch(`${hub.url}/api/v1/auth/link`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"code":"guess"}',
+    })
   const codes: number[] = []
   for (let i = 0; i < 35; i++) codes.push((await post()).status)
   assert.equal(codes[0], 401)
@@ -37,7 +49,9 @@ test('S23 guessing codes is stopped after a few tries', async t => {
 
 test('a cookie opens the API for its own page and names the user', async t => {
   const test = await startTestHub(t)
-  const answer = await rawRequest(`${test.hub.url}/api/v1/me`, { headers: { cookie: await signIn(test), 'sec-fetch-site': 'same-origin' } })
+  const answer = await rawRequest(`${test.hub.url}/api/v1/me`, {
+    headers: { cookie: await signIn(test), 'sec-fetch-site': 'same-origin' },
+  })
   assert.equal(answer.status, 200)
   assert.equal(JSON.parse(answer.text).user, 'me')
 })
@@ -48,12 +62,20 @@ test('signing in over plain HTTP from another machine is refused with a page tha
   const base = `http://${address}:${hub.port}`
   const far = { host: 'mesh.example', 'content-type': 'application/json' }
   const code = new URL(await hub.signInLink()).hash.slice(1)
-  const answer = await rawRequest(`${base}/api/v1/auth/link`, { method: 'POST', headers: far, body: JSON.stringify({ code }) })
+  const answer = await rawRequest(`${base}/api/v1/auth/link`, {
+    method: 'POST',
+    headers: far,
+    body: JSON.stringify({ code }),
+  })
   assert.deepEqual([answer.status, (JSON.parse(answer.text) as Problem).code], [403, 'PLAIN_HTTP'])
   const page = await rawRequest(`${base}/signin`, { headers: far })
   assert.equal(page.status, 403)
   for (const way of ['MESHBOOK_TLS_CERT', 'MESHBOOK_PUBLIC_URL', 'ssh -L']) assert.ok(page.text.includes(way), way)
-  const near = await rawRequest(`http://127.0.0.1:${hub.port}/api/v1/auth/link`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ code }) })
+  const near = await rawRequest(`http://127.0.0.1:${hub.port}/api/v1/auth/link`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ code }),
+  })
   assert.equal(near.status, 204)
 })
 
@@ -63,10 +85,17 @@ test('behind a proxy with TLS the cookie is __Host-, Secure and Lax, and only th
   assert.equal(link.origin, 'https://mesh.example')
   const headers = { host: 'mesh.example', 'content-type': 'application/json', origin: 'https://mesh.example' }
   const body = JSON.stringify({ code: link.hash.slice(1) })
-  const wrong = await rawRequest(`${hub.url}/api/v1/auth/link`, { method: 'POST', headers: { ...headers, origin: 'http://mesh.example' }, body })
+  const wrong = await rawRequest(`${hub.url}/api/v1/auth/link`, {
+    method: 'POST',
+    headers: { ...headers, origin: 'http://mesh.example' },
+    body,
+  })
   assert.equal(wrong.status, 403)
   const answer = await rawRequest(`${hub.url}/api/v1/auth/link`, { method: 'POST', headers, body })
-  assert.match(String(answer.headers['set-cookie']), /^__Host-mb_session=[\w-]+; Path=\/; HttpOnly; Secure; SameSite=Lax; Max-Age=\d+$/)
+  assert.match(
+    String(answer.headers['set-cookie']),
+    /^__Host-mb_session=[\w-]+; Path=\/; HttpOnly; Secure; SameSite=Lax; Max-Age=\d+$/,
+  )
   assert.match(String(answer.headers['strict-transport-security']), /max-age/)
   const cookie = String(answer.headers['set-cookie']).split(';')[0]!
   assert.equal((await rawRequest(`${hub.url}/api/v1/me`, { headers: { host: 'mesh.example', cookie } })).status, 200)
@@ -75,7 +104,8 @@ test('behind a proxy with TLS the cookie is __Host-, Secure and Lax, and only th
 test('the bootstrap token works from the first start on, and a later one is not taken', async t => {
   const token = `mb_${'b'.repeat(43)}`
   const test = await startTestHub(t, { env: { MESHBOOK_BOOTSTRAP_TOKEN: token } })
-  const status = async (with_: string) => (await test.api('GET', '/me', undefined, { authorization: `Bearer ${with_}` })).status
+  const status = async (with_: string) =>
+    (await test.api('GET', '/me', undefined, { authorization: `Bearer ${with_}` })).status
   assert.equal(await status(token), 200)
   const later = `mb_${'c'.repeat(43)}`
   test.config.bootstrapToken = later
@@ -100,7 +130,10 @@ test('S7 no secret is found in the database, its log, any file or any log line',
   const test = await startTestHub(t, { env: { MESHBOOK_BOOTSTRAP_TOKEN: `mb_${'canary'.repeat(6)}` } })
   const cookie = await signIn(test)
   const { token } = await test.json<{ token: string }>('POST', '/tokens', { name: 'canary' })
-  const { ticket } = await test.json<{ ticket: string }>('POST', '/tickets', { project: test.project.id, scope: 'write' })
+  const { ticket } = await test.json<{ ticket: string }>('POST', '/tickets', {
+    project: test.project.id,
+    scope: 'write',
+  })
   const unusedLink = new URL(await test.hub.signInLink()).hash.slice(1)
   await test.api('GET', '/me', undefined, { authorization: `Bearer ${token}x` })
   await test.api('GET', `/documents?project=${test.project.id}&ticket=${ticket}`)

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { DocumentInfo } from '@meshbook/core/api.ts'
+import type { TreeEntry } from '@meshbook/core/executions.ts'
 import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
-import type { DocumentInfo } from '@meshbook/core/api.ts'
-import type { TreeEntry } from '@meshbook/core/executions.ts'
 import { startTestHub, type TestHub } from '../testing/test-hub.ts'
 import { until } from '../testing/until.ts'
 
@@ -15,12 +15,19 @@ function client(t: Parameters<typeof startTestHub>[0], test: TestHub, path: stri
       super(url, { headers: { authorization: `Bearer ${test.token}` } })
     }
   }
-  const provider = new WebsocketProvider(`${test.hub.url.replace('http', 'ws')}/sync`, `me/demo/${path}`, doc, { WebSocketPolyfill: WithToken as never, disableBc: true })
-  t.after(() => provider.destroy())
+  const provider = new WebsocketProvider(`${test.hub.url.replace('http', 'ws')}/sync`, `me/demo/${path}`, doc, {
+    WebSocketPolyfill: WithToken as never,
+    disableBc: true,
+  })
+  t.after(() => {
+    provider.destroy()
+    doc.destroy()
+  })
   return doc
 }
 
-const list = async (test: TestHub): Promise<DocumentInfo[]> => (await test.json<{ items: DocumentInfo[] }>('GET', `/documents?project=${test.project.id}`)).items
+const list = async (test: TestHub): Promise<DocumentInfo[]> =>
+  (await test.json<{ items: DocumentInfo[] }>('GET', `/documents?project=${test.project.id}`)).items
 
 test('a document is made with its text, moved with its id and connections, and deleted as a tombstone', async t => {
   const test = await startTestHub(t)
@@ -62,7 +69,10 @@ test('a client that writes into the tree makes, moves and deletes documents; the
   files.set('doc_01k00000000000000000000002', null as unknown as TreeEntry)
   files.set('doc_01k00000000000000000000003', { path: 'image.png', kind: 'asset' })
   await until(async () => (await list(test)).length === 1)
-  assert.deepEqual((await list(test)).map(({ id, path }) => [id, path]), [[id, 'by-client.md']])
+  assert.deepEqual(
+    (await list(test)).map(({ id, path }) => [id, path]),
+    [[id, 'by-client.md']],
+  )
   files.set(id, { path: 'moved.md', kind: 'document' })
   await until(async () => (await list(test))[0]?.path === 'moved.md')
   files.set(id, { path: 'moved.md', kind: 'document', deletedAt: 1 })
@@ -93,7 +103,10 @@ test('lists come in pages, and a project is made once', async t => {
   const paths: string[] = []
   let cursor: string | undefined
   do {
-    const page = await test.json<{ items: DocumentInfo[]; next?: string }>('GET', `/documents?project=${test.project.id}&limit=2${cursor ? `&cursor=${cursor}` : ''}`)
+    const page = await test.json<{ items: DocumentInfo[]; next?: string }>(
+      'GET',
+      `/documents?project=${test.project.id}&limit=2${cursor ? `&cursor=${cursor}` : ''}`,
+    )
     paths.push(...page.items.map(({ path }) => path))
     cursor = page.next
   } while (cursor)

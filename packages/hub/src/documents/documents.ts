@@ -5,13 +5,12 @@ import { sharedNames, treePath } from '@meshbook/core/executions.ts'
 import { type DocumentId, type Now, newId, type OrgId, type ProjectId, type RandomBytes } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { normalPath } from '@meshbook/core/tree.ts'
-import { type LocalPeer, openLocalPeer } from '@meshbook/relay/local-peer.ts'
 import type { DocumentKey, Relay } from '@meshbook/relay/relay.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { HubEvents } from '../hub-events.ts'
 import type { Log } from '../log.ts'
 import type { HubStore } from '../store/hub-store.ts'
-import { within } from '../within.ts'
+import { type OwnPeer, openOwnPeer } from './own-peer.ts'
 import { ProjectTree } from './project-tree.ts'
 import { Touches } from './touches.ts'
 
@@ -204,14 +203,14 @@ export class Documents {
   async #write(key: DocumentKey, content: string): Promise<void> {
     await this.#withPeer(key, async peer => {
       peer.doc.getText(sharedNames.content).insert(0, content)
-      await within(limits.requestMs, peer.durable(), 'storing the document')
+      await peer.durable()
     })
   }
 
-  async #withPeer<T>(key: DocumentKey, use: (peer: LocalPeer) => Promise<T>): Promise<T> {
-    const peer = openLocalPeer(this.#ports.relay, key, { name: 'hub' })
+  async #withPeer<T>(key: DocumentKey, use: (peer: OwnPeer) => Promise<T>): Promise<T> {
+    const peer = openOwnPeer(this.#ports.relay, key, 'hub')
     try {
-      await within(limits.requestMs, peer.ready, 'loading the document')
+      await peer.ready()
       return await use(peer)
     } finally {
       peer.close()

@@ -8,17 +8,20 @@ import { sharedNames, type TreeEntry } from '@meshbook/core/executions.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { resolveTree } from '@meshbook/core/tree.ts'
-import { type LocalPeer, openLocalPeer } from '@meshbook/relay/local-peer.ts'
 import type { DocumentKey, Relay } from '@meshbook/relay/relay.ts'
 import * as Y from 'yjs'
 import { within } from '../within.ts'
+import { type OwnPeer, openOwnPeer } from './own-peer.ts'
+
+const indexRetryMs = 1_000
 
 export type IndexPaths = (paths: [DocumentId, string][]) => Promise<void>
 
 export class ProjectTree {
-  readonly #peer: LocalPeer
+  readonly #peer: OwnPeer
   readonly #files: Y.Map<TreeEntry>
   readonly #index: IndexPaths
+  readonly #onError: (error: MeshError) => void
   #paths: ReadonlyMap<DocumentId, string> = new Map()
   #idAt: ReadonlyMap<string, DocumentId> = new Map()
   #indexing: Promise<void> = Promise.resolve()
@@ -28,23 +31,21 @@ export class ProjectTree {
 
   constructor(relay: Relay, key: DocumentKey, index: IndexPaths, onError: (error: MeshError) => void) {
     this.#index = index
-    this.#peer = openLocalPeer(relay, key, {
-      name: 'hub: file tree',
-      onError: (error, final) => {
-        this.lost ||= final
-        if (final) onError(error)
-      },
+    this.#onError = onError
+    this.#peer = openOwnPeer(relay, key, 'hub: file tree', (error, final) => {
+      this.lost ||= final
+      if (final) onError(error)
     })
     this.#files = this.#peer.doc.getMap<TreeEntry>(sharedNames.files)
-    this.#files.observe(() => this.#changed(onError))
-    this.#peer.ready.then(() => {
+    this.#files.observe(() => this.#changed())
+    this.#peer.loaded.then(() => {
       this.#loaded = true
-      this.#changed(onError)
+      this.#changed()
     }, onError)
   }
 
   async ready(): Promise<void> {
-    await within(limits.requestMs, this.#peer.ready, 'loading the file tree')
+    await this.#peer.ready()
   }
 
   idAt(path: string): DocumentId | undefined {
@@ -75,16 +76,17 @@ export class ProjectTree {
   }
 
   async settled(): Promise<void> {
-    await within(limits.requestMs, this.#peer.durable(), 'storing the file tree')
+    await this.#peer.durable()
     await within(limits.requestMs, this.#indexing, 'indexing the file tree')
   }
 
   close(): void {
+    this.lost = true
     this.#peer.close()
   }
 
-  #changed(onError: (error: MeshError) => void): void {
-    if (!this.#loaded) return
+  #changed(): void {
+    if (!this.#loaded || this.lost) return
     const entries = [...this.#files.entries()].filter(([, entry]) => isEntry(entry))
     const kinds = new Map(entries.map(([id, entry]) => [id, entry.kind]))
     this.#paths = resolveTree(entries)
@@ -93,16 +95,21 @@ export class ProjectTree {
     )
     if (this.#dirty) return
     this.#dirty = true
-    this.#indexing = this.#indexing
-      .then(() => this.#bringIndex())
-      .catch((error: unknown) =>
-        onError(new MeshError('STORAGE_FAILED', { detail: 'the index of a file tree', cause: error })),
-      )
+    this.#indexing = this.#bringIndex().catch((error: unknown) => this.#indexFailed(error))
+  }
+
+  /** The tree itself is safe; its index is brought after it as soon as the disk takes it. */
+  #indexFailed(error: unknown): void {
+    this.#dirty = false
+    if (this.lost) return
+    this.#onError(new MeshError('STORAGE_FAILED', { detail: 'the index of a file tree', cause: error }))
+    setTimeout(() => this.#changed(), indexRetryMs).unref()
   }
 
   /** The index follows what is durable: it must never know a path that a crash could take back. */
   async #bringIndex(): Promise<void> {
-    await this.#peer.durable()
+    await this.#indexing
+    await this.#peer.saved()
     this.#dirty = false
     await this.#index([...this.#idAt].map(([path, id]) => [id, path]))
   }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { test, type TestContext } from 'node:test'
-import { WebSocket } from 'ws'
+import { type TestContext, test } from 'node:test'
 import { isErrorCode, type Problem } from '@meshbook/core/errors.ts'
+import { WebSocket } from 'ws'
 import { rawRequest } from '../testing/raw-request.ts'
 import { signIn } from '../testing/sign-in.ts'
-import { startTestHub, type TestHub } from '../testing/test-hub.ts'
 import { TestDevice } from '../testing/test-device.ts'
+import { startTestHub, type TestHub } from '../testing/test-hub.ts'
 
 interface OpenApi {
   openapi: string
@@ -14,7 +14,9 @@ interface OpenApi {
 }
 
 /** Every operation of the hub, with ids that are well formed and belong to nothing. */
-async function operations(test: TestHub): Promise<{ method: string; name: string; path: string; open: boolean; body: boolean }[]> {
+async function operations(
+  test: TestHub,
+): Promise<{ method: string; name: string; path: string; open: boolean; body: boolean }[]> {
   const api = (await (await fetch(`${test.hub.url}/api/v1/openapi.json`)).json()) as OpenApi
   assert.equal(api.openapi, '3.1.0')
   return Object.entries(api.paths).flatMap(([name, methods]) =>
@@ -46,7 +48,10 @@ const refusedEverywhere: HeaderSet[] = [
   ['a foreign Host', test => ({ ...bearer(test), host: 'attacker.example' })],
   ['a rebound Host with our port', test => ({ ...bearer(test), host: `attacker.example:${test.hub.port}` })],
   ['a private address as Host', test => ({ ...bearer(test), host: `192.168.1.1:${test.hub.port}` })],
-  ['no port of ours and a name that only looks like loopback', test => ({ ...bearer(test), host: '127.0.0.1.attacker.example' })],
+  [
+    'no port of ours and a name that only looks like loopback',
+    test => ({ ...bearer(test), host: '127.0.0.1.attacker.example' }),
+  ],
 ]
 /** Refused on everything that is not public. */
 const refusedWhenProtected: HeaderSet[] = [
@@ -54,10 +59,22 @@ const refusedWhenProtected: HeaderSet[] = [
   ['an unknown token', () => ({ ...json, authorization: `Bearer mb_${'x'.repeat(43)}` })],
   ['a scheme we do not know', () => ({ ...json, authorization: 'Basic bWU6bWU=' })],
   ['an unknown cookie', test => ({ ...json, cookie: 'mb_session=nothing', origin: test.hub.url })],
-  ['a cookie and a foreign Origin', async test => ({ ...json, cookie: await signIn(test), origin: 'http://attacker.example' })],
-  ['a cookie and another port as Origin', async test => ({ ...json, cookie: await signIn(test), origin: 'http://127.0.0.1:1' })],
-  ['a cookie from another site', async test => ({ ...json, cookie: await signIn(test), 'sec-fetch-site': 'cross-site' })],
-  ['a cookie from the same site, another origin', async test => ({ ...json, cookie: await signIn(test), 'sec-fetch-site': 'same-site' })],
+  [
+    'a cookie and a foreign Origin',
+    async test => ({ ...json, cookie: await signIn(test), origin: 'http://attacker.example' }),
+  ],
+  [
+    'a cookie and another port as Origin',
+    async test => ({ ...json, cookie: await signIn(test), origin: 'http://127.0.0.1:1' }),
+  ],
+  [
+    'a cookie from another site',
+    async test => ({ ...json, cookie: await signIn(test), 'sec-fetch-site': 'cross-site' }),
+  ],
+  [
+    'a cookie from the same site, another origin',
+    async test => ({ ...json, cookie: await signIn(test), 'sec-fetch-site': 'same-site' }),
+  ],
 ]
 /** Refused on every request that changes something. */
 const refusedChanges: HeaderSet[] = [
@@ -66,14 +83,22 @@ const refusedChanges: HeaderSet[] = [
   ['a token from another site', test => ({ ...bearer(test), 'sec-fetch-site': 'cross-site' })],
 ]
 
-async function refuses(test: TestHub, sets: HeaderSet[], wanted: (operation: Awaited<ReturnType<typeof operations>>[number]) => boolean): Promise<void> {
+async function refuses(
+  test: TestHub,
+  sets: HeaderSet[],
+  wanted: (operation: Awaited<ReturnType<typeof operations>>[number]) => boolean,
+): Promise<void> {
   const all = (await operations(test)).filter(wanted)
   assert.ok(all.length > 5)
   for (const [name, headersOf] of sets) {
     const headers = await headersOf(test)
     await Promise.all(
       all.map(async ({ method, path }) => {
-        const answer = await rawRequest(test.hub.url + path, { method, headers, ...(['GET', 'HEAD', 'DELETE'].includes(method) ? {} : { body: '{}' }) })
+        const answer = await rawRequest(test.hub.url + path, {
+          method,
+          headers,
+          ...(['GET', 'HEAD', 'DELETE'].includes(method) ? {} : { body: '{}' }),
+        })
         assert.ok([401, 403].includes(answer.status), `${method} ${path} with ${name}: ${answer.status} ${answer.text}`)
         if (method !== 'HEAD') checkProblem(answer.text, answer.status)
         assert.equal(answer.headers['access-control-allow-origin'], undefined)
@@ -99,8 +124,16 @@ test('S6 no route that changes something takes a request of another page', async
 })
 
 test('S5 exactly these routes are public', async t => {
-  const open = (await operations(await startTestHub(t))).filter(operation => operation.open).map(({ method, name }) => `${method} ${name}`)
-  assert.deepEqual(open.sort(), ['GET /api/v1/openapi.json', 'GET /healthz', 'GET /metrics', 'GET /readyz', 'POST /api/v1/auth/link'])
+  const open = (await operations(await startTestHub(t)))
+    .filter(operation => operation.open)
+    .map(({ method, name }) => `${method} ${name}`)
+  assert.deepEqual(open.sort(), [
+    'GET /api/v1/openapi.json',
+    'GET /healthz',
+    'GET /metrics',
+    'GET /readyz',
+    'POST /api/v1/auth/link',
+  ])
 })
 
 test('S6 every route with a body takes JSON only, and none takes a form', async t => {
@@ -108,7 +141,11 @@ test('S6 every route with a body takes JSON only, and none takes a form', async 
   for (const { method, path, body } of await operations(hub)) {
     if (method !== 'POST' && method !== 'PATCH') continue
     for (const type of ['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'text/plain']) {
-      const answer = await rawRequest(hub.hub.url + path, { method, headers: { ...bearer(hub), 'content-type': type }, body: '{"a":1}' })
+      const answer = await rawRequest(hub.hub.url + path, {
+        method,
+        headers: { ...bearer(hub), 'content-type': type },
+        body: '{"a":1}',
+      })
       assert.equal(answer.status, 400, `${method} ${path} as ${type}: ${answer.text}`)
       assert.equal(checkProblem(answer.text, 400).code, 'BAD_REQUEST')
     }
@@ -125,7 +162,12 @@ test('I10 every route with a body refuses one that is too large, also when its l
     if (!body) continue
     const declared = await fetch(hub.hub.url + path, { method, headers: bearer(hub), body: large })
     assert.equal(declared.status, 413, `${method} ${path}`)
-    const streamed = await fetch(hub.hub.url + path, { method, headers: bearer(hub), body: new Blob([large]).stream(), duplex: 'half' } as RequestInit)
+    const streamed = await fetch(hub.hub.url + path, {
+      method,
+      headers: bearer(hub),
+      body: new Blob([large]).stream(),
+      duplex: 'half',
+    } as RequestInit)
     assert.equal(checkProblem(await streamed.text(), 413).code, 'TOO_LARGE')
   }
 })
@@ -133,10 +175,14 @@ test('I10 every route with a body refuses one that is too large, also when its l
 test('a token does only what its scopes say', async t => {
   const hub = await startTestHub(t)
   const { token } = await hub.json<{ token: string }>('POST', '/tokens', { name: 'reader', scopes: ['read'] })
-  const call = (method: string, path: string, body?: unknown) => hub.api(method, path, body, { authorization: `Bearer ${token}` })
+  const call = (method: string, path: string, body?: unknown) =>
+    hub.api(method, path, body, { authorization: `Bearer ${token}` })
   assert.equal((await call('GET', '/projects')).status, 200)
   assert.equal((await call('POST', '/projects', { name: 'x' })).status, 403)
-  assert.equal((await call('POST', '/runs', { document: 'doc_01h00000000000000000000000', language: 'python', code: '1' })).status, 403)
+  assert.equal(
+    (await call('POST', '/runs', { document: 'doc_01h00000000000000000000000', language: 'python', code: '1' })).status,
+    403,
+  )
   assert.equal((await call('POST', '/tokens', { name: 'x' })).status, 403)
   assert.equal((await call('GET', '/tokens')).status, 403)
   assert.equal((await call('POST', '/tickets', { project: hub.project.id, scope: 'write' })).status, 403)
@@ -180,7 +226,12 @@ test('every answer carries the security headers and none may be framed or sniffe
   }
 })
 
-async function upgradeStatus(t: TestContext, url: string, headers: Record<string, string>, protocol?: string): Promise<number | 'open' | 'closed'> {
+async function upgradeStatus(
+  t: TestContext,
+  url: string,
+  headers: Record<string, string>,
+  protocol?: string,
+): Promise<number | 'open' | 'closed'> {
   const socket = new WebSocket(url, protocol, { headers })
   t.after(() => socket.terminate())
   socket.on('error', () => undefined)
@@ -190,7 +241,10 @@ async function upgradeStatus(t: TestContext, url: string, headers: Record<string
     once(socket, 'close').then(() => 'closed' as const),
   ])
   if (outcome !== 'open') return outcome
-  const closed = await Promise.race([once(socket, 'close').then(() => true), new Promise<false>(resolve => setTimeout(resolve, 300, false))])
+  const closed = await Promise.race([
+    once(socket, 'close').then(() => true),
+    new Promise<false>(resolve => setTimeout(resolve, 300, false)),
+  ])
   return closed ? 'closed' : 'open'
 }
 
@@ -198,15 +252,34 @@ test('S5 one upgrade router, default deny: no address opens for a foreign page, 
   const hub = await startTestHub(t)
   const base = hub.hub.url.replace('http', 'ws')
   const good = { authorization: `Bearer ${hub.token}` }
-  const paths = ['/', '/channel', '/sync/me/demo/a.md', '/sync/me/demo', '/sync', '/api/v1/runs', '/api/v1/events', '/sync/me/demo/%zz']
-  const sets: Record<string, string>[] = [{ host: 'attacker.example' }, { origin: 'http://attacker.example' }, { origin: 'null' }, { 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site' }]
+  const paths = [
+    '/',
+    '/channel',
+    '/sync/me/demo/a.md',
+    '/sync/me/demo',
+    '/sync',
+    '/api/v1/runs',
+    '/api/v1/events',
+    '/sync/me/demo/%zz',
+  ]
+  const sets: Record<string, string>[] = [
+    { host: 'attacker.example' },
+    { origin: 'http://attacker.example' },
+    { origin: 'null' },
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+  ]
   for (const path of paths) {
-    for (const set of sets) assert.equal(await upgradeStatus(t, base + path, { ...good, ...set }), 403, `${path} ${JSON.stringify(set)}`)
+    for (const set of sets)
+      assert.equal(await upgradeStatus(t, base + path, { ...good, ...set }), 403, `${path} ${JSON.stringify(set)}`)
     const stranger = await upgradeStatus(t, `${base}${path}?ticket=mt_wrong`, {})
     assert.notEqual(stranger, 'open', path)
   }
   assert.equal(await upgradeStatus(t, `${base}/channel`, good, 'meshbook.v1'), 401)
   assert.equal(await upgradeStatus(t, `${base}/sync/me/demo/a.md`, { cookie: await signIn(hub) }), 403)
   assert.equal(await upgradeStatus(t, `${base}/sync/me/demo/a.md`, good), 'open')
-  assert.equal(await upgradeStatus(t, `${base}/sync/me/demo/a.md`, { cookie: await signIn(hub), origin: hub.hub.url }), 'open')
+  assert.equal(
+    await upgradeStatus(t, `${base}/sync/me/demo/a.md`, { cookie: await signIn(hub), origin: hub.hub.url }),
+    'open',
+  )
 })

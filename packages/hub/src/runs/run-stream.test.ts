@@ -13,7 +13,12 @@ interface Seen {
 }
 
 /** Reads a run's stream as EventSource does: it may be cut anywhere, and only whole events count. */
-async function read(test: TestHub, id: string, from: number, cutAfter: number): Promise<{ seen: Seen[]; ended: boolean }> {
+async function read(
+  test: TestHub,
+  id: string,
+  from: number,
+  cutAfter: number,
+): Promise<{ seen: Seen[]; ended: boolean }> {
   const cut = new AbortController()
   const seen: Seen[] = []
   let text = ''
@@ -61,7 +66,11 @@ test('viewers that are cut at random resume by Last-Event-ID and see each event 
     await desk.emit(lease, 1, [started])
     for (let seq = 2; seq < total; seq += 19) {
       const count = Math.min(19, total - seq)
-      await desk.emit(lease, seq, Array.from({ length: count }, (_, i) => stdout(`line ${seq + i}\n`)))
+      await desk.emit(
+        lease,
+        seq,
+        Array.from({ length: count }, (_, i) => stdout(`line ${seq + i}\n`)),
+      )
     }
     await desk.emit(lease, total, [completed])
   })()
@@ -71,7 +80,12 @@ test('viewers that are cut at random resume by Last-Event-ID and see each event 
     let connections = 0
     for (let ended = false; !ended; connections++) {
       state = (state * 48271) % 2147483647
-      const part = await read(test, 'r', all.at(-1)?.seq ?? 0, connections > 40 ? Number.POSITIVE_INFINITY : state % 4_000)
+      const part = await read(
+        test,
+        'r',
+        all.at(-1)?.seq ?? 0,
+        connections > 40 ? Number.POSITIVE_INFINITY : state % 4_000,
+      )
       all.push(...part.seen)
       ended = part.ended
     }
@@ -80,7 +94,10 @@ test('viewers that are cut at random resume by Last-Event-ID and see each event 
   await writing
   for (const { all, connections } of await Promise.all(viewers)) {
     assert.ok(connections > 3, `${connections} connections`)
-    assert.deepEqual(all.map(({ seq }) => seq), Array.from({ length: total }, (_, i) => i + 1))
+    assert.deepEqual(
+      all.map(({ seq }) => seq),
+      Array.from({ length: total }, (_, i) => i + 1),
+    )
     for (const { seq, event } of all) if (event.type === 'stdout') assert.equal(event.text, `line ${seq}\n`)
   }
 })
@@ -93,9 +110,15 @@ test('a stream shows what is in the log at once, then what comes, and ends after
   await desk.emit(lease, 4, [completed])
   const { seen, ended } = await reading
   assert.ok(ended)
-  assert.deepEqual(seen.map(({ seq }) => seq), [1, 2, 3, 4])
+  assert.deepEqual(
+    seen.map(({ seq }) => seq),
+    [1, 2, 3, 4],
+  )
   const { seen: rest } = await read(test, 'r', 3, Number.POSITIVE_INFINITY)
-  assert.deepEqual(rest.map(({ event }) => event.type), ['completed'])
+  assert.deepEqual(
+    rest.map(({ event }) => event.type),
+    ['completed'],
+  )
   const after = await test.api('GET', '/runs/r/events?after=4')
   assert.doesNotMatch(await after.text(), /data:/)
 })
@@ -115,7 +138,11 @@ test('S24 a stream that is not read is not filled: one chunk waits, however much
 })
 
 test('a silent stream sends comments, so that a dead connection is noticed', async () => {
-  const { response, end } = eventStream(signal => new Promise(resolve => signal.addEventListener('abort', () => resolve(undefined))), () => undefined, 20)
+  const { response, end } = eventStream(
+    signal => new Promise(resolve => signal.addEventListener('abort', () => resolve(undefined))),
+    () => undefined,
+    20,
+  )
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
   const texts = [(await reader.read()).value, (await reader.read()).value, (await reader.read()).value]
   assert.deepEqual(texts, [': open\n\n', ': beat\n\n', ': beat\n\n'])
@@ -125,7 +152,10 @@ test('a silent stream sends comments, so that a dead connection is noticed', asy
 
 test('S8 a stream ends when the token it was opened with is revoked', async t => {
   const { test } = await runWithDevice(t)
-  const { id, token } = await test.json<{ id: string; token: string }>('POST', '/tokens', { name: 'viewer', scopes: ['read'] })
+  const { id, token } = await test.json<{ id: string; token: string }>('POST', '/tokens', {
+    name: 'viewer',
+    scopes: ['read'],
+  })
   const response = await fetch(`${test.hub.url}/api/v1/events`, { headers: { authorization: `Bearer ${token}` } })
   let text = ''
   const reading = (async () => {
@@ -144,7 +174,8 @@ test('GET /events begins with the whole lists and then tells what happens', asyn
   const reading = (async () => {
     for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) text += chunk
   })()
-  const seen = (type: string) => [...text.matchAll(new RegExp(`event: ${type}\\ndata: (.*)\\n`, 'g'))].map(([, data]) => JSON.parse(data!))
+  const seen = (type: string) =>
+    [...text.matchAll(new RegExp(`event: ${type}\\ndata: (.*)\\n`, 'g'))].map(([, data]) => JSON.parse(data!))
   await until(() => seen('storage').length > 0)
   assert.equal(seen('devices')[0].devices[0].id, desk.id)
   assert.equal(seen('sessions')[0].sessions[0].device, desk.id)

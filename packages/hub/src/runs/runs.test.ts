@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { test, type TestContext } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { Run } from '@meshbook/core/api.ts'
-import { parseFence, type DocumentId } from '@meshbook/core/ids.ts'
+import { type DocumentId, parseFence } from '@meshbook/core/ids.ts'
 import type { Lease } from '@meshbook/core/messages.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import { completed, started, stdout, TestDevice } from '../testing/test-device.ts'
@@ -26,16 +26,21 @@ async function scene(t: TestContext, options: TestHubOptions = {}): Promise<Scen
   return Object.assign(test, {
     desk,
     doc,
-    run: (body: object = {}) => test.json<Run>('POST', '/runs', { document: doc, language: 'python', code: 'print(1)', ...body }),
+    run: (body: object = {}) =>
+      test.json<Run>('POST', '/runs', { document: doc, language: 'python', code: 'print(1)', ...body }),
     show: (id: string) => test.json<Run>('GET', `/runs/${id}`),
     async events(id: string) {
       const text = await (await test.api('GET', `/runs/${id}/events`)).text()
-      return [...text.matchAll(/id: (\d+)\nevent: \S+\ndata: (.*)\n/g)].map(([, seq, data]) => ({ seq: Number(seq), event: JSON.parse(data!) as RunEvent }))
+      return [...text.matchAll(/id: (\d+)\nevent: \S+\ndata: (.*)\n/g)].map(([, seq, data]) => ({
+        seq: Number(seq),
+        event: JSON.parse(data!) as RunEvent,
+      }))
     },
   })
 }
 
-const terminals = (events: { event: RunEvent }[]) => events.filter(({ event }) => ['completed', 'failed', 'cancelled', 'interrupted'].includes(event.type))
+const terminals = (events: { event: RunEvent }[]) =>
+  events.filter(({ event }) => ['completed', 'failed', 'cancelled', 'interrupted'].includes(event.type))
 
 test('a run is idempotent by id: 201, then 200, and 409 for other code', async t => {
   const { api, doc } = await scene(t)
@@ -69,8 +74,14 @@ test('the log is gapless and a duplicate changes nothing, however it comes (I5)'
   const twice = await desk.emit(lease, 4, [completed])
   assert.deepEqual([twice.seq, twice.refused], [4, undefined])
   const log = await events('r')
-  assert.deepEqual(log.map(({ seq }) => seq), [1, 2, 3, 4])
-  assert.deepEqual(log.map(({ event }) => (event.type === 'stdout' ? event.text : event.type)), ['started', 'a', 'b', 'completed'])
+  assert.deepEqual(
+    log.map(({ seq }) => seq),
+    [1, 2, 3, 4],
+  )
+  assert.deepEqual(
+    log.map(({ event }) => (event.type === 'stdout' ? event.text : event.type)),
+    ['started', 'a', 'b', 'completed'],
+  )
 })
 
 test('a run ends once: what comes after its terminal event is refused (I5)', async t => {
@@ -78,7 +89,7 @@ test('a run ends once: what comes after its terminal event is refused (I5)', asy
   await run({ id: 'r' })
   const { lease } = await desk.next('LEASE')
   await desk.emit(lease, 1, [started, completed])
-  const late = await desk.emit(lease, 3, [stdout('late'), { ...completed, type: 'interrupted', reason: 'x' }])
+  const late = await desk.emit(lease, 3, [stdout('late'), { type: 'interrupted', at: 1, durationMs: 1, reason: 'x' }])
   assert.equal(late.refused, 'RUN_ENDED')
   assert.equal(terminals(await events('r')).length, 1)
 })
@@ -90,7 +101,10 @@ test('a stale fence, a fence that never was, and another device are refused (I4)
   await other.join(t, hub, [project.id])
   await run({ id: 'r', on: desk.id })
   const { lease } = await desk.next('LEASE')
-  assert.equal((await desk.emit({ run: lease.run, fence: parseFence(lease.fence + 1) }, 1, [started])).refused, 'STALE_FENCE')
+  assert.equal(
+    (await desk.emit({ run: lease.run, fence: parseFence(lease.fence + 1) }, 1, [started])).refused,
+    'STALE_FENCE',
+  )
   assert.equal((await other.emit(lease, 1, [started])).refused, 'STALE_FENCE')
   assert.equal((await show('r')).seq, 0)
   await desk.emit(lease, 1, [started, completed])
@@ -101,7 +115,10 @@ test('a stale fence, a fence that never was, and another device are refused (I4)
   assert.equal(moved.fence, lease.fence + 1)
   assert.notEqual(moved.head, lease.head)
   assert.equal((await desk.emit({ run: moved.run, fence: lease.fence }, 1, [started])).refused, 'STALE_FENCE')
-  const back = await desk.join(t, hub, [project.id], { heads: [{ session: lease.session, head: lease.head, fence: lease.fence }], runs: [] })
+  const back = await desk.join(t, hub, [project.id], {
+    heads: [{ session: lease.session, head: lease.head, fence: lease.fence }],
+    runs: [],
+  })
   assert.deepEqual(back.lost, [lease.head])
 })
 
@@ -168,7 +185,10 @@ test('the device that was chosen is never replaced: the run waits for it (I11)',
   await run({ id: 'r', on: other.id })
   await until(async () => (await show('r')).reasons.length > 0)
   assert.equal((await show('r')).status, 'queued')
-  assert.equal(desk.received.some(({ type }) => type === 'LEASE'), false)
+  assert.equal(
+    desk.received.some(({ type }) => type === 'LEASE'),
+    false,
+  )
   await other.join(t, hub, [project.id])
   assert.equal((await other.next('LEASE')).lease.run, 'r')
 })
@@ -184,13 +204,19 @@ test('a lease that was lost on the way is sent again; a run that began goes on u
   await desk.emit(again, 1, [started, stdout('a')])
   await desk.drop()
   assert.equal((await show('r')).status, 'running')
-  const held = { heads: [{ session: again.session, head: again.head, fence: again.fence }], runs: [{ run: again.run, fence: again.fence, seq: 4 }] }
+  const held = {
+    heads: [{ session: again.session, head: again.head, fence: again.fence }],
+    runs: [{ run: again.run, fence: again.fence, seq: 4 }],
+  }
   const welcome = await desk.join(t, hub, [project.id], held)
   assert.deepEqual(welcome.runs, [{ run: again.run, fence: again.fence, seq: 2 }])
   assert.deepEqual(welcome.lost, [])
   await desk.emit(again, 3, [stdout('b'), completed])
   assert.equal((await events('r')).length, 4)
-  assert.equal(desk.received.some(({ type }) => type === 'LEASE'), false)
+  assert.equal(
+    desk.received.some(({ type }) => type === 'LEASE'),
+    false,
+  )
 })
 
 test('a device that comes back without a run it had begun: the run is interrupted, and the next one starts', async t => {
@@ -213,9 +239,15 @@ test('a queued run that is cancelled ends at once and is never leased', async t 
   assert.equal((await json<Run>('POST', '/runs/b/cancel', { reason: 'no more' })).status, 'cancelled')
   assert.equal((await json<Run>('POST', '/runs/b/cancel', {})).status, 'cancelled')
   await desk.emit(lease, 1, [started, completed])
-  assert.deepEqual((await events('b')).map(({ event }) => event.type), ['cancelled'])
+  assert.deepEqual(
+    (await events('b')).map(({ event }) => event.type),
+    ['cancelled'],
+  )
   await new Promise(resolve => setTimeout(resolve, 100))
-  assert.equal(desk.received.some(({ type }) => type === 'LEASE'), false)
+  assert.equal(
+    desk.received.some(({ type }) => type === 'LEASE'),
+    false,
+  )
 })
 
 test('cancelling a run under way asks its device, again after a reconnect, until the log shows the end', async t => {
@@ -356,7 +388,11 @@ test('heartbeats keep the lease of a head; a holder that is silent is waited for
   const { lease } = await desk.next('LEASE')
   await desk.emit(lease, 1, [started, completed])
   clock.offsetMs += 50_000
-  desk.send({ type: 'HEARTBEAT', metrics: { cpu: 0, memoryBytes: 1, memoryFreeBytes: 1, gpus: [] }, heads: [{ session: lease.session, head: lease.head, fence: lease.fence }] })
+  desk.send({
+    type: 'HEARTBEAT',
+    metrics: { cpu: 0, memoryBytes: 1, memoryFreeBytes: 1, gpus: [] },
+    heads: [{ session: lease.session, head: lease.head, fence: lease.fence }],
+  })
   await desk.emit(lease, 1, [started])
   await desk.drop()
   await other.join(t, hub, [project.id])

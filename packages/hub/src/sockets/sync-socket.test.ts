@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { test, type TestContext } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import type { DocumentInfo } from '@meshbook/core/api.ts'
+import { encodeMessage, frameTypes, splitSync } from '@meshbook/core/messages.ts'
+import { step1Frame, updateFrame } from '@meshbook/relay/sync-frames.ts'
 import * as encoding from 'lib0/encoding'
 import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
-import type { DocumentInfo } from '@meshbook/core/api.ts'
-import { frameTypes } from '@meshbook/core/messages.ts'
-import { encodeMessage, splitSync } from '@meshbook/core/messages.ts'
-import { step1Frame, updateFrame } from '@meshbook/relay/sync-frames.ts'
 import { signIn } from '../testing/sign-in.ts'
 import { completed, started, TestDevice } from '../testing/test-device.ts'
 import { startTestHub, type TestHub } from '../testing/test-hub.ts'
@@ -21,7 +20,12 @@ interface Client {
 }
 
 /** The stock client, unmodified. */
-function stockClient(t: TestContext, { hub }: Pick<TestHub, 'hub'>, room: string, params: Record<string, string>): Client {
+function stockClient(
+  t: TestContext,
+  { hub }: Pick<TestHub, 'hub'>,
+  room: string,
+  params: Record<string, string>,
+): Client {
   const doc = new Y.Doc()
   const provider = new WebsocketProvider(`${hub.url.replace('http', 'ws')}/sync`, room, doc, {
     WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
@@ -38,7 +42,8 @@ function stockClient(t: TestContext, { hub }: Pick<TestHub, 'hub'>, room: string
   return { doc, provider, closeCodes }
 }
 
-const ticketFor = async (test: TestHub, about: object): Promise<string> => (await test.json<{ ticket: string }>('POST', '/tickets', about)).ticket
+const ticketFor = async (test: TestHub, about: object): Promise<string> =>
+  (await test.json<{ ticket: string }>('POST', '/tickets', about)).ticket
 const textOf = ({ doc }: Client): string => doc.getText('content').toString()
 
 test('two stock y-websocket clients with tickets see each other, and what they wrote is there after a restart', async t => {
@@ -50,9 +55,14 @@ test('two stock y-websocket clients with tickets see each other, and what they w
   await until(() => textOf(b) === 'hello ')
   b.doc.getText('content').insert(6, 'world')
   await until(() => textOf(a) === 'hello world')
-  const { items } = await test.json<{ items: DocumentInfo[] }>('GET', `/documents?path=${encodeURIComponent('me/demo/notes/über a.md')}`)
+  const { items } = await test.json<{ items: DocumentInfo[] }>(
+    'GET',
+    `/documents?path=${encodeURIComponent('me/demo/notes/über a.md')}`,
+  )
   assert.equal(items.length, 1)
-  await until(async () => (await (await test.api('GET', `/documents/${items[0]!.id}/content`)).text()) === 'hello world')
+  await until(
+    async () => (await (await test.api('GET', `/documents/${items[0]!.id}/content`)).text()) === 'hello world',
+  )
   await test.restart()
   assert.equal(await (await test.api('GET', `/documents/${items[0]!.id}/content`)).text(), 'hello world')
 })
@@ -60,7 +70,12 @@ test('two stock y-websocket clients with tickets see each other, and what they w
 test('a stock client reconnects with its ticket, and the ticket is void for another client and after its issuer', async t => {
   const test = await startTestHub(t)
   const { id, token } = await test.json<{ id: string; token: string }>('POST', '/tokens', { name: 'maker' })
-  const made = await test.api('POST', '/tickets', { project: test.project.id, scope: 'write' }, { authorization: `Bearer ${token}` })
+  const made = await test.api(
+    'POST',
+    '/tickets',
+    { project: test.project.id, scope: 'write' },
+    { authorization: `Bearer ${token}` },
+  )
   const { ticket } = (await made.json()) as { ticket: string }
   const a = stockClient(t, test, 'me/demo/a.md', { ticket })
   await until(() => a.provider.synced)
@@ -88,7 +103,9 @@ test('a ticket is first used within a minute, for its document and scope only', 
   reader.doc.getText('content').insert(0, 'not mine')
   await until(() => reader.closeCodes.includes(4403))
   assert.equal(await (await test.api('GET', `/documents/${id}/content`)).text(), 'text')
-  const creator = stockClient(t, test, 'me/demo/new.md', { ticket: await ticketFor(test, { project: test.project.id, scope: 'read' }) })
+  const creator = stockClient(t, test, 'me/demo/new.md', {
+    ticket: await ticketFor(test, { project: test.project.id, scope: 'read' }),
+  })
   await until(() => creator.closeCodes.includes(4404))
 })
 
@@ -97,9 +114,14 @@ test('S7 a ticket that was read from an address is void for any other client', a
   await test.document('a.md', 'text')
   const ticket = await ticketFor(test, { project: test.project.id, scope: 'read' })
   const outcome = async (address: string): Promise<string | number> => {
-    const socket = new WebSocket(`${test.hub.url.replace('http', 'ws')}/sync/me/demo/a.md?ticket=${ticket}`, { headers: { 'x-forwarded-for': address } })
+    const socket = new WebSocket(`${test.hub.url.replace('http', 'ws')}/sync/me/demo/a.md?ticket=${ticket}`, {
+      headers: { 'x-forwarded-for': address },
+    })
     t.after(() => socket.terminate())
-    return Promise.race([once(socket, 'message').then(([data]) => ((data as Buffer)[0] === 0 ? 'open' : 'refused')), once(socket, 'close').then(([code]) => code as number)])
+    return Promise.race([
+      once(socket, 'message').then(([data]) => ((data as Buffer)[0] === 0 ? 'open' : 'refused')),
+      once(socket, 'close').then(([code]) => code as number),
+    ])
   }
   assert.equal(await outcome('203.0.113.1'), 'open')
   assert.equal(await outcome('203.0.113.2'), 'refused')
@@ -156,14 +178,19 @@ test('S8 logging out closes the sockets of that browser session and no others', 
   const cookies = [await signIn(test), await signIn(test)]
   const sockets = await Promise.all(
     cookies.map(async cookie => {
-      const socket = new WebSocket(`${test.hub.url.replace('http', 'ws')}/sync/me/demo/a.md`, 'meshbook.v1', { headers: { cookie, origin: test.hub.url } })
+      const socket = new WebSocket(`${test.hub.url.replace('http', 'ws')}/sync/me/demo/a.md`, 'meshbook.v1', {
+        headers: { cookie, origin: test.hub.url },
+      })
       t.after(() => socket.terminate())
       await once(socket, 'message')
       return socket
     }),
   )
   const closed = once(sockets[0]!, 'close')
-  const answer = await fetch(`${test.hub.url}/api/v1/auth/logout`, { method: 'POST', headers: { cookie: cookies[0]!, origin: test.hub.url } })
+  const answer = await fetch(`${test.hub.url}/api/v1/auth/logout`, {
+    method: 'POST',
+    headers: { cookie: cookies[0]!, origin: test.hub.url },
+  })
   assert.equal(answer.status, 204)
   assert.equal((await closed)[0], 4401)
   assert.equal(sockets[1]!.readyState, WebSocket.OPEN)
@@ -212,7 +239,11 @@ test('S16 a request written over a connection that may not run is not granted', 
     client.doc.getMap('executions').set(`by-${scope}`, { status: 'requested', code: '1' })
     await until(async () => JSON.stringify(client.doc.getMap('executions')).includes(scope))
     await new Promise(resolve => setTimeout(resolve, 150))
-    desk.send({ type: 'CLAIM', request: { id: `by-${scope}` as never, document, language: 'python', code: '1' }, author: { client: client.doc.clientID, clock: 0 } })
+    desk.send({
+      type: 'CLAIM',
+      request: { id: `by-${scope}` as never, document, language: 'python', code: '1' },
+      author: { client: client.doc.clientID, clock: 0 },
+    })
     return (await desk.next('RUN_REQUEST')).answer
   }
   assert.equal(await claim('write'), 'refuse')

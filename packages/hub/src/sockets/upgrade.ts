@@ -40,14 +40,9 @@ export class Upgrades {
   }
 
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // Without a listener a reset during the checks would end the process.
-    const onError = (): void => {
-      socket.destroy()
-    }
-    socket.on('error', onError)
-    this.#open(request, socket, head)
-      .catch((error: unknown) => refuse(socket, asMeshError(error)))
-      .finally(() => socket.off('error', onError))
+    // Without a listener a reset during the checks, or while a refusal is written, would end the process.
+    socket.on('error', () => socket.destroy())
+    this.#open(request, socket, head).catch((error: unknown) => refuse(socket, asMeshError(error)))
   }
 
   /** Closes every socket as going away; those that do not answer are cut. */

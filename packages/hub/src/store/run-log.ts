@@ -75,7 +75,12 @@ async function append(
   event: RunEvent,
 ): Promise<'appended' | 'duplicate' | ErrorCode> {
   const state = stepRun(row.state, { type: 'event', fence, seq, event })
-  if ('refused' in state) return state.refused === 'duplicate' ? 'duplicate' : codeOfRefusal[state.refused]
+  if ('refused' in state) {
+    // Where the hub itself wrote the end, the holder's event of the same number is another one, and is not in the log.
+    const replaced = hasEnded(row.state.status) && seq === row.state.seq && event.type !== row.state.status
+    if (state.refused === 'duplicate') return replaced ? 'RUN_ENDED' : 'duplicate'
+    return codeOfRefusal[state.refused]
+  }
   const text = JSON.stringify(withinCap(row, event))
   await tx.run('INSERT INTO run_events (org_id, run_id, seq, event) VALUES (?, ?, ?, ?)', [row.org, row.id, seq, text])
   row.logBytes += text.length

@@ -1,21 +1,21 @@
 /** A device as a script: speaks the channel with a real key over a real socket, and does only what the test tells it. */
-import { createHash, generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto'
+import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { once } from 'node:events'
 import type { TestContext } from 'node:test'
-import { WebSocket } from 'ws'
 import { channelProofText, writeChannelProof } from '@meshbook/core/device-auth.ts'
 import { decodeFrame, subprotocol } from '@meshbook/core/frames.ts'
-import { deviceIdOf, parseSeq, type DeviceId, type ProjectId } from '@meshbook/core/ids.ts'
+import { type DeviceId, deviceIdOf, type ProjectId, parseSeq } from '@meshbook/core/ids.ts'
 import {
+  type DownMessage,
   encodeMessage,
   frameTypes,
+  type Lease,
   parseDown,
   SyncJoiner,
-  type DownMessage,
-  type Lease,
   type UpMessage,
 } from '@meshbook/core/messages.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
+import { WebSocket } from 'ws'
 import type { Hub } from '../hub.ts'
 
 type Down<T extends DownMessage['type']> = Extract<DownMessage, { type: T }>

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Project } from '@meshbook/core/api.ts'
-import { systemRandom, type DocumentId } from '@meshbook/core/ids.ts'
-import { parseHubConfig, type HubConfig } from '../config.ts'
-import { startHub, type Hub } from '../hub.ts'
+import { type DocumentId, systemRandom } from '@meshbook/core/ids.ts'
+import { type HubConfig, parseHubConfig } from '../config.ts'
+import { type Hub, startHub } from '../hub.ts'
 import { newLog } from '../log.ts'
 
 export interface TestHub {

@@ -40,7 +40,7 @@ export class SqliteConnection {
 
   close(): void {
     this.#statements.clear()
-    this.#db.close()
+    if (this.#db.isOpen) this.#db.close()
   }
 
   #makeTx(): Tx {

@@ -18,7 +18,6 @@ export interface SqliteOptions {
 }
 
 const well: StorageHealth = { ok: true, detail: '' }
-const groupCalls = 2_000
 
 export class SqliteDatabase<P extends Procedures> implements Database<P> {
   readonly file: string
@@ -46,7 +45,12 @@ export class SqliteDatabase<P extends Procedures> implements Database<P> {
    */
   static async open<P extends Procedures>(options: SqliteOptions): Promise<SqliteDatabase<P>> {
     const modules = options.modules.map(url => url.href)
-    const data = { file: options.file, modules, groupCommitMs: limits.groupCommitMs, groupCalls }
+    const data = {
+      file: options.file,
+      modules,
+      groupCommitMs: limits.groupCommitMs,
+      groupCalls: limits.groupCommitCalls,
+    }
     const writer = await SqliteWorker.start({ ...data, role: 'writer' })
     try {
       return new SqliteDatabase(options, writer, await SqliteWorker.start({ ...data, role: 'reader' }))

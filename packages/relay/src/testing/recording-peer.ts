@@ -35,6 +35,10 @@ export class RecordingPeer implements Peer {
     return this.messages.filter(message => message.type === type) as Extract<SyncMessage, { type: T }>[]
   }
 
+  get closeCode(): number | undefined {
+    return this.closed?.code
+  }
+
   /** The highest acknowledgement so far. */
   get durable(): number {
     return this.of('durable').at(-1)?.count ?? 0

@@ -41,7 +41,7 @@ export interface Editor {
   text(): string
   apply(changes: readonly Change[]): void
   setLanguage(language: string): void
-  focus(at?: 'start' | 'end'): void
+  focus(at?: 'start' | 'end' | number): void
   destroy(): void
 }
 
@@ -76,9 +76,10 @@ function applyTo(view: EditorView, changes: readonly Change[]): void {
   view.dispatch({ changes: changes.map(change => ({ ...change })), annotations: fromOutside.of(true) })
 }
 
-function focus(view: EditorView, at: 'start' | 'end' | undefined): void {
+function focus(view: EditorView, at: 'start' | 'end' | number | undefined): void {
   view.focus()
-  if (at) view.dispatch({ selection: { anchor: at === 'start' ? 0 : view.state.doc.length }, scrollIntoView: true })
+  const { length } = view.state.doc
+  if (at !== undefined) view.dispatch({ selection: { anchor: at === 'start' ? 0 : at === 'end' ? length : Math.min(at, length) }, scrollIntoView: true })
 }
 
 function extensionsOf(options: EditorOptions): Extension[] {

@@ -17,13 +17,19 @@ export const AnsiText = memo(function AnsiText({ text, carry = '' }: { text: str
   return (
     <>
       {pieces.map(piece => {
-        const style = { color: colour(piece.fg, piece.fg_truecolor), backgroundColor: colour(piece.bg, piece.bg_truecolor) }
+        const backgroundColor = colour(piece.bg, piece.bg_truecolor)
+        const style = { color: readable(colour(piece.fg, piece.fg_truecolor), backgroundColor), backgroundColor }
         const plain = !style.color && !style.backgroundColor && piece.decorations.length === 0
         return plain ? piece.content : <span class={piece.decorations.map(name => `ansi-${name}`).join(' ')} style={style}>{piece.content}</span>
       })}
     </>
   )
 })
+
+/** A colour that a program chose for a black screen, nearer to the colour of text so that it can be read here too. */
+function readable(colour: string | undefined, background: string | undefined): string | undefined {
+  return colour?.startsWith('rgb') && background === undefined ? `color-mix(in oklab, ${colour} 58%, var(--text))` : colour
+}
 
 function colour(name: string | null, truecolor: string | null | undefined): string | undefined {
   if (!name) return undefined

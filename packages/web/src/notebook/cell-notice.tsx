@@ -1,5 +1,6 @@
 /** One line below a cell: why it waits, or why it was not run and what to do. */
-import { type ExecutionEntry } from '@meshbook/core/executions.ts'
+import type { ExecutionEntry } from '@meshbook/core/executions.ts'
+import { Hint } from '../shell/hint.tsx'
 import { Icon } from '../shell/icons.tsx'
 import { runs } from '../state/mesh.ts'
 import { useNotebook } from './open-notebook.ts'
@@ -38,7 +39,7 @@ function Notice({ kind, text, hint }: { kind: 'bad' | 'warn' | 'wait'; text: str
       <Icon name={kind === 'wait' ? 'clock' : 'warning'} />
       <span>
         {text}
-        {hint && <span class="muted"> {hint}</span>}
+        {hint && <span class="muted"> <Hint text={hint} /></span>}
       </span>
     </div>
   )

@@ -24,7 +24,10 @@ purify.addHook('afterSanitizeAttributes', node => {
     node.setAttribute('rel', 'noopener noreferrer')
     if (!node.getAttribute('href')!.startsWith('#')) node.setAttribute('target', '_blank')
   }
-  if (node.nodeName === 'INPUT') node.setAttribute('disabled', '')
+  if (node.nodeName === 'INPUT') {
+    node.setAttribute('disabled', '')
+    node.setAttribute('aria-label', 'Task')
+  }
   if (node.nodeName === 'IMG') node.setAttribute('loading', 'lazy')
 })
 

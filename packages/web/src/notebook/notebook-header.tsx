@@ -20,13 +20,14 @@ export function NotebookHeader() {
       <button type="button" class="icon-button" aria-label="Show or hide the sidebar" onClick={toggleSidebar}>
         <Icon name="sidebar" />
       </button>
-      <h1 class="crumbs">
-        <span class="faint only-wide">{project.name}</span>
-        <span class="faint only-wide">/</span>
-        <span class="ellipsis" title={current.path}>{titleOf(current.path)}</span>
-      </h1>
-      <SyncBadge />
-      <div class="grow" />
+      <div class="titles">
+        <h1 class="crumbs">
+          <span class="faint only-wide">{project.name}</span>
+          <span class="faint only-wide">/</span>
+          <span class="ellipsis" title={current.path}>{titleOf(current.path)}</span>
+        </h1>
+        <SyncBadge />
+      </div>
       <Presence />
       <WhereLabel />
       <RunButtons />
@@ -64,7 +65,7 @@ function RunButtons() {
   const busy = notebook.executions.running.value.size > 0 || notebook.runner.waiting.value.length > 0
   return (
     <div class="run-buttons">
-      <button type="button" class={`button ${busy ? '' : 'primary'}`} onClick={() => (busy ? void interrupt(notebook) : runAll(notebook))}>
+      <button type="button" class={`button run-all ${busy ? '' : 'primary'}`} aria-label={busy ? 'Stop' : 'Run all'} onClick={() => (busy ? void interrupt(notebook) : runAll(notebook))}>
         <Icon name={busy ? 'stop' : 'play'} size={14} />
         <span>{busy ? 'Stop' : 'Run all'}</span>
       </button>

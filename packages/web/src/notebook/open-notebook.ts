@@ -12,7 +12,8 @@ import type { NotebookStore } from './notebook-store.ts'
 import type { Runner } from './runner.ts'
 
 /** Puts the cursor into an item's editor. */
-export type FocusEditor = (at: 'start' | 'end' | undefined) => void
+export type Place = 'start' | 'end' | number
+export type FocusEditor = (at: Place | undefined) => void
 
 export class OpenNotebook {
   readonly document: DocumentInfo
@@ -67,6 +68,8 @@ export class OpenNotebook {
     return askedAt! >= shownAt! ? asked : shown
   }
 
+  /** Where in the text the editor that is asked for puts the cursor. */
+  editAt: Place | undefined
   readonly #focusers = new Map<string, FocusEditor>()
   /** The editor of an item tells how it is focused; the returned function takes that back. */
   addEditor(key: string, focus: FocusEditor): () => void {
@@ -77,7 +80,8 @@ export class OpenNotebook {
   }
 
   /** Selects an item and begins to edit it; an editor that is still loading takes the focus when it is there. */
-  edit(key: string, at?: 'start' | 'end'): void {
+  edit(key: string, at?: Place): void {
+    this.editAt = at
     this.selected.value = key
     this.editing.value = key
     this.#focusers.get(key)?.(at)

@@ -2,6 +2,7 @@
 import { errors, isErrorCode } from '@meshbook/core/errors.ts'
 import type { RunError } from '@meshbook/core/run.ts'
 import { useState } from 'preact/hooks'
+import { Hint } from '../shell/hint.tsx'
 import { Icon } from '../shell/icons.tsx'
 import { OutputText } from './output-text.tsx'
 
@@ -23,7 +24,7 @@ export function OutputError({ error }: { error: RunError }) {
           </button>
         )}
       </div>
-      {isErrorCode(error.code) && <p class="error-hint">{errors[error.code].hint}</p>}
+      {isErrorCode(error.code) && <p class="error-hint"><Hint text={errors[error.code].hint} /></p>}
       {open && <OutputText text={traceback} tone="traceback" />}
     </div>
   )

@@ -9,11 +9,11 @@ export function OutputText({ text, tone = '' }: { text: string; tone?: string })
   if (!fold) return <WholeText text={text} tone={tone} fold={whole && countLines(text) > 60 ? () => setWhole(false) : undefined} />
   return (
     <div class="output-folded">
-      <pre class={`output-text ${tone}`} tabIndex={0} role="region" aria-label="Beginning of the output"><AnsiText text={fold.head} /></pre>
+      <pre class={`output-text ${tone}`} tabIndex={0} role="group" aria-label="Beginning of the output"><AnsiText text={fold.head} /></pre>
       <button type="button" class="fold-bar" onClick={() => setWhole(true)}>
         Show all {countLines(text).toLocaleString()} lines
       </button>
-      <pre class={`output-text ${tone}`} tabIndex={0} role="region" aria-label="End of the output"><AnsiText text={fold.tail} carry={carryOf(text.slice(0, text.length - fold.tail.length))} /></pre>
+      <pre class={`output-text ${tone}`} tabIndex={0} role="group" aria-label="End of the output"><AnsiText text={fold.tail} carry={carryOf(text.slice(0, text.length - fold.tail.length))} /></pre>
     </div>
   )
 }
@@ -24,7 +24,7 @@ function WholeText({ text, tone, fold }: { text: string; tone: string; fold: (()
   before.current = chunks
   return (
     <>
-      <pre class={`output-text ${tone}`} tabIndex={0} role="region" aria-label="Output">
+      <pre class={`output-text ${tone}`} tabIndex={0} role="group" aria-label="Output">
         {chunks.map((chunk, at) => (
           <span key={at} class="output-chunk" style={{ containIntrinsicBlockSize: `calc(var(--code-line) * ${chunk.lines})` }}>
             <AnsiText text={chunk.text} carry={chunk.carry} />

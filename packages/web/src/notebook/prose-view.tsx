@@ -41,15 +41,26 @@ export function ProseView({ itemKey, source }: { itemKey: string; source: string
 
 function Rendered({ itemKey, source }: { itemKey: string; source: string }) {
   const notebook = useNotebook()
+  /** The press itself selects, so whether the item was selected before is known only at its very beginning. */
+  const wasSelected = useRef(false)
+  const edit = (event: MouseEvent) => notebook.edit(itemKey, placeIn(source, event))
   const click = (event: MouseEvent) => {
     if ((event.target as Element).closest('a') || getSelection()?.isCollapsed === false) return
-    if (notebook.selected.peek() === itemKey) notebook.edit(itemKey, 'end')
+    if (wasSelected.current) edit(event)
   }
   return (
-    <div onClick={click} onDblClick={() => notebook.edit(itemKey, 'end')}>
+    <div onPointerDownCapture={() => { wasSelected.current = notebook.selected.peek() === itemKey }} onClick={click} onDblClick={edit}>
       <MarkdownView source={source} />
     </div>
   )
+}
+
+/** Where in the source the text stands that was clicked, as far as it can be found. */
+function placeIn(source: string, { clientX, clientY }: MouseEvent): number | 'end' {
+  const caret = document.caretPositionFromPoint?.(clientX, clientY)
+  const text = caret?.offsetNode.nodeType === Node.TEXT_NODE ? (caret.offsetNode.textContent ?? '') : ''
+  const at = text.trim() === '' ? -1 : source.trimStart().indexOf(text.trim().slice(0, 40))
+  return caret && at >= 0 ? at + Math.max(0, caret.offset - (text.length - text.trimStart().length)) : 'end'
 }
 
 function ProseEditor({ itemKey }: { itemKey: string }) {
@@ -74,7 +85,7 @@ function ProseEditor({ itemKey }: { itemKey: string }) {
         onFocus: focused => focused && notebook.edit(itemKey),
         keys: editorKeys(notebook, itemKey),
       })
-      editor.focus('end')
+      editor.focus(notebook.editAt)
     })
     return () => {
       dropped = true

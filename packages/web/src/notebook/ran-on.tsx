@@ -14,7 +14,7 @@ export function RanOn({ entry, stale }: { entry: ExecutionEntry; stale: boolean 
   if (!shownFor.has(entry.status) || (!entry.ranOn && entry.startedAt === undefined)) return null
   return (
     <div class="ran-on">
-      <Popover label="Why it ran there" class="pill" panelClass="padded" button={<PillText entry={entry} />}>
+      <Popover label="Why it ran there" title="Why it ran there" wordy class="pill" panelClass="padded" button={<PillText entry={entry} />}>
         {close => <Why entry={entry} close={close} />}
       </Popover>
       {stale && (

@@ -3,6 +3,7 @@ import type { StdinRequest } from '@meshbook/core/executions.ts'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { api } from '../api/client.ts'
 import { asApiError } from '../api/http.ts'
+import { Hint } from '../shell/hint.tsx'
 import { useNotebook } from './open-notebook.ts'
 
 export function StdinPrompt({ run, request }: { run: string; request: StdinRequest }) {
@@ -38,7 +39,7 @@ export function StdinPrompt({ run, request }: { run: string; request: StdinReque
       <button type="submit" class="button primary" disabled={sent}>
         {sent ? 'Sent' : 'Send'}
       </button>
-      {problem && <p class="notice bad" role="alert">{problem}</p>}
+      {problem && <p class="notice bad" role="alert"><Hint text={problem} /></p>}
     </form>
   )
 }

@@ -16,6 +16,8 @@ export function AccountMenu() {
   return (
     <Menu
       label="Account and settings"
+      title="Account and settings"
+      wordy
       class="side-row"
       button={
         <>

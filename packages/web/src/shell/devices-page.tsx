@@ -14,6 +14,7 @@ export function DevicesPage() {
     <>
       <PageHeader title="Devices" />
       <main id="main" class="page" tabIndex={-1}>
+        <h2 class="visually-hidden">All devices</h2>
         {devices.value.length === 0 && (
           <div class="empty boxed">
             <h2>No device yet</h2>

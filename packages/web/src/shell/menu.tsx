@@ -10,6 +10,7 @@ export type MenuEntry =
 
 interface MenuProps {
   label: string
+  wordy?: boolean
   class?: string
   title?: string
   button: ComponentChildren

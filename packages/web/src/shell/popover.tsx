@@ -3,7 +3,9 @@ import type { ComponentChildren } from 'preact'
 import { useId, useRef, useState } from 'preact/hooks'
 
 interface PopoverProps {
+  /** Of the panel, and of the button unless that says in words what it is. */
   label: string
+  wordy?: boolean
   class?: string
   panelClass?: string
   title?: string
@@ -16,7 +18,7 @@ interface PopoverProps {
 const gap = 6
 const margin = 8
 
-export function Popover({ label, class: buttonClass, panelClass = '', title, disabled, button, children }: PopoverProps) {
+export function Popover({ label, wordy = false, class: buttonClass, panelClass = '', title, disabled, button, children }: PopoverProps) {
   const id = useId()
   const trigger = useRef<HTMLButtonElement>(null)
   const panel = useRef<HTMLDivElement>(null)
@@ -40,7 +42,7 @@ export function Popover({ label, class: buttonClass, panelClass = '', title, dis
   }
   return (
     <>
-      <button ref={trigger} type="button" class={buttonClass} aria-label={label} title={title} disabled={disabled} aria-expanded={open} aria-haspopup="dialog" popovertarget={id}>
+      <button ref={trigger} type="button" class={buttonClass} aria-label={wordy ? undefined : label} title={title} disabled={disabled} aria-expanded={open} aria-haspopup="dialog" popovertarget={id}>
         {button}
       </button>
       <div ref={panel} id={id} popover="auto" class={`popover ${panelClass}`} role="dialog" aria-label={label} onToggle={toggled} onKeyDown={keys}>

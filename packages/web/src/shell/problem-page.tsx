@@ -1,8 +1,9 @@
 /** A page that could not be shown: what, why, and the way on. */
+import { Hint } from './hint.tsx'
 import { Link } from './link.tsx'
 import { PageHeader } from './page-header.tsx'
 
-export function ProblemPage({ title, text, hint }: { title: string; text: string; hint?: string }) {
+export function ProblemPage({ title, text, hint }: { title: string; text: string; hint?: string | undefined }) {
   return (
     <>
       <PageHeader title="" />
@@ -10,7 +11,7 @@ export function ProblemPage({ title, text, hint }: { title: string; text: string
         <div class="empty" role="alert">
           <h2>{title}</h2>
           {text && <p>{text}</p>}
-          {hint && <p>{hint}</p>}
+          {hint && <p><Hint text={hint} /></p>}
           <Link to="/" class="button">
             All documents
           </Link>

@@ -4,6 +4,7 @@ import { api } from '../api/client.ts'
 import { type ApiError, asApiError } from '../api/http.ts'
 import { navigate } from '../state/location.ts'
 import { signedIn, startMesh } from '../state/mesh.ts'
+import { Hint } from './hint.tsx'
 import { Icon } from './icons.tsx'
 
 /** The code leaves the address at once, so that it stays in no history and no log (S7). */
@@ -53,7 +54,7 @@ function Failed({ error }: { error: ApiError }) {
         <div>
           <strong>{error.message}</strong>
           {error.detail && <p>{error.detail}</p>}
-          <p>{error.hint}</p>
+          <p><Hint text={error.hint} /></p>
         </div>
       </div>
       <HowTo />
@@ -66,7 +67,7 @@ function HowTo() {
   return (
     <div class="howto">
       <p class="muted">{signedOut ? 'You are not signed in. ' : ''}A sign-in link opens this page once and keeps you signed in on this browser. Get one on the machine that runs Meshbook:</p>
-      <pre>meshbook link</pre>
+      <pre>npx meshbook link</pre>
       <p class="faint">Links work once and expire after ten minutes.</p>
     </div>
   )

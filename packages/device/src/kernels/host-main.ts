@@ -1,0 +1,57 @@
+/** The kernel host put together: what is in the folder of the session, the session itself, and its door. */
+import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { systemRandom } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import * as v from 'valibot'
+import { readJson, writeJson } from './files.ts'
+import { hostFileSchema } from './host-protocol.ts'
+import { HostServer } from './host-server.ts'
+import { HostSession } from './host-session.ts'
+import { Journal } from './journal.ts'
+import { identityOf } from './process-identity.ts'
+
+const aloneCheckMs = 60_000
+
+/** Resolves when the daemon can connect. */
+export async function host(folder: string): Promise<void> {
+  const { spec, nodePath, limits: given } = v.parse(hostFileSchema, await readJson(join(folder, 'spec.json')))
+  const limits = given as unknown as Limits
+  const journal = await Journal.open(join(folder, 'runs'))
+  const session: HostSession = new HostSession({
+    spec,
+    journal,
+    limits,
+    now: Date.now,
+    assets: join(folder, 'assets'),
+    place: {
+      folder,
+      mark: spec.session,
+      language: spec.language,
+      projectFolder: spec.projectFolder,
+      env: process.env,
+      limits,
+      nodePath,
+      random: systemRandom,
+    },
+    onEvents: entry => server.wake(entry),
+    onDown: reason => server.down(reason),
+  })
+  const token = randomBytes(32).toString('base64url')
+  const end = async () => {
+    await server.close()
+    await journal.close()
+    await rm(join(folder, 'host.json'), { force: true })
+    process.exit(0)
+  }
+  const server = new HostServer({ token, limits, journal, session, now: Date.now(), onShutdown: () => void end() })
+  await session.recover()
+  const port = await server.listen()
+  const identity = (await identityOf(process.pid)) ?? ''
+  await writeJson(join(folder, 'host.json'), { pid: process.pid, identity, port, token })
+  setInterval(() => {
+    const alone = server.aloneSince !== undefined && Date.now() - server.aloneSince > limits.hostAloneMs
+    if (alone && session.isIdle) void session.shutdown().then(end)
+  }, aloneCheckMs)
+}

@@ -1,0 +1,157 @@
+/**
+ * Starts a kernel so that it can be checkpointed later: no pipe, terminal or log file from outside, a session of its
+ * own, a loopback address of its own, and for kernels that are dumped whole, namespaces of their own.
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { delimiter, dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { MeshError } from '@meshbook/core/errors.ts'
+import type { RandomBytes } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import { writeJson } from './files.ts'
+import { type Interpreter, type KernelKind, kindOf } from './languages.ts'
+import { identityOf } from './process-identity.ts'
+import { markName } from './process-tree.ts'
+
+const run = promisify(execFile)
+const namespaces = ['unshare', '-p', '-f', '-T', '-i', '-u', 'setsid']
+/** On Linux every session has an address of its own, so the port is the same in every image. */
+const linuxPort = 47_100
+
+export interface LaunchOptions {
+  folder: string
+  mark: string
+  language: string
+  projectFolder: string
+  env: NodeJS.ProcessEnv
+  limits: Limits
+  nodePath: string
+  random: RandomBytes
+}
+
+export interface Launched {
+  process: ChildProcess
+  pid: number
+  identity: string
+  address: string
+  port: number
+  token: string
+}
+
+export async function launch(options: LaunchOptions): Promise<Launched> {
+  const kind = kindOf(options.language)
+  const env = kernelEnvironment(options.env, options.mark)
+  const interpreter = await kind?.find({ projectFolder: options.projectFolder, env, nodePath: options.nodePath })
+  if (!kind || !interpreter) throw new MeshError('KERNEL_MISSING', { detail: missing(options.language, kind) })
+  const place = await choosePlace(options.random)
+  const token = Buffer.from(options.random(32)).toString('base64url')
+  const scratch = join(options.folder, 'scratch')
+  await rm(scratch, { recursive: true, force: true })
+  await mkdir(scratch, { mode: 0o700 })
+  const config = join(options.folder, 'kernel-config.json')
+  await writeJson(config, {
+    ...place,
+    token,
+    cwd: options.projectFolder,
+    scratch,
+    limits: kernelLimits(options.limits),
+  })
+  const command = [...(await wrapper(kind, scratch)), ...kind.command(interpreter, options.nodePath), config]
+  const own = { ...venvEnvironment(interpreter, env), NODE_COMPILE_CACHE: join(dirname(options.folder), 'compile-cache') }
+  const child = await start(command, { ...env, ...own }, options.projectFolder)
+  const identity = (await identityOf(child.pid!)) ?? 'ended'
+  return { process: child, pid: child.pid!, identity, ...place, token }
+}
+
+export function missing(language: string, kind: KernelKind | undefined): string {
+  return kind ? `no ${kind.title} was found. ${kind.install}` : `there is no kernel for "${language}"`
+}
+
+function kernelLimits(limits: Limits) {
+  const { kernelFrameBytes, kernelUnackedBytes, inputBytes, displayBytes } = limits
+  // Base64 makes a third more of it.
+  const display = Math.min(Math.ceil((displayBytes * 4) / 3), kernelFrameBytes - 64 * 1024)
+  return { frameBytes: kernelFrameBytes, unackedBytes: kernelUnackedBytes, inputBytes, displayBytes: display }
+}
+
+async function choosePlace(random: RandomBytes): Promise<{ address: string; port: number }> {
+  if (process.platform !== 'linux') return { address: '127.0.0.1', port: await freePort() }
+  const [a, b, c] = random(3)
+  return { address: `127.${1 + (a! % 254)}.${b!}.${1 + (c! % 254)}`, port: linuxPort }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  return typeof address === 'object' && address ? address.port : 0
+}
+
+let namespacesWork: Promise<boolean> | undefined
+
+/** Tried once: root alone is not enough in some containers. */
+function canUnshare(): Promise<boolean> {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return Promise.resolve(false)
+  const [program, ...args] = [...namespaces, 'true']
+  namespacesWork ??= run(program!, args, { timeout: 5000 }).then(
+    () => true,
+    () => false,
+  )
+  return namespacesWork
+}
+
+/**
+ * A shell around the kernels that are dumped whole: as the first process of its namespace it reaps orphans, which Node
+ * does not. It must outlive an interrupt of its group.
+ */
+async function wrapper(kind: KernelKind, scratch: string): Promise<string[]> {
+  if (!kind.ownNamespaces) return []
+  const pipes =
+    'rm -f "$0/stdout" "$0/stderr"; mkfifo -m 600 "$0/stdout" "$0/stderr"; "$@" 1<>"$0/stdout" 2<>"$0/stderr"'
+  const script = `trap : INT; ${kind.pipes ? pipes : '"$@"'}; exit $?`
+  return [...((await canUnshare()) ? namespaces : []), 'sh', '-c', script, scratch]
+}
+
+async function start(command: string[], env: NodeJS.ProcessEnv, cwd: string): Promise<ChildProcess> {
+  const [program, ...args] = command
+  // `detached` makes it the leader of a session of its own; as our child its exit status can be told.
+  const child = spawn(program!, args, { cwd, env, detached: true, stdio: 'ignore' })
+  try {
+    await once(child, 'spawn')
+  } catch (cause) {
+    throw new MeshError('KERNEL_START', {
+      detail: `${program} could not be started in ${cwd}: ${(cause as Error).message}`,
+      cause,
+    })
+  }
+  return child
+}
+
+const cpuHasAvx2 = readFile('/proc/cpuinfo', 'latin1').then(
+  text => /\bavx2\b/.test(text),
+  () => false,
+)
+const sameOnEveryCpu = (await cpuHasAvx2) && process.arch === 'x64'
+
+/** What a kernel sees: the user's environment without our secrets, and what lets its image move to another processor. */
+export function kernelEnvironment(env: NodeJS.ProcessEnv, mark: string): NodeJS.ProcessEnv {
+  const hidden = /^(MESHBOOK_|NODE_TEST_CONTEXT$|NODE_CHANNEL_FD$|NODE_OPTIONS$)/
+  const kept = Object.fromEntries(Object.entries(env).filter(([name]) => !hidden.test(name)))
+  const movable = {
+    OPENBLAS_CORETYPE: 'Haswell',
+    GLIBC_TUNABLES: 'glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX512DQ,-AVX512CD',
+  }
+  const pagers = { PAGER: 'cat', GIT_PAGER: 'cat', MANPAGER: 'cat', SYSTEMD_PAGER: 'cat' }
+  const fixed = { MPLBACKEND: 'Agg', TERM: 'xterm-256color', [markName]: mark }
+  return { ...(sameOnEveryCpu ? movable : {}), ...kept, ...pagers, ...fixed }
+}
+
+/** `pip` in a child of a session means the session's own environment. */
+function venvEnvironment({ path }: Interpreter, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  if (!path.endsWith('/.venv/bin/python')) return {}
+  return { VIRTUAL_ENV: dirname(dirname(path)), PATH: [dirname(path), env.PATH].join(delimiter) }
+}

@@ -1,0 +1,169 @@
+/**
+ * The kernel process of a session: starts it, or takes up a living one that an earlier host has started; tells its
+ * events and its end. What runs in it is the session's business.
+ */
+
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MeshError } from '@meshbook/core/errors.ts'
+import type { RandomBytes } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import * as v from 'valibot'
+import { readJson, writeJson } from './files.ts'
+import { KernelClient, type KernelHandlers } from './kernel-client.ts'
+import { type Launched, launch } from './launch.ts'
+import { isAlive } from './process-identity.ts'
+import { killTree } from './process-tree.ts'
+
+const exitWaitMs = 300
+const shutdownMs = 1500
+const startTries = 3
+
+const kernelFileSchema = v.object({
+  id: v.string(),
+  pid: v.number(),
+  identity: v.string(),
+  address: v.string(),
+  port: v.number(),
+  token: v.string(),
+  kernel: v.string(),
+})
+type KernelFile = v.InferOutput<typeof kernelFileSchema>
+
+export interface KernelPlace {
+  folder: string
+  /** Carried by every process of the session. */
+  mark: string
+  language: string
+  projectFolder: string
+  env: NodeJS.ProcessEnv
+  limits: Limits
+  nodePath: string
+  random: RandomBytes
+}
+
+export async function readKernelFile(folder: string): Promise<KernelFile | undefined> {
+  const parsed = v.safeParse(kernelFileSchema, await readJson(join(folder, 'kernel.json')))
+  return parsed.success ? parsed.output : undefined
+}
+
+export class LiveKernel {
+  readonly id: string
+  readonly name: string
+  readonly client: KernelClient
+  #place: KernelPlace
+  #file: KernelFile
+  #exit: Promise<string> | undefined
+
+  private constructor(place: KernelPlace, file: KernelFile, client: KernelClient, exit: Promise<string> | undefined) {
+    this.#place = place
+    this.#file = file
+    this.id = file.id
+    this.name = file.kernel
+    this.client = client
+    this.#exit = exit
+  }
+
+  static async start(place: KernelPlace, handlers: KernelHandlers): Promise<LiveKernel> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await LiveKernel.#start(place, handlers)
+      } catch (error) {
+        // Its address may have been taken by another session's: the next has another.
+        if (!(error instanceof MeshError) || error.code !== 'KERNEL_START' || attempt === startTries) throw error
+      }
+    }
+  }
+
+  static async #start(place: KernelPlace, handlers: KernelHandlers): Promise<LiveKernel> {
+    const launched = await launch(place)
+    const ended = new AbortController()
+    const exit = exitOf(launched).finally(() => ended.abort())
+    try {
+      const client = await KernelClient.connect(launched, place.limits, handlers, ended.signal)
+      const { pid, identity, address, port, token } = launched
+      const id = Buffer.from(place.random(12)).toString('hex')
+      const file = { id, pid, identity, address, port, token, kernel: client.kernel }
+      await writeJson(join(place.folder, 'kernel.json'), file)
+      return new LiveKernel(place, file, client, exit)
+    } catch (cause) {
+      await killTree(place.mark, launched.pid)
+      const why = ended.signal.aborted ? `it ended at its start: ${await exit}` : (cause as Error).message
+      throw new MeshError('KERNEL_START', { detail: why, cause })
+    }
+  }
+
+  /** The living kernel of an earlier host; undefined if it has ended or does not answer, in which case it is ended. */
+  static async takeUp(place: KernelPlace, handlers: KernelHandlers): Promise<LiveKernel | undefined> {
+    const file = await readKernelFile(place.folder)
+    if (!file) {
+      // An earlier host may have ended between the start of its kernel and the note of it.
+      await forgetKernel(place, undefined)
+      return undefined
+    }
+    try {
+      if (!(await isAlive(file))) throw new MeshError('KERNEL_DIED')
+      const client = await KernelClient.connect(
+        file,
+        place.limits,
+        handlers,
+        AbortSignal.timeout(place.limits.kernelRequestMs),
+      )
+      return new LiveKernel(place, file, client, undefined)
+    } catch (error) {
+      if (!(error instanceof MeshError)) throw error
+      await forgetKernel(place, file.pid)
+      return undefined
+    }
+  }
+
+  /** After the connection has ended: how the process ended, in words. */
+  async howItEnded(): Promise<string> {
+    const timeout = new Promise<string>(resolve => setTimeout(resolve, exitWaitMs, 'the kernel process ended'))
+    return this.#exit ? Promise.race([this.#exit, timeout]) : 'the kernel process ended'
+  }
+
+  /** Asks it to end, then ends it and everything it has started. */
+  async end(): Promise<void> {
+    const polite = this.client.request('shutdown').catch(() => undefined)
+    await Promise.race([polite.then(() => this.#exit), new Promise(resolve => setTimeout(resolve, shutdownMs))])
+    await this.kill()
+  }
+
+  async kill(): Promise<void> {
+    this.client.close()
+    await forgetKernel(this.#place, this.#file.pid)
+  }
+}
+
+/** Ends what is left of a kernel's processes and removes its files. */
+export async function forgetKernel(
+  { folder, mark }: { folder: string; mark: string },
+  pid: number | undefined,
+): Promise<void> {
+  const left = await killTree(mark, pid)
+  if (left.length > 0) throw new MeshError('INTERNAL', { detail: `processes ${left.join(', ')} could not be ended` })
+  for (const name of ['kernel.json', 'kernel-config.json']) await rm(join(folder, name), { force: true })
+}
+
+const signals: Record<number, string> = {
+  1: 'SIGHUP',
+  2: 'SIGINT',
+  6: 'SIGABRT',
+  9: 'SIGKILL',
+  11: 'SIGSEGV',
+  15: 'SIGTERM',
+}
+
+function exitOf({ process: child }: Launched): Promise<string> {
+  return new Promise(resolve => {
+    child.once('exit', (code, signal) => {
+      // A shell around the kernel tells a signal as 128 and its number.
+      const name = signal ?? (code !== null && code > 128 ? (signals[code - 128] ?? `signal ${code - 128}`) : undefined)
+      const memory = name === 'SIGKILL' ? ' (perhaps because memory ran out)' : ''
+      resolve(
+        name ? `the kernel process was ended by ${name}${memory}` : `the kernel process exited with status ${code}`,
+      )
+    })
+  })
+}

@@ -1,0 +1,169 @@
+/**
+ * A session as the daemon sees it. Its host may end at any moment: then a new one is started, which takes up the living
+ * kernel and the journal, and what was under way goes on by run id and sequence number.
+ */
+import { join } from 'node:path'
+import {
+  type Completions,
+  completionsSchema,
+  type Inspection,
+  inspectionSchema,
+  type Variables,
+  variablesSchema,
+} from '@meshbook/core/api.ts'
+import { MeshError } from '@meshbook/core/errors.ts'
+import type { AssetId, Fence, RunId } from '@meshbook/core/ids.ts'
+import { isTerminal } from '@meshbook/core/run.ts'
+import * as v from 'valibot'
+import { readAsset } from './display-parts.ts'
+import type { HostLink } from './host-link.ts'
+import { type HostRequest, type HostState, hostStateSchema } from './host-protocol.ts'
+import type { ExecuteOrder, JournalEvent, KernelSession, SessionSpec } from './port.ts'
+
+const tries = 3
+
+/** How a session gets a connection to its host, starting one if it must. */
+export interface HostDoor {
+  open(spec: SessionSpec, onDown: (reason: string) => void): Promise<{ link: HostLink; state: HostState }>
+  /** The specification a later host starts from. */
+  save(spec: SessionSpec): Promise<void>
+  folder: string
+  onDown(reason: string): void
+}
+
+export class HostedSession implements KernelSession {
+  #spec: SessionSpec
+  #door: HostDoor
+  #link: HostLink | undefined
+  #opening: Promise<HostLink> | undefined
+  #kernelName = ''
+  #closed = false
+  /** What the host said last: after `open` and `state`. */
+  state: HostState | undefined
+
+  constructor(spec: SessionSpec, door: HostDoor) {
+    this.#spec = spec
+    this.#door = door
+  }
+
+  get spec(): SessionSpec {
+    return this.#spec
+  }
+
+  get kernelName(): string {
+    return this.#kernelName
+  }
+
+  /** Starts or replaces the host if need be; of several callers one does it. */
+  open(): Promise<HostLink> {
+    if (this.#closed) return Promise.reject(new MeshError('SHUTTING_DOWN'))
+    if (this.#link?.isOpen) return Promise.resolve(this.#link)
+    this.#opening ??= this.#connect().finally(() => (this.#opening = undefined))
+    return this.#opening
+  }
+
+  async #connect(): Promise<HostLink> {
+    const { link, state } = await this.#door.open(this.#spec, reason => this.#door.onDown(reason))
+    if (this.#closed) {
+      link.close()
+      throw new MeshError('SHUTTING_DOWN')
+    }
+    this.#link = link
+    this.#took(state)
+    return link
+  }
+
+  #took(state: HostState): void {
+    this.state = state
+    this.#kernelName = state.kernel
+  }
+
+  /** All requests are idempotent, so one whose answer was lost with its host is asked again. */
+  async #request(request: HostRequest): Promise<unknown> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await (await this.open()).request(request)
+      } catch (error) {
+        if (!isGone(error) || attempt === tries || this.#closed) throw error
+      }
+    }
+  }
+
+  async start(spec: SessionSpec): Promise<void> {
+    this.#spec = spec
+    await this.#door.save(spec)
+    this.#took(v.parse(hostStateSchema, await this.#request({ type: 'start', spec })))
+  }
+
+  async execute({ run, fence, code, cellName }: ExecuteOrder): Promise<void> {
+    await this.#request({ type: 'execute', order: { run, fence, code, cellName } })
+  }
+
+  async *events(run: RunId, after: number, signal: AbortSignal): AsyncGenerator<JournalEvent> {
+    let last = after
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      try {
+        for await (const each of (await this.open()).events(run, last, signal)) {
+          last = each.seq
+          attempt = 1
+          yield each
+          if (isTerminal(each.event)) return
+        }
+        return
+      } catch (error) {
+        if (!isGone(error) || attempt === tries || this.#closed) throw error
+      }
+    }
+  }
+
+  async input(run: RunId, request: string | undefined, text: string): Promise<void> {
+    await this.#request({ type: 'input', run, text, ...(request === undefined ? {} : { request }) })
+  }
+
+  async cancel(run: RunId, reason: string): Promise<void> {
+    await this.#request({ type: 'cancel', run, reason: reason.slice(0, 1000) })
+  }
+
+  async complete(code: string, cursor: number): Promise<Completions> {
+    return v.parse(completionsSchema, await this.#request({ type: 'complete', code, cursor }))
+  }
+
+  async inspect(code: string, cursor: number): Promise<Inspection> {
+    return v.parse(inspectionSchema, await this.#request({ type: 'inspect', code, cursor }))
+  }
+
+  async variables(): Promise<Variables> {
+    return v.parse(variablesSchema, await this.#request({ type: 'variables' }))
+  }
+
+  async restart(fence: Fence): Promise<void> {
+    const spec = { ...this.#spec, fence }
+    await this.#door.save(spec)
+    this.#spec = spec
+    this.#took(v.parse(hostStateSchema, await this.#request({ type: 'restart', fence })))
+  }
+
+  async shutdown(): Promise<void> {
+    await this.#request({ type: 'shutdown' })
+    this.#link?.close()
+    this.#link = undefined
+  }
+
+  async forget(run: RunId): Promise<void> {
+    await this.#request({ type: 'forget', run })
+  }
+
+  asset(id: AssetId): Promise<Uint8Array> {
+    return readAsset(join(this.#door.folder, 'assets'), id)
+  }
+
+  /** Leaves the host alone with the session. */
+  close(): void {
+    this.#closed = true
+    this.#link?.close()
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof MeshError && error.code === 'UNREACHABLE'
+}

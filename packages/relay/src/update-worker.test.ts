@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { MeshError } from '@meshbook/core/errors.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import * as Y from 'yjs'
+import { mergeInChunks } from './update-jobs.ts'
+import { UpdateWorker } from './update-worker.ts'
+
+function start(t: TestContext, changed: Partial<Record<keyof typeof limits, number>> = {}): UpdateWorker {
+  const worker = new UpdateWorker({ ...limits, ...changed })
+  t.after(() => worker.close())
+  return worker
+}
+
+function typed(count: number): { doc: Y.Doc; updates: Uint8Array[] } {
+  const doc = new Y.Doc()
+  const updates: Uint8Array[] = []
+  doc.on('update', (update: Uint8Array) => updates.push(update))
+  const text = doc.getText('content')
+  for (let i = 0; i < count; i++) text.insert((i * 31) % (text.length + 1), 'some words')
+  return { doc, updates }
+}
+
+test('a job gives the same in the thread and at once (RL26)', async t => {
+  const { doc, updates } = typed(3_000)
+  const [inline, threaded] = [start(t, { updateInlineBytes: 100_000_000 }), start(t, { updateInlineBytes: 0 })]
+  const stateVector = Y.encodeStateVectorFromUpdate(mergeInChunks(updates.slice(0, 500), 100))
+  const update = Y.encodeStateAsUpdate(doc)
+  for (const worker of [inline, threaded]) {
+    const merged = await worker.run('merge', { pieces: updates, chunkUpdates: 100 })
+    assert.deepEqual(Y.encodeStateVectorFromUpdate(merged), Y.encodeStateVector(doc))
+    const diff = await worker.run('diff', { pieces: updates, chunkUpdates: 100, stateVector })
+    assert.deepEqual(Buffer.from(diff), Buffer.from(Y.diffUpdate(merged, stateVector)))
+    assert.equal((await worker.run('inspect', { update, known: new Map() })).type, 'fine')
+    assert.equal((await worker.run('facts', { pieces: updates })).length, 3_000)
+  }
+  assert.ok(!(inline.run('merge', { pieces: updates, chunkUpdates: 100 }) instanceof Promise))
+})
+
+test('merging in chunks is no other document than merging at once', () => {
+  const { updates } = typed(450)
+  const [flat, chunked] = [Y.mergeUpdates(updates), mergeInChunks(updates, 20)].map(update => {
+    const doc = new Y.Doc()
+    Y.applyUpdate(doc, update)
+    return doc.getText('content').toString()
+  })
+  assert.equal(flat, chunked)
+  assert.deepEqual([...mergeInChunks([], 20)], [0, 0])
+})
+
+test('a check that takes too long is given up as hostile, and the next one has a new thread (RL26, S2)', async t => {
+  const worker = start(t, { updateInlineBytes: 0, updateCheckMs: 0 })
+  const { doc } = typed(2_000)
+  const update = Y.encodeStateAsUpdate(doc)
+  await assert.rejects(async () => worker.run('inspect', { update, known: new Map() }), isError('HOSTILE_UPDATE'))
+  assert.ok((await worker.run('merge', { pieces: [update, update], chunkUpdates: 10 })).byteLength > 0)
+  await assert.rejects(async () => worker.run('inspect', { update, known: new Map() }), isError('HOSTILE_UPDATE'))
+})
+
+test('an update that would take all memory ends its thread, not the process (RL26, S2)', async t => {
+  const worker = start(t, { updateInlineBytes: 0, updateThreadMiB: 40, updateCheckMs: 60_000 })
+  // Every two bytes become an object.
+  const structs = 3_000_000
+  const bomb = new Uint8Array(structs * 2 + 20)
+  let at = 0
+  for (const number of [1, structs, 1, 0]) {
+    for (let rest = number; ; rest >>>= 7) {
+      bomb[at++] = (rest & 127) | (rest > 127 ? 128 : 0)
+      if (rest <= 127) break
+    }
+  }
+  for (let i = 0; i < structs; i++, at += 2) bomb[at + 1] = 1
+  await assert.rejects(async () => worker.run('inspect', { update: bomb, known: new Map() }), isError('HOSTILE_UPDATE'))
+  assert.equal((await worker.run('inspect', { update: new Uint8Array([0, 0]), known: new Map() })).type, 'fine')
+})
+
+test('what cannot be read is an error of that job alone', async t => {
+  const worker = start(t, { updateInlineBytes: 0 })
+  await assert.rejects(async () => worker.run('facts', { pieces: [new Uint8Array([9, 9, 9])] }), isError('INTERNAL'))
+  assert.deepEqual(await worker.run('facts', { pieces: [new Uint8Array([0, 0])] }), [
+    { structs: [], deletes: new Map() },
+  ])
+})
+
+test('jobs that are left when the worker closes are refused', async () => {
+  const worker = new UpdateWorker({ ...limits, updateInlineBytes: 0 })
+  const { updates } = typed(500)
+  const jobs = Promise.allSettled(
+    [1, 2, 3].map(async () => worker.run('merge', { pieces: updates, chunkUpdates: 100 })),
+  )
+  await worker.close()
+  for (const result of await jobs) assert.ok(result.status === 'rejected' && isError('SHUTTING_DOWN')(result.reason))
+})
+
+const isError = (code: string) => (error: unknown) => error instanceof MeshError && error.code === code
