@@ -102,7 +102,11 @@ function typing(count: number): Uint8Array[] {
   const updates: Uint8Array[] = []
   doc.on('update', (update: Uint8Array) => updates.push(update))
   const text = doc.getText('content')
-  for (let i = 0; i < count; i++) text.insert((i * 7_919) % (text.length + 1), 'x')
+  let seed = 1
+  for (let i = 0; i < count; i++) {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0
+    text.insert((seed >>> 4) % (text.length + 1), 'x')
+  }
   return updates
 }
 

@@ -5,6 +5,8 @@ import sys
 
 
 def main():
+    # Descriptors that somebody above the daemon forgot to close would be dumped with the session.
+    os.closerange(3, 4096)
     with open(sys.argv[1], encoding="utf-8") as file:
         config = json.load(file)
     from meshbook_kernel.session import Session

@@ -3,7 +3,8 @@
  * its table; a feature it does not have is named there with the reason.
  */
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -15,6 +16,7 @@ import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
 import type { JournalEvent, KernelSession, KernelSessions, SessionSpec } from '@meshbook/device/kernels/port.ts'
 import { processesOf } from '@meshbook/device/kernels/process-tree.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
+import { encodeFrame } from '@meshbook/kernels/wire/frames.ts'
 
 /** What the suite asks of a language: programs, and what they must show. */
 export interface KernelLanguage {
@@ -170,6 +172,16 @@ export async function killKernel(session: SessionId): Promise<void> {
     )
       process.kill(pid, 'SIGKILL')
   }
+}
+
+/** What the kernel says to these bytes until it closes the connection. */
+async function answerTo({ address, port }: { address: string; port: number }, bytes: Buffer): Promise<string> {
+  const socket = connect(port, address)
+  socket.setTimeout(5000, () => socket.destroy(new Error('the connection stayed open')))
+  socket.write(bytes)
+  let answer = ''
+  for await (const chunk of socket) answer += chunk
+  return answer
 }
 
 export function kernelContract(language: KernelLanguage): void {
@@ -344,6 +356,28 @@ export function kernelContract(language: KernelLanguage): void {
     }
   })
 
+  test(`${name}: the kernel lets nobody in without the token, and one client at a time (KN5, KN6, KN7)`, async t => {
+    const it = await bed(t, name)
+    const session = await it.sessions.start(it.spec)
+    const config = JSON.parse(await readFile(join(it.folder, it.spec.session, 'kernel-config.json'), 'utf8'))
+    assert.equal((await stat(join(it.folder, it.spec.session, 'kernel-config.json'))).mode & 0o777, 0o600)
+    const hello = (token: string) => encodeFrame({ id: 1, type: 'hello', token })
+    const tooLong = Buffer.from([0x7f, 0xff, 0xff, 0xff])
+    for (const first of [
+      hello('guess'),
+      hello(''),
+      encodeFrame({ id: 1, type: 'variables' }),
+      tooLong,
+      encodeFrame([]),
+      Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+    ]) {
+      assert.equal(await answerTo(config, first), '', 'closed without a word')
+    }
+    assert.equal((await execute(session, language.print('undisturbed'))).stdout, 'undisturbed\n')
+    assert.match(await answerTo(config, Buffer.concat([hello(config.token), tooLong])), /"protocol":1/)
+    assert.equal((await execute(session, language.print('again'))).last.type, 'completed')
+  })
+
   test(`${name}: 50 MB of output flow through with bounded memory, and beyond the cap the run goes on`, async t => {
     const it = await bed(t, name, { runOutputBytes: 20_000_000 })
     const session = await it.sessions.start(it.spec)
@@ -473,6 +507,9 @@ export function kernelContract(language: KernelLanguage): void {
     assert.equal((await outcome(found!.session, run)).stdout, 'kept\n')
     await found!.session.forget(run)
     await it.again().stopAll()
-    assert.deepEqual((await readdir(it.folder)).filter(name => name.startsWith('ses_')), [])
+    assert.deepEqual(
+      (await readdir(it.folder)).filter(name => name.startsWith('ses_')),
+      [],
+    )
   })
 }

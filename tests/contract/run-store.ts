@@ -140,7 +140,7 @@ export function runStoreContract(name: string, open: OpenRunStore): void {
       chosenDevice: null,
       requestedBy: 'me',
       now,
-      expiresAt: now,
+      expiresAt: now + 1,
     }
     await assert.rejects(
       store.call('createRun', other),
@@ -165,7 +165,7 @@ export function runStoreContract(name: string, open: OpenRunStore): void {
       chosenDevice: null,
       requestedBy: 'me',
       now,
-      expiresAt: now,
+      expiresAt: now + 1,
     }
     await assert.rejects(
       store.call('createRun', lost),
@@ -405,7 +405,7 @@ export function runStoreContract(name: string, open: OpenRunStore): void {
               heads: [],
               runs: [],
               now,
-              expiresAt: now,
+              expiresAt: now + 1,
             })
           else {
             const run = runs[taken.run]

@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Run } from '@meshbook/core/api.ts'
 import type { ExecutionEntry } from '@meshbook/core/executions.ts'
-import { type RunId, systemRandom } from '@meshbook/core/ids.ts'
+import { parseRunId, systemRandom } from '@meshbook/core/ids.ts'
 import { type Limits, scaledTimes } from '@meshbook/core/limits.ts'
 import { type Device, startDevice } from '@meshbook/device/device.ts'
+import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
 import { ScriptedKernels, ScriptedMachine } from '@meshbook/device/testing/scripted-kernels.ts'
 import { startTestHub, type TestHub, temporaryFolder } from '@meshbook/hub/testing/test-hub.ts'
 import WebSocket from 'ws'
@@ -25,12 +26,20 @@ interface World {
   startDevice(): Promise<void>
 }
 
-async function world(t: TestContext, files: Record<string, string>): Promise<World> {
+async function world(
+  t: TestContext,
+  files: Record<string, string>,
+  kind: 'scripted' | 'real' = 'scripted',
+): Promise<World> {
   const hub = await startTestHub(t, { timesDivisor: 30 })
   const data = await temporaryFolder(t)
   const folder = await temporaryFolder(t)
   for (const [path, text] of Object.entries(files)) await writeFile(join(folder, path), text)
   const machine = new ScriptedMachine()
+  const kernels =
+    kind === 'real'
+      ? createKernelSessions({ folder: join(data, 'sessions'), now: Date.now, random: systemRandom, limits: quick })
+      : new ScriptedKernels(machine)
   const made: World = {
     test: hub,
     machine,
@@ -43,7 +52,7 @@ async function world(t: TestContext, files: Record<string, string>): Promise<Wor
         kind: 'desktop' as const,
         hub: { url: hub.hub.url },
         limits: quick,
-        kernels: new ScriptedKernels(machine),
+        kernels,
         projectsFolder: data,
         register: (key: string, name: string, kind: 'desktop' | 'phone' | 'server' | 'worker') =>
           hub.hub.registerDevice(key, name, kind),
@@ -52,8 +61,8 @@ async function world(t: TestContext, files: Record<string, string>): Promise<Wor
     },
   }
   t.after(async () => {
-    machine.stopped = true
     await made.device.close()
+    await kernels.stopAll()
   })
   await made.startDevice()
   const { id, name, owner, tree } = hub.project
@@ -180,7 +189,7 @@ test('a request by map alone is run on a connection that may run', async t => {
   await until('the end', () => plain.get('exec-1')?.status === 'completed')
   assert.match(plain.get('exec-1')!.reason!, /runtimeUrl of the request was ignored/)
   assert.match(page.text.toString(), /```output:exec-1\nhello\n```/)
-  assert.equal(w.machine.executions.get('exec-1' as RunId), 1)
+  assert.equal(w.machine.executions.get(parseRunId('exec-1')), 1)
 })
 
 test('pictures reach the hub and the folder beside the notebook; input, errors and cancelling work', async t => {
@@ -195,7 +204,7 @@ test('pictures reach the hub and the folder beside the notebook; input, errors a
   assert.ok(asset, page.text.toString())
   assert.equal((await w.test.api('GET', `/assets/${asset}`)).status, 200)
   await until('the file beside', async () =>
-    (await readdir(join(w.folder, '_assets')).catch(() => [])).includes(`${asset}.png`),
+    (await readdir(join(w.folder, '_assets')).catch((): string[] => [])).includes(`${asset}.png`),
   )
 
   await press(w, page, document, 'asks', 'input Name: \nprint done')
@@ -276,4 +285,28 @@ test('a language that is not here ends the run with the reason in document and l
   const { status, error } = await ended(w, run.id)
   assert.equal(status, 'failed')
   assert.ok(error)
+})
+
+test('real kernels: Python, Bash and JavaScript run through the hub, each at once', async t => {
+  const w = await world(
+    t,
+    {
+      'a.md':
+        '```python\nprint(6 * 7)\n```\n\n```bash\necho $((6 * 7))\n```\n\n```javascript\nconsole.log(6 * 7)\n```\n',
+    },
+    'real',
+  )
+  const document = await documentAt(w, 'a.md')
+  const codes = ['print(6 * 7)', 'echo $((6 * 7))', 'console.log(6 * 7)']
+  const runs = await Promise.all(
+    ['python', 'bash', 'javascript'].map((language, index) =>
+      w.test.json<Run>('POST', '/runs', { document, language, code: codes[index], cell: { by: 'index', index } }),
+    ),
+  )
+  for (const { id } of runs) assert.equal((await ended(w, id)).status, 'completed')
+  await until('three outputs', async () => (await contentOf(w, document)).split('\n42\n```').length === 4)
+  await until(
+    'the file',
+    async () => (await readFile(join(w.folder, 'a.md'), 'utf8')) === (await contentOf(w, document)),
+  )
 })

@@ -63,6 +63,9 @@ def _part(mime_type, data, display_bytes):
 
 def parts_of(value, display_bytes):
     """Every representation the value offers, the plain text last."""
+    figure = getattr(sys.modules.get("matplotlib.figure"), "Figure", None)
+    if figure is not None and isinstance(value, figure):
+        return _figure_parts(value, display_bytes)
     bundle = _call(value, "_repr_mimebundle_")
     if isinstance(bundle, tuple):
         bundle = bundle[0]
@@ -77,6 +80,19 @@ def parts_of(value, display_bytes):
     parts = [_part(mime_type, data, display_bytes) for mime_type, data in found.items()]
     parts.append({"mimeType": "text/plain", "data": (plain if isinstance(plain, str) else _plain(value))[:TEXT_UNITS]})
     return [part for part in parts if part]
+
+
+def _figure_parts(figure, display_bytes):
+    """Draws the figure and closes it, so that the end of the cell does not show it again."""
+    svg = sys.modules["matplotlib"].rcParams.get("savefig.format") == "svg"
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg" if svg else "png", bbox_inches="tight")
+    data = buffer.getvalue()
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close(figure)
+    part = _part("image/svg+xml", data.decode("utf-8"), display_bytes) if svg else _part("image/png", data, display_bytes)
+    return [item for item in (part, {"mimeType": "text/plain", "data": repr(figure)}) if item]
 
 
 class Display:
@@ -117,16 +133,8 @@ class Display:
         for number in pyplot.get_fignums():
             figure = pyplot.figure(number)
             if figure.get_axes() or figure.texts or figure.images:
-                self._show(self._figure_parts(figure, pyplot), None, False)
+                self._show(_figure_parts(figure, self.display_bytes), None, False)
         pyplot.close("all")
-
-    def _figure_parts(self, figure, pyplot):
-        svg = pyplot.rcParams.get("savefig.format") == "svg"
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg" if svg else "png", bbox_inches="tight")
-        data = buffer.getvalue()
-        part = _part("image/svg+xml", data.decode("utf-8"), self.display_bytes) if svg else _part("image/png", data, self.display_bytes)
-        return [item for item in (part, {"mimeType": "text/plain", "data": repr(figure)}) if item]
 
 
 def quiet_agg():

@@ -53,7 +53,8 @@ class Run:
 
 class RunLog:
     def __init__(self, unacked_bytes, shield):
-        self.lock = threading.Lock()
+        # Held during fork(), in which Python may print a warning.
+        self.lock = threading.RLock()
         self.room = threading.Condition(self.lock)
         self.runs = collections.OrderedDict()
         self.current = None

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import types
+import warnings
 
 from . import introspect, rich, streams, tracebacks
 from .runlog import Run, RunLog
@@ -52,6 +53,8 @@ class Session:
         builtins.update_display = self._display.update_display
         builtins.clear_output = self._display.clear_output
         rich.quiet_agg()
+        # The thread of the wire is no reason to warn: a forked child never touches what it shares with us.
+        warnings.filterwarnings("ignore", message="This process .* is multi-threaded", category=DeprecationWarning)
         os.register_at_fork(
             before=self._log.lock.acquire, after_in_parent=self._log.lock.release, after_in_child=self._in_child
         )

@@ -39,12 +39,13 @@ export async function startMesh(config: HubConfig, folder: DataFolder): Promise<
   try {
     const limits = scaledTimes(config.timesDivisor)
     const kernels = createKernelSessions({ folder: join(folder.device, 'sessions'), now: ports.now, random: ports.random, limits })
-    closers.push(() => kernels.close())
     const device = await startDevice(
       { folder: folder.device, name: machineName(), kind: 'desktop', hub: { url: hub.url }, limits, kernels, projectsFolder: folder.projects, register: (key, name, kind) => hub.registerDevice(key, name, kind) },
       ports,
     )
     closers.push(() => device.close())
+    // Before the device: how the runs end still goes into the documents and to the hub.
+    closers.push(() => kernels.stopAll())
     const demo = await hub.ensureProject('demo')
     await attachDemo(device, demo, join(folder.projects, 'demo'))
     const control = await serveControl(folder.control, controlHandlers(accessTo(hub), device))

@@ -26,13 +26,14 @@ export const limits = {
   documentUnsavedBytes: 32 * MiB,
   newClientsPerUpdate: 256,
   clientsPerDocument: 20_000,
-  /** For each MiB of an update that is checked in a thread. */
-  updateCheckMs: 250,
-  updateThreadMiB: 1024,
+  /** Backstop for checking an update in a thread, for each MiB begun; the check itself is linear in the size. */
+  updateCheckMs: 5_000,
   /** Larger jobs on updates go to a thread. */
   updateInlineBytes: 64 * KiB,
   /** Nesting of a value inside a document. */
   valueDepth: 128,
+  /** One value in a document that is stored as JSON. */
+  jsonValueBytes: 1 * MiB,
   /** Who delivered which structs is remembered for so many ranges of a document. */
   deliveriesPerDocument: 4_096,
   awarenessBytes: 64 * KiB,

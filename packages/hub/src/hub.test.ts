@@ -10,6 +10,7 @@ import { type ErrorCode, MeshError } from '@meshbook/core/errors.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import { parseHubConfig } from './config.ts'
 import { type Hub, startHub } from './hub.ts'
+import { atEnd } from './testing/at-end.ts'
 import { rawRequest } from './testing/raw-request.ts'
 import { completed, started, stdout, TestDevice } from './testing/test-device.ts'
 import { startTestHub, temporaryFolder } from './testing/test-hub.ts'
@@ -166,7 +167,7 @@ async function spawnHub(
     stdio: ['pipe', 'pipe', 'inherit'],
     ...(options.uid === undefined ? {} : { uid: options.uid }),
   })
-  t.after(() => child.kill('SIGKILL'))
+  atEnd(t, () => child.kill('SIGKILL'))
   const [line] = await once(child.stdout!, 'data')
   return { child, line: JSON.parse(String(line)) as HubLine }
 }

@@ -1,6 +1,6 @@
 /** Which structs and which deletions a document has, without its content: enough to tell what an update adds. */
 import * as encoding from 'lib0/encoding'
-import type { DeletedRange, UpdateFacts } from './update-facts.ts'
+import type { Ranges, UpdateFacts } from './update-facts.ts'
 
 export class KnownState {
   readonly clocks = new Map<number, number>()
@@ -21,7 +21,7 @@ export class KnownState {
   hasNewDeletes(facts: UpdateFacts): boolean {
     for (const [client, ranges] of facts.deletes) {
       const known = this.#deletes.get(client)
-      if (!ranges.every(range => known?.covers(range))) return true
+      if (!known?.covers(ranges)) return true
     }
     return false
   }
@@ -31,7 +31,7 @@ export class KnownState {
     for (const [client, ranges] of facts.deletes) {
       const known = this.#deletes.get(client) ?? new RangeSet()
       this.#deletes.set(client, known)
-      for (const range of ranges) known.add(range)
+      known.add(ranges)
     }
   }
 
@@ -62,17 +62,23 @@ class RangeSet {
   readonly #starts: number[] = []
   readonly #ends: number[] = []
 
-  covers({ clock, len }: DeletedRange): boolean {
-    const i = this.#lastStartingAtOrBefore(clock)
-    return i >= 0 && clock + len <= this.#ends[i]!
+  covers(ranges: Ranges): boolean {
+    for (let i = 0; i < ranges.length; i += 2) {
+      const at = this.#lastStartingAtOrBefore(ranges[i]!)
+      if (at < 0 || ranges[i + 1]! > this.#ends[at]!) return false
+    }
+    return true
   }
 
-  add({ clock, len }: DeletedRange): void {
-    let start = clock
-    let end = clock + len
-    let first = this.#lastStartingAtOrBefore(start)
-    if (first < 0 || this.#ends[first]! < start) first++
+  add(ranges: Ranges): void {
+    for (let i = 0; i < ranges.length; i += 2) this.#addOne(ranges[i]!, ranges[i + 1]!)
+  }
+
+  #addOne(from: number, to: number): void {
+    let first = this.#lastStartingAtOrBefore(from)
+    if (first < 0 || this.#ends[first]! < from) first++
     let after = first
+    let [start, end] = [from, to]
     while (after < this.#starts.length && this.#starts[after]! <= end) {
       start = Math.min(start, this.#starts[after]!)
       end = Math.max(end, this.#ends[after]!)

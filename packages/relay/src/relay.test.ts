@@ -500,6 +500,12 @@ test('it is known which connection first brought a struct (RL53)', async t => {
   assert.equal(relay.delivered(key, 1, 2), runner.peer)
   assert.equal(relay.delivered(key, 2, 1), editor.peer)
   assert.equal(relay.delivered(key, 2, 2), undefined)
+  // Of what holds old and new, only the new counts.
+  b.type('f')
+  const late = await join({ canRun: true })
+  late.connection.receive(step2Frame(Y.encodeStateAsUpdate(b.doc)))
+  await until(() => late.peer.durable === 1)
+  assert.deepEqual([relay.delivered(key, 2, 1), relay.delivered(key, 2, 2)], [editor.peer, late.peer])
   assert.equal(relay.delivered(newKey(), 1, 0), undefined)
 })
 

@@ -1,19 +1,18 @@
 /**
- * What an update says about itself, and whether it may be taken (S2, S3, S4, S14). Pure and linear in the size of the
- * update; it decodes V1 only and applies nothing. Anything a Yjs client never writes is hostile: it could make every
- * reader of the document slow, or keep its history from ever being merged again.
+ * What an update says about itself, and whether it may be taken (S2, S3, S4, S14). Pure; time and memory are in
+ * proportion to the size of the update; nothing is applied. Anything a Yjs client never writes is hostile: it could
+ * make every reader of the document slow, or keep its history from ever being merged again.
  */
 import { limits } from '@meshbook/core/limits.ts'
-import * as Y from 'yjs'
+import { HostileUpdate, UpdateReader } from './update-reader.ts'
 
-export interface DeletedRange {
-  clock: number
-  len: number
-}
+/** Sorted ranges that do not touch, as start, end, start, end … (ends are exclusive). */
+export type Ranges = number[]
+
 export interface UpdateFacts {
   /** For each client the first clock of the update and the clock after its last struct. */
   structs: [client: number, from: number, to: number][]
-  deletes: Map<number, DeletedRange[]>
+  deletes: Map<number, Ranges>
 }
 /** The first struct id that the update needs and neither the document nor the update has. */
 export interface Gap {
@@ -25,182 +24,198 @@ export type Verdict =
   | { type: 'gap'; gap: Gap }
   | { type: 'hostile'; reason: string }
 
-type Decoded = ReturnType<typeof Y.decodeUpdate>
-type Struct = Decoded['structs'][number]
 type Clocks = ReadonlyMap<number, number>
 
-class Hostile extends Error {}
+/** The structs of one client, and where they stand in the update. */
+interface Block {
+  client: number
+  from: number
+  to: number
+  count: number
+  offset: number
+}
 
 export function inspectUpdate(update: Uint8Array, known: Clocks): Verdict {
   try {
-    const { structs, ds } = Y.decodeUpdate(update)
-    checkContents(structs)
-    const queues = queuesOf(structs)
-    checkDeletes(ds.clients)
-    const state = new Map<number, number>()
-    const stateOf = (client: number) => state.get(client) ?? known.get(client) ?? 0
-    const gap = findStructGap(structs, queues, state, stateOf) ?? findDeleteGap(ds.clients, stateOf)
-    return gap ? { type: 'gap', gap } : { type: 'fine', facts: factsOf(queues, ds.clients) }
+    const order = new Integration(known)
+    const { blocks, deletes } = readUpdate(update, order)
+    const gap = (order.gap && searchGap(update, blocks, known)) ?? findDeleteGap(deletes, blocks, known)
+    return gap ? { type: 'gap', gap } : { type: 'fine', facts: factsOf(blocks, deletes) }
   } catch (thrown) {
-    return { type: 'hostile', reason: thrown instanceof Hostile ? thrown.message : 'it cannot be decoded' }
+    return { type: 'hostile', reason: thrown instanceof HostileUpdate ? thrown.message : 'it cannot be decoded' }
   }
 }
 
 /** The facts of an update from the store, which was inspected before it was stored. */
 export function readFacts(update: Uint8Array): UpdateFacts {
-  const { structs, ds } = Y.decodeUpdate(update)
-  return factsOf(queuesOf(structs), ds.clients)
+  const { blocks, deletes } = readUpdate(update, new Integration(new Map()))
+  return factsOf(blocks, deletes)
 }
 
-function factsOf(queues: Map<number, Queue>, deletes: UpdateFacts['deletes']): UpdateFacts {
-  return { structs: [...queues].map(([client, { from, to }]) => [client, from, to]), deletes }
+function factsOf(blocks: Map<number, Block>, deletes: Map<number, Ranges>): UpdateFacts {
+  return { structs: [...blocks.values()].map(({ client, from, to }) => [client, from, to]), deletes }
 }
 
-interface Queue {
-  structs: Struct[]
-  next: number
-  from: number
-  to: number
-}
+/** Which structs are there while those of an update are integrated, counted by clocks only. */
+class Integration {
+  /** The first struct that was missing where it was needed. */
+  gap: Gap | undefined
+  readonly #known: Clocks
+  readonly #clocks = new Map<number, number>()
 
-/** The structs of each client in order. Each client comes once, and clocks stay exact numbers. */
-function queuesOf(structs: Struct[]): Map<number, Queue> {
-  const queues = new Map<number, Queue>()
-  let queue: Queue | undefined
-  let current = -1
-  for (const struct of structs) {
-    const { client, clock } = struct.id
-    const to = clock + struct.length
-    if (struct.length < 1 || !Number.isSafeInteger(to)) throw new Hostile('a struct of impossible length')
-    if (!queue || client !== current) {
-      if (queues.has(client)) throw new Hostile('a client that comes twice')
-      queue = { structs: [], next: 0, from: clock, to }
-      current = client
-      queues.set(client, queue)
+  constructor(known: Clocks) {
+    this.#known = known
+  }
+
+  clockOf(client: number): number {
+    return this.#clocks.get(client) ?? this.#known.get(client) ?? 0
+  }
+
+  /** Integrates the struct that the reader has read, or says what it waits for: its predecessor, origins or parent. */
+  tryAdd(reader: UpdateReader, client: number, clock: number): Gap | undefined {
+    const has = this.clockOf(client)
+    if (clock > has) return { client, clock: clock - 1 }
+    const { needs } = reader
+    for (let i = 0; i < needs.length; i += 2) {
+      if (needs[i + 1]! >= this.clockOf(needs[i]!)) return { client: needs[i]!, clock: needs[i + 1]! }
     }
-    queue.structs.push(struct)
-    queue.to = to
-  }
-  return queues
-}
-
-/** Overlapping ranges would cost every reader the product of their number and length. */
-function checkDeletes(deletes: UpdateFacts['deletes']): void {
-  for (const ranges of deletes.values()) {
-    let end = 0
-    for (const { clock, len } of ranges) {
-      if (len < 1 || clock < end) throw new Hostile('deleted ranges out of order')
-      end = clock + len
-    }
-    if (!Number.isSafeInteger(end)) throw new Hostile('a deleted range of impossible length')
+    const to = clock + reader.length
+    if (!reader.isSkip && to > has) this.#clocks.set(client, to)
+    return undefined
   }
 }
 
-type StateOf = (client: number) => number
-
-/** What keeps a struct from being integrated: its own predecessor, its origins or its parent. */
-function missingOf(struct: Struct, stateOf: StateOf): Gap | undefined {
-  const { client, clock } = struct.id
-  if (clock > stateOf(client)) return { client, clock: clock - 1 }
-  if (!(struct instanceof Y.Item)) return undefined
-  for (const id of [struct.origin, struct.rightOrigin, struct.parent]) {
-    if (id instanceof Y.ID && id.clock >= stateOf(id.client)) return id
+/** Reads the whole update. As long as the structs stand in an order in which each finds what it needs, `order` has no gap. */
+function readUpdate(
+  update: Uint8Array,
+  order: Integration,
+): { blocks: Map<number, Block>; deletes: Map<number, Ranges> } {
+  const reader = new UpdateReader(update)
+  const blocks = new Map<number, Block>()
+  for (let left = readClientCount(reader); left > 0; left--) {
+    const block = readBlock(reader, order)
+    if (blocks.has(block.client)) throw new HostileUpdate('a client that comes twice')
+    if (block.count > 0) blocks.set(block.client, block)
   }
-  return undefined
+  const deletes = readDeletes(reader)
+  if (!reader.atEnd) throw new HostileUpdate('bytes after its end')
+  return { blocks, deletes }
 }
 
-function advance(struct: Struct, state: Map<number, number>, stateOf: StateOf): void {
-  if (struct instanceof Y.Skip) return
-  const { client, clock } = struct.id
-  state.set(client, Math.max(stateOf(client), clock + struct.length))
+function readClientCount(reader: UpdateReader): number {
+  const count = reader.readNumber()
+  if (count > limits.clientsPerDocument) throw new HostileUpdate('too many clients')
+  return count
 }
 
-/** Structs usually stand in an order in which each finds what it needs; only then is the general search not needed. */
-function findStructGap(
-  structs: Struct[],
-  queues: Map<number, Queue>,
-  state: Map<number, number>,
-  stateOf: StateOf,
-): Gap | undefined {
-  for (const struct of structs) {
-    if (missingOf(struct, stateOf)) {
-      state.clear()
-      return searchGap(queues, state, stateOf)
-    }
-    advance(struct, state, stateOf)
+function readBlock(reader: UpdateReader, order: Integration): Block {
+  const [count, client, from] = [reader.readNumber(), reader.readNumber(), reader.readNumber()]
+  const { offset } = reader
+  let to = from
+  for (let i = 0; i < count; i++) {
+    reader.readStruct()
+    if (!order.gap) order.gap = order.tryAdd(reader, client, to)
+    to += checkLength(reader.length, to)
   }
-  return undefined
+  return { client, from, to, count, offset }
+}
+
+/** No struct is empty, and clocks stay exact numbers. */
+function checkLength(length: number, from: number): number {
+  if (length < 1 || !Number.isSafeInteger(from + length))
+    throw new HostileUpdate('a struct or deletion of impossible length')
+  return length
+}
+
+/** Overlapping ranges would cost every reader the product of their number and length: Yjs writes them sorted and merged. */
+function readDeletes(reader: UpdateReader): Map<number, Ranges> {
+  const deletes = new Map<number, Ranges>()
+  for (let left = readClientCount(reader); left > 0; left--) {
+    const client = reader.readNumber()
+    if (deletes.has(client)) throw new HostileUpdate('a client that comes twice')
+    const ranges = readRanges(reader)
+    if (ranges.length > 0) deletes.set(client, ranges)
+  }
+  return deletes
+}
+
+function readRanges(reader: UpdateReader): Ranges {
+  const ranges: Ranges = []
+  let end = -1
+  for (let left = reader.readNumber(); left > 0; left--) {
+    const start = reader.readNumber()
+    if (start < end) throw new HostileUpdate('deletions out of order')
+    if (start === end) ranges.pop()
+    else ranges.push(start)
+    end = start + checkLength(reader.readNumber(), start)
+    ranges.push(end)
+  }
+  return ranges
+}
+
+/** A place in one client's structs, from which they are read again, one at a time. */
+class BlockCursor {
+  readonly #reader: UpdateReader
+  readonly #client: number
+  #clock: number
+  #left: number
+  #isRead = false
+
+  constructor(update: Uint8Array, { client, from, count, offset }: Block) {
+    this.#reader = new UpdateReader(update, offset)
+    this.#client = client
+    this.#clock = from
+    this.#left = count
+  }
+
+  get atEnd(): boolean {
+    return this.#left === 0
+  }
+
+  /** Integrates the next struct, or says what it waits for. */
+  tryNext(order: Integration): Gap | undefined {
+    if (!this.#isRead) this.#reader.readStruct()
+    this.#isRead = true
+    const gap = order.tryAdd(this.#reader, this.#client, this.#clock)
+    if (gap) return gap
+    this.#isRead = false
+    this.#clock += this.#reader.length
+    this.#left--
+    return undefined
+  }
 }
 
 /**
  * Integrates clocks only, as Yjs would integrate the structs: where one waits for another client of the same update,
  * that client's structs go first. A circle is a gap: Yjs would keep such structs as pending for ever.
  */
-function searchGap(queues: Map<number, Queue>, state: Map<number, number>, stateOf: StateOf): Gap | undefined {
-  for (const start of queues.keys()) {
+function searchGap(update: Uint8Array, blocks: Map<number, Block>, known: Clocks): Gap | undefined {
+  const order = new Integration(known)
+  const cursors = new Map([...blocks].map(([client, block]) => [client, new BlockCursor(update, block)]))
+  for (const start of cursors.keys()) {
     const stack = [start]
     const waiting = new Set(stack)
     while (stack.length > 0) {
-      const client = stack.at(-1)!
-      const queue = queues.get(client)!
-      const struct = queue.structs[queue.next]
-      const gap = struct && missingOf(struct, stateOf)
+      const cursor = cursors.get(stack.at(-1)!)!
+      const gap = cursor.atEnd ? undefined : cursor.tryNext(order)
       if (gap) {
-        const other = queues.get(gap.client)
-        if (!other || waiting.has(gap.client) || other.next >= other.structs.length) return gap
+        const other = cursors.get(gap.client)
+        if (!other || other.atEnd || waiting.has(gap.client)) return gap
         stack.push(gap.client)
         waiting.add(gap.client)
-        continue
+      } else if (cursor.atEnd || stack.length > 1) {
+        // One step for who waits, then it is asked again: so each struct is looked at a bounded number of times.
+        waiting.delete(stack.pop()!)
       }
-      if (struct) advance(struct, state, stateOf)
-      if (struct) queue.next++
-      // One step for a waiting client, then it is asked again: so each struct is visited a bounded number of times.
-      if (!struct || stack.length > 1) waiting.delete(stack.pop()!)
     }
   }
   return undefined
 }
 
-function findDeleteGap(deletes: UpdateFacts['deletes'], stateOf: StateOf): Gap | undefined {
+function findDeleteGap(deletes: Map<number, Ranges>, blocks: Map<number, Block>, known: Clocks): Gap | undefined {
   for (const [client, ranges] of deletes) {
-    const last = ranges.at(-1)
-    if (last && last.clock + last.len > stateOf(client)) return { client, clock: last.clock + last.len - 1 }
+    const end = ranges.at(-1)!
+    if (end > Math.max(known.get(client) ?? 0, blocks.get(client)?.to ?? 0)) return { client, clock: end - 1 }
   }
   return undefined
-}
-
-const forbiddenKeys = new Set(['__proto__', 'constructor', 'prototype'])
-
-function checkContents(structs: Struct[]): void {
-  for (const struct of structs) {
-    if (!(struct instanceof Y.Item)) continue
-    const { parent, parentSub, content } = struct
-    if (typeof parent === 'string' && forbiddenKeys.has(parent)) throw new Hostile('a forbidden name')
-    if (parentSub !== null && forbiddenKeys.has(parentSub)) throw new Hostile('a forbidden key')
-    checkContent(content)
-  }
-}
-
-function checkContent(content: Y.Item['content']): void {
-  if (content instanceof Y.ContentAny || content instanceof Y.ContentJSON) checkValue(content.arr)
-  else if (content instanceof Y.ContentEmbed) checkValue(content.embed)
-  else if (content instanceof Y.ContentFormat) {
-    if (forbiddenKeys.has(content.key)) throw new Hostile('a forbidden format')
-    checkValue(content.value)
-  } else if (content instanceof Y.ContentDoc) checkValue(content.opts)
-}
-
-/** A `__proto__` key shows as an own key (from JSON) or as a strange prototype (from the binary form). */
-function checkValue(root: unknown): void {
-  const open: [value: unknown, depth: number][] = [[root, 0]]
-  for (let next = open.pop(); next; next = open.pop()) {
-    const [value, depth] = next
-    if (typeof value !== 'object' || value === null || value instanceof Uint8Array) continue
-    // Deeper values overflow the stack of whoever writes them again.
-    if (depth > limits.valueDepth) throw new Hostile('a value nested too deeply')
-    const prototype = Object.getPrototypeOf(value)
-    if ((prototype !== Object.prototype && prototype !== Array.prototype) || Object.hasOwn(value, '__proto__'))
-      throw new Hostile('a forbidden key in a value')
-    for (const child of Object.values(value)) open.push([child, depth + 1])
-  }
 }

@@ -1,5 +1,5 @@
 /**
- * Runs jobs on updates: small ones at once, large ones in a thread of its own with a deadline and a memory cap, so that
+ * Runs jobs on updates: small ones at once, large ones in a thread of its own with a deadline, so that
  * no update of a stranger and no large document ever holds up the event loop. Strangers' updates and our own documents
  * have a thread each, so that the former never delay the latter.
  */
@@ -21,13 +21,11 @@ interface Job {
 
 export class UpdateWorker {
   readonly #limits: Limits
-  readonly #checks: JobThread
-  readonly #merges: JobThread
+  readonly #checks = new JobThread()
+  readonly #merges = new JobThread()
 
   constructor(limits: Limits) {
     this.#limits = limits
-    this.#checks = new JobThread(limits.updateThreadMiB)
-    this.#merges = new JobThread(limits.updateThreadMiB)
   }
 
   run<N extends JobName>(name: N, args: Jobs[N]['args']): Jobs[N]['result'] | Promise<Jobs[N]['result']> {
@@ -45,16 +43,11 @@ export class UpdateWorker {
 }
 
 class JobThread {
-  readonly #heapMiB: number
   #worker: Worker | undefined
   #queue: Job[] = []
   #current: Job | undefined
   #timer: NodeJS.Timeout | undefined
   #closed = false
-
-  constructor(heapMiB: number) {
-    this.#heapMiB = heapMiB
-  }
 
   run(name: JobName, args: Jobs[JobName]['args'], deadlineMs: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
@@ -88,9 +81,7 @@ class JobThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./update-thread.ts', import.meta.url), {
-      resourceLimits: { maxOldGenerationSizeMb: this.#heapMiB },
-    })
+    const worker = new Worker(new URL('./update-thread.ts', import.meta.url))
     worker.on('message', (reply: JobReply) => this.#finish(reply))
     worker.on('error', thrown => {
       if (worker === this.#worker) this.#abandon(`the thread ended: ${String(thrown)}`)

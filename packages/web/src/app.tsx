@@ -1,6 +1,7 @@
 /** The frame of the window, and which page is in it. */
-import { useEffect, useState } from 'preact/hooks'
+
 import type { FunctionComponent } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
 import { DevicesPage } from './shell/devices-page.tsx'
 import { Dialogs } from './shell/dialogs.tsx'
 import { handleGlobalKey } from './shell/global-keys.ts'
@@ -33,7 +34,16 @@ export function App() {
       </a>
       <div class="frame">
         <Sidebar />
-        {drawerOpen.value && <div class="shade" onClick={() => { drawerOpen.value = false }} />}
+        {drawerOpen.value && (
+          <button
+            type="button"
+            aria-label="Close the sidebar"
+            class="shade"
+            onClick={() => {
+              drawerOpen.value = false
+            }}
+          />
+        )}
         <div class="stage">
           <StorageBanner />
           <Page route={route} />
@@ -79,6 +89,13 @@ function LazyNotebook(props: NotebookProps) {
       })
       .catch(() => setFailed(true))
   }, [])
-  if (failed) return <ProblemPage title="The notebook could not be loaded" text="Meshbook may have been updated." hint="Reload the page." />
+  if (failed)
+    return (
+      <ProblemPage
+        title="The notebook could not be loaded"
+        text="Meshbook may have been updated."
+        hint="Reload the page."
+      />
+    )
   return Loaded ? <Loaded {...props} /> : null
 }

@@ -6,7 +6,6 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
-import { monitorServer } from '@meshbook/device/monitor/monitor-server.ts'
 import { machineName } from '../mesh.ts'
 import { printJson, say } from '../print.ts'
 import { untilStopped } from '../until-stopped.ts'
@@ -34,6 +33,7 @@ export function monitorCommand(): Command {
 }
 
 async function runMonitor(url: string, options: MonitorOptions): Promise<void> {
+  const { monitorServer } = await import('@meshbook/device/monitor/monitor-server.ts')
   const folder = await mkdtemp(join(tmpdir(), 'meshbook-monitor-'))
   const ports = { now: Date.now, random: systemRandom }
   const kernels = createKernelSessions({ folder: join(folder, 'sessions'), ...ports, limits })

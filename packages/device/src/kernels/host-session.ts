@@ -93,7 +93,11 @@ export class HostSession {
     await this.#next()
   }
 
-  async start(spec: SessionSpec): Promise<void> {
+  start(spec: SessionSpec): Promise<void> {
+    return this.#inTurn(() => this.#start(spec))
+  }
+
+  async #start(spec: SessionSpec): Promise<void> {
     if (spec.fence < this.spec.fence)
       throw new MeshError('STALE_FENCE', { detail: `the session is held under fence ${this.spec.fence}` })
     this.spec = spec
@@ -115,7 +119,7 @@ export class HostSession {
   #handlers(): KernelHandlers {
     const handlers = {
       onEvent: (event: NumberedKernelEvent) => this.#onEvent(event),
-      onClose: (why: string) => void this.#inTurn(async () => this.#current === handlers && this.#onClose(why)),
+      onClose: () => void this.#inTurn(async () => this.#current === handlers && this.#onClose()),
     }
     this.#current = handlers
     return handlers
@@ -315,11 +319,15 @@ export class HostSession {
     return client.request(type, fields)
   }
 
-  async #onClose(why: string): Promise<void> {
+  /** A connection may end without the kernel: then the run goes on over a new one. */
+  async #onClose(): Promise<void> {
     const kernel = this.#kernel
     if (!kernel) return
-    const how = await kernel.howItEnded()
-    await this.#endKernel(how === 'the kernel process ended' ? `${how} (${why})` : how)
+    const again = await kernel.reconnect(this.#handlers())
+    if (typeof again === 'string') return this.#endKernel(again)
+    this.#kernel = again
+    await this.#recording
+    if (this.#active) this.#run(this.#active, again)
   }
 
   /** The kernel is no more, or must be no more: its run and those that wait for it are closed. */

@@ -60,7 +60,10 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
     limits: kernelLimits(options.limits),
   })
   const command = [...(await wrapper(kind, scratch)), ...kind.command(interpreter, options.nodePath), config]
-  const own = { ...venvEnvironment(interpreter, env), NODE_COMPILE_CACHE: join(dirname(options.folder), 'compile-cache') }
+  const own = {
+    ...venvEnvironment(interpreter, env),
+    NODE_COMPILE_CACHE: join(dirname(options.folder), 'compile-cache'),
+  }
   const child = await start(command, { ...env, ...own }, options.projectFolder)
   const identity = (await identityOf(child.pid!)) ?? 'ended'
   return { process: child, pid: child.pid!, identity, ...place, token }

@@ -15,7 +15,8 @@ import { type Launched, launch } from './launch.ts'
 import { isAlive } from './process-identity.ts'
 import { killTree } from './process-tree.ts'
 
-const exitWaitMs = 300
+const exitWaitMs = 200
+const aliveCheckMs = 50
 const shutdownMs = 1500
 const startTries = 3
 
@@ -96,31 +97,43 @@ export class LiveKernel {
   /** The living kernel of an earlier host; undefined if it has ended or does not answer, in which case it is ended. */
   static async takeUp(place: KernelPlace, handlers: KernelHandlers): Promise<LiveKernel | undefined> {
     const file = await readKernelFile(place.folder)
-    if (!file) {
-      // An earlier host may have ended between the start of its kernel and the note of it.
-      await forgetKernel(place, undefined)
-      return undefined
-    }
+    if (file) return LiveKernel.#connect(place, file, handlers, undefined)
+    // An earlier host may have ended between the start of its kernel and the note of it.
+    await forgetKernel(place, undefined)
+    return undefined
+  }
+
+  static async #connect(
+    place: KernelPlace,
+    file: KernelFile,
+    handlers: KernelHandlers,
+    exit: Promise<string> | undefined,
+  ): Promise<LiveKernel | undefined> {
+    const ended = new AbortController()
+    const watch = setInterval(async () => (await isAlive(file)) || ended.abort(), aliveCheckMs)
     try {
       if (!(await isAlive(file))) throw new MeshError('KERNEL_DIED')
-      const client = await KernelClient.connect(
-        file,
-        place.limits,
-        handlers,
-        AbortSignal.timeout(place.limits.kernelRequestMs),
-      )
-      return new LiveKernel(place, file, client, undefined)
+      const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(place.limits.kernelRequestMs)])
+      return new LiveKernel(place, file, await KernelClient.connect(file, place.limits, handlers, signal), exit)
     } catch (error) {
       if (!(error instanceof MeshError)) throw error
       await forgetKernel(place, file.pid)
       return undefined
+    } finally {
+      clearInterval(watch)
     }
   }
 
-  /** After the connection has ended: how the process ended, in words. */
-  async howItEnded(): Promise<string> {
-    const timeout = new Promise<string>(resolve => setTimeout(resolve, exitWaitMs, 'the kernel process ended'))
-    return this.#exit ? Promise.race([this.#exit, timeout]) : 'the kernel process ended'
+  /**
+   * After the connection has ended: the same kernel over a new one, or how it ended, in words. A process that has just
+   * been killed may still be seen for a moment, so its end is waited for first.
+   */
+  async reconnect(handlers: KernelHandlers): Promise<LiveKernel | string> {
+    const later = new Promise<undefined>(resolve => setTimeout(resolve, exitWaitMs))
+    const how = await Promise.race([this.#exit ?? later, later])
+    if (how !== undefined) return how
+    const again = await LiveKernel.#connect(this.#place, this.#file, handlers, this.#exit)
+    return again ?? (await Promise.race([this.#exit ?? later, later])) ?? 'the kernel process ended'
   }
 
   /** Asks it to end, then ends it and everything it has started. */

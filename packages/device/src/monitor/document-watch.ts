@@ -5,8 +5,7 @@ import type * as Y from 'yjs'
 import type { DocumentPeer } from '../document-peer.ts'
 import { EntryView, executionsOf, runIdsOf } from './execution-entry.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: the type that yjs gives to its observers
-type AnyEvent = Y.YEvent<any>
+type AnyEvent = Y.YEvent<Y.AbstractType<unknown>>
 
 export class DocumentWatch {
   readonly peer: DocumentPeer

@@ -226,7 +226,8 @@ export class LeasedRun {
   async close(): Promise<void> {
     this.#abort.abort()
     this.stopReporting()
-    await this.#working
+    // A kernel that is just starting is not waited for longer than a stop may take.
+    await Promise.race([this.#working, sleep(this.#ports.limits.shutdownMs, undefined, { ref: false })])
     await this.#peer.close()
   }
 }

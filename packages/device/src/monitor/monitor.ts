@@ -109,7 +109,7 @@ export class Monitor {
     clearTimeout(this.#outOfReachTimer)
     this.#claimed.clear()
     clearInterval(this.#askAgain)
-    this.#askAgain = setInterval(() => this.#claimAgain(), this.#ports.limits.heartbeatMs).unref()
+    this.#askAgain = setInterval(() => this.lookAgain(), this.#ports.limits.heartbeatMs).unref()
     for (const run of this.#runs.values()) run.report(known.find(it => it.run === run.lease.run)?.seq ?? 0)
     for (const watch of this.#watches.values()) watch.lookAtAll()
     await this.#sessions.lose(lost)
@@ -121,8 +121,12 @@ export class Monitor {
     this.#noticeOffline()
   }
 
-  /** What waits may have been cancelled or have expired, of which the granter tells only when asked. */
-  #claimAgain(): void {
+  holds(run: RunId): boolean {
+    return this.#runs.has(run)
+  }
+
+  /** Asks again for all that is requested: it may have been cancelled or have expired, of which nobody tells unasked. */
+  lookAgain(): void {
     this.#claimed.clear()
     for (const watch of this.#watches.values()) watch.lookAtAll()
   }
@@ -177,7 +181,8 @@ export class Monitor {
   onAnswer({ run, answer, code, reason }: Down<'RUN_REQUEST'>): void {
     const entry = this.#claimed.get(run)
     if (!entry || answer === 'elsewhere' || entry.get('status') !== 'requested') return
-    entry.patch(answer === 'refuse' ? { status: 'refused', reason } : { reason })
+    if (answer === 'wait') entry.patch({ reason })
+    else entry.patch({ status: code === 'RUN_ENDED' ? 'cancelled' : 'refused', reason })
   }
 
   async onInput({ run, id, text }: Down<'RUN_INPUT'>): Promise<void> {

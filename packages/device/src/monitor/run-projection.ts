@@ -58,7 +58,8 @@ export class RunProjection {
     const { run, cell } = this.#lease
     doc.transact(() => {
       if (!this.#entry.exists) this.#entry.create({ ...this.#newEntry(), ...this.#claimFields() })
-      else if (this.#entry.get('status') === 'requested') this.#entry.patch(this.#claimFields())
+      else if (['requested', 'refused'].includes(String(this.#entry.get('status'))))
+        this.#entry.patch(this.#claimFields())
       if (findOutput(doc, run, this.#entry.get('outputPosition'))) this.#block = 'there'
       else if (this.#entry.get('outputBlockReady') === true) this.#block = 'gone'
       else if (cell?.by === 'index' || this.#entry.get('outputBy') === 'monitor') this.#makeBlock()

@@ -88,6 +88,12 @@ export class ScriptedKernels implements KernelSessions {
   }
 }
 
+/** A terminal event is the last one. */
+function isOver({ events }: Pick<ScriptedRun, 'events'>): boolean {
+  const last = events.at(-1)
+  return last !== undefined && isTerminal(last)
+}
+
 class ScriptedSession implements KernelSession {
   spec: SessionSpec
   readonly kernelName = 'Scripted 1'
@@ -107,7 +113,7 @@ class ScriptedSession implements KernelSession {
       run,
       fence: order.fence,
       seq: events.length,
-      ended: events.some(isTerminal),
+      ended: isOver({ events }),
     }))
   }
 
@@ -133,11 +139,11 @@ class ScriptedSession implements KernelSession {
       kernel: this.kernelName,
     })
     for (const line of run.order.code.split('\n')) {
-      if (run.events.some(isTerminal)) return
+      if (isOver(run)) return
       if (run.cancelled !== undefined) break
       await this.#line(run, line)
     }
-    if (run.events.some(isTerminal)) return
+    if (isOver(run)) return
     if (run.cancelled !== undefined)
       this.#emit(run, { type: 'cancelled', at: Date.now(), durationMs: 1, reason: run.cancelled })
     else this.#emit(run, { type: 'completed', at: Date.now(), durationMs: 1 })
@@ -169,12 +175,7 @@ class ScriptedSession implements KernelSession {
         error: { name: 'ValueError', message: rest, traceback: ['Traceback:', `ValueError: ${rest}`] },
       })
     if (command === 'input' || command === 'password') await this.#ask(run, rest, command === 'password')
-    while (
-      command === 'forever' &&
-      run.cancelled === undefined &&
-      !this.#machine.stopped &&
-      !run.events.some(isTerminal)
-    )
+    while (command === 'forever' && run.cancelled === undefined && !this.#machine.stopped && !isOver(run))
       await new Promise(resolve => setTimeout(resolve, 5))
   }
 
@@ -264,7 +265,7 @@ class ScriptedSession implements KernelSession {
 
   die(): void {
     for (const run of this.#runs.values())
-      if (!run.events.some(isTerminal))
+      if (!isOver(run))
         this.#emit(run, { type: 'interrupted', at: Date.now(), durationMs: 1, reason: 'the kernel ended' })
   }
 }

@@ -5,6 +5,7 @@ import type { TreeEntry } from '@meshbook/core/executions.ts'
 import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
+import { atEnd } from '../testing/at-end.ts'
 import { startTestHub, type TestHub } from '../testing/test-hub.ts'
 import { until } from '../testing/until.ts'
 
@@ -19,7 +20,7 @@ function client(t: Parameters<typeof startTestHub>[0], test: TestHub, path: stri
     WebSocketPolyfill: WithToken as never,
     disableBc: true,
   })
-  t.after(() => {
+  atEnd(t, () => {
     provider.destroy()
     doc.destroy()
   })

@@ -63,7 +63,7 @@ async function serve(parts: Parts, tries: RateLimiter, route: Route, c: Context<
     ...(who ? { who } : {}),
   })
   if (answer instanceof Response) return answer
-  return answer === undefined ? new Response(null, { status: 204 }) : json(answer)
+  return answer === undefined ? new Response(null, { status: 204 }) : json(answer, route.status)
 }
 
 /** Default deny: what is not public needs a principal with the scope of the route. */

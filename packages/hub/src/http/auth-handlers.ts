@@ -14,7 +14,7 @@ import type { InferOutput } from 'valibot'
 import { newTicket, newToken, signInByLink, signOut } from '../auth/sign-in.ts'
 import { registerDevice } from '../devices/registration.ts'
 import type { Parts } from '../parts.ts'
-import { type Ask, json, param, type UserAsk } from './route.ts'
+import { type Ask, param, type UserAsk } from './route.ts'
 
 export async function signIn(parts: Parts, ask: Ask<InferOutput<typeof linkSchema>>): Promise<Response> {
   const cookie = await signInByLink(parts, ask.visit, ask.body.code)
@@ -38,8 +38,8 @@ export function me({ config, url, version }: Parts, { who }: UserAsk<undefined>)
 export async function makeToken(
   parts: Parts,
   { who, body }: UserAsk<InferOutput<typeof newTokenSchema>>,
-): Promise<Response> {
-  return json(await newToken(parts, who, body.name, body.scopes ?? ['read', 'write', 'run']), 201)
+): Promise<object> {
+  return newToken(parts, who, body.name, body.scopes ?? ['read', 'write', 'run'])
 }
 
 export async function listTokens({ store }: Parts, { who }: UserAsk<undefined>): Promise<object> {
@@ -56,12 +56,12 @@ export async function deleteToken({ store, doors }: Parts, ask: UserAsk<undefine
 export async function makeTicket(
   parts: Parts,
   { who, body }: UserAsk<InferOutput<typeof newTicketSchema>>,
-): Promise<Response> {
+): Promise<object> {
   const about =
     'document' in body
       ? await parts.documents.placeOf(who.org, body.document)
       : { project: (await parts.documents.project(who.org, body.project)).id, document: null }
-  return json(await newTicket(parts, who, { ...about, scope: body.scope }), 201)
+  return newTicket(parts, who, { ...about, scope: body.scope })
 }
 
 export function listDevices({ fleet }: Parts, { who }: UserAsk<undefined>): object {
@@ -71,12 +71,9 @@ export function listDevices({ fleet }: Parts, { who }: UserAsk<undefined>): obje
 export async function addDevice(
   parts: Parts,
   { who, body }: UserAsk<InferOutput<typeof newDeviceSchema>>,
-): Promise<Response> {
+): Promise<unknown> {
   const id = await registerDevice(parts, who, body)
-  return json(
-    parts.fleet.list(who.org).find(device => device.id === id),
-    201,
-  )
+  return parts.fleet.list(who.org).find(device => device.id === id)
 }
 
 export async function renameDevice(

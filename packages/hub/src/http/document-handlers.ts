@@ -48,8 +48,8 @@ async function at(store: Parts['store'], org: UserAsk<undefined>['who']['org'], 
 export async function createDocument(
   { documents }: Parts,
   { who, body }: UserAsk<InferOutput<typeof newDocumentSchema>>,
-): Promise<Response> {
-  return json(await documents.create(who.org, body.project, body.path, body.content ?? ''), 201)
+): Promise<DocumentInfo> {
+  return documents.create(who.org, body.project, body.path, body.content ?? '')
 }
 
 export async function getDocument({ store }: Parts, ask: UserAsk<unknown>): Promise<DocumentInfo> {

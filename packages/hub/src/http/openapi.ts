@@ -77,10 +77,10 @@ function pathParameters(path: string): object[] {
 }
 
 function success(route: Route): object {
-  if (route.answer)
-    return {
-      200: { description: 'Done', content: { 'application/json': { schema: schemaOf(route.answer, 'output') } } },
-    }
+  if (route.answer) {
+    const content = { 'application/json': { schema: schemaOf(route.answer, 'output') } }
+    return { 200: { description: 'Done', content }, ...(route.status ? { 201: { description: 'Made', content } } : {}) }
+  }
   if (route.produces) return { 200: { description: 'Done', content: { [route.produces]: {} } } }
   return { 204: { description: 'Done' } }
 }

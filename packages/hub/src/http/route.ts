@@ -33,6 +33,8 @@ interface Described {
   bodyBytes?: number
   /** Of a JSON answer; absent where the answer is a stream or empty. */
   answer?: v.GenericSchema
+  /** Of a JSON answer that tells of something new; a handler answers 200 itself where it was known already. */
+  status?: 201
   /** Of an answer that is not JSON. */
   produces?: string
   /** HEAD is answered too. */

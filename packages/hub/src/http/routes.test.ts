@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { isErrorCode, type Problem } from '@meshbook/core/errors.ts'
 import { WebSocket } from 'ws'
+import { atEnd } from '../testing/at-end.ts'
 import { rawRequest } from '../testing/raw-request.ts'
 import { signIn } from '../testing/sign-in.ts'
 import { TestDevice } from '../testing/test-device.ts'
@@ -233,7 +234,7 @@ async function upgradeStatus(
   protocol?: string,
 ): Promise<number | 'open' | 'closed'> {
   const socket = new WebSocket(url, protocol, { headers })
-  t.after(() => socket.terminate())
+  atEnd(t, () => socket.terminate())
   socket.on('error', () => undefined)
   const outcome = await Promise.race([
     once(socket, 'open').then(() => 'open' as const),

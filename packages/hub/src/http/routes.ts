@@ -133,6 +133,7 @@ export function routes(parts: Parts): Route[] {
       summary: 'A ticket for a plain y-websocket client',
       body: newTicketSchema,
       answer: ticketSchema,
+      status: 201,
       handle: ask => makeTicket(parts, ask),
     }),
     userRoute({
@@ -150,6 +151,7 @@ export function routes(parts: Parts): Route[] {
       summary: 'Make an API token; it is shown once',
       body: newTokenSchema,
       answer: tokenSchema,
+      status: 201,
       handle: ask => makeToken(parts, ask),
     }),
     userRoute({
@@ -175,6 +177,7 @@ export function routes(parts: Parts): Route[] {
       summary: 'Register the public key of a device',
       body: newDeviceSchema,
       answer: deviceInfoSchema,
+      status: 201,
       handle: ask => addDevice(parts, ask),
     }),
     userRoute({
@@ -208,6 +211,7 @@ export function routes(parts: Parts): Route[] {
       summary: 'Make a project',
       body: newProjectSchema,
       answer: projectSchema,
+      status: 201,
       handle: ask => createProject(parts, ask),
     }),
     userRoute({
@@ -227,6 +231,7 @@ export function routes(parts: Parts): Route[] {
       bodyBytes: codeBodyBytes,
       body: newDocumentSchema,
       answer: documentSchema,
+      status: 201,
       handle: ask => createDocument(parts, ask),
     }),
     userRoute({
@@ -279,6 +284,7 @@ export function routes(parts: Parts): Route[] {
       bodyBytes: codeBodyBytes,
       body: runRequestSchema,
       answer: runSchema,
+      status: 201,
       handle: ask => createRun(parts, ask),
     }),
     userRoute({

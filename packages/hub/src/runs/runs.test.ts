@@ -54,6 +54,12 @@ test('a run is idempotent by id: 201, then 200, and 409 for other code', async t
   assert.equal(((await other.json()) as { code: string }).code, 'RUN_EXISTS')
 })
 
+test('a request that comes after its own end is refused', async t => {
+  const { api, doc } = await scene(t)
+  const answer = await api('POST', '/runs', { document: doc, language: 'python', code: 'a', expiresAt: 1 })
+  assert.deepEqual([answer.status, ((await answer.json()) as { code: string }).code], [409, 'RUN_EXPIRED'])
+})
+
 test('a hash that does not belong to the code is refused', async t => {
   const { api, doc } = await scene(t)
   const answer = await api('POST', '/runs', { document: doc, language: 'python', code: 'a', codeHash: '0'.repeat(64) })
@@ -287,6 +293,18 @@ test('a queued run that waited too long is cancelled with the reason', async t =
   assert.ok(hub.url)
 })
 
+test('a lease that was never begun ends like a waiting run once its holder and its time are gone', async t => {
+  const { desk, run, show, clock } = await scene(t)
+  await run({ id: 'r', expiresAt: Date.now() + 20_000 })
+  await desk.next('LEASE')
+  await desk.drop()
+  clock.offsetMs += 30_000
+  await new Promise(resolve => setTimeout(resolve, 100))
+  assert.equal((await show('r')).status, 'leased')
+  clock.offsetMs += 31_000
+  await until(async () => (await show('r')).status === 'cancelled')
+})
+
 test('input reaches the run that waits for it, once, and nothing else', async t => {
   const { desk, run, api, show } = await scene(t)
   await run({ id: 'r' })
@@ -337,6 +355,7 @@ test('S8 revoking a device closes its channel and ends what it holds at once; it
   assert.equal((await show('r')).status, 'interrupted')
   assert.equal((await json<{ items: unknown[] }>('GET', '/devices')).items.length, 0)
   await assert.rejects(desk.connect(t, hub), /401/)
+  await assert.rejects(hub.registerDevice(desk.publicKey, 'Desk', 'desktop'), /revoked/)
 })
 
 test('a proof is good for one connection, for one hub and for a minute', async t => {

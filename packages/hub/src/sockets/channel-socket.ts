@@ -1,10 +1,10 @@
 /**
- * The channel of one device: control messages to the part that owns each, and documents as streams in the relay's rooms.
- * It decides nothing; what may be done was decided by the proof at the upgrade and by the store.
+ * The channel of one device: control messages to the part that owns each. It decides nothing; what may be done was decided
+ * by the proof at the upgrade and by the store.
  */
 
-import { asMeshError, type ErrorCode, errors, isErrorCode, MeshError } from '@meshbook/core/errors.ts'
-import { type ChannelFrame, decodeFrame } from '@meshbook/core/frames.ts'
+import { asMeshError, errors, MeshError } from '@meshbook/core/errors.ts'
+import { decodeFrame } from '@meshbook/core/frames.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import {
   type DownMessage,
@@ -12,17 +12,14 @@ import {
   frameTypes,
   parseUp,
   protocolVersion,
-  SyncJoiner,
-  splitSync,
   type UpMessage,
 } from '@meshbook/core/messages.ts'
-import type { Connection, DocumentKey, Peer } from '@meshbook/relay/relay.ts'
 import type { RawData, WebSocket } from 'ws'
 import { everyScope, type Principal } from '../auth/principal.ts'
 import type { DeviceLink } from '../devices/fleet.ts'
-import { writes } from '../documents/touches.ts'
 import type { Parts } from '../parts.ts'
 import type { DeviceRow } from '../store/identity.ts'
+import { ChannelStreams, type StreamCarrier } from './channel-streams.ts'
 import { LiveSocket } from './live-socket.ts'
 
 export function serveChannel(parts: Parts, socket: WebSocket, device: DeviceRow): void {
@@ -32,20 +29,11 @@ export function serveChannel(parts: Parts, socket: WebSocket, device: DeviceRow)
 
 type Up<T extends UpMessage['type']> = Extract<UpMessage, { type: T }>
 
-interface Stream {
-  connection: Connection
-  key: DocumentKey
-}
-
 class ChannelSocket implements DeviceLink {
   readonly #parts: Parts
   readonly #device: DeviceRow
   readonly #live: LiveSocket
-  readonly #joiner = new SyncJoiner()
-  readonly #streams = new Map<number, Stream | 'opening'>()
-  /** Frames of streams that are being opened. */
-  readonly #early = new Map<number, Uint8Array[]>()
-  #earlyBytes = 0
+  readonly #streams: ChannelStreams
   #registered = false
   /** Why the socket is not read at the moment. */
   readonly #pauses = new Set<string>()
@@ -57,6 +45,7 @@ class ChannelSocket implements DeviceLink {
     this.#parts = parts
     this.#device = device
     this.#live = new LiveSocket(socket, parts.times, parts.now)
+    this.#streams = new ChannelStreams(parts, device, this.#carrier())
   }
 
   start(): void {
@@ -103,11 +92,24 @@ class ChannelSocket implements DeviceLink {
     return { org, user, name: userName, can: everyScope, credential: { kind: 'device', id } }
   }
 
+  #carrier(): StreamCarrier {
+    const { socket } = this.#live
+    return {
+      get backlogBytes() {
+        return socket.bufferedAmount
+      },
+      sendFrames: frames => void this.#sendFrames(frames),
+      ended: (stream, code, reason) => void this.send({ type: 'CLOSE', stream, code, reason }),
+      pause: why => this.#pause(why),
+      resume: why => this.#resume(why),
+    }
+  }
+
   /** False when the socket is closing, or was so slow that it had to be closed (I10). */
   #sendFrames(frames: Uint8Array[]): boolean {
     const { socket } = this.#live
     if (!this.#live.open) return false
-    if (socket.bufferedAmount > 2 * limits.socketBacklogBytes) {
+    if (socket.bufferedAmount > limits.socketBacklogBytes + limits.documentBytes) {
       this.#fail(new MeshError('SLOW_DOWN', { detail: 'the device does not read' }))
       return false
     }
@@ -119,31 +121,11 @@ class ChannelSocket implements DeviceLink {
     try {
       if (!isBinary) throw new MeshError('BAD_MESSAGE', { detail: 'a text frame' })
       const frame = decodeFrame(new Uint8Array(data as Buffer))
-      if (frame.type === frameTypes.SYNC || frame.type === frameTypes.SYNC_PART) this.#receiveSync(frame)
+      if (frame.type === frameTypes.SYNC || frame.type === frameTypes.SYNC_PART) this.#streams.receive(frame)
       else this.#receiveControl(parseUp(frame), frame.payload.byteLength)
     } catch (error) {
       this.#fail(error)
     }
-  }
-
-  #receiveSync(frame: ChannelFrame): void {
-    const bytes = this.#joiner.add(frame)
-    const stream = bytes && this.#streams.get(frame.stream)
-    if (stream === undefined || !bytes) return
-    if (stream === 'opening') this.#keepEarly(frame.stream, bytes)
-    else this.#pass(stream, bytes)
-  }
-
-  #keepEarly(stream: number, bytes: Uint8Array): void {
-    this.#earlyBytes += bytes.byteLength
-    if (this.#earlyBytes > limits.channelCreditBytes + limits.syncFrameBytes)
-      throw new MeshError('SLOW_DOWN', { detail: 'too much for streams that are not open yet' })
-    this.#early.set(stream, [...(this.#early.get(stream) ?? []), bytes])
-  }
-
-  #pass({ connection, key }: Stream, frame: Uint8Array): void {
-    if (writes(frame)) this.#parts.documents.touched(key)
-    connection.receive(frame)
   }
 
   #receiveControl(message: UpMessage, bytes: number): void {
@@ -153,7 +135,7 @@ class ChannelSocket implements DeviceLink {
   }
 
   #enqueue(message: Exclude<UpMessage, { type: 'RUN_EVENT' | 'MRP_RESPONSE' }>): void {
-    if (message.type === 'OPEN') this.#reserve(message.stream)
+    if (message.type === 'OPEN') this.#streams.reserve(message.stream)
     this.#order = this.#order.then(() => this.#handle(message)).catch((error: unknown) => this.#fail(error))
   }
 
@@ -168,9 +150,11 @@ class ChannelSocket implements DeviceLink {
       case 'RUNTIME_DOWN':
         return this.#runtimeChanged(message)
       case 'OPEN':
-        return this.#open(message)
+        // Documents are opened side by side; each stream keeps its own frames until its turn.
+        this.#streams.open(message).catch((error: unknown) => this.#fail(error))
+        return
       case 'CLOSE':
-        return this.#closeStream(message.stream)
+        return this.#streams.close(message.stream)
       case 'CLAIM':
         return this.#parts.claims.answer(this.#device, message, this)
       case 'BYE':
@@ -246,66 +230,6 @@ class ChannelSocket implements DeviceLink {
       })
   }
 
-  /** At once, so that frames of the stream that follow on the heels of its OPEN are kept. */
-  #reserve(stream: number): void {
-    if (this.#streams.has(stream)) throw new MeshError('BAD_MESSAGE', { detail: `stream ${stream} is open already` })
-    if (this.#streams.size >= limits.channelStreams)
-      throw new MeshError('TOO_MANY', { detail: `${limits.channelStreams} open streams` })
-    this.#streams.set(stream, 'opening')
-  }
-
-  async #open({ stream, project, document }: Up<'OPEN'>): Promise<void> {
-    const { org } = this.#device
-    const own = await this.#parts.documents.adopt(org, project, document)
-    if (this.#streams.get(stream) !== 'opening') return
-    if (!own) return this.#refuseStream(stream, 'FORBIDDEN', 'the document is not one of the project')
-    const connection = this.#parts.relay.open({ org, document }, this.#peerOf(stream))
-    const opened = { connection, key: { org, document } }
-    this.#streams.set(stream, opened)
-    const early = this.#early.get(stream) ?? []
-    this.#early.delete(stream)
-    for (const frame of early) {
-      this.#earlyBytes -= frame.byteLength
-      this.#pass(opened, frame)
-    }
-  }
-
-  #peerOf(stream: number): Peer {
-    const { socket } = this.#live
-    return {
-      name: this.#device.name,
-      access: 'write',
-      canRun: true,
-      extensions: true,
-      get backlogBytes() {
-        return socket.bufferedAmount
-      },
-      tag: { requestedBy: this.#device.userName },
-      send: frame => void this.#sendFrames(splitSync(stream, frame)),
-      close: (code, reason) => this.#refuseStream(stream, codeOfReason(code, reason), reason),
-      pause: () => this.#pause(`stream ${stream}`),
-      resume: () => this.#resume(`stream ${stream}`),
-    }
-  }
-
-  #refuseStream(stream: number, code: ErrorCode, reason: string): void {
-    this.#forgetStream(stream)
-    this.send({ type: 'CLOSE', stream, code, reason })
-  }
-
-  #closeStream(stream: number): void {
-    const opened = this.#streams.get(stream)
-    this.#forgetStream(stream)
-    if (opened !== undefined && opened !== 'opening') opened.connection.close()
-  }
-
-  #forgetStream(stream: number): void {
-    for (const frame of this.#early.get(stream) ?? []) this.#earlyBytes -= frame.byteLength
-    this.#early.delete(stream)
-    this.#streams.delete(stream)
-    this.#resume(`stream ${stream}`)
-  }
-
   #pause(why: string): void {
     this.#pauses.add(why)
     this.#live.socket.pause()
@@ -325,20 +249,11 @@ class ChannelSocket implements DeviceLink {
   #closed(): void {
     const { store, fleet, sessionRequests, log } = this.#parts
     const { org, id } = this.#device
-    for (const stream of this.#streams.values()) if (stream !== 'opening') stream.connection.close()
-    this.#streams.clear()
+    this.#streams.closeAll()
     fleet.disconnect(id, this)
     if (fleet.link(id) === undefined) sessionRequests.disconnected(id)
     store
       .call('sawDevice', { org, id, now: this.#live.lastFrameAt })
       .catch((error: unknown) => log.debug({ err: error }, 'when a device left was not stored'))
   }
-}
-
-/** The relay's reasons begin with the error's code; a close code alone stands for several, of which the first is the general one. */
-function codeOfReason(code: number, reason: string): ErrorCode {
-  const named = reason.split(':', 1)[0]
-  if (isErrorCode(named)) return named
-  const found = (Object.keys(errors) as ErrorCode[]).find(name => errors[name].close === code)
-  return found ?? 'INTERNAL'
 }

@@ -8,6 +8,7 @@ import * as encoding from 'lib0/encoding'
 import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
+import { atEnd } from '../testing/at-end.ts'
 import { signIn } from '../testing/sign-in.ts'
 import { completed, started, TestDevice } from '../testing/test-device.ts'
 import { startTestHub, type TestHub } from '../testing/test-hub.ts'
@@ -35,7 +36,7 @@ function stockClient(
   })
   const closeCodes: number[] = []
   provider.on('connection-close', event => void (event && closeCodes.push(event.code)))
-  t.after(() => {
+  atEnd(t, () => {
     provider.destroy()
     doc.destroy()
   })
@@ -117,7 +118,7 @@ test('S7 a ticket that was read from an address is void for any other client', a
     const socket = new WebSocket(`${test.hub.url.replace('http', 'ws')}/sync/me/demo/a.md?ticket=${ticket}`, {
       headers: { 'x-forwarded-for': address },
     })
-    t.after(() => socket.terminate())
+    atEnd(t, () => socket.terminate())
     return Promise.race([
       once(socket, 'message').then(([data]) => ((data as Buffer)[0] === 0 ? 'open' : 'refused')),
       once(socket, 'close').then(([code]) => code as number),
@@ -139,7 +140,7 @@ test('a first message of auth type carries the token; frames before it are kept'
   await test.document('a.md', 'kept')
   const open = async (token: string): Promise<{ socket: WebSocket; frames: Uint8Array[] }> => {
     const socket = new WebSocket(`${test.hub.url.replace('http', 'ws')}/sync/me/demo/a.md`)
-    t.after(() => socket.terminate())
+    atEnd(t, () => socket.terminate())
     const frames: Uint8Array[] = []
     socket.on('message', data => frames.push(new Uint8Array(data as Buffer)))
     await once(socket, 'open')
@@ -162,7 +163,7 @@ test('S12 before authentication a frame may have 64 KiB and there may be 64', as
   const test = await startTestHub(t)
   const closeCodeAfter = async (frames: Uint8Array[]): Promise<number> => {
     const socket = new WebSocket(`${test.hub.url.replace('http', 'ws')}/sync/me/demo/a.md`)
-    t.after(() => socket.terminate())
+    atEnd(t, () => socket.terminate())
     await once(socket, 'open')
     const closed = once(socket, 'close')
     for (const frame of frames) socket.send(frame)
@@ -181,7 +182,7 @@ test('S8 logging out closes the sockets of that browser session and no others', 
       const socket = new WebSocket(`${test.hub.url.replace('http', 'ws')}/sync/me/demo/a.md`, 'meshbook.v1', {
         headers: { cookie, origin: test.hub.url },
       })
-      t.after(() => socket.terminate())
+      atEnd(t, () => socket.terminate())
       await once(socket, 'message')
       return socket
     }),

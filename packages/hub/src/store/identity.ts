@@ -246,22 +246,18 @@ const deviceOf = (row: StoredDevice): DeviceRow => ({
   projects: JSON.parse(row.projects) as ProjectId[],
 })
 
-/** Registering a key again keeps its device, gives it the new name and ends a revocation: the user has just asked for it. */
+/** Registering a key again keeps its device. A key that was revoked stays so: whoever has it may be a thief (S8). */
 export async function addDevice(
   tx: Tx,
   a: { org: OrgId; user: UserId; id: DeviceId; publicKey: string; name: string; kind: string; now: number },
 ): Promise<void> {
-  const known = await tx.get<{ org: OrgId }>('SELECT org_id AS org FROM devices WHERE device_id = ?', [a.id])
+  const known = await tx.get<{ org: OrgId; revokedAt: number | null }>(
+    'SELECT org_id AS org, revoked_at AS "revokedAt" FROM devices WHERE device_id = ?',
+    [a.id],
+  )
   if (known && known.org !== a.org) throw new MeshError('CONFLICT', { detail: 'this device belongs to somebody else' })
-  if (known) {
-    await tx.run('UPDATE devices SET name = ?, kind = ?, revoked_at = NULL WHERE org_id = ? AND device_id = ?', [
-      a.name,
-      a.kind,
-      a.org,
-      a.id,
-    ])
-    return
-  }
+  if (known && known.revokedAt !== null) throw new MeshError('REVOKED')
+  if (known) return
   const count = await countOf(tx, 'devices', a)
   if (count >= limits.devicesPerUser)
     throw new MeshError('TOO_MANY', { detail: `${limits.devicesPerUser} devices of one user` })

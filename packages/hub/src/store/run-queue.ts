@@ -34,6 +34,7 @@ export interface NewRun {
 export async function createRun(tx: Tx, a: NewRun): Promise<{ run: Run; created: boolean }> {
   const known = await runRow(tx, a.org, a.id)
   if (known && known.codeHash !== a.codeHash) throw new MeshError('RUN_EXISTS', { detail: `run ${a.id}` })
+  if (!known && a.expiresAt <= a.now) throw new MeshError('RUN_EXPIRED', { detail: `run ${a.id}` })
   if (!known) await insertRun(tx, a)
   return { run: (await showRun(tx, { org: a.org, id: a.id }))!, created: !known }
 }
@@ -181,8 +182,10 @@ export async function setReasons(tx: Tx, a: { org: OrgId; id: RunId; reasons: st
 }
 
 export async function expiredRuns(tx: Tx, a: { now: number }): Promise<{ org: OrgId; id: RunId }[]> {
+  // A lease that was given and never begun counts as waiting once its holder may not rely on it any more.
   return tx.all(
-    "SELECT org_id AS org, run_id AS id FROM runs WHERE status = 'queued' AND expires_at <= ? ORDER BY arrival LIMIT 100",
-    [a.now],
+    `SELECT r.org_id AS org, r.run_id AS id FROM runs r LEFT JOIN heads h ON h.org_id = r.org_id AND h.head_id = r.head_id
+    WHERE r.status IN ('queued', 'leased') AND r.expires_at <= ? AND (r.status = 'queued' OR h.ended_at IS NOT NULL OR h.expires_at <= ?) ORDER BY r.arrival LIMIT 100`,
+    [a.now, a.now],
   )
 }

@@ -1,4 +1,5 @@
 /** A device as a script: speaks the channel with a real key over a real socket, and does only what the test tells it. */
+
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { once } from 'node:events'
 import type { TestContext } from 'node:test'
@@ -17,6 +18,7 @@ import {
 import type { RunEvent } from '@meshbook/core/run.ts'
 import { WebSocket } from 'ws'
 import type { Hub } from '../hub.ts'
+import { atEnd } from './at-end.ts'
 
 type Down<T extends DownMessage['type']> = Extract<DownMessage, { type: T }>
 type Up<T extends UpMessage['type']> = Extract<UpMessage, { type: T }>
@@ -52,7 +54,7 @@ export class TestDevice {
     const socket = new WebSocket(`${hub.url.replace('http', 'ws')}/channel`, subprotocol, {
       headers: { authorization: proof },
     })
-    t.after(() => socket.terminate())
+    atEnd(t, () => socket.terminate())
     socket.on('message', data => this.#take(new Uint8Array(data as Buffer), joiner))
     const joiner = new SyncJoiner()
     this.socket = socket
@@ -93,11 +95,11 @@ export class TestDevice {
     type: T,
     matches: (message: Down<T>) => boolean = () => true,
   ): Promise<Down<T>> {
-    const deadline = Date.now() + 5_000
+    const deadline = performance.now() + 5_000
     for (;;) {
       const at = this.received.findIndex(message => message.type === type && matches(message as Down<T>))
       if (at >= 0) return this.received.splice(at, 1)[0] as Down<T>
-      if (Date.now() > deadline)
+      if (performance.now() > deadline)
         throw new Error(`no ${type} came; there are ${this.received.map(({ type }) => type).join(', ')}`)
       await new Promise<void>(resolve => {
         this.#waiting.push(resolve)

@@ -1,4 +1,5 @@
 /** A hub of its own for one test: port 0, a temporary folder, closed and removed when the test ends. */
+
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +9,7 @@ import { type DocumentId, systemRandom } from '@meshbook/core/ids.ts'
 import { type HubConfig, parseHubConfig } from '../config.ts'
 import { type Hub, startHub } from '../hub.ts'
 import { newLog } from '../log.ts'
+import { atEnd } from './at-end.ts'
 
 export interface TestHub {
   hub: Hub
@@ -33,7 +35,7 @@ export interface TestHubOptions {
 
 export async function temporaryFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'meshbook-hub-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
+  atEnd(t, () => rm(folder, { recursive: true, force: true }))
   return folder
 }
 
@@ -80,7 +82,7 @@ export async function startTestHub(t: TestContext, options: TestHubOptions = {})
       test.hub = await startHub(config, ports)
     },
   }
-  t.after(() => test.hub.close())
+  atEnd(t, () => test.hub.close())
   test.token = await test.hub.commandLineToken()
   test.project = await test.hub.ensureProject('demo')
   return test

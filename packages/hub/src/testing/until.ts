@@ -1,8 +1,8 @@
 /** Waits for something to become true, with an end. */
 export async function until(check: () => Promise<boolean> | boolean, ms = 5_000): Promise<void> {
-  const deadline = Date.now() + ms
+  const deadline = performance.now() + ms
   while (!(await check())) {
-    if (Date.now() > deadline) throw new Error(`still not true after ${ms} ms: ${check}`)
+    if (performance.now() > deadline) throw new Error(`still not true after ${ms} ms: ${check}`)
     await new Promise(resolve => setTimeout(resolve, 15))
   }
 }

@@ -1,6 +1,28 @@
 /** Every route of the hub that the web app uses, typed. */
-import { type Completions, completionsSchema, type DocumentInfo, documentSchema, type Inspection, inspectionSchema, listOf, type Me, meSchema, type Project, projectSchema, type Run, runSchema, type Variables, variablesSchema } from '@meshbook/core/api.ts'
-import { type DeviceInfo, deviceInfoSchema, type RunRequest, type SessionInfo, sessionInfoSchema } from '@meshbook/core/messages.ts'
+import {
+  type Completions,
+  completionsSchema,
+  type DocumentInfo,
+  documentSchema,
+  type Inspection,
+  inspectionSchema,
+  listOf,
+  type Me,
+  meSchema,
+  type Project,
+  projectSchema,
+  type Run,
+  runSchema,
+  type Variables,
+  variablesSchema,
+} from '@meshbook/core/api.ts'
+import {
+  type DeviceInfo,
+  deviceInfoSchema,
+  type RunRequest,
+  type SessionInfo,
+  sessionInfoSchema,
+} from '@meshbook/core/messages.ts'
 import * as v from 'valibot'
 import { ApiError, request } from './http.ts'
 
@@ -13,7 +35,8 @@ async function all<S extends v.GenericSchema>(path: string, item: S): Promise<v.
   const schema = listOf(item)
   let cursor: string | undefined
   for (let page = 0; page < maxPages; page++) {
-    const url = cursor === undefined ? path : `${path}${path.includes('?') ? '&' : '?'}cursor=${encodeURIComponent(cursor)}`
+    const url =
+      cursor === undefined ? path : `${path}${path.includes('?') ? '&' : '?'}cursor=${encodeURIComponent(cursor)}`
     const answer: { items: v.InferOutput<S>[]; next?: string | undefined } = await request('GET', url, schema)
     items.push(...answer.items)
     if (answer.next === undefined) break
@@ -22,7 +45,8 @@ async function all<S extends v.GenericSchema>(path: string, item: S): Promise<v.
   return items
 }
 
-const first = async <S extends v.GenericSchema>(path: string, item: S): Promise<v.InferOutput<S>[]> => (await request('GET', path, listOf(item))).items
+const first = async <S extends v.GenericSchema>(path: string, item: S): Promise<v.InferOutput<S>[]> =>
+  (await request('GET', path, listOf(item))).items
 
 export const api = {
   me: (): Promise<Me> => request('GET', '/me', meSchema),
@@ -38,8 +62,10 @@ export const api = {
     if (!found) throw new ApiError('NOT_FOUND')
     return found
   },
-  createDocument: (project: string, path: string, content: string): Promise<DocumentInfo> => request('POST', '/documents', documentSchema, { body: { project, path, content } }),
-  moveDocument: (id: string, path: string): Promise<DocumentInfo> => request('PATCH', `/documents/${id}`, documentSchema, { body: { path } }),
+  createDocument: (project: string, path: string, content: string): Promise<DocumentInfo> =>
+    request('POST', '/documents', documentSchema, { body: { project, path, content } }),
+  moveDocument: (id: string, path: string): Promise<DocumentInfo> =>
+    request('PATCH', `/documents/${id}`, documentSchema, { body: { path } }),
   deleteDocument: (id: string) => request('DELETE', `/documents/${id}`, nothing),
 
   devices: (): Promise<DeviceInfo[]> => all('/devices', deviceInfoSchema),
@@ -50,14 +76,25 @@ export const api = {
   runs: (): Promise<Run[]> => first('/runs?limit=100', runSchema),
   run: (id: string): Promise<Run> => request('GET', `/runs/${id}`, runSchema),
   startRun: (body: RunRequest): Promise<Run> => request('POST', '/runs', runSchema, { body }),
-  cancelRun: (id: string, reason?: string) => request('POST', `/runs/${id}/cancel`, nothing, { body: reason === undefined ? {} : { reason } }),
-  answerInput: (id: string, inputId: string, text: string) => request('POST', `/runs/${id}/input`, nothing, { body: { id: inputId, text } }),
+  cancelRun: (id: string, reason?: string) =>
+    request('POST', `/runs/${id}/cancel`, nothing, { body: reason === undefined ? {} : { reason } }),
+  answerInput: (id: string, inputId: string, text: string) =>
+    request('POST', `/runs/${id}/input`, nothing, { body: { id: inputId, text } }),
 
   interrupt: (session: string) => request('POST', `/sessions/${session}/interrupt`, nothing, { body: {} }),
   restart: (session: string) => request('POST', `/sessions/${session}/restart`, nothing, { body: {} }),
-  complete: (session: string, code: string, cursor: number, signal?: AbortSignal): Promise<Completions> => request('POST', `/sessions/${session}/complete`, completionsSchema, { body: { code, cursor }, ...(signal && { signal }) }),
-  inspect: (session: string, code: string, cursor: number, signal?: AbortSignal): Promise<Inspection> => request('POST', `/sessions/${session}/inspect`, inspectionSchema, { body: { code, cursor }, ...(signal && { signal }) }),
-  variables: (session: string): Promise<Variables> => request('POST', `/sessions/${session}/variables`, variablesSchema, { body: {} }),
+  complete: (session: string, code: string, cursor: number, signal?: AbortSignal): Promise<Completions> =>
+    request('POST', `/sessions/${session}/complete`, completionsSchema, {
+      body: { code, cursor },
+      ...(signal && { signal }),
+    }),
+  inspect: (session: string, code: string, cursor: number, signal?: AbortSignal): Promise<Inspection> =>
+    request('POST', `/sessions/${session}/inspect`, inspectionSchema, {
+      body: { code, cursor },
+      ...(signal && { signal }),
+    }),
+  variables: (session: string): Promise<Variables> =>
+    request('POST', `/sessions/${session}/variables`, variablesSchema, { body: {} }),
 }
 
 export const assetUrl = (asset: string): string => `/api/v1/assets/${asset}`

@@ -25,7 +25,15 @@ export function asApiError(thrown: unknown): ApiError {
 
 const problemSchema = v.object({ code: v.string(), detail: v.optional(v.string()), hint: v.optional(v.string()) })
 
-const byStatus: Record<number, ErrorCode> = { 401: 'UNAUTHENTICATED', 403: 'FORBIDDEN', 404: 'NOT_FOUND', 409: 'CONFLICT', 413: 'TOO_LARGE', 429: 'SLOW_DOWN', 504: 'TIMEOUT' }
+const byStatus: Record<number, ErrorCode> = {
+  401: 'UNAUTHENTICATED',
+  403: 'FORBIDDEN',
+  404: 'NOT_FOUND',
+  409: 'CONFLICT',
+  413: 'TOO_LARGE',
+  429: 'SLOW_DOWN',
+  504: 'TIMEOUT',
+}
 
 async function errorOf(response: Response): Promise<ApiError> {
   const body = v.safeParse(problemSchema, await response.json().catch(() => undefined))
@@ -58,11 +66,20 @@ async function send(method: string, path: string, options: RequestOptions): Prom
   } catch (thrown) {
     if (options.signal?.aborted) throw thrown
     if (timeout.aborted) throw new ApiError('TIMEOUT')
-    throw new ApiError('UNREACHABLE', 'The hub does not answer.', 'Check that Meshbook is running; the page goes on when it is back.')
+    throw new ApiError(
+      'UNREACHABLE',
+      'The hub does not answer.',
+      'Check that Meshbook is running; the page goes on when it is back.',
+    )
   }
 }
 
-export async function request<S extends v.GenericSchema>(method: string, path: string, schema: S, options: RequestOptions = {}): Promise<v.InferOutput<S>> {
+export async function request<S extends v.GenericSchema>(
+  method: string,
+  path: string,
+  schema: S,
+  options: RequestOptions = {},
+): Promise<v.InferOutput<S>> {
   const response = await send(method, path, options)
   if (!response.ok) {
     const error = await errorOf(response)
@@ -72,5 +89,9 @@ export async function request<S extends v.GenericSchema>(method: string, path: s
   const text = await response.text()
   const parsed = v.safeParse(schema, text === '' ? undefined : JSON.parse(text))
   if (parsed.success) return parsed.output
-  throw new ApiError('BAD_MESSAGE', `The hub's answer to ${path} is not understood.`, 'Reload the page; the hub may have been updated.')
+  throw new ApiError(
+    'BAD_MESSAGE',
+    `The hub's answer to ${path} is not understood.`,
+    'Reload the page; the hub may have been updated.',
+  )
 }

@@ -13,7 +13,10 @@ export interface Assistant {
 const hoverMs = 450
 
 export function assistance(assistant: Assistant): Extension {
-  return [autocompletion({ override: [context => completions(context, assistant)], maxRenderedOptions: 80 }), hover(assistant)]
+  return [
+    autocompletion({ override: [context => completions(context, assistant)], maxRenderedOptions: 80 }),
+    hover(assistant),
+  ]
 }
 
 async function completions(context: CompletionContext, assistant: Assistant): Promise<CompletionResult | null> {

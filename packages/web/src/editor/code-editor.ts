@@ -55,9 +55,10 @@ export function createEditor(options: EditorOptions): Editor {
     state: EditorState.create({ doc: options.text, extensions: [extensionsOf(options), language.of([])] }),
   })
   const setLanguage = (name: string) => {
-    void highlightingFor(name).then(highlighting => {
-      if (!destroyed) view.dispatch({ effects: language.reconfigure(highlighting) })
-    })
+    highlightingFor(name).then(
+      highlighting => destroyed || view.dispatch({ effects: language.reconfigure(highlighting) }),
+      () => undefined, // Code without colours is still code.
+    )
   }
   if (options.language !== undefined) setLanguage(options.language)
   return {
@@ -79,7 +80,11 @@ function applyTo(view: EditorView, changes: readonly Change[]): void {
 function focus(view: EditorView, at: 'start' | 'end' | number | undefined): void {
   view.focus()
   const { length } = view.state.doc
-  if (at !== undefined) view.dispatch({ selection: { anchor: at === 'start' ? 0 : at === 'end' ? length : Math.min(at, length) }, scrollIntoView: true })
+  if (at !== undefined)
+    view.dispatch({
+      selection: { anchor: at === 'start' ? 0 : at === 'end' ? length : Math.min(at, length) },
+      scrollIntoView: true,
+    })
 }
 
 function extensionsOf(options: EditorOptions): Extension[] {
@@ -96,12 +101,19 @@ function extensionsOf(options: EditorOptions): Extension[] {
     keymap.of([...(prose ? [] : [...closeBracketsKeymap, ...completionKeymap]), ...defaultKeymap, indentWithTab]),
     // Escape leaves the editor only after it has closed a list of completions.
     Prec.low(keymap.of([{ key: 'Escape', run: does(options.keys.escape) }])),
-    EditorView.contentAttributes.of({ 'aria-label': options.label, spellcheck: String(prose), autocapitalize: prose ? 'sentences' : 'off', autocorrect: 'off' }),
+    EditorView.contentAttributes.of({
+      'aria-label': options.label,
+      spellcheck: String(prose),
+      autocapitalize: prose ? 'sentences' : 'off',
+      autocorrect: 'off',
+    }),
     EditorView.updateListener.of(update => {
       if (update.focusChanged) options.onFocus(update.view.hasFocus)
       if (!update.docChanged || update.transactions.every(transaction => transaction.annotation(fromOutside))) return
       const changes: Change[] = []
-      update.changes.iterChanges((from, to, _fromB, _toB, insert) => changes.push({ from, to, insert: insert.toString() }))
+      update.changes.iterChanges((from, to, _fromB, _toB, insert) =>
+        changes.push({ from, to, insert: insert.toString() }),
+      )
       options.onChange(changes)
     }),
     editorLook,

@@ -27,7 +27,12 @@ export function newCell(notebook: OpenNotebook, near?: string): NewItem {
   return { kind: 'cell', language: view?.kind === 'cell' ? view.language : notebook.language.value }
 }
 
-export function insertBeside(notebook: OpenNotebook, key: string | undefined, side: 'above' | 'below', then: 'edit' | 'select' = 'edit'): void {
+export function insertBeside(
+  notebook: OpenNotebook,
+  key: string | undefined,
+  side: 'above' | 'below',
+  then: 'edit' | 'select' = 'edit',
+): void {
   const at = key === undefined ? notebook.store.page.items.length - 1 : notebook.store.indexOf(key)
   insert(notebook, side === 'above' ? Math.max(0, at) : at + 1, newCell(notebook, key), then)
 }
@@ -67,7 +72,8 @@ export function clearAllOutputs(notebook: OpenNotebook): void {
   notebook.store.write(clearOutputs(notebook.store.page), 'step')
 }
 
-const cellKeys = (notebook: OpenNotebook): string[] => notebook.store.page.items.filter(item => item.kind === 'cell').map(item => item.key)
+const cellKeys = (notebook: OpenNotebook): string[] =>
+  notebook.store.page.items.filter(item => item.kind === 'cell').map(item => item.key)
 
 export function runOne(notebook: OpenNotebook, key: string): void {
   notebook.runner.run(key).catch(thrown => report(thrown, 'The cell was not run'))
@@ -81,7 +87,10 @@ export const runAll = (notebook: OpenNotebook): void => runKeys(notebook, cellKe
 
 export function runAbove(notebook: OpenNotebook, key: string): void {
   const at = notebook.store.indexOf(key)
-  runKeys(notebook, cellKeys(notebook).filter(other => notebook.store.indexOf(other) < at))
+  runKeys(
+    notebook,
+    cellKeys(notebook).filter(other => notebook.store.indexOf(other) < at),
+  )
 }
 
 /** Goes to the next item; after the last one there is a new cell. */
@@ -89,6 +98,20 @@ export function advance(notebook: OpenNotebook, key: string): void {
   const next = notebook.store.order.value[notebook.store.indexOf(key) + 1]
   if (next === undefined) insertBeside(notebook, key, 'below')
   else notebook.select(next)
+}
+
+function runIfCell(notebook: OpenNotebook, key: string): void {
+  if (notebook.store.find(key)?.kind === 'cell') runOne(notebook, key)
+}
+
+export function runAndAdvance(notebook: OpenNotebook, key: string): void {
+  runIfCell(notebook, key)
+  advance(notebook, key)
+}
+
+export function runAndInsert(notebook: OpenNotebook, key: string): void {
+  runIfCell(notebook, key)
+  insertBeside(notebook, key, 'below')
 }
 
 /** Ends what runs and drops what waits. */
@@ -115,10 +138,15 @@ export async function stopRun(notebook: OpenNotebook, run: string): Promise<void
 export async function restart(notebook: OpenNotebook): Promise<boolean> {
   notebook.runner.stopWaiting()
   const languages = notebook.store.page.items.flatMap(item => (item.kind === 'cell' ? [item.cell.language] : []))
-  const ids = new Set(languages.map(language => notebook.sessionOf(language)).flatMap(session => (session?.device ? [session.id] : [])))
+  const ids = new Set(
+    languages.map(language => notebook.sessionOf(language)).flatMap(session => (session?.device ? [session.id] : [])),
+  )
   try {
     await Promise.all([...ids].map(id => api.restart(id)))
-    notify(ids.size === 0 ? 'No runtime to restart' : 'Restarted', ids.size === 0 ? 'The first run starts one.' : 'The variables are gone; the outputs stay.')
+    notify(
+      ids.size === 0 ? 'No runtime to restart' : 'Restarted',
+      ids.size === 0 ? 'The first run starts one.' : 'The variables are gone; the outputs stay.',
+    )
     return true
   } catch (thrown) {
     report(thrown, 'The restart failed')

@@ -13,14 +13,23 @@ const known = /^ansi-(?:bright-)?(black|red|green|yellow|blue|magenta|cyan|white
 
 export const AnsiText = memo(function AnsiText({ text, carry = '' }: { text: string; carry?: string }) {
   if (carry === '' && !text.includes('\u001b')) return <>{text}</>
-  const pieces = Anser.ansiToJson(carry + text, { use_classes: true, remove_empty: true }) as unknown as (Piece & { fg_truecolor?: string | null; bg_truecolor?: string | null })[]
+  const pieces = Anser.ansiToJson(carry + text, { use_classes: true, remove_empty: true }) as unknown as (Piece & {
+    fg_truecolor?: string | null
+    bg_truecolor?: string | null
+  })[]
   return (
     <>
       {pieces.map(piece => {
         const backgroundColor = colour(piece.bg, piece.bg_truecolor)
         const style = { color: readable(colour(piece.fg, piece.fg_truecolor), backgroundColor), backgroundColor }
         const plain = !style.color && !style.backgroundColor && piece.decorations.length === 0
-        return plain ? piece.content : <span class={piece.decorations.map(name => `ansi-${name}`).join(' ')} style={style}>{piece.content}</span>
+        return plain ? (
+          piece.content
+        ) : (
+          <span class={piece.decorations.map(name => `ansi-${name}`).join(' ')} style={style}>
+            {piece.content}
+          </span>
+        )
       })}
     </>
   )
@@ -28,7 +37,9 @@ export const AnsiText = memo(function AnsiText({ text, carry = '' }: { text: str
 
 /** A colour that a program chose for a black screen, nearer to the colour of text so that it can be read here too. */
 function readable(colour: string | undefined, background: string | undefined): string | undefined {
-  return colour?.startsWith('rgb') && background === undefined ? `color-mix(in oklab, ${colour} 58%, var(--text))` : colour
+  return colour?.startsWith('rgb') && background === undefined
+    ? `color-mix(in oklab, ${colour} 58%, var(--text))`
+    : colour
 }
 
 function colour(name: string | null, truecolor: string | null | undefined): string | undefined {

@@ -68,7 +68,8 @@ export function bindProse(store: NotebookStore, key: string, editor: () => Edito
     if (!slice) return
     const change = diffOf(plainOf(store.page.text, slice), text)
     base = text
-    if (change) store.write(toTextChanges(store.page.text, slice, [change], store.page.text.includes('\r\n') ? '\r\n' : '\n'))
+    if (change)
+      store.write(toTextChanges(store.page.text, slice, [change], store.page.text.includes('\r\n') ? '\r\n' : '\n'))
   }
   const typed = () => {
     const text = trimmed(editor()?.text() ?? '')

@@ -14,12 +14,30 @@ export function CellMenu({ itemKey, language }: { itemKey: string; language: str
         label={`Language: ${language}`}
         class="pill mono"
         button={language}
-        entries={() => languages.map(name => ({ label: name, chosen: name === language, run: () => changeLanguage(notebook, itemKey, name) }))}
+        entries={() =>
+          languages.map(name => ({
+            label: name,
+            chosen: name === language,
+            run: () => changeLanguage(notebook, itemKey, name),
+          }))
+        }
       />
-      <button type="button" class="icon-button small" aria-label="Move up" title="Move up" onClick={() => move(notebook, itemKey, -1)}>
+      <button
+        type="button"
+        class="icon-button small"
+        aria-label="Move up"
+        title="Move up"
+        onClick={() => move(notebook, itemKey, -1)}
+      >
         <Icon name="up" />
       </button>
-      <button type="button" class="icon-button small" aria-label="Move down" title="Move down" onClick={() => move(notebook, itemKey, 1)}>
+      <button
+        type="button"
+        class="icon-button small"
+        aria-label="Move down"
+        title="Move down"
+        onClick={() => move(notebook, itemKey, 1)}
+      >
         <Icon name="downArrow" />
       </button>
       <Menu

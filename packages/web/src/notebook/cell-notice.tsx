@@ -5,18 +5,33 @@ import { Icon } from '../shell/icons.tsx'
 import { runs } from '../state/mesh.ts'
 import { useNotebook } from './open-notebook.ts'
 
-export function CellNotice({ itemKey, run, entry }: { itemKey: string; run: string | undefined; entry: ExecutionEntry | undefined }) {
+export function CellNotice({
+  itemKey,
+  run,
+  entry,
+}: {
+  itemKey: string
+  run: string | undefined
+  entry: ExecutionEntry | undefined
+}) {
   const notebook = useNotebook()
   const failure = notebook.runner.failures.value.get(itemKey)
   if (failure) return <Notice kind="bad" text={failure.message} hint={failure.hint} />
-  if (notebook.runner.waiting.value.includes(itemKey)) return <Notice kind="wait" text="Queued: runs after the cells above" />
+  if (notebook.runner.waiting.value.includes(itemKey))
+    return <Notice kind="wait" text="Queued: runs after the cells above" />
   switch (entry?.status) {
     case 'requested':
     case 'claimed':
     case 'ready':
       return <Notice kind="wait" text={waitText(run, entry)} />
     case 'refused':
-      return <Notice kind="bad" text={entry.reason || 'The run was refused'} hint={runs.value.get(run ?? '')?.reasons.join(' ')} />
+      return (
+        <Notice
+          kind="bad"
+          text={entry.reason || 'The run was refused'}
+          hint={runs.value.get(run ?? '')?.reasons.join(' ')}
+        />
+      )
     case 'interrupted':
       return <Notice kind="warn" text={entry.reason || 'Interrupted: it may or may not have had its effects'} />
     case 'cancelled':
@@ -39,7 +54,12 @@ function Notice({ kind, text, hint }: { kind: 'bad' | 'warn' | 'wait'; text: str
       <Icon name={kind === 'wait' ? 'clock' : 'warning'} />
       <span>
         {text}
-        {hint && <span class="muted"> <Hint text={hint} /></span>}
+        {hint && (
+          <span class="muted">
+            {' '}
+            <Hint text={hint} />
+          </span>
+        )}
       </span>
     </div>
   )

@@ -1,7 +1,7 @@
 /** A cell: its run button, code, outputs and what can be done with it. */
 import { CellMenu } from './cell-menu.tsx'
-import { CodeArea } from './code-area.tsx'
 import { CellNotice } from './cell-notice.tsx'
+import { CodeArea } from './code-area.tsx'
 import { useNotebook } from './open-notebook.ts'
 import { OutputView } from './output-view.tsx'
 import { RanOn } from './ran-on.tsx'
@@ -21,9 +21,11 @@ export function CellView({ itemKey, view, index }: { itemKey: string; view: View
       <RunButton itemKey={itemKey} run={run} status={entry?.status} />
       <div class="cell-card">
         <CodeArea itemKey={itemKey} code={view.code} language={view.language} index={index} />
-        {outputs.map(output => entry && current ? null : <OutputView key={output.runId} output={output} />)}
+        {outputs.map(output => (entry && current ? null : <OutputView key={output.runId} output={output} />))}
         {(current || entry) && <OutputView key={run} output={current ?? { runId: run!, text: '', images: [] }} />}
-        {entry?.stdinRequest && run !== undefined && <StdinPrompt key={entry.stdinRequest.id} run={run} request={entry.stdinRequest} />}
+        {entry?.stdinRequest && run !== undefined && (
+          <StdinPrompt key={entry.stdinRequest.id} run={run} request={entry.stdinRequest} />
+        )}
         <CellNotice itemKey={itemKey} run={run} entry={entry} />
         {entry && <RanOn entry={entry} stale={stale} />}
       </div>
@@ -31,4 +33,3 @@ export function CellView({ itemKey, view, index }: { itemKey: string; view: View
     </div>
   )
 }
-

@@ -4,14 +4,23 @@
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Editor } from '../editor/code-editor.ts'
+import { loadEditor } from '../editor/load-editor.ts'
 import { assistantFor } from './assistant.ts'
 import { bindCell } from './bind-editor.ts'
 import { editorKeys } from './editor-keys.ts'
 import { useNotebook } from './open-notebook.ts'
 
-const loadEditor = () => import('../editor/code-editor.ts')
-
-export function CodeArea({ itemKey, code, language, index }: { itemKey: string; code: string; language: string; index: number }) {
+export function CodeArea({
+  itemKey,
+  code,
+  language,
+  index,
+}: {
+  itemKey: string
+  code: string
+  language: string
+  index: number
+}) {
   const notebook = useNotebook()
   const host = useRef<HTMLDivElement>(null)
   const editor = useRef<Editor | undefined>(undefined)
@@ -20,7 +29,9 @@ export function CodeArea({ itemKey, code, language, index }: { itemKey: string; 
   const wanted = near || notebook.editing.value === itemKey
 
   useEffect(() => {
-    const observer = new IntersectionObserver(entries => entries.some(entry => entry.isIntersecting) && setNear(true), { rootMargin: '600px' })
+    const observer = new IntersectionObserver(entries => entries.some(entry => entry.isIntersecting) && setNear(true), {
+      rootMargin: '600px',
+    })
     observer.observe(host.current!)
     return () => observer.disconnect()
   }, [])
@@ -30,7 +41,7 @@ export function CodeArea({ itemKey, code, language, index }: { itemKey: string; 
     let dropped = false
     const binding = bindCell(notebook.store, itemKey, () => editor.current)
     const forget = notebook.addEditor(itemKey, at => editor.current?.focus(at))
-    void loadEditor().then(({ createEditor }) => {
+    void loadEditor(({ createEditor }) => {
       const view = notebook.store.view(itemKey)?.peek()
       if (dropped || view?.kind !== 'cell') return
       editor.current = createEditor({
@@ -60,7 +71,11 @@ export function CodeArea({ itemKey, code, language, index }: { itemKey: string; 
   useEffect(() => editor.current?.setLanguage(language), [language])
 
   return (
-    <div class="code-area" onClick={() => notebook.edit(itemKey)}>
+    <div
+      class="code-area"
+      role="presentation"
+      onPointerUp={() => notebook.editing.peek() === itemKey || notebook.edit(itemKey)}
+    >
       {!mounted && <pre class="code-static">{code || ' '}</pre>}
       <div ref={host} class={mounted ? '' : 'code-pending'} />
     </div>

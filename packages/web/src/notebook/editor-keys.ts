@@ -1,26 +1,17 @@
 /** What the keys of an editor do in the notebook around it. */
 import type { EditorKeys } from '../editor/code-editor.ts'
-import { advance, insertBeside, runOne } from './actions.ts'
+import { runAndAdvance, runAndInsert, runOne } from './actions.ts'
 import type { OpenNotebook } from './open-notebook.ts'
 
 export function editorKeys(notebook: OpenNotebook, key: string): EditorKeys {
   const { store } = notebook
-  const run = () => {
-    if (store.find(key)?.kind === 'cell') runOne(notebook, key)
-  }
   return {
     run: () => {
-      run()
-      if (store.find(key)?.kind !== 'cell') notebook.select(key)
+      if (store.find(key)?.kind === 'cell') runOne(notebook, key)
+      else notebook.select(key)
     },
-    runAndAdvance: () => {
-      run()
-      advance(notebook, key)
-    },
-    runAndInsert: () => {
-      run()
-      insertBeside(notebook, key, 'below')
-    },
+    runAndAdvance: () => runAndAdvance(notebook, key),
+    runAndInsert: () => runAndInsert(notebook, key),
     escape: () => notebook.select(key),
     undo: () => void store.undo.undo(),
     redo: () => void store.undo.redo(),

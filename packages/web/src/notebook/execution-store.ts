@@ -27,8 +27,10 @@ export class ExecutionStore {
   }
 
   entry(run: string): Signal<ExecutionEntry | undefined> {
-    let entry = this.#entries.get(run)
-    if (!entry) this.#entries.set(run, (entry = signal(this.read(run))))
+    const known = this.#entries.get(run)
+    if (known) return known
+    const entry = signal(this.read(run))
+    this.#entries.set(run, entry)
     return entry
   }
 
@@ -93,7 +95,10 @@ export class ExecutionStore {
   #offsetOf(anchor: unknown): number | undefined {
     if (typeof anchor !== 'object' || anchor === null) return undefined
     try {
-      const position = Y.createAbsolutePositionFromRelativePosition(Y.createRelativePositionFromJSON(anchor), this.#notebook.doc)
+      const position = Y.createAbsolutePositionFromRelativePosition(
+        Y.createRelativePositionFromJSON(anchor),
+        this.#notebook.doc,
+      )
       return position?.type === this.#notebook.text ? position.index : undefined
     } catch {
       // An anchor of another document or one that is broken points nowhere.
@@ -109,5 +114,9 @@ export class ExecutionStore {
 function isEntry(value: unknown): value is ExecutionEntry {
   if (typeof value !== 'object' || value === null) return false
   const { status, code, language } = value as Partial<ExecutionEntry>
-  return (executionStatuses as readonly unknown[]).includes(status) && typeof code === 'string' && typeof language === 'string'
+  return (
+    (executionStatuses as readonly unknown[]).includes(status) &&
+    typeof code === 'string' &&
+    typeof language === 'string'
+  )
 }

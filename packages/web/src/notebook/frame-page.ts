@@ -1,6 +1,7 @@
 /** The page inside an output's frame: its policy, its look, the output, and the script that tells its height. Pure. */
 
-const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; script-src 'unsafe-inline'"
+const policy =
+  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; script-src 'unsafe-inline'"
 
 const look = `
 :root { color-scheme: DARK; }
@@ -28,7 +29,9 @@ export interface FrameLook {
 }
 
 export function framePage(html: string, { dark, nonce }: FrameLook): string {
-  const colours = dark ? { TEXT: '#e7e8eb', LINE: '#2b2d33', STRONG: '#4a4d55', HOVER: '#ffffff0a', DARK: 'dark' } : { TEXT: '#1a1c22', LINE: '#ececf0', STRONG: '#c9cad2', HOVER: '#14162808', DARK: 'light' }
+  const colours = dark
+    ? { TEXT: '#e7e8eb', LINE: '#2b2d33', STRONG: '#4a4d55', HOVER: '#ffffff0a', DARK: 'dark' }
+    : { TEXT: '#1a1c22', LINE: '#ececf0', STRONG: '#c9cad2', HOVER: '#14162808', DARK: 'light' }
   const style = Object.entries(colours).reduce((css, [name, value]) => css.replaceAll(name, value), look)
   const allowed = /^[A-Za-z0-9+/=_-]*$/.test(nonce) ? nonce : ''
   return `<!doctype html><html><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}"><style>${style}</style></head><body>${withNonce(html, allowed)}<script nonce="${allowed}">${height}</script></body></html>`

@@ -9,11 +9,21 @@ export function InsertBar({ index, always = false }: { index: number; always?: b
   return (
     <div class={`insert-bar ${always ? 'always' : ''}`}>
       <div class="insert-buttons">
-        <button type="button" class="button small" tabIndex={always ? 0 : -1} onClick={() => insert(notebook, index, newCell(notebook, before()))}>
+        <button
+          type="button"
+          class="button small"
+          tabIndex={always ? 0 : -1}
+          onClick={() => insert(notebook, index, newCell(notebook, before()))}
+        >
           <Icon name="plus" size={14} />
           Code
         </button>
-        <button type="button" class="button small" tabIndex={always ? 0 : -1} onClick={() => insertProse(notebook, index)}>
+        <button
+          type="button"
+          class="button small"
+          tabIndex={always ? 0 : -1}
+          onClick={() => insertProse(notebook, index)}
+        >
           <Icon name="plus" size={14} />
           Text
         </button>

@@ -20,7 +20,18 @@ export function ItemView({ itemKey, index }: { itemKey: string; index: number })
   return (
     <>
       {view.kind !== 'front-matter' && <InsertBar index={index} />}
-      <div id={`item-${itemKey}`} class={`item item-${view.kind}`} role="group" aria-label={labelOf(view, index)} data-selected={selected} data-editing={notebook.editing.value === itemKey} tabIndex={selected ? 0 : -1} onFocusIn={select} onClick={select}>
+      {/* biome-ignore lint/a11y/useKeyWithClickEvents lint/a11y/useSemanticElements: the arrow keys select, see keyboard.ts; a fieldset is for forms */}
+      <div
+        id={`item-${itemKey}`}
+        class={`item item-${view.kind}`}
+        role="group"
+        aria-label={labelOf(view, index)}
+        data-selected={selected}
+        data-editing={notebook.editing.value === itemKey}
+        tabIndex={selected ? 0 : -1}
+        onFocusIn={select}
+        onClick={select}
+      >
         {contentOf(itemKey, view, index)}
       </div>
     </>

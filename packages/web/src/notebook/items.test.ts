@@ -6,29 +6,61 @@ import { advance, openPage } from './items.ts'
 import { quickParse } from './quick-parse.ts'
 import { applyChanges, type Change, changesOf, diffOf, mapOffset } from './text-delta.ts'
 
-const notebook = '---\ntitle: T\n---\n\n# Hello\n\n```python\nprint(1)\n```\n\n```output:run-1\n1\n```\n\nMore *prose*.\n\n~~~js\n1 + 1\n~~~\n\n```output:run-2\n2\n```\n![plot](asset:sha256-' + 'a'.repeat(64) + ')\n\n```bash\nls\n```\n'
+const notebook =
+  '---\ntitle: T\n---\n\n# Hello\n\n```python\nprint(1)\n```\n\n```output:run-1\n1\n```\n\nMore *prose*.\n\n~~~js\n1 + 1\n~~~\n\n```output:run-2\n2\n```\n![plot](asset:sha256-' +
+  'a'.repeat(64) +
+  ')\n\n```bash\nls\n```\n'
 
-const pieces = fc.constantFrom('a', '\n', '```', '```\n', '\n```\n', '`', '~~~', ' ', 'x\n', '\n```python\n', '\r\n', '#| a: b', '---', 'é', '😀', 'output:run-1', '![x](asset:', '- ', '\n\n')
+const pieces = fc.constantFrom(
+  'a',
+  '\n',
+  '```',
+  '```\n',
+  '\n```\n',
+  '`',
+  '~~~',
+  ' ',
+  'x\n',
+  '\n```python\n',
+  '\r\n',
+  '#| a: b',
+  '---',
+  'é',
+  '😀',
+  'output:run-1',
+  '![x](asset:',
+  '- ',
+  '\n\n',
+)
 const change = (text: string) =>
-  fc.record({ a: fc.nat(text.length), b: fc.nat(6), insert: fc.array(pieces, { maxLength: 3 }).map(list => list.join('')) }).map(({ a, b, insert }): Change => ({ from: a, to: Math.min(text.length, a + b), insert }))
+  fc
+    .record({
+      a: fc.nat(text.length),
+      b: fc.nat(6),
+      insert: fc.array(pieces, { maxLength: 3 }).map(list => list.join('')),
+    })
+    .map(({ a, b, insert }): Change => ({ from: a, to: Math.min(text.length, a + b), insert }))
 
 test('a quick parse after any small change equals a full parse of the new text', () => {
   let quick = 0
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.nat(1000), fc.nat(4), fc.array(pieces, { maxLength: 2 })), { minLength: 1, maxLength: 6 }), edits => {
-      let text = notebook
-      for (const [at, remove, insert] of edits) {
-        const from = at % (text.length + 1)
-        const edit = { from, to: Math.min(text.length, from + remove), insert: insert.join('') }
-        const after = applyChanges(text, [edit])
-        const answer = quickParse(parseNotebook(text), text, [edit], after)
-        if (answer) {
-          quick++
-          assert.deepEqual(answer, parseNotebook(after))
+    fc.property(
+      fc.array(fc.tuple(fc.nat(1000), fc.nat(4), fc.array(pieces, { maxLength: 2 })), { minLength: 1, maxLength: 6 }),
+      edits => {
+        let text = notebook
+        for (const [at, remove, insert] of edits) {
+          const from = at % (text.length + 1)
+          const edit = { from, to: Math.min(text.length, from + remove), insert: insert.join('') }
+          const after = applyChanges(text, [edit])
+          const answer = quickParse(parseNotebook(text), text, [edit], after)
+          if (answer) {
+            quick++
+            assert.deepEqual(answer, parseNotebook(after))
+          }
+          text = after
         }
-        text = after
-      }
-    }),
+      },
+    ),
     { numRuns: 4000, seed: 7 },
   )
   assert.ok(quick > 300, `the quick path was taken only ${quick} times`)
@@ -49,7 +81,10 @@ test('the items of a page after any change are those of the new text, each with 
       const page = advance(openPage(notebook), [edit])
       const fresh = openPage(applyChanges(notebook, [edit]))
       assert.equal(page.text, fresh.text)
-      assert.deepEqual(page.items.map(({ key: _, ...item }) => item), fresh.items.map(({ key: _, ...item }) => item))
+      assert.deepEqual(
+        page.items.map(({ key: _, ...item }) => item),
+        fresh.items.map(({ key: _, ...item }) => item),
+      )
       assert.equal(new Set(page.items.map(item => item.key)).size, page.items.length)
     }),
     { numRuns: 2000, seed: 11 },
@@ -73,7 +108,10 @@ test('items keep their keys when a cell is inserted above, prose is edited, or o
 
 test('an offset maps as Yjs would move it', () => {
   const changes = changesOf([{ retain: 3 }, { insert: 'abc' }, { retain: 2 }, { delete: 2 }])
-  assert.deepEqual(changes, [{ from: 3, to: 3, insert: 'abc' }, { from: 5, to: 7, insert: '' }])
+  assert.deepEqual(changes, [
+    { from: 3, to: 3, insert: 'abc' },
+    { from: 5, to: 7, insert: '' },
+  ])
   assert.equal(mapOffset(changes, 3, 'left'), 3)
   assert.equal(mapOffset(changes, 3, 'right'), 6)
   assert.equal(mapOffset(changes, 6, 'left'), 8)
@@ -82,11 +120,15 @@ test('an offset maps as Yjs would move it', () => {
 
 test('the difference of two texts turns one into the other and never splits a surrogate pair', () => {
   fc.assert(
-    fc.property(fc.array(fc.constantFrom('a', 'b', '😀', '😁', '\n')), fc.array(fc.constantFrom('a', 'b', '😀', '😁', '\n')), (a, b) => {
-      const [before, after] = [a.join(''), b.join('')]
-      const found = diffOf(before, after)
-      assert.equal(found ? applyChanges(before, [found]) : before, after)
-      if (found) assert.ok(found.insert.isWellFormed() && before.slice(found.from, found.to).isWellFormed())
-    }),
+    fc.property(
+      fc.array(fc.constantFrom('a', 'b', '😀', '😁', '\n')),
+      fc.array(fc.constantFrom('a', 'b', '😀', '😁', '\n')),
+      (a, b) => {
+        const [before, after] = [a.join(''), b.join('')]
+        const found = diffOf(before, after)
+        assert.equal(found ? applyChanges(before, [found]) : before, after)
+        if (found) assert.ok(found.insert.isWellFormed() && before.slice(found.from, found.to).isWellFormed())
+      },
+    ),
   )
 })

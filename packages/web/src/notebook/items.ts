@@ -3,7 +3,13 @@
  * output without a cell. Items keep their key while the text around them changes, so that editors stay mounted.
  * Pure; knows neither Yjs nor the DOM.
  */
-import { type Block, type CellBlock, type Notebook, type OutputBlock, parseNotebook } from '@meshbook/core/notebook/cells.ts'
+import {
+  type Block,
+  type CellBlock,
+  type Notebook,
+  type OutputBlock,
+  parseNotebook,
+} from '@meshbook/core/notebook/cells.ts'
 import { quickParse } from './quick-parse.ts'
 import { applyChanges, type Change, mapOffset } from './text-delta.ts'
 
@@ -23,7 +29,12 @@ export interface Page {
 }
 
 export function openPage(text: string): Page {
-  return keyed({ text: '', notebook: { frontMatter: undefined, blocks: [] }, items: [], keys: 0 }, [], text, parseNotebook(text))
+  return keyed(
+    { text: '', notebook: { frontMatter: undefined, blocks: [] }, items: [], keys: 0 },
+    [],
+    text,
+    parseNotebook(text),
+  )
 }
 
 /** The page after a change of its text. */
@@ -57,7 +68,11 @@ function keyed(before: Page, changes: readonly Change[], text: string, notebook:
  * The key of the old item that now begins where each new item does. What was inserted exactly at the start of an item
  * counts as before it; only if nothing is found so, as its own new beginning (prose that was typed at its start).
  */
-function matchByPlace(before: readonly Item[], changes: readonly Change[], found: readonly Unkeyed[]): (string | undefined)[] {
+function matchByPlace(
+  before: readonly Item[],
+  changes: readonly Change[],
+  found: readonly Unkeyed[],
+): (string | undefined)[] {
   const keys: (string | undefined)[] = found.map(() => undefined)
   const at = new Map(found.map((item, index) => [placeOf(item.kind, item.from), index]))
   const taken = new Set<string>()
@@ -75,7 +90,12 @@ function matchByPlace(before: readonly Item[], changes: readonly Change[], found
 const placeOf = (kind: Item['kind'], from: number): string => `${kind}:${from}`
 
 /** The key of an old item of this kind that stood right after the item with key `after` and has lost its place. */
-function spareKey(items: readonly Item[], used: ReadonlySet<string>, kind: Item['kind'], after: string | undefined): string | undefined {
+function spareKey(
+  items: readonly Item[],
+  used: ReadonlySet<string>,
+  kind: Item['kind'],
+  after: string | undefined,
+): string | undefined {
   const start = after === undefined ? 0 : items.findIndex(item => item.key === after) + 1
   for (const item of items.slice(start)) {
     if (used.has(item.key)) return undefined
@@ -92,7 +112,9 @@ function itemsOf(blocks: readonly Block[], text: string): Unkeyed[] {
     if (to <= ownedTo) continue
     if (kind === 'cell') {
       ownedTo = block.outputsTo
-      const outputs = blocks.filter(other => other.kind === 'output' && from < other.from && other.to <= ownedTo) as OutputBlock[]
+      const outputs = blocks.filter(
+        other => other.kind === 'output' && from < other.from && other.to <= ownedTo,
+      ) as OutputBlock[]
       items.push({ kind, from, to: ownedTo, cell: block, outputs })
     } else if (kind === 'output') items.push({ kind, from, to, output: block })
     else if (kind === 'front-matter' || !isBlank(text, from, to)) items.push({ kind, from, to })

@@ -1,6 +1,6 @@
 /** Keys in a notebook: everywhere, and in command mode (an item is selected, no editor has the focus). */
 import { togglePanel } from '../state/layout.ts'
-import { advance, convertItem, insertBeside, interrupt, move, remove, runOne } from './actions.ts'
+import { convertItem, insertBeside, interrupt, move, remove, runAndAdvance, runAndInsert, runOne } from './actions.ts'
 import type { OpenNotebook } from './open-notebook.ts'
 
 const doublePressMs = 600
@@ -9,7 +9,10 @@ let lastD = 0
 export function handleKey(notebook: OpenNotebook, event: KeyboardEvent): void {
   if (event.defaultPrevented || event.isComposing) return
   const target = event.target as HTMLElement
-  if (event.ctrlKey && event.shiftKey && event.key.toLowerCase() === 'c') return done(event, () => void interrupt(notebook))
+  if (event.ctrlKey && event.shiftKey && event.key.toLowerCase() === 'c') {
+    done(event, () => void interrupt(notebook))
+    return
+  }
   if (target.closest('dialog, .popover, input, textarea, select, [contenteditable="true"]')) return
   const action = commandKey(notebook, event)
   if (action) done(event, action)
@@ -23,11 +26,15 @@ function done(event: KeyboardEvent, action: () => void): void {
 function commandKey(notebook: OpenNotebook, event: KeyboardEvent): (() => void) | undefined {
   const key = notebook.selected.peek()
   const mod = event.ctrlKey || event.metaKey
-  if (mod && event.key.toLowerCase() === 'z') return () => void (event.shiftKey ? notebook.store.undo.redo() : notebook.store.undo.undo())
+  if (mod && event.key.toLowerCase() === 'z')
+    return () => void (event.shiftKey ? notebook.store.undo.redo() : notebook.store.undo.undo())
   const onButton = (event.target as HTMLElement).closest('button, a, summary') !== null
-  if (event.key === 'Enter' && (!onButton || mod || event.shiftKey || event.altKey)) return enterKey(notebook, event, key)
-  if (mod || event.altKey) return undefined
-  return key === undefined ? selectFirst(notebook, event) : itemKey(notebook, event, key)
+  if (event.key === 'Enter' && (!onButton || mod || event.shiftKey || event.altKey))
+    return enterKey(notebook, event, key)
+  if (mod || event.altKey || onButton) return undefined
+  // Letters are commands only where an item has the focus: lost keystrokes must not change the notebook.
+  const inItem = (event.target as HTMLElement).closest('.item') !== null
+  return key !== undefined && inItem ? itemKey(notebook, event, key) : selectAny(notebook, event, key)
 }
 
 function enterKey(notebook: OpenNotebook, event: KeyboardEvent, key: string | undefined): (() => void) | undefined {
@@ -35,15 +42,15 @@ function enterKey(notebook: OpenNotebook, event: KeyboardEvent, key: string | un
   const run = () => {
     if (notebook.store.find(key)?.kind === 'cell') runOne(notebook, key)
   }
-  if (event.shiftKey) return () => (run(), advance(notebook, key))
-  if (event.altKey) return () => (run(), insertBeside(notebook, key, 'below'))
+  if (event.shiftKey) return () => runAndAdvance(notebook, key)
+  if (event.altKey) return () => runAndInsert(notebook, key)
   if (event.ctrlKey || event.metaKey) return run
   return () => notebook.edit(key)
 }
 
-function selectFirst(notebook: OpenNotebook, event: KeyboardEvent): (() => void) | undefined {
-  const first = notebook.store.order.peek()[0]
-  return event.key === 'ArrowDown' && event.target === document.body ? () => notebook.select(first) : undefined
+function selectAny(notebook: OpenNotebook, event: KeyboardEvent, key: string | undefined): (() => void) | undefined {
+  const wanted = key ?? notebook.store.order.peek()[0]
+  return event.key === 'ArrowDown' && event.target === document.body ? () => notebook.select(wanted) : undefined
 }
 
 function itemKey(notebook: OpenNotebook, event: KeyboardEvent, key: string): (() => void) | undefined {

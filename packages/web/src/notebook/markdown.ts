@@ -34,8 +34,20 @@ purify.addHook('afterSanitizeAttributes', node => {
 const allowed = {
   USE_PROFILES: { html: true },
   FORBID_TAGS: ['style', 'form', 'button', 'textarea', 'select', 'iframe', 'video', 'audio', 'dialog'],
-  FORBID_ATTR: ['style', 'id', 'name', 'class', 'srcset', 'popover', 'popovertarget', 'autofocus', 'tabindex', 'contenteditable'],
-  ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|asset:|data:image\/|#|\/api\/v1\/assets\/|[^a-z]|[a-z+.-]+(?:[^a-z+.\-:]|$))/i,
+  FORBID_ATTR: [
+    'style',
+    'id',
+    'name',
+    'class',
+    'srcset',
+    'popover',
+    'popovertarget',
+    'autofocus',
+    'tabindex',
+    'contenteditable',
+  ],
+  ALLOWED_URI_REGEXP:
+    /^(?:https?:|mailto:|asset:|data:image\/|#|\/api\/v1\/assets\/|[^a-z]|[a-z+.-]+(?:[^a-z+.\-:]|$))/i,
 }
 
 export function markdownToHtml(source: string): string {
@@ -44,7 +56,11 @@ export function markdownToHtml(source: string): string {
 
 /** Headings of prose, for the outline. */
 export function headingsOf(source: string): { level: number; text: string }[] {
-  return marked.lexer(source).flatMap(token => (token.type === 'heading' ? [{ level: token['depth'] as number, text: plain(token['text'] as string) }] : []))
+  return marked
+    .lexer(source)
+    .flatMap(token =>
+      token.type === 'heading' ? [{ level: token.depth as number, text: plain(token.text as string) }] : [],
+    )
 }
 
 const plain = (text: string): string => text.replace(/[*_`~]|!?\[([^\]]*)\]\([^)]*\)/g, '$1').trim()

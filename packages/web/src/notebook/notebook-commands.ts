@@ -1,35 +1,159 @@
 /** The notebook's actions for the palette and the list of shortcuts. */
 import type { Command } from '../state/commands.ts'
 import { togglePanel } from '../state/layout.ts'
-import { advance, clearAllOutputs, convertItem, insertBeside, interrupt, move, remove, restart, restartAndRunAll, runAbove, runAll, runOne } from './actions.ts'
+import {
+  advance,
+  clearAllOutputs,
+  convertItem,
+  insertBeside,
+  interrupt,
+  move,
+  remove,
+  restart,
+  restartAndRunAll,
+  runAbove,
+  runAll,
+  runAndAdvance,
+  runAndInsert,
+  runOne,
+} from './actions.ts'
 import type { OpenNotebook } from './open-notebook.ts'
 
 export function notebookCommands(notebook: OpenNotebook): Command[] {
   const withSelected = (act: (key: string) => void) => () => {
-    const key = notebook.selected.peek() ?? notebook.store.order.peek().find(other => notebook.store.find(other)?.kind === 'cell')
+    const key =
+      notebook.selected.peek() ?? notebook.store.order.peek().find(other => notebook.store.find(other)?.kind === 'cell')
     if (key !== undefined) act(key)
   }
   const running = 'Running'
   const editing = 'Editing (press Esc first)'
   return [
-    { id: 'run-advance', group: running, title: 'Run cell and go on', icon: 'play', keys: 'Shift Enter', run: withSelected(key => (runOne(notebook, key), advance(notebook, key))) },
-    { id: 'run', group: running, title: 'Run cell', icon: 'play', keys: 'Mod Enter', run: withSelected(key => runOne(notebook, key)) },
-    { id: 'run-insert', group: running, title: 'Run cell and insert below', icon: 'play', keys: 'Alt Enter', run: withSelected(key => (runOne(notebook, key), insertBeside(notebook, key, 'below'))) },
+    {
+      id: 'run-advance',
+      group: running,
+      title: 'Run cell and go on',
+      icon: 'play',
+      keys: 'Shift Enter',
+      run: withSelected(key => runAndAdvance(notebook, key)),
+    },
+    {
+      id: 'run',
+      group: running,
+      title: 'Run cell',
+      icon: 'play',
+      keys: 'Mod Enter',
+      run: withSelected(key => runOne(notebook, key)),
+    },
+    {
+      id: 'run-insert',
+      group: running,
+      title: 'Run cell and insert below',
+      icon: 'play',
+      keys: 'Alt Enter',
+      run: withSelected(key => runAndInsert(notebook, key)),
+    },
     { id: 'run-all', group: running, title: 'Run all cells', icon: 'play', run: () => runAll(notebook) },
-    { id: 'run-above', group: running, title: 'Run cells above', icon: 'play', run: withSelected(key => runAbove(notebook, key)) },
-    { id: 'interrupt', group: running, title: 'Interrupt', icon: 'stop', keys: 'Ctrl Shift C', run: () => void interrupt(notebook) },
+    {
+      id: 'run-above',
+      group: running,
+      title: 'Run cells above',
+      icon: 'play',
+      run: withSelected(key => runAbove(notebook, key)),
+    },
+    {
+      id: 'interrupt',
+      group: running,
+      title: 'Interrupt',
+      icon: 'stop',
+      keys: 'Ctrl Shift C',
+      run: () => void interrupt(notebook),
+    },
     { id: 'restart', group: running, title: 'Restart the runtime', icon: 'restart', run: () => void restart(notebook) },
-    { id: 'restart-run-all', group: running, title: 'Restart and run all', icon: 'restart', run: () => void restartAndRunAll(notebook) },
-    { id: 'edit', group: 'Moving', title: 'Edit', keys: 'Enter', icon: 'pencil', run: withSelected(key => notebook.edit(key)) },
-    { id: 'command', group: 'Moving', title: 'Leave the editor', keys: 'Esc', run: withSelected(key => notebook.select(key)) },
-    { id: 'next', group: 'Moving', title: 'Next and previous item', keys: '↓ ↑', run: withSelected(key => advance(notebook, key)) },
-    { id: 'insert-above', group: editing, title: 'Insert cell above', keys: 'A', icon: 'plus', run: withSelected(key => insertBeside(notebook, key, 'above')) },
-    { id: 'insert-below', group: editing, title: 'Insert cell below', keys: 'B', icon: 'plus', run: withSelected(key => insertBeside(notebook, key, 'below')) },
-    { id: 'delete', group: editing, title: 'Delete', keys: 'D D', icon: 'trash', run: withSelected(key => remove(notebook, key)) },
-    { id: 'undo', group: editing, title: 'Undo', keys: 'Z', icon: 'restart', run: () => void notebook.store.undo.undo() },
-    { id: 'move-up', group: editing, title: 'Move up', keys: 'Shift K', icon: 'up', run: withSelected(key => move(notebook, key, -1)) },
-    { id: 'move-down', group: editing, title: 'Move down', keys: 'Shift J', icon: 'downArrow', run: withSelected(key => move(notebook, key, 1)) },
-    { id: 'convert', group: editing, title: 'Turn into text, into a cell', keys: 'M Y', icon: 'text', run: withSelected(key => convertItem(notebook, key)) },
+    {
+      id: 'restart-run-all',
+      group: running,
+      title: 'Restart and run all',
+      icon: 'restart',
+      run: () => void restartAndRunAll(notebook),
+    },
+    {
+      id: 'edit',
+      group: 'Moving',
+      title: 'Edit',
+      keys: 'Enter',
+      icon: 'pencil',
+      run: withSelected(key => notebook.edit(key)),
+    },
+    {
+      id: 'command',
+      group: 'Moving',
+      title: 'Leave the editor',
+      keys: 'Esc',
+      run: withSelected(key => notebook.select(key)),
+    },
+    {
+      id: 'next',
+      group: 'Moving',
+      title: 'Next and previous item',
+      keys: '↓ ↑',
+      run: withSelected(key => advance(notebook, key)),
+    },
+    {
+      id: 'insert-above',
+      group: editing,
+      title: 'Insert cell above',
+      keys: 'A',
+      icon: 'plus',
+      run: withSelected(key => insertBeside(notebook, key, 'above')),
+    },
+    {
+      id: 'insert-below',
+      group: editing,
+      title: 'Insert cell below',
+      keys: 'B',
+      icon: 'plus',
+      run: withSelected(key => insertBeside(notebook, key, 'below')),
+    },
+    {
+      id: 'delete',
+      group: editing,
+      title: 'Delete',
+      keys: 'D D',
+      icon: 'trash',
+      run: withSelected(key => remove(notebook, key)),
+    },
+    {
+      id: 'undo',
+      group: editing,
+      title: 'Undo',
+      keys: 'Z',
+      icon: 'restart',
+      run: () => void notebook.store.undo.undo(),
+    },
+    {
+      id: 'move-up',
+      group: editing,
+      title: 'Move up',
+      keys: 'Shift K',
+      icon: 'up',
+      run: withSelected(key => move(notebook, key, -1)),
+    },
+    {
+      id: 'move-down',
+      group: editing,
+      title: 'Move down',
+      keys: 'Shift J',
+      icon: 'downArrow',
+      run: withSelected(key => move(notebook, key, 1)),
+    },
+    {
+      id: 'convert',
+      group: editing,
+      title: 'Turn into text, into a cell',
+      keys: 'M Y',
+      icon: 'text',
+      run: withSelected(key => convertItem(notebook, key)),
+    },
     { id: 'clear', group: editing, title: 'Clear all outputs', icon: 'eraser', run: () => clearAllOutputs(notebook) },
     { id: 'outline', group: 'Moving', title: 'Outline', keys: 'O', icon: 'list', run: () => togglePanel('outline') },
     { id: 'variables', group: 'Moving', title: 'Variables', icon: 'braces', run: () => togglePanel('variables') },

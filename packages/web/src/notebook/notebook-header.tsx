@@ -1,11 +1,12 @@
 /** The bar above a notebook: where it is, whether it is saved, where it runs, and what can be done with all of it. */
+
+import { deleteDocument, newDocument, renameDocument } from '../shell/document-actions.ts'
+import { titleOf } from '../shell/file-tree.ts'
 import { Icon } from '../shell/icons.tsx'
 import { Menu } from '../shell/menu.tsx'
-import { titleOf } from '../shell/file-tree.ts'
 import { sidePanel, togglePanel, toggleSidebar } from '../state/layout.ts'
 import { documents } from '../state/mesh.ts'
 import { clearAllOutputs, interrupt, restart, restartAndRunAll, runAbove, runAll } from './actions.ts'
-import { deleteDocument, newDocument, renameDocument } from '../shell/document-actions.ts'
 import { useNotebook } from './open-notebook.ts'
 import { Presence } from './presence.tsx'
 import { SyncBadge } from './sync-badge.tsx'
@@ -24,17 +25,33 @@ export function NotebookHeader() {
         <h1 class="crumbs">
           <span class="faint only-wide">{project.name}</span>
           <span class="faint only-wide">/</span>
-          <span class="ellipsis" title={current.path}>{titleOf(current.path)}</span>
+          <span class="ellipsis" title={current.path}>
+            {titleOf(current.path)}
+          </span>
         </h1>
         <SyncBadge />
       </div>
       <Presence />
       <WhereLabel />
       <RunButtons />
-      <button type="button" class="icon-button only-wide" aria-label="Outline" title="Outline (O)" aria-pressed={sidePanel.value === 'outline'} onClick={() => togglePanel('outline')}>
+      <button
+        type="button"
+        class="icon-button only-wide"
+        aria-label="Outline"
+        title="Outline (O)"
+        aria-pressed={sidePanel.value === 'outline'}
+        onClick={() => togglePanel('outline')}
+      >
         <Icon name="list" />
       </button>
-      <button type="button" class="icon-button only-wide" aria-label="Variables" title="Variables" aria-pressed={sidePanel.value === 'variables'} onClick={() => togglePanel('variables')}>
+      <button
+        type="button"
+        class="icon-button only-wide"
+        aria-label="Variables"
+        title="Variables"
+        aria-pressed={sidePanel.value === 'variables'}
+        onClick={() => togglePanel('variables')}
+      >
         <Icon name="braces" />
       </button>
       <Menu
@@ -42,7 +59,12 @@ export function NotebookHeader() {
         class="icon-button"
         button={<Icon name="more" />}
         entries={() => [
-          { label: 'Run cells above the selected one', icon: 'up', disabled: notebook.selected.value === undefined, run: () => runAbove(notebook, notebook.selected.value!) },
+          {
+            label: 'Run cells above the selected one',
+            icon: 'up',
+            disabled: notebook.selected.value === undefined,
+            run: () => runAbove(notebook, notebook.selected.value!),
+          },
           { label: 'Interrupt', icon: 'stop', hint: 'Ctrl Shift C', run: () => void interrupt(notebook) },
           { label: 'Restart', icon: 'restart', run: () => void restart(notebook) },
           { label: 'Restart and run all', icon: 'restart', run: () => void restartAndRunAll(notebook) },
@@ -65,11 +87,22 @@ function RunButtons() {
   const busy = notebook.executions.running.value.size > 0 || notebook.runner.waiting.value.length > 0
   return (
     <div class="run-buttons">
-      <button type="button" class={`button run-all ${busy ? '' : 'primary'}`} aria-label={busy ? 'Stop' : 'Run all'} onClick={() => (busy ? void interrupt(notebook) : runAll(notebook))}>
+      <button
+        type="button"
+        class={`button run-all ${busy ? '' : 'primary'}`}
+        aria-label={busy ? 'Stop' : 'Run all'}
+        onClick={() => (busy ? void interrupt(notebook) : runAll(notebook))}
+      >
         <Icon name={busy ? 'stop' : 'play'} size={14} />
         <span>{busy ? 'Stop' : 'Run all'}</span>
       </button>
-      <button type="button" class="icon-button only-wide" aria-label="Restart the runtime" title="Restart" onClick={() => void restart(notebook)}>
+      <button
+        type="button"
+        class="icon-button only-wide"
+        aria-label="Restart the runtime"
+        title="Restart"
+        onClick={() => void restart(notebook)}
+      >
         <Icon name="restart" />
       </button>
     </div>

@@ -9,8 +9,8 @@ import { documents, me, projectNamed, projects } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
 import { openDocument } from '../sync/document-link.ts'
 import { ExecutionStore } from './execution-store.ts'
-import { browserFrame, NotebookStore } from './notebook-store.ts'
 import { loadRenderer } from './markdown-view.tsx'
+import { browserFrame, NotebookStore } from './notebook-store.ts'
 import { NotebookView } from './notebook-view.tsx'
 import { OpenNotebook } from './open-notebook.ts'
 import { Runner } from './runner.ts'
@@ -48,8 +48,21 @@ export function NotebookPage({ project: name, path }: { project: string; path: s
     // A rename changes the address but not the document.
   }, [known, listed?.id ?? path])
 
-  if (projects.value !== undefined && !known) return <ProblemPage title="No such project" text={`There is no project called “${name}”, or it is not shared with you.`} />
-  if (state.is === 'failed') return <ProblemPage title={state.error.code === 'NOT_FOUND' ? 'No such document' : state.error.message} text={state.error.detail} hint={state.error.hint} />
+  if (projects.value !== undefined && !known)
+    return (
+      <ProblemPage
+        title="No such project"
+        text={`There is no project called “${name}”, or it is not shared with you.`}
+      />
+    )
+  if (state.is === 'failed')
+    return (
+      <ProblemPage
+        title={state.error.code === 'NOT_FOUND' ? 'No such document' : state.error.message}
+        text={state.error.detail}
+        hint={state.error.hint}
+      />
+    )
   if (state.is === 'opening') return <NotebookSkeleton title={titleOf(path)} />
   return <NotebookView key={state.notebook.document.id} notebook={state.notebook} />
 }
@@ -59,14 +72,25 @@ async function open(projectName: string, path: string, listed: DocumentInfo | un
   const document = listed ?? (await api.documentAt(`${project.owner}/${project.name}/${path}`))
   const address = `${project.owner}/${project.name}/${document.path}`
   const onOrphan = (text: string) => keepCopy(project, document, text)
-  const [link] = await Promise.all([openDocument({ document: document.id, address, user: me.value?.user ?? '', onOrphan }), loadRenderer()])
+  const [link] = await Promise.all([
+    openDocument({ document: document.id, address, user: me.value?.user ?? '', onOrphan }),
+    loadRenderer(),
+  ])
   const store = new NotebookStore(link.doc, browserFrame)
   await readFrontMatter(store)
   store.onText((_changes, before, after) => {
-    if (!before.notebook.frontMatter && after.notebook.frontMatter) readFrontMatter(store).catch(thrown => report(thrown, 'The front matter was not read'))
+    if (!before.notebook.frontMatter && after.notebook.frontMatter)
+      readFrontMatter(store).catch(thrown => report(thrown, 'The front matter was not read'))
   })
   const executions = new ExecutionStore(store)
-  return new OpenNotebook({ document, project, link, store, executions, runner: new Runner(store, executions, document.id, api) })
+  return new OpenNotebook({
+    document,
+    project,
+    link,
+    store,
+    executions,
+    runner: new Runner(store, executions, document.id, api),
+  })
 }
 
 async function readFrontMatter(store: NotebookStore): Promise<void> {
@@ -88,7 +112,7 @@ function NotebookSkeleton({ title }: { title: string }) {
         </h1>
       </header>
       <main id="main" class="notebook" aria-busy="true" tabIndex={-1}>
-        <div class="column skeleton-page" aria-label="Loading the notebook">
+        <div class="column skeleton-page">
           <span style={{ width: '46%', height: '30px' }} />
           <span style={{ width: '92%' }} />
           <span style={{ width: '84%' }} />

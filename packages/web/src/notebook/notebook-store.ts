@@ -57,7 +57,9 @@ export class NotebookStore {
   write(changes: readonly Change[], step?: 'step'): void {
     if (changes.length === 0) return
     if (step) this.undo.stopCapturing()
-    this.doc.transact(() => changes.toReversed().forEach(change => this.#apply(change)), this.local)
+    this.doc.transact(() => {
+      for (const change of changes.toReversed()) this.#apply(change)
+    }, this.local)
     if (step) this.undo.stopCapturing()
     if (step) this.flush()
   }
@@ -82,7 +84,8 @@ export class NotebookStore {
     batch(() => {
       for (const item of this.page.items) this.#show(item.key, viewOf(item, this.page.text))
       const keys = this.page.items.map(item => item.key)
-      if (keys.length !== this.order.value.length || keys.some((key, at) => key !== this.order.value[at])) this.order.value = keys
+      if (keys.length !== this.order.value.length || keys.some((key, at) => key !== this.order.value[at]))
+        this.order.value = keys
     })
     const live = new Set(this.order.value)
     for (const key of this.#views.keys()) if (!live.has(key)) this.#views.delete(key)

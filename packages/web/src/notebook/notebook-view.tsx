@@ -42,7 +42,10 @@ function Items({ notebook }: { notebook: OpenNotebook }) {
       {empty && (
         <div class="empty">
           <h2>An empty notebook</h2>
-          <p>A notebook is a Markdown file: text, and fenced code that runs on one of your machines. Add a cell and press Shift Enter.</p>
+          <p>
+            A notebook is a Markdown file: text, and fenced code that runs on one of your machines. Add a cell and press
+            Shift Enter.
+          </p>
         </div>
       )}
       {keys.map((key, at) => (

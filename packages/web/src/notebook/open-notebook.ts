@@ -28,7 +28,14 @@ export class OpenNotebook {
   readonly editing: Signal<string | undefined> = signal(undefined)
   readonly language: ReadonlySignal<string>
 
-  constructor(parts: { document: DocumentInfo; project: Project; link: DocumentLink; store: NotebookStore; executions: ExecutionStore; runner: Runner }) {
+  constructor(parts: {
+    document: DocumentInfo
+    project: Project
+    link: DocumentLink
+    store: NotebookStore
+    executions: ExecutionStore
+    runner: Runner
+  }) {
     this.document = parts.document
     this.project = parts.project
     this.link = parts.link
@@ -55,7 +62,10 @@ export class OpenNotebook {
   sessionOf(language: string): SessionInfo | undefined {
     const name = this.store.page.notebook.frontMatter?.session ?? 'default'
     const runtime = runtimeFor(language)
-    return sessions.value.find(session => session.project === this.project.id && session.name === name && runtimeFor(session.language) === runtime)
+    return sessions.value.find(
+      session =>
+        session.project === this.project.id && session.name === name && runtimeFor(session.language) === runtime,
+    )
   }
 
   /** The newest run of a cell: one that was asked for here or elsewhere, or the one its output is of. */
@@ -92,9 +102,9 @@ export class OpenNotebook {
     this.selected.value = key
     this.editing.value = undefined
     if (key === undefined) return
-    const element = document.getElementById(`item-${key}`)
-    element?.focus({ preventScroll: true })
-    element?.scrollIntoView({ block: 'nearest' })
+    focusItem(key)
+    // An item that is new or has moved is drawn a moment later.
+    requestAnimationFrame(() => this.selected.peek() === key && this.editing.peek() === undefined && focusItem(key))
   }
 
   close(): void {
@@ -102,6 +112,13 @@ export class OpenNotebook {
     this.store.close()
     this.link.close()
   }
+}
+
+function focusItem(key: string): void {
+  const element = document.getElementById(`item-${key}`)
+  if (!element || element === document.activeElement) return
+  element.focus({ preventScroll: true })
+  element.scrollIntoView({ block: 'nearest' })
 }
 
 export const NotebookContext = createContext<OpenNotebook | undefined>(undefined)

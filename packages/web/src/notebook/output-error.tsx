@@ -24,7 +24,11 @@ export function OutputError({ error }: { error: RunError }) {
           </button>
         )}
       </div>
-      {isErrorCode(error.code) && <p class="error-hint"><Hint text={errors[error.code].hint} /></p>}
+      {isErrorCode(error.code) && (
+        <p class="error-hint">
+          <Hint text={errors[error.code].hint} />
+        </p>
+      )}
       {open && <OutputText text={traceback} tone="traceback" />}
     </div>
   )

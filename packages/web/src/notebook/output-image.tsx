@@ -30,7 +30,15 @@ export function OutputImage({ url, name, alt }: { url: string; name: string; alt
   if (failed) return <p class="notice warn">The image is not on this hub (yet).</p>
   return (
     <figure class="output-image" data-known={width !== undefined}>
-      <img src={url} alt={alt || 'Plot'} width={width} height={height} decoding="async" onLoad={event => remember(name, event.currentTarget.naturalWidth, event.currentTarget.naturalHeight)} onError={() => setFailed(true)} />
+      <img
+        src={url}
+        alt={alt || 'Plot'}
+        width={width}
+        height={height}
+        decoding="async"
+        onLoad={event => remember(name, event.currentTarget.naturalWidth, event.currentTarget.naturalHeight)}
+        onError={() => setFailed(true)}
+      />
     </figure>
   )
 }

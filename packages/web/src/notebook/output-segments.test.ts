@@ -6,17 +6,30 @@ const inline = (mimeType: string, data: string) => ({ at: 'inline' as const, mim
 const table = { parts: [inline('text/html', '<table>'), inline('text/plain', 'a b\n1 2')] }
 
 test('a display stands where its plain text stood', () => {
-  assert.deepEqual(segmentsOf('before\na b\n1 2\nafter', [table]), [{ text: 'before' }, { display: table }, { text: 'after' }])
+  assert.deepEqual(segmentsOf('before\na b\n1 2\nafter', [table]), [
+    { text: 'before' },
+    { display: table },
+    { text: 'after' },
+  ])
   assert.deepEqual(segmentsOf('a b\n1 2', [table]), [{ display: table }])
 })
 
 test('two equal displays take two places, and a part of a line is no place', () => {
-  assert.deepEqual(segmentsOf('a b\n1 2\nx\na b\n1 2', [table, table]), [{ display: table }, { text: 'x' }, { display: table }])
+  assert.deepEqual(segmentsOf('a b\n1 2\nx\na b\n1 2', [table, table]), [
+    { display: table },
+    { text: 'x' },
+    { display: table },
+  ])
   assert.deepEqual(segmentsOf('xa b\n1 2', [table]), [{ text: 'xa b\n1 2' }, { display: table }])
 })
 
 test('a display without text in the document comes after the text', () => {
-  const image = { parts: [{ at: 'asset' as const, mimeType: 'image/png', asset: `sha256-${'a'.repeat(64)}`, bytes: 1 }, inline('text/plain', '<Figure>')] }
+  const image = {
+    parts: [
+      { at: 'asset' as const, mimeType: 'image/png', asset: `sha256-${'a'.repeat(64)}`, bytes: 1 },
+      inline('text/plain', '<Figure>'),
+    ],
+  }
   assert.deepEqual(segmentsOf('hello', [image]), [{ text: 'hello' }, { display: image }])
 })
 

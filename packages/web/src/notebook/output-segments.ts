@@ -43,7 +43,8 @@ function plainOf({ parts }: DisplayDatum): string | undefined {
 function findLines(text: string, wanted: string, at: number): { from: number; to: number } | undefined {
   for (let from = text.indexOf(wanted, at); from >= 0; from = text.indexOf(wanted, from + 1)) {
     const to = from + wanted.length
-    if ((from === 0 || text[from - 1] === '\n') && (to === text.length || text[to] === '\n')) return { from, to: Math.min(text.length, to + 1) }
+    if ((from === 0 || text[from - 1] === '\n') && (to === text.length || text[to] === '\n'))
+      return { from, to: Math.min(text.length, to + 1) }
   }
   return undefined
 }
@@ -55,11 +56,16 @@ export function withoutTail(text: string, tail: string): string {
   const wanted = tail.trimEnd().replace(colours, '').split('\n')
   const lines = text.trimEnd().split('\n')
   const last = lines.slice(-wanted.length).map(line => line.replace(colours, ''))
-  const same = tail.trim() !== '' && last.length === wanted.length && last.every((line, n) => line.trimEnd() === wanted[n]!.trimEnd())
+  const same =
+    tail.trim() !== '' &&
+    last.length === wanted.length &&
+    last.every((line, n) => line.trimEnd() === wanted[n]!.trimEnd())
   return same ? lines.slice(0, -wanted.length).join('\n') : text
 }
 
 /** The text without the prompt of a question that is asked below it. */
 export function withoutPrompt(text: string, prompt: string | undefined): string {
-  return prompt && text.endsWith(prompt.replace(/\n$/, '')) ? text.slice(0, text.length - prompt.replace(/\n$/, '').length).replace(/\n$/, '') : text
+  return prompt && text.endsWith(prompt.replace(/\n$/, ''))
+    ? text.slice(0, text.length - prompt.replace(/\n$/, '').length).replace(/\n$/, '')
+    : text
 }

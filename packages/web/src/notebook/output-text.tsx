@@ -1,41 +1,65 @@
 /** The text of an output: folded when long, drawn in pieces, with a button for the whole. */
+import type { ComponentChildren } from 'preact'
 import { useRef, useState } from 'preact/hooks'
 import { AnsiText } from './ansi.tsx'
 import { carryOf, chunksOf, countLines, foldOf, type TextChunk } from './text-chunks.ts'
 
 export function OutputText({ text, tone = '' }: { text: string; tone?: string }) {
   const [whole, setWhole] = useState(false)
-  const fold = whole ? undefined : foldOf(text)
-  if (!fold) return <WholeText text={text} tone={tone} fold={whole && countLines(text) > 60 ? () => setWhole(false) : undefined} />
+  const fold = foldOf(text)
+  if (!fold) return <WholeText text={text} tone={tone} />
+  if (whole) {
+    return (
+      <>
+        <WholeText text={text} tone={tone} />
+        <button type="button" class="fold-bar" onClick={() => setWhole(false)}>
+          Show less
+        </button>
+      </>
+    )
+  }
+  const before = text.slice(0, text.length - fold.tail.length)
   return (
     <div class="output-folded">
-      <pre class={`output-text ${tone}`} tabIndex={0} role="group" aria-label="Beginning of the output"><AnsiText text={fold.head} /></pre>
+      <Terminal label="Beginning of the output" tone={tone}>
+        <AnsiText text={fold.head} />
+      </Terminal>
       <button type="button" class="fold-bar" onClick={() => setWhole(true)}>
         Show all {countLines(text).toLocaleString()} lines
       </button>
-      <pre class={`output-text ${tone}`} tabIndex={0} role="group" aria-label="End of the output"><AnsiText text={fold.tail} carry={carryOf(text.slice(0, text.length - fold.tail.length))} /></pre>
+      <Terminal label="End of the output" tone={tone}>
+        <AnsiText text={fold.tail} carry={carryOf(before)} />
+      </Terminal>
     </div>
   )
 }
 
-function WholeText({ text, tone, fold }: { text: string; tone: string; fold: (() => void) | undefined }) {
+function WholeText({ text, tone }: { text: string; tone: string }) {
   const before = useRef<readonly TextChunk[]>([])
   const chunks = chunksOf(text, before.current)
   before.current = chunks
+  const long = chunks.length > 2
   return (
-    <>
-      <pre class={`output-text ${tone}`} tabIndex={0} role="group" aria-label="Output">
-        {chunks.map((chunk, at) => (
-          <span key={at} class="output-chunk" style={{ containIntrinsicBlockSize: `calc(var(--code-line) * ${chunk.lines})` }}>
-            <AnsiText text={chunk.text} carry={chunk.carry} />
-          </span>
-        ))}
-      </pre>
-      {fold && (
-        <button type="button" class="fold-bar" onClick={fold}>
-          Show less
-        </button>
-      )}
-    </>
+    <Terminal label="Output" tone={tone}>
+      {chunks.map((chunk, at) => (
+        <span
+          key={at}
+          class={long ? 'output-chunk long' : 'output-chunk'}
+          style={long ? { containIntrinsicBlockSize: `calc(var(--code-line) * ${chunk.lines})` } : undefined}
+        >
+          <AnsiText text={chunk.text} carry={chunk.carry} />
+        </span>
+      ))}
+    </Terminal>
+  )
+}
+
+/** Lines are not wrapped but scrolled, also by keyboard, for which the element takes the focus. */
+function Terminal({ label, tone, children }: { label: string; tone: string; children: ComponentChildren }) {
+  return (
+    // biome-ignore lint/a11y/useSemanticElements lint/a11y/noNoninteractiveTabindex: it scrolls; a fieldset is for forms
+    <pre class={`output-text ${tone}`} tabIndex={0} role="group" aria-label={label}>
+      {children}
+    </pre>
   )
 }

@@ -13,14 +13,22 @@ import type { OutputView as View } from './views.ts'
 export function OutputView({ output }: { output: View }) {
   const entry = useNotebook().executions.entry(output.runId).value
   const displays = displaysOf(entry)
-  const shown = new Set(displays.flatMap(display => display.parts.flatMap(part => (part.at === 'asset' ? [part.asset] : []))))
+  const shown = new Set(
+    displays.flatMap(display => display.parts.flatMap(part => (part.at === 'asset' ? [part.asset] : []))),
+  )
   const images = output.images.filter(image => !shown.has(image.asset))
   const error = entry?.status === 'error' ? entry.error : undefined
   const segments = segmentsOf(textOf(output.text, entry), displays)
   if (segments.length === 0 && images.length === 0 && !error && !entry?.fullOutput) return null
   return (
     <div class="output">
-      {segments.map((segment, at) => ('text' in segment ? <OutputText key={at} text={segment.text} /> : <RichOutput key={at} parts={segment.display.parts} />))}
+      {segments.map((segment, at) =>
+        'text' in segment ? (
+          <OutputText key={at} text={segment.text} />
+        ) : (
+          <RichOutput key={at} parts={segment.display.parts} />
+        ),
+      )}
       {images.map(image => (
         <OutputImage key={image.asset} url={assetUrl(image.asset)} name={image.asset} alt={image.alt} />
       ))}
@@ -44,8 +52,14 @@ function textOf(text: string, entry: ExecutionEntry | undefined): string {
 
 /** What the run displayed, and its result, if a richer form than text of it exists. Written by peers, so it is checked. */
 function displaysOf(entry: ExecutionEntry | undefined): DisplayDatum[] {
-  const list = [...(Array.isArray(entry?.displayData) ? entry.displayData : []), ...(entry?.result ? [entry.result as DisplayDatum] : [])]
-  return list.filter(display => Array.isArray(display?.parts) && display.parts.some(part => part.mimeType !== 'text/plain'))
+  const list = [
+    ...(Array.isArray(entry?.displayData) ? entry.displayData : []),
+    ...(entry?.result ? [entry.result as DisplayDatum] : []),
+  ]
+  return list.filter(
+    display => Array.isArray(display?.parts) && display.parts.some(part => part.mimeType !== 'text/plain'),
+  )
 }
 
-const megabytes = (bytes: number): string => (bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} KB` : `${(bytes / 1e6).toFixed(1)} MB`)
+const megabytes = (bytes: number): string =>
+  bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} KB` : `${(bytes / 1e6).toFixed(1)} MB`

@@ -6,7 +6,14 @@ import { contained, convert, insertAt, isContained, removeItem, setLanguage, swa
 import { applyChanges } from './text-delta.ts'
 
 const text = '# One\n\n```python\na = 1\n```\n\n```output:run-1\n1\n```\n\nTwo\n\n```js\nb\n```\n'
-const kinds = (source: string) => openPage(source).items.map(item => (item.kind === 'cell' ? `cell:${item.cell.code}` : item.kind === 'prose' ? source.slice(item.from, item.to).trim() : item.kind))
+const kinds = (source: string) =>
+  openPage(source).items.map(item =>
+    item.kind === 'cell'
+      ? `cell:${item.cell.code}`
+      : item.kind === 'prose'
+        ? source.slice(item.from, item.to).trim()
+        : item.kind,
+  )
 
 test('an inserted cell stands alone between blank lines, wherever it goes', () => {
   for (let index = 0; index <= 5; index++) {
@@ -51,5 +58,10 @@ test('prose with an open fence is held back, and closed it contains itself', () 
   assert.equal(isContained('Text\n\n```python\nx'), false)
   assert.equal(isContained('<!-- open'), false)
   assert.equal(isContained('Text\n\n```python\nx\n```'), true)
-  fc.assert(fc.property(fc.array(fc.constantFrom('```', '~~~', '````', '\n', 'a', '<!--', '- ', '> ', 'python')), parts => isContained(contained(parts.join('')))), { numRuns: 500, seed: 5 })
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom('```', '~~~', '````', '\n', 'a', '<!--', '- ', '> ', 'python')), parts =>
+      isContained(contained(parts.join(''))),
+    ),
+    { numRuns: 500, seed: 5 },
+  )
 })

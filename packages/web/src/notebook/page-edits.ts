@@ -50,10 +50,18 @@ export function swapWithNext(page: Page, index: number, moving: 'first' | 'secon
   const first = page.items[index]
   const second = page.items[index + 1]
   if (!first || !second || first.kind === 'front-matter') return []
-  const slice = (item: Item) => `${page.text.slice(item.from, item.to).replace(/^(?:[ \t]*\r?\n)+/, '').trimEnd()}\n`
+  const slice = (item: Item) =>
+    `${page.text
+      .slice(item.from, item.to)
+      .replace(/^(?:[ \t]*\r?\n)+/, '')
+      .trimEnd()}\n`
   if (moving === 'second') {
     return [
-      { from: first.from, to: first.from, insert: `${spaced(page.text, first.from, first.from, slice(second)).trimEnd()}\n\n` },
+      {
+        from: first.from,
+        to: first.from,
+        insert: `${spaced(page.text, first.from, first.from, slice(second)).trimEnd()}\n\n`,
+      },
       { from: first.to, to: second.to, insert: page.text.slice(second.to).trim() === '' ? '' : '\n' },
     ]
   }
@@ -79,11 +87,19 @@ export function convert(page: Page, index: number, language: string): Change[] {
   if (item?.kind !== 'prose') return []
   const text = page.text.slice(item.from, item.to)
   const lead = /^\s*\n|^/.exec(text)![0].length
-  return [{ from: item.from + lead, to: item.to, insert: `${sourceOf({ kind: 'cell', language, code: text.slice(lead).trim() })}\n` }]
+  return [
+    {
+      from: item.from + lead,
+      to: item.to,
+      insert: `${sourceOf({ kind: 'cell', language, code: text.slice(lead).trim() })}\n`,
+    },
+  ]
 }
 
 export function clearOutputs(page: Page): Change[] {
-  return page.items.flatMap(item => (item.kind === 'cell' && item.outputs.length > 0 ? [{ from: item.cell.to, to: item.to, insert: '' }] : []))
+  return page.items.flatMap(item =>
+    item.kind === 'cell' && item.outputs.length > 0 ? [{ from: item.cell.to, to: item.to, insert: '' }] : [],
+  )
 }
 
 /**
@@ -99,7 +115,9 @@ export function isContained(prose: string): boolean {
 /** The prose with what is open in it closed; if nothing closes it, with its marks escaped. */
 export function contained(prose: string): string {
   const fences = ['`', '~'].flatMap(char => lengthsOf(prose, char).map(length => `\n${char.repeat(length)}`))
-  const closed = ['', ...fences, '\n-->', ...fences.map(fence => `${fence}\n-->`)].map(closing => prose + closing).find(isContained)
+  const closed = ['', ...fences, '\n-->', ...fences.map(fence => `${fence}\n-->`)]
+    .map(closing => prose + closing)
+    .find(isContained)
   return closed ?? prose.replace(/^( {0,3})(?=[`~<])/gm, '$1\\')
 }
 

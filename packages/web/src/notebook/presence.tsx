@@ -7,7 +7,8 @@ export function Presence() {
   const peers = useNotebook().link.peers.value
   if (peers.length === 0) return null
   return (
-    <div class="presence" role="group" aria-label={`${peers.length} more here`}>
+    <div class="presence">
+      <span class="visually-hidden">Also here:</span>
       {peers.slice(0, mostShown).map(({ client, name, hue }) => (
         <span key={client} class="avatar" title={name} style={{ background: `hsl(${hue} 55% 45%)` }}>
           {name.slice(0, 1).toUpperCase()}

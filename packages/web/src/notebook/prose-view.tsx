@@ -1,6 +1,7 @@
 /** Prose: rendered, or in an editor while it is edited. */
 import { useEffect, useRef } from 'preact/hooks'
 import type { Editor } from '../editor/code-editor.ts'
+import { loadEditor } from '../editor/load-editor.ts'
 import { Icon } from '../shell/icons.tsx'
 import { Menu } from '../shell/menu.tsx'
 import { convertItem, insertBeside, move, remove } from './actions.ts'
@@ -17,7 +18,13 @@ export function ProseView({ itemKey, source }: { itemKey: string; source: string
     <div class="prose-item">
       {editing ? <ProseEditor itemKey={itemKey} /> : <Rendered itemKey={itemKey} source={source} />}
       <div class="item-tools">
-        <button type="button" class="icon-button small" aria-label={editing ? 'Finish editing' : 'Edit the text'} title={editing ? 'Done (Esc)' : 'Edit (Enter)'} onClick={() => (editing ? notebook.select(itemKey) : notebook.edit(itemKey, 'end'))}>
+        <button
+          type="button"
+          class="icon-button small"
+          aria-label={editing ? 'Finish editing' : 'Edit the text'}
+          title={editing ? 'Done (Esc)' : 'Edit (Enter)'}
+          onClick={() => (editing ? notebook.select(itemKey) : notebook.edit(itemKey, 'end'))}
+        >
           <Icon name={editing ? 'check' : 'pencil'} />
         </button>
         <Menu
@@ -25,8 +32,18 @@ export function ProseView({ itemKey, source }: { itemKey: string; source: string
           class="icon-button small"
           button={<Icon name="more" />}
           entries={() => [
-            { label: 'Insert cell above', icon: 'plus', hint: 'A', run: () => insertBeside(notebook, itemKey, 'above') },
-            { label: 'Insert cell below', icon: 'plus', hint: 'B', run: () => insertBeside(notebook, itemKey, 'below') },
+            {
+              label: 'Insert cell above',
+              icon: 'plus',
+              hint: 'A',
+              run: () => insertBeside(notebook, itemKey, 'above'),
+            },
+            {
+              label: 'Insert cell below',
+              icon: 'plus',
+              hint: 'B',
+              run: () => insertBeside(notebook, itemKey, 'below'),
+            },
             { label: 'Move up', icon: 'up', hint: 'K', run: () => move(notebook, itemKey, -1) },
             { label: 'Move down', icon: 'downArrow', hint: 'J', run: () => move(notebook, itemKey, 1) },
             { label: 'Turn into a cell', icon: 'code', hint: 'Y', run: () => convertItem(notebook, itemKey) },
@@ -49,7 +66,15 @@ function Rendered({ itemKey, source }: { itemKey: string; source: string }) {
     if (wasSelected.current) edit(event)
   }
   return (
-    <div onPointerDownCapture={() => { wasSelected.current = notebook.selected.peek() === itemKey }} onClick={click} onDblClick={edit}>
+    // biome-ignore lint/a11y/noStaticElementInteractions: Enter edits the selected item, see keyboard.ts
+    <div
+      role="presentation"
+      onPointerDownCapture={() => {
+        wasSelected.current = notebook.selected.peek() === itemKey
+      }}
+      onClick={click}
+      onDblClick={edit}
+    >
       <MarkdownView source={source} />
     </div>
   )
@@ -72,7 +97,7 @@ function ProseEditor({ itemKey }: { itemKey: string }) {
     const { store } = notebook
     const binding = bindProse(store, itemKey, () => editor)
     const forget = notebook.addEditor(itemKey, at => editor?.focus(at))
-    void import('../editor/code-editor.ts').then(({ createEditor }) => {
+    void loadEditor(({ createEditor }) => {
       const slice = proseSlice(store.find(itemKey), store.page.text)
       if (dropped || !slice) return
       editor = createEditor({
@@ -94,7 +119,5 @@ function ProseEditor({ itemKey }: { itemKey: string }) {
       editor?.destroy()
     }
   }, [itemKey, notebook])
-  return (
-    <div class="prose-editor" ref={host} />
-  )
+  return <div class="prose-editor" ref={host} />
 }

@@ -6,15 +6,23 @@
 import type { Block, CellBlock, Fence, Notebook, OutputBlock } from '@meshbook/core/notebook/cells.ts'
 import type { Change } from './text-delta.ts'
 
-export function quickParse(before: Notebook, oldText: string, changes: readonly Change[], text: string): Notebook | undefined {
+export function quickParse(
+  before: Notebook,
+  oldText: string,
+  changes: readonly Change[],
+  text: string,
+): Notebook | undefined {
   const [change] = changes
   if (changes.length !== 1 || !change) return undefined
-  const at = before.blocks.findIndex(block => block.from <= change.from && change.to <= block.to && block.kind !== 'prose')
+  const at = before.blocks.findIndex(
+    block => block.from <= change.from && change.to <= block.to && block.kind !== 'prose',
+  )
   const block = before.blocks[at]
   const next = block && grownBlock(block, oldText, change, text)
   if (!next) return undefined
   const shift = change.insert.length - (change.to - change.from)
-  const move = (old: Block, i: number) => (i > at ? shifted(old, shift) : i === at ? next : reaching(old, change.from, shift))
+  const move = (old: Block, i: number) =>
+    i > at ? shifted(old, shift) : i === at ? next : reaching(old, change.from, shift)
   return { frontMatter: before.frontMatter, blocks: relink(before.blocks.map(move)) }
 }
 
@@ -31,22 +39,43 @@ function grownBlock(block: Block, oldText: string, change: Change, text: string)
 function grownOutput(block: OutputBlock, oldText: string, change: Change, text: string): OutputBlock | undefined {
   const { textFrom, textTo, fence } = block
   const inside = textFrom <= change.from && change.to <= textTo && oldText[textTo] === '\n'
-  if (!inside || fence.eol !== '\n' || !fence.closed || change.insert.includes('\r') || oldText[textTo - 1] === '\r') return undefined
+  if (!inside || fence.eol !== '\n' || !fence.closed || change.insert.includes('\r') || oldText[textTo - 1] === '\r')
+    return undefined
   const shift = change.insert.length - (change.to - change.from)
   if (closesWithin(text, change.from, change.from + change.insert.length, fence)) return undefined
   const tail = shiftedImages(block, shift)
-  return { ...block, ...tail, to: block.to + shift, textTo: textTo + shift, fenceTo: block.fenceTo + shift, text: text.slice(textFrom, textTo + shift) }
+  return {
+    ...block,
+    ...tail,
+    to: block.to + shift,
+    textTo: textTo + shift,
+    fenceTo: block.fenceTo + shift,
+    text: text.slice(textFrom, textTo + shift),
+  }
 }
 
 /** Only typing within one line of a plain cell: a line ending, a fence or an option may change the structure. */
 function grownCell(block: CellBlock, oldText: string, change: Change, text: string): CellBlock | undefined {
   const { codeFrom, codeTo, fence } = block
   const inside = codeFrom <= change.from && change.to <= codeTo && oldText[codeTo] === '\n'
-  if (!inside || block.style !== 'plain' || fence.indent > 0 || !fence.closed || block.code.includes('\r')) return undefined
-  if (/[\r\n]/.test(change.insert) || /[\r\n]/.test(oldText.slice(change.from, change.to)) || oldText[codeTo - 1] === '\r' || /\r/.test(oldText.slice(codeFrom, codeTo))) return undefined
+  if (!inside || block.style !== 'plain' || fence.indent > 0 || !fence.closed || block.code.includes('\r'))
+    return undefined
+  if (
+    /[\r\n]/.test(change.insert) ||
+    /[\r\n]/.test(oldText.slice(change.from, change.to)) ||
+    oldText[codeTo - 1] === '\r' ||
+    /\r/.test(oldText.slice(codeFrom, codeTo))
+  )
+    return undefined
   if (closesWithin(text, change.from, change.from + change.insert.length, fence)) return undefined
   const shift = change.insert.length - (change.to - change.from)
-  return { ...block, to: block.to + shift, outputsTo: block.outputsTo + shift, codeTo: codeTo + shift, code: text.slice(codeFrom, codeTo + shift) }
+  return {
+    ...block,
+    to: block.to + shift,
+    outputsTo: block.outputsTo + shift,
+    codeTo: codeTo + shift,
+    code: text.slice(codeFrom, codeTo + shift),
+  }
 }
 
 /** Whether a line that touches `from` to `to` closes the fence. */
@@ -64,9 +93,16 @@ export function isClosing(line: string, char: string, length: number): boolean {
 
 function shifted(block: Block, by: number): Block {
   const moved = { ...block, from: block.from + by, to: block.to + by }
-  if (moved.kind === 'cell') return { ...moved, codeFrom: moved.codeFrom + by, codeTo: moved.codeTo + by, outputsTo: moved.outputsTo + by }
+  if (moved.kind === 'cell')
+    return { ...moved, codeFrom: moved.codeFrom + by, codeTo: moved.codeTo + by, outputsTo: moved.outputsTo + by }
   if (moved.kind !== 'output') return moved
-  return { ...moved, ...shiftedImages(moved, by), textFrom: moved.textFrom + by, textTo: moved.textTo + by, fenceTo: moved.fenceTo + by }
+  return {
+    ...moved,
+    ...shiftedImages(moved, by),
+    textFrom: moved.textFrom + by,
+    textTo: moved.textTo + by,
+    fenceTo: moved.fenceTo + by,
+  }
 }
 
 function shiftedImages(block: OutputBlock, by: number): Pick<OutputBlock, 'images'> {

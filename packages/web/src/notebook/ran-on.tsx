@@ -14,7 +14,14 @@ export function RanOn({ entry, stale }: { entry: ExecutionEntry; stale: boolean 
   if (!shownFor.has(entry.status) || (!entry.ranOn && entry.startedAt === undefined)) return null
   return (
     <div class="ran-on">
-      <Popover label="Why it ran there" title="Why it ran there" wordy class="pill" panelClass="padded" button={<PillText entry={entry} />}>
+      <Popover
+        label="Why it ran there"
+        title="Why it ran there"
+        wordy
+        class="pill"
+        panelClass="padded"
+        button={<PillText entry={entry} />}
+      >
         {close => <Why entry={entry} close={close} />}
       </Popover>
       {stale && (
@@ -33,7 +40,11 @@ function PillText({ entry }: { entry: ExecutionEntry }) {
       <Icon name="bolt" size={12} />
       <span>{entry.ranOn?.name ?? 'Unknown device'}</span>
       <span class="faint">·</span>
-      {entry.status === 'running' ? <Ticking since={entry.startedAt ?? Date.now()} /> : <span>{duration(entry.durationMs ?? 0)}</span>}
+      {entry.status === 'running' ? (
+        <Ticking since={entry.startedAt ?? Date.now()} />
+      ) : (
+        <span>{duration(entry.durationMs ?? 0)}</span>
+      )}
     </>
   )
 }
@@ -66,7 +77,15 @@ function Why({ entry, close }: { entry: ExecutionEntry; close: () => void }) {
         {run && <dd class="mono">{run.codeHash.slice(0, 12)}</dd>}
       </dl>
       <h4>Why there</h4>
-      {reasons.length > 0 ? <ul>{reasons.map(reason => <li key={reason}>{reason}</li>)}</ul> : <p class="muted">The hub keeps no reasons for this run.</p>}
+      {reasons.length > 0 ? (
+        <ul>
+          {reasons.map(reason => (
+            <li key={reason}>{reason}</li>
+          ))}
+        </ul>
+      ) : (
+        <p class="muted">The hub keeps no reasons for this run.</p>
+      )}
       <RunOnChoices language={entry.language} close={close} />
     </div>
   )

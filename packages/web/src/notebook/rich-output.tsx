@@ -8,10 +8,22 @@ import { OutputImage } from './output-image.tsx'
 import { OutputText } from './output-text.tsx'
 import { SandboxFrame } from './sandbox-frame.tsx'
 
-const preferred = ['text/html', 'image/svg+xml', 'image/png', 'image/jpeg', 'image/gif', 'image/webp', 'text/markdown', 'text/latex', 'application/json', 'text/plain']
+const preferred = [
+  'text/html',
+  'image/svg+xml',
+  'image/png',
+  'image/jpeg',
+  'image/gif',
+  'image/webp',
+  'text/markdown',
+  'text/latex',
+  'application/json',
+  'text/plain',
+]
 
 export function bestPart(parts: readonly MimePart[]): MimePart | undefined {
-  const rank = (part: MimePart) => (preferred.indexOf(part.mimeType) + 1 || (part.mimeType.endsWith('+json') ? preferred.length : 99))
+  const rank = (part: MimePart) =>
+    preferred.indexOf(part.mimeType) + 1 || (part.mimeType.endsWith('+json') ? preferred.length : 99)
   return parts.toSorted((a, b) => rank(a) - rank(b))[0]
 }
 
@@ -19,14 +31,22 @@ export function RichOutput({ parts }: { parts: readonly MimePart[] }) {
   const part = bestPart(parts)
   if (!part) return null
   const { mimeType } = part
-  if (/^image\/(png|jpeg|gif|webp)$/.test(mimeType) || (part.at === 'asset' && mimeType === 'image/svg+xml')) return <Picture part={part} />
+  if (/^image\/(png|jpeg|gif|webp)$/.test(mimeType) || (part.at === 'asset' && mimeType === 'image/svg+xml'))
+    return <Picture part={part} />
   return <Loaded part={part}>{text => drawn(mimeType, text)}</Loaded>
 }
 
 function drawn(mimeType: string, text: string) {
   if (mimeType === 'text/html') return <SandboxFrame html={text} />
   // As an image an SVG can neither run scripts nor load anything (S9), and has its own size.
-  if (mimeType === 'image/svg+xml') return <OutputImage url={`data:image/svg+xml,${encodeURIComponent(text)}`} name={`svg:${text.length}:${text.slice(0, 200)}`} alt="" />
+  if (mimeType === 'image/svg+xml')
+    return (
+      <OutputImage
+        url={`data:image/svg+xml,${encodeURIComponent(text)}`}
+        name={`svg:${text.length}:${text.slice(0, 200)}`}
+        alt=""
+      />
+    )
   if (mimeType === 'text/markdown') return <MarkdownView source={text} />
   if (mimeType === 'application/json' || mimeType.endsWith('+json')) return <JsonTree text={text} />
   return <OutputText text={text} />
@@ -51,5 +71,5 @@ function Loaded({ part, children }: { part: MimePart; children: (text: string) =
     return () => abort.abort()
   }, [part.at === 'inline' ? part.data : part.asset])
   if (failed) return <p class="notice warn">This output is not on this hub (yet).</p>
-  return text === undefined ? <p class="output-loading">Loading…</p> : <>{children(text)}</>
+  return text === undefined ? <p class="output-loading">Loading…</p> : children(text)
 }

@@ -2,7 +2,13 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { useNotebook } from './open-notebook.ts'
 
-const words: Record<string, string> = { completed: 'completed', error: 'failed', cancelled: 'cancelled', interrupted: 'interrupted', refused: 'refused' }
+const words: Record<string, string> = {
+  completed: 'completed',
+  error: 'failed',
+  cancelled: 'cancelled',
+  interrupted: 'interrupted',
+  refused: 'refused',
+}
 
 export function RunAnnouncer() {
   const { executions } = useNotebook()

@@ -25,7 +25,15 @@ function lookOf(status: ExecutionStatus | undefined, waits: boolean): Look {
   }
 }
 
-export function RunButton({ itemKey, run, status }: { itemKey: string; run: string | undefined; status: ExecutionStatus | undefined }) {
+export function RunButton({
+  itemKey,
+  run,
+  status,
+}: {
+  itemKey: string
+  run: string | undefined
+  status: ExecutionStatus | undefined
+}) {
   const notebook = useNotebook()
   const waits = notebook.runner.waiting.value.includes(itemKey)
   const look = lookOf(status, waits)

@@ -22,7 +22,14 @@ export function RunOnChoices({ language, close }: { language: string; close: () 
       {devices.value.map(device => {
         const able = device.runtimes.some(candidate => runtimeFor(candidate.language) === runtime)
         return (
-          <button key={device.id} type="button" class="menu-item" aria-pressed={on.value === device.id} disabled={!able} onClick={() => choose(device.id)}>
+          <button
+            key={device.id}
+            type="button"
+            class="menu-item"
+            aria-pressed={on.value === device.id}
+            disabled={!able}
+            onClick={() => choose(device.id)}
+          >
             <span class={`dot ${device.status}`} />
             <span class="ellipsis">{device.name}</span>
             {on.value === device.id && <Icon name="check" class="chosen" />}

@@ -74,7 +74,17 @@ export class Runner {
 
   #writeIntent(id: RunId, cell: unknown, code: string, language: string): void {
     const requestedBy = this.#notebook.doc.clientID
-    this.#executions.write({ id, status: 'requested', cell, code, language, ...this.#session, requestedBy, requestedAt: Date.now(), outputBy: 'monitor' })
+    this.#executions.write({
+      id,
+      status: 'requested',
+      cell,
+      code,
+      language,
+      ...this.#session,
+      requestedBy,
+      requestedAt: Date.now(),
+      outputBy: 'monitor',
+    })
   }
 
   get #session(): { session?: string } {
@@ -82,10 +92,19 @@ export class Runner {
     return session === undefined ? {} : { session }
   }
 
-  async #request(key: string, run: { id: RunId; code: string; language: string; cell: CellRef }): Promise<RunId | undefined> {
+  async #request(
+    key: string,
+    run: { id: RunId; code: string; language: string; cell: CellRef },
+  ): Promise<RunId | undefined> {
     try {
       const on = this.on.value
-      const request = { ...run, ...this.#session, ...(on !== undefined && { on }), document: this.#document, codeHash: await codeHash(run.code) } as RunRequest
+      const request = {
+        ...run,
+        ...this.#session,
+        ...(on !== undefined && { on }),
+        document: this.#document,
+        codeHash: await codeHash(run.code),
+      } as RunRequest
       await this.#api.startRun(request)
       return run.id
     } catch (thrown) {

@@ -21,7 +21,8 @@ export function SandboxFrame({ html }: { html: string }) {
       // The origin of a sandboxed frame is always "null", so the window itself is what tells ours from others.
       if (event.source !== frame.current?.contentWindow) return
       const asked = (event.data as { meshbookHeight?: unknown } | null)?.meshbookHeight
-      if (typeof asked === 'number' && Number.isFinite(asked)) setHeight(Math.min(mostHeight, Math.max(24, Math.ceil(asked))))
+      if (typeof asked === 'number' && Number.isFinite(asked))
+        setHeight(Math.min(mostHeight, Math.max(24, Math.ceil(asked))))
     }
     addEventListener('message', receive)
     return () => removeEventListener('message', receive)

@@ -39,7 +39,9 @@ class Peer {
     if (!cell) return
     this.editor = applyChanges(this.editor, [change])
     const edits = cellTextChanges(this.page.text, cell, [change])
-    this.doc.transact(() => edits.toReversed().forEach(edit => this.#write(edit)))
+    this.doc.transact(() => {
+      for (const edit of edits.toReversed()) this.#write(edit)
+    })
   }
 
   #write({ from, to, insert }: Change): void {
@@ -49,14 +51,23 @@ class Peer {
 }
 
 function exchange(a: Peer, b: Peer): void {
-  const [fromA, fromB] = [Y.encodeStateAsUpdate(a.doc, Y.encodeStateVector(b.doc)), Y.encodeStateAsUpdate(b.doc, Y.encodeStateVector(a.doc))]
+  const [fromA, fromB] = [
+    Y.encodeStateAsUpdate(a.doc, Y.encodeStateVector(b.doc)),
+    Y.encodeStateAsUpdate(b.doc, Y.encodeStateVector(a.doc)),
+  ]
   Y.applyUpdate(b.doc, fromA)
   Y.applyUpdate(a.doc, fromB)
 }
 
 const whole = (text: string, at: number): number => ((text.charCodeAt(at) & 0xfc00) === 0xdc00 ? at - 1 : at)
 
-const typed = fc.record({ peer: fc.boolean(), at: fc.nat(), remove: fc.nat(3), insert: fc.constantFrom('a', 'bb', '\n', 'x = 1\n', '```', '\n```\n', '😀', ''), sync: fc.boolean() })
+const typed = fc.record({
+  peer: fc.boolean(),
+  at: fc.nat(),
+  remove: fc.nat(3),
+  insert: fc.constantFrom('a', 'bb', '\n', 'x = 1\n', '```', '\n```\n', '😀', ''),
+  sync: fc.boolean(),
+})
 
 test('two editors of one cell show what the shared text holds, however their edits cross', () => {
   fc.assert(
@@ -84,7 +95,16 @@ test('two editors of one cell show what the shared text holds, however their edi
 
 test('a remote edit reaches the editor as itself, so that a cursor elsewhere in the cell stays', () => {
   const slice = { from: 10, to: 20 }
-  assert.deepEqual(toEditorChanges('aaaaaaaaaa', 'aaXaaaaaaaaY', slice, [{ from: 12, to: 12, insert: 'X' }, { from: 20, to: 20, insert: 'Y' }]), [{ from: 2, to: 2, insert: 'X' }, { from: 10, to: 10, insert: 'Y' }])
+  assert.deepEqual(
+    toEditorChanges('aaaaaaaaaa', 'aaXaaaaaaaaY', slice, [
+      { from: 12, to: 12, insert: 'X' },
+      { from: 20, to: 20, insert: 'Y' },
+    ]),
+    [
+      { from: 2, to: 2, insert: 'X' },
+      { from: 10, to: 10, insert: 'Y' },
+    ],
+  )
 })
 
 test('typing in a cell without any line adds the line ending that keeps its fence whole', () => {

@@ -34,12 +34,25 @@ export function StdinPrompt({ run, request }: { run: string; request: StdinReque
     <form class="stdin" onSubmit={event => void answer(event)} onKeyDown={event => event.stopPropagation()}>
       <label>
         <span class="stdin-prompt">{request.prompt || 'Input'}</span>
-        <input ref={input} class="field mono" {...(request.password ? { type: 'password' as const, autocomplete: 'off' as const } : { type: 'text' as const, autocomplete: 'off' as const })} spellcheck={false} disabled={sent} placeholder={request.password ? 'Hidden, and never stored' : 'Type an answer'} />
+        <input
+          ref={input}
+          class="field mono"
+          {...(request.password
+            ? { type: 'password' as const, autocomplete: 'off' as const }
+            : { type: 'text' as const, autocomplete: 'off' as const })}
+          spellcheck={false}
+          disabled={sent}
+          placeholder={request.password ? 'Hidden, and never stored' : 'Type an answer'}
+        />
       </label>
       <button type="submit" class="button primary" disabled={sent}>
         {sent ? 'Sent' : 'Send'}
       </button>
-      {problem && <p class="notice bad" role="alert"><Hint text={problem} /></p>}
+      {problem && (
+        <p class="notice bad" role="alert">
+          <Hint text={problem} />
+        </p>
+      )}
     </form>
   )
 }

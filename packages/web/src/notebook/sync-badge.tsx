@@ -1,13 +1,17 @@
 /** Whether the notebook is saved, said only when it is true. */
 import { Icon, type IconName } from '../shell/icons.tsx'
-import { syncStatus, syncText, type SyncStatus } from '../sync/sync-status.ts'
+import { type SyncStatus, syncStatus, syncText } from '../sync/sync-status.ts'
 import { useNotebook } from './open-notebook.ts'
 
 const looks: Record<SyncStatus['kind'], { icon: IconName | undefined; tone: string; why: string }> = {
   synced: { icon: undefined, tone: '', why: 'Every change is stored safely on the hub.' },
   syncing: { icon: 'spinner', tone: '', why: 'Changes are on their way to the hub.' },
   connecting: { icon: 'spinner', tone: '', why: 'Connecting to the hub.' },
-  'offline-saved': { icon: 'offline', tone: 'warn', why: 'The hub cannot be reached. Changes are stored in this browser and sent when it is back.' },
+  'offline-saved': {
+    icon: 'offline',
+    tone: 'warn',
+    why: 'The hub cannot be reached. Changes are stored in this browser and sent when it is back.',
+  },
   'not-saved': { icon: 'warning', tone: 'bad', why: '' },
 }
 

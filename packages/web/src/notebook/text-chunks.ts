@@ -27,7 +27,8 @@ export function chunksOf(text: string, before: readonly TextChunk[] = []): TextC
     const end = endOfLines(text, at, linesPerChunk)
     const piece = text.slice(at, end)
     const old = before[chunks.length]
-    const chunk = old && old.text === piece && old.carry === carry ? old : { text: piece, carry, lines: countLines(piece) }
+    const chunk =
+      old && old.text === piece && old.carry === carry ? old : { text: piece, carry, lines: countLines(piece) }
     chunks.push(chunk)
     carry = carryAfter(chunk)
     at = end
@@ -57,7 +58,10 @@ export function countLines(text: string): number {
 function carryAfter({ text, carry }: TextChunk): string {
   const sequences = Array.from((carry + text).matchAll(/\u001b\[([0-9;:]*)m/g), match => match[0])
   const reset = sequences.findLastIndex(sequence => /^\u001b\[(?:0*|.*;0*)m$/.test(sequence))
-  return sequences.slice(reset + 1).slice(-mostCarry).join('')
+  return sequences
+    .slice(reset + 1)
+    .slice(-mostCarry)
+    .join('')
 }
 
 export interface Folded {

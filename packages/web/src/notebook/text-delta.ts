@@ -53,7 +53,8 @@ export function mapOffset(changes: readonly Change[], offset: number, stick: 'le
   let shift = 0
   for (const { from, to, insert } of changes) {
     if (from > offset || (from === offset && stick === 'left' && to === from)) break
-    if (to > offset || (to === offset && from !== to && stick === 'left')) return from + shift + (stick === 'right' ? insert.length : 0)
+    if (to > offset || (to === offset && from !== to && stick === 'left'))
+      return from + shift + (stick === 'right' ? insert.length : 0)
     shift += insert.length - (to - from)
   }
   return offset + shift
@@ -66,7 +67,8 @@ export function diffOf(before: string, after: string): Change | undefined {
   let start = 0
   while (start < most && before.charCodeAt(start) === after.charCodeAt(start)) start++
   let end = 0
-  while (end < most - start && before.charCodeAt(before.length - 1 - end) === after.charCodeAt(after.length - 1 - end)) end++
+  while (end < most - start && before.charCodeAt(before.length - 1 - end) === after.charCodeAt(after.length - 1 - end))
+    end++
   // Never between the halves of a surrogate pair: Y.Text would store each half as a broken character.
   if (start > 0 && isHighSurrogate(before.charCodeAt(start - 1))) start--
   if (end > 0 && isLowSurrogate(before.charCodeAt(before.length - end))) end--

@@ -29,7 +29,13 @@ export function VariablesPanel() {
   return (
     <aside class="side-panel" aria-label="Variables">
       <PanelTop title="Variables">
-        <button type="button" class="icon-button small" aria-label="Load again" title="Load again" onClick={() => void load()}>
+        <button
+          type="button"
+          class="icon-button small"
+          aria-label="Load again"
+          title="Load again"
+          onClick={() => void load()}
+        >
           <Icon name="restart" />
         </button>
       </PanelTop>

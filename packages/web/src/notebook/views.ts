@@ -14,7 +14,10 @@ export interface CellView {
   code: string
   outputs: readonly OutputView[]
 }
-export type ItemView = CellView | { kind: 'prose' | 'front-matter'; source: string } | { kind: 'output'; output: OutputView }
+export type ItemView =
+  | CellView
+  | { kind: 'prose' | 'front-matter'; source: string }
+  | { kind: 'output'; output: OutputView }
 
 export function viewOf(item: Item, text: string): ItemView {
   if (item.kind === 'cell') {
@@ -31,14 +34,23 @@ function outputView({ runId, text, images }: OutputBlock): OutputView {
 
 export function sameView(a: ItemView, b: ItemView): boolean {
   if (a.kind === 'cell' && b.kind === 'cell') {
-    return a.code === b.code && a.language === b.language && a.style === b.style && sameList(a.outputs, b.outputs, sameOutput)
+    return (
+      a.code === b.code &&
+      a.language === b.language &&
+      a.style === b.style &&
+      sameList(a.outputs, b.outputs, sameOutput)
+    )
   }
   if (a.kind === 'output' && b.kind === 'output') return sameOutput(a.output, b.output)
   return a.kind === b.kind && 'source' in a && 'source' in b && a.source === b.source
 }
 
 function sameOutput(a: OutputView, b: OutputView): boolean {
-  return a.runId === b.runId && a.text === b.text && sameList(a.images, b.images, (x, y) => x.asset === y.asset && x.alt === y.alt)
+  return (
+    a.runId === b.runId &&
+    a.text === b.text &&
+    sameList(a.images, b.images, (x, y) => x.asset === y.asset && x.alt === y.alt)
+  )
 }
 
 function sameList<T>(a: readonly T[], b: readonly T[], same: (a: T, b: T) => boolean): boolean {

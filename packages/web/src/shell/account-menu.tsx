@@ -32,9 +32,21 @@ export function AccountMenu() {
         { title: `${me.value?.hub.name ?? 'Meshbook'} ${me.value?.hub.version ?? ''}` },
         'line',
         { title: 'Theme' },
-        ...themes.map(({ theme: value, label, icon }) => ({ label, icon, chosen: theme.value === value, run: () => setTheme(value) })),
+        ...themes.map(({ theme: value, label, icon }) => ({
+          label,
+          icon,
+          chosen: theme.value === value,
+          run: () => setTheme(value),
+        })),
         'line',
-        { label: 'Keyboard shortcuts', icon: 'keyboard', hint: '?', run: () => { shortcutsOpen.value = true } },
+        {
+          label: 'Keyboard shortcuts',
+          icon: 'keyboard',
+          hint: '?',
+          run: () => {
+            shortcutsOpen.value = true
+          },
+        },
         { label: 'Sign out', icon: 'exit', run: () => void signOut() },
       ]}
     />

@@ -4,7 +4,12 @@ import { ago } from '../notebook/duration.ts'
 import { sessions } from '../state/mesh.ts'
 import { Icon, type IconName } from './icons.tsx'
 
-const icons: Record<DeviceInfo['kind'], IconName> = { desktop: 'laptop', phone: 'phone', server: 'server', worker: 'cloud' }
+const icons: Record<DeviceInfo['kind'], IconName> = {
+  desktop: 'laptop',
+  phone: 'phone',
+  server: 'server',
+  worker: 'cloud',
+}
 
 export function DeviceCard({ device, children }: { device: DeviceInfo; children?: preact.ComponentChildren }) {
   const live = sessions.value.filter(session => session.device === device.id)
@@ -33,7 +38,8 @@ export function DeviceCard({ device, children }: { device: DeviceInfo; children?
       {device.metrics && device.status === 'online' && <Load metrics={device.metrics} />}
       {live.length > 0 && (
         <p class="faint ellipsis">
-          {live.length === 1 ? '1 live session' : `${live.length} live sessions`}: {live.map(session => session.language).join(', ')}
+          {live.length === 1 ? '1 live session' : `${live.length} live sessions`}:{' '}
+          {live.map(session => session.language).join(', ')}
         </p>
       )}
     </article>
@@ -55,7 +61,9 @@ function Load({ metrics }: { metrics: Metrics }) {
       {metrics.gpus.map((gpu, at) => (
         <Bar key={at} name={gpu.name} share={gpu.load} />
       ))}
-      {metrics.battery && <Bar name={metrics.battery.charging ? 'Charging' : 'Battery'} share={metrics.battery.level} />}
+      {metrics.battery && (
+        <Bar name={metrics.battery.charging ? 'Charging' : 'Battery'} share={metrics.battery.level} />
+      )}
     </div>
   )
 }

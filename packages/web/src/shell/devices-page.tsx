@@ -50,5 +50,6 @@ async function rename(device: DeviceInfo): Promise<void> {
 
 async function revoke(device: DeviceInfo): Promise<void> {
   const text = 'It is disconnected at once, its runs are cancelled, and it must be paired again to come back.'
-  if (await confirmed({ title: `Revoke ${device.name}?`, text, action: 'Revoke', danger: true })) await api.revokeDevice(device.id).catch(thrown => report(thrown, 'The device was not revoked'))
+  if (await confirmed({ title: `Revoke ${device.name}?`, text, action: 'Revoke', danger: true }))
+    await api.revokeDevice(device.id).catch(thrown => report(thrown, 'The device was not revoked'))
 }

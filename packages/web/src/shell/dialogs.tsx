@@ -55,7 +55,14 @@ function QuestionDialog({ asked }: { asked: Question }) {
         {asked.value !== undefined && (
           <label>
             {asked.label}
-            <input ref={input} class="field" defaultValue={asked.value} spellcheck={false} autocomplete="off" autofocus />
+            <input
+              ref={input}
+              class="field"
+              defaultValue={asked.value}
+              spellcheck={false}
+              autocomplete="off"
+              autofocus
+            />
             {asked.hint && <span class="faint">{asked.hint}</span>}
           </label>
         )}

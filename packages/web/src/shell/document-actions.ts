@@ -27,7 +27,13 @@ function pathFrom(typed: string): string | undefined {
 
 export async function newDocument(project: Project | undefined = projects.value?.[0]): Promise<void> {
   if (!project) return await newProject()
-  const typed = await ask({ title: 'New document', label: `Name in ${project.name}`, value: titleOf(freePath(project)), hint: 'A slash makes folders, for example notes/today.', action: 'Create' })
+  const typed = await ask({
+    title: 'New document',
+    label: `Name in ${project.name}`,
+    value: titleOf(freePath(project)),
+    hint: 'A slash makes folders, for example notes/today.',
+    action: 'Create',
+  })
   const path = typed && pathFrom(typed)
   if (!path) return
   try {
@@ -40,13 +46,19 @@ export async function newDocument(project: Project | undefined = projects.value?
 }
 
 export async function renameDocument(project: Project, document: DocumentInfo): Promise<void> {
-  const typed = await ask({ title: 'Rename or move', label: `Path in ${project.name}`, value: document.path, action: 'Rename' })
+  const typed = await ask({
+    title: 'Rename or move',
+    label: `Path in ${project.name}`,
+    value: document.path,
+    action: 'Rename',
+  })
   const path = typed && typed !== document.path ? pathFrom(typed) : undefined
   if (!path) return
   try {
     const moved = await api.moveDocument(document.id, path)
     await loadDocuments(project.id)
-    if (here.value === notebookUrl(project.name, document.path)) navigate(notebookUrl(project.name, moved.path), { replace: true })
+    if (here.value === notebookUrl(project.name, document.path))
+      navigate(notebookUrl(project.name, moved.path), { replace: true })
   } catch (thrown) {
     report(thrown, 'The document was not renamed')
   }
@@ -65,7 +77,13 @@ export async function deleteDocument(project: Project, document: DocumentInfo): 
 }
 
 export async function newProject(): Promise<void> {
-  const name = await ask({ title: 'New project', label: 'Name', value: '', hint: 'A project is a folder of notebooks and files.', action: 'Create' })
+  const name = await ask({
+    title: 'New project',
+    label: 'Name',
+    value: '',
+    hint: 'A project is a folder of notebooks and files.',
+    action: 'Create',
+  })
   if (!name) return
   try {
     await api.createProject(name)

@@ -1,8 +1,8 @@
 /** The first page: what was worked on last, every project's documents, and how the mesh is. */
 import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
+import { ago } from '../notebook/duration.ts'
 import { notebookUrl } from '../state/location.ts'
 import { devices, documents, me, projects } from '../state/mesh.ts'
-import { ago } from '../notebook/duration.ts'
 import { DeviceCard } from './device-card.tsx'
 import { newDocument, newProject } from './document-actions.ts'
 import { titleOf } from './file-tree.ts'
@@ -14,7 +14,9 @@ const isShown = (document: DocumentInfo): boolean => !document.path.startsWith('
 
 export function HomePage() {
   const list = projects.value
-  const all = (list ?? []).flatMap(project => (documents.value.get(project.id) ?? []).filter(isShown).map(document => ({ project, document })))
+  const all = (list ?? []).flatMap(project =>
+    (documents.value.get(project.id) ?? []).filter(isShown).map(document => ({ project, document })),
+  )
   const recent = all.toSorted((a, b) => b.document.updatedAt - a.document.updatedAt)
   const loaded = list?.every(project => documents.value.has(project.id))
   return (
@@ -34,13 +36,21 @@ export function HomePage() {
           <h2 id="documents-title" class="section-title">
             Documents
           </h2>
-          {loaded && all.length === 0 ? <NoDocuments hasProject={(list ?? []).length > 0} /> : <DocumentList rows={recent} />}
+          {loaded && all.length === 0 ? (
+            <NoDocuments hasProject={(list ?? []).length > 0} />
+          ) : (
+            <DocumentList rows={recent} />
+          )}
         </section>
         <section aria-labelledby="devices-title">
           <h2 id="devices-title" class="section-title">
             Devices
           </h2>
-          {devices.value.length === 0 && <p class="muted">No device yet. Type <code>meshbook up</code> on a machine to add it to your mesh.</p>}
+          {devices.value.length === 0 && (
+            <p class="muted">
+              No device yet. Type <code>meshbook up</code> on a machine to add it to your mesh.
+            </p>
+          )}
           <div class="cards">
             {devices.value.map(device => (
               <DeviceCard key={device.id} device={device} />
@@ -78,7 +88,9 @@ function NoDocuments({ hasProject }: { hasProject: boolean }) {
     <div class="empty boxed">
       <h3>Your first notebook</h3>
       <p>
-        A notebook is a Markdown file. Text stays text; a fence with a language is code that runs on one of your machines, and its output is written below it. The file on your disk is the notebook, so any editor and git work with it.
+        A notebook is a Markdown file. Text stays text; a fence with a language is code that runs on one of your
+        machines, and its output is written below it. The file on your disk is the notebook, so any editor and git work
+        with it.
       </p>
       <button type="button" class="button primary" onClick={() => void (hasProject ? newDocument() : newProject())}>
         <Icon name="plus" size={14} />

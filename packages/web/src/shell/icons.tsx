@@ -36,7 +36,8 @@ const paths = {
   copy: 'M5.5 5.5h7.7v7.7H5.5zM10.5 5.5V2.8H2.8v7.7h2.7',
   text: 'M3 4V3h10v1M8 3v10M6.3 13h3.4',
   code: 'M5.5 4.5L2 8l3.5 3.5M10.5 4.5L14 8l-3.5 3.5',
-  braces: 'M6 2.5c-2 0-1.6 1.2-1.6 2.8S3.5 8 2.5 8c1 0 1.9 1 1.9 2.7S4 13.5 6 13.5M10 2.5c2 0 1.6 1.2 1.6 2.8S12.5 8 13.5 8c-1 0-1.9 1-1.9 2.7s.4 2.8-1.6 2.8',
+  braces:
+    'M6 2.5c-2 0-1.6 1.2-1.6 2.8S3.5 8 2.5 8c1 0 1.9 1 1.9 2.7S4 13.5 6 13.5M10 2.5c2 0 1.6 1.2 1.6 2.8S12.5 8 13.5 8c-1 0-1.9 1-1.9 2.7s.4 2.8-1.6 2.8',
   spinner: 'M8 2a6 6 0 1 0 6 6',
   eye: 'M1.5 8S4 3.5 8 3.5 14.5 8 14.5 8 12 12.5 8 12.5 1.5 8 1.5 8zM8 9.8a1.8 1.8 0 1 0 0-3.6 1.8 1.8 0 0 0 0 3.6z',
   eraser: 'M6 13.2l-3.6-3.6 6.8-6.8 4.4 4.4-6 6zM6 13.2h7.5M5.8 6.2l4.4 4.4',
@@ -49,7 +50,18 @@ const dotted = new Set<IconName>(['more'])
 export function Icon({ name, size = 16, class: extra = '' }: { name: IconName; size?: number; class?: string }) {
   const width = dotted.has(name) ? 2.4 : 1.5
   return (
-    <svg class={`icon ${extra}`} width={size} height={size} viewBox="0 0 16 16" fill={filled.has(name) ? 'currentColor' : 'none'} stroke="currentColor" stroke-width={width} stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">
+    <svg
+      class={`icon ${extra}`}
+      width={size}
+      height={size}
+      viewBox="0 0 16 16"
+      fill={filled.has(name) ? 'currentColor' : 'none'}
+      stroke="currentColor"
+      stroke-width={width}
+      stroke-linecap="round"
+      stroke-linejoin="round"
+      aria-hidden="true"
+    >
       <path d={paths[name]} />
     </svg>
   )

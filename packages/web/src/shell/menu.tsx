@@ -4,7 +4,15 @@ import { Icon, type IconName } from './icons.tsx'
 import { Popover } from './popover.tsx'
 
 export type MenuEntry =
-  | { label: string; icon?: IconName; hint?: string; danger?: boolean; disabled?: boolean; chosen?: boolean; run: () => void }
+  | {
+      label: string
+      icon?: IconName
+      hint?: string
+      danger?: boolean
+      disabled?: boolean
+      chosen?: boolean
+      run: () => void
+    }
   | { title: string }
   | 'line'
 
@@ -18,7 +26,9 @@ interface MenuProps {
 }
 
 export function Menu({ entries, ...rest }: MenuProps) {
-  return <Popover {...rest}>{close => <div class="menu">{entries().map(entry => menuEntry(entry, close))}</div>}</Popover>
+  return (
+    <Popover {...rest}>{close => <div class="menu">{entries().map(entry => menuEntry(entry, close))}</div>}</Popover>
+  )
 }
 
 function menuEntry(entry: MenuEntry, close: () => void) {
@@ -30,7 +40,13 @@ function menuEntry(entry: MenuEntry, close: () => void) {
     run()
   }
   return (
-    <button type="button" class={`menu-item ${danger ? 'danger' : ''}`} disabled={disabled} aria-pressed={chosen} onClick={select}>
+    <button
+      type="button"
+      class={`menu-item ${danger ? 'danger' : ''}`}
+      disabled={disabled}
+      aria-pressed={chosen}
+      onClick={select}
+    >
       {icon && <Icon name={icon} />}
       <span>{label}</span>
       {chosen && <Icon name="check" class="chosen" />}

@@ -16,7 +16,13 @@ const documentCommands = computed<Command[]>(() =>
   (projects.value ?? []).flatMap(project =>
     (documents.value.get(project.id) ?? [])
       .filter(document => !document.path.startsWith('.meshbook/'))
-      .map(document => ({ id: document.id, title: titleOf(document.path), group: `${project.name}/${document.path}`, icon: 'file' as const, run: () => navigate(notebookUrl(project.name, document.path)) })),
+      .map(document => ({
+        id: document.id,
+        title: titleOf(document.path),
+        group: `${project.name}/${document.path}`,
+        icon: 'file' as const,
+        run: () => navigate(notebookUrl(project.name, document.path)),
+      })),
   ),
 )
 
@@ -24,7 +30,10 @@ const found = computed<Command[]>(() => {
   const all = [...documentCommands.value, ...commands.value]
   if (typed.value.trim() === '') return all.slice(0, mostShown)
   return all
-    .map(command => ({ command, rank: Math.max(score(typed.value, command.title), score(typed.value, command.group) - 20) }))
+    .map(command => ({
+      command,
+      rank: Math.max(score(typed.value, command.title), score(typed.value, command.group) - 20),
+    }))
     .filter(({ rank }) => rank > 0)
     .sort((a, b) => b.rank - a.rank)
     .slice(0, mostShown)
@@ -54,7 +63,15 @@ function OpenPalette() {
     event.preventDefault()
   }
   return (
-    <dialog ref={dialog} class="dialog palette" aria-label="Command palette" onClose={() => { paletteOpen.value = false }} onClick={event => event.target === dialog.current && dialog.current?.close()}>
+    <dialog
+      ref={dialog}
+      class="dialog palette"
+      aria-label="Command palette"
+      onClose={() => {
+        paletteOpen.value = false
+      }}
+      onPointerDown={event => event.target === dialog.current && dialog.current?.close()}
+    >
       <div class="palette-input">
         <Icon name="search" />
         <input
@@ -66,18 +83,38 @@ function OpenPalette() {
           placeholder="Search documents and actions"
           value={typed.value}
           spellcheck={false}
-          onInput={event => { typed.value = event.currentTarget.value; chosen.value = 0 }}
+          onInput={event => {
+            typed.value = event.currentTarget.value
+            chosen.value = 0
+          }}
           onKeyDown={keys}
           autofocus
         />
       </div>
       <div id="palette-list" role="listbox" aria-label="Results" class="palette-list">
         {found.value.map((command, at) => (
-          <div key={command.id} id={`palette-${at}`} role="option" tabIndex={-1} aria-selected={at === chosen.value} class="palette-row" onClick={() => run(command)} onPointerMove={() => { chosen.value = at }}>
+          <div
+            key={command.id}
+            id={`palette-${at}`}
+            role="option"
+            tabIndex={-1}
+            aria-selected={at === chosen.value}
+            class="palette-row"
+            onPointerUp={() => run(command)}
+            onPointerMove={() => {
+              chosen.value = at
+            }}
+          >
             <Icon name={command.icon ?? 'bolt'} />
             <span class="ellipsis">{command.title}</span>
             <span class="faint ellipsis grow">{command.group}</span>
-            {command.keys && <span class="caps">{keyCaps(command.keys).map(key => <kbd key={key}>{key}</kbd>)}</span>}
+            {command.keys && (
+              <span class="caps">
+                {keyCaps(command.keys).map(key => (
+                  <kbd key={key}>{key}</kbd>
+                ))}
+              </span>
+            )}
           </div>
         ))}
       </div>

@@ -18,7 +18,16 @@ interface PopoverProps {
 const gap = 6
 const margin = 8
 
-export function Popover({ label, wordy = false, class: buttonClass, panelClass = '', title, disabled, button, children }: PopoverProps) {
+export function Popover({
+  label,
+  wordy = false,
+  class: buttonClass,
+  panelClass = '',
+  title,
+  disabled,
+  button,
+  children,
+}: PopoverProps) {
   const id = useId()
   const trigger = useRef<HTMLButtonElement>(null)
   const panel = useRef<HTMLDivElement>(null)
@@ -31,7 +40,9 @@ export function Popover({ label, wordy = false, class: buttonClass, panelClass =
     if (!opening) return
     requestAnimationFrame(() => {
       place(trigger.current, panel.current)
-      panel.current?.querySelector<HTMLElement>('[autofocus], .menu-item:not(:disabled), input')?.focus({ preventScroll: true })
+      panel.current
+        ?.querySelector<HTMLElement>('[autofocus], .menu-item:not(:disabled), input')
+        ?.focus({ preventScroll: true })
     })
   }
   const keys = (event: KeyboardEvent) => {
@@ -42,10 +53,29 @@ export function Popover({ label, wordy = false, class: buttonClass, panelClass =
   }
   return (
     <>
-      <button ref={trigger} type="button" class={buttonClass} aria-label={wordy ? undefined : label} title={title} disabled={disabled} aria-expanded={open} aria-haspopup="dialog" popovertarget={id}>
+      <button
+        ref={trigger}
+        type="button"
+        class={buttonClass}
+        aria-label={wordy ? undefined : label}
+        title={title}
+        disabled={disabled}
+        aria-expanded={open}
+        aria-haspopup="dialog"
+        popovertarget={id}
+      >
         {button}
       </button>
-      <div ref={panel} id={id} popover="auto" class={`popover ${panelClass}`} role="dialog" aria-label={label} onToggle={toggled} onKeyDown={keys}>
+      <div
+        ref={panel}
+        id={id}
+        popover="auto"
+        class={`popover ${panelClass}`}
+        role="dialog"
+        aria-label={label}
+        onToggle={toggled}
+        onKeyDown={keys}
+      >
         {open && children(close)}
       </div>
     </>

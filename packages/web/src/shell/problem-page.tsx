@@ -11,7 +11,11 @@ export function ProblemPage({ title, text, hint }: { title: string; text: string
         <div class="empty" role="alert">
           <h2>{title}</h2>
           {text && <p>{text}</p>}
-          {hint && <p><Hint text={hint} /></p>}
+          {hint && (
+            <p>
+              <Hint text={hint} />
+            </p>
+          )}
           <Link to="/" class="button">
             All documents
           </Link>

@@ -28,7 +28,13 @@ export function ProjectFiles({ project }: { project: Project }) {
           <Icon name="chevron" size={12} class={open ? 'turned' : ''} />
           <span class="ellipsis">{project.name}</span>
         </button>
-        <button type="button" class="icon-button small reveal" aria-label={`New document in ${project.name}`} title="New document" onClick={() => void newDocument(project)}>
+        <button
+          type="button"
+          class="icon-button small reveal"
+          aria-label={`New document in ${project.name}`}
+          title="New document"
+          onClick={() => void newDocument(project)}
+        >
           <Icon name="plus" />
         </button>
       </div>
@@ -39,7 +45,11 @@ export function ProjectFiles({ project }: { project: Project }) {
 }
 
 function treeRow(node: TreeNode, project: Project) {
-  return node.kind === 'file' ? <FileRow key={node.document.id} document={node.document} project={project} /> : <FolderRow key={node.path} node={node} project={project} />
+  return node.kind === 'file' ? (
+    <FileRow key={node.document.id} document={node.document} project={project} />
+  ) : (
+    <FolderRow key={node.path} node={node} project={project} />
+  )
 }
 
 function FolderRow({ node, project }: { node: TreeNode & { kind: 'folder' }; project: Project }) {
@@ -61,7 +71,15 @@ function FileRow({ document, project }: { document: DocumentInfo; project: Proje
   const isNotebook = /\.(md|qmd|markdown)$/i.test(document.path)
   return (
     <li class="side-item" data-current={here.value === url}>
-      <Link to={url} class="side-row" current={here.value === url} title={document.path} onFollow={() => { drawerOpen.value = false }}>
+      <Link
+        to={url}
+        class="side-row"
+        current={here.value === url}
+        title={document.path}
+        onFollow={() => {
+          drawerOpen.value = false
+        }}
+      >
         <Icon name={isNotebook ? 'file' : 'code'} />
         <span class="ellipsis">{titleOf(document.path)}</span>
       </Link>

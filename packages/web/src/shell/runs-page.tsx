@@ -11,15 +11,35 @@ import { Icon } from './icons.tsx'
 import { Link } from './link.tsx'
 import { PageHeader } from './page-header.tsx'
 
-const tones: Record<RunInfo['status'], string> = { queued: '', leased: '', running: 'accent', 'waiting-for-input': 'warn', completed: 'ok', failed: 'bad', cancelled: '', interrupted: 'warn' }
-const words: Record<RunInfo['status'], string> = { queued: 'Queued', leased: 'Starting', running: 'Running', 'waiting-for-input': 'Asks for input', completed: 'Completed', failed: 'Failed', cancelled: 'Cancelled', interrupted: 'Interrupted' }
+const tones: Record<RunInfo['status'], string> = {
+  queued: '',
+  leased: '',
+  running: 'accent',
+  'waiting-for-input': 'warn',
+  completed: 'ok',
+  failed: 'bad',
+  cancelled: '',
+  interrupted: 'warn',
+}
+const words: Record<RunInfo['status'], string> = {
+  queued: 'Queued',
+  leased: 'Starting',
+  running: 'Running',
+  'waiting-for-input': 'Asks for input',
+  completed: 'Completed',
+  failed: 'Failed',
+  cancelled: 'Cancelled',
+  interrupted: 'Interrupted',
+}
 
 export function RunsPage() {
   const [onlyLive, setOnlyLive] = useState(false)
   useEffect(() => {
     loadRuns().catch(thrown => report(thrown, 'The runs could not be loaded'))
   }, [])
-  const list = [...runs.value.values()].filter(run => !onlyLive || !hasEnded(run.status)).sort((a, b) => b.requestedAt - a.requestedAt)
+  const list = [...runs.value.values()]
+    .filter(run => !onlyLive || !hasEnded(run.status))
+    .sort((a, b) => b.requestedAt - a.requestedAt)
   return (
     <>
       <PageHeader title="Runs">
@@ -31,7 +51,10 @@ export function RunsPage() {
         {list.length === 0 && (
           <div class="empty boxed">
             <h2>{onlyLive ? 'Nothing runs now' : 'No runs yet'}</h2>
-            <p>Everything that is executed on your machines is listed here while it runs and afterwards. Open a notebook and press Shift Enter in a cell.</p>
+            <p>
+              Everything that is executed on your machines is listed here while it runs and afterwards. Open a notebook
+              and press Shift Enter in a cell.
+            </p>
           </div>
         )}
         <ul class="run-list">
@@ -46,7 +69,10 @@ export function RunsPage() {
 
 function RunRow({ run }: { run: RunInfo }) {
   const project = projects.value?.find(other => other.id === run.project)
-  const cancel = () => void api.cancelRun(run.id, 'cancelled in the list of runs').catch(thrown => report(thrown, 'The run was not cancelled'))
+  const cancel = () =>
+    void api
+      .cancelRun(run.id, 'cancelled in the list of runs')
+      .catch(thrown => report(thrown, 'The run was not cancelled'))
   return (
     <li class="run-row">
       <span class={`pill ${tones[run.status]}`}>
@@ -54,7 +80,11 @@ function RunRow({ run }: { run: RunInfo }) {
         {words[run.status]}
       </span>
       <div class="run-what">
-        {project && run.path ? <Link to={notebookUrl(project.name, run.path)}>{titleOf(run.path)}</Link> : <span class="muted">A deleted document</span>}
+        {project && run.path ? (
+          <Link to={notebookUrl(project.name, run.path)}>{titleOf(run.path)}</Link>
+        ) : (
+          <span class="muted">A deleted document</span>
+        )}
         <span class="faint ellipsis">
           {run.language}
           {run.error && ` · ${run.error.name}: ${run.error.message}`}

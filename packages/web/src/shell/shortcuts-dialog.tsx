@@ -17,7 +17,14 @@ function OpenDialog() {
   const listed = [...commands.value.filter(command => command.keys), ...general]
   const groups = [...new Set(listed.map(command => command.group))]
   return (
-    <dialog ref={dialog} class="dialog wide" aria-labelledby="shortcuts-title" onClose={() => { shortcutsOpen.value = false }}>
+    <dialog
+      ref={dialog}
+      class="dialog wide"
+      aria-labelledby="shortcuts-title"
+      onClose={() => {
+        shortcutsOpen.value = false
+      }}
+    >
       <div class="dialog-body">
         <h2 id="shortcuts-title">Keyboard shortcuts</h2>
         <div class="shortcut-groups">
@@ -25,18 +32,26 @@ function OpenDialog() {
             <section key={group}>
               <h3>{group}</h3>
               <dl>
-                {listed.filter(command => command.group === group).map(command => (
-                  <div key={command.title}>
-                    <dt>{command.title}</dt>
-                    <dd>{keyCaps(command.keys!).map(key => <kbd key={key}>{key}</kbd>)}</dd>
-                  </div>
-                ))}
+                {listed
+                  .filter(command => command.group === group)
+                  .map(command => (
+                    <div key={command.title}>
+                      <dt>{command.title}</dt>
+                      <dd>
+                        {keyCaps(command.keys!).map(key => (
+                          <kbd key={key}>{key}</kbd>
+                        ))}
+                      </dd>
+                    </div>
+                  ))}
               </dl>
             </section>
           ))}
         </div>
         <div class="dialog-actions">
-          <button type="button" class="button" onClick={() => dialog.current?.close()}>Close</button>
+          <button type="button" class="button" onClick={() => dialog.current?.close()}>
+            Close
+          </button>
         </div>
       </div>
     </dialog>

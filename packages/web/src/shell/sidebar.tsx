@@ -1,14 +1,15 @@
 /** The left column: projects with their files, places, devices at a glance, and the account. */
+
+import type { ComponentChildren } from 'preact'
+import { modKey, paletteOpen } from '../state/commands.ts'
 import { drawerOpen, sidebarShown } from '../state/layout.ts'
 import { here, routeOf } from '../state/location.ts'
 import { devices, hub, projects } from '../state/mesh.ts'
-import { paletteOpen, modKey } from '../state/commands.ts'
 import { AccountMenu } from './account-menu.tsx'
-import type { ComponentChildren } from 'preact'
+import { newProject } from './document-actions.ts'
 import { Icon, type IconName } from './icons.tsx'
 import { Link } from './link.tsx'
 import { ProjectFiles } from './project-files.tsx'
-import { newProject } from './document-actions.ts'
 
 const closeDrawer = () => {
   drawerOpen.value = false
@@ -27,13 +28,24 @@ export function Sidebar() {
           <Icon name="close" />
         </button>
       </div>
-      <button type="button" class="search-box" onClick={() => { closeDrawer(); paletteOpen.value = true }}>
+      <button
+        type="button"
+        class="search-box"
+        onClick={() => {
+          closeDrawer()
+          paletteOpen.value = true
+        }}
+      >
         <Icon name="search" />
         <span class="grow">Search</span>
         <kbd>{modKey} K</kbd>
       </button>
       <div class="sidebar-scroll">
-        {list === undefined ? <FilesSkeleton /> : list.map(project => <ProjectFiles key={project.id} project={project} />)}
+        {list === undefined ? (
+          <FilesSkeleton />
+        ) : (
+          list.map(project => <ProjectFiles key={project.id} project={project} />)
+        )}
         {list !== undefined && (
           <button type="button" class="side-row faint" onClick={() => void newProject()}>
             <Icon name="plus" />
@@ -73,7 +85,7 @@ function deviceNote() {
 
 function FilesSkeleton() {
   return (
-    <div class="skeleton" aria-label="Loading">
+    <div class="skeleton" aria-hidden="true">
       {[70, 54, 62, 48].map(width => (
         <span key={width} style={{ width: `${width}%` }} />
       ))}

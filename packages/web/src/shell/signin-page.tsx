@@ -54,7 +54,9 @@ function Failed({ error }: { error: ApiError }) {
         <div>
           <strong>{error.message}</strong>
           {error.detail && <p>{error.detail}</p>}
-          <p><Hint text={error.hint} /></p>
+          <p>
+            <Hint text={error.hint} />
+          </p>
         </div>
       </div>
       <HowTo />
@@ -66,7 +68,10 @@ function HowTo() {
   const signedOut = signedIn.value === 'no'
   return (
     <div class="howto">
-      <p class="muted">{signedOut ? 'You are not signed in. ' : ''}A sign-in link opens this page once and keeps you signed in on this browser. Get one on the machine that runs Meshbook:</p>
+      <p class="muted">
+        {signedOut ? 'You are not signed in. ' : ''}A sign-in link opens this page once and keeps you signed in on this
+        browser. Get one on the machine that runs Meshbook:
+      </p>
       <pre>npx meshbook link</pre>
       <p class="faint">Links work once and expire after ten minutes.</p>
     </div>

@@ -7,7 +7,10 @@ export function StorageBanner() {
   return (
     <div class="banner bad" role="alert">
       <Icon name="warning" />
-      <span>The hub cannot store changes: {storage.value.detail || 'its disk does not accept them'}. What was marked as synced is safe.</span>
+      <span>
+        The hub cannot store changes: {storage.value.detail || 'its disk does not accept them'}. What was marked as
+        synced is safe.
+      </span>
     </div>
   )
 }

@@ -30,5 +30,7 @@ export const shortcutsOpen = signal(false)
 
 const mac = /Mac|iPhone|iPad/.test(navigator.platform)
 export const modKey = mac ? '⌘' : 'Ctrl'
-const symbols: Record<string, string> = mac ? { Mod: '⌘', Ctrl: '⌃', Shift: '⇧', Alt: '⌥', Enter: '↵' } : { Mod: 'Ctrl', Enter: '↵' }
+const symbols: Record<string, string> = mac
+  ? { Mod: '⌘', Ctrl: '⌃', Shift: '⇧', Alt: '⌥', Enter: '↵' }
+  : { Mod: 'Ctrl', Enter: '↵' }
 export const keyCaps = (keys: string): string[] => keys.split(' ').map(key => symbols[key] ?? key)

@@ -15,7 +15,9 @@ export function navigate(to: string, options: { replace?: boolean } = {}): void 
   scrollTo(0, 0)
 }
 
-export type Route = { page: 'home' | 'runs' | 'devices' | 'signin' | 'unknown' } | { page: 'notebook'; project: string; path: string }
+export type Route =
+  | { page: 'home' | 'runs' | 'devices' | 'signin' | 'unknown' }
+  | { page: 'notebook'; project: string; path: string }
 
 export function routeOf(path: string): Route {
   if (path === '/' || path === '') return { page: 'home' }
@@ -24,7 +26,8 @@ export function routeOf(path: string): Route {
   if (path === '/signin') return { page: 'signin' }
   const [, p, project, ...rest] = path.split('/')
   const segments = [project, ...rest].map(decode)
-  if (p === 'p' && rest.length > 0 && segments.every(segment => segment)) return { page: 'notebook', project: segments[0]!, path: segments.slice(1).join('/') }
+  if (p === 'p' && rest.length > 0 && segments.every(segment => segment))
+    return { page: 'notebook', project: segments[0]!, path: segments.slice(1).join('/') }
   return { page: 'unknown' }
 }
 

@@ -24,7 +24,14 @@ export interface LinkOptions {
   onOrphan(text: string): Promise<void>
 }
 
-const firstFacts: SyncFacts = { connected: false, caughtUp: false, unacked: 0, unstored: 0, storeFailed: false, refused: undefined }
+const firstFacts: SyncFacts = {
+  connected: false,
+  caughtUp: false,
+  unacked: 0,
+  unstored: 0,
+  storeFailed: false,
+  refused: undefined,
+}
 
 export class DocumentLink {
   readonly doc = new Y.Doc()
@@ -41,7 +48,9 @@ export class DocumentLink {
 
   constructor(options: LinkOptions) {
     this.#options = options
-    this.#store = new LocalStore(options.document, crypto.randomUUID(), ({ pending, failed }) => this.#learn({ unstored: pending, storeFailed: failed }))
+    this.#store = new LocalStore(options.document, crypto.randomUUID(), ({ pending, failed }) =>
+      this.#learn({ unstored: pending, storeFailed: failed }),
+    )
     this.awareness.setLocalStateField('user', { name: options.user })
     this.awareness.on('change', this.#showPeers)
     addEventListener('beforeunload', this.#warn)
@@ -56,7 +65,8 @@ export class DocumentLink {
       awareness: this.awareness,
       send: frame => this.#socket?.send(frame),
       // What was loaded from this browser is no new edit; it counts only if some of it had not reached the hub.
-      onStatus: ({ connected, synced, unacked }) => this.#learn({ connected, caughtUp: synced, unacked: this.#meta?.dirty === false ? 0 : (unacked ?? 1) }),
+      onStatus: ({ connected, synced, unacked }) =>
+        this.#learn({ connected, caughtUp: synced, unacked: this.#meta?.dirty === false ? 0 : (unacked ?? 1) }),
       onEpoch: () => this.#replaced(),
     })
     this.#connect()
@@ -94,7 +104,10 @@ export class DocumentLink {
   #receive(frame: Uint8Array): void {
     const message = this.#epochSeen ? undefined : readSyncFrame(frame)
     if (message?.type === 'epoch') {
-      if (this.#meta && this.#meta.epoch !== message.epoch) return this.#replaced()
+      if (this.#meta && this.#meta.epoch !== message.epoch) {
+        this.#replaced()
+        return
+      }
       this.#epochSeen = true
       this.#remember({ epoch: message.epoch, dirty: this.#meta?.dirty ?? false })
       this.#client?.opened({ extensions: true })
@@ -107,7 +120,10 @@ export class DocumentLink {
     this.#socket?.close()
     const text = this.doc.getText('content').toString()
     const orphan = this.#meta?.dirty === true
-    this.#learn({ connected: false, refused: 'The document was replaced on the hub. Reload the page to see the new one.' })
+    this.#learn({
+      connected: false,
+      refused: 'The document was replaced on the hub. Reload the page to see the new one.',
+    })
     Promise.all([this.#store.clear(), clearMeta(this.#options.document)])
       .then(() => (orphan ? this.#options.onOrphan(text) : undefined))
       .then(() => location.reload())
@@ -116,10 +132,22 @@ export class DocumentLink {
 
   #refused(code: number, reason: string): void {
     const entry = Object.values(errors).find(candidate => candidate.close === code)
-    if (code === closeCodes.epoch) return this.#replaced()
+    if (code === closeCodes.epoch) {
+      this.#replaced()
+      return
+    }
     const text = `${entry?.message ?? 'The hub refused the connection'}. ${entry?.hint ?? reason}`
     this.#learn({ connected: false, refused: text })
-    this.#ready.reject(new ApiError(code === closeCodes.notFound ? 'NOT_FOUND' : code === closeCodes.unauthenticated ? 'UNAUTHENTICATED' : 'FORBIDDEN', reason))
+    this.#ready.reject(
+      new ApiError(
+        code === closeCodes.notFound
+          ? 'NOT_FOUND'
+          : code === closeCodes.unauthenticated
+            ? 'UNAUTHENTICATED'
+            : 'FORBIDDEN',
+        reason,
+      ),
+    )
   }
 
   readonly #keep = (update: Uint8Array, origin: unknown): void => {
@@ -132,7 +160,8 @@ export class DocumentLink {
     const next = { ...this.facts.peek(), ...facts }
     this.facts.value = next
     if (next.caughtUp) this.#ready.resolve()
-    if (this.#meta?.dirty && next.connected && next.caughtUp && next.unacked === 0) this.#remember({ ...this.#meta, dirty: false })
+    if (this.#meta?.dirty && next.connected && next.caughtUp && next.unacked === 0)
+      this.#remember({ ...this.#meta, dirty: false })
   }
 
   #remember(meta: LocalMeta): void {

@@ -11,7 +11,14 @@ export interface SocketHandlers {
   onRefused(code: number, reason: string): void
 }
 
-const final = new Set<number>([closeCodes.unauthenticated, closeCodes.forbidden, closeCodes.notFound, closeCodes.epoch, closeCodes.tooLarge, closeCodes.hostile])
+const final = new Set<number>([
+  closeCodes.unauthenticated,
+  closeCodes.forbidden,
+  closeCodes.notFound,
+  closeCodes.epoch,
+  closeCodes.tooLarge,
+  closeCodes.hostile,
+])
 /** A server that says nothing for so long after something was sent is taken for dead. */
 const silenceMs = limits.handshakeMs * 1.5
 

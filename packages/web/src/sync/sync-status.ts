@@ -27,7 +27,11 @@ export function syncStatus(facts: SyncFacts): SyncStatus {
   if (connected && caughtUp && unacked === 0) return { kind: 'synced' }
   if (connected) return unacked > 0 ? { kind: 'syncing', count: unacked } : { kind: 'connecting' }
   if (unacked === 0) return { kind: 'offline-saved', count: 0 }
-  if (storeFailed) return { kind: 'not-saved', reason: 'The hub cannot be reached, and this browser could not store your changes. Keep this page open.' }
+  if (storeFailed)
+    return {
+      kind: 'not-saved',
+      reason: 'The hub cannot be reached, and this browser could not store your changes. Keep this page open.',
+    }
   if (unstored > 0) return { kind: 'not-saved', reason: 'Storing your changes in this browser…' }
   return { kind: 'offline-saved', count: unacked }
 }

@@ -1,0 +1,255 @@
+/**
+ * `meshbook monitor <ws-url>`: the monitor as a peer of documents on any y-websocket server. There is no hub here, so
+ * the map of executions is the only authority: whoever may write it may run code in `folder`.
+ */
+import { createHash } from 'node:crypto'
+import {
+  base32,
+  type DocumentId,
+  type HeadId,
+  type Now,
+  type ProjectId,
+  parseFence,
+  type RandomBytes,
+  type RunId,
+  type SessionId,
+} from '@meshbook/core/ids.ts'
+import { runtimeFor } from '@meshbook/core/languages.ts'
+import { limits as defaultLimits, type Limits } from '@meshbook/core/limits.ts'
+import type { Lease, UpMessage } from '@meshbook/core/messages.ts'
+import { isTerminal } from '@meshbook/core/run.ts'
+import { AssetKeeper } from '../assets/asset-keeper.ts'
+import type { KernelSessions } from '../kernels/port.ts'
+import type { HeldRun } from '../store/held-runs.ts'
+import { EntryView, runIdsOf } from './execution-entry.ts'
+import { Monitor } from './monitor.ts'
+import type { MonitorLog, RunStore } from './run-store.ts'
+import { ServerDocument } from './server-document.ts'
+
+export interface MonitorServerOptions {
+  /** Of the y-websocket server: `ws://host:port/room-prefix`. */
+  url: string
+  /** Names of documents below the URL. */
+  docs: readonly string[]
+  /** How this monitor calls itself in awareness and in `ranOn`. */
+  name: string
+  kernels: KernelSessions
+  /** Languages to serve; all that the kernels offer if absent. */
+  runtimes?: readonly string[]
+  /** Where code runs, and where images are put (`_assets/`). */
+  folder: string
+  log?: MonitorLog
+  /** Told of what a person may want to see: connections, and runs that begin and end. */
+  onEvent?: (event: MonitorEvent) => void
+  /** Ends it. */
+  signal: AbortSignal
+  now: Now
+  random: RandomBytes
+  limits?: Limits
+  /** Extra headers of the upgrade, such as Authorization. */
+  headers?: Record<string, string>
+}
+
+export type MonitorEvent =
+  | { event: 'connected' | 'disconnected'; document: string }
+  | { event: 'run'; run: RunId; language: string }
+  | { event: 'ended'; run: RunId; status: string }
+
+const noLog: MonitorLog = { warn: () => undefined }
+
+type Claim = Extract<UpMessage, { type: 'CLAIM' }>
+
+/** Runs until the signal is aborted; kernels and their runs go on and are found again by the next start. */
+export async function monitorServer(options: MonitorServerOptions): Promise<void> {
+  const server = new MonitorServer(options)
+  await server.start()
+  await new Promise<void>(resolve => {
+    if (options.signal.aborted) resolve()
+    else options.signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  await server.close()
+}
+
+class MonitorServer {
+  readonly #options: MonitorServerOptions
+  readonly #limits: Limits
+  readonly #log: MonitorLog
+  readonly #documents = new Map<DocumentId, ServerDocument>()
+  readonly #monitor: Monitor
+  /** Runs of a session wait for one another, as they would at a hub. */
+  readonly #queues = new Map<SessionId, Lease[]>()
+  readonly #project = hashId('prj', 'monitor') as ProjectId
+  #languages: ReadonlySet<string> = new Set()
+
+  constructor(options: MonitorServerOptions) {
+    this.#options = options
+    this.#limits = options.limits ?? defaultLimits
+    this.#log = options.log ?? noLog
+    for (const path of options.docs) {
+      const id = hashId('doc', `${options.url} ${path}`) as DocumentId
+      this.#documents.set(
+        id,
+        new ServerDocument({
+          id,
+          path,
+          url: options.url,
+          name: options.name,
+          headers: options.headers ?? {},
+          limits: this.#limits,
+          random: options.random,
+          log: this.#log,
+          connected: isConnected =>
+            options.onEvent?.({ event: isConnected ? 'connected' : 'disconnected', document: path }),
+        }),
+      )
+    }
+    this.#monitor = new Monitor({
+      kernels: options.kernels,
+      open: (_project, document) => this.#documents.get(document)!.peer,
+      folderOf: () => options.folder,
+      store: memoryRunStore(),
+      send: message => this.#receive(message),
+      device: { id: options.name, name: options.name },
+      assets: new AssetKeeper({ folder: `${options.folder}/_assets`, limits: this.#limits }),
+      limits: this.#limits,
+      now: options.now,
+      log: this.#log,
+    })
+  }
+
+  async start(): Promise<void> {
+    const { kernels, runtimes } = this.#options
+    const found = runtimes ?? (await kernels.runtimes()).map(runtime => runtime.language)
+    this.#languages = new Set(found.map(runtimeFor))
+    const recovered = await this.#monitor.start()
+    const known = new Set(recovered.flatMap(({ runs }) => runs.map(({ run }) => run)))
+    for (const document of this.#documents.values()) {
+      document.start()
+      document.peer.synced.then(
+        () => this.#takeUp(document, known),
+        () => undefined,
+      )
+      this.#monitor.watch(document.peer)
+      document.onTurn(() => this.#monitor.lookAgain())
+    }
+    await this.#monitor.online([], [])
+  }
+
+  /** Runs of the time before a restart: what the journals know is shown to its end, what they do not know is over. */
+  #takeUp(document: ServerDocument, known: ReadonlySet<RunId>): void {
+    for (const run of runIdsOf(document.peer.doc)) {
+      const entry = new EntryView(document.peer.doc, run)
+      const isOpen = ['claimed', 'ready', 'running'].includes(String(entry.get('status')))
+      if (!isOpen || entry.get('claimedBy') !== this.#options.name || this.#monitor.holds(run)) continue
+      if (known.has(run)) this.#grant(document, run, entry)
+      else
+        entry.patch({
+          status: 'interrupted',
+          reason: 'The monitor was restarted and its kernel does not know this run.',
+          completedAt: this.#options.now(),
+        })
+    }
+  }
+
+  /** What a hub would be told. */
+  #receive(message: UpMessage): boolean {
+    if (message.type === 'CLAIM') this.#onClaim(message)
+    if (message.type === 'RUN_EVENT') {
+      const { run, fence, first, events } = message
+      const seq = first + events.length - 1
+      queueMicrotask(() => this.#monitor.onAck({ type: 'RUN_ACK', run, fence, seq }))
+      const last = events.at(-1)!
+      if (isTerminal(last)) this.#ended(run, last.type)
+    }
+    return true
+  }
+
+  #onClaim({ request }: Claim): void {
+    const document = this.#documents.get(request.document)
+    const run = request.id
+    if (!document || run === undefined || !document.isMyTurn()) return
+    const entry = new EntryView(document.peer.doc, run)
+    if (this.#languages.has(runtimeFor(request.language))) this.#grant(document, run, entry)
+    else
+      this.#monitor.onAnswer({
+        type: 'RUN_REQUEST',
+        run,
+        answer: 'wait',
+        reason: `${this.#options.name} has no kernel for ${request.language}.`,
+      })
+  }
+
+  #grant(document: ServerDocument, run: RunId, entry: EntryView): void {
+    const asked = entry.request()
+    if (!asked) return
+    const { language, code, session: sessionName = 'default', cell } = asked
+    const session = hashId('ses', `${document.peer.id} ${runtimeFor(language)} ${sessionName}`) as SessionId
+    const now = this.#options.now()
+    const lease: Lease = {
+      run,
+      project: this.#project,
+      document: document.peer.id,
+      session,
+      sessionName,
+      head: hashId('head', session) as HeadId,
+      fence: parseFence(1),
+      language: runtimeFor(language),
+      code,
+      ...(cell ? { cell: { by: 'anchor', anchor: cell } } : {}),
+      requestedBy: 'the document',
+      requestedAt: now,
+      expiresAt: now + this.#limits.runWaitMs,
+    }
+    const queue = this.#queues.get(session) ?? []
+    this.#queues.set(session, queue)
+    if (queue.some(waiting => waiting.run === run)) return
+    queue.push(lease)
+    if (queue.length === 1) this.#lease(lease)
+  }
+
+  #ended(run: RunId, status: string): void {
+    this.#options.onEvent?.({ event: 'ended', run, status })
+    for (const [session, queue] of this.#queues) {
+      if (queue[0]?.run !== run) continue
+      queue.shift()
+      if (queue[0]) this.#lease(queue[0])
+      else this.#queues.delete(session)
+    }
+  }
+
+  #lease(lease: Lease): void {
+    this.#options.onEvent?.({ event: 'run', run: lease.run, language: lease.language })
+    this.#monitor
+      .onLease(lease)
+      .catch(thrown => this.#log.warn({ err: thrown, run: lease.run }, 'a run could not be taken'))
+  }
+
+  async close(): Promise<void> {
+    await this.#monitor.close()
+    for (const document of this.#documents.values()) document.close()
+  }
+}
+
+/** An id that is the same at every start, so that kernels are found again. */
+function hashId(prefix: string, text: string): string {
+  return `${prefix}_${base32(createHash('sha256').update(text).digest()).slice(0, 26)}`
+}
+
+/** The entries of the document are what outlives this process; leases are made from them again. */
+function memoryRunStore(): RunStore {
+  const runs = new Map<RunId, HeldRun>()
+  return {
+    hold: async lease => {
+      const held = {
+        ...(runs.get(lease.run) ?? { ackedSeq: 0, projected: false, failure: null }),
+        lease,
+        reported: false,
+      }
+      runs.set(lease.run, held)
+      return held
+    },
+    save: async held => void runs.set(held.lease.run, held),
+    drop: async run => void runs.delete(run),
+    list: async () => [],
+  }
+}

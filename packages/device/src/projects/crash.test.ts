@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { newId, systemRandom } from '@meshbook/core/ids.ts'
+import { temporaryFolder } from '../testing/temporary-folder.ts'
+import { until } from '../testing/until.ts'
+
+const child = fileURLToPath(new URL('../testing/crash-child.ts', import.meta.url))
+const rounds = 8
+
+test('the daemon is killed again and again while file and document are edited: no acknowledged line is lost or doubled, the file is never torn (I1, I9, I13)', async t => {
+  const root = await temporaryFolder(t)
+  const [data, folder] = [join(root, 'data'), join(root, 'folder')]
+  await mkdir(data)
+  await mkdir(folder)
+  const file = join(folder, 'a.md')
+  await writeFile(file, 'first line\nlast line\n')
+  const ids = [newId('project', Date.now(), systemRandom), newId('document', Date.now(), systemRandom)]
+  const acknowledged: number[] = []
+  const saved: string[] = []
+  const start = () => {
+    const daemon = spawn(process.execPath, [child, data, folder, ...ids, String((acknowledged.at(-1) ?? -1) + 1000)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    t.after(() => daemon.kill('SIGKILL'))
+    daemon.stdout.on('data', chunk => acknowledged.push(...String(chunk).trim().split('\n').map(Number)))
+    return daemon
+  }
+  for (let round = 0; round < rounds; round++) {
+    const before = acknowledged.length
+    const daemon = start()
+    await until('some typing', () => acknowledged.length > before + 3)
+    // An editor that saves what it sees plus a line of its own, at the moment of the kill.
+    const line = `saved ${round}`
+    await writeFile(file, `${await readFile(file, 'utf8')}${line}\n`)
+    saved.push(line)
+    await new Promise(resolve => setTimeout(resolve, round * 12))
+    daemon.kill('SIGKILL')
+    await once(daemon, 'exit')
+    const text = await readFile(file, 'utf8')
+    assert.ok(text.includes('first line\n') && text.includes('last line\n') && text.endsWith('\n'), 'the file is whole')
+  }
+  const daemon = start()
+  const whole = (text: string) => {
+    const lines = text.split('\n')
+    const count = (line: string) => lines.filter(it => it === line).length
+    return [...acknowledged.map(n => `typed ${n}`), ...saved].every(line => count(line) === 1)
+  }
+  await until('everything in the file', async () => whole(await readFile(file, 'utf8')), 5_000).catch(async () => {
+    const text = await readFile(file, 'utf8')
+    const bad = [...acknowledged.map(n => `typed ${n}`), ...saved].filter(
+      line => text.split('\n').filter(it => it === line).length !== 1,
+    )
+    assert.fail(`not once in the file: ${bad.slice(0, 10).join(', ')}`)
+  })
+  daemon.kill('SIGKILL')
+  await once(daemon, 'exit')
+  const left = (await readdir(folder)).filter(name => name.endsWith('.tmp'))
+  assert.ok(left.length <= 1, `temporary files are left: ${left.join(', ')}`)
+})

@@ -1,0 +1,10 @@
+/** Waits for something to become true, with an end that says what did not happen. */
+export async function until(what: string, check: () => boolean | Promise<boolean>, ms = 8_000): Promise<void> {
+  for (
+    const end = performance.now() + ms;
+    performance.now() < end;
+    await new Promise(resolve => setTimeout(resolve, 5))
+  )
+    if (await check()) return
+  throw new Error(`${what} did not happen in ${ms} ms`)
+}

@@ -1,0 +1,153 @@
+/** The documents of one device's channel: each stream is one place in the room of a document. It knows no control message. */
+import { type ErrorCode, errors, isErrorCode, MeshError } from '@meshbook/core/errors.ts'
+import type { ChannelFrame } from '@meshbook/core/frames.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import { SyncJoiner, splitSync, type UpMessage } from '@meshbook/core/messages.ts'
+import type { Connection, DocumentKey, Peer } from '@meshbook/relay/relay.ts'
+import { writes } from '../documents/touches.ts'
+import type { Parts } from '../parts.ts'
+import type { DeviceRow } from '../store/identity.ts'
+
+/** What the streams need of the channel under them. */
+export interface StreamCarrier {
+  readonly backlogBytes: number
+  sendFrames(frames: Uint8Array[]): void
+  /** Tells the device that a stream has ended. */
+  ended(stream: number, code: ErrorCode, reason: string): void
+  pause(why: string): void
+  resume(why: string): void
+}
+
+interface Stream {
+  connection: Connection
+  key: DocumentKey
+}
+
+const drainMs = 50
+
+export class ChannelStreams {
+  readonly #parts: Parts
+  readonly #device: DeviceRow
+  readonly #carrier: StreamCarrier
+  readonly #joiner = new SyncJoiner()
+  readonly #streams = new Map<number, Stream | 'opening'>()
+  /** Frames of streams that are being opened. */
+  readonly #early = new Map<number, Uint8Array[]>()
+  #earlyBytes = 0
+  #draining: NodeJS.Timeout | undefined
+
+  constructor(parts: Parts, device: DeviceRow, carrier: StreamCarrier) {
+    this.#parts = parts
+    this.#device = device
+    this.#carrier = carrier
+  }
+
+  receive(frame: ChannelFrame): void {
+    const bytes = this.#joiner.add(frame)
+    const stream = bytes && this.#streams.get(frame.stream)
+    // A frame may still come on a stream that has just been closed here.
+    if (stream === undefined || !bytes) return
+    if (stream === 'opening') this.#keepEarly(frame.stream, bytes)
+    else this.#pass(stream, bytes)
+  }
+
+  /** At once, so that frames of the stream that follow on the heels of its OPEN are kept. */
+  reserve(stream: number): void {
+    if (this.#streams.has(stream)) throw new MeshError('BAD_MESSAGE', { detail: `stream ${stream} is open already` })
+    if (this.#streams.size >= limits.channelStreams)
+      throw new MeshError('TOO_MANY', { detail: `${limits.channelStreams} open streams` })
+    this.#streams.set(stream, 'opening')
+  }
+
+  async open({ stream, project, document }: Extract<UpMessage, { type: 'OPEN' }>): Promise<void> {
+    const { org } = this.#device
+    const own = await this.#parts.documents.adopt(org, project, document)
+    if (this.#streams.get(stream) !== 'opening') return
+    if (!own) return this.#refuse(stream, 'FORBIDDEN', 'the document is not one of the project')
+    const key = { org, document }
+    const opened = { connection: this.#parts.relay.open(key, this.#peerOf(stream)), key }
+    this.#streams.set(stream, opened)
+    for (const frame of this.#takeEarly(stream)) this.#pass(opened, frame)
+  }
+
+  close(stream: number): void {
+    const known = this.#streams.get(stream)
+    this.#forget(stream)
+    if (known !== undefined && known !== 'opening') known.connection.close()
+  }
+
+  closeAll(): void {
+    clearInterval(this.#draining)
+    for (const stream of [...this.#streams.keys()]) this.close(stream)
+  }
+
+  #peerOf(stream: number): Peer {
+    const carrier = this.#carrier
+    return {
+      name: this.#device.name,
+      access: 'write',
+      canRun: true,
+      extensions: true,
+      get backlogBytes() {
+        return carrier.backlogBytes
+      },
+      tag: { requestedBy: this.#device.userName },
+      send: frame => carrier.sendFrames(splitSync(stream, frame)),
+      close: (code, reason) => this.#refuse(stream, codeOfReason(code, reason), reason),
+      pause: () => carrier.pause(`stream ${stream}`),
+      resume: () => carrier.resume(`stream ${stream}`),
+    }
+  }
+
+  #pass({ connection, key }: Stream, frame: Uint8Array): void {
+    if (writes(frame)) this.#parts.documents.touched(key)
+    connection.receive(frame)
+    if (this.#carrier.backlogBytes > limits.socketBacklogBytes) this.#waitForDrain()
+  }
+
+  /** A device that asks for many documents at once is heard no further until it has read what it asked for (S24). */
+  #waitForDrain(): void {
+    if (this.#draining) return
+    this.#carrier.pause('drain')
+    this.#draining = setInterval(() => {
+      if (this.#carrier.backlogBytes > limits.socketBacklogBytes / 2) return
+      clearInterval(this.#draining)
+      this.#draining = undefined
+      this.#carrier.resume('drain')
+    }, drainMs)
+  }
+
+  #keepEarly(stream: number, bytes: Uint8Array): void {
+    this.#earlyBytes += bytes.byteLength
+    if (this.#earlyBytes > limits.channelCreditBytes + limits.syncFrameBytes)
+      throw new MeshError('SLOW_DOWN', { detail: 'too much for streams that are not open yet' })
+    const early = this.#early.get(stream) ?? []
+    early.push(bytes)
+    this.#early.set(stream, early)
+  }
+
+  #takeEarly(stream: number): Uint8Array[] {
+    const early = this.#early.get(stream) ?? []
+    this.#early.delete(stream)
+    for (const frame of early) this.#earlyBytes -= frame.byteLength
+    return early
+  }
+
+  #refuse(stream: number, code: ErrorCode, reason: string): void {
+    this.#forget(stream)
+    this.#carrier.ended(stream, code, reason)
+  }
+
+  #forget(stream: number): void {
+    this.#takeEarly(stream)
+    this.#streams.delete(stream)
+    this.#carrier.resume(`stream ${stream}`)
+  }
+}
+
+/** The relay's reasons begin with the error's code; a close code alone stands for several, of which the first is the general one. */
+function codeOfReason(code: number, reason: string): ErrorCode {
+  const named = reason.split(':', 1)[0]
+  if (isErrorCode(named)) return named
+  return (Object.keys(errors) as ErrorCode[]).find(name => errors[name].close === code) ?? 'INTERNAL'
+}

@@ -1,0 +1,42 @@
+/** A real Chromium for the tests, with a fresh profile; closed when the test ends. */
+import type { TestContext } from 'node:test'
+import { type BrowserContext, chromium, type Page } from 'playwright-core'
+
+const flags = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+export const chromiumPath = process.env.MESHBOOK_CHROMIUM ?? '/usr/bin/chromium'
+
+export interface OpenBrowser {
+  context: BrowserContext
+  page: Page
+  /** What went wrong in the page: uncaught errors and messages of level error. */
+  faults: string[]
+}
+
+export async function openBrowser(
+  t: TestContext,
+  options: { width?: number; height?: number; dark?: boolean } = {},
+): Promise<OpenBrowser> {
+  const browser = await chromium.launch({ executablePath: chromiumPath, args: flags })
+  t.after(() => browser.close())
+  const context = await browser.newContext({
+    viewport: { width: options.width ?? 1440, height: options.height ?? 900 },
+    colorScheme: options.dark ? 'dark' : 'light',
+  })
+  const page = await context.newPage()
+  page.setDefaultTimeout(20_000)
+  const faults: string[] = []
+  page.on('pageerror', error => faults.push(error.message))
+  page.on('console', message => {
+    if (message.type() === 'error') faults.push(message.text())
+  })
+  return { context, page, faults }
+}
