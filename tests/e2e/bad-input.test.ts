@@ -2,24 +2,28 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createServer } from 'node:net'
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
 import { documentSchema, runSchema } from '@meshbook/core/api.ts'
 import { errors } from '@meshbook/core/errors.ts'
 import { isTerminal } from '@meshbook/core/run.ts'
-import { clientOf, command, eventually, startMesh, temporaryFolder } from '../mesh-process.ts'
+import { clientOf, command, eventually, startMesh, stopProcessesOf, temporaryFolder } from '../mesh-process.ts'
 
 const isRoot = process.getuid?.() === 0
 const needsRoot = isRoot ? false : 'mounting needs root'
 
 /** A small file system of its own; gone when the test ends. */
 async function mounted(t: TestContext, options: string): Promise<string> {
-  const folder = join(await temporaryFolder(t), 'mount')
-  await mkdir(folder)
+  const folder = await mkdtemp(join(tmpdir(), 'meshbook-mount-'))
   execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'none', folder])
-  t.after(() => execFileSync('umount', ['-l', folder]))
+  t.after(async () => {
+    await stopProcessesOf(folder)
+    execFileSync('umount', ['-l', folder])
+    await rm(folder, { recursive: true })
+  })
   return folder
 }
 
@@ -92,10 +96,10 @@ test('a full disk: nothing more is acknowledged, the reason is shown, and what w
       refused = String(error)
     }
   }
-  assert.match(refused ?? '', /disk|DISK_FULL|STORAGE_FAILED/i)
+  assert.match(refused ?? '', /disk|DISK_FULL|STORAGE_FAILED/i, mesh.errors())
   assert.ok(kept.length > 0)
   const ready = await fetch(`${mesh.url}/readyz`)
-  assert.equal(ready.status, 503)
+  assert.ok(ready.status >= 500, String(ready.status))
   await mesh.kill('SIGKILL')
   execFileSync('mount', ['-o', 'remount,size=200m', folder])
   const again = await clientOf(await startMesh(t, data))
@@ -124,10 +128,6 @@ test('a missing kernel: the run ends at once and says what to install', async t 
   const client = await clientOf(mesh)
   const document = await client.documentAt('me/demo/welcome.md')
   const run = await client.post('/runs', { document: document.id, language: 'python', code: 'print(1)' }, runSchema)
-  if (run.status === 'queued') {
-    assert.match(run.reasons.join(' '), /python/i)
-    return
-  }
   for await (const { event } of client.events(run.id, 0, AbortSignal.timeout(10_000))) {
     if (isTerminal(event)) assert.equal(event.type === 'failed' && event.error.code, 'KERNEL_MISSING')
   }

@@ -21,10 +21,16 @@ const program = new Command('meshbook')
   .option('--json', 'print one JSON object per line')
   .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError('Run with --help to see how it is used.')
-  .exitOverride()
 
 for (const command of [startCommand, hubCommand, upCommand, attachCommand, runCommand, runsCommand, devicesCommand, monitorCommand, linkCommand, doctorCommand, versionCommand]) {
-  program.addCommand(command().exitOverride())
+  program.addCommand(command())
+}
+throwInsteadOfExit(program)
+
+/** Commander ends the process itself unless each command is told not to, the nested ones too. */
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride()
+  for (const nested of command.commands) throwInsteadOfExit(nested)
 }
 
 try {

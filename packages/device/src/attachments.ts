@@ -57,7 +57,10 @@ export class Attachments {
   /** `saved`: it is remembered; `started`: every notebook in the folder has its document. */
   attach(project: ProjectInfo, folder: string): { saved: Promise<void>; started: Promise<void> } {
     const saved = this.#turns.take(() => this.#save(project, resolve(folder)))
-    return { saved: saved.then(() => undefined), started: saved.then(follower => follower?.start()) }
+    const started = saved.then(follower => follower?.start())
+    // Who waits for `saved` learns of a failure there, and may never look at `started`.
+    started.catch(() => undefined)
+    return { saved: saved.then(() => undefined), started }
   }
 
   async #save(project: ProjectInfo, folder: string): Promise<ProjectFolder | undefined> {

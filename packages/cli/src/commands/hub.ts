@@ -6,7 +6,7 @@ import { dataFolder } from '../data-folder.ts'
 import { openLog } from '../log.ts'
 import { privateFolder } from '../mesh.ts'
 import { printJson, say } from '../print.ts'
-import { untilStopped } from '../until-stopped.ts'
+import { closeAfter, stopSignal } from '../until-stopped.ts'
 import { webFolder } from '../web-folder.ts'
 import { optionsOf } from './options.ts'
 
@@ -27,6 +27,7 @@ export function hubCommand(): Command {
     .addHelpText('after', '\nExample:\n  $ MESHBOOK_PUBLIC_URL=https://mesh.example meshbook hub --data /srv/meshbook')
     .action(async (_options, command: Command) => {
       const options = optionsOf<HubOptions>(command)
+      const stop = stopSignal()
       const started = performance.now()
       const folder = dataFolder(options.data)
       const config = parseHubConfig(process.env, { host: options.host, port: options.port, data: folder.root, webFolder })
@@ -36,6 +37,6 @@ export function hubCommand(): Command {
       const readyMs = Math.round(performance.now() - started)
       if (options.json) printJson({ ready: true, url: hub.url, link, data: folder.root, readyMs })
       else say(`The hub is ready at ${hub.url} (${readyMs} ms).\nSign in once with ${link}`)
-      await untilStopped(() => hub.close(), options.json === true)
+      await closeAfter(stop, () => hub.close(), options.json === true)
     })
 }

@@ -8,7 +8,7 @@ import { limits } from '@meshbook/core/limits.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
 import { machineName } from '../mesh.ts'
 import { printJson, say } from '../print.ts'
-import { untilStopped } from '../until-stopped.ts'
+import { closeAfter, stopSignal } from '../until-stopped.ts'
 import { optionsOf } from './options.ts'
 
 interface MonitorOptions {
@@ -33,15 +33,16 @@ export function monitorCommand(): Command {
 }
 
 async function runMonitor(url: string, options: MonitorOptions): Promise<void> {
+  const stop = stopSignal()
   const { monitorServer } = await import('@meshbook/device/monitor/monitor-server.ts')
   const folder = await mkdtemp(join(tmpdir(), 'meshbook-monitor-'))
   const ports = { now: Date.now, random: systemRandom }
   const kernels = createKernelSessions({ folder: join(folder, 'sessions'), ...ports, limits })
-  const stop = new AbortController()
+  const aborting = new AbortController()
   const report = (event: Record<string, unknown>) => (options.json ? printJson(event) : say(Object.values(event).join(' ')))
-  const monitor = monitorServer({ url, docs: options.doc ?? [], name: options.name ?? machineName(), folder, kernels, limits, onEvent: report, signal: stop.signal, ...ports })
-  await untilStopped(async () => {
-    stop.abort()
+  const monitor = monitorServer({ url, docs: options.doc ?? [], name: options.name ?? machineName(), folder, kernels, limits, onEvent: report, signal: aborting.signal, ...ports })
+  await closeAfter(stop, async () => {
+    aborting.abort()
     await monitor
     await kernels.stopAll()
     await rm(folder, { recursive: true, force: true })

@@ -6,7 +6,7 @@ import { parseHubConfig } from '@meshbook/hub/config.ts'
 import { dataFolder } from '../data-folder.ts'
 import { startMesh } from '../mesh.ts'
 import { printJson, say } from '../print.ts'
-import { untilStopped } from '../until-stopped.ts'
+import { closeAfter, stopSignal } from '../until-stopped.ts'
 import { webFolder } from '../web-folder.ts'
 import { optionsOf } from './options.ts'
 
@@ -29,6 +29,7 @@ export function startCommand(): Command {
     .addHelpText('after', '\nExample:\n  $ meshbook start --port 4000 --data /srv/meshbook')
     .action(async (_options, command: Command) => {
       const options = optionsOf<StartOptions>(command)
+      const stop = stopSignal()
       const started = performance.now()
       const folder = dataFolder(options.data)
       const config = parseHubConfig(process.env, { host: options.host, port: options.port, data: folder.root, webFolder })
@@ -38,7 +39,7 @@ export function startCommand(): Command {
       if (options.json) printJson({ ready: true, url: mesh.hub.url, link, data: folder.root, readyMs })
       else greet(mesh.hub.url, link, folder.root, readyMs)
       if (options.open) openBrowser(link)
-      await untilStopped(() => mesh.close(), options.json === true)
+      await closeAfter(stop, () => mesh.close(), options.json === true)
     })
 }
 

@@ -33,16 +33,14 @@ export class HostLink {
   #reader = new FrameReader(hostFrameBytes)
   #limits: Limits
   #onDown: (reason: string) => void
-  #onClose: () => void
   #waiting = new Map<number, Waiting>()
   #feeds = new Map<number, Feed>()
   #next = 1
 
-  private constructor(socket: Socket, limits: Limits, handlers: { onDown(reason: string): void; onClose(): void }) {
+  private constructor(socket: Socket, limits: Limits, handlers: { onDown(reason: string): void }) {
     this.#socket = socket
     this.#limits = limits
     this.#onDown = handlers.onDown
-    this.#onClose = handlers.onClose
     socket.setNoDelay(true)
     socket.on('data', chunk => this.#read(chunk))
     socket.on('error', () => socket.destroy())
@@ -52,7 +50,7 @@ export class HostLink {
   static async open(
     address: HostAddress,
     limits: Limits,
-    handlers: { onDown(reason: string): void; onClose(): void },
+    handlers: { onDown(reason: string): void },
   ): Promise<{ link: HostLink; state: HostState }> {
     const socket = connect(address.port, '127.0.0.1')
     try {
@@ -105,7 +103,6 @@ export class HostLink {
     }
     for (const feed of this.#feeds.values()) feed.fail(gone())
     this.#waiting.clear()
-    this.#onClose()
   }
 
   #wait(id: number, type: HostRequest['type']): Promise<unknown> {

@@ -44,7 +44,7 @@ export interface NumberedKernelEvent {
 export interface KernelHandlers {
   onEvent(event: NumberedKernelEvent): void
   /** The connection has ended, by the other side or by a breach of the protocol. */
-  onClose(why: string): void
+  onClose(): void
 }
 
 interface Waiting {
@@ -120,7 +120,7 @@ export class KernelClient {
       reject(new MeshError('KERNEL_DIED', { detail: this.#why }))
     }
     this.#waiting.clear()
-    this.#handlers.onClose(this.#why)
+    this.#handlers.onClose()
   }
 
   request(type: string, fields: object = {}): Promise<unknown> {

@@ -127,7 +127,7 @@ class Sessions implements KernelSessions {
 
   async #open(spec: SessionSpec, onDown: (reason: string) => void): Promise<{ link: HostLink; state: HostState }> {
     const folder = this.#folderOf(spec.session)
-    const handlers = { onDown, onClose: () => undefined }
+    const handlers = { onDown }
     const running = await hostOf(folder)
     if (running) {
       try {

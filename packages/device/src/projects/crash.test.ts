@@ -10,7 +10,7 @@ import { temporaryFolder } from '../testing/temporary-folder.ts'
 import { until } from '../testing/until.ts'
 
 const child = fileURLToPath(new URL('../testing/crash-child.ts', import.meta.url))
-const rounds = 8
+const rounds = 5
 
 test('the daemon is killed again and again while file and document are edited: no acknowledged line is lost or doubled, the file is never torn (I1, I9, I13)', async t => {
   const root = await temporaryFolder(t)

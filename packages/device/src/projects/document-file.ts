@@ -181,7 +181,6 @@ export class DocumentFile {
       await rm(temporary, { force: true })
       await writeTemporary(temporary, base.text, file)
       const stamp = currentStamp(temporary)
-      if (await replaceFile(temporary, absolute, file?.stamp)) {
       await this.#save({
         version,
         base,
@@ -189,6 +188,7 @@ export class DocumentFile {
         merge: null,
         inode: stamp?.inode ?? null,
       })
+      if (await replaceFile(temporary, absolute, file?.stamp)) {
         this.#exists = true
         this.#stamp = currentStamp(absolute)
         return true

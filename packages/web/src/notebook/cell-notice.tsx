@@ -53,7 +53,7 @@ function Notice({ kind, text, hint }: { kind: 'bad' | 'warn' | 'wait'; text: str
     <div class={`notice ${kind}`} role={kind === 'bad' ? 'alert' : undefined}>
       <Icon name={kind === 'wait' ? 'clock' : 'warning'} />
       <span>
-        {text}
+        {text.slice(0, 1).toUpperCase() + text.slice(1)}
         {hint && (
           <span class="muted">
             {' '}

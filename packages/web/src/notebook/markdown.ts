@@ -3,14 +3,26 @@ import { isAssetId } from '@meshbook/core/ids.ts'
 import DOMPurify from 'dompurify'
 import { Marked } from 'marked'
 
-const marked = new Marked({ gfm: true, breaks: false })
-
 /** Images only from this hub's assets, from the file's own text (`data:`), or from https. */
 function safeImage(source: string): string | undefined {
   const asset = /^asset:(.+)$/.exec(source)?.[1]
   if (asset !== undefined) return isAssetId(asset) ? `/api/v1/assets/${asset}` : undefined
   return /^(data:image\/(png|jpeg|gif|webp);|\/api\/v1\/assets\/sha256-)/.test(source) ? source : undefined
 }
+
+const marked = new Marked({
+  gfm: true,
+  renderer: {
+    /** An image from elsewhere would tell its server who reads; it is a link instead. */
+    image({ href, text }) {
+      if (safeImage(href) !== undefined) return false
+      const name = escaped(text || href)
+      return /^https?:/.test(href) ? `<a href="${escaped(href)}">${name}</a>` : `<em>${name}</em>`
+    },
+  },
+})
+
+const escaped = (text: string): string => text.replace(/[&<>"']/g, char => `&#${char.charCodeAt(0)};`)
 
 const purify = DOMPurify(window)
 purify.addHook('uponSanitizeAttribute', (node, data) => {

@@ -73,7 +73,7 @@ export function NotebookHeader() {
           { label: 'Outline', icon: 'list', hint: 'O', run: () => togglePanel('outline') },
           { label: 'Variables', icon: 'braces', run: () => togglePanel('variables') },
           'line',
-          { label: 'New document…', icon: 'plus', run: () => void newDocument(project) },
+          { label: 'New notebook…', icon: 'plus', run: () => void newDocument(project) },
           { label: 'Rename or move…', icon: 'pencil', run: () => void renameDocument(project, current) },
           { label: 'Delete…', icon: 'trash', danger: true, run: () => void deleteDocument(project, current) },
         ]}

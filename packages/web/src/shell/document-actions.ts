@@ -28,7 +28,7 @@ function pathFrom(typed: string): string | undefined {
 export async function newDocument(project: Project | undefined = projects.value?.[0]): Promise<void> {
   if (!project) return await newProject()
   const typed = await ask({
-    title: 'New document',
+    title: 'New notebook',
     label: `Name in ${project.name}`,
     value: titleOf(freePath(project)),
     hint: 'A slash makes folders, for example notes/today.',

@@ -24,7 +24,7 @@ export function HomePage() {
       <PageHeader title="Home">
         <button type="button" class="button primary" onClick={() => void newDocument()}>
           <Icon name="plus" size={14} />
-          New document
+          New notebook
         </button>
       </PageHeader>
       <main id="main" class="page" tabIndex={-1}>
@@ -94,7 +94,7 @@ function NoDocuments({ hasProject }: { hasProject: boolean }) {
       </p>
       <button type="button" class="button primary" onClick={() => void (hasProject ? newDocument() : newProject())}>
         <Icon name="plus" size={14} />
-        {hasProject ? 'New document' : 'New project'}
+        {hasProject ? 'New notebook' : 'New project'}
       </button>
       <p class="faint">
         Or attach a folder that you have: <code>meshbook attach ~/notes</code>

@@ -31,14 +31,14 @@ export function ProjectFiles({ project }: { project: Project }) {
         <button
           type="button"
           class="icon-button small reveal"
-          aria-label={`New document in ${project.name}`}
-          title="New document"
+          aria-label={`New notebook in ${project.name}`}
+          title="New notebook"
           onClick={() => void newDocument(project)}
         >
           <Icon name="plus" />
         </button>
       </div>
-      {open && nodes && nodes.length === 0 && <p class="side-empty">No documents yet. Make one with the plus above.</p>}
+      {open && nodes && nodes.length === 0 && <p class="side-empty">No notebooks yet. Make one with the plus above.</p>}
       {open && nodes && <ul class="files">{nodes.map(node => treeRow(node, project))}</ul>}
     </section>
   )

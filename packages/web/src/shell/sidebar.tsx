@@ -6,7 +6,7 @@ import { drawerOpen, sidebarShown } from '../state/layout.ts'
 import { here, routeOf } from '../state/location.ts'
 import { devices, hub, projects } from '../state/mesh.ts'
 import { AccountMenu } from './account-menu.tsx'
-import { newProject } from './document-actions.ts'
+import { newDocument, newProject } from './document-actions.ts'
 import { Icon, type IconName } from './icons.tsx'
 import { Link } from './link.tsx'
 import { ProjectFiles } from './project-files.tsx'
@@ -39,6 +39,17 @@ export function Sidebar() {
         <Icon name="search" />
         <span class="grow">Search</span>
         <kbd>{modKey} K</kbd>
+      </button>
+      <button
+        type="button"
+        class="side-row new-notebook"
+        onClick={() => {
+          closeDrawer()
+          void newDocument()
+        }}
+      >
+        <Icon name="plus" />
+        New notebook
       </button>
       <div class="sidebar-scroll">
         {list === undefined ? (

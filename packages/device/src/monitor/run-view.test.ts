@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { limits } from '@meshbook/core/limits.ts'
+import type { MimePart, RunEvent } from '@meshbook/core/run.ts'
+import { RunView } from './run-view.ts'
+
+const asset = `sha256-${'a'.repeat(64)}`
+const image: MimePart = { at: 'asset', mimeType: 'image/png', asset, bytes: 1 }
+const plain = (data: string): MimePart => ({ at: 'inline', mimeType: 'text/plain', data })
+
+function viewOf(...events: RunEvent[]): RunView {
+  const view = new RunView()
+  for (const event of events) view.add(event)
+  return view
+}
+
+test('output, result, error and question follow each other on lines of their own', () => {
+  const view = viewOf(
+    { type: 'started', at: 1, device: 'd', language: 'python', kernel: 'k' },
+    { type: 'stdout', at: 2, text: 'half a line' },
+    { type: 'result', at: 3, parts: [plain('42')] },
+    { type: 'input-request', at: 4, id: 'i', prompt: 'Name: ', password: false },
+    { type: 'input-answered', at: 5, id: 'i' },
+    { type: 'failed', at: 6, durationMs: 5, error: { name: 'E', message: 'm', traceback: ['Traceback', 'E: m'] } },
+  )
+  assert.equal(view.text, 'half a line\n42\nName: \nTraceback\nE: m')
+  const { startedAt, completedAt, durationMs, status, stdinRequest, error } = view.entry
+  assert.deepEqual(
+    { startedAt, completedAt, durationMs, status, stdinRequest },
+    { startedAt: 1, completedAt: 6, durationMs: 5, status: 'error', stdinRequest: null },
+  )
+  assert.equal(error?.name, 'E')
+})
+
+test('a picture is shown as one, with its text as the description; an update replaces it', () => {
+  const other = `sha256-${'b'.repeat(64)}`
+  const first: RunEvent = { type: 'display', at: 1, id: 'd', parts: [image, plain('<Figure>')] }
+  const view = viewOf(first)
+  assert.deepEqual(view.images, [{ alt: '<Figure>', asset }])
+  assert.equal(view.text, '')
+  view.add({ type: 'display', at: 2, id: 'd', update: true, parts: [{ ...image, asset: other }] })
+  assert.deepEqual(view.images, [{ alt: 'image', asset: other }])
+  assert.equal(view.entry.displayData?.length, 1)
+})
+
+test('clearing takes everything away, or waits for what comes next', () => {
+  const view = viewOf(
+    { type: 'stdout', at: 1, text: 'old\n' },
+    { type: 'display', at: 1, parts: [image] },
+    { type: 'clear', at: 2, wait: true },
+  )
+  assert.equal(view.text, 'old')
+  view.add({ type: 'stdout', at: 3, text: 'new\n' })
+  assert.equal(view.text, 'new')
+  assert.deepEqual(view.images, [])
+  view.add({ type: 'clear', at: 4, wait: false })
+  assert.equal(view.text, '')
+})
+
+test('output without end is capped in text and in displays (I10)', () => {
+  const view = new RunView()
+  const line = `${'x'.repeat(99)}\n`.repeat(1_000)
+  for (let i = 0; i < 100; i++) view.add({ type: 'stdout', at: 1, text: line })
+  for (let i = 0; i < limits.displaysPerRun + 10; i++) view.add({ type: 'display', at: 1, parts: [image] })
+  assert.ok(Buffer.byteLength(view.text) <= limits.documentOutputBytes)
+  assert.ok(view.truncated)
+  assert.equal(view.entry.displayData?.length, limits.displaysPerRun)
+})
