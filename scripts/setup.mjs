@@ -15,7 +15,8 @@ function hashOf(paths) {
   const add = path => {
     if (!existsSync(path)) return
     if (statSync(path).isDirectory()) {
-      for (const entry of readdirSync(path).sort()) if (entry !== 'dist' && entry !== 'node_modules') add(join(path, entry))
+      for (const entry of readdirSync(path).sort())
+        if (entry !== 'dist' && entry !== 'node_modules') add(join(path, entry))
     } else hash.update(path.slice(root.length)).update(readFileSync(path))
   }
   for (const path of paths) add(join(root, path))
@@ -37,30 +38,60 @@ function say(text) {
 
 function must(command, args, hint) {
   const started = Date.now()
-  const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8', shell: process.platform === 'win32' })
+  const result = spawnSync(command, args, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  })
   if (result.status === 0) return say(`  done in ${((Date.now() - started) / 1000).toFixed(1)} s`)
   process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}${result.error ?? ''}\n${hint}\n`)
   process.exit(1)
 }
 
 const localNode = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'node.cmd' : 'node')
-const packageFiles = ['package-lock.json', 'package.json', ...readdirSync(join(root, 'packages')).map(name => `packages/${name}/package.json`)]
+const packageFiles = [
+  'package-lock.json',
+  'package.json',
+  ...readdirSync(join(root, 'packages')).map(name => `packages/${name}/package.json`),
+]
 
-step('packages', packageFiles, () => existsSync(localNode), () => {
-  say('Installing packages (about half a minute, once)')
-  must('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'npm ci failed. Check the network and free disk space, then run the command again.')
-})
+step(
+  'packages',
+  packageFiles,
+  () => existsSync(localNode),
+  () => {
+    say('Installing packages (about half a minute, once)')
+    must(
+      'npm',
+      ['ci', '--no-audit', '--no-fund', '--loglevel=error'],
+      'npm ci failed. Check the network and free disk space, then run the command again.',
+    )
+  },
+)
 
-step('web', ['packages/web', 'packages/core/src', 'packages/relay/src', 'package-lock.json'], () => existsSync(join(root, 'packages/web/dist/index.html')), () => {
-  say('Building the web app')
-  must(localNode, [join(root, 'node_modules/vite/bin/vite.js'), 'build', 'packages/web', '--logLevel', 'warn'], 'The web app could not be built; the lines above say why.')
-})
+step(
+  'web',
+  ['packages/web', 'packages/core/src', 'packages/relay/src', 'package-lock.json'],
+  () => existsSync(join(root, 'packages/web/dist/index.html')),
+  () => {
+    say('Building the web app')
+    must(
+      localNode,
+      [join(root, 'node_modules/vite/bin/vite.js'), 'build', 'packages/web', '--logLevel', 'warn'],
+      'The web app could not be built; the lines above say why.',
+    )
+  },
+)
 
 if (mode === 'test') installTools()
 
 /** What the tests use beyond npm packages, from the distribution's own packages. */
 function installTools() {
-  const tools = [{ command: 'chromium', package: 'chromium' }, { command: 'strace', package: 'strace' }]
+  const tools = [
+    { command: 'chromium', package: 'chromium' },
+    { command: 'strace', package: 'strace' },
+  ]
   const missing = tools.filter(tool => !onPath(tool.command)).map(tool => tool.package)
   if (missing.length === 0) return
   if (!onPath('apt-get')) return say(`Not installed: ${missing.join(', ')}. The tests that need them are skipped.`)
@@ -68,7 +99,11 @@ function installTools() {
   say(`Installing ${missing.join(', ')} for the tests`)
   const [command, ...rest] = [...sudo, 'apt-get']
   spawnSync(command, [...rest, 'update', '-qq'], { stdio: 'ignore' })
-  must(command, [...rest, 'install', '-y', '-qq', '--no-install-recommends', ...missing], `Install them by hand: apt-get install ${missing.join(' ')}`)
+  must(
+    command,
+    [...rest, 'install', '-y', '-qq', '--no-install-recommends', ...missing],
+    `Install them by hand: apt-get install ${missing.join(' ')}`,
+  )
 }
 
 function onPath(command) {

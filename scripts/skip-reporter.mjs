@@ -12,7 +12,8 @@ export default async function* report(source) {
     if (data.skip !== undefined) {
       counts.skipped++
       const reason = typeof data.skip === 'string' ? data.skip : ''
-      if (process.env.MESHBOOK_SKIP_FILE) appendFileSync(process.env.MESHBOOK_SKIP_FILE, `${JSON.stringify({ name: data.name, reason })}\n`)
+      if (process.env.MESHBOOK_SKIP_FILE)
+        appendFileSync(process.env.MESHBOOK_SKIP_FILE, `${JSON.stringify({ name: data.name, reason })}\n`)
     } else if (type === 'test:pass') counts.pass++
     else {
       counts.fail++
@@ -29,5 +30,8 @@ function describe(error) {
 }
 
 function indent(text) {
-  return text.split('\n').map(line => `    ${line}`).join('\n')
+  return text
+    .split('\n')
+    .map(line => `    ${line}`)
+    .join('\n')
 }

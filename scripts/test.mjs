@@ -2,10 +2,10 @@
 // failure unless tests/allowed-skips.json names it with a reason and its probe agrees.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { glob } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { glob } from 'node:fs/promises'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const [mode = 'all', name] = process.argv.slice(2)
@@ -16,7 +16,11 @@ let failed = 0
 function run(title, command, args, env = {}) {
   const started = Date.now()
   process.stdout.write(`\n── ${title}\n`)
-  const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } })
+  const result = spawnSync(command, args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ...env },
+  })
   const seconds = ((Date.now() - started) / 1000).toFixed(1)
   const ok = result.status === 0
   if (!ok) failed++
@@ -25,7 +29,8 @@ function run(title, command, args, env = {}) {
 
 async function files(patterns) {
   const found = []
-  for (const pattern of patterns) for await (const file of glob(pattern, { cwd: root, exclude: entry => entry === 'node_modules' })) found.push(file)
+  for (const pattern of patterns)
+    for await (const file of glob(pattern, { cwd: root, exclude: entry => entry === 'node_modules' })) found.push(file)
   return found.sort()
 }
 
@@ -33,14 +38,31 @@ async function suite(title, patterns, { concurrency = 2, timeoutMs = 120_000, en
   const list = await files(patterns)
   if (list.length === 0) return
   const reporter = join(root, 'scripts/skip-reporter.mjs')
-  const args = ['--disable-warning=ExperimentalWarning', '--test', `--test-concurrency=${concurrency}`, `--test-timeout=${timeoutMs}`, '--test-reporter=dot', '--test-reporter-destination=stdout', '--test-reporter=' + reporter, '--test-reporter-destination=stdout', ...list]
-  run(`${title} (${list.length} files)`, process.execPath, args, { MESHBOOK_SKIP_FILE: skipFile, ...env })
+  const args = [
+    '--disable-warning=ExperimentalWarning',
+    '--test',
+    `--test-concurrency=${concurrency}`,
+    `--test-timeout=${timeoutMs}`,
+    '--test-reporter=dot',
+    '--test-reporter-destination=stdout',
+    `--test-reporter=${reporter}`,
+    '--test-reporter-destination=stdout',
+    ...list,
+  ]
+  run(`${title} (${list.length} files)`, process.execPath, args, {
+    MESHBOOK_SKIP_FILE: skipFile,
+    NODE_COMPILE_CACHE: join(folder, 'compiled'),
+    ...env,
+  })
 }
 
 function checkSkips() {
   if (!existsSync(skipFile)) return
   const allowed = JSON.parse(readFileSync(join(root, 'tests/allowed-skips.json'), 'utf8'))
-  const skipped = readFileSync(skipFile, 'utf8').trim().split('\n').map(line => JSON.parse(line))
+  const skipped = readFileSync(skipFile, 'utf8')
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))
   for (const skip of skipped) {
     const entry = allowed.find(({ test }) => test === skip.name)
     const probeAgrees = entry && spawnSync('sh', ['-c', entry.probe], { stdio: 'ignore' }).status === 0
@@ -52,14 +74,17 @@ function checkSkips() {
 
 const tsc = join(root, 'node_modules/.bin/tsc')
 const biome = join(root, 'node_modules/.bin/biome')
-if (mode === 'soak') await suite(`soak ${name ?? ''}`, [`tests/soak/${name ?? '*'}.test.ts`], { concurrency: 1, timeoutMs: 6 * 3_600_000 })
+if (mode === 'soak')
+  await suite(`soak ${name ?? ''}`, [`tests/soak/${name ?? '*'}.test.ts`], { concurrency: 1, timeoutMs: 6 * 3_600_000 })
 else {
   run('lint', biome, ['check', '.'])
   run('types', tsc, ['--noEmit'])
   await suite('repository rules', ['tests/repo/*.test.ts'])
   await suite('core', ['packages/core/src/**/*.test.ts', 'packages/engine/src/**/*.test.ts'])
   const slow = mode === 'all'
-  await suite('packages', ['packages/{relay,hub,device,web,cli}/src/**/*.test.ts'], { env: slow ? {} : { MESHBOOK_TEST_QUICK: '1' } })
+  await suite('packages', ['packages/{relay,hub,device,web,cli}/src/**/*.test.ts'], {
+    env: slow ? {} : { MESHBOOK_TEST_QUICK: '1' },
+  })
   if (slow) {
     await suite('contracts', ['tests/contract/*.test.ts'])
     await suite('crashes', ['tests/crash/*.test.ts'], { concurrency: 1 })

@@ -1,9 +1,9 @@
 /** Real processes for the tests: `meshbook start`, `hub` and `up` as a user starts them, on a folder and a port of their own. */
-import { spawn, type ChildProcess } from 'node:child_process'
-import { createInterface } from 'node:readline'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { ApiClient, findHub } from '@meshbook/cli/api-client.ts'
 import { dataFolder } from '@meshbook/cli/data-folder.ts'
@@ -31,8 +31,17 @@ export async function temporaryFolder(t: TestContext): Promise<string> {
 }
 
 /** Starts a command that prints a `ready` line, and waits for it. The process is stopped when the test ends. */
-export async function startProcess(t: TestContext, data: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<MeshProcess> {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args, '--json', '--data', data], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
+export async function startProcess(
+  t: TestContext,
+  data: string,
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<MeshProcess> {
+  const child = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', main, ...args, '--json', '--data', data],
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } },
+  )
   let errors = ''
   child.stderr!.setEncoding('utf8').on('data', (text: string) => (errors += text))
   const kill = (signal: NodeJS.Signals) => ended(child, () => child.kill(signal))
@@ -40,10 +49,23 @@ export async function startProcess(t: TestContext, data: string, args: string[],
     if (child.exitCode === null && child.signalCode === null) await kill('SIGTERM')
   })
   const ready = await firstLine(child, () => errors)
-  return { url: ready.url ?? '', link: ready.link ?? '', data, pid: child.pid!, readyMs: ready.readyMs ?? 0, errors: () => errors, kill }
+  return {
+    url: ready.url ?? '',
+    link: ready.link ?? '',
+    data,
+    pid: child.pid!,
+    readyMs: ready.readyMs ?? 0,
+    errors: () => errors,
+    kill,
+  }
 }
 
-export function startMesh(t: TestContext, data: string, args: string[] = ['--port', '0'], env: NodeJS.ProcessEnv = {}): Promise<MeshProcess> {
+export function startMesh(
+  t: TestContext,
+  data: string,
+  args: string[] = ['--port', '0'],
+  env: NodeJS.ProcessEnv = {},
+): Promise<MeshProcess> {
   return startProcess(t, data, ['start', '--no-open', ...args], env)
 }
 
@@ -72,8 +94,16 @@ async function firstLine(child: ChildProcess, errors: () => string): Promise<Rea
 }
 
 /** Runs a command to its end; resolves with what it printed. */
-export async function command(args: string[], env: NodeJS.ProcessEnv = {}, timeoutMs = 60_000): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }, timeout: timeoutMs })
+export async function command(
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+  timeoutMs = 60_000,
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+    timeout: timeoutMs,
+  })
   const output = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text))
@@ -105,17 +135,23 @@ export async function processesOf(folder: string): Promise<FoundProcess[]> {
 }
 
 export async function stopProcessesOf(folder: string): Promise<void> {
-  for (const { pid } of await processesOf(folder)) {
-    try {
-      process.kill(pid, 'SIGKILL')
-    } catch {
-      continue
-    }
+  for (const { pid } of await processesOf(folder)) endIfAlive(pid)
+}
+
+function endIfAlive(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 
 /** Waits until `check` returns something other than undefined or false. */
-export async function eventually<T>(what: string, check: () => Promise<T | undefined | false> | T | undefined | false, timeoutMs = 20_000): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  check: () => Promise<T | undefined | false> | T | undefined | false,
+  timeoutMs = 20_000,
+): Promise<T> {
   const deadline = performance.now() + timeoutMs
   for (;;) {
     const value = await check()

@@ -3,20 +3,21 @@
  * sent at once, and the clock stops when the client's own copy of the document shows the output. Beside it, in the same
  * run and interleaved, the bare kernel: its socket, without host, journal, hub or document.
  */
-import { createHash } from 'node:crypto'
+
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { WebSocket } from 'ws'
-import * as Y from 'yjs'
-import { WebsocketProvider } from 'y-websocket'
 import { ApiClient, findHub } from '@meshbook/cli/api-client.ts'
 import { dataFolder } from '@meshbook/cli/data-folder.ts'
 import { runSchema, ticketSchema } from '@meshbook/core/api.ts'
 import { newId, systemRandom } from '@meshbook/core/ids.ts'
 import { parseNotebook } from '@meshbook/core/notebook/cells.ts'
+import { WebSocket } from 'ws'
+import { WebsocketProvider } from 'y-websocket'
+import * as Y from 'yjs'
 import { startBareKernel } from './bare-kernel.ts'
 
 const json = process.argv.includes('--json')
@@ -26,7 +27,11 @@ const text = `# Latency\n\n\`\`\`python\n${code}\n\`\`\`\n`
 
 const folder = await mkdtemp(join(tmpdir(), 'meshbook-bench-'))
 const main = join(import.meta.dirname, '../../packages/cli/src/main.ts')
-const hub = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, 'start', '--no-open', '--json', '--port', '0', '--data', folder], { stdio: ['ignore', 'pipe', 'inherit'] })
+const hub = spawn(
+  process.execPath,
+  ['--disable-warning=ExperimentalWarning', main, 'start', '--no-open', '--json', '--port', '0', '--data', folder],
+  { stdio: ['ignore', 'pipe', 'inherit'] },
+)
 try {
   await new Promise(resolve => createInterface({ input: hub.stdout }).once('line', resolve))
   await writeFile(join(folder, 'projects/demo/latency.md'), text)
@@ -46,7 +51,11 @@ async function measure(): Promise<{ ours: number[]; bare: number[] }> {
   const document = await untilFound(client)
   const { ticket } = await client.post('/tickets', { document: document.id, scope: 'run' }, ticketSchema)
   const doc = new Y.Doc()
-  const provider = new WebsocketProvider(`${credentials.hub.replace(/^http/, 'ws')}/sync/me/demo`, 'latency.md', doc, { params: { ticket }, WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket, disableBc: true })
+  const provider = new WebsocketProvider(`${credentials.hub.replace(/^http/, 'ws')}/sync/me/demo`, 'latency.md', doc, {
+    params: { ticket },
+    WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
+    disableBc: true,
+  })
   await new Promise<void>(resolve => provider.once('sync', () => resolve()))
   const bare = await startBareKernel(folder)
   const samples = { ours: [] as number[], bare: [] as number[] }
@@ -99,10 +108,25 @@ async function oneRun(client: ApiClient, document: string, doc: Y.Doc): Promise<
     content.observe(look)
   })
   doc.transact(() => {
-    const entry = new Y.Map<unknown>(Object.entries({ id, status: 'requested', cell: anchor, code, language: 'python', requestedBy: doc.clientID, requestedAt: Date.now(), outputBy: 'monitor' }))
+    const entry = new Y.Map<unknown>(
+      Object.entries({
+        id,
+        status: 'requested',
+        cell: anchor,
+        code,
+        language: 'python',
+        requestedBy: doc.clientID,
+        requestedAt: Date.now(),
+        outputBy: 'monitor',
+      }),
+    )
     executions.set(id, entry)
   })
-  await client.post('/runs', { id, document, cell: { by: 'anchor', anchor }, language: 'python', code, codeHash }, runSchema)
+  await client.post(
+    '/runs',
+    { id, document, cell: { by: 'anchor', anchor }, language: 'python', code, codeHash },
+    runSchema,
+  )
   const ms = await seen
   await new Promise<void>(resolve => {
     const look = () => {
@@ -123,9 +147,27 @@ function at(sorted: number[], share: number): number {
 function report(samples: { ours: number[]; bare: number[] }): void {
   const ours = samples.ours.toSorted((a, b) => a - b)
   const bare = samples.bare.toSorted((a, b) => a - b)
-  for (const [metric, share] of [['p50', 0.5], ['p99', 0.99]] as const) {
-    const row = { bench: 'run-latency', metric: `first output ${metric}`, unit: 'ms', ours: round(at(ours, share)), peer: round(at(bare, share)), peerName: 'bare kernel', ratio: round(at(bare, share) / at(ours, share)), runs, min: round(ours[0]!), max: round(ours.at(-1)!) }
-    process.stdout.write(json ? `${JSON.stringify(row)}\n` : `${row.metric}: ${row.ours} ms in the document, ${row.peer} ms at the bare kernel (${runs} runs, ${row.min}–${row.max} ms)\n`)
+  for (const [metric, share] of [
+    ['p50', 0.5],
+    ['p99', 0.99],
+  ] as const) {
+    const row = {
+      bench: 'run-latency',
+      metric: `first output ${metric}`,
+      unit: 'ms',
+      ours: round(at(ours, share)),
+      peer: round(at(bare, share)),
+      peerName: 'bare kernel',
+      ratio: round(at(bare, share) / at(ours, share)),
+      runs,
+      min: round(ours[0]!),
+      max: round(ours.at(-1)!),
+    }
+    process.stdout.write(
+      json
+        ? `${JSON.stringify(row)}\n`
+        : `${row.metric}: ${row.ours} ms in the document, ${row.peer} ms at the bare kernel (${runs} runs, ${row.min}–${row.max} ms)\n`,
+    )
   }
 }
 

@@ -457,6 +457,19 @@ export function kernelContract(language: KernelLanguage): void {
     )
   })
 
+  test(`${name}: without a host the program is blocked, and nothing it printed is lost (KN12, KN14)`, async t => {
+    const it = await bed(t, name, { kernelUnackedBytes: 500_000 })
+    const session = await it.sessions.start(it.spec)
+    const run = await order(session, language.megabytes(4))
+    await it.sessions.close()
+    process.kill((await processes(it.folder, it.spec.session)).host, 'SIGKILL')
+    await sleep(100)
+    const [found] = await it.again().recover()
+    const { stdout, last } = await outcome(found!.session, run)
+    assert.equal(last.type, 'completed')
+    assert.equal(stdout, `${'x'.repeat(99)}\n`.repeat(40_000))
+  })
+
   test(`${name}: when host and kernel were killed, recovery closes the run as interrupted (I5, I9)`, async t => {
     const it = await bed(t, name)
     const session = await it.sessions.start(it.spec)
@@ -495,6 +508,19 @@ export function kernelContract(language: KernelLanguage): void {
     assert.equal((await execute(session, language.print('fresh'))).stdout, 'fresh\n')
     await it.sessions.stopAll()
     assert.deepEqual(await processesOf(it.spec.session, undefined), [])
+  })
+
+  test(`${name}: a session that nobody looks after ends by itself, with its kernel (I9)`, async t => {
+    const it = await bed(t, name, { hostAloneMs: 200 })
+    const session = await it.sessions.start(it.spec)
+    const run = await order(session, language.slowCount(10, 50))
+    await it.sessions.close()
+    await sleep(300)
+    assert.ok((await processesOf(it.spec.session, undefined)).length > 0, 'not while a run is in progress')
+    for (let i = 0; i < 200 && (await processesOf(it.spec.session, undefined)).length > 0; i++) await sleep(50)
+    assert.deepEqual(await processesOf(it.spec.session, undefined), [])
+    const [found] = await it.again().recover()
+    assert.equal((await outcome(found!.session, run)).last.type, 'completed')
   })
 
   test(`${name}: a session whose runs are all forgotten leaves no folder, and another finds its journal again`, async t => {

@@ -3,15 +3,21 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { ApiClient } from '@meshbook/cli/api-client.ts'
-import { runSchema, type Run } from '@meshbook/core/api.ts'
+import { type Run, runSchema } from '@meshbook/core/api.ts'
 import { hasEnded, isTerminal, type NumberedEvent } from '@meshbook/core/run.ts'
-import { clientOf, eventually, processesOf, startMesh, temporaryFolder, type MeshProcess } from '../mesh-process.ts'
+import { clientOf, eventually, type MeshProcess, processesOf, startMesh, temporaryFolder } from '../mesh-process.ts'
 
 const lines = 40
 /** Counts its executions in a file, then prints for two seconds: what a program that matters looks like. */
-const code = ["open('executions', 'a').write('x')", 'import time', `for i in range(${lines}):`, "    print(f'line {i}', flush=True)", '    time.sleep(0.05)'].join('\n')
+const code = [
+  "open('executions', 'a').write('x')",
+  'import time',
+  `for i in range(${lines}):`,
+  "    print(f'line {i}', flush=True)",
+  '    time.sleep(0.05)',
+].join('\n')
 
 interface Started {
   mesh: MeshProcess
@@ -26,10 +32,18 @@ async function startRun(t: TestContext): Promise<Started> {
   const file = join(data, 'projects/demo/crash.md')
   await writeFile(file, `# Crash\n\n\`\`\`python\n${code}\n\`\`\`\n\nThe end.\n`)
   const client = await clientOf(mesh)
-  const document = await eventually('the document exists', () => client.documentAt('me/demo/crash.md').catch(() => undefined))
-  await eventually('the text arrived', async () => (await client.text(`/documents/${document.id}/content`)).includes('The end.'))
+  const document = await eventually('the document exists', () =>
+    client.documentAt('me/demo/crash.md').catch(() => undefined),
+  )
+  await eventually('the text arrived', async () =>
+    (await client.text(`/documents/${document.id}/content`)).includes('The end.'),
+  )
   const codeHash = createHash('sha256').update(code).digest('hex')
-  const run = await client.post('/runs', { document: document.id, cell: { by: 'index', index: 0 }, language: 'python', code, codeHash }, runSchema)
+  const run = await client.post(
+    '/runs',
+    { document: document.id, cell: { by: 'index', index: 0 }, language: 'python', code, codeHash },
+    runSchema,
+  )
   await eventually('the first lines are in the file', async () => (await readFile(file, 'utf8')).includes('line 5'))
   return { mesh, client, run, file }
 }
@@ -47,7 +61,11 @@ function printed(events: NumberedEvent[]): string {
 const everyLine = Array.from({ length: lines }, (_, i) => `line ${i}\n`).join('')
 
 function assertWhole(events: NumberedEvent[]): void {
-  assert.deepEqual(events.map(({ seq }) => seq), events.map((_, i) => i + 1), 'the log has no gap')
+  assert.deepEqual(
+    events.map(({ seq }) => seq),
+    events.map((_, i) => i + 1),
+    'the log has no gap',
+  )
   assert.equal(events.filter(({ event }) => isTerminal(event)).length, 1, 'the log has one terminal event')
 }
 
@@ -95,8 +113,14 @@ test('kill -9 of the kernel in mid-run: the run says so and keeps its output so 
   const end = events.at(-1)!.event
   assert.equal(end.type === 'failed' && end.error.code, 'KERNEL_DIED')
   assert.ok(everyLine.startsWith(printed(events)) && printed(events).includes('line 5\n'))
-  await eventually('the file has what was printed', async () => (await readFile(file, 'utf8')).includes(printed(events).trimEnd()))
-  const next = await client.post('/runs', { document: run.document, language: 'python', code: 'print("alive")' }, runSchema)
+  await eventually('the file has what was printed', async () =>
+    (await readFile(file, 'utf8')).includes(printed(events).trimEnd()),
+  )
+  const next = await client.post(
+    '/runs',
+    { document: run.document, language: 'python', code: 'print("alive")' },
+    runSchema,
+  )
   assert.equal(printed(await collect(client, next.id)), 'alive\n')
 })
 

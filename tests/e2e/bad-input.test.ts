@@ -1,12 +1,12 @@
 /** What goes wrong on real machines: each is a clear message with the next step, an exit code, and nothing is lost. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { createServer } from 'node:net'
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { test, type TestContext } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { documentSchema, runSchema } from '@meshbook/core/api.ts'
 import { errors } from '@meshbook/core/errors.ts'
 import { isTerminal } from '@meshbook/core/run.ts'
@@ -51,7 +51,9 @@ test('a data folder of a newer version: refused in words, and not a byte of it c
   assert.equal(await mesh.kill('SIGTERM'), 0)
   const file = join(data, 'hub.db')
   const database = new DatabaseSync(file)
-  const table = database.prepare("select name from sqlite_master where type = 'table' and name like '%version%'").get() as { name: string }
+  const table = database
+    .prepare("select name from sqlite_master where type = 'table' and name like '%version%'")
+    .get() as { name: string }
   database.exec(`update ${table.name} set version = version + 1000`)
   database.exec('pragma wal_checkpoint(truncate)')
   database.close()
@@ -80,7 +82,9 @@ test('a read-only data folder: exit code 1 and the folder is named', { skip: nee
   assert.ok(stderr.includes(folder))
 })
 
-test('a full disk: nothing more is acknowledged, the reason is shown, and what was acknowledged is there afterwards (I1)', { skip: needsRoot }, async t => {
+test('a full disk: nothing more is acknowledged, the reason is shown, and what was acknowledged is there afterwards (I1)', {
+  skip: needsRoot,
+}, async t => {
   const folder = await mounted(t, 'size=24m')
   const data = join(folder, 'data')
   const mesh = await startMesh(t, data)
@@ -90,7 +94,11 @@ test('a full disk: nothing more is acknowledged, the reason is shown, and what w
   let refused: string | undefined
   for (let i = 0; i < 200 && refused === undefined; i++) {
     try {
-      await client.post('/documents', { project, path: `big-${i}.md`, content: `${i} `.repeat(100_000) }, documentSchema)
+      await client.post(
+        '/documents',
+        { project, path: `big-${i}.md`, content: `${i} `.repeat(100_000) },
+        documentSchema,
+      )
       kept.push(`big-${i}.md`)
     } catch (error) {
       refused = String(error)
@@ -115,7 +123,11 @@ test('a notebook that is not text: left as it is, and said', async t => {
   const garbage = Buffer.from(Array.from({ length: 5000 }, (_, i) => (i * 7919) % 256))
   const file = join(data, 'projects/demo/garbage.md')
   await writeFile(file, garbage)
-  await eventually('doctor names the file', async () => (await command(['doctor', '--json', '--data', data])).stdout.includes('garbage.md'), 40_000)
+  await eventually(
+    'doctor names the file',
+    async () => (await command(['doctor', '--json', '--data', data])).stdout.includes('garbage.md'),
+    40_000,
+  )
   assert.deepEqual(await readFile(file), garbage)
 })
 
@@ -123,7 +135,8 @@ test('a missing kernel: the run ends at once and says what to install', async t 
   const data = await temporaryFolder(t)
   const bin = join(data, 'bin')
   await mkdir(bin)
-  for (const name of ['sh', 'bash', 'setsid', 'unshare', 'ps', 'which', 'env']) await symlink(execFileSync('which', [name], { encoding: 'utf8' }).trim(), join(bin, name)).catch(() => undefined)
+  for (const name of ['sh', 'bash', 'setsid', 'unshare', 'ps', 'which', 'env'])
+    await symlink(execFileSync('which', [name], { encoding: 'utf8' }).trim(), join(bin, name)).catch(() => undefined)
   const mesh = await startMesh(t, data, ['--port', '0'], { PATH: bin })
   const client = await clientOf(mesh)
   const document = await client.documentAt('me/demo/welcome.md')

@@ -53,7 +53,14 @@ test('a newcomer opens the link, runs the demo in three languages, and finds the
   await page.getByText('Synced ✓').waitFor()
   await eventually('the file has every output', async () => {
     const text = await readFile(file, 'utf8')
-    return ['521 months, from 1958.2', '](asset:sha256-', '2000  369.4 ppm', '1960: 6.1 ppm', 'In 1984 the air held', "NameError: name 'monhts'"].every(part => text.includes(part))
+    return [
+      '521 months, from 1958.2',
+      '](asset:sha256-',
+      '2000  369.4 ppm',
+      '1960: 6.1 ppm',
+      'In 1984 the air held',
+      "NameError: name 'monhts'",
+    ].every(part => text.includes(part))
   })
   assert.deepEqual(faults, [])
 })
@@ -61,13 +68,23 @@ test('a newcomer opens the link, runs the demo in three languages, and finds the
 test('output that is produced while no page is open is there when one opens', async t => {
   const data = await temporaryFolder(t)
   const mesh = await startMesh(t, data)
-  await writeFile(join(data, 'projects/demo/long.md'), '# Long\n\n```python\nimport time\nfor i in range(20):\n    print("tick", i, flush=True)\n    time.sleep(0.1)\n```\n')
+  await writeFile(
+    join(data, 'projects/demo/long.md'),
+    '# Long\n\n```python\nimport time\nfor i in range(20):\n    print("tick", i, flush=True)\n    time.sleep(0.1)\n```\n',
+  )
   const { context, page } = await openBrowser(t)
   await page.goto(mesh.link)
   await page.waitForURL(url => url.pathname === '/')
   await eventually('the notebook is a document', async () => {
     await page.goto(`${mesh.url}/p/demo/long.md`)
-    return page.locator('.cell').first().waitFor({ timeout: 2_000 }).then(() => true, () => false)
+    return page
+      .locator('.cell')
+      .first()
+      .waitFor({ timeout: 2_000 })
+      .then(
+        () => true,
+        () => false,
+      )
   })
   await run(page.locator('.cell').first())
   await page.getByText('tick 2', { exact: false }).first().waitFor()
@@ -109,16 +126,26 @@ test('scripts in outputs reach nothing: no frame leaves its sandbox, nothing is 
     '<form action="/api/v1/auth/logout" method="post"><button id=b>x</button></form><script>b.click()</script>',
     '<meta http-equiv="refresh" content="0; url=/"><base href="https://elsewhere.example/">',
     '<a href="javascript:top.owned = 6" id=a>x</a><script>a.click()</script>',
-    '<script>try { document.cookie = "x=1"; localStorage.x = 1 } catch (e) {} window.open("/"); top.location = "/"</script>',
+    '<script>try { document.cookie = "x=1"; localStorage.x = 1 } catch (e) { console.log(e) } window.open("/"); top.location = "/"</script>',
   ]
   const code = `class Html:\n    def __init__(self, html): self.html = html\n    def _repr_html_(self): return self.html\nimport json\nfor html in json.loads(${JSON.stringify(JSON.stringify(payloads))}): display(Html(html))\nprint("done")`
-  await writeFile(join(data, 'projects/demo/hostile.md'), `# Hostile <img src=x onerror="top.owned = 7">\n\n<script>top.owned = 8</script>\n\n[link](javascript:top.owned=9)\n\n\`\`\`python\n${code}\n\`\`\`\n`)
+  await writeFile(
+    join(data, 'projects/demo/hostile.md'),
+    `# Hostile <img src=x onerror="top.owned = 7">\n\n<script>top.owned = 8</script>\n\n[link](javascript:top.owned=9)\n\n\`\`\`python\n${code}\n\`\`\`\n`,
+  )
   const { page } = await openBrowser(t)
   await page.goto(mesh.link)
   await page.waitForURL(url => url.pathname === '/')
   await eventually('the notebook is a document', async () => {
     await page.goto(`${mesh.url}/p/demo/hostile.md`)
-    return page.locator('.cell').first().waitFor({ timeout: 2_000 }).then(() => true, () => false)
+    return page
+      .locator('.cell')
+      .first()
+      .waitFor({ timeout: 2_000 })
+      .then(
+        () => true,
+        () => false,
+      )
   })
   const asked: string[] = []
   page.on('request', request => {
@@ -126,12 +153,21 @@ test('scripts in outputs reach nothing: no frame leaves its sandbox, nothing is 
   })
   await run(page.locator('.cell').first())
   await page.locator('.cell').first().getByText('done', { exact: true }).first().waitFor()
-  assert.ok((await eventually('the outputs are framed', async () => (await page.locator('iframe').count()) >= 4 && page.locator('iframe').count())) >= 4)
+  assert.ok(
+    (await eventually(
+      'the outputs are framed',
+      async () => (await page.locator('iframe').count()) >= 4 && page.locator('iframe').count(),
+    )) >= 4,
+  )
   await page.waitForTimeout(1_500)
   assert.equal(await page.evaluate(() => (window as unknown as { owned?: number }).owned), undefined)
-  assert.deepEqual(asked.filter(url => url.startsWith('http')), [])
+  assert.deepEqual(
+    asked.filter(url => url.startsWith('http')),
+    [],
+  )
   assert.equal(new URL(page.url()).pathname, '/p/demo/hostile.md')
-  for (const frame of await page.locator('iframe').all()) assert.equal(await frame.getAttribute('sandbox'), 'allow-scripts')
+  for (const frame of await page.locator('iframe').all())
+    assert.equal(await frame.getAttribute('sandbox'), 'allow-scripts')
 })
 
 for (const dark of [false, true]) {
@@ -149,7 +185,11 @@ for (const dark of [false, true]) {
     await assertAccessible(page)
     await page.setViewportSize({ width: 320, height: 700 })
     await page.waitForTimeout(300)
-    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), true, 'no sideways scroll at 320 px')
+    assert.equal(
+      await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth),
+      true,
+      'no sideways scroll at 320 px',
+    )
   })
 }
 
@@ -161,5 +201,8 @@ async function openNotebookSignedIn(page: Page, mesh: MeshProcess): Promise<void
 async function assertAccessible(page: Page): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze()
   const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
-  assert.deepEqual(serious.map(({ id, nodes }) => `${id}: ${nodes.map(node => node.target.join(' ')).join(', ')}`), [])
+  assert.deepEqual(
+    serious.map(({ id, nodes }) => `${id}: ${nodes.map(node => node.target.join(' ')).join(', ')}`),
+    [],
+  )
 }

@@ -9,5 +9,7 @@ const here = dirname(realpathSync(fileURLToPath(import.meta.url)))
 const main = join(here, '..', 'src', 'main.ts')
 const bundled = join(here, '..', '..', '..', 'node_modules', '.bin', 'node')
 const node = existsSync(bundled) ? bundled : process.execPath
-const { status, signal } = spawnSync(node, ['--disable-warning=ExperimentalWarning', main, ...process.argv.slice(2)], { stdio: 'inherit' })
+const { status, signal } = spawnSync(node, ['--disable-warning=ExperimentalWarning', main, ...process.argv.slice(2)], {
+  stdio: 'inherit',
+})
 process.exit(signal ? 130 : (status ?? 1))

@@ -1,11 +1,12 @@
 /** The hub's HTTP API as the command line uses it. Answers are checked against core/api; problems become MeshErrors. */
-import { createParser } from 'eventsource-parser'
-import * as v from 'valibot'
+
 import { type DocumentInfo, documentSchema, listOf } from '@meshbook/core/api.ts'
 import { isErrorCode, MeshError } from '@meshbook/core/errors.ts'
-import { limits } from '@meshbook/core/limits.ts'
-import { isTerminal, runEventSchema, type NumberedEvent } from '@meshbook/core/run.ts'
 import type { Seq } from '@meshbook/core/ids.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import { isTerminal, type NumberedEvent, runEventSchema } from '@meshbook/core/run.ts'
+import { createParser } from 'eventsource-parser'
+import * as v from 'valibot'
 import { control } from './control.ts'
 import type { DataFolder } from './data-folder.ts'
 
@@ -15,10 +16,15 @@ export interface Credentials {
 }
 
 /** `--hub` with MESHBOOK_TOKEN, or the hub of the daemon that runs on this machine. */
-export async function findHub(options: { hub?: string }, folder: DataFolder, env: NodeJS.ProcessEnv = process.env): Promise<Credentials> {
+export async function findHub(
+  options: { hub?: string },
+  folder: DataFolder,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Credentials> {
   const hub = options.hub ?? env.MESHBOOK_HUB
   if (!hub) return control(folder.control, '/token', {})
-  if (!env.MESHBOOK_TOKEN) throw new MeshError('UNAUTHENTICATED', { detail: '--hub also needs an API token in MESHBOOK_TOKEN' })
+  if (!env.MESHBOOK_TOKEN)
+    throw new MeshError('UNAUTHENTICATED', { detail: '--hub also needs an API token in MESHBOOK_TOKEN' })
   return { hub: hub.replace(/\/$/, ''), token: env.MESHBOOK_TOKEN }
 }
 
@@ -62,10 +68,18 @@ export class ApiClient {
 
   async #fetch(method: string, path: string, body: unknown, signal: AbortSignal): Promise<Response> {
     const { hub, token } = this.#hub
-    const headers: Record<string, string> = { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }
+    const headers: Record<string, string> = {
+      authorization: `Bearer ${token}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    }
     let response: Response
     try {
-      response = await fetch(`${hub}/api/v1${path}`, { method, headers, signal, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+      response = await fetch(`${hub}/api/v1${path}`, {
+        method,
+        headers,
+        signal,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      })
     } catch (cause) {
       if (signal.aborted && signal.reason instanceof MeshError) throw signal.reason
       throw new MeshError('UNREACHABLE', { detail: hub, cause })
@@ -97,7 +111,8 @@ export class ApiClient {
     const response = await this.#fetch('GET', `/runs/${run}/events?after=${after}`, undefined, signal)
     const ready: NumberedEvent[] = []
     const parser = createParser({
-      onEvent: ({ id, data }) => ready.push({ seq: Number(id) as Seq, event: v.parse(runEventSchema, JSON.parse(data)) }),
+      onEvent: ({ id, data }) =>
+        ready.push({ seq: Number(id) as Seq, event: v.parse(runEventSchema, JSON.parse(data)) }),
     })
     const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
     try {
@@ -118,6 +133,10 @@ export class ApiClient {
 async function problemFrom(response: Response): Promise<MeshError> {
   const body: unknown = await response.json().catch(() => undefined)
   const problem = v.safeParse(v.object({ code: v.string(), detail: v.optional(v.string()) }), body)
-  if (!problem.success || !isErrorCode(problem.output.code)) return new MeshError('UNREACHABLE', { detail: `HTTP ${response.status}` })
-  return new MeshError(problem.output.code, problem.output.detail === undefined ? {} : { detail: problem.output.detail })
+  if (!problem.success || !isErrorCode(problem.output.code))
+    return new MeshError('UNREACHABLE', { detail: `HTTP ${response.status}` })
+  return new MeshError(
+    problem.output.code,
+    problem.output.detail === undefined ? {} : { detail: problem.output.detail },
+  )
 }

@@ -16,9 +16,18 @@ export interface HubAccess {
 }
 
 export function controlHandlers(hub: HubAccess, device: Device): ControlHandlers {
-  const attachments = (): Attachment[] => device.attachments().map(({ project, folder }) => ({ project: project.id, name: project.name, owner: project.owner, folder }))
+  const attachments = (): Attachment[] =>
+    device
+      .attachments()
+      .map(({ project, folder }) => ({ project: project.id, name: project.name, owner: project.owner, folder }))
   return {
-    '/status': async () => ({ hub: hub.url, linked: device.linked, device: device.name, pid: process.pid, problems: device.problems() }),
+    '/status': async () => ({
+      hub: hub.url,
+      linked: device.linked,
+      device: device.name,
+      pid: process.pid,
+      problems: device.problems(),
+    }),
     '/token': async () => ({ hub: hub.url, token: await hub.token() }),
     '/link': async () => ({ link: await hub.signInLink() }),
     '/attachments': async () => ({ items: attachments() }),

@@ -3,19 +3,33 @@
  * folder. Loopback HTTP; the port and a token made anew at each start stand in a file that only the user can read.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
-import * as v from 'valibot'
 import { asMeshError, isErrorCode, MeshError, problemOf } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import * as v from 'valibot'
 
-export const attachmentSchema = v.object({ project: v.string(), name: v.string(), owner: v.string(), folder: v.string() })
+export const attachmentSchema = v.object({
+  project: v.string(),
+  name: v.string(),
+  owner: v.string(),
+  folder: v.string(),
+})
 export type Attachment = v.InferOutput<typeof attachmentSchema>
 
 /** What a daemon answers; the shapes of requests and answers by path. */
 const calls = {
-  '/status': { body: v.object({}), answer: v.object({ hub: v.nullable(v.string()), linked: v.boolean(), device: v.string(), pid: v.number(), problems: v.array(v.string()) }) },
+  '/status': {
+    body: v.object({}),
+    answer: v.object({
+      hub: v.nullable(v.string()),
+      linked: v.boolean(),
+      device: v.string(),
+      pid: v.number(),
+      problems: v.array(v.string()),
+    }),
+  },
   '/token': { body: v.object({}), answer: v.object({ hub: v.string(), token: v.string() }) },
   '/link': { body: v.object({}), answer: v.object({ link: v.string() }) },
   '/attach': { body: v.object({ folder: v.string(), project: v.string() }), answer: attachmentSchema },
@@ -46,7 +60,12 @@ export async function serveControl(file: string, handlers: ControlHandlers): Pro
   }
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, token: string, handlers: ControlHandlers): Promise<void> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  token: string,
+  handlers: ControlHandlers,
+): Promise<void> {
   try {
     if (!sameSecret(request.headers.authorization ?? '', `Bearer ${token}`)) throw new MeshError('UNAUTHENTICATED')
     const path = request.url ?? ''
@@ -55,7 +74,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, token:
   } catch (thrown) {
     const error = asMeshError(thrown)
     const problem = problemOf(error, '')
-    const cause = error.code === 'INTERNAL' ? String((error.cause as Error | undefined)?.message ?? error.cause) : undefined
+    const cause =
+      error.code === 'INTERNAL' ? String((error.cause as Error | undefined)?.message ?? error.cause) : undefined
     reply(response, problem.status, cause ? { ...problem, detail: cause } : problem)
   }
 }
@@ -88,7 +108,12 @@ function sameSecret(given: string, wanted: string): boolean {
 }
 
 /** Asks the daemon of this data folder; UNREACHABLE when none runs. `timeoutMs` covers the whole exchange. */
-export async function control<P extends ControlPath>(file: string, path: P, body: Body<P>, timeoutMs: number = limits.requestMs): Promise<Answer<P>> {
+export async function control<P extends ControlPath>(
+  file: string,
+  path: P,
+  body: Body<P>,
+  timeoutMs: number = limits.requestMs,
+): Promise<Answer<P>> {
   const { port, token } = await readAddress(file)
   const response = await ask(port, token, path, body, timeoutMs)
   const json: unknown = await response.json()
@@ -107,7 +132,12 @@ async function readAddress(file: string): Promise<v.InferOutput<typeof addressSc
 
 async function ask(port: number, token: string, path: string, body: unknown, timeoutMs: number): Promise<Response> {
   try {
-    return await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', headers: { authorization: `Bearer ${token}` }, body: JSON.stringify(body), signal: AbortSignal.timeout(timeoutMs) })
+    return await fetch(`http://127.0.0.1:${port}${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(timeoutMs),
+    })
   } catch (cause) {
     throw new MeshError('UNREACHABLE', { detail: 'the Meshbook of this data folder does not answer', cause })
   }

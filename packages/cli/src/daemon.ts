@@ -1,13 +1,13 @@
 /** The device alone, joined to a hub elsewhere: what `meshbook up` runs. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import * as v from 'valibot'
 import { listOf, projectSchema } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { parseId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import { startDevice, type Device } from '@meshbook/device/device.ts'
+import { type Device, startDevice } from '@meshbook/device/device.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
+import * as v from 'valibot'
 import { ApiClient } from './api-client.ts'
 import { serveControl } from './control.ts'
 import { controlHandlers, type HubAccess } from './control-handlers.ts'
@@ -38,13 +38,30 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const memory = await recall(options)
   const client = new ApiClient(memory)
   const ports = { now: Date.now, random: systemRandom, log: openLog(options.folder.root) }
-  const kernels = createKernelSessions({ folder: join(options.folder.device, 'sessions'), now: ports.now, random: ports.random, limits })
+  const kernels = createKernelSessions({
+    folder: join(options.folder.device, 'sessions'),
+    now: ports.now,
+    random: ports.random,
+    limits,
+  })
   const register = async (publicKey: string, name: string, kind: string) => {
     const { id } = await client.post('/devices', { publicKey, name, kind }, v.object({ id: v.string() }))
     return parseId('device', id)
   }
   const name = options.name ?? machineName()
-  const device = await startDevice({ folder: options.folder.device, name, kind: 'desktop', hub: { url: memory.hub }, limits, kernels, projectsFolder: options.folder.projects, register }, ports)
+  const device = await startDevice(
+    {
+      folder: options.folder.device,
+      name,
+      kind: 'desktop',
+      hub: { url: memory.hub },
+      limits,
+      kernels,
+      projectsFolder: options.folder.projects,
+      register,
+    },
+    ports,
+  )
   const control = await serveControl(options.folder.control, controlHandlers(accessTo(memory, client), device))
   await writeFile(options.memory, JSON.stringify(memory), { mode: 0o600 })
   return {
@@ -63,7 +80,10 @@ async function recall(options: DaemonOptions): Promise<Memory> {
   const hub = (options.hub ?? (known.success ? known.output.hub : undefined))?.replace(/\/$/, '')
   if (!hub) throw new MeshError('BAD_CONFIG', { detail: 'which hub? Name it once with --hub URL' })
   const token = options.token ?? (known.success && known.output.hub === hub ? known.output.token : undefined)
-  if (!token) throw new MeshError('UNAUTHENTICATED', { detail: 'the first time, an API token of the hub is needed in MESHBOOK_TOKEN' })
+  if (!token)
+    throw new MeshError('UNAUTHENTICATED', {
+      detail: 'the first time, an API token of the hub is needed in MESHBOOK_TOKEN',
+    })
   return { hub, token }
 }
 

@@ -32,11 +32,18 @@ export async function follow(client: ApiClient, run: string, options: FollowOpti
 }
 
 /** The first Ctrl+C asks the run to stop and waits for its end; the second leaves at once. */
-async function cancelOrLeave(client: ApiClient, run: string, options: FollowOptions, stop: AbortController): Promise<void> {
+async function cancelOrLeave(
+  client: ApiClient,
+  run: string,
+  options: FollowOptions,
+  stop: AbortController,
+): Promise<void> {
   if (!options.interactive || stopping.has(run)) return stop.abort()
   stopping.add(run)
   try {
-    await client.send('POST', `/runs/${encodeURIComponent(run)}/cancel`, { reason: 'interrupted from the command line' })
+    await client.send('POST', `/runs/${encodeURIComponent(run)}/cancel`, {
+      reason: 'interrupted from the command line',
+    })
   } catch (error) {
     say(`The run could not be cancelled: ${error instanceof MeshError ? error.message : String(error)}`)
     stop.abort()
@@ -71,7 +78,11 @@ function print(event: RunEvent): void {
       process.stdout.write(`${textOf(event.parts)}\n`)
       break
     case 'failed':
-      say(event.error.traceback.length > 0 ? event.error.traceback.join('\n') : `${event.error.name}: ${event.error.message}`)
+      say(
+        event.error.traceback.length > 0
+          ? event.error.traceback.join('\n')
+          : `${event.error.name}: ${event.error.message}`,
+      )
       break
     case 'cancelled':
     case 'interrupted':
@@ -86,10 +97,18 @@ function textOf(parts: Extract<RunEvent, { type: 'result' }>['parts']): string {
   return `[${parts.map(part => part.mimeType).join(', ')}]`
 }
 
-async function answerInput(client: ApiClient, run: string, request: Extract<RunEvent, { type: 'input-request' }>): Promise<void> {
+async function answerInput(
+  client: ApiClient,
+  run: string,
+  request: Extract<RunEvent, { type: 'input-request' }>,
+): Promise<void> {
   if (!process.stdin.isTTY) {
-    say('The run asks for input and there is no terminal to ask on; it is cancelled. Run it in the notebook or on a terminal.')
-    await client.send('POST', `/runs/${encodeURIComponent(run)}/cancel`, { reason: 'it asked for input where nobody could answer' })
+    say(
+      'The run asks for input and there is no terminal to ask on; it is cancelled. Run it in the notebook or on a terminal.',
+    )
+    await client.send('POST', `/runs/${encodeURIComponent(run)}/cancel`, {
+      reason: 'it asked for input where nobody could answer',
+    })
     return
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr })

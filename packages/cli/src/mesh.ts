@@ -9,12 +9,12 @@ import type { Project } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { systemRandom } from '@meshbook/core/ids.ts'
 import { scaledTimes } from '@meshbook/core/limits.ts'
-import { startDevice, type Device } from '@meshbook/device/device.ts'
+import { type Device, startDevice } from '@meshbook/device/device.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
-import { startHub, type Hub } from '@meshbook/hub/hub.ts'
 import type { HubConfig } from '@meshbook/hub/config.ts'
+import { type Hub, startHub } from '@meshbook/hub/hub.ts'
 import { serveControl } from './control.ts'
-import { controlHandlers, projectInfo, type HubAccess } from './control-handlers.ts'
+import { controlHandlers, type HubAccess, projectInfo } from './control-handlers.ts'
 import type { DataFolder } from './data-folder.ts'
 import { openLog } from './log.ts'
 
@@ -38,9 +38,23 @@ export async function startMesh(config: HubConfig, folder: DataFolder): Promise<
   }
   try {
     const limits = scaledTimes(config.timesDivisor)
-    const kernels = createKernelSessions({ folder: join(folder.device, 'sessions'), now: ports.now, random: ports.random, limits })
+    const kernels = createKernelSessions({
+      folder: join(folder.device, 'sessions'),
+      now: ports.now,
+      random: ports.random,
+      limits,
+    })
     const device = await startDevice(
-      { folder: folder.device, name: machineName(), kind: 'desktop', hub: { url: hub.url }, limits, kernels, projectsFolder: folder.projects, register: (key, name, kind) => hub.registerDevice(key, name, kind) },
+      {
+        folder: folder.device,
+        name: machineName(),
+        kind: 'desktop',
+        hub: { url: hub.url },
+        limits,
+        kernels,
+        projectsFolder: folder.projects,
+        register: (key, name, kind) => hub.registerDevice(key, name, kind),
+      },
       ports,
     )
     closers.push(() => device.close())

@@ -26,7 +26,11 @@ export function printTable<Row>(rows: readonly Row[], columns: Record<string, (r
   const headings = Object.keys(columns)
   const cells = rows.map(row => headings.map(heading => columns[heading]!(row).replaceAll(/\s+/g, ' ')))
   const widths = headings.map((heading, i) => Math.max(heading.length, ...cells.map(row => row[i]!.length)))
-  const line = (row: string[]) => row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ').trimEnd()
+  const line = (row: string[]) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i]!))
+      .join('  ')
+      .trimEnd()
   process.stdout.write(`${[headings.map(heading => heading.toUpperCase()), ...cells].map(line).join('\n')}\n`)
 }
 

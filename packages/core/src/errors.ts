@@ -304,7 +304,6 @@ const catalogue = {
     exit: 10,
     retry: 'backoff',
   },
-  RUN_FAILED: { message: 'The run failed', hint: 'The output above tells where.', exit: 10, retry: 'never' },
   INTERRUPTED: { message: 'Interrupted', hint: 'Run it again when you are ready.', exit: 130, retry: 'never' },
   SHUTTING_DOWN: {
     message: 'Meshbook is shutting down',

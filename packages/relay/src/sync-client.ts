@@ -83,7 +83,10 @@ export class SyncClient {
     return this.#extensions === false ? undefined : this.#made - this.#saved
   }
 
-  /** The socket is open. `extensions`: the server chose the subprotocol meshbook.v1. */
+  /**
+   * The socket is open. `extensions`: the server chose the subprotocol meshbook.v1. Call it inside the socket's `open`
+   * event, before any frame is handed to `receive`: the server's first frames may come in the same turn.
+   */
   opened({ extensions }: { extensions: boolean }): void {
     if (this.#connected) this.closed()
     this.#connected = true

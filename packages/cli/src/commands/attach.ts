@@ -16,7 +16,10 @@ export function attachCommand(): Command {
     .action(async (folder: string, _options, command: Command) => {
       const options = optionsOf<{ project?: string; data?: string; json?: boolean }>(command)
       const path = resolve(folder)
-      const attached = await control(dataFolder(options.data).control, '/attach', { folder: path, project: options.project ?? basename(path) })
+      const attached = await control(dataFolder(options.data).control, '/attach', {
+        folder: path,
+        project: options.project ?? basename(path),
+      })
       if (options.json) printJson(attached)
       else say(`✔ ${attached.folder} is now the project ${attached.owner}/${attached.name}.`)
     })

@@ -1,21 +1,35 @@
-import { Command } from 'commander'
 import { listOf } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { deviceInfoSchema, type DeviceInfo } from '@meshbook/core/messages.ts'
+import { type DeviceInfo, deviceInfoSchema } from '@meshbook/core/messages.ts'
+import { Command } from 'commander'
 import type { ApiClient } from '../api-client.ts'
 import { ago, printJson, printTable, say } from '../print.ts'
-import { clientOf, optionsOf, withClient, type ClientOptions } from './options.ts'
+import { type ClientOptions, clientOf, optionsOf, withClient } from './options.ts'
 
 export function devicesCommand(): Command {
   const devices = new Command('devices').description('the machines of your mesh')
-  devices.addCommand(withClient(new Command('list').description('list the devices').addHelpText('after', '\nExample:\n  $ meshbook devices list')).action(list), { isDefault: true })
   devices.addCommand(
-    withClient(new Command('rename').description('give a device another name').argument('<device>', 'id or name').argument('<name>', 'the new name'))
+    withClient(
+      new Command('list').description('list the devices').addHelpText('after', '\nExample:\n  $ meshbook devices list'),
+    ).action(list),
+    { isDefault: true },
+  )
+  devices.addCommand(
+    withClient(
+      new Command('rename')
+        .description('give a device another name')
+        .argument('<device>', 'id or name')
+        .argument('<name>', 'the new name'),
+    )
       .addHelpText('after', '\nExample:\n  $ meshbook devices rename studio "GPU box"')
       .action(rename),
   )
   devices.addCommand(
-    withClient(new Command('revoke').description('shut a device out: its connections close at once').argument('<device>', 'id or name'))
+    withClient(
+      new Command('revoke')
+        .description('shut a device out: its connections close at once')
+        .argument('<device>', 'id or name'),
+    )
       .addHelpText('after', '\nExample:\n  $ meshbook devices revoke old-laptop')
       .action(revoke),
   )
@@ -61,6 +75,9 @@ export async function findDevice(client: ApiClient, wanted: string): Promise<Dev
   const { items } = await allDevices(client)
   const found = items.filter(device => device.id === wanted || device.name.toLowerCase() === wanted.toLowerCase())
   if (found.length === 1) return found[0]!
-  if (found.length > 1) throw new MeshError('CONFLICT', { detail: `${found.length} devices are called ${wanted}; use the id` })
-  throw new MeshError('NOT_FOUND', { detail: `no device is called ${wanted}; known: ${items.map(device => device.name).join(', ') || 'none'}` })
+  if (found.length > 1)
+    throw new MeshError('CONFLICT', { detail: `${found.length} devices are called ${wanted}; use the id` })
+  throw new MeshError('NOT_FOUND', {
+    detail: `no device is called ${wanted}; known: ${items.map(device => device.name).join(', ') || 'none'}`,
+  })
 }

@@ -1,8 +1,8 @@
-import { Command } from 'commander'
 import { exitCodes } from '@meshbook/core/errors.ts'
 import { hubSettings } from '@meshbook/hub/config.ts'
+import { Command } from 'commander'
 import { control } from '../control.ts'
-import { dataFolder, type DataFolder } from '../data-folder.ts'
+import { type DataFolder, dataFolder } from '../data-folder.ts'
 import { checkDisk, checkHub, checkKernels, checkNode, type Finding } from '../doctor/checks.ts'
 import { printJson, progress, say } from '../print.ts'
 import { optionsOf } from './options.ts'
@@ -50,11 +50,24 @@ async function examineHub(hub: string | undefined, folder: DataFolder): Promise<
   try {
     const status = await control(folder.control, '/status', {})
     const findings = status.hub ? await checkHub(status.hub) : []
-    findings.push({ check: `Device ${status.device}`, ok: status.linked, seen: status.linked ? 'connected to the hub' : 'not connected', ...(status.linked ? {} : { fix: 'It tries again by itself; check the hub above.' }) })
-    for (const problem of status.problems) findings.push({ check: 'Files', ok: false, seen: problem, fix: 'Mend it; what was typed is safe in the store meanwhile.' })
+    findings.push({
+      check: `Device ${status.device}`,
+      ok: status.linked,
+      seen: status.linked ? 'connected to the hub' : 'not connected',
+      ...(status.linked ? {} : { fix: 'It tries again by itself; check the hub above.' }),
+    })
+    for (const problem of status.problems)
+      findings.push({
+        check: 'Files',
+        ok: false,
+        seen: problem,
+        fix: 'Mend it; what was typed is safe in the store meanwhile.',
+      })
     return findings
   } catch {
-    return [{ check: 'Running Meshbook', ok: true, seen: 'none with this data folder (start one with `meshbook start`)' }]
+    return [
+      { check: 'Running Meshbook', ok: true, seen: 'none with this data folder (start one with `meshbook start`)' },
+    ]
   }
 }
 
@@ -65,5 +78,6 @@ function printFinding({ check, ok, seen, fix }: Finding): void {
 
 function explainSettings(): void {
   say('\nSettings (environment):')
-  for (const [name, meaning] of Object.entries(hubSettings)) say(`  ${name.padEnd(26)} ${meaning}${process.env[name] ? ' · set' : ''}`)
+  for (const [name, meaning] of Object.entries(hubSettings))
+    say(`  ${name.padEnd(26)} ${meaning}${process.env[name] ? ' · set' : ''}`)
 }

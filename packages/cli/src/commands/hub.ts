@@ -1,7 +1,7 @@
-import { Command } from 'commander'
 import { systemRandom } from '@meshbook/core/ids.ts'
 import { parseHubConfig } from '@meshbook/hub/config.ts'
 import { startHub } from '@meshbook/hub/hub.ts'
+import { Command } from 'commander'
 import { dataFolder } from '../data-folder.ts'
 import { openLog } from '../log.ts'
 import { privateFolder } from '../mesh.ts'
@@ -30,7 +30,12 @@ export function hubCommand(): Command {
       const stop = stopSignal()
       const started = performance.now()
       const folder = dataFolder(options.data)
-      const config = parseHubConfig(process.env, { host: options.host, port: options.port, data: folder.root, webFolder })
+      const config = parseHubConfig(process.env, {
+        host: options.host,
+        port: options.port,
+        data: folder.root,
+        webFolder,
+      })
       await privateFolder(folder.root)
       const hub = await startHub(config, { now: Date.now, random: systemRandom, log: openLog(folder.root) })
       const link = await hub.signInLink()

@@ -1,4 +1,3 @@
-import { Command } from 'commander'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +5,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
+import { Command } from 'commander'
 import { machineName } from '../mesh.ts'
 import { printJson, say } from '../print.ts'
 import { closeAfter, stopSignal } from '../until-stopped.ts'
@@ -27,7 +27,10 @@ export function monitorCommand(): Command {
     .addHelpText('after', '\nExample:\n  $ meshbook monitor ws://localhost:1234 --doc notes.md')
     .action(async (url: string, _options, command: Command) => {
       const options = optionsOf<MonitorOptions>(command)
-      if (!/^wss?:\/\//.test(url)) throw new MeshError('BAD_CONFIG', { detail: `expected an address that begins with ws:// or wss://, got ${url}` })
+      if (!/^wss?:\/\//.test(url))
+        throw new MeshError('BAD_CONFIG', {
+          detail: `expected an address that begins with ws:// or wss://, got ${url}`,
+        })
       await runMonitor(url, options)
     })
 }
@@ -39,12 +42,27 @@ async function runMonitor(url: string, options: MonitorOptions): Promise<void> {
   const ports = { now: Date.now, random: systemRandom }
   const kernels = createKernelSessions({ folder: join(folder, 'sessions'), ...ports, limits })
   const aborting = new AbortController()
-  const report = (event: Record<string, unknown>) => (options.json ? printJson(event) : say(Object.values(event).join(' ')))
-  const monitor = monitorServer({ url, docs: options.doc ?? [], name: options.name ?? machineName(), folder, kernels, limits, onEvent: report, signal: aborting.signal, ...ports })
-  await closeAfter(stop, async () => {
-    aborting.abort()
-    await monitor
-    await kernels.stopAll()
-    await rm(folder, { recursive: true, force: true })
-  }, options.json === true)
+  const report = (event: Record<string, unknown>) =>
+    options.json ? printJson(event) : say(Object.values(event).join(' '))
+  const monitor = monitorServer({
+    url,
+    docs: options.doc ?? [],
+    name: options.name ?? machineName(),
+    folder,
+    kernels,
+    limits,
+    onEvent: report,
+    signal: aborting.signal,
+    ...ports,
+  })
+  await closeAfter(
+    stop,
+    async () => {
+      aborting.abort()
+      await monitor
+      await kernels.stopAll()
+      await rm(folder, { recursive: true, force: true })
+    },
+    options.json === true,
+  )
 }

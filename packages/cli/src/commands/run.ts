@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { relative, resolve, sep } from 'node:path'
-import { Command } from 'commander'
 import { type DocumentInfo, runSchema } from '@meshbook/core/api.ts'
 import { exitCodes, MeshError } from '@meshbook/core/errors.ts'
-import { parseNotebook, type CellBlock } from '@meshbook/core/notebook/cells.ts'
+import { type CellBlock, parseNotebook } from '@meshbook/core/notebook/cells.ts'
+import { Command } from 'commander'
 import type { ApiClient } from '../api-client.ts'
-import { control, type Attachment } from '../control.ts'
+import { type Attachment, control } from '../control.ts'
 import { dataFolder } from '../data-folder.ts'
 import { follow } from '../follow-run.ts'
 import { printJson, progress, say } from '../print.ts'
 import { findDevice } from './devices.ts'
-import { clientOf, optionsOf, withClient, type ClientOptions } from './options.ts'
+import { type ClientOptions, clientOf, optionsOf, withClient } from './options.ts'
 
 interface RunOptions extends ClientOptions {
   cell?: string[]
@@ -20,7 +20,11 @@ interface RunOptions extends ClientOptions {
 }
 
 export function runCommand(): Command {
-  return withClient(new Command('run').description('run the cells of a notebook, in order, on the device that fits; the output goes into the file'))
+  return withClient(
+    new Command('run').description(
+      'run the cells of a notebook, in order, on the device that fits; the output goes into the file',
+    ),
+  )
     .argument('<file>', 'a Markdown file of an attached project')
     .option('--cell <n...>', 'only these cells, counted from 1')
     .option('--on <device>', 'on this device and no other (id or name)')
@@ -49,7 +53,10 @@ async function runFile(file: string, options: RunOptions): Promise<number> {
 async function documentOf(client: ApiClient, file: string, options: RunOptions): Promise<DocumentInfo> {
   const { items } = await control(dataFolder(options.data).control, '/attachments', {})
   const holder = items.find(attachment => isInside(attachment, file))
-  if (!holder) throw new MeshError('NOT_FOUND', { detail: `${file} is in no attached project; attach its folder first: meshbook attach ${resolve(file, '..')}` })
+  if (!holder)
+    throw new MeshError('NOT_FOUND', {
+      detail: `${file} is in no attached project; attach its folder first: meshbook attach ${resolve(file, '..')}`,
+    })
   const path = relative(holder.folder, file).split(sep).join('/')
   return client.documentAt(`${holder.owner}/${holder.name}/${path}`)
 }
@@ -73,23 +80,33 @@ async function settledText(client: ApiClient, document: DocumentInfo, file: stri
     await new Promise(done => setTimeout(done, 100))
   }
   wait.clear()
-  throw new MeshError('CONFLICT', { detail: `${file} and its document still differ; is the device connected? See: meshbook doctor` })
+  throw new MeshError('CONFLICT', {
+    detail: `${file} and its document still differ; is the device connected? See: meshbook doctor`,
+  })
 }
 
 function codeOf(text: string): string {
-  return JSON.stringify(parseNotebook(text).blocks.flatMap(block => (block.kind === 'cell' ? [[block.language, block.code]] : [])))
+  return JSON.stringify(
+    parseNotebook(text).blocks.flatMap(block => (block.kind === 'cell' ? [[block.language, block.code]] : [])),
+  )
 }
 
 function chosenCells(cells: CellBlock[], chosen: string[] | undefined): CellBlock[] {
   if (!chosen) return cells
   return chosen.map(number => {
     const cell = /^\d+$/.test(number) ? cells[Number(number) - 1] : undefined
-    if (!cell) throw new MeshError('NOT_FOUND', { detail: `there is no cell ${number}; the notebook has ${cells.length}` })
+    if (!cell)
+      throw new MeshError('NOT_FOUND', { detail: `there is no cell ${number}; the notebook has ${cells.length}` })
     return cell
   })
 }
 
-async function runCell(client: ApiClient, document: DocumentInfo, cell: CellBlock, how: { session: string | undefined; device: string | undefined; json: boolean }): Promise<number> {
+async function runCell(
+  client: ApiClient,
+  document: DocumentInfo,
+  cell: CellBlock,
+  how: { session: string | undefined; device: string | undefined; json: boolean },
+): Promise<number> {
   const request = {
     document: document.id,
     cell: { by: 'index', index: cell.index },
@@ -101,6 +118,9 @@ async function runCell(client: ApiClient, document: DocumentInfo, cell: CellBloc
   }
   const run = await client.post('/runs', request, runSchema)
   if (how.json) printJson({ run: run.id, cell: cell.index + 1, status: run.status, reasons: run.reasons })
-  else say(`\u001b[2m── cell ${cell.index + 1} (${cell.language}) · ${run.deviceName ?? run.reasons.at(-1) ?? run.status}\u001b[0m`)
+  else
+    say(
+      `\u001b[2m── cell ${cell.index + 1} (${cell.language}) · ${run.deviceName ?? run.reasons.at(-1) ?? run.status}\u001b[0m`,
+    )
   return follow(client, run.id, { json: how.json, after: 0, interactive: true })
 }

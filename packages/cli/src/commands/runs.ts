@@ -1,9 +1,9 @@
-import { Command } from 'commander'
-import { listOf, runSchema, type Run } from '@meshbook/core/api.ts'
+import { listOf, type Run, runSchema } from '@meshbook/core/api.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
-import { ago, printJson, printTable, say } from '../print.ts'
+import { Command } from 'commander'
 import { follow } from '../follow-run.ts'
-import { clientOf, optionsOf, withClient, type ClientOptions } from './options.ts'
+import { ago, printJson, printTable, say } from '../print.ts'
+import { type ClientOptions, clientOf, optionsOf, withClient } from './options.ts'
 
 export function runsCommand(): Command {
   const runs = new Command('runs').description('what ran, where, and what came out')
@@ -13,13 +13,26 @@ export function runsCommand(): Command {
       .action(list),
     { isDefault: true },
   )
-  runs.addCommand(withClient(new Command('show').description('show one run').argument('<id>')).addHelpText('after', '\nExample:\n  $ meshbook runs show run_01…').action(show))
   runs.addCommand(
-    withClient(new Command('tail').description('print the output of a run, live').argument('<id>').option('--after <seq>', 'begin after this event', '0'))
+    withClient(new Command('show').description('show one run').argument('<id>'))
+      .addHelpText('after', '\nExample:\n  $ meshbook runs show run_01…')
+      .action(show),
+  )
+  runs.addCommand(
+    withClient(
+      new Command('tail')
+        .description('print the output of a run, live')
+        .argument('<id>')
+        .option('--after <seq>', 'begin after this event', '0'),
+    )
       .addHelpText('after', '\nExample:\n  $ meshbook runs tail run_01…')
       .action(tail),
   )
-  runs.addCommand(withClient(new Command('cancel').description('stop a run').argument('<id>')).addHelpText('after', '\nExample:\n  $ meshbook runs cancel run_01…').action(cancel))
+  runs.addCommand(
+    withClient(new Command('cancel').description('stop a run').argument('<id>'))
+      .addHelpText('after', '\nExample:\n  $ meshbook runs cancel run_01…')
+      .action(cancel),
+  )
   return runs
 }
 
@@ -64,7 +77,11 @@ function describe(run: Run): [string, string][] {
 async function tail(id: string, _options: unknown, command: Command): Promise<void> {
   const options = optionsOf<ClientOptions & { after: string }>(command)
   const client = await clientOf(options)
-  process.exitCode = await follow(client, id, { json: options.json === true, after: Number(options.after), interactive: false })
+  process.exitCode = await follow(client, id, {
+    json: options.json === true,
+    after: Number(options.after),
+    interactive: false,
+  })
 }
 
 async function cancel(id: string, _options: unknown, command: Command): Promise<void> {

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { platform } from 'node:os'
-import { Command } from 'commander'
 import { limits } from '@meshbook/core/limits.ts'
 import { parseHubConfig } from '@meshbook/hub/config.ts'
+import { Command } from 'commander'
 import { dataFolder } from '../data-folder.ts'
 import { startMesh } from '../mesh.ts'
 import { printJson, say } from '../print.ts'
@@ -32,7 +32,12 @@ export function startCommand(): Command {
       const stop = stopSignal()
       const started = performance.now()
       const folder = dataFolder(options.data)
-      const config = parseHubConfig(process.env, { host: options.host, port: options.port, data: folder.root, webFolder })
+      const config = parseHubConfig(process.env, {
+        host: options.host,
+        port: options.port,
+        data: folder.root,
+        webFolder,
+      })
       const mesh = await startMesh(config, folder)
       const link = await mesh.hub.signInLink()
       const readyMs = Math.round(performance.now() - started)

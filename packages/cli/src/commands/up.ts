@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { dataFolder } from '../data-folder.ts'
 import { startDaemon } from '../daemon.ts'
+import { dataFolder } from '../data-folder.ts'
 import { printJson, say } from '../print.ts'
 import { closeAfter, stopSignal } from '../until-stopped.ts'
 import { optionsOf } from './options.ts'
@@ -20,12 +20,21 @@ export function upCommand(): Command {
     .option('--name <name>', 'what this machine is called on the other devices')
     .option('--data <folder>', 'where everything is kept (default ~/.meshbook, or MESHBOOK_DATA)')
     .option('--json', 'print one JSON object per line')
-    .addHelpText('after', '\nThe first time it also needs an API token of the hub in MESHBOOK_TOKEN.\n\nExample:\n  $ MESHBOOK_TOKEN=mb_… meshbook up --hub https://mesh.example')
+    .addHelpText(
+      'after',
+      '\nThe first time it also needs an API token of the hub in MESHBOOK_TOKEN.\n\nExample:\n  $ MESHBOOK_TOKEN=mb_… meshbook up --hub https://mesh.example',
+    )
     .action(async (_options, command: Command) => {
       const options = optionsOf<UpOptions>(command)
       const stop = stopSignal()
       const folder = dataFolder(options.data)
-      const daemon = await startDaemon({ folder, memory: join(folder.root, 'up.json'), hub: options.hub, name: options.name, token: process.env.MESHBOOK_TOKEN })
+      const daemon = await startDaemon({
+        folder,
+        memory: join(folder.root, 'up.json'),
+        hub: options.hub,
+        name: options.name,
+        token: process.env.MESHBOOK_TOKEN,
+      })
       if (options.json) printJson({ ready: true, device: daemon.device.id, hub: daemon.hub })
       else say(`This machine is a device of ${daemon.hub}.\nAttach a folder with: meshbook attach FOLDER`)
       await closeAfter(stop, () => daemon.close(), options.json === true)

@@ -3,12 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, open, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { WebSocket } from 'ws'
 import { asMeshError } from '@meshbook/core/errors.ts'
 import { newId, parseFence, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
 import type { KernelSessions } from '@meshbook/device/kernels/port.ts'
+import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
+import { WebSocket } from 'ws'
 import type { DataFolder } from '../data-folder.ts'
 
 export interface Finding {
@@ -22,7 +22,12 @@ export interface Finding {
 export async function checkNode(): Promise<Finding> {
   const major = Number(process.versions.node.split('.')[0])
   const ok = major >= 24
-  return { check: 'Node', ok, seen: process.versions.node, ...(ok ? {} : { fix: 'Run ./meshbook or npx meshbook, which bring Node 24 along.' }) }
+  return {
+    check: 'Node',
+    ok,
+    seen: process.versions.node,
+    ...(ok ? {} : { fix: 'Run ./meshbook or npx meshbook, which bring Node 24 along.' }),
+  }
 }
 
 export async function checkDisk(folder: DataFolder): Promise<Finding> {
@@ -33,9 +38,16 @@ export async function checkDisk(folder: DataFolder): Promise<Finding> {
     const freeMiB = Math.round((bavail * bsize) / 1024 ** 2)
     const ms = await medianSyncMs(folder.root)
     const seen = `${folder.root}, ${freeMiB} MiB free, one fsync takes ${ms.toFixed(2)} ms`
-    return freeMiB < 200 ? { check, ok: false, seen, fix: 'Free some space, or choose another folder with --data.' } : { check, ok: true, seen }
+    return freeMiB < 200
+      ? { check, ok: false, seen, fix: 'Free some space, or choose another folder with --data.' }
+      : { check, ok: true, seen }
   } catch (cause) {
-    return { check, ok: false, seen: `${folder.root}: ${String((cause as Error).message)}`, fix: 'Give yourself write permission to it, or choose another with --data.' }
+    return {
+      check,
+      ok: false,
+      seen: `${folder.root}: ${String((cause as Error).message)}`,
+      fix: 'Give yourself write permission to it, or choose another with --data.',
+    }
   }
 }
 
@@ -58,7 +70,11 @@ async function medianSyncMs(folder: string): Promise<number> {
 }
 
 export async function checkHub(url: string): Promise<Finding[]> {
-  return [await checkHealth(url), await checkUpgrade(url, undefined), await checkUpgrade(url, 'https://elsewhere.example')]
+  return [
+    await checkHealth(url),
+    await checkUpgrade(url, undefined),
+    await checkUpgrade(url, 'https://elsewhere.example'),
+  ]
 }
 
 async function checkHealth(url: string): Promise<Finding> {
@@ -66,7 +82,9 @@ async function checkHealth(url: string): Promise<Finding> {
   try {
     const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(limits.handshakeMs) })
     const seen = `HTTP ${response.status} ${(await response.text()).slice(0, 200)}`
-    return response.ok ? { check, ok: true, seen } : { check, ok: false, seen, fix: 'The hub runs but is not ready; its log says why.' }
+    return response.ok
+      ? { check, ok: true, seen }
+      : { check, ok: false, seen, fix: 'The hub runs but is not ready; its log says why.' }
   } catch {
     return { check, ok: false, seen: 'no answer', fix: 'Start it with `meshbook start`, or check the address.' }
   }
@@ -77,7 +95,10 @@ async function checkUpgrade(url: string, origin: string | undefined): Promise<Fi
   const check = origin ? 'Refuses WebSockets of foreign pages' : 'WebSocket upgrade'
   const target = `${url.replace(/^http/, 'ws')}/channel`
   const seen = await new Promise<string>(resolve => {
-    const socket = new WebSocket(target, ['meshbook.v1'], { handshakeTimeout: limits.handshakeMs, ...(origin ? { origin } : {}) })
+    const socket = new WebSocket(target, ['meshbook.v1'], {
+      handshakeTimeout: limits.handshakeMs,
+      ...(origin ? { origin } : {}),
+    })
     socket.once('unexpected-response', (_request, response) => {
       resolve(`HTTP ${response.statusCode}`)
       socket.terminate()
@@ -86,7 +107,9 @@ async function checkUpgrade(url: string, origin: string | undefined): Promise<Fi
     socket.once('error', error => resolve(error.message))
   })
   const wanted = origin ? ['HTTP 403'] : ['HTTP 401', 'close 4401']
-  const fix = origin ? 'Something in between answers for the hub; let it pass the Origin header on.' : 'If a proxy is in between, let it pass on Upgrade and Connection headers.'
+  const fix = origin
+    ? 'Something in between answers for the hub; let it pass the Origin header on.'
+    : 'If a proxy is in between, let it pass on Upgrade and Connection headers.'
   return wanted.includes(seen) ? { check, ok: true, seen: `${seen}, as it must be` } : { check, ok: false, seen, fix }
 }
 
@@ -97,9 +120,11 @@ export async function checkKernels(): Promise<Finding[]> {
   try {
     const runtimes = await kernels.runtimes()
     const findings: Finding[] = []
-    for (const language of [...new Set(runtimes.map(runtime => runtime.language))]) findings.push(await tryKernel(kernels, language, folder))
+    for (const language of [...new Set(runtimes.map(runtime => runtime.language))])
+      findings.push(await tryKernel(kernels, language, folder))
     for (const [language, hint] of Object.entries({ python: 'Install python3.', bash: 'Install bash.' })) {
-      if (!runtimes.some(runtime => runtime.language === language)) findings.push({ check: `Kernel ${language}`, ok: false, seen: 'not found', fix: hint })
+      if (!runtimes.some(runtime => runtime.language === language))
+        findings.push({ check: `Kernel ${language}`, ok: false, seen: 'not found', fix: hint })
     }
     return findings
   } finally {
@@ -108,22 +133,44 @@ export async function checkKernels(): Promise<Finding[]> {
   }
 }
 
-const trial: Record<string, string> = { python: 'print(6 * 7)', bash: 'echo $((6 * 7))', javascript: 'console.log(6 * 7)', typescript: 'console.log((6 * 7) as number)' }
+const trial: Record<string, string> = {
+  python: 'print(6 * 7)',
+  bash: 'echo $((6 * 7))',
+  javascript: 'console.log(6 * 7)',
+  typescript: 'console.log((6 * 7) as number)',
+}
 
 async function tryKernel(kernels: KernelSessions, language: string, folder: string): Promise<Finding> {
   const check = `Kernel ${language}`
   const started = performance.now()
   try {
     const now = Date.now()
-    const spec = { session: newId('session', now, systemRandom), head: newId('head', now, systemRandom), fence: parseFence(1), project: newId('project', now, systemRandom), projectFolder: folder, language, name: 'doctor', device: 'this machine' }
+    const spec = {
+      session: newId('session', now, systemRandom),
+      head: newId('head', now, systemRandom),
+      fence: parseFence(1),
+      project: newId('project', now, systemRandom),
+      projectFolder: folder,
+      language,
+      name: 'doctor',
+      device: 'this machine',
+    }
     const session = await kernels.start(spec)
     const run = newId('run', now, systemRandom)
     await session.execute({ run, fence: spec.fence, code: trial[language] ?? '', cellName: 'doctor' })
     let printed = ''
-    for await (const { event } of session.events(run, 0, AbortSignal.timeout(limits.kernelStartMs))) if (event.type === 'stdout') printed += event.text
+    for await (const { event } of session.events(run, 0, AbortSignal.timeout(limits.kernelStartMs)))
+      if (event.type === 'stdout') printed += event.text
     await session.shutdown()
     const seen = `${session.kernelName}, first answer after ${Math.round(performance.now() - started)} ms`
-    return printed.trim() === '42' ? { check, ok: true, seen } : { check, ok: false, seen: `printed ${JSON.stringify(printed.slice(0, 80))}`, fix: 'Expected 42. Does its start-up file print or fail?' }
+    return printed.trim() === '42'
+      ? { check, ok: true, seen }
+      : {
+          check,
+          ok: false,
+          seen: `printed ${JSON.stringify(printed.slice(0, 80))}`,
+          fix: 'Expected 42. Does its start-up file print or fail?',
+        }
   } catch (thrown) {
     const error = asMeshError(thrown)
     return { check, ok: false, seen: error.message, fix: error.entry.hint }

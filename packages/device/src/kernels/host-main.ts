@@ -50,8 +50,11 @@ export async function host(folder: string): Promise<void> {
   const port = await server.listen()
   const identity = (await identityOf(process.pid)) ?? ''
   await writeJson(join(folder, 'host.json'), { pid: process.pid, identity, port, token })
-  setInterval(() => {
-    const alone = server.aloneSince !== undefined && Date.now() - server.aloneSince > limits.hostAloneMs
-    if (alone && session.isIdle) void session.shutdown().then(end)
-  }, aloneCheckMs)
+  setInterval(
+    () => {
+      const alone = server.aloneSince !== undefined && Date.now() - server.aloneSince > limits.hostAloneMs
+      if (alone && session.isIdle) void session.shutdown().then(end)
+    },
+    Math.min(aloneCheckMs, limits.hostAloneMs),
+  )
 }

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { access, constants, mkdir, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -46,6 +46,12 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
   const env = kernelEnvironment(options.env, options.mark)
   const interpreter = await kind?.find({ projectFolder: options.projectFolder, env, nodePath: options.nodePath })
   if (!kind || !interpreter) throw new MeshError('KERNEL_MISSING', { detail: missing(options.language, kind) })
+  await access(options.projectFolder, constants.X_OK).catch(cause => {
+    throw new MeshError('KERNEL_START', {
+      detail: `the project's folder ${options.projectFolder} cannot be entered`,
+      cause,
+    })
+  })
   const place = await choosePlace(options.random)
   const token = Buffer.from(options.random(32)).toString('base64url')
   const scratch = join(options.folder, 'scratch')

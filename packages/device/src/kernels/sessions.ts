@@ -184,7 +184,14 @@ class Sessions implements KernelSessions {
       return undefined
     }
     const session = this.#sessions.get(id) ?? this.#add(file.output.spec)
-    await session.open()
+    try {
+      await session.open()
+    } catch (thrown) {
+      // One broken session must not keep the others from coming back; its journal stays for the next start.
+      this.#down(id, asMeshError(thrown).message)
+      await this.#discard(session)
+      return undefined
+    }
     const { alive, runs } = session.state!
     if (alive || runs.length > 0) return { session, runs, alive }
     await this.#discard(session)

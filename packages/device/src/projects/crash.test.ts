@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -11,6 +12,20 @@ import { until } from '../testing/until.ts'
 
 const child = fileURLToPath(new URL('../testing/crash-child.ts', import.meta.url))
 const rounds = 5
+
+/** An editor that saves what it sees plus a line of its own, while the daemon stands still and is not just writing. */
+async function save(daemon: ChildProcess, folder: string, line: string): Promise<void> {
+  const file = join(folder, 'a.md')
+  for (;;) {
+    daemon.kill('SIGSTOP')
+    await new Promise(resolve => setTimeout(resolve, 20))
+    const isWriting = readdirSync(folder).some(name => name.endsWith('.tmp'))
+    if (!isWriting) writeFileSync(file, `${readFileSync(file, 'utf8')}${line}\n`)
+    daemon.kill('SIGCONT')
+    if (!isWriting) return
+    await new Promise(resolve => setTimeout(resolve, 3))
+  }
+}
 
 test('the daemon is killed again and again while file and document are edited: no acknowledged line is lost or doubled, the file is never torn (I1, I9, I13)', async t => {
   const root = await temporaryFolder(t)
@@ -34,9 +49,8 @@ test('the daemon is killed again and again while file and document are edited: n
     const before = acknowledged.length
     const daemon = start()
     await until('some typing', () => acknowledged.length > before + 3)
-    // An editor that saves what it sees plus a line of its own, at the moment of the kill.
     const line = `saved ${round}`
-    await writeFile(file, `${await readFile(file, 'utf8')}${line}\n`)
+    await save(daemon, folder, line)
     saved.push(line)
     await new Promise(resolve => setTimeout(resolve, round * 12))
     daemon.kill('SIGKILL')

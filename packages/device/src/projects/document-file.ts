@@ -201,9 +201,9 @@ export class DocumentFile {
     return false
   }
 
-  /** The old base is stored before the temporary file goes, whose absence would say that the write has happened. */
+  /** Under a version of its own, whose temporary file never existed: the old base is what the file holds. */
   async #giveUp(temporary: string, version: number, old: Pick<Projection, 'base' | 'before'>): Promise<void> {
-    if (this.#row.version === version) await this.#save(old)
+    if (this.#row.version === version) await this.#save({ ...old, version: version + 1 })
     await rm(temporary, { force: true }).catch(() => undefined)
   }
 

@@ -3,70 +3,41 @@
  * means. Reading and writing the content is the part of `DocumentFile`; how documents sync is not known here.
  */
 import { join } from 'node:path'
-import { asMeshError, type ErrorCode, type MeshError } from '@meshbook/core/errors.ts'
-import { sharedNames } from '@meshbook/core/executions.ts'
+import { asMeshError, type MeshError } from '@meshbook/core/errors.ts'
 import { type DocumentId, type Now, newId, type RandomBytes } from '@meshbook/core/ids.ts'
-import type { Limits } from '@meshbook/core/limits.ts'
 import type { ProjectInfo } from '@meshbook/core/messages.ts'
 import type { DocumentPeer } from '../document-peer.ts'
-import type { Problems } from '../problems.ts'
 import type { Projection } from '../store/projections.ts'
 import { Debounce } from './debounce.ts'
-import { DocumentFile, type ProjectionStore } from './document-file.ts'
+import type { DocumentFile } from './document-file.ts'
 import { checkMarker } from './folder-marker.ts'
+import type { FolderPorts } from './folder-ports.ts'
 import { FolderWatcher } from './folder-watcher.ts'
 import { matchMoves, moveTo } from './moves.ts'
 import { readNotebookFile } from './notebook-file.ts'
 import { ProjectTree } from './project-tree.ts'
 import { safeJoin } from './safe-join.ts'
 import { isNotebookPath, type Scan, scanFolder } from './scan-folder.ts'
-import type { Trash } from './trash.ts'
+import { TrackedFiles } from './tracked-files.ts'
 import { Turns } from './turns.ts'
-
-export interface FolderPorts {
-  store: ProjectionStore & { list(): Promise<Projection[]> }
-  /** Opens a document of this project. */
-  open(document: DocumentId): DocumentPeer
-  /** Resolves once the paths of the project are known well enough for an unknown file to be a new one. */
-  treeKnown(tree: DocumentPeer): Promise<void>
-  now: Now
-  random: RandomBytes
-  limits: Limits
-  problems: Problems
-  trash: Trash
-  /** The text of a document as it now stands in its file. */
-  projected(text: string): void
-}
 
 /** A file that vanished counts as deleted after so many quiet times; programs that save by renaming need less. */
 const goneAfterQuietTimes = 5
 /** Between scans that nothing asked for: for what the system did not tell. */
 const scanEveryMs = 10_000
-const retryMinMs = 1_000
-const retryMaxMs = 30_000
+const retryMs = 1_000
 const mostFolders = 20_000
-/** Failures that may pass by themselves. */
-const passing = new Set<ErrorCode>(['READ_ONLY_FOLDER', 'DISK_FULL', 'STORAGE_FAILED', 'CONFLICT'])
-
-interface Tracked {
-  file: DocumentFile
-  /** Asks for the document's text to be written. */
-  write: Debounce
-  retryMs: number
-}
-
 export class ProjectFolder {
   readonly project: ProjectInfo
   readonly root: string
   readonly #ports: FolderPorts
   readonly #tree: ProjectTree
-  readonly #tracked = new Map<DocumentId, Tracked>()
+  readonly #tracked: TrackedFiles
   /** Rows of documents that were deleted with their files: the same path brings them back. */
   readonly #gone = new Map<DocumentId, Projection>()
   /** Documents that are open and wait for their content. */
   readonly #coming = new Map<DocumentId, DocumentPeer>()
   readonly #missingSince = new Map<DocumentId, number>()
-  readonly #timers = new Set<NodeJS.Timeout>()
   readonly #turns = new Turns()
   readonly #watcher: FolderWatcher
   readonly #pass: Debounce
@@ -83,6 +54,7 @@ export class ProjectFolder {
     const { fileDebounceMs, fileMaxWaitMs } = ports.limits
     this.#pass = new Debounce(fileDebounceMs, fileMaxWaitMs, () => void this.rescan())
     this.#watcher = new FolderWatcher(() => this.#pass.request())
+    this.#tracked = new TrackedFiles(root, ports, () => this.#pass.request())
   }
 
   /** Resolves once every file that is there has its document. */
@@ -92,7 +64,7 @@ export class ProjectFolder {
     if (this.#closed) return
     for (const row of await this.#ports.store.list()) {
       if (row.gone) this.#gone.set(row.document, row)
-      else await this.#track(this.#ports.open(row.document), row, true)
+      else await this.#tracked.add(this.#ports.open(row.document), row, true)
     }
     this.#tree.observe(() => this.#pass.request())
     this.#interval = setInterval(() => this.#pass.request(), scanEveryMs).unref()
@@ -108,7 +80,7 @@ export class ProjectFolder {
         this.#ports.problems.solve(this.root)
       } catch (thrown) {
         this.#ports.problems.report(this.root, asMeshError(thrown))
-        this.#later(retryMinMs, () => this.#pass.request())
+        this.#tracked.later(retryMs, () => this.#pass.request())
       }
     })
   }
@@ -118,15 +90,10 @@ export class ProjectFolder {
     if (this.#closed) return
     this.#closed = true
     clearInterval(this.#interval)
-    for (const timer of this.#timers) clearTimeout(timer)
     this.#pass.stop()
     this.#watcher.close()
     await this.#turns.settled()
-    for (const { file, write } of this.#tracked.values()) {
-      write.stop()
-      await this.#reconcile(file)
-      await file.close()
-    }
+    await this.#tracked.close()
     await Promise.all([...this.#coming.values(), this.#tree.peer].map(peer => peer.close()))
   }
 
@@ -136,16 +103,16 @@ export class ProjectFolder {
       documents: this.#ports.limits.documentsPerProject,
       folders: mostFolders,
     })
-    if (!this.#watcher.follow(scan.folders)) this.#later(this.#ports.limits.fileMaxWaitMs, () => this.#pass.request())
+    if (!this.#watcher.follow(scan.folders)) this.#tracked.later(this.#ports.limits.fileMaxWaitMs, () => this.#pass.request())
     const problems = new Map(scan.refused)
     await this.#noticeMoves(scan)
     await this.#noticeDeletions(scan)
     await this.#followTree()
     await this.#takeNewFiles(scan, problems)
     this.#tellProblems(problems)
-    for (const { file } of this.#tracked.values()) {
+    for (const file of this.#tracked.files()) {
       const stamp = scan.notebooks.get(file.path)
-      if (!stamp || file.changedSince(stamp)) await this.#reconcile(file)
+      if (!stamp || file.changedSince(stamp)) await this.#tracked.reconcile(file)
     }
     this.#isFirst = false
   }
@@ -156,17 +123,13 @@ export class ProjectFolder {
     this.#reported = new Set(problems.keys())
   }
 
-  #files(): DocumentFile[] {
-    return [...this.#tracked.values()].map(({ file }) => file)
-  }
-
   #missing(scan: Scan): DocumentFile[] {
-    return this.#files().filter(file => file.exists && !scan.notebooks.has(file.path) && !scan.refused.has(file.path))
+    return this.#tracked.files().filter(file => file.exists && !scan.notebooks.has(file.path) && !scan.refused.has(file.path))
   }
 
   /** Paths of files that belong to no document yet. */
   #unknown(scan: Scan): string[] {
-    const known = new Set([...this.#files().map(file => file.path), ...this.#tree.paths().values()])
+    const known = new Set([...this.#tracked.files().map(file => file.path), ...this.#tree.paths().values()])
     return [...scan.notebooks.keys()].filter(path => !known.has(path))
   }
 
@@ -195,7 +158,7 @@ export class ProjectFolder {
       const since = this.#missingSince.get(file.peer.id) ?? now()
       this.#missingSince.set(file.peer.id, since)
       if (this.#isFirst || now() - since >= graceMs) await this.#deletedHere(file)
-      else this.#later(graceMs, () => this.#pass.request())
+      else this.#tracked.later(graceMs, () => this.#pass.request())
     }
     if (missing.size > 0) await this.#tree.peer.durable()
   }
@@ -208,9 +171,7 @@ export class ProjectFolder {
   }
 
   async #forget(file: DocumentFile): Promise<void> {
-    this.#ports.problems.solve(join(this.root, file.path))
-    this.#tracked.get(file.peer.id)?.write.stop()
-    this.#tracked.delete(file.peer.id)
+    this.#tracked.forget(file)
     this.#missingSince.delete(file.peer.id)
     await file.close()
   }
@@ -218,14 +179,14 @@ export class ProjectFolder {
   /** Brings files to where the tree says that they belong. */
   async #followTree(): Promise<void> {
     const paths = this.#tree.paths()
-    for (const file of this.#files()) {
+    for (const file of this.#tracked.files()) {
       const path = paths.get(file.peer.id)
       if (path === undefined)
-        await this.#guarded(file, () =>
+        await this.#tracked.guarded(file, () =>
           this.#tree.has(file.peer.id) ? this.#deletedElsewhere(file) : this.#enter(file),
         )
       else if (path !== file.path && !this.#missingSince.has(file.peer.id))
-        await this.#guarded(file, () => this.#move(file, path))
+        await this.#tracked.guarded(file, () => this.#move(file, path))
     }
     for (const [id, path] of paths)
       if (!this.#tracked.has(id) && !this.#coming.has(id) && isNotebookPath(path)) this.#bring(id)
@@ -238,7 +199,7 @@ export class ProjectFolder {
   }
 
   async #deletedElsewhere(file: DocumentFile): Promise<void> {
-    await this.#reconcile(file)
+    await this.#tracked.reconcile(file)
     if (file.exists && (await this.#textAt(file.path)) !== undefined)
       await this.#ports.trash.move(await safeJoin(this.root, file.path))
     await this.#ports.store.remove(file.peer.id)
@@ -246,8 +207,8 @@ export class ProjectFolder {
   }
 
   async #move(file: DocumentFile, path: string): Promise<void> {
-    await this.#reconcile(file)
-    const inTheWay = this.#files().find(other => other !== file && other.path === path)
+    await this.#tracked.reconcile(file)
+    const inTheWay = this.#tracked.files().find(other => other !== file && other.path === path)
     await moveTo(file, path, { root: this.root, inTheWay, trash: this.#ports.trash })
   }
 
@@ -269,8 +230,8 @@ export class ProjectFolder {
     this.#coming.delete(id)
     if (path === undefined) return peer.close()
     this.#gone.delete(id)
-    const file = await this.#track(peer, this.#newRow(id, path), false)
-    await this.#reconcile(file)
+    const file = await this.#tracked.add(peer, this.#newRow(id, path), false)
+    await this.#tracked.reconcile(file)
   }
 
   #newRow(document: DocumentId, path: string): Projection {
@@ -291,19 +252,6 @@ export class ProjectFolder {
     }
   }
 
-  async #track(peer: DocumentPeer, row: Projection, exists: boolean): Promise<DocumentFile> {
-    const { store, limits } = this.#ports
-    const file = new DocumentFile(this.root, peer, row, exists, store, limits)
-    await file.recover().catch(async thrown => {
-      await peer.close()
-      throw thrown
-    })
-    const write = new Debounce(limits.fileDebounceMs, limits.fileMaxWaitMs, () => void this.#reconcile(file))
-    this.#tracked.set(peer.id, { file, write, retryMs: retryMinMs })
-    peer.doc.getText(sharedNames.content).observe(() => write.request())
-    return file
-  }
-
   async #takeNewFiles(scan: Scan, problems: Map<string, MeshError>): Promise<void> {
     const unknown = this.#unknown(scan)
     for (const path of unknown) {
@@ -321,47 +269,12 @@ export class ProjectFolder {
     const known = [...this.#gone.values()].find(row => row.path === path)
     const id = known?.document ?? newId('document', this.#ports.now(), this.#ports.random)
     this.#gone.delete(id)
-    const file = await this.#track(
+    const file = await this.#tracked.add(
       this.#ports.open(id),
       known ? { ...known, gone: false } : this.#newRow(id, path),
       known !== undefined,
     )
     await file.reconcile()
     this.#tree.put(id, path)
-  }
-
-  async #reconcile(file: DocumentFile): Promise<void> {
-    if (this.#tracked.get(file.peer.id)?.file !== file) return
-    await this.#guarded(file, async () => {
-      const outcome = await file.reconcile()
-      if (outcome === 'missing') this.#pass.request()
-      else this.#ports.projected(file.baseText)
-    })
-  }
-
-  /** A failure is told to the user and tried again; the edits are safe in the store meanwhile. */
-  async #guarded(file: DocumentFile, action: () => Promise<void>): Promise<void> {
-    const about = join(this.root, file.path)
-    const tracked = this.#tracked.get(file.peer.id)
-    try {
-      await action()
-      this.#ports.problems.solve(about)
-      if (tracked) tracked.retryMs = retryMinMs
-    } catch (thrown) {
-      const error = asMeshError(thrown)
-      this.#ports.problems.report(about, error)
-      if (!tracked || !passing.has(error.code)) return
-      this.#later(tracked.retryMs, () => void this.#reconcile(file))
-      tracked.retryMs = Math.min(retryMaxMs, tracked.retryMs * 2)
-    }
-  }
-
-  #later(ms: number, action: () => void): void {
-    if (this.#closed) return
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer)
-      if (!this.#closed) action()
-    }, ms)
-    this.#timers.add(timer)
   }
 }

@@ -34,14 +34,14 @@ function plainJoin(root: string, path: string): string {
   return join(root, ...path.split('/'))
 }
 
-/** A folder that does not exist is no danger: whatever is opened in it fails. */
+/** Of a folder that does not exist, those above it are looked at. */
 async function checkFolder(root: string, folder: string): Promise<void> {
   if (folder === root) return
   try {
     const [real, realRoot, entry] = await Promise.all([realpath(folder), realpath(root), lstat(folder)])
     if (entry.isDirectory() && real === join(realRoot, folder.slice(root.length))) return
   } catch (thrown) {
-    if (codeOf(thrown) === 'ENOENT') return
+    if (codeOf(thrown) === 'ENOENT') return checkFolder(root, dirname(folder))
     throw thrown
   }
   throw new MeshError('BAD_PATH', { detail: `${folder} is a link or not a folder` })

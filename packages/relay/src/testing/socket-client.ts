@@ -27,13 +27,14 @@ export class SocketClient {
       onStatus,
       send: frame => this.#socket.readyState === WebSocket.OPEN && this.#socket.send(frame),
     })
+    // In the handler itself: the server's first frames may be handed over in the same turn as the opening.
+    this.#socket.on('open', () => this.client.opened({ extensions: true }))
     this.#socket.on('message', (frame: Buffer) => this.client.receive(frame))
     this.#socket.on('error', () => this.#socket.terminate())
   }
 
   async open(): Promise<void> {
     await once(this.#socket, 'open')
-    this.client.opened({ extensions: true })
   }
 
   get isOpen(): boolean {

@@ -1,0 +1,68 @@
+/** The `meshbook` program: one file per command; errors are turned into words and exit codes here and only here. */
+
+import { asMeshError, exitCodes } from '@meshbook/core/errors.ts'
+import { Command } from 'commander'
+import { attachCommand } from './commands/attach.ts'
+import { devicesCommand } from './commands/devices.ts'
+import { doctorCommand } from './commands/doctor.ts'
+import { hubCommand } from './commands/hub.ts'
+import { linkCommand } from './commands/link.ts'
+import { monitorCommand } from './commands/monitor.ts'
+import { runCommand } from './commands/run.ts'
+import { runsCommand } from './commands/runs.ts'
+import { startCommand } from './commands/start.ts'
+import { upCommand } from './commands/up.ts'
+import { versionCommand } from './commands/version.ts'
+import { printError } from './print.ts'
+import { version } from './version.ts'
+
+const program = new Command('meshbook')
+  .description('All the computers you own behave as one.')
+  .version(version)
+  .option('--json', 'print one JSON object per line')
+  .configureHelp({ showGlobalOptions: true })
+  .showHelpAfterError('Run with --help to see how it is used.')
+
+for (const command of [
+  startCommand,
+  hubCommand,
+  upCommand,
+  attachCommand,
+  runCommand,
+  runsCommand,
+  devicesCommand,
+  monitorCommand,
+  linkCommand,
+  doctorCommand,
+  versionCommand,
+]) {
+  program.addCommand(command())
+}
+throwInsteadOfExit(program)
+
+/** Commander ends the process itself unless each command is told not to, the nested ones too. */
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride()
+  for (const nested of command.commands) throwInsteadOfExit(nested)
+}
+
+try {
+  await program.parseAsync()
+} catch (thrown) {
+  process.exitCode = exitCodeOf(thrown)
+}
+
+/** Commander has already explained its own errors (a wrong option, or a request for help). */
+function exitCodeOf(thrown: unknown): number {
+  if (
+    thrown instanceof Error &&
+    'code' in thrown &&
+    typeof thrown.code === 'string' &&
+    thrown.code.startsWith('commander.')
+  ) {
+    return 'exitCode' in thrown && thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+  }
+  const error = asMeshError(thrown)
+  printError(error, program.opts<{ json?: boolean }>().json === true)
+  return error.entry.exit ?? exitCodes.error
+}

@@ -1,0 +1,115 @@
+/**
+ * The files of a project that belong to a document: has each written when its document changes, and tries again what
+ * failed. Which files these are is decided by the project folder.
+ */
+import { join } from 'node:path'
+import { asMeshError, type ErrorCode } from '@meshbook/core/errors.ts'
+import { sharedNames } from '@meshbook/core/executions.ts'
+import type { DocumentId } from '@meshbook/core/ids.ts'
+import type { DocumentPeer } from '../document-peer.ts'
+import type { Projection } from '../store/projections.ts'
+import { Debounce } from './debounce.ts'
+import { DocumentFile } from './document-file.ts'
+import type { FolderPorts } from './folder-ports.ts'
+
+const retryMinMs = 1_000
+const retryMaxMs = 30_000
+/** Failures that may pass by themselves. */
+const passing = new Set<ErrorCode>(['READ_ONLY_FOLDER', 'DISK_FULL', 'STORAGE_FAILED', 'CONFLICT'])
+
+interface Tracked {
+  file: DocumentFile
+  /** Asks for the document's text to be written. */
+  write: Debounce
+  retryMs: number
+}
+
+export class TrackedFiles {
+  readonly #root: string
+  readonly #ports: FolderPorts
+  readonly #missing: () => void
+  readonly #tracked = new Map<DocumentId, Tracked>()
+  readonly #timers = new Set<NodeJS.Timeout>()
+  #closing = false
+
+  /** `missing` is called when a file is no longer where it was. */
+  constructor(root: string, ports: FolderPorts, missing: () => void) {
+    this.#root = root
+    this.#ports = ports
+    this.#missing = missing
+  }
+
+  has(id: DocumentId): boolean {
+    return this.#tracked.has(id)
+  }
+
+  files(): DocumentFile[] {
+    return [...this.#tracked.values()].map(({ file }) => file)
+  }
+
+  async add(peer: DocumentPeer, row: Projection, exists: boolean): Promise<DocumentFile> {
+    const { store, limits } = this.#ports
+    const file = new DocumentFile(this.#root, peer, row, exists, store, limits)
+    await file.recover().catch(async thrown => {
+      await peer.close()
+      throw thrown
+    })
+    const write = new Debounce(limits.fileDebounceMs, limits.fileMaxWaitMs, () => void this.reconcile(file))
+    this.#tracked.set(peer.id, { file, write, retryMs: retryMinMs })
+    peer.doc.getText(sharedNames.content).observe(() => write.request())
+    return file
+  }
+
+  /** It is neither written nor read any more; closing it is up to the caller. */
+  forget(file: DocumentFile): void {
+    this.#ports.problems.solve(join(this.#root, file.path))
+    this.#tracked.get(file.peer.id)?.write.stop()
+    this.#tracked.delete(file.peer.id)
+  }
+
+  async reconcile(file: DocumentFile): Promise<void> {
+    if (this.#tracked.get(file.peer.id)?.file !== file) return
+    await this.guarded(file, async () => {
+      const outcome = await file.reconcile()
+      if (outcome === 'missing') this.#missing()
+      else this.#ports.projected(file.baseText)
+    })
+  }
+
+  /** A failure is told to the user and tried again; the edits are safe in the store meanwhile. */
+  async guarded(file: DocumentFile, action: () => Promise<void>): Promise<void> {
+    const about = join(this.#root, file.path)
+    const tracked = this.#tracked.get(file.peer.id)
+    try {
+      await action()
+      this.#ports.problems.solve(about)
+      if (tracked) tracked.retryMs = retryMinMs
+    } catch (thrown) {
+      const error = asMeshError(thrown)
+      this.#ports.problems.report(about, error)
+      if (!tracked || !passing.has(error.code)) return
+      this.later(tracked.retryMs, () => void this.reconcile(file))
+      tracked.retryMs = Math.min(retryMaxMs, tracked.retryMs * 2)
+    }
+  }
+
+  later(ms: number, action: () => void): void {
+    if (this.#closing) return
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      if (!this.#closing) action()
+    }, ms)
+    this.#timers.add(timer)
+  }
+
+  /** Writes what is not written yet and lets go of every file. */
+  async close(): Promise<void> {
+    this.#closing = true
+    for (const timer of this.#timers) clearTimeout(timer)
+    for (const { file, write } of this.#tracked.values()) {
+      write.stop()
+      await this.reconcile(file)
+      await file.close()
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { RunRequest } from '@meshbook/core/messages.ts'
+import { codeHash } from '@meshbook/core/notebook/cell-hash.ts'
+import * as Y from 'yjs'
+import { ApiError } from '../api/http.ts'
+import { ExecutionStore } from './execution-store.ts'
+import { NotebookStore } from './notebook-store.ts'
+import { Runner } from './runner.ts'
+
+const text = '```python\na\n```\n\n```python\nfails\n```\n\n```python\nc\n```\n\n```python\n\n```\n'
+const atOnce = (run: () => void) => {
+  const timer = setTimeout(run)
+  return () => clearTimeout(timer)
+}
+
+/** A hub that ends each run at once: code with "fails" in it as an error, "refused" not at all. */
+function mesh() {
+  const doc = new Y.Doc()
+  doc.getText('content').insert(0, text)
+  const store = new NotebookStore(doc, atOnce)
+  const executions = new ExecutionStore(store)
+  const asked: RunRequest[] = []
+  const runner = new Runner(store, executions, 'doc', {
+    startRun: async request => {
+      if (request.code.includes('refused')) throw new ApiError('NO_DEVICE', 'none has it')
+      asked.push(request)
+      setTimeout(() =>
+        executions.update(request.id!, { status: request.code.includes('fails') ? 'error' : 'completed' }),
+      )
+    },
+  })
+  return { store, executions, runner, asked, keys: store.order.value }
+}
+
+test('a run is asked for under one id in the document and at the hub, with the hash of exactly its code', async () => {
+  const { executions, runner, asked, keys, store } = mesh()
+  const run = await runner.run(keys[0]!)
+  const entry = executions.read(run!)!
+  assert.equal(asked[0]!.id, run)
+  assert.equal(asked[0]!.codeHash, await codeHash('a'))
+  assert.deepEqual([entry.status, entry.code, entry.requestedBy], ['requested', 'a', store.doc.clientID])
+  assert.deepEqual((entry as unknown as { outputBy: string }).outputBy, 'monitor')
+  assert.deepEqual(asked[0]!.cell, { by: 'anchor', anchor: entry.cell })
+  assert.equal(executions.newest.value.get(keys[0]!), run)
+})
+
+test('a list of cells runs in order and stops at the first that fails', async () => {
+  const { runner, asked, keys } = mesh()
+  await runner.runAll(keys)
+  assert.deepEqual(
+    asked.map(request => request.code),
+    ['a', 'fails'],
+  )
+  assert.deepEqual(runner.waiting.value, [])
+})
+
+test('an empty cell is skipped, and what waits can be dropped', async () => {
+  const { runner, asked, keys } = mesh()
+  await runner.runAll([keys[3]!, keys[2]!])
+  assert.deepEqual(
+    asked.map(request => request.code),
+    ['c'],
+  )
+  const all = runner.runAll([keys[0]!, keys[2]!])
+  runner.stopWaiting()
+  await all
+  assert.deepEqual(
+    asked.map(request => request.code),
+    ['c', 'a'],
+  )
+})
+
+test('a refused run says why at its cell and leaves no request behind that a device could take', async () => {
+  const { store, executions, runner, keys } = mesh()
+  const at = store.page.text.indexOf('a\n')
+  store.write([{ from: at, to: at + 1, insert: 'refused' }])
+  assert.equal(await runner.run(keys[0]!), undefined)
+  assert.equal(runner.failures.value.get(keys[0]!)!.message, 'none has it')
+  assert.deepEqual(
+    [...executions.map.keys()].map(run => executions.read(run)!.status),
+    ['refused'],
+  )
+  assert.equal(executions.running.value.size, 0)
+})
+
+test('a request of another person shows at the cell that it is anchored in, also when text is inserted above', () => {
+  const { store, executions, keys } = mesh()
+  const anchor = Y.relativePositionToJSON(Y.createRelativePositionFromTypeIndex(store.text, store.find(keys[1]!)!.from))
+  store.text.insert(0, 'Words above.\n\n')
+  executions.map.set('foreign-1', {
+    status: 'requested',
+    code: 'fails',
+    language: 'python',
+    cell: anchor,
+    requestedAt: 5,
+  })
+  assert.equal(executions.newest.value.get(keys[1]!), 'foreign-1')
+  executions.map.set('broken', { status: 'nonsense', code: 1, language: null, cell: 'x' })
+  assert.equal(executions.read('broken'), undefined)
+})
