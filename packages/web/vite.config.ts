@@ -12,7 +12,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^yaml$/, replacement: inSource('src/notebook/yaml-when-needed.ts') },
-      { find: /^full-yaml$/, replacement: fullYaml },
+      { find: /^virtual:full-yaml$/, replacement: fullYaml },
     ],
   },
   // The hub replaces this word in index.html by a fresh nonce and names it in the page's policy.

@@ -22,7 +22,7 @@ export function packageOf(path: string): string | undefined {
 /** The file of this repository that a specifier means, if it means one. */
 export function resolveImport(from: string, specifier: string): string | undefined {
   const own = /^@meshbook\/([^/]+)\/(.+)$/.exec(specifier)
-  if (own) return `packages/${own[1]}/src/${own[2]}`
+  if (own) return own[1] === 'kernels' ? `kernels/${own[2]}` : `packages/${own[1]}/src/${own[2]}`
   return specifier.startsWith('.') ? normalize(join(dirname(from), specifier)).replaceAll('\\', '/') : undefined
 }
 

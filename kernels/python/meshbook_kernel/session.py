@@ -1,8 +1,6 @@
 """The session: runs one cell at a time on the main thread, and answers what the host asks (KN20 to KN33)."""
-import ast
 import builtins
 import getpass
-import inspect
 import os
 import platform
 import queue
@@ -13,6 +11,7 @@ import types
 import warnings
 
 from . import introspect, rich, streams, tracebacks
+from .cells import Cells
 from .runlog import Run, RunLog
 from .shield import Shield
 from .wire import Server
@@ -39,7 +38,6 @@ class Session:
         self._asked = {}
         self._inputs = 0
         self._sources = tracebacks.Sources()
-        self._loop = None
         self._server = Server(config, self._log, self._pipes, self._on_request)
         self._libc = _libc()
         self._install()
@@ -64,6 +62,7 @@ class Session:
         sys.modules["__main__"] = self._module
         self._namespace = self._module.__dict__
         self._hidden = set(self._namespace)
+        self._cells = Cells(self._namespace, self._show_result)
 
     def _in_child(self):
         """After fork(): the child writes to the pipes like any other child and shares nothing else with us."""
@@ -83,17 +82,7 @@ class Session:
 
     def _next_order(self):
         """Waits for an order; tasks that a cell left in the event loop go on meanwhile."""
-        order = None
-        if self._loop is not None and not self._loop.is_closed() and _pending(self._loop):
-            import asyncio
-
-            async def wait():
-                return await self._loop.run_in_executor(None, self._orders.get)
-
-            try:
-                order = self._loop.run_until_complete(asyncio.ensure_future(wait(), loop=self._loop))
-            except RuntimeError:
-                order = None
+        order = self._cells.wait_in_loop(self._orders.get)
         if order is None:
             order = self._orders.get()
         if isinstance(order, _Exit):
@@ -238,7 +227,7 @@ class Session:
     def _run_cell(self, run):
         filename = self._sources.add(run.name, run.code)
         try:
-            self._shield.open(lambda: self._execute(run.code, filename))
+            self._shield.open(lambda: self._cells.execute(run.code, filename))
             self._shield.open(self._display.show_figures)
             event = {"type": "completed"}
         except BaseException as error:
@@ -247,6 +236,9 @@ class Session:
             # The cell forked and the child came back here: it must not become a second kernel.
             os._exit(0 if event["type"] == "completed" else 1)
         self._finish(event)
+
+    def _show_result(self, value):
+        self._log.emit({"type": "result", "parts": rich.parts_of(value, self._display.display_bytes)})
 
     def _ending(self, error):
         if isinstance(error, KeyboardInterrupt) and self._shield.wanted:
@@ -265,45 +257,6 @@ class Session:
             self._asked.clear()
         self._shield.want(False)
         self._log.end(event)
-
-    def _execute(self, code, filename):
-        tree = compile(code, filename, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-        self._evaluate(tree, filename, "exec")
-        if last is not None:
-            value = self._evaluate(ast.Expression(last.value), filename, "eval")
-            if value is not None and not code.rstrip().endswith(";"):
-                self._namespace["_"] = value
-                parts = rich.parts_of(value, self._display.display_bytes)
-                self._log.emit({"type": "result", "parts": parts})
-
-    def _evaluate(self, tree, filename, mode):
-        code = compile(tree, filename, mode, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-        value = eval(code, self._namespace)
-        if code.co_flags & inspect.CO_COROUTINE:
-            return self._await(value)
-        return value
-
-    def _await(self, coroutine):
-        import asyncio
-
-        if self._loop is None or self._loop.is_closed():
-            self._loop = asyncio.new_event_loop()
-            asyncio.set_event_loop(self._loop)
-        task = self._loop.create_task(coroutine)
-        try:
-            return self._loop.run_until_complete(task)
-        except BaseException:
-            if not task.done():
-                task.cancel()
-                self._loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
-            raise
-
-
-def _pending(loop):
-    import asyncio
-
-    return bool(asyncio.all_tasks(loop))
 
 
 def _libc():

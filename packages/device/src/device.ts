@@ -5,18 +5,17 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
-import type { AssetId, DeviceId, Now, ProjectId, RandomBytes } from '@meshbook/core/ids.ts'
-import type { Limits } from '@meshbook/core/limits.ts'
-import type { DeviceInfo, ProjectInfo } from '@meshbook/core/messages.ts'
+import type { AssetId, DeviceId, ProjectId } from '@meshbook/core/ids.ts'
+import type { ProjectInfo } from '@meshbook/core/messages.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
 import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
 import { AssetKeeper } from './assets/asset-keeper.ts'
 import { HubAssets } from './assets/hub-assets.ts'
 import { Attachments } from './attachments.ts'
 import { DeviceKey } from './device-key.ts'
+import type { Device, DeviceOptions, DevicePorts, DeviceStatus } from './device-options.ts'
 import { Documents } from './documents.ts'
-import type { KernelSessions } from './kernels/port.ts'
-import { HubLink, type HubMessage, type LinkStatus } from './link/hub-link.ts'
+import { HubLink, type HubMessage } from './link/hub-link.ts'
 import { Streams } from './link/streams.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { Problems } from './problems.ts'
@@ -24,60 +23,9 @@ import { orStorageError } from './projects/notebook-file.ts'
 import type { Attachment } from './store/attachments.ts'
 import { type DeviceDatabase, openDeviceDatabase } from './store/device-store.ts'
 
+export type { Device, DeviceLog, DeviceOptions, DevicePorts, DeviceStatus } from './device-options.ts'
 export type { LinkStatus } from './link/hub-link.ts'
 export type { Attachment } from './store/attachments.ts'
-
-export interface DeviceOptions {
-  /** What the device keeps: its key, its database, assets, deleted files. */
-  folder: string
-  name: string
-  kind: DeviceInfo['kind']
-  /** Absent: the device works alone. */
-  hub?: { url: string }
-  limits: Limits
-  kernels: KernelSessions
-  /** Where folders for projects are made that are attached without naming one. */
-  projectsFolder: string
-  /** Makes the hub know this device's public key (raw, base64url); may be called again. */
-  register?: (publicKey: string, name: string, kind: DeviceInfo['kind']) => Promise<DeviceId>
-}
-
-export interface DeviceLog {
-  debug(detail: object, message: string): void
-  info(detail: object, message: string): void
-  warn(detail: object, message: string): void
-}
-
-export interface DevicePorts {
-  now: Now
-  random: RandomBytes
-  log: DeviceLog
-}
-
-export interface DeviceStatus {
-  link: LinkStatus
-  problems: string[]
-}
-
-export interface Device {
-  readonly id: DeviceId
-  /** Raw Ed25519, base64url. */
-  readonly publicKey: string
-  readonly name: string
-  readonly linked: boolean
-  /** What the user should know, in sentences; empty while all is well. */
-  problems(): string[]
-  status(): DeviceStatus
-  /** Calls back at every change; returns what ends that. */
-  onStatus(listener: (status: DeviceStatus) => void): () => void
-  /** Attaches a folder, by default one named after the project. Resolves once its notebooks are documents. */
-  attach(attachment: { project: ProjectInfo; folder?: string }): Promise<void>
-  /** The files stay where they are. */
-  detach(project: ProjectId): Promise<void>
-  attachments(): Attachment[]
-  /** Stops; kernels and their runs go on. */
-  close(): Promise<void>
-}
 
 /** Throws DATA_IN_USE, DATA_TOO_NEW, READ_ONLY_FOLDER or DISK_FULL when its folder cannot be used. */
 export async function startDevice(options: DeviceOptions, ports: DevicePorts): Promise<Device> {

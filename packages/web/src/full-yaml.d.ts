@@ -1,4 +1,4 @@
 /** The real package `yaml`, in a bundle where that name means `yaml-when-needed`. */
-declare module 'full-yaml' {
+declare module 'virtual:full-yaml' {
   export { parseDocument } from 'yaml'
 }

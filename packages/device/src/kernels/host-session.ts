@@ -7,6 +7,7 @@ import type { Fence, Now, RunId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import * as v from 'valibot'
 import { DisplayParts } from './display-parts.ts'
+import { EventIntake } from './event-intake.ts'
 import type { Journal } from './journal.ts'
 import type { KernelClient, KernelHandlers, NumberedKernelEvent } from './kernel-client.ts'
 import { type KernelPlace, LiveKernel } from './live-kernel.ts'
@@ -14,8 +15,6 @@ import type { ExecuteOrder, SessionSpec } from './port.ts'
 import { failure, Recorder, type Unclocked } from './recorder.ts'
 import type { RunEntry } from './run-entry.ts'
 
-/** Bytes of kernel events that may wait for the disk before the kernel is no longer read. */
-const backlogBytes = 8 * 1024 * 1024
 const attachedSchema = v.union([
   v.object({ known: v.literal(false) }),
   v.object({ known: v.literal(true), ended: v.boolean(), last: v.number() }),
@@ -46,9 +45,7 @@ export class HostSession {
   #starting: Promise<LiveKernel> | undefined
   #queue: RunEntry[] = []
   #active: RunEntry | undefined
-  #events: NumberedKernelEvent[] = []
-  #eventBytes = 0
-  #recording: Promise<void> | undefined
+  #intake: EventIntake
   #grace: NodeJS.Timeout | undefined
   #orders = 0
   /** Changes of the session's state that wait for something are done one after the other. */
@@ -61,6 +58,14 @@ export class HostSession {
     this.#limits = options.limits
     this.#parts = new DisplayParts(options.assets, options.limits)
     this.#recorder = new Recorder(options.limits, options.now, this.#parts)
+    this.#intake = new EventIntake({
+      journal: options.journal,
+      recorder: this.#recorder,
+      active: () => this.#active,
+      client: () => this.#kernel?.client,
+      onEvents: options.onEvents,
+      onEnded: entry => this.#leave(entry),
+    })
     for (const entry of options.journal.runs.values()) this.#orders = Math.max(this.#orders, entry.order.number)
   }
 
@@ -118,7 +123,7 @@ export class HostSession {
   /** Of one kernel: the end of an earlier one's connection must not be taken for the end of this one. */
   #handlers(): KernelHandlers {
     const handlers = {
-      onEvent: (event: NumberedKernelEvent) => this.#onEvent(event),
+      onEvent: (event: NumberedKernelEvent) => this.#intake.take(event),
       onClose: () => void this.#inTurn(async () => this.#current === handlers && this.#onClose()),
     }
     this.#current = handlers
@@ -217,39 +222,6 @@ export class HostSession {
     if (cancelReason !== undefined) this.#interrupt(run)
   }
 
-  #onEvent(event: NumberedKernelEvent): void {
-    this.#events.push(event)
-    this.#eventBytes += event.bytes
-    if (this.#eventBytes > backlogBytes) this.#kernel?.client.pause()
-    this.#recording ??= this.#record()
-  }
-
-  /** While one group is written the next gathers: what comes fast is joined, what comes slowly leaves at once. */
-  async #record(): Promise<void> {
-    while (this.#events.length > 0) {
-      const events = this.#events.splice(0)
-      this.#eventBytes = 0
-      this.#kernel?.client.resume()
-      await this.#recordGroup(events)
-    }
-    this.#recording = undefined
-  }
-
-  async #recordGroup(all: NumberedKernelEvent[]): Promise<void> {
-    const entry = this.#active
-    const last = all.at(-1)!
-    const events = entry ? all.filter(({ run }) => run === entry.order.run) : []
-    if (entry && events.length > 0 && !entry.ended) {
-      const records = await this.#recorder.convert(entry, events)
-      if (records.length > 0) {
-        await this.#journal.append(entry, ...records)
-        this.#options.onEvents(entry)
-      }
-    }
-    this.#kernel?.client.ack(last.run, last.n)
-    if (entry?.ended && this.#active === entry) this.#leave(entry)
-  }
-
   #leave(entry: RunEntry): void {
     clearTimeout(this.#grace)
     this.#active = undefined
@@ -326,7 +298,7 @@ export class HostSession {
     const again = await kernel.reconnect(this.#handlers())
     if (typeof again === 'string') return this.#endKernel(again)
     this.#kernel = again
-    await this.#recording
+    await this.#intake.settled()
     if (this.#active) this.#run(this.#active, again)
   }
 
@@ -342,7 +314,7 @@ export class HostSession {
     this.#kernel = this.#current = undefined
     await (polite ? kernel.end() : kernel.kill())
     // What has arrived from it still counts.
-    await this.#recording
+    await this.#intake.settled()
     const waiting = this.#queue.splice(0)
     const active = this.#active
     if (active) await this.#finish(active, this.#lastWord(active, reason, polite))

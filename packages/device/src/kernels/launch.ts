@@ -33,7 +33,8 @@ export interface LaunchOptions {
 }
 
 export interface Launched {
-  process: ChildProcess
+  /** How it ended, in words. */
+  exit: Promise<string>
   pid: number
   identity: string
   address: string
@@ -70,9 +71,9 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
     ...venvEnvironment(interpreter, env),
     NODE_COMPILE_CACHE: join(dirname(options.folder), 'compile-cache'),
   }
-  const child = await start(command, { ...env, ...own }, options.projectFolder)
+  const { child, exit } = await start(command, { ...env, ...own }, options.projectFolder)
   const identity = (await identityOf(child.pid!)) ?? 'ended'
-  return { process: child, pid: child.pid!, identity, ...place, token }
+  return { exit, pid: child.pid!, identity, ...place, token }
 }
 
 export function missing(language: string, kind: KernelKind | undefined): string {
@@ -125,10 +126,15 @@ async function wrapper(kind: KernelKind, scratch: string): Promise<string[]> {
   return [...((await canUnshare()) ? namespaces : []), 'sh', '-c', script, scratch]
 }
 
-async function start(command: string[], env: NodeJS.ProcessEnv, cwd: string): Promise<ChildProcess> {
+async function start(
+  command: string[],
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+): Promise<{ child: ChildProcess; exit: Promise<string> }> {
   const [program, ...args] = command
   // `detached` makes it the leader of a session of its own; as our child its exit status can be told.
   const child = spawn(program!, args, { cwd, env, detached: true, stdio: 'ignore' })
+  const exit = exitOf(child)
   try {
     await once(child, 'spawn')
   } catch (cause) {
@@ -137,7 +143,29 @@ async function start(command: string[], env: NodeJS.ProcessEnv, cwd: string): Pr
       cause,
     })
   }
-  return child
+  return { child, exit }
+}
+
+const signals: Record<number, string> = {
+  1: 'SIGHUP',
+  2: 'SIGINT',
+  6: 'SIGABRT',
+  9: 'SIGKILL',
+  11: 'SIGSEGV',
+  15: 'SIGTERM',
+}
+
+function exitOf(child: ChildProcess): Promise<string> {
+  return new Promise(resolve => {
+    child.once('exit', (code, signal) => {
+      // A shell around the kernel tells a signal as 128 and its number.
+      const name = signal ?? (code !== null && code > 128 ? (signals[code - 128] ?? `signal ${code - 128}`) : undefined)
+      const memory = name === 'SIGKILL' ? ' (perhaps because memory ran out)' : ''
+      resolve(
+        name ? `the kernel process was ended by ${name}${memory}` : `the kernel process exited with status ${code}`,
+      )
+    })
+  })
 }
 
 const cpuHasAvx2 = readFile('/proc/cpuinfo', 'latin1').then(

@@ -11,7 +11,7 @@ import type { Limits } from '@meshbook/core/limits.ts'
 import * as v from 'valibot'
 import { readJson, writeJson } from './files.ts'
 import { KernelClient, type KernelHandlers } from './kernel-client.ts'
-import { type Launched, launch } from './launch.ts'
+import { launch } from './launch.ts'
 import { isAlive } from './process-identity.ts'
 import { killTree } from './process-tree.ts'
 
@@ -79,7 +79,7 @@ export class LiveKernel {
   static async #start(place: KernelPlace, handlers: KernelHandlers): Promise<LiveKernel> {
     const launched = await launch(place)
     const ended = new AbortController()
-    const exit = exitOf(launched).finally(() => ended.abort())
+    const exit = launched.exit.finally(() => ended.abort())
     try {
       const client = await KernelClient.connect(launched, place.limits, handlers, ended.signal)
       const { pid, identity, address, port, token } = launched
@@ -157,26 +157,4 @@ export async function forgetKernel(
   const left = await killTree(mark, pid)
   if (left.length > 0) throw new MeshError('INTERNAL', { detail: `processes ${left.join(', ')} could not be ended` })
   for (const name of ['kernel.json', 'kernel-config.json']) await rm(join(folder, name), { force: true })
-}
-
-const signals: Record<number, string> = {
-  1: 'SIGHUP',
-  2: 'SIGINT',
-  6: 'SIGABRT',
-  9: 'SIGKILL',
-  11: 'SIGSEGV',
-  15: 'SIGTERM',
-}
-
-function exitOf({ process: child }: Launched): Promise<string> {
-  return new Promise(resolve => {
-    child.once('exit', (code, signal) => {
-      // A shell around the kernel tells a signal as 128 and its number.
-      const name = signal ?? (code !== null && code > 128 ? (signals[code - 128] ?? `signal ${code - 128}`) : undefined)
-      const memory = name === 'SIGKILL' ? ' (perhaps because memory ran out)' : ''
-      resolve(
-        name ? `the kernel process was ended by ${name}${memory}` : `the kernel process exited with status ${code}`,
-      )
-    })
-  })
 }

@@ -97,8 +97,18 @@ export class DocumentFile {
     return this.#turns.take(async () => {
       await this.peer.ready
       await this.#undoWrite()
+      await this.#sweep()
       if (this.#row.merge) await this.#apply(this.#row.merge)
     })
+  }
+
+  /** Temporary files that a crash left before their write was stored, or after it was given up. */
+  async #sweep(): Promise<void> {
+    const { version } = this.#row
+    for (const unused of [version - 1, version + 1]) {
+      const temporary = await this.#temporary(unused).catch(() => undefined)
+      if (temporary) await rm(temporary, { force: true }).catch(() => undefined)
+    }
   }
 
   async #undoWrite(): Promise<void> {
@@ -108,7 +118,7 @@ export class DocumentFile {
     const unused = temporary && currentStamp(temporary)
     if (!unused) return
     const current = currentStamp(await safeJoin(this.#root, path))
-    if (before) await this.#save({ base: before, before: null })
+    if (before) await this.#save({ base: before, before: null, version: version + 1 })
     else if (unused.inode !== current?.inode) this.#exists = false
     await rm(temporary, { force: true })
   }

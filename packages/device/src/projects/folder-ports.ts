@@ -21,4 +21,3 @@ export interface FolderPorts {
   /** The text of a document as it now stands in its file. */
   projected(text: string): void
 }
-

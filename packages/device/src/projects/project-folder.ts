@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { asMeshError, type MeshError } from '@meshbook/core/errors.ts'
-import { type DocumentId, type Now, newId, type RandomBytes } from '@meshbook/core/ids.ts'
+import { type DocumentId, newId } from '@meshbook/core/ids.ts'
 import type { ProjectInfo } from '@meshbook/core/messages.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import type { Projection } from '../store/projections.ts'
@@ -103,7 +103,8 @@ export class ProjectFolder {
       documents: this.#ports.limits.documentsPerProject,
       folders: mostFolders,
     })
-    if (!this.#watcher.follow(scan.folders)) this.#tracked.later(this.#ports.limits.fileMaxWaitMs, () => this.#pass.request())
+    if (!this.#watcher.follow(scan.folders))
+      this.#tracked.later(this.#ports.limits.fileMaxWaitMs, () => this.#pass.request())
     const problems = new Map(scan.refused)
     await this.#noticeMoves(scan)
     await this.#noticeDeletions(scan)
@@ -124,7 +125,9 @@ export class ProjectFolder {
   }
 
   #missing(scan: Scan): DocumentFile[] {
-    return this.#tracked.files().filter(file => file.exists && !scan.notebooks.has(file.path) && !scan.refused.has(file.path))
+    return this.#tracked
+      .files()
+      .filter(file => file.exists && !scan.notebooks.has(file.path) && !scan.refused.has(file.path))
   }
 
   /** Paths of files that belong to no document yet. */

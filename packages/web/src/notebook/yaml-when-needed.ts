@@ -12,7 +12,7 @@ let yaml: { parseDocument(source: string, options?: Options): Parsed } | undefin
 /** Loads the package; resolves with whether it was not there before, so that what was read must be read again. */
 export async function loadYaml(): Promise<boolean> {
   if (yaml) return false
-  yaml = await import('full-yaml')
+  yaml = await import('virtual:full-yaml')
   return true
 }
 

@@ -14,7 +14,7 @@ test('paths are a tree with folders first and numbers in their natural order', (
     tree.map(node => node.name),
     ['notes', 'run-2.md', 'run-10.md'],
   )
-  assert.deepEqual(tree[0]!.kind === 'folder' && tree[0].nodes.map(node => node.name), ['deep', 'b.md'])
+  assert.deepEqual(tree[0]?.kind === 'folder' && tree[0].nodes.map(node => node.name), ['deep', 'b.md'])
   assert.equal(titleOf('notes/today.md'), 'today')
 })
 

@@ -1,0 +1,59 @@
+/** What a device is made of and what it offers: the interface between `startDevice` and whoever starts it. */
+import type { DeviceId, Now, ProjectId, RandomBytes } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import type { DeviceInfo, ProjectInfo } from '@meshbook/core/messages.ts'
+import type { KernelSessions } from './kernels/port.ts'
+import type { LinkStatus } from './link/hub-link.ts'
+import type { Attachment } from './store/attachments.ts'
+
+export interface DeviceOptions {
+  /** What the device keeps: its key, its database, assets, deleted files. */
+  folder: string
+  name: string
+  kind: DeviceInfo['kind']
+  /** Absent: the device works alone. */
+  hub?: { url: string }
+  limits: Limits
+  kernels: KernelSessions
+  /** Where folders for projects are made that are attached without naming one. */
+  projectsFolder: string
+  /** Makes the hub know this device's public key (raw, base64url); may be called again. */
+  register?: (publicKey: string, name: string, kind: DeviceInfo['kind']) => Promise<DeviceId>
+}
+
+export interface DeviceLog {
+  debug(detail: object, message: string): void
+  info(detail: object, message: string): void
+  warn(detail: object, message: string): void
+}
+
+export interface DevicePorts {
+  now: Now
+  random: RandomBytes
+  log: DeviceLog
+}
+
+export interface DeviceStatus {
+  link: LinkStatus
+  problems: string[]
+}
+
+export interface Device {
+  readonly id: DeviceId
+  /** Raw Ed25519, base64url. */
+  readonly publicKey: string
+  readonly name: string
+  readonly linked: boolean
+  /** What the user should know, in sentences; empty while all is well. */
+  problems(): string[]
+  status(): DeviceStatus
+  /** Calls back at every change; returns what ends that. */
+  onStatus(listener: (status: DeviceStatus) => void): () => void
+  /** Attaches a folder, by default one named after the project. Resolves once its notebooks are documents. */
+  attach(attachment: { project: ProjectInfo; folder?: string }): Promise<void>
+  /** The files stay where they are. */
+  detach(project: ProjectId): Promise<void>
+  attachments(): Attachment[]
+  /** Stops; kernels and their runs go on. */
+  close(): Promise<void>
+}
