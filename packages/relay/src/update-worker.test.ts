@@ -36,6 +36,9 @@ test('a job gives the same in the thread and at once (RL26)', async t => {
     assert.equal((await worker.run('facts', { pieces: updates })).length, 3_000)
   }
   assert.ok(!(inline.run('merge', { pieces: updates, chunkUpdates: 100 }) instanceof Promise))
+  const later = threaded.run('diff', { pieces: updates, chunkUpdates: 100, stateVector })
+  assert.ok(later instanceof Promise)
+  await later
 })
 
 test('merging in chunks is no other document than merging at once', () => {

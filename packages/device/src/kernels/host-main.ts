@@ -2,17 +2,20 @@
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { systemRandom } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import * as v from 'valibot'
 import { readJson, writeJson } from './files.ts'
-import { hostFileSchema } from './host-protocol.ts'
+import { hostAddressSchema, hostFileSchema } from './host-protocol.ts'
 import { HostServer } from './host-server.ts'
 import { HostSession } from './host-session.ts'
 import { Journal } from './journal.ts'
 import { identityOf } from './process-identity.ts'
 
 const aloneCheckMs = 60_000
+const reachableCheckMs = 2000
+const unreachableEndMs = 5000
 
 /** Resolves when the daemon can connect. */
 export async function host(folder: string): Promise<void> {
@@ -45,16 +48,25 @@ export async function host(folder: string): Promise<void> {
     await rm(join(folder, 'host.json'), { force: true })
     process.exit(0)
   }
-  const server = new HostServer({ token, limits, journal, session, now: Date.now(), onShutdown: () => void end() })
+  const server = new HostServer({ token, limits, journal, session, now: Date.now, onShutdown: () => void end() })
   await session.recover()
   const port = await server.listen()
   const identity = (await identityOf(process.pid)) ?? ''
   await writeJson(join(folder, 'host.json'), { pid: process.pid, identity, port, token })
-  setInterval(
-    () => {
-      const alone = server.aloneSince !== undefined && Date.now() - server.aloneSince > limits.hostAloneMs
-      if (alone && session.isIdle) void session.shutdown().then(end)
-    },
-    Math.min(aloneCheckMs, limits.hostAloneMs),
-  )
+  every(Math.min(aloneCheckMs, limits.hostAloneMs), async () => {
+    const alone = server.aloneSince !== undefined && Date.now() - server.aloneSince > limits.hostAloneMs
+    if (alone && session.isIdle) await session.shutdown().then(end)
+  })
+  // A host whose address is gone (its folder was removed, or another host has taken its place) can never be reached
+  // again, and would be an orphan with its kernel.
+  every(reachableCheckMs, async () => {
+    const address = v.safeParse(hostAddressSchema, await readJson(join(folder, 'host.json')))
+    if (address.success && address.output.token === token) return
+    await Promise.race([session.shutdown(), sleep(unreachableEndMs)])
+    process.exit(1)
+  })
+}
+
+function every(ms: number, act: () => Promise<void>): void {
+  setTimeout(() => void act().then(() => every(ms, act)), ms)
 }

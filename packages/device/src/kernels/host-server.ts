@@ -2,7 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type Server, type Socket } from 'node:net'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
-import type { RunId } from '@meshbook/core/ids.ts'
+import type { Now, RunId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { explainIssues } from '@meshbook/core/messages.ts'
 import { encodeFrame, FrameReader } from '@meshbook/kernels/wire/frames.ts'
@@ -41,6 +41,7 @@ export class HostServer {
   #journal: Journal
   #session: HostSession
   #onShutdown: () => void
+  #now: Now
   #server: Server
   #daemon: Daemon | undefined
   /** When the last daemon left; undefined while one is there. */
@@ -51,7 +52,7 @@ export class HostServer {
     limits: Limits
     journal: Journal
     session: HostSession
-    now: number
+    now: Now
     onShutdown: () => void
   }) {
     this.#token = options.token
@@ -59,7 +60,8 @@ export class HostServer {
     this.#journal = options.journal
     this.#session = options.session
     this.#onShutdown = options.onShutdown
-    this.aloneSince = options.now
+    this.#now = options.now
+    this.aloneSince = options.now()
     this.#server = createServer({ noDelay: true }, socket => this.#accept(socket))
   }
 
@@ -91,7 +93,7 @@ export class HostServer {
   #left(daemon: Daemon): void {
     if (this.#daemon !== daemon) return
     this.#daemon = undefined
-    this.aloneSince = Date.now()
+    this.aloneSince = this.#now()
   }
 
   #take(daemon: Daemon, reader: FrameReader, message: unknown): void {

@@ -3,10 +3,12 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type Fence, newId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { SessionSpec } from './port.ts'
+import { processesOf } from './process-tree.ts'
 import { createKernelSessions } from './sessions.ts'
 
 async function bench(t: TestContext, env: NodeJS.ProcessEnv = process.env) {
@@ -78,6 +80,16 @@ test('two starts of one session at the same time give one kernel; an older fence
   assert.equal(one, two)
   assert.equal(one.spec.fence, 2)
   await assert.rejects(sessions.start(spec), fails('STALE_FENCE', /fence 2/))
+})
+
+test('a host whose folder was removed ends, with its kernel (I9)', async t => {
+  const { sessions, specOf, root } = await bench(t)
+  const spec = specOf('bash')
+  await sessions.start(spec)
+  await sessions.close()
+  await rm(join(root, 'sessions'), { recursive: true, force: true })
+  for (let i = 0; i < 200 && (await processesOf(spec.session, undefined)).length > 0; i++) await sleep(50)
+  assert.deepEqual(await processesOf(spec.session, undefined), [])
 })
 
 test('a folder that holds no session any more does not disturb recovery', async t => {

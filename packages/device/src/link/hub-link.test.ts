@@ -88,7 +88,7 @@ class World {
 }
 
 async function world(t: TestContext, text = '```python\nx\n```\n'): Promise<World & { document: DocumentId }> {
-  const w = new World(await ScriptedHub.start(t, Date.now), await temporaryFolder(t), await temporaryFolder(t))
+  const w = new World(await ScriptedHub.start(t, Date.now), await temporaryFolder(), await temporaryFolder())
   await writeFile(join(w.folder, 'a.md'), text)
   t.after(async () => {
     w.machine.stopped = true

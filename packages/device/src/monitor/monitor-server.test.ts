@@ -100,7 +100,7 @@ async function world(
   const page = new Page(t, server)
   await until('the page is synced', () => page.provider.synced)
   page.text.insert(0, notebook)
-  return { server, machine, page, folder: await temporaryFolder(t) }
+  return { server, machine, page, folder: await temporaryFolder() }
 }
 
 test('a stock client that makes the output block itself gets its output there', async t => {

@@ -28,7 +28,7 @@ async function save(daemon: ChildProcess, folder: string, line: string): Promise
 }
 
 test('the daemon is killed again and again while file and document are edited: no acknowledged line is lost or doubled, the file is never torn (I1, I9, I13)', async t => {
-  const root = await temporaryFolder(t)
+  const root = await temporaryFolder()
   const [data, folder] = [join(root, 'data'), join(root, 'folder')]
   await mkdir(data)
   await mkdir(folder)

@@ -19,8 +19,8 @@ async function asNobody<T>(action: () => Promise<T>): Promise<T> {
   }
 }
 
-test('a folder that may not be written: a clear message with the next step, and the file stays as it is', async t => {
-  const root = await temporaryFolder(t)
+test('a folder that may not be written: a clear message with the next step, and the file stays as it is', async () => {
+  const root = await temporaryFolder()
   await chmod(root, 0o755)
   const folder = join(root, 'project')
   await mkdir(folder)

@@ -1,11 +1,16 @@
-/** A folder that is gone when its test has ended. */
-import { mkdtemp, rm } from 'node:fs/promises'
+/** A folder that is gone when its test file has ended: after everything in it is closed, whatever the order of teardown. */
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 
-export async function temporaryFolder(t: TestContext): Promise<string> {
+const made = new Set<string>()
+process.once('exit', () => {
+  for (const folder of made) rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+})
+
+export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'meshbook-device-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
+  made.add(folder)
   return folder
 }

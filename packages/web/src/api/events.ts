@@ -1,6 +1,7 @@
 /** The hub's event stream, checked and reconnecting. */
 import { type HubEvent, hubEventSchema } from '@meshbook/core/api.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import { backoffMs } from '@meshbook/engine/backoff.ts'
 import * as v from 'valibot'
 
 const types = ['devices', 'sessions', 'run', 'documents', 'storage'] as const
@@ -11,7 +12,7 @@ export interface EventHandlers {
 }
 
 /** Listens until the returned function is called. EventSource reconnects by itself, except after an HTTP error. */
-export function listenToHub(handlers: EventHandlers): () => void {
+export function listenToHub(handlers: EventHandlers, random: () => number): () => void {
   let source: EventSource | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
   let attempts = 0
@@ -35,9 +36,9 @@ export function listenToHub(handlers: EventHandlers): () => void {
     if (parsed.success) handlers.onEvent(parsed.output)
   }
   const retry = () => {
-    const ceiling = Math.min(limits.reconnectMaxMs, limits.reconnectMinMs * 2 ** Math.min(attempts++, 10))
+    const wait = { attempt: ++attempts, minMs: limits.reconnectMinMs, maxMs: limits.reconnectMaxMs, random }
     clearTimeout(timer)
-    timer = setTimeout(connect, ceiling * (0.5 + Math.random() / 2))
+    timer = setTimeout(connect, backoffMs(wait))
   }
   connect()
   return () => {

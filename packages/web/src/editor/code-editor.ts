@@ -103,6 +103,7 @@ function extensionsOf(options: EditorOptions): Extension[] {
     Prec.low(keymap.of([{ key: 'Escape', run: does(options.keys.escape) }])),
     EditorView.contentAttributes.of({
       'aria-label': options.label,
+      tabindex: '0',
       spellcheck: String(prose),
       autocapitalize: prose ? 'sentences' : 'off',
       autocorrect: 'off',

@@ -10,9 +10,9 @@ export function duration(ms: number, precision: 'fine' | 'coarse' = 'fine'): str
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`
 }
 
-export function timeOfDay(at: number): string {
+export function timeOfDay(at: number, now: number): string {
   const date = new Date(at)
-  const today = date.toDateString() === new Date().toDateString()
+  const today = date.toDateString() === new Date(now).toDateString()
   return date.toLocaleString(undefined, today ? { timeStyle: 'medium' } : { dateStyle: 'medium', timeStyle: 'short' })
 }
 

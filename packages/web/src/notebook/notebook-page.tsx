@@ -1,5 +1,6 @@
 /** Finds the document of an address, opens it, and shows it, or why it cannot be shown. */
 import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
+import { systemRandom } from '@meshbook/core/ids.ts'
 import { useEffect, useState } from 'preact/hooks'
 import { api } from '../api/client.ts'
 import { type ApiError, asApiError } from '../api/http.ts'
@@ -89,7 +90,7 @@ async function open(projectName: string, path: string, listed: DocumentInfo | un
     link,
     store,
     executions,
-    runner: new Runner(store, executions, document.id, api),
+    runner: new Runner(store, executions, document.id, { api, now: Date.now, random: systemRandom }),
   })
 }
 

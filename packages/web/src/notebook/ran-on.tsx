@@ -70,7 +70,7 @@ function Why({ entry, close }: { entry: ExecutionEntry; close: () => void }) {
       <h3>{entry.ranOn?.name ?? 'Unknown device'}</h3>
       <dl class="facts">
         <dt>Started</dt>
-        <dd>{entry.startedAt === undefined ? 'unknown' : timeOfDay(entry.startedAt)}</dd>
+        <dd>{entry.startedAt === undefined ? 'unknown' : timeOfDay(entry.startedAt, Date.now())}</dd>
         <dt>Took</dt>
         <dd>{duration(entry.durationMs ?? 0)}</dd>
         {run && <dt>Code</dt>}

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { systemRandom } from '@meshbook/core/ids.ts'
 import type { RunRequest } from '@meshbook/core/messages.ts'
 import { codeHash } from '@meshbook/core/notebook/cell-hash.ts'
 import * as Y from 'yjs'
@@ -21,15 +22,15 @@ function mesh() {
   const store = new NotebookStore(doc, atOnce)
   const executions = new ExecutionStore(store)
   const asked: RunRequest[] = []
-  const runner = new Runner(store, executions, 'doc', {
-    startRun: async request => {
+  const api = {
+    startRun: async (request: RunRequest) => {
       if (request.code.includes('refused')) throw new ApiError('NO_DEVICE', 'none has it')
       asked.push(request)
-      setTimeout(() =>
-        executions.update(request.id!, { status: request.code.includes('fails') ? 'error' : 'completed' }),
-      )
+      const status = request.code.includes('fails') ? 'error' : 'completed'
+      setTimeout(() => executions.update(request.id!, { status }))
     },
-  })
+  }
+  const runner = new Runner(store, executions, 'doc', { api, now: Date.now, random: systemRandom })
   return { store, executions, runner, asked, keys: store.order.value }
 }
 

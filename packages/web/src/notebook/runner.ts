@@ -3,7 +3,7 @@
  * runs one after the other and stops at the first that does not complete.
  */
 import type { ExecutionStatus } from '@meshbook/core/executions.ts'
-import { newId, type RunId, systemRandom } from '@meshbook/core/ids.ts'
+import { type Now, newId, type RandomBytes, type RunId } from '@meshbook/core/ids.ts'
 import type { CellRef, RunRequest } from '@meshbook/core/messages.ts'
 import { codeHash } from '@meshbook/core/notebook/cell-hash.ts'
 import { effect, type Signal, signal } from '@preact/signals'
@@ -12,6 +12,11 @@ import { asApiError } from '../api/http.ts'
 import { type ExecutionStore, isActive } from './execution-store.ts'
 import type { NotebookStore } from './notebook-store.ts'
 
+export interface RunnerPorts {
+  api: RunApi
+  now: Now
+  random: RandomBytes
+}
 export interface RunApi {
   startRun(request: RunRequest): Promise<unknown>
 }
@@ -30,14 +35,14 @@ export class Runner {
   readonly #notebook: NotebookStore
   readonly #executions: ExecutionStore
   readonly #document: string
-  readonly #api: RunApi
+  readonly #ports: RunnerPorts
   #chain = 0
 
-  constructor(notebook: NotebookStore, executions: ExecutionStore, document: string, api: RunApi) {
+  constructor(notebook: NotebookStore, executions: ExecutionStore, document: string, ports: RunnerPorts) {
     this.#notebook = notebook
     this.#executions = executions
     this.#document = document
-    this.#api = api
+    this.#ports = ports
   }
 
   /** Runs cells one after the other; a new call replaces what is still waiting. Resolves when the last has ended. */
@@ -67,7 +72,7 @@ export class Runner {
     if (item?.kind !== 'cell' || item.cell.code.trim() === '') return undefined
     const { code, language, from } = item.cell
     const anchor = Y.relativePositionToJSON(Y.createRelativePositionFromTypeIndex(this.#notebook.text, from))
-    const id = newId('run', Date.now(), systemRandom) as unknown as RunId
+    const id = newId('run', this.#ports.now(), this.#ports.random) as unknown as RunId
     this.#writeIntent(id, anchor, code, language)
     return await this.#request(key, { id, code, language, cell: { by: 'anchor', anchor } as CellRef })
   }
@@ -82,7 +87,7 @@ export class Runner {
       language,
       ...this.#session,
       requestedBy,
-      requestedAt: Date.now(),
+      requestedAt: this.#ports.now(),
       outputBy: 'monitor',
     })
   }
@@ -105,7 +110,7 @@ export class Runner {
         document: this.#document,
         codeHash: await codeHash(run.code),
       } as RunRequest
-      await this.#api.startRun(request)
+      await this.#ports.api.startRun(request)
       return run.id
     } catch (thrown) {
       const { message, detail, hint } = asApiError(thrown)

@@ -43,14 +43,17 @@ export async function startMesh(): Promise<boolean> {
 let stopFollowing: (() => void) | undefined
 function follow(): void {
   stopFollowing?.()
-  stopFollowing = listenToHub({
-    onEvent: receive,
-    onState: state => {
-      const back = state === 'open' && hub.value === 'down'
-      hub.value = state
-      if (back) void refresh()
+  stopFollowing = listenToHub(
+    {
+      onEvent: receive,
+      onState: state => {
+        const back = state === 'open' && hub.value === 'down'
+        hub.value = state
+        if (back) void refresh()
+      },
     },
-  })
+    Math.random,
+  )
 }
 
 /** Loads again what events may have missed while the connection was down. */

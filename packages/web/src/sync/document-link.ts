@@ -89,16 +89,20 @@ export class DocumentLink {
   #connect(): void {
     const path = this.#options.address.split('/').map(encodeURIComponent).join('/')
     const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/sync/${path}`
-    this.#socket = new LastingSocket(url, {
-      onOpen: extensions => {
-        this.#epochSeen = !extensions
-        // What this browser has is offered only once the epoch of the hub's document is known to be the same.
-        if (!extensions) this.#client?.opened({ extensions })
+    this.#socket = new LastingSocket(
+      url,
+      {
+        onOpen: extensions => {
+          this.#epochSeen = !extensions
+          // What this browser has is offered only once the epoch of the hub's document is known to be the same.
+          if (!extensions) this.#client?.opened({ extensions })
+        },
+        onFrame: frame => this.#receive(frame),
+        onClose: () => this.#client?.closed(),
+        onRefused: (code, reason) => this.#refused(code, reason),
       },
-      onFrame: frame => this.#receive(frame),
-      onClose: () => this.#client?.closed(),
-      onRefused: (code, reason) => this.#refused(code, reason),
-    })
+      Math.random,
+    )
   }
 
   #receive(frame: Uint8Array): void {

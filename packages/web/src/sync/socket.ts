@@ -2,6 +2,7 @@
 import { closeCodes } from '@meshbook/core/errors.ts'
 import { subprotocol } from '@meshbook/core/frames.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import { backoffMs } from '@meshbook/engine/backoff.ts'
 
 export interface SocketHandlers {
   onOpen(extensions: boolean): void
@@ -25,13 +26,15 @@ const silenceMs = limits.handshakeMs * 1.5
 export class LastingSocket {
   readonly #url: string
   readonly #handlers: SocketHandlers
+  readonly #random: () => number
   #socket: WebSocket | undefined
   #attempts = 0
   #retry: ReturnType<typeof setTimeout> | undefined
   #silence: ReturnType<typeof setTimeout> | undefined
   #ended = false
 
-  constructor(url: string, handlers: SocketHandlers) {
+  constructor(url: string, handlers: SocketHandlers, random: () => number) {
+    this.#random = random
     this.#url = url
     this.#handlers = handlers
     addEventListener('online', this.#hurry)
@@ -86,8 +89,9 @@ export class LastingSocket {
       this.#handlers.onRefused(event.code, event.reason)
       return
     }
-    const ceiling = Math.min(limits.reconnectMaxMs, limits.reconnectMinMs * 2 ** Math.min(this.#attempts++, 10))
-    this.#retry = setTimeout(() => this.#connect(), ceiling * (0.5 + Math.random() / 2))
+    const { reconnectMinMs: minMs, reconnectMaxMs: maxMs } = limits
+    const wait = backoffMs({ attempt: ++this.#attempts, minMs, maxMs, random: this.#random })
+    this.#retry = setTimeout(() => this.#connect(), wait)
   }
 
   /** The network or the user is back: no reason to wait. */
