@@ -82,7 +82,7 @@ else {
   await suite('repository rules', ['tests/repo/*.test.ts'])
   await suite('core', ['packages/core/src/**/*.test.ts', 'packages/engine/src/**/*.test.ts'])
   const slow = mode === 'all'
-  await suite('packages', ['packages/{relay,hub,device,web,cli}/src/**/*.test.ts'], {
+  await suite('packages', ['packages/{relay,hub,device,web,cli}/src/**/*.test.ts', 'kernels/*/*.test.ts'], {
     env: slow ? {} : { MESHBOOK_TEST_QUICK: '1' },
   })
   if (slow) {

@@ -55,7 +55,7 @@ export class LeasedRun {
   #reportTimer: NodeJS.Timeout | undefined
   #cancelReason: string | undefined
   #working: Promise<unknown> = Promise.resolve()
-  #claiming: Promise<void>
+  readonly #claiming: Promise<void>
 
   constructor(held: HeldRun, ports: LeasedRunPorts) {
     this.#held = held
@@ -71,6 +71,8 @@ export class LeasedRun {
       keepText: text => ports.assets.keepText(text),
     })
     this.#claiming = this.#claim()
+    // Whoever follows the run meets the failure there.
+    this.#claiming.catch(() => undefined)
   }
 
   get lease(): Lease {
