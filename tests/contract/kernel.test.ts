@@ -10,7 +10,7 @@ const python: KernelLanguage = {
     code: 'def f():\n    return 1 / 0\nf()',
     name: 'ZeroDivisionError',
     message: /division by zero/,
-    traceback: /<cell demo.*>", line 2, in f\n\s+return 1 \/ 0/,
+    traceback: /<demo.*>", line 2, in f\n\s+return 1 \/ 0/,
   },
   ask: 'print("hi", input("Name? "))',
   busy: 'while True: pass',

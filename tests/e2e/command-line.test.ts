@@ -18,8 +18,14 @@ test('run: cells in order, output on stdout and in the file, exit code 0; a fail
   const data = await temporaryFolder(t)
   await startMesh(t, data)
   const file = join(data, 'projects/demo/script.md')
-  await writeFile(file, '# Script\n\n```python\nx = 20\nprint("one", x)\n```\n\n```bash\necho two\n```\n\n```python\nprint(x + 1)\n1 / 0\n```\n\n```python\nprint("never")\n```\n')
-  await eventually('the notebook is a document', async () => (await command(['run', file, '--cell', '1', '--data', data])).code === 0)
+  await writeFile(
+    file,
+    '# Script\n\n```python\nx = 20\nprint("one", x)\n```\n\n```bash\necho two\n```\n\n```python\nprint(x + 1)\n1 / 0\n```\n\n```python\nprint("never")\n```\n',
+  )
+  await eventually(
+    'the notebook is a document',
+    async () => (await command(['run', file, '--cell', '1', '--data', data])).code === 0,
+  )
   const { code, stdout, stderr } = await command(['run', file, '--data', data])
   assert.equal(code, 10)
   assert.equal(stdout, 'one 20\ntwo\n21\n')
@@ -33,10 +39,21 @@ test('run: cells in order, output on stdout and in the file, exit code 0; a fail
 test('run --json prints one event a line; runs list, show and tail agree with it', async t => {
   const data = await temporaryFolder(t)
   await startMesh(t, data)
-  const { code, stdout } = await command(['run', join(data, 'projects/demo/welcome.md'), '--cell', '1', '--json', '--data', data])
+  const { code, stdout } = await command([
+    'run',
+    join(data, 'projects/demo/welcome.md'),
+    '--cell',
+    '1',
+    '--json',
+    '--data',
+    data,
+  ])
   assert.equal(code, 0)
   const [header, ...events] = jsonLines(stdout)
-  assert.deepEqual(events.map(event => event.seq), events.map((_, i) => i + 1))
+  assert.deepEqual(
+    events.map(event => event.seq),
+    events.map((_, i) => i + 1),
+  )
   assert.equal(events.at(-1)?.type, 'completed')
   const run = String(header?.run)
   const listed = jsonLines((await command(['runs', '--json', '--data', data])).stdout)
@@ -55,7 +72,9 @@ test('cancel ends a run that would take for ever', async t => {
   const client = await clientOf(mesh)
   await eventually('the notebook is a document', () => client.documentAt('me/demo/endless.md').catch(() => undefined))
   const running = command(['run', join(data, 'projects/demo/endless.md'), '--data', data])
-  const run = await eventually('it runs', async () => jsonLines((await command(['runs', '--json', '--data', data])).stdout).find(({ status }) => status === 'running'))
+  const run = await eventually('it runs', async () =>
+    jsonLines((await command(['runs', '--json', '--data', data])).stdout).find(({ status }) => status === 'running'),
+  )
   assert.equal((await command(['runs', 'cancel', String(run.id), '--data', data])).code, 0)
   assert.equal((await running).code, 130)
 })
@@ -102,9 +121,20 @@ test('hub and up: a machine joins with a token, runs what the hub asks, survives
 
   const remote = { MESHBOOK_TOKEN: token }
   const listed = await command(['devices', '--json', '--hub', again.url], remote)
-  assert.deepEqual(jsonLines(listed.stdout).map(({ name, status }) => [name, status]), [['studio', 'online']])
+  assert.deepEqual(
+    jsonLines(listed.stdout).map(({ name, status }) => [name, status]),
+    [['studio', 'online']],
+  )
   assert.equal((await command(['devices', 'rename', 'studio', 'GPU box', '--hub', again.url], remote)).code, 0)
   assert.equal((await command(['devices', 'revoke', 'GPU box', '--hub', again.url], remote)).code, 0)
-  assert.equal(jsonLines((await command(['devices', '--json', '--hub', again.url], remote)).stdout).filter(({ status }) => status === 'online').length, 0)
-  assert.equal((await command(['devices', '--hub', again.url], { MESHBOOK_TOKEN: 'mb_wrongwrongwrongwrongwrong' })).code, 3)
+  assert.equal(
+    jsonLines((await command(['devices', '--json', '--hub', again.url], remote)).stdout).filter(
+      ({ status }) => status === 'online',
+    ).length,
+    0,
+  )
+  assert.equal(
+    (await command(['devices', '--hub', again.url], { MESHBOOK_TOKEN: 'mb_wrongwrongwrongwrongwrong' })).code,
+    3,
+  )
 })

@@ -20,7 +20,7 @@ class Sources:
             known.append(code)
             del known[:-50]
         version = known.index(code)
-        filename = "<cell %s>" % name if version == 0 else "<cell %s, version %d>" % (name, version + 1)
+        filename = "<%s>" % name if version == 0 else "<%s, version %d>" % (name, version + 1)
         linecache.cache[filename] = (len(code), None, code.splitlines(True), filename)
         return filename
 

@@ -12,7 +12,7 @@ import type { DocumentPeer } from '../document-peer.ts'
 import type { KernelSession } from '../kernels/port.ts'
 import type { HeldRun } from '../store/held-runs.ts'
 import type { EntryView } from './execution-entry.ts'
-import { contentOf } from './output-block.ts'
+import { cellNameOf, contentOf } from './output-block.ts'
 import { RunForwarder } from './run-forwarder.ts'
 import { RunProjection } from './run-projection.ts'
 import { failureEvent, failureOf, journalOf, type RunSource } from './run-source.ts'
@@ -109,7 +109,8 @@ export class LeasedRun {
     try {
       const session = await sessionIn(this.#folder())
       this.#session = session
-      await session.execute({ run, fence, code, cellName: 'cell' })
+      const cellName = cellNameOf(this.#peer.doc, this.lease.cell, code)
+      await session.execute({ run, fence, code, cellName })
       if (this.#cancelReason !== undefined) await session.cancel(run, this.#cancelReason)
       return journalOf(session, this.lease)
     } catch (thrown) {

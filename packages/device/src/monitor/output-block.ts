@@ -86,6 +86,12 @@ export function findCell(doc: Y.Doc, notebook: Notebook, ref: CellRef, code: str
   return cell && (cell.from === at || cell.code === code) ? cell : undefined
 }
 
+/** What people call the cell, for tracebacks: `cell 3`, or just `cell` where it is not known. */
+export function cellNameOf(doc: Y.Doc, ref: CellRef | undefined, code: string): string {
+  const cell = ref && findCell(doc, parseNotebook(contentOf(doc).toString()), ref, code)
+  return cell ? `cell ${cell.index + 1}` : 'cell'
+}
+
 export function anchorOf(doc: Y.Doc, ref: CellRef | undefined, code: string): Record<string, unknown> | undefined {
   if (ref?.by === 'anchor') return ref.anchor
   const content = contentOf(doc)

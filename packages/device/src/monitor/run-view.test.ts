@@ -36,7 +36,7 @@ test('a picture is shown as one, with its text as the description; an update rep
   const other = `sha256-${'b'.repeat(64)}`
   const first: RunEvent = { type: 'display', at: 1, id: 'd', parts: [image, plain('<Figure>')] }
   const view = viewOf(first)
-  assert.deepEqual(view.images, [{ alt: '<Figure>', asset }])
+  assert.deepEqual(view.images, [{ alt: 'image', asset }])
   assert.equal(view.text, '')
   view.add({ type: 'display', at: 2, id: 'd', update: true, parts: [{ ...image, asset: other }] })
   assert.deepEqual(view.images, [{ alt: 'image', asset: other }])

@@ -152,8 +152,13 @@ function plainOf(parts: readonly MimePart[]): string | undefined {
   return parts.flatMap(part => (part.mimeType === 'text/plain' && part.at === 'inline' ? [part.data] : []))[0]
 }
 
+/** What stands for the image where it cannot be shown. An address in memory (`<Plot object at 0x…>`) tells nobody anything. */
+function altOf(text: string | undefined): string {
+  return text === undefined || /^<.*>$/s.test(text) ? 'image' : text
+}
+
 function imageOf(parts: readonly MimePart[]): ImageRef | undefined {
   const image = parts.find(part => part.at === 'asset' && part.mimeType.startsWith('image/'))
   if (image?.at !== 'asset' || !isAssetId(image.asset)) return undefined
-  return { alt: plainOf(parts) ?? 'image', asset: image.asset as AssetId }
+  return { alt: altOf(plainOf(parts)), asset: image.asset as AssetId }
 }

@@ -8,11 +8,11 @@ const noPage = "default-src 'none'; frame-ancestors 'none'; sandbox"
  * For the app. Outputs are shown in `srcdoc` frames with `sandbox`, which `frame-src 'none'` leaves alone while it stops
  * every frame that would load an address (S9).
  */
-export function appPolicy(visit: Visit): string {
+export function appPolicy(visit: Visit, nonce?: string): string {
   const socket = visit.origin.replace(/^http/, 'ws')
   return [
     "default-src 'self'",
-    "script-src 'self'",
+    nonce ? `script-src 'self' 'nonce-${nonce}'` : "script-src 'self'",
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' blob: data:",
     "font-src 'self' data:",

@@ -1,4 +1,5 @@
 /** Serves the built web app from a folder, and the pages that stand in for it. Knows nothing of users. */
+import { randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { lstat, readFile, realpath } from 'node:fs/promises'
 import { extname, join, sep } from 'node:path'
@@ -24,13 +25,16 @@ const types: Record<string, string> = {
 
 /** Paths that the app itself routes. */
 export function isAppPage(path: string): boolean {
-  return path === '/' || path === '/signin' || path === '/p' || path.startsWith('/p/')
+  return ['/', '/signin', '/p', '/runs', '/devices'].includes(path) || path.startsWith('/p/')
 }
 
 export async function appPage(webFolder: string | null, visit: Visit): Promise<Response> {
   if (!visit.secure && !visit.loopback) return page(403, plainHttpPage(visit), visit)
   const html = webFolder && (await readIndex(webFolder))
-  return html ? page(200, html, visit) : page(503, notBuiltPage, visit)
+  if (!html) return page(503, notBuiltPage, visit)
+  // A frame of an output inherits the policy of the page: only scripts that carry this page's nonce run in it (S9).
+  const nonce = randomBytes(16).toString('base64url')
+  return page(200, html.replaceAll('MESHBOOK_NONCE', nonce), visit, nonce)
 }
 
 export async function appFile(webFolder: string | null, path: string, visit: Visit): Promise<Response> {
@@ -49,13 +53,13 @@ export async function appFile(webFolder: string | null, path: string, visit: Vis
   return new Response(Readable.toWeb(createReadStream(file.path)) as ReadableStream, { headers })
 }
 
-function page(status: number, html: string, visit: Visit): Response {
+function page(status: number, html: string, visit: Visit, nonce?: string): Response {
   return new Response(html, {
     status,
     headers: {
       'content-type': types['.html']!,
-      'cache-control': 'no-cache',
-      'content-security-policy': appPolicy(visit),
+      'cache-control': nonce ? 'no-store' : 'no-cache',
+      'content-security-policy': appPolicy(visit, nonce),
     },
   })
 }

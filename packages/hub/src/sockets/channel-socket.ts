@@ -170,6 +170,8 @@ class ChannelSocket implements DeviceLink {
     const { os, runtimes, metrics, projects } = message
     await store.call('describeDevice', { org, id, os, runtimes, projects, now: now() })
     const found = await runs.reconcile(org, id, message)
+    const known = await store.query('listProjects', { org })
+    // Nothing is awaited from here on: a channel that closed meanwhile must not replace the newer one of its device.
     if (!this.#live.open) return
     this.#registered = true
     this.send({
@@ -177,7 +179,7 @@ class ChannelSocket implements DeviceLink {
       version: protocolVersion,
       pingMs: times.pingMs,
       heartbeatMs: times.heartbeatMs,
-      projects: await store.query('listProjects', { org }),
+      projects: known,
       runs: found.runs,
       lost: found.lost,
     })
