@@ -1,4 +1,4 @@
-// Runs the suites: `node scripts/test.mjs all|quick|soak [NAME]`. With MESHBOOK_TEST_REQUIRE=all a skipped test is a
+// Runs the suites: `node scripts/test.mjs all|quick`. With MESHBOOK_TEST_REQUIRE=all a skipped test is a
 // failure unless tests/allowed-skips.json names it with a reason and its probe agrees.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-const [mode = 'all', name] = process.argv.slice(2)
+const mode = process.argv[2] ?? 'all'
 const folder = mkdtempSync(join(tmpdir(), 'meshbook-test-'))
 const skipFile = join(folder, 'skipped.jsonl')
 let failed = 0
@@ -34,7 +34,7 @@ async function files(patterns) {
   return found.sort()
 }
 
-async function suite(title, patterns, { concurrency = 2, timeoutMs = 120_000, env = {} } = {}) {
+async function suite(title, patterns, { concurrency = 2, timeoutMs = 120_000 } = {}) {
   const list = await files(patterns)
   if (list.length === 0) return
   const reporter = join(root, 'scripts/skip-reporter.mjs')
@@ -52,7 +52,6 @@ async function suite(title, patterns, { concurrency = 2, timeoutMs = 120_000, en
   run(`${title} (${list.length} files)`, process.execPath, args, {
     MESHBOOK_SKIP_FILE: skipFile,
     NODE_COMPILE_CACHE: join(folder, 'compiled'),
-    ...env,
   })
 }
 
@@ -74,22 +73,15 @@ function checkSkips() {
 
 const tsc = join(root, 'node_modules/.bin/tsc')
 const biome = join(root, 'node_modules/.bin/biome')
-if (mode === 'soak')
-  await suite(`soak ${name ?? ''}`, [`tests/soak/${name ?? '*'}.test.ts`], { concurrency: 1, timeoutMs: 6 * 3_600_000 })
-else {
-  run('lint', biome, ['check', '.'])
-  run('types', tsc, ['--noEmit'])
-  await suite('repository rules', ['tests/repo/*.test.ts'])
-  await suite('core', ['packages/core/src/**/*.test.ts', 'packages/engine/src/**/*.test.ts'])
-  const slow = mode === 'all'
-  await suite('packages', ['packages/{relay,hub,device,web,cli}/src/**/*.test.ts', 'kernels/*/*.test.ts'], {
-    env: slow ? {} : { MESHBOOK_TEST_QUICK: '1' },
-  })
-  if (slow) {
-    await suite('contracts', ['tests/contract/*.test.ts'])
-    await suite('crashes', ['tests/crash/*.test.ts'], { concurrency: 1 })
-    await suite('end to end', ['tests/e2e/*.test.ts'], { concurrency: 1, timeoutMs: 240_000 })
-  }
+run('lint', biome, ['check', '.'])
+run('types', tsc, ['--noEmit'])
+await suite('repository rules', ['tests/repo/*.test.ts'])
+await suite('core', ['packages/core/src/**/*.test.ts', 'packages/engine/src/**/*.test.ts'])
+await suite('packages', ['packages/{relay,hub,device,web,cli}/src/**/*.test.ts', 'kernels/*/*.test.ts'])
+if (mode === 'all') {
+  await suite('contracts', ['tests/contract/*.test.ts'])
+  await suite('crashes', ['tests/crash/*.test.ts'], { concurrency: 1 })
+  await suite('end to end', ['tests/e2e/*.test.ts'], { concurrency: 1, timeoutMs: 240_000 })
 }
 checkSkips()
 rmSync(folder, { recursive: true, force: true })

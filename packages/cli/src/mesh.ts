@@ -49,7 +49,7 @@ export async function startMesh(config: HubConfig, folder: DataFolder): Promise<
         folder: folder.device,
         name: machineName(),
         kind: 'desktop',
-        hub: { url: hub.url },
+        hub: { url: hub.localUrl },
         limits,
         kernels,
         projectsFolder: folder.projects,
@@ -90,7 +90,7 @@ async function isMissing(folder: string): Promise<boolean> {
 function accessTo(hub: Hub): HubAccess {
   let token: Promise<string> | undefined
   return {
-    url: hub.url,
+    url: hub.localUrl,
     token: () => (token ??= hub.commandLineToken()),
     signInLink: () => hub.signInLink(),
     project: name => hub.ensureProject(name),

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { limits, scaledTimes } from './limits.ts'
 
 test('I10 every limit is a whole number above 0 and ends with its unit', () => {
-  const unit = /(?:Bytes|Chars|Ms|Rows|Lines|Frames|Streams|Updates|Batch|Aliases|PerMinute|Per[A-Z][A-Za-z]+)$/
+  const unit =
+    /(?:Bytes|Calls|Chars|Depth|Ms|Rows|Lines|Frames|Streams|Updates|Batch|Aliases|PerMinute|Per[A-Z][A-Za-z]+)$/
   for (const [name, value] of Object.entries(limits)) {
     assert.ok(Number.isSafeInteger(value) && value > 0, name)
     assert.match(name, name === 'clientsPerDocument' ? /./ : unit)
@@ -15,7 +16,7 @@ test('what is inside fits into what is around it', () => {
   assert.ok(limits.channelChunkBytes < limits.channelFrameBytes)
   assert.ok(limits.runEventBytes < limits.channelFrameBytes)
   assert.ok(limits.displayInlineBytes < limits.runEventBytes)
-  assert.ok(limits.updateBytes <= limits.documentBytes && limits.updateBytes <= limits.syncFrameBytes)
+  assert.ok(limits.updateBytes <= limits.documentBytes && limits.documentBytes < limits.syncFrameBytes)
   assert.ok(limits.cellCodeBytes <= limits.requestBodyBytes)
   assert.ok(limits.documentOutputBytes <= limits.runOutputBytes)
   assert.ok(limits.pathSegmentBytes < limits.pathBytes)

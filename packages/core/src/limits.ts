@@ -20,8 +20,9 @@ export const limits = {
   socketsPerUser: 200,
   socketsPerAddress: 500,
 
-  updateBytes: 16 * MiB,
-  documentBytes: 64 * MiB,
+  updateBytes: 15 * MiB,
+  /** A whole document must fit into one frame of `/sync`. */
+  documentBytes: 15 * MiB,
   /** Updates of one document that wait for the disk before its sockets are no longer read. */
   documentUnsavedBytes: 32 * MiB,
   newClientsPerUpdate: 256,

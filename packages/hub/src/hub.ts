@@ -51,6 +51,8 @@ export interface Hub {
   /** Where it listens; a browser may reach it under the public URL instead. */
   readonly url: string
   readonly port: number
+  /** For programs of this machine: plain HTTP on loopback, also where `url` is HTTPS with a name that is not this machine's. */
+  readonly localUrl: string
   /** A link that signs one browser in, once. */
   signInLink(): Promise<string>
   /** An API token for the commands of this machine; the one that was made before is void. */
@@ -115,6 +117,9 @@ async function start(
   closers.push(() => stopListening(server))
   const address = server.address() as AddressInfo
   const url = urlOf(config, address.port)
+  const local = config.tls ? await listen({ ...config, ...loopback }) : server
+  if (local !== server) closers.push(() => stopListening(local))
+  const localUrl = config.tls ? urlOf(loopback, (local.address() as AddressInfo).port) : url
   const parts = await wire({
     config,
     version,
@@ -128,9 +133,9 @@ async function start(
     documents,
     assets,
   })
-  closers.push(serve(parts, server))
+  closers.push(serve(parts, new Set([server, local])))
   log.info({ url, version }, 'the hub listens')
-  return handleOf(parts, user, url, address.port, closing(close, log))
+  return handleOf(parts, user, { url, localUrl, port: address.port }, closing(close, log))
 }
 
 type Base = Omit<
@@ -207,15 +212,17 @@ class Announcer {
 const announceMs = 20
 
 /** Takes requests from now on; returns what stops it. */
-function serve(parts: Parts, server: Server): () => Promise<void> {
+function serve(parts: Parts, servers: Set<Server>): () => Promise<void> {
   const app = buildApp(parts, routes(parts))
   const listener = getRequestListener(app.fetch, {
     errorHandler: badRequest,
     overrideGlobalObjects: false,
   }) as RequestListener
   const upgrades = new Upgrades(parts)
-  server.on('request', listener)
-  server.on('upgrade', (request, socket, head) => upgrades.handle(request, socket, head))
+  for (const server of servers) {
+    server.on('request', listener)
+    server.on('upgrade', (request, socket, head) => upgrades.handle(request, socket, head))
+  }
   const ticking = setInterval(() => tick(parts), Math.max(20, Math.min(1_000, parts.times.suspectMs / 10)))
   tick(parts)
   return async () => {
@@ -231,11 +238,15 @@ function tick({ fleet, runs, log }: Parts): void {
   runs.expire().catch((error: unknown) => log.debug({ err: error }, 'ending expired runs failed'))
 }
 
-function handleOf(parts: Parts, user: UserRow, url: string, port: number, close: () => Promise<void>): Hub {
+function handleOf(
+  parts: Parts,
+  user: UserRow,
+  at: Pick<Hub, 'url' | 'localUrl' | 'port'>,
+  close: () => Promise<void>,
+): Hub {
   return {
-    url,
-    port,
-    signInLink: () => newSignInLink(parts, user, parts.config.publicUrl ?? url),
+    ...at,
+    signInLink: () => newSignInLink(parts, user, parts.config.publicUrl ?? at.url),
     commandLineToken: () => commandLineToken(parts, user),
     registerDevice: (publicKey, name, kind) => registerDevice(parts, user, { publicKey, name, kind }),
     ensureProject: async name => (await parts.documents.ensureProject(user.org, user.name, name)).project,
@@ -269,7 +280,11 @@ async function privateFolder(folder: string): Promise<void> {
   }
 }
 
-async function listen(config: HubConfig): Promise<Server> {
+const loopback = { host: '127.0.0.1', port: 0, tls: null }
+
+type Place = Pick<HubConfig, 'host' | 'port' | 'tls'>
+
+async function listen(config: Place): Promise<Server> {
   const server = config.tls ? createTlsServer(await readTls(config.tls)) : createServer()
   await new Promise<void>((resolve, reject) => {
     server.once('error', error => reject(listenError(error, config)))
@@ -278,7 +293,7 @@ async function listen(config: HubConfig): Promise<Server> {
   return server
 }
 
-function listenError(error: NodeJS.ErrnoException, { host, port }: HubConfig): MeshError {
+function listenError(error: NodeJS.ErrnoException, { host, port }: Place): MeshError {
   if (error.code === 'EADDRINUSE') return new MeshError('PORT_IN_USE', { detail: `port ${port}`, cause: error })
   if (error.code === 'EACCES')
     return new MeshError('BAD_CONFIG', { detail: `PORT: this user may not listen on port ${port}`, cause: error })
@@ -305,7 +320,7 @@ async function stopListening(server: Server): Promise<void> {
 }
 
 /** An address that means "all of them" is reached on this machine by loopback. */
-function urlOf({ host, tls }: HubConfig, port: number): string {
+function urlOf({ host, tls }: Pick<Place, 'host' | 'tls'>, port: number): string {
   const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
   return `${tls ? 'https' : 'http'}://${name}:${port}`
 }
