@@ -120,8 +120,8 @@ function addNetwork(list: BlockList, entry: string): void {
 /** The message never repeats the value: it is a secret. */
 function parseBootstrapToken(text: string | undefined): string | null {
   if (!text) return null
-  if (/^mb_[A-Za-z0-9_-]{20,200}$/.test(text)) return text
-  throw bad('MESHBOOK_BOOTSTRAP_TOKEN', 'mb_ and at least 20 letters, digits, "-" or "_"')
+  if (/^mb_[A-Za-z0-9_-]{8,200}$/.test(text)) return text
+  throw bad('MESHBOOK_BOOTSTRAP_TOKEN', 'mb_ and at least 8 letters, digits, "-" or "_"')
 }
 
 function parseDivisor(text: string | undefined): number {
