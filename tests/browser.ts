@@ -40,3 +40,28 @@ export async function openBrowser(
   })
   return { context, page, faults }
 }
+
+interface Started {
+  url: string
+  link: string
+}
+
+/** Opens the one-time link and waits until the app has taken it. */
+export async function signIn(page: Page, mesh: Started): Promise<void> {
+  await page.goto(mesh.link)
+  await page.waitForURL(url => url.pathname !== '/signin')
+}
+
+/** Opens a document of the demo project, which may have been written to its folder a moment ago. */
+export async function openDocument(page: Page, mesh: Started, path: string): Promise<void> {
+  const cell = page.locator('.cell').first()
+  for (let attempt = 0; ; attempt++) {
+    await page.goto(`${mesh.url}/p/demo/${path}`)
+    try {
+      await cell.waitFor({ timeout: 2_000 })
+      return
+    } catch (error) {
+      if (attempt === 10) throw error
+    }
+  }
+}

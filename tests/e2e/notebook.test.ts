@@ -5,14 +5,12 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import AxeBuilder from '@axe-core/playwright'
 import type { Locator, Page } from 'playwright-core'
-import { openBrowser } from '../browser.ts'
+import { openBrowser, openDocument, signIn } from '../browser.ts'
 import { eventually, type MeshProcess, startMesh, temporaryFolder } from '../mesh-process.ts'
 
 async function openNotebook(page: Page, mesh: MeshProcess, path: string): Promise<void> {
-  await page.goto(mesh.link)
-  await page.waitForURL(url => url.pathname === '/')
-  await page.goto(`${mesh.url}/p/demo/${path}`)
-  await page.locator('.cell').first().waitFor()
+  await signIn(page, mesh)
+  await openDocument(page, mesh, path)
 }
 
 function cellWith(page: Page, text: string): Locator {
@@ -28,7 +26,9 @@ test('a newcomer opens the link, runs the demo in three languages, and finds the
   const mesh = await startMesh(t, data)
   const file = join(data, 'projects/demo/welcome.md')
   const { page, faults } = await openBrowser(t)
-  await openNotebook(page, mesh, 'welcome.md')
+  await signIn(page, mesh)
+  await page.locator('.cell').first().waitFor()
+  assert.equal(new URL(page.url()).pathname, '/p/demo/welcome.md', 'the link opens the demo')
   assert.equal(new URL(page.url()).hash, '', 'the one-time code is gone from the address')
 
   await run(cellWith(page, 'import csv'))
@@ -73,19 +73,8 @@ test('output that is produced while no page is open is there when one opens', as
     '# Long\n\n```python\nimport time\nfor i in range(20):\n    print("tick", i, flush=True)\n    time.sleep(0.1)\n```\n',
   )
   const { context, page } = await openBrowser(t)
-  await page.goto(mesh.link)
-  await page.waitForURL(url => url.pathname === '/')
-  await eventually('the notebook is a document', async () => {
-    await page.goto(`${mesh.url}/p/demo/long.md`)
-    return page
-      .locator('.cell')
-      .first()
-      .waitFor({ timeout: 2_000 })
-      .then(
-        () => true,
-        () => false,
-      )
-  })
+  await signIn(page, mesh)
+  await openDocument(page, mesh, 'long.md')
   await run(page.locator('.cell').first())
   await page.getByText('tick 2', { exact: false }).first().waitFor()
   await page.close()
@@ -134,19 +123,8 @@ test('scripts in outputs reach nothing: no frame leaves its sandbox, nothing is 
     `# Hostile <img src=x onerror="top.owned = 7">\n\n<script>top.owned = 8</script>\n\n[link](javascript:top.owned=9)\n\n\`\`\`python\n${code}\n\`\`\`\n`,
   )
   const { page } = await openBrowser(t)
-  await page.goto(mesh.link)
-  await page.waitForURL(url => url.pathname === '/')
-  await eventually('the notebook is a document', async () => {
-    await page.goto(`${mesh.url}/p/demo/hostile.md`)
-    return page
-      .locator('.cell')
-      .first()
-      .waitFor({ timeout: 2_000 })
-      .then(
-        () => true,
-        () => false,
-      )
-  })
+  await signIn(page, mesh)
+  await openDocument(page, mesh, 'hostile.md')
   const answered: string[] = []
   page.on('response', response => {
     if (response.frame() !== page.mainFrame()) answered.push(response.url())
@@ -175,11 +153,11 @@ for (const dark of [false, true]) {
     const data = await temporaryFolder(t)
     const mesh = await startMesh(t, data)
     const { page } = await openBrowser(t, { dark })
-    await page.goto(mesh.link)
-    await page.waitForURL(url => url.pathname === '/')
+    await signIn(page, mesh)
+    await page.goto(mesh.url)
     await page.getByText('welcome').first().waitFor()
     await assertAccessible(page)
-    await openNotebookSignedIn(page, mesh)
+    await openDocument(page, mesh, 'welcome.md')
     await run(cellWith(page, 'import csv'))
     await cellWith(page, 'import csv').locator('.ran-on').waitFor()
     await assertAccessible(page)
@@ -191,11 +169,6 @@ for (const dark of [false, true]) {
       'no sideways scroll at 320 px',
     )
   })
-}
-
-async function openNotebookSignedIn(page: Page, mesh: MeshProcess): Promise<void> {
-  await page.goto(`${mesh.url}/p/demo/welcome.md`)
-  await page.locator('.cell').first().waitFor()
 }
 
 async function assertAccessible(page: Page): Promise<void> {

@@ -2,6 +2,7 @@
  * The composition root of `start` and `up`: a hub, a device, or both in one process, and the control socket by which
  * other commands reach them. Owns the order of starting and stopping; knows nothing of HTTP or documents.
  */
+import { existsSync } from 'node:fs'
 import { cp, mkdir, readdir } from 'node:fs/promises'
 import { hostname, platform } from 'node:os'
 import { join } from 'node:path'
@@ -19,6 +20,11 @@ import type { DataFolder } from './data-folder.ts'
 import { openLog } from './log.ts'
 
 const demoFolder = new URL('../../../demo', import.meta.url).pathname
+
+/** Where a newcomer begins; undefined once the demo's notebook is gone. */
+export function firstPage(folder: DataFolder): string | undefined {
+  return existsSync(join(folder.projects, 'demo/welcome.md')) ? '/p/demo/welcome.md' : undefined
+}
 
 export interface Mesh {
   hub: Hub
@@ -62,7 +68,7 @@ export async function startMesh(config: HubConfig, folder: DataFolder): Promise<
     closers.push(() => kernels.stopAll())
     const demo = await hub.ensureProject('demo')
     await attachDemo(device, demo, join(folder.projects, 'demo'))
-    const control = await serveControl(folder.control, controlHandlers(accessTo(hub), device))
+    const control = await serveControl(folder.control, controlHandlers(accessTo(hub, folder), device))
     closers.push(() => control.close())
     return { hub, device, close }
   } catch (error) {
@@ -87,12 +93,12 @@ async function isMissing(folder: string): Promise<boolean> {
 }
 
 /** One token serves every command for as long as this process lives. */
-function accessTo(hub: Hub): HubAccess {
+function accessTo(hub: Hub, folder: DataFolder): HubAccess {
   let token: Promise<string> | undefined
   return {
     url: hub.localUrl,
     token: () => (token ??= hub.commandLineToken()),
-    signInLink: () => hub.signInLink(),
+    signInLink: () => hub.signInLink(firstPage(folder)),
     project: name => hub.ensureProject(name),
   }
 }

@@ -53,8 +53,8 @@ export interface Hub {
   readonly port: number
   /** For programs of this machine: plain HTTP on loopback, also where `url` is HTTPS with a name that is not this machine's. */
   readonly localUrl: string
-  /** A link that signs one browser in, once. */
-  signInLink(): Promise<string>
+  /** A link that signs one browser in, once, and leads it to the page `to` of the app. */
+  signInLink(to?: string): Promise<string>
   /** An API token for the commands of this machine; the one that was made before is void. */
   commandLineToken(): Promise<string>
   /** The device of this machine, registered without a token. */
@@ -246,7 +246,7 @@ function handleOf(
 ): Hub {
   return {
     ...at,
-    signInLink: () => newSignInLink(parts, user, parts.config.publicUrl ?? at.url),
+    signInLink: to => newSignInLink(parts, user, parts.config.publicUrl ?? at.url, to),
     commandLineToken: () => commandLineToken(parts, user),
     registerDevice: (publicKey, name, kind) => registerDevice(parts, user, { publicKey, name, kind }),
     ensureProject: async name => (await parts.documents.ensureProject(user.org, user.name, name)).project,

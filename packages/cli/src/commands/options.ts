@@ -1,7 +1,9 @@
 /** Options that several commands share, and the client they lead to. */
+import { type HubConfig, parseHubConfig } from '@meshbook/hub/config.ts'
 import type { Command } from 'commander'
 import { ApiClient, findHub } from '../api-client.ts'
-import { dataFolder } from '../data-folder.ts'
+import { type DataFolder, dataFolder } from '../data-folder.ts'
+import { webFolder } from '../web-folder.ts'
 
 export interface ClientOptions {
   hub?: string
@@ -18,6 +20,26 @@ export function withClient(command: Command): Command {
 
 export async function clientOf(options: ClientOptions): Promise<ApiClient> {
   return new ApiClient(await findHub(options, dataFolder(options.data)))
+}
+
+/** Of the commands that start a hub. */
+export interface ListeningOptions {
+  port?: string
+  host?: string
+  data?: string
+  json?: boolean
+}
+
+export function withListening(command: Command): Command {
+  return command
+    .option('--port <port>', 'port to listen on (default 3005, or PORT)')
+    .option('--host <address>', 'address to listen on (default 127.0.0.1)')
+    .option('--data <folder>', 'where everything is kept (default ~/.meshbook, or MESHBOOK_DATA)')
+}
+
+export function listeningOf({ host, port, data }: ListeningOptions): { folder: DataFolder; config: HubConfig } {
+  const folder = dataFolder(data)
+  return { folder, config: parseHubConfig(process.env, { host, port, data: folder.root, webFolder }) }
 }
 
 /** Options given to the command or, like --json, to `meshbook` itself. */

@@ -1,29 +1,19 @@
 import { spawn } from 'node:child_process'
 import { platform } from 'node:os'
 import { limits } from '@meshbook/core/limits.ts'
-import { parseHubConfig } from '@meshbook/hub/config.ts'
 import { Command } from 'commander'
-import { dataFolder } from '../data-folder.ts'
-import { startMesh } from '../mesh.ts'
+import { firstPage, startMesh } from '../mesh.ts'
 import { printJson, say } from '../print.ts'
 import { closeAfter, stopSignal } from '../until-stopped.ts'
-import { webFolder } from '../web-folder.ts'
-import { optionsOf } from './options.ts'
+import { type ListeningOptions, listeningOf, optionsOf, withListening } from './options.ts'
 
-interface StartOptions {
-  port?: string
-  host?: string
-  data?: string
+interface StartOptions extends ListeningOptions {
   open: boolean
-  json?: boolean
 }
 
 export function startCommand(): Command {
-  return new Command('start')
+  return withListening(new Command('start'))
     .description('start Meshbook on this machine and print a link that opens it')
-    .option('--port <port>', 'port to listen on (default 3005, or PORT)')
-    .option('--host <address>', 'address to listen on (default 127.0.0.1)')
-    .option('--data <folder>', 'where everything is kept (default ~/.meshbook, or MESHBOOK_DATA)')
     .option('--no-open', 'do not open a browser')
     .option('--json', 'print one JSON object per line')
     .addHelpText('after', '\nExample:\n  $ meshbook start --port 4000 --data /srv/meshbook')
@@ -31,15 +21,9 @@ export function startCommand(): Command {
       const options = optionsOf<StartOptions>(command)
       const stop = stopSignal()
       const started = performance.now()
-      const folder = dataFolder(options.data)
-      const config = parseHubConfig(process.env, {
-        host: options.host,
-        port: options.port,
-        data: folder.root,
-        webFolder,
-      })
+      const { folder, config } = listeningOf(options)
       const mesh = await startMesh(config, folder)
-      const link = await mesh.hub.signInLink()
+      const link = await mesh.hub.signInLink(firstPage(folder))
       const readyMs = Math.round(performance.now() - started)
       if (options.json) printJson({ ready: true, url: mesh.hub.url, link, data: folder.root, readyMs })
       else greet(mesh.hub.url, link, folder.root, readyMs)

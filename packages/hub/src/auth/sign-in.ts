@@ -32,7 +32,12 @@ export async function ensureFirstUser(
 }
 
 /** The code stands in the fragment, which no browser sends to any server. */
-export async function newSignInLink({ store, now, random }: SignInPorts, user: UserRow, url: string): Promise<string> {
+export async function newSignInLink(
+  { store, now, random }: SignInPorts,
+  user: UserRow,
+  url: string,
+  to?: string,
+): Promise<string> {
   const code = newSecret(random)
   await store.call('addLink', {
     org: user.org,
@@ -41,7 +46,7 @@ export async function newSignInLink({ store, now, random }: SignInPorts, user: U
     now: now(),
     expiresAt: now() + limits.signInLinkMs,
   })
-  return `${url}/signin#${code}`
+  return `${url}/signin${to === undefined ? '' : `?to=${encodeURIComponent(to)}`}#${code}`
 }
 
 /** Returns the Set-Cookie header of the new browser session. */

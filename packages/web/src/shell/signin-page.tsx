@@ -7,22 +7,29 @@ import { signedIn, startMesh } from '../state/mesh.ts'
 import { Hint } from './hint.tsx'
 import { Icon } from './icons.tsx'
 
+interface SignInLink {
+  code: string | undefined
+  to: string
+}
+
 /** The code leaves the address at once, so that it stays in no history and no log (S7). */
-function takeCode(): string | undefined {
+function takeLink(): SignInLink {
   const code = location.hash.slice(1)
+  const to = new URLSearchParams(location.search).get('to') ?? ''
   if (code !== '') history.replaceState(null, '', '/signin')
-  return code || undefined
+  // Only a notebook of this hub: the link must not lead elsewhere.
+  return { code: code || undefined, to: to.startsWith('/p/') ? to : '/' }
 }
 
 export function SignInPage() {
-  const [code] = useState(takeCode)
+  const [{ code, to }] = useState(takeLink)
   const [error, setError] = useState<ApiError | undefined>(undefined)
   useEffect(() => {
     if (code === undefined) return
     api
       .signIn(code)
       .then(async () => {
-        if (await startMesh()) navigate('/', { replace: true })
+        if (await startMesh()) navigate(to, { replace: true })
       })
       .catch(thrown => setError(asApiError(thrown)))
   }, [])
