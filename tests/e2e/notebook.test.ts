@@ -104,6 +104,30 @@ test('what is typed in the editor of the page and in the file on disk is merged 
   })
 })
 
+test('a stock EventSource sees each event of a run once, in order, and stops for good after the end', async t => {
+  const data = await temporaryFolder(t)
+  const mesh = await startMesh(t, data)
+  const { page } = await openBrowser(t)
+  await openNotebook(page, mesh, 'welcome.md')
+  await run(cellWith(page, 'import csv'))
+  await cellWith(page, 'import csv').locator('.ran-on').waitFor()
+  const seen = await page.evaluate(async () => {
+    const { items } = await (await fetch('/api/v1/runs?limit=1')).json()
+    const source = new EventSource(`/api/v1/runs/${items[0].id}/events`)
+    const events: [string, string][] = []
+    source.onmessage = message => events.push([message.lastEventId, JSON.parse(message.data).type])
+    await new Promise<void>(resolve => {
+      source.onerror = () => source.readyState === EventSource.CLOSED && resolve()
+    })
+    return events
+  })
+  assert.deepEqual(
+    seen.map(([id]) => id),
+    seen.map((_, i) => String(i + 1)),
+  )
+  assert.deepEqual([seen[0]?.[1], seen.at(-1)?.[1]], ['started', 'completed'])
+})
+
 test('scripts in outputs reach nothing: no frame leaves its sandbox, nothing is fetched, no cookie is read (S9)', async t => {
   const data = await temporaryFolder(t)
   const mesh = await startMesh(t, data)

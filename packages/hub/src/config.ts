@@ -7,6 +7,7 @@ import { BlockList, isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
+import { isApiToken } from './auth/secrets.ts'
 
 export interface HubConfig {
   host: string
@@ -120,7 +121,7 @@ function addNetwork(list: BlockList, entry: string): void {
 /** The message never repeats the value: it is a secret. */
 function parseBootstrapToken(text: string | undefined): string | null {
   if (!text) return null
-  if (/^mb_[A-Za-z0-9_-]{8,200}$/.test(text)) return text
+  if (isApiToken(text)) return text
   throw bad('MESHBOOK_BOOTSTRAP_TOKEN', 'mb_ and at least 8 letters, digits, "-" or "_"')
 }
 

@@ -11,7 +11,7 @@ import { checkCookiePage, checkPage, type Visit } from '../http/doorway.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { DeviceRow, Found } from '../store/identity.ts'
 import { everyScope, type Principal, scopesUpTo } from './principal.ts'
-import { hashSecret } from './secrets.ts'
+import { hashSecret, isApiToken } from './secrets.ts'
 
 /** Nonces remembered at once; more within one window is a flood. */
 const mostNonces = 100_000
@@ -40,9 +40,7 @@ export class Authenticator {
 
   /** Throws UNAUTHENTICATED when the token is not good. */
   async byToken(token: string): Promise<Principal> {
-    const found = /^mb_[A-Za-z0-9_-]{20,200}$/.test(token)
-      ? await this.#store.query('findToken', { hash: hashSecret(token) })
-      : null
+    const found = isApiToken(token) ? await this.#store.query('findToken', { hash: hashSecret(token) }) : null
     if (!found) throw new MeshError('UNAUTHENTICATED', { detail: 'the token is not known or has been revoked' })
     return principalOf(found, 'token')
   }

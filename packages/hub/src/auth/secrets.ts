@@ -9,3 +9,8 @@ export function newSecret(random: RandomBytes, prefix = ''): string {
 export function hashSecret(secret: string): string {
   return createHash('sha256').update(secret).digest('hex')
 }
+
+/** The form of an API token: our own have 43 characters after the prefix, a bootstrap token is the operator's choice. */
+export function isApiToken(text: string): boolean {
+  return /^mb_[A-Za-z0-9_-]{8,200}$/.test(text)
+}

@@ -16,7 +16,7 @@ export async function hubEventStream(parts: Parts, ask: UserAsk<undefined>): Pro
   let count = 0
   const next: NextChunk = async signal => {
     const events = await waiting.take(signal)
-    return events.length === 0 ? undefined : events.map(event => eventText(++count, event.type, event)).join('')
+    return events.length === 0 ? undefined : events.map(event => eventText(++count, event, event.type)).join('')
   }
   return openStream(parts, ask, next, stop)
 }

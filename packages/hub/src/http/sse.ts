@@ -38,9 +38,9 @@ export function eventStream(
   return { response: new Response(body, { headers }), end: () => ended.abort() }
 }
 
-/** One event; `data` is JSON, so it holds no line break. */
-export function eventText(id: number | string, type: string, data: unknown): string {
-  return `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`
+/** One event; `data` is JSON, so it holds no line break. Without a name it reaches an EventSource's `onmessage`. */
+export function eventText(id: number | string, data: unknown, name?: string): string {
+  return `id: ${id}\n${name === undefined ? '' : `event: ${name}\n`}data: ${JSON.stringify(data)}\n\n`
 }
 
 const encoder = new TextEncoder()

@@ -26,7 +26,7 @@ export function readRun(store: HubStore, feeds: RunFeeds, org: OrgId, id: RunId,
       if (!page) throw new MeshError('NOT_FOUND', { detail: `run ${id}` })
       ended = page.ended
       last = page.events.at(-1)?.seq ?? last
-      if (page.events.length > 0) return page.events.map(({ seq, event }) => eventText(seq, event.type, event)).join('')
+      if (page.events.length > 0) return page.events.map(({ seq, event }) => eventText(seq, event)).join('')
       if (!ended) await growth.beyond(seen, signal)
     }
     return undefined

@@ -31,7 +31,7 @@ async function scene(t: TestContext, options: TestHubOptions = {}): Promise<Scen
     show: (id: string) => test.json<Run>('GET', `/runs/${id}`),
     async events(id: string) {
       const text = await (await test.api('GET', `/runs/${id}/events`)).text()
-      return [...text.matchAll(/id: (\d+)\nevent: \S+\ndata: (.*)\n/g)].map(([, seq, data]) => ({
+      return [...text.matchAll(/id: (\d+)\ndata: (.*)\n/g)].map(([, seq, data]) => ({
         seq: Number(seq),
         event: JSON.parse(data!) as RunEvent,
       }))

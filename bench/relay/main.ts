@@ -1,0 +1,99 @@
+/**
+ * Our relay, as the hub serves it, beside Hocuspocus with SQLite and y-websocket with LevelDB: each a process of its own
+ * on loopback, measured in turn in one run. `npm run bench -- relay [--json] [--quick]`
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { coldOpen } from './cold-open.ts'
+import { fanOutMs } from './fan-out.ts'
+import { idleKiB } from './idle-memory.ts'
+import { type Load, type Loss, lossAfterKill } from './loss.ts'
+import { typing } from './marked-edits.ts'
+import { relayKinds } from './relay-kinds.ts'
+import { type Figure, printHead, printJson, printRow, quantile } from './report.ts'
+import { ServerProcess } from './server-process.ts'
+import { deliveredPerSecond } from './throughput.ts'
+
+const json = process.argv.includes('--json')
+const quick = process.argv.includes('--quick')
+const rounds = quick ? 1 : 3
+
+const folder = await mkdtemp(join(tmpdir(), 'meshbook-relay-'))
+const servers: ServerProcess[] = []
+try {
+  servers.push(...(await relayKinds(folder)).map(kind => new ServerProcess(kind)))
+  for (const server of servers) await server.start()
+  if (!json) printHead(servers.map(({ name }) => name))
+  await measureAll()
+} finally {
+  await Promise.all(servers.map(server => server.stop('SIGTERM')))
+  await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+}
+
+async function measureAll(): Promise<void> {
+  for (const readers of [1, 10, 100]) await fanOut(readers)
+  const rates = await interleaved(rounds, (server, round) =>
+    deliveredPerSecond(server, `through-${round}`, quick ? 1_500 : 3_000),
+  )
+  tell({ metric: '50 documents × 2 writers, delivered', unit: 'updates/s', better: 'more', values: rates })
+  const ms = quick ? 1_200 : 2_000
+  await losses('1 document', quick ? 1 : 5, { documents: 1, burst: 10, ms })
+  await losses('20 documents', quick ? 1 : 3, { documents: 20, burst: 1, ms })
+  const memory = await interleaved(rounds, (server, round) => idleKiB(server, `m-${round}`, quick ? 1_000 : 3_000))
+  tell({ metric: 'idle document of 2 KB with its socket, RSS', unit: 'KiB', better: 'less', values: memory })
+  await coldOpens()
+}
+
+/** Every relay once in every round, so that a busy moment of the machine meets all of them. */
+async function interleaved<T>(
+  count: number,
+  step: (server: ServerProcess, round: number) => Promise<T>,
+): Promise<T[][]> {
+  const values: T[][] = servers.map(() => [])
+  for (let round = 0; round < count; round++)
+    for (const [i, server] of servers.entries()) values[i]!.push(await step(server, round))
+  return values
+}
+
+async function fanOut(readers: number): Promise<void> {
+  const times = await interleaved(rounds, (server, round) =>
+    fanOutMs(server, `fan-${readers}-${round}`, readers, quick ? 50 : 200),
+  )
+  for (const [name, share] of [
+    ['p50', 0.5],
+    ['p99', 0.99],
+  ] as const) {
+    const values = times.map(runs => runs.map(run => quantile(run, share)))
+    tell({ metric: `fan-out to ${readers}, ${name}`, unit: 'ms', better: 'less', values })
+  }
+}
+
+async function losses(what: string, count: number, load: Load): Promise<void> {
+  const found = await interleaved(count, (server, round) =>
+    lossAfterKill(server, `kill-${load.documents}-${round}`, load),
+  )
+  const total = (which: keyof Loss) => found.map(runs => [runs.reduce((sum, run) => sum + run[which], 0)])
+  const after = `${count} × kill -9, ${what}`
+  tell({ metric: `${after}: seen by another client`, unit: 'updates', better: 'more', values: total('seen') })
+  tell({ metric: `${after}: of these gone`, unit: 'updates', better: 'less', values: total('gone') })
+}
+
+async function coldOpens(): Promise<void> {
+  const edits = quick ? 10_000 : 100_000
+  const updates = typing(edits, true)
+  const opened = await interleaved(1, server => coldOpen(server, 'cold', updates, quick ? 2 : 4))
+  const opens = opened.map(([one]) => one!.opens)
+  const what = `cold open, ${edits / 1000}k edits, ${edits / 100_000} MB`
+  tell({ metric: `${what}, first restart`, unit: 'ms', better: 'less', values: opens.map(all => all.slice(0, 1)) })
+  tell({ metric: `${what}, later restarts`, unit: 'ms', better: 'less', values: opens.map(all => all.slice(1)) })
+}
+
+function tell(figure: Figure): void {
+  if (json)
+    printJson(
+      figure,
+      servers.map(({ name }) => name),
+    )
+  else printRow(figure)
+}
