@@ -10,7 +10,7 @@ export const markOf = (n: number): string => `#${`${n}`.padStart(6, '0')};  `
 /** The numbers of the edits in bytes or a text. */
 export function marksIn(text: string | Uint8Array): number[] {
   const plain =
-    typeof text === 'string' ? text : Buffer.from(text.buffer, text.byteOffset, text.byteLength).latin1Slice()
+    typeof text === 'string' ? text : Buffer.from(text.buffer, text.byteOffset, text.byteLength).toString('latin1')
   return Array.from(plain.matchAll(marker), match => Number(match[1]))
 }
 

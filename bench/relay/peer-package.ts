@@ -16,7 +16,7 @@ export async function peerFolder(peer: PeerPackage): Promise<string> {
   const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache')
   const folder = join(cache, 'meshbook-bench', `${peer.name}@${peer.version}`)
   if (existsSync(join(folder, 'package-lock.json'))) return folder
-  process.stderr.write(`installing ${peer.packages.join(' ')} into ${folder}; the first time takes a minute\n`)
+  process.stderr.write(`installing ${peer.packages.join(' ')} into ${folder}\n`)
   const fresh = `${folder}.${process.pid}`
   try {
     await mkdir(fresh, { recursive: true })
@@ -30,7 +30,7 @@ export async function peerFolder(peer: PeerPackage): Promise<string> {
   return folder
 }
 
-/** With optional packages: both peers' storage comes as one or is built by one. */
+/** With optional packages: the storage of y-websocket is one. */
 function install(cwd: string, packages: readonly string[]): void {
   // Native parts are built for the Node that will load them.
   const env = { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}` }

@@ -39,7 +39,7 @@ async function hocuspocus(folder: string): Promise<RelayKind> {
   const packages = await peerFolder({
     name: 'hocuspocus',
     version: '4.7.0',
-    packages: ['@hocuspocus/server@4.7.0', '@hocuspocus/extension-sqlite@4.7.0'],
+    packages: ['@hocuspocus/server@4.7.0', '@hocuspocus/extension-database@4.7.0'],
   })
   return {
     name: 'Hocuspocus 4.7 + SQLite',

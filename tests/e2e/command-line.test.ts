@@ -90,6 +90,9 @@ test('attach makes a folder a project; its notebooks appear and can be run', asy
   assert.equal(code, 0)
   assert.equal(stdout, `${folder}\n`)
   assert.equal((await command(['attach', join(data, 'missing'), '--data', data])).code, 1)
+  assert.equal((await command(['detach', folder, '--data', data])).code, 0)
+  assert.match(await readFile(join(folder, 'chapter.md'), 'utf8'), /# Chapter/)
+  assert.equal((await command(['run', join(folder, 'chapter.md'), '--data', data])).code, 1)
 })
 
 test('hub and up: a machine joins with a token, runs what the hub asks, survives kill -9 of either, and can be revoked', async t => {

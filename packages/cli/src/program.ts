@@ -3,6 +3,7 @@
 import { asMeshError, exitCodes } from '@meshbook/core/errors.ts'
 import { Command } from 'commander'
 import { attachCommand } from './commands/attach.ts'
+import { detachCommand } from './commands/detach.ts'
 import { devicesCommand } from './commands/devices.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { hubCommand } from './commands/hub.ts'
@@ -28,6 +29,7 @@ for (const command of [
   hubCommand,
   upCommand,
   attachCommand,
+  detachCommand,
   runCommand,
   runsCommand,
   devicesCommand,

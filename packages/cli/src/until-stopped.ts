@@ -11,7 +11,7 @@ export function stopSignal(): Promise<void> {
   })
 }
 
-export async function closeAfter(stop: Promise<void>, close: () => Promise<void>, quiet: boolean): Promise<never> {
+export async function closeAfter(stop: Promise<unknown>, close: () => Promise<void>, quiet: boolean): Promise<never> {
   await stop
   if (!quiet) say('\nStopping…')
   process.once('SIGINT', () => process.exit(exitCodes.interrupted))

@@ -5,7 +5,8 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
-import { Command } from 'commander'
+import { newLog } from '@meshbook/hub/log.ts'
+import { Command, Option } from 'commander'
 import { machineName } from '../mesh.ts'
 import { printJson, say } from '../print.ts'
 import { closeAfter, stopSignal } from '../until-stopped.ts'
@@ -14,6 +15,7 @@ import { optionsOf } from './options.ts'
 interface MonitorOptions {
   doc?: string[]
   name?: string
+  logLevel: string
   json?: boolean
 }
 
@@ -23,6 +25,11 @@ export function monitorCommand(): Command {
     .argument('<ws-url>', 'the server, such as ws://localhost:1234')
     .requiredOption('--doc <path...>', 'documents to look after')
     .option('--name <name>', 'how it is shown to others in the document')
+    .addOption(
+      new Option('--log-level <level>', 'what is logged to stderr')
+        .choices(['debug', 'info', 'warn', 'error'])
+        .default('warn'),
+    )
     .option('--json', 'print one JSON object per line')
     .addHelpText('after', '\nExample:\n  $ meshbook monitor ws://localhost:1234 --doc notes.md')
     .action(async (url: string, _options, command: Command) => {
@@ -51,17 +58,22 @@ async function runMonitor(url: string, options: MonitorOptions): Promise<void> {
     folder,
     kernels,
     limits,
+    log: newLog(options.logLevel, process.stderr),
     onEvent: report,
     signal: aborting.signal,
     ...ports,
   })
+  const ended = Promise.race([stop, monitor]).catch(() => undefined)
   await closeAfter(
-    stop,
+    ended,
     async () => {
       aborting.abort()
-      await monitor
-      await kernels.stopAll()
-      await rm(folder, { recursive: true, force: true })
+      try {
+        await monitor
+      } finally {
+        await kernels.stopAll()
+        await rm(folder, { recursive: true, force: true })
+      }
     },
     options.json === true,
   )
