@@ -1,6 +1,7 @@
 /**
  * Our relay, as the hub serves it, beside Hocuspocus with SQLite and y-websocket with LevelDB: each a process of its own
- * on loopback, measured in turn in one run. `npm run bench -- relay [--json] [--quick]`
+ * on loopback, measured in turn in one run. `npm run bench -- relay [part…] [--json] [--quick]`;
+ * the parts are fan-out, throughput, loss, memory, cold-open; without one all are measured.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -18,6 +19,15 @@ import { deliveredPerSecond } from './throughput.ts'
 const json = process.argv.includes('--json')
 const quick = process.argv.includes('--quick')
 const rounds = quick ? 1 : 3
+const parts: Record<string, () => Promise<void>> = {
+  'fan-out': async () => {
+    for (const readers of [1, 10, 100]) await fanOut(readers)
+  },
+  throughput,
+  loss: allLosses,
+  memory,
+  'cold-open': coldOpens,
+}
 
 const folder = await mkdtemp(join(tmpdir(), 'meshbook-relay-'))
 const servers: ServerProcess[] = []
@@ -25,25 +35,30 @@ try {
   servers.push(...(await relayKinds(folder)).map(kind => new ServerProcess(kind)))
   for (const server of servers) await server.start()
   if (!json) printHead(servers.map(({ name }) => name))
-  await measureAll()
+  const asked = Object.keys(parts).filter(name => process.argv.includes(name))
+  for (const [name, part] of Object.entries(parts)) if (!asked.length || asked.includes(name)) await part()
 } finally {
   await Promise.all(servers.map(server => server.stop('SIGTERM')))
   await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
 }
 
-async function measureAll(): Promise<void> {
-  for (const readers of [1, 10, 100]) await fanOut(readers)
-  const rates = await interleaved(rounds, (server, round) =>
+async function throughput(): Promise<void> {
+  const values = await interleaved(rounds, (server, round) =>
     deliveredPerSecond(server, `through-${round}`, quick ? 1_500 : 3_000),
   )
-  tell({ metric: '50 documents × 2 writers, delivered', unit: 'updates/s', better: 'more', values: rates })
+  tell({ metric: '50 documents × 2 writers, delivered', unit: 'updates/s', better: 'more', values })
+}
+
+/** Killed early and late, because a relay that stores with a delay loses what is younger than the delay. */
+async function allLosses(): Promise<void> {
   await restartAll()
-  const ms = quick ? 1_200 : 2_000
-  await losses('1 document', rounds, { documents: 1, burst: 10, ms })
-  await losses('20 documents', rounds, { documents: 20, burst: 1, ms })
-  const memory = await interleaved(rounds, (server, round) => idleKiB(server, `m-${round}`, quick ? 1_000 : 2_000))
-  tell({ metric: 'idle document of 2 KB with its socket, RSS', unit: 'KiB', better: 'less', values: memory })
-  await coldOpens()
+  await losses('1 document', { documents: 1, burst: 10 }, quick ? [1_200] : [4_000, 8_000, 12_000])
+  await losses('20 documents', { documents: 20, burst: 4 }, quick ? [1_200] : [3_000, 3_000, 3_000])
+}
+
+async function memory(): Promise<void> {
+  const values = await interleaved(rounds, (server, round) => idleKiB(server, `m-${round}`, quick ? 1_000 : 2_000))
+  tell({ metric: 'idle document of 2 KB with its socket, RSS', unit: 'KiB', better: 'less', values })
 }
 
 /** So that what is measured next does not wait behind what is still being stored. */
@@ -78,12 +93,12 @@ async function fanOut(readers: number): Promise<void> {
   }
 }
 
-async function losses(what: string, count: number, load: Load): Promise<void> {
-  const found = await interleaved(count, (server, round) =>
-    lossAfterKill(server, `kill-${load.documents}-${round}`, load),
+async function losses(what: string, load: Omit<Load, 'ms'>, killedAfterMs: readonly number[]): Promise<void> {
+  const found = await interleaved(killedAfterMs.length, (server, round) =>
+    lossAfterKill(server, `kill-${load.documents}-${round}`, { ...load, ms: killedAfterMs[round]! }),
   )
   const total = (which: keyof Loss) => found.map(runs => [runs.reduce((sum, run) => sum + run[which], 0)])
-  const after = `${count} × kill -9, ${what}`
+  const after = `${killedAfterMs.length} × kill -9, ${what}`
   tell({ metric: `${after}: seen by another client`, unit: 'updates', better: 'more', values: total('seen') })
   tell({ metric: `${after}: of these gone`, unit: 'updates', better: 'less', values: total('gone') })
 }

@@ -32,7 +32,10 @@ function openPage(
     WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
     disableBc: true,
   })
-  t.after(() => provider.destroy())
+  t.after(() => {
+    provider.destroy()
+    doc.destroy()
+  })
   return { doc, text: doc.getText('content'), executions: doc.getMap('executions') }
 }
 
