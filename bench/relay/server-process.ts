@@ -66,7 +66,7 @@ export class ServerProcess {
   async stop(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child
     this.#child = undefined
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    if (!child?.pid || child.exitCode !== null || child.signalCode !== null) return
     const ended = once(child, 'exit')
     child.kill(signal)
     const cut = setTimeout(() => child.kill('SIGKILL'), stopMs)
@@ -78,6 +78,11 @@ export class ServerProcess {
 async function listening(child: ChildProcess, ready: Launch['ready'], name: string): Promise<string> {
   const lines = createInterface({ input: child.stdout! })
   const late = setTimeout(() => child.kill('SIGKILL'), startMs)
+  let cause: Error | undefined
+  child.once('error', error => {
+    cause = error
+    lines.close()
+  })
   try {
     for await (const line of lines) {
       const url = ready(line)
@@ -88,5 +93,5 @@ async function listening(child: ChildProcess, ready: Launch['ready'], name: stri
     lines.close()
     child.stdout!.resume()
   }
-  throw new Error(`${name} did not start`)
+  throw new Error(`${name} did not start`, { cause })
 }

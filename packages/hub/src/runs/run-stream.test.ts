@@ -28,6 +28,7 @@ async function read(
       headers: { authorization: `Bearer ${test.token}`, ...(from > 0 ? { 'last-event-id': String(from) } : {}) },
       signal: cut.signal,
     })
+    if (response.status === 204) return { seen, ended: true }
     for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
       text += chunk
       const blocks = text.split('\n\n')
