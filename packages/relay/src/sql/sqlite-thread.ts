@@ -181,8 +181,10 @@ async function handle(request: ThreadRequest): Promise<void> {
 turn = turn.then(open).then(
   () => reply({ type: 'ready' }),
   (thrown: unknown) => {
-    reply({ type: 'refused', error: toThreadError(storageErrorOf(thrown, data.file) ?? thrown) })
+    // Everything is let go of first: who is told may open the file again at once.
+    connection?.close()
     unlock?.()
+    reply({ type: 'refused', error: toThreadError(storageErrorOf(thrown, data.file) ?? thrown) })
     port.close()
   },
 )
