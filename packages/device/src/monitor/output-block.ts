@@ -15,8 +15,8 @@ import {
   parseNotebook,
 } from '@meshbook/core/notebook/cells.ts'
 import { type ImageRef, planOutputInsert, planOutputUpdate } from '@meshbook/core/notebook/output.ts'
+import { applyToText } from '@meshbook/relay/text-rebase.ts'
 import * as Y from 'yjs'
-import { applyToText } from '../projects/merge-file.ts'
 
 export function contentOf(doc: Y.Doc): Y.Text {
   return doc.getText(sharedNames.content)

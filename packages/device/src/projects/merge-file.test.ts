@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sharedNames } from '@meshbook/core/executions.ts'
 import { applyEdits } from '@meshbook/core/notebook/edits.ts'
+import { editsBetween, editsOfUnion, linesOf } from '@meshbook/core/text/edits.ts'
+import { applyToText } from '@meshbook/relay/text-rebase.ts'
 import fc from 'fast-check'
 import * as Y from 'yjs'
 import { type Base, snapshotOf } from './base-map.ts'
-import { editsBetween, editsOfUnion, linesOf } from './merge-edits.ts'
-import { applyToText, mergeFile } from './merge-file.ts'
+import { mergeFile } from './merge-file.ts'
 
 function docWith(text: string): { doc: Y.Doc; text: Y.Text; base: Base } {
   const doc = new Y.Doc()

@@ -1,6 +1,7 @@
 /** Renamed files: telling them from deleted and new ones, and following a rename that was made elsewhere. */
+
+import { linesOf } from '@meshbook/core/text/edits.ts'
 import type { DocumentFile } from './document-file.ts'
-import { linesOf } from './merge-edits.ts'
 import { currentStamp, moveFile } from './notebook-file.ts'
 import { safeJoin, safeJoinNew } from './safe-join.ts'
 import type { Scan } from './scan-folder.ts'

@@ -4,8 +4,8 @@
  * Pure: knows nothing of files or documents.
  */
 
-import type { Edit } from '@meshbook/core/notebook/edits.ts'
 import diff from 'fast-diff'
+import type { Edit } from '../notebook/edits.ts'
 
 /** Middles with more pairs of lines than this are taken as replaced as a whole, so that no diff runs for seconds. */
 const mostLinePairs = 40_000_000
