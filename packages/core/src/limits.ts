@@ -42,7 +42,7 @@ export const limits = {
   awarenessMs: 100,
   /** y-protocols renews a state every 15 s. */
   awarenessStaleMs: 30_000,
-  compactAfterUpdates: 500,
+  compactAfterUpdates: 2_000,
   compactChunkUpdates: 100,
   roomIdleMs: 30_000,
   groupCommitMs: 5,

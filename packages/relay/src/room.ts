@@ -14,7 +14,6 @@ import { Provenance } from './provenance.ts'
 import { RoomAwareness } from './room-awareness.ts'
 import { type Accepted, type ConnectionRoom, RoomConnection } from './room-connection.ts'
 import type { DocumentKey, DocumentStore, StoredDocument } from './store/document-store.ts'
-import { updateFrame } from './sync-frames.ts'
 import type { After } from './timers.ts'
 import type { Verdict } from './update-facts.ts'
 import type { UpdateWorker } from './update-worker.ts'
@@ -136,6 +135,7 @@ export class Room implements ConnectionRoom {
   }
 
   diff(stateVector: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    this.#content!.fold()
     return this.#context.work.run('diff', {
       pieces: this.#content!.pieces(),
       chunkUpdates: this.limits.compactChunkUpdates,
@@ -197,10 +197,9 @@ export class Room implements ConnectionRoom {
 
   /** Everything in the batch is durable: only now may others see it, and its senders hear so. */
   #publish(batch: Accepted[]): void {
-    for (const { connection, update, facts } of batch) {
+    this.#tellReaders(batch)
+    for (const { update, facts } of batch) {
       if (!update) continue
-      const frame = updateFrame(update)
-      for (const reader of this.connections) if (reader !== connection) reader.sendUpdate(frame)
       this.#content!.append(update)
       this.#waitingBytes -= update.byteLength + frameOverheadBytes
       addClocks(this.published, facts)
@@ -208,6 +207,19 @@ export class Room implements ConnectionRoom {
     for (const { connection, acknowledges } of batch) connection.acknowledge(acknowledges)
     for (const connection of new Set(batch.map(accepted => accepted.connection))) connection.tellDurable()
     if (!this.full) for (const connection of this.connections) if (connection.paused) connection.proceed()
+  }
+
+  /** Readers who wrote none of it get the same array, so that whoever holds their sockets need encode it only once. */
+  #tellReaders(batch: readonly Accepted[]): void {
+    const news = batch.filter(({ update }) => update !== undefined)
+    if (news.length === 0) return
+    const writers = new Set(news.map(({ connection }) => connection))
+    const all = news.map(({ frame }) => frame)
+    for (const reader of this.connections) {
+      if (!writers.has(reader)) reader.sendUpdates(all)
+      else if (writers.size > 1)
+        reader.sendUpdates(news.filter(({ connection }) => connection !== reader).map(({ frame }) => frame))
+    }
   }
 
   #announceSoon(): void {
