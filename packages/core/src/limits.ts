@@ -31,6 +31,7 @@ export const limits = {
   updateCheckMs: 5_000,
   /** Larger jobs on updates go to a thread. */
   updateInlineBytes: 64 * KiB,
+  jobThreadIdleMs: 60_000,
   /** Nesting of a value inside a document. */
   valueDepth: 128,
   /** One value in a document that is stored as JSON. */

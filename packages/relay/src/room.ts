@@ -7,6 +7,7 @@ import { asMeshError, closeCodes, MeshError } from '@meshbook/core/errors.ts'
 import type { Epoch } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { DocumentContent } from './document-content.ts'
+import { decodeFacts } from './facts-index.ts'
 import { frameOverheadBytes } from './inbox.ts'
 import { addClocks, KnownState } from './known-state.ts'
 import type { Peer } from './peer.ts'
@@ -15,7 +16,8 @@ import { RoomAwareness } from './room-awareness.ts'
 import { type Accepted, type ConnectionRoom, RoomConnection } from './room-connection.ts'
 import type { DocumentKey, DocumentStore, StoredDocument } from './store/document-store.ts'
 import type { After } from './timers.ts'
-import type { Verdict } from './update-facts.ts'
+import type { UpdateFacts, Verdict } from './update-facts.ts'
+import { isEmptyStateVector } from './update-jobs.ts'
 import type { UpdateWorker } from './update-worker.ts'
 
 export interface RoomContext {
@@ -85,8 +87,7 @@ export class Room implements ConnectionRoom {
   async load(): Promise<void> {
     try {
       const stored = await this.#context.store.open(this.key)
-      const pieces = stored.snapshot ? [stored.snapshot.data, ...stored.tail] : stored.tail
-      const facts = await this.#context.work.run('facts', { pieces })
+      const facts = await this.#factsOf(stored)
       if (this.#closed) return
       for (const piece of facts) this.known.add(piece)
       for (const piece of facts) addClocks(this.published, piece)
@@ -94,6 +95,13 @@ export class Room implements ConnectionRoom {
     } catch (thrown) {
       this.fail(asMeshError(thrown))
     }
+  }
+
+  async #factsOf({ snapshot, tail }: StoredDocument): Promise<UpdateFacts[]> {
+    const index = snapshot?.facts && decodeFacts(snapshot.facts)
+    const pieces = snapshot && !index ? [snapshot.data, ...tail] : tail
+    const facts = await this.#context.work.run('facts', { pieces })
+    return index ? [index, ...facts] : facts
   }
 
   #begin(stored: StoredDocument): void {
@@ -136,8 +144,10 @@ export class Room implements ConnectionRoom {
 
   diff(stateVector: Uint8Array): Uint8Array | Promise<Uint8Array> {
     this.#content!.fold()
+    const pieces = this.#content!.pieces()
+    if (pieces.length === 1 && isEmptyStateVector(stateVector)) return pieces[0]!
     return this.#context.work.run('diff', {
-      pieces: this.#content!.pieces(),
+      pieces,
       chunkUpdates: this.limits.compactChunkUpdates,
       stateVector,
     })
@@ -256,8 +266,9 @@ export class Room implements ConnectionRoom {
     const content = this.#content!
     const { position, pieces } = content.seal()
     try {
-      const data = await this.#context.work.run('merge', { pieces, chunkUpdates: this.limits.compactChunkUpdates })
-      await this.#context.store.compact(this.key, this.#epoch!, { position, data })
+      const { compactChunkUpdates: chunkUpdates } = this.limits
+      const { data, facts } = await this.#context.work.run('compact', { pieces, chunkUpdates })
+      await this.#context.store.compact(this.key, this.#epoch!, { position, data, facts })
       content.replaceSealed(data)
     } catch (thrown) {
       // The updates are all still there; only the next attempt waits for more of them.

@@ -12,6 +12,7 @@ export const schema: Schema = {
     CREATE TABLE relay_updates (org_id TEXT NOT NULL, document_id TEXT NOT NULL, position BIGINT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (org_id, document_id, position)) WITHOUT ROWID;`,
     // A row holds what one append brought: `updates` of them up to `position`; a single one as it is, several packed.
     'ALTER TABLE relay_updates ADD COLUMN updates BIGINT NOT NULL DEFAULT 1;',
+    'ALTER TABLE relay_snapshots ADD COLUMN facts BLOB;',
   ],
 }
 
@@ -27,11 +28,14 @@ interface DataRow {
   position: number
   data: Uint8Array
 }
+interface SnapshotRow extends DataRow {
+  facts: Uint8Array | null
+}
 interface UpdatesRow extends DataRow {
   updates: number
 }
 export interface ReadDocument extends HeadRow {
-  snapshot: DataRow | undefined
+  snapshot: SnapshotRow | undefined
   tail: PackedUpdates
 }
 /** What one append brings to one document: of the packed updates the next `updates`. */
@@ -52,8 +56,8 @@ async function headOf(tx: Tx, { org, document }: DocumentArgs): Promise<HeadRow 
 export async function readDocument(tx: Tx, args: DocumentArgs): Promise<ReadDocument> {
   const keys = [args.org, args.document]
   const head = (await headOf(tx, args)) ?? newDocument
-  const snapshot = await tx.get<DataRow>(
-    'SELECT position, data FROM relay_snapshots WHERE org_id = ? AND document_id = ?',
+  const snapshot = await tx.get<SnapshotRow>(
+    'SELECT position, data, facts FROM relay_snapshots WHERE org_id = ? AND document_id = ?',
     keys,
   )
   const rows = await tx.all<UpdatesRow>(
@@ -65,7 +69,7 @@ export async function readDocument(tx: Tx, args: DocumentArgs): Promise<ReadDocu
   const updates = rows.flatMap(row => (row.updates === 1 ? [row.data] : updatesOfRow(row.data)))
   return {
     ...head,
-    snapshot: snapshot && { position: snapshot.position, data: snapshot.data },
+    snapshot: snapshot && { ...snapshot },
     tail: packUpdates(updates.slice(updates.length - (head.position - from))),
   }
 }
@@ -122,14 +126,14 @@ async function appendOne(tx: Tx, args: AppendedDocument, updates: readonly Uint8
 
 export async function compactDocument(
   tx: Tx,
-  args: DocumentArgs & { epoch: Epoch; position: number; data: Uint8Array },
+  args: DocumentArgs & { epoch: Epoch; position: number; data: Uint8Array; facts?: Uint8Array | undefined },
 ): Promise<void> {
   const head = await headOf(tx, args)
   if (head?.epoch !== args.epoch || head.position < args.position) return
   const { changes } = await tx.run(
-    `INSERT INTO relay_snapshots (org_id, document_id, position, data) VALUES (?, ?, ?, ?)
-    ON CONFLICT (org_id, document_id) DO UPDATE SET position = excluded.position, data = excluded.data WHERE relay_snapshots.position < excluded.position`,
-    [args.org, args.document, args.position, args.data],
+    `INSERT INTO relay_snapshots (org_id, document_id, position, data, facts) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (org_id, document_id) DO UPDATE SET position = excluded.position, data = excluded.data, facts = excluded.facts WHERE relay_snapshots.position < excluded.position`,
+    [args.org, args.document, args.position, args.data, args.facts ?? null],
   )
   if (changes === 0) return
   await tx.run('DELETE FROM relay_updates WHERE org_id = ? AND document_id = ? AND position <= ?', [

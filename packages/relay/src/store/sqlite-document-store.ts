@@ -27,7 +27,12 @@ export class SqliteDocumentStore implements DocumentStore {
 
   async open(key: DocumentKey): Promise<StoredDocument> {
     const { epoch, position, snapshot, tail } = await this.#database.query('readDocument', key)
-    return { epoch: parseEpoch(epoch), position, snapshot, tail: unpackUpdates(tail) }
+    return {
+      epoch: parseEpoch(epoch),
+      position,
+      snapshot: snapshot && { ...snapshot, facts: snapshot.facts ?? undefined },
+      tail: unpackUpdates(tail),
+    }
   }
 
   /** What is appended to many documents in one tick goes to the database in one call. */
