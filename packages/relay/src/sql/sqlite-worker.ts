@@ -1,6 +1,6 @@
 /**
- * The main thread's end of one SQLite thread: queues calls, sends all of them in one message as soon as the thread is
- * free (so a busy thread makes larger groups by itself), and matches the answers.
+ * The main thread's end of one SQLite thread: sends the calls of one tick in one message (a busy thread makes larger
+ * groups of what waits by itself), and matches the answers.
  */
 import { Worker } from 'node:worker_threads'
 import { MeshError } from '@meshbook/core/errors.ts'
@@ -45,7 +45,7 @@ export class SqliteWorker {
     return new Promise((resolve, reject) => {
       if (this.#gone) return reject(this.#gone)
       this.#queue.push({ name, args, resolve, reject })
-      if (this.#sent.length > 0 || this.#flushing) return
+      if (this.#flushing) return
       this.#flushing = true
       // At the end of this tick, so that everything asked for in it shares a commit.
       queueMicrotask(() => {
@@ -108,7 +108,6 @@ export class SqliteWorker {
       if (result.ok) answered[i]!.resolve(result.value)
       else answered[i]!.reject(fromThreadError(result.error))
     }
-    if (this.#sent.length === 0) this.#flush()
   }
 
   #end(error: MeshError): void {
