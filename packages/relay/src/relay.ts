@@ -29,7 +29,7 @@ export interface RelayOptions {
   after?: After
   log?: RelayLog
   /** Given where other hubs write to the same store. */
-  shared?: SharedLog
+  shared?: SharedLog | undefined
   /** Called when the store stops taking updates, and when it takes them again. */
   onStorage?: (health: StorageHealth) => void
 }
