@@ -1,11 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { after } from 'node:test'
+import { PostgresDatabase } from '@meshbook/relay/sql/postgres-database.ts'
+import { migratePostgres } from '@meshbook/relay/sql/postgres-migrate.ts'
 import { SqliteDatabase } from '@meshbook/relay/sql/sqlite-database.ts'
 import type { DocumentProcedures } from '@meshbook/relay/store/document-procedures.ts'
 import { MemoryDocumentStore } from '@meshbook/relay/store/memory-document-store.ts'
+import { PostgresDocumentStore } from '@meshbook/relay/store/postgres-document-store.ts'
 import { documentModule, SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
-import { documentStoreContract } from './document-store.ts'
+import { TestPostgres } from '../postgres.ts'
+import { documentLogContract, documentStoreContract } from './document-store.ts'
 
 documentStoreContract('MemoryDocumentStore', async () => {
   const store = new MemoryDocumentStore()
@@ -28,3 +33,23 @@ documentStoreContract('SqliteDocumentStore', async t => {
   }
   return { store: new SqliteDocumentStore(database), reopen }
 })
+
+const server = await TestPostgres.start({ after })
+
+async function openPostgres(t: { after(undo: () => unknown): void }) {
+  const { url, ownerUrl } = await server.newDatabase()
+  await migratePostgres({ ownerUrl, modules: [documentModule], role: new URL(url).username })
+  const open = () => PostgresDatabase.open<DocumentProcedures>({ url, modules: [documentModule] })
+  let database = await open()
+  t.after(() => database.close())
+  const reopen = async () => {
+    await database.close()
+    database = await open()
+    return new PostgresDocumentStore(database)
+  }
+  return { store: new PostgresDocumentStore(database), reopen }
+}
+
+documentStoreContract('PostgresDocumentStore', openPostgres)
+documentLogContract('PostgresDocumentStore', async t => (await openPostgres(t)).store)
+documentLogContract('MemoryDocumentStore', async () => new MemoryDocumentStore())

@@ -250,6 +250,18 @@ const catalogue = {
     exit: 1,
     retry: 'never',
   },
+  DATABASE_OLD: {
+    message: 'The tables of the database are older than this Meshbook, and its role may not change them',
+    hint: 'Run `meshbook hub --migrate` once, with MESHBOOK_DATABASE_OWNER_URL naming the role that owns the tables.',
+    exit: 1,
+    retry: 'never',
+  },
+  DATABASE_ROLE: {
+    message: 'The hub does not run with a database role that may do too much',
+    hint: 'Connect as a role that is no superuser and owns no table (see docs/self-hosting.md); only `meshbook hub --migrate` uses the owner.',
+    exit: 1,
+    retry: 'never',
+  },
   DATA_IN_USE: {
     message: 'Another Meshbook is using this data folder',
     hint: 'Stop it, or choose another folder with --data.',

@@ -49,6 +49,22 @@ export const limits = {
   groupCommitMs: 5,
   groupCommitCalls: 2_000,
 
+  databaseReaders: 5,
+  databaseWriters: 3,
+  databaseConnectMs: 5_000,
+  databaseIdleMs: 60_000,
+  /** How long a transaction waits for another one's locks. */
+  databaseLockMs: 10_000,
+  databaseStatementMs: 25_000,
+  databaseTries: 5,
+  databaseRetryMaxMs: 5_000,
+
+  /** How often rooms look at the log by themselves; news from the other hubs is faster, but may be lost. */
+  neighbourPollMs: 1_000,
+  /** News that waits to be sent; more is dropped. */
+  neighbourBacklog: 1_000,
+  awarenessClientsPerNeighbour: 1_000,
+
   requestBodyBytes: 1 * MiB,
   assetBytes: 512 * MiB,
   pathBytes: 1024,

@@ -1,8 +1,9 @@
 /** A hub from its configuration: opens the store, wires the parts in order, listens, and closes them in reverse. */
-import { chmod, mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type { Project } from '@meshbook/core/api.ts'
@@ -10,11 +11,9 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { type DeviceId, type Now, type OrgId, type RandomBytes, systemRandom } from '@meshbook/core/ids.ts'
 import { limits, scaledTimes } from '@meshbook/core/limits.ts'
 import type { DeviceInfo } from '@meshbook/core/messages.ts'
+import { NeighbourExchange, type Neighbours } from '@meshbook/relay/neighbours.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
 import type { StorageHealth } from '@meshbook/relay/sql/database.ts'
-import { SqliteDatabase } from '@meshbook/relay/sql/sqlite-database.ts'
-import type { DocumentProcedures } from '@meshbook/relay/store/document-procedures.ts'
-import { documentModule, SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
 import { AssetFiles } from './assets/asset-files.ts'
 import { Authenticator } from './auth/authenticator.ts'
 import { OpenDoors } from './auth/open-doors.ts'
@@ -23,6 +22,7 @@ import type { HubConfig } from './config.ts'
 import { Fleet } from './devices/fleet.ts'
 import { registerDevice } from './devices/registration.ts'
 import { Documents } from './documents/documents.ts'
+import { RedisNeighbours } from './documents/redis-neighbours.ts'
 import { badRequest, buildApp } from './http/app.ts'
 import { routes } from './http/routes.ts'
 import { HubEvents } from './hub-events.ts'
@@ -34,9 +34,8 @@ import { RunFeeds } from './runs/run-feeds.ts'
 import { Runs } from './runs/runs.ts'
 import { SessionRequests } from './runs/session-requests.ts'
 import { Upgrades } from './sockets/upgrade.ts'
-import { hubModule } from './store/hub-store.ts'
 import type { UserRow } from './store/identity.ts'
-import type { HubProcedures } from './store/procedures.ts'
+import { openStore } from './store/open-store.ts'
 import { storageError } from './store/storage-error.ts'
 import { version } from './version.ts'
 import { within } from './within.ts'
@@ -62,8 +61,6 @@ export interface Hub {
   ensureProject(name: string): Promise<Project>
   close(): Promise<void>
 }
-
-type AllProcedures = HubProcedures & DocumentProcedures
 
 export async function startHub(
   config: HubConfig,
@@ -92,23 +89,21 @@ async function start(
   const events = new HubEvents()
   const metrics = new Metrics()
   const onHealth = (health: StorageHealth): void => tellStorage(events, metrics, log, health)
-  const store = await SqliteDatabase.open<AllProcedures>({
-    file: join(config.dataFolder, 'hub.db'),
-    modules: [documentModule, hubModule],
-    onHealth,
-  })
+  const { store, documents: documentStore, sharedWith } = await openStore(config, onHealth)
   closers.push(() => store.close())
-  await chmod(join(config.dataFolder, 'hub.db'), 0o600)
+  const neighbours = neighboursOf(config, ports)
+  closers.push(() => neighbours.close())
   const user = await ensureFirstUser({ ...ports, store }, config.bootstrapToken)
   const assets = await AssetFiles.open(join(config.dataFolder, 'assets'))
   const times = scaledTimes(config.timesDivisor)
   const relay = new Relay({
-    store: new SqliteDocumentStore(store),
+    store: documentStore,
     now,
     random: ports.random,
     limits: times,
     log,
     onStorage: onHealth,
+    shared: sharedWith(neighbours),
   })
   closers.push(() => relay.close())
   const documents = await Documents.start({ ...ports, store, relay, events })
@@ -136,6 +131,11 @@ async function start(
   closers.push(serve(parts, new Set([server, local])))
   log.info({ url, version }, 'the hub listens')
   return handleOf(parts, user, { url, localUrl, port: address.port }, closing(close, log))
+}
+
+/** Without Redis other hubs' edits are found by looking at the log alone. */
+function neighboursOf({ redisUrl }: HubConfig, { random, log }: HubPorts): Neighbours {
+  return redisUrl === null ? new NeighbourExchange().connect() : new RedisNeighbours({ url: redisUrl, random, log })
 }
 
 type Base = Omit<
@@ -247,11 +247,16 @@ function handleOf(
   return {
     ...at,
     signInLink: to => newSignInLink(parts, user, parts.config.publicUrl ?? at.url, to),
-    commandLineToken: () => commandLineToken(parts, user),
+    commandLineToken: () => commandLineToken(parts, user, machineOf(parts.config)),
     registerDevice: (publicKey, name, kind) => registerDevice(parts, user, { publicKey, name, kind }),
     ensureProject: async name => (await parts.documents.ensureProject(user.org, user.name, name)).project,
     close,
   }
+}
+
+/** Where several hubs share users, each has a token for its own machine's commands. */
+function machineOf({ database, dataFolder }: HubConfig): string | undefined {
+  return database ? `${hostname()}:${dataFolder}` : undefined
 }
 
 /** Closing twice is closing once; a part that hangs does not hold up the end for longer than the limit. */

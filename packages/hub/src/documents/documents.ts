@@ -63,7 +63,7 @@ export class Documents {
   }
 
   async project(org: OrgId, id: ProjectId): Promise<Project> {
-    return this.#find(org, id).project
+    return (await this.#found(org, id)).project
   }
 
   /** The project of a document, for a ticket. */
@@ -75,9 +75,12 @@ export class Documents {
 
   /** The document that a connection of `/sync` means; with the right to write, a new path becomes a new document. */
   async open(who: Principal, at: { owner: string; project: string; path: string }): Promise<DocumentId> {
-    const known = [...this.#projects.values()].find(
-      ({ org, project }) => org === who.org && project.owner === at.owner && project.name === at.project,
-    )
+    const named = () =>
+      [...this.#projects.values()].find(
+        ({ org, project }) => org === who.org && project.owner === at.owner && project.name === at.project,
+      )
+    if (!named()) await this.#learn(who.org)
+    const known = named()
     if (!known) throw new MeshError('NOT_FOUND', { detail: 'the project' })
     const { credential } = who
     if (!who.can.has('read') || (credential.kind === 'ticket' && credential.project !== known.project.id))
@@ -106,7 +109,7 @@ export class Documents {
   }
 
   async create(org: OrgId, projectId: ProjectId, path: string, content: string): Promise<DocumentInfo> {
-    const known = this.#find(org, projectId)
+    const known = await this.#found(org, projectId)
     const tree = await this.#loadedTree(known)
     const id = newId('document', this.#ports.now(), this.#ports.random)
     if (tree.taken(checkedPath(path))) throw new MeshError('CONFLICT', { detail: `there is a document at ${path}` })
@@ -117,7 +120,7 @@ export class Documents {
   }
 
   async move(org: OrgId, projectId: ProjectId, id: DocumentId, path: string): Promise<DocumentInfo> {
-    const tree = await this.#loadedTree(this.#find(org, projectId))
+    const tree = await this.#loadedTree(await this.#found(org, projectId))
     const there = tree.idAt(checkedPath(path))
     if (there !== undefined && there !== id)
       throw new MeshError('CONFLICT', { detail: `there is a document at ${path}` })
@@ -126,7 +129,7 @@ export class Documents {
   }
 
   async remove(org: OrgId, projectId: ProjectId, id: DocumentId): Promise<void> {
-    const tree = await this.#loadedTree(this.#find(org, projectId))
+    const tree = await this.#loadedTree(await this.#found(org, projectId))
     await tree.change(id, { deletedAt: this.#ports.now() })
   }
 
@@ -143,13 +146,20 @@ export class Documents {
     await this.#touches.flush()
   }
 
+  /** Another hub on the same database may have made projects since. */
+  async #learn(org: OrgId): Promise<void> {
+    for (const project of await this.#ports.store.query('listProjects', { org }))
+      if (!this.#projects.has(project.id)) this.#treeOf(this.#know(org, project))
+  }
+
   #know(org: OrgId, project: Project): Known {
     const known: Known = { org, project, tree: undefined }
     this.#projects.set(project.id, known)
     return known
   }
 
-  #find(org: OrgId, id: ProjectId): Known {
+  async #found(org: OrgId, id: ProjectId): Promise<Known> {
+    if (!this.#projects.has(id)) await this.#learn(org)
     const known = this.#projects.get(id)
     if (known?.org !== org) throw new MeshError('NOT_FOUND', { detail: `project ${id}` })
     return known
