@@ -15,6 +15,7 @@ export type Soak = (options: SoakOptions) => Promise<Record<string, unknown>>
 
 const soaks: Record<string, () => Promise<{ soak: Soak }>> = {
   kill: () => import('./kill.ts'),
+  'power-cut': () => import('./power-cut.ts'),
 }
 
 const numberAfter = (flag: string): number | undefined => {
