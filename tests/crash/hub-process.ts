@@ -38,8 +38,8 @@ export class HubProcess {
     const lines = createInterface({ input: this.child.stdout! })
     try {
       for await (const line of lines) {
-        const told = JSON.parse(line) as HubAddress & { failed?: string }
-        if (told.failed) throw new Error(`the hub did not start: ${told.failed}\n${this.errors}`)
+        const told = JSON.parse(line) as HubAddress & { failed?: string; message?: string }
+        if (told.failed) throw new Error(`the hub did not start: ${told.failed} ${told.message}\n${this.errors}`)
         return told
       }
     } finally {
