@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { eventually, temporaryFolder } from '../mesh-process.ts'
+import { eventually, stopProcessesOf, temporaryFolder } from '../mesh-process.ts'
 import { canTrace } from './can-trace.ts'
 import { DocumentLedger } from './document-ledger.ts'
 import { type HubAddress, HubProcess } from './hub-process.ts'
@@ -103,7 +104,7 @@ async function failsAndComesBack(
   await eventually('the writers are told', () => a.closeCode === 4507 && b.closeCode === 4507)
   assert.ok(a.unacked > 0 && b.unacked > 0, 'what was not stored is not acknowledged')
   const { status, text } = await readiness(running)
-  assert.equal(status, 503, text)
+  assert.ok(status >= 500, text)
   assert.equal(await storageGauge(running), '0')
   await a.connect(running.dial('a.md'))
   for (; mark < 90; mark++) a.insert(mark, 0.5)
@@ -132,11 +133,13 @@ test('writing fails with ENOSPC, also in the middle of a checkpoint: the same (R
 })
 
 test('the disk is full: the same, and it is enough to make space (RL6, RL83)', { skip: needsRoot }, async t => {
-  const folder = await temporaryFolder(t)
-  const disk = join(folder, 'disk')
-  await mkdir(disk)
+  const disk = await mkdtemp(join(tmpdir(), 'meshbook-mount-'))
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'none', disk])
-  t.after(() => execFileSync('umount', ['-l', disk]))
+  t.after(async () => {
+    await stopProcessesOf(disk)
+    execFileSync('umount', ['-l', disk])
+    await rm(disk, { recursive: true })
+  })
   const ballast = join(disk, 'ballast')
   await failsAndComesBack(t, join(disk, 'data'), async () => {
     await fillUp(ballast)
@@ -173,7 +176,8 @@ test('a document that cannot be read is not opened as an empty one, and is whole
   const repair = await inject(t, running.hub.pid, 'error=EIO', 'pread64')
   await writer.connect(running.dial('a.md'))
   writer.insert(300, 1)
-  await eventually('the writer is told', () => writer.closeCode === 4507)
+  await eventually('the writer is refused', () => !writer.isOpen)
+  assert.ok(!writer.synced && writer.unacked > 0, 'nothing was taken for the document')
   await repair()
   await eventually('the document opens', async () => {
     if (!writer.isOpen) await writer.connect(running.dial('a.md'))

@@ -89,6 +89,8 @@ export const limits = {
   requestMs: 30_000,
   reconnectMinMs: 250,
   reconnectMaxMs: 30_000,
+  /** How long a disk that works again may go unnoticed. */
+  storageRetryMaxMs: 2_000,
 
   kernelStartMs: 20_000,
   kernelRequestMs: 10_000,

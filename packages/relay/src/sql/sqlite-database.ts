@@ -15,7 +15,7 @@ export interface SqliteOptions {
   /** Modules that export `schema` and `procedures` (see SqlModule); names of procedures are unique over all of them. */
   modules: readonly URL[]
   onHealth?: (health: StorageHealth) => void
-  /** How long after a failure the file is opened again; each further attempt waits twice as long as the last. */
+  /** How long after a failure the file is opened again; each further attempt waits twice as long as the last, up to a limit. */
   reopenMs?: number
 }
 
@@ -129,7 +129,7 @@ class Lane {
     this.onChange?.()
     clearTimeout(this.#retry)
     this.#retry = setTimeout(() => this.#tryAgain(), this.#waitMs).unref()
-    this.#waitMs = Math.min(this.#waitMs * 2, limits.reconnectMaxMs)
+    this.#waitMs = Math.min(this.#waitMs * 2, limits.storageRetryMaxMs)
   }
 
   /** A thread that lives opens the file again; one that has ended gets a successor. */
