@@ -15,6 +15,7 @@ export type Soak = (options: SoakOptions) => Promise<Record<string, unknown>>
 
 const soaks: Record<string, () => Promise<{ soak: Soak }>> = {
   kill: () => import('./kill.ts'),
+  malformed: () => import('./malformed.ts'),
   'power-cut': () => import('./power-cut.ts'),
 }
 
@@ -40,7 +41,7 @@ async function run(name: string): Promise<boolean> {
   const seed = numberAfter('--seed') ?? 1
   const { commit, date } = stand()
   const started = performance.now()
-  const say = (text: string): boolean => process.stderr.write(`${text}\n`)
+  const say = (text: string): void => void process.stderr.write(`${text}\n`)
   const seconds = (): number => Math.round((performance.now() - started) / 1_000)
   try {
     const { soak } = await soaks[name]!()
