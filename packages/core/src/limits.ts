@@ -17,8 +17,13 @@ export const limits = {
   socketBacklogBytes: 8 * MiB,
   channelStreams: 20_000,
   channelCreditBytes: 4 * MiB,
-  socketsPerUser: 200,
-  socketsPerAddress: 500,
+  socketsPerUser: 8_000,
+  socketsPerDocument: 2_000,
+  /** Sockets of one address that have not shown yet whose they are. */
+  strangersPerAddress: 500,
+  /** What all sockets of one user on `/sync` may bring; who sends faster is read more slowly. */
+  syncFramesPerUserSecond: 100_000,
+  syncBytesPerUserSecond: 64 * MiB,
 
   updateBytes: 15 * MiB,
   /** A whole document must fit into one frame of `/sync`. */
@@ -101,6 +106,8 @@ export const limits = {
   requestMs: 30_000,
   reconnectMinMs: 250,
   reconnectMaxMs: 30_000,
+  /** How long a disk that works again may go unnoticed. */
+  storageRetryMaxMs: 2_000,
 
   kernelStartMs: 20_000,
   kernelRequestMs: 10_000,

@@ -9,7 +9,7 @@ import { getRequestListener } from '@hono/node-server'
 import type { Project } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type DeviceId, type Now, type OrgId, type RandomBytes, systemRandom } from '@meshbook/core/ids.ts'
-import { limits, scaledTimes } from '@meshbook/core/limits.ts'
+import { type Limits, limits, scaledTimes } from '@meshbook/core/limits.ts'
 import type { DeviceInfo } from '@meshbook/core/messages.ts'
 import { NeighbourExchange, type Neighbours } from '@meshbook/relay/neighbours.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
@@ -33,6 +33,8 @@ import { Claims } from './runs/claims.ts'
 import { RunFeeds } from './runs/run-feeds.ts'
 import { Runs } from './runs/runs.ts'
 import { SessionRequests } from './runs/session-requests.ts'
+import { Seats } from './sockets/seats.ts'
+import { SyncRates } from './sockets/sync-rates.ts'
 import { Upgrades } from './sockets/upgrade.ts'
 import type { UserRow } from './store/identity.ts'
 import { openStore } from './store/open-store.ts'
@@ -44,6 +46,8 @@ export interface HubPorts {
   now: Now
   random: RandomBytes
   log: Log
+  /** In place of those of the catalogue. */
+  limits?: Partial<Limits>
 }
 
 export interface Hub {
@@ -95,7 +99,7 @@ async function start(
   closers.push(() => neighbours.close())
   const user = await ensureFirstUser({ ...ports, store }, config.bootstrapToken)
   const assets = await AssetFiles.open(join(config.dataFolder, 'assets'))
-  const times = scaledTimes(config.timesDivisor)
+  const times = { ...scaledTimes(config.timesDivisor), ...ports.limits }
   const relay = new Relay({
     store: documentStore,
     now,
@@ -142,6 +146,8 @@ type Base = Omit<
   Parts,
   | 'authenticator'
   | 'doors'
+  | 'rates'
+  | 'seats'
   | 'fleet'
   | 'feeds'
   | 'runs'
@@ -181,6 +187,8 @@ async function wire(base: Base): Promise<Parts> {
     ...base,
     authenticator: new Authenticator(store, now),
     doors: new OpenDoors(),
+    rates: new SyncRates(times, now),
+    seats: new Seats(),
     fleet,
     feeds,
     runs,

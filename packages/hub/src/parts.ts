@@ -16,6 +16,8 @@ import type { Claims } from './runs/claims.ts'
 import type { RunFeeds } from './runs/run-feeds.ts'
 import type { Runs } from './runs/runs.ts'
 import type { SessionRequests } from './runs/session-requests.ts'
+import type { Seats } from './sockets/seats.ts'
+import type { SyncRates } from './sockets/sync-rates.ts'
 import type { HubStore } from './store/hub-store.ts'
 
 export interface Parts {
@@ -32,6 +34,8 @@ export interface Parts {
   store: HubStore
   authenticator: Authenticator
   doors: OpenDoors
+  rates: SyncRates
+  seats: Seats
   events: HubEvents
   fleet: Fleet
   feeds: RunFeeds

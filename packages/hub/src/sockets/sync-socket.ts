@@ -16,6 +16,7 @@ import { writes } from '../documents/touches.ts'
 import type { Visit } from '../http/doorway.ts'
 import type { Parts } from '../parts.ts'
 import { LiveSocket } from './live-socket.ts'
+import { Tap } from './tap.ts'
 import { LastFrames } from './websocket-frames.ts'
 
 export interface SyncPath {
@@ -24,7 +25,10 @@ export interface SyncPath {
   path: string
 }
 
-/** `wire` is what the WebSocket runs over. `shown` is whom the upgrade request showed, or why not; with nothing shown, the first message of auth type must carry a token or ticket. */
+/**
+ * `wire` is what the WebSocket runs over. `shown` is whom the upgrade request showed, or why not; with nothing shown, the first message of auth type must carry a
+ * token or ticket. `known` is called once it is clear whose socket it is.
+ */
 export function serveSync(
   parts: Parts,
   socket: WebSocket,
@@ -32,8 +36,9 @@ export function serveSync(
   visit: Visit,
   path: SyncPath,
   shown: Principal | MeshError | undefined,
+  known: () => void,
 ): void {
-  const sync = new SyncSocket(parts, socket, wire, visit, path)
+  const sync = new SyncSocket(parts, socket, wire, visit, path, known)
   if (shown instanceof MeshError) sync.admit(Promise.reject(shown))
   else if (shown) sync.admit(Promise.resolve(shown))
   else sync.waitForAuth()
@@ -45,22 +50,31 @@ class SyncSocket {
   readonly #parts: Parts
   readonly #live: LiveSocket
   readonly #wire: Duplex
+  readonly #tap: Tap
   readonly #visit: Visit
   readonly #path: SyncPath
+  readonly #known: () => void
   #early: Uint8Array[] = []
   #connection: Connection | undefined
   #document: DocumentKey | undefined
+  #user = ''
+  #cancelWait: NodeJS.Timeout | undefined
   #asked = false
   #admitted = false
 
-  constructor(parts: Parts, socket: WebSocket, wire: Duplex, visit: Visit, path: SyncPath) {
+  constructor(parts: Parts, socket: WebSocket, wire: Duplex, visit: Visit, path: SyncPath, known: () => void) {
     this.#parts = parts
-    this.#live = new LiveSocket(socket, parts.times, parts.now)
     this.#wire = wire
+    this.#live = new LiveSocket(socket, parts.times, parts.now)
+    this.#tap = new Tap(socket)
     this.#visit = visit
     this.#path = path
+    this.#known = known
     socket.on('message', (data, isBinary) => this.#receiveGuarded(data, isBinary))
-    socket.once('close', () => this.#connection?.close())
+    socket.once('close', () => {
+      clearTimeout(this.#cancelWait)
+      this.#connection?.close()
+    })
   }
 
   waitForAuth(): void {
@@ -73,23 +87,26 @@ class SyncSocket {
   admit(principal: Promise<Principal>): void {
     this.#asked = true
     // Nothing more is read until the document is known; the rest waits in the network, not here.
-    this.#live.socket.pause()
+    this.#tap.hold('opening')
     principal.then(who => this.#enter(who)).catch((error: unknown) => this.#refuse(asMeshError(error)))
   }
 
   async #enter(who: Principal): Promise<void> {
-    const { documents, doors, log } = this.#parts
+    const { documents, doors, seats, times, log } = this.#parts
     if (!this.#live.open) return
     this.#admitted = true
-    const forget = doors.open(who, 'socket', limits.socketsPerUser, error => this.#live.closeFor(error))
+    this.#known()
+    const forget = doors.open(who, 'socket', times.socketsPerUser, error => this.#live.closeFor(error))
     this.#live.socket.once('close', forget)
     const document = await documents.open(who, this.#path)
     if (!this.#live.open) return
+    this.#live.socket.once('close', seats.take(`${who.org} ${document}`, times.socketsPerDocument))
+    this.#user = `${who.org} ${who.user}`
     this.#connection = this.#parts.relay.open({ org: who.org, document }, this.#peerOf(who))
     log.debug({ org: who.org, document, user: who.name }, 'sync opened')
     this.#document = { org: who.org, document }
     for (const frame of this.#early.splice(0)) this.#pass(this.#connection, frame)
-    if (!this.#connection.paused) this.#live.socket.resume()
+    this.#tap.release('opening')
   }
 
   #peerOf(who: Principal): Peer {
@@ -108,8 +125,8 @@ class SyncSocket {
       // Past the WebSocket object, which holds back nothing without compression: frames and their order stay whole.
       sendAll: frames => live.open && this.#wire.write(lastFrames.bytesOf(frames)),
       close: (code, reason) => live.close(code, reason),
-      pause: () => socket.pause(),
-      resume: () => socket.resume(),
+      pause: () => this.#tap.hold('relay'),
+      resume: () => this.#tap.release('relay'),
     }
   }
 
@@ -142,6 +159,15 @@ class SyncSocket {
   #pass(connection: Connection, frame: Uint8Array): void {
     if (this.#document && writes(frame)) this.#parts.documents.touched(this.#document)
     connection.receive(frame)
+    const waitMs = this.#parts.rates.count(this.#user, frame.byteLength)
+    if (waitMs > 0) this.#wait(waitMs)
+  }
+
+  /** What was read already is still taken; the rest waits in the network. */
+  #wait(ms: number): void {
+    this.#tap.hold('rate')
+    clearTimeout(this.#cancelWait)
+    this.#cancelWait = setTimeout(() => this.#tap.release('rate'), ms).unref()
   }
 
   #principalFor(secret: string): Promise<Principal> {
@@ -158,7 +184,7 @@ class SyncSocket {
       this.#parts.log.error({ err: error }, 'opening a document failed')
     if (this.#live.open && (error.code === 'UNAUTHENTICATED' || error.code === 'FORBIDDEN'))
       this.#live.socket.send(refusalFrame(error.message))
-    this.#live.socket.resume()
+    this.#tap.open()
     this.#live.closeFor(error)
   }
 }

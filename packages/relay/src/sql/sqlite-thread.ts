@@ -4,7 +4,7 @@
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { lockFile, prepareFolder, SqliteConnection } from './sqlite-connection.ts'
+import { hasLog, lockFile, prepareFolder, SqliteConnection } from './sqlite-connection.ts'
 import { storageErrorOf, type ThreadError, toThreadError } from './sqlite-error.ts'
 import type { Procedure, SqlModule } from './tx.ts'
 
@@ -56,8 +56,11 @@ async function open(): Promise<void> {
   }
   prepareFolder(data.file)
   unlock = lockFile(data.file)
+  const left = hasLog(data.file)
   connection = new SqliteConnection(data.file, { readOnly: false })
   connection.migrate(modules.map(module => module.schema))
+  // The log of a process that ended after a failed fsync may be whole only in memory; in the file it is durable.
+  if (left) connection.emptyLog()
 }
 
 async function perform(call: ThreadCall): Promise<unknown> {

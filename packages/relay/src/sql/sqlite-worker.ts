@@ -30,7 +30,13 @@ export class SqliteWorker {
     this.#worker.on('error', cause =>
       this.#end(new MeshError('STORAGE_FAILED', { detail: 'the thread of the database ended', cause })),
     )
-    this.#worker.on('exit', () => this.#end(new MeshError('SHUTTING_DOWN', { detail: 'the database is closed' })))
+    this.#worker.on('exit', code =>
+      this.#end(
+        this.#closed
+          ? new MeshError('SHUTTING_DOWN', { detail: 'the database is closed' })
+          : new MeshError('STORAGE_FAILED', { detail: `the thread of the database ended with ${code}` }),
+      ),
+    )
   }
 
   static async start(data: SqliteThreadData): Promise<SqliteWorker> {
@@ -53,6 +59,11 @@ export class SqliteWorker {
         this.#flush()
       })
     })
+  }
+
+  /** The thread has ended: nothing can be asked of it any more. */
+  get ended(): boolean {
+    return this.#gone !== undefined
   }
 
   reopen(): void {
