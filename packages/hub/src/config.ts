@@ -8,6 +8,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { isApiToken } from './auth/secrets.ts'
+import { parseS3, type S3Config, s3Settings } from './objects/s3-config.ts'
 
 export interface HubConfig {
   host: string
@@ -19,6 +20,8 @@ export interface HubConfig {
   /** Origin under which browsers reach the hub, where that is not its own address. */
   publicUrl: string | null
   trustedProxies: BlockList
+  /** Where assets and large snapshots are kept; null: as files in the data folder. */
+  s3: S3Config | null
   /** API token of the first user, taken at the first start only. */
   bootstrapToken: string | null
   /** Times that decide when a device is suspect or offline are divided by this. */
@@ -43,6 +46,7 @@ export const hubSettings = {
   MESHBOOK_TLS_KEY: 'PEM file of the key of MESHBOOK_TLS_CERT',
   MESHBOOK_PUBLIC_URL: 'address under which browsers reach the hub through a proxy, such as https://mesh.example',
   MESHBOOK_TRUSTED_PROXIES: 'addresses or networks of proxies whose X-Forwarded-For is believed, with commas between',
+  ...s3Settings,
   MESHBOOK_BOOTSTRAP_TOKEN: 'API token (mb_…) for the first user, taken at the first start',
   MESHBOOK_TIMES_DIVISOR: 'divides the heartbeat and offline times, for tests (1)',
 } as const
@@ -58,6 +62,7 @@ export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): Hu
     tls: parseTls(setting('MESHBOOK_TLS_CERT'), setting('MESHBOOK_TLS_KEY')),
     publicUrl: parsePublicUrl(setting('MESHBOOK_PUBLIC_URL')),
     trustedProxies: parseProxies(setting('MESHBOOK_TRUSTED_PROXIES')),
+    s3: parseS3(setting),
     bootstrapToken: parseBootstrapToken(setting('MESHBOOK_BOOTSTRAP_TOKEN')),
     timesDivisor: parseDivisor(setting('MESHBOOK_TIMES_DIVISOR')),
     webFolder: flags.webFolder ? resolve(flags.webFolder) : null,
