@@ -15,7 +15,9 @@ import type { StorageHealth } from '@meshbook/relay/sql/database.ts'
 import { SqliteDatabase } from '@meshbook/relay/sql/sqlite-database.ts'
 import type { DocumentProcedures } from '@meshbook/relay/store/document-procedures.ts'
 import { documentModule, SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
-import { AssetFiles } from './assets/asset-files.ts'
+import { AssetCollector } from './assets/asset-collector.ts'
+import { AssetUploads } from './assets/asset-uploads.ts'
+import { collectRegularly } from './assets/collect-regularly.ts'
 import { Authenticator } from './auth/authenticator.ts'
 import { OpenDoors } from './auth/open-doors.ts'
 import { commandLineToken, ensureFirstUser, newSignInLink } from './auth/sign-in.ts'
@@ -28,6 +30,7 @@ import { routes } from './http/routes.ts'
 import { HubEvents } from './hub-events.ts'
 import { type Log, newLog } from './log.ts'
 import { Metrics } from './metrics.ts'
+import { openObjects } from './objects/open-objects.ts'
 import type { Parts } from './parts.ts'
 import { Claims } from './runs/claims.ts'
 import { RunFeeds } from './runs/run-feeds.ts'
@@ -100,10 +103,15 @@ async function start(
   closers.push(() => store.close())
   await chmod(join(config.dataFolder, 'hub.db'), 0o600)
   const user = await ensureFirstUser({ ...ports, store }, config.bootstrapToken)
-  const assets = await AssetFiles.open(join(config.dataFolder, 'assets'))
+  const objects = await openObjects(config, new SqliteDocumentStore(store), ports)
+  closers.push(() => objects.close())
+  const folder = join(config.dataFolder, 'uploads')
+  const uploads = await AssetUploads.open({ ...ports, folder, objects: objects.assets, store, limits })
+  closers.push(() => uploads.close())
+  const collector = new AssetCollector({ ...ports, ...objects, objects: objects.assets, store, uploads, limits })
   const times = scaledTimes(config.timesDivisor)
   const relay = new Relay({
-    store: new SqliteDocumentStore(store),
+    store: objects.documents,
     now,
     random: ports.random,
     limits: times,
@@ -131,7 +139,15 @@ async function start(
     events,
     relay,
     documents,
-    assets,
+    objects: objects.assets,
+    uploads,
+    collector,
+  })
+  const collect = () => Promise.all([collector.collect(), objects.collectSnapshots()])
+  const stopCollecting = collectRegularly(limits.assetCollectMs, collect, log)
+  closers.push(() => {
+    stopCollecting()
+    return collector.close()
   })
   closers.push(serve(parts, new Set([server, local])))
   log.info({ url, version }, 'the hub listens')

@@ -90,18 +90,16 @@ async function checkBytes(tx: Tx, a: UploadKey & { caps: UploadCaps }, wanted: n
 }
 
 export async function findUpload(tx: Tx, a: UploadKey): Promise<UploadRow | null> {
-  const row = await tx.get<UploadRow>(
-    `SELECT ${uploadColumns} WHERE org_id = ? AND user_id = ? AND asset_id = ?`,
-    [a.org, a.user, a.asset],
-  )
+  const row = await tx.get<UploadRow>(`SELECT ${uploadColumns} WHERE org_id = ? AND user_id = ? AND asset_id = ?`, [
+    a.org,
+    a.user,
+    a.asset,
+  ])
   return row ?? null
 }
 
 /** So much of it is on the disk. What was not announced counts as it comes. */
-export async function saveUpload(
-  tx: Tx,
-  a: UploadRow & { caps: UploadCaps; now: number },
-): Promise<void> {
+export async function saveUpload(tx: Tx, a: UploadRow & { caps: UploadCaps; now: number }): Promise<void> {
   if (a.total === null) await checkBytes(tx, a, a.received)
   await tx.run('UPDATE asset_uploads SET received = ?, touched_at = ? WHERE org_id = ? AND upload_id = ?', [
     a.received,
@@ -128,7 +126,10 @@ export async function finishUpload(
 }
 
 /** Whatever was written under its name goes too. */
-export async function dropUpload(tx: Tx, a: Pick<UploadRow, 'org' | 'upload' | 'object'> & { now: number }): Promise<boolean> {
+export async function dropUpload(
+  tx: Tx,
+  a: Pick<UploadRow, 'org' | 'upload' | 'object'> & { now: number },
+): Promise<boolean> {
   const { changes } = await tx.run('DELETE FROM asset_uploads WHERE org_id = ? AND upload_id = ?', [a.org, a.upload])
   if (changes > 0) await removeLater(tx, a)
   return changes > 0
@@ -146,7 +147,10 @@ export async function removeLater(tx: Tx, a: { org: string; object: string; now:
 }
 
 /** Objects to delete. One that another org's asset still has, as the first version stored them, is left out. */
-export async function listRemovals(tx: Tx, a: { most: number }): Promise<{ org: OrgId; object: string; used: number }[]> {
+export async function listRemovals(
+  tx: Tx,
+  a: { most: number },
+): Promise<{ org: OrgId; object: string; used: number }[]> {
   return tx.all(
     'SELECT org_id AS org, object, (SELECT COUNT(*) FROM assets WHERE assets.object = asset_removals.object) AS used FROM asset_removals ORDER BY removed_at LIMIT ?',
     [a.most],
