@@ -199,6 +199,13 @@ const catalogue = {
     exit: 1,
     retry: 'backoff',
   },
+  QUOTA_USED: {
+    message: 'The space for files and pictures is used up',
+    hint: 'Delete documents whose files are not needed any more; the space is free again after the grace period.',
+    http: 413,
+    exit: 1,
+    retry: 'never',
+  },
   SLOW_DOWN: {
     message: 'Too much arrives too fast',
     hint: 'Wait a moment; the client tries again by itself.',

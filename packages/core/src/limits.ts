@@ -4,6 +4,7 @@
  */
 const KiB = 1024
 const MiB = 1024 * KiB
+const GiB = 1024 * MiB
 
 export const limits = {
   /** Frames before a socket is authenticated (S12). */
@@ -72,6 +73,29 @@ export const limits = {
 
   requestBodyBytes: 1 * MiB,
   assetBytes: 512 * MiB,
+  /** Of all assets of an org, with what uploads have announced. */
+  assetBytesPerOrg: 100 * GiB,
+  assetUploadsPerUser: 64,
+  /** An upload that nobody goes on with for so long is dropped. */
+  assetUploadIdleMs: 24 * 3_600_000,
+  /** What an upload may lose when the hub is killed, beyond what it has acknowledged. */
+  assetCheckpointBytes: 8 * MiB,
+  /** How long an asset stays that nothing names. */
+  assetGraceMs: 30 * 24 * 3_600_000,
+  assetCollectMs: 6 * 3_600_000,
+  /** Rows that one transaction of the collection handles. */
+  assetCollectRows: 500,
+  /** Pictures that a device fetches at a time, and those that wait; the rest comes with the next text. */
+  assetDownloadsAtOnce: 2,
+  assetDownloadsWaiting: 1_000,
+  /** Larger objects go to an S3 store in parts of this size, which is also what an upload holds in memory. */
+  objectPartBytes: 8 * MiB,
+  objectPutsAtOnce: 4,
+  objectTries: 5,
+  /** Larger snapshots of documents are objects, where there is an object store. */
+  snapshotObjectBytes: 256 * KiB,
+  /** How long an object stays that no document names yet. */
+  snapshotGraceMs: 2 * 3_600_000,
   pathBytes: 1024,
   pathSegmentBytes: 255,
   nameChars: 100,

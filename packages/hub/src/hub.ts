@@ -14,7 +14,9 @@ import type { DeviceInfo } from '@meshbook/core/messages.ts'
 import { NeighbourExchange, type Neighbours } from '@meshbook/relay/neighbours.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
 import type { StorageHealth } from '@meshbook/relay/sql/database.ts'
-import { AssetFiles } from './assets/asset-files.ts'
+import { AssetCollector } from './assets/asset-collector.ts'
+import { AssetUploads } from './assets/asset-uploads.ts'
+import { collectRegularly } from './assets/collect-regularly.ts'
 import { Authenticator } from './auth/authenticator.ts'
 import { OpenDoors } from './auth/open-doors.ts'
 import { commandLineToken, ensureFirstUser, newSignInLink } from './auth/sign-in.ts'
@@ -28,6 +30,7 @@ import { routes } from './http/routes.ts'
 import { HubEvents } from './hub-events.ts'
 import { type Log, newLog } from './log.ts'
 import { Metrics } from './metrics.ts'
+import { openObjects } from './objects/open-objects.ts'
 import type { Parts } from './parts.ts'
 import { Claims } from './runs/claims.ts'
 import { RunFeeds } from './runs/run-feeds.ts'
@@ -93,21 +96,26 @@ async function start(
   const events = new HubEvents()
   const metrics = new Metrics()
   const onHealth = (health: StorageHealth): void => tellStorage(events, metrics, log, health)
-  const { store, documents: documentStore, sharedWith } = await openStore(config, onHealth)
+  const { store, documents: documentStore, log: sharedLog } = await openStore(config, onHealth)
   closers.push(() => store.close())
   const neighbours = neighboursOf(config, ports)
   closers.push(() => neighbours.close())
   const user = await ensureFirstUser({ ...ports, store }, config.bootstrapToken)
-  const assets = await AssetFiles.open(join(config.dataFolder, 'assets'))
+  const objects = await openObjects(config, documentStore, ports)
+  closers.push(() => objects.close())
+  const folder = join(config.dataFolder, 'uploads')
+  const uploads = await AssetUploads.open({ ...ports, folder, objects: objects.assets, store, limits })
+  closers.push(() => uploads.close())
+  const collector = new AssetCollector({ ...ports, ...objects, objects: objects.assets, store, uploads, limits })
   const times = { ...scaledTimes(config.timesDivisor), ...ports.limits }
   const relay = new Relay({
-    store: documentStore,
+    store: objects.documents,
     now,
     random: ports.random,
     limits: times,
     log,
     onStorage: onHealth,
-    shared: sharedWith(neighbours),
+    shared: sharedLog && { log: objects.following(sharedLog), neighbours },
   })
   closers.push(() => relay.close())
   const documents = await Documents.start({ ...ports, store, relay, events })
@@ -130,7 +138,15 @@ async function start(
     events,
     relay,
     documents,
-    assets,
+    objects: objects.assets,
+    uploads,
+    collector,
+  })
+  const collect = () => Promise.all([collector.collect(), objects.collectSnapshots()])
+  const stopCollecting = collectRegularly(limits.assetCollectMs, collect, log)
+  closers.push(() => {
+    stopCollecting()
+    return collector.close()
   })
   closers.push(serve(parts, new Set([server, local])))
   log.info({ url, version }, 'the hub listens')

@@ -397,7 +397,8 @@ export function routes(parts: Parts): Route[] {
       path: `${v1}/assets/:asset`,
       scope: 'write',
       devices: true,
-      summary: 'Store a blob under its SHA-256',
+      summary:
+        'Store a blob under its SHA-256, whole or in pieces by Content-Range or Upload-Offset; HEAD tells the offset',
       handle: ask => putAsset(parts, ask),
     }),
   ]
