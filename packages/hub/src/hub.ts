@@ -10,11 +10,14 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { type DeviceId, type Now, type OrgId, type RandomBytes, systemRandom } from '@meshbook/core/ids.ts'
 import { limits, scaledTimes } from '@meshbook/core/limits.ts'
 import type { DeviceInfo } from '@meshbook/core/messages.ts'
+import { historyModule, VersionRecorder } from '@meshbook/relay/history/version-recorder.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
 import type { StorageHealth } from '@meshbook/relay/sql/database.ts'
 import { SqliteDatabase } from '@meshbook/relay/sql/sqlite-database.ts'
 import type { DocumentProcedures } from '@meshbook/relay/store/document-procedures.ts'
+import type { HistoryProcedures } from '@meshbook/relay/store/history-procedures.ts'
 import { documentModule, SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
+import { systemAfter } from '@meshbook/relay/timers.ts'
 import { AssetFiles } from './assets/asset-files.ts'
 import { Authenticator } from './auth/authenticator.ts'
 import { OpenDoors } from './auth/open-doors.ts'
@@ -23,6 +26,8 @@ import type { HubConfig } from './config.ts'
 import { Fleet } from './devices/fleet.ts'
 import { registerDevice } from './devices/registration.ts'
 import { Documents } from './documents/documents.ts'
+import { sourceOf } from './history/authors.ts'
+import { History } from './history/history.ts'
 import { badRequest, buildApp } from './http/app.ts'
 import { routes } from './http/routes.ts'
 import { HubEvents } from './hub-events.ts'
@@ -63,7 +68,7 @@ export interface Hub {
   close(): Promise<void>
 }
 
-type AllProcedures = HubProcedures & DocumentProcedures
+type AllProcedures = HubProcedures & DocumentProcedures & HistoryProcedures
 
 export async function startHub(
   config: HubConfig,
@@ -90,11 +95,12 @@ async function start(
   const { log, now } = ports
   await privateFolder(config.dataFolder)
   const events = new HubEvents()
+  let documents: Documents | undefined
   const metrics = new Metrics()
   const onHealth = (health: StorageHealth): void => tellStorage(events, metrics, log, health)
   const store = await SqliteDatabase.open<AllProcedures>({
     file: join(config.dataFolder, 'hub.db'),
-    modules: [documentModule, hubModule],
+    modules: [documentModule, historyModule, hubModule],
     onHealth,
   })
   closers.push(() => store.close())
@@ -102,8 +108,22 @@ async function start(
   const user = await ensureFirstUser({ ...ports, store }, config.bootstrapToken)
   const assets = await AssetFiles.open(join(config.dataFolder, 'assets'))
   const times = scaledTimes(config.timesDivisor)
+  const documentStore = new SqliteDocumentStore(store)
+  const recorder = new VersionRecorder({
+    store: documentStore,
+    versions: store,
+    now,
+    after: systemAfter,
+    limits: times,
+    log,
+    follows: key => !documents?.isTree(key.document),
+    sourceOf,
+    onVersion: ({ org, document }, version) => events.publish(org, { type: 'versions', document, version }),
+  })
+  closers.push(() => recorder.close())
   const relay = new Relay({
-    store: new SqliteDocumentStore(store),
+    store: documentStore,
+    onChange: recorder.changed,
     now,
     random: ports.random,
     limits: times,
@@ -111,8 +131,8 @@ async function start(
     onStorage: onHealth,
   })
   closers.push(() => relay.close())
-  const documents = await Documents.start({ ...ports, store, relay, events })
-  closers.push(() => documents.close())
+  documents = await Documents.start({ ...ports, store, relay, events })
+  closers.push(() => documents?.close())
   const server = await listen(config)
   closers.push(() => stopListening(server))
   const address = server.address() as AddressInfo
@@ -131,6 +151,7 @@ async function start(
     events,
     relay,
     documents,
+    history: new History({ recorder, versions: store, documents, relay, now }),
     assets,
   })
   closers.push(serve(parts, new Set([server, local])))

@@ -9,6 +9,7 @@ import type { OpenDoors } from './auth/open-doors.ts'
 import type { HubConfig } from './config.ts'
 import type { Fleet } from './devices/fleet.ts'
 import type { Documents } from './documents/documents.ts'
+import type { History } from './history/history.ts'
 import type { HubEvents } from './hub-events.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -39,6 +40,7 @@ export interface Parts {
   sessionRequests: SessionRequests
   relay: Relay
   documents: Documents
+  history: History
   claims: Claims
   assets: AssetFiles
   /** Tells browsers and devices that sessions of the org came, moved or ended. */

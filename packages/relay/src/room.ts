@@ -30,6 +30,8 @@ export interface RoomContext {
   /** The room is closed: a later `open` makes a new one from the store. */
   gone(room: Room): void
   refused(room: Room, peer: Peer, error: MeshError): void
+  /** An update of the peer is durable, at this position. */
+  readonly changed: ((key: DocumentKey, peer: Peer, position: number) => void) | undefined
   stored(): void
   failed(room: Room, error: MeshError): void
 }
@@ -202,6 +204,7 @@ export class Room implements ConnectionRoom {
       const frame = updateFrame(update)
       for (const reader of this.connections) if (reader !== connection) reader.sendUpdate(frame)
       this.#content!.append(update)
+      this.#context.changed?.(this.key, connection.peer, this.#content!.position)
       this.#waitingBytes -= update.byteLength + frameOverheadBytes
       addClocks(this.published, facts)
     }

@@ -12,6 +12,7 @@ import * as encoding from 'lib0/encoding'
 import type { RawData, WebSocket } from 'ws'
 import type { Principal } from '../auth/principal.ts'
 import { writes } from '../documents/touches.ts'
+import { authorOf } from '../history/authors.ts'
 import type { Visit } from '../http/doorway.ts'
 import type { Parts } from '../parts.ts'
 import { LiveSocket } from './live-socket.ts'
@@ -22,15 +23,21 @@ export interface SyncPath {
   path: string
 }
 
+export interface SyncRequest {
+  visit: Visit
+  path: SyncPath
+  /** The User-Agent header. */
+  agent: string
+}
+
 /** `shown` is whom the upgrade request showed, or why not; with nothing shown, the first message of auth type must carry a token or ticket. */
 export function serveSync(
   parts: Parts,
   socket: WebSocket,
-  visit: Visit,
-  path: SyncPath,
+  asked: SyncRequest,
   shown: Principal | MeshError | undefined,
 ): void {
-  const sync = new SyncSocket(parts, socket, visit, path)
+  const sync = new SyncSocket(parts, socket, asked)
   if (shown instanceof MeshError) sync.admit(Promise.reject(shown))
   else if (shown) sync.admit(Promise.resolve(shown))
   else sync.waitForAuth()
@@ -39,32 +46,30 @@ export function serveSync(
 class SyncSocket {
   readonly #parts: Parts
   readonly #live: LiveSocket
-  readonly #visit: Visit
-  readonly #path: SyncPath
+  readonly #asked: SyncRequest
   #early: Uint8Array[] = []
   #connection: Connection | undefined
   #document: DocumentKey | undefined
-  #asked = false
+  #hasAsked = false
   #admitted = false
 
-  constructor(parts: Parts, socket: WebSocket, visit: Visit, path: SyncPath) {
+  constructor(parts: Parts, socket: WebSocket, asked: SyncRequest) {
     this.#parts = parts
     this.#live = new LiveSocket(socket, parts.times, parts.now)
-    this.#visit = visit
-    this.#path = path
+    this.#asked = asked
     socket.on('message', (data, isBinary) => this.#receiveGuarded(data, isBinary))
     socket.once('close', () => this.#connection?.close())
   }
 
   waitForAuth(): void {
     const timer = setTimeout(() => {
-      if (!this.#asked) this.#refuse(new MeshError('UNAUTHENTICATED'))
+      if (!this.#hasAsked) this.#refuse(new MeshError('UNAUTHENTICATED'))
     }, limits.handshakeMs)
     this.#live.socket.once('close', () => clearTimeout(timer))
   }
 
   admit(principal: Promise<Principal>): void {
-    this.#asked = true
+    this.#hasAsked = true
     // Nothing more is read until the document is known; the rest waits in the network, not here.
     this.#live.socket.pause()
     principal.then(who => this.#enter(who)).catch((error: unknown) => this.#refuse(asMeshError(error)))
@@ -76,7 +81,7 @@ class SyncSocket {
     this.#admitted = true
     const forget = doors.open(who, 'socket', limits.socketsPerUser, error => this.#live.closeFor(error))
     this.#live.socket.once('close', forget)
-    const document = await documents.open(who, this.#path)
+    const document = await documents.open(who, this.#asked.path)
     if (!this.#live.open) return
     this.#connection = this.#parts.relay.open({ org: who.org, document }, this.#peerOf(who))
     log.debug({ org: who.org, document, user: who.name }, 'sync opened')
@@ -96,7 +101,7 @@ class SyncSocket {
       get backlogBytes() {
         return socket.bufferedAmount
       },
-      tag: { requestedBy: who.name },
+      tag: { requestedBy: who.name, author: authorOf(who, this.#asked.agent) },
       send: frame => socket.send(frame),
       close: (code, reason) => live.close(code, reason),
       pause: () => socket.pause(),
@@ -125,7 +130,7 @@ class SyncSocket {
       this.#early.length >= limits.preAuthFrames
     )
       throw new MeshError('TOO_LARGE')
-    const secret = this.#asked ? undefined : secretOf(frame)
+    const secret = this.#hasAsked ? undefined : secretOf(frame)
     if (secret === undefined) this.#early.push(frame)
     else this.admit(this.#principalFor(secret))
   }
@@ -138,7 +143,7 @@ class SyncSocket {
   #principalFor(secret: string): Promise<Principal> {
     const { authenticator } = this.#parts
     return secret.startsWith('mt_')
-      ? authenticator.byTicket(secret, this.#visit.address)
+      ? authenticator.byTicket(secret, this.#asked.visit.address)
       : authenticator.byToken(secret)
   }
 
