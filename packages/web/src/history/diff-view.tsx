@@ -16,6 +16,11 @@ export function DiffView({ rows, same }: { rows: readonly ShownRow[]; same: stri
     <>
       <table class="diff">
         <caption class="visually-hidden">Changed lines</caption>
+        <colgroup>
+          <col class="number-column" />
+          <col class="sign-column" />
+          <col />
+        </colgroup>
         <tbody>
           {parts.map(part =>
             part.kind === 'fold' && !open.has(part.at) ? (

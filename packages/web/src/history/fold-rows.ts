@@ -4,7 +4,9 @@ import { type DiffRow, diffRows } from '@meshbook/core/history/line-diff.ts'
 
 export interface ShownRow extends DiffRow {
   block: LineBlock['kind']
-  /** Said above the row: where a cell, its output or text begins. */
+  /** What the row is part of: a cell by its number, its output, or text. */
+  title: string
+  /** Said above the row where such a part begins, or goes on after a fold. */
   heading: string
 }
 export type Part = { kind: 'rows'; rows: ShownRow[] } | { kind: 'fold'; at: number; rows: ShownRow[] }
@@ -18,9 +20,10 @@ export function shownRows(before: string, after: string): ShownRow[] {
   let last: LineBlock | undefined
   return diffRows(before, after).map(row => {
     const block = row.after > 0 ? now[row.after - 1]! : old[row.before - 1]!
-    const heading = block === last || sameCell(block, last) ? '' : headingOf(block)
+    const title = headingOf(block)
+    const heading = sameCell(block, last) ? '' : title
     last = block
-    return { ...row, block: block.kind, heading }
+    return { ...row, block: block.kind, title, heading }
   })
 }
 
@@ -46,7 +49,7 @@ export function foldRows(rows: readonly ShownRow[]): Part[] {
     const last = parts.at(-1)
     if (near[from] === 0 && slice.length >= leastFolded) parts.push({ kind: 'fold', at: from, rows: slice })
     else if (last?.kind === 'rows') last.rows.push(...slice)
-    else parts.push({ kind: 'rows', rows: slice })
+    else parts.push({ kind: 'rows', rows: [{ ...slice[0]!, heading: slice[0]!.title }, ...slice.slice(1)] })
     from = to
   }
   return parts

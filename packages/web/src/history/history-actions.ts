@@ -7,7 +7,6 @@ import { notify, report } from '../state/toasts.ts'
 import type { HistoryStore } from './history-store.ts'
 import { authorsText, sizeText, whenOf } from './version-words.ts'
 
-/** Shows the clock to the sentences of this file. */
 const clock = { now: (): number => performance.timeOrigin + performance.now() }
 
 export async function nameVersion(history: HistoryStore): Promise<void> {
@@ -55,7 +54,7 @@ export async function undoAnywhere(history: HistoryStore): Promise<void> {
   if (!version) return notify('Nothing to undo', 'refused' in target ? capital(target.refused) : '')
   const sure = await confirmed({
     title: 'Undo your last change?',
-    text: `Made ${whenOf(version.at, clock.now())} on: ${authorsText(version)} (${sizeText(version)}). What was written since stays.`,
+    text: `Made ${whenOf(version.at, clock.now())}, by ${authorsText(version)}: ${sizeText(version)}. What was written since stays.`,
     action: 'Undo the change',
   })
   if (sure) await turnBack(history, 'undo', version.version)

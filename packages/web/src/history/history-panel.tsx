@@ -63,7 +63,7 @@ function Away({ known }: { known: boolean }) {
     <p class="panel-empty notice-away">
       <Icon name="offline" />
       <span>
-        The history is on the hub, which cannot be reached now. Your changes are kept here and come into it later.
+        The history is on the hub, which cannot be reached now. What you write meanwhile comes into it when it is back.
         {known && ' What is listed was loaded before.'}
       </span>
     </p>
