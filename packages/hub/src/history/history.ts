@@ -83,15 +83,30 @@ export class History {
     asked: { request: string; version?: number | undefined },
   ): Promise<VersionRow> {
     return this.#once(key, asked.request, async () => {
-      const known = await this.list(key, null, limits.pageRows)
-      const target = kind === 'undo' ? nextUndo(known, author.user) : nextRedo(known, author.user)
-      if ('refused' in target) throw new MeshError('NOTHING_TO_UNDO', { detail: target.refused })
-      if (asked.version !== undefined && asked.version !== target.version)
-        throw new MeshError('CONFLICT', { detail: `the change to take back is version ${target.version} by now` })
-      const [made, before] = [await this.text(key, target.version), await this.text(key, target.version - 1)]
-      const mark: ChangeMark = { kind, of: target.version, request: asked.request }
+      const of = await this.#targetOf(key, author, kind, asked)
+      const [made, before] = [await this.text(key, of), await this.text(key, of - 1)]
+      const mark: ChangeMark = { kind, of, request: asked.request }
       await this.#edit(key, author, mark, now => mergeEdits(made, before, now))
     })
+  }
+
+  /** The version to take back: what the request was about when it was first made, else whatever is next. */
+  async #targetOf(
+    key: DocumentKey,
+    author: Author,
+    kind: 'undo' | 'redo',
+    { request, version }: { request: string; version?: number | undefined },
+  ): Promise<number> {
+    const { versions, now } = this.#ports
+    const noted = await versions.query('findIntent', { ...key, request })
+    if (noted !== null) return noted
+    const known = await this.list(key, null, limits.pageRows)
+    const target = kind === 'undo' ? nextUndo(known, author.user) : nextRedo(known, author.user)
+    if ('refused' in target) throw new MeshError('NOTHING_TO_UNDO', { detail: target.refused })
+    if (version !== undefined && version !== target.version)
+      throw new MeshError('CONFLICT', { detail: `the change to take back is version ${target.version} by now` })
+    await versions.call('noteIntent', { ...key, request, of: target.version, at: now() })
+    return target.version
   }
 
   /** Runs what a request asks for unless it has been done; resolves with the version that it made (HI23). */

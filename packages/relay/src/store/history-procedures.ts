@@ -10,7 +10,8 @@ export const schema: Schema = {
   name: 'history',
   migrations: [
     `CREATE TABLE history_versions (org_id TEXT NOT NULL, document_id TEXT NOT NULL, version BIGINT NOT NULL, recorded_at BIGINT NOT NULL, kind TEXT NOT NULL, of_version BIGINT, name TEXT, request TEXT, epoch BIGINT NOT NULL, position BIGINT NOT NULL, hash TEXT NOT NULL, chars BIGINT NOT NULL, added BIGINT NOT NULL, removed BIGINT NOT NULL, authors TEXT NOT NULL, unattributed BIGINT NOT NULL, PRIMARY KEY (org_id, document_id, version)) WITHOUT ROWID;
-    CREATE TABLE history_texts (org_id TEXT NOT NULL, document_id TEXT NOT NULL, hash TEXT NOT NULL, base_hash TEXT, depth BIGINT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (org_id, document_id, hash)) WITHOUT ROWID;`,
+    CREATE TABLE history_texts (org_id TEXT NOT NULL, document_id TEXT NOT NULL, hash TEXT NOT NULL, base_hash TEXT, depth BIGINT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (org_id, document_id, hash)) WITHOUT ROWID;
+    CREATE TABLE history_intents (org_id TEXT NOT NULL, document_id TEXT NOT NULL, request TEXT NOT NULL, of_version BIGINT NOT NULL, noted_at BIGINT NOT NULL, PRIMARY KEY (org_id, document_id, request)) WITHOUT ROWID;`,
   ],
 }
 
@@ -110,6 +111,8 @@ async function insertVersion(tx: Tx, args: DocumentArgs, version: number, one: N
       one.unattributed ? 1 : 0,
     ],
   )
+  if (one.request !== null)
+    await tx.run(`DELETE FROM history_intents WHERE ${where} AND request = ?`, [...keysOf(args), one.request])
 }
 
 type FlatVersion = Omit<VersionRow, 'authors' | 'unattributed'> & { authors: string; unattributed: number }
@@ -145,6 +148,28 @@ export async function findRequest(tx: Tx, args: DocumentArgs & { request: string
     [...keysOf(args), args.request],
   )
   return found ? unflatten(found) : null
+}
+
+const intentKeptMs = 24 * 3_600_000
+
+/** What an undo or redo is about, before it is done: a repetition of the request, however late, is about the same. */
+export async function noteIntent(
+  tx: Tx,
+  args: DocumentArgs & { request: string; of: number; at: number },
+): Promise<void> {
+  await tx.run(`DELETE FROM history_intents WHERE ${where} AND noted_at < ?`, [...keysOf(args), args.at - intentKeptMs])
+  await tx.run(
+    'INSERT INTO history_intents (org_id, document_id, request, of_version, noted_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (org_id, document_id, request) DO NOTHING',
+    [...keysOf(args), args.request, args.of, args.at],
+  )
+}
+
+export async function findIntent(tx: Tx, args: DocumentArgs & { request: string }): Promise<number | null> {
+  const found = await tx.get<{ of: number }>(
+    `SELECT of_version AS of FROM history_intents WHERE ${where} AND request = ?`,
+    [...keysOf(args), args.request],
+  )
+  return found?.of ?? null
 }
 
 /** Names the newest version; one that has a name already gets a twin. Returns its number. */
@@ -226,6 +251,8 @@ export const procedures = {
   listVersions,
   findVersion,
   findRequest,
+  noteIntent,
+  findIntent,
   nameNewest,
   historyOutline,
   dropVersions,
