@@ -35,10 +35,11 @@ async function openPhone(page: Page, mesh: MeshProcess): Promise<Page> {
 
 /** Types at the end of the cell. */
 async function type(page: Page, text: string): Promise<void> {
-  await page.locator('.cell').first().locator('pre, .cm-content').first().click()
+  // The editor itself, not the plain text that stands in its place until it is loaded.
+  await page.locator('.cell').first().locator('.cm-content').click()
   await page.locator('.cm-editor.cm-focused').waitFor()
   await page.keyboard.press('Control+End')
-  await page.keyboard.type(text)
+  await page.keyboard.type(text, { delay: 15 })
   await page.getByText('Synced ✓').waitFor()
 }
 
