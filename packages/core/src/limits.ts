@@ -70,6 +70,19 @@ export const limits = {
   /** News that waits to be sent; more is dropped. */
   neighbourBacklog: 1_000,
   awarenessClientsPerNeighbour: 1_000,
+  /** Without changes for so long, a version of a document is recorded; while they go on, every `historyMaxWaitMs`. */
+  historyQuietMs: 30_000,
+  historyMaxWaitMs: 5 * 60_000,
+  /** Changes of two devices of one user share a version when they come closer together. */
+  historyAuthorMs: 10_000,
+  historyChainDepth: 64,
+  versionsPerDocument: 5_000,
+  authorsPerVersion: 32,
+  /** Groups of changes of one document that wait to be recorded. */
+  groupsPerDocument: 16,
+  /** Documents whose changes wait to be recorded. */
+  waitingDocumentsPerHub: 20_000,
+  recordingsPerHub: 2,
 
   requestBodyBytes: 1 * MiB,
   assetBytes: 512 * MiB,
@@ -168,8 +181,17 @@ export type Limits = { readonly [K in keyof typeof limits]: number }
 
 /** The times that decide when a device is suspect or offline, divided by `divisor`; all else unchanged. */
 export function scaledTimes(divisor: number): Limits {
-  const { pingMs, heartbeatMs, suspectMs, offlineMs, leaseMs, reconnectMaxMs } = limits
-  const shorter = { pingMs, heartbeatMs, suspectMs, offlineMs, leaseMs, reconnectMaxMs }
+  const { pingMs, heartbeatMs, suspectMs, offlineMs, leaseMs, reconnectMaxMs, historyQuietMs, historyAuthorMs } = limits
+  const shorter = {
+    pingMs,
+    heartbeatMs,
+    suspectMs,
+    offlineMs,
+    leaseMs,
+    reconnectMaxMs,
+    historyQuietMs,
+    historyAuthorMs,
+  }
   const scaled = Object.fromEntries(Object.entries(shorter).map(([name, ms]) => [name, Math.ceil(ms / divisor)]))
   return { ...limits, ...scaled }
 }

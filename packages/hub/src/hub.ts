@@ -11,9 +11,11 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { type DeviceId, type Now, type OrgId, type RandomBytes, systemRandom } from '@meshbook/core/ids.ts'
 import { type Limits, limits, scaledTimes } from '@meshbook/core/limits.ts'
 import type { DeviceInfo } from '@meshbook/core/messages.ts'
+import { VersionRecorder } from '@meshbook/relay/history/version-recorder.ts'
 import { NeighbourExchange, type Neighbours } from '@meshbook/relay/neighbours.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
 import type { StorageHealth } from '@meshbook/relay/sql/database.ts'
+import { systemAfter } from '@meshbook/relay/timers.ts'
 import { AssetCollector } from './assets/asset-collector.ts'
 import { AssetUploads } from './assets/asset-uploads.ts'
 import { collectRegularly } from './assets/collect-regularly.ts'
@@ -25,6 +27,8 @@ import { Fleet } from './devices/fleet.ts'
 import { registerDevice } from './devices/registration.ts'
 import { Documents } from './documents/documents.ts'
 import { RedisNeighbours } from './documents/redis-neighbours.ts'
+import { sourceOf } from './history/authors.ts'
+import { History } from './history/history.ts'
 import { badRequest, buildApp } from './http/app.ts'
 import { routes } from './http/routes.ts'
 import { HubEvents } from './hub-events.ts'
@@ -94,6 +98,7 @@ async function start(
   const { log, now } = ports
   await privateFolder(config.dataFolder)
   const events = new HubEvents()
+  let documents: Documents | undefined
   const metrics = new Metrics()
   const onHealth = (health: StorageHealth): void => tellStorage(events, metrics, log, health)
   const { store, documents: documentStore, log: sharedLog } = await openStore(config, onHealth)
@@ -108,8 +113,21 @@ async function start(
   closers.push(() => uploads.close())
   const collector = new AssetCollector({ ...ports, ...objects, objects: objects.assets, store, uploads, limits })
   const times = { ...scaledTimes(config.timesDivisor), ...ports.limits }
+  const recorder = new VersionRecorder({
+    store: objects.documents,
+    versions: store,
+    now,
+    after: systemAfter,
+    limits: times,
+    log,
+    follows: key => !documents?.isTree(key.document),
+    sourceOf,
+    onVersion: ({ org, document }, version) => events.publish(org, { type: 'versions', document, version }),
+  })
+  closers.push(() => recorder.close())
   const relay = new Relay({
     store: objects.documents,
+    onChange: recorder.changed,
     now,
     random: ports.random,
     limits: times,
@@ -118,8 +136,8 @@ async function start(
     shared: sharedLog && { log: objects.following(sharedLog), neighbours },
   })
   closers.push(() => relay.close())
-  const documents = await Documents.start({ ...ports, store, relay, events })
-  closers.push(() => documents.close())
+  documents = await Documents.start({ ...ports, store, relay, events })
+  closers.push(() => documents?.close())
   const server = await listen(config)
   closers.push(() => stopListening(server))
   const address = server.address() as AddressInfo
@@ -138,6 +156,7 @@ async function start(
     events,
     relay,
     documents,
+    history: new History({ recorder, versions: store, documents, relay, now }),
     objects: objects.assets,
     uploads,
     collector,

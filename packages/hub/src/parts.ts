@@ -10,6 +10,7 @@ import type { OpenDoors } from './auth/open-doors.ts'
 import type { HubConfig } from './config.ts'
 import type { Fleet } from './devices/fleet.ts'
 import type { Documents } from './documents/documents.ts'
+import type { History } from './history/history.ts'
 import type { HubEvents } from './hub-events.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -45,6 +46,7 @@ export interface Parts {
   sessionRequests: SessionRequests
   relay: Relay
   documents: Documents
+  history: History
   claims: Claims
   /** The bytes of assets. */
   objects: ObjectStore

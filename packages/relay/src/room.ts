@@ -35,6 +35,8 @@ export interface RoomContext {
   /** The room is closed: a later `open` makes a new one from the store. */
   gone(room: Room): void
   refused(room: Room, peer: Peer, error: MeshError): void
+  /** An update of the peer is durable, at this position. */
+  readonly changed: ((key: DocumentKey, peer: Peer, position: number) => void) | undefined
   stored(): void
   failed(room: Room, error: MeshError): void
 }
@@ -282,9 +284,11 @@ export class Room implements ConnectionRoom, FollowingRoom {
   /** Everything in the batch is durable: only now may others see it, and its senders hear so. */
   #publish(batch: Accepted[]): void {
     this.#tellReaders(batch)
-    for (const { update, facts } of batch) {
+    for (const [i, { connection, update, facts }] of batch.entries()) {
       if (!update) continue
       this.#content!.append(update)
+      if (batch[i + 1]?.connection !== connection)
+        this.#context.changed?.(this.key, connection.peer, this.#content!.position)
       addClocks(this.published, facts)
     }
     this.#acknowledge(batch)

@@ -13,6 +13,7 @@ import * as encoding from 'lib0/encoding'
 import type { RawData, WebSocket } from 'ws'
 import type { Principal } from '../auth/principal.ts'
 import { writes } from '../documents/touches.ts'
+import { authorOf } from '../history/authors.ts'
 import type { Visit } from '../http/doorway.ts'
 import type { Parts } from '../parts.ts'
 import { LiveSocket } from './live-socket.ts'
@@ -25,20 +26,25 @@ export interface SyncPath {
   path: string
 }
 
-/**
- * `wire` is what the WebSocket runs over. `shown` is whom the upgrade request showed, or why not; with nothing shown, the first message of auth type must carry a
- * token or ticket. `known` is called once it is clear whose socket it is.
- */
+export interface SyncRequest {
+  /** What the WebSocket runs over. */
+  wire: Duplex
+  visit: Visit
+  path: SyncPath
+  /** The User-Agent header. */
+  agent: string
+  /** Called once it is clear whose socket it is. */
+  known: () => void
+}
+
+/** `shown` is whom the upgrade request showed, or why not; with nothing shown, the first message of auth type must carry a token or ticket. */
 export function serveSync(
   parts: Parts,
   socket: WebSocket,
-  wire: Duplex,
-  visit: Visit,
-  path: SyncPath,
+  asked: SyncRequest,
   shown: Principal | MeshError | undefined,
-  known: () => void,
 ): void {
-  const sync = new SyncSocket(parts, socket, wire, visit, path, known)
+  const sync = new SyncSocket(parts, socket, asked)
   if (shown instanceof MeshError) sync.admit(Promise.reject(shown))
   else if (shown) sync.admit(Promise.resolve(shown))
   else sync.waitForAuth()
@@ -49,27 +55,21 @@ const lastFrames = new LastFrames()
 class SyncSocket {
   readonly #parts: Parts
   readonly #live: LiveSocket
-  readonly #wire: Duplex
   readonly #tap: Tap
-  readonly #visit: Visit
-  readonly #path: SyncPath
-  readonly #known: () => void
+  readonly #asked: SyncRequest
   #early: Uint8Array[] = []
   #connection: Connection | undefined
   #document: DocumentKey | undefined
   #user = ''
   #cancelWait: NodeJS.Timeout | undefined
-  #asked = false
+  #hasAsked = false
   #admitted = false
 
-  constructor(parts: Parts, socket: WebSocket, wire: Duplex, visit: Visit, path: SyncPath, known: () => void) {
+  constructor(parts: Parts, socket: WebSocket, asked: SyncRequest) {
     this.#parts = parts
-    this.#wire = wire
     this.#live = new LiveSocket(socket, parts.times, parts.now)
     this.#tap = new Tap(socket)
-    this.#visit = visit
-    this.#path = path
-    this.#known = known
+    this.#asked = asked
     socket.on('message', (data, isBinary) => this.#receiveGuarded(data, isBinary))
     socket.once('close', () => {
       clearTimeout(this.#cancelWait)
@@ -79,13 +79,13 @@ class SyncSocket {
 
   waitForAuth(): void {
     const timer = setTimeout(() => {
-      if (!this.#asked) this.#refuse(new MeshError('UNAUTHENTICATED'))
+      if (!this.#hasAsked) this.#refuse(new MeshError('UNAUTHENTICATED'))
     }, limits.handshakeMs)
     this.#live.socket.once('close', () => clearTimeout(timer))
   }
 
   admit(principal: Promise<Principal>): void {
-    this.#asked = true
+    this.#hasAsked = true
     // Nothing more is read until the document is known; the rest waits in the network, not here.
     this.#tap.hold('opening')
     principal.then(who => this.#enter(who)).catch((error: unknown) => this.#refuse(asMeshError(error)))
@@ -95,10 +95,10 @@ class SyncSocket {
     const { documents, doors, seats, times, log } = this.#parts
     if (!this.#live.open) return
     this.#admitted = true
-    this.#known()
+    this.#asked.known()
     const forget = doors.open(who, 'socket', times.socketsPerUser, error => this.#live.closeFor(error))
     this.#live.socket.once('close', forget)
-    const document = await documents.open(who, this.#path)
+    const document = await documents.open(who, this.#asked.path)
     if (!this.#live.open) return
     this.#live.socket.once('close', seats.take(`${who.org} ${document}`, times.socketsPerDocument))
     this.#user = `${who.org} ${who.user}`
@@ -120,10 +120,10 @@ class SyncSocket {
       get backlogBytes() {
         return socket.bufferedAmount
       },
-      tag: { requestedBy: who.name },
+      tag: { requestedBy: who.name, author: authorOf(who, this.#asked.agent) },
       send: frame => socket.send(frame),
       // Past the WebSocket object, which holds back nothing without compression: frames and their order stay whole.
-      sendAll: frames => live.open && this.#wire.write(lastFrames.bytesOf(frames)),
+      sendAll: frames => live.open && this.#asked.wire.write(lastFrames.bytesOf(frames)),
       close: (code, reason) => live.close(code, reason),
       pause: () => this.#tap.hold('relay'),
       resume: () => this.#tap.release('relay'),
@@ -151,7 +151,7 @@ class SyncSocket {
       this.#early.length >= limits.preAuthFrames
     )
       throw new MeshError('TOO_LARGE')
-    const secret = this.#asked ? undefined : secretOf(frame)
+    const secret = this.#hasAsked ? undefined : secretOf(frame)
     if (secret === undefined) this.#early.push(frame)
     else this.admit(this.#principalFor(secret))
   }
@@ -173,7 +173,7 @@ class SyncSocket {
   #principalFor(secret: string): Promise<Principal> {
     const { authenticator } = this.#parts
     return secret.startsWith('mt_')
-      ? authenticator.byTicket(secret, this.#visit.address)
+      ? authenticator.byTicket(secret, this.#asked.visit.address)
       : authenticator.byToken(secret)
   }
 

@@ -110,7 +110,8 @@ export class Upgrades {
     const shown = await this.#shown(request, visit, ticket)
     this.#sync.handleUpgrade(request, socket, head, webSocket => {
       this.#count(webSocket, 'sync')
-      serveSync(this.#parts, webSocket, socket, visit, path, shown, known)
+      const agent = request.headers['user-agent'] ?? ''
+      serveSync(this.#parts, webSocket, { wire: socket, visit, path, agent, known }, shown)
     })
   }
 

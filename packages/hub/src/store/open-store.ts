@@ -3,19 +3,21 @@ import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { DocumentLog } from '@meshbook/relay/document-log.ts'
+import { historyModule } from '@meshbook/relay/history/version-recorder.ts'
 import type { DocumentStore } from '@meshbook/relay/relay.ts'
 import type { Database, StorageHealth } from '@meshbook/relay/sql/database.ts'
 import { PostgresDatabase } from '@meshbook/relay/sql/postgres-database.ts'
 import { migratePostgres } from '@meshbook/relay/sql/postgres-migrate.ts'
 import { SqliteDatabase } from '@meshbook/relay/sql/sqlite-database.ts'
 import type { DocumentProcedures } from '@meshbook/relay/store/document-procedures.ts'
+import type { HistoryProcedures } from '@meshbook/relay/store/history-procedures.ts'
 import { PostgresDocumentStore } from '@meshbook/relay/store/postgres-document-store.ts'
 import { documentModule, SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
 import type { HubConfig } from '../config.ts'
 import { hubModule } from './hub-store.ts'
 import type { HubProcedures } from './procedures.ts'
 
-export type AllProcedures = HubProcedures & DocumentProcedures
+export type AllProcedures = HubProcedures & DocumentProcedures & HistoryProcedures
 
 export interface OpenStore {
   store: Database<AllProcedures>
@@ -24,7 +26,7 @@ export interface OpenStore {
   log: DocumentLog | undefined
 }
 
-const modules = [documentModule, hubModule]
+const modules = [documentModule, historyModule, hubModule]
 
 export async function openStore(
   config: Pick<HubConfig, 'dataFolder' | 'database'>,

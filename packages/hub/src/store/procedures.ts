@@ -37,6 +37,7 @@ export const procedures = {
   indexTree: projects.indexTree,
   adoptDocument: projects.adoptDocument,
   findDocument: projects.findDocument,
+  findDocumentEver: projects.findDocumentEver,
   findDocumentAt: projects.findDocumentAt,
   listDocuments: projects.listDocuments,
   touchDocuments: projects.touchDocuments,
