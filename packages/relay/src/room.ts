@@ -284,11 +284,10 @@ export class Room implements ConnectionRoom, FollowingRoom {
   /** Everything in the batch is durable: only now may others see it, and its senders hear so. */
   #publish(batch: Accepted[]): void {
     this.#tellReaders(batch)
-    for (const [i, { connection, update, facts }] of batch.entries()) {
+    for (const { connection, update, facts } of batch) {
       if (!update) continue
       this.#content!.append(update)
-      if (batch[i + 1]?.connection !== connection)
-        this.#context.changed?.(this.key, connection.peer, this.#content!.position)
+      this.#context.changed?.(this.key, connection.peer, this.#content!.position)
       addClocks(this.published, facts)
     }
     this.#acknowledge(batch)
