@@ -1,5 +1,14 @@
-/** The thread of `TextReader`: one question, one answer. */
-import { parentPort, workerData } from 'node:worker_threads'
+/** The thread of `TextReader`: a question, an answer. */
+import { parentPort } from 'node:worker_threads'
+import type { ThreadAnswer } from './text-reader.ts'
 import { type TextsAsked, textsAt } from './texts-at.ts'
 
-parentPort!.postMessage(textsAt(workerData as TextsAsked))
+parentPort!.on('message', (asked: TextsAsked) => parentPort!.postMessage(answerTo(asked)))
+
+function answerTo(asked: TextsAsked): ThreadAnswer {
+  try {
+    return { ok: true, texts: textsAt(asked) }
+  } catch (thrown) {
+    return { ok: false, message: thrown instanceof Error ? thrown.message : String(thrown) }
+  }
+}

@@ -210,6 +210,21 @@ test('what a killed process did not record is a version of its own that names no
   )
 })
 
+test('after an epoch change the numbers go on, and what was before stays readable (HI7)', async t => {
+  const { writer, versions, texts, recorder, relay, key } = await start(t)
+  await writer(ada('desk')).type('old text')
+  await recorder.catchUp(key)
+  await relay.remove(key)
+  await writer(ada('desk')).type('new')
+  await recorder.catchUp(key)
+  await recorder.catchUp(key)
+  assert.deepEqual(
+    (await versions()).map(({ version }) => version),
+    [1, 2],
+  )
+  assert.deepEqual(await texts(), ['old text', 'new'])
+})
+
 test('a disk that refuses loses no version: it is recorded when the disk is back', async t => {
   const { database, time, writer, versions, recorder, key } = await start(t)
   const desk = writer(ada('desk'))

@@ -97,8 +97,9 @@ export class VersionRecorder {
   /** The same, and what no process has noted yet comes into versions too: for somebody who asks. */
   async catchUp(key: DocumentKey): Promise<void> {
     await this.flush(key)
-    const { position } = await this.#options.store.open(key)
-    if (position > 0 && this.#covered.get(key.document) !== position)
+    const { epoch, position } = await this.#options.store.open(key)
+    const head = await this.#options.versions.query('historyHead', key)
+    if (position > 0 && (head?.epoch !== epoch || head.position !== position))
       await this.#recordGroup(key, emptyGroupAt(position, this.#options.now()))
   }
 
