@@ -2,6 +2,7 @@
 import { useEffect } from 'preact/hooks'
 import { registerCommands } from '../state/commands.ts'
 import { sidePanel } from '../state/layout.ts'
+import { DocumentNotices } from './document-notices.tsx'
 import { InsertBar } from './insert-bar.tsx'
 import { ItemView } from './item-view.tsx'
 import { handleKey } from './keyboard.ts'
@@ -22,6 +23,7 @@ export function NotebookView({ notebook }: { notebook: OpenNotebook }) {
   return (
     <NotebookContext.Provider value={notebook}>
       <NotebookHeader />
+      <DocumentNotices />
       <div class="notebook-body" data-panel={sidePanel.value !== undefined}>
         <main id="main" class="notebook" tabIndex={-1}>
           <Items notebook={notebook} />
