@@ -2,20 +2,26 @@
  * Browsers without a browser: tabs that share a database, a channel and a lock, on a wire to a real relay. Each of them
  * can fail, be cut or be killed by hand. For tests and simulations.
  */
-import type { Connection, DocumentKey, Peer, Relay } from '@meshbook/relay/relay.ts'
+import type { Connection, Peer } from '@meshbook/relay/peer.ts'
+import type { DocumentKey } from '@meshbook/relay/store/document-store.ts'
 import type { After } from '@meshbook/relay/timers.ts'
 import { DocumentLink } from '../document-link.ts'
 import type { Campaign, Dial, DocumentDatabase, LinkPorts, Wire, WireHandlers } from '../link-ports.ts'
 import { MemoryDatabase } from '../memory-database.ts'
 import { WatchedDatabase } from '../watched-database.ts'
 
+/** A relay, as much of it as a wire needs. */
+export interface RelayEnd {
+  open(key: DocumentKey, peer: Peer): Connection
+}
+
 /** The hub as browsers reach it. */
 export class HubSide {
-  relay: Relay | undefined
+  relay: RelayEnd | undefined
   readonly key: DocumentKey
   readonly #wires = new Set<() => void>()
 
-  constructor(relay: Relay, key: DocumentKey) {
+  constructor(relay: RelayEnd, key: DocumentKey) {
     this.relay = relay
     this.key = key
   }
@@ -54,7 +60,7 @@ class RelayWire implements Wire {
     return this.#connection !== undefined && !this.#ended
   }
 
-  connect(relay: Relay, key: DocumentKey): void {
+  connect(relay: RelayEnd, key: DocumentKey): void {
     if (this.#ended) return
     const later = (deliver: () => void) => setImmediate(() => this.#ended || deliver())
     const peer: Peer = {
