@@ -142,3 +142,57 @@ for (const look of [
     await eventually('it is stored again', async () => (await page.getByText('not saved on this device').count()) === 0)
   })
 }
+
+/** Makes this browser's copy one of an older epoch, as if the hub's document had been replaced meanwhile. */
+async function pretendReplaced(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const database = await new Promise<IDBDatabase>(resolve => {
+      const request = indexedDB.open('meshbook-sync')
+      request.onsuccess = () => resolve(request.result)
+    })
+    const store = database.transaction('documents', 'readwrite').objectStore('documents')
+    const heads = IDBKeyRange.bound(['head'], ['head', []])
+    await new Promise<void>(resolve => {
+      store.openCursor(heads).onsuccess = event => {
+        const cursor = (event.target as IDBRequest<IDBCursorWithValue | null>).result
+        if (!cursor) return resolve()
+        cursor.update({ ...cursor.value, epoch: cursor.value.epoch - 1 })
+        cursor.continue()
+      }
+    })
+  })
+}
+
+test('unsent edits of a document that was replaced on the hub are carried over once, and the old text is shown (W20, W22)', async t => {
+  const folder = await temporaryFolder(t)
+  const mesh = await meshWithNote(t, folder)
+  const { context, page } = await openBrowser(t)
+  await signIn(page, mesh)
+  await openDocument(page, mesh, path)
+  await badge(page, 'synced').waitFor()
+  await mesh.kill('SIGKILL')
+  await badge(page, 'offline').waitFor()
+  await typeAtEnd(page, '\nd = "unsent"')
+  await badge(page, 'offline-saved').waitFor()
+  await pretendReplaced(page)
+  await page.close()
+  const back = await restart(t, mesh)
+  const again = await context.newPage()
+  await again.goto(`${back.url}/p/demo/${path}`)
+  await again.getByText('were carried over').waitFor()
+  await badge(again, 'synced').waitFor()
+  await shot(again, 'carried-light')
+  await again.getByRole('button', { name: 'Show the old text' }).click()
+  assert.ok((await again.locator('textarea.old-text').inputValue()).includes('d = "unsent"'))
+  await shot(again, 'old-text-light')
+  await again.getByRole('button', { name: 'Close' }).last().click()
+  await again.setViewportSize({ width: 390, height: 760 })
+  await again.emulateMedia({ colorScheme: 'dark' })
+  await shot(again, 'carried-dark-390')
+  await eventually('the file has it once', async () => (await noteOf(back)).split('d = "unsent"').length === 2)
+  await again.getByRole('button', { name: 'Dismiss' }).first().click()
+  await again.reload()
+  await badge(again, 'synced').waitFor()
+  assert.equal(await again.getByText('were carried over').count(), 0)
+  assert.equal((await noteOf(back)).split('d = "unsent"').length, 2)
+})

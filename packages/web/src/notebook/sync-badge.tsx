@@ -23,6 +23,7 @@ export function SyncBadge() {
       <Popover
         label={status.text}
         wordy
+        panelClass="padded"
         class={`pill sync ${status.tone}`}
         title={status.why}
         button={
