@@ -4,6 +4,7 @@ import { HistoryPanel } from '../history/history-panel.tsx'
 import { VersionView } from '../history/version-view.tsx'
 import { registerCommands } from '../state/commands.ts'
 import { sidePanel } from '../state/layout.ts'
+import { DocumentNotices } from './document-notices.tsx'
 import { InsertBar } from './insert-bar.tsx'
 import { ItemView } from './item-view.tsx'
 import { handleKey } from './keyboard.ts'
@@ -24,6 +25,7 @@ export function NotebookView({ notebook }: { notebook: OpenNotebook }) {
   return (
     <NotebookContext.Provider value={notebook}>
       <NotebookHeader />
+      <DocumentNotices />
       <div
         class="notebook-body"
         data-panel={sidePanel.value !== undefined}
