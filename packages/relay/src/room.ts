@@ -69,6 +69,9 @@ export class Room implements ConnectionRoom {
   get epoch(): number {
     return this.#epoch ?? 0
   }
+  get readers(): number {
+    return this.connections.size
+  }
   get loaded(): boolean {
     return this.#content !== undefined
   }
