@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 const program = join(import.meta.dirname, '../../packages/hub/src/testing/hub-process.ts')
+/** As the launcher of the command line has them. */
+const flags = ['--max-semi-space-size=16', '--disable-warning=ExperimentalWarning']
 const startMs = 60_000
 
 export interface HubAddress {
@@ -19,7 +21,7 @@ export class HubProcess {
   errors = ''
 
   constructor(data: string, env: NodeJS.ProcessEnv = {}, nodeArgs: readonly string[] = []) {
-    this.child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...nodeArgs, program, data], {
+    this.child = spawn(process.execPath, [...flags, ...nodeArgs, program, data], {
       // The hub ends when its stdin does, so that it never outlives the test.
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, NODE_COMPILE_CACHE: join(data, '../compiled'), ...env },

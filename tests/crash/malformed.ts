@@ -12,6 +12,7 @@ import { type Chance, chanceOf } from '../soak/random.ts'
 import { DocumentLedger } from './document-ledger.ts'
 import { HostileFrames } from './hostile-frames.ts'
 import type { HubAddress } from './hub-process.ts'
+import { watchIdleLoop } from './idle-loop.ts'
 import { type Dial, MarkingClient, Onlooker, readBack } from './marked-clients.ts'
 
 export interface MalformedFigures {
@@ -19,6 +20,8 @@ export interface MalformedFigures {
   connections: number
   /** The longest that the server's event loop did not turn. */
   longestHangMs: number
+  /** The same of a thread that had nothing to do: the machine's share of it. */
+  idleHangMs: number
   rssGrowthMiB: number
   /** From an edit of somebody honest to its acknowledgement, the slowest. */
   slowestEditMs: number
@@ -36,7 +39,14 @@ export async function attackHub(
   frames: number,
   say: (text: string) => void,
 ): Promise<MalformedFigures> {
-  const figures: MalformedFigures = { frames: 0, connections: 0, longestHangMs: 0, rssGrowthMiB: 0, slowestEditMs: 0 }
+  const figures: MalformedFigures = {
+    frames: 0,
+    connections: 0,
+    longestHangMs: 0,
+    idleHangMs: 0,
+    rssGrowthMiB: 0,
+    slowestEditMs: 0,
+  }
   const honest = new Honest(dialTo(at, 'honest.md'), figures)
   await honest.start()
   const until = async (count: number): Promise<void> => {
@@ -45,6 +55,7 @@ export async function attackHub(
     )
   }
   const watch = watchHub(at, figures, say)
+  const idle = watchIdleLoop()
   await until(Math.ceil(frames * warmUpShare))
   const before = await rssMiB(at)
   await until(frames)
@@ -53,6 +64,7 @@ export async function attackHub(
   await sleep(2_000)
   figures.rssGrowthMiB = Math.round((await rssMiB(at)) - before)
   await watch.stop()
+  figures.idleHangMs = await idle.stop()
   return figures
 }
 
@@ -173,10 +185,18 @@ function watchHub(at: HubAddress, figures: MalformedFigures, say: (text: string)
 
 /** Without sockets, so that every frame is one that the relay has looked at. */
 export async function attackRelay(seed: number, frames: number): Promise<MalformedFigures> {
-  const figures: MalformedFigures = { frames: 0, connections: 0, longestHangMs: 0, rssGrowthMiB: 0, slowestEditMs: 0 }
+  const figures: MalformedFigures = {
+    frames: 0,
+    connections: 0,
+    longestHangMs: 0,
+    idleHangMs: 0,
+    rssGrowthMiB: 0,
+    slowestEditMs: 0,
+  }
   const relay = new Relay({ store: new MemoryDocumentStore(), now: Date.now, random: systemRandom })
   const hostile = new HostileFrames(chanceOf(seed))
   const delay = monitorEventLoopDelay({ resolution: 10 })
+  const idle = watchIdleLoop()
   try {
     await feed(relay, hostile, figures, Math.ceil(frames * warmUpShare))
     const before = process.memoryUsage.rss()
@@ -187,6 +207,7 @@ export async function attackRelay(seed: number, frames: number): Promise<Malform
     return figures
   } finally {
     delay.disable()
+    figures.idleHangMs = await idle.stop()
     await relay.close()
   }
 }

@@ -17,6 +17,7 @@ const soaks: Record<string, () => Promise<{ soak: Soak }>> = {
   kill: () => import('./kill.ts'),
   malformed: () => import('./malformed.ts'),
   'power-cut': () => import('./power-cut.ts'),
+  'slow-readers': () => import('./slow-readers.ts'),
 }
 
 const numberAfter = (flag: string): number | undefined => {

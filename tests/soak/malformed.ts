@@ -28,7 +28,8 @@ export const soak: Soak = async ({ seed, count = 1_000_000, say }) => {
   }
 }
 
-function check({ longestHangMs, rssGrowthMiB }: MalformedFigures): void {
-  assert.ok(longestHangMs < mostHangMs, `the event loop stood still for ${longestHangMs} ms`)
+function check({ longestHangMs, idleHangMs, rssGrowthMiB }: MalformedFigures): void {
+  // On a busy machine a loop with nothing to do stands still too.
+  assert.ok(longestHangMs < mostHangMs + idleHangMs, `the event loop stood still for ${longestHangMs} ms`)
   assert.ok(rssGrowthMiB < mostGrowthMiB, `${rssGrowthMiB} MiB more`)
 }

@@ -16,6 +16,9 @@ export const limits = {
   channelChunkBytes: 256 * KiB,
   /** What may wait in a socket's send buffer before a reader is dropped to "resync later". */
   socketBacklogBytes: 8 * MiB,
+  /** The same for all readers of one document together, but for what each may have at least. */
+  documentBacklogBytes: 128 * MiB,
+  socketBacklogLeastBytes: 256 * KiB,
   channelStreams: 20_000,
   channelCreditBytes: 4 * MiB,
   socketsPerUser: 8_000,

@@ -13,11 +13,15 @@ export interface OutgoingContext {
   readonly after: After
   /** Clocks of what is durable, and so may be sent. */
   readonly published: ReadonlyMap<number, number>
+  /** Connections of the room, who share what may wait to be sent. */
+  readonly readers: number
   /** What the durable content has beyond a state vector. */
   diff(stateVector: Uint8Array): Uint8Array | Promise<Uint8Array>
 }
 
 const drainMs = 100
+/** What a frame that waits costs beyond its bytes: many small ones are as much memory as a few large ones. */
+const waitingFrameBytes = 512
 
 export class Outgoing {
   readonly delivery: Delivery = { sent: 0, durable: 0 }
@@ -29,6 +33,9 @@ export class Outgoing {
   /** What the reader has, while it is behind. */
   #behind: ReadonlyMap<number, number> | undefined
   #missed = false
+  /** Frames sent since nothing waited, and the backlog at which the reader fell behind. */
+  #queued = 0
+  #fullBytes = 0
   #cancelDrain: (() => void) | undefined
   #closed = false
 
@@ -45,6 +52,7 @@ export class Outgoing {
   /** A peer that cannot send is ended; it must not keep a room from telling the others. */
   send(frame: Uint8Array): void {
     if (this.#closed) return
+    this.#queued++
     try {
       this.#peer.send(frame)
     } catch (thrown) {
@@ -84,7 +92,15 @@ export class Outgoing {
   }
 
   #isFull(): boolean {
-    return this.#peer.backlogBytes > this.#room.limits.socketBacklogBytes
+    const { backlogBytes } = this.#peer
+    if (backlogBytes === 0) this.#queued = 0
+    return backlogBytes + this.#queued * waitingFrameBytes > this.#mostBytes()
+  }
+
+  #mostBytes(): number {
+    const { socketBacklogBytes, socketBacklogLeastBytes, documentBacklogBytes } = this.#room.limits
+    const share = Math.max(socketBacklogLeastBytes, documentBacklogBytes / Math.max(1, this.#room.readers))
+    return Math.min(socketBacklogBytes, share)
   }
 
   #sendUpdate(frame: Uint8Array): void {
@@ -113,6 +129,7 @@ export class Outgoing {
 
   #fallBehind(): void {
     this.#holdBack()
+    this.#fullBytes = this.#peer.backlogBytes
     this.#waitForDrain()
   }
 
@@ -120,8 +137,12 @@ export class Outgoing {
     this.#cancelDrain?.()
     this.#cancelDrain = this.#room.after(drainMs, () => {
       if (this.#closed) return
-      if (this.#peer.backlogBytes > this.#room.limits.socketBacklogBytes / 2) this.#waitForDrain()
-      else this.#catchUp().catch(this.#onError)
+      if (this.#peer.backlogBytes > Math.min(this.#fullBytes, this.#mostBytes()) / 2) {
+        this.#waitForDrain()
+        return
+      }
+      this.#queued = 0
+      this.#catchUp().catch(this.#onError)
     })
   }
 
@@ -137,7 +158,10 @@ export class Outgoing {
 
   async #catchUp(): Promise<void> {
     while (this.#behind && !this.#closed) {
-      if (this.#isFull()) return this.#waitForDrain()
+      if (this.#isFull()) {
+        this.#fullBytes = this.#peer.backlogBytes
+        return this.#waitForDrain()
+      }
       if (!this.#missed) {
         this.#behind = undefined
         return

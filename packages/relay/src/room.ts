@@ -84,6 +84,9 @@ export class Room implements ConnectionRoom, FollowingRoom {
   get closed(): boolean {
     return this.#closed
   }
+  get readers(): number {
+    return this.connections.size
+  }
   get loaded(): boolean {
     return this.#content !== undefined
   }
