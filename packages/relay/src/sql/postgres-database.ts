@@ -11,7 +11,7 @@ import { type After, systemAfter } from '../timers.ts'
 import { locksOfOrg } from './call-locks.ts'
 import type { Database, StorageHealth } from './database.ts'
 import { openPool, txOver } from './postgres-connection.ts'
-import { callErrorOf, isLost, serverErrorOf } from './postgres-error.ts'
+import { callErrorOf, isLost, isReadOnly, serverErrorOf } from './postgres-error.ts'
 import { checkVersions, loadModules } from './postgres-migrate.ts'
 import { checkRole } from './postgres-role.ts'
 import { PostgresWriter } from './postgres-writer.ts'
@@ -93,7 +93,7 @@ export class PostgresDatabase<P extends Procedures> implements Database<P> {
         return this.#with(this.#readers, read)
       })) as never
     } catch (thrown) {
-      const broken = serverErrorOf(thrown)
+      const broken = isReadOnly(thrown) ? undefined : serverErrorOf(thrown)
       if (broken) this.#fail(broken)
       throw broken ?? callErrorOf(thrown)
     }
