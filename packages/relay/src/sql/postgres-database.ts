@@ -94,6 +94,8 @@ export class PostgresDatabase<P extends Procedures> implements Database<P> {
       })) as never
     } catch (thrown) {
       const broken = isReadOnly(thrown) ? undefined : serverErrorOf(thrown)
+      if (broken && this.#readersAreBusy)
+        throw new MeshError('TIMEOUT', { detail: 'all readers are busy', cause: thrown })
       if (broken) this.#fail(broken)
       throw broken ?? callErrorOf(thrown)
     }
@@ -109,6 +111,11 @@ export class PostgresDatabase<P extends Procedures> implements Database<P> {
     this.#cancelProbe?.()
     await this.#writer.idle()
     await Promise.all([this.#readers.end(), this.#writers.end()])
+  }
+
+  /** Then waiting for a connection took too long, which says nothing about the server: a lost one makes room in the pool. */
+  get #readersAreBusy(): boolean {
+    return this.#readers.totalCount >= limits.databaseReaders && this.#readers.idleCount === 0
   }
 
   #find(name: string): Named {
