@@ -56,3 +56,26 @@ test('trusted proxies are addresses and networks', () => {
   assert.ok(trustedProxies.check('::1', 'ipv6'))
   assert.ok(!trustedProxies.check('11.0.0.1'))
 })
+
+test('the servers of several hubs are named by addresses, and no message repeats a password', () => {
+  const env = {
+    MESHBOOK_DATABASE_URL: 'postgresql://hub:s3cret@db.example/meshbook',
+    MESHBOOK_DATABASE_OWNER_URL: 'postgres://owner:s3cret@db.example/meshbook',
+    MESHBOOK_REDIS_URL: 'rediss://:s3cret@redis.example',
+  }
+  const { database, redisUrl } = parseHubConfig(env)
+  assert.deepEqual(database, { url: env.MESHBOOK_DATABASE_URL, ownerUrl: env.MESHBOOK_DATABASE_OWNER_URL })
+  assert.equal(redisUrl, env.MESHBOOK_REDIS_URL)
+  assert.deepEqual([parseHubConfig({}).database, parseHubConfig({}).redisUrl], [null, null])
+  for (const [name, value] of [
+    ['MESHBOOK_DATABASE_URL', 'mysql://hub:s3cret@db.example/meshbook'],
+    ['MESHBOOK_DATABASE_URL', 'postgresql://:s3cret@db.example/meshbook'],
+    ['MESHBOOK_DATABASE_OWNER_URL', 's3cret'],
+    ['MESHBOOK_REDIS_URL', 'http://:s3cret@redis.example'],
+  ] as const)
+    assert.throws(
+      () => parseHubConfig({ ...env, [name]: value }),
+      (error: Error) => error.message.includes(name) && !error.message.includes('s3cret'),
+    )
+  assert.throws(() => parseHubConfig({ MESHBOOK_DATABASE_OWNER_URL: env.MESHBOOK_DATABASE_OWNER_URL }), /DATABASE_URL/)
+})

@@ -44,10 +44,14 @@ export function clientConfig(url: string): ClientConfig {
   }
 }
 
-/** A connection that breaks while nobody uses it is only forgotten; whoever asks next gets a new one. */
+/**
+ * A connection that breaks while nobody uses it is only forgotten; whoever asks next gets a new one. Who holds it hears of
+ * it by the next query; without a listener of its own the event would end the process.
+ */
 export function openPool(url: string, connections: number): Pool {
   const pool = new Pool({ ...clientConfig(url), max: connections, idleTimeoutMillis: limits.databaseIdleMs })
   pool.on('error', () => undefined)
+  pool.on('connect', client => client.on('error', () => undefined))
   return pool
 }
 

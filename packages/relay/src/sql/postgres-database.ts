@@ -11,7 +11,7 @@ import { type After, systemAfter } from '../timers.ts'
 import { locksOfOrg } from './call-locks.ts'
 import type { Database, StorageHealth } from './database.ts'
 import { openPool, txOver } from './postgres-connection.ts'
-import { callErrorOf, isLost, serverErrorOf } from './postgres-error.ts'
+import { callErrorOf, isLost, isReadOnly, serverErrorOf } from './postgres-error.ts'
 import { checkVersions, loadModules } from './postgres-migrate.ts'
 import { checkRole } from './postgres-role.ts'
 import { PostgresWriter } from './postgres-writer.ts'
@@ -93,7 +93,9 @@ export class PostgresDatabase<P extends Procedures> implements Database<P> {
         return this.#with(this.#readers, read)
       })) as never
     } catch (thrown) {
-      const broken = serverErrorOf(thrown)
+      const broken = isReadOnly(thrown) ? undefined : serverErrorOf(thrown)
+      if (broken && this.#readersAreBusy)
+        throw new MeshError('TIMEOUT', { detail: 'all readers are busy', cause: thrown })
       if (broken) this.#fail(broken)
       throw broken ?? callErrorOf(thrown)
     }
@@ -109,6 +111,11 @@ export class PostgresDatabase<P extends Procedures> implements Database<P> {
     this.#cancelProbe?.()
     await this.#writer.idle()
     await Promise.all([this.#readers.end(), this.#writers.end()])
+  }
+
+  /** Then waiting for a connection took too long, which says nothing about the server: a lost one makes room in the pool. */
+  get #readersAreBusy(): boolean {
+    return this.#readers.totalCount >= limits.databaseReaders && this.#readers.idleCount === 0
   }
 
   #find(name: string): Named {

@@ -53,6 +53,11 @@ export function isLost(thrown: unknown): boolean {
   return state === undefined ? networkWords.test(thrown.message) : networkCodes.test(state)
 }
 
+/** A query tried to write: the procedure's fault, where for a call it is the server's. */
+export function isReadOnly(thrown: unknown): boolean {
+  return stateOf(thrown) === '25006'
+}
+
 /** The error if it means that the server, its disk or the way to it failed; otherwise undefined. */
 export function serverErrorOf(thrown: unknown): MeshError | undefined {
   if (thrown instanceof MeshError || !(thrown instanceof Error)) return undefined

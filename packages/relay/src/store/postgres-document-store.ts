@@ -16,7 +16,10 @@ interface Waiting {
 }
 
 /** Appends to different documents, by document: one statement names each of them once. */
-type Batch = Map<string, Waiting>
+interface Batch {
+  waiting: Map<string, Waiting>
+  bytes: number
+}
 
 export class PostgresDocumentStore extends SqliteDocumentStore implements DocumentLog {
   readonly #database: Database<DocumentProcedures>
@@ -31,7 +34,9 @@ export class PostgresDocumentStore extends SqliteDocumentStore implements Docume
     const append = { org: key.org, document: key.document, epoch, updates: packUpdates(updates) }
     return new Promise((resolve, reject) => {
       if (this.#batches.length === 0) queueMicrotask(() => this.#send())
-      this.#batchWithout(append.document).set(append.document, { append, resolve, reject })
+      const batch = this.#batchFor(append)
+      batch.waiting.set(append.document, { append, resolve, reject })
+      batch.bytes += append.updates.bytes.byteLength
     })
   }
 
@@ -49,17 +54,24 @@ export class PostgresDocumentStore extends SqliteDocumentStore implements Docume
     }))
   }
 
-  #batchWithout(document: string): Batch {
-    const known = this.#batches.find(batch => !batch.has(document) && batch.size < limits.groupCommitCalls)
+  /** Never before an earlier append to the same document; and no statement grows without bound. */
+  #batchFor({ document, updates }: Append): Batch {
+    const earlier = this.#batches.findLastIndex(({ waiting }) => waiting.has(document))
+    const known = this.#batches.find(
+      ({ waiting, bytes }, i) =>
+        i > earlier &&
+        waiting.size < limits.groupCommitCalls &&
+        bytes + updates.bytes.byteLength <= limits.documentUnsavedBytes,
+    )
     if (known) return known
-    const batch: Batch = new Map()
+    const batch: Batch = { waiting: new Map(), bytes: 0 }
     this.#batches.push(batch)
     return batch
   }
 
   #send(): void {
     for (const batch of this.#batches.splice(0)) {
-      const waiting = [...batch.values()]
+      const waiting = [...batch.waiting.values()]
       this.#database.call('appendMany', { appends: waiting.map(({ append }) => append) }).then(
         positions => settle(waiting, positions),
         (error: unknown) => {

@@ -13,7 +13,7 @@ import { authorsText, byDay, sizeText, timeOf, whatText } from './version-words.
 
 export function HistoryPanel() {
   const { history, link } = useNotebook()
-  const { connected } = link.facts.value
+  const connected = link.facts.value.hub === 'live'
   useEffect(() => {
     if (connected) void history.refresh()
   }, [history, connected])

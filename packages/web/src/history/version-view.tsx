@@ -60,7 +60,7 @@ function RestoreButton({ history, version }: { history: HistoryStore; version: V
     <button
       type="button"
       class="button primary"
-      disabled={!link.facts.value.connected}
+      disabled={link.facts.value.hub !== 'live'}
       onClick={() => void restoreVersion(history, version)}
     >
       <Icon name="history" size={14} />
