@@ -7,18 +7,25 @@ import { join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type { Project } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { type DeviceId, type Now, type OrgId, type RandomBytes, systemRandom } from '@meshbook/core/ids.ts'
+import {
+  type DeviceId,
+  type Now,
+  type OrgId,
+  type ProjectId,
+  type RandomBytes,
+  systemRandom,
+} from '@meshbook/core/ids.ts'
 import { limits, scaledTimes } from '@meshbook/core/limits.ts'
 import type { DeviceInfo } from '@meshbook/core/messages.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
 import type { StorageHealth } from '@meshbook/relay/sql/database.ts'
 import { SqliteDatabase } from '@meshbook/relay/sql/sqlite-database.ts'
-import type { DocumentProcedures } from '@meshbook/relay/store/document-procedures.ts'
-import { documentModule, SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
+import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
 import { AssetFiles } from './assets/asset-files.ts'
 import { Authenticator } from './auth/authenticator.ts'
 import { OpenDoors } from './auth/open-doors.ts'
 import { commandLineToken, ensureFirstUser, newSignInLink } from './auth/sign-in.ts'
+import { finishRestore } from './backup/work-folder.ts'
 import type { HubConfig } from './config.ts'
 import { Fleet } from './devices/fleet.ts'
 import { registerDevice } from './devices/registration.ts'
@@ -34,9 +41,8 @@ import { RunFeeds } from './runs/run-feeds.ts'
 import { Runs } from './runs/runs.ts'
 import { SessionRequests } from './runs/session-requests.ts'
 import { Upgrades } from './sockets/upgrade.ts'
-import { hubModule } from './store/hub-store.ts'
+import { type AllProcedures, hubModules } from './store/hub-store.ts'
 import type { UserRow } from './store/identity.ts'
-import type { HubProcedures } from './store/procedures.ts'
 import { storageError } from './store/storage-error.ts'
 import { version } from './version.ts'
 import { within } from './within.ts'
@@ -60,10 +66,9 @@ export interface Hub {
   /** The device of this machine, registered without a token. */
   registerDevice(publicKey: string, name: string, kind: DeviceInfo['kind']): Promise<DeviceId>
   ensureProject(name: string): Promise<Project>
+  hasDocuments(project: ProjectId): Promise<boolean>
   close(): Promise<void>
 }
-
-type AllProcedures = HubProcedures & DocumentProcedures
 
 export async function startHub(
   config: HubConfig,
@@ -89,12 +94,13 @@ async function start(
 ): Promise<Hub> {
   const { log, now } = ports
   await privateFolder(config.dataFolder)
+  await finishRestore(config.dataFolder)
   const events = new HubEvents()
   const metrics = new Metrics()
   const onHealth = (health: StorageHealth): void => tellStorage(events, metrics, log, health)
   const store = await SqliteDatabase.open<AllProcedures>({
     file: join(config.dataFolder, 'hub.db'),
-    modules: [documentModule, hubModule],
+    modules: hubModules,
     onHealth,
   })
   closers.push(() => store.close())
@@ -250,6 +256,8 @@ function handleOf(
     commandLineToken: () => commandLineToken(parts, user),
     registerDevice: (publicKey, name, kind) => registerDevice(parts, user, { publicKey, name, kind }),
     ensureProject: async name => (await parts.documents.ensureProject(user.org, user.name, name)).project,
+    hasDocuments: async project =>
+      (await parts.store.query('listDocuments', { org: user.org, project, after: '', rows: 1 })).items.length > 0,
     close,
   }
 }
