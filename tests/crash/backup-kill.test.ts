@@ -80,7 +80,7 @@ async function runAndKill(
 
 /** The swap takes milliseconds: a moment inside it is found by its note. */
 const swapBegins = (data: string) => (now: () => void) =>
-  watch(data, (_event, name) => name?.startsWith('restore-pending') && now())
+  watch(data, (_event, name) => name === 'restore-pending.json' && now())
 
 /** Which of the two generations a folder holds; fails on anything else. */
 async function generationOf(folder: string): Promise<string> {
@@ -125,6 +125,21 @@ test(`restore killed at ${kills} moments of seed ${seed} leaves the old data or 
   }
   t.diagnostic([...seen].map(([what, count]) => `${what}: ${count}`).join(', '))
   assert.ok([...seen.keys()].some(what => what.startsWith('killed')))
+})
+
+test('a restore for which the disk has no room leaves the old data as it was (BK23)', async t => {
+  const { old, backup } = await generations(t)
+  const args = [process.execPath, '--disable-warning=ExperimentalWarning', main, 'restore', backup.file, '--replace']
+  // No file may be larger than 64 KiB: the new database does not fit, as on a full disk.
+  const limited = spawn('sh', ['-c', 'ulimit -f 128; exec "$@"', 'sh', ...args, '--json', '--data', old], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, MESHBOOK_RECOVERY_KEY: backup.key },
+  })
+  const [code] = await once(limited, 'exit')
+  assert.notEqual(code, 0)
+  await finishRestore(old)
+  assert.equal(await generationOf(old), 'old')
+  assert.ok(!(await readdir(old)).some(name => /^backup-work$|pending|before-restore/.test(name)))
 })
 
 async function copyOf(t: TestContext, folder: string): Promise<string> {

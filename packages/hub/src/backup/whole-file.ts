@@ -3,8 +3,8 @@ import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { storageError } from '../store/storage-error.ts'
 
-export async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.new`
+/** `temporary` is on the same disk; a kill may leave it behind. */
+export async function writeWhole(path: string, text: string, temporary = `${path}.new`): Promise<void> {
   try {
     const file = await open(temporary, 'w', 0o600)
     try {

@@ -7,6 +7,7 @@ import { access, mkdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { lockFile } from '@meshbook/relay/sql/sqlite-connection.ts'
+import { storageErrorOf } from '@meshbook/relay/sql/sqlite-error.ts'
 import * as v from 'valibot'
 import { storageError } from '../store/storage-error.ts'
 import { syncFolder, writeWhole } from './whole-file.ts'
@@ -44,9 +45,14 @@ function lockWork(dataFolder: string): () => void {
   try {
     return lockFile(join(dataFolder, workName))
   } catch (thrown) {
-    if (!(thrown instanceof MeshError)) throw new MeshError('READ_ONLY_FOLDER', { detail: dataFolder, cause: thrown })
+    if (!(thrown instanceof MeshError)) throw cannotLock(dataFolder, thrown)
     throw new MeshError(thrown.code, { detail: `a backup or restore of ${dataFolder} is running`, cause: thrown })
   }
+}
+
+function cannotLock(dataFolder: string, thrown: unknown): MeshError {
+  const known = storageErrorOf(thrown, dataFolder)
+  return known?.code === 'DISK_FULL' ? known : new MeshError('READ_ONLY_FOLDER', { detail: dataFolder, cause: thrown })
 }
 
 /** No hub uses the folder until this is released. */
@@ -85,7 +91,7 @@ async function removeLeftWork(dataFolder: string): Promise<void> {
  * was, with it the new data will be there. Returns where the old data is, if there was any.
  */
 export async function swapIn(dataFolder: string, keep: string, onStep: Step = none): Promise<string | undefined> {
-  await writeWhole(join(dataFolder, noteName), JSON.stringify({ keep }))
+  await writeWhole(join(dataFolder, noteName), JSON.stringify({ keep }), join(dataFolder, workName, noteName))
   await onStep()
   await finishSwap(dataFolder, onStep)
   const kept = join(dataFolder, keep)
