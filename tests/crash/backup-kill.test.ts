@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { type FSWatcher, watch } from 'node:fs'
 import { cp, readdir, rm, stat } from 'node:fs/promises'
@@ -14,7 +15,7 @@ import { type TestContext, test } from 'node:test'
 import { finishRestore } from '@meshbook/hub/backup/work-folder.ts'
 import { backUp, restoreInto, type TestBackup, verifyIn } from '@meshbook/hub/testing/backup-job.ts'
 import { seeded } from '@meshbook/hub/testing/seeded.ts'
-import { startTestHub } from '@meshbook/hub/testing/test-hub.ts'
+import { startTestHub, type TestHub } from '@meshbook/hub/testing/test-hub.ts'
 import { identityToRecipient } from 'age-encryption'
 import { temporaryFolder } from '../mesh-process.ts'
 
@@ -35,9 +36,19 @@ async function generations(t: TestContext): Promise<Generations> {
     [fresh, 'new'],
   ] as const)
     for (let i = 0; i < 40; i++) await test.document(`${name}-${i}.md`, `${name} `.repeat(5_000))
+  await putAsset(old, 'old')
+  await putAsset(fresh, 'new')
   await old.hub.close()
   await fresh.hub.close()
   return { old: old.folder, backup: await backUp(t, fresh.folder) }
+}
+
+const hexOf = (text: string) => createHash('sha256').update(text).digest('hex')
+
+async function putAsset(test: TestHub, text: string): Promise<void> {
+  const headers = { authorization: `Bearer ${test.token}` }
+  const url = `${test.hub.url}/api/v1/assets/sha256-${hexOf(text)}`
+  assert.equal((await fetch(url, { method: 'PUT', headers, body: text })).status, 201)
 }
 
 function startCommand(t: TestContext, args: string[], key: string): ChildProcess {
@@ -92,7 +103,15 @@ async function generationOf(folder: string): Promise<string> {
     assert.equal(names.size, 1, 'the two are mixed')
     const { integrity_check: verdict } = db.prepare('PRAGMA integrity_check').get() as { integrity_check: string }
     assert.equal(verdict, 'ok')
-    return [...names][0]!
+    const [name] = [...names] as [string]
+    const files = await readdir(join(folder, 'assets'), { recursive: true })
+    for (const text of ['old', 'new'])
+      assert.equal(
+        files.some(path => path.endsWith(hexOf(text))),
+        text === name,
+        `the asset of ${text} beside the rows of ${name}`,
+      )
+    return name
   } finally {
     db.close()
   }

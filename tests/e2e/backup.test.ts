@@ -224,6 +224,7 @@ test('the commands say what is wrong, with the exit code of each (BK10, BK20, BK
   const file = join(drill.folder, 'b.age')
   assert.deepEqual(await run(['backup']), [2, 'BAD_CONFIG'])
   assert.deepEqual(await run(['backup', file]), [1, 'NOT_FOUND'])
+  assert.deepEqual(await run(['backup', file], { MESHBOOK_DATABASE_URL: 'postgres://x' }), [2, 'BAD_CONFIG'])
   await startProcess(t, drill.data, ['hub', '--port', '0'])
   assert.deepEqual(await run(['backup', file]), [0, undefined])
   assert.deepEqual(await run(['backup', file]), [5, 'WOULD_OVERWRITE'])

@@ -8,7 +8,7 @@ import { dataFolder } from '../data-folder.ts'
 import { privateFolder } from '../mesh.ts'
 import { printJson, say } from '../print.ts'
 import { readSecret } from '../secret-input.ts'
-import { optionsOf } from './options.ts'
+import { mustBeEmbedded, optionsOf } from './options.ts'
 
 interface BackupOptions {
   newKey?: boolean
@@ -33,6 +33,7 @@ export function backupCommand(): Command {
     )
     .action(async (file: string | undefined, _options, command: Command) => {
       const options = optionsOf<BackupOptions>(command)
+      mustBeEmbedded(process.env)
       const folder = dataFolder(options.data).root
       if (!file && !options.newKey) throw new MeshError('BAD_CONFIG', { detail: 'which file? meshbook backup FILE' })
       const lock = await lockFor(options, folder)

@@ -12,7 +12,7 @@ import { backupProgress } from '../backup-progress.ts'
 import { dataFolder } from '../data-folder.ts'
 import { printJson, say } from '../print.ts'
 import { readSecret } from '../secret-input.ts'
-import { optionsOf } from './options.ts'
+import { mustBeEmbedded, optionsOf } from './options.ts'
 
 interface RestoreOptions {
   verify?: boolean
@@ -37,6 +37,7 @@ export function restoreCommand(): Command {
     )
     .action(async (file: string, _options, command: Command) => {
       const options = optionsOf<RestoreOptions>(command)
+      mustBeEmbedded(process.env)
       const key = await readSecret({
         file: options.keyFile,
         setting: process.env.MESHBOOK_RECOVERY_KEY,

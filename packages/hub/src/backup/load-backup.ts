@@ -1,15 +1,14 @@
 /** Reads a sealed backup into a new, empty place, and believes nothing that does not agree with its manifest. */
 import { createHash } from 'node:crypto'
-import { stat } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { isAssetId, parseAssetId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { SqliteTableWriter } from '@meshbook/relay/sql/sqlite-tables.ts'
 import type { TableInfo, TableWriter } from '@meshbook/relay/sql/tables.ts'
 import type { Schema, SqlModule } from '@meshbook/relay/sql/tx.ts'
-import { AssetFiles } from '../assets/asset-files.ts'
 import { hubModules } from '../store/hub-store.ts'
+import { type BlobName, type Blobs, blobOf, FileBlobs } from './blobs.ts'
 import { type Format, type Manifest, type Part, parseFormat, parseManifest } from './manifest.ts'
 import { decrypterFor } from './recovery-key.ts'
 import { parseRows } from './row-text.ts'
@@ -39,8 +38,8 @@ export async function loadBackup(job: LoadJob): Promise<Loaded> {
   )
   const writer = new SqliteTableWriter(join(job.into, 'hub.db'))
   try {
-    const assets = await AssetFiles.open(join(job.into, 'assets'))
-    const loading = new Loading(writer, assets)
+    await mkdir(join(job.into, 'assets'), { mode: 0o700 })
+    const loading = new Loading(writer, new FileBlobs(join(job.into, 'assets')))
     for await (const entry of openArchive(job.file, decrypter, bytes => job.onProgress('read', bytes, all)))
       await loading.take(entry)
     const loaded = await loading.end()
@@ -53,16 +52,18 @@ export async function loadBackup(job: LoadJob): Promise<Loaded> {
 
 class Loading {
   readonly #writer: TableWriter
-  readonly #assetFiles: AssetFiles
+  readonly #blobs: Blobs
+  /** What the rows name and has not come yet, by where it goes. */
+  readonly #awaited = new Map<string, BlobName>()
   readonly #parts: Part[] = []
   readonly #assets = { count: 0, bytes: 0 }
   #format: Format | undefined
   #manifest: Manifest | undefined
   #tables = new Map<string, TableInfo>()
 
-  constructor(writer: TableWriter, assetFiles: AssetFiles) {
+  constructor(writer: TableWriter, blobs: Blobs) {
     this.#writer = writer
-    this.#assetFiles = assetFiles
+    this.#blobs = blobs
   }
 
   async take(entry: ArchiveEntry): Promise<void> {
@@ -72,10 +73,11 @@ class Loading {
       this.#manifest = parseManifest((await bytesOf(entry, limits.backupManifestBytes)).toString('utf8'))
       return
     }
-    const [kind, name, part] = entry.name.split('/')
-    if (kind === 'assets' && isAssetId(name) && part === undefined) return this.#takeAsset(entry, name)
-    const table = kind === 'tables' ? this.#tables.get(name ?? '') : undefined
-    if (!table || !/^\d{6,}\.ndjson$/.test(part ?? '')) throw damaged('it holds a file that no backup has')
+    const blob = entry.name.startsWith('assets/') && this.#awaited.get(entry.name.slice('assets/'.length))
+    if (blob) return this.#takeBlob(entry, blob)
+    const [, name = ''] = /^tables\/(\w+)\/\d{6,}\.ndjson$/.exec(entry.name) ?? []
+    const table = this.#tables.get(name)
+    if (!table) throw damaged('it holds a file that no backup has')
     await this.#takePart(entry, table)
   }
 
@@ -97,16 +99,17 @@ class Loading {
     const rows = parseRows(bytes.toString('utf8'), table.columns.length)
     const sha256 = createHash('sha256').update(bytes).digest('hex')
     this.#parts.push({ name: entry.name, rows: rows.length, bytes: bytes.byteLength, sha256 })
+    for (const row of rows) {
+      const blob = blobOf(table, row)
+      if (blob) this.#awaited.set(blob.name, blob)
+    }
     await this.#writer.write(table, rows)
   }
 
-  async #takeAsset(entry: ArchiveEntry, name: string): Promise<void> {
-    const { bytes } = await this.#assetFiles.write(parseAssetId(name), entry.body).catch((thrown: unknown) => {
-      if (thrown instanceof MeshError && thrown.code === 'BAD_REQUEST') throw damaged(`the asset ${name} is altered`)
-      throw thrown
-    })
+  async #takeBlob(entry: ArchiveEntry, { name, sha256 }: BlobName): Promise<void> {
+    this.#awaited.delete(name)
+    this.#assets.bytes += await this.#blobs.write(name, entry.body, sha256)
     this.#assets.count++
-    this.#assets.bytes += bytes
   }
 
   /** Everything that the manifest names is here, and nothing else. */
@@ -116,6 +119,9 @@ class Loading {
     if (JSON.stringify(parts) !== JSON.stringify(this.#parts)) throw damaged('a part is not what the manifest says')
     if (assets.count !== this.#assets.count || assets.bytes !== this.#assets.bytes)
       throw damaged('the assets are not those that the manifest counts')
+    const known = new Set([...assets.missing, ...assets.damaged])
+    for (const { asset } of this.#awaited.values())
+      if (!known.has(asset)) throw damaged(`the asset ${asset} is missing`)
     for (const table of this.#tables.keys())
       if ((await this.#writer.count(table)) !== (tables[table] ?? 0)) throw damaged(`rows of ${table} are missing`)
     return { format: this.#format, manifest: this.#manifest }

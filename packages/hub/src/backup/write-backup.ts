@@ -1,6 +1,5 @@
 /** Makes a backup: a copy of the database as it is now, its rows and the assets they name, sealed into one file. */
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
@@ -8,9 +7,11 @@ import type { Now } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { copySqlite, SqliteTableReader } from '@meshbook/relay/sql/sqlite-tables.ts'
 import type { TableInfo, TableReader } from '@meshbook/relay/sql/tables.ts'
+import type { SqlValue } from '@meshbook/relay/sql/tx.ts'
 import { isKept } from '../store/backup-tables.ts'
 import { storageError } from '../store/storage-error.ts'
 import { version } from '../version.ts'
+import { type BlobName, type Blobs, blobOf, FileBlobs } from './blobs.ts'
 import { type Format, formatVersion, type Manifest } from './manifest.ts'
 import { encrypterFor, type Lock, storedRecipient } from './recovery-key.ts'
 import { rowLine } from './row-text.ts'
@@ -88,6 +89,7 @@ class Contents {
   readonly madeAt: number
   readonly #job: BackupJob
   readonly #reader: TableReader
+  readonly #blobs: Blobs
   readonly #manifest: Manifest = {
     parts: [],
     tables: {},
@@ -98,6 +100,7 @@ class Contents {
   constructor(job: BackupJob, reader: TableReader) {
     this.#job = job
     this.#reader = reader
+    this.#blobs = new FileBlobs(join(job.dataFolder, 'assets'))
     this.madeAt = job.now()
   }
 
@@ -116,13 +119,13 @@ class Contents {
   async fill(archive: ArchiveWriter): Promise<void> {
     const tables = (await this.#reader.tables()).filter(({ name }) => isKept(name))
     await addText(archive, 'format.json', await this.#format(tables))
-    const assets = new Set<string>()
+    const assets = new Map<string, BlobName>()
     for (const [index, table] of tables.entries()) {
       this.#job.onProgress('tables', index, tables.length)
       await this.#addTable(archive, table, assets)
     }
     let done = 0
-    for (const asset of assets) {
+    for (const asset of assets.values()) {
       this.#job.onProgress('assets', done++, assets.size)
       await this.#addAsset(archive, asset)
     }
@@ -140,7 +143,7 @@ class Contents {
     }
   }
 
-  async #addTable(archive: ArchiveWriter, table: TableInfo, assets: Set<string>): Promise<void> {
+  async #addTable(archive: ArchiveWriter, table: TableInfo, assets: Map<string, BlobName>): Promise<void> {
     let lines: string[] = []
     let chars = 0
     const flush = async (): Promise<void> => {
@@ -159,9 +162,10 @@ class Contents {
     await flush()
   }
 
-  #note(table: TableInfo, row: readonly unknown[], assets: Set<string>): void {
+  #note(table: TableInfo, row: readonly SqlValue[], assets: Map<string, BlobName>): void {
+    const blob = blobOf(table, row)
+    if (blob) assets.set(blob.name, blob)
     const value = (column: string): string => String(row[table.columns.indexOf(column)])
-    if (table.name === 'assets') assets.add(value('asset_id'))
     if (table.name === 'orgs') this.#manifest.orgs.push({ id: value('org_id'), name: value('name') })
   }
 
@@ -177,34 +181,32 @@ class Contents {
   }
 
   /** Read twice, so that what is in a backup is whole: a blob that has rotted is named, and not carried. */
-  async #addAsset(archive: ArchiveWriter, asset: string): Promise<void> {
+  async #addAsset(archive: ArchiveWriter, { asset, name, sha256 }: BlobName): Promise<void> {
     const { assets } = this.#manifest
-    const hex = asset.slice('sha256-'.length)
-    const path = join(this.#job.dataFolder, 'assets', hex.slice(0, 2), hex)
-    const found = await measure(path)
+    const found = await measure(this.#blobs.read(name))
     if (!found) assets.missing.push(asset)
-    else if (found.hex !== hex) assets.damaged.push(asset)
+    else if (found.sha256 !== sha256) assets.damaged.push(asset)
     else {
-      await archive.add(`assets/${asset}`, found.bytes, createReadStream(path))
+      await archive.add(`assets/${name}`, found.bytes, this.#blobs.read(name))
       assets.count++
       assets.bytes += found.bytes
     }
   }
 }
 
-async function measure(path: string): Promise<{ hex: string; bytes: number } | undefined> {
+async function measure(chunks: AsyncIterable<Uint8Array>): Promise<{ sha256: string; bytes: number } | undefined> {
   const hash = createHash('sha256')
   let bytes = 0
   try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Uint8Array>) {
+    for await (const chunk of chunks) {
       hash.update(chunk)
       bytes += chunk.byteLength
     }
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw storageError(thrown)
+    if (thrown instanceof MeshError && thrown.code === 'NOT_FOUND') return undefined
+    throw thrown
   }
-  return { hex: hash.digest('hex'), bytes }
+  return { sha256: hash.digest('hex'), bytes }
 }
 
 async function addText(archive: ArchiveWriter, name: string, value: unknown): Promise<void> {
