@@ -225,7 +225,7 @@ test('the commands say what is wrong, with the exit code of each (BK10, BK20, BK
   assert.deepEqual(await run(['backup']), [2, 'BAD_CONFIG'])
   assert.deepEqual(await run(['backup', file]), [1, 'NOT_FOUND'])
   assert.deepEqual(await run(['backup', file], { MESHBOOK_DATABASE_URL: 'postgres://x' }), [2, 'BAD_CONFIG'])
-  await startProcess(t, drill.data, ['hub', '--port', '0'])
+  const hub = await startProcess(t, drill.data, ['hub', '--port', '0'])
   assert.deepEqual(await run(['backup', file]), [0, undefined])
   assert.deepEqual(await run(['backup', file]), [5, 'WOULD_OVERWRITE'])
   assert.deepEqual(await run(['restore', file, '--verify']), [2, 'NO_RECOVERY_KEY'])
@@ -235,6 +235,10 @@ test('the commands say what is wrong, with the exit code of each (BK10, BK20, BK
   ])
   assert.deepEqual(await run(['restore', file, '--verify'], { MESHBOOK_RECOVERY_KEY: drill.key }), [0, undefined])
   assert.deepEqual(await run(['restore', file, '--replace'], { MESHBOOK_RECOVERY_KEY: drill.key }), [5, 'DATA_IN_USE'])
+  await hub.kill('SIGKILL')
+  const after = join(drill.folder, 'after-kill.age')
+  assert.deepEqual(await run(['backup', after]), [0, undefined], 'what stands in the log of a killed hub is in it')
+  assert.deepEqual(await run(['restore', after, '--verify'], { MESHBOOK_RECOVERY_KEY: drill.key }), [0, undefined])
   await writeFile(file, (await readFile(file)).subarray(0, 500))
   assert.deepEqual(await run(['restore', file, '--verify'], { MESHBOOK_RECOVERY_KEY: drill.key }), [
     1,
