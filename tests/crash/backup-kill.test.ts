@@ -107,7 +107,7 @@ async function generationOf(folder: string): Promise<string> {
     const files = await readdir(join(folder, 'assets'), { recursive: true })
     for (const text of ['old', 'new'])
       assert.equal(
-        files.some(path => path.endsWith(hexOf(text))),
+        files.some(path => path.includes(hexOf(text))),
         text === name,
         `the asset of ${text} beside the rows of ${name}`,
       )

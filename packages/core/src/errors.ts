@@ -148,6 +148,13 @@ const catalogue = {
     exit: 5,
     retry: 'never',
   },
+  NOTHING_TO_UNDO: {
+    message: 'There is no change to take back',
+    hint: 'Look at the history of the document; any version of it can be restored.',
+    http: 409,
+    exit: 5,
+    retry: 'never',
+  },
   RUN_EXISTS: {
     message: 'A run with this id exists and is for other code',
     hint: 'Use a new run id for new code.',
@@ -199,6 +206,13 @@ const catalogue = {
     exit: 1,
     retry: 'backoff',
   },
+  QUOTA_USED: {
+    message: 'The space for files and pictures is used up',
+    hint: 'Delete documents whose files are not needed any more; the space is free again after the grace period.',
+    http: 413,
+    exit: 1,
+    retry: 'never',
+  },
   SLOW_DOWN: {
     message: 'Too much arrives too fast',
     hint: 'Wait a moment; the client tries again by itself.',
@@ -247,6 +261,18 @@ const catalogue = {
   DATA_TOO_NEW: {
     message: 'The data folder was written by a newer Meshbook',
     hint: 'Update this Meshbook, or choose another folder with --data. Nothing was changed.',
+    exit: 1,
+    retry: 'never',
+  },
+  DATABASE_OLD: {
+    message: 'The tables of the database are older than this Meshbook, and its role may not change them',
+    hint: 'Run `meshbook hub --migrate` once, with MESHBOOK_DATABASE_OWNER_URL naming the role that owns the tables.',
+    exit: 1,
+    retry: 'never',
+  },
+  DATABASE_ROLE: {
+    message: 'The hub does not run with a database role that may do too much',
+    hint: 'Connect as a role that is no superuser and owns no table (see docs/self-hosting.md); only `meshbook hub --migrate` uses the owner.',
     exit: 1,
     retry: 'never',
   },

@@ -75,6 +75,15 @@ export class ProjectTree {
     return true
   }
 
+  /** Takes the mark of deletion away; false if there is no such entry. */
+  async revive(id: DocumentId): Promise<boolean> {
+    const entry = this.#files.get(id)
+    if (!entry) return false
+    const { deletedAt: _, ...alive } = entry
+    await this.put(id, alive)
+    return true
+  }
+
   async settled(): Promise<void> {
     await this.#peer.durable()
     await within(limits.requestMs, this.#indexing, 'indexing the file tree')

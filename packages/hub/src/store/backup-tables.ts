@@ -15,6 +15,10 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   relay_snapshots: kept('content of documents'),
   relay_updates: kept('content of documents'),
 
+  history_versions: kept('versions of documents, with who wrote them'),
+  history_texts: kept('texts of versions'),
+  history_intents: kept('undos that were asked for, so that one that is asked for again is done once'),
+
   orgs: kept('owners of everything; devices and links name their ids'),
   users: kept('who may sign in'),
   sign_in_links: leftOut('good for minutes; a link that was used since would be good again'),
@@ -32,6 +36,10 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   run_events: kept('logs of runs'),
 
   assets: kept('who may see which asset; the bytes are files beside the tables'),
+  asset_references: kept('which documents and runs show an asset, as of the same moment as they'),
+  asset_scans: kept('how far documents were read for that'),
+  asset_uploads: leftOut('their bytes have no hash yet and are not carried; a client begins again'),
+  asset_removals: leftOut('names bytes that no row has, which are not carried'),
 }
 
 export function isKept(table: string): boolean {

@@ -1,7 +1,7 @@
 /** The relay's tables and everything that is done to them. A removed document leaves its row, so that its epoch goes on. */
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type Epoch, parseEpoch } from '@meshbook/core/ids.ts'
-import type { Schema, Tx } from '../sql/tx.ts'
+import type { CallLock, Schema, SqlValue, Tx } from '../sql/tx.ts'
 import { type PackedUpdates, packUpdates, rowOfUpdates, unpackUpdates, updatesOfRow } from './packed-updates.ts'
 
 export const schema: Schema = {
@@ -54,24 +54,33 @@ async function headOf(tx: Tx, { org, document }: DocumentArgs): Promise<HeadRow 
 }
 
 export async function readDocument(tx: Tx, args: DocumentArgs): Promise<ReadDocument> {
+  return readSince(tx, { ...args, after: 0 })
+}
+
+/** What came after a position: the updates, or, where a compaction took some of them, the snapshot and the updates after it. */
+export async function readSince(tx: Tx, args: DocumentArgs & { after: number }): Promise<ReadDocument> {
   const keys = [args.org, args.document]
   const head = (await headOf(tx, args)) ?? newDocument
   const snapshot = await tx.get<SnapshotRow>(
-    'SELECT position, data, facts FROM relay_snapshots WHERE org_id = ? AND document_id = ?',
-    keys,
+    'SELECT position, data, facts FROM relay_snapshots WHERE org_id = ? AND document_id = ? AND position > ?',
+    [...keys, args.after],
   )
+  const from = snapshot?.position ?? Math.min(args.after, head.position)
   const rows = await tx.all<UpdatesRow>(
-    'SELECT position, updates, data FROM relay_updates WHERE org_id = ? AND document_id = ? ORDER BY position',
-    keys,
+    'SELECT position, updates, data FROM relay_updates WHERE org_id = ? AND document_id = ? AND position > ? ORDER BY position',
+    [...keys, from],
   )
-  const from = snapshot?.position ?? 0
   checkGapless(from, rows, head.position)
-  const updates = rows.flatMap(row => (row.updates === 1 ? [row.data] : updatesOfRow(row.data)))
+  const updates = rows.flatMap(updatesIn)
   return {
     ...head,
     snapshot: snapshot && { ...snapshot },
     tail: packUpdates(updates.slice(updates.length - (head.position - from))),
   }
+}
+
+function updatesIn(row: UpdatesRow): Uint8Array[] {
+  return row.updates === 1 ? [row.data] : updatesOfRow(row.data)
 }
 
 /** The first row may begin before `from`: a snapshot may stand for a part of it. */
@@ -115,13 +124,79 @@ async function appendOne(tx: Tx, args: AppendedDocument, updates: readonly Uint8
     args.document,
     position,
     updates.length,
-    updates.length === 1 ? updates[0]! : rowOfUpdates(updates),
+    dataOf(updates),
   ])
   await tx.run(
     'INSERT INTO relay_documents (org_id, document_id, epoch, position) VALUES (?, ?, ?, ?) ON CONFLICT (org_id, document_id) DO UPDATE SET position = excluded.position',
     [args.org, args.document, args.epoch, position],
   )
   return position
+}
+
+function dataOf(updates: readonly Uint8Array[]): Uint8Array {
+  return updates.length === 1 ? updates[0]! : rowOfUpdates(updates)
+}
+
+export interface Append extends DocumentArgs {
+  epoch: Epoch
+  updates: PackedUpdates
+}
+
+/**
+ * Appends to several documents, each named once, with three statements for all of them. The position of each one's last
+ * update; null for one that has another epoch by now, to which nothing was added.
+ */
+export async function appendMany(tx: Tx, args: { appends: Append[] }): Promise<(number | null)[]> {
+  const heads = await readHeads(tx, { documents: args.appends })
+  const known = new Map(heads.map(head => [nameOf(head), head]))
+  const updates: SqlValue[][] = []
+  const rows: SqlValue[][] = []
+  const positions = args.appends.map(append => {
+    const head = known.get(nameOf(append)) ?? newDocument
+    if (head.epoch !== append.epoch) return null
+    const added = unpackUpdates(append.updates)
+    const position = head.position + added.length
+    updates.push([append.org, append.document, position, added.length, dataOf(added)])
+    rows.push([append.org, append.document, append.epoch, position])
+    return position
+  })
+  await insertAll(tx, 'relay_updates (org_id, document_id, position, updates, data)', updates)
+  const replace = ' ON CONFLICT (org_id, document_id) DO UPDATE SET position = excluded.position'
+  await insertAll(tx, 'relay_documents (org_id, document_id, epoch, position)', rows, replace)
+  return positions
+}
+
+const rowsPerStatement = 500
+const nameOf = ({ org, document }: DocumentArgs): string => `${org}/${document}`
+
+async function insertAll(tx: Tx, columns: string, rows: SqlValue[][], onConflict = ''): Promise<void> {
+  for (let i = 0; i < rows.length; i += rowsPerStatement) {
+    const some = rows.slice(i, i + rowsPerStatement)
+    const values = some.map(row => `(${row.map(() => '?').join(', ')})`).join(', ')
+    await tx.run(`INSERT INTO ${columns} VALUES ${values}${onConflict}`, some.flat())
+  }
+}
+
+export interface DocumentHead extends DocumentArgs, HeadRow {}
+
+/** How far the log of each document goes; one that was never written to is left out. */
+export async function readHeads(tx: Tx, args: { documents: DocumentArgs[] }): Promise<DocumentHead[]> {
+  const heads: DocumentHead[] = []
+  for (let i = 0; i < args.documents.length; i += rowsPerStatement) {
+    const some = args.documents.slice(i, i + rowsPerStatement)
+    const found = await tx.all<DocumentHead>(
+      `SELECT org_id AS org, document_id AS document, epoch, position FROM relay_documents WHERE (org_id, document_id) IN (VALUES ${some.map(() => '(?, ?)').join(', ')})`,
+      some.flatMap(({ org, document }) => [org, document]),
+    )
+    heads.push(...found)
+  }
+  return heads
+}
+
+/** A document's log is its own: what else happens in its org need not wait for it. */
+export function locksOf(args: DocumentArgs | { appends: DocumentArgs[] } | { documents: DocumentArgs[] }): CallLock[] {
+  const documents = 'appends' in args ? args.appends : 'documents' in args ? args.documents : [args]
+  return documents.map(document => ({ key: `document ${nameOf(document)}`, shared: false }))
 }
 
 export async function compactDocument(
@@ -162,5 +237,14 @@ export async function listStored(tx: Tx, a: { after: DocumentArgs; rows: number 
   )
 }
 
-export const procedures = { readDocument, appendUpdates, compactDocument, removeDocument, listStored }
+export const procedures = {
+  readDocument,
+  readSince,
+  readHeads,
+  appendUpdates,
+  appendMany,
+  compactDocument,
+  removeDocument,
+  listStored,
+}
 export type DocumentProcedures = typeof procedures

@@ -2,7 +2,7 @@
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { type Epoch, parseEpoch } from '@meshbook/core/ids.ts'
 import type { Database } from '../sql/database.ts'
-import type { DocumentProcedures } from './document-procedures.ts'
+import type { DocumentProcedures, ReadDocument } from './document-procedures.ts'
 import type { DocumentKey, DocumentSnapshot, DocumentStore, StoredDocument } from './document-store.ts'
 import { packUpdates, unpackUpdates } from './packed-updates.ts'
 
@@ -26,13 +26,7 @@ export class SqliteDocumentStore implements DocumentStore {
   }
 
   async open(key: DocumentKey): Promise<StoredDocument> {
-    const { epoch, position, snapshot, tail } = await this.#database.query('readDocument', key)
-    return {
-      epoch: parseEpoch(epoch),
-      position,
-      snapshot: snapshot && { ...snapshot, facts: snapshot.facts ?? undefined },
-      tail: unpackUpdates(tail),
-    }
+    return storedDocument(await this.#database.query('readDocument', key))
   }
 
   /** What is appended to many documents in one tick goes to the database in one call. */
@@ -67,5 +61,14 @@ export class SqliteDocumentStore implements DocumentStore {
 
   remove(key: DocumentKey): Promise<void> {
     return this.#database.call('removeDocument', { org: key.org, document: key.document })
+  }
+}
+
+export function storedDocument({ epoch, position, snapshot, tail }: ReadDocument): StoredDocument {
+  return {
+    epoch: parseEpoch(epoch),
+    position,
+    snapshot: snapshot && { ...snapshot, facts: snapshot.facts ?? undefined },
+    tail: unpackUpdates(tail),
   }
 }
