@@ -3,6 +3,7 @@
 import { asMeshError, exitCodes } from '@meshbook/core/errors.ts'
 import { Command } from 'commander'
 import { attachCommand } from './commands/attach.ts'
+import { backupCommand } from './commands/backup.ts'
 import { detachCommand } from './commands/detach.ts'
 import { devicesCommand } from './commands/devices.ts'
 import { doctorCommand } from './commands/doctor.ts'
@@ -10,6 +11,7 @@ import { historyCommand } from './commands/history.ts'
 import { hubCommand } from './commands/hub.ts'
 import { linkCommand } from './commands/link.ts'
 import { monitorCommand } from './commands/monitor.ts'
+import { restoreCommand } from './commands/restore.ts'
 import { runCommand } from './commands/run.ts'
 import { runsCommand } from './commands/runs.ts'
 import { startCommand } from './commands/start.ts'
@@ -37,6 +39,8 @@ for (const command of [
   devicesCommand,
   monitorCommand,
   linkCommand,
+  backupCommand,
+  restoreCommand,
   doctorCommand,
   versionCommand,
 ]) {

@@ -282,6 +282,36 @@ const catalogue = {
     exit: 5,
     retry: 'never',
   },
+  BACKUP_DAMAGED: {
+    message: 'The backup is damaged, or is no backup of Meshbook',
+    hint: 'Use another copy of the file, or an older backup. Nothing was changed.',
+    exit: 1,
+    retry: 'never',
+  },
+  BACKUP_TOO_NEW: {
+    message: 'The backup was made by a newer Meshbook',
+    hint: 'Update this Meshbook. Nothing was changed.',
+    exit: 1,
+    retry: 'never',
+  },
+  WRONG_RECOVERY_KEY: {
+    message: 'This key does not open the backup',
+    hint: 'Use the recovery key that was shown when this backup was set up, or its passphrase. Nothing was changed.',
+    exit: 3,
+    retry: 'never',
+  },
+  NO_RECOVERY_KEY: {
+    message: 'A recovery key is needed',
+    hint: 'To back up, make one with `meshbook backup --new-key`; to restore, give it with --key-file, in MESHBOOK_RECOVERY_KEY, or at the prompt.',
+    exit: 2,
+    retry: 'never',
+  },
+  WOULD_OVERWRITE: {
+    message: 'There is something already',
+    hint: 'Choose another name; or, to restore over data, use --replace, which keeps the old data under a dated name.',
+    exit: 5,
+    retry: 'never',
+  },
   PORT_IN_USE: {
     message: 'The port is in use',
     hint: 'Choose another with --port, or stop the program that holds it.',

@@ -163,6 +163,11 @@ export const limits = {
   fileDebounceMs: 100,
   fileMaxWaitMs: 1_000,
 
+  /** Rows are gathered into parts of a backup of about this size; one that is larger alone is a part of its own. */
+  backupPartBytes: 4 * MiB,
+  backupPartMaxBytes: 256 * MiB,
+  backupManifestBytes: 64 * MiB,
+
   authTriesPerMinute: 30,
   projectsPerUser: 1_000,
   devicesPerUser: 500,

@@ -8,7 +8,14 @@ import { join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type { Project } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { type DeviceId, type Now, type OrgId, type RandomBytes, systemRandom } from '@meshbook/core/ids.ts'
+import {
+  type DeviceId,
+  type Now,
+  type OrgId,
+  type ProjectId,
+  type RandomBytes,
+  systemRandom,
+} from '@meshbook/core/ids.ts'
 import { type Limits, limits, scaledTimes } from '@meshbook/core/limits.ts'
 import type { DeviceInfo } from '@meshbook/core/messages.ts'
 import { VersionRecorder } from '@meshbook/relay/history/version-recorder.ts'
@@ -22,6 +29,7 @@ import { collectRegularly } from './assets/collect-regularly.ts'
 import { Authenticator } from './auth/authenticator.ts'
 import { OpenDoors } from './auth/open-doors.ts'
 import { commandLineToken, ensureFirstUser, newSignInLink } from './auth/sign-in.ts'
+import { finishRestore } from './backup/work-folder.ts'
 import type { HubConfig } from './config.ts'
 import { Fleet } from './devices/fleet.ts'
 import { registerDevice } from './devices/registration.ts'
@@ -70,6 +78,7 @@ export interface Hub {
   /** The device of this machine, registered without a token. */
   registerDevice(publicKey: string, name: string, kind: DeviceInfo['kind']): Promise<DeviceId>
   ensureProject(name: string): Promise<Project>
+  hasDocuments(project: ProjectId): Promise<boolean>
   close(): Promise<void>
 }
 
@@ -97,6 +106,7 @@ async function start(
 ): Promise<Hub> {
   const { log, now } = ports
   await privateFolder(config.dataFolder)
+  await finishRestore(config.dataFolder)
   const events = new HubEvents()
   let documents: Documents | undefined
   const metrics = new Metrics()
@@ -293,6 +303,8 @@ function handleOf(
     commandLineToken: () => commandLineToken(parts, user, machineOf(parts.config)),
     registerDevice: (publicKey, name, kind) => registerDevice(parts, user, { publicKey, name, kind }),
     ensureProject: async name => (await parts.documents.ensureProject(user.org, user.name, name)).project,
+    hasDocuments: async project =>
+      (await parts.store.query('listDocuments', { org: user.org, project, after: '', rows: 1 })).items.length > 0,
     close,
   }
 }

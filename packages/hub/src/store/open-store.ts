@@ -26,7 +26,8 @@ export interface OpenStore {
   log: DocumentLog | undefined
 }
 
-const modules = [documentModule, historyModule, hubModule]
+/** All modules of a hub's database; a backup knows their tables by them. */
+export const hubModules: readonly URL[] = [documentModule, historyModule, hubModule]
 
 export async function openStore(
   config: Pick<HubConfig, 'dataFolder' | 'database'>,
@@ -37,7 +38,7 @@ export async function openStore(
 
 async function openSqlite(folder: string, onHealth: (health: StorageHealth) => void): Promise<OpenStore> {
   const file = join(folder, 'hub.db')
-  const store = await SqliteDatabase.open<AllProcedures>({ file, modules, onHealth })
+  const store = await SqliteDatabase.open<AllProcedures>({ file, modules: hubModules, onHealth })
   await chmod(file, 0o600)
   return { store, documents: new SqliteDocumentStore(store), log: undefined }
 }
@@ -46,7 +47,7 @@ type DatabaseConfig = NonNullable<HubConfig['database']>
 
 async function openPostgres(config: DatabaseConfig, onHealth: (health: StorageHealth) => void): Promise<OpenStore> {
   if (config.ownerUrl !== null) await migrateStore(config)
-  const store = await PostgresDatabase.open<AllProcedures>({ url: config.url, modules, onHealth })
+  const store = await PostgresDatabase.open<AllProcedures>({ url: config.url, modules: hubModules, onHealth })
   const documents = new PostgresDocumentStore(store)
   return { store, documents, log: documents }
 }
@@ -55,5 +56,5 @@ async function openPostgres(config: DatabaseConfig, onHealth: (health: StorageHe
 export async function migrateStore({ url, ownerUrl }: DatabaseConfig): Promise<string[]> {
   if (ownerUrl === null)
     throw new MeshError('BAD_CONFIG', { detail: 'MESHBOOK_DATABASE_OWNER_URL: needed to change the tables' })
-  return migratePostgres({ ownerUrl, modules, role: decodeURIComponent(new URL(url).username) })
+  return migratePostgres({ ownerUrl, modules: hubModules, role: decodeURIComponent(new URL(url).username) })
 }

@@ -1,4 +1,5 @@
 /** The hub's module of the database: its tables and all its procedures by name. This folder is the only SQL of the hub. */
+import * as restore from './after-restore.ts'
 import * as references from './asset-references.ts'
 import * as assets from './assets.ts'
 import * as heads from './heads.ts'
@@ -64,6 +65,8 @@ export const procedures = {
   reconcileDevice: heads.reconcileDevice,
   listSessions: heads.listSessions,
   findSession: heads.findSession,
+
+  settleRestore: restore.settleRestore,
 
   findAsset: assets.findAsset,
   claimAsset: assets.claimAsset,

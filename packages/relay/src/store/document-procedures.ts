@@ -229,6 +229,14 @@ export async function removeDocument(tx: Tx, args: DocumentArgs): Promise<void> 
   )
 }
 
+/** In the order of their keys, from behind `after` on. */
+export async function listStored(tx: Tx, a: { after: DocumentArgs; rows: number }): Promise<DocumentArgs[]> {
+  return tx.all(
+    'SELECT org_id AS org, document_id AS document FROM relay_documents WHERE org_id > ? OR (org_id = ? AND document_id > ?) ORDER BY org_id, document_id LIMIT ?',
+    [a.after.org, a.after.org, a.after.document, a.rows],
+  )
+}
+
 export const procedures = {
   readDocument,
   readSince,
@@ -237,5 +245,6 @@ export const procedures = {
   appendMany,
   compactDocument,
   removeDocument,
+  listStored,
 }
 export type DocumentProcedures = typeof procedures
