@@ -125,9 +125,9 @@ async function readFrontMatter(store: NotebookStore): Promise<void> {
   if (store.page.notebook.frontMatter && (await loadYaml())) store.reread()
 }
 
+/** With unsent changes the notebook itself says what became of them. */
 function sayReplaced(unsent: number): void {
-  const carried = `Your ${unsent === 1 ? 'unsent change is' : `${unsent} unsent changes are`} carried over.`
-  notify('The document was replaced on the hub', unsent > 0 ? carried : 'This is the new one.')
+  if (unsent === 0) notify('The document was replaced on the hub', 'This is the new one.')
 }
 
 function NotOnThisDevice({ path }: { path: string }) {

@@ -76,9 +76,51 @@ export function carryOver(
 }
 
 function rebaseOnce(text: Y.Text, old: OldDocument): void {
-  const base = old.applied ?? textOfRows(splitRows(old.rows, old.acked).durable)
+  const base = old.applied ?? likelyBase(old, text.toString())
   rebaseText(text, base, withoutSame(base, textOfRows(old.rows), text.toString()))
 }
+
+/**
+ * The hub may have got further than it could acknowledge: of the texts between the acknowledged one and mine, the one
+ * that the new document is nearest to. What it has already is then not made again.
+ */
+function likelyBase(old: OldDocument, theirs: string): string {
+  const { durable, unsent } = splitRows(old.rows, old.acked)
+  const order = unsent.toSorted((a, b) => lastEdit(a) - lastEdit(b))
+  let [from, to] = [0, order.length]
+  for (;;) {
+    const step = Math.max(1, Math.ceil((to - from) / basesPerPass))
+    const best = nearest(durable, order, { from, to, step }, theirs)
+    if (step === 1) return best.text
+    from = Math.max(0, best.count - step)
+    to = Math.min(order.length, best.count + step)
+  }
+}
+
+const basesPerPass = 16
+const lastEdit = ({ edits }: StoredRow): number => Math.max(0, ...Object.values(edits))
+
+function nearest(
+  durable: readonly StoredRow[],
+  unsent: readonly StoredRow[],
+  { from, to, step }: { from: number; to: number; step: number },
+  theirs: string,
+): { count: number; text: string } {
+  const doc = new Y.Doc()
+  for (const { update } of [...durable, ...unsent.slice(0, from)]) Y.applyUpdate(doc, update)
+  let best = { count: from, text: '', distance: Number.POSITIVE_INFINITY }
+  for (let count = from; count <= to; count += step) {
+    const text = doc.getText('content').toString()
+    const distance = distanceOf(text, theirs)
+    if (distance < best.distance) best = { count, text, distance }
+    for (const { update } of unsent.slice(count, count + step)) Y.applyUpdate(doc, update)
+  }
+  doc.destroy()
+  return best
+}
+
+const distanceOf = (a: string, b: string): number =>
+  editsBetween(a, b).reduce((sum, { remove, insert }) => sum + remove + insert.length, 0)
 
 /**
  * Mine without the changes that theirs has already: an edit whose acknowledgement was lost may be in the new document,

@@ -53,7 +53,7 @@ for (const [name, make] of Object.entries(contract)) {
     const read = await database.read('d')
     assert.deepEqual(
       [read?.rows.length, textOfRows(read?.rows ?? []), textOfRows(read?.rows.slice(0, 1) ?? [])],
-      [2, 'abcdef', 'abcd'],
+      [3, 'abcdef', 'abcd'],
     )
     assert.deepEqual([read?.head.made, read?.head.acked], [{ a: 6 }, { a: 4 }])
   })

@@ -40,12 +40,19 @@ function mergedRow(rows: readonly StoredRow[]): StoredRow[] {
   return rows.length < 2 ? [...rows] : [{ update: mergedUpdate(rows), edits: editsOf(rows) }]
 }
 
-/** The same content in two rows at most: what the hub has stays apart from what it has not (W4). */
+/** Unsent rows stay single, because the hub may have the first of them; but not without end. */
+const mostUnsentRows = 500
+
+/** The same content in few rows: what the hub has stays apart from what it has not (W4). */
 export function compacted({ head, rows, old }: StoredDocument): StoredDocument {
   const { durable, unsent } = splitRows(rows, head.acked)
   const settled = Object.entries(head.made).filter(([tab, last]) => last > (head.acked[tab] ?? 0))
   const made = Object.fromEntries(settled)
   const acked = Object.fromEntries(settled.map(([tab]) => [tab, head.acked[tab] ?? 0]))
   const base = mergedRow(durable).map(({ update }) => ({ update, edits: noEdits }))
-  return { head: { ...head, made, acked }, rows: [...base, ...mergedRow(unsent)], old }
+  return {
+    head: { ...head, made, acked },
+    rows: [...base, ...(unsent.length > mostUnsentRows ? mergedRow(unsent) : unsent)],
+    old,
+  }
 }
