@@ -51,7 +51,7 @@ export class FileObjectStore implements ObjectStore {
   async adopt(name: string, file: string, digest: ObjectDigest): Promise<void> {
     const path = this.#pathOf(name)
     try {
-      for await (const _ of verified(createReadStream(file), digest));
+      for await (const _ of verified(chunksOf(file), digest));
       await this.#move(file, path)
     } catch (error) {
       throw storageError(error)
