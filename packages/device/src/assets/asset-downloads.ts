@@ -37,9 +37,10 @@ export class AssetDownloads {
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const { assetDownloadsAtOnce, assetDownloadsWaiting } = this.#ports.limits
-    if (this.#waiting.length >= assetDownloadsWaiting) throw new MeshError('TOO_MANY', { detail: 'downloads wait' })
-    if (this.#running >= assetDownloadsAtOnce) await new Promise<void>(resolve => this.#waiting.push(resolve))
+    const { assetDownloadsPerDevice, assetDownloadsWaitingPerDevice } = this.#ports.limits
+    if (this.#waiting.length >= assetDownloadsWaitingPerDevice)
+      throw new MeshError('TOO_MANY', { detail: 'downloads wait' })
+    if (this.#running >= assetDownloadsPerDevice) await new Promise<void>(resolve => this.#waiting.push(resolve))
     else this.#running++
     try {
       return await work()

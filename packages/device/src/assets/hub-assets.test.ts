@@ -169,6 +169,6 @@ test('DV29 many pictures are fetched a few at a time, and one asked for twice co
   const pictures = Array.from({ length: 12 }, () => randomBytes(100))
   for (const picture of pictures) hub.assets.set(idOf(picture), picture)
   await Promise.all([...pictures, ...pictures].map(picture => assets.fetch(idOf(picture))))
-  assert.equal(hub.mostRunning, limits.assetDownloadsAtOnce)
+  assert.equal(hub.mostRunning, limits.assetDownloadsPerDevice)
   assert.equal(hub.sent, 1_200)
 })
