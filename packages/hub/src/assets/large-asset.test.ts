@@ -81,13 +81,15 @@ test('I10 an asset of 200 MB streams up and down while the hub grows by less tha
 
 test('AS3 I9 kill -9 in the middle of an upload loses no acknowledged byte', async t => {
   const folder = await temporaryFolder(t)
-  const size = 40 * MiB
+  const size = 120 * MiB
   const id = idOf(size)
   let acknowledged = 0
   for (let kills = 0; kills < 5; kills++) {
     const hub = await start(t, folder)
     const offset = await offsetOf(hub, id)
     assert.ok(offset >= acknowledged, `${offset} of ${acknowledged}`)
+    // A machine that is faster than the kill has stored all of it, which is no loss either.
+    if (offset + 2 * MiB >= size) break
     const piece = Buffer.concat([...pieces(size, offset - (offset % MiB))]).subarray(
       offset % MiB,
       (offset % MiB) + 2 * MiB,
