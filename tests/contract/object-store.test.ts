@@ -92,7 +92,7 @@ test('OB6 what fails for a while is tried again, a bounded number of times', asy
     server.fault = () => fault
     const before = server.requests
     await assert.rejects(put(store), (error: unknown) => error instanceof MeshError && error.code === code)
-    assert.equal(server.requests - before, limits.objectTries)
+    assert.equal(server.requests - before, limits.objectTriesPerCall)
   }
 })
 

@@ -102,12 +102,12 @@ export const limits = {
   /** Rows that one transaction of the collection handles. */
   assetCollectRows: 500,
   /** Pictures that a device fetches at a time, and those that wait; the rest comes with the next text. */
-  assetDownloadsAtOnce: 2,
-  assetDownloadsWaiting: 1_000,
+  assetDownloadsPerDevice: 2,
+  assetDownloadsWaitingPerDevice: 1_000,
   /** Larger objects go to an S3 store in parts of this size, which is also what an upload holds in memory. */
   objectPartBytes: 8 * MiB,
-  objectPutsAtOnce: 4,
-  objectTries: 5,
+  objectPutsPerStore: 4,
+  objectTriesPerCall: 5,
   /** Larger snapshots of documents are objects, where there is an object store. */
   snapshotObjectBytes: 256 * KiB,
   /** How long an object stays that no document names yet. */

@@ -224,17 +224,22 @@ function tooLarge(mostBytes: number): MeshError {
   return new MeshError('TOO_LARGE', { detail: `an asset may have ${mostBytes} bytes` })
 }
 
-/** Chunks until the signal is aborted, also while the next one is waited for. */
+/**
+ * Chunks until the signal is aborted, also while the next one is waited for. Each wait has a promise of its own: one that
+ * lives as long as the upload would keep every chunk that was ever raced against it.
+ */
 async function* abortable(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const iterator = chunks[Symbol.asyncIterator]()
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const stop = () => reject(signal.reason)
-  aborted.catch(() => undefined)
+  let giveUp: (reason: unknown) => void = () => undefined
+  const stop = () => giveUp(signal.reason)
   signal.addEventListener('abort', stop, { once: true })
   try {
     for (;;) {
       signal.throwIfAborted()
-      const next = await Promise.race([iterator.next(), aborted])
+      const next = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
+        giveUp = reject
+        iterator.next().then(resolve, reject)
+      })
       if (next.done) return
       yield next.value
     }

@@ -18,7 +18,7 @@ export async function putAsset(parts: Parts, ask: UserAsk<undefined>): Promise<R
     return new Response(null, { status: 204 })
   }
   try {
-    const received = await parts.uploads.receive({ org, user }, id, piece, chunksOf(request), request.signal)
+    const received = await parts.uploads.receive({ org, user }, id, piece, ask.incoming, request.signal)
     if (received.stored) return new Response(null, { status: 201 })
     return new Response(null, { status: 202, headers: offsetHeaders(received.offset) })
   } catch (thrown) {
@@ -53,10 +53,6 @@ export async function getAsset(parts: Parts, ask: UserAsk<undefined>): Promise<R
     status: range ? 206 : 200,
     headers: answered,
   })
-}
-
-async function* chunksOf({ body }: Request): AsyncGenerator<Uint8Array> {
-  if (body) yield* body
 }
 
 /** Where the caller's upload stands goes with the error, so that a client can go on (AS2). */

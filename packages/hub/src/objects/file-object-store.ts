@@ -1,7 +1,6 @@
 /** Objects as files below one folder. A file is complete and on the disk before it has its name (OB1). */
 import { randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { copyFile, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { storageError } from '../store/storage-error.ts'
@@ -52,7 +51,7 @@ export class FileObjectStore implements ObjectStore {
   async adopt(name: string, file: string, digest: ObjectDigest): Promise<void> {
     const path = this.#pathOf(name)
     try {
-      for await (const _ of verified(createReadStream(file), digest));
+      for await (const _ of verified(chunksOf(file), digest));
       await this.#move(file, path)
     } catch (error) {
       throw storageError(error)
@@ -99,8 +98,8 @@ export class FileObjectStore implements ObjectStore {
   }
 
   async delete(name: string): Promise<void> {
-    await rm(this.#pathOf(name), { force: true }).catch((error: unknown) => {
-      throw storageError(error)
+    await unlink(this.#pathOf(name)).catch((error: unknown) => {
+      if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw storageError(error)
     })
   }
 
@@ -145,6 +144,22 @@ export class FileObjectStore implements ObjectStore {
 function mayHold(folder: string, prefix: string): boolean {
   return folder.startsWith(prefix) || prefix.startsWith(folder)
 }
+
+/** One buffer for all chunks: each is looked at before the next is read, and hashing a large file makes no garbage. */
+async function* chunksOf(path: string): AsyncGenerator<Uint8Array> {
+  const file = await open(path, 'r')
+  try {
+    const buffer = Buffer.allocUnsafe(chunkBytes)
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, chunkBytes, null)
+      if (bytesRead === 0) return
+      yield buffer.subarray(0, bytesRead)
+    }
+  } finally {
+    await file.close()
+  }
+}
+const chunkBytes = 256 * 1024
 
 async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   const file = await open(path, 'wx', 0o600)

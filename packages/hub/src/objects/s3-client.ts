@@ -50,7 +50,7 @@ export class S3Client {
   ask(ask: S3Ask): Promise<Response> {
     const { limits, random } = this.#ports
     return retry(() => this.#once(ask), {
-      attempts: limits.objectTries,
+      attempts: limits.objectTriesPerCall,
       minMs: limits.reconnectMinMs / 5,
       maxMs: limits.reconnectMaxMs / 10,
       random: () => random(1)[0]! / 256,

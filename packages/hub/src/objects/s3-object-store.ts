@@ -29,7 +29,7 @@ export class S3ObjectStore implements ObjectStore {
     this.#prefix = `${config.prefix}${room}`
     this.#client = new S3Client({ ...config, prefix: this.#prefix }, ports)
     this.#ports = ports
-    this.#puts = new Slots(ports.limits.objectPutsAtOnce)
+    this.#puts = new Slots(ports.limits.objectPutsPerStore)
   }
 
   async put(name: string, source: AsyncIterable<Uint8Array>, digest: ObjectDigest): Promise<void> {

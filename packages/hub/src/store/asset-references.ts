@@ -5,7 +5,7 @@
 import { type AssetId, type DocumentId, isAssetId, type OrgId } from '@meshbook/core/ids.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
-import { removeLater } from './assets.ts'
+import { countBytes, removeLater } from './assets.ts'
 
 export type AssetHolder = `document:${string}` | `version:${string}` | `run:${string}`
 
@@ -115,21 +115,23 @@ export async function sweepAssets(
   tx: Tx,
   a: { org: OrgId; before: number; most: number; now: number },
 ): Promise<{ deleted: number; unread: DocumentId[] }> {
-  const rows = await tx.all<{ id: AssetId; object: string }>(
-    `SELECT asset_id AS id, object FROM assets WHERE org_id = ? AND unreferenced_at <= ? AND ${unnamed} LIMIT ?`,
+  const rows = await tx.all<{ id: AssetId; object: string; bytes: number }>(
+    `SELECT asset_id AS id, object, bytes FROM assets WHERE org_id = ? AND unreferenced_at <= ? AND ${unnamed} LIMIT ?`,
     [a.org, a.before, a.most],
   )
   if (rows.length === 0) return { deleted: 0, unread: [] }
   const unread = await unreadDocuments(tx, { org: a.org, after: '', most: a.most })
   if (unread.length > 0) return { deleted: 0, unread }
   let deleted = 0
-  for (const { id, object } of rows) {
+  for (const { id, object, bytes } of rows) {
     const { changes } = await tx.run(
       'DELETE FROM assets WHERE org_id = ? AND asset_id = ? AND object = ? AND unreferenced_at <= ?',
       [a.org, id, object, a.before],
     )
     deleted += changes
-    if (changes > 0) await removeLater(tx, { org: a.org, object, now: a.now })
+    if (changes === 0) continue
+    await removeLater(tx, { org: a.org, object, now: a.now })
+    await countBytes(tx, { org: a.org, bytes: -bytes })
   }
   return { deleted, unread: [] }
 }

@@ -37,7 +37,8 @@ const migrations: readonly string[] = [
   `ALTER TABLE assets ADD COLUMN object TEXT NOT NULL DEFAULT '';
   ALTER TABLE assets ADD COLUMN unreferenced_at BIGINT;
   UPDATE assets SET object = substr(asset_id, 8, 2) || '/' || substr(asset_id, 8);
-  CREATE INDEX assets_by_bytes ON assets (org_id, bytes);
+  CREATE TABLE asset_totals (org_id TEXT NOT NULL PRIMARY KEY, bytes BIGINT NOT NULL);
+  INSERT INTO asset_totals (org_id, bytes) SELECT org_id, SUM(bytes) FROM assets GROUP BY org_id;
   CREATE INDEX assets_by_object ON assets (object);
   CREATE INDEX assets_unreferenced ON assets (org_id, unreferenced_at);
   CREATE TABLE asset_uploads (org_id TEXT NOT NULL, user_id TEXT NOT NULL, asset_id TEXT NOT NULL, upload_id TEXT NOT NULL UNIQUE, object TEXT NOT NULL, total BIGINT, received BIGINT NOT NULL, touched_at BIGINT NOT NULL, PRIMARY KEY (org_id, user_id, asset_id));
