@@ -6,6 +6,7 @@ import { attachCommand } from './commands/attach.ts'
 import { detachCommand } from './commands/detach.ts'
 import { devicesCommand } from './commands/devices.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { historyCommand } from './commands/history.ts'
 import { hubCommand } from './commands/hub.ts'
 import { linkCommand } from './commands/link.ts'
 import { monitorCommand } from './commands/monitor.ts'
@@ -32,6 +33,7 @@ for (const command of [
   detachCommand,
   runCommand,
   runsCommand,
+  historyCommand,
   devicesCommand,
   monitorCommand,
   linkCommand,

@@ -148,6 +148,13 @@ const catalogue = {
     exit: 5,
     retry: 'never',
   },
+  NOTHING_TO_UNDO: {
+    message: 'There is no change to take back',
+    hint: 'Look at the history of the document; any version of it can be restored.',
+    http: 409,
+    exit: 5,
+    retry: 'never',
+  },
   RUN_EXISTS: {
     message: 'A run with this id exists and is for other code',
     hint: 'Use a new run id for new code.',
@@ -198,6 +205,13 @@ const catalogue = {
     close: 4429,
     exit: 1,
     retry: 'backoff',
+  },
+  QUOTA_USED: {
+    message: 'The space for files and pictures is used up',
+    hint: 'Delete documents whose files are not needed any more; the space is free again after the grace period.',
+    http: 413,
+    exit: 1,
+    retry: 'never',
   },
   SLOW_DOWN: {
     message: 'Too much arrives too fast',

@@ -8,6 +8,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { isApiToken } from './auth/secrets.ts'
+import { parseS3, type S3Config, s3Settings } from './objects/s3-config.ts'
 
 export interface HubConfig {
   host: string
@@ -23,6 +24,8 @@ export interface HubConfig {
   database: { url: string; ownerUrl: string | null } | null
   /** Tells other hubs on the same database of news; null where there are none. */
   redisUrl: string | null
+  /** Where assets and large snapshots are kept; null: as files in the data folder. */
+  s3: S3Config | null
   /** API token of the first user, taken at the first start only. */
   bootstrapToken: string | null
   /** Times that decide when a device is suspect or offline are divided by this. */
@@ -51,6 +54,7 @@ export const hubSettings = {
     'PostgreSQL instead of a file, as a role that owns no table: postgresql://hub:password@host/meshbook',
   MESHBOOK_DATABASE_OWNER_URL: 'the same database as the owner of the tables; needed only to make or update them',
   MESHBOOK_REDIS_URL: 'Redis that tells several hubs on one database of each other’s edits: redis://host:6379',
+  ...s3Settings,
   MESHBOOK_BOOTSTRAP_TOKEN: 'API token (mb_…) for the first user, taken at the first start',
   MESHBOOK_TIMES_DIVISOR: 'divides the heartbeat and offline times, for tests (1)',
 } as const
@@ -68,6 +72,7 @@ export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): Hu
     trustedProxies: parseProxies(setting('MESHBOOK_TRUSTED_PROXIES')),
     database: parseDatabase(setting('MESHBOOK_DATABASE_URL'), setting('MESHBOOK_DATABASE_OWNER_URL')),
     redisUrl: parseServerUrl('MESHBOOK_REDIS_URL', setting('MESHBOOK_REDIS_URL'), /^rediss?:$/, 'redis://host:6379'),
+    s3: parseS3(setting),
     bootstrapToken: parseBootstrapToken(setting('MESHBOOK_BOOTSTRAP_TOKEN')),
     timesDivisor: parseDivisor(setting('MESHBOOK_TIMES_DIVISOR')),
     webFolder: flags.webFolder ? resolve(flags.webFolder) : null,

@@ -3,7 +3,16 @@ import pino, { type DestinationStream, type Logger } from 'pino'
 
 export type Log = Logger
 
-const secretNames = ['authorization', 'cookie', 'token', 'ticket', 'secret', 'password']
+const secretNames = [
+  'authorization',
+  'cookie',
+  'token',
+  'ticket',
+  'secret',
+  'password',
+  'accessKeyId',
+  'secretAccessKey',
+]
 
 export function newLog(level: string, destination?: DestinationStream): Log {
   const redact = { paths: secretNames.flatMap(name => [name, `*.${name}`, `*.*.${name}`]), censor: '[redacted]' }

@@ -30,6 +30,8 @@ export interface RelayOptions {
   log?: RelayLog
   /** Given where other hubs write to the same store. */
   shared?: SharedLog | undefined
+  /** Called for each update that is durable, with the connection that brought it; it must return at once. */
+  onChange?: (key: DocumentKey, peer: Peer, position: number) => void
   /** Called when the store stops taking updates, and when it takes them again. */
   onStorage?: (health: StorageHealth) => void
 }
@@ -75,6 +77,7 @@ export class Relay {
       dirty: room => this.#schedule(room),
       gone: room => this.#forget(room),
       refused: (room, peer, error) => this.#onRefused(room, peer, error),
+      changed: options.onChange,
       stored: () => this.#onStored(),
       failed: (room, error) => this.#onFailed(room, error),
     }

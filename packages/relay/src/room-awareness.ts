@@ -34,6 +34,8 @@ export class RoomAwareness {
   readonly #states = new Map<number, State>()
   readonly #changed = new Map<number, State>()
   readonly #neighbours = new Map<string, Neighbour>()
+  /** How many of the states each connection owns: counting them anew for each would let a flood hold up the loop. */
+  readonly #owned = new Map<object, number>()
 
   constructor(limits: Limits, now: () => number) {
     this.#limits = limits
@@ -82,7 +84,7 @@ export class RoomAwareness {
   /** Everybody present, as a frame; undefined when there is nobody. */
   everybody(): Uint8Array | undefined {
     const oldest = this.#now() - this.#limits.awarenessStaleMs
-    for (const [client, state] of this.#states) if (state.at < oldest) this.#states.delete(client)
+    for (const [client, state] of this.#states) if (state.at < oldest) this.#drop(client, state)
     return frameOf(this.#states)
   }
 
@@ -99,13 +101,17 @@ export class RoomAwareness {
     const current = this.#states.get(client)
     const newer = !current || clock > current.clock || (clock === current.clock && json === gone)
     if (!newer || (!current && json === gone)) return
-    if (current?.owner !== owner && this.#countOf(owner) >= this.#mostOf(owner)) return
+    if (current?.owner !== owner && (this.#owned.get(owner) ?? 0) >= this.#mostOf(owner)) return
     this.#set(client, { clock, json, owner, at: this.#now() })
   }
 
   #set(client: number, state: State): void {
-    if (state.json === gone) this.#states.delete(client)
-    else this.#states.set(client, state)
+    const current = this.#states.get(client)
+    if (current) this.#drop(client, current)
+    if (state.json !== gone) {
+      this.#states.set(client, state)
+      this.#owned.set(state.owner, (this.#owned.get(state.owner) ?? 0) + 1)
+    }
     this.#changed.set(client, state)
   }
 
@@ -123,10 +129,11 @@ export class RoomAwareness {
     return owner instanceof Neighbour ? awarenessClientsPerNeighbour : awarenessClientsPerSocket
   }
 
-  #countOf(owner: object): number {
-    let count = 0
-    for (const state of this.#states.values()) if (state.owner === owner) count++
-    return count
+  #drop(client: number, { owner }: State): void {
+    this.#states.delete(client)
+    const left = (this.#owned.get(owner) ?? 1) - 1
+    if (left > 0) this.#owned.set(owner, left)
+    else this.#owned.delete(owner)
   }
 }
 

@@ -7,6 +7,7 @@ import { asMeshError, closeCodes, MeshError } from '@meshbook/core/errors.ts'
 import type { Epoch } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { DocumentContent } from './document-content.ts'
+import { decodeFacts } from './facts-index.ts'
 import { type FollowingRoom, ForeignLog, type SharedLog } from './foreign-log.ts'
 import { frameOverheadBytes } from './inbox.ts'
 import { addClocks, KnownState } from './known-state.ts'
@@ -18,6 +19,7 @@ import type { DocumentKey, DocumentSnapshot, DocumentStore, StoredDocument } fro
 import { updateFrame } from './sync-frames.ts'
 import type { After } from './timers.ts'
 import type { UpdateFacts, Verdict } from './update-facts.ts'
+import { isEmptyStateVector } from './update-jobs.ts'
 import type { UpdateWorker } from './update-worker.ts'
 
 export interface RoomContext {
@@ -33,6 +35,8 @@ export interface RoomContext {
   /** The room is closed: a later `open` makes a new one from the store. */
   gone(room: Room): void
   refused(room: Room, peer: Peer, error: MeshError): void
+  /** An update of the peer is durable, at this position. */
+  readonly changed: ((key: DocumentKey, peer: Peer, position: number) => void) | undefined
   stored(): void
   failed(room: Room, error: MeshError): void
 }
@@ -80,6 +84,9 @@ export class Room implements ConnectionRoom, FollowingRoom {
   get closed(): boolean {
     return this.#closed
   }
+  get readers(): number {
+    return this.connections.size
+  }
   get loaded(): boolean {
     return this.#content !== undefined
   }
@@ -97,8 +104,7 @@ export class Room implements ConnectionRoom, FollowingRoom {
   async load(): Promise<void> {
     try {
       const stored = await this.#context.store.open(this.key)
-      const pieces = stored.snapshot ? [stored.snapshot.data, ...stored.tail] : stored.tail
-      const facts = await this.#context.work.run('facts', { pieces })
+      const facts = await this.#factsOf(stored)
       if (this.#closed) return
       for (const piece of facts) this.known.add(piece)
       for (const piece of facts) addClocks(this.published, piece)
@@ -106,6 +112,13 @@ export class Room implements ConnectionRoom, FollowingRoom {
     } catch (thrown) {
       this.fail(asMeshError(thrown))
     }
+  }
+
+  async #factsOf({ snapshot, tail }: StoredDocument): Promise<UpdateFacts[]> {
+    const index = snapshot?.facts && decodeFacts(snapshot.facts)
+    const pieces = snapshot && !index ? [snapshot.data, ...tail] : tail
+    const facts = await this.#context.work.run('facts', { pieces })
+    return index ? [index, ...facts] : facts
   }
 
   #begin(stored: StoredDocument): void {
@@ -149,8 +162,11 @@ export class Room implements ConnectionRoom, FollowingRoom {
   }
 
   diff(stateVector: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    this.#content!.fold()
+    const pieces = this.#content!.pieces()
+    if (pieces.length === 1 && isEmptyStateVector(stateVector)) return pieces[0]!
     return this.#context.work.run('diff', {
-      pieces: this.#content!.pieces(),
+      pieces,
       chunkUpdates: this.limits.compactChunkUpdates,
       stateVector,
     })
@@ -236,17 +252,21 @@ export class Room implements ConnectionRoom, FollowingRoom {
   }
 
   takeForeign(updates: Uint8Array[], facts: UpdateFacts[]): void {
+    const frames = updates.map(updateFrame)
+    for (const reader of this.connections) reader.sendUpdates(frames)
     for (const [i, update] of updates.entries()) {
       this.known.add(facts[i]!)
-      this.#tellUpdate(update, facts[i]!)
       this.#content!.append(update)
+      addClocks(this.published, facts[i]!)
     }
     this.#compactIfDue()
   }
 
   takeSnapshot(snapshot: DocumentSnapshot, facts: UpdateFacts, missed: Uint8Array): void {
     this.known.add(facts)
-    this.#tellUpdate(missed, facts)
+    const frames = [updateFrame(missed)]
+    for (const reader of this.connections) reader.sendUpdates(frames)
+    addClocks(this.published, facts)
     const stored = { epoch: this.#epoch!, position: snapshot.position, snapshot, tail: [] }
     this.#content = new DocumentContent(stored, this.limits.compactChunkUpdates)
   }
@@ -264,18 +284,14 @@ export class Room implements ConnectionRoom, FollowingRoom {
     this.close(closeCodes.notFound, 'NOT_FOUND').catch((thrown: unknown) => this.fail(asMeshError(thrown)))
   }
 
-  #tellUpdate(update: Uint8Array, facts: UpdateFacts, except?: RoomConnection): void {
-    const frame = updateFrame(update)
-    for (const reader of this.connections) if (reader !== except) reader.sendUpdate(frame)
-    addClocks(this.published, facts)
-  }
-
   /** Everything in the batch is durable: only now may others see it, and its senders hear so. */
   #publish(batch: Accepted[]): void {
+    this.#tellReaders(batch)
     for (const { connection, update, facts } of batch) {
       if (!update) continue
       this.#content!.append(update)
-      this.#tellUpdate(update, facts, connection)
+      this.#context.changed?.(this.key, connection.peer, this.#content!.position)
+      addClocks(this.published, facts)
     }
     this.#acknowledge(batch)
   }
@@ -287,6 +303,19 @@ export class Room implements ConnectionRoom, FollowingRoom {
     }
     for (const connection of new Set(batch.map(accepted => accepted.connection))) connection.tellDurable()
     if (!this.full) for (const connection of this.connections) if (connection.paused) connection.proceed()
+  }
+
+  /** Readers who wrote none of it get the same array, so that whoever holds their sockets need encode it only once. */
+  #tellReaders(batch: readonly Accepted[]): void {
+    const news = batch.filter(({ update }) => update !== undefined)
+    if (news.length === 0) return
+    const writers = new Set(news.map(({ connection }) => connection))
+    const all = news.map(({ frame }) => frame)
+    for (const reader of this.connections) {
+      if (!writers.has(reader)) reader.sendUpdates(all)
+      else if (writers.size > 1)
+        reader.sendUpdates(news.filter(({ connection }) => connection !== reader).map(({ frame }) => frame))
+    }
   }
 
   #announceSoon(): void {
@@ -325,8 +354,9 @@ export class Room implements ConnectionRoom, FollowingRoom {
     const content = this.#content!
     const { position, pieces } = content.seal()
     try {
-      const data = await this.#context.work.run('merge', { pieces, chunkUpdates: this.limits.compactChunkUpdates })
-      await this.#context.store.compact(this.key, this.#epoch!, { position, data })
+      const { compactChunkUpdates: chunkUpdates } = this.limits
+      const { data, facts } = await this.#context.work.run('compact', { pieces, chunkUpdates })
+      await this.#context.store.compact(this.key, this.#epoch!, { position, data, facts })
       content.replaceSealed(data)
     } catch (thrown) {
       // The updates are all still there; only the next attempt waits for more of them.

@@ -1,5 +1,5 @@
 /** Projects and their documents: ids behind paths, making, moving and deleting, and the text as it is now. */
-import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
+import type { Author, DocumentInfo, Project } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { sharedNames, treePath } from '@meshbook/core/executions.ts'
 import { type DocumentId, type Now, newId, type OrgId, type ProjectId, type RandomBytes } from '@meshbook/core/ids.ts'
@@ -32,6 +32,7 @@ interface Known {
 export class Documents {
   readonly #ports: DocumentsPorts
   readonly #projects = new Map<ProjectId, Known>()
+  readonly #trees = new Set<DocumentId>()
   readonly #touches: Touches
 
   private constructor(ports: DocumentsPorts) {
@@ -108,13 +109,19 @@ export class Documents {
     return this.#ports.store.call('adoptDocument', { org, project, id, now: this.#ports.now() })
   }
 
-  async create(org: OrgId, projectId: ProjectId, path: string, content: string): Promise<DocumentInfo> {
+  async create(
+    org: OrgId,
+    projectId: ProjectId,
+    path: string,
+    content: string,
+    author?: Author,
+  ): Promise<DocumentInfo> {
     const known = await this.#found(org, projectId)
     const tree = await this.#loadedTree(known)
     const id = newId('document', this.#ports.now(), this.#ports.random)
     if (tree.taken(checkedPath(path))) throw new MeshError('CONFLICT', { detail: `there is a document at ${path}` })
     // The text first: a crash between leaves text that nothing names, never a document without its text.
-    if (content !== '') await this.#write({ org, document: id }, content)
+    if (content !== '') await this.#write({ org, document: id }, content, author)
     await this.#add(known, tree, path, id)
     return this.#info(org, id)
   }
@@ -131,6 +138,17 @@ export class Documents {
   async remove(org: OrgId, projectId: ProjectId, id: DocumentId): Promise<void> {
     const tree = await this.#loadedTree(await this.#found(org, projectId))
     await tree.change(id, { deletedAt: this.#ports.now() })
+  }
+
+  /** Brings a deleted document back, to where it was or beside what took its place. */
+  async revive(org: OrgId, projectId: ProjectId, id: DocumentId): Promise<void> {
+    const tree = await this.#loadedTree(await this.#found(org, projectId))
+    if (!(await tree.revive(id))) throw new MeshError('NOT_FOUND', { detail: `document ${id}` })
+  }
+
+  /** Whether the document is the file tree of a project. */
+  isTree(id: DocumentId): boolean {
+    return this.#trees.has(id)
   }
 
   async content(org: OrgId, document: DocumentId): Promise<string> {
@@ -155,6 +173,7 @@ export class Documents {
   #know(org: OrgId, project: Project): Known {
     const known: Known = { org, project, tree: undefined }
     this.#projects.set(project.id, known)
+    this.#trees.add(project.tree)
     return known
   }
 
@@ -210,15 +229,16 @@ export class Documents {
     return found
   }
 
-  async #write(key: DocumentKey, content: string): Promise<void> {
-    await this.#withPeer(key, async peer => {
+  async #write(key: DocumentKey, content: string, author: Author | undefined): Promise<void> {
+    const write = async (peer: OwnPeer): Promise<void> => {
       peer.doc.getText(sharedNames.content).insert(0, content)
       await peer.durable()
-    })
+    }
+    await this.#withPeer(key, write, { author })
   }
 
-  async #withPeer<T>(key: DocumentKey, use: (peer: OwnPeer) => Promise<T>): Promise<T> {
-    const peer = openOwnPeer(this.#ports.relay, key, 'hub')
+  async #withPeer<T>(key: DocumentKey, use: (peer: OwnPeer) => Promise<T>, tag?: unknown): Promise<T> {
+    const peer = openOwnPeer(this.#ports.relay, key, 'hub', undefined, tag)
     try {
       await peer.ready()
       return await use(peer)

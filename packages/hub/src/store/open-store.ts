@@ -2,30 +2,31 @@
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
-import type { SharedLog } from '@meshbook/relay/foreign-log.ts'
-import type { Neighbours } from '@meshbook/relay/neighbours.ts'
+import type { DocumentLog } from '@meshbook/relay/document-log.ts'
+import { historyModule } from '@meshbook/relay/history/version-recorder.ts'
 import type { DocumentStore } from '@meshbook/relay/relay.ts'
 import type { Database, StorageHealth } from '@meshbook/relay/sql/database.ts'
 import { PostgresDatabase } from '@meshbook/relay/sql/postgres-database.ts'
 import { migratePostgres } from '@meshbook/relay/sql/postgres-migrate.ts'
 import { SqliteDatabase } from '@meshbook/relay/sql/sqlite-database.ts'
 import type { DocumentProcedures } from '@meshbook/relay/store/document-procedures.ts'
+import type { HistoryProcedures } from '@meshbook/relay/store/history-procedures.ts'
 import { PostgresDocumentStore } from '@meshbook/relay/store/postgres-document-store.ts'
 import { documentModule, SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
 import type { HubConfig } from '../config.ts'
 import { hubModule } from './hub-store.ts'
 import type { HubProcedures } from './procedures.ts'
 
-export type AllProcedures = HubProcedures & DocumentProcedures
+export type AllProcedures = HubProcedures & DocumentProcedures & HistoryProcedures
 
 export interface OpenStore {
   store: Database<AllProcedures>
   documents: DocumentStore
-  /** How rooms follow what other hubs write; absent where nobody else can. */
-  sharedWith(neighbours: Neighbours): SharedLog | undefined
+  /** What other hubs write into; absent where nobody else can. */
+  log: DocumentLog | undefined
 }
 
-const modules = [documentModule, hubModule]
+const modules = [documentModule, historyModule, hubModule]
 
 export async function openStore(
   config: Pick<HubConfig, 'dataFolder' | 'database'>,
@@ -38,7 +39,7 @@ async function openSqlite(folder: string, onHealth: (health: StorageHealth) => v
   const file = join(folder, 'hub.db')
   const store = await SqliteDatabase.open<AllProcedures>({ file, modules, onHealth })
   await chmod(file, 0o600)
-  return { store, documents: new SqliteDocumentStore(store), sharedWith: () => undefined }
+  return { store, documents: new SqliteDocumentStore(store), log: undefined }
 }
 
 type DatabaseConfig = NonNullable<HubConfig['database']>
@@ -47,7 +48,7 @@ async function openPostgres(config: DatabaseConfig, onHealth: (health: StorageHe
   if (config.ownerUrl !== null) await migrateStore(config)
   const store = await PostgresDatabase.open<AllProcedures>({ url: config.url, modules, onHealth })
   const documents = new PostgresDocumentStore(store)
-  return { store, documents, sharedWith: neighbours => ({ log: documents, neighbours }) }
+  return { store, documents, log: documents }
 }
 
 /** Makes or updates the tables as their owner; returns the names of what changed. */

@@ -137,6 +137,18 @@ export async function findDocument(tx: Tx, a: { org: OrgId; id: DocumentId }): P
   )
 }
 
+/** The document also when it is deleted; then it has no path. */
+export async function findDocumentEver(
+  tx: Tx,
+  a: { org: OrgId; id: DocumentId },
+): Promise<{ project: ProjectId; path: string | null } | null> {
+  const found = await tx.get<{ project: ProjectId; path: string | null }>(
+    'SELECT project_id AS project, path FROM documents WHERE org_id = ? AND document_id = ?',
+    [a.org, a.id],
+  )
+  return found ?? null
+}
+
 export async function findDocumentAt(
   tx: Tx,
   a: { org: OrgId; owner: string; project: string; path: string },

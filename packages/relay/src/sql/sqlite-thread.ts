@@ -2,9 +2,9 @@
  * The worker thread that owns one SQLite connection. The writer runs procedures in group transactions; the reader runs
  * each in a read transaction of its own. It must not know what the procedures do.
  */
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { lockFile, prepareFolder, SqliteConnection } from './sqlite-connection.ts'
+import { hasLog, lockFile, prepareFolder, SqliteConnection } from './sqlite-connection.ts'
 import { storageErrorOf, type ThreadError, toThreadError } from './sqlite-error.ts'
 import type { Procedure, SqlModule } from './tx.ts'
 
@@ -56,8 +56,11 @@ async function open(): Promise<void> {
   }
   prepareFolder(data.file)
   unlock = lockFile(data.file)
+  const left = hasLog(data.file)
   connection = new SqliteConnection(data.file, { readOnly: false })
   connection.migrate(modules.map(module => module.schema))
+  // The log of a process that ended after a failed fsync may be whole only in memory; in the file it is durable.
+  if (left) connection.emptyLog()
 }
 
 async function perform(call: ThreadCall): Promise<unknown> {
@@ -68,16 +71,16 @@ async function perform(call: ThreadCall): Promise<unknown> {
 
 /** One call inside the group: a failure of its own takes back only what it wrote; a failure of the disk is thrown on. */
 async function performGuarded(call: ThreadCall): Promise<ThreadResult> {
-  connection.exec('SAVEPOINT one_call')
+  connection.step('SAVEPOINT one_call')
   try {
     const value = await perform(call)
-    connection.exec('RELEASE one_call')
+    connection.step('RELEASE one_call')
     return { ok: true, value }
   } catch (thrown) {
     const broken = storageErrorOf(thrown, data.file)
     if (broken) throw broken
-    connection.exec('ROLLBACK TO one_call')
-    connection.exec('RELEASE one_call')
+    connection.step('ROLLBACK TO one_call')
+    connection.step('RELEASE one_call')
     return { ok: false, error: toThreadError(thrown) }
   }
 }
@@ -86,12 +89,12 @@ async function performGuarded(call: ThreadCall): Promise<ThreadResult> {
 async function performGroup(calls: ThreadCall[]): Promise<ThreadResult[]> {
   const results: ThreadResult[] = []
   const until = performance.now() + data.groupCommitMs
-  connection.exec('BEGIN IMMEDIATE')
+  connection.step('BEGIN IMMEDIATE')
   for (const call of calls.slice(0, data.groupCalls)) {
     results.push(await performGuarded(call))
     if (performance.now() > until) break
   }
-  connection.exec('COMMIT')
+  connection.step('COMMIT')
   return results
 }
 
@@ -129,13 +132,13 @@ async function read(calls: ThreadCall[]): Promise<void> {
 }
 
 async function readOne(call: ThreadCall): Promise<ThreadResult> {
-  connection.exec('BEGIN')
+  connection.step('BEGIN')
   try {
     return { ok: true, value: await perform(call) }
   } catch (thrown) {
     return { ok: false, error: toThreadError(storageErrorOf(thrown, data.file) ?? thrown) }
   } finally {
-    connection.exec('ROLLBACK')
+    connection.step('ROLLBACK')
   }
 }
 
@@ -166,11 +169,30 @@ function close(): void {
   port.close()
 }
 
-/** Requests are handled one after the other: a procedure never sees another one's half-made transaction. */
+/**
+ * Requests are handled one after the other: a procedure never sees another one's half-made transaction. What came while
+ * a group was committed is the next group, without a way through the other thread in between.
+ */
+const requests: ThreadRequest[] = []
 let turn = Promise.resolve()
 port.on('message', (request: ThreadRequest) => {
-  turn = turn.then(() => handle(request))
+  requests.push(request)
+  turn = turn.then(handleAll)
 })
+
+async function handleAll(): Promise<void> {
+  for (let request = nextRequest(); request; request = nextRequest()) await handle(request)
+}
+
+/** The oldest request; all calls that stand together are one. */
+function nextRequest(): ThreadRequest | undefined {
+  for (let more = receiveMessageOnPort(port); more; more = receiveMessageOnPort(port)) requests.push(more.message)
+  const first = requests.shift()
+  if (first?.type !== 'calls') return first
+  const calls = [...first.calls]
+  while (requests[0]?.type === 'calls') calls.push(...(requests.shift() as typeof first).calls)
+  return { type: 'calls', calls }
+}
 
 async function handle(request: ThreadRequest): Promise<void> {
   if (request.type === 'calls') return data.role === 'writer' ? write(request.calls) : read(request.calls)

@@ -4,9 +4,10 @@ import { type Epoch, parseEpoch } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { DocumentLog, LogHead } from '../document-log.ts'
 import type { Database } from '../sql/database.ts'
-import { type Append, type DocumentProcedures, packUpdates, unpackUpdates } from './document-procedures.ts'
+import type { Append, DocumentProcedures } from './document-procedures.ts'
 import type { DocumentKey, StoredDocument } from './document-store.ts'
-import { SqliteDocumentStore } from './sqlite-document-store.ts'
+import { packUpdates } from './packed-updates.ts'
+import { SqliteDocumentStore, storedDocument } from './sqlite-document-store.ts'
 
 interface Waiting {
   append: Append
@@ -40,12 +41,7 @@ export class PostgresDocumentStore extends SqliteDocumentStore implements Docume
   }
 
   async since(key: DocumentKey, after: number): Promise<StoredDocument> {
-    const { epoch, position, snapshot, tail } = await this.#database.query('readSince', {
-      org: key.org,
-      document: key.document,
-      after,
-    })
-    return { epoch: parseEpoch(epoch), position, snapshot, tail: unpackUpdates(tail) }
+    return storedDocument(await this.#database.query('readSince', { org: key.org, document: key.document, after }))
   }
 
   async heads(keys: readonly DocumentKey[]): Promise<LogHead[]> {

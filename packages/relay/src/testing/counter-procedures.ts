@@ -53,6 +53,11 @@ async function fill(tx: Tx, { name, bytes }: { name: string; bytes: number }): P
   await tx.run("INSERT INTO counters (org_id, name, value, note) VALUES ('test', ?, 0, ?)", [name, 'x'.repeat(bytes)])
 }
 
-export const procedures = { add, read, readThenAdd, addThenThrow, wait, limitPages, fill }
+/** Ends the thread that it runs in, as running out of memory would. */
+async function endThread(): Promise<void> {
+  process.exit(7)
+}
+
+export const procedures = { add, read, readThenAdd, addThenThrow, wait, limitPages, fill, endThread }
 export type CounterProcedures = typeof procedures
 export const counterModule = new URL(import.meta.url)
