@@ -51,10 +51,13 @@ export class Outgoing {
 
   /** A peer that cannot send is ended; it must not keep a room from telling the others. */
   send(frame: Uint8Array): void {
-    if (this.#closed) return
+    if (!this.#closed) this.#guarded(() => this.#peer.send(frame))
+  }
+
+  #guarded(send: () => void): void {
     this.#queued++
     try {
-      this.#peer.send(frame)
+      send()
     } catch (thrown) {
       this.#onError(thrown)
     }
@@ -63,9 +66,18 @@ export class Outgoing {
   /** Durable updates of others; called before `published` counts them. */
   deliver(frames: readonly Uint8Array[]): void {
     if (!this.#subscribed || this.#closed || frames.length === 0) return
+    if (this.#peer.sendAll) this.#deliver(frames.length, () => this.#peer.sendAll!(frames))
+    else for (const frame of frames) this.#deliver(1, () => this.#peer.send(frame))
+  }
+
+  #deliver(count: number, send: () => void): void {
     if (!this.#behind && this.#isFull()) this.#fallBehind()
-    if (this.#behind) this.#missed = true
-    else this.#sendUpdates(frames)
+    if (this.#behind) {
+      this.#missed = true
+      return
+    }
+    this.delivery.sent += count
+    this.#guarded(send)
   }
 
   sendAwareness(frame: Uint8Array): void {
@@ -106,19 +118,6 @@ export class Outgoing {
   #sendUpdate(frame: Uint8Array): void {
     this.delivery.sent++
     this.send(frame)
-  }
-
-  #sendUpdates(frames: readonly Uint8Array[]): void {
-    if (!this.#peer.sendAll) {
-      for (const frame of frames) this.#sendUpdate(frame)
-      return
-    }
-    this.delivery.sent += frames.length
-    try {
-      this.#peer.sendAll(frames)
-    } catch (thrown) {
-      this.#onError(thrown)
-    }
   }
 
   /** From here on updates are only noted; the difference that is being made has all that is published by now. */

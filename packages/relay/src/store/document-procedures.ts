@@ -118,6 +118,7 @@ export async function appendUpdates(
 async function appendOne(tx: Tx, args: AppendedDocument, updates: readonly Uint8Array[]): Promise<number | null> {
   const head = (await headOf(tx, args)) ?? newDocument
   if (head.epoch !== args.epoch) return null
+  if (updates.length === 0) return head.position
   const position = head.position + updates.length
   await tx.run('INSERT INTO relay_updates (org_id, document_id, position, updates, data) VALUES (?, ?, ?, ?, ?)', [
     args.org,
@@ -155,6 +156,7 @@ export async function appendMany(tx: Tx, args: { appends: Append[] }): Promise<(
     const head = known.get(nameOf(append)) ?? newDocument
     if (head.epoch !== append.epoch) return null
     const added = unpackUpdates(append.updates)
+    if (added.length === 0) return head.position
     const position = head.position + added.length
     updates.push([append.org, append.document, position, added.length, dataOf(added)])
     rows.push([append.org, append.document, append.epoch, position])
