@@ -98,6 +98,12 @@ export const limits = {
   fileBytes: 16 * MiB,
   fileDebounceMs: 100,
   fileMaxWaitMs: 1_000,
+  /** Former texts of a file that an editor's older buffer is compared with. */
+  pastTexts: 128,
+  pastTextBytes: 256 * KiB,
+  pastTextMs: 15 * 60_000,
+  /** What a file held before it was replaced is looked at again after so long, for who still had it open. */
+  replacedFileMs: 2_000,
 
   authTriesPerMinute: 30,
   projectsPerUser: 1_000,

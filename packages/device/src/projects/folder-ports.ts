@@ -6,12 +6,20 @@ import type { DocumentPeer } from '../document-peer.ts'
 import type { Problems } from '../problems.ts'
 import type { Projection } from '../store/projections.ts'
 import type { Disk } from './disk.ts'
-import type { ProjectionStore } from './document-file.ts'
 import type { Trash } from './trash.ts'
+
+export interface ProjectionStore {
+  save(projection: Projection): Promise<void>
+  remove(document: Projection['document']): Promise<void>
+  list(): Promise<Projection[]>
+}
+
+/** What one file needs of it. */
+export type FilePorts = Pick<FolderPorts, 'disk' | 'store' | 'now' | 'after' | 'limits' | 'problems' | 'trash'>
 
 export interface FolderPorts {
   disk: Disk
-  store: ProjectionStore & { list(): Promise<Projection[]> }
+  store: ProjectionStore
   /** Opens a document of this project. */
   open(document: DocumentId): DocumentPeer
   /** Resolves once the paths of the project are known well enough for an unknown file to be a new one. */

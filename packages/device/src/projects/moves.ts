@@ -34,7 +34,7 @@ export async function matchMoves(
   return pairs
 }
 
-function isSimilar(before: string, after: string): boolean {
+export function isSimilar(before: string, after: string): boolean {
   const kept = new Set(linesOf(after))
   const lines = linesOf(before).filter(line => line.trim() !== '')
   return lines.filter(line => kept.has(line)).length * 2 >= lines.length

@@ -107,10 +107,7 @@ export class ProjectFolder {
 
   async #onePass(): Promise<void> {
     await checkMarker(this.#ports.disk, this.root, this.project.id)
-    const scan = await scanFolder(this.#ports.disk, this.root, {
-      documents: this.#ports.limits.documentsPerProject,
-      folders: mostFolders,
-    })
+    const scan = await this.#scan()
     if (!this.#watcher.follow(scan.folders))
       this.#tracked.later(this.#ports.limits.fileMaxWaitMs, () => this.#pass.request())
     const problems = new Map(scan.refused)
@@ -124,6 +121,21 @@ export class ProjectFolder {
       if (!stamp || file.changedSince(stamp)) await this.#tracked.reconcile(file)
     }
     this.#isFirst = false
+  }
+
+  /** A crash may have left a file without its name: it gets it back before anybody looks for it. */
+  async #scan(): Promise<Scan> {
+    const caps = { documents: this.#ports.limits.documentsPerProject, folders: mostFolders }
+    const scan = await scanFolder(this.#ports.disk, this.root, caps)
+    let isChanged = false
+    for (const file of this.#tracked.files()) {
+      const leftovers = scan.leftovers.get(file.peer.id) ?? []
+      await this.#tracked.guarded(file, async () => {
+        const hasRecovered = await file.recover(leftovers)
+        isChanged ||= hasRecovered && leftovers.length > 0
+      })
+    }
+    return isChanged ? scanFolder(this.#ports.disk, this.root, caps) : scan
   }
 
   #tellProblems(problems: ReadonlyMap<string, MeshError>): void {
@@ -258,6 +270,7 @@ export class ProjectFolder {
       version: 0,
       before: null,
       base,
+      past: [],
       merge: null,
       inode: null,
       gone: false,

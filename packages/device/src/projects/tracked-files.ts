@@ -50,10 +50,7 @@ export class TrackedFiles {
   async add(peer: DocumentPeer, row: Projection, exists: boolean): Promise<DocumentFile> {
     const { after, limits } = this.#ports
     const file = new DocumentFile(this.#root, peer, row, exists, this.#ports)
-    await file.recover().catch(async thrown => {
-      await peer.close()
-      throw thrown
-    })
+    if (row.version === 0) await file.recover([])
     const write = new Debounce(after, limits.fileDebounceMs, limits.fileMaxWaitMs, () => void this.reconcile(file))
     this.#tracked.set(peer.id, { file, write, retryMs: retryMinMs })
     peer.doc.getText(sharedNames.content).observe(() => write.request())

@@ -2,6 +2,7 @@
 import type { DocumentId, OrgId, ProjectId } from '@meshbook/core/ids.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import type { Base } from '../projects/base-map.ts'
+import type { PastTexts } from '../projects/past-texts.ts'
 
 /**
  * `base` is what the file holds once the write numbered `version` has happened, `before` what it holds as long as that
@@ -16,6 +17,8 @@ export interface Projection {
   version: number
   before: Base | null
   base: Base
+  /** What the file held before `base`, for editors that save an older buffer. */
+  past: PastTexts
   merge: Uint8Array | null
   inode: string | null
   /** The file was deleted here, and the document with it. */
@@ -32,6 +35,7 @@ interface Row {
   before_snapshot: Uint8Array | null
   base_text: string
   base_snapshot: Uint8Array | null
+  past: string
   merge_update: Uint8Array | null
   inode: string | null
   gone: number
@@ -41,13 +45,13 @@ export async function saveProjection(
   tx: Tx,
   { org, projection }: { org: OrgId; projection: Projection },
 ): Promise<void> {
-  const { document, project, path, client, version, before, base, merge, inode, gone } = projection
+  const { document, project, path, client, version, before, base, past, merge, inode, gone } = projection
   await tx.run(
-    `INSERT INTO projections (org_id, document_id, project_id, path, client, version, before_text, before_snapshot, base_text, base_snapshot, merge_update, inode, gone)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO projections (org_id, document_id, project_id, path, client, version, before_text, before_snapshot, base_text, base_snapshot, past, merge_update, inode, gone)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (document_id) DO UPDATE SET path = excluded.path, client = excluded.client, version = excluded.version,
       before_text = excluded.before_text, before_snapshot = excluded.before_snapshot, base_text = excluded.base_text,
-      base_snapshot = excluded.base_snapshot, merge_update = excluded.merge_update, inode = excluded.inode, gone = excluded.gone`,
+      base_snapshot = excluded.base_snapshot, past = excluded.past, merge_update = excluded.merge_update, inode = excluded.inode, gone = excluded.gone`,
     [
       org,
       document,
@@ -59,6 +63,7 @@ export async function saveProjection(
       before?.snapshot ?? null,
       base.text,
       base.snapshot,
+      JSON.stringify(past),
       merge,
       inode,
       gone ? 1 : 0,
@@ -83,6 +88,7 @@ export async function listProjections(
     version: row.version,
     before: row.before_text === null ? null : { text: row.before_text, snapshot: row.before_snapshot },
     base: { text: row.base_text, snapshot: row.base_snapshot },
+    past: JSON.parse(row.past) as PastTexts,
     merge: row.merge_update,
     inode: row.inode,
     gone: row.gone === 1,
