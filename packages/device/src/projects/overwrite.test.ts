@@ -54,7 +54,7 @@ function startWriter(file: string, way: string, lines: number): ChildProcess {
   const program = `
     const fs = require('node:fs'); const [file, way, lines] = process.argv.slice(1)
     const nap = ms => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
-    const read = () => { for (;;) try { return fs.readFileSync(file, 'utf8') } catch {} }
+    const read = () => { for (;;) try { return fs.readFileSync(file, 'utf8') } catch (error) { if (error.code !== 'ENOENT') throw error } }
     for (let i = 0; i < Number(lines); i++) {
       const line = way + ' ' + i + '\\n'
       if (way === 'append') fs.appendFileSync(file, line)
