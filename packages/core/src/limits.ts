@@ -31,6 +31,7 @@ export const limits = {
   updateCheckMs: 5_000,
   /** Larger jobs on updates go to a thread. */
   updateInlineBytes: 64 * KiB,
+  jobThreadIdleMs: 60_000,
   /** Nesting of a value inside a document. */
   valueDepth: 128,
   /** One value in a document that is stored as JSON. */
@@ -42,7 +43,7 @@ export const limits = {
   awarenessMs: 100,
   /** y-protocols renews a state every 15 s. */
   awarenessStaleMs: 30_000,
-  compactAfterUpdates: 500,
+  compactAfterUpdates: 2_000,
   compactChunkUpdates: 100,
   roomIdleMs: 30_000,
   groupCommitMs: 5,

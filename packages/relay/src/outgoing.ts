@@ -52,12 +52,12 @@ export class Outgoing {
     }
   }
 
-  /** One durable update of somebody else; called before `published` counts it. */
-  deliver(frame: Uint8Array): void {
-    if (!this.#subscribed || this.#closed) return
+  /** Durable updates of others; called before `published` counts them. */
+  deliver(frames: readonly Uint8Array[]): void {
+    if (!this.#subscribed || this.#closed || frames.length === 0) return
     if (!this.#behind && this.#isFull()) this.#fallBehind()
     if (this.#behind) this.#missed = true
-    else this.#sendUpdate(frame)
+    else this.#sendUpdates(frames)
   }
 
   sendAwareness(frame: Uint8Array): void {
@@ -90,6 +90,19 @@ export class Outgoing {
   #sendUpdate(frame: Uint8Array): void {
     this.delivery.sent++
     this.send(frame)
+  }
+
+  #sendUpdates(frames: readonly Uint8Array[]): void {
+    if (!this.#peer.sendAll) {
+      for (const frame of frames) this.#sendUpdate(frame)
+      return
+    }
+    this.delivery.sent += frames.length
+    try {
+      this.#peer.sendAll(frames)
+    } catch (thrown) {
+      this.#onError(thrown)
+    }
   }
 
   /** From here on updates are only noted; the difference that is being made has all that is published by now. */

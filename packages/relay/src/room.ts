@@ -7,6 +7,7 @@ import { asMeshError, closeCodes, MeshError } from '@meshbook/core/errors.ts'
 import type { Epoch } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { DocumentContent } from './document-content.ts'
+import { decodeFacts } from './facts-index.ts'
 import { frameOverheadBytes } from './inbox.ts'
 import { addClocks, KnownState } from './known-state.ts'
 import type { Peer } from './peer.ts'
@@ -14,9 +15,9 @@ import { Provenance } from './provenance.ts'
 import { RoomAwareness } from './room-awareness.ts'
 import { type Accepted, type ConnectionRoom, RoomConnection } from './room-connection.ts'
 import type { DocumentKey, DocumentStore, StoredDocument } from './store/document-store.ts'
-import { updateFrame } from './sync-frames.ts'
 import type { After } from './timers.ts'
-import type { Verdict } from './update-facts.ts'
+import type { UpdateFacts, Verdict } from './update-facts.ts'
+import { isEmptyStateVector } from './update-jobs.ts'
 import type { UpdateWorker } from './update-worker.ts'
 
 export interface RoomContext {
@@ -86,8 +87,7 @@ export class Room implements ConnectionRoom {
   async load(): Promise<void> {
     try {
       const stored = await this.#context.store.open(this.key)
-      const pieces = stored.snapshot ? [stored.snapshot.data, ...stored.tail] : stored.tail
-      const facts = await this.#context.work.run('facts', { pieces })
+      const facts = await this.#factsOf(stored)
       if (this.#closed) return
       for (const piece of facts) this.known.add(piece)
       for (const piece of facts) addClocks(this.published, piece)
@@ -95,6 +95,13 @@ export class Room implements ConnectionRoom {
     } catch (thrown) {
       this.fail(asMeshError(thrown))
     }
+  }
+
+  async #factsOf({ snapshot, tail }: StoredDocument): Promise<UpdateFacts[]> {
+    const index = snapshot?.facts && decodeFacts(snapshot.facts)
+    const pieces = snapshot && !index ? [snapshot.data, ...tail] : tail
+    const facts = await this.#context.work.run('facts', { pieces })
+    return index ? [index, ...facts] : facts
   }
 
   #begin(stored: StoredDocument): void {
@@ -136,8 +143,11 @@ export class Room implements ConnectionRoom {
   }
 
   diff(stateVector: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    this.#content!.fold()
+    const pieces = this.#content!.pieces()
+    if (pieces.length === 1 && isEmptyStateVector(stateVector)) return pieces[0]!
     return this.#context.work.run('diff', {
-      pieces: this.#content!.pieces(),
+      pieces,
       chunkUpdates: this.limits.compactChunkUpdates,
       stateVector,
     })
@@ -197,10 +207,9 @@ export class Room implements ConnectionRoom {
 
   /** Everything in the batch is durable: only now may others see it, and its senders hear so. */
   #publish(batch: Accepted[]): void {
-    for (const { connection, update, facts } of batch) {
+    this.#tellReaders(batch)
+    for (const { update, facts } of batch) {
       if (!update) continue
-      const frame = updateFrame(update)
-      for (const reader of this.connections) if (reader !== connection) reader.sendUpdate(frame)
       this.#content!.append(update)
       this.#waitingBytes -= update.byteLength + frameOverheadBytes
       addClocks(this.published, facts)
@@ -208,6 +217,19 @@ export class Room implements ConnectionRoom {
     for (const { connection, acknowledges } of batch) connection.acknowledge(acknowledges)
     for (const connection of new Set(batch.map(accepted => accepted.connection))) connection.tellDurable()
     if (!this.full) for (const connection of this.connections) if (connection.paused) connection.proceed()
+  }
+
+  /** Readers who wrote none of it get the same array, so that whoever holds their sockets need encode it only once. */
+  #tellReaders(batch: readonly Accepted[]): void {
+    const news = batch.filter(({ update }) => update !== undefined)
+    if (news.length === 0) return
+    const writers = new Set(news.map(({ connection }) => connection))
+    const all = news.map(({ frame }) => frame)
+    for (const reader of this.connections) {
+      if (!writers.has(reader)) reader.sendUpdates(all)
+      else if (writers.size > 1)
+        reader.sendUpdates(news.filter(({ connection }) => connection !== reader).map(({ frame }) => frame))
+    }
   }
 
   #announceSoon(): void {
@@ -244,8 +266,9 @@ export class Room implements ConnectionRoom {
     const content = this.#content!
     const { position, pieces } = content.seal()
     try {
-      const data = await this.#context.work.run('merge', { pieces, chunkUpdates: this.limits.compactChunkUpdates })
-      await this.#context.store.compact(this.key, this.#epoch!, { position, data })
+      const { compactChunkUpdates: chunkUpdates } = this.limits
+      const { data, facts } = await this.#context.work.run('compact', { pieces, chunkUpdates })
+      await this.#context.store.compact(this.key, this.#epoch!, { position, data, facts })
       content.replaceSealed(data)
     } catch (thrown) {
       // The updates are all still there; only the next attempt waits for more of them.

@@ -3,6 +3,7 @@
  * that come before that are kept, as stock clients send their first one at once.
  */
 
+import type { Duplex } from 'node:stream'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { subprotocol, syncFrame } from '@meshbook/core/frames.ts'
 import { limits } from '@meshbook/core/limits.ts'
@@ -15,6 +16,7 @@ import { writes } from '../documents/touches.ts'
 import type { Visit } from '../http/doorway.ts'
 import type { Parts } from '../parts.ts'
 import { LiveSocket } from './live-socket.ts'
+import { LastFrames } from './websocket-frames.ts'
 
 export interface SyncPath {
   owner: string
@@ -22,23 +24,27 @@ export interface SyncPath {
   path: string
 }
 
-/** `shown` is whom the upgrade request showed, or why not; with nothing shown, the first message of auth type must carry a token or ticket. */
+/** `wire` is what the WebSocket runs over. `shown` is whom the upgrade request showed, or why not; with nothing shown, the first message of auth type must carry a token or ticket. */
 export function serveSync(
   parts: Parts,
   socket: WebSocket,
+  wire: Duplex,
   visit: Visit,
   path: SyncPath,
   shown: Principal | MeshError | undefined,
 ): void {
-  const sync = new SyncSocket(parts, socket, visit, path)
+  const sync = new SyncSocket(parts, socket, wire, visit, path)
   if (shown instanceof MeshError) sync.admit(Promise.reject(shown))
   else if (shown) sync.admit(Promise.resolve(shown))
   else sync.waitForAuth()
 }
 
+const lastFrames = new LastFrames()
+
 class SyncSocket {
   readonly #parts: Parts
   readonly #live: LiveSocket
+  readonly #wire: Duplex
   readonly #visit: Visit
   readonly #path: SyncPath
   #early: Uint8Array[] = []
@@ -47,9 +53,10 @@ class SyncSocket {
   #asked = false
   #admitted = false
 
-  constructor(parts: Parts, socket: WebSocket, visit: Visit, path: SyncPath) {
+  constructor(parts: Parts, socket: WebSocket, wire: Duplex, visit: Visit, path: SyncPath) {
     this.#parts = parts
     this.#live = new LiveSocket(socket, parts.times, parts.now)
+    this.#wire = wire
     this.#visit = visit
     this.#path = path
     socket.on('message', (data, isBinary) => this.#receiveGuarded(data, isBinary))
@@ -98,6 +105,8 @@ class SyncSocket {
       },
       tag: { requestedBy: who.name },
       send: frame => socket.send(frame),
+      // Past the WebSocket object, which holds back nothing without compression: frames and their order stay whole.
+      sendAll: frames => live.open && this.#wire.write(lastFrames.bytesOf(frames)),
       close: (code, reason) => live.close(code, reason),
       pause: () => socket.pause(),
       resume: () => socket.resume(),

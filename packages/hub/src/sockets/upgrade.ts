@@ -98,7 +98,7 @@ export class Upgrades {
     const shown = await this.#shown(request, visit, ticket)
     this.#sync.handleUpgrade(request, socket, head, webSocket => {
       this.#count(webSocket, 'sync')
-      serveSync(this.#parts, webSocket, visit, path, shown)
+      serveSync(this.#parts, webSocket, socket, visit, path, shown)
     })
   }
 

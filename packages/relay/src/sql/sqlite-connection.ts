@@ -30,6 +30,11 @@ export class SqliteConnection {
     this.#db.exec(sql)
   }
 
+  /** One statement that runs often, such as BEGIN: prepared once. */
+  step(sql: string): void {
+    this.#statement(sql).run()
+  }
+
   /** Writes everything that stands in the log into the file, so that a log with a hole after a failed fsync is left behind. */
   settle(): void {
     this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)')

@@ -68,16 +68,16 @@ async function perform(call: ThreadCall): Promise<unknown> {
 
 /** One call inside the group: a failure of its own takes back only what it wrote; a failure of the disk is thrown on. */
 async function performGuarded(call: ThreadCall): Promise<ThreadResult> {
-  connection.exec('SAVEPOINT one_call')
+  connection.step('SAVEPOINT one_call')
   try {
     const value = await perform(call)
-    connection.exec('RELEASE one_call')
+    connection.step('RELEASE one_call')
     return { ok: true, value }
   } catch (thrown) {
     const broken = storageErrorOf(thrown, data.file)
     if (broken) throw broken
-    connection.exec('ROLLBACK TO one_call')
-    connection.exec('RELEASE one_call')
+    connection.step('ROLLBACK TO one_call')
+    connection.step('RELEASE one_call')
     return { ok: false, error: toThreadError(thrown) }
   }
 }
@@ -86,12 +86,12 @@ async function performGuarded(call: ThreadCall): Promise<ThreadResult> {
 async function performGroup(calls: ThreadCall[]): Promise<ThreadResult[]> {
   const results: ThreadResult[] = []
   const until = performance.now() + data.groupCommitMs
-  connection.exec('BEGIN IMMEDIATE')
+  connection.step('BEGIN IMMEDIATE')
   for (const call of calls.slice(0, data.groupCalls)) {
     results.push(await performGuarded(call))
     if (performance.now() > until) break
   }
-  connection.exec('COMMIT')
+  connection.step('COMMIT')
   return results
 }
 
@@ -129,13 +129,13 @@ async function read(calls: ThreadCall[]): Promise<void> {
 }
 
 async function readOne(call: ThreadCall): Promise<ThreadResult> {
-  connection.exec('BEGIN')
+  connection.step('BEGIN')
   try {
     return { ok: true, value: await perform(call) }
   } catch (thrown) {
     return { ok: false, error: toThreadError(storageErrorOf(thrown, data.file) ?? thrown) }
   } finally {
-    connection.exec('ROLLBACK')
+    connection.step('ROLLBACK')
   }
 }
 

@@ -23,11 +23,11 @@ export class MemoryDocumentStore implements DocumentStore {
     return document.position
   }
 
-  async compact(key: DocumentKey, epoch: Epoch, { position, data }: DocumentSnapshot): Promise<void> {
+  async compact(key: DocumentKey, epoch: Epoch, { position, data, facts }: DocumentSnapshot): Promise<void> {
     const document = this.#get(key)
     const from = document.snapshot?.position ?? 0
     if (document.epoch !== epoch || position > document.position || position <= from) return
-    document.snapshot = { position, data: ownBytes(data) }
+    document.snapshot = { position, data: ownBytes(data), facts: facts && ownBytes(facts) }
     document.tail = document.tail.slice(position - from)
   }
 
