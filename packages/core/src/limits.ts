@@ -97,6 +97,9 @@ export const limits = {
   sessionsPerDevice: 32,
 
   fileBytes: 16 * MiB,
+  /** Documents of one folder that are held in memory because of their files; more only while they are in use. */
+  documentsAwake: 256,
+  documentIdleMs: 20_000,
   fileDebounceMs: 100,
   fileMaxWaitMs: 1_000,
   /** Former texts of a file that an editor's older buffer is compared with. */

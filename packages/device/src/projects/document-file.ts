@@ -54,6 +54,7 @@ export class DocumentFile {
     this.#row = row
     this.#exists = exists
     this.#ports = ports
+    this.#stamp = row.stamp ?? undefined
     this.#aside = new SetAside(ports, this.#turns, (text, expected) => this.#mergeAside(text, expected))
   }
 
@@ -69,17 +70,21 @@ export class DocumentFile {
     return this.#row.base.text
   }
 
+  get stamp(): FileStamp | undefined {
+    return this.#stamp
+  }
+
+  /** Something is still to be done that must not be forgotten. */
+  get isBusy(): boolean {
+    return !this.#aside.isEmpty || this.text !== this.#row.base.text
+  }
+
   get exists(): boolean {
     return this.#exists
   }
 
   get text(): string {
     return this.peer.doc.getText(sharedNames.content).toString()
-  }
-
-  /** Whether the file is not the one that was last read or written, or might not be. */
-  changedSince(stamp: FileStamp): boolean {
-    return !sameStamp(stamp, this.#stamp)
   }
 
   /** Undoes or completes what a crash interrupted; nothing else is done before. False if that was done already. */
@@ -290,6 +295,15 @@ export class DocumentFile {
   /** Runs an action while nothing else touches the file. */
   exclusively<T>(action: () => Promise<T>): Promise<T> {
     return this.#turns.take(action)
+  }
+
+  /** Notes that the file has everything that the store has up to a position, so that it need not be looked at. */
+  restAt(position: number): Promise<void> {
+    return this.#turns.take(async () => {
+      const stamp = this.#stamp ?? null
+      if (this.#row.position !== position || !sameStamp(this.#row.stamp ?? undefined, this.#stamp))
+        await this.#save({ position, stamp })
+    })
   }
 
   /** The file has been deleted here: the row stays, so that the same path can bring the document back. */

@@ -24,6 +24,10 @@ export class SetAside {
     this.#found = found
   }
 
+  get isEmpty(): boolean {
+    return this.#waiting.size === 0
+  }
+
   add(path: string, expected: string): void {
     const cancel = this.#ports.after(this.#ports.limits.replacedFileMs, () => this.#look(path))
     this.#waiting.set(path, { expected, cancel })

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { MeshError } from '@meshbook/core/errors.ts'
 import { sharedNames, type TreeEntry } from '@meshbook/core/executions.ts'
 import { type DocumentId, newId, systemRandom } from '@meshbook/core/ids.ts'
 import { type Limits, limits } from '@meshbook/core/limits.ts'
@@ -17,7 +18,7 @@ import { isMarked, writeMarker } from '../projects/folder-marker.ts'
 import { NodeDisk } from '../projects/node-disk.ts'
 import { ProjectFolder } from '../projects/project-folder.ts'
 import { Trash } from '../projects/trash.ts'
-import type { Projection } from '../store/projections.ts'
+import { headOf, type Projection } from '../store/projections.ts'
 import { until } from './until.ts'
 
 export const quickLimits: Limits = { ...limits, fileDebounceMs: 20, fileMaxWaitMs: 100 }
@@ -26,15 +27,35 @@ export const quickLimits: Limits = { ...limits, fileDebounceMs: 20, fileMaxWaitM
 export class SharedDocuments {
   readonly docs = new Map<DocumentId, Y.Doc>()
   opened = 0
+  readonly #open = new Map<DocumentId, number>()
+  readonly #positions = new Map<DocumentId, number>()
+  readonly #followers = new Map<DocumentId, Set<() => void>>()
 
   doc(id: DocumentId): Y.Doc {
-    const doc = this.docs.get(id) ?? new Y.Doc()
+    const known = this.docs.get(id)
+    if (known) return known
+    const doc = new Y.Doc()
     this.docs.set(id, doc)
+    doc.on('update', () => {
+      this.#positions.set(id, this.position(id) + 1)
+      if (!this.#open.get(id)) for (const changed of this.#followers.get(id) ?? []) changed()
+    })
     return doc
+  }
+
+  position(id: DocumentId): number {
+    return this.#positions.get(id) ?? 0
+  }
+
+  follow(id: DocumentId, changed: () => void): () => void {
+    const followers = this.#followers.get(id) ?? new Set()
+    this.#followers.set(id, followers.add(changed))
+    return () => followers.delete(changed)
   }
 
   open(id: DocumentId): DocumentPeer {
     this.opened++
+    this.#open.set(id, (this.#open.get(id) ?? 0) + 1)
     const shared = this.doc(id)
     const doc = new Y.Doc()
     Y.applyUpdate(doc, Y.encodeStateAsUpdate(shared))
@@ -44,10 +65,19 @@ export class SharedDocuments {
     shared.on('update', back)
     const close = async () => {
       this.opened--
+      this.#open.set(id, (this.#open.get(id) ?? 0) - 1)
       shared.off('update', back)
       doc.destroy()
     }
-    return { id, doc, ready: Promise.resolve(), synced: Promise.resolve(), durable: () => Promise.resolve(), close }
+    return {
+      id,
+      doc,
+      ready: Promise.resolve(),
+      synced: Promise.resolve(),
+      durable: () => Promise.resolve(),
+      isShared: () => this.#open.get(id)! > 1,
+      close,
+    }
   }
 }
 
@@ -81,7 +111,17 @@ export class Place {
   async start(): Promise<ProjectFolder> {
     const { rows } = this
     const store = {
-      list: async () => [...rows.values()].map(row => structuredClone(row)),
+      list: async () =>
+        [...rows.values()].map(row => ({
+          ...headOf(row),
+          isDue: row.merge !== null || row.position === 0 || row.position !== this.documents.position(row.document),
+        })),
+      load: async (id: DocumentId) => {
+        const row = rows.get(id)
+        if (!row) throw new MeshError('NOT_FOUND')
+        return structuredClone(row)
+      },
+      position: async (id: DocumentId) => this.documents.position(id),
       save: async (row: Projection) => {
         await this.storing()
         rows.set(row.document, structuredClone(row))
@@ -92,6 +132,7 @@ export class Place {
     this.folderOf = new ProjectFolder(this.project, this.folder, {
       store,
       open: id => this.documents.open(id),
+      follow: (id, changed) => this.documents.follow(id, changed),
       treeKnown: () => Promise.resolve(),
       disk: this.disk,
       after: this.after,
