@@ -170,7 +170,7 @@ export class DocumentFile {
   async #merge(text: string, change: Partial<Projection> = {}): Promise<void> {
     const base = this.#baseOf(text)
     const update = mergeFile(this.peer.doc, this.#row.client, base, text)
-    const past = this.#exists ? this.#past(this.#row.base.text, text) : this.#row.past
+    const past = this.#exists ? this.#past(this.#row.base.text, text, true) : this.#row.past
     await this.#save({ base: { text, snapshot: null }, past, before: null, merge: update, ...change })
     this.#exists = true
     this.#isFilled = false
@@ -185,8 +185,8 @@ export class DocumentFile {
     return nearest === base.text ? base : { text: nearest, snapshot: null }
   }
 
-  #past(older: string, newer: string): Projection['past'] {
-    return remember(this.#row.past, older, newer, this.#ports.now(), this.#ports.limits)
+  #past(older: string, newer: string, isSaved = false): Projection['past'] {
+    return remember(this.#row.past, older, newer, this.#ports.now(), this.#ports.limits, isSaved)
   }
 
   /** What somebody wrote into a file that was set aside; it is merged once, also if it is found again after a crash. */

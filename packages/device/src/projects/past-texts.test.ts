@@ -64,3 +64,10 @@ test('DV43 who has seen what came later and removed it meant it, and so did who 
   assert.equal(nearestText('start\noutput 8\nend\nmine\n', base, past), base)
   assert.equal(nearestText(stream[3]!, base, past), base)
 })
+
+test('DV43 no text from before somebody saved is the base of a later save', () => {
+  const first = pastOf(['one\ntwo\nthree\n', 'output\none\ntwo\nthree\n'])
+  const torn = remember(first.past, first.base, 'ou', 0, limits, true)
+  const past = remember(torn, 'ou', 'ou\nmore output\n', 0, limits)
+  assert.equal(nearestText('output\none\ntwo\nthree\nmine\n', 'ou\nmore output\n', past), 'ou')
+})

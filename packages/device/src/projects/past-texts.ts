@@ -15,6 +15,8 @@ export interface PastText {
   until: number
   /** Edits, in ascending order, that turn the text that came after it into it. */
   back: Edit[]
+  /** Somebody else saved the text that came after it: whoever did that had done with this one. */
+  saved?: true
 }
 
 /** Newest first. */
@@ -22,13 +24,20 @@ export type PastTexts = readonly PastText[]
 
 type Caps = Pick<Limits, 'pastTexts' | 'pastTextBytes' | 'pastTextMs'>
 
-/** The past of a file that had `older` and now has `newer`. */
-export function remember(past: PastTexts, older: string, newer: string, now: number, caps: Caps): PastTexts {
+/** The past of a file that had `older` and now has `newer`, which is ours or was saved by others. */
+export function remember(
+  past: PastTexts,
+  older: string,
+  newer: string,
+  now: number,
+  caps: Caps,
+  isSaved = false,
+): PastTexts {
   if (older === newer) return past
   const back = editsBetween(newer, older).map(({ at, remove, insert }) => ({ at, remove, insert }))
   const kept: PastText[] = []
   let bytes = 0
-  for (const text of [{ until: now, back }, ...past]) {
+  for (const text of [{ until: now, back, ...(isSaved ? { saved: true as const } : {}) }, ...past]) {
     bytes += text.back.reduce((sum, edit) => sum + 48 + 3 * edit.insert.length, 0)
     if (kept.length >= caps.pastTexts || bytes > caps.pastTextBytes || now - text.until > caps.pastTextMs) break
     kept.push(text)
@@ -44,7 +53,7 @@ export function unremember(past: PastTexts, older: string, newer: string): PastT
 /** The past with one more text, which the file had before it had `base`. */
 export function insertPast(past: PastTexts, base: string, text: string, now: number, caps: Caps): PastTexts {
   const [before] = textsBefore(base, past.slice(0, 1))
-  const rest = before === undefined ? [] : remember(past.slice(1), before, text, now, caps)
+  const rest = before === undefined ? [] : remember(past.slice(1), before, text, now, caps, true)
   return remember(rest, text, base, now, caps)
 }
 
@@ -70,7 +79,7 @@ export function nearestText(saved: string, base: string, past: PastTexts): strin
   if (past.length === 0 || least.removed === 0 || wasText(saved, base, past)) return base
   const came = new Map<string, number>()
   let newer = countLines(base)
-  for (const before of textsBefore(base, past)) {
+  for (const before of textsBefore(base, sinceLastSave(past))) {
     const lines = countLines(before)
     for (const [line, count] of added(lines, newer)) came.set(line, (came.get(line) ?? 0) + count)
     if (anySeen(came, lines, has)) break
@@ -82,6 +91,11 @@ export function nearestText(saved: string, base: string, past: PastTexts): strin
     newer = lines
   }
   return nearest
+}
+
+function sinceLastSave(past: PastTexts): PastTexts {
+  const last = past.findIndex(({ saved }) => saved === true)
+  return last < 0 ? past : past.slice(0, last)
 }
 
 /** Edits in ascending order that do not overlap. */

@@ -305,16 +305,17 @@ export class ProjectFolder {
 
   async #takeNewFiles(scan: Scan, problems: Map<string, MeshError>): Promise<void> {
     const unknown = this.#unknown(scan)
+    const goneAt = new Map([...this.#gone.values()].map(row => [row.path, row]))
     await sideBySide(unknown, width, async path => {
-      await this.#takeNewFile(path).catch(thrown => problems.set(path, asMeshError(thrown)))
+      await this.#takeNewFile(path, goneAt).catch(thrown => problems.set(path, asMeshError(thrown)))
       await this.#tracked.room()
     })
     if (unknown.length > 0) await this.#tree.peer.durable()
   }
 
-  async #takeNewFile(path: string): Promise<void> {
+  async #takeNewFile(path: string, goneAt: ReadonlyMap<string, ProjectionHead>): Promise<void> {
     if ((await this.#textAt(path)) === undefined) return
-    const known = [...this.#gone.values()].find(row => row.path === path)
+    const known = goneAt.get(path)
     const id = known?.document ?? newId('document', this.#ports.now(), this.#ports.random)
     this.#gone.delete(id)
     const row = known ? { ...(await this.#ports.store.load(id)), gone: false } : this.#newRow(id, path)

@@ -25,6 +25,8 @@ interface Awake {
 
 export interface TrackedFilePorts extends FolderPorts {
   root: string
+  /** Its document was opened, or let go. */
+  awake(file: TrackedFile, isAwake: boolean): void
   /** The document changed: it is to be written. */
   write(file: TrackedFile): void
 }
@@ -154,6 +156,7 @@ export class TrackedFile {
       this.usedAt = this.#ports.now()
     })
     this.#awake = awake
+    this.#ports.awake(this, true)
     this.#isRecovered = true
     this.usedAt = this.#ports.now()
     this.#note(file)
@@ -185,6 +188,7 @@ export class TrackedFile {
 
   async #letGo(awake: Awake): Promise<void> {
     this.#awake = undefined
+    this.#ports.awake(this, false)
     awake.write.stop()
     await awake.file.close()
   }

@@ -30,6 +30,7 @@ export class TrackedFiles {
   readonly #ports: TrackedFilePorts
   readonly #missing: () => void
   readonly #tracked = new Map<DocumentId, Tracked>()
+  readonly #awake = new Set<TrackedFile>()
   readonly #timers = new Set<() => void>()
   #resting: Promise<void> | undefined
   /** Resting documents that changed. */
@@ -42,7 +43,12 @@ export class TrackedFiles {
   /** `missing` is called when a file is no longer where it was. */
   constructor(root: string, ports: FolderPorts, missing: () => void) {
     this.#root = root
-    this.#ports = { ...ports, root, write: file => void this.reconcile(file) }
+    this.#ports = {
+      ...ports,
+      root,
+      write: file => void this.reconcile(file),
+      awake: (file, isAwake) => (isAwake ? this.#awake.add(file) : this.#awake.delete(file)),
+    }
     this.#missing = missing
   }
 
@@ -146,20 +152,16 @@ export class TrackedFiles {
 
   /** Resolves when few enough documents are held for more to be opened. */
   async room(): Promise<void> {
-    if (this.#awake().length <= this.#ports.limits.documentsAwake) return
+    if (this.#awake.size <= this.#ports.limits.documentsAwake) return
     this.#resting ??= this.#restOldest().finally(() => {
       this.#resting = undefined
     })
     await this.#resting
   }
 
-  #awake(): TrackedFile[] {
-    return this.files().filter(file => file.isAwake)
-  }
-
   /** Half of them, so that not each one that is opened closes another. */
   async #restOldest(): Promise<void> {
-    const awake = this.#awake().sort((a, b) => a.usedAt - b.usedAt)
+    const awake = [...this.#awake].sort((a, b) => a.usedAt - b.usedAt)
     const oldest = awake.slice(0, Math.ceil(awake.length / 2))
     await Promise.all(oldest.map(file => this.guarded(file, async () => void (await file.rest()))))
   }
@@ -175,9 +177,9 @@ export class TrackedFiles {
 
   async #sweep(): Promise<void> {
     const { now, limits } = this.#ports
-    const idle = this.#awake().filter(file => now() - file.usedAt >= limits.documentIdleMs)
+    const idle = [...this.#awake].filter(file => now() - file.usedAt >= limits.documentIdleMs)
     await Promise.all(idle.map(file => this.guarded(file, async () => void (await file.rest()))))
-    if (this.#awake().length > 0) this.#sweepSoon()
+    if (this.#awake.size > 0) this.#sweepSoon()
   }
 
   /** Writes what is not written yet and lets go of every file. */

@@ -1,7 +1,7 @@
 /** A folder attached to a project whose documents are in memory: what the file tests share. */
 import assert from 'node:assert/strict'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -27,6 +27,7 @@ export const quickLimits: Limits = { ...limits, fileDebounceMs: 20, fileMaxWaitM
 export class SharedDocuments {
   readonly docs = new Map<DocumentId, Y.Doc>()
   opened = 0
+  mostOpened = 0
   readonly #open = new Map<DocumentId, number>()
   readonly #positions = new Map<DocumentId, number>()
   readonly #followers = new Map<DocumentId, Set<() => void>>()
@@ -55,6 +56,7 @@ export class SharedDocuments {
 
   open(id: DocumentId): DocumentPeer {
     this.opened++
+    this.mostOpened = Math.max(this.mostOpened, this.opened)
     this.#open.set(id, (this.#open.get(id) ?? 0) + 1)
     const shared = this.doc(id)
     const doc = new Y.Doc()
@@ -98,6 +100,7 @@ export class Place {
   hasCrashed = false
 
   disk: Disk
+  limits: Limits = quickLimits
   after: After = systemAfter
   /** Called before each write of a row; one that does not return is a crash. */
   storing: () => Promise<void> = () => Promise.resolve()
@@ -138,7 +141,7 @@ export class Place {
       after: this.after,
       now: Date.now,
       random: systemRandom,
-      limits: quickLimits,
+      limits: this.limits,
       problems: this.problems,
       trash,
       projected: () => undefined,
@@ -182,6 +185,15 @@ export class Place {
     const file = join(this.folder, path)
     writeFileSync(`${file}~`, readFileSync(file, 'utf8') + line)
     renameSync(`${file}~`, file)
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await mkdir(dirname(join(this.folder, to)), { recursive: true })
+    await rename(join(this.folder, from), join(this.folder, to))
+  }
+
+  unlink(path: string): Promise<void> {
+    return unlink(join(this.folder, path))
   }
 
   /** Everything that was kept of deleted files. */
