@@ -3,6 +3,8 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { sharedNames } from '@meshbook/core/executions.ts'
+import type { DocumentId } from '@meshbook/core/ids.ts'
 import { place } from '../testing/project-place.ts'
 import { until } from '../testing/until.ts'
 import type { Watch } from './disk.ts'
@@ -50,9 +52,10 @@ test(`a checkout that changes ${files} files, one that removes them and one that
     const rss = Math.round(process.memoryUsage().rss / 2 ** 20)
     report[what] = `${Math.round(performance.now() - started)} ms, ${rss} MB`
   }
+  const firstLine = (id: DocumentId) => p.documents.doc(id).getText(sharedNames.content).toString().split('\n')[0]!
   const all = (ending: string) => {
-    const live = Object.keys(p.live())
-    return live.length === files && live.every(path => p.text(path).toString().split('\n')[0]!.endsWith(ending))
+    const live = Object.values(p.live())
+    return live.length === files && live.every(id => firstLine(id).endsWith(ending))
   }
   await measured(
     'attach',

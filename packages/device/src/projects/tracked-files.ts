@@ -150,13 +150,14 @@ export class TrackedFiles {
     this.#timers.add(cancel)
   }
 
-  /** Resolves when few enough documents are held for more to be opened. */
+  /** Resolves when few enough documents are held for more to be opened; some go to rest before that. */
   async room(): Promise<void> {
-    if (this.#awake.size <= this.#ports.limits.documentsAwake) return
+    const { documentsAwake } = this.#ports.limits
+    if (this.#awake.size <= documentsAwake / 2) return
     this.#resting ??= this.#restOldest().finally(() => {
       this.#resting = undefined
     })
-    await this.#resting
+    if (this.#awake.size > documentsAwake) await this.#resting
   }
 
   /** Half of them, so that not each one that is opened closes another. */
