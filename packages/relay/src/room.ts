@@ -55,6 +55,8 @@ export class Room implements ConnectionRoom {
   #cancelIdle: (() => void) | undefined
   #awarenessDue = false
   #awarenessAt = 0
+  /** Differences that are being made. */
+  readonly #diffs = new Map<string, Promise<Uint8Array>>()
 
   constructor(key: DocumentKey, context: RoomContext) {
     this.key = key
@@ -138,12 +140,20 @@ export class Room implements ConnectionRoom {
     return this.#context.work.run('inspect', { update, known: this.known.clocks })
   }
 
+  /** Readers who ask the same at the same time, as many do after a cut or a jam, share one answer. */
   diff(stateVector: Uint8Array): Uint8Array | Promise<Uint8Array> {
-    return this.#context.work.run('diff', {
-      pieces: this.#content!.pieces(),
-      chunkUpdates: this.limits.compactChunkUpdates,
-      stateVector,
-    })
+    const content = this.#content!
+    const question = `${content.position} ${Buffer.from(stateVector).toString('latin1')}`
+    const asked = this.#diffs.get(question)
+    if (asked) return asked
+    const { compactChunkUpdates: chunkUpdates } = this.limits
+    const answer = this.#context.work.run('diff', { pieces: content.pieces(), chunkUpdates, stateVector })
+    if (answer instanceof Promise) {
+      this.#diffs.set(question, answer)
+      const forget = () => this.#diffs.delete(question)
+      answer.then(forget, forget)
+    }
+    return answer
   }
 
   accept(accepted: Accepted): void {
