@@ -1,15 +1,15 @@
 /** The folders of this machine that are attached to projects: remembered over restarts, each followed by its `ProjectFolder`. */
-import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { AssetId, Now, OrgId, ProjectId, RandomBytes } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { ProjectInfo } from '@meshbook/core/messages.ts'
+import type { After } from '@meshbook/relay/timers.ts'
 import { PicturesBeside } from './assets/pictures-beside.ts'
 import type { DocumentPeer } from './document-peer.ts'
 import type { Documents } from './documents.ts'
 import type { Problems } from './problems.ts'
+import type { Disk } from './projects/disk.ts'
 import { isMarked, removeMarker, writeMarker } from './projects/folder-marker.ts'
 import { ProjectFolder } from './projects/project-folder.ts'
 import { Trash } from './projects/trash.ts'
@@ -18,7 +18,9 @@ import type { Attachment } from './store/attachments.ts'
 import type { DeviceStore } from './store/device-store.ts'
 
 export interface AttachmentPorts {
+  disk: Disk
   now: Now
+  after: After
   random: RandomBytes
   limits: Limits
   org: OrgId
@@ -65,28 +67,30 @@ export class Attachments {
 
   async #save(project: ProjectInfo, folder: string): Promise<ProjectFolder | undefined> {
     const known = this.#attached.get(project.id)
-    if (known?.folder === folder && (await isMarked(folder, project.id))) return undefined
+    if (known?.folder === folder && (await isMarked(this.#ports.disk, folder, project.id))) return undefined
     if (known) await this.#detach(project.id)
     await this.#checkFree(folder)
     const { org, now, database } = this.#ports
     // A folder without our mark says nothing about what was deleted: it starts from scratch.
-    if (!(await isMarked(folder, project.id))) await database.call('deleteAttachment', { org, project: project.id })
-    await writeMarker(folder, project.id)
+    if (!(await isMarked(this.#ports.disk, folder, project.id)))
+      await database.call('deleteAttachment', { org, project: project.id })
+    await writeMarker(this.#ports.disk, folder, project.id)
     await database.call('saveAttachment', { org, attachment: { project, folder }, now: now() })
     return this.#follow(project, folder, false).follower
   }
 
   async #checkFree(folder: string): Promise<void> {
-    const real = await realpath(folder).catch(() => folder)
+    const { disk } = this.#ports
+    const real = (await disk.realPath(folder)) ?? folder
     for (const other of this.#attached.values()) {
-      if ((await realpath(other.folder).catch(() => other.folder)) === real)
+      if (((await disk.realPath(other.folder)) ?? other.folder) === real)
         throw new MeshError('CONFLICT', { detail: `${folder} is attached to the project ${other.project.name}` })
     }
   }
 
   #follow(project: ProjectInfo, folder: string, treeSynced: boolean): Attached {
-    const { now, random, limits, org, database, documents, problems, trash, findAsset } = this.#ports
-    const pictures = new PicturesBeside(folder, findAsset)
+    const { disk, now, after, random, limits, org, database, documents, problems, trash, findAsset } = this.#ports
+    const pictures = new PicturesBeside(disk, folder, findAsset)
     const follower = new ProjectFolder(project, folder, {
       store: {
         list: () => database.query('listProjections', { org, project: project.id }),
@@ -95,11 +99,13 @@ export class Attachments {
       },
       open: document => documents.open(project.id, document),
       treeKnown: tree => this.#treeKnown(project.id, tree, treeSynced),
+      disk,
       now,
+      after,
       random,
       limits,
       problems,
-      trash: new Trash(trash, now),
+      trash: new Trash(disk, trash, now),
       projected: text => void pictures.bring(text),
     })
     const attached = { project, folder, follower }
@@ -114,7 +120,7 @@ export class Attachments {
     synced.catch(() => undefined)
     await Promise.race([
       synced.catch(() => undefined),
-      sleep(this.#ports.limits.handshakeMs, undefined, { ref: false }),
+      new Promise<void>(resolve => this.#ports.after(this.#ports.limits.handshakeMs, resolve)),
     ])
   }
 
@@ -128,7 +134,7 @@ export class Attachments {
     this.#attached.delete(project)
     await attached.follower.close()
     await this.#ports.database.call('deleteAttachment', { org: this.#ports.org, project })
-    await removeMarker(attached.folder)
+    await removeMarker(this.#ports.disk, attached.folder)
   }
 
   folderOf(project: ProjectId): string | undefined {

@@ -6,8 +6,8 @@ import { type ChannelProof, channelProofText, writeChannelProof } from '@meshboo
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type DeviceId, deviceIdOf, isId, type Now, newId, type OrgId, type RandomBytes } from '@meshbook/core/ids.ts'
 import * as v from 'valibot'
-import { orStorageError, syncFolder } from './projects/notebook-file.ts'
-import { codeOf } from './projects/safe-join.ts'
+import { syncFolder } from './projects/node-disk.ts'
+import { codeOf, orStorageError } from './projects/storage-error.ts'
 
 const fileSchema = v.object({
   publicKey: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/)),

@@ -9,6 +9,7 @@ import type { AssetId, DeviceId, ProjectId } from '@meshbook/core/ids.ts'
 import type { ProjectInfo } from '@meshbook/core/messages.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
 import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
+import { systemAfter } from '@meshbook/relay/timers.ts'
 import { AssetKeeper } from './assets/asset-keeper.ts'
 import { HubAssets } from './assets/hub-assets.ts'
 import { Attachments } from './attachments.ts'
@@ -21,7 +22,8 @@ import { MachineFacts } from './link/machine-facts.ts'
 import { Streams } from './link/streams.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { Problems } from './problems.ts'
-import { orStorageError } from './projects/notebook-file.ts'
+import { NodeDisk } from './projects/node-disk.ts'
+import { orStorageError } from './projects/storage-error.ts'
 import type { Attachment } from './store/attachments.ts'
 import { type DeviceDatabase, openDeviceDatabase } from './store/device-store.ts'
 
@@ -52,6 +54,7 @@ class RunningDevice implements Device {
   readonly name: string
   readonly #options: DeviceOptions
   readonly #ports: DevicePorts
+  readonly #disk = new NodeDisk()
   readonly #key: DeviceKey
   readonly #database: DeviceDatabase
   readonly #problems: Problems
@@ -94,6 +97,8 @@ class RunningDevice implements Device {
     this.#keeper = this.#makeKeeper()
     this.#attachments = new Attachments({
       ...ports,
+      disk: this.#disk,
+      after: systemAfter,
       limits,
       org: key.org,
       database,
@@ -198,7 +203,8 @@ class RunningDevice implements Device {
       queue: (asset: AssetId, mimeType: string) => hub.queue(asset, mimeType),
       arrived: (asset: AssetId) => hub.arrived(asset),
     }
-    return new AssetKeeper({ folder: join(this.#options.folder, 'assets'), limits: this.#options.limits, ...ways })
+    const folder = join(this.#options.folder, 'assets')
+    return new AssetKeeper({ disk: this.#disk, folder, limits: this.#options.limits, ...ways })
   }
 
   async #findAsset(asset: AssetId): Promise<Uint8Array> {

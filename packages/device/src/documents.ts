@@ -89,13 +89,13 @@ export class Documents {
     this.#open.delete(id)
     this.#ports.closed(known.peer)
     this.#ports.uplink?.close(id)
-    await Promise.race([known.local.durable().catch(() => undefined), closingTime()])
+    await Promise.race([known.local.durable().catch(() => undefined), this.#closingTime()])
     known.local.close()
     known.synced.reject(new MeshError('SHUTTING_DOWN'))
   }
-}
 
-/** A disk that does not answer must not keep the device from stopping. */
-function closingTime(): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, 1_000).unref())
+  /** A disk that does not answer must not keep the device from stopping. */
+  #closingTime(): Promise<void> {
+    return new Promise(resolve => this.#ports.relay.after(1_000, resolve))
+  }
 }

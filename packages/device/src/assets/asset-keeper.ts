@@ -9,11 +9,12 @@ import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { type AssetId, isAssetId, parseAssetId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { MimePart, RunEvent } from '@meshbook/core/run.ts'
-import { codeOf } from '../projects/safe-join.ts'
+import type { Disk } from '../projects/disk.ts'
 import { extensionOf, isTextType } from './mime-types.ts'
 import { writeOnce } from './write-once.ts'
 
 export interface AssetPorts {
+  disk: Disk
   folder: string
   limits: Limits
   /** Remembers that the hub is to get it; absent where there is no hub. */
@@ -62,7 +63,7 @@ export class AssetKeeper {
 
   async keep(bytes: Uint8Array, mimeType: string): Promise<AssetId> {
     const asset = parseAssetId(`sha256-${createHash('sha256').update(bytes).digest('hex')}`)
-    await writeOnce(this.#ports.folder, asset, bytes)
+    await writeOnce(this.#ports.disk, this.#ports.folder, asset, bytes)
     await this.#ports.queue?.(asset, mimeType)
     await this.#ports.arrived?.(asset)
     return asset
@@ -81,13 +82,9 @@ export class AssetKeeper {
   /** A picture for programs that read the notebook as a file. That it cannot be written is no reason to lose the run. */
   async #putBeside(projectFolder: string, asset: AssetId, mimeType: string, bytes: Uint8Array): Promise<void> {
     try {
-      await writeOnce(join(projectFolder, '_assets'), `${asset}${extensionOf(mimeType)}`, bytes)
+      await writeOnce(this.#ports.disk, join(projectFolder, '_assets'), `${asset}${extensionOf(mimeType)}`, bytes)
     } catch (thrown) {
-      if (
-        !['READ_ONLY_FOLDER', 'DISK_FULL', 'STORAGE_FAILED'].includes(asMeshError(thrown).code) &&
-        codeOf(thrown) === undefined
-      )
-        throw thrown
+      if (!['READ_ONLY_FOLDER', 'DISK_FULL', 'STORAGE_FAILED'].includes(asMeshError(thrown).code)) throw thrown
     }
   }
 }

@@ -1,20 +1,22 @@
 /** Puts the pictures that a notebook shows beside it under `_assets/`, also those that another device made. */
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AssetId } from '@meshbook/core/ids.ts'
 import { isAssetId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import type { Disk } from '../projects/disk.ts'
 import { sniffExtension } from './mime-types.ts'
 import { writeOnce } from './write-once.ts'
 
 export class PicturesBeside {
+  readonly #disk: Disk
   readonly #folder: string
   readonly #find: (asset: AssetId) => Promise<Uint8Array>
   readonly #known = new Set<AssetId>()
   #listed = false
 
   /** `find` looks here and at the hub. */
-  constructor(projectFolder: string, find: (asset: AssetId) => Promise<Uint8Array>) {
+  constructor(disk: Disk, projectFolder: string, find: (asset: AssetId) => Promise<Uint8Array>) {
+    this.#disk = disk
     this.#folder = join(projectFolder, '_assets')
     this.#find = find
   }
@@ -29,7 +31,7 @@ export class PicturesBeside {
 
   async #list(): Promise<void> {
     this.#listed = true
-    for (const name of await readdir(this.#folder).catch(() => [])) {
+    for (const { name } of (await this.#disk.list(this.#folder).catch(() => undefined)) ?? []) {
       const asset = name.replace(/\.\w+$/, '')
       if (isAssetId(asset)) this.#known.add(asset)
     }
@@ -41,7 +43,7 @@ export class PicturesBeside {
       const bytes = await this.#find(asset)
       const extension = sniffExtension(bytes)
       if (extension !== undefined && bytes.byteLength <= limits.displayBytes)
-        await writeOnce(this.#folder, `${asset}${extension}`, bytes)
+        await writeOnce(this.#disk, this.#folder, `${asset}${extension}`, bytes)
     } catch {
       this.#known.delete(asset)
     }

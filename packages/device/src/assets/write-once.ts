@@ -1,23 +1,17 @@
 /** Files that are named after their content. */
-import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { syncFolder } from '../projects/notebook-file.ts'
+import type { Disk } from '../projects/disk.ts'
 
 /** Whole or not at all; what is there already has the same content, because its name says so. */
-export async function writeOnce(folder: string, name: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(folder, { recursive: true })
+export async function writeOnce(disk: Disk, folder: string, name: string, bytes: Uint8Array): Promise<void> {
+  await disk.makeFolders(folder, false)
   const temporary = join(folder, `.${name}.${process.pid}.tmp`)
   try {
-    const handle = await open(temporary, 'w', 0o644)
-    try {
-      await handle.writeFile(bytes)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(temporary, join(folder, name))
-    await syncFolder(folder)
+    await disk.remove(temporary)
+    await disk.write(temporary, bytes, { mode: 0o644 })
+    await disk.move(temporary, join(folder, name))
+    await disk.syncFolder(folder)
   } finally {
-    await rm(temporary, { force: true })
+    await disk.remove(temporary)
   }
 }

@@ -134,10 +134,10 @@ export class Streams implements Uplink {
       new MeshError('STORAGE_FAILED', { detail: `${piped.document} is not synced (${code} ${reason})` }),
     )
     // The room comes back with its disk; the stream follows it.
-    setTimeout(() => {
+    this.#relay.after(1_000, () => {
       if (this.#channel === channel && this.#documents.get(piped.document) === piped && !piped.pipe)
         this.#connect(piped, channel)
-    }, 1_000).unref()
+    })
   }
 
   #disconnect(piped: Piped): void {

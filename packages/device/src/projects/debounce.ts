@@ -1,13 +1,17 @@
 /** Calls back when no request came for `quietMs`, and at the latest `longestMs` after the first one. */
+import type { After } from '@meshbook/relay/timers.ts'
+
 export class Debounce {
   readonly #action: () => void
+  readonly #after: After
   readonly #quietMs: number
   readonly #longestMs: number
-  #quiet: NodeJS.Timeout | undefined
-  #longest: NodeJS.Timeout | undefined
+  #stopQuiet: (() => void) | undefined
+  #stopLongest: (() => void) | undefined
   #stopped = false
 
-  constructor(quietMs: number, longestMs: number, action: () => void) {
+  constructor(after: After, quietMs: number, longestMs: number, action: () => void) {
+    this.#after = after
     this.#quietMs = quietMs
     this.#longestMs = longestMs
     this.#action = action
@@ -15,9 +19,9 @@ export class Debounce {
 
   request(): void {
     if (this.#stopped) return
-    clearTimeout(this.#quiet)
-    this.#quiet = setTimeout(() => this.#fire(), this.#quietMs)
-    this.#longest ??= setTimeout(() => this.#fire(), this.#longestMs)
+    this.#stopQuiet?.()
+    this.#stopQuiet = this.#after(this.#quietMs, () => this.#fire())
+    this.#stopLongest ??= this.#after(this.#longestMs, () => this.#fire())
   }
 
   stop(): void {
@@ -31,9 +35,9 @@ export class Debounce {
   }
 
   #clear(): void {
-    clearTimeout(this.#quiet)
-    clearTimeout(this.#longest)
-    this.#quiet = undefined
-    this.#longest = undefined
+    this.#stopQuiet?.()
+    this.#stopLongest?.()
+    this.#stopQuiet = undefined
+    this.#stopLongest = undefined
   }
 }

@@ -7,25 +7,18 @@
  *   document to file: the temporary file is made durable, then the new base is stored, then the file is replaced. As long
  *   as the temporary file of the stored version exists, the file has not been replaced.
  */
-import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { sharedNames } from '@meshbook/core/executions.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
+import type { After } from '@meshbook/relay/timers.ts'
 import * as Y from 'yjs'
 import type { DocumentPeer } from '../document-peer.ts'
 import type { Projection } from '../store/projections.ts'
 import { snapshotOf } from './base-map.ts'
+import { type Disk, type FileStamp, sameStamp } from './disk.ts'
 import { mergeFile } from './merge-file.ts'
-import {
-  currentStamp,
-  type FileStamp,
-  type ReadFile,
-  readNotebookFile,
-  replaceFile,
-  sameStamp,
-  writeTemporary,
-} from './notebook-file.ts'
+import { type ReadFile, readNotebookFile, replaceFile, writeTemporary } from './notebook-file.ts'
 import { safeJoin, safeJoinNew } from './safe-join.ts'
 import { Turns } from './turns.ts'
 
@@ -37,13 +30,19 @@ export interface ProjectionStore {
   remove(document: Projection['document']): Promise<void>
 }
 
+export interface FilePorts {
+  disk: Disk
+  after: After
+  store: ProjectionStore
+  limits: Limits
+}
+
 export type Reconciled = 'same' | 'written' | 'missing'
 
 export class DocumentFile {
   readonly peer: DocumentPeer
   readonly #root: string
-  readonly #store: ProjectionStore
-  readonly #limits: Limits
+  readonly #ports: FilePorts
   readonly #turns = new Turns()
   #row: Projection
   /** Whether the file is expected to exist: it was there, or has been written. */
@@ -51,20 +50,12 @@ export class DocumentFile {
   #stamp: FileStamp | undefined
 
   /** `exists` is false where the file is still to be made. */
-  constructor(
-    root: string,
-    peer: DocumentPeer,
-    row: Projection,
-    exists: boolean,
-    store: ProjectionStore,
-    limits: Limits,
-  ) {
+  constructor(root: string, peer: DocumentPeer, row: Projection, exists: boolean, ports: FilePorts) {
     this.#root = root
     this.peer = peer
     this.#row = row
     this.#exists = exists
-    this.#store = store
-    this.#limits = limits
+    this.#ports = ports
   }
 
   get path(): string {
@@ -107,20 +98,21 @@ export class DocumentFile {
     const { version } = this.#row
     for (const unused of [version - 1, version + 1]) {
       const temporary = await this.#temporary(unused).catch(() => undefined)
-      if (temporary) await rm(temporary, { force: true }).catch(() => undefined)
+      if (temporary) await this.#ports.disk.remove(temporary).catch(() => undefined)
     }
   }
 
   async #undoWrite(): Promise<void> {
     const { before, version, path } = this.#row
+    const { disk } = this.#ports
     // A path that is no longer allowed, such as below a link, is told when the file is read.
     const temporary = await this.#temporary(version).catch(() => undefined)
-    const unused = temporary && currentStamp(temporary)
+    const unused = temporary && (await disk.look(temporary))
     if (!unused) return
-    const current = currentStamp(await safeJoin(this.#root, path))
+    const current = await disk.look(await safeJoin(disk, this.#root, path))
     if (before) await this.#save({ base: before, before: null, version: version + 1 })
-    else if (unused.inode !== current?.inode) this.#exists = false
-    await rm(temporary, { force: true })
+    else if (unused.stamp.inode !== current?.stamp.inode) this.#exists = false
+    await disk.remove(temporary)
   }
 
   /** Merges what changed in the file, then writes the document's text if it is another. */
@@ -140,12 +132,13 @@ export class DocumentFile {
   }
 
   async #read(): Promise<ReadFile | undefined> {
-    const absolute = await safeJoin(this.#root, this.path)
-    const file = await readNotebookFile(absolute, this.#limits.fileBytes)
+    const { disk, after, limits } = this.#ports
+    const absolute = await safeJoin(disk, this.#root, this.path)
+    const file = await readNotebookFile(disk, absolute, limits.fileBytes)
     // Some programs empty a file before they write it again.
     if (file?.text === '' && this.#exists && this.#row.base.text !== '') {
-      await new Promise(resolve => setTimeout(resolve, this.#limits.fileDebounceMs))
-      return readNotebookFile(absolute, this.#limits.fileBytes)
+      await new Promise<void>(resolve => after(limits.fileDebounceMs, resolve))
+      return readNotebookFile(disk, absolute, limits.fileBytes)
     }
     return file
   }
@@ -183,24 +176,24 @@ export class DocumentFile {
   }
 
   async #write(base: Projection['base'], file: ReadFile | undefined): Promise<boolean> {
-    const absolute = file ? await safeJoin(this.#root, this.path) : await safeJoinNew(this.#root, this.path)
+    const { disk } = this.#ports
+    const absolute = await (file ? safeJoin : safeJoinNew)(disk, this.#root, this.path)
     const version = this.#row.version + 1
     const temporary = await this.#temporary(version)
     const old = { base: this.#row.base, before: null }
     try {
-      await rm(temporary, { force: true })
-      await writeTemporary(temporary, base.text, file)
-      const stamp = currentStamp(temporary)
+      await disk.remove(temporary)
+      const stamp = await writeTemporary(disk, temporary, base.text, file)
       await this.#save({
         version,
         base,
         before: file ? this.#row.base : null,
         merge: null,
-        inode: stamp?.inode ?? null,
+        inode: stamp.inode,
       })
-      if (await replaceFile(temporary, absolute, file?.stamp)) {
+      if (await replaceFile(disk, temporary, absolute, file?.stamp)) {
         this.#exists = true
-        this.#stamp = currentStamp(absolute)
+        this.#stamp = (await disk.look(absolute))?.stamp
         return true
       }
     } catch (thrown) {
@@ -214,17 +207,17 @@ export class DocumentFile {
   /** Under a version of its own, whose temporary file never existed: the old base is what the file holds. */
   async #giveUp(temporary: string, version: number, old: Pick<Projection, 'base' | 'before'>): Promise<void> {
     if (this.#row.version === version) await this.#save({ ...old, version: version + 1 })
-    await rm(temporary, { force: true }).catch(() => undefined)
+    await this.#ports.disk.remove(temporary).catch(() => undefined)
   }
 
   async #temporary(version: number): Promise<string> {
-    const folder = dirname(await safeJoin(this.#root, this.path))
+    const folder = dirname(await safeJoin(this.#ports.disk, this.#root, this.path))
     return join(folder, `.meshbook-${this.peer.id}-${version}.tmp`)
   }
 
   async #save(change: Partial<Projection>): Promise<void> {
     const row = { ...this.#row, ...change }
-    await this.#store.save(row)
+    await this.#ports.store.save(row)
     this.#row = row
   }
 

@@ -1,38 +1,34 @@
 /** The mark that tells a project's folder from the empty place where its disk is not mounted. */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { ProjectId } from '@meshbook/core/ids.ts'
-import { orStorageError } from './notebook-file.ts'
-import { codeOf } from './safe-join.ts'
+import type { Disk } from './disk.ts'
 
+const mostBytes = 64 * 1024
 const fileOf = (root: string) => join(root, '.meshbook', 'project.json')
 
 /** Makes the folder if it is not there. */
-export async function writeMarker(root: string, project: ProjectId): Promise<void> {
-  await orStorageError(root, async () => {
-    await mkdir(join(root, '.meshbook'), { recursive: true })
-    await writeFile(fileOf(root), `${JSON.stringify({ project })}\n`)
-  })
+export async function writeMarker(disk: Disk, root: string, project: ProjectId): Promise<void> {
+  await disk.makeFolders(join(root, '.meshbook'), false)
+  const temporary = `${fileOf(root)}.tmp`
+  await disk.remove(temporary)
+  await disk.write(temporary, Buffer.from(`${JSON.stringify({ project })}\n`))
+  await disk.move(temporary, fileOf(root))
 }
 
 /** Throws NOT_FOUND when the folder is not there or not the one that was attached. */
-export async function checkMarker(root: string, project: ProjectId): Promise<void> {
-  if (await isMarked(root, project)) return
+export async function checkMarker(disk: Disk, root: string, project: ProjectId): Promise<void> {
+  if (await isMarked(disk, root, project)) return
   throw new MeshError('NOT_FOUND', {
     detail: `${root} is not there, or is not the folder that was attached; nothing is deleted. If you moved it, attach it again`,
   })
 }
 
-export async function removeMarker(root: string): Promise<void> {
-  await rm(fileOf(root), { force: true })
+export function removeMarker(disk: Disk, root: string): Promise<void> {
+  return disk.remove(fileOf(root))
 }
 
-export async function isMarked(root: string, project: ProjectId): Promise<boolean> {
-  try {
-    return (await readFile(fileOf(root), 'utf8')).includes(project)
-  } catch (thrown) {
-    if (codeOf(thrown) === 'ENOENT' || codeOf(thrown) === 'ENOTDIR') return false
-    throw thrown
-  }
+export async function isMarked(disk: Disk, root: string, project: ProjectId): Promise<boolean> {
+  const content = await disk.read(fileOf(root), mostBytes)
+  return content !== undefined && Buffer.from(content.bytes).toString('utf8').includes(project)
 }

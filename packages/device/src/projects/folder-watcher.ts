@@ -3,47 +3,45 @@
  * superfluous event does no harm. One watch for each folder that is not ignored; where the system gives no more of
  * them, the scan at an interval is what remains.
  */
-import { type FSWatcher, watch } from 'node:fs'
+import type { Disk, Watch } from './disk.ts'
 
 export class FolderWatcher {
+  readonly #disk: Disk
   readonly #changed: () => void
-  readonly #watches = new Map<string, FSWatcher>()
+  readonly #watches = new Map<string, Watch>()
 
-  constructor(changed: () => void) {
+  constructor(disk: Disk, changed: () => void) {
+    this.#disk = disk
     this.#changed = changed
   }
 
   /** From now on these folders are watched and no others. False if not all of them could be. */
   follow(folders: readonly string[]): boolean {
     const wanted = new Set(folders)
-    for (const [folder, watcher] of this.#watches) if (!wanted.has(folder)) this.#drop(folder, watcher)
+    for (const folder of this.#watches.keys()) if (!wanted.has(folder)) this.#drop(folder)
     return folders.filter(folder => !this.#watches.has(folder) && !this.#add(folder)).length === 0
   }
 
   #add(folder: string): boolean {
-    try {
-      const watcher = watch(folder, { persistent: false })
-      watcher.on('change', (_event, name) => {
-        // Our own temporary files are no news.
-        if (typeof name !== 'string' || !name.startsWith('.meshbook-')) this.#changed()
-      })
-      watcher.on('error', () => {
-        this.#drop(folder, watcher)
-        this.#changed()
-      })
-      this.#watches.set(folder, watcher)
-      return true
-    } catch {
-      return false
+    const changed = (name: string | undefined) => {
+      // Our own temporary files are no news.
+      if (!name?.startsWith('.meshbook-')) this.#changed()
     }
+    const failed = () => {
+      this.#drop(folder)
+      this.#changed()
+    }
+    const made = this.#disk.watch(folder, changed, failed)
+    if (made) this.#watches.set(folder, made)
+    return made !== undefined
   }
 
-  #drop(folder: string, watcher: FSWatcher): void {
-    watcher.close()
+  #drop(folder: string): void {
+    this.#watches.get(folder)?.close()
     this.#watches.delete(folder)
   }
 
   close(): void {
-    for (const [folder, watcher] of this.#watches) this.#drop(folder, watcher)
+    for (const folder of this.#watches.keys()) this.#drop(folder)
   }
 }

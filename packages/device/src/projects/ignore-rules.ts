@@ -1,8 +1,8 @@
 /** Which paths of a project folder are none of Meshbook's business: `.gitignore` files and what no project shares. */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { limits } from '@meshbook/core/limits.ts'
 import ignore, { type Ignore } from 'ignore'
+import type { Disk } from './disk.ts'
 
 const always = [
   '.git',
@@ -23,21 +23,26 @@ const always = [
 
 /** The rules of one folder and of those above it. A folder's own `.gitignore` speaks of paths relative to it. */
 export class IgnoreRules {
+  readonly #disk: Disk
   readonly #levels: readonly { prefix: string; rules: Ignore }[]
 
-  private constructor(levels: readonly { prefix: string; rules: Ignore }[]) {
+  private constructor(disk: Disk, levels: readonly { prefix: string; rules: Ignore }[]) {
+    this.#disk = disk
     this.#levels = levels
   }
 
-  static async atRoot(root: string): Promise<IgnoreRules> {
-    return new IgnoreRules([{ prefix: '', rules: ignore().add(always) }]).within(root, '')
+  static async atRoot(disk: Disk, root: string): Promise<IgnoreRules> {
+    return new IgnoreRules(disk, [{ prefix: '', rules: ignore().add(always) }]).within(root, '')
   }
 
   /** The rules inside a folder; `path` is relative to the root, without a slash at the end. */
   async within(root: string, path: string): Promise<IgnoreRules> {
-    const text = await readRules(join(root, path, '.gitignore'))
+    const text = await readRules(this.#disk, join(root, path, '.gitignore'))
     if (text === undefined) return this
-    return new IgnoreRules([...this.#levels, { prefix: path === '' ? '' : `${path}/`, rules: ignore().add(text) }])
+    return new IgnoreRules(this.#disk, [
+      ...this.#levels,
+      { prefix: path === '' ? '' : `${path}/`, rules: ignore().add(text) },
+    ])
   }
 
   /** `path` is relative to the root; a folder is asked for with a slash at its end. The deepest rule that speaks wins. */
@@ -52,7 +57,8 @@ export class IgnoreRules {
   }
 }
 
-async function readRules(file: string): Promise<string | undefined> {
-  const text = await readFile(file, 'utf8').catch(() => undefined)
-  return text === undefined || text.length > limits.requestBodyBytes ? undefined : text
+/** A file of rules that cannot be read rules nothing. */
+async function readRules(disk: Disk, file: string): Promise<string | undefined> {
+  const content = await disk.read(file, limits.requestBodyBytes).catch(() => undefined)
+  return content && Buffer.from(content.bytes).toString('utf8')
 }

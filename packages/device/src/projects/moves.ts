@@ -1,8 +1,9 @@
 /** Renamed files: telling them from deleted and new ones, and following a rename that was made elsewhere. */
 
 import { linesOf } from '@meshbook/core/text/edits.ts'
+import type { Disk } from './disk.ts'
 import type { DocumentFile } from './document-file.ts'
-import { currentStamp, moveFile } from './notebook-file.ts'
+import { moveFile } from './notebook-file.ts'
 import { safeJoin, safeJoinNew } from './safe-join.ts'
 import type { Scan } from './scan-folder.ts'
 import type { Trash } from './trash.ts'
@@ -40,6 +41,7 @@ function isSimilar(before: string, after: string): boolean {
 }
 
 interface MoveContext {
+  disk: Disk
   root: string
   /** The other document whose file stands at the new path. */
   inTheWay: DocumentFile | undefined
@@ -47,20 +49,23 @@ interface MoveContext {
 }
 
 /** Moves the file of a document. Whatever stands at the new path goes out of the way, and none of it is lost. */
-export async function moveTo(file: DocumentFile, path: string, { root, inTheWay, trash }: MoveContext): Promise<void> {
-  const target = await safeJoinNew(root, path)
-  if (inTheWay) await stepAside(inTheWay, root)
-  else if (currentStamp(target) !== undefined) await trash.move(target)
+export async function moveTo(file: DocumentFile, path: string, context: MoveContext): Promise<void> {
+  const { disk, root, inTheWay, trash } = context
+  const target = await safeJoinNew(disk, root, path)
+  if (inTheWay) await stepAside(inTheWay, context)
+  else if (await disk.look(target)) await trash.move(target)
   await file.exclusively(async () => {
-    const source = await safeJoin(root, file.path)
-    if (file.exists && currentStamp(source) !== undefined) await moveFile(source, target)
+    const source = await safeJoin(disk, root, file.path)
+    if (file.exists && (await disk.look(source))) await moveFile(disk, source, target)
   })
   await file.moved(path)
 }
 
 /** Two documents that swap their paths: one goes to a name of its own first, from where its own move takes it. */
-async function stepAside(file: DocumentFile, root: string): Promise<void> {
+async function stepAside(file: DocumentFile, { disk, root }: MoveContext): Promise<void> {
   const aside = file.path.replace(/(\.\w+)$/, ` (${file.peer.id})$1`)
-  await file.exclusively(async () => moveFile(await safeJoin(root, file.path), await safeJoinNew(root, aside)))
+  await file.exclusively(async () =>
+    moveFile(disk, await safeJoin(disk, root, file.path), await safeJoinNew(disk, root, aside)),
+  )
   await file.moved(aside)
 }

@@ -20,11 +20,13 @@ import { type TestContext, test } from 'node:test'
 import { sharedNames, type TreeEntry } from '@meshbook/core/executions.ts'
 import { type DocumentId, newId, systemRandom } from '@meshbook/core/ids.ts'
 import { type Limits, limits } from '@meshbook/core/limits.ts'
+import { systemAfter } from '@meshbook/relay/timers.ts'
 import * as Y from 'yjs'
 import type { DocumentPeer } from '../document-peer.ts'
 import { Problems } from '../problems.ts'
 import type { Projection } from '../store/projections.ts'
 import { isMarked, writeMarker } from './folder-marker.ts'
+import { NodeDisk } from './node-disk.ts'
 import { ProjectFolder } from './project-folder.ts'
 import { Trash } from './trash.ts'
 
@@ -85,11 +87,13 @@ class Place {
       save: async (row: Projection) => void rows.set(row.document, structuredClone(row)),
       remove: async (id: DocumentId) => void rows.delete(id),
     }
-    const trash = new Trash(join(this.root, 'trash'), Date.now)
+    const trash = new Trash(new NodeDisk(), join(this.root, 'trash'), Date.now)
     this.folderOf = new ProjectFolder(this.project, this.folder, {
       store,
       open: id => this.documents.open(id),
       treeKnown: () => Promise.resolve(),
+      disk: new NodeDisk(),
+      after: systemAfter,
       now: Date.now,
       random: systemRandom,
       limits: quick,
@@ -97,7 +101,8 @@ class Place {
       trash,
       projected: () => undefined,
     })
-    if (!(await isMarked(this.folder, this.project.id))) await writeMarker(this.folder, this.project.id)
+    if (!(await isMarked(new NodeDisk(), this.folder, this.project.id)))
+      await writeMarker(new NodeDisk(), this.folder, this.project.id)
     await this.folderOf.start()
     return this.folderOf
   }

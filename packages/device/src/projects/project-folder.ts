@@ -43,7 +43,7 @@ export class ProjectFolder {
   readonly #pass: Debounce
   #reported = new Set<string>()
   #isFirst = true
-  #interval: NodeJS.Timeout | undefined
+  #stopInterval: (() => void) | undefined
   #closed = false
 
   constructor(project: ProjectInfo, root: string, ports: FolderPorts) {
@@ -52,8 +52,8 @@ export class ProjectFolder {
     this.#ports = ports
     this.#tree = new ProjectTree(ports.open(project.tree))
     const { fileDebounceMs, fileMaxWaitMs } = ports.limits
-    this.#pass = new Debounce(fileDebounceMs, fileMaxWaitMs, () => void this.rescan())
-    this.#watcher = new FolderWatcher(() => this.#pass.request())
+    this.#pass = new Debounce(ports.after, fileDebounceMs, fileMaxWaitMs, () => void this.rescan())
+    this.#watcher = new FolderWatcher(ports.disk, () => this.#pass.request())
     this.#tracked = new TrackedFiles(root, ports, () => this.#pass.request())
   }
 
@@ -67,8 +67,16 @@ export class ProjectFolder {
       else await this.#tracked.add(this.#ports.open(row.document), row, true)
     }
     this.#tree.observe(() => this.#pass.request())
-    this.#interval = setInterval(() => this.#pass.request(), scanEveryMs).unref()
+    this.#scanRegularly()
     await this.rescan()
+  }
+
+  #scanRegularly(): void {
+    if (this.#closed) return
+    this.#stopInterval = this.#ports.after(scanEveryMs, () => {
+      this.#pass.request()
+      this.#scanRegularly()
+    })
   }
 
   /** Looks at the folder now; resolves when all that was found has been dealt with. */
@@ -89,7 +97,7 @@ export class ProjectFolder {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    clearInterval(this.#interval)
+    this.#stopInterval?.()
     this.#pass.stop()
     this.#watcher.close()
     await this.#turns.settled()
@@ -98,8 +106,8 @@ export class ProjectFolder {
   }
 
   async #onePass(): Promise<void> {
-    await checkMarker(this.root, this.project.id)
-    const scan = await scanFolder(this.root, {
+    await checkMarker(this.#ports.disk, this.root, this.project.id)
+    const scan = await scanFolder(this.#ports.disk, this.root, {
       documents: this.#ports.limits.documentsPerProject,
       folders: mostFolders,
     })
@@ -147,7 +155,8 @@ export class ProjectFolder {
   }
 
   async #textAt(path: string): Promise<string | undefined> {
-    return (await readNotebookFile(await safeJoin(this.root, path), this.#ports.limits.fileBytes))?.text
+    const { disk, limits } = this.#ports
+    return (await readNotebookFile(disk, await safeJoin(disk, this.root, path), limits.fileBytes))?.text
   }
 
   /** A vanished file is deleted if it stays away; at the first look after a start it has been away long enough. */
@@ -204,7 +213,7 @@ export class ProjectFolder {
   async #deletedElsewhere(file: DocumentFile): Promise<void> {
     await this.#tracked.reconcile(file)
     if (file.exists && (await this.#textAt(file.path)) !== undefined)
-      await this.#ports.trash.move(await safeJoin(this.root, file.path))
+      await this.#ports.trash.move(await safeJoin(this.#ports.disk, this.root, file.path))
     await this.#ports.store.remove(file.peer.id)
     await this.#forget(file)
   }
@@ -212,7 +221,7 @@ export class ProjectFolder {
   async #move(file: DocumentFile, path: string): Promise<void> {
     await this.#tracked.reconcile(file)
     const inTheWay = this.#tracked.files().find(other => other !== file && other.path === path)
-    await moveTo(file, path, { root: this.root, inTheWay, trash: this.#ports.trash })
+    await moveTo(file, path, { disk: this.#ports.disk, root: this.root, inTheWay, trash: this.#ports.trash })
   }
 
   /** Opens a document that the tree names, and gives it a file once its content is here. */

@@ -6,7 +6,11 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { newId, systemRandom } from '@meshbook/core/ids.ts'
 import { temporaryFolder } from '../testing/temporary-folder.ts'
 import { writeMarker } from './folder-marker.ts'
-import { orStorageError, readNotebookFile, writeTemporary } from './notebook-file.ts'
+import { NodeDisk } from './node-disk.ts'
+import { readNotebookFile, writeTemporary } from './notebook-file.ts'
+import { orStorageError } from './storage-error.ts'
+
+const disk = new NodeDisk()
 
 /** Root may write everywhere; it has to be somebody else for a moment. */
 async function asNobody<T>(action: () => Promise<T>): Promise<T> {
@@ -27,12 +31,12 @@ test('a folder that may not be written: a clear message with the next step, and 
   await writeFile(join(folder, 'a.md'), 'A\n')
   await chmod(folder, 0o555)
   await asNobody(async () => {
-    const file = await readNotebookFile(join(folder, 'a.md'), 1_000)
+    const file = await readNotebookFile(disk, join(folder, 'a.md'), 1_000)
     const refused = (thrown: unknown) =>
       thrown instanceof MeshError && thrown.code === 'READ_ONLY_FOLDER' && /write permission/.test(thrown.entry.hint)
-    await assert.rejects(writeTemporary(join(folder, '.meshbook-x.tmp'), 'B\n', file), refused)
-    await assert.rejects(writeMarker(folder, newId('project', Date.now(), systemRandom)), refused)
-    assert.equal((await readNotebookFile(join(folder, 'a.md'), 1_000))?.text, 'A\n')
+    await assert.rejects(writeTemporary(disk, join(folder, '.meshbook-x.tmp'), 'B\n', file), refused)
+    await assert.rejects(writeMarker(disk, folder, newId('project', Date.now(), systemRandom)), refused)
+    assert.equal((await readNotebookFile(disk, join(folder, 'a.md'), 1_000))?.text, 'A\n')
   })
 })
 

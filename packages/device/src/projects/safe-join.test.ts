@@ -5,9 +5,11 @@ import { test } from 'node:test'
 import { MeshError } from '@meshbook/core/errors.ts'
 import fc from 'fast-check'
 import { temporaryFolder } from '../testing/temporary-folder.ts'
+import { NodeDisk } from './node-disk.ts'
 import { readNotebookFile } from './notebook-file.ts'
 import { safeJoin, safeJoinNew } from './safe-join.ts'
 
+const disk = new NodeDisk()
 const refused = (thrown: unknown) => thrown instanceof MeshError && thrown.code === 'BAD_PATH'
 const nasty = fc
   .array(
@@ -42,7 +44,7 @@ test('no name leads out of the root, whatever it is made of (S11)', async () => 
   await symlink(dirname(root), join(root, 'link'))
   await fc.assert(
     fc.asyncProperty(nasty, async path => {
-      const joined = await safeJoin(root, path).catch(thrown => {
+      const joined = await safeJoin(disk, root, path).catch(thrown => {
         assert.ok(refused(thrown), `${JSON.stringify(path)}: ${thrown}`)
         return undefined
       })
@@ -59,7 +61,7 @@ test('a folder on the way that is a link is refused, also for a new file, and a 
   await symlink(outside, join(root, 'link'))
   await writeFile(join(outside, 'a.md'), 'secret\n')
   await symlink(join(outside, 'a.md'), join(root, 'a.md'))
-  await assert.rejects(safeJoin(root, 'link/a.md'), refused)
-  await assert.rejects(safeJoinNew(root, 'link/deeper/a.md'), refused)
-  await assert.rejects(readNotebookFile(await safeJoin(root, 'a.md'), 1_000), refused)
+  await assert.rejects(safeJoin(disk, root, 'link/a.md'), refused)
+  await assert.rejects(safeJoinNew(disk, root, 'link/deeper/a.md'), refused)
+  await assert.rejects(readNotebookFile(disk, await safeJoin(disk, root, 'a.md'), 1_000), refused)
 })

@@ -2,20 +2,20 @@
  * The one way from a path inside a project to a path of the machine (S11). Nothing else joins them. It refuses every
  * path that is not normal and every folder on the way that is a symbolic link or leads out of the root.
  */
-import { lstat, mkdir, realpath } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { normalPath } from '@meshbook/core/tree.ts'
+import type { Disk } from './disk.ts'
 
-/** The absolute path; its last part may be anything, also a link: open it with O_NOFOLLOW. */
-export async function safeJoin(root: string, path: string): Promise<string> {
+/** The absolute path; its last part may be anything, also a link: `Disk` opens none. */
+export async function safeJoin(disk: Disk, root: string, path: string): Promise<string> {
   const absolute = plainJoin(root, path)
-  await checkFolder(root, dirname(absolute))
+  await checkFolder(disk, root, dirname(absolute))
   return absolute
 }
 
 /** The same, after making the folders on the way. */
-export async function safeJoinNew(root: string, path: string): Promise<string> {
+export async function safeJoinNew(disk: Disk, root: string, path: string): Promise<string> {
   const segments = plainJoin(root, path)
     .slice(root.length + 1)
     .split(sep)
@@ -23,10 +23,10 @@ export async function safeJoinNew(root: string, path: string): Promise<string> {
   let folder = root
   for (const segment of segments) {
     folder = join(folder, segment)
-    await mkdir(folder).catch(ifNotThere)
-    await checkFolder(root, folder)
+    await disk.makeFolder(folder)
+    await checkFolder(disk, root, folder)
   }
-  return safeJoin(root, path)
+  return safeJoin(disk, root, path)
 }
 
 function plainJoin(root: string, path: string): string {
@@ -35,22 +35,10 @@ function plainJoin(root: string, path: string): string {
 }
 
 /** Of a folder that does not exist, those above it are looked at. */
-async function checkFolder(root: string, folder: string): Promise<void> {
+async function checkFolder(disk: Disk, root: string, folder: string): Promise<void> {
   if (folder === root) return
-  try {
-    const [real, realRoot, entry] = await Promise.all([realpath(folder), realpath(root), lstat(folder)])
-    if (entry.isDirectory() && real === join(realRoot, folder.slice(root.length))) return
-  } catch (thrown) {
-    if (codeOf(thrown) === 'ENOENT') return checkFolder(root, dirname(folder))
-    throw thrown
-  }
+  const [real, realRoot, entry] = await Promise.all([disk.realPath(folder), disk.realPath(root), disk.look(folder)])
+  if (!entry) return checkFolder(disk, root, dirname(folder))
+  if (entry.kind === 'folder' && realRoot !== undefined && real === join(realRoot, folder.slice(root.length))) return
   throw new MeshError('BAD_PATH', { detail: `${folder} is a link or not a folder` })
-}
-
-function ifNotThere(thrown: unknown): void {
-  if (codeOf(thrown) !== 'EEXIST') throw thrown
-}
-
-export function codeOf(thrown: unknown): string | undefined {
-  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined
 }

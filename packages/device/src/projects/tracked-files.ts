@@ -29,7 +29,7 @@ export class TrackedFiles {
   readonly #ports: FolderPorts
   readonly #missing: () => void
   readonly #tracked = new Map<DocumentId, Tracked>()
-  readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #timers = new Set<() => void>()
   #closing = false
 
   /** `missing` is called when a file is no longer where it was. */
@@ -48,13 +48,13 @@ export class TrackedFiles {
   }
 
   async add(peer: DocumentPeer, row: Projection, exists: boolean): Promise<DocumentFile> {
-    const { store, limits } = this.#ports
-    const file = new DocumentFile(this.#root, peer, row, exists, store, limits)
+    const { after, limits } = this.#ports
+    const file = new DocumentFile(this.#root, peer, row, exists, this.#ports)
     await file.recover().catch(async thrown => {
       await peer.close()
       throw thrown
     })
-    const write = new Debounce(limits.fileDebounceMs, limits.fileMaxWaitMs, () => void this.reconcile(file))
+    const write = new Debounce(after, limits.fileDebounceMs, limits.fileMaxWaitMs, () => void this.reconcile(file))
     this.#tracked.set(peer.id, { file, write, retryMs: retryMinMs })
     peer.doc.getText(sharedNames.content).observe(() => write.request())
     return file
@@ -95,17 +95,17 @@ export class TrackedFiles {
 
   later(ms: number, action: () => void): void {
     if (this.#closing) return
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer)
+    const cancel = this.#ports.after(ms, () => {
+      this.#timers.delete(cancel)
       if (!this.#closing) action()
-    }, ms)
-    this.#timers.add(timer)
+    })
+    this.#timers.add(cancel)
   }
 
   /** Writes what is not written yet and lets go of every file. */
   async close(): Promise<void> {
     this.#closing = true
-    for (const timer of this.#timers) clearTimeout(timer)
+    for (const cancel of this.#timers) cancel()
     for (const { file, write } of this.#tracked.values()) {
       write.stop()
       await this.reconcile(file)

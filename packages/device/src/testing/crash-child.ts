@@ -10,10 +10,12 @@ import { isId, parseId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
 import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
+import { systemAfter } from '@meshbook/relay/timers.ts'
 import { Attachments } from '../attachments.ts'
 import { DeviceKey } from '../device-key.ts'
 import { Documents } from '../documents.ts'
 import { Problems } from '../problems.ts'
+import { NodeDisk } from '../projects/node-disk.ts'
 import { openDeviceDatabase } from '../store/device-store.ts'
 import { until } from './until.ts'
 
@@ -34,6 +36,8 @@ const documents = new Documents({
 })
 const attachments = new Attachments({
   ...ports,
+  disk: new NodeDisk(),
+  after: systemAfter,
   limits: quick,
   org: key.org,
   database,
