@@ -8,6 +8,7 @@ import { titleOf } from '../shell/file-tree.ts'
 import { ProblemPage } from '../shell/problem-page.tsx'
 import { documents, me, projectNamed, projects } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
+import { browserPorts } from '../sync/browser-ports.ts'
 import { openDocument } from '../sync/document-link.ts'
 import { ExecutionStore } from './execution-store.ts'
 import { loadRenderer } from './markdown-view.tsx'
@@ -74,7 +75,7 @@ async function open(projectName: string, path: string, listed: DocumentInfo | un
   const address = `${project.owner}/${project.name}/${document.path}`
   const onOrphan = (text: string) => keepCopy(project, document, text)
   const [link] = await Promise.all([
-    openDocument({ document: document.id, address, user: me.value?.user ?? '', onOrphan }),
+    openDocument({ document: document.id, address, user: me.value?.user ?? '', onOrphan }, browserPorts),
     loadRenderer(),
   ])
   const store = new NotebookStore(link.doc, browserFrame)

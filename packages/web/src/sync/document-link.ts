@@ -9,8 +9,7 @@ import { type Signal, signal } from '@preact/signals'
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { ApiError } from '../api/http.ts'
-import { clearMeta, type LocalMeta, readMeta, writeMeta } from './local-meta.ts'
-import { LocalStore } from './local-store.ts'
+import type { DocumentKeeper, LinkPorts, StoredMeta } from './link-ports.ts'
 import { type Peer, peersOf } from './peers.ts'
 import { LastingSocket } from './socket.ts'
 import { losesWork, type SyncFacts } from './sync-status.ts'
@@ -39,21 +38,24 @@ export class DocumentLink {
   readonly facts: Signal<SyncFacts> = signal(firstFacts)
   readonly peers: Signal<readonly Peer[]> = signal([])
   readonly #options: LinkOptions
-  readonly #store: LocalStore
+  readonly #ports: LinkPorts
+  readonly #store: DocumentKeeper
+  readonly #stopWarning: () => void
   readonly #ready = Promise.withResolvers<void>()
   #socket: LastingSocket | undefined
   #client: SyncClient | undefined
-  #meta: LocalMeta | undefined
+  #meta: StoredMeta | undefined
   #epochSeen = false
 
-  constructor(options: LinkOptions) {
+  constructor(options: LinkOptions, ports: LinkPorts) {
     this.#options = options
-    this.#store = new LocalStore(options.document, crypto.randomUUID(), ({ pending, failed }) =>
+    this.#ports = ports
+    this.#store = ports.keep(options.document, ({ pending, failed }) =>
       this.#learn({ unstored: pending, storeFailed: failed }),
     )
     this.awareness.setLocalStateField('user', { name: options.user })
     this.awareness.on('change', this.#showPeers)
-    addEventListener('beforeunload', this.#warn)
+    this.#stopWarning = ports.page.onLeave(() => losesWork(this.facts.peek()))
   }
 
   /** Resolves when there is something to show: what this browser has, or else what the hub has. */
@@ -75,10 +77,10 @@ export class DocumentLink {
 
   async #loadStored(): Promise<boolean> {
     try {
-      const [update, meta] = await Promise.all([this.#store.load(), readMeta(this.#options.document)])
-      this.#meta = meta
-      if (update && meta) Y.applyUpdate(this.doc, update, this.#store)
-      return update !== undefined && meta !== undefined
+      const stored = await this.#store.load()
+      this.#meta = stored?.meta
+      if (stored) Y.applyUpdate(this.doc, stored.update, this.#store)
+      return stored !== undefined
     } catch {
       // This browser stores nothing (private window, blocked, full): said by the indicator.
       this.#learn({ storeFailed: true })
@@ -87,10 +89,8 @@ export class DocumentLink {
   }
 
   #connect(): void {
-    const path = this.#options.address.split('/').map(encodeURIComponent).join('/')
-    const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/sync/${path}`
     this.#socket = new LastingSocket(
-      url,
+      this.#options.address,
       {
         onOpen: extensions => {
           this.#epochSeen = !extensions
@@ -101,7 +101,7 @@ export class DocumentLink {
         onClose: () => this.#client?.closed(),
         onRefused: (code, reason) => this.#refused(code, reason),
       },
-      Math.random,
+      this.#ports,
     )
   }
 
@@ -128,9 +128,10 @@ export class DocumentLink {
       connected: false,
       refused: 'The document was replaced on the hub. Reload the page to see the new one.',
     })
-    Promise.all([this.#store.clear(), clearMeta(this.#options.document)])
+    this.#store
+      .clear()
       .then(() => (orphan ? this.#options.onOrphan(text) : undefined))
-      .then(() => location.reload())
+      .then(() => this.#ports.page.reload())
       .catch(() => this.#learn({ storeFailed: true }))
   }
 
@@ -168,22 +169,18 @@ export class DocumentLink {
       this.#remember({ ...this.#meta, dirty: false })
   }
 
-  #remember(meta: LocalMeta): void {
+  #remember(meta: StoredMeta): void {
     if (this.#meta?.epoch === meta.epoch && this.#meta.dirty === meta.dirty) return
     this.#meta = meta
-    writeMeta(this.#options.document, meta).catch(() => this.#learn({ storeFailed: true }))
+    this.#store.remember(meta).catch(() => this.#learn({ storeFailed: true }))
   }
 
   readonly #showPeers = (): void => {
     this.peers.value = peersOf(this.awareness.getStates(), this.doc.clientID)
   }
 
-  readonly #warn = (event: BeforeUnloadEvent): void => {
-    if (losesWork(this.facts.peek())) event.preventDefault()
-  }
-
   close(): void {
-    removeEventListener('beforeunload', this.#warn)
+    this.#stopWarning()
     this.awareness.off('change', this.#showPeers)
     this.awareness.destroy()
     this.#socket?.close()
@@ -193,8 +190,8 @@ export class DocumentLink {
   }
 }
 
-export async function openDocument(options: LinkOptions): Promise<DocumentLink> {
-  const link = new DocumentLink(options)
+export async function openDocument(options: LinkOptions, ports: LinkPorts): Promise<DocumentLink> {
+  const link = new DocumentLink(options, ports)
   try {
     await link.open()
     return link

@@ -5,16 +5,12 @@
  */
 import { createStore, promisifyRequest, type UseStore } from 'idb-keyval'
 import * as Y from 'yjs'
+import type { DocumentKeeper, StoredMeta, StoreState } from './link-ports.ts'
+import { clearMeta, readMeta, writeMeta } from './local-meta.ts'
 
 const compactAfter = 200
 
-export interface StoreState {
-  /** Updates handed in that are not stored yet. */
-  pending: number
-  failed: boolean
-}
-
-export class LocalStore {
+export class LocalStore implements DocumentKeeper {
   readonly #store: UseStore
   readonly #document: string
   readonly #onState: (state: StoreState) => void
@@ -33,11 +29,15 @@ export class LocalStore {
     this.#onState = onState
   }
 
-  /** What is stored, as one update; undefined if nothing is. Throws if this browser stores nothing. */
-  async load(): Promise<Uint8Array | undefined> {
-    const values = await this.#store('readonly', store => promisifyRequest<Uint8Array[]>(store.getAll(this.#range)))
+  async load(): Promise<{ update: Uint8Array; meta: StoredMeta } | undefined> {
+    const rows = this.#store('readonly', store => promisifyRequest<Uint8Array[]>(store.getAll(this.#range)))
+    const [values, meta] = await Promise.all([rows, readMeta(this.#document)])
     this.#rows = values.length
-    return values.length === 0 ? undefined : Y.mergeUpdates(values)
+    return values.length > 0 && meta ? { update: Y.mergeUpdates(values), meta } : undefined
+  }
+
+  async remember(meta: StoredMeta): Promise<void> {
+    await writeMeta(this.#document, meta)
   }
 
   get #range(): IDBKeyRange {
@@ -99,13 +99,13 @@ export class LocalStore {
     this.#rows = 1
   }
 
-  /** Forgets the document. */
   async clear(): Promise<void> {
     await this.#store('readwrite', store => {
       store.delete(this.#range)
       return promisifyRequest(store.transaction)
     })
     this.#rows = 0
+    await clearMeta(this.#document)
   }
 
   #report(): void {

@@ -1,8 +1,8 @@
-/** A WebSocket to one address that comes back by itself, with jittered waits. Knows nothing of documents. */
+/** A connection to one address that comes back by itself, with jittered waits. Knows nothing of documents. */
 import { closeCodes } from '@meshbook/core/errors.ts'
-import { subprotocol } from '@meshbook/core/frames.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { backoffMs } from '@meshbook/engine/backoff.ts'
+import type { LinkPorts, Wire } from './link-ports.ts'
 
 export interface SocketHandlers {
   onOpen(extensions: boolean): void
@@ -24,80 +24,83 @@ const final = new Set<number>([
 const silenceMs = limits.handshakeMs * 1.5
 
 export class LastingSocket {
-  readonly #url: string
+  readonly #address: string
   readonly #handlers: SocketHandlers
-  readonly #random: () => number
-  #socket: WebSocket | undefined
+  readonly #ports: Pick<LinkPorts, 'dial' | 'after' | 'random' | 'page'>
+  readonly #stopWaking: () => void
+  #wire: Wire | undefined
   #attempts = 0
-  #retry: ReturnType<typeof setTimeout> | undefined
-  #silence: ReturnType<typeof setTimeout> | undefined
+  #cancelRetry: (() => void) | undefined
+  #cancelSilence: (() => void) | undefined
   #ended = false
 
-  constructor(url: string, handlers: SocketHandlers, random: () => number) {
-    this.#random = random
-    this.#url = url
+  constructor(address: string, handlers: SocketHandlers, ports: Pick<LinkPorts, 'dial' | 'after' | 'random' | 'page'>) {
+    this.#address = address
     this.#handlers = handlers
-    addEventListener('online', this.#hurry)
-    document.addEventListener('visibilitychange', this.#hurry)
+    this.#ports = ports
+    this.#stopWaking = ports.page.onWake(() => this.#hurry())
     this.#connect()
   }
 
   send(frame: Uint8Array): void {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return
-    this.#socket.send(frame as Uint8Array<ArrayBuffer>)
-    this.#silence ??= setTimeout(() => this.#socket?.close(), silenceMs)
+    if (!this.#wire?.open) return
+    this.#wire.send(frame)
+    this.#cancelSilence ??= this.#ports.after(silenceMs, () => this.drop())
   }
 
   /** Ends this connection; another one is made. */
   drop(): void {
-    this.#socket?.close()
+    if (!this.#wire || this.#ended) return
+    this.#wire.close()
+    this.#closed(closeCodes.goingAway, '')
   }
 
   close(): void {
     this.#ended = true
-    clearTimeout(this.#retry)
-    clearTimeout(this.#silence)
-    removeEventListener('online', this.#hurry)
-    document.removeEventListener('visibilitychange', this.#hurry)
-    this.#socket?.close()
+    this.#cancelRetry?.()
+    this.#cancelSilence?.()
+    this.#stopWaking()
+    this.#wire?.close()
   }
 
   #connect(): void {
     if (this.#ended) return
-    const socket = new WebSocket(this.#url, [subprotocol])
-    socket.binaryType = 'arraybuffer'
-    this.#socket = socket
-    socket.onopen = () => {
-      this.#handlers.onOpen(socket.protocol === subprotocol)
-    }
-    socket.onmessage = message => {
-      this.#attempts = 0
-      clearTimeout(this.#silence)
-      this.#silence = undefined
-      if (message.data instanceof ArrayBuffer) this.#handlers.onFrame(new Uint8Array(message.data))
-    }
-    socket.onclose = event => this.#closed(event)
+    this.#cancelRetry = undefined
+    this.#wire = this.#ports.dial(this.#address, {
+      opened: extensions => this.#handlers.onOpen(extensions),
+      frame: frame => {
+        this.#attempts = 0
+        this.#heard()
+        this.#handlers.onFrame(frame)
+      },
+      closed: (code, reason) => this.#closed(code, reason),
+    })
   }
 
-  #closed(event: CloseEvent): void {
-    clearTimeout(this.#silence)
-    this.#silence = undefined
+  #heard(): void {
+    this.#cancelSilence?.()
+    this.#cancelSilence = undefined
+  }
+
+  #closed(code: number, reason: string): void {
+    this.#wire = undefined
+    this.#heard()
     if (this.#ended) return
     this.#handlers.onClose()
-    if (final.has(event.code)) {
+    if (final.has(code)) {
       this.close()
-      this.#handlers.onRefused(event.code, event.reason)
+      this.#handlers.onRefused(code, reason)
       return
     }
     const { reconnectMinMs: minMs, reconnectMaxMs: maxMs } = limits
-    const wait = backoffMs({ attempt: ++this.#attempts, minMs, maxMs, random: this.#random })
-    this.#retry = setTimeout(() => this.#connect(), wait)
+    const wait = backoffMs({ attempt: ++this.#attempts, minMs, maxMs, random: this.#ports.random })
+    this.#cancelRetry = this.#ports.after(wait, () => this.#connect())
   }
 
   /** The network or the user is back: no reason to wait. */
-  readonly #hurry = (): void => {
-    if (this.#ended || document.hidden || this.#socket?.readyState !== WebSocket.CLOSED) return
-    clearTimeout(this.#retry)
+  #hurry(): void {
+    if (!this.#cancelRetry) return
+    this.#cancelRetry()
     this.#connect()
   }
 }
