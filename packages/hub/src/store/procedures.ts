@@ -36,6 +36,7 @@ export const procedures = {
   indexTree: projects.indexTree,
   adoptDocument: projects.adoptDocument,
   findDocument: projects.findDocument,
+  isDocumentOf: projects.isDocumentOf,
   findDocumentAt: projects.findDocumentAt,
   listDocuments: projects.listDocuments,
   touchDocuments: projects.touchDocuments,

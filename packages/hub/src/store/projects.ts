@@ -137,6 +137,15 @@ export async function findDocument(tx: Tx, a: { org: OrgId; id: DocumentId }): P
   )
 }
 
+/** Whether a document belongs to a project, whether or not it has a path there now. */
+export async function isDocumentOf(tx: Tx, a: { org: OrgId; project: ProjectId; id: DocumentId }): Promise<boolean> {
+  const row = await tx.get(
+    'SELECT document_id FROM documents WHERE org_id = ? AND project_id = ? AND document_id = ?',
+    [a.org, a.project, a.id],
+  )
+  return row !== undefined
+}
+
 export async function findDocumentAt(
   tx: Tx,
   a: { org: OrgId; owner: string; project: string; path: string },

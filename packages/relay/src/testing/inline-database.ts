@@ -3,7 +3,7 @@
  * `SqliteDatabase`, with the disk as a parameter. What a group wrote is durable once it is performed; what is on the
  * connection survives this object, as a file survives its process.
  */
-import type { MeshError } from '@meshbook/core/errors.ts'
+import { MeshError } from '@meshbook/core/errors.ts'
 import { CallGroup, proceduresOf, type ThreadCall, type ThreadResult } from '../sql/call-group.ts'
 import type { Database, StorageHealth } from '../sql/database.ts'
 import type { SqliteConnection } from '../sql/sqlite-connection.ts'
@@ -18,6 +18,8 @@ export interface InlineDisk {
   answer(tell: () => void): void
   /** Why the disk takes nothing now. */
   failure(): MeshError | undefined
+  /** Whether it does what it is asked and then says that it failed, as a failed fsync may. */
+  lies(): boolean
 }
 
 interface Waiting extends ThreadCall {
@@ -67,10 +69,11 @@ export class InlineDatabase<P extends Procedures> implements Database<P> {
     this.#queue = []
     const failure = this.#disk.failure()
     const results = failure ? undefined : await this.#group.perform(calls, () => false)
+    const told = this.#disk.lies() ? undefined : results
     this.#disk.answer(() => {
       for (const [i, waiting] of calls.entries()) {
-        if (results) tell(waiting, results[i]!)
-        else waiting.reject(failure!)
+        if (told) tell(waiting, told[i]!)
+        else waiting.reject(failure ?? new MeshError('STORAGE_FAILED', { detail: 'fsync' }))
       }
     })
     if (this.#queue.length > 0) this.#disk.later(() => this.#write())

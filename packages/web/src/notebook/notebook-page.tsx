@@ -1,5 +1,6 @@
 /** Finds the document of an address, opens it, and shows it, or why it cannot be shown. */
 import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
+import { pathOfId } from '@meshbook/core/executions.ts'
 import { systemRandom } from '@meshbook/core/ids.ts'
 import { useEffect, useState } from 'preact/hooks'
 import { api } from '../api/client.ts'
@@ -72,7 +73,7 @@ export function NotebookPage({ project: name, path }: { project: string; path: s
 async function open(projectName: string, path: string, listed: DocumentInfo | undefined): Promise<OpenNotebook> {
   const project = projectNamed(projectName)!
   const document = listed ?? (await api.documentAt(`${project.owner}/${project.name}/${path}`))
-  const address = `${project.owner}/${project.name}/${document.path}`
+  const address = `${project.owner}/${project.name}/${pathOfId(document.id)}`
   const onOrphan = (text: string) => keepCopy(project, document, text)
   const [link] = await Promise.all([
     openDocument({ document: document.id, address, user: me.value?.user ?? '', onOrphan }, browserPorts),

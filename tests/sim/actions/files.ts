@@ -1,0 +1,115 @@
+/** Other programs of a device change the files of its folder. They know nothing of documents. */
+import { join } from 'node:path'
+import { marksIn, newPayload } from '../checks/marks.ts'
+import type { Chance } from '../world/chance.ts'
+import { type DeviceHost, folder } from '../world/device-host.ts'
+import type { World } from '../world/world.ts'
+import type { Act } from './action.ts'
+
+const withFolder = (world: World): DeviceHost[] => world.devices.filter(({ hasFolder }) => hasFolder)
+
+function notebooksOf(device: DeviceHost): string[] {
+  return device.files.filesBelow(folder).filter(path => /\.q?md$/.test(path) && !path.includes('/.'))
+}
+
+interface Edited {
+  text: string
+  /** Numbers of the marks that are new. */
+  made: number[]
+}
+
+/** Adds whole lines to a text and takes some away, as somebody in an editor does. */
+function edited(world: World, device: DeviceHost, text: string, chance: Chance, path: string): Edited {
+  const lines = text === '' ? [] : text.replace(/\n$/, '').split('\n')
+  const made: number[] = []
+  const deletes = lines.length > 0 && chance.happens(0.25)
+  if (deletes) lines.splice(chance.between(0, lines.length - 1), 1)
+  for (let i = chance.between(deletes ? 0 : 1, 2); i > 0; i--) {
+    const mark = world.ledger.begin(undefined, `${device.name} file`, newPayload(chance))
+    mark.isWhole = true
+    made.push(mark.number)
+    lines.splice(chance.between(0, lines.length), 0, mark.text)
+    world.note(`${device.name}: ${mark.text} goes into the file ${path}`)
+  }
+  return { text: lines.map(line => `${line}\n`).join(''), made }
+}
+
+/** Writes the file, and notes in the book what that does to what stood there. */
+function save(world: World, device: DeviceHost, path: string, { text, made }: Edited, chance: Chance): void {
+  const { files } = device
+  if (files.readText(path) === undefined) world.book.contest(path.slice(folder.length + 1))
+  noteReplaced(world, files.readText(path) ?? '', text, made)
+  for (const { number } of marksIn(text)) world.ledger.marks[number]!.safeAt.add(`file ${device.name}`)
+  const how = chance.between(0, 2)
+  if (how === 0) files.replaceText(path, text)
+  else if (how === 1 && files.readText(path) !== undefined) {
+    files.overwrite(path, '')
+    world.later(chance.between(1, 30), () => {
+      const meanwhile = files.readText(path) ?? ''
+      if (meanwhile !== '') noteReplaced(world, meanwhile, text, made)
+      files.overwrite(path, text)
+    })
+  } else files.overwrite(path, text)
+}
+
+/** A text takes the place of another: some marks are deleted, and some that were not there any more come again. */
+function noteReplaced(world: World, before: string, after: string, made: readonly number[]): void {
+  const old = new Set(marksIn(before).map(({ number }) => number))
+  const next = new Set(marksIn(after).map(({ number }) => number))
+  for (const number of old) if (!next.has(number)) world.ledger.marks[number]!.deletions++
+  for (const number of next) if (!old.has(number) && !made.includes(number)) world.ledger.marks[number]!.copies++
+}
+
+export const editFile: Act = (world, chance) => {
+  const device = chance.one(withFolder(world))
+  const path = device && chance.one(notebooksOf(device))
+  if (!device || !path) return false
+  save(world, device, path, edited(world, device, device.files.readText(path)!, chance, path), chance)
+  return true
+}
+
+/** An editor has had the file open for a while and saves what it has, whatever happened to the file meanwhile. */
+export const staleEdit: Act = (world, chance) => {
+  const device = chance.one(withFolder(world))
+  const path = device && chance.one(notebooksOf(device))
+  if (!device || !path) return false
+  const buffer = device.files.readText(path)!
+  world.later(chance.between(50, 2_000), () => {
+    world.note(`${device.name}: an old buffer is saved over ${path}`)
+    save(world, device, path, edited(world, device, buffer, chance, path), chance)
+  })
+  return true
+}
+
+export const createFile: Act = (world, chance) => {
+  const device = chance.one(withFolder(world))
+  const name = chance.one(['new.md', 'a.md', 'sub/new.md', 'Ünï.md', `n${chance.between(1, 50)}.qmd`])!
+  if (!device || device.files.readText(join(folder, name)) !== undefined) return false
+  device.files.makeFolders(join(folder, name, '..'))
+  save(world, device, join(folder, name), edited(world, device, '', chance, name), chance)
+  return true
+}
+
+export const renameFile: Act = (world, chance) => {
+  const device = chance.one(withFolder(world))
+  const path = device && chance.one(notebooksOf(device))
+  if (!device || !path) return false
+  const to = join(folder, `moved-${chance.between(1, 99)}.md`)
+  if (device.files.readText(to) !== undefined) return false
+  world.note(`${device.name}: the file ${path} is renamed to ${to}`)
+  world.book.contest(path.slice(folder.length + 1))
+  world.book.contest(to.slice(folder.length + 1))
+  device.files.renameFile(path, to)
+  return true
+}
+
+export const deleteFile: Act = (world, chance) => {
+  const device = chance.one(withFolder(world))
+  const path = device && chance.one(notebooksOf(device))
+  if (!device || !path) return false
+  world.note(`${device.name}: the file ${path} is deleted`)
+  world.book.contest(path.slice(folder.length + 1))
+  for (const { number } of marksIn(device.files.readText(path)!)) world.ledger.marks[number]!.deletions++
+  device.files.removeFile(path)
+  return true
+}

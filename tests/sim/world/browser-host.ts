@@ -1,0 +1,156 @@
+/** A browser with one page, in which documents are open: the web app's own link, store and sync client. */
+import type { DocumentId } from '@meshbook/core/ids.ts'
+import { DocumentLink } from '@meshbook/web/sync/document-link.ts'
+import type { Dial, LinkPorts } from '@meshbook/web/sync/link-ports.ts'
+import { LocalStore } from '@meshbook/web/sync/local-store.ts'
+import { BrowserStorage } from './browser-storage.ts'
+import type { Chance } from './chance.ts'
+import { hubName } from './hub-host.ts'
+import type { Network } from './network.ts'
+import { NodeSocket } from './sockets.ts'
+import { Process, type Timeline } from './timeline.ts'
+import type { Variations } from './variations.ts'
+
+export interface BrowserSetting {
+  timeline: Timeline
+  network: Network
+  variations: Variations
+}
+
+export interface OpenPage {
+  document: DocumentId
+  address: string
+  link: DocumentLink
+  /** There is something to show, and so to write in. */
+  isReady: boolean
+}
+
+const storageOf = new WeakMap<Process, BrowserStorage>()
+
+/** To be called once for each world: IndexedDB is that of the browser whose page runs. */
+export function useBrowserStorage(timeline: Timeline): void {
+  BrowserStorage.use(() => storageOf.get(timeline.current))
+}
+
+export class BrowserHost {
+  readonly name: string
+  readonly storage = new BrowserStorage()
+  readonly pages = new Map<DocumentId, OpenPage>()
+  process: Process | undefined
+  readonly #setting: BrowserSetting
+  readonly #chance: Chance
+  readonly #opened: (browser: BrowserHost, page: OpenPage) => void
+  #starts = 0
+  #wakers = new Set<() => void>()
+
+  /** `opened` is told of each page before anything can happen in it. */
+  constructor(setting: BrowserSetting, chance: Chance, name: string, opened: (browser: BrowserHost, page: OpenPage) => void) {
+    this.#setting = setting
+    this.#chance = chance
+    this.name = name
+    this.#opened = opened
+  }
+
+  get running(): boolean {
+    return this.process?.alive === true
+  }
+
+  start(): void {
+    this.process = new Process(`${this.name} ${++this.#starts}`, this.#chance.split('process'))
+    storageOf.set(this.process, this.storage)
+    this.#wakers = new Set()
+  }
+
+  /** Opens a document in the page; `address` is where the hub said that it is. */
+  async open(document: DocumentId, address: string): Promise<void> {
+    await this.#setting.timeline.in(this.process!, () => this.#openNow(document, address))
+  }
+
+  #openNow(document: DocumentId, address: string): void {
+    if (this.pages.has(document)) return
+    const options = { document, address, user: this.name, onOrphan: () => Promise.resolve() }
+    const link = new DocumentLink(options, this.#ports(this.process!, this.#setting.variations))
+    const page: OpenPage = { document, address, link, isReady: false }
+    this.pages.set(document, page)
+    this.#opened(this, page)
+    link.open().then(
+      () => {
+        page.isReady = true
+      },
+      () => {
+        if (this.pages.get(document) === page) this.pages.delete(document)
+      },
+    )
+  }
+
+  async closePage(document: DocumentId): Promise<void> {
+    const page = this.pages.get(document)
+    this.pages.delete(document)
+    if (page) await this.#setting.timeline.in(this.process!, () => page.link.close())
+  }
+
+  kill(): void {
+    this.process?.kill()
+    this.pages.clear()
+    this.storage.pageDied()
+  }
+
+  async wake(): Promise<void> {
+    if (this.process) await this.#setting.timeline.in(this.process, () => this.#wakeAll())
+  }
+
+  #wakeAll(): void {
+    for (const wake of this.#wakers) wake()
+  }
+
+  #ports(process: Process, variations: Variations): LinkPorts {
+    const { timeline } = this.#setting
+    return {
+      keep: (document, onState) => variations.keeper(new LocalStore(document, crypto.randomUUID(), onState)),
+      dial: variations.dial(this.#dial(process)),
+      after: (ms, task) => timeline.schedule(process, ms, task),
+      random: () => process.chance.fraction(),
+      page: {
+        onWake: wake => {
+          this.#wakers.add(wake)
+          return () => void this.#wakers.delete(wake)
+        },
+        onLeave: () => () => undefined,
+        reload: () => this.#reload(),
+      },
+    }
+  }
+
+  /** The same documents, in a new page. */
+  #reload(): void {
+    const { timeline } = this.#setting
+    const open = [...this.pages.values()]
+    timeline.schedule(timeline.outside, 10, () => {
+      this.kill()
+      this.start()
+      for (const { document, address } of open)
+        timeline.schedule(this.process!, 0, () => this.#openNow(document, address))
+    })
+  }
+
+  #dial(process: Process): Dial {
+    const { network } = this.#setting
+    return (address, handlers) => {
+      const socket = NodeSocket.knock(network, hubName, process, { from: this.name, address, extensions: true })
+      let isOver = false
+      socket.on('open', () => isOver || handlers.opened(true))
+      socket.on('message', (bytes: Buffer) => isOver || handlers.frame(new Uint8Array(bytes)))
+      socket.on('close', (code: number, reason: Buffer) => isOver || handlers.closed(code, reason.toString('utf8')))
+      return {
+        get open() {
+          return socket.readyState === socket.OPEN
+        },
+        send: frame => socket.send(frame),
+        close: () => {
+          isOver = true
+          socket.close()
+        },
+      }
+    }
+  }
+}

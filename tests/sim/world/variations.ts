@@ -1,0 +1,36 @@
+/**
+ * Where a planted bug enters the world: each port that can be wrapped between the shipped classes, and the classes that
+ * can be given another method. The world as it is wraps nothing.
+ */
+import type { Disk } from '@meshbook/device/projects/disk.ts'
+import type { Streams } from '@meshbook/device/link/streams.ts'
+import type { DeviceDatabase } from '@meshbook/device/store/device-store.ts'
+import type { DocumentStore } from '@meshbook/relay/store/document-store.ts'
+import type { Relay } from '@meshbook/relay/relay.ts'
+import type { Dial, DocumentKeeper } from '@meshbook/web/sync/link-ports.ts'
+import type { HubDatabase } from './hub-host.ts'
+import type { Process } from './timeline.ts'
+
+export interface Variations {
+  hubDatabase(database: HubDatabase, process: Process): HubDatabase
+  hubStore(store: DocumentStore, process: Process): DocumentStore
+  deviceDatabase(database: DeviceDatabase, process: Process): DeviceDatabase
+  deviceStore(store: DocumentStore, process: Process): DocumentStore
+  relay(relay: Relay, where: 'hub' | 'device'): Relay
+  streams(streams: Streams): Streams
+  files(disk: Disk, process: Process): Disk
+  keeper(keeper: DocumentKeeper): DocumentKeeper
+  dial(dial: Dial): Dial
+}
+
+export const asShipped: Variations = {
+  hubDatabase: database => database,
+  hubStore: store => store,
+  deviceDatabase: database => database,
+  deviceStore: store => store,
+  relay: relay => relay,
+  streams: streams => streams,
+  files: disk => disk,
+  keeper: keeper => keeper,
+  dial: dial => dial,
+}
