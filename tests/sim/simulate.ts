@@ -72,6 +72,7 @@ async function heal(world: World): Promise<number> {
   for (const disk of [world.hub.disk, ...world.devices.flatMap(({ store, files }) => [store, files])]) disk.trouble = undefined
   for (const { name } of [...world.devices, ...world.browsers]) world.network.heal(name)
   for (const { name } of world.browsers) await world.wake(name)
+  await world.openAgain()
   world.note('all is well again')
   const healedAt = world.timeline.time
   let left = await difference(world)
@@ -80,7 +81,7 @@ async function heal(world: World): Promise<number> {
     left = await difference(world)
   }
   const convergedMs = world.timeline.time - healedAt
-  if (left !== undefined) world.fail(`NOT CONVERGED: ${left}`)
+  if (left !== undefined) { world.fail(`NOT CONVERGED: ${left}`); if (process.env.DBG) for (const d of world.devices) console.log(world.hub.relay!.stats(), d.name, d.program?.relay.stats(), d.program?.problems.list(), d.program?.link.status, d.files.filesBelow("")); if (process.env.DBG) for (const b of world.browsers) for (const p of b.pages.values()) console.log(b.name, p.document, JSON.stringify(p.link.facts.peek()), JSON.stringify(p.link.doc.getText("content").toString()), p.isReady) }
   await world.checkClaims()
   if (world.failures.length === 0) await judgeEnd(world)
   return convergedMs
@@ -91,5 +92,6 @@ async function judgeEnd(world: World): Promise<void> {
   const later = await difference(world)
   if (later !== undefined) world.fail(`NOT STABLE: ${later}`)
   for (const wrong of await judge(world)) world.fail(wrong)
+  if (process.env.DBG && world.failures.length) { for (const { id, path } of await world.knownDocuments()) console.log(path, id, JSON.stringify(await world.storedText(world.hub.disk, world.hub.identity.org, id))) ; for (const d of world.devices) for (const f of d.files.filesBelow("")) console.log(d.name, f, JSON.stringify(d.files.readText(f))) }
   for (const wrong of await roomsSettle(world)) world.fail(wrong)
 }

@@ -59,12 +59,13 @@ export class Documents {
     const local = openLocalPeer(
       relay,
       { org, document: id },
-      { name: 'device', onError: error => problems.report(id, error) },
+      {
+        name: 'device',
+        onError: error => problems.report(id, error),
+        onSynced: () => problems.solve(id),
+      },
     )
-    local.ready.then(
-      () => problems.solve(id),
-      thrown => this.#open.has(id) && problems.report(id, asMeshError(thrown)),
-    )
+    local.ready.catch(thrown => this.#open.has(id) && problems.report(id, asMeshError(thrown)))
     const synced = Promise.withResolvers<void>()
     synced.promise.catch(() => undefined)
     const peer: DocumentPeer = {

@@ -32,7 +32,7 @@ export const create: Act = async (world, chance) => {
   world.note(`${browser.name} makes ${path} with ${mark.text}`)
   await ask(world, browser, documents => documents.create(org, project.id, path, `${mark.text}\n`), info => {
     mark.document = info.id
-    world.book.of(info.id).path = info.path
+    world.book.made(info.id, info.path)
     world.ledger.promise(mark, 'hub', 'created')
     world.note(`  it is ${info.id}`)
   })

@@ -28,6 +28,15 @@ function ending(world: World, mark: Mark, text: string, at: number): string {
   return isLineStart && !(world.shape.isDense && mark.number % 3 === 0) ? '\n' : ''
 }
 
+/** A text in parts of whole characters. */
+function strokesOf(text: string, count: number): string[] {
+  const characters = [...text]
+  const size = Math.ceil(characters.length / count)
+  return Array.from({ length: Math.ceil(characters.length / size) }, (_, i) =>
+    characters.slice(i * size, (i + 1) * size).join(''),
+  )
+}
+
 /** Types a mark in a few strokes; whoever is killed on the way leaves a part of it. */
 export const type: Act = async (world, chance) => {
   const desk = chance.one(desksOf(world))
@@ -37,25 +46,29 @@ export const type: Act = async (world, chance) => {
   const mark = world.ledger.begin(page.document, browser.name, newPayload(chance))
   world.note(`${browser.name} types ${mark.text} in ${page.document}`)
   const strokes = chance.between(1, 4)
-  const cut = Math.ceil(mark.text.length / strokes)
+  const parts = strokesOf(mark.text, strokes)
+  const pace = chance.between(3, 60)
   let cursor: Y.RelativePosition | undefined
   await world.timeline.in(process, () => {
     const text = textOf(page.link.doc)
     const at = chance.one(placesIn(text.toString(), world.shape.isDense))!
+    text.insert(at, parts[0] + ending(world, mark, text.toString(), at))
+    cursor = Y.createRelativePositionFromTypeIndex(text, at + parts[0]!.length, -1)
+    if (parts.length > 1) return
+    mark.isWhole = true
     world.wrote(page, mark)
-    text.insert(at, mark.text.slice(0, cut) + ending(world, mark, text.toString(), at))
-    cursor = Y.createRelativePositionFromTypeIndex(text, at + cut, -1)
-    if (strokes === 1) mark.isWhole = true
   })
-  for (let i = 1; i < strokes; i++)
-    world.timeline.schedule(process, i * chance.between(3, 60), () => {
+  for (let i = 1; i < parts.length; i++)
+    world.timeline.schedule(process, i * pace, () => {
+      if (browser.pages.get(page.document) !== page) return
       const text = textOf(page.link.doc)
       const place = Y.createAbsolutePositionFromRelativePosition(cursor!, page.link.doc)!.index
-      const part = mark.text.slice(i * cut, (i + 1) * cut)
-      if ((i + 1) * cut >= mark.text.length) mark.isWhole = true
-      world.wrote(page, mark)
+      const part = parts[i]!
       text.insert(place, part)
       cursor = Y.createRelativePositionFromTypeIndex(text, place + part.length, -1)
+      if (i + 1 < parts.length) return
+      mark.isWhole = true
+      world.wrote(page, mark)
     })
   return true
 }
@@ -70,12 +83,6 @@ const remove = (isMove: boolean): Act => async (world, chance) => {
   const moved = isMove ? world.ledger.begin(page.document, browser.name, newPayload(chance)) : undefined
   world.note(`${browser.name} ${moved ? `moves ${found.text} as ${moved.text}` : `deletes ${found.text}`} in ${page.document}`)
   await world.timeline.in(browser.process!, () => {
-    const mark = world.ledger.deleted(found)
-    if (mark) world.deletedIn(page, mark)
-    if (moved) {
-      moved.isWhole = true
-      world.wrote(page, moved)
-    }
     page.link.doc.transact(() => {
       text.delete(found.at, found.text.length)
       if (moved) {
@@ -83,6 +90,12 @@ const remove = (isMove: boolean): Act => async (world, chance) => {
         text.insert(at, `${moved.text}\n`)
       }
     })
+    const mark = world.ledger.deleted(found)
+    if (mark) world.deletedIn(page, mark)
+    if (moved) {
+      moved.isWhole = true
+      world.wrote(page, moved)
+    }
   })
   return true
 }
@@ -104,6 +117,7 @@ export const program: Act = async (world, chance) => {
 
 async function writeThrough(world: World, device: DeviceHost, document: DocumentId, mark: Mark, chance: Chance): Promise<void> {
   const peer = device.open(document)
+  device.written.add(document)
   await peer.ready
   const text = textOf(peer.doc)
   // A document that is not here yet is written into all the same: by another identity, never by another text.

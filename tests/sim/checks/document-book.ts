@@ -17,9 +17,14 @@ export class DocumentBook {
   readonly #records = new Map<DocumentId, DocumentRecord>()
 
   of(id: DocumentId): DocumentRecord {
-    const known = this.#records.get(id) ?? { id, path: undefined, isDeleted: false, isContested: false, unanswered: 0 }
+    // A document that nobody made by its id came from a file.
+    const known = this.#records.get(id) ?? { id, path: undefined, isDeleted: false, isContested: true, unanswered: 0 }
     this.#records.set(id, known)
     return known
+  }
+
+  made(id: DocumentId, path: string): void {
+    Object.assign(this.of(id), { path, isContested: false })
   }
 
   /** A file at this path was made, moved away or deleted by another program. */

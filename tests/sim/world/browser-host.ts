@@ -36,6 +36,8 @@ export class BrowserHost {
   readonly name: string
   readonly storage = new BrowserStorage()
   readonly pages = new Map<DocumentId, OpenPage>()
+  /** Addresses of the documents that were open here: what it keeps of them reaches the hub when they are opened again. */
+  readonly visited = new Map<DocumentId, string>()
   process: Process | undefined
   readonly #setting: BrowserSetting
   readonly #chance: Chance
@@ -72,6 +74,7 @@ export class BrowserHost {
     const link = new DocumentLink(options, this.#ports(this.process!, this.#setting.variations))
     const page: OpenPage = { document, address, link, isReady: false }
     this.pages.set(document, page)
+    this.visited.set(document, address)
     this.#opened(this, page)
     link.open().then(
       () => {

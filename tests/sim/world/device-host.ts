@@ -51,6 +51,8 @@ export class DeviceHost {
   readonly name: string
   readonly files: SimDisk
   store: StoreDisk
+  /** Documents into which its programs wrote: they are opened again before all must agree. */
+  readonly written = new Set<DocumentId>()
   process: Process | undefined
   program: Program | undefined
   /** Milliseconds that its clock is ahead. */

@@ -1,7 +1,7 @@
 /** The machine of a hub: its database, and the program that runs on it, made of the hub's own parts. Nothing is decided here. */
 import { createHash } from 'node:crypto'
 import type { Project } from '@meshbook/core/api.ts'
-import { deviceIdOf, newId, type OrgId } from '@meshbook/core/ids.ts'
+import { type DeviceId, deviceIdOf, newId, type OrgId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { OpenDoors } from '@meshbook/hub/auth/open-doors.ts'
 import { everyScope, type Principal } from '@meshbook/hub/auth/principal.ts'
@@ -138,13 +138,13 @@ export class HubHost {
   }
 
   #open(parts: Parts, process: Process, knock: Knock, end: WireEnd): void {
-    const socket = NodeSocket.accept(end, process, knock.extensions) as unknown as WebSocket
+    const accept = (): WebSocket => NodeSocket.accept(end, process, knock.extensions) as unknown as WebSocket
     const [owner = '', project = '', ...path] = knock.address.split('/')
     if (project !== '')
-      return serveSync(parts, socket, visit, { owner, project, path: path.join('/') }, this.identity.principal)
-    parts.store.query('findDevice', { id: owner as never }).then(
-      device => (device ? serveChannel(parts, socket, device) : socket.close(4401)),
-      () => socket.close(4507),
+      return serveSync(parts, accept(), visit, { owner, project, path: path.join('/') }, this.identity.principal)
+    parts.store.query('findDevice', { id: owner as DeviceId }).then(
+      device => (device ? serveChannel(parts, accept(), device) : end.drop()),
+      () => end.drop(),
     )
   }
 }

@@ -8,12 +8,12 @@ import type { Process, Timeline } from './timeline.ts'
 
 export type Parcel =
   | { kind: 'frame'; bytes: Uint8Array }
-  | { kind: 'ping' | 'pong' }
+  /** `open` is the server's consent, before everything else. */
+  | { kind: 'open' | 'ping' | 'pong' }
   | { kind: 'close'; code: number; reason: string }
 
 /** What the program at one end of a wire is told. */
 export interface Receiver {
-  opened(): void
   take(parcel: Parcel): void
   /** The wire is gone. */
   gone(): void
@@ -75,10 +75,9 @@ export class Network {
       this.#wires.add(wire)
       this.#timeline.schedule(door.process, 0, () => {
         server.process = door.process
-        door.open(knock, server)
         server.watchDeath()
         client.watchDeath()
-        this.#timeline.schedule(process, this.#delay(), () => client.opened())
+        door.open(knock, server)
       })
     })
     return client
@@ -225,10 +224,6 @@ export class WireEnd {
   resume(): void {
     this.#paused = false
     while (!this.#paused && this.#held.length > 0) this.#hand(this.#held.shift()!)
-  }
-
-  opened(): void {
-    if (!this.isOver) this.#receiver?.opened()
   }
 
   refused(): void {

@@ -26,6 +26,7 @@ export class NodeSocket extends EventEmitter implements Receiver {
     const socket = new NodeSocket()
     end.attach(process, socket)
     socket.join(end)
+    end.send({ kind: 'open' })
     socket.protocol = extensions ? subprotocol : ''
     socket.readyState = socket.OPEN
     return socket
@@ -68,14 +69,13 @@ export class NodeSocket extends EventEmitter implements Receiver {
     this.#end!.drop()
     setImmediate(() => this.#closed(abnormal, ''))
   }
-  opened(): void {
-    if (this.readyState !== this.CONNECTING) return
-    this.readyState = this.OPEN
-    this.emit('open')
-  }
   take(parcel: Parcel): void {
     if (this.readyState === this.CLOSED) return
     switch (parcel.kind) {
+      case 'open':
+        this.readyState = this.OPEN
+        this.emit('open')
+        return
       case 'frame':
         if (this.readyState === this.OPEN) this.emit('message', Buffer.from(parcel.bytes), true)
         return

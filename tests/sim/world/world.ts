@@ -140,6 +140,18 @@ export class World {
     await this.browsers.find(({ name, running }) => name === machine && running)?.wake()
   }
 
+  /** Whoever has something in store opens it once more. */
+  async openAgain(): Promise<void> {
+    await this.timeline.run(0)
+    for (const browser of this.browsers)
+      for (const [document, address] of browser.visited) await browser.open(document, address)
+    for (const device of this.devices)
+      if (device.process && device.program)
+        await this.timeline.in(device.process, () => {
+          for (const document of device.written) device.open(document)
+        })
+  }
+
   /** Documents and their paths as the hub lists them. */
   async knownDocuments(): Promise<DocumentInfo[]> {
     const { org, project } = this.hub.identity
@@ -157,6 +169,7 @@ export class World {
     })
     page.link.facts.subscribe(facts => {
       const { kind } = syncStatus(facts)
+      if (process.env.DBG === "2") console.log(this.timeline.time, browser.name, kind, JSON.stringify(facts), text.toString())
       if (kind === 'synced') this.#safe(page, 'hub', `"synced" in ${browser.name}`)
       if (kind === 'offline-saved') this.#safe(page, `browser ${browser.name}`, `"saved locally" in ${browser.name}`)
     })
@@ -198,7 +211,7 @@ export class World {
       const key = `${place} ${mark.document}`
       if (!texts.has(key)) texts.set(key, await this.storedText(disk.store, disk.org, mark.document!))
       if (!texts.get(key)!.includes(mark.text) && mark.safeAt.has(place))
-        this.fail(`NOT DURABLE: ${said}, but ${mark.text} is not on the disk of ${place}`)
+        this.fail(`NOT DURABLE: ${said}, but ${process.env.DBG ? JSON.stringify(texts.get(key)!) : ""} ${mark.text} is not on the disk of ${place}`)
     }
   }
 

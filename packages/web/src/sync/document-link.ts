@@ -67,8 +67,10 @@ export class DocumentLink {
       awareness: this.awareness,
       send: frame => this.#socket?.send(frame),
       // What was loaded from this browser is no new edit; it counts only if some of it had not reached the hub.
-      onStatus: ({ connected, synced, unacked }) =>
-        this.#learn({ connected, caughtUp: synced, unacked: this.#meta?.dirty === false ? 0 : (unacked ?? 1) }),
+      onStatus: ({ connected, synced, unacked }) => {
+        this.#learn({ connected, caughtUp: synced, unacked: this.#meta?.dirty === false ? 0 : (unacked ?? 1) })
+        this.#cleanIfSaved()
+      },
       onEpoch: () => this.#replaced(),
     })
     this.#connect()
@@ -165,8 +167,12 @@ export class DocumentLink {
     const next = { ...this.facts.peek(), ...facts }
     this.facts.value = next
     if (next.caughtUp) this.#ready.resolve()
-    if (this.#meta?.dirty && next.connected && next.caughtUp && next.unacked === 0)
-      this.#remember({ ...this.#meta, dirty: false })
+  }
+
+  /** Only where the client says so: the store's own news may come before the client has counted an edit. */
+  #cleanIfSaved(): void {
+    const { connected, caughtUp, unacked } = this.facts.peek()
+    if (this.#meta?.dirty && connected && caughtUp && unacked === 0) this.#remember({ ...this.#meta, dirty: false })
   }
 
   #remember(meta: StoredMeta): void {

@@ -57,7 +57,8 @@ export class LocalStore implements DocumentKeeper {
   async #drain(): Promise<void> {
     try {
       while (this.#queue.length > 0) {
-        const taken = this.#queue
+        // A copy: what is handed in while it is written must stay in the queue.
+        const taken = [...this.#queue]
         await this.#write(taken.length === 1 ? taken[0]! : Y.mergeUpdates(taken))
         this.#queue = this.#queue.slice(taken.length)
         this.#failed = false
