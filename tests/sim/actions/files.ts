@@ -54,6 +54,7 @@ function save(world: World, device: DeviceHost, path: string, { text, made }: Ed
 
 /** A text takes the place of another: some marks are deleted, and some that were not there any more come again. */
 function noteReplaced(world: World, before: string, after: string, made: readonly number[]): void {
+  world.ledger.tearUnfinished(before)
   const old = new Set(marksIn(before).map(({ number }) => number))
   const next = new Set(marksIn(after).map(({ number }) => number))
   for (const number of old) if (!next.has(number)) world.ledger.marks[number]!.deletions++

@@ -32,7 +32,7 @@ export const create: Act = async (world, chance) => {
   world.note(`${browser.name} makes ${path} with ${mark.text}`)
   await ask(world, browser, documents => documents.create(org, project.id, path, `${mark.text}\n`), info => {
     mark.document = info.id
-    world.book.made(info.id, info.path)
+    world.book.made(info.id, path)
     world.ledger.promise(mark, 'hub', 'created')
     world.note(`  it is ${info.id}`)
   })
@@ -62,7 +62,7 @@ export const rename: Act = async (world, chance) => {
   const document = chance.one(await world.knownDocuments())
   if (!browser || !document) return false
   const { org, project } = world.hub.identity
-  world.book.of(document.id).unanswered++
+  world.book.ask(document.id)
   const path = chance.happens(0.4) ? chance.one(names)! : `renamed-${chance.between(1, 99)}.md`
   world.note(`${browser.name} renames ${document.path} (${document.id}) to ${path}`)
   await ask(world, browser, documents => documents.move(org, project.id, document.id, path), info => {
@@ -79,7 +79,7 @@ export const remove: Act = async (world, chance) => {
   if (!browser || !document) return false
   const { org, project } = world.hub.identity
   world.note(`${browser.name} deletes the document ${document.path} (${document.id})`)
-  world.book.of(document.id).unanswered++
+  world.book.ask(document.id)
   await ask(world, browser, documents => documents.remove(org, project.id, document.id), () => {
     world.book.of(document.id).unanswered--
     world.book.of(document.id).isDeleted = true

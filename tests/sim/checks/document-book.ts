@@ -27,6 +27,12 @@ export class DocumentBook {
     Object.assign(this.of(id), { path, isContested: false })
   }
 
+  /** Something is asked of the hub; which of two requests at a time came first is not told here. */
+  ask(id: DocumentId): void {
+    const record = this.of(id)
+    if (record.unanswered++ > 0) record.isContested = true
+  }
+
   /** A file at this path was made, moved away or deleted by another program. */
   contest(path: string): void {
     for (const record of this.#records.values())

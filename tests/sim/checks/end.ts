@@ -28,11 +28,12 @@ async function treeOf(world: World): Promise<Tree> {
 /** The first thing in which the replicas differ; undefined when there is none. */
 export async function difference(world: World): Promise<string | undefined> {
   const { org } = world.hub.identity
-  const { paths } = await treeOf(world)
+  const { wanted, paths } = await treeOf(world)
   const listed = new Map((await world.knownDocuments()).map(({ id, path }) => [id, path]))
   for (const [id, path] of paths) if (listed.get(id) !== path) return `the hub lists ${id} at ${listed.get(id)}, not ${path}`
   const texts = new Map<DocumentId, string>()
-  for (const id of paths.keys()) texts.set(id, await world.storedText(world.hub.disk, org, id))
+  // Also what was deleted: what somebody wrote there offline must arrive all the same.
+  for (const id of wanted.keys()) texts.set(id, await world.storedText(world.hub.disk, org, id))
   for (const browser of world.browsers) {
     const wrong = browserDifference(browser, texts)
     if (wrong !== undefined) return wrong
@@ -64,8 +65,13 @@ async function deviceDifference(world: World, device: DeviceHost, paths: Readonl
     if ((await world.storedText(device.store, device.org, id)) !== text) return `${device.name} stores another text of ${id}`
   }
   const wanted = new Set([...paths.values()].map(path => join(folder, path)))
-  const extra = device.files.filesBelow(folder).find(path => !wanted.has(path) && !path.startsWith(`${folder}/.meshbook/`))
+  const extra = device.files.filesBelow(folder).find(path => !wanted.has(path) && !isOwnFile(device, path))
   return extra && `${device.name} has ${extra} too much`
+}
+
+/** The mark of the folder, and temporary files that a device which forgot everything cannot know. */
+function isOwnFile(device: DeviceHost, path: string): boolean {
+  return path.startsWith(`${folder}/.meshbook/`) || (device.wasWiped && /\/\.meshbook-[^/]*\.tmp$/.test(path))
 }
 
 /** Everything that is wrong in the end, once the replicas agree. */
@@ -121,6 +127,7 @@ export async function roomsSettle(world: World): Promise<string[]> {
   const { rooms, unsavedBytes } = world.hub.relay!.stats()
   const followed = world.devices.length === 0 ? [] : [...paths.keys(), ...world.devices.flatMap(({ written }) => [...written])]
   const most = 1 + new Set(followed).size
+  if (process.env.DBG) console.log(paths, [...followed], (await treeOf(world)).wanted)
   return [
     ...(rooms > most ? [`ROOMS ${rooms} are open at the hub, not at most ${most}`] : []),
     ...(unsavedBytes > 0 ? [`UNSAVED ${unsavedBytes} bytes wait for the hub's disk`] : []),

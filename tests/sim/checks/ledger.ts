@@ -18,10 +18,12 @@ export interface Mark {
   /** How often it may stand there: more than once when an old copy of a file was saved over a newer one. */
   copies: number
   deletions: number
-  /** Somebody was told that its deletion is safe. */
-  deletionOwed: boolean
+  /** The document from which it was deleted, once somebody was told that this is safe. */
+  deletedFrom: DocumentId | undefined
   /** All of it was written. */
   isWhole: boolean
+  /** Somebody saved an old text over it while it was being written. */
+  isTorn: boolean
   readonly safeAt: Set<Place>
 }
 
@@ -39,7 +41,7 @@ export class Ledger {
   begin(document: DocumentId | undefined, by: string, payload: string): Mark {
     const number = this.marks.length
     const text = markText(number, payload)
-    const state = { copies: 1, deletions: 0, deletionOwed: false, isWhole: false }
+    const state = { copies: 1, deletions: 0, deletedFrom: undefined, isWhole: false, isTorn: false }
     const mark: Mark = { number, text, document, by, ...state, safeAt: new Set() }
     this.marks.push(mark)
     return mark
@@ -64,6 +66,16 @@ export class Ledger {
     return mark
   }
 
+  /** A text with unfinished marks is replaced by a program that knows nothing of who is writing in it. */
+  tearUnfinished(text: string): void {
+    for (const broken of brokenMarksIn(text)) {
+      const mark = this.marks[Number(/‹(\d+)/.exec(broken)?.[1] ?? Number.NaN)]
+      if (!mark) continue
+      mark.isTorn = true
+      mark.deletions++
+    }
+  }
+
   takeClaims(): Claim[] {
     return this.#claims.splice(0)
   }
@@ -84,6 +96,8 @@ export class Ledger {
       const home = mark.document === undefined ? undefined : end.live.get(mark.document)
       const isAtHome = home === undefined || !end.isCertain(mark.document!) || home.includes(mark.text)
       wrong.push(...judgeMark(mark, live.get(mark.text) ?? 0, buried.has(mark.text), isAtHome))
+      if (mark.copies === 1 && mark.deletedFrom !== undefined && end.live.get(mark.deletedFrom)?.includes(mark.text))
+        wrong.push(`CAME BACK ${mark.text}, which was deleted from ${mark.deletedFrom}`)
       if (mark.document !== undefined && mark.copies === 1 && end.isGone(mark.document) && live.has(mark.text))
         wrong.push(`CAME BACK ${mark.text} of the deleted document ${mark.document}`)
     }
@@ -99,9 +113,9 @@ export class Ledger {
     ]
   }
 
-  /** Part of a mark whose writer was killed in the middle. */
+  /** Part of a mark whose writer was killed, or whose text was replaced, in the middle. */
   #isUnfinished(broken: string): boolean {
-    return this.marks.some(mark => !mark.isWhole && broken.includes('‹'))
+    return /[‹›]/.test(broken) && this.marks.some(mark => !mark.isWhole || mark.isTorn)
   }
 }
 
@@ -127,8 +141,7 @@ function countMarks(texts: Iterable<string>): Map<string, number> {
 function judgeMark(mark: Mark, count: number, isBuried: boolean, isAtHome: boolean): string[] {
   const name = `${mark.text} by ${mark.by} in ${mark.document ?? 'a file'}`
   if (count > mark.copies) return [`DOUBLED ${name}: ${count} times, written ${mark.copies} times`]
-  if (!mark.isWhole) return []
-  if (count > 0 && mark.copies === 1 && mark.deletionOwed) return [`CAME BACK ${name}`]
+  if (!mark.isWhole || mark.isTorn) return []
   if (mark.deletions > 0 || mark.safeAt.size === 0) return []
   if (count === 0 && !isBuried) return [`LOST ${name}: safe at ${[...mark.safeAt].join(', ')}`]
   return isAtHome ? [] : [`STRAYED ${name}: it is in another document`]

@@ -55,6 +55,7 @@ export class DeviceHost {
   readonly written = new Set<DocumentId>()
   process: Process | undefined
   program: Program | undefined
+  wasWiped = false
   /** Milliseconds that its clock is ahead. */
   clockOffsetMs = 0
   /** Whether it follows a folder; without one it is a relay with programs that write. */
@@ -160,6 +161,7 @@ export class DeviceHost {
 
   /** The device is set up anew: its own folder is gone, the project's folder is kept with or without our mark. */
   wipe(keepMark: boolean): void {
+    this.wasWiped = true
     this.store.close()
     this.store = this.#newStore()
     this.#org = this.#newOrg()

@@ -154,6 +154,7 @@ class Wire {
   }
 
   cut(): void {
+    this.silent = [false, false]
     for (const end of this.ends) end.loseRest(this.chance)
     this.silent = [true, true]
   }
@@ -238,7 +239,6 @@ export class WireEnd {
 
   /** Of what is under way from here, some is lost from a point on; then the other side learns that the wire is cut. */
   loseRest(chance: Chance): void {
-    if (this.isOver) return
     this.#lostFrom = Math.min(this.#lostFrom, chance.between(Math.max(0, this.#sent - 6), this.#sent))
     this.#tellOther(chance.happens(0.3) ? chance.between(0, 1_500) : 0)
   }

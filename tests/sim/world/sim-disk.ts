@@ -30,7 +30,7 @@ interface Inode {
 
 /** A change of names that is not durable yet. */
 interface NameChange {
-  folders: string[]
+  paths: string[]
   apply(names: Map<string, Inode>): void
 }
 
@@ -61,8 +61,10 @@ export class SimDisk {
   // What other programs of the machine do: at once, and durable.
 
   makeFolders(folder: string): void {
-    if (folder !== '/') this.makeFolders(dirname(folder))
+    if (this.#folders.has(folder)) return
+    this.makeFolders(dirname(folder))
     this.#folders.add(folder)
+    this.#notify(folder)
   }
   readText(path: string): string | undefined {
     const inode = this.#names.get(path)
@@ -164,6 +166,8 @@ export class SimDisk {
     const inode = this.#names.get(path)
     if (!inode) throw failed(path)
     inode.synced = inode.bytes
+    // As journaling file systems do it: the name of a new file becomes durable with its content.
+    this.#syncUpTo(this.#pending.findLastIndex(change => change.paths.includes(path)))
     return stampOf(inode)
   }
   replaceFile(temporary: string, file: string, expected: FileStamp): boolean {
@@ -188,7 +192,9 @@ export class SimDisk {
     this.#unlink(path)
   }
   syncNames(folder: string): void {
-    const last = this.#pending.findLastIndex(change => change.folders.includes(folder))
+    this.#syncUpTo(this.#pending.findLastIndex(change => change.paths.some(path => dirname(path) === folder)))
+  }
+  #syncUpTo(last: number): void {
     for (const change of this.#pending.splice(0, last + 1)) change.apply(this.#durableNames)
   }
   addWatcher(watcher: Watcher): Watch {
@@ -236,7 +242,7 @@ export class SimDisk {
   }
   #change(paths: string[], apply: NameChange['apply']): void {
     apply(this.#names)
-    this.#pending.push({ folders: paths.map(path => dirname(path)), apply })
+    this.#pending.push({ paths, apply })
   }
   /** Other programs sync what they write; how the device's program does is what is tried here. */
   #settle(inode?: Inode): void {

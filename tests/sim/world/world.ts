@@ -180,8 +180,8 @@ export class World {
     const unsafe = this.#unsafe.get(page)
     if (!unsafe) return
     for (const mark of unsafe.marks) this.ledger.promise(mark, place, said)
-    for (const mark of unsafe.deletions) if (place === 'hub') mark.deletionOwed = true
     if (place !== 'hub') return
+    for (const mark of unsafe.deletions) mark.deletedFrom = page.document
     unsafe.marks = []
     unsafe.deletions = []
   }
