@@ -65,7 +65,7 @@ export class Documents {
         onSynced: () => problems.solve(id),
       },
     )
-    local.ready.catch(thrown => this.#open.has(id) && problems.report(id, asMeshError(thrown)))
+    local.ready.catch(thrown => this.#open.get(id)?.local === local && problems.report(id, asMeshError(thrown)))
     const synced = Promise.withResolvers<void>()
     synced.promise.catch(() => undefined)
     const peer: DocumentPeer = {
@@ -92,6 +92,7 @@ export class Documents {
     this.#ports.uplink?.close(id)
     await Promise.race([known.local.durable().catch(() => undefined), this.#closingTime()])
     known.local.close()
+    if (!this.#open.has(id)) this.#ports.problems.solve(id)
     known.synced.reject(new MeshError('SHUTTING_DOWN'))
   }
 

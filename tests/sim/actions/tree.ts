@@ -67,7 +67,7 @@ export const rename: Act = async (world, chance) => {
   world.note(`${browser.name} renames ${document.path} (${document.id}) to ${path}`)
   await ask(world, browser, documents => documents.move(org, project.id, document.id, path), info => {
     world.book.of(info.id).unanswered--
-    world.book.of(info.id).path = path
+    world.book.moved(info.id, path)
     world.note(`  ${document.id} is at ${info.path}`)
   })
   return true

@@ -5,6 +5,8 @@ export interface DocumentRecord {
   readonly id: DocumentId
   /** Where the last one who named it was told that it is. */
   path: string | undefined
+  /** Where it ever was, in lower case: a device may still have its file there. */
+  readonly paths: Set<string>
   /** Somebody was told that it is deleted. */
   isDeleted: boolean
   /** Files, which know no ids, were made, moved or deleted where it is or was: then order decides, and that is not told here. */
@@ -18,13 +20,20 @@ export class DocumentBook {
 
   of(id: DocumentId): DocumentRecord {
     // A document that nobody made by its id came from a file.
-    const known = this.#records.get(id) ?? { id, path: undefined, isDeleted: false, isContested: true, unanswered: 0 }
+    const known = this.#records.get(id) ?? { id, path: undefined, paths: new Set<string>(), isDeleted: false, isContested: true, unanswered: 0 }
     this.#records.set(id, known)
     return known
   }
 
   made(id: DocumentId, path: string): void {
-    Object.assign(this.of(id), { path, isContested: false })
+    this.of(id).isContested = false
+    this.moved(id, path)
+  }
+
+  moved(id: DocumentId, path: string): void {
+    const record = this.of(id)
+    record.path = path
+    record.paths.add(path.toLowerCase())
   }
 
   /** Something is asked of the hub; which of two requests at a time came first is not told here. */
@@ -36,7 +45,7 @@ export class DocumentBook {
   /** A file at this path was made, moved away or deleted by another program. */
   contest(path: string): void {
     for (const record of this.#records.values())
-      if (record.path === undefined || record.path.toLowerCase() === path.toLowerCase()) record.isContested = true
+      if (record.path === undefined || record.paths.has(path.toLowerCase())) record.isContested = true
   }
 
   /** A device has forgotten everything; what it does with the files that it finds cannot be told here. */

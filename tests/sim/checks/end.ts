@@ -57,6 +57,9 @@ function browserDifference(browser: BrowserHost, texts: ReadonlyMap<DocumentId, 
 }
 
 async function deviceDifference(world: World, device: DeviceHost, paths: ReadonlyMap<DocumentId, string>, texts: ReadonlyMap<DocumentId, string>): Promise<string | undefined> {
+  for (const id of device.written)
+    if (texts.has(id) && (await world.storedText(device.store, device.org, id)) !== texts.get(id))
+      return `${device.name} stores another text of ${id}`
   if (!device.hasFolder) return undefined
   for (const [id, path] of paths) {
     const text = texts.get(id)!
@@ -127,7 +130,7 @@ export async function roomsSettle(world: World): Promise<string[]> {
   const { rooms, unsavedBytes } = world.hub.relay!.stats()
   const followed = world.devices.length === 0 ? [] : [...paths.keys(), ...world.devices.flatMap(({ written }) => [...written])]
   const most = 1 + new Set(followed).size
-  if (process.env.DBG) console.log(paths, [...followed], (await treeOf(world)).wanted)
+  if (process.env.DBG) console.log(world.hub.relay!.stats(), paths, [...followed], (await treeOf(world)).wanted)
   return [
     ...(rooms > most ? [`ROOMS ${rooms} are open at the hub, not at most ${most}`] : []),
     ...(unsavedBytes > 0 ? [`UNSAVED ${unsavedBytes} bytes wait for the hub's disk`] : []),

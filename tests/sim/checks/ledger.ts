@@ -115,7 +115,7 @@ export class Ledger {
 
   /** Part of a mark whose writer was killed, or whose text was replaced, in the middle. */
   #isUnfinished(broken: string): boolean {
-    return /[‹›]/.test(broken) && this.marks.some(mark => !mark.isWhole || mark.isTorn)
+    return /[‹›]/.test(broken) && this.marks.some(mark => !mark.isWhole || mark.isTorn || mark.safeAt.size === 0)
   }
 }
 

@@ -70,11 +70,13 @@ export class Network {
       const door = this.#doors.get(to)
       const partition = this.#partitions.get(knock.from)
       if (!this.#knocking.has(refuse) || partition === 'silent') return
+      // Who has given up meanwhile is not let in.
+      if (client.isOver) return void this.#knocking.delete(refuse)
       if (!door || partition === 'refused') return refuse()
       this.#knocking.delete(refuse)
       this.#wires.add(wire)
+      server.process = door.process
       this.#timeline.schedule(door.process, 0, () => {
-        server.process = door.process
         server.watchDeath()
         client.watchDeath()
         door.open(knock, server)

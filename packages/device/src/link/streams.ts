@@ -53,6 +53,7 @@ export class Streams implements Uplink {
   close(document: DocumentId): void {
     const piped = this.#documents.get(document)
     this.#documents.delete(document)
+    this.#problems.solve(`sync ${document}`)
     const stream = piped?.pipe?.stream
     if (!piped || stream === undefined) return
     this.#disconnect(piped)

@@ -270,7 +270,10 @@ export class ProjectFolder {
       try {
         await this.#takeNewFile(path)
       } catch (thrown) {
-        problems.set(path, asMeshError(thrown))
+        const error = asMeshError(thrown)
+        problems.set(path, error)
+        // A failing disk tells no folder event when it is well again.
+        if (error.entry.retry === 'backoff') this.#tracked.later(retryMs, () => this.#pass.request())
       }
     }
     if (unknown.length > 0) await this.#tree.peer.durable()
