@@ -1,5 +1,6 @@
 /** Other programs of a device change the files of its folder. They know nothing of documents. */
 import { join } from 'node:path'
+import type { DocumentInfo } from '@meshbook/core/api.ts'
 import { marksIn, newPayload } from '../checks/marks.ts'
 import type { Chance } from '../world/chance.ts'
 import { type DeviceHost, folder } from '../world/device-host.ts'
@@ -38,6 +39,8 @@ function edited(world: World, device: DeviceHost, text: string, chance: Chance, 
 function save(world: World, device: DeviceHost, path: string, { text, made }: Edited, chance: Chance): void {
   const { files } = device
   if (files.readText(path) === undefined) world.book.contest(path.slice(folder.length + 1))
+  world.book.fileChanged(path.slice(folder.length + 1))
+  world.savedAt.set(`${device.name} ${path}`, world.timeline.time)
   noteReplaced(world, files.readText(path) ?? '', text, made)
   for (const { number } of marksIn(text)) world.ledger.marks[number]!.safeAt.add(`file ${device.name}`)
   const how = chance.between(0, 2)
@@ -55,6 +58,7 @@ function save(world: World, device: DeviceHost, path: string, { text, made }: Ed
 /** A text takes the place of another: some marks are deleted, and some that were not there any more come again. */
 function noteReplaced(world: World, before: string, after: string, made: readonly number[]): void {
   world.ledger.tearUnfinished(before)
+  world.ledger.tearUnfinished(after)
   const old = new Set(marksIn(before).map(({ number }) => number))
   const next = new Set(marksIn(after).map(({ number }) => number))
   for (const number of old) if (!next.has(number)) world.ledger.marks[number]!.deletions++
@@ -91,26 +95,41 @@ export const createFile: Act = (world, chance) => {
   return true
 }
 
-export const renameFile: Act = (world, chance) => {
+/** A device must have had the time to see what was saved before it can tell a renamed file from a new one. */
+const seenMs = 1_500
+
+export const renameFile: Act = async (world, chance) => {
   const device = chance.one(withFolder(world))
   const path = device && chance.one(notebooksOf(device))
   if (!device || !path) return false
   const to = join(folder, `moved-${chance.between(1, 99)}.md`)
   if (device.files.readText(to) !== undefined) return false
   world.note(`${device.name}: the file ${path} is renamed to ${to}`)
+  const known = await documentAt(world, path)
   world.book.contest(path.slice(folder.length + 1))
   world.book.contest(to.slice(folder.length + 1))
+  const savedAt = world.savedAt.get(`${device.name} ${path}`) ?? 0
+  if (known && world.timeline.time - savedAt > seenMs) world.book.fileRenamed(known.id, to.slice(folder.length + 1))
   device.files.renameFile(path, to)
   return true
 }
 
-export const deleteFile: Act = (world, chance) => {
+export const deleteFile: Act = async (world, chance) => {
   const device = chance.one(withFolder(world))
   const path = device && chance.one(notebooksOf(device))
   if (!device || !path) return false
   world.note(`${device.name}: the file ${path} is deleted`)
+  const known = await documentAt(world, path)
   world.book.contest(path.slice(folder.length + 1))
-  for (const { number } of marksIn(device.files.readText(path)!)) world.ledger.marks[number]!.deletions++
+  world.book.fileChanged(path.slice(folder.length + 1))
+  for (const found of marksIn(device.files.readText(path)!)) {
+    const mark = world.ledger.deleted(found)
+    if (mark?.safeAt.has('hub') && known) mark.trashOf = { device: device.name, document: known.id }
+  }
   device.files.removeFile(path)
   return true
+}
+
+async function documentAt(world: World, path: string): Promise<DocumentInfo | undefined> {
+  return (await world.knownDocuments()).find(document => document.path === path.slice(folder.length + 1))
 }

@@ -79,7 +79,7 @@ export const remove: Act = async (world, chance) => {
   if (!browser || !document) return false
   const { org, project } = world.hub.identity
   world.note(`${browser.name} deletes the document ${document.path} (${document.id})`)
-  world.book.ask(document.id)
+  world.book.askToDelete(document.id)
   await ask(world, browser, documents => documents.remove(org, project.id, document.id), () => {
     world.book.of(document.id).unanswered--
     world.book.of(document.id).isDeleted = true

@@ -19,6 +19,7 @@ export const killDevice: Act = (world, chance) => {
   if (!device) return false
   const powerToo = chance.happens(0.5)
   world.note(`${device.name} is killed${powerToo ? ', its power cut' : ''}`)
+  world.book.isShaken = true
   device.kill(powerToo)
   world.later(chance.between(10, 2_000), () => world.startDevice(device))
   return true
@@ -51,7 +52,7 @@ export const wipeDevice: Act = (world, chance) => {
   world.note(`${device.name} is set up anew`)
   device.kill(false)
   device.wipe(chance.happens(0.5))
-  world.ledger.forget(`device ${device.name}`)
+  world.ledger.forgetDevice(device.name)
   world.book.contestAll()
   for (const path of device.files.filesBelow(folder))
     for (const { number } of marksIn(device.files.readText(path)!)) world.ledger.marks[number]!.copies++
@@ -95,6 +96,7 @@ export const stall: Act = (world, chance) => {
 
 export const diskTrouble: Act = (world, chance) => {
   const disk = chance.one([world.hub.disk, ...world.devices.flatMap(({ store, files }) => [store, files])])!
+  world.book.isShaken = true
   disk.trouble = chance.one(['full', 'broken', 'unsure'] as const)
   world.note(`a disk is ${disk.trouble}`)
   world.later(chance.between(50, 1_500), () => {

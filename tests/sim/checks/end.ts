@@ -89,6 +89,7 @@ export async function judge(world: World): Promise<string[]> {
     live,
     buried,
     trash,
+    isAskedToGo: id => world.book.of(id).isAskedToGo,
     isGone: id => world.book.isGone(id),
     isCertain: id => world.book.isCertain(id),
   }

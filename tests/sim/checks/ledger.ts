@@ -20,6 +20,8 @@ export interface Mark {
   deletions: number
   /** The document from which it was deleted, once somebody was told that this is safe. */
   deletedFrom: DocumentId | undefined
+  /** A device whose trash must have it, because its file was deleted there. */
+  trashOf: { device: string; document: DocumentId } | undefined
   /** All of it was written. */
   isWhole: boolean
   /** Somebody saved an old text over it while it was being written. */
@@ -37,11 +39,12 @@ export interface Claim {
 export class Ledger {
   readonly marks: Mark[] = []
   #claims: Claim[] = []
+  #someTorn = false
 
   begin(document: DocumentId | undefined, by: string, payload: string): Mark {
     const number = this.marks.length
     const text = markText(number, payload)
-    const state = { copies: 1, deletions: 0, deletedFrom: undefined, isWhole: false, isTorn: false }
+    const state = { copies: 1, deletions: 0, deletedFrom: undefined, trashOf: undefined, isWhole: false, isTorn: false }
     const mark: Mark = { number, text, document, by, ...state, safeAt: new Set() }
     this.marks.push(mark)
     return mark
@@ -69,11 +72,19 @@ export class Ledger {
   /** A text with unfinished marks is replaced by a program that knows nothing of who is writing in it. */
   tearUnfinished(text: string): void {
     for (const broken of brokenMarksIn(text)) {
-      const mark = this.marks[Number(/‹(\d+)/.exec(broken)?.[1] ?? Number.NaN)]
+      const mark = this.marks[Number(/‹(\d+):/.exec(broken)?.[1] ?? Number.NaN)]
+      // Not even its number is there yet: it is one of those that are being written.
+      if (!mark) this.#someTorn = true
       if (!mark) continue
       mark.isTorn = true
       mark.deletions++
     }
+  }
+
+  /** A device has forgotten everything. */
+  forgetDevice(name: string): void {
+    this.forget(`device ${name}`)
+    for (const mark of this.marks) if (mark.trashOf?.device === name) mark.trashOf = undefined
   }
 
   takeClaims(): Claim[] {
@@ -90,6 +101,7 @@ export class Ledger {
   judge(end: EndOfWorld): string[] {
     const wrong: string[] = []
     const live = countMarks(end.live.values())
+    const trashed = countMarks(end.trash)
     const buried = countMarks([...end.buried.values(), ...end.trash])
     for (const [id, text] of end.live) wrong.push(...this.#judgeText(id, text))
     for (const mark of this.marks) {
@@ -98,6 +110,9 @@ export class Ledger {
       wrong.push(...judgeMark(mark, live.get(mark.text) ?? 0, buried.has(mark.text), isAtHome))
       if (mark.copies === 1 && mark.deletedFrom !== undefined && end.live.get(mark.deletedFrom)?.includes(mark.text))
         wrong.push(`CAME BACK ${mark.text}, which was deleted from ${mark.deletedFrom}`)
+      if (mark.trashOf && mark.deletions === 1 && mark.copies === 1 && !live.has(mark.text) && !trashed.has(mark.text))
+        if (!end.isAskedToGo(mark.trashOf.document))
+          wrong.push(`NOT IN TRASH ${mark.text} of a file that was deleted in ${mark.trashOf.device}`)
       if (mark.document !== undefined && mark.copies === 1 && end.isGone(mark.document) && live.has(mark.text))
         wrong.push(`CAME BACK ${mark.text} of the deleted document ${mark.document}`)
     }
@@ -106,16 +121,16 @@ export class Ledger {
 
   #judgeText(document: DocumentId, text: string): string[] {
     const changed = marksIn(text).filter(found => !this.markOf(found))
-    const torn = brokenMarksIn(text).filter(broken => !this.#isUnfinished(broken))
+    const torn = this.#someUnfinished() ? [] : brokenMarksIn(text)
     return [
       ...changed.map(({ text: found }) => `CHANGED ${found} in ${document} is not what was written`),
       ...torn.map(broken => `TORN in ${document}: ${broken}`),
     ]
   }
 
-  /** Part of a mark whose writer was killed, or whose text was replaced, in the middle. */
-  #isUnfinished(broken: string): boolean {
-    return /[‹›]/.test(broken) && this.marks.some(mark => !mark.isWhole || mark.isTorn || mark.safeAt.size === 0)
+  /** Whether parts of marks may stand somewhere: a writer was killed, or a text replaced, in the middle. */
+  #someUnfinished(): boolean {
+    return this.#someTorn || this.marks.some(mark => !mark.isWhole || mark.isTorn || mark.safeAt.size === 0)
   }
 }
 
@@ -125,6 +140,8 @@ export interface EndOfWorld {
   /** Texts of those that were deleted. */
   buried: ReadonlyMap<DocumentId, string>
   trash: readonly string[]
+  /** Somebody asked the hub to delete it. */
+  isAskedToGo(document: DocumentId): boolean
   /** The document was deleted for certain. */
   isGone(document: DocumentId): boolean
   /** Nobody but those who know ids had a say in where the document is. */

@@ -126,7 +126,7 @@ export class DeviceHost {
       closed: () => undefined,
     })
     const attachments = new Attachments({
-      disk: variations.files(this.files.portFor(process), process),
+      disk: variations.files(this.files.portFor(process), process, this.files),
       now, after, random, limits, org: this.#org, database, documents, problems,
       hasHub: true,
       trash: trashFolder,

@@ -9,6 +9,7 @@ import type { DocumentStore } from '@meshbook/relay/store/document-store.ts'
 import type { Relay } from '@meshbook/relay/relay.ts'
 import type { Dial, DocumentKeeper } from '@meshbook/web/sync/link-ports.ts'
 import type { HubDatabase } from './hub-host.ts'
+import type { SimDisk } from './sim-disk.ts'
 import type { Process } from './timeline.ts'
 
 export interface Variations {
@@ -18,7 +19,7 @@ export interface Variations {
   deviceStore(store: DocumentStore, process: Process): DocumentStore
   relay(relay: Relay, where: 'hub' | 'device'): Relay
   streams(streams: Streams): Streams
-  files(disk: Disk, process: Process): Disk
+  files(disk: Disk, process: Process, files: SimDisk): Disk
   keeper(keeper: DocumentKeeper): DocumentKeeper
   dial(dial: Dial): Dial
 }

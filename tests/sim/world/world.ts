@@ -51,6 +51,8 @@ export class World {
   readonly book = new DocumentBook()
   readonly shape: Shape
   readonly limits: Limits
+  /** When another program last saved a file of a device. */
+  readonly savedAt = new Map<string, number>()
   readonly failures: string[] = []
   readonly trace: string[] = []
   readonly #chance: Chance

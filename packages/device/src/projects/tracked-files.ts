@@ -3,7 +3,7 @@
  * failed. Which files these are is decided by the project folder.
  */
 import { join } from 'node:path'
-import { asMeshError, type ErrorCode } from '@meshbook/core/errors.ts'
+import { asMeshError, type ErrorCode, MeshError } from '@meshbook/core/errors.ts'
 import { sharedNames } from '@meshbook/core/executions.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import type { DocumentPeer } from '../document-peer.ts'
@@ -54,6 +54,10 @@ export class TrackedFiles {
       await peer.close()
       throw thrown
     })
+    if (this.#closing) {
+      await peer.close()
+      throw new MeshError('SHUTTING_DOWN')
+    }
     const write = new Debounce(after, limits.fileDebounceMs, limits.fileMaxWaitMs, () => void this.reconcile(file))
     this.#tracked.set(peer.id, { file, write, retryMs: retryMinMs })
     peer.doc.getText(sharedNames.content).observe(() => write.request())
