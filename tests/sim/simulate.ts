@@ -69,7 +69,8 @@ async function heal(world: World): Promise<number> {
   await world.startHub()
   for (const device of world.devices) await world.startDevice(device)
   for (const browser of world.browsers) if (!browser.running) browser.start()
-  for (const disk of [world.hub.disk, ...world.devices.flatMap(({ store, files }) => [store, files])]) disk.trouble = undefined
+  for (const disk of [world.hub.disk, ...world.devices.flatMap(({ store, files }) => [store, files])])
+    disk.trouble = undefined
   for (const { name } of [...world.devices, ...world.browsers]) world.network.heal(name)
   for (const { name } of world.browsers) await world.wake(name)
   await world.openAgain()
@@ -97,6 +98,5 @@ async function judgeEnd(world: World): Promise<void> {
   await converge(world)
   if (world.failures.length > 0) return
   for (const wrong of await judge(world)) world.fail(wrong)
-  if (process.env.DBG && world.failures.length) { for (const { id, path } of await world.knownDocuments()) console.log(path, id, JSON.stringify(await world.storedText(world.hub.disk, world.hub.identity.org, id))) ; for (const d of world.devices) for (const f of d.files.filesBelow("")) console.log(d.name, f, JSON.stringify(d.files.readText(f))) }
   for (const wrong of await roomsSettle(world)) world.fail(wrong)
 }

@@ -47,5 +47,9 @@ export function actionsOf(chance: Chance): Action[] {
 
 function kindAt(at: number): string {
   let rest = at
-  return kinds.find(kind => (rest -= acts[kind]!.weight) < 0) ?? kinds[0]!
+  for (const kind of kinds) {
+    rest -= acts[kind]!.weight
+    if (rest < 0) return kind
+  }
+  return kinds[0]!
 }

@@ -9,14 +9,22 @@ import type { Act } from './action.ts'
 const names = ['a.md', 'b.md', 'notes/c.md', 'Übung.md', 'notes/日記.md', 'A.md', 'deep/er/d.qmd']
 
 /** A request of a page to the hub: it may not arrive, and so may its answer. */
-async function ask<T>(world: World, browser: BrowserHost, work: (documents: Documents) => Promise<T>, answered: (result: T) => void): Promise<void> {
+async function ask<T>(
+  world: World,
+  browser: BrowserHost,
+  work: (documents: Documents) => Promise<T>,
+  answered: (result: T) => void,
+): Promise<void> {
   const { hub, timeline, network } = world
   if (!hub.running || !hub.documents || network.isParted(browser.name)) return
   const documents = hub.documents
   timeline.schedule(hub.process!, 5, () => {
-    work(documents).then(result => {
-      if (browser.running) answered(result)
-    }, () => undefined)
+    work(documents).then(
+      result => {
+        if (browser.running) answered(result)
+      },
+      () => undefined,
+    )
   })
 }
 
@@ -30,12 +38,17 @@ export const create: Act = async (world, chance) => {
   const mark = world.ledger.begin(undefined, browser.name, newPayload(chance))
   mark.isWhole = true
   world.note(`${browser.name} makes ${path} with ${mark.text}`)
-  await ask(world, browser, documents => documents.create(org, project.id, path, `${mark.text}\n`), info => {
-    mark.document = info.id
-    world.book.made(info.id, path)
-    world.ledger.promise(mark, 'hub', 'created')
-    world.note(`  it is ${info.id}`)
-  })
+  await ask(
+    world,
+    browser,
+    documents => documents.create(org, project.id, path, `${mark.text}\n`),
+    info => {
+      mark.document = info.id
+      world.book.made(info.id, path)
+      world.ledger.promise(mark, 'hub', 'created')
+      world.note(`  it is ${info.id}`)
+    },
+  )
   return true
 }
 
@@ -65,11 +78,16 @@ export const rename: Act = async (world, chance) => {
   world.book.ask(document.id)
   const path = chance.happens(0.4) ? chance.one(names)! : `renamed-${chance.between(1, 99)}.md`
   world.note(`${browser.name} renames ${document.path} (${document.id}) to ${path}`)
-  await ask(world, browser, documents => documents.move(org, project.id, document.id, path), info => {
-    world.book.of(info.id).unanswered--
-    world.book.moved(info.id, path)
-    world.note(`  ${document.id} is at ${info.path}`)
-  })
+  await ask(
+    world,
+    browser,
+    documents => documents.move(org, project.id, document.id, path),
+    info => {
+      world.book.of(info.id).unanswered--
+      world.book.moved(info.id, path)
+      world.note(`  ${document.id} is at ${info.path}`)
+    },
+  )
   return true
 }
 
@@ -80,9 +98,14 @@ export const remove: Act = async (world, chance) => {
   const { org, project } = world.hub.identity
   world.note(`${browser.name} deletes the document ${document.path} (${document.id})`)
   world.book.askToDelete(document.id)
-  await ask(world, browser, documents => documents.remove(org, project.id, document.id), () => {
-    world.book.of(document.id).unanswered--
-    world.book.of(document.id).isDeleted = true
-  })
+  await ask(
+    world,
+    browser,
+    documents => documents.remove(org, project.id, document.id),
+    () => {
+      world.book.of(document.id).unanswered--
+      world.book.of(document.id).isDeleted = true
+    },
+  )
   return true
 }

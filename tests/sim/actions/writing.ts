@@ -15,9 +15,9 @@ interface Desk {
 }
 
 function desksOf(world: World): Desk[] {
-  return world.browsers.filter(({ running }) => running).flatMap(browser =>
-    [...browser.pages.values()].filter(({ isReady }) => isReady).map(page => ({ browser, page })),
-  )
+  return world.browsers
+    .filter(({ running }) => running)
+    .flatMap(browser => [...browser.pages.values()].filter(({ isReady }) => isReady).map(page => ({ browser, page })))
 }
 
 const textOf = (doc: Y.Doc): Y.Text => doc.getText('content')
@@ -74,31 +74,35 @@ export const type: Act = async (world, chance) => {
 }
 
 /** Deletes a whole mark, or moves its text elsewhere in one step, where it counts as newly written. */
-const remove = (isMove: boolean): Act => async (world, chance) => {
-  const desk = chance.one(desksOf(world))
-  const text = desk && textOf(desk.page.link.doc)
-  const found = text && chance.one(marksIn(text.toString()))
-  if (!desk || !text || !found) return false
-  const { browser, page } = desk
-  const moved = isMove ? world.ledger.begin(page.document, browser.name, newPayload(chance)) : undefined
-  world.note(`${browser.name} ${moved ? `moves ${found.text} as ${moved.text}` : `deletes ${found.text}`} in ${page.document}`)
-  await world.timeline.in(browser.process!, () => {
-    page.link.doc.transact(() => {
-      text.delete(found.at, found.text.length)
+const remove =
+  (isMove: boolean): Act =>
+  async (world, chance) => {
+    const desk = chance.one(desksOf(world))
+    const text = desk && textOf(desk.page.link.doc)
+    const found = text && chance.one(marksIn(text.toString()))
+    if (!desk || !text || !found) return false
+    const { browser, page } = desk
+    const moved = isMove ? world.ledger.begin(page.document, browser.name, newPayload(chance)) : undefined
+    world.note(
+      `${browser.name} ${moved ? `moves ${found.text} as ${moved.text}` : `deletes ${found.text}`} in ${page.document}`,
+    )
+    await world.timeline.in(browser.process!, () => {
+      page.link.doc.transact(() => {
+        text.delete(found.at, found.text.length)
+        if (moved) {
+          const at = chance.one(placesIn(text.toString(), false))!
+          text.insert(at, `${moved.text}\n`)
+        }
+      })
+      const mark = world.ledger.deleted(found)
+      if (mark) world.deletedIn(page, mark)
       if (moved) {
-        const at = chance.one(placesIn(text.toString(), false))!
-        text.insert(at, `${moved.text}\n`)
+        moved.isWhole = true
+        world.wrote(page, moved)
       }
     })
-    const mark = world.ledger.deleted(found)
-    if (mark) world.deletedIn(page, mark)
-    if (moved) {
-      moved.isWhole = true
-      world.wrote(page, moved)
-    }
-  })
-  return true
-}
+    return true
+  }
 export const erase = remove(false)
 export const move = remove(true)
 
@@ -115,7 +119,13 @@ export const program: Act = async (world, chance) => {
   return true
 }
 
-async function writeThrough(world: World, device: DeviceHost, document: DocumentId, mark: Mark, chance: Chance): Promise<void> {
+async function writeThrough(
+  world: World,
+  device: DeviceHost,
+  document: DocumentId,
+  mark: Mark,
+  chance: Chance,
+): Promise<void> {
   const peer = device.open(document)
   device.written.add(document)
   await peer.ready

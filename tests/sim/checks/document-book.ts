@@ -25,7 +25,16 @@ export class DocumentBook {
 
   of(id: DocumentId): DocumentRecord {
     // A document that nobody made by its id came from a file.
-    const known = this.#records.get(id) ?? { id, path: undefined, paths: new Set<string>(), isDeleted: false, isContested: true, unanswered: 0, isAskedToGo: false, isOnlyRenamed: false }
+    const known = this.#records.get(id) ?? {
+      id,
+      path: undefined,
+      paths: new Set<string>(),
+      isDeleted: false,
+      isContested: true,
+      unanswered: 0,
+      isAskedToGo: false,
+      isOnlyRenamed: false,
+    }
     this.#records.set(id, known)
     return known
   }
@@ -67,8 +76,7 @@ export class DocumentBook {
     record.isOnlyRenamed = !record.isAskedToGo
   }
   fileChanged(path: string): void {
-    for (const record of this.#records.values())
-      if (record.paths.has(path.toLowerCase())) record.isOnlyRenamed = false
+    for (const record of this.#records.values()) if (record.paths.has(path.toLowerCase())) record.isOnlyRenamed = false
   }
 
   /** A device has forgotten everything; what it does with the files that it finds cannot be told here. */
@@ -90,7 +98,8 @@ export class DocumentBook {
   /** What is wrong with the tree in the end: wanted paths by document, undefined for one that is deleted. */
   judge(tree: ReadonlyMap<DocumentId, string | undefined>): string[] {
     return [...this.#records.values()].flatMap(({ id, path, isDeleted, isContested, unanswered, isOnlyRenamed }) => {
-      if (isOnlyRenamed && !this.isShaken && tree.get(id) === undefined) return [`GONE document ${id}: its file was only renamed`]
+      if (isOnlyRenamed && !this.isShaken && tree.get(id) === undefined)
+        return [`GONE document ${id}: its file was only renamed`]
       if (isContested || unanswered > 0) return []
       if (isDeleted) return tree.get(id) === undefined ? [] : [`CAME BACK document ${id} at ${tree.get(id)}`]
       const found = tree.get(id)

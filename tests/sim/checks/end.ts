@@ -30,7 +30,8 @@ export async function difference(world: World): Promise<string | undefined> {
   const { org } = world.hub.identity
   const { wanted, paths } = await treeOf(world)
   const listed = new Map((await world.knownDocuments()).map(({ id, path }) => [id, path]))
-  for (const [id, path] of paths) if (listed.get(id) !== path) return `the hub lists ${id} at ${listed.get(id)}, not ${path}`
+  for (const [id, path] of paths)
+    if (listed.get(id) !== path) return `the hub lists ${id} at ${listed.get(id)}, not ${path}`
   const texts = new Map<DocumentId, string>()
   // Also what was deleted: what somebody wrote there offline must arrive all the same.
   for (const id of wanted.keys()) texts.set(id, await world.storedText(world.hub.disk, org, id))
@@ -56,7 +57,12 @@ function browserDifference(browser: BrowserHost, texts: ReadonlyMap<DocumentId, 
   return undefined
 }
 
-async function deviceDifference(world: World, device: DeviceHost, paths: ReadonlyMap<DocumentId, string>, texts: ReadonlyMap<DocumentId, string>): Promise<string | undefined> {
+async function deviceDifference(
+  world: World,
+  device: DeviceHost,
+  paths: ReadonlyMap<DocumentId, string>,
+  texts: ReadonlyMap<DocumentId, string>,
+): Promise<string | undefined> {
   for (const id of device.written)
     if (texts.has(id) && (await world.storedText(device.store, device.org, id)) !== texts.get(id))
       return `${device.name} stores another text of ${id}`
@@ -64,8 +70,10 @@ async function deviceDifference(world: World, device: DeviceHost, paths: Readonl
   for (const [id, path] of paths) {
     const text = texts.get(id)!
     const inFile = device.files.readText(join(folder, path))
-    if (inFile !== text) return `${device.name} has ${inFile === undefined ? 'no file' : 'another text'} at ${path} (${id})`
-    if ((await world.storedText(device.store, device.org, id)) !== text) return `${device.name} stores another text of ${id}`
+    if (inFile !== text)
+      return `${device.name} has ${inFile === undefined ? 'no file' : 'another text'} at ${path} (${id})`
+    if ((await world.storedText(device.store, device.org, id)) !== text)
+      return `${device.name} stores another text of ${id}`
   }
   const wanted = new Set([...paths.values()].map(path => join(folder, path)))
   const extra = device.files.filesBelow(folder).find(path => !wanted.has(path) && !isOwnFile(device, path))
@@ -93,7 +101,12 @@ export async function judge(world: World): Promise<string[]> {
     isGone: id => world.book.isGone(id),
     isCertain: id => world.book.isCertain(id),
   }
-  return [...world.ledger.judge(end), ...world.book.judge(wanted), ...(await browsersKeepAll(world, live)), ...problems(world)]
+  return [
+    ...world.ledger.judge(end),
+    ...world.book.judge(wanted),
+    ...(await browsersKeepAll(world, live)),
+    ...problems(world),
+  ]
 }
 
 /** What the browsers have stored is what they show. */
@@ -113,25 +126,29 @@ async function browsersKeepAll(world: World, live: ReadonlyMap<DocumentId, strin
         )
       })
       await world.advance(100)
-      if (live.has(document) && stored !== live.get(document)) wrong.push(`STORE of ${browser.name} has another text of ${document}: ${JSON.stringify(stored)}`)
+      if (live.has(document) && stored !== live.get(document))
+        wrong.push(`STORE of ${browser.name} has another text of ${document}: ${JSON.stringify(stored)}`)
     }
   }
   return wrong
 }
 
 function problems(world: World): string[] {
-  return world.devices.flatMap(({ name, program }) => (program?.problems.list() ?? []).map(problem => `PROBLEM at ${name}: ${problem}`))
+  return world.devices.flatMap(({ name, program }) =>
+    (program?.problems.list() ?? []).map(problem => `PROBLEM at ${name}: ${problem}`),
+  )
 }
 
 /** Once nobody looks at anything, the hub lets go of it: only what devices follow stays open. */
 export async function roomsSettle(world: World): Promise<string[]> {
-  for (const browser of world.browsers) for (const document of [...browser.pages.keys()]) await browser.closePage(document)
+  for (const browser of world.browsers)
+    for (const document of [...browser.pages.keys()]) await browser.closePage(document)
   await world.advance(3 * world.limits.roomIdleMs + 500)
   const { paths } = await treeOf(world)
   const { rooms, unsavedBytes } = world.hub.relay!.stats()
-  const followed = world.devices.length === 0 ? [] : [...paths.keys(), ...world.devices.flatMap(({ written }) => [...written])]
+  const followed =
+    world.devices.length === 0 ? [] : [...paths.keys(), ...world.devices.flatMap(({ written }) => [...written])]
   const most = 1 + new Set(followed).size
-  if (process.env.DBG) console.log(world.hub.relay!.stats(), paths, [...followed], (await treeOf(world)).wanted)
   return [
     ...(rooms > most ? [`ROOMS ${rooms} are open at the hub, not at most ${most}`] : []),
     ...(unsavedBytes > 0 ? [`UNSAVED ${unsavedBytes} bytes wait for the hub's disk`] : []),

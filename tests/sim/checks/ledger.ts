@@ -32,6 +32,7 @@ export interface Mark {
 /** Something that was said to be safe and is yet to be looked up. */
 export interface Claim {
   mark: Mark
+  document: DocumentId | undefined
   place: Place
   said: string
 }
@@ -56,10 +57,10 @@ export class Ledger {
   }
 
   /** Somebody was told, or has seen, that the mark is safe at a place. */
-  promise(mark: Mark, place: Place, said: string): void {
+  promise(mark: Mark, place: Place, said: string, document = mark.document): void {
     if (mark.safeAt.has(place)) return
     mark.safeAt.add(place)
-    this.#claims.push({ mark, place, said })
+    this.#claims.push({ mark, document, place, said })
   }
 
   /** Somebody deletes a mark. */
@@ -150,8 +151,7 @@ export interface EndOfWorld {
 
 function countMarks(texts: Iterable<string>): Map<string, number> {
   const counts = new Map<string, number>()
-  for (const text of texts)
-    for (const { text: mark } of marksIn(text)) counts.set(mark, (counts.get(mark) ?? 0) + 1)
+  for (const text of texts) for (const { text: mark } of marksIn(text)) counts.set(mark, (counts.get(mark) ?? 0) + 1)
   return counts
 }
 

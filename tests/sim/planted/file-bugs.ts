@@ -1,11 +1,12 @@
 /** Bugs of those who keep files, the tree and a browser's rows. */
+
+import type { DocumentId } from '@meshbook/core/ids.ts'
 import type { Disk } from '@meshbook/device/projects/disk.ts'
 import { ProjectTree } from '@meshbook/device/projects/project-tree.ts'
 import { Trash } from '@meshbook/device/projects/trash.ts'
-import type { DocumentId } from '@meshbook/core/ids.ts'
 import { LocalStore } from '@meshbook/web/sync/local-store.ts'
-import { type PlantedBug, patched, planted } from './planted-bug.ts'
 import type { SimDisk } from '../world/sim-disk.ts'
+import { type PlantedBug, patched, planted } from './planted-bug.ts'
 
 /** Temporary files take the place of the old ones without having been synced. */
 function writesWithoutSync(disk: Disk, files: SimDisk): Disk {
@@ -29,16 +30,34 @@ export const fileBugs: PlantedBug[] = [
   planted('a file takes the place of another before it is synced', 300, {
     files: (disk, _process, files) => writesWithoutSync(disk, files),
   }),
-  patched('a deleted document is put back by a device that still has its file', 100, ProjectTree.prototype, 'has', () => () => false),
-  patched('a renamed file becomes a new document', 200, ProjectTree.prototype, 'put', put =>
-    function (this: ProjectTree, id: DocumentId, path: string) {
-      const before = this.wanted(id)
-      if (before === undefined || before === path) return put.call(this, id, path)
-      this.bury(id, 1)
-    }),
+  patched(
+    'a deleted document is put back by a device that still has its file',
+    100,
+    ProjectTree.prototype,
+    'has',
+    () => () => false,
+  ),
+  patched(
+    'a renamed file becomes a new document',
+    200,
+    ProjectTree.prototype,
+    'put',
+    put =>
+      function (this: ProjectTree, id: DocumentId, path: string) {
+        const before = this.wanted(id)
+        if (before === undefined || before === path) return put.call(this, id, path)
+        this.bury(id, 1)
+      },
+  ),
   patched('what is deleted does not go to the trash', 200, Trash.prototype, 'keep', () => async () => undefined),
-  patched('a browser says that it stored what it lost', 100, LocalStore.prototype, 'append', append =>
-    function (this: LocalStore, update: Uint8Array) {
-      if (++handedIn % 4 !== 0) append.call(this, update)
-    }),
+  patched(
+    'a browser says that it stored what it lost',
+    100,
+    LocalStore.prototype,
+    'append',
+    append =>
+      function (this: LocalStore, update: Uint8Array) {
+        if (++handedIn % 4 !== 0) append.call(this, update)
+      },
+  ),
 ]

@@ -1,6 +1,7 @@
 /** Bugs of those who write to a database: answers before it is durable, and snapshots that stand for too much. */
-import type { DocumentStore } from '@meshbook/relay/store/document-store.ts'
+
 import type { DeviceDatabase } from '@meshbook/device/store/device-store.ts'
+import type { DocumentStore } from '@meshbook/relay/store/document-store.ts'
 import { type PlantedBug, planted } from './planted-bug.ts'
 
 /** Says "stored" at once and stores a while later. */

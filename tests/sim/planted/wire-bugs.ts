@@ -1,6 +1,7 @@
 /** Bugs of those who pass frames on. */
-import { readSyncFrame } from '@meshbook/relay/sync-frames.ts'
+
 import type { Connection, Peer, Relay } from '@meshbook/relay/relay.ts'
+import { readSyncFrame } from '@meshbook/relay/sync-frames.ts'
 import type { Dial } from '@meshbook/web/sync/link-ports.ts'
 import { type PlantedBug, planted } from './planted-bug.ts'
 

@@ -46,7 +46,12 @@ export class BrowserHost {
   #wakers = new Set<() => void>()
 
   /** `opened` is told of each page before anything can happen in it. */
-  constructor(setting: BrowserSetting, chance: Chance, name: string, opened: (browser: BrowserHost, page: OpenPage) => void) {
+  constructor(
+    setting: BrowserSetting,
+    chance: Chance,
+    name: string,
+    opened: (browser: BrowserHost, page: OpenPage) => void,
+  ) {
     this.#setting = setting
     this.#chance = chance
     this.name = name

@@ -30,8 +30,7 @@ export class BrowserStorage {
     const old = this.factory as unknown as Raw
     const fresh = new IDBFactory()
     for (const [name, database] of old._databases) {
-      for (const transaction of database.transactions)
-        if (transaction._state !== 'finished') transaction._abort(null)
+      for (const transaction of database.transactions) if (transaction._state !== 'finished') transaction._abort(null)
       database.transactions = []
       database.connections = []
       ;(fresh as unknown as Raw)._databases.set(name, database)

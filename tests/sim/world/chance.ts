@@ -11,7 +11,8 @@ export class Chance {
     const next = (): number => {
       hash = Math.imul(hash ^ (hash >>> 16), 2246822507)
       hash = Math.imul(hash ^ (hash >>> 13), 3266489909)
-      return (hash ^= hash >>> 16) >>> 0
+      hash ^= hash >>> 16
+      return hash >>> 0
     }
     for (let i = 0; i < seed.length; i++) {
       hash = Math.imul(hash ^ seed.charCodeAt(i), 3432918353)

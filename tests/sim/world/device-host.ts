@@ -10,12 +10,12 @@ import { HubLink } from '@meshbook/device/link/hub-link.ts'
 import { Streams } from '@meshbook/device/link/streams.ts'
 import { Problems } from '@meshbook/device/problems.ts'
 import type { DeviceDatabase } from '@meshbook/device/store/device-store.ts'
-import * as deviceProcedures from '@meshbook/device/store/procedures.ts'
 import type { DeviceProcedures } from '@meshbook/device/store/procedures.ts'
+import * as deviceProcedures from '@meshbook/device/store/procedures.ts'
 import type { DeviceRow } from '@meshbook/hub/store/identity.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
-import * as documentProcedures from '@meshbook/relay/store/document-procedures.ts'
 import type { DocumentProcedures } from '@meshbook/relay/store/document-procedures.ts'
+import * as documentProcedures from '@meshbook/relay/store/document-procedures.ts'
 import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
 import type { WebSocket } from 'ws'
 import type { Chance } from './chance.ts'
@@ -115,19 +115,32 @@ export class DeviceHost {
     const now = (): number => timeline.now()
     const random = (length: number): Uint8Array => process.chance.bytes(length)
     const after = (ms: number, task: () => void) => timeline.schedule(process, ms, task)
-    const database: DeviceDatabase = variations.deviceDatabase(this.store.open<DeviceProcedures & DocumentProcedures>(process), process)
+    const database: DeviceDatabase = variations.deviceDatabase(
+      this.store.open<DeviceProcedures & DocumentProcedures>(process),
+      process,
+    )
     const store = variations.deviceStore(new SqliteDocumentStore(database), process)
     const relay = variations.relay(new Relay({ store, now, random, limits, after }), 'device')
     const problems = new Problems()
     const streams = variations.streams(new Streams(relay, this.#org, problems))
     const documents = new Documents({
-      relay, org: this.#org, uplink: streams, problems,
+      relay,
+      org: this.#org,
+      uplink: streams,
+      problems,
       opened: () => undefined,
       closed: () => undefined,
     })
     const attachments = new Attachments({
       disk: variations.files(this.files.portFor(process), process, this.files),
-      now, after, random, limits, org: this.#org, database, documents, problems,
+      now,
+      after,
+      random,
+      limits,
+      org: this.#org,
+      database,
+      documents,
+      problems,
       hasHub: true,
       trash: trashFolder,
       findAsset: () => Promise.reject(new Error('there are no assets in this world')),
@@ -135,11 +148,19 @@ export class DeviceHost {
     const link = new HubLink({
       url: `http://${hubName}`,
       key: { id: this.row.id, proof: () => '' },
-      openSocket: () => NodeSocket.knock(network, hubName, process, { from: this.name, address: this.row.id, extensions: true }) as unknown as WebSocket,
+      openSocket: () =>
+        NodeSocket.knock(network, hubName, process, {
+          from: this.name,
+          address: this.row.id,
+          extensions: true,
+        }) as unknown as WebSocket,
       measure: async () => ({ cpu: 0, memoryBytes: 1, memoryFreeBytes: 1, gpus: [] }),
       name: this.name,
       kind: 'desktop',
-      limits, now, random, streams,
+      limits,
+      now,
+      random,
+      streams,
       enroll: async () => undefined,
       runtimes: async () => [],
       projects: () => [project.id],
@@ -175,11 +196,12 @@ export class DeviceHost {
 
 /** A disk that fails at the moment is asked again. */
 function attachUntilDone(program: Program, project: ProjectInfo): void {
-  program.attachments.attach(project, folder).saved.catch(() => setTimeout(() => attachUntilDone(program, project), 500))
+  program.attachments
+    .attach(project, folder)
+    .saved.catch(() => setTimeout(() => attachUntilDone(program, project), 500))
 }
 
 /** The public key of a device; nothing in this world checks a signature. */
 export function publicKeyOf(number: number): string {
   return Buffer.alloc(32, number + 1).toString('base64url')
 }
-

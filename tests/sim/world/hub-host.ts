@@ -19,21 +19,21 @@ import { SessionRequests } from '@meshbook/hub/runs/session-requests.ts'
 import { serveChannel } from '@meshbook/hub/sockets/channel-socket.ts'
 import { serveSync } from '@meshbook/hub/sockets/sync-socket.ts'
 import type { DeviceRow } from '@meshbook/hub/store/identity.ts'
-import * as hubProcedures from '@meshbook/hub/store/procedures.ts'
 import type { HubProcedures } from '@meshbook/hub/store/procedures.ts'
+import * as hubProcedures from '@meshbook/hub/store/procedures.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
 import type { Database } from '@meshbook/relay/sql/database.ts'
-import * as documentProcedures from '@meshbook/relay/store/document-procedures.ts'
 import type { DocumentProcedures } from '@meshbook/relay/store/document-procedures.ts'
+import * as documentProcedures from '@meshbook/relay/store/document-procedures.ts'
 import type { DocumentStore } from '@meshbook/relay/store/document-store.ts'
 import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
 import type { WebSocket } from 'ws'
 import type { Chance } from './chance.ts'
 import type { Knock, Network, WireEnd } from './network.ts'
-import type { Variations } from './variations.ts'
 import { NodeSocket } from './sockets.ts'
 import { StoreDisk } from './store-disk.ts'
 import { Process, type Timeline } from './timeline.ts'
+import type { Variations } from './variations.ts'
 
 export type HubDatabase = Database<HubProcedures & DocumentProcedures>
 
@@ -85,7 +85,14 @@ export class HubHost {
     const user = known?.principal.user ?? newId('user', now, random)
     await store.call('firstUser', { org, user, name: 'me', now, token: null })
     const ids = known?.project ?? { id: newId('project', now, random), tree: newId('document', now, random) }
-    const { project } = await store.call('ensureProject', { org, id: ids.id, name: 'demo', owner: 'me', tree: ids.tree, now })
+    const { project } = await store.call('ensureProject', {
+      org,
+      id: ids.id,
+      name: 'demo',
+      owner: 'me',
+      tree: ids.tree,
+      now,
+    })
     this.identity = {
       org,
       project,
@@ -140,8 +147,10 @@ export class HubHost {
   #open(parts: Parts, process: Process, knock: Knock, end: WireEnd): void {
     const accept = (): WebSocket => NodeSocket.accept(end, process, knock.extensions) as unknown as WebSocket
     const [owner = '', project = '', ...path] = knock.address.split('/')
-    if (project !== '')
-      return serveSync(parts, accept(), visit, { owner, project, path: path.join('/') }, this.identity.principal)
+    if (project !== '') {
+      serveSync(parts, accept(), visit, { owner, project, path: path.join('/') }, this.identity.principal)
+      return
+    }
     parts.store.query('findDevice', { id: owner as DeviceId }).then(
       device => (device ? serveChannel(parts, accept(), device) : end.drop()),
       () => end.drop(),
@@ -164,8 +173,38 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
   const feeds = new RunFeeds()
   const sessionsChanged = (): void => undefined
   const runs = new Runs({ store, events, feeds, metrics, log, times, now, random, fleet, sessionsChanged })
-  const parts: Pick<Parts, 'store' | 'events' | 'relay' | 'documents' | 'log' | 'times' | 'now' | 'random' | 'metrics' | 'doors' | 'fleet' | 'feeds' | 'runs' | 'claims' | 'sessionRequests' | 'sessionsChanged'> = {
-    store, events, relay, documents, log, times, now, random, metrics, fleet, feeds, runs, sessionsChanged,
+  const parts: Pick<
+    Parts,
+    | 'store'
+    | 'events'
+    | 'relay'
+    | 'documents'
+    | 'log'
+    | 'times'
+    | 'now'
+    | 'random'
+    | 'metrics'
+    | 'doors'
+    | 'fleet'
+    | 'feeds'
+    | 'runs'
+    | 'claims'
+    | 'sessionRequests'
+    | 'sessionsChanged'
+  > = {
+    store,
+    events,
+    relay,
+    documents,
+    log,
+    times,
+    now,
+    random,
+    metrics,
+    fleet,
+    feeds,
+    runs,
+    sessionsChanged,
     doors: new OpenDoors(),
     claims: new Claims({ store, relay, runs, times, now }),
     sessionRequests: new SessionRequests(store, fleet),

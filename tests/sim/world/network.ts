@@ -40,7 +40,8 @@ export class Network {
   readonly #doors = new Map<string, { process: Process; open: Doorkeeper }>()
   readonly #partitions = new Map<string, Partition>()
   readonly #wires = new Set<Wire>()
-  readonly #knocking = new Set<() => void>()
+  /** Who knocks at a network that swallows everything, by machine. */
+  readonly #stuck = new Map<string, (() => void)[]>()
   /** Milliseconds that a frame is under way at least and at most. */
   latencyMs: [number, number] = [1, 20]
 
@@ -61,19 +62,17 @@ export class Network {
     const wire = new Wire(this.#timeline, this.#chance.split(knock.from), () => this.#delay(), knock.from)
     const [client, server] = wire.ends
     client.attach(process, receiver)
-    const refuse = (): void => {
-      this.#knocking.delete(refuse)
-      this.#timeline.schedule(process, this.#delay(), () => client.refused())
-    }
-    this.#knocking.add(refuse)
+    const refuse = (): void => void this.#timeline.schedule(process, this.#delay(), () => client.refused())
     this.#timeline.schedule(process, this.#delay(), () => {
+      // Who has given up meanwhile is not let in.
+      if (client.isOver) return
       const door = this.#doors.get(to)
       const partition = this.#partitions.get(knock.from)
-      if (!this.#knocking.has(refuse) || partition === 'silent') return
-      // Who has given up meanwhile is not let in.
-      if (client.isOver) return void this.#knocking.delete(refuse)
+      if (partition === 'silent') {
+        this.#stuck.set(knock.from, [...(this.#stuck.get(knock.from) ?? []), refuse])
+        return
+      }
       if (!door || partition === 'refused') return refuse()
-      this.#knocking.delete(refuse)
       this.#wires.add(wire)
       server.process = door.process
       this.#timeline.schedule(door.process, 0, () => {
@@ -117,7 +116,8 @@ export class Network {
   heal(machine: string): void {
     this.#partitions.delete(machine)
     for (const wire of this.#wiresOf(machine)) if (wire.isSilent) wire.cut()
-    for (const refuse of [...this.#knocking]) refuse()
+    for (const refuse of this.#stuck.get(machine) ?? []) refuse()
+    this.#stuck.delete(machine)
   }
 
   #wiresOf(machine: string): Wire[] {

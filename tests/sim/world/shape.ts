@@ -8,7 +8,11 @@ export function shapeOf(chance: Chance): Shape {
     devices,
     browsers: devices.length === 0 ? chance.between(2, 3) : chance.between(1, 3),
     isDense: chance.happens(0.4),
-    latencyMs: chance.one<[number, number]>([[1, 5], [1, 40], [20, 120]])!,
+    latencyMs: chance.one<[number, number]>([
+      [1, 5],
+      [1, 40],
+      [20, 120],
+    ])!,
     compactAfterUpdates: chance.one([6, 20, 500])!,
     socketBacklogBytes: chance.one([600, 8 * 2 ** 20])!,
   }

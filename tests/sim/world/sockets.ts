@@ -60,7 +60,10 @@ export class NodeSocket extends EventEmitter implements Receiver {
   }
   close(code = 1000, reason: string | Uint8Array = ''): void {
     if (this.readyState >= this.CLOSING) return
-    if (this.readyState === this.CONNECTING) return this.terminate()
+    if (this.readyState === this.CONNECTING) {
+      this.terminate()
+      return
+    }
     this.readyState = this.CLOSING
     this.#end!.send({ kind: 'close', code, reason: Buffer.from(reason).toString('utf8') })
   }
@@ -104,5 +107,4 @@ export class NodeSocket extends EventEmitter implements Receiver {
     this.readyState = this.CLOSED
     this.emit('close', code, Buffer.from(reason))
   }
-
 }

@@ -1,9 +1,8 @@
 /** The disk under a database: it takes its time, it can fail for a while, and what it has taken survives every process. */
 import { MeshError } from '@meshbook/core/errors.ts'
 import { SqliteConnection } from '@meshbook/relay/sql/sqlite-connection.ts'
-import type { SqlModule } from '@meshbook/relay/sql/tx.ts'
+import type { Procedures, SqlModule } from '@meshbook/relay/sql/tx.ts'
 import { InlineDatabase, type InlineDisk } from '@meshbook/relay/testing/inline-database.ts'
-import type { Procedures } from '@meshbook/relay/sql/tx.ts'
 import type { Chance } from './chance.ts'
 import type { Process, Timeline } from './timeline.ts'
 
@@ -16,6 +15,9 @@ export class StoreDisk {
   readonly #chance: Chance
   readonly #modules: readonly SqlModule[]
   readonly #connection = new SqliteConnection(':memory:', { readOnly: false })
+
+  /** One look after the other, on the one connection. */
+  #looks: Promise<void> = Promise.resolve()
 
   constructor(timeline: Timeline, chance: Chance, modules: readonly SqlModule[]) {
     this.#timeline = timeline
@@ -31,7 +33,10 @@ export class StoreDisk {
 
   /** What stands on the disk, for those who look at the world from outside: it takes no time and never fails. */
   look<P extends Procedures>(): InlineDatabase<P> {
-    const disk: InlineDisk = { later: run => void run(), answer: tell => tell(), failure: () => undefined, lies: () => false }
+    const later = (run: () => Promise<void>): void => {
+      this.#looks = this.#looks.then(run)
+    }
+    const disk: InlineDisk = { later, answer: tell => tell(), failure: () => undefined, lies: () => false }
     return new InlineDatabase<P>(this.#connection, this.#modules, disk)
   }
 

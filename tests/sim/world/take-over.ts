@@ -60,7 +60,10 @@ function every(taken: Taken, ms: number, task: () => void): VirtualTimer {
   return new VirtualTimer(() => cancel())
 }
 
-function replace(name: 'setTimeout' | 'setInterval' | 'setImmediate', make: (taken: Taken, ms: number, task: () => void) => VirtualTimer): void {
+function replace(
+  name: 'setTimeout' | 'setInterval' | 'setImmediate',
+  make: (taken: Taken, ms: number, task: () => void) => VirtualTimer,
+): void {
   const system = globalThis[name] as unknown as (...args: unknown[]) => unknown
   const replacement = (task: Task, ...rest: unknown[]): unknown => {
     if (!active) return system(task, ...rest)

@@ -3,7 +3,7 @@
  * process; what a process does between its events (promises) is done before the next event begins, so that a process can
  * be killed exactly between two of its steps. The events of a dead process never happen.
  */
-import { Chance } from './chance.ts'
+import type { Chance } from './chance.ts'
 import { real, type Taken, takeOver } from './take-over.ts'
 
 /** A program that runs somewhere; killed, it does nothing more, whatever promises it still holds. */

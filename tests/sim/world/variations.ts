@@ -2,11 +2,12 @@
  * Where a planted bug enters the world: each port that can be wrapped between the shipped classes, and the classes that
  * can be given another method. The world as it is wraps nothing.
  */
-import type { Disk } from '@meshbook/device/projects/disk.ts'
+
 import type { Streams } from '@meshbook/device/link/streams.ts'
+import type { Disk } from '@meshbook/device/projects/disk.ts'
 import type { DeviceDatabase } from '@meshbook/device/store/device-store.ts'
-import type { DocumentStore } from '@meshbook/relay/store/document-store.ts'
 import type { Relay } from '@meshbook/relay/relay.ts'
+import type { DocumentStore } from '@meshbook/relay/store/document-store.ts'
 import type { Dial, DocumentKeeper } from '@meshbook/web/sync/link-ports.ts'
 import type { HubDatabase } from './hub-host.ts'
 import type { SimDisk } from './sim-disk.ts'

@@ -2,7 +2,6 @@
  * The files of a project that belong to a document: has each written when its document changes, and tries again what
  * failed. Which files these are is decided by the project folder.
  */
-import { join } from 'node:path'
 import { asMeshError, type ErrorCode, MeshError } from '@meshbook/core/errors.ts'
 import { sharedNames } from '@meshbook/core/executions.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
@@ -66,7 +65,7 @@ export class TrackedFiles {
 
   /** It is neither written nor read any more; closing it is up to the caller. */
   forget(file: DocumentFile): void {
-    this.#ports.problems.solve(join(this.#root, file.path))
+    this.#ports.problems.solve(aboutOf(file))
     this.#tracked.get(file.peer.id)?.write.stop()
     this.#tracked.delete(file.peer.id)
   }
@@ -82,7 +81,7 @@ export class TrackedFiles {
 
   /** A failure is told to the user and tried again; the edits are safe in the store meanwhile. */
   async guarded(file: DocumentFile, action: () => Promise<void>): Promise<void> {
-    const about = join(this.#root, file.path)
+    const about = aboutOf(file)
     const tracked = this.#tracked.get(file.peer.id)
     try {
       await action()
@@ -116,4 +115,9 @@ export class TrackedFiles {
       await file.close()
     }
   }
+}
+
+/** By the document, because a file may have moved when its problem is solved. */
+function aboutOf(file: DocumentFile): string {
+  return `file ${file.peer.id}`
 }
