@@ -84,6 +84,7 @@ step(
   },
 )
 
+const clusterSettings = '/etc/postgresql-common/createcluster.d/meshbook-tests.conf'
 if (mode === 'test') installTools()
 
 /** What the tests use beyond npm packages, from the distribution's own packages. */
@@ -91,6 +92,8 @@ function installTools() {
   const tools = [
     { command: 'chromium', package: 'chromium' },
     { command: 'strace', package: 'strace' },
+    { command: 'pg_lsclusters', package: 'postgresql' },
+    { command: 'redis-server', package: 'redis-server' },
   ]
   const missing = tools.filter(tool => !onPath(tool.command)).map(tool => tool.package)
   if (missing.length === 0) return
@@ -99,11 +102,31 @@ function installTools() {
   say(`Installing ${missing.join(', ')} for the tests`)
   const [command, ...rest] = [...sudo, 'apt-get']
   spawnSync(command, [...rest, 'update', '-qq'], { stdio: 'ignore' })
+  if (missing.includes('postgresql')) withoutCluster(sudo)
   must(
     command,
     [...rest, 'install', '-y', '-qq', '--no-install-recommends', ...missing],
     `Install them by hand: apt-get install ${missing.join(' ')}`,
   )
+  if (missing.includes('postgresql'))
+    spawnSync(...commandOf([...sudo, 'rm', '-f', clusterSettings]), { stdio: 'ignore' })
+  if (missing.includes('redis-server')) withoutService(sudo)
+}
+
+/** The tests start servers of their own: Debian is to make no cluster, and to leave no service running. */
+function withoutCluster(sudo) {
+  const write = `mkdir -p ${dirname(clusterSettings)} && echo 'create_main_cluster = false' > ${clusterSettings}`
+  must(...commandOf([...sudo, 'sh', '-c', write]), `${clusterSettings} could not be written.`)
+}
+
+/** A service that was not there before is not to be there afterwards; one that was is somebody's. */
+function withoutService(sudo) {
+  if (onPath('systemctl'))
+    spawnSync(...commandOf([...sudo, 'systemctl', 'disable', '--now', 'redis-server']), { stdio: 'ignore' })
+}
+
+function commandOf([command, ...args]) {
+  return [command, args]
 }
 
 function onPath(command) {

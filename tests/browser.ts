@@ -2,7 +2,7 @@
 import type { TestContext } from 'node:test'
 import { type BrowserContext, chromium, type Page } from 'playwright-core'
 
-const flags = [
+export const browserFlags = [
   '--headless',
   '--no-sandbox',
   '--disable-gpu',
@@ -25,7 +25,7 @@ export async function openBrowser(
   t: TestContext,
   options: { width?: number; height?: number; dark?: boolean } = {},
 ): Promise<OpenBrowser> {
-  const browser = await chromium.launch({ executablePath: chromiumPath, args: flags })
+  const browser = await chromium.launch({ executablePath: chromiumPath, args: browserFlags })
   t.after(() => browser.close())
   const context = await browser.newContext({
     viewport: { width: options.width ?? 1440, height: options.height ?? 900 },

@@ -51,6 +51,15 @@ export class BareClient {
     if (this.connected) this.#sendFrame(updateFrame(update))
   }
 
+  /** Asks again; resolves when the server has answered, and so has read what was sent before. */
+  synced(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#synced = resolve
+      this.#socket.once('close', code => reject(new Error(`closed with ${code} before it answered`)))
+      this.#sendFrame(step1Frame(Y.encodeStateVector(this.doc)))
+    })
+  }
+
   async close(): Promise<void> {
     if (this.#socket.readyState === WebSocket.CLOSED) return
     const closed = new Promise<void>(resolve => this.#socket.once('close', () => resolve()))

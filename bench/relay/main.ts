@@ -1,7 +1,7 @@
 /**
  * Our relay, as the hub serves it, beside Hocuspocus with SQLite and y-websocket with LevelDB: each a process of its own
  * on loopback, measured in turn in one run. `npm run bench -- relay [part…] [--json] [--quick]`;
- * the parts are fan-out, throughput, loss, memory, cold-open; without one all are measured.
+ * the parts are fan-out, throughput, loss, memory, cold-open, idle; without one all are measured.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { coldOpen } from './cold-open.ts'
 import { fanOutMs } from './fan-out.ts'
 import { idleKiB } from './idle-memory.ts'
+import { type IdleFigures, idleScale } from './idle-scale.ts'
 import { type Load, type Loss, lossAfterKill } from './loss.ts'
 import { typing } from './marked-edits.ts'
 import { relayKinds } from './relay-kinds.ts'
@@ -27,6 +28,7 @@ const parts: Record<string, () => Promise<void>> = {
   loss: allLosses,
   memory,
   'cold-open': coldOpens,
+  idle,
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'meshbook-relay-'))
@@ -59,6 +61,26 @@ async function allLosses(): Promise<void> {
 async function memory(): Promise<void> {
   const values = await interleaved(rounds, (server, round) => idleKiB(server, `m-${round}`, quick ? 1_000 : 2_000))
   tell({ metric: 'idle document of 2 KB with its socket, RSS', unit: 'KiB', better: 'less', values })
+}
+
+async function idle(): Promise<void> {
+  const scale = quick ? { connections: 500, documents: 2_000 } : { connections: 5_000, documents: 20_000 }
+  const fresh = (await relayKinds(await mkdtemp(join(folder, 'idle-')))).map(kind => new ServerProcess(kind))
+  const found: IdleFigures[] = []
+  for (const server of fresh) {
+    await server.start()
+    found.push(await idleScale(server, scale).finally(() => server.stop('SIGTERM')))
+  }
+  const what = `${scale.documents} known documents`
+  const line = (metric: string, values: number[][]) => tell({ metric, unit: 'MiB', better: 'less', values })
+  line(
+    `${what}, RSS of the server`,
+    found.map(({ emptyMiB }) => [emptyMiB]),
+  )
+  line(
+    `${what}, ${scale.connections} idle connections, RSS of the server`,
+    found.map(({ fullMiB }) => [fullMiB]),
+  )
 }
 
 /** So that what is measured next does not wait behind what is still being stored. */

@@ -19,7 +19,18 @@ function ours(folder: string): RelayKind {
   return {
     name: 'meshbook',
     launch: async () => ({
-      args: [quiet, meshbook, 'hub', '--port', '0', '--json', '--data', join(folder, 'meshbook')],
+      // As the launcher of the command line has it.
+      args: [
+        '--max-semi-space-size=16',
+        quiet,
+        meshbook,
+        'hub',
+        '--port',
+        '0',
+        '--json',
+        '--data',
+        join(folder, 'meshbook'),
+      ],
       env: { MESHBOOK_BOOTSTRAP_TOKEN: token },
       ready: urlIn,
     }),

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { newId, parseEpoch, systemRandom } from '@meshbook/core/ids.ts'
+import type { DocumentLog } from '@meshbook/relay/document-log.ts'
 import type { DocumentKey, DocumentStore } from '@meshbook/relay/store/document-store.ts'
 
 export interface StoreUnderTest {
@@ -111,6 +112,78 @@ export function documentStoreContract(name: string, make: (t: TestContext) => Pr
       const update = new Uint8Array(3_000_000).map((_, i) => i % 251)
       await store.append(key, first, [update])
       assert.ok(Buffer.from((await store.open(key)).tail[0]!).equals(update))
+    })
+  })
+}
+
+/** What a store must do that several hubs share. */
+export function documentLogContract(
+  name: string,
+  make: (t: TestContext) => Promise<DocumentStore & DocumentLog>,
+): void {
+  describe(`the shared log of a ${name}`, () => {
+    test('tells what came after a position, in order (RL130)', async t => {
+      const store = await make(t)
+      const key = newKey()
+      await store.append(key, first, [bytes(1), bytes(2), bytes(3)])
+      assert.deepEqual(
+        { ...(await store.since(key, 1)), tail: plain((await store.since(key, 1)).tail) },
+        { epoch: 1, position: 3, snapshot: undefined, tail: [[2], [3]] },
+      )
+      assert.deepEqual((await store.since(key, 3)).tail, [])
+    })
+
+    test('tells the snapshot to who comes too late for the updates, and only to them (RL132)', async t => {
+      const store = await make(t)
+      const key = newKey()
+      await store.append(key, first, [bytes(1), bytes(2), bytes(3)])
+      await store.compact(key, first, { position: 2, data: bytes(9) })
+      await store.append(key, first, [bytes(4)])
+      const late = await store.since(key, 1)
+      assert.deepEqual([late.snapshot?.position, [...late.snapshot!.data], plain(late.tail)], [2, [9], [[3], [4]]])
+      const inTime = await store.since(key, 2)
+      assert.deepEqual([inTime.snapshot, plain(inTime.tail)], [undefined, [[3], [4]]])
+    })
+
+    test('tells the new epoch of a removed document (RL133)', async t => {
+      const store = await make(t)
+      const key = newKey()
+      await store.append(key, first, [bytes(1), bytes(2)])
+      await store.remove(key)
+      const found = await store.since(key, 2)
+      assert.deepEqual([found.epoch, found.position, found.tail], [2, 0, []])
+      assert.deepEqual(await store.heads([key]), [{ key, epoch: 2, position: 0 }])
+    })
+
+    test('tells how far many logs go, and leaves out those that nobody wrote', async t => {
+      const store = await make(t)
+      const keys = Array.from({ length: 1_200 }, newKey)
+      await Promise.all(keys.slice(0, 700).map(key => store.append(key, first, [bytes(1), bytes(2)])))
+      const heads = await store.heads(keys)
+      assert.equal(heads.length, 700)
+      assert.ok(heads.every(({ epoch, position }) => epoch === 1 && position === 2))
+      assert.deepEqual(await store.heads([]), [])
+    })
+
+    test('numbers what several append at once without a gap or a doubling, and keeps their order (RL130)', async t => {
+      const store = await make(t)
+      const keys = Array.from({ length: 20 }, newKey)
+      const all = await Promise.all(
+        Array.from({ length: 400 }, async (_, i) => {
+          const key = keys[i % keys.length]!
+          const position = await store.append(key, first, [bytes(i & 255, 0), bytes(i & 255, 1)])
+          return { key, position, mark: i & 255 }
+        }),
+      )
+      for (const key of keys) {
+        const { tail, position } = await store.since(key, 0)
+        assert.equal(position, 40)
+        for (const mine of all.filter(one => one.key === key))
+          assert.deepEqual(plain(tail.slice(mine.position - 2, mine.position)), [
+            [mine.mark, 0],
+            [mine.mark, 1],
+          ])
+      }
     })
   })
 }

@@ -1,11 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { after } from 'node:test'
 import { type HubStore, hubModule } from '@meshbook/hub/store/hub-store.ts'
 import { type HubProcedures, procedures, schema } from '@meshbook/hub/store/procedures.ts'
+import { PostgresDatabase } from '@meshbook/relay/sql/postgres-database.ts'
+import { migratePostgres } from '@meshbook/relay/sql/postgres-migrate.ts'
 import { SqliteConnection } from '@meshbook/relay/sql/sqlite-connection.ts'
 import { SqliteDatabase } from '@meshbook/relay/sql/sqlite-database.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
+import { TestPostgres } from '../postgres.ts'
 import { runStoreContract } from './run-store.ts'
 
 runStoreContract('SQLite file in its threads', async t => {
@@ -49,4 +53,14 @@ runStoreContract('SQLite in memory', async t => {
     health: () => ({ ok: true, detail: '' }),
     close: async () => undefined,
   } as unknown as HubStore
+})
+
+const server = await TestPostgres.start({ after })
+
+runStoreContract('PostgreSQL, as a role that owns nothing', async t => {
+  const { url, ownerUrl } = await server.newDatabase()
+  await migratePostgres({ ownerUrl, modules: [hubModule], role: new URL(url).username })
+  const store = await PostgresDatabase.open<HubProcedures>({ url, modules: [hubModule] })
+  t.after(() => store.close())
+  return store
 })

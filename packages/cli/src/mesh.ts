@@ -67,7 +67,7 @@ export async function startMesh(config: HubConfig, folder: DataFolder): Promise<
     // Before the device: how the runs end still goes into the documents and to the hub.
     closers.push(() => kernels.stopAll())
     const demo = await hub.ensureProject('demo')
-    await attachDemo(device, demo, join(folder.projects, 'demo'))
+    await attachDemo(device, demo, join(folder.projects, 'demo'), await hub.hasDocuments(demo.id))
     const control = await serveControl(folder.control, controlHandlers(accessTo(hub, folder), device))
     closers.push(() => control.close())
     return { hub, device, close }
@@ -77,10 +77,13 @@ export async function startMesh(config: HubConfig, folder: DataFolder): Promise<
   }
 }
 
-/** The demo's files are copied once; afterwards the folder is the user's, also when it is empty. */
-async function attachDemo(device: Device, project: Project, folder: string): Promise<void> {
+/**
+ * The demo's files are copied once; afterwards the folder is the user's, also when it is empty. Where the hub has the
+ * documents and only this machine is new, as after a restore, they come from there.
+ */
+async function attachDemo(device: Device, project: Project, folder: string, isUsed: boolean): Promise<void> {
   if (device.attachments().some(attachment => attachment.project.id === project.id)) return
-  if (await isMissing(folder)) await cp(demoFolder, folder, { recursive: true })
+  if (!isUsed && (await isMissing(folder))) await cp(demoFolder, folder, { recursive: true })
   await device.attach({ project: projectInfo(project), folder })
 }
 

@@ -3,12 +3,15 @@
 import { asMeshError, exitCodes } from '@meshbook/core/errors.ts'
 import { Command } from 'commander'
 import { attachCommand } from './commands/attach.ts'
+import { backupCommand } from './commands/backup.ts'
 import { detachCommand } from './commands/detach.ts'
 import { devicesCommand } from './commands/devices.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { historyCommand } from './commands/history.ts'
 import { hubCommand } from './commands/hub.ts'
 import { linkCommand } from './commands/link.ts'
 import { monitorCommand } from './commands/monitor.ts'
+import { restoreCommand } from './commands/restore.ts'
 import { runCommand } from './commands/run.ts'
 import { runsCommand } from './commands/runs.ts'
 import { startCommand } from './commands/start.ts'
@@ -32,9 +35,12 @@ for (const command of [
   detachCommand,
   runCommand,
   runsCommand,
+  historyCommand,
   devicesCommand,
   monitorCommand,
   linkCommand,
+  backupCommand,
+  restoreCommand,
   doctorCommand,
   versionCommand,
 ]) {

@@ -73,6 +73,42 @@ export const newDocumentSchema = v.object({
 export const moveDocumentSchema = v.object({ path: pathSchema })
 /** `GET /documents/:id/content`: the Markdown text as it is now. */
 
+/** Whose connection brought a change. `here`: it is the one that asks. */
+export const authorSchema = v.object({
+  kind: v.picklist(['browser', 'device', 'program']),
+  id: v.string(),
+  name: v.string(),
+  user: v.string(),
+  here: v.optional(v.boolean()),
+})
+export type Author = v.InferOutput<typeof authorSchema>
+
+export const versionKinds = ['edit', 'restore', 'undo', 'redo'] as const
+/** `GET /documents/:id/versions`, newest first. `added` and `removed` count lines against the version before. */
+export const versionSchema = v.object({
+  version: v.pipe(ms, v.minValue(1)),
+  at: ms,
+  kind: v.picklist(versionKinds),
+  /** The version that was restored, undone or redone. */
+  of: v.nullable(ms),
+  name: v.nullable(nameSchema),
+  chars: ms,
+  added: ms,
+  removed: ms,
+  authors: v.array(authorSchema),
+  /** Some of it came while nobody took notes, for example just before the hub was killed. */
+  unattributed: v.boolean(),
+})
+export type Version = v.InferOutput<typeof versionSchema>
+/** `POST /documents/:id/versions`: records what is new now; with a name the version is kept for good. */
+export const newVersionSchema = v.object({ name: v.optional(nameSchema) })
+/** Repeating a request changes nothing. */
+const requestIdSchema = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{8,64}$/))
+/** `POST /documents/:id/restore` */
+export const restoreSchema = v.object({ version: v.pipe(ms, v.minValue(1)), request: requestIdSchema })
+/** `POST /documents/:id/undo` and `/redo`. `version`: refused if it is another one's turn by now. */
+export const undoSchema = v.object({ request: requestIdSchema, version: v.optional(v.pipe(ms, v.minValue(1))) })
+
 /** `POST /tickets` */
 export const newTicketSchema = v.union([
   v.object({ document: documentIdSchema, scope: v.picklist(scopes) }),
@@ -170,6 +206,7 @@ export const hubEventSchema = v.variant('type', [
   v.object({ type: v.literal('sessions'), sessions: v.array(sessionInfoSchema) }),
   v.object({ type: v.literal('run'), run: v.omit(runSchema, ['code']) }),
   v.object({ type: v.literal('documents'), project: projectIdSchema }),
+  v.object({ type: v.literal('versions'), document: documentIdSchema, version: ms }),
   v.object({ type: v.literal('storage'), ok: v.boolean(), detail: v.string() }),
 ])
 export type HubEvent = v.InferOutput<typeof hubEventSchema>

@@ -4,6 +4,7 @@
  */
 const KiB = 1024
 const MiB = 1024 * KiB
+const GiB = 1024 * MiB
 
 export const limits = {
   /** Frames before a socket is authenticated (S12). */
@@ -15,10 +16,18 @@ export const limits = {
   channelChunkBytes: 256 * KiB,
   /** What may wait in a socket's send buffer before a reader is dropped to "resync later". */
   socketBacklogBytes: 8 * MiB,
+  /** The same for all readers of one document together, but for what each may have at least. */
+  documentBacklogBytes: 128 * MiB,
+  socketBacklogLeastBytes: 256 * KiB,
   channelStreams: 20_000,
   channelCreditBytes: 4 * MiB,
-  socketsPerUser: 200,
-  socketsPerAddress: 500,
+  socketsPerUser: 8_000,
+  socketsPerDocument: 2_000,
+  /** Sockets of one address that have not shown yet whose they are. */
+  strangersPerAddress: 500,
+  /** What all sockets of one user on `/sync` may bring; who sends faster is read more slowly. */
+  syncFramesPerUserSecond: 100_000,
+  syncBytesPerUserSecond: 64 * MiB,
 
   updateBytes: 15 * MiB,
   /** A whole document must fit into one frame of `/sync`. */
@@ -31,6 +40,7 @@ export const limits = {
   updateCheckMs: 5_000,
   /** Larger jobs on updates go to a thread. */
   updateInlineBytes: 64 * KiB,
+  jobThreadIdleMs: 60_000,
   /** Nesting of a value inside a document. */
   valueDepth: 128,
   /** One value in a document that is stored as JSON. */
@@ -42,14 +52,66 @@ export const limits = {
   awarenessMs: 100,
   /** y-protocols renews a state every 15 s. */
   awarenessStaleMs: 30_000,
-  compactAfterUpdates: 500,
+  compactAfterUpdates: 2_000,
   compactChunkUpdates: 100,
   roomIdleMs: 30_000,
   groupCommitMs: 5,
   groupCommitCalls: 2_000,
 
+  databaseReaders: 5,
+  databaseWriters: 3,
+  databaseConnectMs: 5_000,
+  databaseIdleMs: 60_000,
+  /** How long a transaction waits for another one's locks. */
+  databaseLockMs: 10_000,
+  databaseStatementMs: 25_000,
+  databaseTries: 5,
+  databaseRetryMaxMs: 5_000,
+
+  /** How often rooms look at the log by themselves; news from the other hubs is faster, but may be lost. */
+  neighbourPollMs: 1_000,
+  /** News that waits to be sent; more is dropped. */
+  neighbourBacklog: 1_000,
+  awarenessClientsPerNeighbour: 1_000,
+  /** Without changes for so long, a version of a document is recorded; while they go on, every `historyMaxWaitMs`. */
+  historyQuietMs: 30_000,
+  historyMaxWaitMs: 5 * 60_000,
+  /** Changes of two devices of one user share a version when they come closer together. */
+  historyAuthorMs: 10_000,
+  historyChainDepth: 64,
+  versionsPerDocument: 5_000,
+  authorsPerVersion: 32,
+  /** Groups of changes of one document that wait to be recorded. */
+  groupsPerDocument: 16,
+  /** Documents whose changes wait to be recorded. */
+  waitingDocumentsPerHub: 20_000,
+  recordingsPerHub: 2,
+
   requestBodyBytes: 1 * MiB,
   assetBytes: 512 * MiB,
+  /** Of all assets of an org, with what uploads have announced. */
+  assetBytesPerOrg: 100 * GiB,
+  assetUploadsPerUser: 64,
+  /** An upload that nobody goes on with for so long is dropped. */
+  assetUploadIdleMs: 24 * 3_600_000,
+  /** What an upload may lose when the hub is killed, beyond what it has acknowledged. */
+  assetCheckpointBytes: 8 * MiB,
+  /** How long an asset stays that nothing names. */
+  assetGraceMs: 30 * 24 * 3_600_000,
+  assetCollectMs: 6 * 3_600_000,
+  /** Rows that one transaction of the collection handles. */
+  assetCollectRows: 500,
+  /** Pictures that a device fetches at a time, and those that wait; the rest comes with the next text. */
+  assetDownloadsPerDevice: 2,
+  assetDownloadsWaitingPerDevice: 1_000,
+  /** Larger objects go to an S3 store in parts of this size, which is also what an upload holds in memory. */
+  objectPartBytes: 8 * MiB,
+  objectPutsPerStore: 4,
+  objectTriesPerCall: 5,
+  /** Larger snapshots of documents are objects, where there is an object store. */
+  snapshotObjectBytes: 256 * KiB,
+  /** How long an object stays that no document names yet. */
+  snapshotGraceMs: 2 * 3_600_000,
   pathBytes: 1024,
   pathSegmentBytes: 255,
   nameChars: 100,
@@ -84,6 +146,8 @@ export const limits = {
   requestMs: 30_000,
   reconnectMinMs: 250,
   reconnectMaxMs: 30_000,
+  /** How long a disk that works again may go unnoticed. */
+  storageRetryMaxMs: 2_000,
 
   kernelStartMs: 20_000,
   kernelRequestMs: 10_000,
@@ -98,6 +162,11 @@ export const limits = {
   fileBytes: 16 * MiB,
   fileDebounceMs: 100,
   fileMaxWaitMs: 1_000,
+
+  /** Rows are gathered into parts of a backup of about this size; one that is larger alone is a part of its own. */
+  backupPartBytes: 4 * MiB,
+  backupPartMaxBytes: 256 * MiB,
+  backupManifestBytes: 64 * MiB,
 
   authTriesPerMinute: 30,
   projectsPerUser: 1_000,
@@ -120,8 +189,17 @@ export type Limits = { readonly [K in keyof typeof limits]: number }
 
 /** The times that decide when a device is suspect or offline, divided by `divisor`; all else unchanged. */
 export function scaledTimes(divisor: number): Limits {
-  const { pingMs, heartbeatMs, suspectMs, offlineMs, leaseMs, reconnectMaxMs } = limits
-  const shorter = { pingMs, heartbeatMs, suspectMs, offlineMs, leaseMs, reconnectMaxMs }
+  const { pingMs, heartbeatMs, suspectMs, offlineMs, leaseMs, reconnectMaxMs, historyQuietMs, historyAuthorMs } = limits
+  const shorter = {
+    pingMs,
+    heartbeatMs,
+    suspectMs,
+    offlineMs,
+    leaseMs,
+    reconnectMaxMs,
+    historyQuietMs,
+    historyAuthorMs,
+  }
   const scaled = Object.fromEntries(Object.entries(shorter).map(([name, ms]) => [name, Math.ceil(ms / divisor)]))
   return { ...limits, ...scaled }
 }

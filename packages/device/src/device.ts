@@ -188,7 +188,8 @@ class RunningDevice implements Device {
       random,
       log,
       limits: this.#options.limits,
-      read: asset => this.#keeper.read(asset),
+      folder: join(this.#options.folder, 'assets'),
+      downloads: join(this.#options.folder, 'downloads'),
       store: {
         queue: upload => this.#database.call('queueUpload', { ...upload, org, now: now() }),
         done: asset => this.#database.call('uploaded', { org, asset }),

@@ -56,3 +56,69 @@ test('trusted proxies are addresses and networks', () => {
   assert.ok(trustedProxies.check('::1', 'ipv6'))
   assert.ok(!trustedProxies.check('11.0.0.1'))
 })
+
+test('the servers of several hubs are named by addresses, and no message repeats a password', () => {
+  const env = {
+    MESHBOOK_DATABASE_URL: 'postgresql://hub:s3cret@db.example/meshbook',
+    MESHBOOK_DATABASE_OWNER_URL: 'postgres://owner:s3cret@db.example/meshbook',
+    MESHBOOK_REDIS_URL: 'rediss://:s3cret@redis.example',
+  }
+  const { database, redisUrl } = parseHubConfig(env)
+  assert.deepEqual(database, { url: env.MESHBOOK_DATABASE_URL, ownerUrl: env.MESHBOOK_DATABASE_OWNER_URL })
+  assert.equal(redisUrl, env.MESHBOOK_REDIS_URL)
+  assert.deepEqual([parseHubConfig({}).database, parseHubConfig({}).redisUrl], [null, null])
+  for (const [name, value] of [
+    ['MESHBOOK_DATABASE_URL', 'mysql://hub:s3cret@db.example/meshbook'],
+    ['MESHBOOK_DATABASE_URL', 'postgresql://:s3cret@db.example/meshbook'],
+    ['MESHBOOK_DATABASE_OWNER_URL', 's3cret'],
+    ['MESHBOOK_REDIS_URL', 'http://:s3cret@redis.example'],
+  ] as const)
+    assert.throws(
+      () => parseHubConfig({ ...env, [name]: value }),
+      (error: Error) => error.message.includes(name) && !error.message.includes('s3cret'),
+    )
+  assert.throws(() => parseHubConfig({ MESHBOOK_DATABASE_OWNER_URL: env.MESHBOOK_DATABASE_OWNER_URL }), /DATABASE_URL/)
+})
+
+const s3 = {
+  MESHBOOK_S3_ENDPOINT: 'https://s3.example',
+  MESHBOOK_S3_BUCKET: 'my-bucket',
+  MESHBOOK_S3_ACCESS_KEY_ID: 'KEY',
+  MESHBOOK_S3_SECRET_ACCESS_KEY: 'canary-secret',
+}
+
+test('without an S3 endpoint files are kept in the data folder; with one, region, prefix and style have defaults', () => {
+  assert.equal(parseHubConfig({}).s3, null)
+  assert.deepEqual(parseHubConfig({ ...s3, MESHBOOK_S3_PREFIX: 'mesh/book' }).s3, {
+    endpoint: 'https://s3.example',
+    bucket: 'my-bucket',
+    region: 'us-east-1',
+    accessKeyId: 'KEY',
+    secretAccessKey: 'canary-secret',
+    prefix: 'mesh/book/',
+    pathStyle: true,
+  })
+  assert.equal(parseHubConfig({ ...s3, MESHBOOK_S3_PATH_STYLE: 'false' }).s3?.pathStyle, false)
+})
+
+test('OB7 an S3 setting that is missing or wrong is named, and its value is not repeated', () => {
+  const wrong: NodeJS.ProcessEnv[] = [
+    { ...s3, MESHBOOK_S3_ENDPOINT: undefined },
+    { ...s3, MESHBOOK_S3_BUCKET: undefined },
+    { ...s3, MESHBOOK_S3_ENDPOINT: 'https://user:canary@s3.example' },
+    { ...s3, MESHBOOK_S3_ENDPOINT: 'https://s3.example/path' },
+    { ...s3, MESHBOOK_S3_BUCKET: '../canary' },
+    { ...s3, MESHBOOK_S3_SECRET_ACCESS_KEY: 'canary with spaces' },
+    { ...s3, MESHBOOK_S3_PREFIX: '../canary' },
+    { ...s3, MESHBOOK_S3_PATH_STYLE: 'perhaps' },
+  ]
+  for (const env of wrong)
+    assert.throws(
+      () => parseHubConfig(env),
+      (error: unknown) =>
+        error instanceof MeshError &&
+        error.code === 'BAD_CONFIG' &&
+        /MESHBOOK_S3_/.test(error.message) &&
+        !/canary/.test(error.message),
+    )
+})

@@ -8,6 +8,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { isApiToken } from './auth/secrets.ts'
+import { parseS3, type S3Config, s3Settings } from './objects/s3-config.ts'
 
 export interface HubConfig {
   host: string
@@ -19,6 +20,12 @@ export interface HubConfig {
   /** Origin under which browsers reach the hub, where that is not its own address. */
   publicUrl: string | null
   trustedProxies: BlockList
+  /** PostgreSQL instead of a file in the data folder: the hub's role, and the owner of the tables where it may change them. */
+  database: { url: string; ownerUrl: string | null } | null
+  /** Tells other hubs on the same database of news; null where there are none. */
+  redisUrl: string | null
+  /** Where assets and large snapshots are kept; null: as files in the data folder. */
+  s3: S3Config | null
   /** API token of the first user, taken at the first start only. */
   bootstrapToken: string | null
   /** Times that decide when a device is suspect or offline are divided by this. */
@@ -43,6 +50,11 @@ export const hubSettings = {
   MESHBOOK_TLS_KEY: 'PEM file of the key of MESHBOOK_TLS_CERT',
   MESHBOOK_PUBLIC_URL: 'address under which browsers reach the hub through a proxy, such as https://mesh.example',
   MESHBOOK_TRUSTED_PROXIES: 'addresses or networks of proxies whose X-Forwarded-For is believed, with commas between',
+  MESHBOOK_DATABASE_URL:
+    'PostgreSQL instead of a file, as a role that owns no table: postgresql://hub:password@host/meshbook',
+  MESHBOOK_DATABASE_OWNER_URL: 'the same database as the owner of the tables; needed only to make or update them',
+  MESHBOOK_REDIS_URL: 'Redis that tells several hubs on one database of each other’s edits: redis://host:6379',
+  ...s3Settings,
   MESHBOOK_BOOTSTRAP_TOKEN: 'API token (mb_…) for the first user, taken at the first start',
   MESHBOOK_TIMES_DIVISOR: 'divides the heartbeat and offline times, for tests (1)',
 } as const
@@ -58,6 +70,9 @@ export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): Hu
     tls: parseTls(setting('MESHBOOK_TLS_CERT'), setting('MESHBOOK_TLS_KEY')),
     publicUrl: parsePublicUrl(setting('MESHBOOK_PUBLIC_URL')),
     trustedProxies: parseProxies(setting('MESHBOOK_TRUSTED_PROXIES')),
+    database: parseDatabase(setting('MESHBOOK_DATABASE_URL'), setting('MESHBOOK_DATABASE_OWNER_URL')),
+    redisUrl: parseServerUrl('MESHBOOK_REDIS_URL', setting('MESHBOOK_REDIS_URL'), /^rediss?:$/, 'redis://host:6379'),
+    s3: parseS3(setting),
     bootstrapToken: parseBootstrapToken(setting('MESHBOOK_BOOTSTRAP_TOKEN')),
     timesDivisor: parseDivisor(setting('MESHBOOK_TIMES_DIVISOR')),
     webFolder: flags.webFolder ? resolve(flags.webFolder) : null,
@@ -116,6 +131,25 @@ function addNetwork(list: BlockList, entry: string): void {
   if (!family || more.length > 0 || !(bits <= longest))
     throw bad('MESHBOOK_TRUSTED_PROXIES', `addresses or networks such as 10.0.0.0/8, got ${JSON.stringify(entry)}`)
   list.addSubnet(address, bits, family === 6 ? 'ipv6' : 'ipv4')
+}
+
+function parseDatabase(url: string | undefined, ownerUrl: string | undefined): HubConfig['database'] {
+  const parse = (name: Setting, text: string | undefined) =>
+    parseServerUrl(name, text, /^postgres(?:ql)?:$/, 'postgresql://role:password@host:5432/database')
+  const database = parse('MESHBOOK_DATABASE_URL', url)
+  const owner = parse('MESHBOOK_DATABASE_OWNER_URL', ownerUrl)
+  if (database === null && owner !== null)
+    throw bad('MESHBOOK_DATABASE_URL', 'an address too, because MESHBOOK_DATABASE_OWNER_URL is set')
+  if (database === null) return null
+  if (!new URL(database).username) throw bad('MESHBOOK_DATABASE_URL', 'the name of the role in the address')
+  return { url: database, ownerUrl: owner }
+}
+
+/** The message never repeats the value: it may hold a password. */
+function parseServerUrl(name: Setting, text: string | undefined, protocol: RegExp, example: string): string | null {
+  if (!text) return null
+  if (protocol.test(URL.parse(text)?.protocol ?? '')) return text
+  throw bad(name, `an address such as ${example}`)
 }
 
 /** The message never repeats the value: it is a secret. */

@@ -1,42 +1,58 @@
 /** A hub from its configuration: opens the store, wires the parts in order, listens, and closes them in reverse. */
-import { chmod, mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { getRequestListener } from '@hono/node-server'
 import type { Project } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { type DeviceId, type Now, type OrgId, type RandomBytes, systemRandom } from '@meshbook/core/ids.ts'
-import { limits, scaledTimes } from '@meshbook/core/limits.ts'
+import {
+  type DeviceId,
+  type Now,
+  type OrgId,
+  type ProjectId,
+  type RandomBytes,
+  systemRandom,
+} from '@meshbook/core/ids.ts'
+import { type Limits, limits, scaledTimes } from '@meshbook/core/limits.ts'
 import type { DeviceInfo } from '@meshbook/core/messages.ts'
+import { VersionRecorder } from '@meshbook/relay/history/version-recorder.ts'
+import { NeighbourExchange, type Neighbours } from '@meshbook/relay/neighbours.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
 import type { StorageHealth } from '@meshbook/relay/sql/database.ts'
-import { SqliteDatabase } from '@meshbook/relay/sql/sqlite-database.ts'
-import type { DocumentProcedures } from '@meshbook/relay/store/document-procedures.ts'
-import { documentModule, SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
-import { AssetFiles } from './assets/asset-files.ts'
+import { systemAfter } from '@meshbook/relay/timers.ts'
+import { AssetCollector } from './assets/asset-collector.ts'
+import { AssetUploads } from './assets/asset-uploads.ts'
+import { collectRegularly } from './assets/collect-regularly.ts'
 import { Authenticator } from './auth/authenticator.ts'
 import { OpenDoors } from './auth/open-doors.ts'
 import { commandLineToken, ensureFirstUser, newSignInLink } from './auth/sign-in.ts'
+import { finishRestore } from './backup/work-folder.ts'
 import type { HubConfig } from './config.ts'
 import { Fleet } from './devices/fleet.ts'
 import { registerDevice } from './devices/registration.ts'
 import { Documents } from './documents/documents.ts'
+import { RedisNeighbours } from './documents/redis-neighbours.ts'
+import { sourceOf } from './history/authors.ts'
+import { History } from './history/history.ts'
 import { badRequest, buildApp } from './http/app.ts'
 import { routes } from './http/routes.ts'
 import { HubEvents } from './hub-events.ts'
 import { type Log, newLog } from './log.ts'
 import { Metrics } from './metrics.ts'
+import { openObjects } from './objects/open-objects.ts'
 import type { Parts } from './parts.ts'
 import { Claims } from './runs/claims.ts'
 import { RunFeeds } from './runs/run-feeds.ts'
 import { Runs } from './runs/runs.ts'
 import { SessionRequests } from './runs/session-requests.ts'
+import { Seats } from './sockets/seats.ts'
+import { SyncRates } from './sockets/sync-rates.ts'
 import { Upgrades } from './sockets/upgrade.ts'
-import { hubModule } from './store/hub-store.ts'
 import type { UserRow } from './store/identity.ts'
-import type { HubProcedures } from './store/procedures.ts'
+import { openStore } from './store/open-store.ts'
 import { storageError } from './store/storage-error.ts'
 import { version } from './version.ts'
 import { within } from './within.ts'
@@ -45,6 +61,8 @@ export interface HubPorts {
   now: Now
   random: RandomBytes
   log: Log
+  /** In place of those of the catalogue. */
+  limits?: Partial<Limits>
 }
 
 export interface Hub {
@@ -60,10 +78,9 @@ export interface Hub {
   /** The device of this machine, registered without a token. */
   registerDevice(publicKey: string, name: string, kind: DeviceInfo['kind']): Promise<DeviceId>
   ensureProject(name: string): Promise<Project>
+  hasDocuments(project: ProjectId): Promise<boolean>
   close(): Promise<void>
 }
-
-type AllProcedures = HubProcedures & DocumentProcedures
 
 export async function startHub(
   config: HubConfig,
@@ -89,30 +106,48 @@ async function start(
 ): Promise<Hub> {
   const { log, now } = ports
   await privateFolder(config.dataFolder)
+  await finishRestore(config.dataFolder)
   const events = new HubEvents()
+  let documents: Documents | undefined
   const metrics = new Metrics()
   const onHealth = (health: StorageHealth): void => tellStorage(events, metrics, log, health)
-  const store = await SqliteDatabase.open<AllProcedures>({
-    file: join(config.dataFolder, 'hub.db'),
-    modules: [documentModule, hubModule],
-    onHealth,
-  })
+  const { store, documents: documentStore, log: sharedLog } = await openStore(config, onHealth)
   closers.push(() => store.close())
-  await chmod(join(config.dataFolder, 'hub.db'), 0o600)
+  const neighbours = neighboursOf(config, ports)
+  closers.push(() => neighbours.close())
   const user = await ensureFirstUser({ ...ports, store }, config.bootstrapToken)
-  const assets = await AssetFiles.open(join(config.dataFolder, 'assets'))
-  const times = scaledTimes(config.timesDivisor)
+  const objects = await openObjects(config, documentStore, ports)
+  closers.push(() => objects.close())
+  const folder = join(config.dataFolder, 'uploads')
+  const uploads = await AssetUploads.open({ ...ports, folder, objects: objects.assets, store, limits })
+  closers.push(() => uploads.close())
+  const collector = new AssetCollector({ ...ports, ...objects, objects: objects.assets, store, uploads, limits })
+  const times = { ...scaledTimes(config.timesDivisor), ...ports.limits }
+  const recorder = new VersionRecorder({
+    store: objects.documents,
+    versions: store,
+    now,
+    after: systemAfter,
+    limits: times,
+    log,
+    follows: key => !documents?.isTree(key.document),
+    sourceOf,
+    onVersion: ({ org, document }, version) => events.publish(org, { type: 'versions', document, version }),
+  })
+  closers.push(() => recorder.close())
   const relay = new Relay({
-    store: new SqliteDocumentStore(store),
+    store: objects.documents,
+    onChange: recorder.changed,
     now,
     random: ports.random,
     limits: times,
     log,
     onStorage: onHealth,
+    shared: sharedLog && { log: objects.following(sharedLog), neighbours },
   })
   closers.push(() => relay.close())
-  const documents = await Documents.start({ ...ports, store, relay, events })
-  closers.push(() => documents.close())
+  documents = await Documents.start({ ...ports, store, relay, events })
+  closers.push(() => documents?.close())
   const server = await listen(config)
   closers.push(() => stopListening(server))
   const address = server.address() as AddressInfo
@@ -131,17 +166,33 @@ async function start(
     events,
     relay,
     documents,
-    assets,
+    history: new History({ recorder, versions: store, documents, relay, now }),
+    objects: objects.assets,
+    uploads,
+    collector,
+  })
+  const collect = () => Promise.all([collector.collect(), objects.collectSnapshots()])
+  const stopCollecting = collectRegularly(limits.assetCollectMs, collect, log)
+  closers.push(() => {
+    stopCollecting()
+    return collector.close()
   })
   closers.push(serve(parts, new Set([server, local])))
   log.info({ url, version }, 'the hub listens')
   return handleOf(parts, user, { url, localUrl, port: address.port }, closing(close, log))
 }
 
+/** Without Redis other hubs' edits are found by looking at the log alone. */
+function neighboursOf({ redisUrl }: HubConfig, { random, log }: HubPorts): Neighbours {
+  return redisUrl === null ? new NeighbourExchange().connect() : new RedisNeighbours({ url: redisUrl, random, log })
+}
+
 type Base = Omit<
   Parts,
   | 'authenticator'
   | 'doors'
+  | 'rates'
+  | 'seats'
   | 'fleet'
   | 'feeds'
   | 'runs'
@@ -181,6 +232,8 @@ async function wire(base: Base): Promise<Parts> {
     ...base,
     authenticator: new Authenticator(store, now),
     doors: new OpenDoors(),
+    rates: new SyncRates(times, now),
+    seats: new Seats(),
     fleet,
     feeds,
     runs,
@@ -247,11 +300,18 @@ function handleOf(
   return {
     ...at,
     signInLink: to => newSignInLink(parts, user, parts.config.publicUrl ?? at.url, to),
-    commandLineToken: () => commandLineToken(parts, user),
+    commandLineToken: () => commandLineToken(parts, user, machineOf(parts.config)),
     registerDevice: (publicKey, name, kind) => registerDevice(parts, user, { publicKey, name, kind }),
     ensureProject: async name => (await parts.documents.ensureProject(user.org, user.name, name)).project,
+    hasDocuments: async project =>
+      (await parts.store.query('listDocuments', { org: user.org, project, after: '', rows: 1 })).items.length > 0,
     close,
   }
+}
+
+/** Where several hubs share users, each has a token for its own machine's commands. */
+function machineOf({ database, dataFolder }: HubConfig): string | undefined {
+  return database ? `${hostname()}:${dataFolder}` : undefined
 }
 
 /** Closing twice is closing once; a part that hangs does not hold up the end for longer than the limit. */

@@ -3,7 +3,16 @@ import pino, { type DestinationStream, type Logger } from 'pino'
 
 export type Log = Logger
 
-const secretNames = ['authorization', 'cookie', 'token', 'ticket', 'secret', 'password']
+const secretNames = [
+  'authorization',
+  'cookie',
+  'token',
+  'ticket',
+  'secret',
+  'password',
+  'accessKeyId',
+  'secretAccessKey',
+]
 
 export function newLog(level: string, destination?: DestinationStream): Log {
   const redact = { paths: secretNames.flatMap(name => [name, `*.${name}`, `*.*.${name}`]), censor: '[redacted]' }
@@ -23,7 +32,10 @@ function errorWithoutSecrets(thrown: unknown): unknown {
   }
 }
 
-/** Tokens and tickets inside a longer text, such as the message of a library's error. */
+/** Tokens, tickets and passwords of addresses inside a longer text, such as the message of a library's error. */
 export function withoutSecrets(text: string): string {
-  return text.replace(/\b(mb|mt)_[A-Za-z0-9_-]{8,}/g, '$1_[redacted]').replace(/([?&]ticket=)[^&\s"]+/g, '$1[redacted]')
+  return text
+    .replace(/(\w+:\/\/[^:@/\s]*:)[^@/\s]+@/g, '$1[redacted]@')
+    .replace(/\b(mb|mt)_[A-Za-z0-9_-]{8,}/g, '$1_[redacted]')
+    .replace(/([?&]ticket=)[^&\s"]+/g, '$1[redacted]')
 }

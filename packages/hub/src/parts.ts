@@ -3,19 +3,24 @@ import type { Now, OrgId, RandomBytes } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { SessionInfo } from '@meshbook/core/messages.ts'
 import type { Relay } from '@meshbook/relay/relay.ts'
-import type { AssetFiles } from './assets/asset-files.ts'
+import type { AssetCollector } from './assets/asset-collector.ts'
+import type { AssetUploads } from './assets/asset-uploads.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import type { OpenDoors } from './auth/open-doors.ts'
 import type { HubConfig } from './config.ts'
 import type { Fleet } from './devices/fleet.ts'
 import type { Documents } from './documents/documents.ts'
+import type { History } from './history/history.ts'
 import type { HubEvents } from './hub-events.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import type { ObjectStore } from './objects/object-store.ts'
 import type { Claims } from './runs/claims.ts'
 import type { RunFeeds } from './runs/run-feeds.ts'
 import type { Runs } from './runs/runs.ts'
 import type { SessionRequests } from './runs/session-requests.ts'
+import type { Seats } from './sockets/seats.ts'
+import type { SyncRates } from './sockets/sync-rates.ts'
 import type { HubStore } from './store/hub-store.ts'
 
 export interface Parts {
@@ -32,6 +37,8 @@ export interface Parts {
   store: HubStore
   authenticator: Authenticator
   doors: OpenDoors
+  rates: SyncRates
+  seats: Seats
   events: HubEvents
   fleet: Fleet
   feeds: RunFeeds
@@ -39,8 +46,12 @@ export interface Parts {
   sessionRequests: SessionRequests
   relay: Relay
   documents: Documents
+  history: History
   claims: Claims
-  assets: AssetFiles
+  /** The bytes of assets. */
+  objects: ObjectStore
+  uploads: AssetUploads
+  collector: AssetCollector
   /** Tells browsers and devices that sessions of the org came, moved or ended. */
   sessionsOf(org: OrgId): Promise<SessionInfo[]>
   sessionsChanged: (org: OrgId) => void

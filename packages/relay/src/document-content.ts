@@ -2,7 +2,7 @@
 import * as Y from 'yjs'
 import type { StoredDocument } from './store/document-store.ts'
 
-/** Loose updates are folded into one piece only while they are small; large ones are folded by compaction, in a thread. */
+/** More than this is merged by compaction, in a thread. */
 const foldBytes = 64 * 1024
 
 export class DocumentContent {
@@ -36,7 +36,21 @@ export class DocumentContent {
     this.looseUpdates++
     this.bytes += update.byteLength
     this.#loose.push(update)
-    if (this.#loose.length >= this.#chunkUpdates) this.#fold()
+  }
+
+  /**
+   * Merges loose updates into one piece, for whoever is about to read the pieces: nobody pays for it while people only
+   * type, and the second newcomer does not pay again.
+   */
+  fold(): void {
+    if (this.#loose.length < 2) return
+    for (let at = 0; at < this.#loose.length; at += this.#chunkUpdates) {
+      const chunk = this.#loose.slice(at, at + this.#chunkUpdates)
+      if (bytesOf(chunk) > foldBytes) this.#folded.push(...chunk)
+      else this.#folded.push(Y.mergeUpdates(chunk))
+    }
+    this.#loose = []
+    this.bytes = this.snapshotBytes + bytesOf(this.#sealed) + bytesOf(this.#folded)
   }
 
   pieces(): Uint8Array[] {
@@ -60,13 +74,6 @@ export class DocumentContent {
     this.#sealed = []
     this.looseUpdates -= this.#sealedUpdates
     this.#sealedUpdates = 0
-  }
-
-  #fold(): void {
-    if (bytesOf(this.#loose) > foldBytes) this.#folded.push(...this.#loose)
-    else this.#folded.push(Y.mergeUpdates(this.#loose))
-    this.bytes = this.snapshotBytes + bytesOf(this.#sealed) + bytesOf(this.#folded)
-    this.#loose = []
   }
 }
 

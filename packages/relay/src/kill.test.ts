@@ -75,7 +75,7 @@ test('kill -9 under load: nothing that was acknowledged or seen by another clien
     await Promise.all(clients.map(client => client.open()))
     await until(() => clients.every(({ client }) => client.synced))
     const [first, second, reader] = clients as [SocketClient, SocketClient, SocketClient]
-    const killAt = Date.now() + 150 + round * 70
+    const killAt = Date.now() + 500 + round * 70
     while (Date.now() < killAt) {
       for (const { doc } of [first, second])
         for (let i = 0; i < 5; i++) doc.getArray<number>(`writer ${round} ${doc.clientID}`).push([i])

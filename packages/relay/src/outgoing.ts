@@ -13,11 +13,15 @@ export interface OutgoingContext {
   readonly after: After
   /** Clocks of what is durable, and so may be sent. */
   readonly published: ReadonlyMap<number, number>
+  /** Connections of the room, who share what may wait to be sent. */
+  readonly readers: number
   /** What the durable content has beyond a state vector. */
   diff(stateVector: Uint8Array): Uint8Array | Promise<Uint8Array>
 }
 
 const drainMs = 100
+/** What a frame that waits costs beyond its bytes: many small ones are as much memory as a few large ones. */
+const waitingFrameBytes = 512
 
 export class Outgoing {
   readonly delivery: Delivery = { sent: 0, durable: 0 }
@@ -29,6 +33,9 @@ export class Outgoing {
   /** What the reader has, while it is behind. */
   #behind: ReadonlyMap<number, number> | undefined
   #missed = false
+  /** Frames sent since nothing waited, and the backlog at which the reader fell behind. */
+  #queued = 0
+  #fullBytes = 0
   #cancelDrain: (() => void) | undefined
   #closed = false
 
@@ -44,20 +51,33 @@ export class Outgoing {
 
   /** A peer that cannot send is ended; it must not keep a room from telling the others. */
   send(frame: Uint8Array): void {
-    if (this.#closed) return
+    if (!this.#closed) this.#guarded(() => this.#peer.send(frame))
+  }
+
+  #guarded(send: () => void): void {
+    this.#queued++
     try {
-      this.#peer.send(frame)
+      send()
     } catch (thrown) {
       this.#onError(thrown)
     }
   }
 
-  /** One durable update of somebody else; called before `published` counts it. */
-  deliver(frame: Uint8Array): void {
-    if (!this.#subscribed || this.#closed) return
+  /** Durable updates of others; called before `published` counts them. */
+  deliver(frames: readonly Uint8Array[]): void {
+    if (!this.#subscribed || this.#closed || frames.length === 0) return
+    if (this.#peer.sendAll) this.#deliver(frames.length, () => this.#peer.sendAll!(frames))
+    else for (const frame of frames) this.#deliver(1, () => this.#peer.send(frame))
+  }
+
+  #deliver(count: number, send: () => void): void {
     if (!this.#behind && this.#isFull()) this.#fallBehind()
-    if (this.#behind) this.#missed = true
-    else this.#sendUpdate(frame)
+    if (this.#behind) {
+      this.#missed = true
+      return
+    }
+    this.delivery.sent += count
+    this.#guarded(send)
   }
 
   sendAwareness(frame: Uint8Array): void {
@@ -67,7 +87,7 @@ export class Outgoing {
   /** Answers the client's step 1: what the document has beyond its state vector. */
   answer(stateVector: Uint8Array): void | Promise<void> {
     // Who asks again and again without reading must not fill the memory with answers.
-    if (this.#isFull()) return this.#drained().then(() => this.answer(stateVector))
+    if (this.#isFull()) return this.#drained().then(() => (this.#closed ? undefined : this.answer(stateVector)))
     const diff = this.#room.diff(stateVector)
     this.#subscribed = true
     if (diff instanceof Uint8Array) return this.#sendUpdate(step2Frame(diff))
@@ -84,7 +104,15 @@ export class Outgoing {
   }
 
   #isFull(): boolean {
-    return this.#peer.backlogBytes > this.#room.limits.socketBacklogBytes
+    const { backlogBytes } = this.#peer
+    if (backlogBytes === 0) this.#queued = 0
+    return backlogBytes + this.#queued * waitingFrameBytes > this.#mostBytes()
+  }
+
+  #mostBytes(): number {
+    const { socketBacklogBytes, socketBacklogLeastBytes, documentBacklogBytes } = this.#room.limits
+    const share = Math.max(socketBacklogLeastBytes, documentBacklogBytes / Math.max(1, this.#room.readers))
+    return Math.min(socketBacklogBytes, share)
   }
 
   #sendUpdate(frame: Uint8Array): void {
@@ -100,6 +128,7 @@ export class Outgoing {
 
   #fallBehind(): void {
     this.#holdBack()
+    this.#fullBytes = this.#peer.backlogBytes
     this.#waitForDrain()
   }
 
@@ -107,8 +136,12 @@ export class Outgoing {
     this.#cancelDrain?.()
     this.#cancelDrain = this.#room.after(drainMs, () => {
       if (this.#closed) return
-      if (this.#peer.backlogBytes > this.#room.limits.socketBacklogBytes / 2) this.#waitForDrain()
-      else this.#catchUp().catch(this.#onError)
+      if (this.#peer.backlogBytes > Math.min(this.#fullBytes, this.#mostBytes()) / 2) {
+        this.#waitForDrain()
+        return
+      }
+      this.#queued = 0
+      this.#catchUp().catch(this.#onError)
     })
   }
 
@@ -124,7 +157,10 @@ export class Outgoing {
 
   async #catchUp(): Promise<void> {
     while (this.#behind && !this.#closed) {
-      if (this.#isFull()) return this.#waitForDrain()
+      if (this.#isFull()) {
+        this.#fullBytes = this.#peer.backlogBytes
+        return this.#waitForDrain()
+      }
       if (!this.#missed) {
         this.#behind = undefined
         return

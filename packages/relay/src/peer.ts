@@ -12,6 +12,8 @@ export interface Peer {
   readonly backlogBytes: number
   readonly tag?: unknown
   send(frame: Uint8Array): void
+  /** The same as `send` for each, in order. Peers that are told the same get the same array, one after the other. */
+  sendAll?(frames: readonly Uint8Array[]): void
   /** The relay is done with this connection; called at most once, never after `Connection.close`. */
   close(code: number, reason: string): void
   /** Stop and resume reading the socket: the disk is slower than it. */

@@ -5,6 +5,7 @@
 import { asMeshError, closeCodes, type MeshError } from '@meshbook/core/errors.ts'
 import type { Now, RandomBytes } from '@meshbook/core/ids.ts'
 import { limits as defaultLimits, type Limits } from '@meshbook/core/limits.ts'
+import type { SharedLog } from './foreign-log.ts'
 import type { Connection, Peer } from './peer.ts'
 import { Room, type RoomContext } from './room.ts'
 import type { StorageHealth } from './sql/database.ts'
@@ -27,6 +28,10 @@ export interface RelayOptions {
   limits?: Limits
   after?: After
   log?: RelayLog
+  /** Given where other hubs write to the same store. */
+  shared?: SharedLog | undefined
+  /** Called for each update that is durable, with the connection that brought it; it must return at once. */
+  onChange?: (key: DocumentKey, peer: Peer, position: number) => void
   /** Called when the store stops taking updates, and when it takes them again. */
   onStorage?: (health: StorageHealth) => void
 }
@@ -54,6 +59,7 @@ export class Relay {
   #refused = 0
   #failing = false
   #closed = false
+  #cancelWatch: (() => void) | undefined
 
   constructor(options: RelayOptions) {
     const limits = options.limits ?? defaultLimits
@@ -67,12 +73,15 @@ export class Relay {
       now: options.now,
       after: this.after,
       work: this.#work,
+      shared: options.shared,
       dirty: room => this.#schedule(room),
       gone: room => this.#forget(room),
       refused: (room, peer, error) => this.#onRefused(room, peer, error),
+      changed: options.onChange,
       stored: () => this.#onStored(),
       failed: (room, error) => this.#onFailed(room, error),
     }
+    if (options.shared) this.#watch(options.shared)
   }
 
   /** Gives the peer a place in the document's room; returns at once, also while the document is still being read. */
@@ -105,6 +114,7 @@ export class Relay {
     const room = this.#rooms.get(roomName(key))
     await room?.close(closeCodes.notFound, 'NOT_FOUND')
     await this.#options.store.remove(key)
+    this.#options.shared?.neighbours.tell(key, { type: 'removed' })
   }
 
   stats(): RelayStats {
@@ -120,6 +130,7 @@ export class Relay {
   /** Ends all connections, stores what was received, and stops. The store stays open: it is its maker's. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#cancelWatch?.()
     await Promise.all([...this.#rooms.values()].map(room => room.close(closeCodes.goingAway, 'SHUTTING_DOWN')))
     await this.#work.close()
   }
@@ -132,6 +143,30 @@ export class Relay {
     this.#rooms.set(name, room)
     room.load().catch((thrown: unknown) => room.fail(asMeshError(thrown)))
     return room
+  }
+
+  /** News may be lost, so rooms look at the log by themselves too (RL131). */
+  #watch(shared: SharedLog): void {
+    const { neighbourPollMs } = this.#context.limits
+    this.#cancelWatch = this.after(neighbourPollMs, () => {
+      this.#look(shared)
+        .catch((thrown: unknown) => this.#onLookFailed(thrown))
+        .finally(() => {
+          if (!this.#closed) this.#watch(shared)
+        })
+    })
+  }
+
+  async #look({ log }: SharedLog): Promise<void> {
+    const rooms = [...this.#rooms.values()].filter(room => room.loaded)
+    if (rooms.length === 0) return
+    for (const { key, epoch, position } of await log.heads(rooms.map(room => room.key)))
+      this.#rooms.get(roomName(key))?.goesTo(epoch, position)
+  }
+
+  /** The database tells its health itself, and it is asked again. */
+  #onLookFailed(thrown: unknown): void {
+    if (!this.#closed) this.#options.log?.warn({ err: thrown }, 'looking for news in the log failed')
   }
 
   #forget(room: Room): void {

@@ -23,11 +23,19 @@ interface Announced {
 
 const gone = 'null'
 
+/** Another hub, which speaks for connections of its own. */
+class Neighbour {}
+/** A hub that is started again is another neighbour; who was forgotten is made again. */
+const mostNeighbours = 64
+
 export class RoomAwareness {
   readonly #limits: Limits
   readonly #now: () => number
   readonly #states = new Map<number, State>()
   readonly #changed = new Map<number, State>()
+  readonly #neighbours = new Map<string, Neighbour>()
+  /** How many of the states each connection owns: counting them anew for each would let a flood hold up the loop. */
+  readonly #owned = new Map<object, number>()
 
   constructor(limits: Limits, now: () => number) {
     this.#limits = limits
@@ -42,6 +50,29 @@ export class RoomAwareness {
     return this.#changed.size > 0
   }
 
+  /** The same for another hub's connections; what is not understood is dropped, as it comes again. */
+  takeFrom(name: string, bytes: Uint8Array): boolean {
+    const { awarenessBytes, awarenessClientsPerSocket, awarenessClientsPerNeighbour } = this.#limits
+    if (bytes.byteLength > (awarenessBytes * awarenessClientsPerNeighbour) / awarenessClientsPerSocket) return false
+    const neighbour = this.#neighbourOf(name)
+    try {
+      for (const announced of readStates(bytes)) this.#takeOne(neighbour, announced)
+    } catch (thrown) {
+      if (!(thrown instanceof MeshError)) throw thrown
+    }
+    return this.#changed.size > 0
+  }
+
+  /** The states of connections of this hub. */
+  everybodyHere(): Uint8Array | undefined {
+    return statesOf(this.#states, isHere)
+  }
+
+  /** What `takeChanges` will return, as far as it is about connections of this hub. */
+  changesHere(): Uint8Array | undefined {
+    return statesOf(this.#changed, isHere)
+  }
+
   /** The connection is gone, and so are its clients. */
   leave(owner: object): boolean {
     for (const [client, state] of this.#states) {
@@ -53,7 +84,7 @@ export class RoomAwareness {
   /** Everybody present, as a frame; undefined when there is nobody. */
   everybody(): Uint8Array | undefined {
     const oldest = this.#now() - this.#limits.awarenessStaleMs
-    for (const [client, state] of this.#states) if (state.at < oldest) this.#states.delete(client)
+    for (const [client, state] of this.#states) if (state.at < oldest) this.#drop(client, state)
     return frameOf(this.#states)
   }
 
@@ -70,20 +101,39 @@ export class RoomAwareness {
     const current = this.#states.get(client)
     const newer = !current || clock > current.clock || (clock === current.clock && json === gone)
     if (!newer || (!current && json === gone)) return
-    if (current?.owner !== owner && this.#countOf(owner) >= this.#limits.awarenessClientsPerSocket) return
+    if (current?.owner !== owner && (this.#owned.get(owner) ?? 0) >= this.#mostOf(owner)) return
     this.#set(client, { clock, json, owner, at: this.#now() })
   }
 
   #set(client: number, state: State): void {
-    if (state.json === gone) this.#states.delete(client)
-    else this.#states.set(client, state)
+    const current = this.#states.get(client)
+    if (current) this.#drop(client, current)
+    if (state.json !== gone) {
+      this.#states.set(client, state)
+      this.#owned.set(state.owner, (this.#owned.get(state.owner) ?? 0) + 1)
+    }
     this.#changed.set(client, state)
   }
 
-  #countOf(owner: object): number {
-    let count = 0
-    for (const state of this.#states.values()) if (state.owner === owner) count++
-    return count
+  #neighbourOf(name: string): Neighbour {
+    const known = this.#neighbours.get(name)
+    if (known) return known
+    if (this.#neighbours.size >= mostNeighbours) this.#neighbours.clear()
+    const neighbour = new Neighbour()
+    this.#neighbours.set(name, neighbour)
+    return neighbour
+  }
+
+  #mostOf(owner: object): number {
+    const { awarenessClientsPerNeighbour, awarenessClientsPerSocket } = this.#limits
+    return owner instanceof Neighbour ? awarenessClientsPerNeighbour : awarenessClientsPerSocket
+  }
+
+  #drop(client: number, { owner }: State): void {
+    this.#states.delete(client)
+    const left = (this.#owned.get(owner) ?? 1) - 1
+    if (left > 0) this.#owned.set(owner, left)
+    else this.#owned.delete(owner)
   }
 }
 
@@ -106,8 +156,15 @@ function readStates(bytes: Uint8Array): Announced[] {
   }
 }
 
+const isHere = ({ owner }: State): boolean => !(owner instanceof Neighbour)
+
 function frameOf(states: ReadonlyMap<number, State>, except?: object): Uint8Array | undefined {
-  const shown = [...states].filter(([, state]) => !except || state.owner !== except)
+  const shown = statesOf(states, state => !except || state.owner !== except)
+  return shown && awarenessFrame(shown)
+}
+
+function statesOf(states: ReadonlyMap<number, State>, wanted: (state: State) => boolean): Uint8Array | undefined {
+  const shown = [...states].filter(([, state]) => wanted(state))
   if (shown.length === 0) return undefined
   const encoder = encoding.createEncoder()
   encoding.writeVarUint(encoder, shown.length)
@@ -116,5 +173,5 @@ function frameOf(states: ReadonlyMap<number, State>, except?: object): Uint8Arra
     encoding.writeVarUint(encoder, clock)
     encoding.writeVarString(encoder, json)
   }
-  return awarenessFrame(encoding.toUint8Array(encoder))
+  return encoding.toUint8Array(encoder)
 }

@@ -4,12 +4,19 @@
  */
 import { asMeshError, closeCodes, MeshError } from '@meshbook/core/errors.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
-import { ownBytes } from './bytes.ts'
 import { Inbox } from './inbox.ts'
 import type { KnownState } from './known-state.ts'
 import { Outgoing, type OutgoingContext } from './outgoing.ts'
 import type { Connection, Delivery, Peer } from './peer.ts'
-import { awarenessFrame, durableFrame, epochFrame, readSyncFrame, type SyncMessage, step1Frame } from './sync-frames.ts'
+import {
+  awarenessFrame,
+  durableFrame,
+  epochFrame,
+  readSyncFrame,
+  type SyncMessage,
+  step1Frame,
+  updateFrame,
+} from './sync-frames.ts'
 import type { Gap, UpdateFacts, Verdict } from './update-facts.ts'
 
 /** An update-carrying frame that was found fine. */
@@ -19,7 +26,19 @@ export interface Accepted {
   acknowledges: number
   /** Absent when the document has it all already. */
   update: Uint8Array | undefined
+  /** The update as others get it. */
+  frame: Uint8Array
   facts: UpdateFacts
+}
+
+/** An update-carrying frame that is being checked. */
+interface Incoming {
+  /** Which of the connection's update-carrying frames it is, from 1. */
+  number: number
+  /** It came as step 2. */
+  complete: boolean
+  frame: Uint8Array
+  update: Uint8Array
 }
 
 export interface ConnectionRoom extends OutgoingContext {
@@ -112,8 +131,8 @@ export class RoomConnection implements Connection {
     this.#outgoing.send(frame)
   }
 
-  sendUpdate(frame: Uint8Array): void {
-    this.#outgoing.deliver(frame)
+  sendUpdates(frames: readonly Uint8Array[]): void {
+    this.#outgoing.deliver(frames)
   }
 
   sendAwareness(frame: Uint8Array): void {
@@ -190,29 +209,33 @@ export class RoomConnection implements Connection {
   }
 
   #takeUpdate(bytes: Uint8Array, complete: boolean): void | Promise<void> {
-    const frame = ++this.#received
+    const number = ++this.#received
     const { updateBytes } = this.#room.limits
     if (bytes.byteLength > updateBytes)
       throw new MeshError('TOO_LARGE', { detail: `an update of ${bytes.byteLength} bytes` })
-    const update = ownBytes(bytes)
+    // One copy, in a buffer of its own, serves the disk and the readers: what a socket delivers is often a small window
+    // on a large buffer, which would be kept alive for as long as the window is.
+    const frame = updateFrame(bytes)
+    const update = frame.subarray(frame.byteLength - bytes.byteLength)
+    const incoming = { number, complete, frame, update }
     const verdict = this.#room.inspect(update)
-    if (verdict instanceof Promise) return verdict.then(found => this.#judge(update, frame, complete, found))
-    this.#judge(update, frame, complete, verdict)
+    if (verdict instanceof Promise) return verdict.then(found => this.#judge(incoming, found))
+    this.#judge(incoming, verdict)
   }
 
-  #judge(update: Uint8Array, frame: number, complete: boolean, verdict: Verdict): void {
+  #judge({ number, complete, frame, update }: Incoming, verdict: Verdict): void {
     if (this.#closed) return
     if (verdict.type === 'hostile') throw new MeshError('HOSTILE_UPDATE', { detail: verdict.reason })
     if (verdict.type === 'gap') {
-      this.#leaveAside(verdict.gap, frame, complete)
+      this.#leaveAside(verdict.gap, number, complete)
       return
     }
     const { facts } = verdict
     const wanted = this.#isNew(facts, complete)
     if (wanted) this.#checkCaps(update, facts, complete)
     const cleared = complete && this.#clearGap(facts)
-    const acknowledges = this.#gap && !cleared ? this.#gap.frame - 1 : frame
-    this.#room.accept({ connection: this, acknowledges, update: wanted ? update : undefined, facts })
+    const acknowledges = this.#gap && !cleared ? this.#gap.frame - 1 : number
+    this.#room.accept({ connection: this, acknowledges, update: wanted ? update : undefined, frame, facts })
   }
 
   /** A read-only client's step 2 may list deletions that only its own copy made while it integrated: they are skipped. */

@@ -7,16 +7,19 @@ import { asMeshError, closeCodes, MeshError } from '@meshbook/core/errors.ts'
 import type { Epoch } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { DocumentContent } from './document-content.ts'
+import { decodeFacts } from './facts-index.ts'
+import { type FollowingRoom, ForeignLog, type SharedLog } from './foreign-log.ts'
 import { frameOverheadBytes } from './inbox.ts'
 import { addClocks, KnownState } from './known-state.ts'
 import type { Peer } from './peer.ts'
 import { Provenance } from './provenance.ts'
 import { RoomAwareness } from './room-awareness.ts'
 import { type Accepted, type ConnectionRoom, RoomConnection } from './room-connection.ts'
-import type { DocumentKey, DocumentStore, StoredDocument } from './store/document-store.ts'
+import type { DocumentKey, DocumentSnapshot, DocumentStore, StoredDocument } from './store/document-store.ts'
 import { updateFrame } from './sync-frames.ts'
 import type { After } from './timers.ts'
-import type { Verdict } from './update-facts.ts'
+import type { UpdateFacts, Verdict } from './update-facts.ts'
+import { isEmptyStateVector } from './update-jobs.ts'
 import type { UpdateWorker } from './update-worker.ts'
 
 export interface RoomContext {
@@ -25,16 +28,20 @@ export interface RoomContext {
   readonly now: () => number
   readonly after: After
   readonly work: UpdateWorker
+  /** Where other hubs write to the same documents. */
+  readonly shared: SharedLog | undefined
   /** Something waits in the room; the relay calls `flush` on all such rooms together. */
   dirty(room: Room): void
   /** The room is closed: a later `open` makes a new one from the store. */
   gone(room: Room): void
   refused(room: Room, peer: Peer, error: MeshError): void
+  /** An update of the peer is durable, at this position. */
+  readonly changed: ((key: DocumentKey, peer: Peer, position: number) => void) | undefined
   stored(): void
   failed(room: Room, error: MeshError): void
 }
 
-export class Room implements ConnectionRoom {
+export class Room implements ConnectionRoom, FollowingRoom {
   readonly key: DocumentKey
   readonly limits: Limits
   readonly after: After
@@ -44,6 +51,7 @@ export class Room implements ConnectionRoom {
   readonly provenance: Provenance<Peer>
   readonly #context: RoomContext
   readonly #awareness: RoomAwareness
+  readonly #foreign: ForeignLog | undefined
   #epoch: Epoch | undefined
   #content: DocumentContent | undefined
   #waiting: Accepted[] = []
@@ -64,10 +72,20 @@ export class Room implements ConnectionRoom {
     this.provenance = new Provenance(context.limits.deliveriesPerDocument)
     this.#compactAfter = context.limits.compactAfterUpdates
     this.#awareness = new RoomAwareness(context.limits, context.now)
+    this.#foreign = context.shared && new ForeignLog(this, context.shared, context.work)
   }
 
   get epoch(): number {
     return this.#epoch ?? 0
+  }
+  get position(): number {
+    return this.#content?.position ?? 0
+  }
+  get closed(): boolean {
+    return this.#closed
+  }
+  get readers(): number {
+    return this.connections.size
   }
   get loaded(): boolean {
     return this.#content !== undefined
@@ -86,8 +104,7 @@ export class Room implements ConnectionRoom {
   async load(): Promise<void> {
     try {
       const stored = await this.#context.store.open(this.key)
-      const pieces = stored.snapshot ? [stored.snapshot.data, ...stored.tail] : stored.tail
-      const facts = await this.#context.work.run('facts', { pieces })
+      const facts = await this.#factsOf(stored)
       if (this.#closed) return
       for (const piece of facts) this.known.add(piece)
       for (const piece of facts) addClocks(this.published, piece)
@@ -97,11 +114,20 @@ export class Room implements ConnectionRoom {
     }
   }
 
+  async #factsOf({ snapshot, tail }: StoredDocument): Promise<UpdateFacts[]> {
+    const index = snapshot?.facts && decodeFacts(snapshot.facts)
+    const pieces = snapshot && !index ? [snapshot.data, ...tail] : tail
+    const facts = await this.#context.work.run('facts', { pieces })
+    return index ? [index, ...facts] : facts
+  }
+
   #begin(stored: StoredDocument): void {
     this.#epoch = stored.epoch
     this.#content = new DocumentContent(stored, this.limits.compactChunkUpdates)
     for (const connection of this.connections) connection.start()
     if (this.connections.size === 0) this.#waitIdle()
+    this.#foreign?.started()
+    this.flush()
   }
 
   join(peer: Peer): RoomConnection {
@@ -136,8 +162,11 @@ export class Room implements ConnectionRoom {
   }
 
   diff(stateVector: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    this.#content!.fold()
+    const pieces = this.#content!.pieces()
+    if (pieces.length === 1 && isEmptyStateVector(stateVector)) return pieces[0]!
     return this.#context.work.run('diff', {
-      pieces: this.#content!.pieces(),
+      pieces,
       chunkUpdates: this.limits.compactChunkUpdates,
       stateVector,
     })
@@ -163,7 +192,11 @@ export class Room implements ConnectionRoom {
 
   /** Stores all that waits, in one append; what comes meanwhile goes with the next one. */
   flush(): void {
-    if (this.#storing || this.#closed || this.#waiting.length === 0) return
+    if (this.#storing || this.#closed || !this.loaded) return
+    if (this.#waiting.length === 0) {
+      if (this.#foreign?.isBehind) this.follow()
+      return
+    }
     const batch = this.#waiting
     this.#waiting = []
     const updates = batch.flatMap(({ update }) => (update ? [update] : []))
@@ -173,41 +206,116 @@ export class Room implements ConnectionRoom {
     }
     this.#storing = this.#context.store
       .append(this.key, this.#epoch!, updates)
-      .then(
-        position => this.#onStored(batch, updates, position),
-        (thrown: unknown) => this.fail(asMeshError(thrown)),
-      )
+      .then(position => this.#onStored(batch, position - updates.length))
+      .catch((thrown: unknown) => this.fail(asMeshError(thrown)))
+      .finally(() => {
+        this.#storing = undefined
+        // In turns, so that neither side's edits hold up the other's.
+        if (this.#foreign?.isBehind) this.follow()
+        else this.flush()
+      })
+  }
+
+  /** The batch is in the log from the position after `before` on; what others appended up to there goes first (RL130). */
+  #onStored(batch: Accepted[], before: number): void | Promise<void> {
+    if (this.#closed) return
+    this.#context.stored()
+    if (this.position === before) return this.#onInOrder(batch)
+    if (!this.#foreign) throw new MeshError('STORAGE_FAILED', { detail: 'somebody else wrote to the document' })
+    return this.#foreign.catchUp(before).then(() => this.#onInOrder(batch, before))
+  }
+
+  #onInOrder(batch: Accepted[], before = this.position): void {
+    if (this.#closed) return
+    // Another hub's snapshot may stand for the batch already: then everybody has got it with that.
+    if (this.position > before) this.#acknowledge(batch)
+    else this.#publish(batch)
+    this.#foreign?.stored()
+    this.#compactIfDue()
+  }
+
+  /** Reads what others appended; own updates wait meanwhile, as they do for an append. */
+  follow(): void {
+    if (this.#storing || this.#closed || !this.loaded || !this.#foreign) return
+    this.#storing = this.#foreign
+      .catchUp()
+      .catch((thrown: unknown) => this.fail(asMeshError(thrown)))
       .finally(() => {
         this.#storing = undefined
         this.flush()
       })
   }
 
-  #onStored(batch: Accepted[], updates: Uint8Array[], position: number): void {
-    if (this.#closed) return
-    const content = this.#content!
-    if (position !== content.position + updates.length) {
-      this.fail(new MeshError('STORAGE_FAILED', { detail: 'somebody else wrote to the document' }))
-      return
+  /** How far the log goes, as somebody else says. */
+  goesTo(epoch: number, position: number): void {
+    if (this.loaded) this.#foreign?.goesTo(epoch, position)
+  }
+
+  takeForeign(updates: Uint8Array[], facts: UpdateFacts[]): void {
+    const frames = updates.map(updateFrame)
+    for (const reader of this.connections) reader.sendUpdates(frames)
+    for (const [i, update] of updates.entries()) {
+      this.known.add(facts[i]!)
+      this.#content!.append(update)
+      addClocks(this.published, facts[i]!)
     }
-    this.#context.stored()
-    this.#publish(batch)
     this.#compactIfDue()
+  }
+
+  takeSnapshot(snapshot: DocumentSnapshot, facts: UpdateFacts, missed: Uint8Array): void {
+    this.known.add(facts)
+    const frames = [updateFrame(missed)]
+    for (const reader of this.connections) reader.sendUpdates(frames)
+    addClocks(this.published, facts)
+    const stored = { epoch: this.#epoch!, position: snapshot.position, snapshot, tail: [] }
+    this.#content = new DocumentContent(stored, this.limits.compactChunkUpdates)
+  }
+
+  announceFrom(neighbour: string, states: Uint8Array): void {
+    if (this.#awareness.takeFrom(neighbour, states)) this.#announceSoon()
+  }
+
+  introduce(): void {
+    const states = this.#awareness.everybodyHere()
+    if (states) this.#foreign?.tell({ type: 'awareness', states })
+  }
+
+  removed(): void {
+    this.close(closeCodes.notFound, 'NOT_FOUND').catch((thrown: unknown) => this.fail(asMeshError(thrown)))
   }
 
   /** Everything in the batch is durable: only now may others see it, and its senders hear so. */
   #publish(batch: Accepted[]): void {
+    this.#tellReaders(batch)
     for (const { connection, update, facts } of batch) {
       if (!update) continue
-      const frame = updateFrame(update)
-      for (const reader of this.connections) if (reader !== connection) reader.sendUpdate(frame)
       this.#content!.append(update)
-      this.#waitingBytes -= update.byteLength + frameOverheadBytes
+      this.#context.changed?.(this.key, connection.peer, this.#content!.position)
       addClocks(this.published, facts)
     }
-    for (const { connection, acknowledges } of batch) connection.acknowledge(acknowledges)
+    this.#acknowledge(batch)
+  }
+
+  #acknowledge(batch: Accepted[]): void {
+    for (const { connection, acknowledges, update } of batch) {
+      if (update) this.#waitingBytes -= update.byteLength + frameOverheadBytes
+      connection.acknowledge(acknowledges)
+    }
     for (const connection of new Set(batch.map(accepted => accepted.connection))) connection.tellDurable()
     if (!this.full) for (const connection of this.connections) if (connection.paused) connection.proceed()
+  }
+
+  /** Readers who wrote none of it get the same array, so that whoever holds their sockets need encode it only once. */
+  #tellReaders(batch: readonly Accepted[]): void {
+    const news = batch.filter(({ update }) => update !== undefined)
+    if (news.length === 0) return
+    const writers = new Set(news.map(({ connection }) => connection))
+    const all = news.map(({ frame }) => frame)
+    for (const reader of this.connections) {
+      if (!writers.has(reader)) reader.sendUpdates(all)
+      else if (writers.size > 1)
+        reader.sendUpdates(news.filter(({ connection }) => connection !== reader).map(({ frame }) => frame))
+    }
   }
 
   #announceSoon(): void {
@@ -217,6 +325,8 @@ export class Room implements ConnectionRoom {
     this.after(wait, () => {
       this.#awarenessDue = false
       this.#awarenessAt = this.#context.now()
+      const states = this.#foreign && this.#awareness.changesHere()
+      if (states && !this.#closed) this.#foreign?.tell({ type: 'awareness', states })
       const frameFor = this.#awareness.takeChanges()
       for (const connection of this.connections) {
         const frame = frameFor(connection)
@@ -244,8 +354,9 @@ export class Room implements ConnectionRoom {
     const content = this.#content!
     const { position, pieces } = content.seal()
     try {
-      const data = await this.#context.work.run('merge', { pieces, chunkUpdates: this.limits.compactChunkUpdates })
-      await this.#context.store.compact(this.key, this.#epoch!, { position, data })
+      const { compactChunkUpdates: chunkUpdates } = this.limits
+      const { data, facts } = await this.#context.work.run('compact', { pieces, chunkUpdates })
+      await this.#context.store.compact(this.key, this.#epoch!, { position, data, facts })
       content.replaceSealed(data)
     } catch (thrown) {
       // The updates are all still there; only the next attempt waits for more of them.
@@ -283,6 +394,7 @@ export class Room implements ConnectionRoom {
 
   #end(): void {
     this.#closed = true
+    this.#foreign?.end()
     this.#cancelIdle?.()
     this.#waiting = []
     this.#waitingBytes = 0

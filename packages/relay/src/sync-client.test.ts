@@ -67,6 +67,39 @@ test('after a cut the count starts again and the answer to step 1 carries everyt
   assert.equal(client.unacked, 0)
 })
 
+test('a server that has lost what it said to be durable is not believed until it has it again (RL63, BK33)', async () => {
+  const { doc, client, type } = byHand()
+  client.opened({ extensions: true })
+  client.receive(step1Frame(emptyVector))
+  type('kept ')
+  const backup = Y.encodeStateVector(doc)
+  type('later ')
+  client.receive(durableFrame(3))
+  assert.equal(client.unacked, 0)
+  client.closed()
+  client.opened({ extensions: true })
+  client.receive(step1Frame(backup))
+  assert.equal(client.unacked, 2, 'the restored server has not got the later edit')
+  const saved = client.saved()
+  client.receive(durableFrame(1))
+  await saved
+  assert.equal(client.unacked, 0)
+})
+
+test('a server that has everything durable leaves the count as it is, whatever was typed offline (RL60, RL63)', () => {
+  const { doc, client, type } = byHand()
+  client.opened({ extensions: true })
+  client.receive(step1Frame(emptyVector))
+  type('durable ')
+  client.receive(durableFrame(2))
+  const theirs = Y.encodeStateVector(doc)
+  client.closed()
+  type('offline ')
+  client.opened({ extensions: true })
+  client.receive(step1Frame(theirs))
+  assert.equal(client.unacked, 1)
+})
+
 test('an acknowledgement of frames that were never sent is not believed', () => {
   const { client, type } = byHand()
   client.opened({ extensions: true })

@@ -58,8 +58,10 @@ export class SyncClient {
   #saved = 0
   /** Update-carrying frames sent on this connection. */
   #sent = 0
-  /** Of each frame that, with those before it, carries everything: how many edits that were. */
-  #marks: { frame: number; made: number }[] = []
+  /** How far this document's own structs go in what is durable. */
+  #savedClock = 0
+  /** Of each frame that, with those before it, carries everything: how many edits that were, and how far they go. */
+  #marks: { frame: number; made: number; clock: number }[] = []
   #complete = false
   #waiting: Waiting[] = []
   #ended: MeshError | undefined
@@ -178,8 +180,22 @@ export class SyncClient {
 
   /** The answer holds everything the server lacks, whatever happened on earlier connections. */
   #answer(stateVector: Uint8Array): void {
+    if (this.#saved > 0 && this.#hasLost(Y.decodeStateVector(stateVector))) {
+      this.#saved = 0
+      this.#savedClock = 0
+    }
     this.#complete = true
     this.#sendUpdate(step2Frame(Y.encodeStateAsUpdate(this.doc, stateVector)))
+  }
+
+  /** A server that was restored from a backup has not got all that it once said to be durable. */
+  #hasLost(theirs: Map<number, number>): boolean {
+    const ours = Y.decodeStateVector(Y.encodeStateVector(this.doc))
+    for (const [client, clock] of ours) {
+      const durable = client === this.doc.clientID ? this.#savedClock : clock
+      if ((theirs.get(client) ?? 0) < durable) return true
+    }
+    return false
   }
 
   #onEdit = (update: Uint8Array, origin: unknown): void => {
@@ -192,16 +208,23 @@ export class SyncClient {
   #sendUpdate(frame: Uint8Array): void {
     this.#sent++
     // Before the answer to step 1 a frame says nothing about the edits that were made offline.
-    if (this.#complete) this.#marks.push({ frame: this.#sent, made: this.#made })
+    if (this.#complete) this.#marks.push({ frame: this.#sent, made: this.#made, clock: this.#ownClock() })
     this.#options.send(frame)
   }
 
   #acknowledge(count: number): void {
     if (!this.#extensions || count > this.#sent) return
-    while (this.#marks[0] && this.#marks[0].frame <= count)
-      this.#saved = Math.max(this.#saved, this.#marks.shift()!.made)
+    while (this.#marks[0] && this.#marks[0].frame <= count) {
+      const { made, clock } = this.#marks.shift()!
+      this.#saved = Math.max(this.#saved, made)
+      this.#savedClock = Math.max(this.#savedClock, clock)
+    }
     this.#settle()
     this.#tell()
+  }
+
+  #ownClock(): number {
+    return Y.getState(this.doc.store, this.doc.clientID)
   }
 
   #settle(): void {

@@ -5,7 +5,6 @@
 import { MeshError } from '@meshbook/core/errors.ts'
 import { syncFrame, syncStep } from '@meshbook/core/frames.ts'
 import * as decoding from 'lib0/decoding'
-import * as encoding from 'lib0/encoding'
 
 export type SyncMessage =
   | { type: 'step1'; stateVector: Uint8Array }
@@ -56,11 +55,33 @@ function readStep(decoder: decoding.Decoder): SyncMessage {
   }
 }
 
+/** Of exactly the bytes it needs: an encoder that grows would copy every update twice. */
 function frameOf(numbers: readonly number[], bytes?: Uint8Array): Uint8Array {
-  const encoder = encoding.createEncoder()
-  for (const number of numbers) encoding.writeVarUint(encoder, number)
-  if (bytes) encoding.writeVarUint8Array(encoder, bytes)
-  return encoding.toUint8Array(encoder)
+  const head = bytes ? [...numbers, bytes.byteLength] : numbers
+  const length = head.reduce((sum, number) => sum + varUintBytes(number), 0)
+  const frame = new Uint8Array(length + (bytes?.byteLength ?? 0))
+  let at = 0
+  for (const number of head) at = putVarUint(frame, at, number)
+  if (bytes) frame.set(bytes, at)
+  return frame
+}
+
+function varUintBytes(number: number): number {
+  let count = 1
+  for (let rest = number; rest > 0x7f; rest = Math.floor(rest / 0x80)) count++
+  return count
+}
+
+/** Returns where the next byte goes. */
+function putVarUint(frame: Uint8Array, at: number, number: number): number {
+  let next = at
+  let rest = number
+  while (rest > 0x7f) {
+    frame[next++] = (rest & 0x7f) | 0x80
+    rest = Math.floor(rest / 0x80)
+  }
+  frame[next++] = rest
+  return next
 }
 
 export const step1Frame = (stateVector: Uint8Array) => frameOf([syncFrame.sync, syncStep.step1], stateVector)

@@ -4,6 +4,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
+import { decodeFacts } from './facts-index.ts'
 import { mergeInChunks } from './update-jobs.ts'
 import { UpdateWorker } from './update-worker.ts'
 
@@ -28,14 +29,18 @@ test('a job gives the same in the thread and at once (RL26)', async t => {
   const stateVector = Y.encodeStateVectorFromUpdate(mergeInChunks(updates.slice(0, 500), 100))
   const update = Y.encodeStateAsUpdate(doc)
   for (const worker of [inline, threaded]) {
-    const merged = await worker.run('merge', { pieces: updates, chunkUpdates: 100 })
-    assert.deepEqual(Y.encodeStateVectorFromUpdate(merged), Y.encodeStateVector(doc))
+    const { data, facts } = await worker.run('compact', { pieces: updates, chunkUpdates: 100 })
+    assert.deepEqual(Y.encodeStateVectorFromUpdate(data), Y.encodeStateVector(doc))
+    assert.deepEqual([decodeFacts(facts)], await worker.run('facts', { pieces: [data] }))
     const diff = await worker.run('diff', { pieces: updates, chunkUpdates: 100, stateVector })
-    assert.deepEqual(Buffer.from(diff), Buffer.from(Y.diffUpdate(merged, stateVector)))
+    const copy = new Y.Doc()
+    Y.applyUpdate(copy, mergeInChunks(updates.slice(0, 500), 100))
+    Y.applyUpdate(copy, diff)
+    assert.ok(copy.getText('content').toString() === doc.getText('content').toString())
     assert.equal((await worker.run('inspect', { update, known: new Map() })).type, 'fine')
     assert.equal((await worker.run('facts', { pieces: updates })).length, 3_000)
   }
-  assert.ok(!(inline.run('merge', { pieces: updates, chunkUpdates: 100 }) instanceof Promise))
+  assert.ok(!(inline.run('compact', { pieces: updates, chunkUpdates: 100 }) instanceof Promise))
   const later = threaded.run('diff', { pieces: updates, chunkUpdates: 100, stateVector })
   assert.ok(later instanceof Promise)
   await later
@@ -57,7 +62,7 @@ test('a check that takes too long is given up as hostile, and the next one has a
   const { doc } = typed(2_000)
   const update = Y.encodeStateAsUpdate(doc)
   await assert.rejects(async () => worker.run('inspect', { update, known: new Map() }), isError('HOSTILE_UPDATE'))
-  assert.ok((await worker.run('merge', { pieces: [update, update], chunkUpdates: 10 })).byteLength > 0)
+  assert.ok((await worker.run('compact', { pieces: [update, update], chunkUpdates: 10 })).data.byteLength > 0)
   await assert.rejects(async () => worker.run('inspect', { update, known: new Map() }), isError('HOSTILE_UPDATE'))
 })
 
@@ -88,7 +93,7 @@ test('jobs that are left when the worker closes are refused', async () => {
   const worker = new UpdateWorker({ ...limits, updateInlineBytes: 0 })
   const { updates } = typed(500)
   const jobs = Promise.allSettled(
-    [1, 2, 3].map(async () => worker.run('merge', { pieces: updates, chunkUpdates: 100 })),
+    [1, 2, 3].map(async () => worker.run('compact', { pieces: updates, chunkUpdates: 100 })),
   )
   await worker.close()
   for (const result of await jobs) assert.ok(result.status === 'rejected' && isError('SHUTTING_DOWN')(result.reason))

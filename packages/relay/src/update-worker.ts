@@ -1,7 +1,7 @@
 /**
  * Runs jobs on updates: small ones at once, large ones in a thread of its own with a deadline, so that
- * no update of a stranger and no large document ever holds up the event loop. Strangers' updates and our own documents
- * have a thread each, so that the former never delay the latter.
+ * no update of a stranger and no large document ever holds up the event loop. Strangers' updates, answers to clients and
+ * compactions have a thread each, so that none delays another.
  */
 import { Worker } from 'node:worker_threads'
 import { MeshError } from '@meshbook/core/errors.ts'
@@ -21,33 +21,53 @@ interface Job {
 
 export class UpdateWorker {
   readonly #limits: Limits
-  readonly #checks = new JobThread()
-  readonly #merges = new JobThread()
+  readonly #checks: JobThread
+  readonly #answers: JobThread
+  readonly #compactions: JobThread
 
   constructor(limits: Limits) {
     this.#limits = limits
+    this.#checks = new JobThread(limits.jobThreadIdleMs)
+    this.#answers = new JobThread(limits.jobThreadIdleMs)
+    this.#compactions = new JobThread(limits.jobThreadIdleMs)
   }
 
   run<N extends JobName>(name: N, args: Jobs[N]['args']): Jobs[N]['result'] | Promise<Jobs[N]['result']> {
     const bytes = bytesOfJob(args)
-    if (bytes <= this.#limits.updateInlineBytes) return jobs[name](args)
+    if (bytes <= this.#inlineBytes(name)) return jobs[name](args)
     const { updateCheckMs, requestMs } = this.#limits
     const deadlineMs = name === 'inspect' ? updateCheckMs * (1 + Math.ceil(bytes / MiB)) : requestMs
-    const thread = name === 'inspect' ? this.#checks : this.#merges
-    return thread.run(name, args, deadlineMs) as Promise<Jobs[N]['result']>
+    return this.#threadFor(name).run(name, args, deadlineMs) as Promise<Jobs[N]['result']>
+  }
+
+  /** Nobody waits for a compaction, so only what costs less than the way to the thread is done at once. */
+  #inlineBytes(name: JobName): number {
+    const { updateInlineBytes } = this.#limits
+    return name === 'compact' ? updateInlineBytes / 16 : updateInlineBytes
+  }
+
+  #threadFor(name: JobName): JobThread {
+    if (name === 'inspect') return this.#checks
+    return name === 'compact' ? this.#compactions : this.#answers
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#checks.close(), this.#merges.close()])
+    await Promise.all([this.#checks, this.#answers, this.#compactions].map(thread => thread.close()))
   }
 }
 
 class JobThread {
+  readonly #idleMs: number
+  #idle: NodeJS.Timeout | undefined
   #worker: Worker | undefined
   #queue: Job[] = []
   #current: Job | undefined
   #timer: NodeJS.Timeout | undefined
   #closed = false
+
+  constructor(idleMs: number) {
+    this.#idleMs = idleMs
+  }
 
   run(name: JobName, args: Jobs[JobName]['args'], deadlineMs: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
@@ -60,6 +80,7 @@ class JobThread {
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#timer)
+    clearTimeout(this.#idle)
     const left = [...(this.#current ? [this.#current] : []), ...this.#queue.splice(0)]
     this.#current = undefined
     for (const job of left) job.reject(new MeshError('SHUTTING_DOWN'))
@@ -70,14 +91,26 @@ class JobThread {
     if (this.#current || this.#closed) return
     const job = this.#queue.shift()
     if (!job) {
-      this.#worker?.unref()
+      this.#rest()
       return
     }
+    clearTimeout(this.#idle)
     this.#current = job
     this.#worker ??= this.#start()
     this.#worker.ref()
     this.#timer = setTimeout(() => this.#abandon(`a job took more than ${job.deadlineMs} ms`), job.deadlineMs)
     this.#worker.postMessage({ name: job.name, args: job.args })
+  }
+
+  /** A thread costs ten megabytes; one that has had nothing to do for a while is ended. */
+  #rest(): void {
+    this.#worker?.unref()
+    clearTimeout(this.#idle)
+    this.#idle = setTimeout(() => {
+      const worker = this.#worker
+      this.#worker = undefined
+      worker?.terminate().catch((cause: unknown) => process.emitWarning(`ending a thread: ${String(cause)}`))
+    }, this.#idleMs).unref()
   }
 
   #start(): Worker {

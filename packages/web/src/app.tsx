@@ -4,6 +4,7 @@ import type { FunctionComponent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { DevicesPage } from './shell/devices-page.tsx'
 import { Dialogs } from './shell/dialogs.tsx'
+import { EvictedBanner } from './shell/evicted-banner.tsx'
 import { handleGlobalKey } from './shell/global-keys.ts'
 import { HomePage } from './shell/home-page.tsx'
 import { Palette } from './shell/palette.tsx'
@@ -46,6 +47,7 @@ export function App() {
         )}
         <div class="stage">
           <StorageBanner />
+          <EvictedBanner />
           <Page route={route} />
         </div>
       </div>

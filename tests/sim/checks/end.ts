@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { TreeEntry } from '@meshbook/core/executions.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import { resolveTree } from '@meshbook/core/tree.ts'
-import { LocalStore } from '@meshbook/web/sync/local-store.ts'
+import { IndexedDatabase } from '@meshbook/web/sync/indexed-database.ts'
 import { syncStatus } from '@meshbook/web/sync/sync-status.ts'
 import * as Y from 'yjs'
 import type { BrowserHost } from '../world/browser-host.ts'
@@ -116,10 +116,10 @@ async function browsersKeepAll(world: World, live: ReadonlyMap<DocumentId, strin
     for (const document of browser.pages.keys()) {
       let stored: string | undefined
       await world.timeline.in(browser.process!, () => {
-        new LocalStore(document, 'check', () => undefined).load().then(
+        new IndexedDatabase(browser.storage.factory, () => 'check').read(document).then(
           found => {
             const doc = new Y.Doc()
-            if (found) Y.applyUpdate(doc, found.update)
+            for (const { update } of found?.rows ?? []) Y.applyUpdate(doc, update)
             stored = doc.getText('content').toString()
           },
           thrown => world.timeline.reportUncaught(thrown),

@@ -1,8 +1,9 @@
 /** A browser with one page, in which documents are open: the web app's own link, store and sync client. */
 import type { DocumentId } from '@meshbook/core/ids.ts'
-import { DocumentLink } from '@meshbook/web/sync/document-link.ts'
-import type { Dial, LinkPorts } from '@meshbook/web/sync/link-ports.ts'
-import { LocalStore } from '@meshbook/web/sync/local-store.ts'
+import { campaignWith } from '@meshbook/web/sync/browser-tabs.ts'
+import { DocumentLink, type LinkOptions } from '@meshbook/web/sync/document-link.ts'
+import { IndexedDatabase } from '@meshbook/web/sync/indexed-database.ts'
+import type { Dial, DocumentDatabase, LinkPorts } from '@meshbook/web/sync/link-ports.ts'
 import { BrowserStorage } from './browser-storage.ts'
 import type { Chance } from './chance.ts'
 import { hubName } from './hub-host.ts'
@@ -25,12 +26,7 @@ export interface OpenPage {
   isReady: boolean
 }
 
-const storageOf = new WeakMap<Process, BrowserStorage>()
-
-/** To be called once for each world: IndexedDB is that of the browser whose page runs. */
-export function useBrowserStorage(timeline: Timeline): void {
-  BrowserStorage.use(() => storageOf.get(timeline.current))
-}
+const randomName = (): string => crypto.randomUUID()
 
 export class BrowserHost {
   readonly name: string
@@ -42,6 +38,7 @@ export class BrowserHost {
   readonly #setting: BrowserSetting
   readonly #chance: Chance
   readonly #opened: (browser: BrowserHost, page: OpenPage) => void
+  #database: DocumentDatabase | undefined
   #starts = 0
   #wakers = new Set<() => void>()
 
@@ -64,7 +61,8 @@ export class BrowserHost {
 
   start(): void {
     this.process = new Process(`${this.name} ${++this.#starts}`, this.#chance.split('process'))
-    storageOf.set(this.process, this.storage)
+    const { variations } = this.#setting
+    this.#database = variations.database(new IndexedDatabase(this.storage.factory, randomName))
     this.#wakers = new Set()
   }
 
@@ -73,10 +71,20 @@ export class BrowserHost {
     await this.#setting.timeline.in(this.process!, () => this.#openNow(document, address))
   }
 
-  #openNow(document: DocumentId, address: string): void {
+  #openNow(document: DocumentId, address: string, ports = this.#ports()): void {
     if (this.pages.has(document)) return
-    const options = { document, address, user: this.name, onOrphan: () => Promise.resolve() }
-    const link = new DocumentLink(options, this.#ports(this.process!, this.#setting.variations))
+    const options: LinkOptions = {
+      document,
+      address,
+      user: this.name,
+      onUnavailable: () => undefined,
+      onReplaced: (_unsent, newPorts) => {
+        link.close()
+        this.pages.delete(document)
+        this.#openNow(document, address, newPorts)
+      },
+    }
+    const link = new DocumentLink(options, ports)
     const page: OpenPage = { document, address, link, isReady: false }
     this.pages.set(document, page)
     this.visited.set(document, address)
@@ -111,34 +119,29 @@ export class BrowserHost {
     for (const wake of this.#wakers) wake()
   }
 
-  #ports(process: Process, variations: Variations): LinkPorts {
-    const { timeline } = this.#setting
+  #ports(): LinkPorts {
+    const { timeline, variations } = this.#setting
+    const process = this.process!
     return {
-      keep: (document, onState) => variations.keeper(new LocalStore(document, crypto.randomUUID(), onState)),
+      database: this.#database!,
       dial: variations.dial(this.#dial(process)),
+      // One tab: nobody else is there, and it leads.
+      openTabs: () => ({ post: () => undefined, close: () => undefined }),
+      campaign: campaignWith(undefined),
       after: (ms, task) => timeline.schedule(process, ms, task),
       random: () => process.chance.fraction(),
+      newTab: randomName,
+      browser: this.name,
       page: {
         onWake: wake => {
           this.#wakers.add(wake)
           return () => void this.#wakers.delete(wake)
         },
         onLeave: () => () => undefined,
-        reload: () => this.#reload(),
+        onHide: () => () => undefined,
       },
+      onPrecious: () => undefined,
     }
-  }
-
-  /** The same documents, in a new page. */
-  #reload(): void {
-    const { timeline } = this.#setting
-    const open = [...this.pages.values()]
-    timeline.schedule(timeline.outside, 10, () => {
-      this.kill()
-      this.start()
-      for (const { document, address } of open)
-        timeline.schedule(this.process!, 0, () => this.#openNow(document, address))
-    })
   }
 
   #dial(process: Process): Dial {

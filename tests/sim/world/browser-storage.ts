@@ -13,17 +13,10 @@ interface Raw {
   _databases: Map<string, RawDatabase>
 }
 
-/** The browser whose page runs at the moment. */
-let current: () => BrowserStorage | undefined = () => undefined
-Object.defineProperty(globalThis, 'indexedDB', { get: () => current()?.factory, configurable: true })
 Object.assign(globalThis, { IDBKeyRange })
 
 export class BrowserStorage {
   factory = new IDBFactory()
-
-  static use(find: () => BrowserStorage | undefined): void {
-    current = find
-  }
 
   /** The page is gone: what its transactions did and had not committed is taken back, and nothing waits for them. */
   pageDied(): void {

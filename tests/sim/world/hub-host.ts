@@ -17,6 +17,8 @@ import { RunFeeds } from '@meshbook/hub/runs/run-feeds.ts'
 import { Runs } from '@meshbook/hub/runs/runs.ts'
 import { SessionRequests } from '@meshbook/hub/runs/session-requests.ts'
 import { serveChannel } from '@meshbook/hub/sockets/channel-socket.ts'
+import { Seats } from '@meshbook/hub/sockets/seats.ts'
+import { SyncRates } from '@meshbook/hub/sockets/sync-rates.ts'
 import { serveSync } from '@meshbook/hub/sockets/sync-socket.ts'
 import type { DeviceRow } from '@meshbook/hub/store/identity.ts'
 import type { HubProcedures } from '@meshbook/hub/store/procedures.ts'
@@ -30,7 +32,7 @@ import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store
 import type { WebSocket } from 'ws'
 import type { Chance } from './chance.ts'
 import type { Knock, Network, WireEnd } from './network.ts'
-import { NodeSocket } from './sockets.ts'
+import { NodeSocket, rawWire } from './sockets.ts'
 import { StoreDisk } from './store-disk.ts'
 import { Process, type Timeline } from './timeline.ts'
 import type { Variations } from './variations.ts'
@@ -148,7 +150,9 @@ export class HubHost {
     const accept = (): WebSocket => NodeSocket.accept(end, process, knock.extensions) as unknown as WebSocket
     const [owner = '', project = '', ...path] = knock.address.split('/')
     if (project !== '') {
-      serveSync(parts, accept(), visit, { owner, project, path: path.join('/') }, this.identity.principal)
+      const socket = accept()
+      const asked = { wire: rawWire(socket), visit, agent: 'simulated', known: () => undefined }
+      serveSync(parts, socket, { ...asked, path: { owner, project, path: path.join('/') } }, this.identity.principal)
       return
     }
     parts.store.query('findDevice', { id: owner as DeviceId }).then(
@@ -185,6 +189,8 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     | 'random'
     | 'metrics'
     | 'doors'
+    | 'rates'
+    | 'seats'
     | 'fleet'
     | 'feeds'
     | 'runs'
@@ -206,6 +212,8 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     runs,
     sessionsChanged,
     doors: new OpenDoors(),
+    rates: new SyncRates(times, now),
+    seats: new Seats(),
     claims: new Claims({ store, relay, runs, times, now }),
     sessionRequests: new SessionRequests(store, fleet),
   }

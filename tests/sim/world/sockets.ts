@@ -1,5 +1,6 @@
 /** A wire's end as programs hold it: the part of the `ws` package's WebSocket that hub and device use. Browsers wrap it. */
 import { EventEmitter } from 'node:events'
+import { type Duplex, Writable } from 'node:stream'
 import { subprotocol } from '@meshbook/core/frames.ts'
 import type { Knock, Network, Parcel, Receiver, WireEnd } from './network.ts'
 import type { Process } from './timeline.ts'
@@ -107,4 +108,27 @@ export class NodeSocket extends EventEmitter implements Receiver {
     this.readyState = this.CLOSED
     this.emit('close', code, Buffer.from(reason))
   }
+}
+
+const length16 = 126
+
+/** What a server's socket runs over: frames as the hub encodes many of them at once are taken apart and sent one by one. */
+export function rawWire(socket: { send(bytes: Uint8Array): void }): Duplex {
+  return new Writable({
+    write: (bytes: Buffer, _encoding, done) => {
+      for (let at = 0; at < bytes.length; ) {
+        const short = bytes[at + 1]!
+        const head = short < length16 ? 2 : short === length16 ? 4 : 10
+        const length =
+          short < length16
+            ? short
+            : short === length16
+              ? bytes.readUInt16BE(at + 2)
+              : Number(bytes.readBigUInt64BE(at + 2))
+        socket.send(bytes.subarray(at + head, at + head + length))
+        at += head + length
+      }
+      done()
+    },
+  }) as Duplex
 }

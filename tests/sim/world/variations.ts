@@ -8,7 +8,7 @@ import type { Disk } from '@meshbook/device/projects/disk.ts'
 import type { DeviceDatabase } from '@meshbook/device/store/device-store.ts'
 import type { Relay } from '@meshbook/relay/relay.ts'
 import type { DocumentStore } from '@meshbook/relay/store/document-store.ts'
-import type { Dial, DocumentKeeper } from '@meshbook/web/sync/link-ports.ts'
+import type { Dial, DocumentDatabase } from '@meshbook/web/sync/link-ports.ts'
 import type { HubDatabase } from './hub-host.ts'
 import type { SimDisk } from './sim-disk.ts'
 import type { Process } from './timeline.ts'
@@ -21,7 +21,7 @@ export interface Variations {
   relay(relay: Relay, where: 'hub' | 'device'): Relay
   streams(streams: Streams): Streams
   files(disk: Disk, process: Process, files: SimDisk): Disk
-  keeper(keeper: DocumentKeeper): DocumentKeeper
+  database(database: DocumentDatabase): DocumentDatabase
   dial(dial: Dial): Dial
 }
 
@@ -33,6 +33,6 @@ export const asShipped: Variations = {
   relay: relay => relay,
   streams: streams => streams,
   files: disk => disk,
-  keeper: keeper => keeper,
+  database: database => database,
   dial: dial => dial,
 }

@@ -14,7 +14,7 @@ import * as Y from 'yjs'
 import { DocumentBook } from '../checks/document-book.ts'
 import { Ledger, type Mark, type Place } from '../checks/ledger.ts'
 import { marksIn } from '../checks/marks.ts'
-import { BrowserHost, type OpenPage, useBrowserStorage } from './browser-host.ts'
+import { BrowserHost, type OpenPage } from './browser-host.ts'
 import type { Chance } from './chance.ts'
 import { DeviceHost, publicKeyOf } from './device-host.ts'
 import { HubHost } from './hub-host.ts'
@@ -80,7 +80,6 @@ export class World {
     this.network.latencyMs = shape.latencyMs
     const hubLimits = { ...this.limits, socketBacklogBytes: shape.socketBacklogBytes }
     this.hub = new HubHost({ timeline, network: this.network, limits: hubLimits, variations }, chance.split('hub'))
-    useBrowserStorage(timeline)
   }
 
   async begin(): Promise<void> {
@@ -174,7 +173,8 @@ export class World {
     })
     page.link.facts.subscribe(facts => {
       const { kind } = syncStatus(facts)
-      if (kind === 'synced') this.#safe(page, 'hub', `"synced" in ${browser.name}`)
+      if (kind === 'synced' || (kind === 'offline' && facts.unsent === 0))
+        this.#safe(page, 'hub', `"synced" in ${browser.name}`)
       if (kind === 'offline-saved') this.#safe(page, `browser ${browser.name}`, `"saved locally" in ${browser.name}`)
     })
   }

@@ -3,6 +3,7 @@ import { hubSettings } from '@meshbook/hub/config.ts'
 import { Command } from 'commander'
 import { control } from '../control.ts'
 import { type DataFolder, dataFolder } from '../data-folder.ts'
+import { checkServers } from '../doctor/check-servers.ts'
 import { checkDisk, checkHub, checkKernels, checkNode, type Finding } from '../doctor/checks.ts'
 import { printJson, progress, say } from '../print.ts'
 import { optionsOf } from './options.ts'
@@ -39,6 +40,7 @@ async function examine(options: DoctorOptions, folder: DataFolder): Promise<Find
   }
   report(await checkNode())
   report(await checkDisk(folder))
+  for (const finding of await checkServers(process.env)) report(finding)
   wait.show('Starting each kernel…')
   for (const finding of await checkKernels()) report(finding)
   for (const finding of await examineHub(options.hub, folder)) report(finding)
@@ -79,5 +81,5 @@ function printFinding({ check, ok, seen, fix }: Finding): void {
 function explainSettings(): void {
   say('\nSettings (environment):')
   for (const [name, meaning] of Object.entries(hubSettings))
-    say(`  ${name.padEnd(26)} ${meaning}${process.env[name] ? ' · set' : ''}`)
+    say(`  ${name.padEnd(28)} ${meaning}${process.env[name] ? ' · set' : ''}`)
 }

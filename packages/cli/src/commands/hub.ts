@@ -1,5 +1,7 @@
+import { MeshError } from '@meshbook/core/errors.ts'
 import { systemRandom } from '@meshbook/core/ids.ts'
 import { startHub } from '@meshbook/hub/hub.ts'
+import { migrateStore } from '@meshbook/hub/store/open-store.ts'
 import { Command } from 'commander'
 import { openLog } from '../log.ts'
 import { privateFolder } from '../mesh.ts'
@@ -7,13 +9,28 @@ import { printJson, say } from '../print.ts'
 import { closeAfter, stopSignal } from '../until-stopped.ts'
 import { type ListeningOptions, listeningOf, optionsOf, withListening } from './options.ts'
 
+interface HubOptions extends ListeningOptions {
+  migrate?: boolean
+}
+
+async function migrate(options: HubOptions): Promise<void> {
+  const { config } = listeningOf(options)
+  if (!config.database)
+    throw new MeshError('BAD_CONFIG', { detail: 'MESHBOOK_DATABASE_URL: needed; a hub on a file updates it by itself' })
+  const changed = await migrateStore(config.database)
+  if (options.json) printJson({ migrated: changed })
+  else say(changed.length === 0 ? 'The tables are up to date.' : `Made or updated the tables of ${changed.join(', ')}.`)
+}
+
 export function hubCommand(): Command {
   return withListening(new Command('hub'))
     .description('start the hub alone; machines join it with `meshbook up`')
+    .option('--migrate', 'make or update the tables in PostgreSQL as their owner, and end')
     .option('--json', 'print one JSON object per line')
     .addHelpText('after', '\nExample:\n  $ MESHBOOK_PUBLIC_URL=https://mesh.example meshbook hub --data /srv/meshbook')
     .action(async (_options, command: Command) => {
-      const options = optionsOf<ListeningOptions>(command)
+      const options = optionsOf<HubOptions>(command)
+      if (options.migrate) return migrate(options)
       const stop = stopSignal()
       const started = performance.now()
       const { folder, config } = listeningOf(options)

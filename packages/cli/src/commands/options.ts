@@ -1,4 +1,5 @@
 /** Options that several commands share, and the client they lead to. */
+import { MeshError } from '@meshbook/core/errors.ts'
 import { type HubConfig, parseHubConfig } from '@meshbook/hub/config.ts'
 import type { Command } from 'commander'
 import { ApiClient, findHub } from '../api-client.ts'
@@ -45,4 +46,13 @@ export function listeningOf({ host, port, data }: ListeningOptions): { folder: D
 /** Options given to the command or, like --json, to `meshbook` itself. */
 export function optionsOf<T extends ClientOptions>(command: Command): T {
   return command.optsWithGlobals<T>()
+}
+
+/** A backup is of the store in the data folder; a server's store has its own ways, and an old file beside it is not it. */
+export function mustBeEmbedded(env: NodeJS.ProcessEnv): void {
+  const server = Object.keys(env).find(name => /^MESHBOOK_(?:DATABASE_URL$|S3_)/.test(name) && env[name])
+  if (server)
+    throw new MeshError('BAD_CONFIG', {
+      detail: `${server} is set: back up that server by its own means (pg_dump, versioned buckets)`,
+    })
 }

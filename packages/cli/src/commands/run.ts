@@ -50,7 +50,8 @@ async function runFile(file: string, options: RunOptions): Promise<number> {
   return exitCodes.ok
 }
 
-async function documentOf(client: ApiClient, file: string, options: RunOptions): Promise<DocumentInfo> {
+/** The document of a file that stands in an attached folder. */
+export async function documentOf(client: ApiClient, file: string, options: ClientOptions): Promise<DocumentInfo> {
   const { items } = await control(dataFolder(options.data).control, '/attachments', {})
   const holder = items.find(attachment => isInside(attachment, file))
   if (!holder)

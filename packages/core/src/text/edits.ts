@@ -15,7 +15,7 @@ const mostDistinctLines = 0xd7ff
 /** `wholeLines`: what is inserted was written as lines, not within one. */
 export type LineEdit = Edit & { wholeLines: boolean }
 
-interface Hunk {
+export interface Hunk {
   /** Lines `from` to `to` of the old text are replaced by the `lines`. */
   from: number
   to: number
@@ -72,7 +72,7 @@ function startsOf(lines: readonly string[]): number[] {
   return starts
 }
 
-function hunksBetween(old: readonly string[], now: readonly string[]): Hunk[] {
+export function hunksBetween(old: readonly string[], now: readonly string[]): Hunk[] {
   let head = 0
   while (head < old.length && head < now.length && old[head] === now[head]) head++
   let tail = 0

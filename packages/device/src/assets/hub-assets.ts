@@ -1,10 +1,17 @@
-/** Uploads to the hub and downloads from it. What is not uploaded yet is remembered in the store until the hub has it. */
+/**
+ * Uploads to the hub and downloads from it. What is not uploaded yet is remembered in the store until the hub has it.
+ * An upload goes in pieces and on from where the hub says it stands, after a cut and after a restart of either side.
+ */
+import { openAsBlob } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { AssetId, Now, RandomBytes } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
+import { backoffMs } from '@meshbook/engine/backoff.ts'
 import type { DeviceKey } from '../device-key.ts'
 import type { AssetUpload } from '../store/asset-uploads.ts'
+import { AssetDownloads } from './asset-downloads.ts'
 
 export interface HubAssetPorts {
   url: string
@@ -12,7 +19,10 @@ export interface HubAssetPorts {
   now: Now
   random: RandomBytes
   limits: Limits
-  read(asset: AssetId): Promise<Uint8Array>
+  /** Where this device keeps its own. */
+  folder: string
+  /** Where unfinished downloads wait. */
+  downloads: string
   store: {
     queue(upload: AssetUpload): Promise<void>
     done(asset: AssetId): Promise<void>
@@ -23,7 +33,8 @@ export interface HubAssetPorts {
 
 /** How long output waits for its picture to be at the hub. */
 const arrivalMs = 2_000
-const retryMs = 5_000
+/** The hub says that it goes on from another byte than we thought, so often in a row at most. */
+const mostDetours = 5
 
 export class HubAssets {
   readonly #ports: HubAssetPorts
@@ -31,10 +42,14 @@ export class HubAssets {
   #online = false
   #work: Promise<void> | undefined
   #again = false
+  #failures = 0
   readonly #stop = new AbortController()
+  readonly #downloads: AssetDownloads
 
   constructor(ports: HubAssetPorts) {
     this.#ports = ports
+    const get = (asset: AssetId, headers: Record<string, string>) => this.#request('GET', asset, { headers })
+    this.#downloads = new AssetDownloads({ folder: ports.downloads, limits: ports.limits, get })
   }
 
   async queue(asset: AssetId, mimeType: string): Promise<void> {
@@ -54,15 +69,8 @@ export class HubAssets {
     if (online) this.#kick()
   }
 
-  async fetch(asset: AssetId): Promise<Uint8Array> {
-    const response = await this.#request('GET', asset)
-    if (!response.ok)
-      throw new MeshError(response.status === 404 ? 'NOT_FOUND' : 'UNREACHABLE', {
-        detail: `${asset} (${response.status})`,
-      })
-    if (Number(response.headers.get('content-length') ?? 0) > this.#ports.limits.displayBytes)
-      throw new MeshError('TOO_LARGE', { detail: asset })
-    return response.bytes()
+  fetch(asset: AssetId): Promise<Uint8Array> {
+    return this.#downloads.fetch(asset)
   }
 
   async close(): Promise<void> {
@@ -80,39 +88,84 @@ export class HubAssets {
     })
   }
 
+  /** One that fails does not hold up the others; then all that are left wait, longer each time. */
   async #uploadAll(): Promise<void> {
     this.#again = false
+    let failed = false
     for (const upload of await this.#ports.store.list()) {
       if (!this.#online) return
       try {
         await this.#upload(upload)
+        this.#failures = 0
       } catch (thrown) {
+        failed = true
         this.#ports.log.warn({ err: thrown, asset: upload.asset }, 'an asset could not be uploaded yet')
-        await sleep(retryMs, undefined, { ref: false, signal: this.#stop.signal }).catch(() => undefined)
-        this.#again = true
       }
     }
+    if (!failed) return
+    this.#again = true
+    const { random, limits } = this.#ports
+    const waitMs = backoffMs({
+      attempt: ++this.#failures,
+      minMs: limits.reconnectMinMs,
+      maxMs: limits.reconnectMaxMs,
+      random: () => random(1)[0]! / 256,
+    })
+    await sleep(waitMs, undefined, { ref: false, signal: this.#stop.signal }).catch(() => undefined)
   }
 
-  async #upload({ asset, mimeType }: AssetUpload): Promise<void> {
-    const response = await this.#request('PUT', asset, { body: Buffer.from(await this.#ports.read(asset)), mimeType })
-    await response.body?.cancel()
-    if (!response.ok) throw new MeshError('UNREACHABLE', { detail: `the hub answered ${response.status} to an upload` })
+  async #upload({ asset }: AssetUpload): Promise<void> {
+    const file = await openAsBlob(join(this.#ports.folder, asset))
+    let offset = await this.#offset(asset)
+    for (let detours = 0; offset !== 'stored'; ) {
+      const next = await this.#send(asset, file, offset)
+      if (next !== 'stored' && next <= offset && ++detours > mostDetours)
+        throw new MeshError('UNREACHABLE', { detail: 'an upload does not get on' })
+      offset = next
+    }
     await this.#ports.store.done(asset)
     this.#waiting.get(asset)?.resolve()
     this.#waiting.delete(asset)
   }
 
+  async #offset(asset: AssetId): Promise<number | 'stored'> {
+    const head = await this.#request('HEAD', asset, {})
+    if (head.ok) return 'stored'
+    if (head.status !== 404) throw new MeshError('UNREACHABLE', { detail: `the hub answered ${head.status}` })
+    return Number(head.headers.get('upload-offset') ?? 0)
+  }
+
+  /** The next piece; where the hub goes on then. */
+  async #send(asset: AssetId, file: Blob, offset: number): Promise<number | 'stored'> {
+    const end = Math.min(file.size, offset + this.#ports.limits.objectPartBytes)
+    const headers = {
+      'upload-offset': String(offset),
+      'upload-length': String(file.size),
+      'content-type': 'application/octet-stream',
+    }
+    const response = await this.#request('PUT', asset, { headers, body: file.slice(offset, end) })
+    await response.body?.cancel()
+    if (response.status === 201 || response.status === 204) return 'stored'
+    const told = response.headers.get('upload-offset')
+    if ((response.status === 202 || response.status === 409) && told !== null) return Number(told)
+    throw new MeshError('UNREACHABLE', { detail: `the hub answered ${response.status} to an upload` })
+  }
+
   #request(
-    method: 'GET' | 'PUT',
+    method: 'GET' | 'HEAD' | 'PUT',
     asset: AssetId,
-    content?: { body: Buffer<ArrayBuffer>; mimeType: string },
+    { headers = {}, body }: { headers?: Record<string, string>; body?: Blob },
   ): Promise<Response> {
     const { url: hub, key, now, random, limits } = this.#ports
     const url = new URL(`/api/v1/assets/${asset}`, hub)
     const authorization = key.proof(url.host, now(), random)
-    const headers = content ? { authorization, 'content-type': content.mimeType } : { authorization }
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(limits.requestMs)])
-    return fetch(url, { method, headers, signal, redirect: 'error', ...(content ? { body: content.body } : {}) })
+    return fetch(url, {
+      method,
+      headers: { ...headers, authorization },
+      signal,
+      redirect: 'error',
+      ...(body ? { body } : {}),
+    })
   }
 }

@@ -96,8 +96,12 @@ export async function newToken(
   return { id, name, token, createdAt }
 }
 
-/** The token of this machine's own commands: one, whoever starts them. */
-export async function commandLineToken({ store, now, random }: SignInPorts, user: UserRow): Promise<string> {
+/** The token of this machine's own commands: one, whoever starts them. `machine` tells hubs on one database apart. */
+export async function commandLineToken(
+  { store, now, random }: SignInPorts,
+  user: UserRow,
+  machine?: string,
+): Promise<string> {
   const token = newSecret(random, 'mb_')
   const at = now()
   await store.call('replaceToken', {
@@ -105,7 +109,7 @@ export async function commandLineToken({ store, now, random }: SignInPorts, user
     user: user.user,
     id: newId('token', at, random),
     hash: hashSecret(token),
-    name: 'command line of the hub',
+    name: machine === undefined ? 'command line of the hub' : `command line of the hub at ${machine}`,
     scopes: ['read', 'write', 'run'],
     now: at,
   })

@@ -1,5 +1,5 @@
 /** Projects and their documents: ids behind paths, making, moving and deleting, and the text as it is now. */
-import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
+import type { Author, DocumentInfo, Project } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { idInPath, sharedNames, treePath } from '@meshbook/core/executions.ts'
 import { type DocumentId, type Now, newId, type OrgId, type ProjectId, type RandomBytes } from '@meshbook/core/ids.ts'
@@ -32,6 +32,7 @@ interface Known {
 export class Documents {
   readonly #ports: DocumentsPorts
   readonly #projects = new Map<ProjectId, Known>()
+  readonly #trees = new Set<DocumentId>()
   readonly #touches: Touches
 
   private constructor(ports: DocumentsPorts) {
@@ -63,7 +64,7 @@ export class Documents {
   }
 
   async project(org: OrgId, id: ProjectId): Promise<Project> {
-    return this.#find(org, id).project
+    return (await this.#found(org, id)).project
   }
 
   /** The project of a document, for a ticket. */
@@ -75,9 +76,12 @@ export class Documents {
 
   /** The document that a connection of `/sync` means; with the right to write, a new path becomes a new document. */
   async open(who: Principal, at: { owner: string; project: string; path: string }): Promise<DocumentId> {
-    const known = [...this.#projects.values()].find(
-      ({ org, project }) => org === who.org && project.owner === at.owner && project.name === at.project,
-    )
+    const named = () =>
+      [...this.#projects.values()].find(
+        ({ org, project }) => org === who.org && project.owner === at.owner && project.name === at.project,
+      )
+    if (!named()) await this.#learn(who.org)
+    const known = named()
     if (!known) throw new MeshError('NOT_FOUND', { detail: 'the project' })
     const { credential } = who
     if (!who.can.has('read') || (credential.kind === 'ticket' && credential.project !== known.project.id))
@@ -102,7 +106,8 @@ export class Documents {
 
   /** A document by its id, also one that has left the tree: what was written offline must not make a second one. */
   async #ownDocument({ org, project }: Known, id: DocumentId): Promise<DocumentId> {
-    if (await this.#ports.store.query('isDocumentOf', { org, project: project.id, id })) return id
+    const found = await this.#ports.store.query('findDocumentEver', { org, id })
+    if (found?.project === project.id) return id
     throw new MeshError('NOT_FOUND', { detail: `document ${id}` })
   }
 
@@ -111,19 +116,25 @@ export class Documents {
     return this.#ports.store.call('adoptDocument', { org, project, id, now: this.#ports.now() })
   }
 
-  async create(org: OrgId, projectId: ProjectId, path: string, content: string): Promise<DocumentInfo> {
-    const known = this.#find(org, projectId)
+  async create(
+    org: OrgId,
+    projectId: ProjectId,
+    path: string,
+    content: string,
+    author?: Author,
+  ): Promise<DocumentInfo> {
+    const known = await this.#found(org, projectId)
     const tree = await this.#loadedTree(known)
     const id = newId('document', this.#ports.now(), this.#ports.random)
     if (tree.taken(checkedPath(path))) throw new MeshError('CONFLICT', { detail: `there is a document at ${path}` })
     // The text first: a crash between leaves text that nothing names, never a document without its text.
-    if (content !== '') await this.#write({ org, document: id }, content)
+    if (content !== '') await this.#write({ org, document: id }, content, author)
     await this.#add(known, tree, path, id)
     return this.#info(org, id)
   }
 
   async move(org: OrgId, projectId: ProjectId, id: DocumentId, path: string): Promise<DocumentInfo> {
-    const tree = await this.#loadedTree(this.#find(org, projectId))
+    const tree = await this.#loadedTree(await this.#found(org, projectId))
     const there = tree.idAt(checkedPath(path))
     if (there !== undefined && there !== id)
       throw new MeshError('CONFLICT', { detail: `there is a document at ${path}` })
@@ -132,8 +143,19 @@ export class Documents {
   }
 
   async remove(org: OrgId, projectId: ProjectId, id: DocumentId): Promise<void> {
-    const tree = await this.#loadedTree(this.#find(org, projectId))
+    const tree = await this.#loadedTree(await this.#found(org, projectId))
     await tree.change(id, { deletedAt: this.#ports.now() })
+  }
+
+  /** Brings a deleted document back, to where it was or beside what took its place. */
+  async revive(org: OrgId, projectId: ProjectId, id: DocumentId): Promise<void> {
+    const tree = await this.#loadedTree(await this.#found(org, projectId))
+    if (!(await tree.revive(id))) throw new MeshError('NOT_FOUND', { detail: `document ${id}` })
+  }
+
+  /** Whether the document is the file tree of a project. */
+  isTree(id: DocumentId): boolean {
+    return this.#trees.has(id)
   }
 
   async content(org: OrgId, document: DocumentId): Promise<string> {
@@ -149,13 +171,21 @@ export class Documents {
     await this.#touches.flush()
   }
 
+  /** Another hub on the same database may have made projects since. */
+  async #learn(org: OrgId): Promise<void> {
+    for (const project of await this.#ports.store.query('listProjects', { org }))
+      if (!this.#projects.has(project.id)) this.#treeOf(this.#know(org, project))
+  }
+
   #know(org: OrgId, project: Project): Known {
     const known: Known = { org, project, tree: undefined }
     this.#projects.set(project.id, known)
+    this.#trees.add(project.tree)
     return known
   }
 
-  #find(org: OrgId, id: ProjectId): Known {
+  async #found(org: OrgId, id: ProjectId): Promise<Known> {
+    if (!this.#projects.has(id)) await this.#learn(org)
     const known = this.#projects.get(id)
     if (known?.org !== org) throw new MeshError('NOT_FOUND', { detail: `project ${id}` })
     return known
@@ -206,15 +236,16 @@ export class Documents {
     return found
   }
 
-  async #write(key: DocumentKey, content: string): Promise<void> {
-    await this.#withPeer(key, async peer => {
+  async #write(key: DocumentKey, content: string, author: Author | undefined): Promise<void> {
+    const write = async (peer: OwnPeer): Promise<void> => {
       peer.doc.getText(sharedNames.content).insert(0, content)
       await peer.durable()
-    })
+    }
+    await this.#withPeer(key, write, { author })
   }
 
-  async #withPeer<T>(key: DocumentKey, use: (peer: OwnPeer) => Promise<T>): Promise<T> {
-    const peer = openOwnPeer(this.#ports.relay, key, 'hub')
+  async #withPeer<T>(key: DocumentKey, use: (peer: OwnPeer) => Promise<T>, tag?: unknown): Promise<T> {
+    const peer = openOwnPeer(this.#ports.relay, key, 'hub', undefined, tag)
     try {
       await peer.ready()
       return await use(peer)

@@ -26,10 +26,12 @@ export function openOwnPeer(
   key: DocumentKey,
   name: string,
   onError?: (error: MeshError, final: boolean) => void,
+  tag?: unknown,
 ): OwnPeer {
   const waiting = new Set<(error: MeshError) => void>()
   const peer = openLocalPeer(relay, key, {
     name,
+    tag,
     onError: (error, final) => {
       for (const reject of waiting) reject(error)
       onError?.(error, final)

@@ -27,6 +27,8 @@ export class ProjectTree {
   #indexing: Promise<void> = Promise.resolve()
   #dirty = false
   #loaded = false
+  /** Why the index is behind the tree; whoever waits for it must not take it for complete. */
+  #behind: MeshError | undefined
   lost = false
 
   constructor(relay: Relay, key: DocumentKey, index: IndexPaths, onError: (error: MeshError) => void) {
@@ -75,9 +77,19 @@ export class ProjectTree {
     return true
   }
 
+  /** Takes the mark of deletion away; false if there is no such entry. */
+  async revive(id: DocumentId): Promise<boolean> {
+    const entry = this.#files.get(id)
+    if (!entry) return false
+    const { deletedAt: _, ...alive } = entry
+    await this.put(id, alive)
+    return true
+  }
+
   async settled(): Promise<void> {
     await this.#peer.durable()
     await within(limits.requestMs, this.#indexing, 'indexing the file tree')
+    if (this.#behind) throw this.#behind
   }
 
   close(): void {
@@ -101,8 +113,9 @@ export class ProjectTree {
   /** The tree itself is safe; its index is brought after it as soon as the disk takes it. */
   #indexFailed(error: unknown): void {
     this.#dirty = false
+    this.#behind = new MeshError('STORAGE_FAILED', { detail: 'the index of a file tree', cause: error })
     if (this.lost) return
-    this.#onError(new MeshError('STORAGE_FAILED', { detail: 'the index of a file tree', cause: error }))
+    this.#onError(this.#behind)
     setTimeout(() => this.#changed(), indexRetryMs).unref()
   }
 
@@ -112,6 +125,7 @@ export class ProjectTree {
     await this.#peer.saved()
     this.#dirty = false
     await this.#index([...this.#idAt].map(([path, id]) => [id, path]))
+    this.#behind = undefined
   }
 }
 

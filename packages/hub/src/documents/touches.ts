@@ -26,7 +26,9 @@ export class Touches {
   }
 
   note({ org, document: id }: DocumentKey): void {
-    this.#at.set(id, { org, id, at: this.#now() })
+    const noted = this.#at.get(id)
+    if (noted) noted.at = this.#now()
+    else this.#at.set(id, { org, id, at: this.#now() })
     this.#timer ??= setTimeout(() => {
       // A failing disk is told elsewhere; these times come again with the next edit.
       this.flush().catch(() => undefined)

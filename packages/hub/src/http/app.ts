@@ -55,6 +55,7 @@ async function serve(parts: Parts, tries: RateLimiter, route: Route, c: Context<
     : refuseForm(request)
   const answer = await route.handle({
     request,
+    incoming: c.env.incoming,
     visit,
     requestId: c.get('requestId'),
     params: c.req.param(),

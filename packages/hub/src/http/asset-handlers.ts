@@ -1,33 +1,45 @@
 /** Blobs: immutable, so a browser may keep them for ever; never a page of the hub, whatever they hold (S9). */
 import { Readable } from 'node:stream'
-import { MeshError } from '@meshbook/core/errors.ts'
+import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { type AssetId, parseAssetId } from '@meshbook/core/ids.ts'
-import { limits } from '@meshbook/core/limits.ts'
 import type { Parts } from '../parts.ts'
 import type { AssetRow } from '../store/assets.ts'
+import { problemResponse } from './problem.ts'
+import { matchesTag, pieceOf, rangeOf } from './ranges.ts'
 import { param, type UserAsk } from './route.ts'
 
-export async function putAsset({ assets, store, now }: Parts, ask: UserAsk<undefined>): Promise<Response> {
+export async function putAsset(parts: Parts, ask: UserAsk<undefined>): Promise<Response> {
   const id = parseAssetId(param(ask, 'asset'))
-  const { org } = ask.who
-  if (await store.query('findAsset', { org, id })) {
-    await ask.request.body?.cancel()
+  const { org, user } = ask.who
+  const { request } = ask
+  const piece = pieceOf(request.headers)
+  if (await parts.store.call('claimAsset', { org, id })) {
+    await request.body?.cancel()
     return new Response(null, { status: 204 })
   }
-  if (Number(ask.request.headers.get('content-length') ?? 0) > limits.assetBytes)
-    throw new MeshError('TOO_LARGE', { detail: `an asset may have ${limits.assetBytes} bytes` })
-  const facts = await assets.write(id, chunksOf(ask.request))
-  await store.call('addAsset', { ...facts, org, id, now: now() })
-  return new Response(null, { status: 201 })
+  try {
+    const received = await parts.uploads.receive({ org, user }, id, piece, ask.incoming, request.signal)
+    if (received.stored) return new Response(null, { status: 201 })
+    return new Response(null, { status: 202, headers: offsetHeaders(received.offset) })
+  } catch (thrown) {
+    if (asMeshError(thrown).code !== 'CONFLICT') throw thrown
+    return withOffset(parts, ask, id, asMeshError(thrown))
+  }
 }
 
-export async function getAsset({ assets, store }: Parts, ask: UserAsk<undefined>): Promise<Response> {
+/** GET and HEAD. Being asked for counts as being used, where an asset waits to be deleted (AG2). */
+export async function getAsset(parts: Parts, ask: UserAsk<undefined>): Promise<Response> {
+  const { store, objects } = parts
   const id = parseAssetId(param(ask, 'asset'))
-  const row = await store.query('findAsset', { org: ask.who.org, id })
-  if (!row) throw new MeshError('NOT_FOUND', { detail: id })
+  const { org } = ask.who
+  const found = await store.query('findAsset', { org, id })
+  const row = found?.unreferencedAt == null ? found : await store.call('claimAsset', { org, id })
+  if (!row) return withOffset(parts, ask, id, new MeshError('NOT_FOUND', { detail: id }))
   const headers = headersOf(id, row)
-  if (ask.request.headers.get('if-none-match') === headers.etag) return new Response(null, { status: 304, headers })
-  const range = rangeOf(ask.request.headers.get('range'), row.bytes)
+  const { method, headers: asked } = ask.request
+  if (matchesTag(asked.get('if-none-match'), headers.etag!)) return new Response(null, { status: 304, headers })
+  if (method === 'HEAD') return new Response(null, { headers: { ...headers, ...wholeHeaders(row) } })
+  const range = rangeOf(asked, row.bytes, headers.etag!)
   if (range === 'unsatisfiable')
     return new Response(null, { status: 416, headers: { ...headers, 'content-range': `bytes */${row.bytes}` } })
   const { start, end } = range ?? { start: 0, end: row.bytes - 1 }
@@ -36,13 +48,32 @@ export async function getAsset({ assets, store }: Parts, ask: UserAsk<undefined>
     'content-length': String(end - start + 1),
     ...(range ? { 'content-range': `bytes ${start}-${end}/${row.bytes}` } : {}),
   }
-  const empty = ask.request.method === 'HEAD' || row.bytes === 0
-  const body = empty ? null : (Readable.toWeb(Readable.from(assets.read(id, start, end))) as ReadableStream)
-  return new Response(body, { status: range ? 206 : 200, headers: answered })
+  const body = row.bytes === 0 ? null : await objects.get(row.object, range)
+  return new Response(body && (Readable.toWeb(Readable.from(body)) as ReadableStream), {
+    status: range ? 206 : 200,
+    headers: answered,
+  })
 }
 
-async function* chunksOf({ body }: Request): AsyncGenerator<Uint8Array> {
-  if (body) yield* body
+/** Where the caller's upload stands goes with the error, so that a client can go on (AS2). */
+async function withOffset(
+  { uploads }: Parts,
+  { who, requestId }: UserAsk<undefined>,
+  id: AssetId,
+  error: MeshError,
+): Promise<Response> {
+  const response = problemResponse(error, requestId)
+  const offset = who.can.has('write') ? await uploads.offset(who, id) : 0
+  for (const [name, value] of Object.entries(offsetHeaders(offset))) response.headers.set(name, value)
+  return response
+}
+
+function offsetHeaders(offset: number): Record<string, string> {
+  return { 'upload-offset': String(offset), 'upload-complete': '?0' }
+}
+
+function wholeHeaders({ bytes }: AssetRow): Record<string, string> {
+  return { 'content-length': String(bytes), 'upload-offset': String(bytes), 'upload-complete': '?1' }
 }
 
 function headersOf(id: AssetId, { mimeType }: AssetRow): Record<string, string> {
@@ -55,14 +86,4 @@ function headersOf(id: AssetId, { mimeType }: AssetRow): Record<string, string> 
     'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
     ...(/^image\/(png|jpeg|gif|webp)$/.test(mimeType) ? {} : { 'content-disposition': `attachment; filename="${id}"` }),
   }
-}
-
-/** One range, as browsers and resuming downloads ask for; anything else is answered whole. */
-function rangeOf(header: string | null, bytes: number): { start: number; end: number } | 'unsatisfiable' | undefined {
-  const match = header === null ? null : /^bytes=(\d*)-(\d*)$/.exec(header)
-  if (!match || (match[1] === '' && match[2] === '')) return undefined
-  const [first = '', last = ''] = [match[1], match[2]]
-  const start = first === '' ? Math.max(0, bytes - Number(last)) : Number(first)
-  const end = first === '' || last === '' ? bytes - 1 : Math.min(Number(last), bytes - 1)
-  return start > end || start >= bytes ? 'unsatisfiable' : { start, end }
 }

@@ -10,6 +10,7 @@ import type {
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type DocumentId, parseId } from '@meshbook/core/ids.ts'
 import type { InferOutput } from 'valibot'
+import { authorOf } from '../history/authors.ts'
 import type { Parts } from '../parts.ts'
 import { cursorOf, pageOf, rowsOf } from './page.ts'
 import { json, param, type UserAsk } from './route.ts'
@@ -47,9 +48,10 @@ async function at(store: Parts['store'], org: UserAsk<undefined>['who']['org'], 
 
 export async function createDocument(
   { documents }: Parts,
-  { who, body }: UserAsk<InferOutput<typeof newDocumentSchema>>,
+  { who, body, request }: UserAsk<InferOutput<typeof newDocumentSchema>>,
 ): Promise<DocumentInfo> {
-  return documents.create(who.org, body.project, body.path, body.content ?? '')
+  const author = authorOf(who, request.headers.get('user-agent') ?? '')
+  return documents.create(who.org, body.project, body.path, body.content ?? '', author)
 }
 
 export async function getDocument({ store }: Parts, ask: UserAsk<unknown>): Promise<DocumentInfo> {

@@ -15,13 +15,17 @@ import {
   newProjectSchema,
   newTicketSchema,
   newTokenSchema,
+  newVersionSchema,
   projectSchema,
   renameDeviceSchema,
+  restoreSchema,
   runInputSchema,
   runSchema,
   ticketSchema,
   tokenSchema,
+  undoSchema,
   variablesSchema,
+  versionSchema,
 } from '@meshbook/core/api.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { deviceInfoSchema, runRequestSchema, sessionInfoSchema } from '@meshbook/core/messages.ts'
@@ -52,6 +56,7 @@ import {
   moveDocument,
 } from './document-handlers.ts'
 import { hubEventStream } from './event-handlers.ts'
+import { getVersionText, listVersions, recordVersion, restoreVersion, turnBack } from './history-handlers.ts'
 import { openApi } from './openapi.ts'
 import { publicRoute, type Route, userRoute } from './route.ts'
 import {
@@ -266,6 +271,59 @@ export function routes(parts: Parts): Route[] {
       summary: 'Delete a document',
       handle: ask => deleteDocument(parts, ask),
     }),
+    userRoute({
+      method: 'GET',
+      path: `${v1}/documents/:id/versions`,
+      scope: 'read',
+      summary: 'Versions of its text, newest first; of a deleted document too',
+      query: page,
+      answer: listOf(versionSchema),
+      handle: ask => listVersions(parts, ask),
+    }),
+    userRoute({
+      method: 'POST',
+      path: `${v1}/documents/:id/versions`,
+      scope: 'write',
+      summary: 'Record a version now if there is something new; with a name the newest one is kept for good',
+      body: newVersionSchema,
+      answer: versionSchema,
+      handle: ask => recordVersion(parts, ask),
+    }),
+    userRoute({
+      method: 'GET',
+      path: `${v1}/documents/:id/versions/:version`,
+      scope: 'read',
+      summary: 'The Markdown text of a version',
+      produces: 'text/markdown',
+      handle: ask => getVersionText(parts, ask),
+    }),
+    userRoute({
+      method: 'POST',
+      path: `${v1}/documents/:id/restore`,
+      scope: 'write',
+      summary: 'Make the text that of a version, as a new change; brings a deleted document back',
+      body: restoreSchema,
+      answer: versionSchema,
+      handle: ask => restoreVersion(parts, ask),
+    }),
+    userRoute({
+      method: 'POST',
+      path: `${v1}/documents/:id/undo`,
+      scope: 'write',
+      summary: 'Take back your newest change, made on whichever of your devices',
+      body: undoSchema,
+      answer: versionSchema,
+      handle: ask => turnBack(parts, ask, 'undo'),
+    }),
+    userRoute({
+      method: 'POST',
+      path: `${v1}/documents/:id/redo`,
+      scope: 'write',
+      summary: 'Bring back what was undone last',
+      body: undoSchema,
+      answer: versionSchema,
+      handle: ask => turnBack(parts, ask, 'redo'),
+    }),
 
     userRoute({
       method: 'GET',
@@ -397,7 +455,8 @@ export function routes(parts: Parts): Route[] {
       path: `${v1}/assets/:asset`,
       scope: 'write',
       devices: true,
-      summary: 'Store a blob under its SHA-256',
+      summary:
+        'Store a blob under its SHA-256, whole or in pieces by Content-Range or Upload-Offset; HEAD tells the offset',
       handle: ask => putAsset(parts, ask),
     }),
   ]

@@ -5,6 +5,7 @@ import { limits } from '@meshbook/core/limits.ts'
 import { SyncJoiner, splitSync, type UpMessage } from '@meshbook/core/messages.ts'
 import type { Connection, DocumentKey, Peer } from '@meshbook/relay/relay.ts'
 import { writes } from '../documents/touches.ts'
+import { deviceAuthor } from '../history/authors.ts'
 import type { Parts } from '../parts.ts'
 import type { DeviceRow } from '../store/identity.ts'
 
@@ -91,7 +92,7 @@ export class ChannelStreams {
       get backlogBytes() {
         return carrier.backlogBytes
       },
-      tag: { requestedBy: this.#device.userName },
+      tag: { requestedBy: this.#device.userName, author: deviceAuthor(this.#device) },
       send: frame => carrier.sendFrames(splitSync(stream, frame)),
       close: (code, reason) => this.#refuse(stream, codeOfReason(code, reason), reason),
       pause: () => carrier.pause(`stream ${stream}`),

@@ -281,3 +281,62 @@ test('parts of two streams that are mixed close the channel', async t => {
   assert.equal((await closed)[0], 4400)
   assert.ok(encodeMessage({ type: 'BYE', reason: 'stop' }).length > 0)
 })
+
+/** A socket that says hello and is in the document. */
+async function openSync(t: TestContext, test: TestHub, path = 'me/demo/a.md'): Promise<WebSocket> {
+  const socket = new WebSocket(`${test.hub.url.replace('http', 'ws')}/sync/${path}`, {
+    headers: { authorization: `Bearer ${test.token}` },
+  })
+  atEnd(t, () => socket.terminate())
+  await once(socket, 'message')
+  return socket
+}
+
+test('S24 a user who sends too fast is read more slowly: everything arrives, in order, and nobody is cut', async t => {
+  const test = await startTestHub(t, { limits: { syncFramesPerUserSecond: 200 } })
+  await test.document('a.md')
+  const socket = await openSync(t, test)
+  const doc = new Y.Doc()
+  const updates: Uint8Array[] = []
+  doc.on('update', (update: Uint8Array) => updates.push(update))
+  const text = doc.getText('content')
+  const rounds = [0, 1, 2, 3]
+  const started = performance.now()
+  for (const _ of rounds) {
+    for (let i = 0; i < 150; i++) text.insert(text.length, 'x')
+    for (const update of updates.splice(0)) socket.send(updateFrame(update))
+    await new Promise(resolve => setTimeout(resolve, 30))
+  }
+  const id = (await test.json<{ items: DocumentInfo[] }>('GET', '/documents?path=me%2Fdemo%2Fa.md')).items[0]!.id
+  await until(async () => (await (await test.api('GET', `/documents/${id}/content`)).text()).length === 600)
+  assert.ok(performance.now() - started > 700, 'it took the time that the rate allows')
+  assert.equal(socket.readyState, WebSocket.OPEN)
+})
+
+test('S24 a document takes as many sockets as the cap says, and again one when one has left', async t => {
+  const test = await startTestHub(t, { limits: { socketsPerDocument: 2 } })
+  await test.document('a.md')
+  const [first] = [await openSync(t, test), await openSync(t, test)]
+  const third = new WebSocket(`${test.hub.url.replace('http', 'ws')}/sync/me/demo/a.md`, {
+    headers: { authorization: `Bearer ${test.token}` },
+  })
+  atEnd(t, () => third.terminate())
+  const [code] = await once(third, 'close')
+  assert.equal(code, 4429)
+  await openSync(t, test, 'me/demo/b.md')
+  first.terminate()
+  await once(first, 'close')
+  await new Promise(resolve => setTimeout(resolve, 50))
+  await openSync(t, test)
+})
+
+test('S24 a user has as many sockets as the cap says', async t => {
+  const test = await startTestHub(t, { limits: { socketsPerUser: 1 } })
+  await test.document('a.md')
+  await openSync(t, test)
+  const second = new WebSocket(`${test.hub.url.replace('http', 'ws')}/sync/me/demo/a.md`, {
+    headers: { authorization: `Bearer ${test.token}` },
+  })
+  atEnd(t, () => second.terminate())
+  assert.equal((await once(second, 'close'))[0], 4429)
+})

@@ -3,6 +3,7 @@
  * that come before that are kept, as stock clients send their first one at once.
  */
 
+import type { Duplex } from 'node:stream'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { subprotocol, syncFrame } from '@meshbook/core/frames.ts'
 import { limits } from '@meshbook/core/limits.ts'
@@ -12,9 +13,12 @@ import * as encoding from 'lib0/encoding'
 import type { RawData, WebSocket } from 'ws'
 import type { Principal } from '../auth/principal.ts'
 import { writes } from '../documents/touches.ts'
+import { authorOf } from '../history/authors.ts'
 import type { Visit } from '../http/doorway.ts'
 import type { Parts } from '../parts.ts'
 import { LiveSocket } from './live-socket.ts'
+import { Tap } from './tap.ts'
+import { LastFrames } from './websocket-frames.ts'
 
 export interface SyncPath {
   owner: string
@@ -22,67 +26,87 @@ export interface SyncPath {
   path: string
 }
 
+export interface SyncRequest {
+  /** What the WebSocket runs over. */
+  wire: Duplex
+  visit: Visit
+  path: SyncPath
+  /** The User-Agent header. */
+  agent: string
+  /** Called once it is clear whose socket it is. */
+  known: () => void
+}
+
 /** `shown` is whom the upgrade request showed, or why not; with nothing shown, the first message of auth type must carry a token or ticket. */
 export function serveSync(
   parts: Parts,
   socket: WebSocket,
-  visit: Visit,
-  path: SyncPath,
+  asked: SyncRequest,
   shown: Principal | MeshError | undefined,
 ): void {
-  const sync = new SyncSocket(parts, socket, visit, path)
+  const sync = new SyncSocket(parts, socket, asked)
   if (shown instanceof MeshError) sync.admit(Promise.reject(shown))
   else if (shown) sync.admit(Promise.resolve(shown))
   else sync.waitForAuth()
 }
 
+const lastFrames = new LastFrames()
+
 class SyncSocket {
   readonly #parts: Parts
   readonly #live: LiveSocket
-  readonly #visit: Visit
-  readonly #path: SyncPath
+  readonly #tap: Tap
+  readonly #asked: SyncRequest
   #early: Uint8Array[] = []
   #connection: Connection | undefined
   #document: DocumentKey | undefined
-  #asked = false
+  #user = ''
+  #cancelWait: NodeJS.Timeout | undefined
+  #hasAsked = false
   #admitted = false
 
-  constructor(parts: Parts, socket: WebSocket, visit: Visit, path: SyncPath) {
+  constructor(parts: Parts, socket: WebSocket, asked: SyncRequest) {
     this.#parts = parts
     this.#live = new LiveSocket(socket, parts.times, parts.now)
-    this.#visit = visit
-    this.#path = path
+    this.#tap = new Tap(socket)
+    this.#asked = asked
     socket.on('message', (data, isBinary) => this.#receiveGuarded(data, isBinary))
-    socket.once('close', () => this.#connection?.close())
+    socket.once('close', () => {
+      clearTimeout(this.#cancelWait)
+      this.#connection?.close()
+    })
   }
 
   waitForAuth(): void {
     const timer = setTimeout(() => {
-      if (!this.#asked) this.#refuse(new MeshError('UNAUTHENTICATED'))
+      if (!this.#hasAsked) this.#refuse(new MeshError('UNAUTHENTICATED'))
     }, limits.handshakeMs)
     this.#live.socket.once('close', () => clearTimeout(timer))
   }
 
   admit(principal: Promise<Principal>): void {
-    this.#asked = true
+    this.#hasAsked = true
     // Nothing more is read until the document is known; the rest waits in the network, not here.
-    this.#live.socket.pause()
+    this.#tap.hold('opening')
     principal.then(who => this.#enter(who)).catch((error: unknown) => this.#refuse(asMeshError(error)))
   }
 
   async #enter(who: Principal): Promise<void> {
-    const { documents, doors, log } = this.#parts
+    const { documents, doors, seats, times, log } = this.#parts
     if (!this.#live.open) return
     this.#admitted = true
-    const forget = doors.open(who, 'socket', limits.socketsPerUser, error => this.#live.closeFor(error))
+    this.#asked.known()
+    const forget = doors.open(who, 'socket', times.socketsPerUser, error => this.#live.closeFor(error))
     this.#live.socket.once('close', forget)
-    const document = await documents.open(who, this.#path)
+    const document = await documents.open(who, this.#asked.path)
     if (!this.#live.open) return
+    this.#live.socket.once('close', seats.take(`${who.org} ${document}`, times.socketsPerDocument))
+    this.#user = `${who.org} ${who.user}`
     this.#connection = this.#parts.relay.open({ org: who.org, document }, this.#peerOf(who))
     log.debug({ org: who.org, document, user: who.name }, 'sync opened')
     this.#document = { org: who.org, document }
     for (const frame of this.#early.splice(0)) this.#pass(this.#connection, frame)
-    if (!this.#connection.paused) this.#live.socket.resume()
+    this.#tap.release('opening')
   }
 
   #peerOf(who: Principal): Peer {
@@ -96,11 +120,13 @@ class SyncSocket {
       get backlogBytes() {
         return socket.bufferedAmount
       },
-      tag: { requestedBy: who.name },
+      tag: { requestedBy: who.name, author: authorOf(who, this.#asked.agent) },
       send: frame => socket.send(frame),
+      // Past the WebSocket object, which holds back nothing without compression: frames and their order stay whole.
+      sendAll: frames => live.open && this.#asked.wire.write(lastFrames.bytesOf(frames)),
       close: (code, reason) => live.close(code, reason),
-      pause: () => socket.pause(),
-      resume: () => socket.resume(),
+      pause: () => this.#tap.hold('relay'),
+      resume: () => this.#tap.release('relay'),
     }
   }
 
@@ -125,7 +151,7 @@ class SyncSocket {
       this.#early.length >= limits.preAuthFrames
     )
       throw new MeshError('TOO_LARGE')
-    const secret = this.#asked ? undefined : secretOf(frame)
+    const secret = this.#hasAsked ? undefined : secretOf(frame)
     if (secret === undefined) this.#early.push(frame)
     else this.admit(this.#principalFor(secret))
   }
@@ -133,12 +159,21 @@ class SyncSocket {
   #pass(connection: Connection, frame: Uint8Array): void {
     if (this.#document && writes(frame)) this.#parts.documents.touched(this.#document)
     connection.receive(frame)
+    const waitMs = this.#parts.rates.count(this.#user, frame.byteLength)
+    if (waitMs > 0) this.#wait(waitMs)
+  }
+
+  /** What was read already is still taken; the rest waits in the network. */
+  #wait(ms: number): void {
+    this.#tap.hold('rate')
+    clearTimeout(this.#cancelWait)
+    this.#cancelWait = setTimeout(() => this.#tap.release('rate'), ms).unref()
   }
 
   #principalFor(secret: string): Promise<Principal> {
     const { authenticator } = this.#parts
     return secret.startsWith('mt_')
-      ? authenticator.byTicket(secret, this.#visit.address)
+      ? authenticator.byTicket(secret, this.#asked.visit.address)
       : authenticator.byToken(secret)
   }
 
@@ -149,7 +184,7 @@ class SyncSocket {
       this.#parts.log.error({ err: error }, 'opening a document failed')
     if (this.#live.open && (error.code === 'UNAUTHENTICATED' || error.code === 'FORBIDDEN'))
       this.#live.socket.send(refusalFrame(error.message))
-    this.#live.socket.resume()
+    this.#tap.open()
     this.#live.closeFor(error)
   }
 }

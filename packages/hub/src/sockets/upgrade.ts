@@ -16,6 +16,14 @@ import type { Parts } from '../parts.ts'
 import { serveChannel } from './channel-socket.ts'
 import { type SyncPath, serveSync } from './sync-socket.ts'
 
+interface SyncVisit {
+  visit: Visit
+  path: SyncPath
+  ticket: string | null
+  /** To be called once it is clear whose socket it is. */
+  known: () => void
+}
+
 const handleProtocols = (offered: Set<string>): string | false => offered.has(subprotocol) && subprotocol
 
 export class Upgrades {
@@ -32,7 +40,6 @@ export class Upgrades {
     perMessageDeflate: false,
     handleProtocols,
   })
-  readonly #perAddress = new Map<string, number>()
   #closing = false
 
   constructor(parts: Parts) {
@@ -69,16 +76,23 @@ export class Upgrades {
     checkPage(visit, request.headers)
     const url = URL.parse(request.url ?? '', visit.origin)
     if (!url) throw new MeshError('BAD_REQUEST')
-    const leave = this.#enter(visit.address)
-    socket.once('close', leave)
-    if (url.pathname === '/channel') return this.#openChannel(request, socket, head, visit)
+    const known = this.#parts.seats.take(`strangers of ${visit.address}`, limits.strangersPerAddress)
+    socket.once('close', known)
+    if (url.pathname === '/channel') return this.#openChannel(request, socket, head, visit, known)
     const path = syncPathOf(url.pathname)
     if (!path) throw new MeshError('NOT_FOUND')
-    await this.#openSync(request, socket, head, visit, path, url.searchParams.get('ticket'))
+    await this.#openSync(request, socket, head, { visit, path, ticket: url.searchParams.get('ticket'), known })
   }
 
-  async #openChannel(request: IncomingMessage, socket: Duplex, head: Buffer, visit: Visit): Promise<void> {
+  async #openChannel(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    visit: Visit,
+    known: () => void,
+  ): Promise<void> {
     const device = await this.#parts.authenticator.byProof(visit, request.headers.authorization)
+    known()
     if (!request.headers['sec-websocket-protocol']?.split(',').some(name => name.trim() === subprotocol))
       throw new MeshError('BAD_REQUEST', { detail: `the channel needs the subprotocol ${subprotocol}` })
     this.#channel.handleUpgrade(request, socket, head, webSocket => {
@@ -91,14 +105,13 @@ export class Upgrades {
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
-    visit: Visit,
-    path: SyncPath,
-    ticket: string | null,
+    { visit, path, ticket, known }: SyncVisit,
   ): Promise<void> {
     const shown = await this.#shown(request, visit, ticket)
     this.#sync.handleUpgrade(request, socket, head, webSocket => {
       this.#count(webSocket, 'sync')
-      serveSync(this.#parts, webSocket, visit, path, shown)
+      const agent = request.headers['user-agent'] ?? ''
+      serveSync(this.#parts, webSocket, { wire: socket, visit, path, agent, known }, shown)
     })
   }
 
@@ -119,18 +132,6 @@ export class Upgrades {
       const known = asMeshError(error)
       if (known.code === 'UNAUTHENTICATED') return known
       throw known
-    }
-  }
-
-  #enter(address: string): () => void {
-    const count = this.#perAddress.get(address) ?? 0
-    if (count >= limits.socketsPerAddress)
-      throw new MeshError('TOO_MANY', { detail: `${count} sockets of one address` })
-    this.#perAddress.set(address, count + 1)
-    return () => {
-      const left = (this.#perAddress.get(address) ?? 1) - 1
-      if (left > 0) this.#perAddress.set(address, left)
-      else this.#perAddress.delete(address)
     }
   }
 

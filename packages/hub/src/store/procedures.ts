@@ -1,4 +1,6 @@
 /** The hub's module of the database: its tables and all its procedures by name. This folder is the only SQL of the hub. */
+import * as restore from './after-restore.ts'
+import * as references from './asset-references.ts'
 import * as assets from './assets.ts'
 import * as heads from './heads.ts'
 import * as identity from './identity.ts'
@@ -36,7 +38,7 @@ export const procedures = {
   indexTree: projects.indexTree,
   adoptDocument: projects.adoptDocument,
   findDocument: projects.findDocument,
-  isDocumentOf: projects.isDocumentOf,
+  findDocumentEver: projects.findDocumentEver,
   findDocumentAt: projects.findDocumentAt,
   listDocuments: projects.listDocuments,
   touchDocuments: projects.touchDocuments,
@@ -64,8 +66,26 @@ export const procedures = {
   listSessions: heads.listSessions,
   findSession: heads.findSession,
 
-  addAsset: assets.addAsset,
+  settleRestore: restore.settleRestore,
+
   findAsset: assets.findAsset,
+  claimAsset: assets.claimAsset,
+  beginUpload: assets.beginUpload,
+  findUpload: assets.findUpload,
+  saveUpload: assets.saveUpload,
+  finishUpload: assets.finishUpload,
+  dropUpload: assets.dropUpload,
+  listAssetUploads: assets.listUploads,
+  listRemovals: assets.listRemovals,
+  removed: assets.removed,
+  listOrgs: references.listOrgs,
+  addReferences: references.addReferences,
+  unreadDocuments: references.unreadDocuments,
+  recordDocument: references.recordDocument,
+  readOldRuns: references.readOldRuns,
+  recordOldRuns: references.recordOldRuns,
+  markAssets: references.markAssets,
+  sweepAssets: references.sweepAssets,
 }
 
 export type HubProcedures = typeof procedures

@@ -137,13 +137,16 @@ export async function findDocument(tx: Tx, a: { org: OrgId; id: DocumentId }): P
   )
 }
 
-/** Whether a document belongs to a project, whether or not it has a path there now. */
-export async function isDocumentOf(tx: Tx, a: { org: OrgId; project: ProjectId; id: DocumentId }): Promise<boolean> {
-  const row = await tx.get(
-    'SELECT document_id FROM documents WHERE org_id = ? AND project_id = ? AND document_id = ?',
-    [a.org, a.project, a.id],
+/** The document also when it is deleted; then it has no path. */
+export async function findDocumentEver(
+  tx: Tx,
+  a: { org: OrgId; id: DocumentId },
+): Promise<{ project: ProjectId; path: string | null } | null> {
+  const found = await tx.get<{ project: ProjectId; path: string | null }>(
+    'SELECT project_id AS project, path FROM documents WHERE org_id = ? AND document_id = ?',
+    [a.org, a.id],
   )
-  return row !== undefined
+  return found ?? null
 }
 
 export async function findDocumentAt(

@@ -20,6 +20,7 @@ import {
   stepRun,
 } from '@meshbook/core/run.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
+import { addReferences, assetsOfEvent } from './asset-references.ts'
 import { type RunRow, runRow, saveState, showRun } from './run-rows.ts'
 
 export interface Appended {
@@ -83,6 +84,8 @@ async function append(
   }
   const text = JSON.stringify(withinCap(row, event))
   await tx.run('INSERT INTO run_events (org_id, run_id, seq, event) VALUES (?, ?, ?, ?)', [row.org, row.id, seq, text])
+  const assets = assetsOfEvent(event)
+  if (assets.length > 0) await addReferences(tx, { org: row.org, holder: `run:${row.id}`, assets })
   row.logBytes += text.length
   row.state = state
   return 'appended'

@@ -9,7 +9,8 @@ const [data, port = '0'] = process.argv.slice(2)
 try {
   await run()
 } catch (error) {
-  console.log(JSON.stringify({ failed: asMeshError(error).code }))
+  const { code, message } = asMeshError(error)
+  console.log(JSON.stringify({ failed: code, message }))
   process.exit(1)
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Project } from '@meshbook/core/api.ts'
 import { type DocumentId, systemRandom } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
 import { type HubConfig, parseHubConfig } from '../config.ts'
 import { type Hub, startHub } from '../hub.ts'
 import { newLog } from '../log.ts'
@@ -31,6 +32,7 @@ export interface TestHubOptions {
   host?: string
   webFolder?: string
   env?: NodeJS.ProcessEnv
+  limits?: Partial<Limits>
 }
 
 export async function temporaryFolder(t: TestContext): Promise<string> {
@@ -51,6 +53,7 @@ export async function startTestHub(t: TestContext, options: TestHubOptions = {})
     now: () => Date.now() + clock.offsetMs,
     random: systemRandom,
     log: newLog('debug', { write: line => void logged.push(line) }),
+    limits: options.limits ?? {},
   }
   const test: TestHub = {
     hub: await startHub(config, ports),

@@ -40,23 +40,23 @@ export class CallGroup {
    */
   async perform(calls: readonly ThreadCall[], isFull: () => boolean): Promise<ThreadResult[]> {
     const results: ThreadResult[] = []
-    this.#connection.exec('BEGIN IMMEDIATE')
+    this.#connection.step('BEGIN IMMEDIATE')
     for (const call of calls) {
       results.push(await this.#performGuarded(call))
       if (isFull()) break
     }
-    this.#connection.exec('COMMIT')
+    this.#connection.step('COMMIT')
     return results
   }
 
   async read(call: ThreadCall): Promise<ThreadResult> {
-    this.#connection.exec('BEGIN')
+    this.#connection.step('BEGIN')
     try {
       return { ok: true, value: await this.#run(call) }
     } catch (thrown) {
       return { ok: false, error: toThreadError(storageErrorOf(thrown, this.#file) ?? thrown) }
     } finally {
-      this.#connection.exec('ROLLBACK')
+      this.#connection.step('ROLLBACK')
     }
   }
 
@@ -68,16 +68,16 @@ export class CallGroup {
 
   /** One call inside the group: a failure of its own takes back only what it wrote; a failure of the disk is thrown on. */
   async #performGuarded(call: ThreadCall): Promise<ThreadResult> {
-    this.#connection.exec('SAVEPOINT one_call')
+    this.#connection.step('SAVEPOINT one_call')
     try {
       const value = await this.#run(call)
-      this.#connection.exec('RELEASE one_call')
+      this.#connection.step('RELEASE one_call')
       return { ok: true, value }
     } catch (thrown) {
       const broken = storageErrorOf(thrown, this.#file)
       if (broken) throw broken
-      this.#connection.exec('ROLLBACK TO one_call')
-      this.#connection.exec('RELEASE one_call')
+      this.#connection.step('ROLLBACK TO one_call')
+      this.#connection.step('RELEASE one_call')
       return { ok: false, error: toThreadError(thrown) }
     }
   }

@@ -2,7 +2,7 @@
  * One connection to an SQLite file inside a worker thread: pragmas, migrations, and the Tx over it.
  * The writer also holds the lock that keeps a second process away.
  */
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { MeshError } from '@meshbook/core/errors.ts'
@@ -30,12 +30,22 @@ export class SqliteConnection {
     this.#db.exec(sql)
   }
 
+  /** One statement that runs often, such as BEGIN: prepared once. */
+  step(sql: string): void {
+    this.#statement(sql).run()
+  }
+
   /** Writes everything that stands in the log into the file, so that a log with a hole after a failed fsync is left behind. */
   settle(): void {
-    this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    this.emptyLog()
     this.exec('BEGIN IMMEDIATE')
     this.exec('UPDATE schema_versions SET version = version')
     this.exec('COMMIT')
+  }
+
+  emptyLog(): void {
+    const { busy } = this.#db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number }
+    if (busy !== 0) throw new MeshError('STORAGE_FAILED', { detail: 'the log is in use and cannot be emptied' })
   }
 
   close(): void {
@@ -100,6 +110,11 @@ export class SqliteConnection {
     }[]
     return new Map(rows.map(row => [row.name, row.version]))
   }
+}
+
+/** Whether an earlier process left something in the log. */
+export function hasLog(file: string): boolean {
+  return (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0
 }
 
 /** Makes the folder if need be and proves that files can be made in it, with an error that says what to do. */

@@ -162,3 +162,59 @@ test('a full disk fails every call until there is room again (RL83)', async t =>
   )
   assert.equal(await database.call('add', { name: 'a', by: 1 }), 2)
 })
+
+test('a writer thread that ends gets a successor: nothing acknowledged is lost, nothing half-made is kept (RL84)', async t => {
+  const seen: StorageHealth[] = []
+  const file = await fileIn(t)
+  const database = await open(t, file, { onHealth: health => seen.push(health), reopenMs: 20 })
+  await database.call('add', { name: 'a', by: 1 })
+  const together = await Promise.allSettled([
+    database.call('add', { name: 'a', by: 10 }),
+    database.call('endThread'),
+    database.call('add', { name: 'a', by: 100 }),
+  ])
+  assert.ok(together.every(result => result.status === 'rejected' && hasCode('STORAGE_FAILED')(result.reason)))
+  await assert.rejects(database.call('add', { name: 'a', by: 1 }), hasCode('STORAGE_FAILED', /ended with 7/))
+  assert.equal(await database.query('read', { name: 'a' }), 1, 'reading goes on')
+  await until(() => database.health().ok)
+  assert.deepEqual(
+    seen.map(health => health.ok),
+    [false, true],
+  )
+  assert.equal(await database.call('add', { name: 'a', by: 1_000 }), 1_001)
+  await assert.rejects(open(t, file), hasCode('DATA_IN_USE'), 'the successor holds the lock')
+})
+
+test('a reader thread that ends gets a successor, and writing goes on meanwhile (RL84)', async t => {
+  const seen: StorageHealth[] = []
+  const database = await open(t, await fileIn(t), { onHealth: health => seen.push(health), reopenMs: 20 })
+  await database.call('add', { name: 'a', by: 1 })
+  await assert.rejects(database.query('endThread'), hasCode('STORAGE_FAILED'))
+  assert.equal(database.health().ok, false)
+  assert.equal(await database.call('add', { name: 'a', by: 1 }), 2)
+  await until(() => database.health().ok)
+  assert.equal(await database.query('read', { name: 'a' }), 2)
+  assert.equal(seen.length, 2)
+})
+
+test('a thread that ends again and again is started again each time, and closing does not hang (RL84)', async t => {
+  const database = await open(t, await fileIn(t), { reopenMs: 5 })
+  for (let round = 0; round < 4; round++) {
+    await assert.rejects(database.call('endThread'))
+    await until(() => database.health().ok)
+  }
+  await assert.rejects(database.call('endThread'))
+  await database.close()
+})
+
+test('the log of a process that was killed is in the file, fsynced, before anything is acknowledged (RL84)', async t => {
+  const file = await fileIn(t)
+  const holder = spawnHolder(t, file)
+  await once(holder.stdout!, 'data')
+  holder.kill('SIGKILL')
+  await once(holder, 'exit')
+  assert.ok((await stat(`${file}-wal`)).size > 0)
+  const database = await open(t, file)
+  assert.equal((await stat(`${file}-wal`)).size, 0)
+  assert.equal(await database.query('read', { name: 'started' }), 1)
+})

@@ -1,10 +1,12 @@
 /**
  * The embedded database: one writer thread and one reader thread over a WAL file. It owns group commit, the lock
- * against a second process, and what happens when the disk fails: nothing is acknowledged until reopening succeeds.
+ * against a second process, and what happens when the disk fails or a thread ends: nothing is acknowledged until the
+ * file is open again.
  */
-import type { MeshError } from '@meshbook/core/errors.ts'
+import { asMeshError, type MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { Database, StorageHealth } from './database.ts'
+import type { SqliteThreadData } from './sqlite-thread.ts'
 import { SqliteWorker } from './sqlite-worker.ts'
 import type { Procedures } from './tx.ts'
 
@@ -13,7 +15,7 @@ export interface SqliteOptions {
   /** Modules that export `schema` and `procedures` (see SqlModule); names of procedures are unique over all of them. */
   modules: readonly URL[]
   onHealth?: (health: StorageHealth) => void
-  /** How long after a failure, and after each failed attempt, the file is opened again. */
+  /** How long after a failure the file is opened again; each further attempt waits twice as long as the last, up to a limit. */
   reopenMs?: number
 }
 
@@ -21,22 +23,18 @@ const well: StorageHealth = { ok: true, detail: '' }
 
 export class SqliteDatabase<P extends Procedures> implements Database<P> {
   readonly file: string
-  readonly #writer: SqliteWorker
-  readonly #reader: SqliteWorker
-  readonly #reopenMs: number
+  readonly #writer: Lane
+  readonly #reader: Lane
   readonly #onHealth: ((health: StorageHealth) => void) | undefined
-  #failure: MeshError | undefined
-  #retry: NodeJS.Timeout | undefined
   #closing = false
+  #wasWell = true
 
-  private constructor(options: SqliteOptions, writer: SqliteWorker, reader: SqliteWorker) {
+  private constructor(options: SqliteOptions, writer: Lane, reader: Lane) {
     this.file = options.file
     this.#writer = writer
     this.#reader = reader
-    this.#reopenMs = options.reopenMs ?? limits.reconnectMinMs
     this.#onHealth = options.onHealth
-    writer.onFailure = error => this.#fail(error)
-    writer.onReopened = () => this.#recover()
+    for (const lane of [writer, reader]) lane.onChange = () => this.#tell()
   }
 
   /**
@@ -44,51 +42,115 @@ export class SqliteDatabase<P extends Procedures> implements Database<P> {
    * DATA_TOO_NEW (nothing is changed then) or STORAGE_FAILED.
    */
   static async open<P extends Procedures>(options: SqliteOptions): Promise<SqliteDatabase<P>> {
-    const modules = options.modules.map(url => url.href)
     const data = {
       file: options.file,
-      modules,
+      modules: options.modules.map(url => url.href),
       groupCommitMs: limits.groupCommitMs,
       groupCalls: limits.groupCommitCalls,
     }
-    const writer = await SqliteWorker.start({ ...data, role: 'writer' })
+    const reopenMs = options.reopenMs ?? limits.reconnectMinMs
+    const writer = await Lane.start({ ...data, role: 'writer' }, reopenMs)
     try {
-      return new SqliteDatabase(options, writer, await SqliteWorker.start({ ...data, role: 'reader' }))
+      return new SqliteDatabase(options, writer, await Lane.start({ ...data, role: 'reader' }, reopenMs))
     } catch (thrown) {
       await writer.close()
       throw thrown
     }
   }
 
-  call: Database<P>['call'] = async (name, ...args) => {
-    if (this.#failure) throw this.#failure
-    return (await this.#writer.call(name, args[0])) as never
-  }
+  call: Database<P>['call'] = async (name, ...args) => (await this.#writer.call(name, args[0])) as never
 
   query: Database<P>['query'] = async (name, ...args) => (await this.#reader.call(name, args[0])) as never
 
   health(): StorageHealth {
-    return this.#failure ? { ok: false, detail: `${this.#failure.message}. ${this.#failure.entry.hint}` } : well
+    const failure = this.#writer.failure ?? this.#reader.failure
+    return failure ? { ok: false, detail: `${failure.message}. ${failure.entry.hint}` } : well
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true
+    await this.#reader.close()
+    await this.#writer.close()
+  }
+
+  #tell(): void {
+    const health = this.health()
+    if (this.#closing || health.ok === this.#wasWell) return
+    this.#wasWell = health.ok
+    this.#onHealth?.(health)
+  }
+}
+
+/** One of the two threads, through all failures: while there is one, every call fails with it. */
+class Lane {
+  failure: MeshError | undefined
+  /** Called when `failure` has changed. */
+  onChange: (() => void) | undefined
+  readonly #data: SqliteThreadData
+  readonly #reopenMs: number
+  #worker: SqliteWorker
+  #waitMs: number
+  #retry: NodeJS.Timeout | undefined
+  #starting: Promise<void> | undefined
+  #closing = false
+
+  private constructor(data: SqliteThreadData, reopenMs: number, worker: SqliteWorker) {
+    this.#data = data
+    this.#reopenMs = reopenMs
+    this.#waitMs = reopenMs
+    this.#worker = worker
+    this.#follow(worker)
+  }
+
+  static async start(data: SqliteThreadData, reopenMs: number): Promise<Lane> {
+    return new Lane(data, reopenMs, await SqliteWorker.start(data))
+  }
+
+  async call(name: string, args: unknown): Promise<unknown> {
+    if (this.failure) throw this.failure
+    return this.#worker.call(name, args)
   }
 
   async close(): Promise<void> {
     this.#closing = true
     clearTimeout(this.#retry)
-    await this.#reader.close()
-    await this.#writer.close()
+    await this.#starting
+    await this.#worker.close()
+  }
+
+  #follow(worker: SqliteWorker): void {
+    worker.onFailure = error => this.#fail(error)
+    worker.onReopened = () => this.#recover()
   }
 
   #fail(error: MeshError): void {
-    const first = !this.#failure
-    this.#failure = error
+    this.failure = error
     if (this.#closing) return
-    if (first) this.#onHealth?.(this.health())
+    this.onChange?.()
     clearTimeout(this.#retry)
-    this.#retry = setTimeout(() => this.#writer.reopen(), this.#reopenMs).unref()
+    this.#retry = setTimeout(() => this.#tryAgain(), this.#waitMs).unref()
+    this.#waitMs = Math.min(this.#waitMs * 2, limits.storageRetryMaxMs)
+  }
+
+  /** A thread that lives opens the file again; one that has ended gets a successor. */
+  #tryAgain(): void {
+    if (!this.#worker.ended) this.#worker.reopen()
+    else this.#starting = this.#replace()
+  }
+
+  async #replace(): Promise<void> {
+    try {
+      this.#worker = await SqliteWorker.start(this.#data)
+      this.#follow(this.#worker)
+      this.#recover()
+    } catch (thrown) {
+      this.#fail(asMeshError(thrown))
+    }
   }
 
   #recover(): void {
-    this.#failure = undefined
-    this.#onHealth?.(well)
+    this.failure = undefined
+    this.#waitMs = this.#reopenMs
+    this.onChange?.()
   }
 }

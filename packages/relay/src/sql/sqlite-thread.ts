@@ -2,10 +2,10 @@
  * The worker thread that owns one SQLite connection. The writer runs procedures in group transactions; the reader runs
  * each in a read transaction of its own. It must not know what the procedures do.
  */
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { CallGroup, proceduresOf, type ThreadCall, type ThreadResult } from './call-group.ts'
-import { lockFile, prepareFolder, SqliteConnection } from './sqlite-connection.ts'
+import { hasLog, lockFile, prepareFolder, SqliteConnection } from './sqlite-connection.ts'
 import { storageErrorOf, type ThreadError, toThreadError } from './sqlite-error.ts'
 import type { Procedure, SqlModule } from './tx.ts'
 
@@ -47,8 +47,11 @@ async function open(): Promise<void> {
   }
   prepareFolder(data.file)
   unlock = lockFile(data.file)
+  const left = hasLog(data.file)
   use(new SqliteConnection(data.file, { readOnly: false }), procedures)
   connection.migrate(modules.map(module => module.schema))
+  // The log of a process that ended after a failed fsync may be whole only in memory; in the file it is durable.
+  if (left) connection.emptyLog()
 }
 
 function use(opened: SqliteConnection, procedures: ReadonlyMap<string, Procedure>): void {
@@ -123,11 +126,30 @@ function close(): void {
   port.close()
 }
 
-/** Requests are handled one after the other: a procedure never sees another one's half-made transaction. */
+/**
+ * Requests are handled one after the other: a procedure never sees another one's half-made transaction. What came while
+ * a group was committed is the next group, without a way through the other thread in between.
+ */
+const requests: ThreadRequest[] = []
 let turn = Promise.resolve()
 port.on('message', (request: ThreadRequest) => {
-  turn = turn.then(() => handle(request))
+  requests.push(request)
+  turn = turn.then(handleAll)
 })
+
+async function handleAll(): Promise<void> {
+  for (let request = nextRequest(); request; request = nextRequest()) await handle(request)
+}
+
+/** The oldest request; all calls that stand together are one. */
+function nextRequest(): ThreadRequest | undefined {
+  for (let more = receiveMessageOnPort(port); more; more = receiveMessageOnPort(port)) requests.push(more.message)
+  const first = requests.shift()
+  if (first?.type !== 'calls') return first
+  const calls = [...first.calls]
+  while (requests[0]?.type === 'calls') calls.push(...(requests.shift() as typeof first).calls)
+  return { type: 'calls', calls }
+}
 
 async function handle(request: ThreadRequest): Promise<void> {
   if (request.type === 'calls') return data.role === 'writer' ? write(request.calls) : read(request.calls)

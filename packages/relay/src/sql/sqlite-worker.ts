@@ -1,6 +1,6 @@
 /**
- * The main thread's end of one SQLite thread: queues calls, sends all of them in one message as soon as the thread is
- * free (so a busy thread makes larger groups by itself), and matches the answers.
+ * The main thread's end of one SQLite thread: sends the calls of one tick in one message (a busy thread makes larger
+ * groups of what waits by itself), and matches the answers.
  */
 import { Worker } from 'node:worker_threads'
 import { MeshError } from '@meshbook/core/errors.ts'
@@ -31,7 +31,13 @@ export class SqliteWorker {
     this.#worker.on('error', cause =>
       this.#end(new MeshError('STORAGE_FAILED', { detail: 'the thread of the database ended', cause })),
     )
-    this.#worker.on('exit', () => this.#end(new MeshError('SHUTTING_DOWN', { detail: 'the database is closed' })))
+    this.#worker.on('exit', code =>
+      this.#end(
+        this.#closed
+          ? new MeshError('SHUTTING_DOWN', { detail: 'the database is closed' })
+          : new MeshError('STORAGE_FAILED', { detail: `the thread of the database ended with ${code}` }),
+      ),
+    )
   }
 
   static async start(data: SqliteThreadData): Promise<SqliteWorker> {
@@ -46,7 +52,7 @@ export class SqliteWorker {
     return new Promise((resolve, reject) => {
       if (this.#gone) return reject(this.#gone)
       this.#queue.push({ name, args, resolve, reject })
-      if (this.#sent.length > 0 || this.#flushing) return
+      if (this.#flushing) return
       this.#flushing = true
       // At the end of this tick, so that everything asked for in it shares a commit.
       queueMicrotask(() => {
@@ -54,6 +60,11 @@ export class SqliteWorker {
         this.#flush()
       })
     })
+  }
+
+  /** The thread has ended: nothing can be asked of it any more. */
+  get ended(): boolean {
+    return this.#gone !== undefined
   }
 
   reopen(): void {
@@ -109,7 +120,6 @@ export class SqliteWorker {
       if (result.ok) answered[i]!.resolve(result.value)
       else answered[i]!.reject(fromThreadError(result.error))
     }
-    if (this.#sent.length === 0) this.#flush()
   }
 
   #end(error: MeshError): void {

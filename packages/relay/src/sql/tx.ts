@@ -23,7 +23,18 @@ export interface Schema {
   migrations: readonly string[]
 }
 
+/**
+ * What a call must have to itself on a database with several writers: calls with the same key run one after the other,
+ * unless both only share it.
+ */
+export interface CallLock {
+  key: string
+  shared: boolean
+}
+
 export interface SqlModule {
   schema: Schema
   procedures: Procedures
+  /** Other locks than those of the call's org; see `locksOfOrg`. */
+  locksOf?: (args: never) => CallLock[]
 }

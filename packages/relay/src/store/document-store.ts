@@ -13,6 +13,8 @@ export interface DocumentSnapshot {
   /** It stands for every update up to and including this position. */
   position: number
   data: Uint8Array
+  /** What an `encodeFacts` said of the data, for a store that keeps it; without it the data is read through once. */
+  facts?: Uint8Array | undefined
 }
 
 /** A document as one consistent read found it. One that was never written to has epoch 1, position 0 and no content. */

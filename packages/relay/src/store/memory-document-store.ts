@@ -2,11 +2,12 @@
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type Epoch, parseEpoch } from '@meshbook/core/ids.ts'
 import { ownBytes } from '../bytes.ts'
+import type { DocumentLog, LogHead } from '../document-log.ts'
 import type { DocumentKey, DocumentSnapshot, DocumentStore, StoredDocument } from './document-store.ts'
 
 const keyText = (key: DocumentKey) => `${key.org}/${key.document}`
 
-export class MemoryDocumentStore implements DocumentStore {
+export class MemoryDocumentStore implements DocumentStore, DocumentLog {
   readonly #documents = new Map<string, StoredDocument>()
 
   async open(key: DocumentKey): Promise<StoredDocument> {
@@ -23,17 +24,33 @@ export class MemoryDocumentStore implements DocumentStore {
     return document.position
   }
 
-  async compact(key: DocumentKey, epoch: Epoch, { position, data }: DocumentSnapshot): Promise<void> {
+  async compact(key: DocumentKey, epoch: Epoch, { position, data, facts }: DocumentSnapshot): Promise<void> {
     const document = this.#get(key)
     const from = document.snapshot?.position ?? 0
     if (document.epoch !== epoch || position > document.position || position <= from) return
-    document.snapshot = { position, data: ownBytes(data) }
+    document.snapshot = { position, data: ownBytes(data), facts: facts && ownBytes(facts) }
     document.tail = document.tail.slice(position - from)
   }
 
   async remove(key: DocumentKey): Promise<void> {
     const epoch = parseEpoch(this.#get(key).epoch + 1)
     this.#documents.set(keyText(key), { epoch, position: 0, snapshot: undefined, tail: [] })
+  }
+
+  async since(key: DocumentKey, after: number): Promise<StoredDocument> {
+    const { epoch, position, snapshot, tail } = this.#get(key)
+    const late = (snapshot?.position ?? 0) > after
+    return {
+      epoch,
+      position,
+      snapshot: late ? snapshot : undefined,
+      tail: late ? [...tail] : tail.slice(after - (snapshot?.position ?? 0)),
+    }
+  }
+
+  async heads(keys: readonly DocumentKey[]): Promise<LogHead[]> {
+    const written = keys.filter(key => this.#documents.has(keyText(key)))
+    return written.map(key => ({ key, epoch: this.#get(key).epoch, position: this.#get(key).position }))
   }
 
   #get(key: DocumentKey): StoredDocument {

@@ -23,6 +23,16 @@ async function read(tx: Tx, { name }: { name: string }): Promise<number> {
   return row?.value ?? 0
 }
 
+/** A check and then its write, as procedures are written that must not be crossed by another writer. */
+async function readThenAdd(tx: Tx, { name, by }: { name: string; by: number }): Promise<number> {
+  const value = (await read(tx, { name })) + by
+  await tx.run(
+    "INSERT INTO counters (org_id, name, value) VALUES ('test', ?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    [name, value],
+  )
+  return value
+}
+
 async function addThenThrow(tx: Tx, args: { name: string; by: number; how: 'mesh' | 'plain' }): Promise<never> {
   await add(tx, args)
   if (args.how === 'mesh') throw new MeshError('CONFLICT', { detail: `not ${args.name}` })
@@ -43,6 +53,11 @@ async function fill(tx: Tx, { name, bytes }: { name: string; bytes: number }): P
   await tx.run("INSERT INTO counters (org_id, name, value, note) VALUES ('test', ?, 0, ?)", [name, 'x'.repeat(bytes)])
 }
 
-export const procedures = { add, read, addThenThrow, wait, limitPages, fill }
+/** Ends the thread that it runs in, as running out of memory would. */
+async function endThread(): Promise<void> {
+  process.exit(7)
+}
+
+export const procedures = { add, read, readThenAdd, addThenThrow, wait, limitPages, fill, endThread }
 export type CounterProcedures = typeof procedures
 export const counterModule = new URL(import.meta.url)

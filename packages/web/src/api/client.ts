@@ -14,7 +14,9 @@ import {
   type Run,
   runSchema,
   type Variables,
+  type Version,
   variablesSchema,
+  versionSchema,
 } from '@meshbook/core/api.ts'
 import {
   type DeviceInfo,
@@ -24,7 +26,7 @@ import {
   sessionInfoSchema,
 } from '@meshbook/core/messages.ts'
 import * as v from 'valibot'
-import { ApiError, request } from './http.ts'
+import { ApiError, request, requestText } from './http.ts'
 
 const nothing = v.unknown()
 const maxPages = 200
@@ -67,6 +69,21 @@ export const api = {
   moveDocument: (id: string, path: string): Promise<DocumentInfo> =>
     request('PATCH', `/documents/${id}`, documentSchema, { body: { path } }),
   deleteDocument: (id: string) => request('DELETE', `/documents/${id}`, nothing),
+
+  versions: (id: string, cursor?: string): Promise<{ items: Version[]; next?: string | undefined }> =>
+    request('GET', `/documents/${id}/versions?limit=100${cursor ? `&cursor=${cursor}` : ''}`, listOf(versionSchema)),
+  versionText: (id: string, version: number) => requestText('GET', `/documents/${id}/versions/${version}`),
+  /** Records what is new; with a name the newest version is kept for good. */
+  recordVersion: (id: string, name?: string): Promise<Version | undefined> =>
+    request('POST', `/documents/${id}/versions`, v.optional(versionSchema), {
+      body: name === undefined ? {} : { name },
+    }),
+  restoreVersion: (id: string, version: number): Promise<Version> =>
+    request('POST', `/documents/${id}/restore`, versionSchema, { body: { version, request: crypto.randomUUID() } }),
+  turnBack: (id: string, kind: 'undo' | 'redo', version?: number): Promise<Version> =>
+    request('POST', `/documents/${id}/${kind}`, versionSchema, {
+      body: { request: crypto.randomUUID(), ...(version !== undefined && { version }) },
+    }),
 
   devices: (): Promise<DeviceInfo[]> => all('/devices', deviceInfoSchema),
   renameDevice: (id: string, name: string) => request('PATCH', `/devices/${id}`, nothing, { body: { name } }),

@@ -74,19 +74,24 @@ async function send(method: string, path: string, options: RequestOptions): Prom
   }
 }
 
-export async function request<S extends v.GenericSchema>(
-  method: string,
-  path: string,
-  schema: S,
-  options: RequestOptions = {},
-): Promise<v.InferOutput<S>> {
+/** The body of an answer as text, whatever it is. */
+export async function requestText(method: string, path: string, options: RequestOptions = {}): Promise<string> {
   const response = await send(method, path, options)
   if (!response.ok) {
     const error = await errorOf(response)
     if (error.code === 'UNAUTHENTICATED') for (const listener of signedOutListeners) listener()
     throw error
   }
-  const text = await response.text()
+  return response.text()
+}
+
+export async function request<S extends v.GenericSchema>(
+  method: string,
+  path: string,
+  schema: S,
+  options: RequestOptions = {},
+): Promise<v.InferOutput<S>> {
+  const text = await requestText(method, path, options)
   const parsed = v.safeParse(schema, text === '' ? undefined : JSON.parse(text))
   if (parsed.success) return parsed.output
   throw new ApiError(

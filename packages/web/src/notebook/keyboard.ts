@@ -81,6 +81,8 @@ function itemKey(notebook: OpenNotebook, event: KeyboardEvent, key: string): (()
       return () => void notebook.store.undo.undo()
     case 'o':
       return () => togglePanel('outline')
+    case 'h':
+      return () => togglePanel('history')
     case 'd':
       return deleteOnSecond(notebook, event, key)
     default:

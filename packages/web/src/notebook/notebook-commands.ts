@@ -1,4 +1,5 @@
 /** The notebook's actions for the palette and the list of shortcuts. */
+import { undoAnywhere } from '../history/history-actions.ts'
 import type { Command } from '../state/commands.ts'
 import { togglePanel } from '../state/layout.ts'
 import {
@@ -156,6 +157,21 @@ export function notebookCommands(notebook: OpenNotebook): Command[] {
     },
     { id: 'clear', group: editing, title: 'Clear all outputs', icon: 'eraser', run: () => clearAllOutputs(notebook) },
     { id: 'outline', group: 'Moving', title: 'Outline', keys: 'O', icon: 'list', run: () => togglePanel('outline') },
+    {
+      id: 'history',
+      group: 'History',
+      title: 'Version history',
+      keys: 'H',
+      icon: 'history',
+      run: () => togglePanel('history'),
+    },
+    {
+      id: 'undo-anywhere',
+      group: 'History',
+      title: 'Undo my last change, from any device',
+      icon: 'history',
+      run: () => void undoAnywhere(notebook.history),
+    },
     { id: 'variables', group: 'Moving', title: 'Variables', icon: 'braces', run: () => togglePanel('variables') },
   ]
 }

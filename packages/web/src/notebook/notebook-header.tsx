@@ -54,6 +54,16 @@ export function NotebookHeader() {
       >
         <Icon name="braces" />
       </button>
+      <button
+        type="button"
+        class="icon-button only-wide"
+        aria-label="Version history"
+        title="Version history (H)"
+        aria-pressed={sidePanel.value === 'history'}
+        onClick={() => togglePanel('history')}
+      >
+        <Icon name="history" />
+      </button>
       <Menu
         label="Notebook menu"
         class="icon-button"
@@ -72,6 +82,7 @@ export function NotebookHeader() {
           'line',
           { label: 'Outline', icon: 'list', hint: 'O', run: () => togglePanel('outline') },
           { label: 'Variables', icon: 'braces', run: () => togglePanel('variables') },
+          { label: 'Version history', icon: 'history', hint: 'H', run: () => togglePanel('history') },
           'line',
           { label: 'New notebook…', icon: 'plus', run: () => void newDocument(project) },
           { label: 'Rename or move…', icon: 'pencil', run: () => void renameDocument(project, current) },

@@ -1,5 +1,5 @@
 /** Finds the document of an address, opens it, and shows it, or why it cannot be shown. */
-import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
+import type { DocumentInfo } from '@meshbook/core/api.ts'
 import { pathOfId } from '@meshbook/core/executions.ts'
 import { systemRandom } from '@meshbook/core/ids.ts'
 import { useEffect, useState } from 'preact/hooks'
@@ -8,9 +8,10 @@ import { type ApiError, asApiError } from '../api/http.ts'
 import { titleOf } from '../shell/file-tree.ts'
 import { ProblemPage } from '../shell/problem-page.tsx'
 import { documents, me, projectNamed, projects } from '../state/mesh.ts'
-import { report } from '../state/toasts.ts'
+import { notify, report } from '../state/toasts.ts'
 import { browserPorts } from '../sync/browser-ports.ts'
-import { openDocument } from '../sync/document-link.ts'
+import { type LinkOptions, openDocument } from '../sync/document-link.ts'
+import type { LinkPorts } from '../sync/link-ports.ts'
 import { ExecutionStore } from './execution-store.ts'
 import { loadRenderer } from './markdown-view.tsx'
 import { browserFrame, NotebookStore } from './notebook-store.ts'
@@ -19,7 +20,12 @@ import { OpenNotebook } from './open-notebook.ts'
 import { Runner } from './runner.ts'
 import { loadYaml } from './yaml-when-needed.ts'
 
-type State = { is: 'opening' } | { is: 'open'; notebook: OpenNotebook } | { is: 'failed'; error: ApiError }
+type State =
+  | { is: 'opening' }
+  /** Not on this device, and the hub cannot be reached. */
+  | { is: 'unavailable' }
+  | { is: 'open'; notebook: OpenNotebook }
+  | { is: 'failed'; error: ApiError }
 
 export function NotebookPage({ project: name, path }: { project: string; path: string }) {
   const project = projectNamed(name)
@@ -31,13 +37,23 @@ export function NotebookPage({ project: name, path }: { project: string; path: s
       document.title = 'Meshbook'
     }
   }, [path])
+  const [ports, setPorts] = useState<LinkPorts>(browserPorts)
   const known = project !== undefined
   useEffect(() => {
     if (!known) return
     let dropped = false
     let opened: OpenNotebook | undefined
+    const abort = new AbortController()
     setState({ is: 'opening' })
-    open(name, path, listed)
+    const answers = {
+      signal: abort.signal,
+      onUnavailable: () => dropped || setState({ is: 'unavailable' }),
+      onReplaced: (unsent: number, next: LinkPorts) => {
+        sayReplaced(unsent)
+        if (!dropped) setPorts({ ...next })
+      },
+    }
+    open(name, path, listed, ports, answers)
       .then(notebook => {
         opened = notebook
         if (dropped) notebook.close()
@@ -47,9 +63,10 @@ export function NotebookPage({ project: name, path }: { project: string; path: s
     return () => {
       dropped = true
       opened?.close()
+      abort.abort()
     }
-    // A rename changes the address but not the document.
-  }, [known, listed?.id ?? path])
+    // A rename changes the address but not the document; new ports mean that another document took its place.
+  }, [known, listed?.id ?? path, ports])
 
   if (projects.value !== undefined && !known)
     return (
@@ -66,17 +83,26 @@ export function NotebookPage({ project: name, path }: { project: string; path: s
         hint={state.error.hint}
       />
     )
+  if (state.is === 'unavailable') return <NotOnThisDevice path={path} />
   if (state.is === 'opening') return <NotebookSkeleton title={titleOf(path)} />
   return <NotebookView key={state.notebook.document.id} notebook={state.notebook} />
 }
 
-async function open(projectName: string, path: string, listed: DocumentInfo | undefined): Promise<OpenNotebook> {
+type Answers = Pick<LinkOptions, 'onUnavailable' | 'onReplaced' | 'signal'>
+
+async function open(
+  projectName: string,
+  path: string,
+  listed: DocumentInfo | undefined,
+  ports: LinkPorts,
+  answers: Answers,
+): Promise<OpenNotebook> {
   const project = projectNamed(projectName)!
   const document = listed ?? (await api.documentAt(`${project.owner}/${project.name}/${path}`))
   const address = `${project.owner}/${project.name}/${pathOfId(document.id)}`
-  const onOrphan = (text: string) => keepCopy(project, document, text)
+  const user = me.value?.user ?? ''
   const [link] = await Promise.all([
-    openDocument({ document: document.id, address, user: me.value?.user ?? '', onOrphan }, browserPorts),
+    openDocument({ document: document.id, address, user, ...answers }, ports),
     loadRenderer(),
   ])
   const store = new NotebookStore(link.doc, browserFrame)
@@ -100,10 +126,19 @@ async function readFrontMatter(store: NotebookStore): Promise<void> {
   if (store.page.notebook.frontMatter && (await loadYaml())) store.reread()
 }
 
-/** Edits that never reached the hub, of a document that was replaced there, become a document of their own. */
-async function keepCopy(project: Project, document: DocumentInfo, text: string): Promise<void> {
-  const path = document.path.replace(/(\.\w+)?$/, ` (unsent edits)$1`)
-  await api.createDocument(project.id, path, text)
+/** With unsent changes the notebook itself says what became of them. */
+function sayReplaced(unsent: number): void {
+  if (unsent === 0) notify('The document was replaced on the hub', 'This is the new one.')
+}
+
+function NotOnThisDevice({ path }: { path: string }) {
+  return (
+    <ProblemPage
+      title="Not available offline"
+      text={`“${titleOf(path)}” has not been opened in this browser before, and the hub cannot be reached.`}
+      hint="It opens by itself when the hub is back."
+    />
+  )
 }
 
 function NotebookSkeleton({ title }: { title: string }) {

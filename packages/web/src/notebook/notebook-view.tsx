@@ -1,7 +1,10 @@
 /** An open notebook: header, items, side panel, keyboard. */
 import { useEffect } from 'preact/hooks'
+import { HistoryPanel } from '../history/history-panel.tsx'
+import { VersionView } from '../history/version-view.tsx'
 import { registerCommands } from '../state/commands.ts'
 import { sidePanel } from '../state/layout.ts'
+import { DocumentNotices } from './document-notices.tsx'
 import { InsertBar } from './insert-bar.tsx'
 import { ItemView } from './item-view.tsx'
 import { handleKey } from './keyboard.ts'
@@ -22,12 +25,22 @@ export function NotebookView({ notebook }: { notebook: OpenNotebook }) {
   return (
     <NotebookContext.Provider value={notebook}>
       <NotebookHeader />
-      <div class="notebook-body" data-panel={sidePanel.value !== undefined}>
+      <DocumentNotices />
+      <div
+        class="notebook-body"
+        data-panel={sidePanel.value !== undefined}
+        data-comparing={sidePanel.value === 'history' && notebook.history.selected.value !== undefined}
+      >
         <main id="main" class="notebook" tabIndex={-1}>
-          <Items notebook={notebook} />
+          {sidePanel.value === 'history' && notebook.history.selected.value !== undefined ? (
+            <VersionView />
+          ) : (
+            <Items notebook={notebook} />
+          )}
         </main>
         {sidePanel.value === 'outline' && <OutlinePanel />}
         {sidePanel.value === 'variables' && <VariablesPanel />}
+        {sidePanel.value === 'history' && <HistoryPanel />}
       </div>
       <RunAnnouncer />
     </NotebookContext.Provider>

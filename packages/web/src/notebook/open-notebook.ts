@@ -1,10 +1,13 @@
 /** All that belongs to one open notebook, for its components. Made by the page, closed by the page. */
+
 import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
 import { canonicalLanguage, runtimeFor } from '@meshbook/core/languages.ts'
 import type { SessionInfo } from '@meshbook/core/messages.ts'
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals'
 import { createContext } from 'preact'
 import { useContext } from 'preact/hooks'
+import { api } from '../api/client.ts'
+import { HistoryStore } from '../history/history-store.ts'
 import { sessions } from '../state/mesh.ts'
 import type { DocumentLink } from '../sync/document-link.ts'
 import type { ExecutionStore } from './execution-store.ts'
@@ -22,6 +25,7 @@ export class OpenNotebook {
   readonly store: NotebookStore
   readonly executions: ExecutionStore
   readonly runner: Runner
+  readonly history: HistoryStore
   /** Key of the item that commands are about. */
   readonly selected: Signal<string | undefined> = signal(undefined)
   /** Key of the item whose text is being edited. */
@@ -42,6 +46,7 @@ export class OpenNotebook {
     this.store = parts.store
     this.executions = parts.executions
     this.runner = parts.runner
+    this.history = new HistoryStore(parts.document.id, api)
     this.language = computed(() => this.#mainLanguage(this.store.order.value))
   }
 

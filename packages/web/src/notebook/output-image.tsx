@@ -1,5 +1,9 @@
-/** An image. Its size is remembered by its content's hash, so that it never moves the page after the first time. */
-import { useState } from 'preact/hooks'
+/**
+ * An image. Its size is remembered by its content's hash, so that it never moves the page after the first time; until it
+ * is there, and when it cannot be had, a box of the same size stands in its place.
+ */
+import { useEffect, useState } from 'preact/hooks'
+import { Icon } from '../shell/icons.tsx'
 
 const sizes = new Map<string, [number, number]>(loadSizes())
 const storageKey = 'meshbook.image-sizes'
@@ -24,21 +28,66 @@ function remember(name: string, width: number, height: number): void {
   }
 }
 
+type Shown = 'loading' | 'there' | 'failed'
+
 export function OutputImage({ url, name, alt }: { url: string; name: string; alt: string }) {
-  const [failed, setFailed] = useState(false)
+  const [shown, setShown] = useState<Shown>('loading')
+  const [tries, setTries] = useState(0)
   const [width, height] = sizes.get(name) ?? []
-  if (failed) return <p class="notice warn">The image is not on this hub (yet).</p>
+  const retry = () => {
+    setShown('loading')
+    setTries(tries + 1)
+  }
+  useEffect(() => {
+    if (shown !== 'failed') return
+    // What failed for want of a network comes by itself with it.
+    addEventListener('online', retry)
+    return () => removeEventListener('online', retry)
+  }, [shown])
+  const size = width === undefined ? undefined : { aspectRatio: `${width} / ${height}`, width: `${width}px` }
   return (
-    <figure class="output-image" data-known={width !== undefined}>
-      <img
-        src={url}
-        alt={alt || 'Plot'}
-        width={width}
-        height={height}
-        decoding="async"
-        onLoad={event => remember(name, event.currentTarget.naturalWidth, event.currentTarget.naturalHeight)}
-        onError={() => setFailed(true)}
-      />
+    <figure class="output-image" data-known={width !== undefined} data-shown={shown}>
+      {shown === 'failed' ? (
+        <ImageMissing size={size} retry={retry} />
+      ) : (
+        <img
+          key={tries}
+          src={url}
+          alt={alt || 'Plot'}
+          width={width}
+          height={height}
+          loading="lazy"
+          decoding="async"
+          onLoad={event => {
+            remember(name, event.currentTarget.naturalWidth, event.currentTarget.naturalHeight)
+            setShown('there')
+          }}
+          onError={() => setShown('failed')}
+        />
+      )}
     </figure>
+  )
+}
+
+function ImageMissing({
+  size,
+  retry,
+}: {
+  size: { aspectRatio: string; width: string } | undefined
+  retry: () => void
+}) {
+  const offline = !navigator.onLine
+  return (
+    <div class="image-missing" role="status" style={size}>
+      <Icon name={offline ? 'offline' : 'warning'} />
+      <p>
+        {offline
+          ? 'You are offline. The image comes when you are back.'
+          : 'The image could not be loaded. The device that made it may not have sent it yet.'}
+      </p>
+      <button type="button" class="button" onClick={retry}>
+        Try again
+      </button>
+    </div>
   )
 }

@@ -9,6 +9,7 @@ import { titleOf } from './file-tree.ts'
 import { Icon } from './icons.tsx'
 import { Link } from './link.tsx'
 import { PageHeader } from './page-header.tsx'
+import { UnsentPill } from './unsent-pill.tsx'
 
 const isShown = (document: DocumentInfo): boolean => !document.path.startsWith('.meshbook/')
 
@@ -73,6 +74,7 @@ function DocumentList({ rows }: { rows: { project: Project; document: DocumentIn
             <span class="faint ellipsis grow">
               {project.name}/{document.path}
             </span>
+            <UnsentPill document={document.id} />
             <time class="faint" dateTime={new Date(document.updatedAt).toISOString()}>
               {ago(document.updatedAt, Date.now())}
             </time>

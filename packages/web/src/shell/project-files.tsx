@@ -9,6 +9,7 @@ import { type TreeNode, titleOf, treeOf } from './file-tree.ts'
 import { Icon } from './icons.tsx'
 import { Link } from './link.tsx'
 import { Menu } from './menu.tsx'
+import { UnsentPill } from './unsent-pill.tsx'
 
 const folded = signal<ReadonlySet<string>>(new Set())
 function toggle(id: string): void {
@@ -81,7 +82,8 @@ function FileRow({ document, project }: { document: DocumentInfo; project: Proje
         }}
       >
         <Icon name={isNotebook ? 'file' : 'code'} />
-        <span class="ellipsis">{titleOf(document.path)}</span>
+        <span class="ellipsis grow">{titleOf(document.path)}</span>
+        <UnsentPill document={document.id} short />
       </Link>
       <Menu
         label={`Actions for ${titleOf(document.path)}`}

@@ -4,9 +4,10 @@ import { signal } from '@preact/signals'
 /** On narrow screens the sidebar is a drawer, closed at first. */
 export const drawerOpen = signal(false)
 export const sidebarShown = signal(true)
-export const sidePanel = signal<'outline' | 'variables' | undefined>(undefined)
+export type SidePanel = 'outline' | 'variables' | 'history'
+export const sidePanel = signal<SidePanel | undefined>(undefined)
 
-export function togglePanel(panel: 'outline' | 'variables'): void {
+export function togglePanel(panel: SidePanel): void {
   sidePanel.value = sidePanel.value === panel ? undefined : panel
 }
 

@@ -57,6 +57,9 @@ function follow(): void {
 }
 
 /** Loads again what events may have missed while the connection was down. */
+/** The version that was recorded last, of whichever document. */
+export const newestVersion = signal<{ document: string; version: number } | undefined>(undefined)
+
 export async function refresh(): Promise<void> {
   try {
     const [nextProjects, nextDevices, nextSessions] = await Promise.all([api.projects(), api.devices(), api.sessions()])
@@ -94,6 +97,9 @@ function receive(event: HubEvent): void {
       return
     case 'documents':
       loadDocuments(event.project).catch(thrown => report(thrown, 'The list of documents could not be loaded'))
+      return
+    case 'versions':
+      newestVersion.value = event
       return
     case 'storage':
       storage.value = event

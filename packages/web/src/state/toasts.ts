@@ -7,16 +7,23 @@ export interface Toast {
   kind: 'info' | 'bad'
   title: string
   detail: string
+  /** What can be done about it with one press. */
+  action: ToastAction | undefined
+}
+export interface ToastAction {
+  label: string
+  run(): void
 }
 
 export const toasts = signal<Toast[]>([])
 const shownMs = { info: 4_000, bad: 12_000 }
+const withActionMs = 12_000
 let lastId = 0
 
-export function notify(title: string, detail = '', kind: Toast['kind'] = 'info'): void {
+export function notify(title: string, detail = '', kind: Toast['kind'] = 'info', action?: ToastAction): void {
   const id = ++lastId
-  toasts.value = [...toasts.value.slice(-3), { id, kind, title, detail }]
-  setTimeout(() => dismiss(id), shownMs[kind])
+  toasts.value = [...toasts.value.slice(-3), { id, kind, title, detail, action }]
+  setTimeout(() => dismiss(id), action ? withActionMs : shownMs[kind])
 }
 
 /** Shows what failed, why, and the next step. */

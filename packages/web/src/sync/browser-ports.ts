@@ -1,8 +1,9 @@
 /** The ports of a document link in a real browser. */
 import { subprotocol } from '@meshbook/core/frames.ts'
 import { systemAfter } from '@meshbook/relay/timers.ts'
+import { askToKeep, browserDatabase, browserName, randomName } from './browser-storage.ts'
+import { campaignWith, openTabs } from './browser-tabs.ts'
 import type { LinkPorts, PagePort, Wire, WireHandlers } from './link-ports.ts'
-import { LocalStore } from './local-store.ts'
 
 function syncUrl(address: string): string {
   const path = address.split('/').map(encodeURIComponent).join('/')
@@ -31,29 +32,38 @@ function dialWebSocket(address: string, handlers: WireHandlers): Wire {
   }
 }
 
-function listen(target: EventTarget, type: string, listener: (event: Event) => void): () => void {
-  target.addEventListener(type, listener)
-  return () => target.removeEventListener(type, listener)
+function listen(listeners: readonly [EventTarget, string, (event: Event) => void][]): () => void {
+  for (const [target, type, listener] of listeners) target.addEventListener(type, listener)
+  return () => {
+    for (const [target, type, listener] of listeners) target.removeEventListener(type, listener)
+  }
 }
 
 const browserPage: PagePort = {
-  onWake: wake => {
-    const stops = [
-      listen(window, 'online', wake),
-      listen(document, 'visibilitychange', () => document.hidden || wake()),
-    ]
-    return () => {
-      for (const stop of stops) stop()
-    }
-  },
-  onLeave: losesWork => listen(window, 'beforeunload', event => losesWork() && event.preventDefault()),
-  reload: () => location.reload(),
+  onWake: wake =>
+    listen([
+      [window, 'online', wake],
+      [window, 'pageshow', wake],
+      [document, 'resume', wake],
+      [document, 'visibilitychange', () => document.hidden || wake()],
+    ]),
+  onLeave: losesWork => listen([[window, 'beforeunload', event => losesWork() && event.preventDefault()]]),
+  onHide: hide =>
+    listen([
+      [window, 'pagehide', hide],
+      [document, 'visibilitychange', () => document.hidden && hide()],
+    ]),
 }
 
 export const browserPorts: LinkPorts = {
-  keep: (document, onState) => new LocalStore(document, crypto.randomUUID(), onState),
+  database: browserDatabase,
   dial: dialWebSocket,
+  openTabs,
+  campaign: campaignWith(navigator.locks),
   after: systemAfter,
   random: Math.random,
+  newTab: randomName,
+  browser: browserName(),
   page: browserPage,
+  onPrecious: () => void askToKeep(),
 }

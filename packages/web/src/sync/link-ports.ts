@@ -1,8 +1,10 @@
 /**
- * What a document link needs of the world around it, so that the same classes run in a page and in a test: a place to
- * keep documents, a wire to the hub, time, chance, and the page itself. `browser-ports.ts` has those of a browser.
+ * What a document link needs of the world around it, so that the same classes run in a page and in a test: a database,
+ * a wire to the hub, other tabs, time, chance, and the page itself. `browser-ports.ts` has those of a browser, the
+ * folder `testing/` those of a test.
  */
 import type { After } from '@meshbook/relay/timers.ts'
+import type { EditVector } from './edit-vector.ts'
 
 /** What arrives over a wire. Nothing is called after `closed`, nor after the wire's own `close`. */
 export interface WireHandlers {
@@ -28,41 +30,96 @@ export interface PagePort {
   onWake(wake: () => void): () => void
   /** Asked when the page is about to be closed: whether the user is to be warned. */
   onLeave(losesWork: () => boolean): () => void
-  /** Loads the page again. */
-  reload(): void
+  /** The page may be hidden, frozen or closed after this. */
+  onHide(hide: () => void): () => void
 }
 
-/** What the store says of itself. */
-export interface StoreState {
-  /** Updates handed in that are not stored yet. */
-  pending: number
-  failed: boolean
+/** One update as it is kept, with the edits in it: of each tab the number of the last. None: it came from the hub. */
+export interface StoredRow {
+  update: Uint8Array
+  edits: EditVector
 }
 
-/** What a device knows of a document besides its text. */
-export interface StoredMeta {
+export interface StoredHead {
   epoch: number
-  /** Some edits were not known to be durable on the hub when this was written. */
-  dirty: boolean
+  /** All edits that are in the rows, or were. */
+  made: EditVector
+  /** Those that the hub acknowledged. */
+  acked: EditVector
+  /** Edits of earlier epochs that are still to be carried over. */
+  carried: number
 }
 
-/** One document as this device keeps it. */
-export interface DocumentKeeper {
-  /** What is stored; undefined if nothing is. Throws if nothing can be stored. */
-  load(): Promise<{ update: Uint8Array; meta: StoredMeta } | undefined>
-  /** Takes an update; the state tells when it is stored. */
-  append(update: Uint8Array): void
-  remember(meta: StoredMeta): Promise<void>
-  /** Forgets the document. */
-  clear(): Promise<void>
+/** The document that this one took the place of. */
+export interface OldDocument {
+  epoch: number
+  rows: StoredRow[]
+  made: EditVector
+  acked: EditVector
+  /** What the hub had not acknowledged. */
+  unsent: number
+  /** The text that has been carried over; undefined until that is done. */
+  applied: string | undefined
 }
+
+export interface StoredDocument {
+  head: StoredHead
+  rows: StoredRow[]
+  old: OldDocument[]
+}
+
+export interface ReadDocument extends StoredDocument {
+  /** Rows that were put aside because they cannot be read. */
+  unreadable: number
+}
+
+export interface Appended {
+  rows: readonly StoredRow[]
+  acked: EditVector
+}
+
+/** The documents that this device keeps. Every call is one transaction, durable when it resolves, or nothing. */
+export interface DocumentDatabase {
+  /** Whether what is in it outlives the page. */
+  readonly lasting: boolean
+  read(document: string): Promise<ReadDocument | undefined>
+  /** Adds rows and joins the vectors of the head. Undefined if what is stored has another epoch: nothing was written. */
+  append(document: string, epoch: number, change: Appended): Promise<StoredHead | undefined>
+  /** Replaces all of a document by what the function makes of it; undefined leaves it as it is. */
+  rewrite(document: string, make: (stored: ReadDocument | undefined) => StoredDocument | undefined): Promise<void>
+  /** Puts rows aside that the function finds to be unreadable. */
+  quarantine(document: string, isBad: (row: StoredRow) => boolean): Promise<void>
+  heads(): Promise<Map<string, StoredHead>>
+}
+
+/** A channel to the same document in the browser's other tabs; messages keep their order. */
+export interface TabChannel {
+  post(message: unknown): void
+  close(): void
+}
+
+export interface Candidacy {
+  /** Takes the lead from a tab that does not answer. */
+  steal(): void
+  release(): void
+}
+
+/** Chooses one tab of the browser for each document; one that lost the lead stays a candidate. */
+export type Campaign = (document: string, handlers: { onLead(): void; onLost(): void }) => Candidacy
 
 export interface LinkPorts {
-  /** A document's keeper, which tells its state as it changes. */
-  keep(document: string, onState: (state: StoreState) => void): DocumentKeeper
+  database: DocumentDatabase
   dial: Dial
+  openTabs(document: string, onMessage: (message: unknown) => void): TabChannel
+  campaign: Campaign
   after: After
   /** From 0 up to, but not including, 1. */
   random: () => number
+  /** A name for this tab that no other tab ever has. */
+  newTab: () => string
+  /** A name for this browser, the same in all its tabs; others see it in presence. */
+  browser: string
   page: PagePort
+  /** The first edits are kept here that the hub does not have: the moment to ask for storage that lasts. */
+  onPrecious: () => void
 }

@@ -1,4 +1,4 @@
-/** Who else is in a document, from the awareness states of strangers. Pure. */
+/** Who else is in a document, from the awareness states of strangers: each browser once. Pure. */
 export interface Peer {
   client: number
   name: string
@@ -8,14 +8,26 @@ export interface Peer {
 
 const mostNameChars = 60
 
-export function peersOf(states: ReadonlyMap<number, unknown>, own: number): Peer[] {
-  return [...states].filter(([client]) => client !== own).map(([client, state]) => ({ client, ...look(nameOf(state)) }))
+/** Leaves out this tab, this browser's other tabs, and further tabs of a browser that is listed. */
+export function peersOf(states: ReadonlyMap<number, unknown>, own: number, ownBrowser: string): Peer[] {
+  const browsers = new Set([ownBrowser])
+  const peers: Peer[] = []
+  for (const [client, state] of [...states].sort(([a], [b]) => a - b)) {
+    const { name, browser } = userOf(state)
+    if (client === own || (browser !== undefined && browsers.has(browser))) continue
+    if (browser !== undefined) browsers.add(browser)
+    peers.push({ client, ...look(name) })
+  }
+  return peers
 }
 
-function nameOf(state: unknown): string {
+function userOf(state: unknown): { name: string; browser: string | undefined } {
   const user = typeof state === 'object' && state !== null ? (state as { user?: unknown }).user : undefined
-  const name = typeof user === 'object' && user !== null ? (user as { name?: unknown }).name : undefined
-  return typeof name === 'string' && name.trim() !== '' ? name.trim().slice(0, mostNameChars) : 'Guest'
+  const { name, browser } = typeof user === 'object' && user !== null ? (user as Record<string, unknown>) : {}
+  return {
+    name: typeof name === 'string' && name.trim() !== '' ? name.trim().slice(0, mostNameChars) : 'Guest',
+    browser: typeof browser === 'string' && browser !== '' ? browser : undefined,
+  }
 }
 
 function look(name: string): { name: string; hue: number } {

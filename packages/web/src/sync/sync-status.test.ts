@@ -1,53 +1,106 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { peersOf } from './peers.ts'
-import { losesWork, type SyncFacts, syncStatus, syncText } from './sync-status.ts'
+import { losesWork, type SyncFacts, syncStatus } from './sync-status.ts'
 
-const facts = fc.record({
-  connected: fc.boolean(),
-  caughtUp: fc.boolean(),
-  unacked: fc.nat(3),
-  unstored: fc.nat(3),
-  storeFailed: fc.boolean(),
-  refused: fc.constantFrom(undefined, 'You may not do this'),
-}) as fc.Arbitrary<SyncFacts>
+/** Every combination that can be: what is at risk is also unsent. */
+const table: SyncFacts[] = (['connecting', 'offline', 'receiving', 'live'] as const).flatMap(hub =>
+  ([undefined, 'full', 'forbidden', 'failing'] as const).flatMap(problem =>
+    [undefined, 'You may not do this'].flatMap(refused =>
+      [0, 1, 2].flatMap(unsent =>
+        [0, 1, 2].filter(atRisk => atRisk <= unsent).map(atRisk => ({ hub, problem, refused, unsent, atRisk })),
+      ),
+    ),
+  ),
+)
+const rows = table.map(facts => ({ facts, status: syncStatus(facts), say: JSON.stringify(facts) }))
 
-test('"Synced" is said exactly when all is durable on the hub and nothing is refused (I1)', () => {
-  fc.assert(
-    fc.property(facts, now => {
-      const durable = now.connected && now.caughtUp && now.unacked === 0 && now.refused === undefined
-      assert.equal(syncText(syncStatus(now)) === 'Synced ✓', durable)
-    }),
+test('"Synced" is said exactly when all is durable on the hub and nothing is refused (W30, I1)', () => {
+  for (const { facts, status, say } of rows) {
+    const durable = facts.hub === 'live' && facts.unsent === 0 && facts.refused === undefined
+    assert.equal(status.text.startsWith('Synced ✓'), durable, say)
+    assert.equal(status.kind === 'synced', durable, say)
+  }
+})
+
+test('"saved on this device" is said only when every edit is stored (W30)', () => {
+  for (const { facts, status, say } of rows) {
+    const said = [status.text, status.why].some(text => /(?<!not |nothing is |Being )saved on this device/.test(text))
+    if (said) assert.ok(facts.atRisk === 0 && facts.problem === undefined, say)
+  }
+})
+
+test('nothing is called saved, and no green or quiet colour is shown, while an edit could be lost (W31)', () => {
+  for (const { facts, status, say } of rows) {
+    if (facts.hub === 'offline' && facts.atRisk > 0) assert.ok(['saving', 'not-saved'].includes(status.kind), say)
+    if (facts.problem !== undefined) {
+      assert.ok(status.tone !== '', say)
+      assert.ok(/not saved|Not saved/i.test(status.text) || facts.refused !== undefined, say)
+    }
+    if (facts.hub === 'offline' && facts.problem !== undefined && facts.unsent > 0)
+      assert.equal(status.kind, 'not-saved', say)
+  }
+})
+
+test('whatever is not saved says why and what to do (W30)', () => {
+  for (const { status, say } of rows) {
+    assert.ok(status.text !== '' && status.why !== '', say)
+    if (status.kind === 'not-saved') assert.ok(status.todo !== '', say)
+  }
+})
+
+test('leaving is warned about exactly when an edit is neither on the hub nor on this device (W31)', () => {
+  for (const { facts, say } of rows) assert.equal(losesWork(facts), facts.atRisk > 0, say)
+})
+
+test('the words of the indicator', () => {
+  const facts: SyncFacts = { hub: 'live', unsent: 0, atRisk: 0, problem: undefined, refused: undefined }
+  const text = (change: Partial<SyncFacts>) => syncStatus({ ...facts, ...change }).text
+  assert.deepEqual(
+    [
+      text({}),
+      text({ unsent: 3 }),
+      text({ hub: 'connecting' }),
+      text({ hub: 'offline' }),
+      text({ hub: 'offline', unsent: 3 }),
+      text({ hub: 'offline', unsent: 3, atRisk: 1 }),
+      text({ hub: 'offline', unsent: 3, atRisk: 1, problem: 'full' }),
+      text({ problem: 'full' }),
+      text({ refused: 'gone', unsent: 1 }),
+      text({ refused: 'gone' }),
+    ],
+    [
+      'Synced ✓',
+      'Syncing… (3)',
+      'Connecting…',
+      'Offline',
+      'Offline, saved on this device',
+      'Saving…',
+      'Not saved',
+      'Synced ✓, not saved on this device',
+      'Not on the hub',
+      'Not connected',
+    ],
   )
 })
 
-test('"saved locally" is never said while this browser has not stored the changes', () => {
-  fc.assert(
-    fc.property(facts, now => {
-      if (syncText(syncStatus(now)) !== 'Offline, changes saved locally') return
-      assert.ok(!now.storeFailed && now.unstored === 0 && now.unacked > 0)
-    }),
-  )
-})
-
-test('closing the page is warned about only when work would be lost', () => {
-  const base = { connected: false, caughtUp: false, unacked: 1, unstored: 0, storeFailed: false, refused: undefined }
-  assert.equal(losesWork(base), false)
-  assert.equal(losesWork({ ...base, storeFailed: true }), true)
-  assert.equal(losesWork({ ...base, storeFailed: true, unacked: 0 }), false)
-})
-
-test('what strangers say of themselves is shown as a short name and nothing else', () => {
+test('what strangers say of themselves is shown as a short name and nothing else; a browser is shown once (W15)', () => {
   const states = new Map<number, unknown>([
-    [1, { user: { name: 'me' } }],
+    [1, { user: { name: 'me', browser: 'mine' } }],
     [2, { user: { name: 'x'.repeat(500) } }],
     [3, null],
     [4, { user: 'text' }],
+    [5, { user: { name: 'me', browser: 'mine' } }],
+    [6, { user: { name: 'Ada', browser: 'hers' } }],
+    [7, { user: { name: 'Ada', browser: 'hers' } }],
   ])
-  const peers = peersOf(states, 1)
   assert.deepEqual(
-    peers.map(peer => peer.name.length),
-    [60, 5, 5],
+    peersOf(states, 1, 'mine').map(peer => [peer.client, peer.name.length]),
+    [
+      [2, 60],
+      [3, 5],
+      [4, 5],
+      [6, 3],
+    ],
   )
 })

@@ -1,0 +1,99 @@
+/**
+ * Blobs from the hub, a few at a time: what arrives is kept over cuts and restarts, goes on where it stopped, and is
+ * looked at only when its hash is right.
+ */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdir, open, readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MeshError } from '@meshbook/core/errors.ts'
+import type { AssetId } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+
+export interface DownloadPorts {
+  /** Where unfinished downloads wait. */
+  folder: string
+  limits: Limits
+  get(asset: AssetId, headers: Record<string, string>): Promise<Response>
+}
+
+export class AssetDownloads {
+  readonly #ports: DownloadPorts
+  readonly #coming = new Map<AssetId, Promise<Uint8Array>>()
+  readonly #waiting: (() => void)[] = []
+  #running = 0
+
+  constructor(ports: DownloadPorts) {
+    this.#ports = ports
+  }
+
+  /** Who asks for one that is on its way gets the same. Too many at once are refused: they are asked for again. */
+  fetch(asset: AssetId): Promise<Uint8Array> {
+    const known = this.#coming.get(asset)
+    if (known) return known
+    const coming = this.#inTurn(() => this.#download(asset)).finally(() => this.#coming.delete(asset))
+    this.#coming.set(asset, coming)
+    return coming
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const { assetDownloadsPerDevice, assetDownloadsWaitingPerDevice } = this.#ports.limits
+    if (this.#waiting.length >= assetDownloadsWaitingPerDevice)
+      throw new MeshError('TOO_MANY', { detail: 'downloads wait' })
+    if (this.#running >= assetDownloadsPerDevice) await new Promise<void>(resolve => this.#waiting.push(resolve))
+    else this.#running++
+    try {
+      return await work()
+    } finally {
+      const next = this.#waiting.shift()
+      if (next) next()
+      else this.#running--
+    }
+  }
+
+  async #download(asset: AssetId): Promise<Uint8Array> {
+    const part = join(this.#ports.folder, asset)
+    await mkdir(this.#ports.folder, { recursive: true, mode: 0o700 })
+    await this.#receive(asset, part)
+    try {
+      if ((await hashOf(part)) !== asset) throw new MeshError('STORAGE_FAILED', { detail: `what came is not ${asset}` })
+      return await readFile(part)
+    } finally {
+      await rm(part, { force: true })
+    }
+  }
+
+  async #receive(asset: AssetId, part: string): Promise<void> {
+    const { get, limits } = this.#ports
+    const have = (await stat(part).catch(() => undefined))?.size ?? 0
+    const response = await get(asset, have > 0 ? { range: `bytes=${have}-`, 'if-range': `"${asset}"` } : {})
+    // All of it is here already, or more than there is: the hash decides.
+    if (response.status === 416) return void (await response.body?.cancel())
+    if (!response.ok) throw await refused(response, asset)
+    const from = response.status === 206 ? have : 0
+    const file = await open(part, from > 0 ? 'a' : 'w', 0o600)
+    try {
+      let bytes = from
+      for await (const chunk of response.body ?? []) {
+        bytes += chunk.byteLength
+        if (bytes > limits.displayBytes) throw new MeshError('TOO_LARGE', { detail: asset })
+        await file.writeFile(chunk)
+      }
+    } finally {
+      await file.close()
+    }
+  }
+}
+
+async function refused(response: Response, asset: AssetId): Promise<MeshError> {
+  await response.body?.cancel()
+  return new MeshError(response.status === 404 ? 'NOT_FOUND' : 'UNREACHABLE', {
+    detail: `${asset} (${response.status})`,
+  })
+}
+
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array)
+  return `sha256-${hash.digest('hex')}`
+}

@@ -1,0 +1,44 @@
+/** What is done to the rows of a backup before a hub uses them: between the backup and now, others went on. */
+import type { OrgId, RunId } from '@meshbook/core/ids.ts'
+import type { Tx } from '@meshbook/relay/sql/tx.ts'
+import { endRun } from './run-log.ts'
+
+const reason = 'the hub was restored from a backup'
+
+export interface SettledRestore {
+  headsEnded: number
+  runsEnded: number
+  tokens: number
+  devices: number
+}
+
+/**
+ * Fences rise to the clock: a session's fence grows by one for each move, never by one a millisecond, so that the time
+ * is above every fence that was given out after the backup, also when one backup is restored several times (I4).
+ */
+export async function settleRestore(tx: Tx, a: { now: number }): Promise<SettledRestore> {
+  const runsEnded = await endRunsNotBegun(tx, a.now)
+  const heads = await tx.run('UPDATE heads SET ended_at = ?, end_reason = ? WHERE ended_at IS NULL', [a.now, reason])
+  await tx.run('UPDATE sessions SET fence = CASE WHEN fence < ? THEN ? ELSE fence + 1 END', [a.now, a.now])
+  // Those who come back may name it: its time to be collected begins anew.
+  await tx.run('UPDATE assets SET unreferenced_at = ? WHERE unreferenced_at IS NOT NULL', [a.now])
+  return {
+    headsEnded: heads.changes,
+    runsEnded,
+    tokens: await countOf(tx, 'SELECT COUNT(*) AS count FROM tokens'),
+    devices: await countOf(tx, 'SELECT COUNT(*) AS count FROM devices WHERE revoked_at IS NULL'),
+  }
+}
+
+/** They may have been given out and executed since, so they are not given out again (S16). */
+async function endRunsNotBegun(tx: Tx, now: number): Promise<number> {
+  const waiting = await tx.all<{ org: OrgId; id: RunId }>(
+    "SELECT org_id AS org, run_id AS id FROM runs WHERE status IN ('queued', 'leased') ORDER BY org_id, arrival",
+  )
+  for (const { org, id } of waiting) await endRun(tx, { org, id, as: 'interrupted', reason, now })
+  return waiting.length
+}
+
+async function countOf(tx: Tx, sql: string): Promise<number> {
+  return (await tx.get<{ count: number }>(sql))?.count ?? 0
+}

@@ -1,0 +1,48 @@
+/**
+ * Which tables a backup carries, and why. A table that is not named here is carried, so that nothing is lost by an
+ * oversight, and fails a test until somebody has thought about it. What becomes of the rows is in `after-restore.ts`.
+ */
+export interface TableRule {
+  kept: boolean
+  why: string
+}
+
+const kept = (why: string): TableRule => ({ kept: true, why })
+const leftOut = (why: string): TableRule => ({ kept: false, why })
+
+export const backupTables: Readonly<Record<string, TableRule>> = {
+  relay_documents: kept('epochs and positions of documents; epochs stay, so that clients bring their newer edits'),
+  relay_snapshots: kept('content of documents'),
+  relay_updates: kept('content of documents'),
+
+  history_versions: kept('versions of documents, with who wrote them'),
+  history_texts: kept('texts of versions'),
+  history_intents: kept('undos that were asked for, so that one that is asked for again is done once'),
+
+  orgs: kept('owners of everything; devices and links name their ids'),
+  users: kept('who may sign in'),
+  sign_in_links: leftOut('good for minutes; a link that was used since would be good again'),
+  browser_sessions: leftOut('a browser that signed out since would be signed in again; signing in is one link'),
+  tokens: kept('hashes; devices and scripts go on with the tokens they have'),
+  tickets: leftOut('bound to sessions that are left out, and renewed by their holders'),
+  devices: kept('public keys; devices come back without being paired again'),
+
+  projects: kept('names and trees'),
+  documents: kept('index of the trees; runs name its rows'),
+
+  sessions: kept('names of sessions; their fences are raised'),
+  heads: kept('history of heads; those that were live are ended'),
+  runs: kept('history of runs; those that nobody had begun are ended'),
+  run_events: kept('logs of runs'),
+
+  assets: kept('who may see which asset; the bytes are files beside the tables'),
+  asset_references: kept('which documents and runs show an asset, as of the same moment as they'),
+  asset_scans: kept('how far documents were read for that'),
+  asset_totals: kept('sums of the rows of assets, as of the same moment as they'),
+  asset_uploads: leftOut('their bytes have no hash yet and are not carried; a client begins again'),
+  asset_removals: leftOut('names bytes that no row has, which are not carried'),
+}
+
+export function isKept(table: string): boolean {
+  return backupTables[table]?.kept ?? true
+}

@@ -1,0 +1,136 @@
+/**
+ * What happens to a stored document when the hub's has another epoch: it is put aside, and what the hub had not
+ * acknowledged of it is brought into the new one as a difference of texts (I2). Pure; the caller makes each step one
+ * transaction.
+ */
+import { applyEdits, type Edit } from '@meshbook/core/notebook/edits.ts'
+import { editsBetween } from '@meshbook/core/text/edits.ts'
+import { rebaseText } from '@meshbook/relay/text-rebase.ts'
+import * as Y from 'yjs'
+import { countBeyond, type EditVector, joined, noEdits } from './edit-vector.ts'
+import type { OldDocument, StoredDocument, StoredRow } from './link-ports.ts'
+import { compacted, editsOf, splitRows, textOfRows } from './stored-rows.ts'
+
+/** What a tab has of a document beyond what is stored. */
+export interface Unstored {
+  epoch: number
+  rows: readonly StoredRow[]
+  acked: EditVector
+}
+
+/** Old documents are kept to be looked at, but not without end. */
+const mostOld = 3
+
+/** Makes room for the document of another epoch. Done again by a second tab, it only adds what that one still had. */
+export function putAside(stored: StoredDocument | undefined, mine: Unstored, epoch: number): StoredDocument {
+  const known = stored ?? { head: { epoch: mine.epoch, made: noEdits, acked: noEdits, carried: 0 }, rows: [], old: [] }
+  const moved = known.head.epoch === mine.epoch
+  const before = moved ? undefined : known.old.find(other => other.epoch === mine.epoch)
+  const rows = [...(moved ? known.rows : (before?.rows ?? [])), ...mine.rows]
+  const acked = joined(moved ? known.head.acked : (before?.acked ?? noEdits), mine.acked)
+  const aside = oldDocument(mine.epoch, rows, acked, before?.applied)
+  const old = [...known.old.filter(other => other !== before), aside].slice(-mostOld)
+  const head = moved ? { epoch, made: noEdits, acked: noEdits } : known.head
+  return withCarried({ head: { ...head, carried: 0 }, rows: moved ? [] : known.rows, old })
+}
+
+function oldDocument(
+  epoch: number,
+  rows: readonly StoredRow[],
+  acked: EditVector,
+  applied: string | undefined,
+): OldDocument {
+  const made = editsOf(rows)
+  const head = { epoch, made, acked, carried: 0 }
+  const fewer = compacted({ head, rows: [...rows], old: [] }).rows
+  return { epoch, rows: fewer, made, acked, unsent: countBeyond(made, acked), applied }
+}
+
+/** Whether something of it is still to be brought into the document that took its place. */
+export function isDue(old: OldDocument): boolean {
+  return old.unsent > 0 && old.applied !== textOfRows(old.rows)
+}
+
+function withCarried(stored: StoredDocument): StoredDocument {
+  const carried = stored.old.filter(isDue).reduce((sum, { unsent }) => sum + unsent, 0)
+  return { ...stored, head: { ...stored.head, carried } }
+}
+
+/** Brings all that is due into the document, as one row with the given name; undefined if nothing is due. */
+export function carryOver(
+  stored: StoredDocument,
+  current: Uint8Array,
+  edit: string,
+): { next: StoredDocument; row: StoredRow } | undefined {
+  const due = stored.old.filter(isDue)
+  if (due.length === 0) return undefined
+  const doc = new Y.Doc()
+  Y.applyUpdate(doc, current)
+  const before = Y.encodeStateVector(doc)
+  for (const old of due) rebaseOnce(doc.getText('content'), old)
+  const row = { update: Y.encodeStateAsUpdate(doc, before), edits: { [edit]: 1 } }
+  doc.destroy()
+  const old = stored.old.map(each => (due.includes(each) ? { ...each, applied: textOfRows(each.rows) } : each))
+  const head = { ...stored.head, made: joined(stored.head.made, row.edits) }
+  return { next: withCarried({ head, rows: [...stored.rows, row], old }), row }
+}
+
+function rebaseOnce(text: Y.Text, old: OldDocument): void {
+  const base = old.applied ?? likelyBase(old, text.toString())
+  rebaseText(text, base, withoutSame(base, textOfRows(old.rows), text.toString()))
+}
+
+/**
+ * The hub may have got further than it could acknowledge: of the texts between the acknowledged one and mine, the one
+ * that the new document is nearest to. What it has already is then not made again.
+ */
+function likelyBase(old: OldDocument, theirs: string): string {
+  const { durable, unsent } = splitRows(old.rows, old.acked)
+  const order = unsent.toSorted((a, b) => lastEdit(a) - lastEdit(b))
+  let [from, to] = [0, order.length]
+  for (;;) {
+    const step = Math.max(1, Math.ceil((to - from) / basesPerPass))
+    const best = nearest(durable, order, { from, to, step }, theirs)
+    if (step === 1) return best.text
+    from = Math.max(0, best.count - step)
+    to = Math.min(order.length, best.count + step)
+  }
+}
+
+const basesPerPass = 16
+const lastEdit = ({ edits }: StoredRow): number => Math.max(0, ...Object.values(edits))
+
+function nearest(
+  durable: readonly StoredRow[],
+  unsent: readonly StoredRow[],
+  { from, to, step }: { from: number; to: number; step: number },
+  theirs: string,
+): { count: number; text: string } {
+  const doc = new Y.Doc()
+  for (const { update } of [...durable, ...unsent.slice(0, from)]) Y.applyUpdate(doc, update)
+  let best = { count: from, text: '', distance: Number.POSITIVE_INFINITY }
+  for (let count = from; count <= to; count += step) {
+    const text = doc.getText('content').toString()
+    const distance = distanceOf(text, theirs)
+    if (distance < best.distance) best = { count, text, distance }
+    for (const { update } of unsent.slice(count, count + step)) Y.applyUpdate(doc, update)
+  }
+  doc.destroy()
+  return best
+}
+
+const distanceOf = (a: string, b: string): number =>
+  editsBetween(a, b).reduce((sum, { remove, insert }) => sum + remove + insert.length, 0)
+
+/**
+ * Mine without the changes that theirs has already: an edit whose acknowledgement was lost may be in the new document,
+ * and must not be in it twice.
+ */
+export function withoutSame(base: string, mine: string, theirs: string): string {
+  const name = ({ at, remove, insert }: Edit) => `${at} ${remove} ${insert}`
+  const done = new Set(editsBetween(base, theirs).map(name))
+  return applyEdits(
+    base,
+    editsBetween(base, mine).filter(edit => !done.has(name(edit))),
+  )
+}

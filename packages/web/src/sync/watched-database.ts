@@ -1,0 +1,43 @@
+/** A database that tells when something of it has been written. */
+import type { Appended, DocumentDatabase, ReadDocument, StoredDocument, StoredHead, StoredRow } from './link-ports.ts'
+
+export class WatchedDatabase implements DocumentDatabase {
+  readonly #database: DocumentDatabase
+  readonly #onWritten: () => void
+
+  constructor(database: DocumentDatabase, onWritten: () => void) {
+    this.#database = database
+    this.#onWritten = onWritten
+  }
+
+  get lasting(): boolean {
+    return this.#database.lasting
+  }
+
+  read(document: string): Promise<ReadDocument | undefined> {
+    return this.#database.read(document)
+  }
+
+  heads(): Promise<Map<string, StoredHead>> {
+    return this.#database.heads()
+  }
+
+  async append(document: string, epoch: number, change: Appended): Promise<StoredHead | undefined> {
+    const head = await this.#database.append(document, epoch, change)
+    this.#onWritten()
+    return head
+  }
+
+  async rewrite(
+    document: string,
+    make: (stored: ReadDocument | undefined) => StoredDocument | undefined,
+  ): Promise<void> {
+    await this.#database.rewrite(document, make)
+    this.#onWritten()
+  }
+
+  async quarantine(document: string, isBad: (row: StoredRow) => boolean): Promise<void> {
+    await this.#database.quarantine(document, isBad)
+    this.#onWritten()
+  }
+}

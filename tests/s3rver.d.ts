@@ -1,0 +1,9 @@
+declare module 's3rver' {
+  import type { Server } from 'node:http'
+  export default class S3rver {
+    constructor(options: object)
+    readonly httpServer: Server
+    run(): Promise<{ port: number }>
+    close(): Promise<void>
+  }
+}
