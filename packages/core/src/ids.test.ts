@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import {
+  assetsIn,
   base32,
   deviceIdOf,
   type IdKind,
@@ -121,4 +122,9 @@ test('fences, sequence numbers and epochs are whole numbers from 1', () => {
     for (const value of [0, -1, 1.5, Number.NaN, Infinity, 2 ** 53, '1', null, undefined])
       assert.throws(() => parse(value), badId)
   }
+})
+
+test('a text names assets, each once and never a part of a longer name', () => {
+  const [one, other] = ['0a', '1b'].map(pair => `sha256-${pair.repeat(32)}`)
+  assert.deepEqual(assetsIn(`![](asset:${one}) ${other} ${one} ${other}f`), [one, other])
 })

@@ -161,3 +161,8 @@ function show(value: unknown): string {
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
   return text.length > 80 ? `${text.slice(0, 77)}…` : text
 }
+
+/** The assets that a text names, each once. */
+export function assetsIn(text: string): AssetId[] {
+  return [...new Set(Array.from(text.matchAll(/sha256-[0-9a-f]{64}(?![0-9a-f])/g), ([name]) => name as AssetId))]
+}

@@ -160,8 +160,17 @@ export const limits = {
   sessionsPerDevice: 32,
 
   fileBytes: 16 * MiB,
+  /** Documents of one folder that are held in memory because of their files; more only while they are in use. */
+  documentsAwake: 256,
+  documentIdleMs: 20_000,
   fileDebounceMs: 100,
   fileMaxWaitMs: 1_000,
+  /** Former texts of a file that an editor's older buffer is compared with. */
+  pastTexts: 128,
+  pastTextBytes: 256 * KiB,
+  pastTextMs: 15 * 60_000,
+  /** What a file held before it was replaced is looked at again after so long, for who still had it open. */
+  replacedFileMs: 2_000,
 
   /** Rows are gathered into parts of a backup of about this size; one that is larger alone is a part of its own. */
   backupPartBytes: 4 * MiB,

@@ -97,10 +97,13 @@ export class Attachments {
     const follower = new ProjectFolder(project, folder, {
       store: {
         list: () => database.query('listProjections', { org, project: project.id }),
+        load: document => database.query('loadProjection', { org, document }),
+        position: document => database.query('storedPosition', { org, document }),
         save: projection => database.call('saveProjection', { org, projection }),
         remove: document => database.call('deleteProjection', { org, document }),
       },
       open: document => documents.open(project.id, document),
+      follow: (document, changed) => documents.follow(project.id, document, changed),
       treeKnown: tree => this.#treeKnown(project.id, tree, treeSynced),
       disk,
       now,

@@ -12,5 +12,7 @@ export interface DocumentPeer {
   readonly synced: Promise<void>
   /** Resolves once every change made so far is durable on this device (I1). */
   durable(): Promise<void>
+  /** Whether others on this device have it open too. */
+  isShared(): boolean
   close(): Promise<void>
 }

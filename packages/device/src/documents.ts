@@ -11,9 +11,17 @@ import type { Problems } from './problems.ts'
 
 /** Keeps the room of a document in step with the hub's, for as long as it is open. */
 export interface Uplink {
-  /** `synced` is called each time that the hub's content has become part of the document. */
-  open(project: ProjectId, document: DocumentId, synced: () => void): void
+  /** `synced` is called each time that the hub's content has become part of the document, `changed` when the hub sends some. */
+  open(project: ProjectId, document: DocumentId, synced: () => void, changed: () => void): void
   close(document: DocumentId): void
+}
+
+/** A document that is in step with the hub, whether it is open here or not. */
+interface Joined {
+  /** Those that want to know of changes while it is not open. */
+  followers: Set<() => void>
+  /** The hub's content has come at least once. */
+  isSynced: boolean
 }
 
 interface OpenDocument {
@@ -36,6 +44,7 @@ export interface DocumentsPorts {
 export class Documents {
   readonly #ports: DocumentsPorts
   readonly #open = new Map<DocumentId, OpenDocument>()
+  readonly #joined = new Map<DocumentId, Joined>()
 
   constructor(ports: DocumentsPorts) {
     this.#ports = ports
@@ -49,13 +58,45 @@ export class Documents {
     const close = async () => {
       if (!isOpen) return
       isOpen = false
-      await this.#leave(id, known)
+      await this.#leave(project, id, known)
     }
     return { ...known.peer, close }
   }
 
+  /** Keeps the document in step with the hub while nobody has it open; `changed` is called when it is to be looked at. */
+  follow(project: ProjectId, id: DocumentId, changed: () => void): () => void {
+    this.#join(project, id).followers.add(changed)
+    return () => {
+      this.#joined.get(id)?.followers.delete(changed)
+      this.#part(id)
+    }
+  }
+
+  #join(project: ProjectId, id: DocumentId): Joined {
+    const known = this.#joined.get(id)
+    if (known) return known
+    const joined: Joined = { followers: new Set(), isSynced: this.#ports.uplink === undefined }
+    this.#joined.set(id, joined)
+    const synced = () => {
+      joined.isSynced = true
+      this.#open.get(id)?.synced.resolve()
+    }
+    this.#ports.uplink?.open(project, id, synced, () => this.#open.has(id) || this.#tell(joined))
+    return joined
+  }
+
+  #tell({ followers }: Joined): void {
+    for (const changed of followers) changed()
+  }
+
+  #part(id: DocumentId): void {
+    if (this.#open.has(id) || this.#joined.get(id)?.followers.size !== 0) return
+    this.#joined.delete(id)
+    this.#ports.uplink?.close(id)
+  }
+
   #start(project: ProjectId, id: DocumentId): OpenDocument {
-    const { relay, org, uplink, problems, opened } = this.#ports
+    const { relay, org, problems, opened } = this.#ports
     const local = openLocalPeer(
       relay,
       { org, document: id },
@@ -74,22 +115,28 @@ export class Documents {
       ready: local.ready,
       synced: synced.promise,
       durable: () => local.durable(),
+      isShared: () => started.users > 1,
       close: () => Promise.resolve(),
     }
-    const started = { local, users: 0, synced, peer }
+    const started: OpenDocument = { local, users: 0, synced, peer }
     this.#open.set(id, started)
-    if (uplink) uplink.open(project, id, () => synced.resolve())
-    else synced.resolve()
+    const joined = this.#join(project, id)
+    if (joined.isSynced) synced.resolve()
     opened(peer)
+    this.#tell(joined)
     return started
   }
 
-  async #leave(id: DocumentId, known: OpenDocument): Promise<void> {
+  async #leave(project: ProjectId, id: DocumentId, known: OpenDocument): Promise<void> {
     known.users--
-    if (known.users > 0) return
+    if (known.users > 0) {
+      // Whoever lets it rest while others have it open must look after it again.
+      this.#tell(this.#join(project, id))
+      return
+    }
     this.#open.delete(id)
     this.#ports.closed(known.peer)
-    this.#ports.uplink?.close(id)
+    this.#part(id)
     await Promise.race([known.local.durable().catch(() => undefined), this.#closingTime()])
     known.local.close()
     if (!this.#open.has(id)) this.#ports.problems.solve(id)

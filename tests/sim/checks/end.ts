@@ -80,9 +80,24 @@ async function deviceDifference(
   return extra && `${device.name} has ${extra} too much`
 }
 
-/** The mark of the folder, and temporary files that a device which forgot everything cannot know. */
+/** What the device itself keeps in the folder, for a while or for good. */
 function isOwnFile(device: DeviceHost, path: string): boolean {
-  return path.startsWith(`${folder}/.meshbook/`) || (device.wasWiped && /\/\.meshbook-[^/]*\.tmp$/.test(path))
+  if (path.startsWith(`${folder}/.meshbook/`)) return true
+  const isTemporary = /\/\.meshbook-[^/]*\.tmp$/.test(path)
+  // A device that forgot everything cannot know what it had begun.
+  return isTemporary ? device.wasWiped : /\/\.meshbook-[^/]*\.old$/.test(path)
+}
+
+/** Files that were set aside stay for a moment, for those who still write to them, and no longer. */
+function leftovers(world: World): string[] {
+  return world.devices
+    .filter(({ wasWiped }) => !wasWiped)
+    .flatMap(({ name, files }) =>
+      files
+        .filesBelow(folder)
+        .filter(path => path.includes('/.meshbook-'))
+        .map(path => `LEFT at ${name}: ${path}`),
+    )
 }
 
 /** Everything that is wrong in the end, once the replicas agree. */
@@ -139,17 +154,18 @@ function problems(world: World): string[] {
   )
 }
 
-/** Once nobody looks at anything, the hub lets go of it: only what devices follow stays open. */
-export async function roomsSettle(world: World): Promise<string[]> {
+/** Once nobody looks at anything, the hub lets go of it: only what devices follow stays open; and the folders are clean. */
+export async function judgeQuiet(world: World): Promise<string[]> {
   for (const browser of world.browsers)
     for (const document of [...browser.pages.keys()]) await browser.closePage(document)
-  await world.advance(3 * world.limits.roomIdleMs + 500)
+  await world.advance(3 * world.limits.roomIdleMs + 2 * world.limits.replacedFileMs)
   const { paths } = await treeOf(world)
   const { rooms, unsavedBytes } = world.hub.relay!.stats()
   const followed =
     world.devices.length === 0 ? [] : [...paths.keys(), ...world.devices.flatMap(({ written }) => [...written])]
   const most = 1 + new Set(followed).size
   return [
+    ...leftovers(world),
     ...(rooms > most ? [`ROOMS ${rooms} are open at the hub, not at most ${most}`] : []),
     ...(unsavedBytes > 0 ? [`UNSAVED ${unsavedBytes} bytes wait for the hub's disk`] : []),
   ]

@@ -8,6 +8,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import {
   type Disk,
   type EntryKind,
+  type Exchange,
   type FileContent,
   type FileRights,
   type FileStamp,
@@ -170,9 +171,9 @@ export class SimDisk {
     this.#syncUpTo(this.#pending.findLastIndex(change => change.paths.includes(path)))
     return stampOf(inode)
   }
-  replaceFile(temporary: string, file: string, expected: FileStamp): boolean {
+  setAside(file: string, aside: string, expected: FileStamp): boolean {
     if (!sameStamp(this.look(file)?.stamp, expected)) return false
-    this.#rename(temporary, file)
+    this.#rename(file, aside)
     return true
   }
   linkFile(from: string, to: string): boolean {
@@ -325,8 +326,12 @@ class DiskPort implements Disk {
   makeFolders(folder: string): Promise<void> {
     return this.#step(() => this.#disk.makeFolders(folder))
   }
-  replace(temporary: string, file: string, expected: FileStamp): Promise<boolean> {
-    return this.#step(() => this.#disk.replaceFile(temporary, file, expected))
+  /** For a moment nobody finds the file; a kill may come just then, and so may another program. */
+  async exchange(temporary: string, file: string, aside: string, expected: FileStamp): Promise<Exchange> {
+    if (!(await this.#step(() => this.#disk.setAside(file, aside, expected)))) return 'changed'
+    if (!(await this.#step(() => this.#disk.linkFile(temporary, file)))) return 'taken'
+    await this.#step(() => this.#disk.unlinkFile(temporary))
+    return 'done'
   }
   async place(temporary: string, file: string): Promise<boolean> {
     if (!(await this.#step(() => this.#disk.linkFile(temporary, file)))) return false

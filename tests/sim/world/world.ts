@@ -73,6 +73,8 @@ export class World {
       compactAfterUpdates,
       compactChunkUpdates: Math.max(2, Math.floor(compactAfterUpdates / 2)),
       roomIdleMs: 1_500,
+      documentIdleMs: 800,
+      documentsAwake: 2,
       // Everything runs in this thread.
       updateInlineBytes: shippedLimits.documentBytes,
     }

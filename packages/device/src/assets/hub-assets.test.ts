@@ -107,7 +107,7 @@ async function setUp(t: TestContext, hub: AssetHub, folder?: string) {
   return { home, assets, queue, keep }
 }
 
-test('DV43 an upload goes on over cut connections from where the hub stands, and sends little twice', async t => {
+test('DV46 an upload goes on over cut connections from where the hub stands, and sends little twice', async t => {
   const hub = await AssetHub.start(t)
   const { assets, queue, keep } = await setUp(t, hub)
   hub.cuts = 3
@@ -121,7 +121,7 @@ test('DV43 an upload goes on over cut connections from where the hub stands, and
   assert.ok(hub.received <= bytes.length + 3 * piece)
 })
 
-test('DV43 what the hub has is not sent, and one that it refuses holds up no other', async t => {
+test('DV46 what the hub has is not sent, and one that it refuses holds up no other', async t => {
   const hub = await AssetHub.start(t)
   const { assets, queue, keep } = await setUp(t, hub)
   const known = randomBytes(5_000)
@@ -136,7 +136,7 @@ test('DV43 what the hub has is not sent, and one that it refuses holds up no oth
   assert.equal(hub.received, 20)
 })
 
-test('DV44 a download goes on where it was cut, also after a restart', async t => {
+test('DV47 a download goes on where it was cut, also after a restart', async t => {
   const hub = await AssetHub.start(t)
   const bytes = randomBytes(5_000)
   hub.assets.set(idOf(bytes), bytes)
@@ -149,7 +149,7 @@ test('DV44 a download goes on where it was cut, also after a restart', async t =
   assert.deepEqual(await readdir(join(first.home, 'downloads')), [])
 })
 
-test('DV44 bytes with another hash are thrown away, and so are leftovers that are wrong or too long', async t => {
+test('DV47 bytes with another hash are thrown away, and so are leftovers that are wrong or too long', async t => {
   const hub = await AssetHub.start(t)
   const bytes = randomBytes(5_000)
   const id = idOf(bytes)

@@ -6,15 +6,18 @@
 import { type ErrorCode, MeshError } from '@meshbook/core/errors.ts'
 import type { DocumentId, OrgId, ProjectId } from '@meshbook/core/ids.ts'
 import type { Connection, Relay } from '@meshbook/relay/relay.ts'
-import { readSyncFrame } from '@meshbook/relay/sync-frames.ts'
+import { readSyncFrame, type SyncMessage } from '@meshbook/relay/sync-frames.ts'
 import type { Uplink } from '../documents.ts'
 import type { Problems } from '../problems.ts'
 import type { Channel } from './channel.ts'
+
+const emptyUpdateBytes = 2
 
 interface Piped {
   project: ProjectId
   document: DocumentId
   synced(): void
+  changed(): void
   pipe: Pipe | undefined
 }
 
@@ -24,6 +27,11 @@ interface Pipe {
   /** Update-carrying frames that the hub has sent, and which of them was its answer to what we have. */
   received: number
   answer: number | undefined
+}
+
+/** A step 2 without structs may still name deletions, which cannot be told from those that are known. */
+function bringsContent(frame: SyncMessage): boolean {
+  return (frame.type === 'update' || frame.type === 'step2') && frame.update.byteLength > emptyUpdateBytes
 }
 
 /** Between the end of a stream that may come back and the next attempt. */
@@ -44,8 +52,8 @@ export class Streams implements Uplink {
     this.#problems = problems
   }
 
-  open(project: ProjectId, document: DocumentId, synced: () => void): void {
-    const piped: Piped = { project, document, synced, pipe: undefined }
+  open(project: ProjectId, document: DocumentId, synced: () => void, changed: () => void): void {
+    const piped: Piped = { project, document, synced, changed, pipe: undefined }
     this.#documents.set(document, piped)
     if (this.#channel) this.#connect(piped, this.#channel)
   }
@@ -72,13 +80,16 @@ export class Streams implements Uplink {
   }
 
   receive(stream: number, bytes: Uint8Array): void {
-    const pipe = this.#byStream.get(stream)?.pipe
+    const piped = this.#byStream.get(stream)
+    const pipe = piped?.pipe
     // A frame may still come on a stream that has just been closed here.
     if (!pipe) return
-    const { type } = readSyncFrame(bytes)
+    const frame = readSyncFrame(bytes)
+    const { type } = frame
     if (type === 'step2' || type === 'update') pipe.received++
     if (type === 'step2') pipe.answer ??= pipe.received
     pipe.connection.receive(bytes)
+    if (bringsContent(frame)) piped.changed()
   }
 
   /** The hub has ended a stream. */

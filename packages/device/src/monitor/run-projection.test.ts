@@ -35,6 +35,7 @@ function setUp(text: string, options: { code?: string; cell?: CellRef } = {}) {
     ready: Promise.resolve(),
     synced: Promise.resolve(),
     durable: () => Promise.resolve(),
+    isShared: () => false,
     close: () => Promise.resolve(),
   }
   const lease: Lease = {

@@ -59,6 +59,7 @@ export class ServerDocument {
       ready: synced,
       synced,
       durable: () => this.#durable(),
+      isShared: () => false,
       close: () => Promise.resolve(),
     }
   }

@@ -30,6 +30,12 @@ export interface FileContent extends FileRights {
   stamp: FileStamp
 }
 
+/**
+ * `changed`: nothing was done, because `file` has another stamp. `taken`: the old file is at `aside`, but somebody made
+ * another `file` before `temporary` could get the name, and `temporary` is where it was.
+ */
+export type Exchange = 'done' | 'changed' | 'taken'
+
 export interface Watch {
   close(): void
 }
@@ -49,8 +55,11 @@ export interface Disk {
   makeFolder(folder: string): Promise<void>
   /** With all above it, for the owner alone where `isPrivate`. */
   makeFolders(folder: string, isPrivate: boolean): Promise<void>
-  /** Puts `temporary` in the place of `file` if that still has the stamp: looked at and renamed without a pause between. */
-  replace(temporary: string, file: string, expected: FileStamp): Promise<boolean>
+  /**
+   * Without a pause: looks whether `file` still has the stamp, names it `aside`, and gives `temporary` its name if that
+   * is still free. So nothing is ever overwritten: whatever somebody put there meanwhile is found, at `aside` or at `file`.
+   */
+  exchange(temporary: string, file: string, aside: string, expected: FileStamp): Promise<Exchange>
   /** Gives `temporary` the name `file`; false, with nothing done, if that name is taken. */
   place(temporary: string, file: string): Promise<boolean>
   /** Whatever is at `to` is replaced. Also from one disk to another. */

@@ -4,38 +4,32 @@
  *
  * The order that makes a crash harmless at any point:
  *   file to document: the update is stored with the new base, then applied, then made durable in the document;
- *   document to file: the temporary file is made durable, then the new base is stored, then the file is replaced. As long
- *   as the temporary file of the stored version exists, the file has not been replaced.
+ *   document to file: the temporary file is made durable, then the new base is stored, then the old file is set aside and
+ *   the temporary file gets its name. As long as the temporary file of the stored version exists and is not the file, the
+ *   file has not been replaced. What was set aside goes only after it was looked at again.
  */
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { sharedNames } from '@meshbook/core/executions.ts'
-import type { Limits } from '@meshbook/core/limits.ts'
-import type { After } from '@meshbook/relay/timers.ts'
 import * as Y from 'yjs'
 import type { DocumentPeer } from '../document-peer.ts'
 import type { Projection } from '../store/projections.ts'
-import { snapshotOf } from './base-map.ts'
-import { type Disk, type FileStamp, sameStamp } from './disk.ts'
+import { type Base, snapshotOf } from './base-map.ts'
+import { type FileStamp, sameStamp } from './disk.ts'
+import type { FilePorts } from './folder-ports.ts'
+import { type Leftover, parseLeftover, privateName } from './leftovers.ts'
 import { mergeFile } from './merge-file.ts'
-import { type ReadFile, readNotebookFile, replaceFile, writeTemporary } from './notebook-file.ts'
+import { isSimilar } from './moves.ts'
+import { moveFile, type ReadFile, readNotebookFile, writeTemporary } from './notebook-file.ts'
+import { insertPast, nearestText, remember, unremember, wasText } from './past-texts.ts'
 import { safeJoin, safeJoinNew } from './safe-join.ts'
+import { SetAside } from './set-aside.ts'
 import { Turns } from './turns.ts'
 
 /** How often in a row a file may change between reading and replacing it before the rest waits for its next event. */
 const mostTries = 5
-
-export interface ProjectionStore {
-  save(projection: Projection): Promise<void>
-  remove(document: Projection['document']): Promise<void>
-}
-
-export interface FilePorts {
-  disk: Disk
-  after: After
-  store: ProjectionStore
-  limits: Limits
-}
+/** A change in the same tick of the file system's clock leaves the same time: so young a file is read once more. */
+const clockTickMs = 50
 
 export type Reconciled = 'same' | 'written' | 'missing'
 
@@ -44,10 +38,14 @@ export class DocumentFile {
   readonly #root: string
   readonly #ports: FilePorts
   readonly #turns = new Turns()
+  readonly #aside: SetAside
   #row: Projection
   /** Whether the file is expected to exist: it was there, or has been written. */
   #exists: boolean
   #stamp: FileStamp | undefined
+  #isRecovered = false
+  /** Somebody made the file while its name was nobody's: what it lacks was not removed by them. */
+  #isFilled = false
 
   /** `exists` is false where the file is still to be made. */
   constructor(root: string, peer: DocumentPeer, row: Projection, exists: boolean, ports: FilePorts) {
@@ -56,6 +54,8 @@ export class DocumentFile {
     this.#row = row
     this.#exists = exists
     this.#ports = ports
+    this.#stamp = row.stamp ?? undefined
+    this.#aside = new SetAside(ports, this.#turns, (text, expected) => this.#mergeAside(text, expected))
   }
 
   get path(): string {
@@ -70,6 +70,15 @@ export class DocumentFile {
     return this.#row.base.text
   }
 
+  get stamp(): FileStamp | undefined {
+    return this.#stamp
+  }
+
+  /** Something is still to be done that must not be forgotten. */
+  get isBusy(): boolean {
+    return !this.#aside.isEmpty || this.text !== this.#row.base.text
+  }
+
   get exists(): boolean {
     return this.#exists
   }
@@ -78,41 +87,46 @@ export class DocumentFile {
     return this.peer.doc.getText(sharedNames.content).toString()
   }
 
-  /** Whether the file is not the one that was last read or written. */
-  changedSince(stamp: FileStamp): boolean {
-    return !sameStamp(stamp, this.#stamp)
-  }
-
-  /** To be called once, before anything else: undoes or completes what a crash interrupted. */
-  recover(): Promise<void> {
+  /** Undoes or completes what a crash interrupted; nothing else is done before. False if that was done already. */
+  recover(leftovers: readonly Leftover[]): Promise<boolean> {
     return this.#turns.take(async () => {
-      await this.peer.ready
-      await this.#undoWrite()
-      await this.#sweep()
-      if (this.#row.merge) await this.#apply(this.#row.merge)
+      if (this.#isRecovered) return false
+      await this.#recover(leftovers)
+      return true
     })
   }
 
-  /** Temporary files that a crash left before their write was stored, or after it was given up. */
-  async #sweep(): Promise<void> {
+  async #recover(leftovers: readonly Leftover[]): Promise<void> {
+    await this.peer.ready
+    const { disk } = this.#ports
     const { version } = this.#row
-    for (const unused of [version - 1, version + 1]) {
-      const temporary = await this.#temporary(unused).catch(() => undefined)
-      if (temporary) await this.#ports.disk.remove(temporary).catch(() => undefined)
-    }
+    const temporary = leftovers.find(left => left.kind === 'tmp' && left.version === version)
+    const old = leftovers.filter(left => left.kind === 'old')
+    if (temporary) await this.#undoWrite(temporary.path, old.find(left => left.version === version)?.path)
+    for (const { path, kind } of leftovers) if (kind === 'tmp') await disk.remove(path)
+    if (this.#row.merge) await this.#apply(this.#row.merge)
+    for (const { path } of old) await this.#aside.finish(path)
+    this.#isRecovered = true
   }
 
-  async #undoWrite(): Promise<void> {
-    const { before, version, path } = this.#row
+  async #undoWrite(temporary: string, old: string | undefined): Promise<void> {
+    const { before, base, past, version } = this.#row
     const { disk } = this.#ports
-    // A path that is no longer allowed, such as below a link, is told when the file is read.
-    const temporary = await this.#temporary(version).catch(() => undefined)
-    const unused = temporary && (await disk.look(temporary))
-    if (!unused) return
-    const current = await disk.look(await safeJoin(disk, this.#root, path))
-    if (before) await this.#save({ base: before, before: null, version: version + 1 })
-    else if (unused.stamp.inode !== current?.stamp.inode) this.#exists = false
-    await disk.remove(temporary)
+    const absolute = await safeJoin(disk, this.#root, this.path)
+    const [unused, current] = [await disk.look(temporary), await disk.look(absolute)]
+    if (unused?.stamp.inode === current?.stamp.inode) return
+    if (!before) {
+      this.#exists = false
+      return
+    }
+    if (old && !current) await moveFile(disk, old, absolute)
+    this.#isFilled = old !== undefined && current !== undefined
+    await this.#save({
+      base: before,
+      past: unremember(past, before.text, base.text),
+      before: null,
+      version: version + 1,
+    })
   }
 
   /** Merges what changed in the file, then writes the document's text if it is another. */
@@ -121,6 +135,7 @@ export class DocumentFile {
   }
 
   async #reconcile(): Promise<Reconciled> {
+    if (!this.#isRecovered) await this.#recover(await this.#leftovers())
     for (let tries = 0; tries < mostTries; tries++) {
       const file = await this.#read()
       if (!file && this.#exists) return 'missing'
@@ -131,23 +146,57 @@ export class DocumentFile {
     throw new MeshError('CONFLICT', { detail: `${this.path} changes faster than it can be written` })
   }
 
+  async #leftovers(): Promise<Leftover[]> {
+    const { disk } = this.#ports
+    const folder = dirname(await safeJoin(disk, this.#root, this.path))
+    const found = ((await disk.list(folder)) ?? []).map(({ name }) => parseLeftover(folder, name))
+    return found.flatMap(it => (it?.document === this.peer.id ? [it.leftover] : []))
+  }
+
+  /** Some programs empty a file before they write it again, and write it in pieces: a young file that shrank may grow. */
   async #read(): Promise<ReadFile | undefined> {
-    const { disk, after, limits } = this.#ports
+    const { disk, after, now, limits } = this.#ports
     const absolute = await safeJoin(disk, this.#root, this.path)
-    const file = await readNotebookFile(disk, absolute, limits.fileBytes)
-    // Some programs empty a file before they write it again.
-    if (file?.text === '' && this.#exists && this.#row.base.text !== '') {
+    let file = await readNotebookFile(disk, absolute, limits.fileBytes)
+    for (let waitedMs = 0; file && waitedMs < limits.fileMaxWaitMs; waitedMs += limits.fileDebounceMs) {
+      const isYoung = ageMs(file.stamp, now()) < limits.fileDebounceMs || (file.text === '' && waitedMs === 0)
+      if (!this.#exists || !isYoung || file.text.length >= this.#row.base.text.length) break
       await new Promise<void>(resolve => after(limits.fileDebounceMs, resolve))
-      return readNotebookFile(disk, absolute, limits.fileBytes)
+      file = await readNotebookFile(disk, absolute, limits.fileBytes)
     }
     return file
   }
 
-  async #merge(text: string): Promise<void> {
-    const base = this.#exists ? this.#row.base : undefined
+  async #merge(text: string, change: Partial<Projection> = {}): Promise<void> {
+    const base = this.#baseOf(text)
     const update = mergeFile(this.peer.doc, this.#row.client, base, text)
-    await this.#save({ base: { text, snapshot: null }, before: null, merge: update })
+    const past = this.#exists ? this.#past(this.#row.base.text, text, true) : this.#row.past
+    await this.#save({ base: { text, snapshot: null }, past, before: null, merge: update, ...change })
     this.#exists = true
+    this.#isFilled = false
+    await this.#apply(update)
+  }
+
+  /** The text that whoever saved `text` started from; none where nothing may count as removed. */
+  #baseOf(text: string): Base | undefined {
+    const { base, past } = this.#row
+    if (!this.#exists || (this.#isFilled && !isSimilar(base.text, text))) return undefined
+    const nearest = nearestText(text, base.text, past)
+    return nearest === base.text ? base : { text: nearest, snapshot: null }
+  }
+
+  #past(older: string, newer: string, isSaved = false): Projection['past'] {
+    return remember(this.#row.past, older, newer, this.#ports.now(), this.#ports.limits, isSaved)
+  }
+
+  /** What somebody wrote into a file that was set aside; it is merged once, also if it is found again after a crash. */
+  async #mergeAside(text: string, expected: string | undefined): Promise<void> {
+    const { base, past, client } = this.#row
+    if (text === expected || wasText(text, base.text, past) || text === this.#row.before?.text) return
+    const nearest = nearestText(text, expected ?? base.text, past)
+    const update = mergeFile(this.peer.doc, client, { text: nearest, snapshot: null }, text)
+    const { now, limits } = this.#ports
+    await this.#save({ merge: update, past: insertPast(past, base.text, text, now(), limits) })
     await this.#apply(update)
   }
 
@@ -171,31 +220,23 @@ export class DocumentFile {
     )
       await this.#save({ base, before: null, merge: null, inode: file.stamp.inode })
     this.#exists = true
-    this.#stamp = file.stamp
+    this.#stamp = ageMs(file.stamp, this.#ports.now()) < clockTickMs ? undefined : file.stamp
     return 'same'
   }
 
-  async #write(base: Projection['base'], file: ReadFile | undefined): Promise<boolean> {
+  async #write(base: Base, file: ReadFile | undefined): Promise<boolean> {
     const { disk } = this.#ports
     const absolute = await (file ? safeJoin : safeJoinNew)(disk, this.#root, this.path)
     const version = this.#row.version + 1
-    const temporary = await this.#temporary(version)
-    const old = { base: this.#row.base, before: null }
+    const temporary = privateName(absolute, this.peer.id, version, 'tmp')
+    const { base: oldBase, past: oldPast } = this.#row
+    const old = { base: oldBase, past: oldPast, before: null }
     try {
       await disk.remove(temporary)
-      const stamp = await writeTemporary(disk, temporary, base.text, file)
-      await this.#save({
-        version,
-        base,
-        before: file ? this.#row.base : null,
-        merge: null,
-        inode: stamp.inode,
-      })
-      if (await replaceFile(disk, temporary, absolute, file?.stamp)) {
-        this.#exists = true
-        this.#stamp = (await disk.look(absolute))?.stamp
-        return true
-      }
+      const { inode } = await writeTemporary(disk, temporary, base.text, file)
+      const past = file ? this.#past(oldBase.text, base.text) : oldPast
+      await this.#save({ version, base, past, before: file ? oldBase : null, merge: null, inode })
+      if (await this.#exchange(temporary, absolute, version, file, old)) return true
     } catch (thrown) {
       await this.#giveUp(temporary, version, old)
       throw thrown
@@ -204,15 +245,40 @@ export class DocumentFile {
     return false
   }
 
-  /** Under a version of its own, whose temporary file never existed: the old base is what the file holds. */
-  async #giveUp(temporary: string, version: number, old: Pick<Projection, 'base' | 'before'>): Promise<void> {
-    if (this.#row.version === version) await this.#save({ ...old, version: version + 1 })
-    await this.#ports.disk.remove(temporary).catch(() => undefined)
+  /** Gives the temporary file the name. What had it is looked at until nobody can be writing to it any more. */
+  async #exchange(
+    temporary: string,
+    absolute: string,
+    version: number,
+    file: ReadFile | undefined,
+    old: Pick<Projection, 'base' | 'past' | 'before'>,
+  ): Promise<boolean> {
+    const { disk } = this.#ports
+    const aside = privateName(absolute, this.peer.id, version, 'old')
+    const outcome = file
+      ? await disk.exchange(temporary, absolute, aside, file.stamp)
+      : (await disk.place(temporary, absolute))
+        ? 'done'
+        : 'changed'
+    if (outcome === 'changed') return false
+    if (outcome === 'taken') {
+      this.#isFilled = true
+      this.#row = { ...this.#row, ...old }
+      const stranger = await this.#read()
+      if (stranger) await this.#merge(stranger.text, { version: version + 1 })
+    } else {
+      this.#exists = true
+      this.#stamp = undefined
+    }
+    await disk.syncFolder(dirname(absolute))
+    if (file) this.#aside.add(aside, file.text)
+    return outcome === 'done'
   }
 
-  async #temporary(version: number): Promise<string> {
-    const folder = dirname(await safeJoin(this.#ports.disk, this.#root, this.path))
-    return join(folder, `.meshbook-${this.peer.id}-${version}.tmp`)
+  /** Under a version of its own, whose temporary file never existed: the old base is what the file holds. */
+  async #giveUp(temporary: string, version: number, old: Pick<Projection, 'base' | 'past' | 'before'>): Promise<void> {
+    if (this.#row.version === version) await this.#save({ ...old, version: version + 1 })
+    await this.#ports.disk.remove(temporary).catch(() => undefined)
   }
 
   async #save(change: Partial<Projection>): Promise<void> {
@@ -231,6 +297,15 @@ export class DocumentFile {
     return this.#turns.take(action)
   }
 
+  /** Notes that the file has everything that the store has up to a position, so that it need not be looked at. */
+  restAt(position: number): Promise<void> {
+    return this.#turns.take(async () => {
+      const stamp = this.#stamp ?? null
+      if (this.#row.position !== position || !sameStamp(this.#row.stamp ?? undefined, this.#stamp))
+        await this.#save({ position, stamp })
+    })
+  }
+
   /** The file has been deleted here: the row stays, so that the same path can bring the document back. */
   markGone(): Promise<Projection> {
     return this.#turns.take(async () => {
@@ -241,6 +316,13 @@ export class DocumentFile {
 
   async close(): Promise<void> {
     await this.#turns.settled()
+    await this.#aside.close()
     await this.peer.close()
   }
+}
+
+/** A file from the future is taken for old. */
+function ageMs({ modified }: FileStamp, now: number): number {
+  const age = now - Number(modified / 1_000_000n)
+  return age < 0 ? Number.POSITIVE_INFINITY : age
 }

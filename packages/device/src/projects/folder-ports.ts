@@ -4,16 +4,31 @@ import type { Limits } from '@meshbook/core/limits.ts'
 import type { After } from '@meshbook/relay/timers.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import type { Problems } from '../problems.ts'
-import type { Projection } from '../store/projections.ts'
+import type { Projection, ProjectionHead } from '../store/projections.ts'
 import type { Disk } from './disk.ts'
-import type { ProjectionStore } from './document-file.ts'
 import type { Trash } from './trash.ts'
+
+export interface ProjectionStore {
+  save(projection: Projection): Promise<void>
+  remove(document: Projection['document']): Promise<void>
+  /** The rows without what only an open document needs. */
+  list(): Promise<ProjectionHead[]>
+  /** NOT_FOUND if there is none. */
+  load(document: DocumentId): Promise<Projection>
+  /** How many updates of a document are stored: it grows with each change. */
+  position(document: DocumentId): Promise<number>
+}
+
+/** What one file needs of it. */
+export type FilePorts = Pick<FolderPorts, 'disk' | 'store' | 'now' | 'after' | 'limits' | 'problems' | 'trash'>
 
 export interface FolderPorts {
   disk: Disk
-  store: ProjectionStore & { list(): Promise<Projection[]> }
+  store: ProjectionStore
   /** Opens a document of this project. */
   open(document: DocumentId): DocumentPeer
+  /** Keeps a document in step with the hub while it is not open, and calls back when it changes or somebody opens it. */
+  follow(document: DocumentId, changed: () => void): () => void
   /** Resolves once the paths of the project are known well enough for an unknown file to be a new one. */
   treeKnown(tree: DocumentPeer): Promise<void>
   now: Now

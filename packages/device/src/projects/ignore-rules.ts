@@ -16,10 +16,20 @@ const always = [
   '.hg',
   '.svn',
   '.tox',
+  '.nox',
   '.mypy_cache',
+  '.pytest_cache',
+  '.ruff_cache',
+  '.cache',
+  '.direnv',
+  '.Trash*',
   '*~',
   '.#*',
 ]
+
+/** As git has it where file names differ by case. */
+const options = { ignorecase: process.platform === 'darwin' || process.platform === 'win32' }
+const builtIn = ignore({ ignorecase: true }).add(always)
 
 /** The rules of one folder and of those above it. A folder's own `.gitignore` speaks of paths relative to it. */
 export class IgnoreRules {
@@ -32,7 +42,7 @@ export class IgnoreRules {
   }
 
   static async atRoot(disk: Disk, root: string): Promise<IgnoreRules> {
-    return new IgnoreRules(disk, [{ prefix: '', rules: ignore().add(always) }]).within(root, '')
+    return new IgnoreRules(disk, []).within(root, '')
   }
 
   /** The rules inside a folder; `path` is relative to the root, without a slash at the end. */
@@ -41,17 +51,21 @@ export class IgnoreRules {
     if (text === undefined) return this
     return new IgnoreRules(this.#disk, [
       ...this.#levels,
-      { prefix: path === '' ? '' : `${path}/`, rules: ignore().add(text) },
+      { prefix: path === '' ? '' : `${path}/`, rules: ignore(options).add(text) },
     ])
   }
 
-  /** `path` is relative to the root; a folder is asked for with a slash at its end. The deepest rule that speaks wins. */
+  /**
+   * `path` is relative to the root; a folder is asked for with a slash at its end. The deepest rule that speaks wins,
+   * but nothing takes back what no project shares.
+   */
   ignores(path: string): boolean {
+    if (builtIn.ignores(path)) return true
     let ignored = false
     for (const { prefix, rules } of this.#levels) {
       const answer = rules.test(path.slice(prefix.length))
       if (answer.ignored) ignored = true
-      else if (answer.unignored && prefix !== '') ignored = false
+      else if (answer.unignored) ignored = false
     }
     return ignored
   }

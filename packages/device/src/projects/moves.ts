@@ -2,10 +2,10 @@
 
 import { linesOf } from '@meshbook/core/text/edits.ts'
 import type { Disk } from './disk.ts'
-import type { DocumentFile } from './document-file.ts'
 import { moveFile } from './notebook-file.ts'
 import { safeJoin, safeJoinNew } from './safe-join.ts'
 import type { Scan } from './scan-folder.ts'
+import type { TrackedFile } from './tracked-file.ts'
 import type { Trash } from './trash.ts'
 
 /**
@@ -13,28 +13,30 @@ import type { Trash } from './trash.ts'
  * same text (inodes are used again for unrelated files).
  */
 export async function matchMoves(
-  missing: readonly DocumentFile[],
+  missing: readonly TrackedFile[],
   unknown: readonly string[],
   scan: Scan,
   textAt: (path: string) => Promise<string | undefined>,
-): Promise<[DocumentFile, string][]> {
-  const left = new Set(missing)
-  const pairs: [DocumentFile, string][] = []
+): Promise<[TrackedFile, string][]> {
+  if (unknown.length === 0) return []
+  const left = new Map<TrackedFile, string>()
+  for (const file of missing) left.set(file, await file.baseText())
+  const pairs: [TrackedFile, string][] = []
   for (const path of unknown) {
     const text = await textAt(path).catch(() => undefined)
     if (text === undefined) continue
     const inode = scan.notebooks.get(path)?.inode
     const found =
-      [...left].find(file => file.baseText === text && text.trim() !== '') ??
-      [...left].find(file => file.inode === inode && isSimilar(file.baseText, text))
+      [...left].find(([, base]) => base === text && text.trim() !== '') ??
+      [...left].find(([file, base]) => file.inode === inode && isSimilar(base, text))
     if (!found) continue
-    left.delete(found)
-    pairs.push([found, path])
+    left.delete(found[0])
+    pairs.push([found[0], path])
   }
   return pairs
 }
 
-function isSimilar(before: string, after: string): boolean {
+export function isSimilar(before: string, after: string): boolean {
   const kept = new Set(linesOf(after))
   const lines = linesOf(before).filter(line => line.trim() !== '')
   return lines.filter(line => kept.has(line)).length * 2 >= lines.length
@@ -44,12 +46,12 @@ interface MoveContext {
   disk: Disk
   root: string
   /** The other document whose file stands at the new path. */
-  inTheWay: DocumentFile | undefined
+  inTheWay: TrackedFile | undefined
   trash: Trash
 }
 
 /** Moves the file of a document. Whatever stands at the new path goes out of the way, and none of it is lost. */
-export async function moveTo(file: DocumentFile, path: string, context: MoveContext): Promise<void> {
+export async function moveTo(file: TrackedFile, path: string, context: MoveContext): Promise<void> {
   const { disk, root, inTheWay, trash } = context
   const target = await safeJoinNew(disk, root, path)
   if (inTheWay) await stepAside(inTheWay, context)
@@ -62,8 +64,8 @@ export async function moveTo(file: DocumentFile, path: string, context: MoveCont
 }
 
 /** Two documents that swap their paths: one goes to a name of its own first, from where its own move takes it. */
-async function stepAside(file: DocumentFile, { disk, root }: MoveContext): Promise<void> {
-  const aside = file.path.replace(/(\.\w+)$/, ` (${file.peer.id})$1`)
+async function stepAside(file: TrackedFile, { disk, root }: MoveContext): Promise<void> {
+  const aside = file.path.replace(/(\.\w+)$/, ` (${file.id})$1`)
   await file.exclusively(async () =>
     moveFile(disk, await safeJoin(disk, root, file.path), await safeJoinNew(disk, root, aside)),
   )

@@ -1,5 +1,16 @@
 /** The disk of this machine. It opens nothing through a link (S11) and makes durable whatever it says is written. */
-import { type BigIntStats, constants, type Dirent, fstatSync, lstatSync, renameSync, type Stats, watch } from 'node:fs'
+import {
+  type BigIntStats,
+  constants,
+  type Dirent,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  renameSync,
+  type Stats,
+  unlinkSync,
+  watch,
+} from 'node:fs'
 import {
   chmod,
   chown,
@@ -19,6 +30,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import {
   type Disk,
   type EntryKind,
+  type Exchange,
   type FileContent,
   type FileRights,
   type FileStamp,
@@ -27,6 +39,8 @@ import {
 } from './disk.ts'
 import { codeOf, orStorageError } from './storage-error.ts'
 
+/** What file systems without hard links answer, such as FAT. */
+const withoutLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
 const readChunkBytes = 256 * 1024
 
 export class NodeDisk implements Disk {
@@ -95,11 +109,12 @@ export class NodeDisk implements Disk {
     await orStorageError(folder, () => mkdir(folder, { recursive: true, mode: isPrivate ? 0o700 : 0o777 }))
   }
 
-  replace(temporary: string, file: string, expected: FileStamp): Promise<boolean> {
+  exchange(temporary: string, file: string, aside: string, expected: FileStamp): Promise<Exchange> {
     return orStorageError(file, async () => {
-      if (!sameStamp(stampNow(file), expected)) return false
-      renameSync(temporary, file)
-      return true
+      if (!sameStamp(stampNow(file), expected)) return 'changed'
+      // No call that waits stands between the two: for so long the name is nobody's.
+      renameSync(file, aside)
+      return takeName(temporary, file, aside)
     })
   }
 
@@ -109,7 +124,10 @@ export class NodeDisk implements Disk {
         await link(temporary, file)
       } catch (thrown) {
         if (codeOf(thrown) === 'EEXIST') return false
-        throw thrown
+        if (!withoutLinks.has(codeOf(thrown) ?? '')) throw thrown
+        if (stampNow(file) !== undefined) return false
+        renameSync(temporary, file)
+        return true
       }
       await unlink(temporary)
       return true
@@ -145,6 +163,23 @@ export class NodeDisk implements Disk {
     } catch {
       return undefined
     }
+  }
+}
+
+function takeName(temporary: string, file: string, aside: string): 'done' | 'taken' {
+  try {
+    linkSync(temporary, file)
+    unlinkSync(temporary)
+    return 'done'
+  } catch (thrown) {
+    const code = codeOf(thrown)
+    if (code === 'EEXIST') return 'taken'
+    if (withoutLinks.has(code ?? '') && stampNow(file) === undefined) {
+      renameSync(temporary, file)
+      return 'done'
+    }
+    if (stampNow(file) === undefined) renameSync(aside, file)
+    throw thrown
   }
 }
 

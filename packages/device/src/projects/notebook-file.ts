@@ -58,21 +58,6 @@ export function writeTemporary(
   return disk.write(temporary, encode(text, like?.style ?? plainStyle), like && { mode: like.mode, owner: like.owner })
 }
 
-/**
- * Puts the temporary file in the place of `file`, durably. False if `file` is no longer the one with this stamp
- * (undefined: none): nothing has happened then.
- */
-export async function replaceFile(
-  disk: Disk,
-  temporary: string,
-  file: string,
-  expected: FileStamp | undefined,
-): Promise<boolean> {
-  const done = expected ? await disk.replace(temporary, file, expected) : await disk.place(temporary, file)
-  if (done) await disk.syncFolder(dirname(file))
-  return done
-}
-
 export async function moveFile(disk: Disk, from: string, to: string): Promise<void> {
   await disk.move(from, to)
   await disk.syncFolder(dirname(to))

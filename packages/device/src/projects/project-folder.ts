@@ -1,15 +1,14 @@
 /**
  * A project attached to a folder: decides which file belongs to which document, and what a new, moved or missing file
- * means. Reading and writing the content is the part of `DocumentFile`; how documents sync is not known here.
+ * means. Reading and writing the content is the part of `TrackedFile`; how documents sync is not known here.
  */
 import { join } from 'node:path'
 import { asMeshError, type MeshError } from '@meshbook/core/errors.ts'
 import { type DocumentId, newId } from '@meshbook/core/ids.ts'
 import type { ProjectInfo } from '@meshbook/core/messages.ts'
 import type { DocumentPeer } from '../document-peer.ts'
-import type { Projection } from '../store/projections.ts'
+import { headOf, type Projection, type ProjectionHead } from '../store/projections.ts'
 import { Debounce } from './debounce.ts'
-import type { DocumentFile } from './document-file.ts'
 import { checkMarker } from './folder-marker.ts'
 import type { FolderPorts } from './folder-ports.ts'
 import { FolderWatcher } from './folder-watcher.ts'
@@ -18,6 +17,8 @@ import { readNotebookFile } from './notebook-file.ts'
 import { ProjectTree } from './project-tree.ts'
 import { safeJoin } from './safe-join.ts'
 import { isNotebookPath, type Scan, scanFolder } from './scan-folder.ts'
+import { sideBySide } from './side-by-side.ts'
+import type { TrackedFile } from './tracked-file.ts'
 import { TrackedFiles } from './tracked-files.ts'
 import { Turns } from './turns.ts'
 
@@ -27,6 +28,8 @@ const goneAfterQuietTimes = 5
 const scanEveryMs = 10_000
 const retryMs = 1_000
 const mostFolders = 20_000
+/** Files that are dealt with at a time. */
+const width = 32
 export class ProjectFolder {
   readonly project: ProjectInfo
   readonly root: string
@@ -34,9 +37,11 @@ export class ProjectFolder {
   readonly #tree: ProjectTree
   readonly #tracked: TrackedFiles
   /** Rows of documents that were deleted with their files: the same path brings them back. */
-  readonly #gone = new Map<DocumentId, Projection>()
+  readonly #gone = new Map<DocumentId, ProjectionHead>()
   /** Documents that are open and wait for their content. */
   readonly #coming = new Map<DocumentId, DocumentPeer>()
+  /** Documents that the tree names and that are not open yet. */
+  #wanted: DocumentId[] = []
   readonly #missingSince = new Map<DocumentId, number>()
   readonly #turns = new Turns()
   readonly #watcher: FolderWatcher
@@ -84,9 +89,8 @@ export class ProjectFolder {
 
   async #load(): Promise<void> {
     for (const row of await this.#ports.store.list()) {
-      if (this.#closed) return
       if (row.gone) this.#gone.set(row.document, row)
-      else if (!this.#tracked.has(row.document)) await this.#tracked.add(this.#ports.open(row.document), row, true)
+      else if (!this.#tracked.has(row.document)) this.#tracked.know(row, true)
     }
   }
 
@@ -126,10 +130,7 @@ export class ProjectFolder {
 
   async #onePass(): Promise<void> {
     await checkMarker(this.#ports.disk, this.root, this.project.id)
-    const scan = await scanFolder(this.#ports.disk, this.root, {
-      documents: this.#ports.limits.documentsPerProject,
-      folders: mostFolders,
-    })
+    const scan = await this.#scan()
     if (!this.#watcher.follow(scan.folders))
       this.#tracked.later(this.#ports.limits.fileMaxWaitMs, () => this.#pass.request())
     const problems = new Map(scan.refused)
@@ -138,11 +139,32 @@ export class ProjectFolder {
     await this.#followTree()
     await this.#takeNewFiles(scan, problems)
     this.#tellProblems(problems)
-    for (const file of this.#tracked.files()) {
+    const changed = this.#tracked.files().filter(file => {
       const stamp = scan.notebooks.get(file.path)
-      if (!stamp || file.changedSince(stamp)) await this.#tracked.reconcile(file)
-    }
+      return !stamp || file.changedSince(stamp)
+    })
+    await sideBySide(changed, width, async file => {
+      await this.#tracked.reconcile(file)
+      await this.#tracked.room()
+    })
     this.#isFirst = false
+  }
+
+  /** A crash may have left a file without its name: it gets it back before anybody looks for it. */
+  async #scan(): Promise<Scan> {
+    const caps = { documents: this.#ports.limits.documentsPerProject, folders: mostFolders }
+    const scan = await scanFolder(this.#ports.disk, this.root, caps)
+    let isChanged = false
+    await sideBySide(this.#tracked.files(), width, async file => {
+      const leftovers = scan.leftovers.get(file.id)
+      if (!leftovers) return
+      await this.#tracked.guarded(file, async () => {
+        const hasRecovered = await file.recover(leftovers)
+        isChanged ||= hasRecovered
+      })
+    })
+    this.#tracked.lookAtDue()
+    return isChanged ? scanFolder(this.#ports.disk, this.root, caps) : scan
   }
 
   #tellProblems(problems: ReadonlyMap<string, MeshError>): void {
@@ -151,7 +173,7 @@ export class ProjectFolder {
     this.#reported = new Set(problems.keys())
   }
 
-  #missing(scan: Scan): DocumentFile[] {
+  #missing(scan: Scan): TrackedFile[] {
     return this.#tracked
       .files()
       .filter(file => file.exists && !scan.notebooks.has(file.path) && !scan.refused.has(file.path))
@@ -169,17 +191,17 @@ export class ProjectFolder {
     const candidates = [...this.#unknown(scan), ...this.#reached(missing, scan)]
     for (const [file, path] of await matchMoves(missing, candidates, scan, path => this.#textAt(path))) {
       await file.moved(path)
-      if (this.#tree.paths().get(file.peer.id) !== path) this.#tree.put(file.peer.id, path)
+      if (this.#tree.paths().get(file.id) !== path) this.#tree.put(file.id, path)
     }
     await this.#tree.peer.durable()
   }
 
   /** Where the tree wants missing files and something stands: a move may have been cut off before it was noted. */
-  #reached(missing: readonly DocumentFile[], scan: Scan): string[] {
+  #reached(missing: readonly TrackedFile[], scan: Scan): string[] {
     const paths = this.#tree.paths()
     const taken = new Set(this.#tracked.files().map(file => file.path))
     return missing.flatMap(file => {
-      const path = paths.get(file.peer.id)
+      const path = paths.get(file.id)
       return path !== undefined && scan.notebooks.has(path) && !taken.has(path) ? [path] : []
     })
   }
@@ -193,28 +215,28 @@ export class ProjectFolder {
   async #noticeDeletions(scan: Scan): Promise<void> {
     const { now, limits } = this.#ports
     const graceMs = goneAfterQuietTimes * limits.fileDebounceMs
-    const missing = new Set(this.#missing(scan))
-    for (const id of this.#missingSince.keys())
-      if (![...missing].some(file => file.peer.id === id)) this.#missingSince.delete(id)
-    for (const file of missing) {
-      const since = this.#missingSince.get(file.peer.id) ?? now()
-      this.#missingSince.set(file.peer.id, since)
+    const missing = this.#missing(scan)
+    const ids = new Set(missing.map(file => file.id))
+    for (const id of this.#missingSince.keys()) if (!ids.has(id)) this.#missingSince.delete(id)
+    await sideBySide(missing, width, async file => {
+      const since = this.#missingSince.get(file.id) ?? now()
+      this.#missingSince.set(file.id, since)
       if (this.#isFirst || now() - since >= graceMs) await this.#deletedHere(file)
       else this.#tracked.later(graceMs, () => this.#pass.request())
-    }
-    if (missing.size > 0) await this.#tree.peer.durable()
+    })
+    if (missing.length > 0) await this.#tree.peer.durable()
   }
 
-  async #deletedHere(file: DocumentFile): Promise<void> {
-    await this.#ports.trash.keep(file.path, file.text)
-    this.#gone.set(file.peer.id, await file.markGone())
-    this.#tree.bury(file.peer.id, this.#ports.now())
+  async #deletedHere(file: TrackedFile): Promise<void> {
+    await this.#ports.trash.keep(file.path, await file.text())
+    this.#gone.set(file.id, { ...headOf(await file.markGone()), isDue: true })
+    this.#tree.bury(file.id, this.#ports.now())
     await this.#forget(file)
   }
 
-  async #forget(file: DocumentFile): Promise<void> {
+  async #forget(file: TrackedFile): Promise<void> {
     this.#tracked.forget(file)
-    this.#missingSince.delete(file.peer.id)
+    this.#missingSince.delete(file.id)
     await file.close()
   }
 
@@ -222,36 +244,47 @@ export class ProjectFolder {
   async #followTree(): Promise<void> {
     const paths = this.#tree.paths()
     for (const file of this.#tracked.files()) {
-      const path = paths.get(file.peer.id)
+      const path = paths.get(file.id)
       if (path === undefined)
         await this.#tracked.guarded(file, () =>
-          this.#tree.has(file.peer.id) ? this.#deletedElsewhere(file) : this.#enter(file),
+          this.#tree.has(file.id) ? this.#deletedElsewhere(file) : this.#enter(file),
         )
-      else if (path !== file.path && !this.#missingSince.has(file.peer.id))
+      else if (path !== file.path && !this.#missingSince.has(file.id))
         await this.#tracked.guarded(file, () => this.#move(file, path))
     }
-    for (const [id, path] of paths)
-      if (!this.#tracked.has(id) && !this.#coming.has(id) && isNotebookPath(path)) this.#bring(id)
+    this.#wanted = [...paths].flatMap(([id, path]) =>
+      !this.#tracked.has(id) && !this.#coming.has(id) && isNotebookPath(path) ? [id] : [],
+    )
+    this.#bringMore()
   }
 
   /** A crash came between storing the new document and naming it in the tree. */
-  async #enter(file: DocumentFile): Promise<void> {
-    this.#tree.put(file.peer.id, file.path)
+  async #enter(file: TrackedFile): Promise<void> {
+    this.#tree.put(file.id, file.path)
     await this.#tree.peer.durable()
   }
 
-  async #deletedElsewhere(file: DocumentFile): Promise<void> {
+  async #deletedElsewhere(file: TrackedFile): Promise<void> {
     await this.#tracked.reconcile(file)
     if (file.exists && (await this.#textAt(file.path)) !== undefined)
       await this.#ports.trash.move(await safeJoin(this.#ports.disk, this.root, file.path))
-    await this.#ports.store.remove(file.peer.id)
+    await this.#ports.store.remove(file.id)
     await this.#forget(file)
   }
 
-  async #move(file: DocumentFile, path: string): Promise<void> {
+  async #move(file: TrackedFile, path: string): Promise<void> {
     await this.#tracked.reconcile(file)
     const inTheWay = this.#tracked.files().find(other => other !== file && other.path === path)
     await moveTo(file, path, { disk: this.#ports.disk, root: this.root, inTheWay, trash: this.#ports.trash })
+  }
+
+  /** Not more at a time than may be held in memory. */
+  #bringMore(): void {
+    while (this.#coming.size < this.#ports.limits.documentsAwake) {
+      const id = this.#wanted.shift()
+      if (id === undefined) return
+      this.#bring(id)
+    }
   }
 
   /** Opens a document that the tree names, and gives it a file once its content is here. */
@@ -262,6 +295,8 @@ export class ProjectFolder {
       await peer.ready
       await peer.synced
       await this.#turns.take(() => this.#arrive(id, peer))
+      await this.#tracked.room()
+      this.#bringMore()
     }
     arrive().catch(thrown => this.#ports.problems.report(id, asMeshError(thrown)))
   }
@@ -272,7 +307,7 @@ export class ProjectFolder {
     this.#coming.delete(id)
     if (path === undefined) return peer.close()
     this.#gone.delete(id)
-    const file = await this.#tracked.add(peer, this.#newRow(id, path), false)
+    const file = await this.#tracked.begin(peer, this.#newRow(id, path), false)
     await this.#tracked.reconcile(file)
   }
 
@@ -288,37 +323,37 @@ export class ProjectFolder {
       version: 0,
       before: null,
       base,
+      past: [],
       merge: null,
       inode: null,
+      stamp: null,
+      position: 0,
       gone: false,
     }
   }
 
   async #takeNewFiles(scan: Scan, problems: Map<string, MeshError>): Promise<void> {
     const unknown = this.#unknown(scan)
-    for (const path of unknown) {
-      try {
-        await this.#takeNewFile(path)
-      } catch (thrown) {
+    const goneAt = new Map([...this.#gone.values()].map(row => [row.path, row]))
+    await sideBySide(unknown, width, async path => {
+      await this.#takeNewFile(path, goneAt).catch((thrown: unknown) => {
         const error = asMeshError(thrown)
         problems.set(path, error)
         // A failing disk tells no folder event when it is well again.
         if (error.entry.retry === 'backoff') this.#tracked.later(retryMs, () => this.#pass.request())
-      }
-    }
+      })
+      await this.#tracked.room()
+    })
     if (unknown.length > 0) await this.#tree.peer.durable()
   }
 
-  async #takeNewFile(path: string): Promise<void> {
+  async #takeNewFile(path: string, goneAt: ReadonlyMap<string, ProjectionHead>): Promise<void> {
     if ((await this.#textAt(path)) === undefined) return
-    const known = [...this.#gone.values()].find(row => row.path === path)
+    const known = goneAt.get(path)
     const id = known?.document ?? newId('document', this.#ports.now(), this.#ports.random)
     this.#gone.delete(id)
-    const file = await this.#tracked.add(
-      this.#ports.open(id),
-      known ? { ...known, gone: false } : this.#newRow(id, path),
-      known !== undefined,
-    )
+    const row = known ? { ...(await this.#ports.store.load(id)), gone: false } : this.#newRow(id, path)
+    const file = await this.#tracked.begin(this.#ports.open(id), row, known !== undefined)
     await file.reconcile()
     this.#tree.put(id, path)
   }

@@ -9,14 +9,23 @@ import type { DocumentPeer } from '../document-peer.ts'
 export class ProjectTree {
   readonly peer: DocumentPeer
   readonly #files: Y.Map<unknown>
+  #paths: Map<DocumentId, string> | undefined
 
   constructor(peer: DocumentPeer) {
     this.peer = peer
     this.#files = peer.doc.getMap(sharedNames.files)
+    this.#files.observeDeep(() => {
+      this.#paths = undefined
+    })
   }
 
   /** Every live document and where its file belongs. */
-  paths(): Map<DocumentId, string> {
+  paths(): ReadonlyMap<DocumentId, string> {
+    this.#paths ??= this.#resolve()
+    return this.#paths
+  }
+
+  #resolve(): Map<DocumentId, string> {
     const entries = [...this.#files.entries()].flatMap(([id, value]) => {
       const entry = entryOf(value)
       return entry?.kind === 'document' ? [[id, entry] as [string, TreeEntry]] : []

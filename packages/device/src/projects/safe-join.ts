@@ -34,11 +34,14 @@ function plainJoin(root: string, path: string): string {
   return join(root, ...path.split('/'))
 }
 
-/** Of a folder that does not exist, those above it are looked at. */
+/** Each folder on the way, from the top: of one that does not exist nothing below can be a link. */
 async function checkFolder(disk: Disk, root: string, folder: string): Promise<void> {
-  if (folder === root) return
-  const [real, realRoot, entry] = await Promise.all([disk.realPath(folder), disk.realPath(root), disk.look(folder)])
-  if (!entry) return checkFolder(disk, root, dirname(folder))
-  if (entry.kind === 'folder' && realRoot !== undefined && real === join(realRoot, folder.slice(root.length))) return
-  throw new MeshError('BAD_PATH', { detail: `${folder} is a link or not a folder` })
+  let current = root
+  for (const segment of folder.slice(root.length + 1).split(sep)) {
+    if (segment === '') return
+    current = join(current, segment)
+    const entry = await disk.look(current)
+    if (!entry) return
+    if (entry.kind !== 'folder') throw new MeshError('BAD_PATH', { detail: `${current} is a link or not a folder` })
+  }
 }

@@ -1,9 +1,11 @@
 /** What stands in a project folder now: its notebooks with their stamps, and its folders, for the watcher. Follows no link. */
 import { join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
+import type { DocumentId } from '@meshbook/core/ids.ts'
 import { normalPath } from '@meshbook/core/tree.ts'
 import type { Disk, FileStamp } from './disk.ts'
 import { IgnoreRules } from './ignore-rules.ts'
+import { type Leftover, parseLeftover } from './leftovers.ts'
 
 export interface Scan {
   /** By path relative to the root. */
@@ -12,6 +14,8 @@ export interface Scan {
   folders: string[]
   /** Paths that look like notebooks but cannot be taken, and why. */
   refused: Map<string, MeshError>
+  /** What a crash left of writes, by document. */
+  leftovers: Map<DocumentId, Leftover[]>
 }
 
 export interface ScanCaps {
@@ -24,7 +28,7 @@ export function isNotebookPath(path: string): boolean {
 }
 
 export async function scanFolder(disk: Disk, root: string, caps: ScanCaps): Promise<Scan> {
-  const scan: Scan = { notebooks: new Map(), folders: [], refused: new Map() }
+  const scan: Scan = { notebooks: new Map(), folders: [], refused: new Map(), leftovers: new Map() }
   const waiting = [{ path: '', rules: await IgnoreRules.atRoot(disk, root) }]
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     const { path, rules } = next
@@ -42,9 +46,18 @@ export async function scanFolder(disk: Disk, root: string, caps: ScanCaps): Prom
         waiting.push({ path: inner, rules: await rules.within(root, inner) })
       } else if (!isFolder && isNotebookPath(entry.name) && !rules.ignores(inner))
         await addNotebook(disk, scan, root, inner, caps)
+      else if (entry.name.startsWith('.meshbook-')) addLeftover(scan, join(root, path), entry.name)
     }
   }
   return scan
+}
+
+function addLeftover(scan: Scan, folder: string, name: string): void {
+  const found = parseLeftover(folder, name)
+  if (!found) return
+  const known = scan.leftovers.get(found.document)
+  if (known) known.push(found.leftover)
+  else scan.leftovers.set(found.document, [found.leftover])
 }
 
 async function addNotebook(disk: Disk, scan: Scan, root: string, path: string, caps: ScanCaps): Promise<void> {

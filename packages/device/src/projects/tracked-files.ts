@@ -1,40 +1,51 @@
 /**
- * The files of a project that belong to a document: has each written when its document changes, and tries again what
- * failed. Which files these are is decided by the project folder.
+ * The files of a project that belong to a document: has each written when its document changes, tries again what failed,
+ * and lets the documents rest that nobody uses, so that a large project holds few in memory. Which files these are is
+ * decided by the project folder.
  */
-import { asMeshError, type ErrorCode, MeshError } from '@meshbook/core/errors.ts'
-import { sharedNames } from '@meshbook/core/executions.ts'
+import { asMeshError, type ErrorCode } from '@meshbook/core/errors.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import type { DocumentPeer } from '../document-peer.ts'
-import type { Projection } from '../store/projections.ts'
-import { Debounce } from './debounce.ts'
-import { DocumentFile } from './document-file.ts'
+import { headOf, type Projection, type ProjectionHead } from '../store/projections.ts'
 import type { FolderPorts } from './folder-ports.ts'
+import { sideBySide } from './side-by-side.ts'
+import { TrackedFile, type TrackedFilePorts } from './tracked-file.ts'
 
+/** Documents that are looked at at a time. */
+const width = 16
 const retryMinMs = 1_000
 const retryMaxMs = 30_000
 /** Failures that may pass by themselves. */
 const passing = new Set<ErrorCode>(['READ_ONLY_FOLDER', 'DISK_FULL', 'STORAGE_FAILED', 'CONFLICT'])
 
 interface Tracked {
-  file: DocumentFile
-  /** Asks for the document's text to be written. */
-  write: Debounce
+  file: TrackedFile
   retryMs: number
+  unfollow: () => void
 }
 
 export class TrackedFiles {
-  readonly #root: string
-  readonly #ports: FolderPorts
+  readonly #ports: TrackedFilePorts
   readonly #missing: () => void
   readonly #tracked = new Map<DocumentId, Tracked>()
+  readonly #awake = new Set<TrackedFile>()
   readonly #timers = new Set<() => void>()
+  #resting: Promise<void> | undefined
+  /** Resting documents that changed. */
+  readonly #due = new Set<TrackedFile>()
+  #looking: Promise<void> | undefined
+  #isSweeping = false
+  #isBegun = false
   #closing = false
 
   /** `missing` is called when a file is no longer where it was. */
   constructor(root: string, ports: FolderPorts, missing: () => void) {
-    this.#root = root
-    this.#ports = ports
+    this.#ports = {
+      ...ports,
+      root,
+      write: file => void this.reconcile(file),
+      awake: (file, isAwake) => (isAwake ? this.#awake.add(file) : this.#awake.delete(file)),
+    }
     this.#missing = missing
   }
 
@@ -42,47 +53,78 @@ export class TrackedFiles {
     return this.#tracked.has(id)
   }
 
-  files(): DocumentFile[] {
+  files(): TrackedFile[] {
     return [...this.#tracked.values()].map(({ file }) => file)
   }
 
-  async add(peer: DocumentPeer, row: Projection, exists: boolean): Promise<DocumentFile> {
-    const { after, limits } = this.#ports
-    const file = new DocumentFile(this.#root, peer, row, exists, this.#ports)
-    await file.recover().catch(async thrown => {
+  /** A file that is known from before; `exists` is false where it is still to be made. */
+  know(head: ProjectionHead, exists: boolean): TrackedFile {
+    const file = new TrackedFile(head, exists, this.#ports)
+    const unfollow = this.#ports.follow(file.id, () => file.isAwake || this.#lookSoon(file))
+    this.#tracked.set(file.id, { file, retryMs: retryMinMs, unfollow })
+    if (head.isDue) this.#lookSoon(file)
+    return file
+  }
+
+  /** A few at a time: a hub that comes back may have news of every document. */
+  #lookSoon(file: TrackedFile): void {
+    this.#due.add(file)
+    if (this.#isBegun) this.#lookAtAll()
+  }
+
+  /** From now on; what a crash left has been dealt with. */
+  lookAtDue(): void {
+    this.#isBegun = true
+    if (this.#due.size > 0) this.#lookAtAll()
+  }
+
+  #lookAtAll(): void {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined
+      if (this.#due.size > 0 && !this.#closing) this.#lookAtAll()
+    })
+  }
+
+  async #look(): Promise<void> {
+    await sideBySide(this.#due, width, async file => {
+      this.#due.delete(file)
+      if (this.#closing) return
+      await this.reconcile(file)
+      await this.room()
+    })
+  }
+
+  async begin(peer: DocumentPeer, row: Projection, exists: boolean): Promise<TrackedFile> {
+    const file = this.know({ ...headOf(row), isDue: false }, exists)
+    await file.begin(peer, row).catch(async thrown => {
+      this.forget(file)
       await peer.close()
       throw thrown
     })
-    if (this.#closing) {
-      await peer.close()
-      throw new MeshError('SHUTTING_DOWN')
-    }
-    const write = new Debounce(after, limits.fileDebounceMs, limits.fileMaxWaitMs, () => void this.reconcile(file))
-    this.#tracked.set(peer.id, { file, write, retryMs: retryMinMs })
-    peer.doc.getText(sharedNames.content).observe(() => write.request())
     return file
   }
 
   /** It is neither written nor read any more; closing it is up to the caller. */
-  forget(file: DocumentFile): void {
+  forget(file: TrackedFile): void {
     this.#ports.problems.solve(aboutOf(file))
-    this.#tracked.get(file.peer.id)?.write.stop()
-    this.#tracked.delete(file.peer.id)
+    this.#tracked.get(file.id)?.unfollow()
+    this.#tracked.delete(file.id)
   }
 
-  async reconcile(file: DocumentFile): Promise<void> {
-    if (this.#tracked.get(file.peer.id)?.file !== file) return
+  async reconcile(file: TrackedFile): Promise<void> {
+    if (this.#tracked.get(file.id)?.file !== file) return
     await this.guarded(file, async () => {
       const outcome = await file.reconcile()
       if (outcome === 'missing') this.#missing()
-      else this.#ports.projected(file.baseText)
+      else if (outcome === 'written') this.#ports.projected(await file.baseText())
     })
+    this.#sweepSoon()
   }
 
   /** A failure is told to the user and tried again; the edits are safe in the store meanwhile. */
-  async guarded(file: DocumentFile, action: () => Promise<void>): Promise<void> {
+  async guarded(file: TrackedFile, action: () => Promise<void>): Promise<void> {
     const about = aboutOf(file)
-    const tracked = this.#tracked.get(file.peer.id)
+    const tracked = this.#tracked.get(file.id)
     try {
       await action()
       this.#ports.problems.solve(about)
@@ -105,12 +147,47 @@ export class TrackedFiles {
     this.#timers.add(cancel)
   }
 
+  /** Resolves when few enough documents are held for more to be opened; some go to rest before that. */
+  async room(): Promise<void> {
+    const { documentsAwake } = this.#ports.limits
+    if (this.#awake.size <= documentsAwake / 2) return
+    this.#resting ??= this.#restOldest().finally(() => {
+      this.#resting = undefined
+    })
+    if (this.#awake.size > documentsAwake) await this.#resting
+  }
+
+  /** Half of them, so that not each one that is opened closes another. */
+  async #restOldest(): Promise<void> {
+    const awake = [...this.#awake].sort((a, b) => a.usedAt - b.usedAt)
+    const oldest = awake.slice(0, Math.ceil(awake.length / 2))
+    await Promise.all(oldest.map(file => this.guarded(file, async () => void (await file.rest()))))
+  }
+
+  #sweepSoon(): void {
+    if (this.#isSweeping) return
+    this.#isSweeping = true
+    this.later(this.#ports.limits.documentIdleMs, () => {
+      this.#isSweeping = false
+      void this.#sweep()
+    })
+  }
+
+  async #sweep(): Promise<void> {
+    const { now, limits } = this.#ports
+    const idle = [...this.#awake].filter(file => now() - file.usedAt >= limits.documentIdleMs)
+    await Promise.all(idle.map(file => this.guarded(file, async () => void (await file.rest()))))
+    if (this.#awake.size > 0) this.#sweepSoon()
+  }
+
   /** Writes what is not written yet and lets go of every file. */
   async close(): Promise<void> {
     this.#closing = true
+    await this.#looking
     for (const cancel of this.#timers) cancel()
-    for (const { file, write } of this.#tracked.values()) {
-      write.stop()
+    for (const { file, unfollow } of this.#tracked.values()) {
+      unfollow()
+      if (!file.isAwake) continue
       await this.reconcile(file)
       await file.close()
     }
@@ -118,6 +195,6 @@ export class TrackedFiles {
 }
 
 /** By the document, because a file may have moved when its problem is solved. */
-function aboutOf(file: DocumentFile): string {
-  return `file ${file.peer.id}`
+function aboutOf(file: TrackedFile): string {
+  return `file ${file.id}`
 }

@@ -3,6 +3,9 @@ import { basename, dirname, join } from 'node:path'
 import type { Now } from '@meshbook/core/ids.ts'
 import type { Disk } from './disk.ts'
 
+/** So that a name that is as long as may be still fits with its time in front. */
+const mostNameChars = 60
+
 export class Trash {
   readonly folder: string
   readonly #disk: Disk
@@ -30,6 +33,6 @@ export class Trash {
   async #place(file: string): Promise<string> {
     await this.#disk.makeFolders(this.folder, true)
     const time = new Date(this.#now()).toISOString().replace(/[:.]/g, '-')
-    return join(this.folder, `${time}-${++this.#count}-${basename(file)}`)
+    return join(this.folder, `${time}-${++this.#count}-${basename(file).slice(-mostNameChars)}`)
   }
 }

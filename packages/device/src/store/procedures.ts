@@ -2,7 +2,7 @@
 import { listUploads, queueUpload, uploaded } from './asset-uploads.ts'
 import { deleteAttachment, listAttachments, saveAttachment, treeSynced } from './attachments.ts'
 import { dropRun, holdRun, listHeldRuns, saveRunProgress } from './held-runs.ts'
-import { deleteProjection, listProjections, saveProjection } from './projections.ts'
+import { deleteProjection, listProjections, loadProjection, saveProjection, storedPosition } from './projections.ts'
 
 export { schema } from './schema.ts'
 
@@ -14,6 +14,8 @@ export const procedures = {
   saveProjection,
   deleteProjection,
   listProjections,
+  loadProjection,
+  storedPosition,
   holdRun,
   saveRunProgress,
   dropRun,

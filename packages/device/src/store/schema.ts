@@ -12,5 +12,8 @@ export const schema: Schema = {
     CREATE INDEX projections_by_project ON projections (org_id, project_id);
     CREATE TABLE held_runs (org_id TEXT NOT NULL, run_id TEXT NOT NULL PRIMARY KEY, lease TEXT NOT NULL, acked_seq BIGINT NOT NULL, reported BIGINT NOT NULL, projected BIGINT NOT NULL, failure TEXT);
     CREATE TABLE asset_uploads (org_id TEXT NOT NULL, asset_id TEXT NOT NULL PRIMARY KEY, mime_type TEXT NOT NULL, queued_at BIGINT NOT NULL);`,
+    `ALTER TABLE projections ADD COLUMN past TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE projections ADD COLUMN stamp TEXT;
+    ALTER TABLE projections ADD COLUMN position BIGINT NOT NULL DEFAULT 0;`,
   ],
 }

@@ -314,3 +314,42 @@ test('AG6 ten thousand small assets are collected without holding anybody up for
   assert.ok(performance.now() - begun < 60_000)
   for (const id of kept) assert.ok(await has(parts, id))
 })
+
+test('AG1 what only a version of a document still shows stays, and goes when that version is gone', async t => {
+  const parts = await openAssetParts(t)
+  const picture = await store(parts, 'a picture of yesterday')
+  const key = { org: parts.owner.org, document: newId('document', 1, systemRandom) }
+  const version = {
+    at: 1,
+    kind: 'edit',
+    of: null,
+    request: null,
+    epoch: 1,
+    chars: 1,
+    added: 1,
+    removed: 0,
+    authors: [],
+    unattributed: false,
+  } as const
+  const text = (hash: string, assets: AssetId[]) => ({ hash, base: null, depth: 0, data: new Uint8Array(), assets })
+  await parts.store.call('addVersions', {
+    ...key,
+    after: 0,
+    covered: { epoch: 1, position: 2 },
+    versions: [
+      { ...version, authors: [], position: 1, hash: 'old' },
+      { ...version, authors: [], position: 2, hash: 'new' },
+    ],
+    texts: [text('old', [picture]), text('new', [])],
+  })
+  const collectLater = async () => {
+    await parts.collector.collect()
+    parts.clock.at += 31 * day
+    await parts.collector.collect()
+  }
+  await collectLater()
+  assert.ok(await has(parts, picture))
+  await parts.store.call('dropVersions', { ...key, drop: [1] })
+  await collectLater()
+  assert.ok(!(await has(parts, picture)))
+})

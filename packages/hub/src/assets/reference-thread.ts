@@ -3,7 +3,7 @@
  * by letter. Deleted content does not count. One document at a time; whoever asks ends the thread when it takes too long.
  */
 import { parentPort } from 'node:worker_threads'
-import type { AssetId } from '@meshbook/core/ids.ts'
+import { type AssetId, assetsIn } from '@meshbook/core/ids.ts'
 import * as Y from 'yjs'
 
 export type ReferencesReply = { assets: AssetId[] } | { failed: string }
@@ -34,11 +34,10 @@ function referencesOf(updates: readonly Uint8Array[]): AssetId[] {
   doc.transact(() => {
     for (const update of updates) Y.applyUpdate(doc, update)
   })
-  const found = new Set<string>()
+  const found = new Set<AssetId>()
   for (const type of doc.share.values())
-    for (const text of textsOf(type))
-      for (const [name] of text.matchAll(/sha256-[0-9a-f]{64}(?![0-9a-f])/g)) found.add(name)
-  return [...found] as AssetId[]
+    for (const text of textsOf(type)) for (const asset of assetsIn(text)) found.add(asset)
+  return [...found]
 }
 
 parentPort!.on('message', (updates: Uint8Array[]) => {

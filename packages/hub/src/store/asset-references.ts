@@ -93,7 +93,7 @@ export async function recordOldRuns(
 }
 
 const unnamed =
-  'NOT EXISTS (SELECT 1 FROM asset_references r WHERE r.org_id = assets.org_id AND r.asset_id = assets.asset_id) AND NOT EXISTS (SELECT 1 FROM asset_uploads u WHERE u.org_id = assets.org_id AND u.asset_id = assets.asset_id)'
+  'NOT EXISTS (SELECT 1 FROM asset_references r WHERE r.org_id = assets.org_id AND r.asset_id = assets.asset_id) AND NOT EXISTS (SELECT 1 FROM history_assets v WHERE v.org_id = assets.org_id AND v.asset_id = assets.asset_id) AND NOT EXISTS (SELECT 1 FROM asset_uploads u WHERE u.org_id = assets.org_id AND u.asset_id = assets.asset_id)'
 
 /** Since when nothing names an asset; null again as soon as something does. */
 export async function markAssets(tx: Tx, a: { org: OrgId; now: number }): Promise<void> {

@@ -17,6 +17,7 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
 
   history_versions: kept('versions of documents, with who wrote them'),
   history_texts: kept('texts of versions'),
+  history_assets: kept('which assets the texts of versions show'),
   history_intents: kept('undos that were asked for, so that one that is asked for again is done once'),
 
   orgs: kept('owners of everything; devices and links name their ids'),

@@ -4,14 +4,12 @@ import type { TestContext } from 'node:test'
 import { newId, type OrgId, systemRandom, type UserId } from '@meshbook/core/ids.ts'
 import { type Limits, limits } from '@meshbook/core/limits.ts'
 import { SqliteDatabase } from '@meshbook/relay/sql/sqlite-database.ts'
-import type { DocumentProcedures } from '@meshbook/relay/store/document-procedures.ts'
-import { documentModule, SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
+import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
 import { AssetCollector } from '../assets/asset-collector.ts'
 import { AssetUploads } from '../assets/asset-uploads.ts'
 import { FileObjectStore } from '../objects/file-object-store.ts'
 import type { ObjectStore } from '../objects/object-store.ts'
-import { hubModule } from '../store/hub-store.ts'
-import type { HubProcedures } from '../store/procedures.ts'
+import { type AllProcedures, hubModules } from '../store/open-store.ts'
 import { atEnd } from './at-end.ts'
 import { temporaryFolder } from './test-hub.ts'
 
@@ -19,7 +17,7 @@ export interface AssetParts {
   owner: { org: OrgId; user: UserId }
   clock: { at: number }
   folder: string
-  store: SqliteDatabase<HubProcedures & DocumentProcedures>
+  store: SqliteDatabase<AllProcedures>
   objects: ObjectStore
   documents: SqliteDocumentStore
   uploads: AssetUploads
@@ -34,9 +32,9 @@ export async function openAssetParts(
 ): Promise<AssetParts> {
   const folder = options.folder ?? (await temporaryFolder(t))
   const clock = { at: 1_800_000_000_000 }
-  const store = await SqliteDatabase.open<HubProcedures & DocumentProcedures>({
+  const store = await SqliteDatabase.open<AllProcedures>({
     file: join(folder, 'hub.db'),
-    modules: [documentModule, hubModule],
+    modules: hubModules,
   })
   atEnd(t, () => store.close())
   const first = await store.call('firstUser', {

@@ -5,15 +5,15 @@
 import { MeshError } from '@meshbook/core/errors.ts'
 import { diffSize } from '@meshbook/core/history/line-diff.ts'
 import { versionsToDrop } from '@meshbook/core/history/retention.ts'
-import type { Now } from '@meshbook/core/ids.ts'
+import { assetsIn, type Now } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { Database } from '../sql/database.ts'
 import type { DocumentKey, DocumentStore, StoredDocument } from '../store/document-store.ts'
-import type { HistoryProcedures, NewVersion, VersionHead } from '../store/history-procedures.ts'
+import type { HistoryProcedures, NewText, NewVersion, VersionHead } from '../store/history-procedures.ts'
 import type { ChangeGroup } from './change-groups.ts'
 import type { TextReader } from './text-reader.ts'
 import { type Covered, planVersions } from './version-plan.ts'
-import { type KnownText, readText, type StoredText, storeText } from './version-text.ts'
+import { type KnownText, readText, storeText } from './version-text.ts'
 
 export interface VersionWriterPorts {
   store: DocumentStore
@@ -38,7 +38,7 @@ export interface Recorded {
 
 interface Written {
   versions: NewVersion[]
-  texts: StoredText[]
+  texts: NewText[]
 }
 
 export class VersionWriter {
@@ -97,7 +97,7 @@ export class VersionWriter {
       const size = diffSize(base?.text ?? '', text)
       if (changed || !base) {
         const stored = await storeText(text, base)
-        written.texts.push(stored)
+        written.texts.push({ ...stored, assets: assetsIn(text) })
         base = { hash: stored.hash, depth: stored.depth, text }
       }
       written.versions.push(versionOf(group, epoch, base.hash, text.length, size))

@@ -12,6 +12,9 @@ export const schema: Schema = {
     `CREATE TABLE history_versions (org_id TEXT NOT NULL, document_id TEXT NOT NULL, version BIGINT NOT NULL, recorded_at BIGINT NOT NULL, kind TEXT NOT NULL, of_version BIGINT, name TEXT, request TEXT, epoch BIGINT NOT NULL, position BIGINT NOT NULL, hash TEXT NOT NULL, chars BIGINT NOT NULL, added BIGINT NOT NULL, removed BIGINT NOT NULL, authors TEXT NOT NULL, unattributed BIGINT NOT NULL, PRIMARY KEY (org_id, document_id, version)) WITHOUT ROWID;
     CREATE TABLE history_texts (org_id TEXT NOT NULL, document_id TEXT NOT NULL, hash TEXT NOT NULL, base_hash TEXT, depth BIGINT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (org_id, document_id, hash)) WITHOUT ROWID;
     CREATE TABLE history_intents (org_id TEXT NOT NULL, document_id TEXT NOT NULL, request TEXT NOT NULL, of_version BIGINT NOT NULL, noted_at BIGINT NOT NULL, PRIMARY KEY (org_id, document_id, request)) WITHOUT ROWID;`,
+    // What a text shows must be there for as long as the text is.
+    `CREATE TABLE history_assets (org_id TEXT NOT NULL, document_id TEXT NOT NULL, hash TEXT NOT NULL, asset_id TEXT NOT NULL, PRIMARY KEY (org_id, document_id, hash, asset_id)) WITHOUT ROWID;
+    CREATE INDEX history_assets_by_asset ON history_assets (org_id, asset_id);`,
   ],
 }
 
@@ -37,6 +40,9 @@ export interface NewVersion {
   removed: number
   authors: Author[]
   unattributed: boolean
+}
+export interface NewText extends StoredText {
+  assets: readonly string[]
 }
 export type VersionRow = Version & { hash: string }
 
@@ -71,15 +77,11 @@ export async function historyText(tx: Tx, args: DocumentArgs & { hash: string })
  */
 export async function addVersions(
   tx: Tx,
-  args: DocumentArgs & { after: number; covered: Covered; versions: NewVersion[]; texts: StoredText[] },
+  args: DocumentArgs & { after: number; covered: Covered; versions: NewVersion[]; texts: NewText[] },
 ): Promise<number> {
   const head = await historyHead(tx, args)
   if ((head?.version ?? 0) !== args.after) throw new MeshError('CONFLICT', { detail: 'a newer version was recorded' })
-  for (const { hash, base, depth, data } of args.texts)
-    await tx.run(
-      'INSERT INTO history_texts (org_id, document_id, hash, base_hash, depth, data) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (org_id, document_id, hash) DO NOTHING',
-      [...keysOf(args), hash, base, depth, data],
-    )
+  for (const text of args.texts) await insertText(tx, args, text)
   let version = args.after
   for (const one of args.versions) await insertVersion(tx, args, ++version, one)
   await tx.run(`UPDATE history_versions SET epoch = ?, position = ? WHERE ${where} AND version = ?`, [
@@ -89,6 +91,18 @@ export async function addVersions(
     version,
   ])
   return version
+}
+
+async function insertText(tx: Tx, args: DocumentArgs, { hash, base, depth, data, assets }: NewText): Promise<void> {
+  await tx.run(
+    'INSERT INTO history_texts (org_id, document_id, hash, base_hash, depth, data) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (org_id, document_id, hash) DO NOTHING',
+    [...keysOf(args), hash, base, depth, data],
+  )
+  for (const asset of assets)
+    await tx.run(
+      'INSERT INTO history_assets (org_id, document_id, hash, asset_id) VALUES (?, ?, ?, ?) ON CONFLICT (org_id, document_id, hash, asset_id) DO NOTHING',
+      [...keysOf(args), hash, asset],
+    )
 }
 
 async function insertVersion(tx: Tx, args: DocumentArgs, version: number, one: NewVersion): Promise<void> {
@@ -241,6 +255,10 @@ export async function dropVersions(tx: Tx, args: DocumentArgs & { drop: number[]
     )
     DELETE FROM history_texts WHERE ${where} AND hash NOT IN (SELECT hash FROM needed)`,
     [...keysOf(args), ...keysOf(args), ...keysOf(args)],
+  )
+  await tx.run(
+    `DELETE FROM history_assets WHERE ${where} AND hash NOT IN (SELECT hash FROM history_texts WHERE ${where})`,
+    [...keysOf(args), ...keysOf(args)],
   )
 }
 

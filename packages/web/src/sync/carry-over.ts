@@ -81,42 +81,53 @@ function rebaseOnce(text: Y.Text, old: OldDocument): void {
 }
 
 /**
- * The hub may have got further than it could acknowledge: of the texts between the acknowledged one and mine, the one
- * that the new document is nearest to. What it has already is then not made again.
+ * The hub may have got further than it could acknowledge: of the texts between the acknowledged one and mine, the last
+ * whose every change the new document has. A text that is merely near to it is none: taking it would lose what is mine.
  */
 function likelyBase(old: OldDocument, theirs: string): string {
   const { durable, unsent } = splitRows(old.rows, old.acked)
   const order = unsent.toSorted((a, b) => lastEdit(a) - lastEdit(b))
-  let [from, to] = [0, order.length]
+  let found = { count: 0, text: textOfRows(durable) }
+  const acked = found.text
+  let to = order.length
   for (;;) {
-    const step = Math.max(1, Math.ceil((to - from) / basesPerPass))
-    const best = nearest(durable, order, { from, to, step }, theirs)
-    if (step === 1) return best.text
-    from = Math.max(0, best.count - step)
-    to = Math.min(order.length, best.count + step)
+    const step = Math.max(1, Math.ceil((to - found.count) / basesPerPass))
+    found = lastWithin({ durable, order, acked, theirs }, found, step, to)
+    if (step === 1) return found.text
+    to = Math.min(order.length, found.count + step)
   }
 }
 
 const basesPerPass = 16
+/** So few characters are in many texts by chance. */
+const leastEvidence = 4
 const lastEdit = ({ edits }: StoredRow): number => Math.max(0, ...Object.values(edits))
 
-function nearest(
-  durable: readonly StoredRow[],
-  unsent: readonly StoredRow[],
-  { from, to, step }: { from: number; to: number; step: number },
-  theirs: string,
+interface Bases {
+  durable: readonly StoredRow[]
+  order: readonly StoredRow[]
+  acked: string
+  theirs: string
+}
+
+function lastWithin(
+  { durable, order, acked, theirs }: Bases,
+  found: { count: number; text: string },
+  step: number,
+  to: number,
 ): { count: number; text: string } {
   const doc = new Y.Doc()
-  for (const { update } of [...durable, ...unsent.slice(0, from)]) Y.applyUpdate(doc, update)
-  let best = { count: from, text: '', distance: Number.POSITIVE_INFINITY }
-  for (let count = from; count <= to; count += step) {
+  for (const { update } of [...durable, ...order.slice(0, found.count)]) Y.applyUpdate(doc, update)
+  const far = distanceOf(acked, theirs)
+  let last = found
+  for (let count = found.count + step; count <= to; count += step) {
+    for (const { update } of order.slice(count - step, count)) Y.applyUpdate(doc, update)
     const text = doc.getText('content').toString()
-    const distance = distanceOf(text, theirs)
-    if (distance < best.distance) best = { count, text, distance }
-    for (const { update } of unsent.slice(count, count + step)) Y.applyUpdate(doc, update)
+    const near = distanceOf(acked, text)
+    if (near >= leastEvidence && distanceOf(text, theirs) === far - near) last = { count, text }
   }
   doc.destroy()
-  return best
+  return last
 }
 
 const distanceOf = (a: string, b: string): number =>

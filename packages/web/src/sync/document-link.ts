@@ -43,6 +43,7 @@ export interface Carried {
 const firstFacts: SyncFacts = { hub: 'connecting', unsent: 0, atRisk: 0, problem: undefined, refused: undefined }
 const empty = new Uint8Array([0, 0])
 const keepOldMs = 60_000
+const carryAfterMs = 2_000
 
 export class DocumentLink {
   readonly doc = new Y.Doc()
@@ -197,7 +198,9 @@ export class DocumentLink {
       replaced: epoch => {
         if (this.#newEpoch === undefined) void this.#makeRoom(epoch)
       },
-      carryOver: () => this.#carryOver(true),
+      carryOver: () => {
+        if (this.#hub) this.#carryOver(true)
+      },
       carried: () => void this.#readOld(),
     }
   }
@@ -250,6 +253,7 @@ export class DocumentLink {
     if (status.hub === 'live') this.#ready.resolve()
     if (status.hub === 'live' && before !== 'live' && !this.#hub) this.#renewPresence()
     if (status.hub === 'offline' && this.doc.store.clients.size === 0) this.#options.onUnavailable()
+    if (status.hub === 'live' && before !== 'live') this.#carryIfNobodyDoes()
     if (status.refused) this.#ready.reject(refusalError(status.refused))
     this.#learn()
   }
@@ -289,8 +293,13 @@ export class DocumentLink {
   }
 
   #carryOver(asked: boolean): void {
-    if (!this.#hub || this.#status.hub !== 'live' || (this.#due === 0 && !asked)) return
+    if (this.#closed || this.#status.hub !== 'live' || (this.#due === 0 && !asked)) return
     this.#carrying = (this.#carrying ?? Promise.resolve()).then(() => this.#carryOnce())
+  }
+
+  /** The leader does it at once, unless its browser's database failed it: then it does not know of what is in there. */
+  #carryIfNobodyDoes(): void {
+    if (!this.#hub && this.#due > 0) this.#stops.push(this.#ports.after(carryAfterMs, () => this.#carryOver(false)))
   }
 
   async #carryOnce(): Promise<void> {
@@ -310,6 +319,7 @@ export class DocumentLink {
 
   async #readOld(): Promise<void> {
     this.#lookAtOld(await this.#keeper.old())
+    this.#carryIfNobodyDoes()
     this.#learn()
   }
 

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { appendFileSync, closeSync, existsSync, openSync, readdirSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { MortalProcess } from '../testing/mortal-disk.ts'
+import { place } from '../testing/project-place.ts'
+import { until } from '../testing/until.ts'
+
+/** More than the steps of one file's two writes. */
+const mostSteps = 26
+
+for (let steps = 1; steps <= mostSteps; steps++) {
+  test(`DV25 a crash at step ${steps} of writing a file loses and doubles nothing, also of what others write meanwhile (I9, I13)`, async t => {
+    const p = await place(t)
+    await p.write('a.md', 'first\nlast\n')
+    await p.start()
+    p.text('a.md').insert(0, 'typed 0\n')
+    await p.settled('a.md')
+    await p.stop()
+
+    const mortal = new MortalProcess(steps)
+    t.after(() => mortal.bury())
+    Object.assign(p, { disk: mortal.disk, after: mortal.after, storing: mortal.storing, hasCrashed: true })
+    const file = join(p.folder, 'a.md')
+    const open = openSync(file, 'a')
+    p.text('a.md').insert(0, 'typed 1\n')
+    void p.start()
+    const hasTaken = () => mortal.isDead || p.text('a.md').toString().includes('mine')
+    writeSync(open, 'mine\n')
+    await until('the death or the end', hasTaken)
+    p.text('a.md').insert(0, 'typed 2\n')
+    await until('the death', () => mortal.isDead, 1_500).catch(() => mortal.bury())
+    writeSync(open, 'late\n')
+    closeSync(open)
+    if (existsSync(file)) appendFileSync(file, 'after\n')
+    const appended = existsSync(file) ? ['after'] : []
+
+    const whole = new MortalProcess(Number.POSITIVE_INFINITY)
+    Object.assign(p, { disk: whole.disk, after: whole.after, storing: () => Promise.resolve() })
+    t.after(() => p.folderOf?.close())
+    await p.start()
+    const wanted = ['typed 2', 'typed 1', 'typed 0', 'first', 'last', 'mine', 'late', ...appended]
+    await p.settled('a.md', text => {
+      const lines = text.split('\n')
+      return wanted.every(line => lines.filter(it => it === line).length === 1) && lines.length === wanted.length + 1
+    })
+    await p.folderOf!.close()
+    assert.deepEqual(
+      readdirSync(p.folder).filter(name => name.startsWith('.meshbook-')),
+      [],
+    )
+  })
+}

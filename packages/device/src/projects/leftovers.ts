@@ -1,0 +1,23 @@
+/**
+ * The private names beside a file while it is replaced: the text on its way in (`.tmp`), and what it takes the place of
+ * (`.old`). Whoever finds one after a crash knows its document and the number of the write by the name.
+ */
+import { dirname, join } from 'node:path'
+import { type DocumentId, isId } from '@meshbook/core/ids.ts'
+
+export interface Leftover {
+  /** Absolute. */
+  path: string
+  version: number
+  kind: 'tmp' | 'old'
+}
+
+export function privateName(file: string, document: DocumentId, version: number, kind: Leftover['kind']): string {
+  return join(dirname(file), `.meshbook-${document}-${version}.${kind}`)
+}
+
+export function parseLeftover(folder: string, name: string): { document: DocumentId; leftover: Leftover } | undefined {
+  const [, document, version, kind] = /^\.meshbook-([a-z]+_[0-9a-z]+)-(\d{1,15})\.(tmp|old)$/.exec(name) ?? []
+  if (!isId('document', document)) return undefined
+  return { document, leftover: { path: join(folder, name), version: Number(version), kind: kind as Leftover['kind'] } }
+}
