@@ -15,7 +15,7 @@ export interface Summary {
 }
 
 /** More failures than this say no more. */
-const mostFailures = 20
+const mostFailures = 100
 
 export async function runSeeds(
   { from, seeds, workers }: { from: number; seeds: number; workers: number },

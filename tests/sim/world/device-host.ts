@@ -72,7 +72,11 @@ export class DeviceHost {
     this.row = row
     this.name = row.name
     this.hasFolder = hasFolder
-    this.files = new SimDisk(setting.timeline, chance.split('files'))
+    this.files = new SimDisk(
+      setting.timeline,
+      chance.split('files'),
+      () => setting.timeline.trueTime + this.clockOffsetMs,
+    )
     this.files.makeFolders(folder)
     this.store = this.#newStore()
     this.#org = this.#newOrg()

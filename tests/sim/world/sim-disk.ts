@@ -52,11 +52,13 @@ export class SimDisk {
   readonly #watchers = new Set<Watcher>()
   readonly #freed: number[] = []
   #lastInode = 0
-  #lastStamp = 0n
+  #stamps = 0n
+  readonly #clock: () => number
 
-  constructor(timeline: Timeline, chance: Chance) {
+  constructor(timeline: Timeline, chance: Chance, clock: () => number) {
     this.#timeline = timeline
     this.#chance = chance
+    this.#clock = clock
   }
 
   // What other programs of the machine do: at once, and durable.
@@ -250,10 +252,9 @@ export class SimDisk {
     for (const change of this.#pending.splice(0)) change.apply(this.#durableNames)
     if (inode) inode.synced = inode.bytes
   }
+  /** By the clock of the machine, and never the same twice. */
   #stamp(): bigint {
-    const now = BigInt(Math.floor(this.#timeline.time * 1e6))
-    this.#lastStamp = now > this.#lastStamp ? now : this.#lastStamp + 1n
-    return this.#lastStamp
+    return BigInt(Math.floor(this.#clock())) * 1_000_000n + (++this.#stamps % 1_000_000n)
   }
   #notify(path: string): void {
     const folder = dirname(path)

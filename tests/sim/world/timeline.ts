@@ -57,8 +57,13 @@ export class Timeline implements Taken {
     this.current = this.outside
   }
 
+  /** What a clock shows that is right. */
+  get trueTime(): number {
+    return startAt + this.time
+  }
+
   now(): number {
-    return startAt + this.time + this.current.clockOffsetMs
+    return this.trueTime + this.current.clockOffsetMs
   }
   random(): number {
     return this.current.chance.fraction()
