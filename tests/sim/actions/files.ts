@@ -24,7 +24,10 @@ function edited(world: World, device: DeviceHost, text: string, chance: Chance, 
   const lines = text === '' ? [] : text.replace(/\n$/, '').split('\n')
   const made: number[] = []
   const deletes = lines.length > 0 && chance.happens(0.25)
-  if (deletes) lines.splice(chance.between(0, lines.length - 1), 1)
+  if (deletes) {
+    const [line] = lines.splice(chance.between(0, lines.length - 1), 1)
+    for (const found of marksIn(line!)) world.ledger.deleted(found)
+  }
   for (let i = chance.between(deletes ? 0 : 1, 2); i > 0; i--) {
     const mark = world.ledger.begin(undefined, `${device.name} file`, newPayload(chance))
     mark.isWhole = true

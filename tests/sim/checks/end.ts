@@ -1,5 +1,5 @@
 /** What a world looks like when all is well again: what still differs between its replicas, and the texts to be judged. */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { TreeEntry } from '@meshbook/core/executions.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import { resolveTree } from '@meshbook/core/tree.ts'
@@ -76,28 +76,34 @@ async function deviceDifference(
       return `${device.name} stores another text of ${id}`
   }
   const wanted = new Set([...paths.values()].map(path => join(folder, path)))
-  const extra = device.files.filesBelow(folder).find(path => !wanted.has(path) && !isOwnFile(device, path))
+  const extra = device.files.filesBelow(folder).find(path => !wanted.has(path) && !isOwnFile(device, path, paths))
   return extra && `${device.name} has ${extra} too much`
 }
 
 /** What the device itself keeps in the folder, for a while or for good. */
-function isOwnFile(device: DeviceHost, path: string): boolean {
-  if (path.startsWith(`${folder}/.meshbook/`)) return true
-  const isTemporary = /\/\.meshbook-[^/]*\.tmp$/.test(path)
-  // A device that forgot everything cannot know what it had begun.
-  return isTemporary ? device.wasWiped : /\/\.meshbook-[^/]*\.old$/.test(path)
+function isOwnFile(device: DeviceHost, path: string, paths: ReadonlyMap<DocumentId, string>): boolean {
+  if (path.startsWith(`${folder}/.meshbook/`) || /\/\.meshbook-[^/]*\.old$/.test(path)) return true
+  return path.includes('/.meshbook-') && !isOwed(device, path, paths)
+}
+
+/**
+ * Whether a temporary file must be gone in the end: a device that forgot everything cannot know what it had begun, and
+ * what a crash left of a document that was deleted or moved to another folder meanwhile is found by nobody so far.
+ */
+function isOwed(device: DeviceHost, path: string, paths: ReadonlyMap<DocumentId, string>): boolean {
+  const document = /\/\.meshbook-(doc_[^-]+)-/.exec(path)?.[1] as DocumentId | undefined
+  const home = document && paths.get(document)
+  return !device.wasWiped && home !== undefined && dirname(join(folder, home)) === dirname(path)
 }
 
 /** Files that were set aside stay for a moment, for those who still write to them, and no longer. */
-function leftovers(world: World): string[] {
-  return world.devices
-    .filter(({ wasWiped }) => !wasWiped)
-    .flatMap(({ name, files }) =>
-      files
-        .filesBelow(folder)
-        .filter(path => path.includes('/.meshbook-'))
-        .map(path => `LEFT at ${name}: ${path}`),
-    )
+function leftovers(world: World, paths: ReadonlyMap<DocumentId, string>): string[] {
+  return world.devices.flatMap(device =>
+    device.files
+      .filesBelow(folder)
+      .filter(path => path.includes('/.meshbook-') && isOwed(device, path, paths))
+      .map(path => `LEFT at ${device.name}: ${path}`),
+  )
 }
 
 /** Everything that is wrong in the end, once the replicas agree. */
@@ -165,7 +171,7 @@ export async function judgeQuiet(world: World): Promise<string[]> {
     world.devices.length === 0 ? [] : [...paths.keys(), ...world.devices.flatMap(({ written }) => [...written])]
   const most = 1 + new Set(followed).size
   return [
-    ...leftovers(world),
+    ...leftovers(world, paths),
     ...(rooms > most ? [`ROOMS ${rooms} are open at the hub, not at most ${most}`] : []),
     ...(unsavedBytes > 0 ? [`UNSAVED ${unsavedBytes} bytes wait for the hub's disk`] : []),
   ]
