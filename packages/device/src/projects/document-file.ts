@@ -43,6 +43,8 @@ export class DocumentFile {
   /** Whether the file is expected to exist: it was there, or has been written. */
   #exists: boolean
   #stamp: FileStamp | undefined
+  /** A row that was never stored must not be let go: nothing would know of the file any more. */
+  #isStored: boolean
   #isRecovered = false
   /** Somebody made the file while its name was nobody's: what it lacks was not removed by them. */
   #isFilled = false
@@ -53,6 +55,7 @@ export class DocumentFile {
     this.peer = peer
     this.#row = row
     this.#exists = exists
+    this.#isStored = exists || row.version > 0
     this.#ports = ports
     this.#stamp = row.stamp ?? undefined
     this.#aside = new SetAside(ports, this.#turns, (text, expected) => this.#mergeAside(text, expected))
@@ -76,7 +79,7 @@ export class DocumentFile {
 
   /** Something is still to be done that must not be forgotten. */
   get isBusy(): boolean {
-    return !this.#aside.isEmpty || this.text !== this.#row.base.text
+    return !this.#isStored || !this.#aside.isEmpty || this.text !== this.#row.base.text
   }
 
   get exists(): boolean {
@@ -193,8 +196,10 @@ export class DocumentFile {
   async #mergeAside(text: string, expected: string | undefined): Promise<void> {
     const { base, past, client } = this.#row
     if (text === expected || wasText(text, base.text, past) || text === this.#row.before?.text) return
-    const nearest = nearestText(text, expected ?? base.text, past)
-    const update = mergeFile(this.peer.doc, client, { text: nearest, snapshot: null }, text)
+    // Left by a device that forgot what it had written: what it lacks was not removed by anybody.
+    const isForgotten = expected === undefined && past.length === 0
+    const nearest = { text: nearestText(text, expected ?? base.text, past), snapshot: null }
+    const update = mergeFile(this.peer.doc, client, isForgotten ? undefined : nearest, text)
     const { now, limits } = this.#ports
     await this.#save({ merge: update, past: insertPast(past, base.text, text, now(), limits) })
     await this.#apply(update)
@@ -285,6 +290,7 @@ export class DocumentFile {
     const row = { ...this.#row, ...change }
     await this.#ports.store.save(row)
     this.#row = row
+    this.#isStored = true
   }
 
   /** The file has been found at, or moved to, another path. */

@@ -67,13 +67,31 @@ export class ProjectFolder {
     await this.#tree.peer.ready
     await this.#ports.treeKnown(this.#tree.peer)
     if (this.#closed) return
-    for (const row of await this.#ports.store.list()) {
-      if (row.gone) this.#gone.set(row.document, row)
-      else this.#tracked.know(row, true)
-    }
+    await this.#loadUntilDone()
+    if (this.#closed) return
     this.#tree.observe(() => this.#pass.request())
     this.#scanRegularly()
     await this.rescan()
+  }
+
+  /** A disk that fails while the device starts must not leave the folder alone for good. */
+  async #loadUntilDone(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        return await this.#load()
+      } catch (thrown) {
+        if (this.#closed) return
+        this.#ports.problems.report(this.root, asMeshError(thrown))
+        await new Promise<void>(resolve => this.#ports.after(retryMs, resolve))
+      }
+    }
+  }
+
+  async #load(): Promise<void> {
+    for (const row of await this.#ports.store.list()) {
+      if (row.gone) this.#gone.set(row.document, row)
+      else if (!this.#tracked.has(row.document)) this.#tracked.know(row, true)
+    }
   }
 
   #scanRegularly(): void {
@@ -170,11 +188,22 @@ export class ProjectFolder {
   async #noticeMoves(scan: Scan): Promise<void> {
     const missing = this.#missing(scan)
     if (missing.length === 0) return
-    for (const [file, path] of await matchMoves(missing, this.#unknown(scan), scan, path => this.#textAt(path))) {
+    const candidates = [...this.#unknown(scan), ...this.#reached(missing, scan)]
+    for (const [file, path] of await matchMoves(missing, candidates, scan, path => this.#textAt(path))) {
       await file.moved(path)
-      this.#tree.put(file.id, path)
+      if (this.#tree.paths().get(file.id) !== path) this.#tree.put(file.id, path)
     }
     await this.#tree.peer.durable()
+  }
+
+  /** Where the tree wants missing files and something stands: a move may have been cut off before it was noted. */
+  #reached(missing: readonly TrackedFile[], scan: Scan): string[] {
+    const paths = this.#tree.paths()
+    const taken = new Set(this.#tracked.files().map(file => file.path))
+    return missing.flatMap(file => {
+      const path = paths.get(file.id)
+      return path !== undefined && scan.notebooks.has(path) && !taken.has(path) ? [path] : []
+    })
   }
 
   async #textAt(path: string): Promise<string | undefined> {
@@ -307,7 +336,12 @@ export class ProjectFolder {
     const unknown = this.#unknown(scan)
     const goneAt = new Map([...this.#gone.values()].map(row => [row.path, row]))
     await sideBySide(unknown, width, async path => {
-      await this.#takeNewFile(path, goneAt).catch(thrown => problems.set(path, asMeshError(thrown)))
+      await this.#takeNewFile(path, goneAt).catch((thrown: unknown) => {
+        const error = asMeshError(thrown)
+        problems.set(path, error)
+        // A failing disk tells no folder event when it is well again.
+        if (error.entry.retry === 'backoff') this.#tracked.later(retryMs, () => this.#pass.request())
+      })
       await this.#tracked.room()
     })
     if (unknown.length > 0) await this.#tree.peer.durable()

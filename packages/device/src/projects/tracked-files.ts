@@ -3,7 +3,6 @@
  * and lets the documents rest that nobody uses, so that a large project holds few in memory. Which files these are is
  * decided by the project folder.
  */
-import { join } from 'node:path'
 import { asMeshError, type ErrorCode } from '@meshbook/core/errors.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import type { DocumentPeer } from '../document-peer.ts'
@@ -26,7 +25,6 @@ interface Tracked {
 }
 
 export class TrackedFiles {
-  readonly #root: string
   readonly #ports: TrackedFilePorts
   readonly #missing: () => void
   readonly #tracked = new Map<DocumentId, Tracked>()
@@ -42,7 +40,6 @@ export class TrackedFiles {
 
   /** `missing` is called when a file is no longer where it was. */
   constructor(root: string, ports: FolderPorts, missing: () => void) {
-    this.#root = root
     this.#ports = {
       ...ports,
       root,
@@ -109,7 +106,7 @@ export class TrackedFiles {
 
   /** It is neither written nor read any more; closing it is up to the caller. */
   forget(file: TrackedFile): void {
-    this.#ports.problems.solve(join(this.#root, file.path))
+    this.#ports.problems.solve(aboutOf(file))
     this.#tracked.get(file.id)?.unfollow()
     this.#tracked.delete(file.id)
   }
@@ -126,7 +123,7 @@ export class TrackedFiles {
 
   /** A failure is told to the user and tried again; the edits are safe in the store meanwhile. */
   async guarded(file: TrackedFile, action: () => Promise<void>): Promise<void> {
-    const about = join(this.#root, file.path)
+    const about = aboutOf(file)
     const tracked = this.#tracked.get(file.id)
     try {
       await action()
@@ -195,4 +192,9 @@ export class TrackedFiles {
       await file.close()
     }
   }
+}
+
+/** By the document, because a file may have moved when its problem is solved. */
+function aboutOf(file: TrackedFile): string {
+  return `file ${file.id}`
 }

@@ -1,5 +1,5 @@
 /** Deleted files: kept in the device's own folder, so that nothing that a sync deleted is gone. */
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { Now } from '@meshbook/core/ids.ts'
 import type { Disk } from './disk.ts'
 
@@ -18,9 +18,11 @@ export class Trash {
     this.#now = now
   }
 
-  /** Moves a file here, also from another disk. */
+  /** Moves a file here, also from another disk. Durably: a file that a power cut brings back would be taken for a new one. */
   async move(file: string): Promise<void> {
     await this.#disk.move(file, await this.#place(file))
+    await this.#disk.syncFolder(this.folder)
+    await this.#disk.syncFolder(dirname(file))
   }
 
   /** Keeps a copy of what a file held that is already gone. */

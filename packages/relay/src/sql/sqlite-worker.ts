@@ -4,8 +4,9 @@
  */
 import { Worker } from 'node:worker_threads'
 import { MeshError } from '@meshbook/core/errors.ts'
+import type { ThreadCall } from './call-group.ts'
 import { fromThreadError } from './sqlite-error.ts'
-import type { SqliteThreadData, ThreadCall, ThreadReply, ThreadRequest } from './sqlite-thread.ts'
+import type { SqliteThreadData, ThreadReply, ThreadRequest } from './sqlite-thread.ts'
 
 interface Waiting extends ThreadCall {
   resolve(value: unknown): void
