@@ -129,7 +129,7 @@ export class ProjectFolder {
     if (!this.#watcher.follow(scan.folders))
       this.#tracked.later(this.#ports.limits.fileMaxWaitMs, () => this.#pass.request())
     const problems = new Map(scan.refused)
-    if (scan.hasMoreFiles) problems.set('', tooManyFiles(this.root, this.#ports.limits.projectFiles))
+    if (scan.hasMoreFiles) problems.set('(all files)', tooManyFiles(this.root, this.#ports.limits.projectFiles))
     await this.#noticeMoves(scan)
     await this.#noticeDeletions(scan)
     await this.#followTree()
