@@ -73,11 +73,11 @@ const noFiles = (): Pick<Scan, 'files' | 'hasMoreFiles' | 'arrivals'> => ({
 async function addFile(disk: Disk, scan: Scan, root: string, path: string, caps: ScanCaps): Promise<void> {
   const normal = normalPath(path)
   if (normal === undefined || (normal !== path && process.platform !== 'darwin') || !isAssetPath(normal, 0)) return
+  if (scan.hasMoreFiles) return
+  const found = await disk.look(join(root, path)).catch(() => undefined)
+  if (found?.kind !== 'file') return
   if (scan.files.size >= caps.files) scan.hasMoreFiles = true
-  else {
-    const found = await disk.look(join(root, path)).catch(() => undefined)
-    if (found?.kind === 'file') scan.files.set(normal, found.stamp)
-  }
+  else scan.files.set(normal, found.stamp)
 }
 
 function addLeftover(scan: Scan, folder: string, name: string): void {
