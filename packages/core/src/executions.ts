@@ -75,6 +75,10 @@ export interface TreeEntry {
   /** For kind asset: the blob, and its size in bytes. */
   asset?: string
   bytes?: number
+  /** For kind asset: the device that wrote the entry and has the bytes, when, and what the entry held before (newest last). */
+  by?: string
+  at?: number
+  past?: string[]
   /** When it was deleted; a deleted entry stays as a tombstone. */
   deletedAt?: number
 }

@@ -169,6 +169,11 @@ export const limits = {
   pastTexts: 128,
   pastTextBytes: 256 * KiB,
   pastTextMs: 15 * 60_000,
+  /** Files of one folder that are no notebooks. */
+  projectFiles: 20_000,
+  projectFilesBytes: 50 * GiB,
+  /** Larger ones are fetched only where they are needed. */
+  fileFetchBytes: 10 * MiB,
   /** What a file held before it was replaced is looked at again after so long, for who still had it open. */
   replacedFileMs: 2_000,
 

@@ -1,7 +1,7 @@
 /** The folders of this machine that are attached to projects: remembered over restarts, each followed by its `ProjectFolder`. */
 import { resolve } from 'node:path'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
-import type { AssetId, Now, OrgId, ProjectId, RandomBytes } from '@meshbook/core/ids.ts'
+import type { AssetId, DocumentId, Now, OrgId, ProjectId, RandomBytes } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { ProjectInfo } from '@meshbook/core/messages.ts'
 import type { After } from '@meshbook/relay/timers.ts'
@@ -9,11 +9,13 @@ import { PicturesBeside } from './assets/pictures-beside.ts'
 import type { DocumentPeer } from './document-peer.ts'
 import type { Documents } from './documents.ts'
 import type { Problems } from './problems.ts'
+import type { AssetSharing } from './projects/asset-file-ports.ts'
 import type { Disk } from './projects/disk.ts'
 import { isMarked, removeMarker, writeMarker } from './projects/folder-marker.ts'
 import { ProjectFolder } from './projects/project-folder.ts'
 import { Trash } from './projects/trash.ts'
 import { Turns } from './projects/turns.ts'
+import type { AssetFileRow } from './store/asset-files.ts'
 import type { Attachment } from './store/attachments.ts'
 import type { DeviceStore } from './store/device-store.ts'
 
@@ -31,6 +33,8 @@ export interface AttachmentPorts {
   /** Folder for deleted files. */
   trash: string
   findAsset(asset: AssetId): Promise<Uint8Array>
+  /** How files that are no notebooks are shared; absent without a hub. */
+  sharing?: Omit<AssetSharing, 'store'>
 }
 
 interface Attached extends Attachment {
@@ -113,10 +117,21 @@ export class Attachments {
       problems,
       trash: new Trash(disk, trash, now),
       projected: text => void pictures.bring(text),
+      ...this.#sharing(project.id),
     })
     const attached = { project, folder, follower }
     this.#attached.set(project.id, attached)
     return attached
+  }
+
+  #sharing(project: ProjectId): { sharing?: AssetSharing } {
+    const { org, database, sharing } = this.#ports
+    const store = {
+      list: () => database.query('listAssetFiles', { org, project }),
+      save: (row: AssetFileRow) => database.call('saveAssetFile', { org, project, row }),
+      remove: (id: DocumentId) => database.call('deleteAssetFile', { org, id }),
+    }
+    return sharing ? { sharing: { ...sharing, store } } : {}
   }
 
   /** An unknown file must not become a second document of one that only the hub knows yet. */

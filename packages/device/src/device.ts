@@ -12,6 +12,7 @@ import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store
 import { systemAfter } from '@meshbook/relay/timers.ts'
 import { AssetKeeper } from './assets/asset-keeper.ts'
 import { HubAssets } from './assets/hub-assets.ts'
+import { StagedFiles } from './assets/staged-files.ts'
 import { Attachments } from './attachments.ts'
 import { DeviceKey } from './device-key.ts'
 import type { Device, DeviceOptions, DevicePorts, DeviceStatus } from './device-options.ts'
@@ -22,6 +23,8 @@ import { MachineFacts } from './link/machine-facts.ts'
 import { Streams } from './link/streams.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { Problems } from './problems.ts'
+import type { AssetSharing } from './projects/asset-file-ports.ts'
+import { NodeBigFiles } from './projects/big-files.ts'
 import { NodeDisk } from './projects/node-disk.ts'
 import { orStorageError } from './projects/storage-error.ts'
 import type { Attachment } from './store/attachments.ts'
@@ -55,6 +58,8 @@ class RunningDevice implements Device {
   readonly #options: DeviceOptions
   readonly #ports: DevicePorts
   readonly #disk = new NodeDisk()
+  readonly #bigFiles = new NodeBigFiles()
+  readonly #staged: StagedFiles
   readonly #key: DeviceKey
   readonly #database: DeviceDatabase
   readonly #problems: Problems
@@ -83,6 +88,7 @@ class RunningDevice implements Device {
     this.#database = database
     this.#problems = problems
     const { limits, hub } = options
+    this.#staged = new StagedFiles(this.#disk, this.#bigFiles, join(options.folder, 'staged'))
     this.#relay = new Relay({ store: new SqliteDocumentStore(database), ...ports, limits })
     this.#streams = hub && new Streams(this.#relay, key.org, problems)
     this.#documents = new Documents({
@@ -107,6 +113,7 @@ class RunningDevice implements Device {
       hasHub: hub !== undefined,
       trash: join(options.folder, 'trash'),
       findAsset: asset => this.#findAsset(asset),
+      ...(this.#hubAssets && { sharing: this.#shareFiles(this.#hubAssets) }),
     })
     this.#monitor = this.#makeMonitor()
     this.#link = hub && this.#makeLink(hub.url, this.#streams!)
@@ -189,6 +196,7 @@ class RunningDevice implements Device {
       log,
       limits: this.#options.limits,
       folder: join(this.#options.folder, 'assets'),
+      staged: this.#staged,
       downloads: join(this.#options.folder, 'downloads'),
       store: {
         queue: upload => this.#database.call('queueUpload', { ...upload, org, now: now() }),
@@ -206,6 +214,22 @@ class RunningDevice implements Device {
     }
     const folder = join(this.#options.folder, 'assets')
     return new AssetKeeper({ disk: this.#disk, folder, limits: this.#options.limits, ...ways })
+  }
+
+  #shareFiles(hub: HubAssets): Omit<AssetSharing, 'store'> {
+    return {
+      files: this.#bigFiles,
+      device: this.name,
+      stage: async (file, maxBytes, signal) => {
+        const digest = await this.#staged.stage(file, maxBytes, signal)
+        if (digest) await hub.queue(digest.asset, 'application/octet-stream')
+        return digest
+      },
+      fetch: async (asset, maxBytes, use) => {
+        if (!this.linked) throw new MeshError('UNREACHABLE')
+        return hub.fetchFile(asset, maxBytes, use)
+      },
+    }
   }
 
   async #findAsset(asset: AssetId): Promise<Uint8Array> {

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { AssetId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
+import { Turns } from '../projects/turns.ts'
 
 export interface DownloadPorts {
   /** Where unfinished downloads wait. */
@@ -20,6 +21,8 @@ export interface DownloadPorts {
 export class AssetDownloads {
   readonly #ports: DownloadPorts
   readonly #coming = new Map<AssetId, Promise<Uint8Array>>()
+  /** One user of an unfinished download at a time. */
+  readonly #parts = new Map<AssetId, { turns: Turns; users: number }>()
   readonly #waiting: (() => void)[] = []
   #running = 0
 
@@ -31,9 +34,22 @@ export class AssetDownloads {
   fetch(asset: AssetId): Promise<Uint8Array> {
     const known = this.#coming.get(asset)
     if (known) return known
-    const coming = this.#inTurn(() => this.#download(asset)).finally(() => this.#coming.delete(asset))
+    const coming = this.take(asset, this.#ports.limits.displayBytes, part => readFile(part)).finally(() =>
+      this.#coming.delete(asset),
+    )
     this.#coming.set(asset, coming)
     return coming
+  }
+
+  /** For any size: `use` gets the file with the checked bytes, which is gone afterwards. */
+  take<T>(asset: AssetId, maxBytes: number, use: (part: string) => Promise<T>): Promise<T> {
+    const turns = this.#parts.get(asset) ?? { turns: new Turns(), users: 0 }
+    this.#parts.set(asset, turns)
+    turns.users++
+    const taken = turns.turns.take(() => this.#inTurn(() => this.#download(asset, maxBytes, use)))
+    return taken.finally(() => {
+      if (--turns.users === 0) this.#parts.delete(asset)
+    })
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -51,20 +67,20 @@ export class AssetDownloads {
     }
   }
 
-  async #download(asset: AssetId): Promise<Uint8Array> {
+  async #download<T>(asset: AssetId, maxBytes: number, use: (part: string) => Promise<T>): Promise<T> {
     const part = join(this.#ports.folder, asset)
     await mkdir(this.#ports.folder, { recursive: true, mode: 0o700 })
-    await this.#receive(asset, part)
+    await this.#receive(asset, part, maxBytes)
     try {
       if ((await hashOf(part)) !== asset) throw new MeshError('STORAGE_FAILED', { detail: `what came is not ${asset}` })
-      return await readFile(part)
+      return await use(part)
     } finally {
       await rm(part, { force: true })
     }
   }
 
-  async #receive(asset: AssetId, part: string): Promise<void> {
-    const { get, limits } = this.#ports
+  async #receive(asset: AssetId, part: string, maxBytes: number): Promise<void> {
+    const { get } = this.#ports
     const have = (await stat(part).catch(() => undefined))?.size ?? 0
     const response = await get(asset, have > 0 ? { range: `bytes=${have}-`, 'if-range': `"${asset}"` } : {})
     // All of it is here already, or more than there is: the hash decides.
@@ -76,7 +92,7 @@ export class AssetDownloads {
       let bytes = from
       for await (const chunk of response.body ?? []) {
         bytes += chunk.byteLength
-        if (bytes > limits.displayBytes) throw new MeshError('TOO_LARGE', { detail: asset })
+        if (bytes > maxBytes) throw new MeshError('TOO_LARGE', { detail: asset })
         await file.writeFile(chunk)
       }
     } finally {

@@ -12,6 +12,7 @@ import { backoffMs } from '@meshbook/engine/backoff.ts'
 import type { DeviceKey } from '../device-key.ts'
 import type { AssetUpload } from '../store/asset-uploads.ts'
 import { AssetDownloads } from './asset-downloads.ts'
+import type { StagedFiles } from './staged-files.ts'
 
 export interface HubAssetPorts {
   url: string
@@ -21,6 +22,8 @@ export interface HubAssetPorts {
   limits: Limits
   /** Where this device keeps its own. */
   folder: string
+  /** Copies of files that are only kept until the hub has them. */
+  staged?: Pick<StagedFiles, 'find' | 'remove'>
   /** Where unfinished downloads wait. */
   downloads: string
   store: {
@@ -73,6 +76,11 @@ export class HubAssets {
     return this.#downloads.fetch(asset)
   }
 
+  /** The same for any size; `use` gets a file that is gone afterwards. */
+  fetchFile<T>(asset: AssetId, maxBytes: number, use: (file: string) => Promise<T>): Promise<T> {
+    return this.#downloads.take(asset, maxBytes, use)
+  }
+
   async close(): Promise<void> {
     this.#online = false
     this.#stop.abort(new MeshError('SHUTTING_DOWN'))
@@ -115,8 +123,9 @@ export class HubAssets {
   }
 
   async #upload({ asset }: AssetUpload): Promise<void> {
-    const file = await openAsBlob(join(this.#ports.folder, asset))
+    const { staged, folder } = this.#ports
     let offset = await this.#offset(asset)
+    const file = offset === 'stored' ? new Blob() : await openAsBlob((await staged?.find(asset)) ?? join(folder, asset))
     for (let detours = 0; offset !== 'stored'; ) {
       const next = await this.#send(asset, file, offset)
       if (next !== 'stored' && next <= offset && ++detours > mostDetours)
@@ -124,6 +133,7 @@ export class HubAssets {
       offset = next
     }
     await this.#ports.store.done(asset)
+    await staged?.remove(asset)
     this.#waiting.get(asset)?.resolve()
     this.#waiting.delete(asset)
   }

@@ -5,6 +5,7 @@ import type { After } from '@meshbook/relay/timers.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import type { Problems } from '../problems.ts'
 import type { Projection, ProjectionHead } from '../store/projections.ts'
+import type { AssetSharing } from './asset-file-ports.ts'
 import type { Disk } from './disk.ts'
 import type { Trash } from './trash.ts'
 
@@ -39,4 +40,6 @@ export interface FolderPorts {
   trash: Trash
   /** The text of a document as it now stands in its file. */
   projected(text: string): void
+  /** How files that are no notebooks are shared; absent where nobody is to get them. */
+  sharing?: AssetSharing
 }

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../testing/temporary-folder.ts'
 import { NodeDisk } from './node-disk.ts'
 import { scanFolder } from './scan-folder.ts'
 
-const caps = { documents: 10_000, folders: 1_000 }
+const caps = { documents: 10_000, folders: 1_000, files: 0 }
 const environment = { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' }
 const git = (folder: string, ...args: string[]) =>
   execFileSync('git', args, { cwd: folder, encoding: 'utf8', env: environment })

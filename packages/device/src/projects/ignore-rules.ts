@@ -31,6 +31,11 @@ const always = [
 const options = { ignorecase: process.platform === 'darwin' || process.platform === 'win32' }
 const builtIn = ignore({ ignorecase: true }).add(always)
 
+/** Whether a path is none of those that no project shares, whatever the rules of a folder say. */
+export function isShared(path: string): boolean {
+  return !builtIn.ignores(path)
+}
+
 /** The rules of one folder and of those above it. A folder's own `.gitignore` speaks of paths relative to it. */
 export class IgnoreRules {
   readonly #disk: Disk

@@ -21,3 +21,21 @@ export function parseLeftover(folder: string, name: string): { document: Documen
   if (!isId('document', document)) return undefined
   return { document, leftover: { path: join(folder, name), version: Number(version), kind: kind as Leftover['kind'] } }
 }
+
+/** The private names beside a file that is fetched: the new content, and what it takes the place of. */
+export function arrivalName(file: string, entry: DocumentId, kind: Leftover['kind']): string {
+  return join(dirname(file), `.meshbook-asset-${entry}.${kind}`)
+}
+
+/** The entry that a private name of a fetched file belongs to. */
+export function parseArrival(folder: string, name: string): Arrival | undefined {
+  const [, id, kind] = /^\.meshbook-asset-([a-z]+_[0-9a-z]+)\.(tmp|old)$/.exec(name) ?? []
+  return isId('document', id) ? { id, path: join(folder, name), kind: kind as Leftover['kind'] } : undefined
+}
+
+export interface Arrival {
+  id: DocumentId
+  /** Absolute. */
+  path: string
+  kind: Leftover['kind']
+}

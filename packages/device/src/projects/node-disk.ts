@@ -231,7 +231,7 @@ function stampNow(file: string): FileStamp | undefined {
   return stat && stampOf(stat)
 }
 
-function stampOf(stat: BigIntStats): FileStamp {
+export function stampOf(stat: BigIntStats): FileStamp {
   return { inode: `${stat.dev}:${stat.ino}`, size: stat.size, modified: stat.mtimeNs, changed: stat.ctimeNs }
 }
 

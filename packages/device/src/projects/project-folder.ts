@@ -3,11 +3,14 @@
  * means. Reading and writing the content is the part of `TrackedFile`; how documents sync is not known here.
  */
 import { join } from 'node:path'
-import { asMeshError, type MeshError } from '@meshbook/core/errors.ts'
+import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { type DocumentId, newId } from '@meshbook/core/ids.ts'
 import type { ProjectInfo } from '@meshbook/core/messages.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import { headOf, type Projection, type ProjectionHead } from '../store/projections.ts'
+import { isNotebookPath } from './asset-entry.ts'
+import type { AssetSharing } from './asset-file-ports.ts'
+import { AssetFiles, type FilesSeen } from './asset-files.ts'
 import { Debounce } from './debounce.ts'
 import { checkMarker } from './folder-marker.ts'
 import type { FolderPorts } from './folder-ports.ts'
@@ -16,7 +19,7 @@ import { matchMoves, moveTo } from './moves.ts'
 import { readNotebookFile } from './notebook-file.ts'
 import { ProjectTree } from './project-tree.ts'
 import { safeJoin } from './safe-join.ts'
-import { isNotebookPath, type Scan, scanFolder } from './scan-folder.ts'
+import { type Scan, scanFolder } from './scan-folder.ts'
 import { sideBySide } from './side-by-side.ts'
 import type { TrackedFile } from './tracked-file.ts'
 import { TrackedFiles } from './tracked-files.ts'
@@ -36,6 +39,7 @@ export class ProjectFolder {
   readonly #ports: FolderPorts
   readonly #tree: ProjectTree
   readonly #tracked: TrackedFiles
+  readonly #assets: AssetFiles | undefined
   /** Rows of documents that were deleted with their files: the same path brings them back. */
   readonly #gone = new Map<DocumentId, ProjectionHead>()
   /** Documents that are open and wait for their content. */
@@ -60,6 +64,13 @@ export class ProjectFolder {
     this.#pass = new Debounce(ports.after, fileDebounceMs, fileMaxWaitMs, () => void this.rescan())
     this.#watcher = new FolderWatcher(ports.disk, () => this.#pass.request())
     this.#tracked = new TrackedFiles(root, ports, () => this.#pass.request())
+    this.#assets = ports.sharing && this.#shareFiles(ports.sharing)
+  }
+
+  #shareFiles(sharing: AssetSharing): AssetFiles {
+    const again = (ms = 0) => (ms === 0 ? this.#pass.request() : this.#tracked.later(ms, () => this.#pass.request()))
+    const ports = { ...this.#ports, ...sharing, root: this.root, again }
+    return new AssetFiles(this.#tree, ports, path => this.#textAt(path))
   }
 
   /** Resolves once every file that is there has its document. */
@@ -92,6 +103,7 @@ export class ProjectFolder {
       if (row.gone) this.#gone.set(row.document, row)
       else if (!this.#tracked.has(row.document)) this.#tracked.know(row, true)
     }
+    await this.#assets?.load()
   }
 
   #scanRegularly(): void {
@@ -124,6 +136,7 @@ export class ProjectFolder {
     this.#pass.stop()
     this.#watcher.close()
     await this.#turns.settled()
+    await this.#assets?.close()
     await this.#tracked.close()
     await Promise.all([...this.#coming.values(), this.#tree.peer].map(peer => peer.close()))
   }
@@ -134,6 +147,7 @@ export class ProjectFolder {
     if (!this.#watcher.follow(scan.folders))
       this.#tracked.later(this.#ports.limits.fileMaxWaitMs, () => this.#pass.request())
     const problems = new Map(scan.refused)
+    if (scan.hasMoreFiles) problems.set('(all files)', tooManyFiles(this.root, this.#ports.limits.projectFiles))
     await this.#noticeMoves(scan)
     await this.#noticeDeletions(scan)
     await this.#followTree()
@@ -147,12 +161,28 @@ export class ProjectFolder {
       await this.#tracked.reconcile(file)
       await this.#tracked.room()
     })
+    await this.#assets?.pass(this.#filesOf(scan))
     this.#isFirst = false
+  }
+
+  /** With the notebooks that are too large to be documents. */
+  #filesOf(scan: Scan): FilesSeen {
+    const { limits } = this.#ports
+    const documents = new Set([...this.#tracked.files().map(file => file.path), ...this.#tree.paths().values()])
+    const large = [...scan.notebooks].filter(([path, { size }]) => size > limits.fileBytes && !documents.has(path))
+    return {
+      files: new Map([...scan.files, ...large]),
+      isWhole: !scan.hasMoreFiles,
+      notebooks: scan.notebooks,
+      arrivals: scan.arrivals,
+      graceMs: goneAfterQuietTimes * limits.fileDebounceMs,
+    }
   }
 
   /** A crash may have left a file without its name: it gets it back before anybody looks for it. */
   async #scan(): Promise<Scan> {
-    const caps = { documents: this.#ports.limits.documentsPerProject, folders: mostFolders }
+    const { documentsPerProject, projectFiles } = this.#ports.limits
+    const caps = { documents: documentsPerProject, folders: mostFolders, files: this.#assets ? projectFiles : 0 }
     const scan = await scanFolder(this.#ports.disk, this.root, caps)
     let isChanged = false
     await sideBySide(this.#tracked.files(), width, async file => {
@@ -357,4 +387,9 @@ export class ProjectFolder {
     await file.reconcile()
     this.#tree.put(id, path)
   }
+}
+
+function tooManyFiles(root: string, most: number): MeshError {
+  const detail = `${root} has more than ${most} files; the rest stays on this device. List some in .gitignore`
+  return new MeshError('TOO_MANY', { detail })
 }

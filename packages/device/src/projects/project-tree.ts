@@ -5,32 +5,58 @@ import type { DocumentId } from '@meshbook/core/ids.ts'
 import { resolveTree } from '@meshbook/core/tree.ts'
 import * as Y from 'yjs'
 import type { DocumentPeer } from '../document-peer.ts'
+import { type AssetEntry, assetEntryOf, type PlacedAsset } from './asset-entry.ts'
+
+interface Resolved {
+  documents: Map<DocumentId, string>
+  assets: Map<DocumentId, PlacedAsset>
+}
 
 export class ProjectTree {
   readonly peer: DocumentPeer
   readonly #files: Y.Map<unknown>
-  #paths: Map<DocumentId, string> | undefined
+  #resolved: Resolved | undefined
 
   constructor(peer: DocumentPeer) {
     this.peer = peer
     this.#files = peer.doc.getMap(sharedNames.files)
     this.#files.observeDeep(() => {
-      this.#paths = undefined
+      this.#resolved = undefined
     })
   }
 
   /** Every live document and where its file belongs. */
   paths(): ReadonlyMap<DocumentId, string> {
-    this.#paths ??= this.#resolve()
-    return this.#paths
+    this.#resolved ??= this.#resolve()
+    return this.#resolved.documents
   }
 
-  #resolve(): Map<DocumentId, string> {
+  /** Every live file that is no document. */
+  assets(): ReadonlyMap<DocumentId, PlacedAsset> {
+    this.#resolved ??= this.#resolve()
+    return this.#resolved.assets
+  }
+
+  /** As it stands in the tree, where several may want the same path. */
+  asset(id: DocumentId): AssetEntry | undefined {
+    const entry = entryOf(this.#files.get(id))
+    return entry && assetEntryOf(entry)
+  }
+
+  #resolve(): Resolved {
     const entries = [...this.#files.entries()].flatMap(([id, value]) => {
       const entry = entryOf(value)
-      return entry?.kind === 'document' ? [[id, entry] as [string, TreeEntry]] : []
+      return entry ? [[id, entry] as [string, TreeEntry]] : []
     })
-    return resolveTree(entries)
+    const kinds = new Map(entries)
+    const resolved: Resolved = { documents: new Map(), assets: new Map() }
+    for (const [id, path] of resolveTree(entries)) {
+      const entry = kinds.get(id)!
+      const asset = assetEntryOf(entry)
+      if (entry.kind === 'document') resolved.documents.set(id, path)
+      else if (asset) resolved.assets.set(id, { ...asset, wanted: asset.path, path })
+    }
+    return resolved
   }
 
   has(id: DocumentId): boolean {
@@ -46,9 +72,14 @@ export class ProjectTree {
     this.#files.set(id, { path, kind: 'document' } satisfies TreeEntry)
   }
 
+  putAsset(id: DocumentId, entry: AssetEntry): void {
+    this.#files.set(id, { ...entry, kind: 'asset' } satisfies TreeEntry)
+  }
+
   bury(id: DocumentId, now: number): void {
     const entry = entryOf(this.#files.get(id))
-    if (entry) this.#files.set(id, { ...entry, deletedAt: now } satisfies TreeEntry)
+    // Without the name of an asset: what is deleted everywhere may go from the hub.
+    if (entry) this.#files.set(id, { path: entry.path, kind: entry.kind, deletedAt: now } satisfies TreeEntry)
   }
 
   observe(changed: () => void): void {
@@ -60,7 +91,16 @@ export class ProjectTree {
 function entryOf(value: unknown): TreeEntry | undefined {
   const plain = value instanceof Y.Map ? value.toJSON() : value
   if (typeof plain !== 'object' || plain === null) return undefined
-  const { path, kind, deletedAt } = plain as Record<string, unknown>
+  const { path, kind, deletedAt, asset, bytes, by, at, past } = plain as Record<string, unknown>
   if (typeof path !== 'string' || (kind !== 'document' && kind !== 'asset')) return undefined
-  return typeof deletedAt === 'number' ? { path, kind, deletedAt } : { path, kind }
+  return {
+    path,
+    kind,
+    ...(typeof deletedAt === 'number' && { deletedAt }),
+    ...(typeof asset === 'string' && { asset }),
+    ...(typeof bytes === 'number' && { bytes }),
+    ...(typeof by === 'string' && { by }),
+    ...(typeof at === 'number' && { at }),
+    ...(Array.isArray(past) && { past: past.filter(it => typeof it === 'string') }),
+  }
 }

@@ -3,15 +3,23 @@ import { join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import { normalPath } from '@meshbook/core/tree.ts'
+import { isAssetPath, isNotebookPath } from './asset-entry.ts'
 import type { Disk, FileStamp } from './disk.ts'
 import { IgnoreRules } from './ignore-rules.ts'
-import { type Leftover, parseLeftover } from './leftovers.ts'
+import { type Arrival, type Leftover, parseArrival, parseLeftover } from './leftovers.ts'
+import { sideBySide } from './side-by-side.ts'
 
 export interface Scan {
   /** By path relative to the root. */
   notebooks: Map<string, FileStamp>
   /** Absolute paths of the root and every folder below it that is not ignored. */
   folders: string[]
+  /** The same for files that are no notebooks and may be shared. */
+  files: Map<string, FileStamp>
+  /** There are more of them than may be looked at. */
+  hasMoreFiles: boolean
+  /** What a crash left of files that were on their way in. */
+  arrivals: Arrival[]
   /** Paths that look like notebooks but cannot be taken, and why. */
   refused: Map<string, MeshError>
   /** What a crash left of writes, by document. */
@@ -21,20 +29,21 @@ export interface Scan {
 export interface ScanCaps {
   documents: number
   folders: number
+  /** Files that are no notebooks; none are looked at where this is 0. */
+  files: number
 }
 
-export function isNotebookPath(path: string): boolean {
-  return /\.(?:md|qmd)$/i.test(path)
-}
+const looksAtOnce = 16
 
 export async function scanFolder(disk: Disk, root: string, caps: ScanCaps): Promise<Scan> {
-  const scan: Scan = { notebooks: new Map(), folders: [], refused: new Map(), leftovers: new Map() }
+  const scan: Scan = { notebooks: new Map(), folders: [], refused: new Map(), leftovers: new Map(), ...noFiles() }
   const waiting = [{ path: '', rules: await IgnoreRules.atRoot(disk, root) }]
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     const { path, rules } = next
     const entries = await disk.list(join(root, path))
     if (!entries) continue
     scan.folders.push(join(root, path))
+    const others: string[] = []
     for (const entry of entries) {
       const inner = path === '' ? entry.name : `${path}/${entry.name}`
       const isFolder = entry.kind === 'folder'
@@ -47,13 +56,34 @@ export async function scanFolder(disk: Disk, root: string, caps: ScanCaps): Prom
       } else if (!isFolder && isNotebookPath(entry.name) && !rules.ignores(inner))
         await addNotebook(disk, scan, root, inner, caps)
       else if (entry.name.startsWith('.meshbook-')) addLeftover(scan, join(root, path), entry.name)
+      else if (entry.kind === 'file' && caps.files > 0 && !rules.ignores(inner)) others.push(inner)
     }
+    await sideBySide(others, looksAtOnce, inner => addFile(disk, scan, root, inner, caps))
   }
   return scan
 }
 
+const noFiles = (): Pick<Scan, 'files' | 'hasMoreFiles' | 'arrivals'> => ({
+  files: new Map(),
+  hasMoreFiles: false,
+  arrivals: [],
+})
+
+/** A name that not every device can have stays local. */
+async function addFile(disk: Disk, scan: Scan, root: string, path: string, caps: ScanCaps): Promise<void> {
+  const normal = normalPath(path)
+  if (normal === undefined || (normal !== path && process.platform !== 'darwin') || !isAssetPath(normal, 0)) return
+  if (scan.hasMoreFiles) return
+  const found = await disk.look(join(root, path)).catch(() => undefined)
+  if (found?.kind !== 'file') return
+  if (scan.files.size >= caps.files) scan.hasMoreFiles = true
+  else scan.files.set(normal, found.stamp)
+}
+
 function addLeftover(scan: Scan, folder: string, name: string): void {
   const found = parseLeftover(folder, name)
+  const arrival = parseArrival(folder, name)
+  if (arrival) scan.arrivals.push(arrival)
   if (!found) return
   const known = scan.leftovers.get(found.document)
   if (known) known.push(found.leftover)

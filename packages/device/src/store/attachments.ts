@@ -37,6 +37,7 @@ export async function treeSynced(tx: Tx, { org, project }: { org: OrgId; project
 export async function deleteAttachment(tx: Tx, { org, project }: { org: OrgId; project: ProjectId }): Promise<void> {
   await tx.run('DELETE FROM attachments WHERE org_id = ? AND project_id = ?', [org, project])
   await tx.run('DELETE FROM projections WHERE org_id = ? AND project_id = ?', [org, project])
+  await tx.run('DELETE FROM asset_files WHERE org_id = ? AND project_id = ?', [org, project])
 }
 
 export async function listAttachments(tx: Tx, { org }: { org: OrgId }): Promise<StoredAttachment[]> {

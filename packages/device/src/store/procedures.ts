@@ -1,4 +1,5 @@
 /** All procedures of a device by name: the writer thread runs these and the relay's, so this folder is the only SQL of a device. */
+import { deleteAssetFile, listAssetFiles, saveAssetFile } from './asset-files.ts'
 import { listUploads, queueUpload, uploaded } from './asset-uploads.ts'
 import { deleteAttachment, listAttachments, saveAttachment, treeSynced } from './attachments.ts'
 import { dropRun, holdRun, listHeldRuns, saveRunProgress } from './held-runs.ts'
@@ -23,5 +24,8 @@ export const procedures = {
   queueUpload,
   uploaded,
   listUploads,
+  saveAssetFile,
+  deleteAssetFile,
+  listAssetFiles,
 }
 export type DeviceProcedures = typeof procedures

@@ -149,11 +149,11 @@ export async function storedPosition(tx: Tx, args: { org: OrgId; document: Docum
   return row?.position ?? 0
 }
 
-function encodeStamp({ inode, size, modified, changed }: FileStamp): string {
+export function encodeStamp({ inode, size, modified, changed }: FileStamp): string {
   return [inode, size, modified, changed].join(' ')
 }
 
-function decodeStamp(text: string): FileStamp {
+export function decodeStamp(text: string): FileStamp {
   const [inode = '', size = '0', modified = '0', changed = '0'] = text.split(' ')
   return { inode, size: BigInt(size), modified: BigInt(modified), changed: BigInt(changed) }
 }

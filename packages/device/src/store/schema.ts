@@ -15,5 +15,7 @@ export const schema: Schema = {
     `ALTER TABLE projections ADD COLUMN past TEXT NOT NULL DEFAULT '[]';
     ALTER TABLE projections ADD COLUMN stamp TEXT;
     ALTER TABLE projections ADD COLUMN position BIGINT NOT NULL DEFAULT 0;`,
+    `CREATE TABLE asset_files (org_id TEXT NOT NULL, entry_id TEXT NOT NULL PRIMARY KEY, project_id TEXT NOT NULL, path TEXT NOT NULL, stamp TEXT, asset_id TEXT, own BIGINT NOT NULL);
+    CREATE INDEX asset_files_by_project ON asset_files (org_id, project_id);`,
   ],
 }

@@ -13,6 +13,7 @@ import { type After, systemAfter } from '@meshbook/relay/timers.ts'
 import * as Y from 'yjs'
 import type { DocumentPeer } from '../document-peer.ts'
 import { Problems } from '../problems.ts'
+import type { AssetSharing } from '../projects/asset-file-ports.ts'
 import type { Disk } from '../projects/disk.ts'
 import { isMarked, writeMarker } from '../projects/folder-marker.ts'
 import { NodeDisk } from '../projects/node-disk.ts'
@@ -104,6 +105,8 @@ export class Place {
   disk: Disk
   limits: Limits = quickLimits
   after: After = systemAfter
+  /** How other files are shared; none are without it. */
+  sharing: AssetSharing | undefined
   /** Called before each write of a row; one that does not return is a crash. */
   storing: () => Promise<void> = () => Promise.resolve()
 
@@ -147,6 +150,7 @@ export class Place {
       problems: this.problems,
       trash,
       projected: () => undefined,
+      ...(this.sharing && { sharing: this.sharing }),
     })
     if (!(await isMarked(this.disk, this.folder, this.project.id)))
       await writeMarker(this.disk, this.folder, this.project.id)

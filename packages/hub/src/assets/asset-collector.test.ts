@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { sharedNames } from '@meshbook/core/executions.ts'
+import { sharedNames, type TreeEntry } from '@meshbook/core/executions.ts'
 import {
   type AssetId,
   type DocumentId,
@@ -106,6 +106,22 @@ test('AG1 what a document names anywhere stays: in its text, typed letter by let
   assert.deepEqual([collected.deleted, collected.putOff], [2, 0])
   for (const id of [inText, typed, inMap, inArray]) assert.ok(await has(parts, id))
   for (const id of [deleted, loose]) assert.ok(!(await has(parts, id)))
+})
+
+test('AG1 a file that a project tree lists stays, and goes once it is deleted there or has other content', async t => {
+  const parts = await openAssetParts(t)
+  const [listed, replaced, deleted] = [await store(parts, '1'), await store(parts, '2'), await store(parts, '3')]
+  const tree = new Written(parts)
+  const put = (id: string, entry: Partial<TreeEntry>) =>
+    tree.edit(doc => doc.getMap(sharedNames.files).set(id, { path: `${id}.csv`, kind: 'asset', bytes: 1, ...entry }))
+  await put('a', { asset: listed })
+  await put('b', { asset: replaced })
+  await put('c', { asset: deleted })
+  assert.equal((await pass(parts)).deleted, 0)
+  await put('b', { asset: listed, past: [replaced.slice(7, 31)] })
+  await put('c', { deletedAt: 1 })
+  assert.equal((await pass(parts)).deleted, 2)
+  assert.ok(await has(parts, listed))
 })
 
 test('AG1 what a version or the log of a run names stays', async t => {
