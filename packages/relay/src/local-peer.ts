@@ -3,6 +3,7 @@
  * themselves. When the room goes away because the disk failed, it comes back by itself with all its edits.
  */
 import { asMeshError, closeCodes, MeshError } from '@meshbook/core/errors.ts'
+import type { RandomBytes } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import * as Y from 'yjs'
 import type { Connection, DocumentKey, Peer, Relay } from './relay.ts'
@@ -57,7 +58,7 @@ class InProcessPeer implements LocalPeer {
     this.#relay = relay
     this.#key = key
     this.#options = options
-    this.doc.clientID = clientIdFrom(relay.random(4))
+    this.doc.clientID = newClientId(relay.random)
     this.ready = this.#isReady.promise
     // Nobody need wait for it; an error is told by `onError` too.
     this.ready.catch(() => undefined)
@@ -146,6 +147,7 @@ class InProcessPeer implements LocalPeer {
 }
 
 /** A Yjs client id: 32 random bits. */
-function clientIdFrom(bytes: Uint8Array): number {
+export function newClientId(random: RandomBytes): number {
+  const bytes = random(4)
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
 }
