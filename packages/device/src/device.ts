@@ -16,6 +16,7 @@ import { Attachments } from './attachments.ts'
 import { DeviceKey } from './device-key.ts'
 import type { Device, DeviceOptions, DevicePorts, DeviceStatus } from './device-options.ts'
 import { Documents } from './documents.ts'
+import { EpochMoves } from './epoch-moves.ts'
 import { HubLink, type HubMessage } from './link/hub-link.ts'
 import { Streams } from './link/streams.ts'
 import { Monitor } from './monitor/monitor.ts'
@@ -88,6 +89,7 @@ class RunningDevice implements Device {
       org: key.org,
       uplink: this.#streams,
       problems,
+      moves: new EpochMoves({ relay: this.#relay, org: key.org, store: database }),
       opened: peer => this.#monitor.watch(peer),
       closed: peer => this.#monitor.unwatch(peer),
     })
@@ -121,6 +123,7 @@ class RunningDevice implements Device {
   }
 
   async start(): Promise<void> {
+    await this.#documents.load()
     await this.#attachments.load()
     const orphans = await this.#monitor.start()
     for (const { session, runs } of orphans) for (const { run, ended } of runs) if (ended) await session.forget(run)

@@ -21,7 +21,9 @@ export interface LocalPeer {
   readonly doc: Y.Doc
   /** Resolves when the document's content is there. */
   readonly ready: Promise<void>
-  /** Resolves when every edit made here so far is fsynced (I1). */
+  /** Every edit made here so far is fsynced (I1). */
+  readonly settled: boolean
+  /** Resolves when that is so. */
   durable(): Promise<void>
   close(): void
 }
@@ -68,6 +70,10 @@ class InProcessPeer implements LocalPeer {
       onStatus: status => status.synced && this.#onSynced(),
     })
     this.#connect()
+  }
+
+  get settled(): boolean {
+    return this.#client.synced && this.#client.unacked === 0
   }
 
   durable(): Promise<void> {

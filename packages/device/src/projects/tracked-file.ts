@@ -3,6 +3,7 @@
  * something happens to either. Who keeps it awake is decided by `TrackedFiles`.
  */
 import { sharedNames } from '@meshbook/core/executions.ts'
+import { MeshError } from '@meshbook/core/errors.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import * as Y from 'yjs'
 import type { DocumentPeer } from '../document-peer.ts'
@@ -134,6 +135,7 @@ export class TrackedFile {
     this.#isWaking = true
     const peer = this.#ports.open(this.id)
     try {
+      if (peer.isAway?.()) throw new MeshError('EPOCH', { detail: 'its new content has not come yet' })
       const row = await this.#ports.store.load(this.id)
       return await this.#wakeWith(peer, row, leftovers)
     } catch (thrown) {
@@ -156,6 +158,7 @@ export class TrackedFile {
       this.usedAt = this.#ports.now()
     })
     this.#awake = awake
+    void peer.replaced?.then(() => this.#replaced(awake))
     this.#ports.awake(this, true)
     this.#isRecovered = true
     this.usedAt = this.#ports.now()
@@ -184,6 +187,13 @@ export class TrackedFile {
 
   #mayRest({ file, peer }: Awake): boolean {
     return !file.isBusy && !peer.isShared() && !hasRequests(peer.doc)
+  }
+
+  /** The hub has put another document in the place of this one; the file follows that one once it is here. */
+  #replaced(awake: Awake): Promise<void> {
+    return this.#turns.take(async () => {
+      if (this.#awake === awake) await this.#letGo(awake)
+    })
   }
 
   async #letGo(awake: Awake): Promise<void> {

@@ -1,6 +1,7 @@
 /** All procedures of a device by name: the writer thread runs these and the relay's, so this folder is the only SQL of a device. */
 import { listUploads, queueUpload, uploaded } from './asset-uploads.ts'
 import { deleteAttachment, listAttachments, saveAttachment, treeSynced } from './attachments.ts'
+import { beginMove, endMove, findMove, keepCarry, listMoves, noteHubText, pendingMerge } from './epochs.ts'
 import { dropRun, holdRun, listHeldRuns, saveRunProgress } from './held-runs.ts'
 import { deleteProjection, listProjections, loadProjection, saveProjection, storedPosition } from './projections.ts'
 
@@ -16,6 +17,13 @@ export const procedures = {
   listProjections,
   loadProjection,
   storedPosition,
+  noteHubText,
+  beginMove,
+  keepCarry,
+  endMove,
+  findMove,
+  listMoves,
+  pendingMerge,
   holdRun,
   saveRunProgress,
   dropRun,

@@ -15,5 +15,7 @@ export const schema: Schema = {
     `ALTER TABLE projections ADD COLUMN past TEXT NOT NULL DEFAULT '[]';
     ALTER TABLE projections ADD COLUMN stamp TEXT;
     ALTER TABLE projections ADD COLUMN position BIGINT NOT NULL DEFAULT 0;`,
+    `CREATE TABLE hub_texts (org_id TEXT NOT NULL, document_id TEXT NOT NULL, epoch BIGINT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (org_id, document_id));
+    CREATE TABLE epoch_moves (org_id TEXT NOT NULL, document_id TEXT NOT NULL, epoch BIGINT NOT NULL, base TEXT, mine TEXT NOT NULL, carry BLOB, PRIMARY KEY (org_id, document_id));`,
   ],
 }
