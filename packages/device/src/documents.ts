@@ -61,6 +61,7 @@ interface Away {
 
 /** How often at most the text that is at the hub is stored, while it changes. */
 const noteMs = 1_000
+const retryMs = 5_000
 
 export interface DocumentsPorts {
   relay: Relay
@@ -117,8 +118,8 @@ export class Documents {
     this.#joined.set(id, joined)
     const synced = () => {
       const away = this.#away.get(id)
-      if (away) void this.#comeBack(id, away)
       joined.isSynced = true
+      if (away) void this.#comeBack(id, away)
       this.#open.get(id)?.synced.resolve()
       this.#noteSoon(id)
     }
@@ -190,10 +191,13 @@ export class Documents {
   /** The hub's content is here: with what is carried into it, the document is to be had again. */
   async #comeBack(id: DocumentId, away: Away): Promise<void> {
     try {
-      await away.turns.take(() => this.#ports.moves.finish(id))
+      await away.turns.take(async () => {
+        // Another epoch may have come first: then the hub's content is still to come.
+        if (this.#joined.get(id)?.isSynced) await this.#ports.moves.finish(id)
+      })
     } catch (thrown) {
-      // With the next stream it is tried again.
       this.#ports.problems.report(id, asMeshError(thrown))
+      this.#ports.relay.after(retryMs, () => this.#away.get(id) === away && void this.#comeBack(id, away))
       return
     }
     if (this.#away.get(id) !== away || !this.#joined.get(id)?.isSynced) return
@@ -219,7 +223,7 @@ export class Documents {
     const local = openLocalPeer(
       relay,
       { org, document: id },
-      { name: 'device', onError: error => problems.report(id, error) },
+      { name: 'device', after: this.#away.get(id)?.back.promise, onError: error => problems.report(id, error) },
     )
     local.ready.then(
       () => problems.solve(id),
@@ -228,8 +232,6 @@ export class Documents {
     const synced = Promise.withResolvers<void>()
     synced.promise.catch(() => undefined)
     const [replaced, left] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-    const ready = this.#readyAfter(id, local)
-    ready.catch(() => undefined)
     local.doc.on('update', () => {
       started.isDirty = true
       this.#noteSoon(id)
@@ -237,7 +239,7 @@ export class Documents {
     const peer: DocumentPeer = {
       id,
       doc: local.doc,
-      ready,
+      ready: local.ready,
       replaced: replaced.promise,
       isAway: () => this.#away.has(id),
       synced: synced.promise,
@@ -262,11 +264,6 @@ export class Documents {
     opened(peer)
     this.#tell(joined)
     return started
-  }
-
-  async #readyAfter(id: DocumentId, local: LocalPeer): Promise<void> {
-    await this.#away.get(id)?.back.promise
-    await local.ready
   }
 
   async #leave(project: ProjectId, id: DocumentId, known: OpenDocument): Promise<void> {

@@ -13,6 +13,8 @@ export interface LocalPeerOptions {
   name: string
   canRun?: boolean
   tag?: unknown
+  /** It joins the room once this resolves; at once without it. */
+  after?: Promise<void> | undefined
   /** Each time the room ended this peer's connection; `final` when it does not come back. */
   onError?: (error: MeshError, final: boolean) => void
 }
@@ -69,7 +71,8 @@ class InProcessPeer implements LocalPeer {
       send: frame => this.#connection?.receive(frame),
       onStatus: status => status.synced && this.#onSynced(),
     })
-    this.#connect()
+    if (options.after) void options.after.then(() => this.#ended || this.#connect())
+    else this.#connect()
   }
 
   get settled(): boolean {

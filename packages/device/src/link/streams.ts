@@ -107,7 +107,10 @@ export class Streams implements Uplink {
     if (!piped) return
     const { pipe } = piped
     this.#disconnect(piped)
-    if (code === 'EPOCH') return this.#onEpoch(piped, pipe)
+    if (code === 'EPOCH') {
+      this.#onEpoch(piped, pipe)
+      return
+    }
     this.#problems.report(
       `sync ${piped.document}`,
       new MeshError(code, { detail: `the hub does not sync ${piped.document}: ${reason}` }),
@@ -161,7 +164,10 @@ export class Streams implements Uplink {
     const { pipe } = piped
     this.#disconnect(piped)
     channel.send({ type: 'CLOSE', stream })
-    if (code === closeCodes.epoch) return this.#onEpoch(piped, pipe)
+    if (code === closeCodes.epoch) {
+      this.#onEpoch(piped, pipe)
+      return
+    }
     this.#problems.report(
       `sync ${piped.document}`,
       new MeshError('STORAGE_FAILED', { detail: `${piped.document} is not synced (${code} ${reason})` }),
@@ -186,7 +192,10 @@ export class Streams implements Uplink {
   #onEpoch(piped: Piped, pipe: Pipe | undefined): void {
     const theirs = pipe?.theirs
     if (piped.isMoving) return
-    if (theirs === undefined || theirs === pipe?.ours) return this.#connectLater(piped)
+    if (theirs === undefined || theirs === pipe?.ours) {
+      this.#connectLater(piped)
+      return
+    }
     piped.isMoving = true
     piped.events.replaced(theirs).then(
       () => {

@@ -2,8 +2,9 @@
  * One file of a project as long as it is known: light while its document rests, and with a `DocumentFile` while
  * something happens to either. Who keeps it awake is decided by `TrackedFiles`.
  */
-import { sharedNames } from '@meshbook/core/executions.ts'
+
 import { MeshError } from '@meshbook/core/errors.ts'
+import { sharedNames } from '@meshbook/core/executions.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import * as Y from 'yjs'
 import type { DocumentPeer } from '../document-peer.ts'
@@ -135,7 +136,6 @@ export class TrackedFile {
     this.#isWaking = true
     const peer = this.#ports.open(this.id)
     try {
-      if (peer.isAway?.()) throw new MeshError('EPOCH', { detail: 'its new content has not come yet' })
       const row = await this.#ports.store.load(this.id)
       return await this.#wakeWith(peer, row, leftovers)
     } catch (thrown) {
@@ -147,6 +147,7 @@ export class TrackedFile {
   }
 
   async #wakeWith(peer: DocumentPeer, row: Projection, leftovers: readonly Leftover[]): Promise<Awake> {
+    if (peer.isAway?.()) throw new MeshError('EPOCH', { detail: 'its new content has not come yet' })
     const file = new DocumentFile(this.#ports.root, peer, row, this.#exists, this.#ports)
     await file.recover(leftovers)
     const { after, limits } = this.#ports
