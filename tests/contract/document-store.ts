@@ -84,7 +84,7 @@ export function documentStoreContract(name: string, make: (t: TestContext) => Pr
       const key = newKey()
       await store.append(key, first, [bytes(1)])
       await store.compact(key, first, { position: 1, data: bytes(1) })
-      await store.remove(key)
+      await store.replace(key, { epoch: { least: 1 }, updates: [] })
       await assert.rejects(
         store.append(key, first, [bytes(2)]),
         (error: unknown) => error instanceof MeshError && error.code === 'EPOCH',
@@ -95,6 +95,34 @@ export function documentStoreContract(name: string, make: (t: TestContext) => Pr
         { ...opened, tail: plain(opened.tail) },
         { epoch: 2, position: 1, snapshot: undefined, tail: [[3]] },
       )
+    })
+
+    test('puts other content in the place of a document, in one step and under a later epoch (RL54, RL55)', async t => {
+      const { store, reopen } = await make(t)
+      const key = newKey()
+      await store.append(key, first, [bytes(1), bytes(2)])
+      const from = { epoch: first, position: 1 }
+      assert.equal(await store.replace(key, { from, epoch: { least: 1 }, updates: [bytes(9)] }), undefined)
+      assert.deepEqual(plain((await store.open(key)).tail), [[1], [2]])
+      from.position = 2
+      const epoch = await store.replace(key, { from, epoch: { least: 1_000 }, updates: [bytes(3), bytes(4)] })
+      assert.equal(epoch, 1_000)
+      const opened = await (await reopen()).open(key)
+      assert.deepEqual(
+        { ...opened, tail: plain(opened.tail) },
+        { epoch, position: 2, snapshot: undefined, tail: [[3], [4]] },
+      )
+    })
+
+    test('takes an epoch from a clock only where it is the later one, and one that is named as it is (RL55)', async t => {
+      const { store } = await make(t)
+      const key = newKey()
+      const late = parseEpoch(2_000_000_000)
+      assert.equal(await store.replace(key, { epoch: { exactly: late }, updates: [bytes(1)] }), late)
+      assert.equal(await store.replace(key, { epoch: { exactly: late }, updates: [] }), undefined)
+      assert.deepEqual(plain((await store.open(key)).tail), [[1]])
+      assert.equal(await store.replace(key, { epoch: { least: 1_000 }, updates: [] }), late + 1)
+      assert.equal(await store.replace(key, { epoch: { exactly: parseEpoch(7) }, updates: [] }), 7)
     })
 
     test('keeps its own copy of what it was given', async t => {
@@ -149,7 +177,7 @@ export function documentLogContract(
       const store = await make(t)
       const key = newKey()
       await store.append(key, first, [bytes(1), bytes(2)])
-      await store.remove(key)
+      await store.replace(key, { epoch: { least: 1 }, updates: [] })
       const found = await store.since(key, 2)
       assert.deepEqual([found.epoch, found.position, found.tail], [2, 0, []])
       assert.deepEqual(await store.heads([key]), [{ key, epoch: 2, position: 0 }])

@@ -109,6 +109,10 @@ export const restoreSchema = v.object({ version: v.pipe(ms, v.minValue(1)), requ
 /** `POST /documents/:id/undo` and `/redo`. `version`: refused if it is another one's turn by now. */
 export const undoSchema = v.object({ request: requestIdSchema, version: v.optional(v.pipe(ms, v.minValue(1))) })
 
+/** `POST /documents/:id/renew`: the new epoch, and how many bytes the document took before and takes now. */
+export const renewedSchema = v.object({ epoch: v.pipe(ms, v.minValue(1)), bytesBefore: ms, bytes: ms })
+export type Renewed = v.InferOutput<typeof renewedSchema>
+
 /** `POST /tickets` */
 export const newTicketSchema = v.union([
   v.object({ document: documentIdSchema, scope: v.picklist(scopes) }),

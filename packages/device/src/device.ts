@@ -17,6 +17,7 @@ import { Attachments } from './attachments.ts'
 import { DeviceKey } from './device-key.ts'
 import type { Device, DeviceOptions, DevicePorts, DeviceStatus } from './device-options.ts'
 import { Documents } from './documents.ts'
+import { EpochMoves } from './epoch-moves.ts'
 import { openWebSocket } from './link/channel.ts'
 import { HubLink, type HubMessage } from './link/hub-link.ts'
 import { MachineFacts } from './link/machine-facts.ts'
@@ -96,6 +97,7 @@ class RunningDevice implements Device {
       org: key.org,
       uplink: this.#streams,
       problems,
+      moves: new EpochMoves({ relay: this.#relay, org: key.org, store: database }),
       opened: peer => this.#monitor.watch(peer),
       closed: peer => this.#monitor.unwatch(peer),
     })
@@ -130,6 +132,7 @@ class RunningDevice implements Device {
   }
 
   async start(): Promise<void> {
+    await this.#documents.load()
     await this.#attachments.load()
     const orphans = await this.#monitor.start()
     for (const { session, runs } of orphans) for (const { run, ended } of runs) if (ended) await session.forget(run)

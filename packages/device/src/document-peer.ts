@@ -12,6 +12,10 @@ export interface DocumentPeer {
   readonly synced: Promise<void>
   /** Resolves once every change made so far is durable on this device (I1). */
   durable(): Promise<void>
+  /** Resolves when the hub has put another document in its place: whoever uses it closes it and opens it again. */
+  readonly replaced?: Promise<void>
+  /** That other document has not come yet; `ready` waits for it. */
+  isAway?(): boolean
   /** Whether others on this device have it open too. */
   isShared(): boolean
   close(): Promise<void>

@@ -3,16 +3,31 @@
  * and piped to the hub's room while the link is up. It knows neither files nor runs.
  */
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
-import type { DocumentId, OrgId, ProjectId } from '@meshbook/core/ids.ts'
+import { sharedNames } from '@meshbook/core/executions.ts'
+import type { DocumentId, Epoch, OrgId, ProjectId } from '@meshbook/core/ids.ts'
 import { type LocalPeer, openLocalPeer } from '@meshbook/relay/local-peer.ts'
 import type { Relay } from '@meshbook/relay/relay.ts'
 import type { DocumentPeer } from './document-peer.ts'
+import type { EpochMoves } from './epoch-moves.ts'
 import type { Problems } from './problems.ts'
+import { Turns } from './projects/turns.ts'
+
+export interface UplinkEvents {
+  /** The hub's content has become part of the document; called each time. */
+  synced(): void
+  /** The hub sends content. */
+  changed(): void
+  /** More of what was sent is durable at the hub; `isLast` when the hub goes out of reach and has it all. */
+  delivered(isLast: boolean): void
+  /** The hub's document has another epoch; once this resolves, the local one is of that epoch too. */
+  replaced(epoch: Epoch): Promise<void>
+}
 
 /** Keeps the room of a document in step with the hub's, for as long as it is open. */
 export interface Uplink {
-  /** `synced` is called each time that the hub's content has become part of the document, `changed` when the hub sends some. */
-  open(project: ProjectId, document: DocumentId, synced: () => void, changed: () => void): void
+  open(project: ProjectId, document: DocumentId, events: UplinkEvents): void
+  /** The hub's epoch of the document, if everything that is durable here is durable there. */
+  settledAt(document: DocumentId): Epoch | undefined
   close(document: DocumentId): void
 }
 
@@ -29,7 +44,24 @@ interface OpenDocument {
   users: number
   synced: PromiseWithResolvers<void>
   peer: DocumentPeer
+  replaced: PromiseWithResolvers<void>
+  /** Everybody has let go of it. */
+  left: PromiseWithResolvers<void>
+  isReplaced: boolean
+  /** Something changed since the text was last known to be at the hub. */
+  isDirty: boolean
+  isNoting: boolean
 }
+
+/** On the way into another epoch. */
+interface Away {
+  back: PromiseWithResolvers<void>
+  turns: Turns
+}
+
+/** How often at most the text that is at the hub is stored, while it changes. */
+const noteMs = 1_000
+const retryMs = 5_000
 
 export interface DocumentsPorts {
   relay: Relay
@@ -37,6 +69,7 @@ export interface DocumentsPorts {
   /** Absent where there is no hub. */
   uplink: Uplink | undefined
   problems: Problems
+  moves: EpochMoves
   opened(peer: DocumentPeer): void
   closed(peer: DocumentPeer): void
 }
@@ -45,9 +78,15 @@ export class Documents {
   readonly #ports: DocumentsPorts
   readonly #open = new Map<DocumentId, OpenDocument>()
   readonly #joined = new Map<DocumentId, Joined>()
+  readonly #away = new Map<DocumentId, Away>()
 
   constructor(ports: DocumentsPorts) {
     this.#ports = ports
+  }
+
+  /** Takes up what a stop interrupted; before anything is opened. */
+  async load(): Promise<void> {
+    for (const id of await this.#ports.moves.list()) this.#leaveFor(id)
   }
 
   /** Opens the document, or shares it if it is open. Each opening must be closed once. */
@@ -78,11 +117,95 @@ export class Documents {
     const joined: Joined = { followers: new Set(), isSynced: this.#ports.uplink === undefined }
     this.#joined.set(id, joined)
     const synced = () => {
+      const away = this.#away.get(id)
       joined.isSynced = true
+      if (away) void this.#comeBack(id, away)
       this.#open.get(id)?.synced.resolve()
+      this.#noteSoon(id)
     }
-    this.#ports.uplink?.open(project, id, synced, () => this.#open.has(id) || this.#tell(joined))
+    this.#ports.uplink?.open(project, id, {
+      synced,
+      changed: () => this.#open.has(id) || this.#tell(joined),
+      delivered: isLast => (isLast ? void this.#noteHubText(id) : this.#noteSoon(id)),
+      replaced: epoch => this.#replace(id, joined, epoch),
+    })
     return joined
+  }
+
+  /** The text of a document that is as it is at the hub is kept, at most so often (DV61). */
+  #noteSoon(id: DocumentId): void {
+    const open = this.#open.get(id)
+    if (!open?.isDirty || open.isNoting || this.#ports.uplink?.settledAt(id) === undefined) return
+    open.isNoting = true
+    this.#ports.relay.after(noteMs, () => {
+      open.isNoting = false
+      void this.#noteHubText(id)
+    })
+  }
+
+  async #noteHubText(id: DocumentId): Promise<void> {
+    const open = this.#open.get(id)
+    const epoch = this.#ports.uplink?.settledAt(id)
+    if (!open?.isDirty || !open.local.settled || this.#away.has(id) || epoch === undefined) return
+    open.isDirty = false
+    try {
+      await this.#ports.moves.noteHubText(id, epoch, open.local.doc.getText(sharedNames.content).toString())
+    } catch (thrown) {
+      open.isDirty = true
+      this.#ports.problems.report(id, asMeshError(thrown))
+    }
+  }
+
+  #leaveFor(id: DocumentId): Away {
+    const known = this.#away.get(id)
+    if (known) return known
+    const away: Away = { back: Promise.withResolvers(), turns: new Turns() }
+    this.#away.set(id, away)
+    return away
+  }
+
+  /** Whoever has the document open is told first, and lets go of it with all edits stored (DV62). */
+  async #replace(id: DocumentId, joined: Joined, epoch: Epoch): Promise<void> {
+    const open = this.#open.get(id)
+    if (open && open.local.doc.getMap(sharedNames.files).size > 0)
+      throw new MeshError('EPOCH', { detail: 'the hub has another file tree for this project' })
+    const away = this.#leaveFor(id)
+    await away.turns.take(async () => {
+      joined.isSynced = false
+      if (open) await this.#release(id, open)
+      await this.#ports.moves.begin(id, epoch)
+    })
+  }
+
+  async #release(id: DocumentId, open: OpenDocument): Promise<void> {
+    if (this.#open.get(id) === open) this.#open.delete(id)
+    open.isReplaced = true
+    this.#ports.closed(open.peer)
+    open.replaced.resolve()
+    await Promise.race([open.left.promise, this.#closingTime()])
+    await Promise.race([open.local.durable().catch(() => undefined), this.#closingTime()])
+    open.local.close()
+    open.synced.reject(new MeshError('EPOCH'))
+  }
+
+  /** The hub's content is here: with what is carried into it, the document is to be had again. */
+  async #comeBack(id: DocumentId, away: Away): Promise<void> {
+    try {
+      await away.turns.take(async () => {
+        // Another epoch may have come first: then the hub's content is still to come.
+        if (this.#joined.get(id)?.isSynced) await this.#ports.moves.finish(id)
+      })
+    } catch (thrown) {
+      this.#ports.problems.report(id, asMeshError(thrown))
+      this.#ports.relay.after(retryMs, () => this.#away.get(id) === away && void this.#comeBack(id, away))
+      return
+    }
+    if (this.#away.get(id) !== away || !this.#joined.get(id)?.isSynced) return
+    this.#away.delete(id)
+    away.back.resolve()
+    this.#ports.problems.solve(id)
+    const joined = this.#joined.get(id)
+    if (joined) this.#tell(joined)
   }
 
   #tell({ followers }: Joined): void {
@@ -102,6 +225,7 @@ export class Documents {
       { org, document: id },
       {
         name: 'device',
+        after: this.#away.get(id)?.back.promise,
         onError: error => problems.report(id, error),
         onSynced: () => problems.solve(id),
       },
@@ -109,16 +233,33 @@ export class Documents {
     local.ready.catch(thrown => this.#open.get(id)?.local === local && problems.report(id, asMeshError(thrown)))
     const synced = Promise.withResolvers<void>()
     synced.promise.catch(() => undefined)
+    const [replaced, left] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    local.doc.on('update', () => {
+      started.isDirty = true
+      this.#noteSoon(id)
+    })
     const peer: DocumentPeer = {
       id,
       doc: local.doc,
       ready: local.ready,
+      replaced: replaced.promise,
+      isAway: () => this.#away.has(id),
       synced: synced.promise,
       durable: () => local.durable(),
       isShared: () => started.users > 1,
       close: () => Promise.resolve(),
     }
-    const started: OpenDocument = { local, users: 0, synced, peer }
+    const started: OpenDocument = {
+      local,
+      users: 0,
+      synced,
+      peer,
+      replaced,
+      left,
+      isReplaced: false,
+      isDirty: false,
+      isNoting: false,
+    }
     this.#open.set(id, started)
     const joined = this.#join(project, id)
     if (joined.isSynced) synced.resolve()
@@ -129,11 +270,18 @@ export class Documents {
 
   async #leave(project: ProjectId, id: DocumentId, known: OpenDocument): Promise<void> {
     known.users--
+    if (known.isReplaced) {
+      if (known.users === 0) known.left.resolve()
+      return
+    }
     if (known.users > 0) {
       // Whoever lets it rest while others have it open must look after it again.
       this.#tell(this.#join(project, id))
       return
     }
+    await this.#noteHubText(id)
+    if (known.isReplaced) return known.left.resolve()
+    if (known.users > 0 || this.#open.get(id) !== known) return
     this.#open.delete(id)
     this.#ports.closed(known.peer)
     this.#part(id)

@@ -3,6 +3,7 @@
  * themselves. When the room goes away because the disk failed, it comes back by itself with all its edits.
  */
 import { asMeshError, closeCodes, MeshError } from '@meshbook/core/errors.ts'
+import type { RandomBytes } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import * as Y from 'yjs'
 import type { Connection, DocumentKey, Peer, Relay } from './relay.ts'
@@ -12,6 +13,8 @@ export interface LocalPeerOptions {
   name: string
   canRun?: boolean
   tag?: unknown
+  /** It joins the room once this resolves; at once without it. */
+  after?: Promise<void> | undefined
   /** Each time the room ended this peer's connection; `final` when it does not come back. */
   onError?: (error: MeshError, final: boolean) => void
   /** Each time that the room's content is here, at first and after an error. */
@@ -22,7 +25,9 @@ export interface LocalPeer {
   readonly doc: Y.Doc
   /** Resolves when the document's content is there. */
   readonly ready: Promise<void>
-  /** Resolves when every edit made here so far is fsynced (I1). */
+  /** Every edit made here so far is fsynced (I1). */
+  readonly settled: boolean
+  /** Resolves when that is so. */
   durable(): Promise<void>
   close(): void
 }
@@ -59,7 +64,7 @@ class InProcessPeer implements LocalPeer {
     this.#relay = relay
     this.#key = key
     this.#options = options
-    this.doc.clientID = clientIdFrom(relay.random(4))
+    this.doc.clientID = newClientId(relay.random)
     this.ready = this.#isReady.promise
     // Nobody need wait for it; an error is told by `onError` too.
     this.ready.catch(() => undefined)
@@ -68,7 +73,12 @@ class InProcessPeer implements LocalPeer {
       send: frame => this.#connection?.receive(frame),
       onStatus: status => status.synced && this.#onSynced(),
     })
-    this.#connect()
+    if (options.after) void options.after.then(() => this.#ended || this.#connect())
+    else this.#connect()
+  }
+
+  get settled(): boolean {
+    return this.#client.synced && this.#client.unacked === 0
   }
 
   durable(): Promise<void> {
@@ -149,6 +159,7 @@ class InProcessPeer implements LocalPeer {
 }
 
 /** A Yjs client id: 32 random bits. */
-function clientIdFrom(bytes: Uint8Array): number {
+export function newClientId(random: RandomBytes): number {
+  const bytes = random(4)
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
 }

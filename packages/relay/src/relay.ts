@@ -2,14 +2,14 @@
  * All open documents of a process. It makes rooms, flushes those with something to store together (so that one commit
  * carries all of them), and tells the outside about storage. It must not know what a document means or who a peer is.
  */
-import { asMeshError, closeCodes, type MeshError } from '@meshbook/core/errors.ts'
-import type { Now, RandomBytes } from '@meshbook/core/ids.ts'
+import { asMeshError, closeCodes, MeshError } from '@meshbook/core/errors.ts'
+import type { Epoch, Now, RandomBytes } from '@meshbook/core/ids.ts'
 import { limits as defaultLimits, type Limits } from '@meshbook/core/limits.ts'
 import type { SharedLog } from './foreign-log.ts'
 import type { Connection, Peer } from './peer.ts'
 import { Room, type RoomContext } from './room.ts'
 import type { StorageHealth } from './sql/database.ts'
-import type { DocumentKey, DocumentStore } from './store/document-store.ts'
+import type { DocumentKey, DocumentStore, StoredDocument } from './store/document-store.ts'
 import { type After, systemAfter } from './timers.ts'
 import { UpdateWorker } from './update-worker.ts'
 
@@ -45,6 +45,9 @@ export interface RelayStats {
   refused: number
 }
 
+/** How often another hub may append between reading a document and replacing it. */
+const exchangeTries = 10
+
 const roomName = (key: DocumentKey) => `${key.org}/${key.document}`
 
 export class Relay {
@@ -54,6 +57,8 @@ export class Relay {
   readonly #options: RelayOptions
   readonly #rooms = new Map<string, Room>()
   readonly #dirty = new Set<Room>()
+  /** Documents that are being replaced in the store: who opens one waits. */
+  readonly #apartFrom = new Map<string, Promise<void>>()
   readonly #work: UpdateWorker
   readonly #context: RoomContext
   #refused = 0
@@ -111,10 +116,59 @@ export class Relay {
 
   /** Deletes a document's content for good; its readers are told that it is gone. */
   async remove(key: DocumentKey): Promise<void> {
-    const room = this.#rooms.get(roomName(key))
-    await room?.close(closeCodes.notFound, 'NOT_FOUND')
-    await this.#options.store.remove(key)
+    await this.#apart(key, closeCodes.notFound, 'NOT_FOUND', () =>
+      this.#options.store.replace(key, { epoch: this.#leastEpoch(), updates: [] }),
+    )
     this.#options.shared?.neighbours.tell(key, { type: 'removed' })
+  }
+
+  /**
+   * Gives a document new content under a new epoch. `rebuild` makes it from all that is durable by then; it is called
+   * again if another hub appended meanwhile. Readers are ended with 4409 and carry over what they had not sent.
+   */
+  renew(key: DocumentKey, rebuild: (stored: StoredDocument) => Promise<readonly Uint8Array[]>): Promise<Epoch> {
+    const { store } = this.#options
+    return this.exchange(key, async from => {
+      const updates = await rebuild(from)
+      return store.replace(key, { from, epoch: this.#leastEpoch(), updates })
+    })
+  }
+
+  /**
+   * The same for who replaces the document in the store by other means: `replace` resolves with the new epoch, undefined
+   * if the log had moved on since it was read. Who opens the document meanwhile waits for its new content.
+   */
+  exchange(key: DocumentKey, replace: (stored: StoredDocument) => Promise<Epoch | undefined>): Promise<Epoch> {
+    return this.#apart(key, closeCodes.epoch, 'EPOCH', async () => {
+      for (let tries = 0; tries < exchangeTries; tries++) {
+        const epoch = await replace(await this.#options.store.open(key))
+        if (epoch === undefined) continue
+        this.#options.shared?.neighbours.tell(key, { type: 'position', epoch, position: 0 })
+        return epoch
+      }
+      throw new MeshError('CONFLICT', { detail: 'others write to the document without a pause' })
+    })
+  }
+
+  /** Above every epoch that was given before this moment, also in a time that a backup took back. */
+  #leastEpoch(): { least: number } {
+    return { least: Math.floor(this.#options.now() / 1_000) }
+  }
+
+  /** Acts on a document in the store while it has no room; one after the other. */
+  async #apart<T>(key: DocumentKey, code: number, reason: string, act: () => Promise<T>): Promise<T> {
+    const name = roomName(key)
+    const before = this.#apartFrom.get(name)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#apartFrom.set(name, promise)
+    try {
+      await before
+      await this.#rooms.get(name)?.close(code, reason)
+      return await act()
+    } finally {
+      if (this.#apartFrom.get(name) === promise) this.#apartFrom.delete(name)
+      resolve()
+    }
   }
 
   stats(): RelayStats {
@@ -141,7 +195,9 @@ export class Relay {
     if (known) return known
     const room = new Room({ org: key.org, document: key.document }, this.#context)
     this.#rooms.set(name, room)
-    room.load().catch((thrown: unknown) => room.fail(asMeshError(thrown)))
+    const load = () => room.load().catch((thrown: unknown) => room.fail(asMeshError(thrown)))
+    const apart = this.#apartFrom.get(name)
+    void (apart ? apart.then(load) : load())
     return room
   }
 

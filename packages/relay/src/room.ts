@@ -104,6 +104,7 @@ export class Room implements ConnectionRoom, FollowingRoom {
 
   /** Reads the document. When that fails, the connections are closed and nothing is ever stored from here. */
   async load(): Promise<void> {
+    if (this.#closed) return
     try {
       const stored = await this.#context.store.open(this.key)
       const facts = await this.#factsOf(stored)

@@ -20,7 +20,7 @@ function hasty(store: DocumentStore): DocumentStore {
       return position
     },
     compact: async () => undefined,
-    remove: key => store.remove(key),
+    replace: (key, replacement) => store.replace(key, replacement),
   }
 }
 
@@ -29,7 +29,7 @@ function trimsTooMuch(store: DocumentStore): DocumentStore {
   return {
     open: key => store.open(key),
     append: (key, epoch, updates) => store.append(key, epoch, updates),
-    remove: key => store.remove(key),
+    replace: (key, replacement) => store.replace(key, replacement),
     compact: async (key, epoch, { data }) => {
       const { position } = await store.open(key)
       await store.compact(key, epoch, { position, data })

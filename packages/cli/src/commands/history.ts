@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
-import { listOf, type Version, versionSchema } from '@meshbook/core/api.ts'
+import { listOf, renewedSchema, type Version, versionSchema } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type DiffRow, diffRows } from '@meshbook/core/history/line-diff.ts'
 import { isId } from '@meshbook/core/ids.ts'
@@ -42,6 +42,12 @@ export function historyCommand(): Command {
       .argument('<version>', 'number of the version')
       .addHelpText('after', '\nExample:\n  $ meshbook history restore analysis.md 11')
       .action(restore),
+  )
+  history.addCommand(
+    withClient(new Command('renew').description('build a document anew from its text, if its past is too much to load'))
+      .argument('<document>', document)
+      .addHelpText('after', '\nExample:\n  $ meshbook history renew analysis.md')
+      .action(renew),
   )
   for (const kind of ['undo', 'redo'] as const)
     history.addCommand(
@@ -135,6 +141,15 @@ async function restore(wanted: string, version: string, _options: unknown, comma
   const made = await client.post(`${path}/restore`, body, versionSchema)
   if (optionsOf(command).json) return printJson(made)
   say(`✔ The text is that of version ${version} again; what was there before is version ${made.version - 1}.`)
+}
+
+async function renew(wanted: string, _options: unknown, command: Command): Promise<void> {
+  const { client, path } = await placeOf(wanted, command)
+  const renewed = await client.post(`${path}/renew`, {}, renewedSchema)
+  if (optionsOf(command).json) return printJson(renewed)
+  say(
+    `✔ Built anew from its text: ${renewed.bytes} bytes to load instead of ${renewed.bytesBefore}. Its versions stay.`,
+  )
 }
 
 async function turnBack(kind: 'undo' | 'redo', wanted: string, command: Command): Promise<void> {

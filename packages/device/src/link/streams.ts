@@ -3,22 +3,24 @@
  * connection in the local relay, and what the one sends the other gets. Two relays piped like this are peers of each
  * other, so both sides converge whatever happened while they were apart.
  */
-import { type ErrorCode, MeshError } from '@meshbook/core/errors.ts'
-import type { DocumentId, OrgId, ProjectId } from '@meshbook/core/ids.ts'
+import { asMeshError, closeCodes, type ErrorCode, MeshError } from '@meshbook/core/errors.ts'
+import { type DocumentId, type Epoch, type OrgId, type ProjectId, parseEpoch } from '@meshbook/core/ids.ts'
 import type { Connection, Relay } from '@meshbook/relay/relay.ts'
 import { readSyncFrame, type SyncMessage } from '@meshbook/relay/sync-frames.ts'
-import type { Uplink } from '../documents.ts'
+import type { Uplink, UplinkEvents } from '../documents.ts'
 import type { Problems } from '../problems.ts'
 import type { Channel } from './channel.ts'
 
 const emptyUpdateBytes = 2
+const reopenMs = 1_000
 
 interface Piped {
   project: ProjectId
   document: DocumentId
-  synced(): void
-  changed(): void
+  events: UplinkEvents
   pipe: Pipe | undefined
+  /** Its local copy gives way to the hub's document; the stream comes back afterwards. */
+  isMoving: boolean
 }
 
 interface Pipe {
@@ -27,15 +29,14 @@ interface Pipe {
   /** Update-carrying frames that the hub has sent, and which of them was its answer to what we have. */
   received: number
   answer: number | undefined
+  ours: Epoch | undefined
+  theirs: Epoch | undefined
 }
 
 /** A step 2 without structs may still name deletions, which cannot be told from those that are known. */
 function bringsContent(frame: SyncMessage): boolean {
   return (frame.type === 'update' || frame.type === 'step2') && frame.update.byteLength > emptyUpdateBytes
 }
-
-/** Between the end of a stream that may come back and the next attempt. */
-const againMs = 1_000
 
 export class Streams implements Uplink {
   readonly #relay: Relay
@@ -52,8 +53,8 @@ export class Streams implements Uplink {
     this.#problems = problems
   }
 
-  open(project: ProjectId, document: DocumentId, synced: () => void, changed: () => void): void {
-    const piped: Piped = { project, document, synced, changed, pipe: undefined }
+  open(project: ProjectId, document: DocumentId, events: UplinkEvents): void {
+    const piped: Piped = { project, document, events, pipe: undefined, isMoving: false }
     this.#documents.set(document, piped)
     if (this.#channel) this.#connect(piped, this.#channel)
   }
@@ -68,6 +69,11 @@ export class Streams implements Uplink {
     this.#channel?.send({ type: 'CLOSE', stream })
   }
 
+  settledAt(document: DocumentId): Epoch | undefined {
+    const pipe = this.#documents.get(document)?.pipe
+    return pipe?.connection.settled ? pipe.theirs : undefined
+  }
+
   /** The channel is welcome: every open document gets its stream again. */
   up(channel: Channel): void {
     this.#channel = channel
@@ -76,7 +82,10 @@ export class Streams implements Uplink {
 
   down(): void {
     this.#channel = undefined
-    for (const piped of this.#documents.values()) this.#disconnect(piped)
+    for (const piped of this.#documents.values()) {
+      if (piped.pipe?.connection.settled) piped.events.delivered(true)
+      this.#disconnect(piped)
+    }
   }
 
   receive(stream: number, bytes: Uint8Array): void {
@@ -86,23 +95,30 @@ export class Streams implements Uplink {
     if (!pipe) return
     const frame = readSyncFrame(bytes)
     const { type } = frame
+    if (frame.type === 'epoch') pipe.theirs = parseEpoch(frame.epoch)
     if (type === 'step2' || type === 'update') pipe.received++
     if (type === 'step2') pipe.answer ??= pipe.received
     pipe.connection.receive(bytes)
-    if (bringsContent(frame)) piped.changed()
+    if (bringsContent(frame)) piped.events.changed()
   }
 
   /** The hub has ended a stream. */
   closedByHub(stream: number, code: ErrorCode, reason: string): void {
     const piped = this.#byStream.get(stream)
     if (!piped) return
+    const { pipe } = piped
     this.#disconnect(piped)
     const error = new MeshError(code, { detail: `the hub does not sync ${piped.document}: ${reason}` })
+    if (code === 'EPOCH') {
+      this.#onEpoch(piped, pipe)
+      return
+    }
     this.#problems.report(`sync ${piped.document}`, error)
     if (error.entry.retry === 'backoff') this.#connectLater(piped)
   }
 
   #connect(piped: Piped, channel: Channel): void {
+    if (piped.isMoving) return
     const stream = ++this.#lastStream
     channel.send({ type: 'OPEN', stream, project: piped.project, document: piped.document })
     const connection = this.#relay.open(
@@ -122,41 +138,76 @@ export class Streams implements Uplink {
         close: (code, reason) => this.#closedByRelay(piped, stream, channel, code, reason),
         pause: () => channel.pause(stream),
         resume: () => channel.resume(stream),
+        onDelivery: () => piped.events.delivered(false),
       },
     )
-    piped.pipe = { stream, connection, received: 0, answer: undefined }
+    piped.pipe = { stream, connection, received: 0, answer: undefined, ours: undefined, theirs: undefined }
     this.#byStream.set(stream, piped)
     this.#problems.solve(`sync ${piped.document}`)
   }
 
   /** Once the hub's answer is durable here, whoever reads the document here has it. */
   #noticeDurable(piped: Piped, frame: Uint8Array): void {
-    const answer = piped.pipe?.answer
-    if (answer === undefined || answer === 0) return
+    const { pipe } = piped
+    if (!pipe || (pipe.ours !== undefined && !pipe.answer)) return
     const message = readSyncFrame(frame)
+    if (message.type === 'epoch') pipe.ours = parseEpoch(message.epoch)
+    const { answer } = pipe
+    if (answer === undefined || answer === 0) return
     if (message.type !== 'durable' || message.count < answer) return
-    piped.pipe!.answer = 0
+    pipe.answer = 0
     // Readers in this process get their frames in a later microtask of this turn.
-    setImmediate(() => piped.synced())
+    setImmediate(() => piped.pipe === pipe && piped.events.synced())
   }
 
   #closedByRelay(piped: Piped, stream: number, channel: Channel, code: number, reason: string): void {
+    const { pipe } = piped
     this.#disconnect(piped)
     channel.send({ type: 'CLOSE', stream })
+    if (code === closeCodes.epoch) {
+      this.#onEpoch(piped, pipe)
+      return
+    }
     this.#problems.report(
       `sync ${piped.document}`,
       new MeshError('STORAGE_FAILED', { detail: `${piped.document} is not synced (${code} ${reason})` }),
     )
+    // The room comes back with its disk; the stream follows it.
     this.#connectLater(piped)
   }
 
-  /** A room comes back with its disk, here as at the hub; the stream follows it. */
   #connectLater(piped: Piped): void {
-    const channel = this.#channel
-    this.#relay.after(againMs, () => {
-      if (channel && this.#channel === channel && this.#documents.get(piped.document) === piped && !piped.pipe)
-        this.#connect(piped, channel)
-    })
+    this.#relay.after(reopenMs, () => this.#reconnect(piped))
+  }
+
+  #reconnect(piped: Piped): void {
+    if (this.#channel && this.#documents.get(piped.document) === piped && !piped.pipe)
+      this.#connect(piped, this.#channel)
+  }
+
+  /**
+   * One side has another epoch than the other. A document that was renewed just now tells its new epoch to the next
+   * stream; where it is known, the local copy is the one that gives way (DV60).
+   */
+  #onEpoch(piped: Piped, pipe: Pipe | undefined): void {
+    const theirs = pipe?.theirs
+    if (piped.isMoving) return
+    if (theirs === undefined || theirs === pipe?.ours) {
+      this.#connectLater(piped)
+      return
+    }
+    piped.isMoving = true
+    piped.events.replaced(theirs).then(
+      () => {
+        piped.isMoving = false
+        this.#reconnect(piped)
+      },
+      thrown => {
+        piped.isMoving = false
+        this.#problems.report(`sync ${piped.document}`, asMeshError(thrown))
+        this.#connectLater(piped)
+      },
+    )
   }
 
   #disconnect(piped: Piped): void {

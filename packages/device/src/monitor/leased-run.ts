@@ -44,8 +44,10 @@ const contentWaitMs = 5_000
 export class LeasedRun {
   readonly #ports: LeasedRunPorts
   #held: HeldRun
-  readonly #peer: DocumentPeer
-  readonly #projection: RunProjection
+  #peer: DocumentPeer
+  /** The document gave way to another. */
+  #moved = new AbortController()
+  #projection: RunProjection
   readonly #abort = new AbortController()
   readonly #answered = new Set<string>()
   #source: RunSource | undefined
@@ -55,24 +57,39 @@ export class LeasedRun {
   #reportTimer: NodeJS.Timeout | undefined
   #cancelReason: string | undefined
   #working: Promise<unknown> = Promise.resolve()
-  readonly #claiming: Promise<void>
+  #claiming: Promise<void>
 
   constructor(held: HeldRun, ports: LeasedRunPorts) {
     this.#held = held
     this.#ports = ports
-    this.#peer = ports.open()
-    const { limits, now, device } = ports
-    this.#projection = new RunProjection(this.#peer, held.lease, {
+    this.#peer = this.#openPeer()
+    this.#projection = this.#newProjection()
+    this.#claiming = this.#claim()
+    // Whoever follows the run meets the failure there.
+    this.#claiming.catch(() => undefined)
+  }
+
+  #openPeer(): DocumentPeer {
+    const peer = this.#ports.open()
+    const moved = new AbortController()
+    this.#moved = moved
+    void peer.replaced?.then(() => {
+      moved.abort()
+      if (this.#held.projected) void peer.close()
+    })
+    return peer
+  }
+
+  #newProjection(): RunProjection {
+    const { limits, now, device, assets, folder } = this.#ports
+    return new RunProjection(this.#peer, this.lease, {
       limits,
       now,
       ranOn: { device: device.id, name: device.name },
       claimedBy: device.id,
-      slim: (event, source) => ports.assets.slim(event, id => source.asset(id), ports.folder),
-      keepText: text => ports.assets.keepText(text),
+      slim: (event, source) => assets.slim(event, id => source.asset(id), folder),
+      keepText: text => assets.keepText(text),
     })
-    this.#claiming = this.#claim()
-    // Whoever follows the run meets the failure there.
-    this.#claiming.catch(() => undefined)
   }
 
   get lease(): Lease {
@@ -135,9 +152,33 @@ export class LeasedRun {
   async #follow(source: RunSource, known: number): Promise<void> {
     this.#source = source
     if (this.#ports.online()) this.report(this.#held.ackedSeq)
-    await this.#claiming
-    if (this.#held.projected) return
-    if (await this.#projection.follow(source, known, this.#abort.signal)) await this.#save({ projected: true })
+    for (let shown = known; ; shown = Math.max(shown, this.#projection.seen)) {
+      if (this.#moved.signal.aborted) await this.#changeDocument()
+      const moved = this.#moved.signal
+      await this.#claiming
+      if (this.#held.projected) return
+      const isWhole = await this.#project(source, shown, moved)
+      if (isWhole) return this.#save({ projected: true })
+      if (this.#abort.signal.aborted) return
+    }
+  }
+
+  /** False when it was stopped, or when its document was replaced by another. */
+  async #project(source: RunSource, shown: number, moved: AbortSignal): Promise<boolean> {
+    try {
+      return await this.#projection.follow(source, shown, AbortSignal.any([this.#abort.signal, moved]))
+    } catch (thrown) {
+      if (moved.aborted) return false
+      throw thrown
+    }
+  }
+
+  /** The output block is found in the new document's text by the id of the run, as after a restart. */
+  async #changeDocument(): Promise<void> {
+    await this.#peer.close()
+    this.#peer = this.#openPeer()
+    this.#projection = this.#newProjection()
+    this.#claiming = this.#claim()
   }
 
   /** The lease came again: with its fence, if that is newer, events are sent from now on. */

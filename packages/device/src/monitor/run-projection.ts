@@ -38,12 +38,18 @@ export class RunProjection {
   #waitTimer: NodeJS.Timeout | undefined
   #flushTimer: NodeJS.Timeout | undefined
   #flushedAt = Number.NEGATIVE_INFINITY
+  #seen = 0
 
   constructor(peer: DocumentPeer, lease: Lease, ports: ProjectionPorts) {
     this.#peer = peer
     this.#lease = lease
     this.#ports = ports
     this.#entry = new EntryView(peer.doc, lease.run)
+  }
+
+  /** The last event that was gone through. */
+  get seen(): number {
+    return this.#seen
   }
 
   /** Shows that the run is taken, once the requester's entry is here. */
@@ -163,6 +169,7 @@ export class RunProjection {
     for await (const { seq, event } of source.events(0, signal)) {
       if (signal.aborted) break
       this.#view.add(await this.#ports.slim(event, source))
+      this.#seen = seq
       if (isTerminal(event)) {
         await this.#finish(source, signal)
         return true

@@ -321,14 +321,25 @@ export class ProjectFolder {
   #bring(id: DocumentId): void {
     const peer = this.#ports.open(id)
     this.#coming.set(id, peer)
+    void peer.replaced?.then(async () => {
+      if (this.#coming.get(id) !== peer || this.#closed) return
+      this.#coming.delete(id)
+      await peer.close()
+      if (!this.#closed) this.#bring(id)
+    })
     const arrive = async () => {
       await peer.ready
       await peer.synced
-      await this.#turns.take(() => this.#arrive(id, peer))
+      await this.#turns.take(async () => {
+        if (this.#coming.get(id) === peer) await this.#arrive(id, peer)
+      })
       await this.#tracked.room()
       this.#bringMore()
     }
-    arrive().catch(thrown => this.#ports.problems.report(id, asMeshError(thrown)))
+    arrive().catch(thrown => {
+      const isReplaced = this.#coming.get(id) !== peer
+      if (!isReplaced) this.#ports.problems.report(id, asMeshError(thrown))
+    })
   }
 
   async #arrive(id: DocumentId, peer: DocumentPeer): Promise<void> {

@@ -2,6 +2,8 @@
  * One file of a project as long as it is known: light while its document rests, and with a `DocumentFile` while
  * something happens to either. Who keeps it awake is decided by `TrackedFiles`.
  */
+
+import { MeshError } from '@meshbook/core/errors.ts'
 import { sharedNames } from '@meshbook/core/executions.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import * as Y from 'yjs'
@@ -145,6 +147,7 @@ export class TrackedFile {
   }
 
   async #wakeWith(peer: DocumentPeer, row: Projection, leftovers: readonly Leftover[]): Promise<Awake> {
+    if (peer.isAway?.()) throw new MeshError('EPOCH', { detail: 'its new content has not come yet' })
     const file = new DocumentFile(this.#ports.root, peer, row, this.#exists, this.#ports)
     await file.recover(leftovers)
     const { after, limits } = this.#ports
@@ -156,6 +159,7 @@ export class TrackedFile {
       this.usedAt = this.#ports.now()
     })
     this.#awake = awake
+    void peer.replaced?.then(() => this.#replaced(awake))
     this.#ports.awake(this, true)
     this.#isRecovered = true
     this.usedAt = this.#ports.now()
@@ -184,6 +188,13 @@ export class TrackedFile {
 
   #mayRest({ file, peer }: Awake): boolean {
     return !file.isBusy && !peer.isShared() && !hasRequests(peer.doc)
+  }
+
+  /** The hub has put another document in the place of this one; the file follows that one once it is here. */
+  #replaced(awake: Awake): Promise<void> {
+    return this.#turns.take(async () => {
+      if (this.#awake === awake) await this.#letGo(awake)
+    })
   }
 
   async #letGo(awake: Awake): Promise<void> {

@@ -16,7 +16,7 @@ const width = 16
 const retryMinMs = 1_000
 const retryMaxMs = 30_000
 /** Failures that may pass by themselves. */
-const passing = new Set<ErrorCode>(['READ_ONLY_FOLDER', 'DISK_FULL', 'STORAGE_FAILED', 'CONFLICT'])
+const passing = new Set<ErrorCode>(['READ_ONLY_FOLDER', 'DISK_FULL', 'STORAGE_FAILED', 'CONFLICT', 'EPOCH'])
 
 interface Tracked {
   file: TrackedFile

@@ -2,6 +2,7 @@
 import { deleteAssetFile, listAssetFiles, saveAssetFile } from './asset-files.ts'
 import { listUploads, queueUpload, uploaded } from './asset-uploads.ts'
 import { deleteAttachment, listAttachments, saveAttachment, treeSynced } from './attachments.ts'
+import { beginMove, endMove, findMove, keepCarry, listMoves, noteHubText, pendingMerge } from './epochs.ts'
 import { dropRun, holdRun, listHeldRuns, saveRunProgress } from './held-runs.ts'
 import { deleteProjection, listProjections, loadProjection, saveProjection, storedPosition } from './projections.ts'
 
@@ -17,6 +18,13 @@ export const procedures = {
   listProjections,
   loadProjection,
   storedPosition,
+  noteHubText,
+  beginMove,
+  keepCarry,
+  endMove,
+  findMove,
+  listMoves,
+  pendingMerge,
   holdRun,
   saveRunProgress,
   dropRun,

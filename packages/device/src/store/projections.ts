@@ -59,18 +59,20 @@ interface Row {
   gone: number
 }
 
+/** EPOCH when the document was renewed since the row was read: what it says of the document is of another one. */
 export async function saveProjection(
   tx: Tx,
   { org, projection }: { org: OrgId; projection: Projection },
 ): Promise<void> {
   const { document, project, path, client, version, before, base, past, merge, inode, stamp, position, gone } =
     projection
-  await tx.run(
+  const { changes } = await tx.run(
     `INSERT INTO projections (org_id, document_id, project_id, path, client, version, before_text, before_snapshot, base_text, base_snapshot, past, merge_update, inode, stamp, position, gone)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (document_id) DO UPDATE SET path = excluded.path, client = excluded.client, version = excluded.version,
       before_text = excluded.before_text, before_snapshot = excluded.before_snapshot, base_text = excluded.base_text,
-      base_snapshot = excluded.base_snapshot, past = excluded.past, merge_update = excluded.merge_update, inode = excluded.inode, stamp = excluded.stamp, position = excluded.position, gone = excluded.gone`,
+      base_snapshot = excluded.base_snapshot, past = excluded.past, merge_update = excluded.merge_update, inode = excluded.inode, stamp = excluded.stamp, position = excluded.position, gone = excluded.gone
+      WHERE projections.client = excluded.client OR projections.gone = 1`,
     [
       org,
       document,
@@ -90,6 +92,7 @@ export async function saveProjection(
       gone ? 1 : 0,
     ],
   )
+  if (changes === 0) throw new MeshError('EPOCH')
 }
 
 export async function deleteProjection(tx: Tx, { org, document }: { org: OrgId; document: DocumentId }): Promise<void> {

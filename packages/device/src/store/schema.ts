@@ -17,5 +17,7 @@ export const schema: Schema = {
     ALTER TABLE projections ADD COLUMN position BIGINT NOT NULL DEFAULT 0;`,
     `CREATE TABLE asset_files (org_id TEXT NOT NULL, entry_id TEXT NOT NULL PRIMARY KEY, project_id TEXT NOT NULL, path TEXT NOT NULL, stamp TEXT, asset_id TEXT, own BIGINT NOT NULL);
     CREATE INDEX asset_files_by_project ON asset_files (org_id, project_id);`,
+    `CREATE TABLE hub_texts (org_id TEXT NOT NULL, document_id TEXT NOT NULL, epoch BIGINT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (org_id, document_id));
+    CREATE TABLE epoch_moves (org_id TEXT NOT NULL, document_id TEXT NOT NULL, epoch BIGINT NOT NULL, base TEXT, mine TEXT NOT NULL, carry BLOB, PRIMARY KEY (org_id, document_id));`,
   ],
 }

@@ -14,6 +14,7 @@ import { systemAfter } from '@meshbook/relay/timers.ts'
 import { Attachments } from '../attachments.ts'
 import { DeviceKey } from '../device-key.ts'
 import { Documents } from '../documents.ts'
+import { EpochMoves } from '../epoch-moves.ts'
 import { Problems } from '../problems.ts'
 import { NodeDisk } from '../projects/node-disk.ts'
 import { openDeviceDatabase } from '../store/device-store.ts'
@@ -30,6 +31,7 @@ const documents = new Documents({
   relay,
   org: key.org,
   uplink: undefined,
+  moves: new EpochMoves({ relay, org: key.org, store: database }),
   problems,
   opened: () => undefined,
   closed: () => undefined,

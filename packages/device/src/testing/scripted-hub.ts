@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import { channelProofText, readChannelProof } from '@meshbook/core/device-auth.ts'
+import { closeCodes } from '@meshbook/core/errors.ts'
 import { decodeFrame, subprotocol } from '@meshbook/core/frames.ts'
 import { type DocumentId, newId, type OrgId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
@@ -152,7 +153,8 @@ export class ScriptedHub {
         send: frame => {
           for (const part of splitSync(stream, frame)) socket.send(part)
         },
-        close: (_code, reason) => this.send({ type: 'CLOSE', stream, code: 'INTERNAL', reason }),
+        close: (code, reason) =>
+          this.send({ type: 'CLOSE', stream, code: code === closeCodes.epoch ? 'EPOCH' : 'INTERNAL', reason }),
       },
     )
   }

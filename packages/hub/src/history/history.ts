@@ -3,7 +3,7 @@
  * peer of the hub's own in the document's room (HI20); versions themselves are recorded elsewhere.
  */
 import { createHash } from 'node:crypto'
-import type { Author, Version } from '@meshbook/core/api.ts'
+import type { Author, Renewed, Version } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { sharedNames } from '@meshbook/core/executions.ts'
 import { nextRedo, nextUndo } from '@meshbook/core/history/undo-plan.ts'
@@ -14,10 +14,11 @@ import { mergeEdits } from '@meshbook/core/text/merge.ts'
 import type { ChangeMark } from '@meshbook/relay/history/change-groups.ts'
 import type { VersionRecorder } from '@meshbook/relay/history/version-recorder.ts'
 import { readText } from '@meshbook/relay/history/version-text.ts'
+import { newClientId } from '@meshbook/relay/local-peer.ts'
 import type { DocumentKey, Relay } from '@meshbook/relay/relay.ts'
 import type { Database } from '@meshbook/relay/sql/database.ts'
 import type { HistoryProcedures, VersionRow } from '@meshbook/relay/store/history-procedures.ts'
-import type * as Y from 'yjs'
+import * as Y from 'yjs'
 import type { Documents } from '../documents/documents.ts'
 import { openOwnPeer } from '../documents/own-peer.ts'
 
@@ -139,10 +140,45 @@ export class History {
     }
   }
 
+  /**
+   * Builds the document anew from its text, under a new epoch (HI26). Versions stay; the past that every reader loads,
+   * the runs' marks and whatever else stands beside the text go.
+   */
+  async renew(key: DocumentKey): Promise<Renewed> {
+    const { recorder, relay } = this.#ports
+    let [bytesBefore, bytes] = [0, 0]
+    const epoch = await relay.renew(key, async stored => {
+      await recorder.catchUp(key)
+      const pieces = [...(stored.snapshot ? [stored.snapshot.data] : []), ...stored.tail]
+      const rebuilt = fromText(pieces, newClientId(relay.random))
+      bytesBefore = pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
+      bytes = rebuilt.byteLength
+      return bytes > emptyUpdateBytes ? [rebuilt] : []
+    })
+    return { epoch, bytesBefore, bytes }
+  }
+
   async #find(key: DocumentKey, version: number): Promise<VersionRow> {
     const found = await this.#ports.versions.query('findVersion', { ...key, version })
     if (!found) throw new MeshError('NOT_FOUND', { detail: `version ${version}` })
     return found
+  }
+}
+
+const emptyUpdateBytes = 2
+
+/** A document with the same text and no past. */
+function fromText(pieces: readonly Uint8Array[], client: number): Uint8Array {
+  const [old, made] = [new Y.Doc(), new Y.Doc()]
+  try {
+    for (const piece of pieces) Y.applyUpdate(old, piece)
+    made.clientID = client
+    const text = old.getText(sharedNames.content).toString()
+    if (text !== '') made.getText(sharedNames.content).insert(0, text)
+    return Y.encodeStateAsUpdate(made)
+  } finally {
+    old.destroy()
+    made.destroy()
   }
 }
 

@@ -1,5 +1,5 @@
 /** Versions of documents: lists and texts for readers; naming, restoring, undo and redo for writers. */
-import type { newVersionSchema, restoreSchema, undoSchema, Version } from '@meshbook/core/api.ts'
+import type { newVersionSchema, Renewed, restoreSchema, undoSchema, Version } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { parseId } from '@meshbook/core/ids.ts'
 import type { VersionRow } from '@meshbook/relay/store/history-procedures.ts'
@@ -36,6 +36,12 @@ export async function recordVersion(
 
 export async function restoreVersion(parts: Parts, ask: UserAsk<InferOutput<typeof restoreSchema>>): Promise<Version> {
   return shown(await parts.history.restore(await recalled(parts, ask), author(ask), ask.body), ask)
+}
+
+export async function renewDocument(parts: Parts, ask: UserAsk<undefined>): Promise<Renewed> {
+  const { key, path } = await recalled(parts, ask)
+  if (path === null) throw new MeshError('NOT_FOUND', { detail: `document ${key.document} is deleted` })
+  return parts.history.renew(key)
 }
 
 export async function turnBack(

@@ -18,6 +18,7 @@ import {
   newVersionSchema,
   projectSchema,
   renameDeviceSchema,
+  renewedSchema,
   restoreSchema,
   runInputSchema,
   runSchema,
@@ -56,7 +57,14 @@ import {
   moveDocument,
 } from './document-handlers.ts'
 import { hubEventStream } from './event-handlers.ts'
-import { getVersionText, listVersions, recordVersion, restoreVersion, turnBack } from './history-handlers.ts'
+import {
+  getVersionText,
+  listVersions,
+  recordVersion,
+  renewDocument,
+  restoreVersion,
+  turnBack,
+} from './history-handlers.ts'
 import { openApi } from './openapi.ts'
 import { publicRoute, type Route, userRoute } from './route.ts'
 import {
@@ -305,6 +313,14 @@ export function routes(parts: Parts): Route[] {
       body: restoreSchema,
       answer: versionSchema,
       handle: ask => restoreVersion(parts, ask),
+    }),
+    userRoute({
+      method: 'POST',
+      path: `${v1}/documents/:id/renew`,
+      scope: 'all',
+      summary: 'Build the document anew from its text, for a past that has become too much; its versions stay',
+      answer: renewedSchema,
+      handle: ask => renewDocument(parts, ask),
     }),
     userRoute({
       method: 'POST',

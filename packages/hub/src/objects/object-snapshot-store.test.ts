@@ -74,7 +74,7 @@ test('OB10 a large snapshot is an object, its row a reference, and what it repla
   assert.deepEqual((await open().open(key)).snapshot, { position: 3, data: large(8), facts: undefined })
   await store.compact(key, first, { position: 2, data: large(7) })
   assert.equal((await names()).length, 1)
-  await store.remove(key)
+  await store.replace(key, { epoch: { least: 1 }, updates: [] })
   assert.deepEqual(await names(), [])
 })
 
@@ -85,7 +85,7 @@ test('OB10 a crash between any two steps loses nothing acknowledged, and leaves 
       const killer = new Killer()
       killer.lateOnes = lateOnes
       const doomed = open({
-        rows: killer.wrap(rows, ['append', 'compact', 'remove']),
+        rows: killer.wrap(rows, ['append', 'compact', 'replace']),
         objects: killer.wrap(objects, ['put', 'delete']),
       })
       const acknowledged: number[] = []

@@ -11,6 +11,7 @@ import type {
   DocumentKey,
   DocumentSnapshot,
   DocumentStore,
+  Replacement,
   StoredDocument,
 } from '@meshbook/relay/store/document-store.ts'
 import { collect, digestOf, type ObjectStore } from './object-store.ts'
@@ -77,9 +78,11 @@ export class ObjectSnapshotStore implements DocumentStore {
     await this.#deleteSuperseded(key)
   }
 
-  async remove(key: DocumentKey): Promise<void> {
-    await this.#rows.remove(key)
-    await this.#deleteSuperseded(key)
+  /** What replaces a document is small: a text without its past. Should it grow, compaction makes an object of it. */
+  async replace(key: DocumentKey, replacement: Replacement): Promise<Epoch | undefined> {
+    const epoch = await this.#rows.replace(key, replacement)
+    if (epoch !== undefined) await this.#deleteSuperseded(key)
+    return epoch
   }
 
   /** Deletes objects that no row names and that are too old to be on their way into one; returns how many. */

@@ -220,15 +220,30 @@ export async function compactDocument(
   ])
 }
 
-export async function removeDocument(tx: Tx, args: DocumentArgs): Promise<void> {
+/** Of `epoch` and `least` one is given. `from` is where the log must stand. */
+export interface ReplaceArgs extends DocumentArgs {
+  from?: HeadRow | undefined
+  epoch?: number | undefined
+  least?: number | undefined
+  updates: PackedUpdates
+}
+
+/** Returns the new epoch, null if nothing was changed. */
+export async function replaceDocument(tx: Tx, args: ReplaceArgs): Promise<number | null> {
+  const head = (await headOf(tx, args)) ?? newDocument
+  const { from } = args
+  if (from && (from.epoch !== head.epoch || from.position !== head.position)) return null
+  const epoch = parseEpoch(args.epoch ?? Math.max(head.epoch + 1, args.least ?? 1))
+  if (epoch === head.epoch) return null
   const keys = [args.org, args.document]
   await tx.run('DELETE FROM relay_updates WHERE org_id = ? AND document_id = ?', keys)
   await tx.run('DELETE FROM relay_snapshots WHERE org_id = ? AND document_id = ?', keys)
-  const epoch = parseEpoch(((await headOf(tx, args)) ?? newDocument).epoch)
   await tx.run(
     'INSERT INTO relay_documents (org_id, document_id, epoch, position) VALUES (?, ?, ?, 0) ON CONFLICT (org_id, document_id) DO UPDATE SET epoch = excluded.epoch, position = 0',
-    [...keys, epoch + 1],
+    [...keys, epoch],
   )
+  await appendOne(tx, { ...args, epoch, updates: args.updates.lengths.length }, viewUpdates(args.updates))
+  return epoch
 }
 
 /** In the order of their keys, from behind `after` on. */
@@ -246,7 +261,7 @@ export const procedures = {
   appendUpdates,
   appendMany,
   compactDocument,
-  removeDocument,
+  replaceDocument,
   listStored,
 }
 export type DocumentProcedures = typeof procedures

@@ -26,6 +26,19 @@ export interface StoredDocument {
   tail: Uint8Array[]
 }
 
+/** How the content of a document is exchanged for another, with another epoch. */
+export interface Replacement {
+  /** Only if the log stands exactly there; whatever stands there otherwise. */
+  from?: { epoch: Epoch; position: number }
+  /**
+   * The new epoch: the next one, but not below `least`, which comes from a clock so that the numbers of a time that a
+   * backup took back do not come again with other content; or this one, as another store has it.
+   */
+  epoch: { least: number } | { exactly: Epoch }
+  /** All that the document holds from then on. */
+  updates: readonly Uint8Array[]
+}
+
 export interface DocumentStore {
   open(key: DocumentKey): Promise<StoredDocument>
   /**
@@ -38,6 +51,10 @@ export interface DocumentStore {
    * updates after its position stay as they are. A snapshot older than the stored one, or of another epoch, changes nothing.
    */
   compact(key: DocumentKey, epoch: Epoch, snapshot: DocumentSnapshot): Promise<void>
-  /** Forgets the document's content for good. What is written to it afterwards belongs to a new epoch. */
-  remove(key: DocumentKey): Promise<void>
+  /**
+   * Forgets the document's content for good and puts other content in its place, under another epoch, in one step.
+   * Resolves with that epoch once it is durable; undefined if the log had moved on, or had exactly that epoch already:
+   * then nothing is changed.
+   */
+  replace(key: DocumentKey, replacement: Replacement): Promise<Epoch | undefined>
 }

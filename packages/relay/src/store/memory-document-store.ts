@@ -3,7 +3,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { type Epoch, parseEpoch } from '@meshbook/core/ids.ts'
 import { ownBytes } from '../bytes.ts'
 import type { DocumentLog, LogHead } from '../document-log.ts'
-import type { DocumentKey, DocumentSnapshot, DocumentStore, StoredDocument } from './document-store.ts'
+import type { DocumentKey, DocumentSnapshot, DocumentStore, Replacement, StoredDocument } from './document-store.ts'
 
 const keyText = (key: DocumentKey) => `${key.org}/${key.document}`
 
@@ -32,9 +32,14 @@ export class MemoryDocumentStore implements DocumentStore, DocumentLog {
     document.tail = document.tail.slice(position - from)
   }
 
-  async remove(key: DocumentKey): Promise<void> {
-    const epoch = parseEpoch(this.#get(key).epoch + 1)
-    this.#documents.set(keyText(key), { epoch, position: 0, snapshot: undefined, tail: [] })
+  async replace(key: DocumentKey, { from, epoch: wanted, updates }: Replacement): Promise<Epoch | undefined> {
+    const head = this.#get(key)
+    if (from && (from.epoch !== head.epoch || from.position !== head.position)) return undefined
+    const epoch = 'exactly' in wanted ? wanted.exactly : parseEpoch(Math.max(head.epoch + 1, wanted.least))
+    if (epoch === head.epoch) return undefined
+    const tail = updates.map(ownBytes)
+    this.#documents.set(keyText(key), { epoch, position: tail.length, snapshot: undefined, tail })
+    return epoch
   }
 
   async since(key: DocumentKey, after: number): Promise<StoredDocument> {

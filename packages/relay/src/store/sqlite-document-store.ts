@@ -3,7 +3,7 @@ import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { type Epoch, parseEpoch } from '@meshbook/core/ids.ts'
 import type { Database } from '../sql/database.ts'
 import type { DocumentProcedures, ReadDocument } from './document-procedures.ts'
-import type { DocumentKey, DocumentSnapshot, DocumentStore, StoredDocument } from './document-store.ts'
+import type { DocumentKey, DocumentSnapshot, DocumentStore, Replacement, StoredDocument } from './document-store.ts'
 import { packUpdates, unpackUpdates } from './packed-updates.ts'
 
 /** For `SqliteOptions.modules`. */
@@ -59,8 +59,15 @@ export class SqliteDocumentStore implements DocumentStore {
     return this.#database.call('compactDocument', { ...key, epoch, ...snapshot })
   }
 
-  remove(key: DocumentKey): Promise<void> {
-    return this.#database.call('removeDocument', { org: key.org, document: key.document })
+  async replace({ org, document }: DocumentKey, { from, epoch, updates }: Replacement): Promise<Epoch | undefined> {
+    const replaced = await this.#database.call('replaceDocument', {
+      org,
+      document,
+      from: from && { epoch: from.epoch, position: from.position },
+      ...('least' in epoch ? epoch : { epoch: epoch.exactly }),
+      updates: packUpdates(updates),
+    })
+    return replaced === null ? undefined : parseEpoch(replaced)
   }
 }
 
