@@ -6,6 +6,7 @@ import type { ProjectInfo } from '@meshbook/core/messages.ts'
 import { Attachments } from '@meshbook/device/attachments.ts'
 import type { DocumentPeer } from '@meshbook/device/document-peer.ts'
 import { Documents } from '@meshbook/device/documents.ts'
+import { EpochMoves } from '@meshbook/device/epoch-moves.ts'
 import { HubLink } from '@meshbook/device/link/hub-link.ts'
 import { Streams } from '@meshbook/device/link/streams.ts'
 import { Problems } from '@meshbook/device/problems.ts'
@@ -105,12 +106,15 @@ export class DeviceHost {
       const program = this.#program(process)
       this.program = program
       const report = (thrown: unknown): void => timeline.reportUncaught(thrown)
-      program.attachments.load().then(() => {
-        program.link.start()
-        // As the command `attach` does at every start; what is attached already stays as it is.
-        if (this.hasFolder) attachUntilDone(program, project)
-        else program.documents.open(project.id, project.tree)
-      }, report)
+      program.documents
+        .load()
+        .then(() => program.attachments.load())
+        .then(() => {
+          program.link.start()
+          // As the command `attach` does at every start; what is attached already stays as it is.
+          if (this.hasFolder) attachUntilDone(program, project)
+          else program.documents.open(project.id, project.tree)
+        }, report)
     })
   }
 
@@ -132,6 +136,7 @@ export class DeviceHost {
       org: this.#org,
       uplink: streams,
       problems,
+      moves: new EpochMoves({ relay, org: this.#org, store: database }),
       opened: () => undefined,
       closed: () => undefined,
     })
