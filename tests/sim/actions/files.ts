@@ -1,6 +1,7 @@
 /** Other programs of a device change the files of its folder. They know nothing of documents. */
 import { join } from 'node:path'
 import type { DocumentInfo } from '@meshbook/core/api.ts'
+import type { DocumentId } from '@meshbook/core/ids.ts'
 import { marksIn, newPayload } from '../checks/marks.ts'
 import type { Chance } from '../world/chance.ts'
 import { type DeviceHost, folder } from '../world/device-host.ts'
@@ -42,6 +43,7 @@ function edited(world: World, device: DeviceHost, text: string, chance: Chance, 
 function save(world: World, device: DeviceHost, path: string, { text, made }: Edited, chance: Chance): void {
   const { files } = device
   if (files.readText(path) === undefined) world.book.contest(path.slice(folder.length + 1))
+  if (files.readText(path) === undefined) noteCopied(world, device, path)
   world.book.fileChanged(path.slice(folder.length + 1))
   world.savedAt.set(`${device.name} ${path}`, world.timeline.time)
   noteReplaced(world, files.readText(path) ?? '', text, made)
@@ -56,6 +58,19 @@ function save(world: World, device: DeviceHost, path: string, { text, made }: Ed
       files.overwrite(path, text)
     })
   } else files.overwrite(path, text)
+}
+
+/** A file that was renamed stands at its old path again: for who looks only now, it was copied. */
+function noteCopied(world: World, device: DeviceHost, path: string): void {
+  const to = world.renamedFrom.get(`${device.name} ${path}`)
+  const text = to && device.files.readText(to)
+  const documents = new Set<DocumentId | undefined>()
+  for (const { number } of marksIn(text ?? '')) {
+    world.ledger.marks[number]!.copies++
+    documents.add(world.ledger.marks[number]!.document)
+  }
+  documents.delete(undefined)
+  for (const mark of world.ledger.marks) if (documents.has(mark.document)) mark.copies++
 }
 
 /** A text takes the place of another: some marks are deleted, and some that were not there any more come again. */
@@ -113,6 +128,7 @@ export const renameFile: Act = async (world, chance) => {
   world.book.contest(to.slice(folder.length + 1))
   const savedAt = world.savedAt.get(`${device.name} ${path}`) ?? 0
   if (known && world.timeline.time - savedAt > seenMs) world.book.fileRenamed(known.id, to.slice(folder.length + 1))
+  world.renamedFrom.set(`${device.name} ${path}`, to)
   device.files.renameFile(path, to)
   return true
 }

@@ -55,6 +55,8 @@ export class World {
   readonly limits: Limits
   /** When another program last saved a file of a device. */
   readonly savedAt = new Map<string, number>()
+  /** Where a file went that another program renamed. */
+  readonly renamedFrom = new Map<string, string>()
   readonly failures: string[] = []
   readonly trace: string[] = []
   readonly #chance: Chance

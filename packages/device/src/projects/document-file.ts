@@ -196,8 +196,8 @@ export class DocumentFile {
   async #mergeAside(text: string, expected: string | undefined): Promise<void> {
     const { base, past, client } = this.#row
     if (text === expected || wasText(text, base.text, past) || text === this.#row.before?.text) return
-    // Left by a device that forgot what it had written: what it lacks was not removed by anybody.
-    const isForgotten = expected === undefined && past.length === 0
+    // Left by a crash and by nobody's memory, perhaps before this device forgot all: what it lacks counts as removed by nobody.
+    const isForgotten = expected === undefined
     const nearest = { text: nearestText(text, expected ?? base.text, past), snapshot: null }
     const update = mergeFile(this.peer.doc, client, isForgotten ? undefined : nearest, text)
     const { now, limits } = this.#ports
