@@ -11,25 +11,7 @@ import type { DocumentPeer } from './document-peer.ts'
 import type { EpochMoves } from './epoch-moves.ts'
 import type { Problems } from './problems.ts'
 import { Turns } from './projects/turns.ts'
-
-export interface UplinkEvents {
-  /** The hub's content has become part of the document; called each time. */
-  synced(): void
-  /** The hub sends content. */
-  changed(): void
-  /** More of what was sent is durable at the hub; `isLast` when the hub goes out of reach and has it all. */
-  delivered(isLast: boolean): void
-  /** The hub's document has another epoch; once this resolves, the local one is of that epoch too. */
-  replaced(epoch: Epoch): Promise<void>
-}
-
-/** Keeps the room of a document in step with the hub's, for as long as it is open. */
-export interface Uplink {
-  open(project: ProjectId, document: DocumentId, events: UplinkEvents): void
-  /** The hub's epoch of the document, if everything that is durable here is durable there. */
-  settledAt(document: DocumentId): Epoch | undefined
-  close(document: DocumentId): void
-}
+import type { Uplink } from './uplink.ts'
 
 /** A document that is in step with the hub, whether it is open here or not. */
 interface Joined {
@@ -204,8 +186,7 @@ export class Documents {
     this.#away.delete(id)
     away.back.resolve()
     this.#ports.problems.solve(id)
-    const joined = this.#joined.get(id)
-    if (joined) this.#tell(joined)
+    this.#tell(this.#joined.get(id)!)
   }
 
   #tell({ followers }: Joined): void {

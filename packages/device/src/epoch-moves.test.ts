@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { MeshError } from '@meshbook/core/errors.ts'
 import { sharedNames } from '@meshbook/core/executions.ts'
 import { newId, parseEpoch, systemRandom } from '@meshbook/core/ids.ts'
 import { openLocalPeer } from '@meshbook/relay/local-peer.ts'
@@ -9,6 +10,7 @@ import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store
 import * as Y from 'yjs'
 import { commonBase, EpochMoves } from './epoch-moves.ts'
 import { type DeviceDatabase, openDeviceDatabase } from './store/device-store.ts'
+import type { Projection } from './store/projections.ts'
 import { temporaryFolder } from './testing/temporary-folder.ts'
 
 const org = newId('org', 0, systemRandom)
@@ -133,6 +135,44 @@ test('DV62 a text of which nothing is known to be at the hub is joined with that
   await moves.finish(document)
   const lines = (await write(relay, () => undefined)).split('\n').sort()
   assert.deepEqual(lines, ['', 'a', 'b', 'mine', 'theirs'])
+  await relay.close()
+})
+
+test('DV63 what was read of a file before its document was renewed cannot be stored afterwards; a merge on its way is carried', async t => {
+  const { database, relay, moves } = await open(t, await temporaryFolder())
+  const text = await write(relay, content => content.insert(0, 'one\n'))
+  await moves.noteHubText(document, parseEpoch(1), text)
+  const doc = new Y.Doc()
+  contentOf(doc).insert(0, 'from the file\n')
+  const merge = Y.encodeStateAsUpdate(doc)
+  const row: Projection = {
+    document,
+    project: newId('project', 0, systemRandom),
+    path: 'a.md',
+    client: 5,
+    version: 1,
+    before: null,
+    base: { text: 'from the file\none\n', snapshot: new Uint8Array([0, 0]) },
+    past: [],
+    merge,
+    inode: null,
+    stamp: null,
+    position: 1,
+    gone: false,
+  }
+  await database.call('saveProjection', { org, projection: row })
+  await moves.begin(document, later)
+  await assert.rejects(
+    database.call('saveProjection', { org, projection: row }),
+    (error: unknown) => error instanceof MeshError && error.code === 'EPOCH',
+  )
+  const { base, client, merge: left } = await database.query('loadProjection', { org, document })
+  assert.deepEqual([base, left], [{ text: 'from the file\none\n', snapshot: null }, null])
+  assert.notEqual(client, 5)
+  await receive(relay, fromHub('one\ntwo\n'))
+  await moves.finish(document)
+  const lines = (await write(relay, () => undefined)).split('\n').sort()
+  assert.deepEqual(lines, ['', 'from the file', 'one', 'two'])
   await relay.close()
 })
 

@@ -7,8 +7,8 @@ import { asMeshError, closeCodes, type ErrorCode, MeshError } from '@meshbook/co
 import { type DocumentId, type Epoch, type OrgId, type ProjectId, parseEpoch } from '@meshbook/core/ids.ts'
 import type { Connection, Relay } from '@meshbook/relay/relay.ts'
 import { readSyncFrame, type SyncMessage } from '@meshbook/relay/sync-frames.ts'
-import type { Uplink, UplinkEvents } from '../documents.ts'
 import type { Problems } from '../problems.ts'
+import type { Uplink, UplinkEvents } from '../uplink.ts'
 import type { Channel } from './channel.ts'
 
 const emptyUpdateBytes = 2
