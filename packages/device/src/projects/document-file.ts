@@ -15,13 +15,15 @@ import * as Y from 'yjs'
 import type { DocumentPeer } from '../document-peer.ts'
 import type { Projection } from '../store/projections.ts'
 import { type Base, snapshotOf } from './base-map.ts'
+import { keepConflict } from './conflict-copies.ts'
 import { type FileStamp, sameStamp } from './disk.ts'
 import type { FilePorts } from './folder-ports.ts'
 import { type Leftover, parseLeftover, privateName } from './leftovers.ts'
 import { mergeFile } from './merge-file.ts'
 import { isSimilar } from './moves.ts'
-import { moveFile, type ReadFile, readNotebookFile, writeTemporary } from './notebook-file.ts'
+import { moveFile, type OldFile, writeTemporary } from './notebook-file.ts'
 import { insertPast, nearestText, remember, unremember, wasText } from './past-texts.ts'
+import { ageMs, readAny, readSettled } from './read-settled.ts'
 import { safeJoin, safeJoinNew } from './safe-join.ts'
 import { SetAside } from './set-aside.ts'
 import { Turns } from './turns.ts'
@@ -35,7 +37,6 @@ export type Reconciled = 'same' | 'written' | 'missing'
 
 export class DocumentFile {
   readonly peer: DocumentPeer
-  readonly #root: string
   readonly #ports: FilePorts
   readonly #turns = new Turns()
   readonly #aside: SetAside
@@ -48,14 +49,16 @@ export class DocumentFile {
   #isFilled = false
 
   /** `exists` is false where the file is still to be made. */
-  constructor(root: string, peer: DocumentPeer, row: Projection, exists: boolean, ports: FilePorts) {
-    this.#root = root
+  constructor(peer: DocumentPeer, row: Projection, exists: boolean, ports: FilePorts) {
     this.peer = peer
     this.#row = row
     this.#exists = exists
     this.#ports = ports
     this.#stamp = row.stamp ?? undefined
-    this.#aside = new SetAside(ports, this.#turns, (text, expected) => this.#mergeAside(text, expected))
+    this.#aside = new SetAside(ports, this.#turns, {
+      found: (text, expected) => this.#mergeAside(text, expected),
+      keep: async path => keepConflict(ports, path, await this.#absolute()),
+    })
   }
 
   get path(): string {
@@ -112,7 +115,7 @@ export class DocumentFile {
   async #undoWrite(temporary: string, old: string | undefined): Promise<void> {
     const { before, base, past, version } = this.#row
     const { disk } = this.#ports
-    const absolute = await safeJoin(disk, this.#root, this.path)
+    const absolute = await this.#absolute()
     const [unused, current] = [await disk.look(temporary), await disk.look(absolute)]
     if (unused?.stamp.inode === current?.stamp.inode) return
     if (!before) {
@@ -137,9 +140,9 @@ export class DocumentFile {
   async #reconcile(): Promise<Reconciled> {
     if (!this.#isRecovered) await this.#recover(await this.#leftovers())
     for (let tries = 0; tries < mostTries; tries++) {
-      const file = await this.#read()
+      const file = await readAny(this.#ports, await this.#absolute(), this.#expected)
       if (!file && this.#exists) return 'missing'
-      if (file && file.text !== this.#row.base.text) await this.#merge(file.text)
+      if (file?.text !== undefined && file.text !== this.#row.base.text) await this.#merge(file.text)
       const outcome = await this.#settle(file)
       if (outcome) return outcome
     }
@@ -148,23 +151,18 @@ export class DocumentFile {
 
   async #leftovers(): Promise<Leftover[]> {
     const { disk } = this.#ports
-    const folder = dirname(await safeJoin(disk, this.#root, this.path))
+    const folder = dirname(await this.#absolute())
     const found = ((await disk.list(folder)) ?? []).map(({ name }) => parseLeftover(folder, name))
     return found.flatMap(it => (it?.document === this.peer.id ? [it.leftover] : []))
   }
 
-  /** Some programs empty a file before they write it again, and write it in pieces: a young file that shrank may grow. */
-  async #read(): Promise<ReadFile | undefined> {
-    const { disk, after, now, limits } = this.#ports
-    const absolute = await safeJoin(disk, this.#root, this.path)
-    let file = await readNotebookFile(disk, absolute, limits.fileBytes)
-    for (let waitedMs = 0; file && waitedMs < limits.fileMaxWaitMs; waitedMs += limits.fileDebounceMs) {
-      const isYoung = ageMs(file.stamp, now()) < limits.fileDebounceMs || (file.text === '' && waitedMs === 0)
-      if (!this.#exists || !isYoung || file.text.length >= this.#row.base.text.length) break
-      await new Promise<void>(resolve => after(limits.fileDebounceMs, resolve))
-      file = await readNotebookFile(disk, absolute, limits.fileBytes)
-    }
-    return file
+  #absolute(): Promise<string> {
+    const { disk, root, names } = this.#ports
+    return safeJoin(disk, root, this.path, names)
+  }
+
+  get #expected(): string | undefined {
+    return this.#exists ? this.#row.base.text : undefined
   }
 
   async #merge(text: string, change: Partial<Projection> = {}): Promise<void> {
@@ -206,7 +204,7 @@ export class DocumentFile {
   }
 
   /** Makes the file what the document is. Undefined if somebody changed the file meanwhile. */
-  async #settle(file: ReadFile | undefined): Promise<Reconciled | undefined> {
+  async #settle(file: OldFile | undefined): Promise<Reconciled | undefined> {
     const base = { text: this.text, snapshot: snapshotOf(this.peer.doc) }
     await this.peer.durable()
     if (file?.text !== base.text) return (await this.#write(base, file)) ? 'written' : undefined
@@ -224,9 +222,9 @@ export class DocumentFile {
     return 'same'
   }
 
-  async #write(base: Base, file: ReadFile | undefined): Promise<boolean> {
-    const { disk } = this.#ports
-    const absolute = await (file ? safeJoin : safeJoinNew)(disk, this.#root, this.path)
+  async #write(base: Base, file: OldFile | undefined): Promise<boolean> {
+    const { disk, root, names } = this.#ports
+    const absolute = await (file ? safeJoin : safeJoinNew)(disk, root, this.path, names)
     const version = this.#row.version + 1
     const temporary = privateName(absolute, this.peer.id, version, 'tmp')
     const { base: oldBase, past: oldPast } = this.#row
@@ -250,7 +248,7 @@ export class DocumentFile {
     temporary: string,
     absolute: string,
     version: number,
-    file: ReadFile | undefined,
+    file: OldFile | undefined,
     old: Pick<Projection, 'base' | 'past' | 'before'>,
   ): Promise<boolean> {
     const { disk } = this.#ports
@@ -264,7 +262,7 @@ export class DocumentFile {
     if (outcome === 'taken') {
       this.#isFilled = true
       this.#row = { ...this.#row, ...old }
-      const stranger = await this.#read()
+      const stranger = await readSettled(this.#ports, absolute, this.#expected)
       if (stranger) await this.#merge(stranger.text, { version: version + 1 })
     } else {
       this.#exists = true
@@ -285,6 +283,16 @@ export class DocumentFile {
     const row = { ...this.#row, ...change }
     await this.#ports.store.save(row)
     this.#row = row
+  }
+
+  /** Whether somebody changed the file after a time, or since it was last read. */
+  editedAfter(time: number): Promise<boolean> {
+    return this.#turns.take(async () => {
+      if (!this.#isRecovered) await this.#recover(await this.#leftovers())
+      const file = await readSettled(this.#ports, await this.#absolute(), this.#expected).catch(() => undefined)
+      if (file && this.#exists && file.text !== this.#row.base.text) return true
+      return this.#row.past.some(({ saved, until }) => saved === true && until > time)
+    })
   }
 
   /** The file has been found at, or moved to, another path. */
@@ -319,10 +327,4 @@ export class DocumentFile {
     await this.#aside.close()
     await this.peer.close()
   }
-}
-
-/** A file from the future is taken for old. */
-function ageMs({ modified }: FileStamp, now: number): number {
-  const age = now - Number(modified / 1_000_000n)
-  return age < 0 ? Number.POSITIVE_INFINITY : age
 }

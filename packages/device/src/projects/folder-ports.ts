@@ -6,6 +6,7 @@ import type { DocumentPeer } from '../document-peer.ts'
 import type { Problems } from '../problems.ts'
 import type { Projection, ProjectionHead } from '../store/projections.ts'
 import type { Disk } from './disk.ts'
+import type { DiskNames } from './disk-names.ts'
 import type { Trash } from './trash.ts'
 
 export interface ProjectionStore {
@@ -20,7 +21,11 @@ export interface ProjectionStore {
 }
 
 /** What one file needs of it. */
-export type FilePorts = Pick<FolderPorts, 'disk' | 'store' | 'now' | 'after' | 'limits' | 'problems' | 'trash'>
+export interface FilePorts
+  extends Pick<FolderPorts, 'disk' | 'store' | 'now' | 'after' | 'limits' | 'problems' | 'trash' | 'deviceName'> {
+  root: string
+  names: DiskNames
+}
 
 export interface FolderPorts {
   disk: Disk
@@ -37,6 +42,8 @@ export interface FolderPorts {
   limits: Limits
   problems: Problems
   trash: Trash
+  /** Stands in the names of files that could not be merged. */
+  deviceName: string
   /** The text of a document as it now stands in its file. */
   projected(text: string): void
 }

@@ -8,18 +8,24 @@ import { type DocumentId, newId } from '@meshbook/core/ids.ts'
 import type { ProjectInfo } from '@meshbook/core/messages.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import { headOf, type Projection, type ProjectionHead } from '../store/projections.ts'
+import { Arrivals } from './arrivals.ts'
+import { conflictExplained } from './conflict-copies.ts'
 import { Debounce } from './debounce.ts'
+import { DiskNames, unusableName } from './disk-names.ts'
 import { checkMarker } from './folder-marker.ts'
 import type { FolderPorts } from './folder-ports.ts'
 import { FolderWatcher } from './folder-watcher.ts'
 import { matchMoves, moveTo } from './moves.ts'
+import { newProjection } from './new-projection.ts'
 import { readNotebookFile } from './notebook-file.ts'
 import { ProjectTree } from './project-tree.ts'
+import { putBack } from './put-back.ts'
 import { safeJoin } from './safe-join.ts'
 import { isNotebookPath, type Scan, scanFolder } from './scan-folder.ts'
 import { sideBySide } from './side-by-side.ts'
 import type { TrackedFile } from './tracked-file.ts'
 import { TrackedFiles } from './tracked-files.ts'
+import { deletedWhileEdited, type Origin } from './trash.ts'
 import { Turns } from './turns.ts'
 
 /** A file that vanished counts as deleted after so many quiet times; programs that save by renaming need less. */
@@ -38,10 +44,10 @@ export class ProjectFolder {
   readonly #tracked: TrackedFiles
   /** Rows of documents that were deleted with their files: the same path brings them back. */
   readonly #gone = new Map<DocumentId, ProjectionHead>()
-  /** Documents that are open and wait for their content. */
-  readonly #coming = new Map<DocumentId, DocumentPeer>()
-  /** Documents that the tree names and that are not open yet. */
-  #wanted: DocumentId[] = []
+  readonly #arrivals: Arrivals
+  readonly #names = new DiskNames()
+  /** Buried documents that files which are put back belong to, by path. */
+  readonly #restoring = new Map<string, DocumentId>()
   readonly #missingSince = new Map<DocumentId, number>()
   readonly #turns = new Turns()
   readonly #watcher: FolderWatcher
@@ -55,11 +61,15 @@ export class ProjectFolder {
     this.project = project
     this.root = root
     this.#ports = ports
-    this.#tree = new ProjectTree(ports.open(project.tree))
+    this.#tree = new ProjectTree(ports.open(project.tree), this.#names)
     const { fileDebounceMs, fileMaxWaitMs } = ports.limits
     this.#pass = new Debounce(ports.after, fileDebounceMs, fileMaxWaitMs, () => void this.rescan())
     this.#watcher = new FolderWatcher(ports.disk, () => this.#pass.request())
-    this.#tracked = new TrackedFiles(root, ports, () => this.#pass.request())
+    this.#tracked = new TrackedFiles(root, this.#names, ports, () => this.#pass.request())
+    this.#arrivals = new Arrivals(ports, async (id, peer) => {
+      await this.#turns.take(() => this.#arrive(id, peer))
+      await this.#tracked.room()
+    })
   }
 
   /** Resolves once every file that is there has its document. */
@@ -98,6 +108,22 @@ export class ProjectFolder {
     })
   }
 
+  /** Puts a deleted file back, with its document if that is buried; never in the place of another. Returns its path. */
+  restore({ path, document }: Origin, bytes: Uint8Array): Promise<string> {
+    return this.#turns.take(async () => {
+      await checkMarker(this.#ports.disk, this.root, this.project.id)
+      const restored = await putBack(this.#ports.disk, this.root, this.#names, path, bytes)
+      if (document !== undefined && this.#tree.buriedAt(document) !== undefined && !this.#tracked.has(document))
+        this.#restoring.set(restored, document)
+      try {
+        await this.#onePass()
+      } finally {
+        this.#restoring.delete(restored)
+      }
+      return restored
+    })
+  }
+
   /** Writes what is not written yet and lets go of everything. */
   async close(): Promise<void> {
     if (this.#closed) return
@@ -107,11 +133,12 @@ export class ProjectFolder {
     this.#watcher.close()
     await this.#turns.settled()
     await this.#tracked.close()
-    await Promise.all([...this.#coming.values(), this.#tree.peer].map(peer => peer.close()))
+    await Promise.all([this.#arrivals.close(), this.#tree.peer.close()])
   }
 
   async #onePass(): Promise<void> {
     await checkMarker(this.#ports.disk, this.root, this.project.id)
+    if (this.#isFirst) await this.#names.probe(this.#ports.disk, this.root)
     const scan = await this.#scan()
     if (!this.#watcher.follow(scan.folders))
       this.#tracked.later(this.#ports.limits.fileMaxWaitMs, () => this.#pass.request())
@@ -120,6 +147,7 @@ export class ProjectFolder {
     await this.#noticeDeletions(scan)
     await this.#followTree()
     await this.#takeNewFiles(scan, problems)
+    for (const [id, path] of this.#tree.refused()) problems.set(id, unusableName(path))
     this.#tellProblems(problems)
     const changed = this.#tracked.files().filter(file => {
       const stamp = scan.notebooks.get(file.path)
@@ -134,8 +162,7 @@ export class ProjectFolder {
 
   /** A crash may have left a file without its name: it gets it back before anybody looks for it. */
   async #scan(): Promise<Scan> {
-    const caps = { documents: this.#ports.limits.documentsPerProject, folders: mostFolders }
-    const scan = await scanFolder(this.#ports.disk, this.root, caps)
+    const scan = await this.#look()
     let isChanged = false
     await sideBySide(this.#tracked.files(), width, async file => {
       const leftovers = scan.leftovers.get(file.id)
@@ -146,7 +173,17 @@ export class ProjectFolder {
       })
     })
     this.#tracked.lookAtDue()
-    return isChanged ? scanFolder(this.#ports.disk, this.root, caps) : scan
+    return isChanged ? this.#look() : scan
+  }
+
+  async #look(): Promise<Scan> {
+    const caps = { documents: this.#ports.limits.documentsPerProject, folders: mostFolders }
+    const known = new Map<string, string | null>()
+    for (const path of this.#tree.paths().values()) known.set(path, null)
+    for (const file of this.#tracked.files()) known.set(file.path, file.inode)
+    const scan = await scanFolder(this.#ports.disk, this.root, caps, known, this.#names)
+    this.#names.learn(scan.spelled)
+    return scan
   }
 
   #tellProblems(problems: ReadonlyMap<string, MeshError>): void {
@@ -179,7 +216,11 @@ export class ProjectFolder {
 
   async #textAt(path: string): Promise<string | undefined> {
     const { disk, limits } = this.#ports
-    return (await readNotebookFile(disk, await safeJoin(disk, this.root, path), limits.fileBytes))?.text
+    return (await readNotebookFile(disk, await this.#at(path), limits.fileBytes))?.text
+  }
+
+  #at(path: string): Promise<string> {
+    return safeJoin(this.#ports.disk, this.root, path, this.#names)
   }
 
   /** A vanished file is deleted if it stays away; at the first look after a start it has been away long enough. */
@@ -199,7 +240,7 @@ export class ProjectFolder {
   }
 
   async #deletedHere(file: TrackedFile): Promise<void> {
-    await this.#ports.trash.keep(file.path, await file.text())
+    await this.#ports.trash.keep(await file.text(), { path: file.path, document: file.id })
     this.#gone.set(file.id, { ...headOf(await file.markGone()), isDue: true })
     this.#tree.bury(file.id, this.#ports.now())
     await this.#forget(file)
@@ -223,10 +264,8 @@ export class ProjectFolder {
       else if (path !== file.path && !this.#missingSince.has(file.id))
         await this.#tracked.guarded(file, () => this.#move(file, path))
     }
-    this.#wanted = [...paths].flatMap(([id, path]) =>
-      !this.#tracked.has(id) && !this.#coming.has(id) && isNotebookPath(path) ? [id] : [],
-    )
-    this.#bringMore()
+    const isMissing = (id: DocumentId) => !this.#tracked.has(id) && !this.#arrivals.has(id)
+    this.#arrivals.want([...paths].flatMap(([id, path]) => (isMissing(id) && isNotebookPath(path) ? [id] : [])))
   }
 
   /** A crash came between storing the new document and naming it in the tree. */
@@ -235,79 +274,55 @@ export class ProjectFolder {
     await this.#tree.peer.durable()
   }
 
+  /** Who edited it after that, or did not know of it, is told where the edit is. */
   async #deletedElsewhere(file: TrackedFile): Promise<void> {
+    const { trash, problems, store } = this.#ports
+    const isEdited = file.exists && (await file.editedAfter(this.#tree.buriedAt(file.id) ?? 0))
     await this.#tracked.reconcile(file)
-    if (file.exists && (await this.#textAt(file.path)) !== undefined)
-      await this.#ports.trash.move(await safeJoin(this.#ports.disk, this.root, file.path))
-    await this.#ports.store.remove(file.id)
+    if (file.exists && (await this.#textAt(file.path)) !== undefined) {
+      const kept = await trash.move(await this.#at(file.path), { path: file.path, document: file.id })
+      if (isEdited) problems.report(kept, deletedWhileEdited(join(this.root, file.path), kept))
+    }
+    await store.remove(file.id)
     await this.#forget(file)
   }
 
   async #move(file: TrackedFile, path: string): Promise<void> {
     await this.#tracked.reconcile(file)
-    const inTheWay = this.#tracked.files().find(other => other !== file && other.path === path)
-    await moveTo(file, path, { disk: this.#ports.disk, root: this.root, inTheWay, trash: this.#ports.trash })
+    const inTheWay = this.#tracked.files().find(other => other !== file && this.#names.areOne(other.path, path))
+    await moveTo(file, path, {
+      disk: this.#ports.disk,
+      root: this.root,
+      names: this.#names,
+      inTheWay,
+      trash: this.#ports.trash,
+    })
   }
 
-  /** Not more at a time than may be held in memory. */
-  #bringMore(): void {
-    while (this.#coming.size < this.#ports.limits.documentsAwake) {
-      const id = this.#wanted.shift()
-      if (id === undefined) return
-      this.#bring(id)
-    }
-  }
-
-  /** Opens a document that the tree names, and gives it a file once its content is here. */
-  #bring(id: DocumentId): void {
-    const peer = this.#ports.open(id)
-    this.#coming.set(id, peer)
-    const arrive = async () => {
-      await peer.ready
-      await peer.synced
-      await this.#turns.take(() => this.#arrive(id, peer))
-      await this.#tracked.room()
-      this.#bringMore()
-    }
-    arrive().catch(thrown => this.#ports.problems.report(id, asMeshError(thrown)))
-  }
-
+  /** Gives a document that the tree names a file, now that its content is here. */
   async #arrive(id: DocumentId, peer: DocumentPeer): Promise<void> {
     const path = this.#tree.paths().get(id)
     if (this.#closed) return
-    this.#coming.delete(id)
+    this.#arrivals.done(id)
     if (path === undefined) return peer.close()
     this.#gone.delete(id)
     const file = await this.#tracked.begin(peer, this.#newRow(id, path), false)
     await this.#tracked.reconcile(file)
   }
 
-  #newRow(document: DocumentId, path: string): Projection {
-    // Below 2^31, so that no encoding of the number needs more than five bytes.
-    const client = (new DataView(this.#ports.random(4).slice().buffer).getUint32(0) >>> 1) + 1
-    const base = { text: '', snapshot: null }
-    return {
-      document,
-      project: this.project.id,
-      path,
-      client,
-      version: 0,
-      before: null,
-      base,
-      past: [],
-      merge: null,
-      inode: null,
-      stamp: null,
-      position: 0,
-      gone: false,
-    }
+  #newRow(id: DocumentId, path: string): Projection {
+    return newProjection(id, this.project.id, path, this.#ports.random)
   }
 
   async #takeNewFiles(scan: Scan, problems: Map<string, MeshError>): Promise<void> {
-    const unknown = this.#unknown(scan)
+    // Since the scan a file may have been renamed to what is the same name here.
+    const known = new Set(this.#tracked.files().map(file => this.#names.key(file.path)))
+    const unknown = this.#unknown(scan).filter(path => !known.has(this.#names.key(path)))
     const goneAt = new Map([...this.#gone.values()].map(row => [row.path, row]))
     await sideBySide(unknown, width, async path => {
-      await this.#takeNewFile(path, goneAt).catch(thrown => problems.set(path, asMeshError(thrown)))
+      await this.#takeNewFile(path, goneAt).catch(thrown =>
+        problems.set(path, conflictExplained(path, asMeshError(thrown))),
+      )
       await this.#tracked.room()
     })
     if (unknown.length > 0) await this.#tree.peer.durable()
@@ -315,10 +330,11 @@ export class ProjectFolder {
 
   async #takeNewFile(path: string, goneAt: ReadonlyMap<string, ProjectionHead>): Promise<void> {
     if ((await this.#textAt(path)) === undefined) return
-    const known = goneAt.get(path)
-    const id = known?.document ?? newId('document', this.#ports.now(), this.#ports.random)
+    const restored = this.#restoring.get(path)
+    const known = (restored && this.#gone.get(restored)) ?? (restored ? undefined : goneAt.get(path))
+    const id = known?.document ?? restored ?? newId('document', this.#ports.now(), this.#ports.random)
     this.#gone.delete(id)
-    const row = known ? { ...(await this.#ports.store.load(id)), gone: false } : this.#newRow(id, path)
+    const row = known ? { ...(await this.#ports.store.load(id)), path, gone: false } : this.#newRow(id, path)
     const file = await this.#tracked.begin(this.#ports.open(id), row, known !== undefined)
     await file.reconcile()
     this.#tree.put(id, path)

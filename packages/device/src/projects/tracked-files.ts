@@ -8,6 +8,7 @@ import { asMeshError, type ErrorCode } from '@meshbook/core/errors.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import { headOf, type Projection, type ProjectionHead } from '../store/projections.ts'
+import type { DiskNames } from './disk-names.ts'
 import type { FolderPorts } from './folder-ports.ts'
 import { sideBySide } from './side-by-side.ts'
 import { TrackedFile, type TrackedFilePorts } from './tracked-file.ts'
@@ -41,11 +42,12 @@ export class TrackedFiles {
   #closing = false
 
   /** `missing` is called when a file is no longer where it was. */
-  constructor(root: string, ports: FolderPorts, missing: () => void) {
+  constructor(root: string, names: DiskNames, ports: FolderPorts, missing: () => void) {
     this.#root = root
     this.#ports = {
       ...ports,
       root,
+      names,
       write: file => void this.reconcile(file),
       awake: (file, isAwake) => (isAwake ? this.#awake.add(file) : this.#awake.delete(file)),
     }
