@@ -51,7 +51,7 @@ export class Attachments {
 
   /** Goes on with what was attached before; a folder that is not there now is waited for. */
   async load(): Promise<void> {
-    await this.#trash.prune()
+    await this.#trash.tidy()
     for (const { project, folder, treeSynced } of await this.#ports.database.query('listAttachments', {
       org: this.#ports.org,
     })) {

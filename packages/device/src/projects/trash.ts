@@ -4,7 +4,7 @@
  */
 import { basename, join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { type DocumentId, type Now, type ProjectId, parseId } from '@meshbook/core/ids.ts'
+import { type DocumentId, isId, type Now, type ProjectId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import * as v from 'valibot'
 import type { Disk } from './disk.ts'
@@ -29,9 +29,9 @@ export interface TrashEntry extends Origin {
 }
 
 const noteSchema = v.object({
-  project: v.string(),
+  project: v.custom<ProjectId>(text => isId('project', text)),
   path: v.string(),
-  document: v.optional(v.string()),
+  document: v.optional(v.custom<DocumentId>(text => isId('document', text))),
   deletedAt: v.number(),
 })
 
@@ -84,14 +84,16 @@ export class TrashFolder {
     const found = await this.#disk.look(join(this.folder, name))
     const note = await this.#disk.read(this.#noteOf(name), mostNoteBytes).catch(() => undefined)
     if (!found || !note) return undefined
-    const { project, path, document, deletedAt } = parseNote(note.bytes)
+    const parsed = parseNote(note.bytes)
+    if (!parsed) return undefined
+    const { project, path, document, deletedAt } = parsed
     return {
       name,
       path,
       deletedAt,
       bytes: Number(found.stamp.size),
-      project: parseId('project', project),
-      ...(document === undefined ? {} : { document: parseId('document', document) }),
+      project,
+      ...(document === undefined ? {} : { document }),
     }
   }
 
@@ -113,6 +115,14 @@ export class TrashFolder {
     await this.#disk.remove(this.#noteOf(name))
   }
 
+  /** Before anything else is done with it: removes the notes of what a crash kept from coming, too. */
+  async tidy(): Promise<void> {
+    const names = new Set((await this.#disk.list(this.folder))?.map(({ name }) => `${name}.json`))
+    for (const { name } of (await this.#disk.list(this.#notes)) ?? [])
+      if (!names.has(name)) await this.#disk.remove(join(this.#notes, name))
+    await this.prune()
+  }
+
   /** Removes what is older, or more, than is kept. */
   async prune(): Promise<void> {
     this.#prunedAt = this.#now()
@@ -125,8 +135,10 @@ export class TrashFolder {
   }
 }
 
-function parseNote(bytes: Uint8Array): v.InferOutput<typeof noteSchema> {
-  return v.parse(noteSchema, JSON.parse(Buffer.from(bytes).toString('utf8')))
+/** Undefined for a note that is damaged: its file stays, but nobody knows where it was. */
+function parseNote(bytes: Uint8Array): v.InferOutput<typeof noteSchema> | undefined {
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), noteSchema), Buffer.from(bytes).toString('utf8'))
+  return parsed.success ? parsed.output : undefined
 }
 
 /** `kept` is the file in the trash. */
