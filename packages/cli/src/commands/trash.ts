@@ -2,13 +2,21 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { Command } from 'commander'
 import { control, type TrashEntry } from '../control.ts'
 import { dataFolder } from '../data-folder.ts'
-import { printJson, say } from '../print.ts'
+import { printJson, printTable, say } from '../print.ts'
 import { optionsOf } from './options.ts'
 
 interface Options {
   project?: string
   data?: string
   json?: boolean
+}
+
+const columns = {
+  DELETED: ({ deletedAt }: TrashEntry) => new Date(deletedAt).toISOString(),
+  PROJECT: ({ project }: TrashEntry) => project,
+  PATH: ({ path }: TrashEntry) => path,
+  BYTES: ({ bytes }: TrashEntry) => String(bytes),
+  NAME: ({ name }: TrashEntry) => name,
 }
 
 export function trashCommand(): Command {
@@ -34,18 +42,13 @@ function listCommand(): Command {
       const options = optionsOf<Options>(command)
       const items = await trashed(options)
       if (options.json) for (const item of items) printJson(item)
-      else if (items.length === 0) say('The trash is empty.')
-      else for (const item of items) say(lineOf(item))
+      else printTable(items, columns)
     })
 }
 
 function trashed({ data, project }: Options): Promise<TrashEntry[]> {
   const body = project === undefined ? {} : { project }
   return control(dataFolder(data).control, '/trash', body).then(({ items }) => items)
-}
-
-function lineOf({ name, project, path, deletedAt, bytes }: TrashEntry): string {
-  return `${new Date(deletedAt).toISOString()}  ${bytes} bytes  ${project}: ${path}\n  ${name}`
 }
 
 function restoreCommand(): Command {

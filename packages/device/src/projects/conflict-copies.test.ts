@@ -29,7 +29,7 @@ async function untilConflict(p: Place, count = 1): Promise<string[]> {
   return conflicts(p)
 }
 
-test('DV50 a file that is no text and takes the place of a document gets a name beside it, is told, and the document stays', async t => {
+test('DV60 a file that is no text and takes the place of a document gets a name beside it, is told, and the document stays', async t => {
   const p = await conflictPlace(t)
   await p.write('a.md', 'text\n')
   await p.start()
@@ -47,7 +47,7 @@ test('DV50 a file that is no text and takes the place of a document gets a name 
   assert.deepEqual(p.problems.list(), [])
 })
 
-test('DV50 the same content is kept once beside the document, and another content too', async t => {
+test('DV60 the same content is kept once beside the document, and another content too', async t => {
   const p = await conflictPlace(t)
   await p.write('a.md', 'text\n')
   await p.start()
@@ -66,7 +66,7 @@ test('DV50 the same content is kept once beside the document, and another conten
   assert.equal((await conflicts(p)).length, 2)
 })
 
-test('DV50 a file that is too large, and one that stood there before its document came, get a name too', async t => {
+test('DV60 a file that is too large, and one that stood there before its document came, get a name too', async t => {
   const p = await conflictPlace(t)
   await p.write('a.md', 'text\n')
   await p.write('b.md', 'x'.repeat(20_000))
@@ -84,7 +84,7 @@ test('DV50 a file that is too large, and one that stood there before its documen
   await p.settled('b.md', text => text === 'from elsewhere\n')
 })
 
-test('DV50 what somebody writes into a file that was set aside, and is no text, gets a name beside the document', async t => {
+test('DV60 what somebody writes into a file that was set aside, and is no text, gets a name beside the document', async t => {
   const p = await conflictPlace(t)
   await p.write('a.md', 'text\n')
   await p.start()
@@ -98,7 +98,7 @@ test('DV50 what somebody writes into a file that was set aside, and is no text, 
   await p.settled('a.md', text => text === 'typed\ntext\n')
 })
 
-test('DV50 a file that has not been there for a while may be half-written: it is left alone, and told', async t => {
+test('DV60 a file that has not been there for a while may be half-written: it is left alone, and told', async t => {
   const p = await conflictPlace(t)
   p.limits = { ...limits, conflictAfterMs: 60_000 }
   await p.write('a.md', 'text\n')
@@ -112,7 +112,7 @@ test('DV50 a file that has not been there for a while may be half-written: it is
 })
 
 for (let steps = 1; steps <= 18; steps++) {
-  test(`DV50 a crash at step ${steps} of keeping what cannot be merged leaves one copy and the document (I9)`, async t => {
+  test(`DV60 a crash at step ${steps} of keeping what cannot be merged leaves one copy and the document (I9)`, async t => {
     const p = await conflictPlace(t)
     await p.write('a.md', 'text\n')
     await p.start()

@@ -4,6 +4,7 @@
  */
 import { dirname, join } from 'node:path'
 import { type DocumentId, isId } from '@meshbook/core/ids.ts'
+import type { Disk } from './disk.ts'
 
 export interface Leftover {
   /** Absolute. */
@@ -20,4 +21,10 @@ export function parseLeftover(folder: string, name: string): { document: Documen
   const [, document, version, kind] = /^\.meshbook-([a-z]+_[0-9a-z]+)-(\d{1,15})\.(tmp|old)$/.exec(name) ?? []
   if (!isId('document', document)) return undefined
   return { document, leftover: { path: join(folder, name), version: Number(version), kind: kind as Leftover['kind'] } }
+}
+
+/** Those of one document. */
+export async function leftoversOf(disk: Disk, folder: string, document: DocumentId): Promise<Leftover[]> {
+  const found = ((await disk.list(folder)) ?? []).map(({ name }) => parseLeftover(folder, name))
+  return found.flatMap(it => (it?.document === document ? [it.leftover] : []))
 }

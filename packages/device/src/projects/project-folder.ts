@@ -3,26 +3,26 @@
  * means. Reading and writing the content is the part of `TrackedFile`; how documents sync is not known here.
  */
 import { join } from 'node:path'
-import { asMeshError, type MeshError } from '@meshbook/core/errors.ts'
-import { type DocumentId, newId } from '@meshbook/core/ids.ts'
+import { asMeshError } from '@meshbook/core/errors.ts'
+import type { DocumentId } from '@meshbook/core/ids.ts'
 import type { ProjectInfo } from '@meshbook/core/messages.ts'
 import type { DocumentPeer } from '../document-peer.ts'
-import { headOf, type Projection, type ProjectionHead } from '../store/projections.ts'
 import { Arrivals } from './arrivals.ts'
-import { conflictExplained } from './conflict-copies.ts'
 import { Debounce } from './debounce.ts'
 import { DiskNames, unusableName } from './disk-names.ts'
 import { checkMarker } from './folder-marker.ts'
 import type { FolderPorts } from './folder-ports.ts'
 import { FolderWatcher } from './folder-watcher.ts'
+import { MissingFiles, missingFrom } from './missing-files.ts'
 import { matchMoves, moveTo } from './moves.ts'
-import { newProjection } from './new-projection.ts'
+import { NewFiles } from './new-files.ts'
 import { readNotebookFile } from './notebook-file.ts'
 import { ProjectTree } from './project-tree.ts'
 import { putBack } from './put-back.ts'
 import { safeJoin } from './safe-join.ts'
 import { isNotebookPath, type Scan, scanFolder } from './scan-folder.ts'
 import { sideBySide } from './side-by-side.ts'
+import { ToldProblems } from './told-problems.ts'
 import type { TrackedFile } from './tracked-file.ts'
 import { TrackedFiles } from './tracked-files.ts'
 import { deletedWhileEdited, type Origin } from './trash.ts'
@@ -42,17 +42,14 @@ export class ProjectFolder {
   readonly #ports: FolderPorts
   readonly #tree: ProjectTree
   readonly #tracked: TrackedFiles
-  /** Rows of documents that were deleted with their files: the same path brings them back. */
-  readonly #gone = new Map<DocumentId, ProjectionHead>()
+  readonly #newFiles: NewFiles
   readonly #arrivals: Arrivals
   readonly #names = new DiskNames()
-  /** Buried documents that files which are put back belong to, by path. */
-  readonly #restoring = new Map<string, DocumentId>()
-  readonly #missingSince = new Map<DocumentId, number>()
+  readonly #away: MissingFiles
   readonly #turns = new Turns()
   readonly #watcher: FolderWatcher
   readonly #pass: Debounce
-  #reported = new Set<string>()
+  readonly #told: ToldProblems
   #isFirst = true
   #stopInterval: (() => void) | undefined
   #closed = false
@@ -66,6 +63,16 @@ export class ProjectFolder {
     this.#pass = new Debounce(ports.after, fileDebounceMs, fileMaxWaitMs, () => void this.rescan())
     this.#watcher = new FolderWatcher(ports.disk, () => this.#pass.request())
     this.#tracked = new TrackedFiles(root, this.#names, ports, () => this.#pass.request())
+    this.#told = new ToldProblems(ports.problems, root)
+    this.#away = new MissingFiles(ports.now)
+    this.#newFiles = new NewFiles({
+      ...ports,
+      project: project.id,
+      names: this.#names,
+      tree: this.#tree,
+      tracked: this.#tracked,
+      textAt: path => this.#textAt(path),
+    })
     this.#arrivals = new Arrivals(ports, async (id, peer) => {
       await this.#turns.take(() => this.#arrive(id, peer))
       await this.#tracked.room()
@@ -78,7 +85,7 @@ export class ProjectFolder {
     await this.#ports.treeKnown(this.#tree.peer)
     if (this.#closed) return
     for (const row of await this.#ports.store.list()) {
-      if (row.gone) this.#gone.set(row.document, row)
+      if (row.gone) this.#newFiles.knowGone(row)
       else this.#tracked.know(row, true)
     }
     this.#tree.observe(() => this.#pass.request())
@@ -113,13 +120,7 @@ export class ProjectFolder {
     return this.#turns.take(async () => {
       await checkMarker(this.#ports.disk, this.root, this.project.id)
       const restored = await putBack(this.#ports.disk, this.root, this.#names, path, bytes)
-      if (document !== undefined && this.#tree.buriedAt(document) !== undefined && !this.#tracked.has(document))
-        this.#restoring.set(restored, document)
-      try {
-        await this.#onePass()
-      } finally {
-        this.#restoring.delete(restored)
-      }
+      await this.#newFiles.restoring(restored, document, () => this.#onePass())
       return restored
     })
   }
@@ -146,9 +147,9 @@ export class ProjectFolder {
     await this.#noticeMoves(scan)
     await this.#noticeDeletions(scan)
     await this.#followTree()
-    await this.#takeNewFiles(scan, problems)
+    await this.#newFiles.takeAll(this.#unknown(scan), problems)
     for (const [id, path] of this.#tree.refused()) problems.set(id, unusableName(path))
-    this.#tellProblems(problems)
+    this.#told.tell(problems)
     const changed = this.#tracked.files().filter(file => {
       const stamp = scan.notebooks.get(file.path)
       return !stamp || file.changedSince(stamp)
@@ -186,16 +187,8 @@ export class ProjectFolder {
     return scan
   }
 
-  #tellProblems(problems: ReadonlyMap<string, MeshError>): void {
-    for (const path of this.#reported) if (!problems.has(path)) this.#ports.problems.solve(join(this.root, path))
-    for (const [path, error] of problems) this.#ports.problems.report(join(this.root, path), error)
-    this.#reported = new Set(problems.keys())
-  }
-
   #missing(scan: Scan): TrackedFile[] {
-    return this.#tracked
-      .files()
-      .filter(file => file.exists && !scan.notebooks.has(file.path) && !scan.refused.has(file.path))
+    return missingFrom(scan, this.#tracked.files())
   }
 
   /** Paths of files that belong to no document yet. */
@@ -215,8 +208,7 @@ export class ProjectFolder {
   }
 
   async #textAt(path: string): Promise<string | undefined> {
-    const { disk, limits } = this.#ports
-    return (await readNotebookFile(disk, await this.#at(path), limits.fileBytes))?.text
+    return (await readNotebookFile(this.#ports.disk, await this.#at(path), this.#ports.limits.fileBytes))?.text
   }
 
   #at(path: string): Promise<string> {
@@ -225,15 +217,11 @@ export class ProjectFolder {
 
   /** A vanished file is deleted if it stays away; at the first look after a start it has been away long enough. */
   async #noticeDeletions(scan: Scan): Promise<void> {
-    const { now, limits } = this.#ports
-    const graceMs = goneAfterQuietTimes * limits.fileDebounceMs
+    const graceMs = goneAfterQuietTimes * this.#ports.limits.fileDebounceMs
     const missing = this.#missing(scan)
-    const ids = new Set(missing.map(file => file.id))
-    for (const id of this.#missingSince.keys()) if (!ids.has(id)) this.#missingSince.delete(id)
+    this.#away.note(missing)
     await sideBySide(missing, width, async file => {
-      const since = this.#missingSince.get(file.id) ?? now()
-      this.#missingSince.set(file.id, since)
-      if (this.#isFirst || now() - since >= graceMs) await this.#deletedHere(file)
+      if (this.#isFirst || this.#away.awayMs(file) >= graceMs) await this.#deletedHere(file)
       else this.#tracked.later(graceMs, () => this.#pass.request())
     })
     if (missing.length > 0) await this.#tree.peer.durable()
@@ -241,14 +229,14 @@ export class ProjectFolder {
 
   async #deletedHere(file: TrackedFile): Promise<void> {
     await this.#ports.trash.keep(await file.text(), { path: file.path, document: file.id })
-    this.#gone.set(file.id, { ...headOf(await file.markGone()), isDue: true })
+    await this.#newFiles.markGone(file)
     this.#tree.bury(file.id, this.#ports.now())
     await this.#forget(file)
   }
 
   async #forget(file: TrackedFile): Promise<void> {
     this.#tracked.forget(file)
-    this.#missingSince.delete(file.id)
+    this.#away.forget(file)
     await file.close()
   }
 
@@ -259,19 +247,13 @@ export class ProjectFolder {
       const path = paths.get(file.id)
       if (path === undefined)
         await this.#tracked.guarded(file, () =>
-          this.#tree.has(file.id) ? this.#deletedElsewhere(file) : this.#enter(file),
+          this.#tree.has(file.id) ? this.#deletedElsewhere(file) : this.#newFiles.enter(file),
         )
-      else if (path !== file.path && !this.#missingSince.has(file.id))
+      else if (path !== file.path && !this.#away.has(file))
         await this.#tracked.guarded(file, () => this.#move(file, path))
     }
     const isMissing = (id: DocumentId) => !this.#tracked.has(id) && !this.#arrivals.has(id)
     this.#arrivals.want([...paths].flatMap(([id, path]) => (isMissing(id) && isNotebookPath(path) ? [id] : [])))
-  }
-
-  /** A crash came between storing the new document and naming it in the tree. */
-  async #enter(file: TrackedFile): Promise<void> {
-    this.#tree.put(file.id, file.path)
-    await this.#tree.peer.durable()
   }
 
   /** Who edited it after that, or did not know of it, is told where the edit is. */
@@ -290,13 +272,8 @@ export class ProjectFolder {
   async #move(file: TrackedFile, path: string): Promise<void> {
     await this.#tracked.reconcile(file)
     const inTheWay = this.#tracked.files().find(other => other !== file && this.#names.areOne(other.path, path))
-    await moveTo(file, path, {
-      disk: this.#ports.disk,
-      root: this.root,
-      names: this.#names,
-      inTheWay,
-      trash: this.#ports.trash,
-    })
+    const { disk, trash } = this.#ports
+    await moveTo(file, path, { disk, root: this.root, names: this.#names, inTheWay, trash })
   }
 
   /** Gives a document that the tree names a file, now that its content is here. */
@@ -305,38 +282,6 @@ export class ProjectFolder {
     if (this.#closed) return
     this.#arrivals.done(id)
     if (path === undefined) return peer.close()
-    this.#gone.delete(id)
-    const file = await this.#tracked.begin(peer, this.#newRow(id, path), false)
-    await this.#tracked.reconcile(file)
-  }
-
-  #newRow(id: DocumentId, path: string): Projection {
-    return newProjection(id, this.project.id, path, this.#ports.random)
-  }
-
-  async #takeNewFiles(scan: Scan, problems: Map<string, MeshError>): Promise<void> {
-    // Since the scan a file may have been renamed to what is the same name here.
-    const known = new Set(this.#tracked.files().map(file => this.#names.key(file.path)))
-    const unknown = this.#unknown(scan).filter(path => !known.has(this.#names.key(path)))
-    const goneAt = new Map([...this.#gone.values()].map(row => [row.path, row]))
-    await sideBySide(unknown, width, async path => {
-      await this.#takeNewFile(path, goneAt).catch(thrown =>
-        problems.set(path, conflictExplained(path, asMeshError(thrown))),
-      )
-      await this.#tracked.room()
-    })
-    if (unknown.length > 0) await this.#tree.peer.durable()
-  }
-
-  async #takeNewFile(path: string, goneAt: ReadonlyMap<string, ProjectionHead>): Promise<void> {
-    if ((await this.#textAt(path)) === undefined) return
-    const restored = this.#restoring.get(path)
-    const known = (restored && this.#gone.get(restored)) ?? (restored ? undefined : goneAt.get(path))
-    const id = known?.document ?? restored ?? newId('document', this.#ports.now(), this.#ports.random)
-    this.#gone.delete(id)
-    const row = known ? { ...(await this.#ports.store.load(id)), path, gone: false } : this.#newRow(id, path)
-    const file = await this.#tracked.begin(this.#ports.open(id), row, known !== undefined)
-    await file.reconcile()
-    this.#tree.put(id, path)
+    await this.#newFiles.bring(peer, path)
   }
 }

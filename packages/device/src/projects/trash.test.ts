@@ -30,7 +30,7 @@ async function placeWith(p: Place, path: string, text: string): Promise<string> 
   return p.live()[path]!
 }
 
-test('DV51 a file that was deleted here comes back with its document', async t => {
+test('DV61 a file that was deleted here comes back with its document', async t => {
   const p = await place(t)
   const id = await placeWith(p, 'sub/a.md', 'text\n')
   await p.unlink('sub/a.md')
@@ -43,7 +43,7 @@ test('DV51 a file that was deleted here comes back with its document', async t =
   assert.deepEqual(await trashOf(p).list(), [])
 })
 
-test('DV51 a file whose document was deleted elsewhere comes back with it, also after a restart', async t => {
+test('DV61 a file whose document was deleted elsewhere comes back with it, also after a restart', async t => {
   const p = await place(t)
   const id = await placeWith(p, 'a.md', 'text\n')
   p.tree.set(id, { path: 'a.md', kind: 'document', deletedAt: Date.now() })
@@ -55,7 +55,7 @@ test('DV51 a file whose document was deleted elsewhere comes back with it, also 
   await p.settled('a.md', text => text === 'text\n')
 })
 
-test('DV51 what has the name now stays: the restored file gets the next name', async t => {
+test('DV61 what has the name now stays: the restored file gets the next name', async t => {
   const p = await place(t)
   const id = await placeWith(p, 'a.md', 'old\n')
   p.tree.set(id, { path: 'a.md', kind: 'document', deletedAt: Date.now() })
@@ -68,7 +68,7 @@ test('DV51 what has the name now stays: the restored file gets the next name', a
   assert.equal(p.live()['a (2).md'], id)
 })
 
-test('DV51 a document that the tree does not know any more comes back as a new one', async t => {
+test('DV61 a document that the tree does not know any more comes back as a new one', async t => {
   const p = await place(t)
   const id = await placeWith(p, 'a.md', 'text\n')
   p.tree.set(id, { path: 'a.md', kind: 'document', deletedAt: Date.now() })
@@ -80,7 +80,7 @@ test('DV51 a document that the tree does not know any more comes back as a new o
 })
 
 for (let steps = 1; steps <= 10; steps++) {
-  test(`DV51 a crash at step ${steps} of a restore loses nothing and leaves no half of a file (I9)`, async t => {
+  test(`DV61 a crash at step ${steps} of a restore loses nothing and leaves no half of a file (I9)`, async t => {
     const p = await place(t)
     const id = await placeWith(p, 'a.md', 'text\n')
     p.tree.set(id, { path: 'a.md', kind: 'document', deletedAt: Date.now() })
@@ -103,7 +103,7 @@ for (let steps = 1; steps <= 10; steps++) {
   })
 }
 
-test('DV51 what is old goes, and the oldest of what is too much', async () => {
+test('DV61 what is old goes, and the oldest of what is too much', async () => {
   const folder = join(await temporaryFolder(), 'trash')
   let now = 1_000
   const kept = () => new TrashFolder(new NodeDisk(), folder, () => now, { ...limits, trashMs: 100_000, trashBytes: 10 })
@@ -124,7 +124,7 @@ test('DV51 what is old goes, and the oldest of what is too much', async () => {
   assert.deepEqual(await readdir(`${folder}-notes`), [])
 })
 
-test('DV51 a damaged note hides its file and no other; a note without a file goes with the next look', async () => {
+test('DV61 a damaged note hides its file and no other; a note without a file goes with the next look', async () => {
   const folder = join(await temporaryFolder(), 'trash')
   const disk = new NodeDisk()
   const kept = new TrashFolder(disk, folder, () => 5, limits)

@@ -1,0 +1,37 @@
+/** Files that are not where they were: since when, and which of them have stayed away for long enough to be deleted. */
+import type { DocumentId, Now } from '@meshbook/core/ids.ts'
+import type { Scan } from './scan-folder.ts'
+import type { TrackedFile } from './tracked-file.ts'
+
+export class MissingFiles {
+  readonly #now: Now
+  readonly #since = new Map<DocumentId, number>()
+
+  constructor(now: Now) {
+    this.#now = now
+  }
+
+  has(file: TrackedFile): boolean {
+    return this.#since.has(file.id)
+  }
+
+  forget(file: TrackedFile): void {
+    this.#since.delete(file.id)
+  }
+
+  /** These are missing now, and no others. */
+  note(missing: readonly TrackedFile[]): void {
+    const ids = new Set(missing.map(file => file.id))
+    for (const id of this.#since.keys()) if (!ids.has(id)) this.#since.delete(id)
+    for (const id of ids) if (!this.#since.has(id)) this.#since.set(id, this.#now())
+  }
+
+  awayMs(file: TrackedFile): number {
+    const now = this.#now()
+    return now - (this.#since.get(file.id) ?? now)
+  }
+}
+
+export function missingFrom({ notebooks, refused }: Scan, files: readonly TrackedFile[]): TrackedFile[] {
+  return files.filter(file => file.exists && !notebooks.has(file.path) && !refused.has(file.path))
+}
