@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { link, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { newId, systemRandom } from '@meshbook/core/ids.ts'
@@ -111,7 +111,38 @@ test('DV60 a file that has not been there for a while may be half-written: it is
   await p.settled('a.md', text => text === 'half a é\n')
 })
 
-for (let steps = 1; steps <= 18; steps++) {
+test('DV60 a crash that left the copy two names leaves one of them', async t => {
+  const p = await conflictPlace(t)
+  await p.write('a.md', 'text\n')
+  await p.start()
+  const id = p.live()['a.md']
+  await writeFile(join(p.folder, 'a.md'), binary)
+  const [name = ''] = await untilConflict(p)
+  await p.stop()
+  await link(join(p.folder, name), join(p.folder, `.meshbook-${id}-1.old`))
+  await p.start()
+  await p.folderOf!.rescan()
+  assert.deepEqual((await readdir(p.folder)).sort(), ['.meshbook', name, 'a.md'])
+  assert.deepEqual(await p.trashed(), [])
+})
+
+test('DV60 a name that is as long as may be still gets a copy, and one that is taken is left alone', async t => {
+  const p = await conflictPlace(t)
+  const long = `${'é'.repeat(126)}.md`
+  await p.write(long, 'text\n')
+  await p.start()
+  for (const content of [binary, Buffer.from([0xc3, 0x28])]) {
+    await writeFile(join(p.folder, long), content)
+    await until('the text again', async () => {
+      await p.folderOf!.rescan()
+      return (await p.read(long)) === 'text\n'
+    })
+  }
+  const names = await untilConflict(p, 2)
+  assert.deepEqual(names.map(name => readFileSync(join(p.folder, name)).length).sort(), [2, binary.length])
+})
+
+for (let steps = 1; steps <= 12; steps++) {
   test(`DV60 a crash at step ${steps} of keeping what cannot be merged leaves one copy and the document (I9)`, async t => {
     const p = await conflictPlace(t)
     await p.write('a.md', 'text\n')

@@ -89,9 +89,12 @@ export function freeName(path: string, isTaken: (path: string) => boolean): stri
 
 /** A document has it that some other program named. */
 export function unusableName(path: string): MeshError {
-  return new MeshError('BAD_PATH', {
-    detail: `a document is named ${JSON.stringify(path.slice(0, mostToldChars))}, which not every device can hold; it has no file until it is renamed`,
-  })
+  return new MeshError('BAD_PATH', { detail: `a document has no file: ${unusable(path)}` })
+}
+
+function unusable(path: string): string {
+  const told = JSON.stringify(path.slice(0, mostToldChars))
+  return `${told} is too long a name, or one that not every device can hold (Windows forbids : * ? " < > | \\, names like CON, and a dot or space at the end); rename it`
 }
 
 export interface FoundFile {
@@ -118,7 +121,7 @@ export function nameFiles(
   const refused = new Map<string, MeshError>()
   for (const file of found) {
     const path = pathOf(file.name, folded, names)
-    if (path === undefined) refused.set(file.name, new MeshError('BAD_PATH', { detail: JSON.stringify(file.name) }))
+    if (path === undefined) refused.set(file.name, new MeshError('BAD_PATH', { detail: unusable(file.name) }))
     else wanted.set(path, [...(wanted.get(path) ?? []), file])
   }
   const files = new Map<string, FoundFile>()

@@ -104,8 +104,9 @@ export class TrashFolder {
     return entry
   }
 
+  /** TOO_LARGE for what no project takes back; it can be fetched from the folder by hand. */
   async read(name: string): Promise<Uint8Array> {
-    const content = await this.#disk.read(join(this.folder, name), Number.MAX_SAFE_INTEGER)
+    const content = await this.#disk.read(join(this.folder, name), this.#limits.fileBytes)
     if (!content) throw new MeshError('NOT_FOUND', { detail: `the trash has no ${name}` })
     return content.bytes
   }
