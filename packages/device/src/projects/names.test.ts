@@ -197,3 +197,34 @@ test('DV49 whatever stands on the disk: each file has one path or is told, and n
     }),
   )
 })
+
+const folder = fc.constantFrom('', 'd/', 'D/', 'dß/', 'dSS/', 'dé/', 'de\u0301/', 'd/é/', 'D/É/')
+const documents = fc.array(
+  fc
+    .tuple(folder, segment)
+    .map(parts => parts.join('').normalize('NFC'))
+    .filter(name => normalPath(name) !== undefined),
+  { minLength: 2, maxLength: 8 },
+)
+
+for (const [seed, paths] of fc.sample(documents, { numRuns: 12, seed: 48 }).entries()) {
+  test(`DV48 set ${seed} of documents with nasty names: each has a file of its own on a folder that folds, also after a restart and an edit`, async t => {
+    const p = await foldingPlace(t)
+    const ids = paths.map((name, i) => addDocument(p, name, `text ${i}\n`))
+    const tree = JSON.stringify(p.tree.toJSON())
+    await p.start()
+    const all = async () => Object.keys(await filesByText(p)).filter(text => text !== '').length === ids.length
+    await until('all files', all).catch(thrown => assert.fail(`${thrown.message}: ${p.problems.list().join('\n')}`))
+    const files = await filesByText(p)
+    await p.stop()
+    await p.start()
+    await p.folderOf!.rescan()
+    assert.deepEqual(await filesByText(p), files)
+    for (const [i, id] of ids.entries()) {
+      await writeFile(join(p.folder, files[`text ${i}\n`]!), `text ${i}\nedited\n`)
+      await until('the edit', () => p.documents.doc(id).getText('content').toString() === `text ${i}\nedited\n`)
+    }
+    assert.equal(JSON.stringify(p.tree.toJSON()), tree)
+    assert.deepEqual([p.problems.list(), await p.trashed()], [[], []])
+  })
+}
