@@ -80,6 +80,7 @@ await suite('core', ['packages/core/src/**/*.test.ts', 'packages/engine/src/**/*
 await suite('packages', ['packages/{relay,hub,device,web,cli}/src/**/*.test.ts', 'kernels/*/*.test.ts'])
 if (mode === 'all') {
   await suite('contracts', ['tests/contract/*.test.ts'])
+  await suite('simulated worlds', ['tests/sim/*.test.ts'], { concurrency: 1, timeoutMs: 240_000 })
   await suite('crashes', ['tests/crash/*.test.ts'], { concurrency: 1 })
   await suite('end to end', ['tests/e2e/*.test.ts'], { concurrency: 1, timeoutMs: 240_000 })
 }

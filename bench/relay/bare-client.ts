@@ -13,6 +13,9 @@ const syncReply = 4
 
 export class BareClient {
   readonly doc: Y.Doc
+  /** When the socket was open, and when the last byte of the first answer had come (`performance.now`). */
+  openedAt = 0
+  answeredAt = 0
   readonly #socket: WebSocket
   readonly #prefix: Uint8Array
   readonly #onUpdate: (update: Uint8Array) => void
@@ -24,6 +27,7 @@ export class BareClient {
     this.#onUpdate = onUpdate
     this.#socket = new WebSocket(dial.url, { headers: dial.headers, perMessageDeflate: false })
     this.#socket.once('open', () => {
+      this.openedAt = performance.now()
       if (dial.hello) this.#sendFrame(dial.hello)
       this.#sendFrame(step1Frame(Y.encodeStateVector(this.doc)))
     })
@@ -91,6 +95,7 @@ export class BareClient {
     if (this.#prefix.byteLength && frame[0] === syncReply) frame[0] = 0
     if (frame[0] !== 0) return
     const message = readSyncFrame(frame)
+    if (message.type === 'step2') this.answeredAt ||= performance.now()
     if (message.type === 'step1') this.#sendFrame(step2Frame(Y.encodeStateAsUpdate(this.doc, message.stateVector)))
     if (message.type === 'update' || message.type === 'step2') this.#onUpdate(message.update)
     if (message.type === 'step2') this.#synced?.()

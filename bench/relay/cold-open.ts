@@ -10,6 +10,8 @@ const openMs = 30_000
 export interface ColdOpen {
   /** Milliseconds; the first is after the first restart. Null: not the whole text came back. */
   opens: (number | null)[]
+  /** From the open socket to the last byte of the first answer. */
+  answers: number[]
 }
 
 export async function coldOpen(
@@ -20,12 +22,15 @@ export async function coldOpen(
 ): Promise<ColdOpen> {
   await fill(server, document, updates)
   const opens: (number | null)[] = []
+  const answers: number[] = []
   for (let i = 0; i < restarts; i++) {
     await server.stop('SIGTERM')
     await server.start()
-    opens.push(await openedMs(server, document, updates.length * markOf(0).length))
+    const { wholeMs, answerMs } = await openOnce(server, document, updates.length * markOf(0).length)
+    opens.push(wholeMs)
+    answers.push(answerMs)
   }
-  return { opens }
+  return { opens, answers }
 }
 
 /** Writes the history through the relay, at the speed at which another client sees it, and lets the server store it. */
@@ -47,11 +52,16 @@ async function fill(server: ServerProcess, document: string, updates: readonly U
   await untilQuiet(server.pid, 10_000)
 }
 
-async function openedMs(server: ServerProcess, document: string, length: number): Promise<number | null> {
+async function openOnce(
+  server: ServerProcess,
+  document: string,
+  length: number,
+): Promise<{ wholeMs: number | null; answerMs: number }> {
   const started = performance.now()
   const client = await BareClient.reading(server.dial(document))
   const whole = await within(openMs, () => client.doc.getText(textName).length >= length)
-  const ms = performance.now() - started
+  const wholeMs = whole ? performance.now() - started : null
+  const answerMs = client.answeredAt - client.openedAt
   await client.close()
-  return whole ? ms : null
+  return { wholeMs, answerMs }
 }

@@ -22,6 +22,9 @@ const restart = (t: TestContext, mesh: MeshProcess) => startMesh(t, mesh.data, [
 const noteOf = (mesh: MeshProcess) => readFile(join(mesh.data, 'projects/demo', path), 'utf8')
 const badge = (page: Page, kind: string) => page.locator(`[data-sync="${kind}"]`)
 
+/** What the editor is made of comes from the hub; without it a cell can only be read. */
+const editorOf = (page: Page) => page.locator('.cell .cm-content').first()
+
 async function typeAtEnd(page: Page, text: string): Promise<void> {
   await page.locator('.cell .cm-content, .cell pre').first().click()
   await page.locator('.cell .cm-content').first().waitFor()
@@ -50,6 +53,7 @@ test('what the page called saved on this device is there after kill -9 of the br
   await signIn(page, mesh)
   await openDocument(page, mesh, path)
   await badge(page, 'synced').waitFor()
+  await editorOf(page).waitFor()
   await mesh.kill('SIGKILL')
   await badge(page, 'offline').waitFor()
   await typeAtEnd(page, '\nkept = "saved on this device"')
@@ -98,6 +102,7 @@ test('two tabs offline show each other what is typed, and one connection brings 
   await openDocument(other, mesh, path)
   await badge(other, 'synced').waitFor()
   assert.equal(sockets, 0, 'the second tab has no connection of its own')
+  await editorOf(page).waitFor()
   await mesh.kill('SIGKILL')
   await badge(other, 'offline').waitFor()
   await typeAtEnd(other, '\na = "from the second tab"')
@@ -170,6 +175,7 @@ test('unsent edits of a document that was replaced on the hub are carried over o
   await signIn(page, mesh)
   await openDocument(page, mesh, path)
   await badge(page, 'synced').waitFor()
+  await editorOf(page).waitFor()
   await mesh.kill('SIGKILL')
   await badge(page, 'offline').waitFor()
   await typeAtEnd(page, '\nd = "unsent"')

@@ -3,6 +3,7 @@
  * each run). A run's entry is a nested Y.Map with the fields of `ExecutionEntry`; foreign clients may write a plain
  * object with the same fields and are answered in kind. A `runtimeUrl` in an entry is ignored (I6).
  */
+import { type DocumentId, isId } from './ids.ts'
 import type { MimePart, RunError } from './run.ts'
 
 export const sharedNames = { content: 'content', executions: 'executions', files: 'files' } as const
@@ -79,3 +80,11 @@ export interface TreeEntry {
 }
 
 export const treePath = '.meshbook/tree'
+/** The path under which a document is synced whatever it is named: a client that comes back after a rename means this one. */
+export const pathOfId = (id: DocumentId): string => `${idFolder}${id}`
+/** The id in such a path. */
+export function idInPath(path: string): DocumentId | undefined {
+  const id = path.startsWith(idFolder) ? path.slice(idFolder.length) : undefined
+  return isId('document', id) ? id : undefined
+}
+const idFolder = '.meshbook/documents/'

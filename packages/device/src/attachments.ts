@@ -56,7 +56,10 @@ export class Attachments {
       org: this.#ports.org,
     })) {
       const { follower } = this.#follow(project, folder, treeSynced)
-      follower.start().catch(thrown => this.#ports.problems.report(folder, asMeshError(thrown)))
+      follower.start().catch(thrown => {
+        if (this.#attached.get(project.id)?.follower === follower)
+          this.#ports.problems.report(folder, asMeshError(thrown))
+      })
     }
   }
 

@@ -16,7 +16,9 @@ import { Attachments } from './attachments.ts'
 import { DeviceKey } from './device-key.ts'
 import type { Device, DeviceOptions, DevicePorts, DeviceStatus } from './device-options.ts'
 import { Documents } from './documents.ts'
+import { openWebSocket } from './link/channel.ts'
 import { HubLink, type HubMessage } from './link/hub-link.ts'
+import { MachineFacts } from './link/machine-facts.ts'
 import { Streams } from './link/streams.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { Problems } from './problems.ts'
@@ -250,7 +252,10 @@ class RunningDevice implements Device {
   #makeLink(url: string, streams: Streams): HubLink {
     const { limits, name, kind, register, kernels } = this.#options
     const { now, random } = this.#ports
+    const facts = new MachineFacts()
     return new HubLink({
+      openSocket: openWebSocket,
+      measure: () => facts.measure(),
       url,
       key: this.#key,
       name,

@@ -100,12 +100,13 @@ export class Documents {
     const local = openLocalPeer(
       relay,
       { org, document: id },
-      { name: 'device', onError: error => problems.report(id, error) },
+      {
+        name: 'device',
+        onError: error => problems.report(id, error),
+        onSynced: () => problems.solve(id),
+      },
     )
-    local.ready.then(
-      () => problems.solve(id),
-      thrown => this.#open.has(id) && problems.report(id, asMeshError(thrown)),
-    )
+    local.ready.catch(thrown => this.#open.get(id)?.local === local && problems.report(id, asMeshError(thrown)))
     const synced = Promise.withResolvers<void>()
     synced.promise.catch(() => undefined)
     const peer: DocumentPeer = {
@@ -138,6 +139,7 @@ export class Documents {
     this.#part(id)
     await Promise.race([known.local.durable().catch(() => undefined), this.#closingTime()])
     known.local.close()
+    if (!this.#open.has(id)) this.#ports.problems.solve(id)
     known.synced.reject(new MeshError('SHUTTING_DOWN'))
   }
 

@@ -14,6 +14,8 @@ export interface LocalPeerOptions {
   tag?: unknown
   /** Each time the room ended this peer's connection; `final` when it does not come back. */
   onError?: (error: MeshError, final: boolean) => void
+  /** Each time that the room's content is here, at first and after an error. */
+  onSynced?: () => void
 }
 
 export interface LocalPeer {
@@ -82,6 +84,7 @@ class InProcessPeer implements LocalPeer {
   #onSynced(): void {
     this.#retryMs = limits.reconnectMinMs
     this.#isReady.resolve()
+    this.#options.onSynced?.()
   }
 
   #connect(): void {

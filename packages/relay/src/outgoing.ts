@@ -87,7 +87,7 @@ export class Outgoing {
   /** Answers the client's step 1: what the document has beyond its state vector. */
   answer(stateVector: Uint8Array): void | Promise<void> {
     // Who asks again and again without reading must not fill the memory with answers.
-    if (this.#isFull()) return this.#drained().then(() => this.answer(stateVector))
+    if (this.#isFull()) return this.#drained().then(() => (this.#closed ? undefined : this.answer(stateVector)))
     const diff = this.#room.diff(stateVector)
     this.#subscribed = true
     if (diff instanceof Uint8Array) return this.#sendUpdate(step2Frame(diff))

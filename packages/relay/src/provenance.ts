@@ -11,6 +11,7 @@ export class Provenance<Peer> {
   readonly #clients = new Map<number, Delivery<Peer>[]>()
   readonly #most: number
   #size = 0
+  #latest: number | undefined
 
   constructor(most: number) {
     this.#most = most
@@ -24,8 +25,11 @@ export class Provenance<Peer> {
       deliveries.push({ from, to, peer })
       this.#size++
     }
-    this.#clients.delete(client)
-    this.#clients.set(client, deliveries)
+    if (client !== this.#latest) {
+      this.#clients.delete(client)
+      this.#clients.set(client, deliveries)
+      this.#latest = client
+    }
     if (this.#size > this.#most) this.#forgetOldest()
   }
 
@@ -37,6 +41,7 @@ export class Provenance<Peer> {
     for (const [client, deliveries] of this.#clients) {
       deliveries.shift()
       if (deliveries.length === 0) this.#clients.delete(client)
+      if (client === this.#latest) this.#latest = undefined
       this.#size--
       return
     }

@@ -379,6 +379,18 @@ test('a slow reader gets nothing while it is full, then one difference with all 
   await until(() => slow.peer.of('update').length === 3)
 })
 
+test('a reader that leaves while its answer waits for the backlog holds nobody up (RL30, I10)', async t => {
+  const { join } = setUp(t)
+  const [writer, slow] = [await join(), await join()]
+  slow.peer.backlogBytes = limits.socketBacklogBytes + 1
+  slow.connection.receive(step1Frame(Y.encodeStateVector(new Y.Doc())))
+  await turns()
+  slow.connection.close()
+  await new Promise(resolve => setTimeout(resolve, 150))
+  writer.connection.receive(new HandClient(1).type('still here'))
+  await until(() => writer.peer.durable === 1)
+})
+
 test('many small frames that wait count as what they cost, and all readers share what may wait (RL30, S24)', async t => {
   const { join } = setUp(t, { documentBacklogBytes: 200_000, socketBacklogLeastBytes: 20_000 })
   const [writer, slow, quick] = [await join(), await join(), await join()]

@@ -63,6 +63,8 @@ export class Room implements ConnectionRoom, FollowingRoom {
   #cancelIdle: (() => void) | undefined
   #awarenessDue = false
   #awarenessAt = 0
+  /** Differences that are being made. */
+  readonly #diffs = new Map<string, Promise<Uint8Array>>()
 
   constructor(key: DocumentKey, context: RoomContext) {
     this.key = key
@@ -161,15 +163,23 @@ export class Room implements ConnectionRoom, FollowingRoom {
     return this.#context.work.run('inspect', { update, known: this.known.clocks })
   }
 
+  /** Readers who ask the same at the same time, as many do after a cut or a jam, share one answer. */
   diff(stateVector: Uint8Array): Uint8Array | Promise<Uint8Array> {
-    this.#content!.fold()
-    const pieces = this.#content!.pieces()
+    const content = this.#content!
+    const question = `${content.position} ${Buffer.from(stateVector).toString('latin1')}`
+    const asked = this.#diffs.get(question)
+    if (asked) return asked
+    content.fold()
+    const pieces = content.pieces()
     if (pieces.length === 1 && isEmptyStateVector(stateVector)) return pieces[0]!
-    return this.#context.work.run('diff', {
-      pieces,
-      chunkUpdates: this.limits.compactChunkUpdates,
-      stateVector,
-    })
+    const { compactChunkUpdates: chunkUpdates } = this.limits
+    const answer = this.#context.work.run('diff', { pieces, chunkUpdates, stateVector })
+    if (answer instanceof Promise) {
+      this.#diffs.set(question, answer)
+      const forget = () => this.#diffs.delete(question)
+      answer.then(forget, forget)
+    }
+    return answer
   }
 
   accept(accepted: Accepted): void {

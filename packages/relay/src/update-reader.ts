@@ -78,7 +78,7 @@ export class UpdateReader {
       case 3:
         return this.#one(() => this.#skip(this.readNumber()))
       case 4:
-        return this.#readText().length
+        return this.#textLength(this.readNumber())
       case 5:
         return this.#one(() => this.#checkJson())
       case 6:
@@ -175,6 +175,16 @@ export class UpdateReader {
     const start = this.#decoder.pos
     this.#skip(length)
     return utf8.decode(this.#decoder.arr.subarray(start, start + length))
+  }
+
+  /** In UTF-16 units. What people type is mostly ASCII, where that is the number of bytes. */
+  #textLength(bytes: number): number {
+    const { arr, pos } = this.#decoder
+    let ascii = 0
+    while (ascii < bytes && arr[pos + ascii]! < 0x80) ascii++
+    if (ascii < bytes) return this.#text(bytes).length
+    this.#skip(bytes)
+    return bytes
   }
 
   #readByte(): number {

@@ -17,6 +17,18 @@ import {
 } from '@meshbook/core/messages.ts'
 import { WebSocket } from 'ws'
 
+/** Opens the WebSocket of a channel; where there is no network, something that behaves as one. */
+export type OpenSocket = (url: URL, authorization: string, limits: Limits) => WebSocket
+
+export const openWebSocket: OpenSocket = (url, authorization, { channelFrameBytes, handshakeMs }) =>
+  new WebSocket(url, subprotocol, {
+    headers: { authorization },
+    maxPayload: channelFrameBytes,
+    handshakeTimeout: handshakeMs,
+    perMessageDeflate: false,
+    followRedirects: false,
+  })
+
 export interface ChannelHandlers {
   opened(): void
   message(message: DownMessage): void
@@ -35,17 +47,10 @@ export class Channel {
   #ping: NodeJS.Timeout | undefined
   #heard = true
 
-  constructor(url: URL, authorization: string, handlers: ChannelHandlers, limits: Limits) {
+  constructor(socket: WebSocket, origin: string, handlers: ChannelHandlers, limits: Limits) {
+    this.#socket = socket
     this.#handlers = handlers
     this.#limits = limits
-    const { channelFrameBytes: maxPayload, handshakeMs: handshakeTimeout } = limits
-    this.#socket = new WebSocket(url, subprotocol, {
-      headers: { authorization },
-      maxPayload,
-      handshakeTimeout,
-      perMessageDeflate: false,
-      followRedirects: false,
-    })
     this.#socket.on('open', () => handlers.opened())
     this.#socket.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary))
     this.#socket.on('pong', () => this.#alive())
@@ -58,7 +63,7 @@ export class Channel {
     })
     this.#socket.on('error', cause => {
       this.#error ??= new MeshError('UNREACHABLE', {
-        detail: `${url.origin}: ${cause.message || (cause as NodeJS.ErrnoException).code}`,
+        detail: `${origin}: ${cause.message || (cause as NodeJS.ErrnoException).code}`,
         cause,
       })
     })

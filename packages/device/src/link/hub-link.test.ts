@@ -136,6 +136,17 @@ test('documents converge over a cut in both directions: the device works on mean
   await until('the file', async () => (await readFile(join(w.folder, 'a.md'), 'utf8')) === merged)
 })
 
+test('a stream that the hub ended for its disk is opened again, also while the channel stays (DV15)', async t => {
+  const w = await world(t)
+  const { stream } = w.hub.all('OPEN').find(({ document }) => document === w.document)!
+  w.hub.send({ type: 'CLOSE', stream, code: 'STORAGE_FAILED', reason: 'STORAGE_FAILED: the disk' })
+  await until('the notice', () => w.device.problems().some(problem => problem.includes('does not sync')))
+  const before = w.hub.connections
+  await until('another stream', () => w.hub.all('OPEN').filter(({ document }) => document === w.document).length === 2)
+  await until('the end of the notice', () => w.device.problems().length === 0)
+  assert.equal(w.hub.connections, before)
+})
+
 test('a document larger than a frame goes through in parts', async t => {
   const large = `${'x'.repeat(99)}\n`.repeat(20_000)
   const w = await world(t, large)

@@ -6,11 +6,17 @@
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { Now, ProjectId, RandomBytes } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
-import { type DownMessage, protocolVersion, type Runtime, type UpMessage } from '@meshbook/core/messages.ts'
+import {
+  type DownMessage,
+  type Metrics,
+  protocolVersion,
+  type Runtime,
+  type UpMessage,
+} from '@meshbook/core/messages.ts'
 import { backoffMs } from '@meshbook/engine/backoff.ts'
 import type { DeviceKey } from '../device-key.ts'
-import { Channel } from './channel.ts'
-import { MachineFacts, machine } from './machine-facts.ts'
+import { Channel, type OpenSocket } from './channel.ts'
+import { machine } from './machine-facts.ts'
 import type { Streams } from './streams.ts'
 
 type Up<T extends UpMessage['type']> = Extract<UpMessage, { type: T }>
@@ -28,7 +34,10 @@ export type LinkStatus =
 
 export interface LinkPorts {
   url: string
-  key: DeviceKey
+  key: Pick<DeviceKey, 'id' | 'proof'>
+  openSocket: OpenSocket
+  /** How this machine is at the moment. */
+  measure(): Promise<Metrics>
   name: string
   kind: Up<'REGISTER'>['kind']
   limits: Limits
@@ -50,7 +59,6 @@ export interface LinkPorts {
 export class HubLink {
   readonly #ports: LinkPorts
   readonly #url: URL
-  readonly #facts = new MachineFacts()
   #channel: Channel | undefined
   #isWelcome = false
   #attempt = 0
@@ -125,10 +133,10 @@ export class HubLink {
   }
 
   #open(): void {
-    const { key, limits, now, random, streams } = this.#ports
+    const { key, limits, now, openSocket, random, streams } = this.#ports
     const channel: Channel = new Channel(
-      this.#url,
-      key.proof(this.#url.host, now(), random),
+      openSocket(this.#url, key.proof(this.#url.host, now(), random), limits),
+      this.#url.origin,
       {
         opened: () => void this.#register(channel),
         message: message => this.#receive(message),
@@ -147,7 +155,7 @@ export class HubLink {
       limits.handshakeMs,
     )
     try {
-      const [found, metrics] = await Promise.all([runtimes(), this.#facts.measure()])
+      const [found, metrics] = await Promise.all([runtimes(), this.#ports.measure()])
       this.#registered = projects().join()
       channel.send({
         type: 'REGISTER',
@@ -196,7 +204,7 @@ export class HubLink {
   }
 
   async #beat(): Promise<void> {
-    const metrics = await this.#facts.measure()
+    const metrics = await this.#ports.measure()
     this.send({ type: 'HEARTBEAT', metrics, heads: this.#ports.held().heads })
   }
 

@@ -34,6 +34,9 @@ function bringsContent(frame: SyncMessage): boolean {
   return (frame.type === 'update' || frame.type === 'step2') && frame.update.byteLength > emptyUpdateBytes
 }
 
+/** Between the end of a stream that may come back and the next attempt. */
+const againMs = 1_000
+
 export class Streams implements Uplink {
   readonly #relay: Relay
   readonly #org: OrgId
@@ -58,6 +61,7 @@ export class Streams implements Uplink {
   close(document: DocumentId): void {
     const piped = this.#documents.get(document)
     this.#documents.delete(document)
+    this.#problems.solve(`sync ${document}`)
     const stream = piped?.pipe?.stream
     if (!piped || stream === undefined) return
     this.#disconnect(piped)
@@ -93,10 +97,9 @@ export class Streams implements Uplink {
     const piped = this.#byStream.get(stream)
     if (!piped) return
     this.#disconnect(piped)
-    this.#problems.report(
-      `sync ${piped.document}`,
-      new MeshError(code, { detail: `the hub does not sync ${piped.document}: ${reason}` }),
-    )
+    const error = new MeshError(code, { detail: `the hub does not sync ${piped.document}: ${reason}` })
+    this.#problems.report(`sync ${piped.document}`, error)
+    if (error.entry.retry === 'backoff') this.#connectLater(piped)
   }
 
   #connect(piped: Piped, channel: Channel): void {
@@ -144,9 +147,14 @@ export class Streams implements Uplink {
       `sync ${piped.document}`,
       new MeshError('STORAGE_FAILED', { detail: `${piped.document} is not synced (${code} ${reason})` }),
     )
-    // The room comes back with its disk; the stream follows it.
-    this.#relay.after(1_000, () => {
-      if (this.#channel === channel && this.#documents.get(piped.document) === piped && !piped.pipe)
+    this.#connectLater(piped)
+  }
+
+  /** A room comes back with its disk, here as at the hub; the stream follows it. */
+  #connectLater(piped: Piped): void {
+    const channel = this.#channel
+    this.#relay.after(againMs, () => {
+      if (channel && this.#channel === channel && this.#documents.get(piped.document) === piped && !piped.pipe)
         this.#connect(piped, channel)
     })
   }

@@ -51,7 +51,7 @@ export class DocumentFile {
   /** `exists` is false where the file is still to be made. */
   constructor(peer: DocumentPeer, row: Projection, exists: boolean, ports: FilePorts) {
     this.peer = peer
-    this.#stored = new FileRow(row, ports)
+    this.#stored = new FileRow(row, exists, ports)
     this.#exists = exists
     this.#ports = ports
     this.#stamp = row.stamp ?? undefined
@@ -86,7 +86,7 @@ export class DocumentFile {
 
   /** Something is still to be done that must not be forgotten. */
   get isBusy(): boolean {
-    return !this.#aside.isEmpty || this.text !== this.#row.base.text
+    return !this.#stored.isStored || !this.#aside.isEmpty || this.text !== this.#row.base.text
   }
 
   get exists(): boolean {

@@ -16,10 +16,18 @@ export type OldBase = Pick<Projection, 'base' | 'past' | 'before'>
 export class FileRow {
   readonly #ports: Pick<FilePorts, 'store' | 'now' | 'limits'>
   #row: Projection
+  #isStored: boolean
 
-  constructor(row: Projection, ports: Pick<FilePorts, 'store' | 'now' | 'limits'>) {
+  /** `exists`: it is of a file that is known from before. */
+  constructor(row: Projection, exists: boolean, ports: Pick<FilePorts, 'store' | 'now' | 'limits'>) {
     this.#row = row
+    this.#isStored = exists || row.version > 0
     this.#ports = ports
+  }
+
+  /** One that was never stored must not be let go: nothing would know of the file any more. */
+  get isStored(): boolean {
+    return this.#isStored
   }
 
   get now(): Projection {
@@ -30,6 +38,7 @@ export class FileRow {
     const row = { ...this.#row, ...change }
     await this.#ports.store.save(row)
     this.#row = row
+    this.#isStored = true
   }
 
   /** Whether nothing more is to be noted of a file that has this text. */
@@ -86,8 +95,10 @@ export class FileRow {
   async takeAside(doc: Y.Doc, text: string, expected: string | undefined): Promise<Uint8Array | undefined> {
     const { base, past, client, before } = this.#row
     if (text === expected || wasText(text, base.text, past) || text === before?.text) return undefined
-    const nearest = nearestText(text, expected ?? base.text, past)
-    const merge = mergeFile(doc, client, { text: nearest, snapshot: null }, text)
+    // Left by a device that forgot what it had written: what it lacks was not removed by anybody.
+    const isForgotten = expected === undefined && past.length === 0
+    const nearest = { text: nearestText(text, expected ?? base.text, past), snapshot: null }
+    const merge = mergeFile(doc, client, isForgotten ? undefined : nearest, text)
     const { now, limits } = this.#ports
     await this.save({ merge, past: insertPast(past, base.text, text, now(), limits) })
     return merge

@@ -35,3 +35,17 @@ export class MissingFiles {
 export function missingFrom({ notebooks, refused }: Scan, files: readonly TrackedFile[]): TrackedFile[] {
   return files.filter(file => file.exists && !notebooks.has(file.path) && !refused.has(file.path))
 }
+
+/** Where the tree wants missing files and something stands: a move may have been cut off before it was noted. */
+export function reachedBy(
+  missing: readonly TrackedFile[],
+  wanted: ReadonlyMap<DocumentId, string>,
+  files: readonly TrackedFile[],
+  { notebooks }: Scan,
+): string[] {
+  const taken = new Set(files.map(file => file.path))
+  return missing.flatMap(file => {
+    const path = wanted.get(file.id)
+    return path !== undefined && notebooks.has(path) && !taken.has(path) ? [path] : []
+  })
+}

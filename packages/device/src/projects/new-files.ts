@@ -17,12 +17,15 @@ import type { TrackedFiles } from './tracked-files.ts'
 
 /** Files that are dealt with at a time. */
 const width = 32
+const retryMs = 1_000
 
 interface NewFilePorts extends FolderPorts {
   project: ProjectId
   names: DiskNames
   tree: ProjectTree
   tracked: TrackedFiles
+  /** Has the folder looked at once more. */
+  lookAgain(): void
   /** Undefined if there is no file any more. */
   textAt(path: string): Promise<string | undefined>
 }
@@ -66,9 +69,12 @@ export class NewFiles {
     const unknown = paths.filter(path => !known.has(names.key(path)))
     const goneAt = new Map([...this.#gone.values()].map(row => [row.path, row.document]))
     await sideBySide(unknown, width, async path => {
-      await this.#take(path, this.#restoring.get(path) ?? goneAt.get(path)).catch(thrown =>
-        problems.set(path, conflictExplained(path, asMeshError(thrown))),
-      )
+      await this.#take(path, this.#restoring.get(path) ?? goneAt.get(path)).catch((thrown: unknown) => {
+        const error = asMeshError(thrown)
+        problems.set(path, conflictExplained(path, error))
+        // A failing disk tells no folder event when it is well again.
+        if (error.entry.retry === 'backoff') tracked.later(retryMs, this.#ports.lookAgain)
+      })
       await tracked.room()
     })
     if (unknown.length > 0) await tree.peer.durable()

@@ -101,6 +101,20 @@ test('a renamed file keeps its document', async t => {
   assert.ok(!existsSync(join(p.folder, 'a.md')))
 })
 
+test('a move that was cut off before it was noted is no deletion (DV26, I9)', async t => {
+  const p = await place(t)
+  await p.write('a.md', 'one\ntwo\n')
+  await p.start()
+  const id = p.live()['a.md']!
+  await p.stop()
+  // The tree was renamed elsewhere, and this device had moved the file when its power failed.
+  p.tree.set(id, { path: 'b.md', kind: 'document' })
+  await rename(join(p.folder, 'a.md'), join(p.folder, 'b.md'))
+  await p.start()
+  assert.deepEqual(p.live(), { 'b.md': id })
+  assert.equal(await p.read('b.md'), 'one\ntwo\n')
+})
+
 test('a file deleted and another made with the same inode are two documents', async t => {
   const p = await place(t)
   await p.write('a.md', '# A\nalpha\nbeta\n')

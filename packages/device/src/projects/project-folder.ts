@@ -13,7 +13,7 @@ import { DiskNames, unusableName } from './disk-names.ts'
 import { checkMarker } from './folder-marker.ts'
 import type { FolderPorts } from './folder-ports.ts'
 import { FolderWatcher } from './folder-watcher.ts'
-import { MissingFiles, missingFrom } from './missing-files.ts'
+import { MissingFiles, missingFrom, reachedBy } from './missing-files.ts'
 import { matchMoves, moveTo } from './moves.ts'
 import { NewFiles } from './new-files.ts'
 import { readNotebookFile } from './notebook-file.ts'
@@ -72,6 +72,7 @@ export class ProjectFolder {
       tree: this.#tree,
       tracked: this.#tracked,
       textAt: path => this.#textAt(path),
+      lookAgain: () => this.#pass.request(),
     })
     this.#arrivals = new Arrivals(ports, async (id, peer) => {
       await this.#turns.take(() => this.#arrive(id, peer))
@@ -84,13 +85,25 @@ export class ProjectFolder {
     await this.#tree.peer.ready
     await this.#ports.treeKnown(this.#tree.peer)
     if (this.#closed) return
-    for (const row of await this.#ports.store.list()) {
-      if (row.gone) this.#newFiles.knowGone(row)
-      else this.#tracked.know(row, true)
-    }
+    await this.#loadUntilDone()
+    if (this.#closed) return
     this.#tree.observe(() => this.#pass.request())
     this.#scanRegularly()
     await this.rescan()
+  }
+
+  /** A disk that fails while the device starts must not leave the folder alone for good. */
+  async #loadUntilDone(): Promise<void> {
+    const failed = (thrown: unknown) => this.#ports.problems.report(this.root, asMeshError(thrown))
+    while (!this.#closed && !(await this.#load().then(() => true, failed)))
+      await new Promise<void>(resolve => this.#ports.after(retryMs, resolve))
+  }
+
+  async #load(): Promise<void> {
+    for (const row of await this.#ports.store.list()) {
+      if (row.gone) this.#newFiles.knowGone(row)
+      else if (!this.#tracked.has(row.document)) this.#tracked.know(row, true)
+    }
   }
 
   #scanRegularly(): void {
@@ -164,15 +177,7 @@ export class ProjectFolder {
   /** A crash may have left a file without its name: it gets it back before anybody looks for it. */
   async #scan(): Promise<Scan> {
     const scan = await this.#look()
-    let isChanged = false
-    await sideBySide(this.#tracked.files(), width, async file => {
-      const leftovers = scan.leftovers.get(file.id)
-      if (!leftovers) return
-      await this.#tracked.guarded(file, async () => {
-        const hasRecovered = await file.recover(leftovers)
-        isChanged ||= hasRecovered
-      })
-    })
+    const isChanged = await this.#tracked.recover(scan.leftovers)
     this.#tracked.lookAtDue()
     return isChanged ? this.#look() : scan
   }
@@ -187,10 +192,6 @@ export class ProjectFolder {
     return scan
   }
 
-  #missing(scan: Scan): TrackedFile[] {
-    return missingFrom(scan, this.#tracked.files())
-  }
-
   /** Paths of files that belong to no document yet. */
   #unknown(scan: Scan): string[] {
     const known = new Set([...this.#tracked.files().map(file => file.path), ...this.#tree.paths().values()])
@@ -198,11 +199,12 @@ export class ProjectFolder {
   }
 
   async #noticeMoves(scan: Scan): Promise<void> {
-    const missing = this.#missing(scan)
+    const missing = missingFrom(scan, this.#tracked.files())
     if (missing.length === 0) return
-    for (const [file, path] of await matchMoves(missing, this.#unknown(scan), scan, path => this.#textAt(path))) {
+    const candidates = [...this.#unknown(scan), ...reachedBy(missing, this.#tree.paths(), this.#tracked.files(), scan)]
+    for (const [file, path] of await matchMoves(missing, candidates, scan, path => this.#textAt(path))) {
       await file.moved(path)
-      this.#tree.put(file.id, path)
+      if (this.#tree.paths().get(file.id) !== path) this.#tree.put(file.id, path)
     }
     await this.#tree.peer.durable()
   }
@@ -218,7 +220,7 @@ export class ProjectFolder {
   /** A vanished file is deleted if it stays away; at the first look after a start it has been away long enough. */
   async #noticeDeletions(scan: Scan): Promise<void> {
     const graceMs = goneAfterQuietTimes * this.#ports.limits.fileDebounceMs
-    const missing = this.#missing(scan)
+    const missing = missingFrom(scan, this.#tracked.files())
     this.#away.note(missing)
     await sideBySide(missing, width, async file => {
       if (this.#isFirst || this.#away.awayMs(file) >= graceMs) await this.#deletedHere(file)

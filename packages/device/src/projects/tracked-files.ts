@@ -3,13 +3,13 @@
  * and lets the documents rest that nobody uses, so that a large project holds few in memory. Which files these are is
  * decided by the project folder.
  */
-import { join } from 'node:path'
 import { asMeshError, type ErrorCode } from '@meshbook/core/errors.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import { headOf, type Projection, type ProjectionHead } from '../store/projections.ts'
 import type { DiskNames } from './disk-names.ts'
 import type { FolderPorts } from './folder-ports.ts'
+import type { Leftover } from './leftovers.ts'
 import { sideBySide } from './side-by-side.ts'
 import { TrackedFile, type TrackedFilePorts } from './tracked-file.ts'
 
@@ -27,7 +27,6 @@ interface Tracked {
 }
 
 export class TrackedFiles {
-  readonly #root: string
   readonly #ports: TrackedFilePorts
   readonly #missing: () => void
   readonly #tracked = new Map<DocumentId, Tracked>()
@@ -43,7 +42,6 @@ export class TrackedFiles {
 
   /** `missing` is called when a file is no longer where it was. */
   constructor(root: string, names: DiskNames, ports: FolderPorts, missing: () => void) {
-    this.#root = root
     this.#ports = {
       ...ports,
       root,
@@ -99,6 +97,20 @@ export class TrackedFiles {
     })
   }
 
+  /** Undoes or completes what a crash interrupted; false if that was nothing. */
+  async recover(leftovers: ReadonlyMap<DocumentId, Leftover[]>): Promise<boolean> {
+    let isChanged = false
+    await sideBySide(this.files(), width, async file => {
+      const found = leftovers.get(file.id)
+      if (!found) return
+      await this.guarded(file, async () => {
+        const hasRecovered = await file.recover(found)
+        isChanged ||= hasRecovered
+      })
+    })
+    return isChanged
+  }
+
   async begin(peer: DocumentPeer, row: Projection, exists: boolean): Promise<TrackedFile> {
     const file = this.know({ ...headOf(row), isDue: false }, exists)
     await file.begin(peer, row).catch(async thrown => {
@@ -111,7 +123,7 @@ export class TrackedFiles {
 
   /** It is neither written nor read any more; closing it is up to the caller. */
   forget(file: TrackedFile): void {
-    this.#ports.problems.solve(join(this.#root, file.path))
+    this.#ports.problems.solve(aboutOf(file))
     this.#tracked.get(file.id)?.unfollow()
     this.#tracked.delete(file.id)
   }
@@ -128,7 +140,7 @@ export class TrackedFiles {
 
   /** A failure is told to the user and tried again; the edits are safe in the store meanwhile. */
   async guarded(file: TrackedFile, action: () => Promise<void>): Promise<void> {
-    const about = join(this.#root, file.path)
+    const about = aboutOf(file)
     const tracked = this.#tracked.get(file.id)
     try {
       await action()
@@ -197,4 +209,9 @@ export class TrackedFiles {
       await file.close()
     }
   }
+}
+
+/** By the document, because a file may have moved when its problem is solved. */
+function aboutOf(file: TrackedFile): string {
+  return `file ${file.id}`
 }

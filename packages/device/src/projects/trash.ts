@@ -2,7 +2,7 @@
  * Deleted files: kept in the device's own folder, so that nothing that a sync deleted is gone. Beside it stands a folder
  * of notes that say where each was; a note is written before its file. What is old or too much goes.
  */
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type DocumentId, isId, type Now, type ProjectId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
@@ -161,10 +161,15 @@ export class Trash {
     this.#project = project
   }
 
-  /** Moves a file here, also from another disk; returns where it is. */
+  /**
+   * Moves a file here, also from another disk; returns where it is. Durably: a file that a power cut brings back would be
+   * taken for a new one.
+   */
   async move(file: string, origin: Origin): Promise<string> {
     const kept = await this.#folder.place(this.#project, origin)
     await this.#disk.move(file, kept)
+    await this.#disk.syncFolder(dirname(kept))
+    await this.#disk.syncFolder(dirname(file))
     return kept
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DocumentInfo } from '@meshbook/core/api.ts'
-import type { TreeEntry } from '@meshbook/core/executions.ts'
+import { pathOfId, type TreeEntry } from '@meshbook/core/executions.ts'
 import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
@@ -45,6 +45,22 @@ test('a document is made with its text, moved with its id and connections, and d
   assert.equal((await test.api('GET', `/documents/${id}`)).status, 404)
   assert.equal((await list(test)).length, 0)
   await until(() => (tree.getMap<TreeEntry>('files').get(id)?.deletedAt ?? 0) > 0)
+})
+
+test('a client that syncs by id means the same document after a rename and after a deletion; nothing is made anew (I2)', async t => {
+  const test = await startTestHub(t)
+  const { id } = await test.document('a.md', '# Hello\n')
+  await test.json<DocumentInfo>('PATCH', `/documents/${id}`, { path: 'b.md' })
+  const late = client(t, test, pathOfId(id))
+  await until(() => late.getText('content').toString() === '# Hello\n')
+  assert.deepEqual(
+    (await list(test)).map(({ path }) => path),
+    ['b.md'],
+  )
+  assert.equal((await test.api('DELETE', `/documents/${id}`)).status, 204)
+  const later = client(t, test, pathOfId(id))
+  await until(() => later.getText('content').length > 0)
+  assert.deepEqual(await list(test), [])
 })
 
 test('paths are checked, taken paths are a conflict, and the system folder is out of reach (S11)', async t => {

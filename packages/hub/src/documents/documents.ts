@@ -1,7 +1,7 @@
 /** Projects and their documents: ids behind paths, making, moving and deleting, and the text as it is now. */
 import type { Author, DocumentInfo, Project } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { sharedNames, treePath } from '@meshbook/core/executions.ts'
+import { idInPath, sharedNames, treePath } from '@meshbook/core/executions.ts'
 import { type DocumentId, type Now, newId, type OrgId, type ProjectId, type RandomBytes } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { normalPath } from '@meshbook/core/tree.ts'
@@ -87,21 +87,28 @@ export class Documents {
     if (!who.can.has('read') || (credential.kind === 'ticket' && credential.project !== known.project.id))
       throw new MeshError('FORBIDDEN')
     const only = credential.kind === 'ticket' ? credential.document : null
-    const id =
-      at.path === treePath
-        ? known.project.tree
-        : await this.#resolve(known, at.path, who.can.has('write') && only === null)
+    const id = await this.#resolve(known, at.path, who.can.has('write') && only === null)
     if (only !== null && only !== id) throw new MeshError('FORBIDDEN', { detail: 'the ticket is for another document' })
     return id
   }
 
   async #resolve(known: Known, text: string, mayCreate: boolean): Promise<DocumentId> {
+    if (text === treePath) return known.project.tree
+    const named = idInPath(text)
+    if (named !== undefined) return this.#ownDocument(known, named)
     const path = checkedPath(text)
     const tree = await this.#loadedTree(known)
     const id = tree.idAt(path)
     if (id !== undefined) return id
     if (!mayCreate) throw new MeshError('NOT_FOUND', { detail: 'the document' })
     return this.#add(known, tree, path)
+  }
+
+  /** A document by its id, also one that has left the tree: what was written offline must not make a second one. */
+  async #ownDocument({ org, project }: Known, id: DocumentId): Promise<DocumentId> {
+    const found = await this.#ports.store.query('findDocumentEver', { org, id })
+    if (found?.project === project.id) return id
+    throw new MeshError('NOT_FOUND', { detail: `document ${id}` })
   }
 
   /** False when the document belongs to another project. */

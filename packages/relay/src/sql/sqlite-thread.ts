@@ -4,6 +4,7 @@
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { MeshError } from '@meshbook/core/errors.ts'
+import { CallGroup, proceduresOf, type ThreadCall, type ThreadResult } from './call-group.ts'
 import { hasLog, lockFile, prepareFolder, SqliteConnection } from './sqlite-connection.ts'
 import { storageErrorOf, type ThreadError, toThreadError } from './sqlite-error.ts'
 import type { Procedure, SqlModule } from './tx.ts'
@@ -15,12 +16,7 @@ export interface SqliteThreadData {
   groupCommitMs: number
   groupCalls: number
 }
-export interface ThreadCall {
-  name: string
-  args: unknown
-}
 export type ThreadRequest = { type: 'calls'; calls: ThreadCall[] } | { type: 'reopen' } | { type: 'close' }
-export type ThreadResult = { ok: true; value: unknown } | { ok: false; error: ThreadError }
 /** `results` answers the oldest calls not yet answered. `failure` says that the disk failed and nothing more is taken. */
 export type ThreadReply =
   | { type: 'ready' }
@@ -31,8 +27,10 @@ export type ThreadReply =
 
 const data = workerData as SqliteThreadData
 const port = parentPort!
-const procedures = new Map<string, Procedure>()
 let connection: SqliteConnection
+let group: CallGroup
+/** Puts a fresh connection in the place of the one that failed. */
+let connectAgain: () => void
 let failure: MeshError | undefined
 let unlock: (() => void) | undefined
 
@@ -40,62 +38,32 @@ function reply(message: ThreadReply): void {
   port.postMessage(message)
 }
 
-function addModule(module: SqlModule): void {
-  for (const [name, procedure] of Object.entries(module.procedures)) {
-    if (procedures.has(name)) throw new Error(`two modules have a procedure "${name}"`)
-    procedures.set(name, procedure)
-  }
-}
-
 async function open(): Promise<void> {
   const modules = await Promise.all(data.modules.map(async url => (await import(url)) as SqlModule))
-  for (const module of modules) addModule(module)
+  const procedures = proceduresOf(modules)
   if (data.role === 'reader') {
-    connection = new SqliteConnection(data.file, { readOnly: true })
+    use(new SqliteConnection(data.file, { readOnly: true }), procedures)
     return
   }
   prepareFolder(data.file)
   unlock = lockFile(data.file)
   const left = hasLog(data.file)
-  connection = new SqliteConnection(data.file, { readOnly: false })
+  use(new SqliteConnection(data.file, { readOnly: false }), procedures)
   connection.migrate(modules.map(module => module.schema))
   // The log of a process that ended after a failed fsync may be whole only in memory; in the file it is durable.
   if (left) connection.emptyLog()
 }
 
-async function perform(call: ThreadCall): Promise<unknown> {
-  const procedure = procedures.get(call.name)
-  if (!procedure) throw new Error(`no module has a procedure "${call.name}"`)
-  return procedure(connection.tx, call.args as never)
+function use(opened: SqliteConnection, procedures: ReadonlyMap<string, Procedure>): void {
+  connection = opened
+  group = new CallGroup(opened, procedures, data.file)
+  connectAgain = () => use(new SqliteConnection(data.file, { readOnly: false }), procedures)
 }
 
-/** One call inside the group: a failure of its own takes back only what it wrote; a failure of the disk is thrown on. */
-async function performGuarded(call: ThreadCall): Promise<ThreadResult> {
-  connection.step('SAVEPOINT one_call')
-  try {
-    const value = await perform(call)
-    connection.step('RELEASE one_call')
-    return { ok: true, value }
-  } catch (thrown) {
-    const broken = storageErrorOf(thrown, data.file)
-    if (broken) throw broken
-    connection.step('ROLLBACK TO one_call')
-    connection.step('RELEASE one_call')
-    return { ok: false, error: toThreadError(thrown) }
-  }
-}
-
-/** Runs calls until the group is full or has taken its time; the results are told only after COMMIT, which waits for fsync. */
+/** Until the group is full or has taken its time. */
 async function performGroup(calls: ThreadCall[]): Promise<ThreadResult[]> {
-  const results: ThreadResult[] = []
   const until = performance.now() + data.groupCommitMs
-  connection.step('BEGIN IMMEDIATE')
-  for (const call of calls.slice(0, data.groupCalls)) {
-    results.push(await performGuarded(call))
-    if (performance.now() > until) break
-  }
-  connection.step('COMMIT')
-  return results
+  return group.perform(calls.slice(0, data.groupCalls), () => performance.now() > until)
 }
 
 function failAll(calls: ThreadCall[], error: MeshError): void {
@@ -128,18 +96,7 @@ function commitFailed(thrown: unknown): MeshError {
 }
 
 async function read(calls: ThreadCall[]): Promise<void> {
-  for (const call of calls) reply({ type: 'results', results: [await readOne(call)] })
-}
-
-async function readOne(call: ThreadCall): Promise<ThreadResult> {
-  connection.step('BEGIN')
-  try {
-    return { ok: true, value: await perform(call) }
-  } catch (thrown) {
-    return { ok: false, error: toThreadError(storageErrorOf(thrown, data.file) ?? thrown) }
-  } finally {
-    connection.step('ROLLBACK')
-  }
+  for (const call of calls) reply({ type: 'results', results: [await group.read(call)] })
 }
 
 /**
@@ -153,7 +110,7 @@ function reopen(): void {
     process.emitWarning(`closing the failed database: ${String(thrown)}`)
   }
   try {
-    connection = new SqliteConnection(data.file, { readOnly: false })
+    connectAgain()
     connection.settle()
     failure = undefined
     reply({ type: 'reopened' })

@@ -1,16 +1,20 @@
 /**
- * The main thread's end of one SQLite thread: sends the calls of one tick in one message (a busy thread makes larger
- * groups of what waits by itself), and matches the answers.
+ * The main thread's end of one SQLite thread: queues calls, sends those that wait in one message (a busy thread makes
+ * larger groups by itself), and matches the answers.
  */
 import { Worker } from 'node:worker_threads'
 import { MeshError } from '@meshbook/core/errors.ts'
+import type { ThreadCall } from './call-group.ts'
 import { fromThreadError } from './sqlite-error.ts'
-import type { SqliteThreadData, ThreadCall, ThreadReply, ThreadRequest } from './sqlite-thread.ts'
+import type { SqliteThreadData, ThreadReply, ThreadRequest } from './sqlite-thread.ts'
 
 interface Waiting extends ThreadCall {
   resolve(value: unknown): void
   reject(error: MeshError): void
 }
+
+/** So many may wait at the thread, so that it need not wait for us; the rest waits here, and goes in one message. */
+const callsAhead = 1
 
 export class SqliteWorker {
   /** Called when the disk failed, when a reopening succeeded or failed, and when the thread died. */
@@ -56,7 +60,7 @@ export class SqliteWorker {
       // At the end of this tick, so that everything asked for in it shares a commit.
       queueMicrotask(() => {
         this.#flushing = false
-        this.#flush()
+        if (this.#sent.length <= callsAhead) this.#flush()
       })
     })
   }
@@ -119,6 +123,7 @@ export class SqliteWorker {
       if (result.ok) answered[i]!.resolve(result.value)
       else answered[i]!.reject(fromThreadError(result.error))
     }
+    if (this.#sent.length <= callsAhead) this.#flush()
   }
 
   #end(error: MeshError): void {

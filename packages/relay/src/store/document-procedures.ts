@@ -2,7 +2,7 @@
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type Epoch, parseEpoch } from '@meshbook/core/ids.ts'
 import type { CallLock, Schema, SqlValue, Tx } from '../sql/tx.ts'
-import { type PackedUpdates, packUpdates, rowOfUpdates, unpackUpdates, updatesOfRow } from './packed-updates.ts'
+import { type PackedUpdates, packUpdates, rowOfUpdates, updatesOfRow, viewUpdates } from './packed-updates.ts'
 
 export const schema: Schema = {
   name: 'relay',
@@ -105,7 +105,7 @@ export async function appendUpdates(
   tx: Tx,
   { documents, packed }: { documents: readonly AppendedDocument[]; packed: PackedUpdates },
 ): Promise<(number | null)[]> {
-  const updates = unpackUpdates(packed)
+  const updates = viewUpdates(packed)
   const positions: (number | null)[] = []
   let next = 0
   for (const document of documents) {
@@ -155,7 +155,7 @@ export async function appendMany(tx: Tx, args: { appends: Append[] }): Promise<(
   const positions = args.appends.map(append => {
     const head = known.get(nameOf(append)) ?? newDocument
     if (head.epoch !== append.epoch) return null
-    const added = unpackUpdates(append.updates)
+    const added = viewUpdates(append.updates)
     if (added.length === 0) return head.position
     const position = head.position + added.length
     updates.push([append.org, append.document, position, added.length, dataOf(added)])

@@ -1,5 +1,6 @@
 /** Finds the document of an address, opens it, and shows it, or why it cannot be shown. */
 import type { DocumentInfo } from '@meshbook/core/api.ts'
+import { pathOfId } from '@meshbook/core/executions.ts'
 import { systemRandom } from '@meshbook/core/ids.ts'
 import { useEffect, useState } from 'preact/hooks'
 import { api } from '../api/client.ts'
@@ -98,7 +99,7 @@ async function open(
 ): Promise<OpenNotebook> {
   const project = projectNamed(projectName)!
   const document = listed ?? (await api.documentAt(`${project.owner}/${project.name}/${path}`))
-  const address = `${project.owner}/${project.name}/${document.path}`
+  const address = `${project.owner}/${project.name}/${pathOfId(document.id)}`
   const user = me.value?.user ?? ''
   const [link] = await Promise.all([
     openDocument({ document: document.id, address, user, ...answers }, ports),

@@ -1,0 +1,20 @@
+import './world/take-over.ts'
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { simulate } from './simulate.ts'
+
+/** Seeds whose worlds showed a bug of the product, by what was mended. */
+const mended: readonly [what: string, ...seeds: number[]][] = [
+  ['a reader that leaves with a full backlog does not hang the hub (RL30)', 19],
+  ['a new file whose first row could not be stored is not let go (DV44)', 223, 319, 604, 849, 1619, 2169],
+  ['what a device set aside before it forgot everything removes nothing (DV24)', 1542],
+  ['a stream that the hub ended for its disk is opened again (DV15)', 27, 136],
+  ['a move that was cut off before it was noted is no deletion (DV26)', 571],
+  ['a file that a power cut takes back from the trash does not come back as a document (DV27)', 921],
+  ['a folder whose first attempt was closed leaves nothing open (DV44)', 71],
+]
+
+for (const [what, ...seeds] of mended)
+  test(`mended: ${what}`, async () => {
+    for (const seed of seeds) assert.deepEqual((await simulate(seed)).failures, [], `seed ${seed}`)
+  })

@@ -1,0 +1,212 @@
+/** The machine of a device: its folder, its database, and the program that runs on it, made of the device's own parts. */
+import type { DocumentId, OrgId } from '@meshbook/core/ids.ts'
+import { newId } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import type { ProjectInfo } from '@meshbook/core/messages.ts'
+import { Attachments } from '@meshbook/device/attachments.ts'
+import type { DocumentPeer } from '@meshbook/device/document-peer.ts'
+import { Documents } from '@meshbook/device/documents.ts'
+import { HubLink } from '@meshbook/device/link/hub-link.ts'
+import { Streams } from '@meshbook/device/link/streams.ts'
+import { Problems } from '@meshbook/device/problems.ts'
+import type { DeviceDatabase } from '@meshbook/device/store/device-store.ts'
+import type { DeviceProcedures } from '@meshbook/device/store/procedures.ts'
+import * as deviceProcedures from '@meshbook/device/store/procedures.ts'
+import type { DeviceRow } from '@meshbook/hub/store/identity.ts'
+import { Relay } from '@meshbook/relay/relay.ts'
+import type { DocumentProcedures } from '@meshbook/relay/store/document-procedures.ts'
+import * as documentProcedures from '@meshbook/relay/store/document-procedures.ts'
+import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
+import type { WebSocket } from 'ws'
+import type { Chance } from './chance.ts'
+import { hubName } from './hub-host.ts'
+import type { Network } from './network.ts'
+import { SimDisk } from './sim-disk.ts'
+import { NodeSocket } from './sockets.ts'
+import { StoreDisk } from './store-disk.ts'
+import { Process, type Timeline } from './timeline.ts'
+import type { Variations } from './variations.ts'
+
+export interface DeviceSetting {
+  timeline: Timeline
+  network: Network
+  limits: Limits
+  variations: Variations
+  project: ProjectInfo
+}
+
+export const folder = '/home/project'
+export const trashFolder = '/var/device/trash'
+
+/** The program of a device while it runs. */
+interface Program {
+  relay: Relay
+  documents: Documents
+  attachments: Attachments
+  link: HubLink
+  problems: Problems
+}
+
+export class DeviceHost {
+  readonly name: string
+  readonly files: SimDisk
+  store: StoreDisk
+  /** Documents into which its programs wrote: they are opened again before all must agree. */
+  readonly written = new Set<DocumentId>()
+  process: Process | undefined
+  program: Program | undefined
+  wasWiped = false
+  /** Milliseconds that its clock is ahead. */
+  clockOffsetMs = 0
+  /** Whether it follows a folder; without one it is a relay with programs that write. */
+  readonly hasFolder: boolean
+  readonly row: DeviceRow
+  readonly #setting: DeviceSetting
+  readonly #chance: Chance
+  #org: OrgId
+  #starts = 0
+
+  constructor(setting: DeviceSetting, chance: Chance, row: DeviceRow, hasFolder: boolean) {
+    this.#setting = setting
+    this.#chance = chance
+    this.row = row
+    this.name = row.name
+    this.hasFolder = hasFolder
+    this.files = new SimDisk(
+      setting.timeline,
+      chance.split('files'),
+      () => setting.timeline.trueTime + this.clockOffsetMs,
+    )
+    this.files.makeFolders(folder)
+    this.store = this.#newStore()
+    this.#org = this.#newOrg()
+  }
+
+  get org(): OrgId {
+    return this.#org
+  }
+  get running(): boolean {
+    return this.process?.alive === true
+  }
+
+  #newStore(): StoreDisk {
+    return new StoreDisk(this.#setting.timeline, this.#chance.split('store'), [documentProcedures, deviceProcedures])
+  }
+  #newOrg(): OrgId {
+    return newId('org', this.#setting.timeline.now(), length => this.#chance.bytes(length))
+  }
+
+  async start(): Promise<void> {
+    const { timeline, project } = this.#setting
+    const process = new Process(`${this.name} ${++this.#starts}`, this.#chance.split('process'))
+    process.clockOffsetMs = this.clockOffsetMs
+    this.process = process
+    await timeline.in(process, () => {
+      const program = this.#program(process)
+      this.program = program
+      const report = (thrown: unknown): void => timeline.reportUncaught(thrown)
+      program.attachments.load().then(() => {
+        program.link.start()
+        // As the command `attach` does at every start; what is attached already stays as it is.
+        if (this.hasFolder) attachUntilDone(program, project)
+        else program.documents.open(project.id, project.tree)
+      }, report)
+    })
+  }
+
+  #program(process: Process): Program {
+    const { timeline, limits, network, variations, project } = this.#setting
+    const now = (): number => timeline.now()
+    const random = (length: number): Uint8Array => process.chance.bytes(length)
+    const after = (ms: number, task: () => void) => timeline.schedule(process, ms, task)
+    const database: DeviceDatabase = variations.deviceDatabase(
+      this.store.open<DeviceProcedures & DocumentProcedures>(process),
+      process,
+    )
+    const store = variations.deviceStore(new SqliteDocumentStore(database), process)
+    const relay = variations.relay(new Relay({ store, now, random, limits, after }), 'device')
+    const problems = new Problems()
+    const streams = variations.streams(new Streams(relay, this.#org, problems))
+    const documents = new Documents({
+      relay,
+      org: this.#org,
+      uplink: streams,
+      problems,
+      opened: () => undefined,
+      closed: () => undefined,
+    })
+    const attachments = new Attachments({
+      disk: variations.files(this.files.portFor(process), process, this.files),
+      now,
+      after,
+      random,
+      limits,
+      org: this.#org,
+      database,
+      documents,
+      problems,
+      hasHub: true,
+      trash: trashFolder,
+      deviceName: 'simulated',
+      findAsset: () => Promise.reject(new Error('there are no assets in this world')),
+    })
+    const link = new HubLink({
+      url: `http://${hubName}`,
+      key: { id: this.row.id, proof: () => '' },
+      openSocket: () =>
+        NodeSocket.knock(network, hubName, process, {
+          from: this.name,
+          address: this.row.id,
+          extensions: true,
+        }) as unknown as WebSocket,
+      measure: async () => ({ cpu: 0, memoryBytes: 1, memoryFreeBytes: 1, gpus: [] }),
+      name: this.name,
+      kind: 'desktop',
+      limits,
+      now,
+      random,
+      streams,
+      enroll: async () => undefined,
+      runtimes: async () => [],
+      projects: () => [project.id],
+      held: () => ({ heads: [], runs: [] }),
+      welcomed: () => undefined,
+      message: () => undefined,
+      left: () => undefined,
+      status: () => undefined,
+    })
+    return { relay, documents, attachments, link, problems }
+  }
+
+  /** The program is gone; with the power, also what was not synced. */
+  kill(powerToo: boolean): void {
+    this.process?.kill()
+    this.program = undefined
+    if (powerToo) this.files.cutPower()
+  }
+
+  /** The device is set up anew: its own folder is gone, the project's folder is kept with or without our mark. */
+  wipe(keepMark: boolean): void {
+    this.wasWiped = true
+    this.store.close()
+    this.store = this.#newStore()
+    this.#org = this.#newOrg()
+    if (!keepMark) this.files.removeBelow(`${folder}/.meshbook`)
+  }
+
+  open(document: DocumentId): DocumentPeer {
+    return this.program!.documents.open(this.#setting.project.id, document)
+  }
+}
+
+/** A disk that fails at the moment is asked again. */
+function attachUntilDone(program: Program, project: ProjectInfo): void {
+  program.attachments
+    .attach(project, folder)
+    .saved.catch(() => setTimeout(() => attachUntilDone(program, project), 500))
+}
+
+/** The public key of a device; nothing in this world checks a signature. */
+export function publicKeyOf(number: number): string {
+  return Buffer.alloc(32, number + 1).toString('base64url')
+}

@@ -1,0 +1,223 @@
+/** The machine of a hub: its database, and the program that runs on it, made of the hub's own parts. Nothing is decided here. */
+import { createHash } from 'node:crypto'
+import type { Project } from '@meshbook/core/api.ts'
+import { type DeviceId, deviceIdOf, newId, type OrgId } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import { OpenDoors } from '@meshbook/hub/auth/open-doors.ts'
+import { everyScope, type Principal } from '@meshbook/hub/auth/principal.ts'
+import { Fleet } from '@meshbook/hub/devices/fleet.ts'
+import { Documents } from '@meshbook/hub/documents/documents.ts'
+import type { Visit } from '@meshbook/hub/http/doorway.ts'
+import { HubEvents } from '@meshbook/hub/hub-events.ts'
+import { newLog } from '@meshbook/hub/log.ts'
+import { Metrics } from '@meshbook/hub/metrics.ts'
+import type { Parts } from '@meshbook/hub/parts.ts'
+import { Claims } from '@meshbook/hub/runs/claims.ts'
+import { RunFeeds } from '@meshbook/hub/runs/run-feeds.ts'
+import { Runs } from '@meshbook/hub/runs/runs.ts'
+import { SessionRequests } from '@meshbook/hub/runs/session-requests.ts'
+import { serveChannel } from '@meshbook/hub/sockets/channel-socket.ts'
+import { Seats } from '@meshbook/hub/sockets/seats.ts'
+import { SyncRates } from '@meshbook/hub/sockets/sync-rates.ts'
+import { serveSync } from '@meshbook/hub/sockets/sync-socket.ts'
+import type { DeviceRow } from '@meshbook/hub/store/identity.ts'
+import type { HubProcedures } from '@meshbook/hub/store/procedures.ts'
+import * as hubProcedures from '@meshbook/hub/store/procedures.ts'
+import { Relay } from '@meshbook/relay/relay.ts'
+import type { Database } from '@meshbook/relay/sql/database.ts'
+import type { DocumentProcedures } from '@meshbook/relay/store/document-procedures.ts'
+import * as documentProcedures from '@meshbook/relay/store/document-procedures.ts'
+import type { DocumentStore } from '@meshbook/relay/store/document-store.ts'
+import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
+import type { WebSocket } from 'ws'
+import type { Chance } from './chance.ts'
+import type { Knock, Network, WireEnd } from './network.ts'
+import { NodeSocket, rawWire } from './sockets.ts'
+import { StoreDisk } from './store-disk.ts'
+import { Process, type Timeline } from './timeline.ts'
+import type { Variations } from './variations.ts'
+
+export type HubDatabase = Database<HubProcedures & DocumentProcedures>
+
+export const hubName = 'hub'
+const log = newLog('silent')
+const metrics = new Metrics()
+
+export interface HubSetting {
+  timeline: Timeline
+  network: Network
+  limits: Limits
+  variations: Variations
+}
+
+export interface Identity {
+  org: OrgId
+  principal: Principal
+  project: Project
+}
+
+export class HubHost {
+  readonly name = hubName
+  disk: StoreDisk
+  identity!: Identity
+  process: Process | undefined
+  documents: Documents | undefined
+  relay: Relay | undefined
+  readonly #setting: HubSetting
+  readonly #chance: Chance
+  #starts = 0
+
+  constructor(setting: HubSetting, chance: Chance) {
+    this.#setting = setting
+    this.#chance = chance
+    this.disk = this.#newDisk()
+  }
+
+  #newDisk(): StoreDisk {
+    return new StoreDisk(this.#setting.timeline, this.#chance.split('disk'), [documentProcedures, hubProcedures])
+  }
+
+  /** The first user and the project, in a new database. */
+  async prepare(known?: Identity): Promise<void> {
+    const { timeline } = this.#setting
+    const random = (length: number): Uint8Array => this.#chance.bytes(length)
+    const now = timeline.now()
+    const store = this.disk.look<HubProcedures>()
+    const org = known?.org ?? newId('org', now, random)
+    const user = known?.principal.user ?? newId('user', now, random)
+    await store.call('firstUser', { org, user, name: 'me', now, token: null })
+    const ids = known?.project ?? { id: newId('project', now, random), tree: newId('document', now, random) }
+    const { project } = await store.call('ensureProject', {
+      org,
+      id: ids.id,
+      name: 'demo',
+      owner: 'me',
+      tree: ids.tree,
+      now,
+    })
+    this.identity = {
+      org,
+      project,
+      principal: { org, user, name: 'me', can: everyScope, credential: { kind: 'session', id: 'session' } },
+    }
+  }
+
+  async addDevice(name: string, publicKey: string): Promise<DeviceRow> {
+    const { org, principal } = this.identity
+    const id = deviceIdOf(createHash('sha256').update(Buffer.from(publicKey, 'base64url')).digest())
+    const store = this.disk.look<HubProcedures>()
+    const now = this.#setting.timeline.now()
+    await store.call('addDevice', { org, user: principal.user, id, publicKey, name, kind: 'desktop', now })
+    return (await store.query('findDevice', { id }))!
+  }
+
+  get running(): boolean {
+    return this.process?.alive === true
+  }
+
+  async start(): Promise<void> {
+    const { timeline, network } = this.#setting
+    const process = new Process(`hub ${++this.#starts}`, this.#chance.split('process'))
+    this.process = process
+    await timeline.in(process, () => {
+      boot(process, this.#setting, this.disk).then(
+        parts => {
+          this.documents = parts.documents
+          this.relay = parts.relay
+          network.listen(this.name, process, (knock, end) => this.#open(parts, process, knock, end))
+        },
+        (thrown: unknown) => timeline.reportUncaught(thrown),
+      )
+    })
+  }
+
+  kill(): void {
+    this.process?.kill()
+    this.documents = undefined
+    this.relay = undefined
+  }
+
+  /** The database is lost; the hub starts with nothing but who its user is. To be called while it does not run. */
+  async wipe(): Promise<void> {
+    const devices = await this.disk.look<HubProcedures>().query('listDevices', { org: null })
+    this.disk.close()
+    this.disk = this.#newDisk()
+    await this.prepare(this.identity)
+    for (const { name, publicKey } of devices) await this.addDevice(name, publicKey)
+  }
+
+  #open(parts: Parts, process: Process, knock: Knock, end: WireEnd): void {
+    const accept = (): WebSocket => NodeSocket.accept(end, process, knock.extensions) as unknown as WebSocket
+    const [owner = '', project = '', ...path] = knock.address.split('/')
+    if (project !== '') {
+      const socket = accept()
+      const asked = { wire: rawWire(socket), visit, agent: 'simulated', known: () => undefined }
+      serveSync(parts, socket, { ...asked, path: { owner, project, path: path.join('/') } }, this.identity.principal)
+      return
+    }
+    parts.store.query('findDevice', { id: owner as DeviceId }).then(
+      device => (device ? serveChannel(parts, accept(), device) : end.drop()),
+      () => end.drop(),
+    )
+  }
+}
+
+const visit: Visit = { origin: 'http://hub', host: 'hub', secure: false, loopback: false, address: 'simulated' }
+
+async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Promise<Parts> {
+  const { timeline, limits: times, variations } = setting
+  const now = (): number => timeline.now()
+  const random = (length: number): Uint8Array => process.chance.bytes(length)
+  const store: HubDatabase = variations.hubDatabase(disk.open<HubProcedures & DocumentProcedures>(process), process)
+  const documentStore: DocumentStore = variations.hubStore(new SqliteDocumentStore(store), process)
+  const events = new HubEvents()
+  const relay = variations.relay(new Relay({ store: documentStore, now, random, limits: times }), 'hub')
+  const documents = await Documents.start({ store, relay, events, log, now, random })
+  const fleet = new Fleet(await store.query('listDevices', { org: null }), times, now, () => undefined)
+  const feeds = new RunFeeds()
+  const sessionsChanged = (): void => undefined
+  const runs = new Runs({ store, events, feeds, metrics, log, times, now, random, fleet, sessionsChanged })
+  const parts: Pick<
+    Parts,
+    | 'store'
+    | 'events'
+    | 'relay'
+    | 'documents'
+    | 'log'
+    | 'times'
+    | 'now'
+    | 'random'
+    | 'metrics'
+    | 'doors'
+    | 'rates'
+    | 'seats'
+    | 'fleet'
+    | 'feeds'
+    | 'runs'
+    | 'claims'
+    | 'sessionRequests'
+    | 'sessionsChanged'
+  > = {
+    store,
+    events,
+    relay,
+    documents,
+    log,
+    times,
+    now,
+    random,
+    metrics,
+    fleet,
+    feeds,
+    runs,
+    sessionsChanged,
+    doors: new OpenDoors(),
+    rates: new SyncRates(times, now),
+    seats: new Seats(),
+    claims: new Claims({ store, relay, runs, times, now }),
+    sessionRequests: new SessionRequests(store, fleet),
+  }
+  setInterval(() => fleet.tick(), Math.max(20, times.suspectMs / 10))
+  // Sign-in, web pages and assets have no part in this world.
+  return parts as Parts
+}
