@@ -4,8 +4,8 @@ import type { Project } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { parseId } from '@meshbook/core/ids.ts'
 import type { ProjectInfo } from '@meshbook/core/messages.ts'
-import type { Device } from '@meshbook/device/device.ts'
-import type { Attachment, ControlHandlers } from './control.ts'
+import type { Device, TrashEntry as DeviceTrashEntry } from '@meshbook/device/device.ts'
+import type { Attachment, ControlHandlers, TrashEntry } from './control.ts'
 
 export interface HubAccess {
   url: string
@@ -43,7 +43,25 @@ export function controlHandlers(hub: HubAccess, device: Device): ControlHandlers
       await device.detach(parseId('project', found.project))
       return found
     },
+    '/trash': async ({ project }) => {
+      const names = new Map(attachments().map(attachment => [attachment.project, attachment.name]))
+      const items = (await device.trash()).map(entry => trashEntry(entry, names))
+      return { items: items.filter(item => project === undefined || item.project === project) }
+    },
+    '/trash/restore': async ({ name }) =>
+      trashEntry(
+        await device.restore(name),
+        new Map(attachments().map(attachment => [attachment.project, attachment.name])),
+      ),
   }
+}
+
+/** A project that is attached no more goes by its id. */
+function trashEntry(
+  { name, project, path, deletedAt, bytes }: DeviceTrashEntry,
+  names: ReadonlyMap<string, string>,
+): TrashEntry {
+  return { name, project: names.get(project) ?? project, path, deletedAt, bytes }
 }
 
 export function projectInfo({ id, name, owner, tree }: Project): ProjectInfo {

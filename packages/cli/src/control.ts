@@ -18,6 +18,15 @@ export const attachmentSchema = v.object({
 })
 export type Attachment = v.InferOutput<typeof attachmentSchema>
 
+export const trashEntrySchema = v.object({
+  name: v.string(),
+  project: v.string(),
+  path: v.string(),
+  deletedAt: v.number(),
+  bytes: v.number(),
+})
+export type TrashEntry = v.InferOutput<typeof trashEntrySchema>
+
 /** What a daemon answers; the shapes of requests and answers by path. */
 const calls = {
   '/status': {
@@ -35,6 +44,11 @@ const calls = {
   '/attach': { body: v.object({ folder: v.string(), project: v.string() }), answer: attachmentSchema },
   '/detach': { body: v.object({ folder: v.string() }), answer: attachmentSchema },
   '/attachments': { body: v.object({}), answer: v.object({ items: v.array(attachmentSchema) }) },
+  '/trash': {
+    body: v.object({ project: v.optional(v.string()) }),
+    answer: v.object({ items: v.array(trashEntrySchema) }),
+  },
+  '/trash/restore': { body: v.object({ name: v.string() }), answer: trashEntrySchema },
 } as const
 export type ControlPath = keyof typeof calls
 type Body<P extends ControlPath> = v.InferOutput<(typeof calls)[P]['body']>

@@ -15,6 +15,7 @@ import { restoreCommand } from './commands/restore.ts'
 import { runCommand } from './commands/run.ts'
 import { runsCommand } from './commands/runs.ts'
 import { startCommand } from './commands/start.ts'
+import { trashCommand } from './commands/trash.ts'
 import { upCommand } from './commands/up.ts'
 import { versionCommand } from './commands/version.ts'
 import { printError } from './print.ts'
@@ -41,6 +42,7 @@ for (const command of [
   linkCommand,
   backupCommand,
   restoreCommand,
+  trashCommand,
   doctorCommand,
   versionCommand,
 ]) {

@@ -176,6 +176,11 @@ export const limits = {
   fileFetchBytes: 10 * MiB,
   /** What a file held before it was replaced is looked at again after so long, for who still had it open. */
   replacedFileMs: 2_000,
+  /** A file that is no text has stood in the place of a document for so long before it is given another name. */
+  conflictAfterMs: 10_000,
+  /** Deleted files are kept for so long, and the newest of them up to so many bytes. */
+  trashMs: 30 * 24 * 60 * 60_000,
+  trashBytes: 1024 * MiB,
 
   /** Rows are gathered into parts of a backup of about this size; one that is larger alone is a part of its own. */
   backupPartBytes: 4 * MiB,

@@ -1,5 +1,5 @@
 /** The folders of this machine that are attached to projects: remembered over restarts, each followed by its `ProjectFolder`. */
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { AssetId, DocumentId, Now, OrgId, ProjectId, RandomBytes } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
@@ -13,7 +13,7 @@ import type { AssetSharing } from './projects/asset-file-ports.ts'
 import type { Disk } from './projects/disk.ts'
 import { isMarked, removeMarker, writeMarker } from './projects/folder-marker.ts'
 import { ProjectFolder } from './projects/project-folder.ts'
-import { Trash } from './projects/trash.ts'
+import { Trash, type TrashEntry, TrashFolder } from './projects/trash.ts'
 import { Turns } from './projects/turns.ts'
 import type { AssetFileRow } from './store/asset-files.ts'
 import type { Attachment } from './store/attachments.ts'
@@ -32,6 +32,7 @@ export interface AttachmentPorts {
   hasHub: boolean
   /** Folder for deleted files. */
   trash: string
+  deviceName: string
   findAsset(asset: AssetId): Promise<Uint8Array>
   /** How files that are no notebooks are shared; absent without a hub. */
   sharing?: Omit<AssetSharing, 'store'>
@@ -45,13 +46,16 @@ export class Attachments {
   readonly #ports: AttachmentPorts
   readonly #attached = new Map<ProjectId, Attached>()
   readonly #turns = new Turns()
+  readonly #trash: TrashFolder
 
   constructor(ports: AttachmentPorts) {
     this.#ports = ports
+    this.#trash = new TrashFolder(ports.disk, ports.trash, ports.now, ports.limits)
   }
 
   /** Goes on with what was attached before; a folder that is not there now is waited for. */
   async load(): Promise<void> {
+    await this.#trash.tidy()
     for (const { project, folder, treeSynced } of await this.#ports.database.query('listAttachments', {
       org: this.#ports.org,
     })) {
@@ -96,7 +100,7 @@ export class Attachments {
   }
 
   #follow(project: ProjectInfo, folder: string, treeSynced: boolean): Attached {
-    const { disk, now, after, random, limits, org, database, documents, problems, trash, findAsset } = this.#ports
+    const { disk, now, after, random, limits, org, database, documents, problems, deviceName, findAsset } = this.#ports
     const pictures = new PicturesBeside(disk, folder, findAsset)
     const follower = new ProjectFolder(project, folder, {
       store: {
@@ -115,7 +119,8 @@ export class Attachments {
       random,
       limits,
       problems,
-      trash: new Trash(disk, trash, now),
+      trash: new Trash(disk, this.#trash, project.id),
+      deviceName,
       projected: text => void pictures.bring(text),
       ...this.#sharing(project.id),
     })
@@ -160,6 +165,22 @@ export class Attachments {
 
   folderOf(project: ProjectId): string | undefined {
     return this.#attached.get(project)?.folder
+  }
+
+  /** Of every project; newest first. */
+  trashed(): Promise<TrashEntry[]> {
+    return this.#trash.list()
+  }
+
+  /** Puts a deleted file back into its project, beside whatever has its name now; returns its path there. */
+  async restore(name: string): Promise<TrashEntry> {
+    const entry = await this.#trash.find(name)
+    const attached = this.#attached.get(entry.project)
+    if (!attached) throw new MeshError('NOT_FOUND', { detail: `the project of ${name} is not attached` })
+    const path = await attached.follower.restore(entry, await this.#trash.read(name))
+    await this.#trash.remove(name)
+    this.#ports.problems.solve(join(this.#ports.trash, name))
+    return { ...entry, path }
   }
 
   list(): Attachment[] {

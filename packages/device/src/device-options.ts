@@ -4,6 +4,7 @@ import type { Limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, ProjectInfo } from '@meshbook/core/messages.ts'
 import type { KernelSessions } from './kernels/port.ts'
 import type { LinkStatus } from './link/hub-link.ts'
+import type { TrashEntry } from './projects/trash.ts'
 import type { Attachment } from './store/attachments.ts'
 
 export interface DeviceOptions {
@@ -54,6 +55,10 @@ export interface Device {
   /** The files stay where they are. */
   detach(project: ProjectId): Promise<void>
   attachments(): Attachment[]
+  /** Deleted files of all projects, the newest first. */
+  trash(): Promise<TrashEntry[]>
+  /** Puts one back, in the place of no other; tells its path. NOT_FOUND if it, or its project, is not here. */
+  restore(name: string): Promise<TrashEntry>
   /** Stops; kernels and their runs go on. */
   close(): Promise<void>
 }

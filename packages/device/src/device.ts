@@ -28,11 +28,13 @@ import type { AssetSharing } from './projects/asset-file-ports.ts'
 import { NodeBigFiles } from './projects/big-files.ts'
 import { NodeDisk } from './projects/node-disk.ts'
 import { orStorageError } from './projects/storage-error.ts'
+import type { TrashEntry } from './projects/trash.ts'
 import type { Attachment } from './store/attachments.ts'
 import { type DeviceDatabase, openDeviceDatabase } from './store/device-store.ts'
 
 export type { Device, DeviceLog, DeviceOptions, DevicePorts, DeviceStatus } from './device-options.ts'
 export type { LinkStatus } from './link/hub-link.ts'
+export type { TrashEntry } from './projects/trash.ts'
 export type { Attachment } from './store/attachments.ts'
 
 /** Throws DATA_IN_USE, DATA_TOO_NEW, READ_ONLY_FOLDER or DISK_FULL when its folder cannot be used. */
@@ -114,6 +116,7 @@ class RunningDevice implements Device {
       problems,
       hasHub: hub !== undefined,
       trash: join(options.folder, 'trash'),
+      deviceName: options.name,
       findAsset: asset => this.#findAsset(asset),
       ...(this.#hubAssets && { sharing: this.#shareFiles(this.#hubAssets) }),
     })
@@ -171,6 +174,14 @@ class RunningDevice implements Device {
 
   attachments(): Attachment[] {
     return this.#attachments.list()
+  }
+
+  trash(): Promise<TrashEntry[]> {
+    return this.#attachments.trashed()
+  }
+
+  restore(name: string): Promise<TrashEntry> {
+    return this.#attachments.restore(name)
   }
 
   close(): Promise<void> {

@@ -12,11 +12,11 @@ const facts: fc.Arbitrary<UpdateFacts> = fc.record({
   deletes: fc.array(fc.tuple(clock, ranges), { maxLength: 5 }).map(entries => new Map(entries)),
 })
 
-test('the facts of a snapshot come back as they were (RL55)', () => {
+test('the facts of a snapshot come back as they were (RL56)', () => {
   fc.assert(fc.property(facts, some => assert.deepEqual(decodeFacts(encodeFacts(some)), { ...some })))
 })
 
-test('facts that are cut off are an error of the store, never fewer facts (RL55)', () => {
+test('facts that are cut off are an error of the store, never fewer facts (RL56)', () => {
   const whole = encodeFacts({ structs: [[1, 0, 300]], deletes: new Map([[1, [5, 9]]]) })
   for (let length = 0; length < whole.byteLength; length++)
     assert.throws(

@@ -152,6 +152,7 @@ export class DeviceHost {
       problems,
       hasHub: true,
       trash: trashFolder,
+      deviceName: 'simulated',
       findAsset: () => Promise.reject(new Error('there are no assets in this world')),
     })
     const link = new HubLink({

@@ -2,7 +2,7 @@
  * Gives shared files their names on this disk, and takes them away: nothing is ever overwritten, and whatever a kill
  * leaves is put right at the next start. Who is right about a file is decided elsewhere.
  */
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import { conflictPath } from './asset-entry.ts'
@@ -67,23 +67,23 @@ export class AssetPlaces {
     if (outcome === 'changed') return undefined
     const stamp = outcome === 'done' ? (await this.look(path))?.stamp : undefined
     await disk.syncFolder(dirname(target))
-    await this.#letGo(aside, expected)
+    await this.#letGo(aside, expected, path)
     return stamp
   }
 
   /** Somebody may have written to it until it lost its name. */
-  async #letGo(aside: string, expected: FileStamp): Promise<void> {
+  async #letGo(aside: string, expected: FileStamp, path: string): Promise<void> {
     const { disk, trash } = this.#ports
     const found = await disk.look(aside)
     const isSame = found?.stamp.size === expected.size && found?.stamp.modified === expected.modified
     if (isSame) await disk.remove(aside)
-    else if (found) await trash.move(aside)
+    else if (found) await trash.move(aside, { path })
   }
 
   async discard(path: string): Promise<void> {
     const { disk, root, trash } = this.#ports
     const file = await safeJoin(disk, root, path)
-    await trash.move(file)
+    await trash.move(file, { path })
     await disk.syncFolder(dirname(file))
   }
 
@@ -129,7 +129,8 @@ export class AssetPlaces {
       const path = pathOf(id)
       const target = path === undefined ? undefined : await safeJoin(disk, root, path)
       const isItsFolder = target !== undefined && dirname(target) === dirname(leftover)
-      if (!isItsFolder || !(await disk.place(leftover, target))) await trash.move(leftover)
+      if (!isItsFolder || !(await disk.place(leftover, target)))
+        await trash.move(leftover, { path: path ?? basename(leftover) })
     }
   }
 }

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type Place, place } from '../testing/project-place.ts'
 import { until } from '../testing/until.ts'
+import { NodeDisk } from './node-disk.ts'
+import { TrashFolder } from './trash.ts'
 
 /** Two devices with a folder each, on one hub. */
 async function twoPlaces(t: TestContext, path: string, text: string): Promise<[Place, Place]> {
@@ -73,4 +75,48 @@ test('DV27 deleted here while it is edited there: the edit is in the trash there
   await there.start()
   await there.folderOf!.rescan()
   assert.deepEqual([...(await filesOf(there)), ...Object.keys(here.live())], [])
+})
+
+test('DV27 an old device returns with an edit of what was deleted elsewhere: it is told where the edit is, and a restore brings it to both', async t => {
+  const [here, there] = await twoPlaces(t, 'a.md', 'one\n')
+  const id = here.live()['a.md']
+  await there.stop()
+  await there.write('a.md', 'one\nedited while away\n')
+  await here.unlink('a.md')
+  await until('the burial', () => Object.keys(here.live()).length === 0)
+  await there.start()
+  await until('the move to the trash', async () => (await filesOf(there)).length === 0)
+  const trash = new TrashFolder(new NodeDisk(), join(there.root, 'trash'), Date.now, there.limits)
+  const [entry] = await trash.list()
+  assert.match(there.problems.list().join(), new RegExp(`while it was edited here.*${entry!.name}`))
+  await there.folderOf!.restore(entry!, await trash.read(entry!.name))
+  assert.deepEqual(here.live(), { 'a.md': id })
+  const text = 'one\nedited while away\n'
+  await until('the file here', async () => (await here.read('a.md').catch(() => '')) === text)
+  assert.equal(await there.read('a.md'), text)
+})
+
+test('DV27 an old device returns with an edit it had merged after the delete: the edit is told too', async t => {
+  const [here, there] = await twoPlaces(t, 'a.md', 'one\n')
+  const id = here.live()['a.md']!
+  await there.folderOf!.rescan()
+  await there.write('a.md', 'one\nmore\n')
+  await until('the edit', () => here.documents.doc(id).getText('content').toString() === 'one\nmore\n')
+  here.tree.set(id, { path: 'a.md', kind: 'document', deletedAt: Date.now() - 5_000 })
+  await until('no file', async () => (await filesOf(there)).length === 0)
+  await until('the problem', () => /while it was edited here/.test(there.problems.list().join()))
+  assert.deepEqual(await there.trashed(), ['one\nmore\n'])
+})
+
+test('DV27 an old device returns without edits: what was deleted elsewhere stays deleted, and nothing is told', async t => {
+  const [here, there] = await twoPlaces(t, 'a.md', 'one\n')
+  await there.folderOf!.rescan()
+  await there.stop()
+  await here.unlink('a.md')
+  await until('the burial', () => Object.keys(here.live()).length === 0)
+  await there.start()
+  await until('the move to the trash', async () => (await filesOf(there)).length === 0)
+  await there.folderOf!.rescan()
+  assert.deepEqual([there.problems.list(), here.live()], [[], {}])
+  assert.deepEqual(await there.trashed(), ['one\n'])
 })

@@ -15,13 +15,15 @@ import * as Y from 'yjs'
 import type { DocumentPeer } from '../document-peer.ts'
 import type { Projection } from '../store/projections.ts'
 import { type Base, snapshotOf } from './base-map.ts'
-import { type FileStamp, sameStamp } from './disk.ts'
+import { keepConflict } from './conflict-copies.ts'
+import type { FileStamp } from './disk.ts'
+import { FileRow, type OldBase } from './file-row.ts'
 import type { FilePorts } from './folder-ports.ts'
-import { type Leftover, parseLeftover, privateName } from './leftovers.ts'
+import { type Leftover, leftoversOf, privateName } from './leftovers.ts'
 import { mergeFile } from './merge-file.ts'
 import { isSimilar } from './moves.ts'
-import { moveFile, type ReadFile, readNotebookFile, writeTemporary } from './notebook-file.ts'
-import { insertPast, nearestText, remember, unremember, wasText } from './past-texts.ts'
+import { moveFile, type OldFile, writeTemporary } from './notebook-file.ts'
+import { ageMs, readAny, readSettled } from './read-settled.ts'
 import { safeJoin, safeJoinNew } from './safe-join.ts'
 import { SetAside } from './set-aside.ts'
 import { Turns } from './turns.ts'
@@ -35,30 +37,35 @@ export type Reconciled = 'same' | 'written' | 'missing'
 
 export class DocumentFile {
   readonly peer: DocumentPeer
-  readonly #root: string
   readonly #ports: FilePorts
   readonly #turns = new Turns()
   readonly #aside: SetAside
-  #row: Projection
+  readonly #stored: FileRow
   /** Whether the file is expected to exist: it was there, or has been written. */
   #exists: boolean
   #stamp: FileStamp | undefined
-  /** A row that was never stored must not be let go: nothing would know of the file any more. */
-  #isStored: boolean
   #isRecovered = false
   /** Somebody made the file while its name was nobody's: what it lacks was not removed by them. */
   #isFilled = false
 
   /** `exists` is false where the file is still to be made. */
-  constructor(root: string, peer: DocumentPeer, row: Projection, exists: boolean, ports: FilePorts) {
-    this.#root = root
+  constructor(peer: DocumentPeer, row: Projection, exists: boolean, ports: FilePorts) {
     this.peer = peer
-    this.#row = row
+    this.#stored = new FileRow(row, exists, ports)
     this.#exists = exists
-    this.#isStored = exists || row.version > 0
     this.#ports = ports
     this.#stamp = row.stamp ?? undefined
-    this.#aside = new SetAside(ports, this.#turns, (text, expected) => this.#mergeAside(text, expected))
+    this.#aside = new SetAside(ports, this.#turns, {
+      found: async (text, expected) => {
+        const update = await this.#stored.takeAside(peer.doc, text, expected)
+        if (update) await this.#apply(update)
+      },
+      keep: async path => keepConflict(ports, path, await this.#absolute()),
+    })
+  }
+
+  get #row(): Projection {
+    return this.#stored.now
   }
 
   get path(): string {
@@ -79,7 +86,7 @@ export class DocumentFile {
 
   /** Something is still to be done that must not be forgotten. */
   get isBusy(): boolean {
-    return !this.#isStored || !this.#aside.isEmpty || this.text !== this.#row.base.text
+    return !this.#stored.isStored || !this.#aside.isEmpty || this.text !== this.#row.base.text
   }
 
   get exists(): boolean {
@@ -113,23 +120,13 @@ export class DocumentFile {
   }
 
   async #undoWrite(temporary: string, old: string | undefined): Promise<void> {
-    const { before, base, past, version } = this.#row
     const { disk } = this.#ports
-    const absolute = await safeJoin(disk, this.#root, this.path)
+    const absolute = await this.#absolute()
     const [unused, current] = [await disk.look(temporary), await disk.look(absolute)]
     if (unused?.stamp.inode === current?.stamp.inode) return
-    if (!before) {
-      this.#exists = false
-      return
-    }
-    if (old && !current) await moveFile(disk, old, absolute)
-    this.#isFilled = old !== undefined && current !== undefined
-    await this.#save({
-      base: before,
-      past: unremember(past, before.text, base.text),
-      before: null,
-      version: version + 1,
-    })
+    if (old && !current && this.#row.before) await moveFile(disk, old, absolute)
+    this.#isFilled = old !== undefined && current !== undefined && this.#row.before !== null
+    if (!(await this.#stored.undo())) this.#exists = false
   }
 
   /** Merges what changed in the file, then writes the document's text if it is another. */
@@ -138,43 +135,36 @@ export class DocumentFile {
   }
 
   async #reconcile(): Promise<Reconciled> {
-    if (!this.#isRecovered) await this.#recover(await this.#leftovers())
+    await this.#recoverOnce()
     for (let tries = 0; tries < mostTries; tries++) {
-      const file = await this.#read()
+      const file = await readAny(this.#ports, await this.#absolute(), this.#expected)
       if (!file && this.#exists) return 'missing'
-      if (file && file.text !== this.#row.base.text) await this.#merge(file.text)
+      if (file?.text !== undefined && file.text !== this.#row.base.text) await this.#merge(file.text)
       const outcome = await this.#settle(file)
       if (outcome) return outcome
     }
     throw new MeshError('CONFLICT', { detail: `${this.path} changes faster than it can be written` })
   }
 
-  async #leftovers(): Promise<Leftover[]> {
-    const { disk } = this.#ports
-    const folder = dirname(await safeJoin(disk, this.#root, this.path))
-    const found = ((await disk.list(folder)) ?? []).map(({ name }) => parseLeftover(folder, name))
-    return found.flatMap(it => (it?.document === this.peer.id ? [it.leftover] : []))
+  async #recoverOnce(): Promise<void> {
+    if (this.#isRecovered) return
+    await this.#recover(await leftoversOf(this.#ports.disk, dirname(await this.#absolute()), this.peer.id))
   }
 
-  /** Some programs empty a file before they write it again, and write it in pieces: a young file that shrank may grow. */
-  async #read(): Promise<ReadFile | undefined> {
-    const { disk, after, now, limits } = this.#ports
-    const absolute = await safeJoin(disk, this.#root, this.path)
-    let file = await readNotebookFile(disk, absolute, limits.fileBytes)
-    for (let waitedMs = 0; file && waitedMs < limits.fileMaxWaitMs; waitedMs += limits.fileDebounceMs) {
-      const isYoung = ageMs(file.stamp, now()) < limits.fileDebounceMs || (file.text === '' && waitedMs === 0)
-      if (!this.#exists || !isYoung || file.text.length >= this.#row.base.text.length) break
-      await new Promise<void>(resolve => after(limits.fileDebounceMs, resolve))
-      file = await readNotebookFile(disk, absolute, limits.fileBytes)
-    }
-    return file
+  #absolute(): Promise<string> {
+    const { disk, root, names } = this.#ports
+    return safeJoin(disk, root, this.path, names)
+  }
+
+  get #expected(): string | undefined {
+    return this.#exists ? this.#row.base.text : undefined
   }
 
   async #merge(text: string, change: Partial<Projection> = {}): Promise<void> {
     const base = this.#baseOf(text)
     const update = mergeFile(this.peer.doc, this.#row.client, base, text)
-    const past = this.#exists ? this.#past(this.#row.base.text, text, true) : this.#row.past
-    await this.#save({ base: { text, snapshot: null }, past, before: null, merge: update, ...change })
+    const past = this.#exists ? this.#stored.pastWith(text, true) : this.#row.past
+    await this.#stored.save({ base: { text, snapshot: null }, past, before: null, merge: update, ...change })
     this.#exists = true
     this.#isFilled = false
     await this.#apply(update)
@@ -182,27 +172,8 @@ export class DocumentFile {
 
   /** The text that whoever saved `text` started from; none where nothing may count as removed. */
   #baseOf(text: string): Base | undefined {
-    const { base, past } = this.#row
-    if (!this.#exists || (this.#isFilled && !isSimilar(base.text, text))) return undefined
-    const nearest = nearestText(text, base.text, past)
-    return nearest === base.text ? base : { text: nearest, snapshot: null }
-  }
-
-  #past(older: string, newer: string, isSaved = false): Projection['past'] {
-    return remember(this.#row.past, older, newer, this.#ports.now(), this.#ports.limits, isSaved)
-  }
-
-  /** What somebody wrote into a file that was set aside; it is merged once, also if it is found again after a crash. */
-  async #mergeAside(text: string, expected: string | undefined): Promise<void> {
-    const { base, past, client } = this.#row
-    if (text === expected || wasText(text, base.text, past) || text === this.#row.before?.text) return
-    // Left by a crash and by nobody's memory, perhaps before this device forgot all: what it lacks counts as removed by nobody.
-    const isForgotten = expected === undefined
-    const nearest = { text: nearestText(text, expected ?? base.text, past), snapshot: null }
-    const update = mergeFile(this.peer.doc, client, isForgotten ? undefined : nearest, text)
-    const { now, limits } = this.#ports
-    await this.#save({ merge: update, past: insertPast(past, base.text, text, now(), limits) })
-    await this.#apply(update)
+    const isUnknown = !this.#exists || (this.#isFilled && !isSimilar(this.baseText, text))
+    return isUnknown ? undefined : this.#stored.baseOf(text)
   }
 
   async #apply(update: Uint8Array): Promise<void> {
@@ -211,43 +182,37 @@ export class DocumentFile {
   }
 
   /** Makes the file what the document is. Undefined if somebody changed the file meanwhile. */
-  async #settle(file: ReadFile | undefined): Promise<Reconciled | undefined> {
+  async #settle(file: OldFile | undefined): Promise<Reconciled | undefined> {
     const base = { text: this.text, snapshot: snapshotOf(this.peer.doc) }
     await this.peer.durable()
     if (file?.text !== base.text) return (await this.#write(base, file)) ? 'written' : undefined
-    const known = this.#row.base
-    if (
-      known.text !== base.text ||
-      known.snapshot === null ||
-      this.#row.merge ||
-      this.#row.inode !== file.stamp.inode ||
-      !this.#exists
-    )
-      await this.#save({ base, before: null, merge: null, inode: file.stamp.inode })
+    if (!this.#exists || !this.#stored.says(base.text, file.stamp.inode))
+      await this.#stored.save({ base, before: null, merge: null, inode: file.stamp.inode })
     this.#exists = true
     this.#stamp = ageMs(file.stamp, this.#ports.now()) < clockTickMs ? undefined : file.stamp
     return 'same'
   }
 
-  async #write(base: Base, file: ReadFile | undefined): Promise<boolean> {
-    const { disk } = this.#ports
-    const absolute = await (file ? safeJoin : safeJoinNew)(disk, this.#root, this.path)
+  async #write(base: Base, file: OldFile | undefined): Promise<boolean> {
+    const { disk, root, names } = this.#ports
+    const absolute = await (file ? safeJoin : safeJoinNew)(disk, root, this.path, names)
     const version = this.#row.version + 1
     const temporary = privateName(absolute, this.peer.id, version, 'tmp')
-    const { base: oldBase, past: oldPast } = this.#row
-    const old = { base: oldBase, past: oldPast, before: null }
+    const old = this.#stored.oldBase
+    let isDone = false
     try {
       await disk.remove(temporary)
       const { inode } = await writeTemporary(disk, temporary, base.text, file)
-      const past = file ? this.#past(oldBase.text, base.text) : oldPast
-      await this.#save({ version, base, past, before: file ? oldBase : null, merge: null, inode })
-      if (await this.#exchange(temporary, absolute, version, file, old)) return true
-    } catch (thrown) {
-      await this.#giveUp(temporary, version, old)
-      throw thrown
+      const past = file ? this.#stored.pastWith(base.text) : old.past
+      await this.#stored.save({ version, base, past, before: file ? old.base : null, merge: null, inode })
+      isDone = await this.#exchange(temporary, absolute, version, file, old)
+      return isDone
+    } finally {
+      if (!isDone) {
+        await this.#stored.giveUp(version, old)
+        await disk.remove(temporary).catch(() => undefined)
+      }
     }
-    await this.#giveUp(temporary, version, old)
-    return false
   }
 
   /** Gives the temporary file the name. What had it is looked at until nobody can be writing to it any more. */
@@ -255,8 +220,8 @@ export class DocumentFile {
     temporary: string,
     absolute: string,
     version: number,
-    file: ReadFile | undefined,
-    old: Pick<Projection, 'base' | 'past' | 'before'>,
+    file: OldFile | undefined,
+    old: OldBase,
   ): Promise<boolean> {
     const { disk } = this.#ports
     const aside = privateName(absolute, this.peer.id, version, 'old')
@@ -268,8 +233,8 @@ export class DocumentFile {
     if (outcome === 'changed') return false
     if (outcome === 'taken') {
       this.#isFilled = true
-      this.#row = { ...this.#row, ...old }
-      const stranger = await this.#read()
+      this.#stored.regard(old)
+      const stranger = await readSettled(this.#ports, absolute, this.#expected)
       if (stranger) await this.#merge(stranger.text, { version: version + 1 })
     } else {
       this.#exists = true
@@ -280,22 +245,19 @@ export class DocumentFile {
     return outcome === 'done'
   }
 
-  /** Under a version of its own, whose temporary file never existed: the old base is what the file holds. */
-  async #giveUp(temporary: string, version: number, old: Pick<Projection, 'base' | 'past' | 'before'>): Promise<void> {
-    if (this.#row.version === version) await this.#save({ ...old, version: version + 1 })
-    await this.#ports.disk.remove(temporary).catch(() => undefined)
-  }
-
-  async #save(change: Partial<Projection>): Promise<void> {
-    const row = { ...this.#row, ...change }
-    await this.#ports.store.save(row)
-    this.#row = row
-    this.#isStored = true
+  /** Whether somebody changed the file after a time, or since it was last read. */
+  editedAfter(time: number): Promise<boolean> {
+    return this.#turns.take(async () => {
+      await this.#recoverOnce()
+      const file = await readSettled(this.#ports, await this.#absolute(), this.#expected).catch(() => undefined)
+      if (file && this.#exists && file.text !== this.#row.base.text) return true
+      return this.#row.past.some(({ saved, until }) => saved === true && until > time)
+    })
   }
 
   /** The file has been found at, or moved to, another path. */
   moved(path: string): Promise<void> {
-    return this.#turns.take(() => this.#save({ path }))
+    return this.#turns.take(() => this.#stored.save({ path }))
   }
 
   /** Runs an action while nothing else touches the file. */
@@ -305,17 +267,13 @@ export class DocumentFile {
 
   /** Notes that the file has everything that the store has up to a position, so that it need not be looked at. */
   restAt(position: number): Promise<void> {
-    return this.#turns.take(async () => {
-      const stamp = this.#stamp ?? null
-      if (this.#row.position !== position || !sameStamp(this.#row.stamp ?? undefined, this.#stamp))
-        await this.#save({ position, stamp })
-    })
+    return this.#turns.take(() => this.#stored.restAt(position, this.#stamp))
   }
 
   /** The file has been deleted here: the row stays, so that the same path can bring the document back. */
   markGone(): Promise<Projection> {
     return this.#turns.take(async () => {
-      await this.#save({ gone: true })
+      await this.#stored.save({ gone: true })
       return this.#row
     })
   }
@@ -325,10 +283,4 @@ export class DocumentFile {
     await this.#aside.close()
     await this.peer.close()
   }
-}
-
-/** A file from the future is taken for old. */
-function ageMs({ modified }: FileStamp, now: number): number {
-  const age = now - Number(modified / 1_000_000n)
-  return age < 0 ? Number.POSITIVE_INFINITY : age
 }

@@ -7,6 +7,7 @@ import type { Problems } from '../problems.ts'
 import type { Projection, ProjectionHead } from '../store/projections.ts'
 import type { AssetSharing } from './asset-file-ports.ts'
 import type { Disk } from './disk.ts'
+import type { DiskNames } from './disk-names.ts'
 import type { Trash } from './trash.ts'
 
 export interface ProjectionStore {
@@ -21,7 +22,11 @@ export interface ProjectionStore {
 }
 
 /** What one file needs of it. */
-export type FilePorts = Pick<FolderPorts, 'disk' | 'store' | 'now' | 'after' | 'limits' | 'problems' | 'trash'>
+export interface FilePorts
+  extends Pick<FolderPorts, 'disk' | 'store' | 'now' | 'after' | 'limits' | 'problems' | 'trash' | 'deviceName'> {
+  root: string
+  names: DiskNames
+}
 
 export interface FolderPorts {
   disk: Disk
@@ -38,6 +43,8 @@ export interface FolderPorts {
   limits: Limits
   problems: Problems
   trash: Trash
+  /** Stands in the names of files that could not be merged. */
+  deviceName: string
   /** The text of a document as it now stands in its file. */
   projected(text: string): void
   /** How files that are no notebooks are shared; absent where nobody is to get them. */

@@ -4,6 +4,7 @@
  */
 import { dirname, join } from 'node:path'
 import { type DocumentId, isId } from '@meshbook/core/ids.ts'
+import type { Disk } from './disk.ts'
 
 export interface Leftover {
   /** Absolute. */
@@ -38,4 +39,10 @@ export interface Arrival {
   /** Absolute. */
   path: string
   kind: Leftover['kind']
+}
+
+/** Those of one document. */
+export async function leftoversOf(disk: Disk, folder: string, document: DocumentId): Promise<Leftover[]> {
+  const found = ((await disk.list(folder)) ?? []).map(({ name }) => parseLeftover(folder, name))
+  return found.flatMap(it => (it?.document === document ? [it.leftover] : []))
 }

@@ -2,6 +2,7 @@
 
 import { linesOf } from '@meshbook/core/text/edits.ts'
 import type { Disk } from './disk.ts'
+import type { DiskNames } from './disk-names.ts'
 import { moveFile } from './notebook-file.ts'
 import { safeJoin, safeJoinNew } from './safe-join.ts'
 import type { Scan } from './scan-folder.ts'
@@ -45,6 +46,7 @@ export function isSimilar(before: string, after: string): boolean {
 interface MoveContext {
   disk: Disk
   root: string
+  names: DiskNames
   /** The other document whose file stands at the new path. */
   inTheWay: TrackedFile | undefined
   trash: Trash
@@ -52,22 +54,30 @@ interface MoveContext {
 
 /** Moves the file of a document. Whatever stands at the new path goes out of the way, and none of it is lost. */
 export async function moveTo(file: TrackedFile, path: string, context: MoveContext): Promise<void> {
-  const { disk, root, inTheWay, trash } = context
-  const target = await safeJoinNew(disk, root, path)
+  const { disk, root, names, inTheWay } = context
   if (inTheWay) await stepAside(inTheWay, context)
-  else if (await disk.look(target)) await trash.move(target)
+  else if (!names.areOne(file.path, path)) await clear(path, context)
   await file.exclusively(async () => {
-    const source = await safeJoin(disk, root, file.path)
+    const source = await safeJoin(disk, root, file.path, names)
+    names.moved(file.path, path)
+    const target = await safeJoinNew(disk, root, path, names)
     if (file.exists && (await disk.look(source))) await moveFile(disk, source, target)
   })
   await file.moved(path)
 }
 
+async function clear(path: string, { disk, root, names, trash }: MoveContext): Promise<void> {
+  const target = await safeJoinNew(disk, root, path, names)
+  if (await disk.look(target)) await trash.move(target, { path })
+}
+
 /** Two documents that swap their paths: one goes to a name of its own first, from where its own move takes it. */
-async function stepAside(file: TrackedFile, { disk, root }: MoveContext): Promise<void> {
+async function stepAside(file: TrackedFile, { disk, root, names }: MoveContext): Promise<void> {
   const aside = file.path.replace(/(\.\w+)$/, ` (${file.id})$1`)
-  await file.exclusively(async () =>
-    moveFile(disk, await safeJoin(disk, root, file.path), await safeJoinNew(disk, root, aside)),
-  )
+  await file.exclusively(async () => {
+    const source = await safeJoin(disk, root, file.path, names)
+    await moveFile(disk, source, await safeJoinNew(disk, root, aside, names))
+  })
+  names.moved(file.path, aside)
   await file.moved(aside)
 }

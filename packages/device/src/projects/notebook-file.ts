@@ -11,11 +11,14 @@ export interface FileStyle {
   bom: boolean
 }
 
-export interface ReadFile extends FileRights {
-  text: string
+/** A file that stands where a document's text belongs; without a text nothing can be merged with it. */
+export interface OldFile extends Partial<FileRights> {
+  text?: string
   style: FileStyle
   stamp: FileStamp
 }
+
+export type ReadFile = OldFile & FileRights & { text: string }
 
 export const plainStyle: FileStyle = { eol: '\n', bom: false }
 
@@ -53,9 +56,10 @@ export function writeTemporary(
   disk: Disk,
   temporary: string,
   text: string,
-  like: ReadFile | undefined,
+  like: OldFile | undefined,
 ): Promise<FileStamp> {
-  return disk.write(temporary, encode(text, like?.style ?? plainStyle), like && { mode: like.mode, owner: like.owner })
+  const { style = plainStyle, mode, owner }: Partial<OldFile> = like ?? {}
+  return disk.write(temporary, encode(text, style), mode !== undefined && owner ? { mode, owner } : {})
 }
 
 export async function moveFile(disk: Disk, from: string, to: string): Promise<void> {

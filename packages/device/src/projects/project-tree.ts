@@ -1,11 +1,12 @@
 /** The file tree of a project as this device reads and changes it. */
 
 import { sharedNames, type TreeEntry } from '@meshbook/core/executions.ts'
-import type { DocumentId } from '@meshbook/core/ids.ts'
-import { resolveTree } from '@meshbook/core/tree.ts'
+import { type DocumentId, isId } from '@meshbook/core/ids.ts'
+import { normalPath, resolveTree } from '@meshbook/core/tree.ts'
 import * as Y from 'yjs'
 import type { DocumentPeer } from '../document-peer.ts'
 import { type AssetEntry, assetEntryOf, type PlacedAsset } from './asset-entry.ts'
+import type { DiskNames } from './disk-names.ts'
 
 interface Resolved {
   documents: Map<DocumentId, string>
@@ -16,9 +17,12 @@ export class ProjectTree {
   readonly peer: DocumentPeer
   readonly #files: Y.Map<unknown>
   #resolved: Resolved | undefined
+  readonly #names: DiskNames
 
-  constructor(peer: DocumentPeer) {
+  /** Paths are told as the folder can hold them. */
+  constructor(peer: DocumentPeer, names: DiskNames) {
     this.peer = peer
+    this.#names = names
     this.#files = peer.doc.getMap(sharedNames.files)
     this.#files.observeDeep(() => {
       this.#resolved = undefined
@@ -50,13 +54,23 @@ export class ProjectTree {
     })
     const kinds = new Map(entries)
     const resolved: Resolved = { documents: new Map(), assets: new Map() }
-    for (const [id, path] of resolveTree(entries)) {
+    for (const [id, path] of this.#names.distinct(resolveTree(entries))) {
       const entry = kinds.get(id)!
       const asset = assetEntryOf(entry)
       if (entry.kind === 'document') resolved.documents.set(id, path)
       else if (asset) resolved.assets.set(id, { ...asset, wanted: asset.path, path })
     }
     return resolved
+  }
+
+  /** Live documents whose path is none, with the path. */
+  refused(): [DocumentId, string][] {
+    return [...this.#files.entries()].flatMap(([id, value]) => {
+      const entry = entryOf(value)
+      const isRefused =
+        entry?.kind === 'document' && entry.deletedAt === undefined && normalPath(entry.path) === undefined
+      return isRefused && isId('document', id) ? [[id, entry.path] as [DocumentId, string]] : []
+    })
   }
 
   has(id: DocumentId): boolean {
@@ -66,6 +80,11 @@ export class ProjectTree {
   /** The path as it stands in the tree, where several documents may want the same one. */
   wanted(id: DocumentId): string | undefined {
     return entryOf(this.#files.get(id))?.path
+  }
+
+  /** When it was deleted; undefined for what is live or was never there. */
+  buriedAt(id: DocumentId): number | undefined {
+    return entryOf(this.#files.get(id))?.deletedAt
   }
 
   put(id: DocumentId, path: string): void {

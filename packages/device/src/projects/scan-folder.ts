@@ -5,13 +5,16 @@ import type { DocumentId } from '@meshbook/core/ids.ts'
 import { normalPath } from '@meshbook/core/tree.ts'
 import { isAssetPath, isNotebookPath } from './asset-entry.ts'
 import type { Disk, FileStamp } from './disk.ts'
+import { DiskNames, type FoundFile, nameFiles } from './disk-names.ts'
 import { IgnoreRules } from './ignore-rules.ts'
 import { type Arrival, type Leftover, parseArrival, parseLeftover } from './leftovers.ts'
 import { sideBySide } from './side-by-side.ts'
 
 export interface Scan {
-  /** By path relative to the root. */
+  /** By path of the tree. */
   notebooks: Map<string, FileStamp>
+  /** How the disk spells the paths of the tree, also of folders that it spells otherwise. */
+  spelled: Map<string, string>
   /** Absolute paths of the root and every folder below it that is not ignored. */
   folders: string[]
   /** The same for files that are no notebooks and may be shared. */
@@ -35,14 +38,44 @@ export interface ScanCaps {
 
 const looksAtOnce = 16
 
-export async function scanFolder(disk: Disk, root: string, caps: ScanCaps): Promise<Scan> {
-  const scan: Scan = { notebooks: new Map(), folders: [], refused: new Map(), leftovers: new Map(), ...noFiles() }
+interface Collected extends Scan {
+  found: FoundFile[]
+}
+
+/** `known`: files that have a document, with their inodes; `names`: how they were spelled when last seen. */
+export async function scanFolder(
+  disk: Disk,
+  root: string,
+  caps: ScanCaps,
+  known: ReadonlyMap<string, string | null> = new Map(),
+  names = new DiskNames(),
+): Promise<Scan> {
+  const scan = await collect(disk, root, caps)
+  const { files, refused } = nameFiles(scan.found, known, names)
+  for (const [path, { name, stamp }] of files) {
+    scan.notebooks.set(path, stamp)
+    scan.spelled.set(path, name)
+  }
+  for (const [path, error] of refused) scan.refused.set(path, error)
+  return scan
+}
+
+async function collect(disk: Disk, root: string, caps: ScanCaps): Promise<Collected> {
+  const scan: Collected = {
+    notebooks: new Map(),
+    spelled: new Map(),
+    folders: [],
+    refused: new Map(),
+    leftovers: new Map(),
+    found: [],
+    ...noFiles(),
+  }
   const waiting = [{ path: '', rules: await IgnoreRules.atRoot(disk, root) }]
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     const { path, rules } = next
     const entries = await disk.list(join(root, path))
     if (!entries) continue
-    scan.folders.push(join(root, path))
+    addFolder(scan, root, path)
     const others: string[] = []
     for (const entry of entries) {
       const inner = path === '' ? entry.name : `${path}/${entry.name}`
@@ -80,6 +113,14 @@ async function addFile(disk: Disk, scan: Scan, root: string, path: string, caps:
   else scan.files.set(normal, found.stamp)
 }
 
+/** Of two spellings of one folder the one in NFC gets what is new; the files of both are known by their own. */
+function addFolder(scan: Scan, root: string, path: string): void {
+  scan.folders.push(join(root, path))
+  const normal = path.normalize('NFC')
+  if (path === normal) scan.spelled.set(path, path)
+  else if (!scan.spelled.has(normal)) scan.spelled.set(normal, path)
+}
+
 function addLeftover(scan: Scan, folder: string, name: string): void {
   const found = parseLeftover(folder, name)
   const arrival = parseArrival(folder, name)
@@ -90,18 +131,12 @@ function addLeftover(scan: Scan, folder: string, name: string): void {
   else scan.leftovers.set(found.document, [found.leftover])
 }
 
-async function addNotebook(disk: Disk, scan: Scan, root: string, path: string, caps: ScanCaps): Promise<void> {
-  const normal = normalPath(path)
-  // macOS finds a file by either form of an accent, so there the name that all devices agree on is good enough.
-  if (normal === undefined || (normal !== path && process.platform !== 'darwin'))
-    scan.refused.set(path, new MeshError('BAD_PATH', { detail: JSON.stringify(path) }))
-  else {
-    const found = await disk.look(join(root, path)).catch(() => undefined)
-    if (!found) return
-    if (found.kind !== 'file')
-      scan.refused.set(path, new MeshError('BAD_PATH', { detail: `${path} is a link or not a regular file` }))
-    else if (scan.notebooks.size >= caps.documents)
-      throw new MeshError('TOO_MANY', { detail: `${root} has more than ${caps.documents} notebooks` })
-    else scan.notebooks.set(normal, found.stamp)
-  }
+async function addNotebook(disk: Disk, scan: Collected, root: string, path: string, caps: ScanCaps): Promise<void> {
+  const found = await disk.look(join(root, path)).catch(() => undefined)
+  if (!found) return
+  if (found.kind !== 'file')
+    scan.refused.set(path, new MeshError('BAD_PATH', { detail: `${path} is a link or not a regular file` }))
+  else if (scan.found.length >= caps.documents)
+    throw new MeshError('TOO_MANY', { detail: `${root} has more than ${caps.documents} notebooks` })
+  else scan.found.push({ name: path, stamp: found.stamp })
 }

@@ -2,8 +2,7 @@
  * Files whose name another has taken: a program that had one open may still write to it. Each is read again when it has
  * rested for a while; what was written to it meanwhile is handed on to be merged, and then it goes.
  */
-import { basename } from 'node:path'
-import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
+import { asMeshError } from '@meshbook/core/errors.ts'
 import type { FilePorts } from './folder-ports.ts'
 import { readNotebookFile } from './notebook-file.ts'
 import type { Turns } from './turns.ts'
@@ -11,24 +10,30 @@ import type { Turns } from './turns.ts'
 /** More at a time are not waited for. */
 const most = 4
 
+export interface AsideHandlers {
+  /** Gets each text that was read; `expected` is what the file held when it was set aside, if that is known. */
+  found(text: string, expected: string | undefined): Promise<void>
+  /** It cannot be merged, so it is to be kept whole. */
+  keep(path: string): Promise<void>
+}
+
 export class SetAside {
   readonly #ports: FilePorts
   readonly #turns: Turns
-  readonly #found: (text: string, expected: string | undefined) => Promise<void>
-  readonly #waiting = new Map<string, { expected: string; cancel: () => void }>()
+  readonly #handlers: AsideHandlers
+  readonly #waiting = new Map<string, { expected: string | undefined; cancel: () => void }>()
 
-  /** `found` gets each text that was read; `expected` is what it held when it was set aside, if that is known. */
-  constructor(ports: FilePorts, turns: Turns, found: (text: string, expected: string | undefined) => Promise<void>) {
+  constructor(ports: FilePorts, turns: Turns, handlers: AsideHandlers) {
     this.#ports = ports
     this.#turns = turns
-    this.#found = found
+    this.#handlers = handlers
   }
 
   get isEmpty(): boolean {
     return this.#waiting.size === 0
   }
 
-  add(path: string, expected: string): void {
+  add(path: string, expected: string | undefined): void {
     const cancel = this.#ports.after(this.#ports.limits.replacedFileMs, () => this.#look(path))
     this.#waiting.set(path, { expected, cancel })
     const oldest = [...this.#waiting.keys()][0]
@@ -55,25 +60,14 @@ export class SetAside {
   async #read(path: string, expected: string | undefined): Promise<string | undefined> {
     try {
       const file = await readNotebookFile(this.#ports.disk, path, this.#ports.limits.fileBytes)
-      if (file && file.text !== expected) await this.#found(file.text, expected)
+      if (file && file.text !== expected) await this.#handlers.found(file.text, expected)
       return file?.text
     } catch (thrown) {
       const { code } = asMeshError(thrown)
       if (code !== 'BAD_NOTEBOOK' && code !== 'TOO_LARGE' && code !== 'BAD_PATH') throw thrown
-      await this.#keep(path)
+      await this.#handlers.keep(path)
       return undefined
     }
-  }
-
-  /** It cannot be merged, so it is kept whole. */
-  async #keep(path: string): Promise<void> {
-    await this.#ports.trash.move(path)
-    this.#ports.problems.report(
-      path,
-      new MeshError('CONFLICT', {
-        detail: `what was written over a notebook is no text; it is in the trash as ${basename(path)}`,
-      }),
-    )
   }
 
   /** Looks at it for the last time, now. */

@@ -11,6 +11,7 @@ import type { DocumentPeer } from '../document-peer.ts'
 import type { Projection, ProjectionHead } from '../store/projections.ts'
 import { Debounce } from './debounce.ts'
 import { type FileStamp, sameStamp } from './disk.ts'
+import type { DiskNames } from './disk-names.ts'
 import { DocumentFile, type Reconciled } from './document-file.ts'
 import type { FolderPorts } from './folder-ports.ts'
 import type { Leftover } from './leftovers.ts'
@@ -27,6 +28,7 @@ interface Awake {
 
 export interface TrackedFilePorts extends FolderPorts {
   root: string
+  names: DiskNames
   /** Its document was opened, or let go. */
   awake(file: TrackedFile, isAwake: boolean): void
   /** The document changed: it is to be written. */
@@ -99,6 +101,11 @@ export class TrackedFile {
     return this.#awake?.file.baseText ?? (await this.#ports.store.load(this.id)).base.text
   }
 
+  /** Whether somebody changed the file after a time, or since it was last read. */
+  editedAfter(time: number): Promise<boolean> {
+    return this.#use(file => file.editedAfter(time))
+  }
+
   /** The file has been found at, or moved to, another path. */
   moved(path: string): Promise<void> {
     return this.#use(file => file.moved(path))
@@ -148,7 +155,7 @@ export class TrackedFile {
 
   async #wakeWith(peer: DocumentPeer, row: Projection, leftovers: readonly Leftover[]): Promise<Awake> {
     if (peer.isAway?.()) throw new MeshError('EPOCH', { detail: 'its new content has not come yet' })
-    const file = new DocumentFile(this.#ports.root, peer, row, this.#exists, this.#ports)
+    const file = new DocumentFile(peer, row, this.#exists, this.#ports)
     await file.recover(leftovers)
     const { after, limits } = this.#ports
     const write = new Debounce(after, limits.fileDebounceMs, limits.fileMaxWaitMs, () => this.#ports.write(this))

@@ -7,7 +7,9 @@ import { asMeshError, type ErrorCode } from '@meshbook/core/errors.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import { headOf, type Projection, type ProjectionHead } from '../store/projections.ts'
+import type { DiskNames } from './disk-names.ts'
 import type { FolderPorts } from './folder-ports.ts'
+import type { Leftover } from './leftovers.ts'
 import { sideBySide } from './side-by-side.ts'
 import { TrackedFile, type TrackedFilePorts } from './tracked-file.ts'
 
@@ -39,10 +41,11 @@ export class TrackedFiles {
   #closing = false
 
   /** `missing` is called when a file is no longer where it was. */
-  constructor(root: string, ports: FolderPorts, missing: () => void) {
+  constructor(root: string, names: DiskNames, ports: FolderPorts, missing: () => void) {
     this.#ports = {
       ...ports,
       root,
+      names,
       write: file => void this.reconcile(file),
       awake: (file, isAwake) => (isAwake ? this.#awake.add(file) : this.#awake.delete(file)),
     }
@@ -92,6 +95,20 @@ export class TrackedFiles {
       await this.reconcile(file)
       await this.room()
     })
+  }
+
+  /** Undoes or completes what a crash interrupted; false if that was nothing. */
+  async recover(leftovers: ReadonlyMap<DocumentId, Leftover[]>): Promise<boolean> {
+    let isChanged = false
+    await sideBySide(this.files(), width, async file => {
+      const found = leftovers.get(file.id)
+      if (!found) return
+      await this.guarded(file, async () => {
+        const hasRecovered = await file.recover(found)
+        isChanged ||= hasRecovered
+      })
+    })
+    return isChanged
   }
 
   async begin(peer: DocumentPeer, row: Projection, exists: boolean): Promise<TrackedFile> {

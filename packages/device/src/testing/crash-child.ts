@@ -47,6 +47,7 @@ const attachments = new Attachments({
   problems,
   hasHub: false,
   trash: join(data, 'trash'),
+  deviceName: 'laptop',
   findAsset: async () => new Uint8Array(),
 })
 const info = { id: parseId('project', project), name: 'p', owner: 'me', tree: parseId('document', tree) }

@@ -27,6 +27,10 @@ export class MortalProcess {
 
   storing = (): Promise<void> => (this.#step() ? Promise.resolve() : never())
 
+  dieAfter(steps: number): void {
+    this.#left = steps
+  }
+
   /** What the system does when a process ends. */
   bury(): void {
     this.#left = 0

@@ -18,7 +18,7 @@ import type { Disk } from '../projects/disk.ts'
 import { isMarked, writeMarker } from '../projects/folder-marker.ts'
 import { NodeDisk } from '../projects/node-disk.ts'
 import { ProjectFolder } from '../projects/project-folder.ts'
-import { Trash } from '../projects/trash.ts'
+import { Trash, TrashFolder } from '../projects/trash.ts'
 import { headOf, type Projection } from '../store/projections.ts'
 import { until } from './until.ts'
 
@@ -136,7 +136,8 @@ export class Place {
       },
       remove: async (id: DocumentId) => void rows.delete(id),
     }
-    const trash = new Trash(this.disk, join(this.root, 'trash'), Date.now)
+    const kept = new TrashFolder(this.disk, join(this.root, 'trash'), Date.now, this.limits)
+    const trash = new Trash(this.disk, kept, this.project.id)
     this.folderOf = new ProjectFolder(this.project, this.folder, {
       store,
       open: id => this.documents.open(id),
@@ -149,6 +150,7 @@ export class Place {
       limits: this.limits,
       problems: this.problems,
       trash,
+      deviceName: 'laptop',
       projected: () => undefined,
       ...(this.sharing && { sharing: this.sharing }),
     })

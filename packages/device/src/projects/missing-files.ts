@@ -1,0 +1,51 @@
+/** Files that are not where they were: since when, and which of them have stayed away for long enough to be deleted. */
+import type { DocumentId, Now } from '@meshbook/core/ids.ts'
+import type { Scan } from './scan-folder.ts'
+import type { TrackedFile } from './tracked-file.ts'
+
+export class MissingFiles {
+  readonly #now: Now
+  readonly #since = new Map<DocumentId, number>()
+
+  constructor(now: Now) {
+    this.#now = now
+  }
+
+  has(file: TrackedFile): boolean {
+    return this.#since.has(file.id)
+  }
+
+  forget(file: TrackedFile): void {
+    this.#since.delete(file.id)
+  }
+
+  /** These are missing now, and no others. */
+  note(missing: readonly TrackedFile[]): void {
+    const ids = new Set(missing.map(file => file.id))
+    for (const id of this.#since.keys()) if (!ids.has(id)) this.#since.delete(id)
+    for (const id of ids) if (!this.#since.has(id)) this.#since.set(id, this.#now())
+  }
+
+  awayMs(file: TrackedFile): number {
+    const now = this.#now()
+    return now - (this.#since.get(file.id) ?? now)
+  }
+}
+
+export function missingFrom({ notebooks, refused }: Scan, files: readonly TrackedFile[]): TrackedFile[] {
+  return files.filter(file => file.exists && !notebooks.has(file.path) && !refused.has(file.path))
+}
+
+/** Where the tree wants missing files and something stands: a move may have been cut off before it was noted. */
+export function reachedBy(
+  missing: readonly TrackedFile[],
+  wanted: ReadonlyMap<DocumentId, string>,
+  files: readonly TrackedFile[],
+  { notebooks }: Scan,
+): string[] {
+  const taken = new Set(files.map(file => file.path))
+  return missing.flatMap(file => {
+    const path = wanted.get(file.id)
+    return path !== undefined && notebooks.has(path) && !taken.has(path) ? [path] : []
+  })
+}
