@@ -132,9 +132,12 @@ export class Documents {
     open.isDirty = false
     try {
       await this.#ports.moves.noteHubText(id, epoch, open.local.doc.getText(sharedNames.content).toString())
+      this.#ports.problems.solve(`hub text ${id}`)
     } catch (thrown) {
+      // It is noted with the next change, or as soon as the disk takes it.
       open.isDirty = true
-      this.#ports.problems.report(id, asMeshError(thrown))
+      this.#ports.problems.report(`hub text ${id}`, asMeshError(thrown))
+      if (this.#open.get(id) === open) this.#noteSoon(id)
     }
   }
 
@@ -268,7 +271,7 @@ export class Documents {
     this.#part(id)
     await Promise.race([known.local.durable().catch(() => undefined), this.#closingTime()])
     known.local.close()
-    if (!this.#open.has(id)) this.#ports.problems.solve(id)
+    if (!this.#open.has(id)) for (const about of [id, `hub text ${id}`]) this.#ports.problems.solve(about)
     known.synced.reject(new MeshError('SHUTTING_DOWN'))
   }
 
