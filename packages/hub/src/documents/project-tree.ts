@@ -17,13 +17,17 @@ const indexRetryMs = 1_000
 
 export type IndexPaths = (paths: [DocumentId, string][]) => Promise<void>
 
+type Changes = Y.YMapEvent<TreeEntry>['changes']['keys']
+
 export class ProjectTree {
   readonly #peer: OwnPeer
   readonly #files: Y.Map<TreeEntry>
   readonly #index: IndexPaths
   readonly #onError: (error: MeshError) => void
-  #paths: ReadonlyMap<DocumentId, string> = new Map()
-  #idAt: ReadonlyMap<string, DocumentId> = new Map()
+  #paths = new Map<DocumentId, string>()
+  #idAt = new Map<string, DocumentId>()
+  /** The paths in lower case, as they are compared. */
+  #taken = new Set<string>()
   #indexing: Promise<void> = Promise.resolve()
   #dirty = false
   #loaded = false
@@ -39,7 +43,7 @@ export class ProjectTree {
       if (final) onError(error)
     })
     this.#files = this.#peer.doc.getMap<TreeEntry>(sharedNames.files)
-    this.#files.observe(() => this.#changed())
+    this.#files.observe(event => this.#changed(event.changes.keys))
     this.#peer.loaded.then(() => {
       this.#loaded = true
       this.#changed()
@@ -56,7 +60,7 @@ export class ProjectTree {
 
   /** Whether a path is taken, also by one that differs only in case. */
   taken(path: string): boolean {
-    return [...this.#paths.values()].some(known => known.toLowerCase() === path.toLowerCase())
+    return this.#taken.has(path.toLowerCase())
   }
 
   get size(): number {
@@ -97,17 +101,36 @@ export class ProjectTree {
     this.#peer.close()
   }
 
-  #changed(): void {
+  #changed(keys?: Changes): void {
     if (!this.#loaded || this.lost) return
-    const entries = [...this.#files.entries()].filter(([, entry]) => isEntry(entry))
-    const kinds = new Map(entries.map(([id, entry]) => [id, entry.kind]))
-    this.#paths = resolveTree(entries)
-    this.#idAt = new Map(
-      [...this.#paths].filter(([id]) => kinds.get(id) === 'document').map(([id, path]) => [path, id]),
-    )
+    if (!keys || ![...keys].every(([id, { action }]) => action === 'add' && this.#addOne(id))) this.#resolve()
     if (this.#dirty) return
     this.#dirty = true
     this.#indexing = this.#bringIndex().catch((error: unknown) => this.#indexFailed(error))
+  }
+
+  /** A new entry whose path is free moves no other: thousands of them are not to resolve the tree thousands of times. */
+  #addOne(id: string): boolean {
+    const entry = this.#files.get(id)
+    if (!isEntry(entry)) return false
+    const [added] = resolveTree([[id, entry!]])
+    if (!added || this.taken(added[1])) return false
+    this.#put(added[0], added[1], entry!.kind)
+    return true
+  }
+
+  #put(id: DocumentId, path: string, kind: TreeEntry['kind']): void {
+    this.#paths.set(id, path)
+    this.#taken.add(path.toLowerCase())
+    if (kind === 'document') this.#idAt.set(path, id)
+  }
+
+  #resolve(): void {
+    const entries = new Map([...this.#files.entries()].filter(([, entry]) => isEntry(entry)))
+    this.#paths = new Map()
+    this.#idAt = new Map()
+    this.#taken = new Set()
+    for (const [id, path] of resolveTree(entries)) this.#put(id, path, entries.get(id)!.kind)
   }
 
   /** The tree itself is safe; its index is brought after it as soon as the disk takes it. */
