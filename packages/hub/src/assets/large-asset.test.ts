@@ -38,8 +38,10 @@ async function kill(child: ChildProcess): Promise<void> {
   await ended
 }
 
+/** 0 for one that is ending: it has no memory any more. */
 async function memoryOf({ pid }: ChildProcess): Promise<number> {
-  return Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))![1]) * 1024
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024
 }
 
 /** The same bytes for the same offset. */
