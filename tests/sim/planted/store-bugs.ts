@@ -60,8 +60,8 @@ function forgetsBase(database: DeviceDatabase): DeviceDatabase {
   const original = database.query as (procedure: string, args: unknown) => Promise<unknown>
   const query = async (procedure: string, args: unknown): Promise<unknown> => {
     const found = await original(procedure, args)
-    if (procedure !== 'listProjections') return found
-    return (found as object[]).map(row => ({ ...row, base: { text: '', snapshot: null } }))
+    if (procedure !== 'loadProjection' || !found) return found
+    return { ...found, base: { text: '', snapshot: null }, past: [] }
   }
   return {
     call: database.call,
