@@ -101,7 +101,7 @@ test('the drill: 20 documents in use, the machine is lost, the backup restored, 
   const promised = lives.map(live => live.durable)
   const file = join(drill.folder, 'monday.age')
   const backup = await must(drill, ['backup', file])
-  assert.ok(Number(backup.documents) >= 22 && backup.assets === 1)
+  assert.ok(Number(backup.documents) >= 22 && Number(backup.assets) >= 1)
   const during = lives.map(live => live.durable)
   assert.ok(
     during.every((durable, i) => durable > promised[i]!),

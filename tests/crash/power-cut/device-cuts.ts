@@ -57,13 +57,15 @@ export async function cutDevice(
   const promised: number[] = []
   const promise = (text: string): void => void promised.push(...text.trim().split('\n').map(Number))
   await eachCut(recorded, chanceOf(seed), points, promise, async ({ point, files }) => {
-    const text = files.get(join(recorded.folder, 'folder/a.md'))?.toString('utf8')
+    const named = files.get(join(recorded.folder, 'folder/a.md'))
+    // Between two calls the old file has its private name only; the next start gives it back its own (DV24).
+    const text = (named ?? setAside(recorded.folder, files))?.toString('utf8')
     const where = `seed ${seed}, cut after event ${point} of ${recorded.events.length}`
     if (!isWhole(text)) {
       all.torn++
       all.firstLoss ??= `${where}: the file is ${JSON.stringify(text?.slice(0, 200))}`
     }
-    if (all.crashPoints++ % every !== 0) return
+    if (all.crashPoints++ % every !== 0 && named) return
     all.started++
     all.promisesChecked += promised.length
     const loss = await lossAfterStart(recorded, files, promised)
@@ -72,6 +74,11 @@ export async function cutDevice(
     all.firstLoss ??= `${where}: ${loss}`
   })
   return all
+}
+
+function setAside(folder: string, files: ReadonlyMap<string, Buffer>): Buffer | undefined {
+  const isOld = (path: string) => dirname(path) === join(folder, 'folder') && /\/\.meshbook-[^/]+\.old$/.test(path)
+  return [...files].find(([path]) => isOld(path))?.[1]
 }
 
 function isWhole(text: string | undefined): boolean {
