@@ -16,7 +16,7 @@ import type { DocumentPeer } from '../document-peer.ts'
 import type { Projection } from '../store/projections.ts'
 import { type Base, snapshotOf } from './base-map.ts'
 import { keepConflict } from './conflict-copies.ts'
-import type { FileStamp } from './disk.ts'
+import type { Disk, FileStamp } from './disk.ts'
 import { FileRow, type OldBase } from './file-row.ts'
 import type { FilePorts } from './folder-ports.ts'
 import { type Leftover, leftoversOf, privateName } from './leftovers.ts'
@@ -32,6 +32,8 @@ import { Turns } from './turns.ts'
 const mostTries = 5
 /** A change in the same tick of the file system's clock leaves the same time: so young a file is read once more. */
 const clockTickMs = 50
+
+type Swapped = Awaited<ReturnType<Disk['exchange']>>
 
 export type Reconciled = 'same' | 'written' | 'missing'
 
@@ -199,50 +201,73 @@ export class DocumentFile {
     const version = this.#row.version + 1
     const temporary = privateName(absolute, this.peer.id, version, 'tmp')
     const old = this.#stored.oldBase
-    let isDone = false
+    await this.#prepare(temporary, base, file, version)
+    const outcome = await this.#swap(temporary, absolute, version, file)
+    if (outcome === 'done') {
+      await disk.syncFolder(dirname(absolute))
+      return true
+    }
+    try {
+      if (outcome === 'taken') await this.#takeIn(absolute, version, file, old)
+    } finally {
+      await this.#stored.giveUp(version, old)
+      await disk.remove(temporary).catch(() => undefined)
+    }
+    return false
+  }
+
+  /** The text is on the disk under a private name, and the row says so. If that fails, the row says what it did before. */
+  async #prepare(temporary: string, base: Base, file: OldFile | undefined, version: number): Promise<void> {
+    const { disk } = this.#ports
+    const old = this.#stored.oldBase
+    let isWritten = false
     try {
       await disk.remove(temporary)
       const { inode } = await writeTemporary(disk, temporary, base.text, file)
+      isWritten = true
       const past = file ? this.#stored.pastWith(base.text) : old.past
       await this.#stored.save({ version, base, past, before: file ? old.base : null, merge: null, inode })
-      isDone = await this.#exchange(temporary, absolute, version, file, old)
-      return isDone
-    } finally {
-      if (!isDone) {
-        await this.#stored.giveUp(version, old)
-        await disk.remove(temporary).catch(() => undefined)
-      }
+    } catch (thrown) {
+      // A store that fails may have taken the row all the same: as long as it is not put right, the private name stays.
+      if (isWritten) await this.#stored.save({ ...old, version: version + 1 })
+      await disk.remove(temporary).catch(() => undefined)
+      throw thrown
     }
   }
 
   /** Gives the temporary file the name. What had it is looked at until nobody can be writing to it any more. */
-  async #exchange(
-    temporary: string,
-    absolute: string,
-    version: number,
-    file: OldFile | undefined,
-    old: OldBase,
-  ): Promise<boolean> {
+  async #swap(temporary: string, absolute: string, version: number, file: OldFile | undefined): Promise<Swapped> {
     const { disk } = this.#ports
     const aside = privateName(absolute, this.peer.id, version, 'old')
-    const outcome = file
-      ? await disk.exchange(temporary, absolute, aside, file.stamp)
-      : (await disk.place(temporary, absolute))
-        ? 'done'
-        : 'changed'
-    if (outcome === 'changed') return false
-    if (outcome === 'taken') {
-      this.#isFilled = true
-      this.#stored.regard(old)
-      const stranger = await readSettled(this.#ports, absolute, this.#expected)
-      if (stranger) await this.#merge(stranger.text, { version: version + 1 })
-    } else {
-      this.#exists = true
-      this.#stamp = undefined
+    try {
+      if (!file) {
+        const isPlaced = await disk.place(temporary, absolute)
+        if (isPlaced) this.#isNow()
+        return isPlaced ? 'done' : 'changed'
+      }
+      const outcome = await disk.exchange(temporary, absolute, aside, file.stamp)
+      if (outcome !== 'changed') this.#aside.add(aside, file.text)
+      if (outcome === 'done') this.#isNow()
+      return outcome
+    } catch (thrown) {
+      // How far it came is seen by the private names, as after a crash.
+      this.#isRecovered = false
+      throw thrown
     }
-    await disk.syncFolder(dirname(absolute))
-    if (file) this.#aside.add(aside, file.text)
-    return outcome === 'done'
+  }
+
+  #isNow(): void {
+    this.#exists = true
+    this.#stamp = undefined
+  }
+
+  /** While the name was nobody's, somebody made a file of their own there. */
+  async #takeIn(absolute: string, version: number, file: OldFile | undefined, old: OldBase): Promise<void> {
+    this.#isFilled = file !== undefined
+    this.#stored.regard(old)
+    const stranger = await readSettled(this.#ports, absolute, this.#expected)
+    if (stranger) await this.#merge(stranger.text, { version: version + 1 })
+    await this.#ports.disk.syncFolder(dirname(absolute))
   }
 
   /** Whether somebody changed the file after a time, or since it was last read. */
