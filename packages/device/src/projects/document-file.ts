@@ -59,7 +59,8 @@ export class DocumentFile {
     this.#stamp = row.stamp ?? undefined
     this.#aside = new SetAside(ports, this.#turns, {
       found: async (text, expected) => {
-        const update = await this.#stored.takeAside(peer.doc, text, expected)
+        const since = await this.#durableState()
+        const update = await this.#stored.takeAside(peer.doc, since, text, expected)
         if (update) await this.#apply(update)
       },
       keep: async path => keepConflict(ports, path, await this.#absolute()),
@@ -164,12 +165,20 @@ export class DocumentFile {
 
   async #merge(text: string, change: Partial<Projection> = {}): Promise<void> {
     const base = this.#baseOf(text)
-    const update = mergeFile(this.peer.doc, this.#row.client, base, text)
+    const since = await this.#durableState()
+    const update = mergeFile(this.peer.doc, this.#row.client, base, text, since)
     const past = this.#exists ? this.#stored.pastWith(text, true) : this.#row.past
     await this.#stored.save({ base: { text, snapshot: null }, past, before: null, merge: update, ...change })
     this.#exists = true
     this.#isFilled = false
     await this.#apply(update)
+  }
+
+  /** A state of the document that is on the disk. A merge that stood on more would be empty after a crash, and its file lost. */
+  async #durableState(): Promise<Uint8Array> {
+    const state = Y.encodeStateVector(this.peer.doc)
+    await this.peer.durable()
+    return state
   }
 
   /** The text that whoever saved `text` started from; none where nothing may count as removed. */

@@ -89,16 +89,21 @@ export class FileRow {
   }
 
   /**
-   * Takes in what was found in a file that was set aside: the update that brings it into the document, stored; undefined
+   * Takes in what was found in a file that was set aside, over a state that is on the disk: the update that brings it into the document, stored; undefined
    * if it is there, also if it is found again after a crash.
    */
-  async takeAside(doc: Y.Doc, text: string, expected: string | undefined): Promise<Uint8Array | undefined> {
+  async takeAside(
+    doc: Y.Doc,
+    since: Uint8Array,
+    text: string,
+    expected: string | undefined,
+  ): Promise<Uint8Array | undefined> {
     const { base, past, client, before } = this.#row
     if (text === expected || wasText(text, base.text, past) || text === before?.text) return undefined
     // Left by a crash and by nobody's memory, perhaps before this device forgot all: what it lacks counts as removed by nobody.
     const isForgotten = expected === undefined
     const nearest = { text: nearestText(text, expected ?? base.text, past), snapshot: null }
-    const merge = mergeFile(doc, client, isForgotten ? undefined : nearest, text)
+    const merge = mergeFile(doc, client, isForgotten ? undefined : nearest, text, since)
     const { now, limits } = this.#ports
     await this.save({ merge, past: insertPast(past, base.text, text, now(), limits) })
     return merge

@@ -14,9 +14,16 @@ import { type Base, mapBase } from './base-map.ts'
 
 /**
  * `client` is the Yjs client id under which this device writes what it finds in the file of this document; it must be
- * used for nothing else. Without a base nothing is removed from either side.
+ * used for nothing else. Without a base nothing is removed from either side. What the document got `since` that state is part
+ * of the update, so that it stands on nothing that a crash could take away.
  */
-export function mergeFile(doc: Y.Doc, client: number, base: Base | undefined, file: string): Uint8Array {
+export function mergeFile(
+  doc: Y.Doc,
+  client: number,
+  base: Base | undefined,
+  file: string,
+  since = Y.encodeStateVector(doc),
+): Uint8Array {
   const copy = new Y.Doc()
   try {
     Y.applyUpdate(copy, Y.encodeStateAsUpdate(doc))
@@ -24,7 +31,7 @@ export function mergeFile(doc: Y.Doc, client: number, base: Base | undefined, fi
     const text = copy.getText(sharedNames.content)
     const edits = base ? threeWayEdits(text, base, file) : editsOfUnion(text.toString(), file)
     copy.transact(() => applyToText(text, edits))
-    return Y.encodeStateAsUpdate(copy, Y.encodeStateVector(doc))
+    return Y.encodeStateAsUpdate(copy, since)
   } finally {
     copy.destroy()
   }
