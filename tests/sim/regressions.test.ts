@@ -13,6 +13,7 @@ const mended: readonly [what: string, ...seeds: number[]][] = [
   ['a file that a power cut takes back from the trash does not come back as a document (DV27)', 921],
   ['what comes to a document while it goes to rest is in its file (DV44)', 5307, 8077, 8559, 9072, 9203],
   ['a document that is open before its folder is attached keeps its file up to date (DV44)', 7048],
+  ['a file that was replaced between a swap and a power cut had the swapped-in text (DV25)', 1788],
   ['a folder whose first attempt was closed leaves nothing open (DV44)', 71],
 ]
 

@@ -52,6 +52,12 @@ export class FileRow {
       await this.save({ position, stamp: stamp ?? null })
   }
 
+  /** Whether the temporary file of the stored write has had another name besides, by how it is found now. */
+  wasPlaced(temporary: FileStamp): boolean {
+    const { stamp } = this.#row
+    return stamp?.inode === temporary.inode && stamp.changed !== temporary.changed
+  }
+
   /** As long as the file is in nobody's hands, what is stored may be ahead of it. */
   regard(old: OldBase): void {
     this.#row = { ...this.#row, ...old }
