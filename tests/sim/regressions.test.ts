@@ -14,6 +14,7 @@ const mended: readonly [what: string, ...seeds: number[]][] = [
   ['what comes to a document while it goes to rest is in its file (DV44)', 5307, 8077, 8559, 9072, 9203],
   ['a document that is open before its folder is attached keeps its file up to date (DV44)', 7048],
   ['a file that was replaced between a swap and a power cut had the swapped-in text (DV25)', 1788],
+  ['what a crash left of a file that was set aside long ago by the clock brings nothing back (DV24)', 9476],
   ['a folder whose first attempt was closed leaves nothing open (DV44)', 71],
 ]
 
