@@ -15,6 +15,7 @@ const mended: readonly [what: string, ...seeds: number[]][] = [
   ['a document that is open before its folder is attached keeps its file up to date (DV44)', 7048],
   ['a file that was replaced between a swap and a power cut had the swapped-in text (DV25)', 1788],
   ['what a crash left of a file that was set aside long ago by the clock brings nothing back (DV24)', 9476],
+  ['a line that was continued elsewhere is not doubled by an older buffer (DV23)', 4438],
   ['a folder whose first attempt was closed leaves nothing open (DV44)', 71],
 ]
 
