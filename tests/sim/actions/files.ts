@@ -52,7 +52,10 @@ function save(world: World, device: DeviceHost, path: string, { text, made }: Ed
   if (how === 0) files.replaceText(path, text)
   else if (how === 1 && files.readText(path) !== undefined) {
     files.overwrite(path, '')
+    const saving = { device: device.name, text }
+    world.halfSaved.add(saving)
     world.later(chance.between(1, 30), () => {
+      world.halfSaved.delete(saving)
       const meanwhile = files.readText(path) ?? ''
       if (meanwhile !== '') noteReplaced(world, meanwhile, text, made)
       files.overwrite(path, text)

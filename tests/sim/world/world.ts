@@ -55,6 +55,8 @@ export class World {
   readonly limits: Limits
   /** When another program last saved a file of a device. */
   readonly savedAt = new Map<string, number>()
+  /** Texts of files that other programs have emptied and are about to fill. */
+  readonly halfSaved = new Set<{ device: string; text: string }>()
   /** Where a file went that another program renamed. */
   readonly renamedFrom = new Map<string, string>()
   readonly failures: string[] = []

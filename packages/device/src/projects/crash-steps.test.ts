@@ -9,8 +9,12 @@ import { until } from '../testing/until.ts'
 /** More than the steps of one file's two writes. */
 const mostSteps = 26
 
-for (let steps = 1; steps <= mostSteps; steps++) {
-  test(`DV25 a crash at step ${steps} of writing a file loses and doubles nothing, also of what others write meanwhile (I9, I13)`, async t => {
+const deaths = Array.from({ length: mostSteps }, (_, i) => [
+  { steps: i + 1, save: 'into the file' },
+  { steps: i + 1, save: 'by renaming' },
+])
+for (const { steps, save } of deaths.flat()) {
+  test(`DV25 a crash at step ${steps} of writing a file loses and doubles nothing, also of what others save ${save} (I9, I13)`, async t => {
     const p = await place(t)
     await p.write('a.md', 'first\nlast\n')
     await p.start()
@@ -32,7 +36,10 @@ for (let steps = 1; steps <= mostSteps; steps++) {
     await until('the death', () => mortal.isDead, 1_500).catch(() => mortal.bury())
     writeSync(open, 'late\n')
     closeSync(open)
-    if (existsSync(file)) appendFileSync(file, 'after\n')
+    if (existsSync(file)) {
+      if (save === 'by renaming') p.appendBySave('a.md', 'after\n')
+      else appendFileSync(file, 'after\n')
+    }
     const appended = existsSync(file) ? ['after'] : []
 
     const whole = new MortalProcess(Number.POSITIVE_INFINITY)

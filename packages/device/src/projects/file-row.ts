@@ -8,7 +8,7 @@ import type { Base } from './base-map.ts'
 import { type FileStamp, sameStamp } from './disk.ts'
 import type { FilePorts } from './folder-ports.ts'
 import { mergeFile } from './merge-file.ts'
-import { insertPast, nearestText, remember, unremember, wasText } from './past-texts.ts'
+import { insertPast, isKnown, nearestText, remember, unremember } from './past-texts.ts'
 
 /** What a write that did not happen goes back to. */
 export type OldBase = Pick<Projection, 'base' | 'past' | 'before'>
@@ -50,6 +50,12 @@ export class FileRow {
   async restAt(position: number, stamp: FileStamp | undefined): Promise<void> {
     if (this.#row.position !== position || !sameStamp(this.#row.stamp ?? undefined, stamp))
       await this.save({ position, stamp: stamp ?? null })
+  }
+
+  /** Whether the temporary file of the stored write has had another name besides, by how it is found now. */
+  wasPlaced(temporary: FileStamp): boolean {
+    const { stamp } = this.#row
+    return stamp?.inode === temporary.inode && stamp.changed !== temporary.changed
   }
 
   /** As long as the file is in nobody's hands, what is stored may be ahead of it. */
@@ -99,7 +105,7 @@ export class FileRow {
     expected: string | undefined,
   ): Promise<Uint8Array | undefined> {
     const { base, past, client, before } = this.#row
-    if (text === expected || wasText(text, base.text, past) || text === before?.text) return undefined
+    if (text === expected || isKnown(text, base.text, past) || text === before?.text) return undefined
     // Left by a crash and by nobody's memory, perhaps before this device forgot all: what it lacks counts as removed by nobody.
     const isForgotten = expected === undefined
     const nearest = { text: nearestText(text, expected ?? base.text, past), snapshot: null }

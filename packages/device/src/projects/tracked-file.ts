@@ -77,7 +77,14 @@ export class TrackedFile {
 
   /** A document that is new here; its row is not stored yet. */
   begin(peer: DocumentPeer, row: Projection): Promise<void> {
-    return this.#turns.take(async () => void (await this.#wakeWith(peer, row, [])))
+    this.#isWaking = true
+    return this.#turns.take(async () => {
+      try {
+        await this.#wakeWith(peer, row, [])
+      } finally {
+        this.#isWaking = false
+      }
+    })
   }
 
   /** Undoes or completes what a crash interrupted. False if there was nothing. */
@@ -188,7 +195,10 @@ export class TrackedFile {
       await new Promise<void>(resolve => this.#ports.after(this.#ports.limits.fileDebounceMs, resolve))
       if (awake.changes !== changes || !this.#mayRest(awake)) return false
       await awake.file.restAt(position)
+      if (awake.changes !== changes) return false
       await this.#letGo(awake)
+      // Until it was closed nobody else was told of what came.
+      if (awake.changes !== changes) this.#ports.write(this)
       return true
     })
   }

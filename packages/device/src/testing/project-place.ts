@@ -29,6 +29,8 @@ export class SharedDocuments {
   readonly docs = new Map<DocumentId, Y.Doc>()
   opened = 0
   mostOpened = 0
+  /** Called before a document that is being closed is closed. */
+  closing: () => Promise<void> = () => Promise.resolve()
   readonly #open = new Map<DocumentId, number>()
   readonly #positions = new Map<DocumentId, number>()
   readonly #followers = new Map<DocumentId, Set<() => void>>()
@@ -52,6 +54,7 @@ export class SharedDocuments {
   follow(id: DocumentId, changed: () => void): () => void {
     const followers = this.#followers.get(id) ?? new Set()
     this.#followers.set(id, followers.add(changed))
+    if (this.#open.get(id)) changed()
     return () => followers.delete(changed)
   }
 
@@ -67,6 +70,7 @@ export class SharedDocuments {
     doc.on('update', out)
     shared.on('update', back)
     const close = async () => {
+      await this.closing()
       this.opened--
       this.#open.set(id, (this.#open.get(id) ?? 0) - 1)
       shared.off('update', back)
