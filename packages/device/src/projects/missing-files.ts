@@ -19,11 +19,12 @@ export class MissingFiles {
     this.#since.delete(file.id)
   }
 
-  /** These are missing now, and no others. */
+  /** These are missing now, and no others. For a clock that was set back they begin anew. */
   note(missing: readonly TrackedFile[]): void {
     const ids = new Set(missing.map(file => file.id))
     for (const id of this.#since.keys()) if (!ids.has(id)) this.#since.delete(id)
-    for (const id of ids) if (!this.#since.has(id)) this.#since.set(id, this.#now())
+    const now = this.#now()
+    for (const id of ids) this.#since.set(id, Math.min(this.#since.get(id) ?? now, now))
   }
 
   awayMs(file: TrackedFile): number {

@@ -115,6 +115,18 @@ test('a move that was cut off before it was noted is no deletion (DV26, I9)', as
   assert.equal(await p.read('b.md'), 'one\ntwo\n')
 })
 
+test('DV26 a file stays deleted where the clock is set back before it has been away for long enough', async t => {
+  const p = await place(t)
+  await p.write('a.md', 'one\n')
+  await p.start()
+  await p.unlink('a.md')
+  await p.folderOf!.rescan()
+  assert.ok(p.live()['a.md'], 'it may still come back')
+  p.now = () => Date.now() - 3_600_000
+  await until('the deletion', () => p.live()['a.md'] === undefined)
+  assert.deepEqual(await p.trashed(), ['one\n'])
+})
+
 test('a file deleted and another made with the same inode are two documents', async t => {
   const p = await place(t)
   await p.write('a.md', '# A\nalpha\nbeta\n')
