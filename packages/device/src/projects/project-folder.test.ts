@@ -8,6 +8,7 @@ import { newId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { place } from '../testing/project-place.ts'
 import { until } from '../testing/until.ts'
+import { newProjection } from './new-projection.ts'
 
 test('attaching makes a document of each notebook that is not ignored, and a file of each document', async t => {
   const p = await place(t)
@@ -113,6 +114,17 @@ test('a move that was cut off before it was noted is no deletion (DV26, I9)', as
   await p.start()
   assert.deepEqual(p.live(), { 'b.md': id })
   assert.equal(await p.read('b.md'), 'one\ntwo\n')
+})
+
+test('DV26 a file that could not be made before the device was stopped is no deletion', async t => {
+  const p = await place(t)
+  const id = newId('document', Date.now(), systemRandom)
+  p.documents.doc(id).getText(sharedNames.content).insert(0, 'from elsewhere\n')
+  p.tree.set(id, { path: 'b.md', kind: 'document' })
+  p.rows.set(id, newProjection(id, p.project.id, 'a.md', systemRandom))
+  await p.start()
+  await until('the file', async () => (await p.read('b.md').catch(() => '')) === 'from elsewhere\n')
+  assert.deepEqual(p.live(), { 'b.md': id })
 })
 
 test('DV26 a file stays deleted where the clock is set back before it has been away for long enough', async t => {

@@ -113,7 +113,7 @@ export class ProjectFolder {
   async #load(): Promise<void> {
     for (const row of await this.#ports.store.list()) {
       if (row.gone) this.#newFiles.knowGone(row)
-      else if (!this.#tracked.has(row.document)) this.#tracked.know(row, true)
+      else if (!this.#tracked.has(row.document)) this.#tracked.know(row, row.isMade)
     }
     await this.#assets?.load()
   }
