@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, linkSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
 import { chmod, lstat, mkdir, readdir, readFile, rename, stat, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -8,6 +8,7 @@ import { newId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { place } from '../testing/project-place.ts'
 import { until } from '../testing/until.ts'
+import type { Disk } from './disk.ts'
 import { newProjection } from './new-projection.ts'
 
 test('attaching makes a document of each notebook that is not ignored, and a file of each document', async t => {
@@ -125,6 +126,47 @@ test('DV26 a file that could not be made before the device was stopped is no del
   await p.start()
   await until('the file', async () => (await p.read('b.md').catch(() => '')) === 'from elsewhere\n')
   assert.deepEqual(p.live(), { 'b.md': id })
+})
+
+test('DV26 a look at the moment in which a file is replaced takes it neither for deleted nor for renamed to a copy', async t => {
+  const p = await place(t)
+  await p.write('a.md', 'one\n')
+  let looks = 0
+  let looked: Promise<void> | undefined
+  /** Its calls are as far apart as may be: others look and write between them. Nothing else has the folder looked at. */
+  const slow = {
+    watch: () => undefined,
+    exchange: async (temporary: string, file: string, aside: string) => {
+      renameSync(file, aside)
+      writeFileSync(join(p.folder, 'copy.md'), 'zero\none\n')
+      const before = looks
+      looked = p.folderOf!.rescan()
+      await until('the look', () => looks > before)
+      linkSync(temporary, file)
+      unlinkSync(temporary)
+      return 'done' as const
+    },
+    look: async (path: string) => {
+      const found = await plain.look(path)
+      if (path.endsWith('copy.md')) looks++
+      return found
+    },
+  }
+  const plain = p.disk
+  p.disk = new Proxy(plain, {
+    get: (target, name: keyof Disk) =>
+      name in slow ? slow[name as keyof typeof slow] : (target[name] as () => unknown).bind(target),
+  })
+  p.limits = { ...p.limits, fileMaxWaitMs: 60_000 }
+  await p.start()
+  await new Promise(resolve => setTimeout(resolve, 5 * p.limits.fileDebounceMs))
+  const id = p.live()['a.md']!
+  p.text('a.md').insert(0, 'zero\n')
+  await until('the replacement', () => looked !== undefined)
+  await looked
+  assert.equal(p.live()['a.md'], id)
+  assert.equal(await p.read('a.md'), 'zero\none\n')
+  assert.deepEqual(await p.trashed(), [])
 })
 
 test('DV26 a file stays deleted where the clock is set back before it has been away for long enough', async t => {
