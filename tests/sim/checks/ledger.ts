@@ -21,7 +21,7 @@ export interface Mark {
   /** The document from which it was deleted, once somebody was told that this is safe. */
   deletedFrom: DocumentId | undefined
   /** A device whose trash must have it, because its file was deleted there. */
-  trashOf: { device: string; document: DocumentId } | undefined
+  trashOf: { device: string; document: DocumentId; path: string } | undefined
   /** All of it was written. */
   isWhole: boolean
   /** Somebody saved an old text over it while it was being written. */
@@ -86,6 +86,12 @@ export class Ledger {
   forgetDevice(name: string): void {
     this.forget(`device ${name}`)
     for (const mark of this.marks) if (mark.trashOf?.device === name) mark.trashOf = undefined
+  }
+
+  /** A file came back before its device could know that it was deleted and not just being saved. */
+  keptFile(device: string, path: string): void {
+    for (const mark of this.marks)
+      if (mark.trashOf?.device === device && mark.trashOf.path === path) mark.trashOf = undefined
   }
 
   takeClaims(): Claim[] {
