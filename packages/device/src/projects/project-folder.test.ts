@@ -3,6 +3,7 @@ import { existsSync, linkSync, renameSync, unlinkSync, writeFileSync } from 'nod
 import { chmod, lstat, mkdir, readdir, readFile, rename, stat, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { MeshError } from '@meshbook/core/errors.ts'
 import { sharedNames } from '@meshbook/core/executions.ts'
 import { newId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
@@ -10,6 +11,7 @@ import { place } from '../testing/project-place.ts'
 import { until } from '../testing/until.ts'
 import type { Disk } from './disk.ts'
 import { newProjection } from './new-projection.ts'
+import { NodeDisk } from './node-disk.ts'
 
 test('attaching makes a document of each notebook that is not ignored, and a file of each document', async t => {
   const p = await place(t)
@@ -115,6 +117,27 @@ test('a move that was cut off before it was noted is no deletion (DV26, I9)', as
   await p.start()
   assert.deepEqual(p.live(), { 'b.md': id })
   assert.equal(await p.read('b.md'), 'one\ntwo\n')
+})
+
+test('DV27 a file whose move could not be made durable stays the file of its document when another comes to the old path', async t => {
+  const p = await place(t)
+  await p.write('a.md', 'one\ntwo\n')
+  await p.start()
+  const id = p.live()['a.md']!
+  let isFailing = true
+  const { disk } = p
+  const syncFolder = (folder: string) =>
+    isFailing ? Promise.reject(new MeshError('STORAGE_FAILED')) : NodeDisk.prototype.syncFolder.call(disk, folder)
+  Object.assign(disk, { syncFolder })
+  p.tree.set(id, { path: 'b.md', kind: 'document' })
+  await until('the move', () => existsSync(join(p.folder, 'b.md')))
+  await p.write('a.md', 'of another\n')
+  isFailing = false
+  await until('the new document', () => p.live()['a.md'] !== undefined)
+  await p.settled('a.md')
+  assert.equal(p.live()['b.md'], id)
+  assert.equal(p.text('b.md').toString(), 'one\ntwo\n')
+  assert.equal(p.text('a.md').toString(), 'of another\n')
 })
 
 test('DV26 a file that could not be made before the device was stopped is no deletion', async t => {
