@@ -24,7 +24,7 @@ export interface Mark {
   trashOf: { device: string; document: DocumentId; path: string } | undefined
   /** All of it was written. */
   isWhole: boolean
-  /** Somebody saved an old text over it while it was being written. */
+  /** Somebody saved an old text over it while it was being written, or may have written into it. */
   isTorn: boolean
   readonly safeAt: Set<Place>
 }

@@ -225,7 +225,9 @@ export class World {
 
   /** Looks up what was promised since the last time. */
   async checkClaims(): Promise<void> {
-    const claims = this.ledger.takeClaims().filter(claim => claim.mark.deletions === 0 && claim.document)
+    const claims = this.ledger
+      .takeClaims()
+      .filter(({ mark, document }) => mark.deletions === 0 && !mark.isTorn && document)
     const texts = new Map<string, string>()
     for (const { mark, document, place, said } of claims) {
       const disk = this.#storeAt(place)
