@@ -21,10 +21,10 @@ export interface Mark {
   /** The document from which it was deleted, once somebody was told that this is safe. */
   deletedFrom: DocumentId | undefined
   /** A device whose trash must have it, because its file was deleted there. */
-  trashOf: { device: string; document: DocumentId } | undefined
+  trashOf: { device: string; document: DocumentId; path: string } | undefined
   /** All of it was written. */
   isWhole: boolean
-  /** Somebody saved an old text over it while it was being written. */
+  /** Somebody saved an old text over it while it was being written, or may have written into it. */
   isTorn: boolean
   readonly safeAt: Set<Place>
 }
@@ -94,6 +94,12 @@ export class Ledger {
   found(text: string): void {
     for (const { number } of marksIn(text)) this.marks[number]!.copies++
     for (const broken of brokenMarksIn(text)) this.#halves.add(broken)
+  }
+
+  /** A file came back before its device could know that it was deleted and not just being saved. */
+  keptFile(device: string, path: string): void {
+    for (const mark of this.marks)
+      if (mark.trashOf?.device === device && mark.trashOf.path === path) mark.trashOf = undefined
   }
 
   takeClaims(): Claim[] {

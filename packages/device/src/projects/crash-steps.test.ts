@@ -2,12 +2,38 @@ import assert from 'node:assert/strict'
 import { appendFileSync, closeSync, existsSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { sharedNames } from '@meshbook/core/executions.ts'
+import { newId, systemRandom } from '@meshbook/core/ids.ts'
 import { MortalProcess } from '../testing/mortal-disk.ts'
 import { place } from '../testing/project-place.ts'
 import { until } from '../testing/until.ts'
+import { writeMarker } from './folder-marker.ts'
 
 /** More than the steps of one file's two writes. */
 const mostSteps = 26
+
+test('DV26 a crash at any step of making a file, and another at any step after that, is no deletion (I9)', async t => {
+  for (let first = 2; first <= 6; first++)
+    for (let second = 1; second <= 5; second++) {
+      const p = await place(t)
+      const id = newId('document', Date.now(), systemRandom)
+      p.documents.doc(id).getText(sharedNames.content).insert(0, 'from elsewhere\n')
+      p.tree.set(id, { path: 'a.md', kind: 'document' })
+      await writeMarker(p.disk, p.folder, p.project.id)
+      for (const steps of [first, second, Number.POSITIVE_INFINITY]) {
+        const mortal = new MortalProcess(steps)
+        t.after(() => mortal.bury())
+        Object.assign(p, { disk: mortal.disk, after: mortal.after, storing: mortal.storing, hasCrashed: true })
+        void p.start()
+        if (!Number.isFinite(steps)) continue
+        await until('the death', () => mortal.isDead, 150).catch(() => mortal.bury())
+      }
+      await until('the file', async () => (await p.read('a.md').catch(() => '')) === 'from elsewhere\n')
+      assert.deepEqual(p.live(), { 'a.md': id }, `${first} ${second}`)
+      assert.deepEqual(await p.trashed(), [])
+      await p.folderOf!.close()
+    }
+})
 
 const deaths = Array.from({ length: mostSteps }, (_, i) => [
   { steps: i + 1, save: 'into the file' },

@@ -11,7 +11,7 @@ import { mergeFile } from './merge-file.ts'
 import { insertPast, isKnown, nearestText, remember, unremember } from './past-texts.ts'
 
 /** What a write that did not happen goes back to. */
-export type OldBase = Pick<Projection, 'base' | 'past' | 'before'>
+export type OldBase = Pick<Projection, 'base' | 'past' | 'before' | 'inode'>
 
 export class FileRow {
   readonly #ports: Pick<FilePorts, 'store' | 'now' | 'limits'>
@@ -64,7 +64,8 @@ export class FileRow {
   }
 
   get oldBase(): OldBase {
-    return { base: this.#row.base, past: this.#row.past, before: null }
+    const { base, past, inode } = this.#row
+    return { base, past, before: null, inode }
   }
 
   /** A write did not happen. Under a version of its own, whose temporary file never existed, the old base holds. */
@@ -72,10 +73,13 @@ export class FileRow {
     if (this.#row.version === version) await this.save({ ...old, version: version + 1 })
   }
 
-  /** The same after a crash; false if the write was of a file that was not there. */
+  /** The same after a crash; false if the write was of a file that was not there, which is then no file that is missing. */
   async undo(): Promise<boolean> {
     const { before, base, past, version } = this.#row
-    if (!before) return false
+    if (!before) {
+      await this.save({ base: { text: '', snapshot: null }, past: [], inode: null, stamp: null, version: version + 1 })
+      return false
+    }
     const older = unremember(past, before.text, base.text)
     await this.save({ base: before, past: older, before: null, version: version + 1 })
     return true

@@ -15,6 +15,7 @@ import type { DiskNames } from './disk-names.ts'
 import { DocumentFile, type Reconciled } from './document-file.ts'
 import type { FolderPorts } from './folder-ports.ts'
 import type { Leftover } from './leftovers.ts'
+import { safeJoin } from './safe-join.ts'
 import { Turns } from './turns.ts'
 
 interface Awake {
@@ -45,6 +46,8 @@ export class TrackedFile {
   #awake: Awake | undefined
   #isWaking = false
   usedAt = 0
+  /** Counts when something begins and ends to be done to it: odd meanwhile. */
+  uses = 0
 
   constructor(head: ProjectionHead, exists: boolean, ports: TrackedFilePorts) {
     this.id = head.document
@@ -128,16 +131,34 @@ export class TrackedFile {
     return this.#use(file => file.markGone())
   }
 
+  /** Whether its path is a name on the disk now that nothing is being done to it. */
+  isThere(): Promise<boolean> {
+    const { disk, root, names } = this.#ports
+    return this.#turns.take(async () => {
+      const absolute = await safeJoin(disk, root, this.path, names)
+      return (await disk.look(absolute)) !== undefined
+    })
+  }
+
   #use<T>(action: (file: DocumentFile) => Promise<T>): Promise<T> {
     return this.#turns.take(async () => {
-      const { file } = this.#awake ?? (await this.#wake([]))
-      this.usedAt = this.#ports.now()
+      this.uses++
       try {
-        return await action(file)
+        return await this.#useAwake(action)
       } finally {
-        this.#note(file)
+        this.uses++
       }
     })
+  }
+
+  async #useAwake<T>(action: (file: DocumentFile) => Promise<T>): Promise<T> {
+    const { file } = this.#awake ?? (await this.#wake([]))
+    this.usedAt = this.#ports.now()
+    try {
+      return await action(file)
+    } finally {
+      this.#note(file)
+    }
   }
 
   #note(file: DocumentFile): void {

@@ -109,6 +109,7 @@ export class Place {
   disk: Disk
   limits: Limits = quickLimits
   after: After = systemAfter
+  now: () => number = Date.now
   /** How other files are shared; none are without it. */
   sharing: AssetSharing | undefined
   /** Called before each write of a row; one that does not return is a crash. */
@@ -140,7 +141,7 @@ export class Place {
       },
       remove: async (id: DocumentId) => void rows.delete(id),
     }
-    const kept = new TrashFolder(this.disk, join(this.root, 'trash'), Date.now, this.limits)
+    const kept = new TrashFolder(this.disk, join(this.root, 'trash'), () => this.now(), this.limits)
     const trash = new Trash(this.disk, kept, this.project.id)
     this.folderOf = new ProjectFolder(this.project, this.folder, {
       store,
@@ -149,7 +150,7 @@ export class Place {
       treeKnown: () => Promise.resolve(),
       disk: this.disk,
       after: this.after,
-      now: Date.now,
+      now: () => this.now(),
       random: systemRandom,
       limits: this.limits,
       problems: this.problems,
