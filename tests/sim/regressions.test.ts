@@ -2,6 +2,7 @@ import './world/take-over.ts'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { simulate } from './simulate.ts'
+import { slowStores } from './world/slow-store.ts'
 
 /** Seeds whose worlds showed a bug of the product, by what was mended. */
 const mended: readonly [what: string, ...seeds: number[]][] = [
@@ -27,3 +28,8 @@ for (const [what, ...seeds] of mended)
   test(`mended: ${what}`, async () => {
     for (const seed of seeds) assert.deepEqual((await simulate(seed)).failures, [], `seed ${seed}`)
   })
+
+test('mended: what a slow disk stores when its document was let go already is in its file (DV44)', async () => {
+  for (const seed of [59, 84, 142])
+    assert.deepEqual((await simulate(seed, { variations: slowStores })).failures, [], `seed ${seed}`)
+})
