@@ -15,6 +15,7 @@ const mended: readonly [what: string, ...seeds: number[]][] = [
   ['a file that could not be made before the device was stopped is no deletion (DV26)', 3600],
   ['a file that is just being replaced is not taken for deleted (DV26)', 1409],
   ['a file whose move could not be made durable stays the file of its document (DV27)', 2486],
+  ['a recovery that the disk refused is done before anything else happens to the file (DV25)', 4333],
   ['a folder whose first attempt was closed leaves nothing open (DV44)', 71],
 ]
 
