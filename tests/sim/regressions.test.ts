@@ -13,8 +13,6 @@ const mended: readonly [what: string, ...seeds: number[]][] = [
   ['a file that a power cut takes back from the trash does not come back as a document (DV27)', 921],
   ['a clock that is set back does not keep a deleted file (DV26)', 4883, 4973, 5865, 7037],
   ['a file that could not be made before the device was stopped is no deletion (DV26)', 3600],
-  ['a file that is just being replaced is not taken for deleted (DV26)', 1409],
-  ['a file whose move could not be made durable stays the file of its document (DV27)', 2486],
   ['a recovery that the disk refused is done before anything else happens to the file (DV25)', 4333],
   ['a folder whose first attempt was closed leaves nothing open (DV44)', 71],
 ]
