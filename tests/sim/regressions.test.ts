@@ -19,8 +19,7 @@ const mended: readonly [what: string, ...seeds: number[]][] = [
   ['a line that was continued elsewhere is not doubled by an older buffer (DV23)', 4438],
   ['a clock that is set back does not keep a deleted file (DV26)', 4883, 4973, 5865, 7037],
   ['a file that could not be made before the device was stopped is no deletion (DV26)', 3600],
-  ['a file that is just being replaced is not taken for deleted (DV26)', 1409],
-  ['a file whose move could not be made durable stays the file of its document (DV27)', 2486],
+  ['a recovery that the disk refused is done before anything else happens to the file (DV25)', 4333],
   ['a folder whose first attempt was closed leaves nothing open (DV44)', 71],
 ]
 

@@ -84,7 +84,7 @@ function hasHalf(text: string, of: string): boolean {
 
 /** A file that was renamed stands at its old path again: for who looks only now, it was copied. */
 function noteCopied(world: World, device: DeviceHost, path: string): void {
-  const to = world.renamedFrom.get(`${device.name} ${path}`)
+  const to = whereItWent(world, device, path)
   const text = to && device.files.readText(to)
   const documents = new Set<DocumentId | undefined>()
   for (const { number } of marksIn(text ?? '')) {
@@ -93,6 +93,17 @@ function noteCopied(world: World, device: DeviceHost, path: string): void {
   }
   documents.delete(undefined)
   for (const mark of world.ledger.marks) if (documents.has(mark.document)) mark.copies++
+}
+
+/** The last of the names that a renamed file got. */
+function whereItWent(world: World, device: DeviceHost, path: string): string | undefined {
+  const passed = new Set<string>()
+  let to: string | undefined = path
+  while (to !== undefined && !passed.has(to) && device.files.readText(to) === undefined) {
+    passed.add(to)
+    to = world.renamedFrom.get(`${device.name} ${to}`)
+  }
+  return to
 }
 
 /** A text takes the place of another: some marks are deleted, and some that were not there any more come again. */

@@ -229,7 +229,9 @@ export class World {
   async checkClaims(): Promise<void> {
     const claims = this.ledger
       .takeClaims()
-      .filter(({ mark, document }) => mark.deletions === 0 && !mark.isTorn && document)
+      .filter(
+        ({ mark, document }) => document && !mark.isTorn && !this.#isElsewhere(mark, document) && mark.deletions === 0,
+      )
     const texts = new Map<string, string>()
     for (const { mark, document, place, said } of claims) {
       const disk = this.#storeAt(place)
@@ -239,6 +241,11 @@ export class World {
       if (!texts.get(key)!.includes(mark.text) && mark.safeAt.has(place))
         this.fail(`NOT DURABLE: ${said}, but ${mark.text} is not on the disk of ${place}`)
     }
+  }
+
+  /** Another program moved it away with its file and made another file in that place: it was removed from that document. */
+  #isElsewhere(mark: Mark, document: DocumentId): boolean {
+    return mark.copies > 1 && this.book.of(document).isContested
   }
 
   #storeAt(place: Place): { store: StoreDisk; org: string } | undefined {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { appendFileSync, closeSync, existsSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { MeshError } from '@meshbook/core/errors.ts'
 import { sharedNames } from '@meshbook/core/executions.ts'
 import { newId, systemRandom } from '@meshbook/core/ids.ts'
 import { MortalProcess } from '../testing/mortal-disk.ts'
@@ -11,6 +12,28 @@ import { writeMarker } from './folder-marker.ts'
 
 /** More than the steps of one file's two writes. */
 const mostSteps = 26
+
+test('DV25 a recovery that the store refused at the start is done before anything else (I13)', async t => {
+  const p = await place(t)
+  await p.write('a.md', 'one\n')
+  await p.start()
+  const id = p.live()['a.md']!
+  await p.stop()
+  p.text('a.md').insert(0, 'zero\n')
+  // As a crash leaves it before the temporary file gets the name.
+  const row = p.rows.get(id)!
+  const version = row.version + 1
+  p.rows.set(id, { ...row, version, before: row.base, base: { text: 'zero\none\n', snapshot: null } })
+  await p.write(`.meshbook-${id}-${version}.tmp`, 'zero\none\n')
+  let refused = 0
+  p.storing = () => (refused++ === 0 ? Promise.reject(new MeshError('STORAGE_FAILED')) : Promise.resolve())
+  await p.start()
+  await p.settled('a.md', text => text === 'zero\none\n')
+  assert.deepEqual(
+    readdirSync(p.folder).filter(name => name.endsWith('.tmp')),
+    [],
+  )
+})
 
 test('DV26 a crash at any step of making a file, and another at any step after that, is no deletion (I9)', async t => {
   for (let first = 2; first <= 6; first++)

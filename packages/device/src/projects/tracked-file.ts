@@ -3,6 +3,7 @@
  * something happens to either. Who keeps it awake is decided by `TrackedFiles`.
  */
 
+import { dirname } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { sharedNames } from '@meshbook/core/executions.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
@@ -14,7 +15,7 @@ import { type FileStamp, sameStamp } from './disk.ts'
 import type { DiskNames } from './disk-names.ts'
 import { DocumentFile, type Reconciled } from './document-file.ts'
 import type { FolderPorts } from './folder-ports.ts'
-import type { Leftover } from './leftovers.ts'
+import { type Leftover, leftoversOf } from './leftovers.ts'
 import { safeJoin } from './safe-join.ts'
 import { Turns } from './turns.ts'
 
@@ -90,7 +91,7 @@ export class TrackedFile {
     })
   }
 
-  /** Undoes or completes what a crash interrupted. False if there was nothing. */
+  /** Undoes or completes what a crash interrupted. False if there was nothing. What fails is done before anything else is. */
   async recover(leftovers: readonly Leftover[]): Promise<boolean> {
     if (this.#isRecovered) return false
     if (leftovers.length > 0) await this.#turns.take(() => this.#wake(leftovers))
@@ -152,7 +153,7 @@ export class TrackedFile {
   }
 
   async #useAwake<T>(action: (file: DocumentFile) => Promise<T>): Promise<T> {
-    const { file } = this.#awake ?? (await this.#wake([]))
+    const { file } = this.#awake ?? (await this.#wake())
     this.usedAt = this.#ports.now()
     try {
       return await action(file)
@@ -166,19 +167,25 @@ export class TrackedFile {
     this.#exists = file.exists
   }
 
-  async #wake(leftovers: readonly Leftover[]): Promise<Awake> {
+  async #wake(known?: readonly Leftover[]): Promise<Awake> {
     if (this.#awake) return this.#awake
     this.#isWaking = true
     const peer = this.#ports.open(this.id)
     try {
       const row = await this.#ports.store.load(this.id)
-      return await this.#wakeWith(peer, row, leftovers)
+      return await this.#wakeWith(peer, row, known ?? (await this.#leftovers()))
     } catch (thrown) {
       await peer.close()
       throw thrown
     } finally {
       this.#isWaking = false
     }
+  }
+
+  async #leftovers(): Promise<Leftover[]> {
+    if (this.#isRecovered) return []
+    const { disk, root, names } = this.#ports
+    return leftoversOf(disk, dirname(await safeJoin(disk, root, this.path, names)), this.id)
   }
 
   async #wakeWith(peer: DocumentPeer, row: Projection, leftovers: readonly Leftover[]): Promise<Awake> {

@@ -106,7 +106,7 @@ export class TrackedFiles {
     let isChanged = false
     await sideBySide(this.files(), width, async file => {
       const found = leftovers.get(file.id)
-      if (!found) return
+      if (!found) return void (await file.recover([]))
       await this.guarded(file, async () => {
         const hasRecovered = await file.recover(found)
         isChanged ||= hasRecovered
