@@ -25,6 +25,7 @@ import { Streams } from './link/streams.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { Problems } from './problems.ts'
 import type { AssetSharing } from './projects/asset-file-ports.ts'
+import type { FetchState } from './projects/asset-wishes.ts'
 import { NodeBigFiles } from './projects/big-files.ts'
 import { NodeDisk } from './projects/node-disk.ts'
 import { orStorageError } from './projects/storage-error.ts'
@@ -34,6 +35,7 @@ import { type DeviceDatabase, openDeviceDatabase } from './store/device-store.ts
 
 export type { Device, DeviceLog, DeviceOptions, DevicePorts, DeviceStatus } from './device-options.ts'
 export type { LinkStatus } from './link/hub-link.ts'
+export type { FetchState } from './projects/asset-wishes.ts'
 export type { TrashEntry } from './projects/trash.ts'
 export type { Attachment } from './store/attachments.ts'
 
@@ -184,6 +186,14 @@ class RunningDevice implements Device {
     return this.#attachments.restore(name)
   }
 
+  async fetch(project: ProjectId, path: string): Promise<FetchState> {
+    return this.#attachments.fetch(project, path, true)
+  }
+
+  async fetched(project: ProjectId, path: string): Promise<FetchState> {
+    return this.#attachments.fetch(project, path, false)
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -243,6 +253,7 @@ class RunningDevice implements Device {
         if (!this.linked) throw new MeshError('UNREACHABLE')
         return hub.fetchFile(asset, maxBytes, use)
       },
+      received: asset => hub.received(asset),
     }
   }
 

@@ -81,6 +81,10 @@ export class HubAssets {
     return this.#downloads.take(asset, maxBytes, use)
   }
 
+  received(asset: AssetId): Promise<number> {
+    return this.#downloads.received(asset)
+  }
+
   async close(): Promise<void> {
     this.#online = false
     this.#stop.abort(new MeshError('SHUTTING_DOWN'))

@@ -11,6 +11,7 @@ import { Arrivals } from './arrivals.ts'
 import { isNotebookPath } from './asset-entry.ts'
 import type { AssetSharing } from './asset-file-ports.ts'
 import { AssetFiles, type FilesSeen } from './asset-files.ts'
+import type { FetchState } from './asset-wishes.ts'
 import { Debounce } from './debounce.ts'
 import { DiskNames, unusableName } from './disk-names.ts'
 import { checkMarker } from './folder-marker.ts'
@@ -148,6 +149,14 @@ export class ProjectFolder {
       await this.#newFiles.restoring(restored, document, () => this.#onePass())
       return restored
     })
+  }
+
+  /** Asks for the files at or below a path of the project, or only tells how far they are; UNREACHABLE without a hub. */
+  async fetch(path: string, isNew: boolean): Promise<FetchState> {
+    if (!this.#assets) throw new MeshError('UNREACHABLE', { detail: 'this device has no hub' })
+    if (!isNew) return this.#assets.fetched(path)
+    await checkMarker(this.#ports.disk, this.root, this.project.id)
+    return this.#assets.want(path)
   }
 
   /** Writes what is not written yet and lets go of everything. */
