@@ -21,6 +21,7 @@ import { EpochMoves } from './epoch-moves.ts'
 import { openWebSocket } from './link/channel.ts'
 import { HubLink, type HubMessage } from './link/hub-link.ts'
 import { MachineFacts } from './link/machine-facts.ts'
+import { problemsInWords } from './link/problem-words.ts'
 import { Streams } from './link/streams.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { Problems } from './problems.ts'
@@ -160,6 +161,7 @@ class RunningDevice implements Device {
   changed(): void {
     const status = this.status()
     for (const listener of this.#listeners) listener(status)
+    this.#link?.problemsChanged()
   }
 
   async attach({ project, folder }: { project: ProjectInfo; folder?: string }): Promise<void> {
@@ -227,6 +229,7 @@ class RunningDevice implements Device {
         done: asset => this.#database.call('uploaded', { org, asset }),
         list: () => this.#database.query('listUploads', { org }),
       },
+      failing: error => (error ? this.#problems.report('uploads', error) : this.#problems.solve('uploads')),
     })
   }
 
@@ -305,6 +308,7 @@ class RunningDevice implements Device {
       enroll: async () => void (await register?.(this.publicKey, name, kind)),
       runtimes: () => kernels.runtimes(),
       projects: () => this.attachments().map(({ project }) => project.id),
+      problems: () => problemsInWords(this.#problems.all(), this.attachments(), limits),
       held: () => ({ heads: this.#monitor.heads(), runs: this.#monitor.runs() }),
       welcomed: ({ runs, lost }) => {
         this.#hubAssets?.setOnline(true)

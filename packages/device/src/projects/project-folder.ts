@@ -2,7 +2,7 @@
  * A project attached to a folder: decides which file belongs to which document, and what a new, moved or missing file
  * means. Reading and writing the content is the part of `TrackedFile`; how documents sync is not known here.
  */
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import type { ProjectInfo } from '@meshbook/core/messages.ts'
@@ -304,7 +304,8 @@ export class ProjectFolder {
     await this.#tracked.reconcile(file)
     if (file.exists && (await this.#textAt(file.path)) !== undefined) {
       const kept = await trash.move(await this.#at(file.path), { path: file.path, document: file.id })
-      if (isEdited) problems.report(kept, deletedWhileEdited(join(this.root, file.path), kept))
+      const place = { file: join(this.root, file.path), trash: basename(kept) }
+      if (isEdited) problems.report(kept, deletedWhileEdited(place.file, kept), place)
     }
     await store.remove(file.id)
     await this.#forget(file)
