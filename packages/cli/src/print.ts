@@ -43,13 +43,6 @@ export function ago(at: number, now: number): string {
   return `${Math.round(seconds / 86_400)} days ago`
 }
 
-/** `12.4 MB`, for people. */
-export function bytesInWords(bytes: number): string {
-  const units = ['B', 'KB', 'MB', 'GB', 'TB']
-  const step = Math.min(units.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3))
-  return `${(bytes / 1000 ** step).toFixed(step === 0 ? 0 : 1)} ${units[step]}`
-}
-
 /** A line on the terminal that is replaced while something takes longer than a second; nothing when not a terminal. */
 export function progress(): { show(text: string): void; clear(): void } {
   const terminal = process.stderr.isTTY

@@ -1,11 +1,12 @@
 import { basename, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { bytesInWords } from '@meshbook/core/bytes-in-words.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { Command } from 'commander'
 import { control, type FetchState } from '../control.ts'
 import { dataFolder } from '../data-folder.ts'
-import { bytesInWords, printJson, progress, say } from '../print.ts'
+import { printJson, progress, say } from '../print.ts'
 import { optionsOf } from './options.ts'
 
 interface Options {

@@ -19,7 +19,8 @@ export function problemsInWords(
 function inWords(problem: Problem, attached: readonly Attachment[], caps: Caps): DeviceProblem {
   const { error, file = problem.about, copy, trash } = problem
   const holder = attached.find(({ folder }) => file.startsWith(folder + sep))
-  const place = (path: string) => shortened(relative(holder!.folder, path).split(sep).join('/'), caps.pathBytes / 4)
+  const place = (path: string) =>
+    shortened(relative(holder!.folder, path).split(sep).join('/').normalize('NFC'), caps.pathBytes / 4)
   const [text, next] = sentences(problem)
   const short = (sentence: string) =>
     shortened(holder ? sentence.replaceAll(holder.folder + sep, '') : sentence, caps.problemTextChars)
