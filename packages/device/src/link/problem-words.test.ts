@@ -37,6 +37,15 @@ test('DV72 a conflict copy and an entry of the trash are named, with the way bac
   assert.match(two!.next, /`meshbook trash restore "1-b\.md"`/)
 })
 
+test('DV72 a name that a shell could run stands in no command', () => {
+  const at = { about: '/data/trash/x', error: conflict('x'), file: '/home/me/thesis/x.md' }
+  for (const trash of ['1-$(touch x).md', '1-`touch x`.md', '1-x";touch x;".md', '1-x\ny.md']) {
+    const [told] = words({ ...at, trash })
+    assert.equal(told!.trash, trash)
+    assert.doesNotMatch(told!.next, /touch|\n/)
+  }
+})
+
 test('DV71 whatever there is to tell, the hub takes it: bounded in number and length', () => {
   const deep = `/home/me/thesis/${'ä'.repeat(3_000)}\ud800`
   const many = Array.from(

@@ -3,6 +3,7 @@ import { relative, sep } from 'node:path'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { DeviceProblem, ToldProblems } from '@meshbook/core/messages.ts'
 import type { Problem } from '../problems.ts'
+import { wayBack } from '../projects/trash.ts'
 import type { Attachment } from '../store/attachments.ts'
 
 type Caps = Pick<Limits, 'problemsPerDevice' | 'problemTextChars' | 'pathBytes'>
@@ -38,7 +39,7 @@ function sentences({ error, file, copy, trash }: Problem): [string, string] {
   if (trash !== undefined && file !== undefined)
     return [
       `${file} was deleted on another device while it was edited here`,
-      `On this device \`meshbook trash restore "${trash}"\` brings it back.`,
+      `On this device ${wayBack(trash)} brings it back.`,
     ]
   if (copy !== undefined)
     return [error.detail ?? error.message, 'Compare the two, keep what you want, and delete the copy.']

@@ -2,9 +2,30 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DocumentInfo } from '@meshbook/core/api.ts'
 import { pathOfId, type TreeEntry } from '@meshbook/core/executions.ts'
-import { stockClient } from '../testing/stock-client.ts'
+import { WebSocket } from 'ws'
+import { WebsocketProvider } from 'y-websocket'
+import * as Y from 'yjs'
+import { atEnd } from '../testing/at-end.ts'
 import { startTestHub, type TestHub } from '../testing/test-hub.ts'
 import { until } from '../testing/until.ts'
+
+function client(t: Parameters<typeof startTestHub>[0], test: TestHub, path: string): Y.Doc {
+  const doc = new Y.Doc()
+  class WithToken extends WebSocket {
+    constructor(url: string) {
+      super(url, { headers: { authorization: `Bearer ${test.token}` } })
+    }
+  }
+  const provider = new WebsocketProvider(`${test.hub.url.replace('http', 'ws')}/sync`, `me/demo/${path}`, doc, {
+    WebSocketPolyfill: WithToken as never,
+    disableBc: true,
+  })
+  atEnd(t, () => {
+    provider.destroy()
+    doc.destroy()
+  })
+  return doc
+}
 
 const list = async (test: TestHub): Promise<DocumentInfo[]> =>
   (await test.json<{ items: DocumentInfo[] }>('GET', `/documents?project=${test.project.id}`)).items
@@ -13,8 +34,8 @@ test('a document is made with its text, moved with its id and connections, and d
   const test = await startTestHub(t)
   const { id } = await test.document('a.md', '# Hello\n')
   assert.equal(await (await test.api('GET', `/documents/${id}/content`)).text(), '# Hello\n')
-  const open = stockClient(t, test, 'a.md')
-  const tree = stockClient(t, test, '.meshbook/tree')
+  const open = client(t, test, 'a.md')
+  const tree = client(t, test, '.meshbook/tree')
   await until(() => open.getText('content').length > 0)
   const moved = await test.json<DocumentInfo>('PATCH', `/documents/${id}`, { path: 'notes/b.md' })
   assert.deepEqual([moved.id, moved.path], [id, 'notes/b.md'])
@@ -30,14 +51,14 @@ test('a client that syncs by id means the same document after a rename and after
   const test = await startTestHub(t)
   const { id } = await test.document('a.md', '# Hello\n')
   await test.json<DocumentInfo>('PATCH', `/documents/${id}`, { path: 'b.md' })
-  const late = stockClient(t, test, pathOfId(id))
+  const late = client(t, test, pathOfId(id))
   await until(() => late.getText('content').toString() === '# Hello\n')
   assert.deepEqual(
     (await list(test)).map(({ path }) => path),
     ['b.md'],
   )
   assert.equal((await test.api('DELETE', `/documents/${id}`)).status, 204)
-  const later = stockClient(t, test, pathOfId(id))
+  const later = client(t, test, pathOfId(id))
   await until(() => later.getText('content').length > 0)
   assert.deepEqual(await list(test), [])
 })
@@ -57,7 +78,7 @@ test('paths are checked, taken paths are a conflict, and the system folder is ou
 
 test('a client that writes into the tree makes, moves and deletes documents; the index follows', async t => {
   const test = await startTestHub(t)
-  const files = stockClient(t, test, '.meshbook/tree').getMap<TreeEntry>('files')
+  const files = client(t, test, '.meshbook/tree').getMap<TreeEntry>('files')
   const id = 'doc_01k00000000000000000000000'
   files.set(id, { path: 'by-client.md', kind: 'document' })
   files.set('not an id', { path: 'x.md', kind: 'document' })
@@ -77,7 +98,7 @@ test('a client that writes into the tree makes, moves and deletes documents; the
 
 test('many clients that open one new path at once get one document', async t => {
   const test = await startTestHub(t)
-  const docs = Array.from({ length: 8 }, () => stockClient(t, test, 'new.md'))
+  const docs = Array.from({ length: 8 }, () => client(t, test, 'new.md'))
   docs[0]!.getText('content').insert(0, 'once')
   await until(() => docs.every(doc => doc.getText('content').toString() === 'once'))
   assert.equal((await list(test)).length, 1)
@@ -87,7 +108,7 @@ test('a document of another project does not become one of this project by stand
   const test = await startTestHub(t)
   const other = await test.hub.ensureProject('other')
   const { id } = await test.json<DocumentInfo>('POST', '/documents', { project: other.id, path: 'secret.md' })
-  stockClient(t, test, '.meshbook/tree').getMap<TreeEntry>('files').set(id, { path: 'stolen.md', kind: 'document' })
+  client(t, test, '.meshbook/tree').getMap<TreeEntry>('files').set(id, { path: 'stolen.md', kind: 'document' })
   await new Promise(resolve => setTimeout(resolve, 200))
   assert.equal((await test.json<DocumentInfo>('GET', `/documents/${id}`)).project, other.id)
   assert.equal((await list(test)).length, 0)
@@ -116,6 +137,6 @@ test('a document that was just written to says when', async t => {
   const test = await startTestHub(t)
   const { id } = await test.document('a.md')
   const before = (await test.json<DocumentInfo>('GET', `/documents/${id}`)).updatedAt
-  stockClient(t, test, 'a.md').getText('content').insert(0, 'x')
+  client(t, test, 'a.md').getText('content').insert(0, 'x')
   await until(async () => (await test.json<DocumentInfo>('GET', `/documents/${id}`)).updatedAt > before)
 })

@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test'
 import type { FileInfo, FileState } from '@meshbook/core/api.ts'
 import type { TreeEntry } from '@meshbook/core/executions.ts'
 import { newId, systemRandom } from '@meshbook/core/ids.ts'
-import { stockClient } from '../testing/stock-client.ts'
+import { openDocument } from '../testing/open-document.ts'
 import { startTestHub, type TestHub } from '../testing/test-hub.ts'
 import { until } from '../testing/until.ts'
 import { attachmentNamed } from './content-disposition.ts'
@@ -21,7 +21,7 @@ const entry = (path: string): TreeEntry => ({
   at: 5,
 })
 
-const treeOf = (t: TestContext, test: TestHub) => stockClient(t, test, '.meshbook/tree').getMap<unknown>('files')
+const treeOf = (t: TestContext, test: TestHub) => openDocument(t, test, '.meshbook/tree').getMap<unknown>('files')
 const list = (test: TestHub, query = '') =>
   test.json<{ items: FileInfo[]; next?: string }>('GET', `/files?project=${test.project.id}${query}`)
 const put = (test: TestHub, body: Buffer, headers: Record<string, string> = {}) =>
