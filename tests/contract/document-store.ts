@@ -114,6 +114,19 @@ export function documentStoreContract(name: string, make: (t: TestContext) => Pr
       )
     })
 
+    test('keeps who wrote the content of before, through appends and a compaction, until the next exchange (RL57)', async t => {
+      const { store, reopen } = await make(t)
+      const key = newKey()
+      const retired = bytes(1, 5)
+      const epoch = (await store.replace(key, { epoch: { least: 2 }, retired, updates: [bytes(3)] }))!
+      await store.append(key, epoch, [bytes(4)])
+      await store.compact(key, epoch, { position: 2, data: bytes(6) })
+      const later = await reopen()
+      assert.deepEqual([...(await later.open(key)).retired!], [1, 5])
+      await later.replace(key, { epoch: { least: 2 }, updates: [] })
+      assert.equal((await later.open(key)).retired, undefined)
+    })
+
     test('takes an epoch from a clock only where it is the later one, and one that is named as it is (RL55)', async t => {
       const { store } = await make(t)
       const key = newKey()

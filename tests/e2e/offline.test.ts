@@ -178,6 +178,8 @@ test('unsent edits of a document that was replaced on the hub are carried over o
   await shot(again, 'carried-dark-390')
   await eventually('the file has it once', async () => (await noteOf(back)).split('d = "unsent"').length === 2)
   await again.getByRole('button', { name: 'Dismiss' }).first().click()
+  // The notice goes when its dismissal is stored.
+  await again.getByText('were carried over').waitFor({ state: 'hidden' })
   await again.reload()
   await badge(again, 'synced').waitFor()
   assert.equal(await again.getByText('were carried over').count(), 0)

@@ -11,6 +11,15 @@ const mended: readonly [what: string, ...seeds: number[]][] = [
   ['a stream that the hub ended for its disk is opened again (DV15)', 27, 136],
   ['a move that was cut off before it was noted is no deletion (DV26)', 571],
   ['a file that a power cut takes back from the trash does not come back as a document (DV27)', 921],
+  ['what comes to a document while it goes to rest is in its file (DV44)', 5307, 8077, 8559, 9072, 9203],
+  ['a document that is open before its folder is attached keeps its file up to date (DV44)', 7048],
+  ['a file that was replaced between a swap and a power cut had the swapped-in text (DV25)', 1788],
+  ['what a crash left of a file that was set aside long ago by the clock brings nothing back (DV24)', 9476],
+  ['a line that was continued elsewhere is not doubled by an older buffer (DV23)', 4438],
+  ['a clock that is set back does not keep a deleted file (DV26)', 4883, 4973, 5865, 7037],
+  ['a file that could not be made before the device was stopped is no deletion (DV26)', 3600],
+  ['a file that is just being replaced is not taken for deleted (DV26)', 1409],
+  ['a file whose move could not be made durable stays the file of its document (DV27)', 2486],
   ['a folder whose first attempt was closed leaves nothing open (DV44)', 71],
 ]
 

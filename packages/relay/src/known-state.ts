@@ -1,5 +1,7 @@
 /** Which structs and which deletions a document has, without its content: enough to tell what an update adds. */
+import { MeshError } from '@meshbook/core/errors.ts'
 import * as encoding from 'lib0/encoding'
+import * as Y from 'yjs'
 import type { Ranges, UpdateFacts } from './update-facts.ts'
 
 export class KnownState {
@@ -55,6 +57,15 @@ export function encodeClocks(clocks: ReadonlyMap<number, number>): Uint8Array {
     encoding.writeVarUint(encoder, clock)
   }
   return encoding.toUint8Array(encoder)
+}
+
+/** Throws BAD_MESSAGE for what is no state vector. */
+export function decodeClocks(stateVector: Uint8Array): Map<number, number> {
+  try {
+    return Y.decodeStateVector(stateVector)
+  } catch (cause) {
+    throw new MeshError('BAD_MESSAGE', { detail: 'a state vector that ends too early', cause })
+  }
 }
 
 /** Whole numbers as disjoint, sorted, non-touching ranges. */

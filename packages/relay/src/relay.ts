@@ -7,9 +7,11 @@ import type { Epoch, Now, RandomBytes } from '@meshbook/core/ids.ts'
 import { limits as defaultLimits, type Limits } from '@meshbook/core/limits.ts'
 import type { SharedLog } from './foreign-log.ts'
 import type { Connection, Peer } from './peer.ts'
+import { retire } from './retired-clients.ts'
 import { Room, type RoomContext } from './room.ts'
 import type { StorageHealth } from './sql/database.ts'
 import type { DocumentKey, DocumentStore, StoredDocument } from './store/document-store.ts'
+import { storedFacts } from './stored-facts.ts'
 import { type After, systemAfter } from './timers.ts'
 import { UpdateWorker } from './update-worker.ts'
 
@@ -124,13 +126,15 @@ export class Relay {
 
   /**
    * Gives a document new content under a new epoch. `rebuild` makes it from all that is durable by then; it is called
-   * again if another hub appended meanwhile. Readers are ended with 4409 and carry over what they had not sent.
+   * again if another hub appended meanwhile. Readers are ended with 4409 and carry over what they had not sent; those who
+   * know no epochs stay outside for as long as they hold the old content.
    */
   renew(key: DocumentKey, rebuild: (stored: StoredDocument) => Promise<readonly Uint8Array[]>): Promise<Epoch> {
     const { store } = this.#options
     return this.exchange(key, async from => {
-      const updates = await rebuild(from)
-      return store.replace(key, { from, epoch: this.#leastEpoch(), updates })
+      const [updates, ending] = await Promise.all([rebuild(from), storedFacts(from, this.#work)])
+      const retired = retire(ending, from.retired, this.#context.limits.clientsPerDocument)
+      return store.replace(key, { from, epoch: this.#leastEpoch(), retired, updates })
     })
   }
 

@@ -8,6 +8,8 @@ import { NeighbourExchange } from './neighbours.ts'
 import type { Relay } from './relay.ts'
 import type { DocumentKey, StoredDocument } from './store/document-store.ts'
 import { MemoryDocumentStore } from './store/memory-document-store.ts'
+import { step1Frame, step2Frame } from './sync-frames.ts'
+import { RecordingPeer } from './testing/recording-peer.ts'
 import { newKey, startRelay, until } from './testing/temporary.ts'
 
 const contentOf = (doc: Y.Doc) => doc.getText('content')
@@ -97,4 +99,42 @@ test('a document that cannot be built anew stays as it is and opens again (RL55)
   assert.equal((await store.open(key)).epoch, 1)
   const { peer } = await openWith(relay, key, '')
   assert.equal(contentOf(peer.doc).toString(), 'kept')
+})
+
+test('a client without epochs that holds the old content gets and brings nothing, also after a restart and a second renewal (RL57)', async t => {
+  const store = new MemoryDocumentStore()
+  const key = newKey()
+  const [stale, other] = [new Y.Doc(), new Y.Doc()]
+  {
+    const relay = startRelay(t, { store })
+    contentOf(stale).insert(0, 'the old text')
+    const peer = openLocalPeer(relay, key, { name: 'writer' })
+    await peer.ready
+    Y.applyUpdate(peer.doc, Y.encodeStateAsUpdate(stale))
+    await peer.durable()
+    await relay.renew(key, async stored => [updateWith(textOf(stored))])
+    await relay.renew(key, async stored => [updateWith(`${textOf(stored)}, twice renewed`)])
+    await relay.close()
+  }
+  const relay = startRelay(t, { store })
+  const plain = (frame: Uint8Array) => {
+    const peer = new RecordingPeer({ extensions: false })
+    relay.open(key, peer).receive(frame)
+    return peer
+  }
+  const asking = plain(step1Frame(Y.encodeStateVector(stale)))
+  const bringing = plain(step2Frame(Y.encodeStateAsUpdate(stale)))
+  await until(() => asking.closed !== undefined && bringing.closed !== undefined)
+  assert.deepEqual([asking.closeCode, bringing.closeCode], [4409, 4409])
+  assert.deepEqual([asking.of('step2').length, bringing.of('durable').length], [0, 0])
+  const malformed = plain(step1Frame(new Uint8Array([9, 200])))
+  await until(() => malformed.closed !== undefined)
+  assert.match(malformed.closed!.reason, /^BAD_MESSAGE/)
+
+  contentOf(other).insert(0, 'news. ')
+  const fresh = plain(step2Frame(Y.encodeStateAsUpdate(other)))
+  const reader = await openWith(relay, key, '')
+  await until(() => contentOf(reader.peer.doc).toString().includes('news'))
+  assert.equal(fresh.closed, undefined)
+  assert.equal(contentOf(reader.peer.doc).toString().replace('news. ', ''), 'the old text, twice renewed')
 })

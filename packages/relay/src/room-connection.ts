@@ -5,7 +5,7 @@
 import { asMeshError, closeCodes, MeshError } from '@meshbook/core/errors.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { Inbox } from './inbox.ts'
-import type { KnownState } from './known-state.ts'
+import { decodeClocks, type KnownState } from './known-state.ts'
 import { Outgoing, type OutgoingContext } from './outgoing.ts'
 import type { Connection, Delivery, Peer } from './peer.ts'
 import {
@@ -45,6 +45,8 @@ export interface ConnectionRoom extends OutgoingContext {
   readonly limits: Limits
   readonly epoch: number
   readonly known: KnownState
+  /** Yjs clients of the document's earlier epochs. */
+  readonly retired: ReadonlySet<number>
   /** Bytes of the stored content and of what waits for the disk. */
   readonly bytes: number
   /** Too much waits for the disk. */
@@ -198,7 +200,19 @@ export class RoomConnection implements Connection {
     const most = this.#room.limits.clientsPerDocument * 2 * 16
     if (stateVector.byteLength > most)
       throw new MeshError('TOO_LARGE', { detail: `a state vector of ${stateVector.byteLength} bytes` })
+    if (this.#mayBeOld) this.#refuseOld(decodeClocks(stateVector).keys())
     return stateVector
+  }
+
+  /** Who announces an epoch was asked for it. */
+  get #mayBeOld(): boolean {
+    return !this.peer.extensions && this.#room.retired.size > 0
+  }
+
+  #refuseOld(clients: Iterable<number>): void {
+    for (const client of clients)
+      if (this.#room.retired.has(client))
+        throw new MeshError('EPOCH', { detail: 'this copy is of a document that was replaced since; load it again' })
   }
 
   #takeDurable(count: number): void {
@@ -231,6 +245,7 @@ export class RoomConnection implements Connection {
       return
     }
     const { facts } = verdict
+    if (this.#mayBeOld) this.#refuseOld(facts.structs.map(([client]) => client))
     const wanted = this.#isNew(facts, complete)
     if (wanted) this.#checkCaps(update, facts, complete)
     const cleared = complete && this.#clearGap(facts)

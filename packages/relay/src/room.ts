@@ -7,15 +7,16 @@ import { asMeshError, closeCodes, MeshError } from '@meshbook/core/errors.ts'
 import type { Epoch } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { DocumentContent } from './document-content.ts'
-import { decodeFacts } from './facts-index.ts'
 import { type FollowingRoom, ForeignLog, type SharedLog } from './foreign-log.ts'
 import { frameOverheadBytes } from './inbox.ts'
 import { addClocks, KnownState } from './known-state.ts'
 import type { Peer } from './peer.ts'
 import { Provenance } from './provenance.ts'
+import { readRetired } from './retired-clients.ts'
 import { RoomAwareness } from './room-awareness.ts'
 import { type Accepted, type ConnectionRoom, RoomConnection } from './room-connection.ts'
 import type { DocumentKey, DocumentSnapshot, DocumentStore, StoredDocument } from './store/document-store.ts'
+import { storedFacts } from './stored-facts.ts'
 import { updateFrame } from './sync-frames.ts'
 import type { After } from './timers.ts'
 import type { UpdateFacts, Verdict } from './update-facts.ts'
@@ -47,6 +48,7 @@ export class Room implements ConnectionRoom, FollowingRoom {
   readonly after: After
   readonly known = new KnownState()
   readonly published = new Map<number, number>()
+  retired: ReadonlySet<number> = new Set()
   readonly connections = new Set<RoomConnection>()
   readonly provenance: Provenance<Peer>
   readonly #context: RoomContext
@@ -107,7 +109,7 @@ export class Room implements ConnectionRoom, FollowingRoom {
     if (this.#closed) return
     try {
       const stored = await this.#context.store.open(this.key)
-      const facts = await this.#factsOf(stored)
+      const facts = await storedFacts(stored, this.#context.work)
       if (this.#closed) return
       for (const piece of facts) this.known.add(piece)
       for (const piece of facts) addClocks(this.published, piece)
@@ -117,15 +119,9 @@ export class Room implements ConnectionRoom, FollowingRoom {
     }
   }
 
-  async #factsOf({ snapshot, tail }: StoredDocument): Promise<UpdateFacts[]> {
-    const index = snapshot?.facts && decodeFacts(snapshot.facts)
-    const pieces = snapshot && !index ? [snapshot.data, ...tail] : tail
-    const facts = await this.#context.work.run('facts', { pieces })
-    return index ? [index, ...facts] : facts
-  }
-
   #begin(stored: StoredDocument): void {
     this.#epoch = stored.epoch
+    this.retired = readRetired(stored.retired)
     this.#content = new DocumentContent(stored, this.limits.compactChunkUpdates)
     for (const connection of this.connections) connection.start()
     if (this.connections.size === 0) this.#waitIdle()

@@ -114,7 +114,7 @@ export class ProjectFolder {
   async #load(): Promise<void> {
     for (const row of await this.#ports.store.list()) {
       if (row.gone) this.#newFiles.knowGone(row)
-      else if (!this.#tracked.has(row.document)) this.#tracked.know(row, true)
+      else if (!this.#tracked.has(row.document)) this.#tracked.know(row, row.isMade)
     }
     await this.#assets?.load()
   }
@@ -180,8 +180,9 @@ export class ProjectFolder {
       this.#tracked.later(this.#ports.limits.fileMaxWaitMs, () => this.#pass.request())
     const problems = new Map(scan.refused)
     if (scan.hasMoreFiles) problems.set('(all files)', tooManyFiles(this.root, this.#ports.limits.projectFiles))
-    await this.#noticeMoves(scan)
-    await this.#noticeDeletions(scan)
+    const missing = await this.#away.from(scan, this.#tracked.files())
+    await this.#noticeMoves(scan, missing)
+    await this.#noticeDeletions(missingFrom(scan, missing))
     await this.#followTree()
     await this.#newFiles.takeAll(this.#unknown(scan), problems)
     for (const [id, path] of this.#tree.refused()) problems.set(id, unusableName(path))
@@ -226,6 +227,7 @@ export class ProjectFolder {
     const known = new Map<string, string | null>()
     for (const path of this.#tree.paths().values()) known.set(path, null)
     for (const file of this.#tracked.files()) known.set(file.path, file.inode)
+    this.#away.begin(this.#tracked.files())
     const scan = await scanFolder(this.#ports.disk, this.root, caps, known, this.#names)
     this.#names.learn(scan.spelled)
     return scan
@@ -237,8 +239,7 @@ export class ProjectFolder {
     return [...scan.notebooks.keys()].filter(path => !known.has(path))
   }
 
-  async #noticeMoves(scan: Scan): Promise<void> {
-    const missing = missingFrom(scan, this.#tracked.files())
+  async #noticeMoves(scan: Scan, missing: readonly TrackedFile[]): Promise<void> {
     if (missing.length === 0) return
     const candidates = [...this.#unknown(scan), ...reachedBy(missing, this.#tree.paths(), this.#tracked.files(), scan)]
     for (const [file, path] of await matchMoves(missing, candidates, scan, path => this.#textAt(path))) {
@@ -257,9 +258,8 @@ export class ProjectFolder {
   }
 
   /** A vanished file is deleted if it stays away; at the first look after a start it has been away long enough. */
-  async #noticeDeletions(scan: Scan): Promise<void> {
+  async #noticeDeletions(missing: readonly TrackedFile[]): Promise<void> {
     const graceMs = goneAfterQuietTimes * this.#ports.limits.fileDebounceMs
-    const missing = missingFrom(scan, this.#tracked.files())
     this.#away.note(missing)
     await sideBySide(missing, width, async file => {
       if (this.#isFirst || this.#away.awayMs(file) >= graceMs) await this.#deletedHere(file)

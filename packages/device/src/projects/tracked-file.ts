@@ -15,6 +15,7 @@ import type { DiskNames } from './disk-names.ts'
 import { DocumentFile, type Reconciled } from './document-file.ts'
 import type { FolderPorts } from './folder-ports.ts'
 import type { Leftover } from './leftovers.ts'
+import { safeJoin } from './safe-join.ts'
 import { Turns } from './turns.ts'
 
 interface Awake {
@@ -45,6 +46,8 @@ export class TrackedFile {
   #awake: Awake | undefined
   #isWaking = false
   usedAt = 0
+  /** Counts when something begins and ends to be done to it: odd meanwhile. */
+  uses = 0
 
   constructor(head: ProjectionHead, exists: boolean, ports: TrackedFilePorts) {
     this.id = head.document
@@ -77,7 +80,14 @@ export class TrackedFile {
 
   /** A document that is new here; its row is not stored yet. */
   begin(peer: DocumentPeer, row: Projection): Promise<void> {
-    return this.#turns.take(async () => void (await this.#wakeWith(peer, row, [])))
+    this.#isWaking = true
+    return this.#turns.take(async () => {
+      try {
+        await this.#wakeWith(peer, row, [])
+      } finally {
+        this.#isWaking = false
+      }
+    })
   }
 
   /** Undoes or completes what a crash interrupted. False if there was nothing. */
@@ -121,16 +131,34 @@ export class TrackedFile {
     return this.#use(file => file.markGone())
   }
 
+  /** Whether its path is a name on the disk now that nothing is being done to it. */
+  isThere(): Promise<boolean> {
+    const { disk, root, names } = this.#ports
+    return this.#turns.take(async () => {
+      const absolute = await safeJoin(disk, root, this.path, names)
+      return (await disk.look(absolute)) !== undefined
+    })
+  }
+
   #use<T>(action: (file: DocumentFile) => Promise<T>): Promise<T> {
     return this.#turns.take(async () => {
-      const { file } = this.#awake ?? (await this.#wake([]))
-      this.usedAt = this.#ports.now()
+      this.uses++
       try {
-        return await action(file)
+        return await this.#useAwake(action)
       } finally {
-        this.#note(file)
+        this.uses++
       }
     })
+  }
+
+  async #useAwake<T>(action: (file: DocumentFile) => Promise<T>): Promise<T> {
+    const { file } = this.#awake ?? (await this.#wake([]))
+    this.usedAt = this.#ports.now()
+    try {
+      return await action(file)
+    } finally {
+      this.#note(file)
+    }
   }
 
   #note(file: DocumentFile): void {
@@ -188,7 +216,10 @@ export class TrackedFile {
       await new Promise<void>(resolve => this.#ports.after(this.#ports.limits.fileDebounceMs, resolve))
       if (awake.changes !== changes || !this.#mayRest(awake)) return false
       await awake.file.restAt(position)
+      if (awake.changes !== changes) return false
       await this.#letGo(awake)
+      // Until it was closed nobody else was told of what came.
+      if (awake.changes !== changes) this.#ports.write(this)
       return true
     })
   }

@@ -64,10 +64,14 @@ export class TrackedFiles {
   /** A file that is known from before; `exists` is false where it is still to be made. */
   know(head: ProjectionHead, exists: boolean): TrackedFile {
     const file = new TrackedFile(head, exists, this.#ports)
-    const unfollow = this.#ports.follow(file.id, () => file.isAwake || this.#lookSoon(file))
-    this.#tracked.set(file.id, { file, retryMs: retryMinMs, unfollow })
+    this.#track(file)
     if (head.isDue) this.#lookSoon(file)
     return file
+  }
+
+  #track(file: TrackedFile): void {
+    const unfollow = this.#ports.follow(file.id, () => file.isAwake || this.#lookSoon(file))
+    this.#tracked.set(file.id, { file, retryMs: retryMinMs, unfollow })
   }
 
   /** A few at a time: a hub that comes back may have news of every document. */
@@ -113,8 +117,10 @@ export class TrackedFiles {
   }
 
   async begin(peer: DocumentPeer, row: Projection, exists: boolean): Promise<TrackedFile> {
-    const file = this.know({ ...headOf(row), isDue: false }, exists)
-    await file.begin(peer, row).catch(async thrown => {
+    const file = new TrackedFile({ ...headOf(row), isDue: false }, exists, this.#ports)
+    const begun = file.begin(peer, row)
+    this.#track(file)
+    await begun.catch(async thrown => {
       this.forget(file)
       await peer.close()
       throw thrown

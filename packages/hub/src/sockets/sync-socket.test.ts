@@ -88,6 +88,34 @@ test('a stock client reconnects with its ticket, and the ticket is void for anot
   await until(() => a.closeCodes.includes(4401))
 })
 
+test('a stock tab that is open while its document is renewed neither doubles the text nor is told the new one (RL57)', async t => {
+  const test = await startTestHub(t)
+  const ticket = await ticketFor(test, { project: test.project.id, scope: 'write' })
+  const room = 'me/demo/renewed.md'
+  const open = stockClient(t, test, room, { ticket })
+  open.doc.getText('content').insert(0, 'once')
+  const second = stockClient(t, test, room, {
+    ticket: await ticketFor(test, { project: test.project.id, scope: 'read' }),
+  })
+  await until(() => textOf(second) === 'once')
+  const { items } = await test.json<{ items: DocumentInfo[] }>('GET', `/documents?path=${encodeURIComponent(room)}`)
+  const content = `/documents/${items[0]!.id}/content`
+  await until(async () => (await (await test.api('GET', content)).text()) === 'once')
+  const renewed = await test.api('POST', `/documents/${items[0]!.id}/renew`)
+  assert.equal(renewed.status, 200)
+  await until(() => open.closeCodes.length === 1)
+  // Version 3.1 waits to be told; earlier ones come again by themselves.
+  open.provider.connect()
+  await until(() => open.closeCodes.length === 2)
+  assert.deepEqual([open.closeCodes, textOf(open)], [[4409, 4409], 'once'])
+  const fresh = stockClient(t, test, room, {
+    ticket: await ticketFor(test, { project: test.project.id, scope: 'write' }),
+  })
+  await until(() => textOf(fresh) === 'once')
+  fresh.doc.getText('content').insert(4, ', and more')
+  await until(async () => (await (await test.api('GET', content)).text()) === 'once, and more')
+})
+
 test('a ticket is first used within a minute, for its document and scope only', async t => {
   const test = await startTestHub(t)
   const { id } = await test.document('a.md', 'text')

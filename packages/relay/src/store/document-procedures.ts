@@ -13,6 +13,7 @@ export const schema: Schema = {
     // A row holds what one append brought: `updates` of them up to `position`; a single one as it is, several packed.
     'ALTER TABLE relay_updates ADD COLUMN updates BIGINT NOT NULL DEFAULT 1;',
     'ALTER TABLE relay_snapshots ADD COLUMN facts BLOB;',
+    'ALTER TABLE relay_documents ADD COLUMN retired BLOB;',
   ],
 }
 
@@ -24,6 +25,9 @@ interface HeadRow {
   epoch: number
   position: number
 }
+interface FullHeadRow extends HeadRow {
+  retired: Uint8Array | null
+}
 interface DataRow {
   position: number
   data: Uint8Array
@@ -34,7 +38,7 @@ interface SnapshotRow extends DataRow {
 interface UpdatesRow extends DataRow {
   updates: number
 }
-export interface ReadDocument extends HeadRow {
+export interface ReadDocument extends FullHeadRow {
   snapshot: SnapshotRow | undefined
   tail: PackedUpdates
 }
@@ -44,13 +48,13 @@ export interface AppendedDocument extends DocumentArgs {
   updates: number
 }
 
-const newDocument: HeadRow = { epoch: 1, position: 0 }
+const newDocument: FullHeadRow = { epoch: 1, position: 0, retired: null }
 
-async function headOf(tx: Tx, { org, document }: DocumentArgs): Promise<HeadRow | undefined> {
-  return tx.get<HeadRow>('SELECT epoch, position FROM relay_documents WHERE org_id = ? AND document_id = ?', [
-    org,
-    document,
-  ])
+async function headOf(tx: Tx, { org, document }: DocumentArgs): Promise<FullHeadRow | undefined> {
+  return tx.get<FullHeadRow>(
+    'SELECT epoch, position, retired FROM relay_documents WHERE org_id = ? AND document_id = ?',
+    [org, document],
+  )
 }
 
 export async function readDocument(tx: Tx, args: DocumentArgs): Promise<ReadDocument> {
@@ -225,6 +229,7 @@ export interface ReplaceArgs extends DocumentArgs {
   from?: HeadRow | undefined
   epoch?: number | undefined
   least?: number | undefined
+  retired?: Uint8Array | undefined
   updates: PackedUpdates
 }
 
@@ -239,8 +244,8 @@ export async function replaceDocument(tx: Tx, args: ReplaceArgs): Promise<number
   await tx.run('DELETE FROM relay_updates WHERE org_id = ? AND document_id = ?', keys)
   await tx.run('DELETE FROM relay_snapshots WHERE org_id = ? AND document_id = ?', keys)
   await tx.run(
-    'INSERT INTO relay_documents (org_id, document_id, epoch, position) VALUES (?, ?, ?, 0) ON CONFLICT (org_id, document_id) DO UPDATE SET epoch = excluded.epoch, position = 0',
-    [...keys, epoch],
+    'INSERT INTO relay_documents (org_id, document_id, epoch, position, retired) VALUES (?, ?, ?, 0, ?) ON CONFLICT (org_id, document_id) DO UPDATE SET epoch = excluded.epoch, position = 0, retired = excluded.retired',
+    [...keys, epoch, args.retired ?? null],
   )
   await appendOne(tx, { ...args, epoch, updates: args.updates.lengths.length }, viewUpdates(args.updates))
   return epoch

@@ -24,6 +24,8 @@ export interface StoredDocument {
   position: number
   snapshot: DocumentSnapshot | undefined
   tail: Uint8Array[]
+  /** What the last `replace` said of it. */
+  retired?: Uint8Array | undefined
 }
 
 /** How the content of a document is exchanged for another, with another epoch. */
@@ -35,6 +37,8 @@ export interface Replacement {
    * backup took back do not come again with other content; or this one, as another store has it.
    */
   epoch: { least: number } | { exactly: Epoch }
+  /** Who wrote what the document held before, as `retire` says it; kept beside the new content. */
+  retired?: Uint8Array | undefined
   /** All that the document holds from then on. */
   updates: readonly Uint8Array[]
 }

@@ -32,24 +32,31 @@ export class MemoryDocumentStore implements DocumentStore, DocumentLog {
     document.tail = document.tail.slice(position - from)
   }
 
-  async replace(key: DocumentKey, { from, epoch: wanted, updates }: Replacement): Promise<Epoch | undefined> {
+  async replace(key: DocumentKey, { from, epoch: wanted, retired, updates }: Replacement): Promise<Epoch | undefined> {
     const head = this.#get(key)
     if (from && (from.epoch !== head.epoch || from.position !== head.position)) return undefined
     const epoch = 'exactly' in wanted ? wanted.exactly : parseEpoch(Math.max(head.epoch + 1, wanted.least))
     if (epoch === head.epoch) return undefined
     const tail = updates.map(ownBytes)
-    this.#documents.set(keyText(key), { epoch, position: tail.length, snapshot: undefined, tail })
+    this.#documents.set(keyText(key), {
+      epoch,
+      position: tail.length,
+      snapshot: undefined,
+      tail,
+      ...(retired && { retired }),
+    })
     return epoch
   }
 
   async since(key: DocumentKey, after: number): Promise<StoredDocument> {
-    const { epoch, position, snapshot, tail } = this.#get(key)
+    const { epoch, position, snapshot, tail, retired } = this.#get(key)
     const late = (snapshot?.position ?? 0) > after
     return {
       epoch,
       position,
       snapshot: late ? snapshot : undefined,
       tail: late ? [...tail] : tail.slice(after - (snapshot?.position ?? 0)),
+      ...(retired && { retired }),
     }
   }
 

@@ -59,23 +59,28 @@ export class SqliteDocumentStore implements DocumentStore {
     return this.#database.call('compactDocument', { ...key, epoch, ...snapshot })
   }
 
-  async replace({ org, document }: DocumentKey, { from, epoch, updates }: Replacement): Promise<Epoch | undefined> {
+  async replace(
+    { org, document }: DocumentKey,
+    { from, epoch, retired, updates }: Replacement,
+  ): Promise<Epoch | undefined> {
     const replaced = await this.#database.call('replaceDocument', {
       org,
       document,
       from: from && { epoch: from.epoch, position: from.position },
       ...('least' in epoch ? epoch : { epoch: epoch.exactly }),
+      retired,
       updates: packUpdates(updates),
     })
     return replaced === null ? undefined : parseEpoch(replaced)
   }
 }
 
-export function storedDocument({ epoch, position, snapshot, tail }: ReadDocument): StoredDocument {
+export function storedDocument({ epoch, position, retired, snapshot, tail }: ReadDocument): StoredDocument {
   return {
     epoch: parseEpoch(epoch),
     position,
     snapshot: snapshot && { ...snapshot, facts: snapshot.facts ?? undefined },
     tail: unpackUpdates(tail),
+    ...(retired && { retired }),
   }
 }

@@ -1,6 +1,6 @@
 /** Questions that stop the user: a name to type, or something to confirm. One at a time; answered by a promise. */
 import { signal } from '@preact/signals'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 
 interface Question {
   title: string
@@ -34,7 +34,7 @@ export function Dialogs() {
 function QuestionDialog({ asked }: { asked: Question }) {
   const dialog = useRef<HTMLDialogElement>(null)
   const input = useRef<HTMLInputElement>(null)
-  useEffect(() => {
+  useLayoutEffect(() => {
     dialog.current?.showModal()
     input.current?.select()
   }, [])

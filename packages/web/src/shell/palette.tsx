@@ -1,6 +1,6 @@
 /** The command palette: documents and actions by name. */
 import { computed, signal } from '@preact/signals'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { type Command, commands, keyCaps, paletteOpen } from '../state/commands.ts'
 import { navigate, notebookUrl } from '../state/location.ts'
 import { documents, files, projects } from '../state/mesh.ts'
@@ -46,7 +46,8 @@ export function Palette() {
 
 function OpenPalette() {
   const dialog = useRef<HTMLDialogElement>(null)
-  useEffect(() => {
+  // Before the next key: what is typed right after the shortcut belongs to the palette.
+  useLayoutEffect(() => {
     typed.value = ''
     chosen.value = 0
     dialog.current?.showModal()

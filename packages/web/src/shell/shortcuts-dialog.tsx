@@ -1,5 +1,5 @@
 /** The list of keyboard shortcuts, made from the commands that have one. */
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { commands, keyCaps, shortcutsOpen } from '../state/commands.ts'
 
 export function ShortcutsDialog() {
@@ -13,7 +13,7 @@ const general = [
 
 function OpenDialog() {
   const dialog = useRef<HTMLDialogElement>(null)
-  useEffect(() => dialog.current?.showModal(), [])
+  useLayoutEffect(() => dialog.current?.showModal(), [])
   const listed = [...commands.value.filter(command => command.keys), ...general]
   const groups = [...new Set(listed.map(command => command.group))]
   return (
