@@ -111,7 +111,10 @@ export class AssetPlaces {
   tell(copy: string, path: string): void {
     this.#told.add(copy)
     const detail = `${path} was changed on two devices; both are kept, the other as ${copy}`
-    this.#ports.problems.report(this.#about(copy), new MeshError('CONFLICT', { detail }))
+    this.#ports.problems.report(this.#about(copy), new MeshError('CONFLICT', { detail }), {
+      file: join(this.#ports.root, path),
+      copy: join(this.#ports.root, copy),
+    })
   }
 
   /** Apart from what is told of the file itself. */

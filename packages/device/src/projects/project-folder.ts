@@ -2,7 +2,7 @@
  * A project attached to a folder: decides which file belongs to which document, and what a new, moved or missing file
  * means. Reading and writing the content is the part of `TrackedFile`; how documents sync is not known here.
  */
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import type { ProjectInfo } from '@meshbook/core/messages.ts'
@@ -11,6 +11,7 @@ import { Arrivals } from './arrivals.ts'
 import { isNotebookPath } from './asset-entry.ts'
 import type { AssetSharing } from './asset-file-ports.ts'
 import { AssetFiles, type FilesSeen } from './asset-files.ts'
+import type { FetchState } from './asset-wishes.ts'
 import { Debounce } from './debounce.ts'
 import { DiskNames, unusableName } from './disk-names.ts'
 import { checkMarker } from './folder-marker.ts'
@@ -148,6 +149,14 @@ export class ProjectFolder {
       await this.#newFiles.restoring(restored, document, () => this.#onePass())
       return restored
     })
+  }
+
+  /** Asks for the files at or below a path of the project, or only tells how far they are; UNREACHABLE without a hub. */
+  async fetch(path: string, isNew: boolean): Promise<FetchState> {
+    if (!this.#assets) throw new MeshError('UNREACHABLE', { detail: 'this device has no hub' })
+    if (!isNew) return this.#assets.fetched(path)
+    await checkMarker(this.#ports.disk, this.root, this.project.id)
+    return this.#assets.want(path)
   }
 
   /** Writes what is not written yet and lets go of everything. */
@@ -295,7 +304,8 @@ export class ProjectFolder {
     await this.#tracked.reconcile(file)
     if (file.exists && (await this.#textAt(file.path)) !== undefined) {
       const kept = await trash.move(await this.#at(file.path), { path: file.path, document: file.id })
-      if (isEdited) problems.report(kept, deletedWhileEdited(join(this.root, file.path), kept))
+      const place = { file: join(this.root, file.path), trash: basename(kept) }
+      if (isEdited) problems.report(kept, deletedWhileEdited(place.file, kept), place)
     }
     await store.remove(file.id)
     await this.#forget(file)

@@ -3,6 +3,7 @@
  * and lets the documents rest that nobody uses, so that a large project holds few in memory. Which files these are is
  * decided by the project folder.
  */
+import { join } from 'node:path'
 import { asMeshError, type ErrorCode } from '@meshbook/core/errors.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import type { DocumentPeer } from '../document-peer.ts'
@@ -154,7 +155,7 @@ export class TrackedFiles {
       if (tracked) tracked.retryMs = retryMinMs
     } catch (thrown) {
       const error = asMeshError(thrown)
-      this.#ports.problems.report(about, error)
+      this.#ports.problems.report(about, error, { file: join(this.#ports.root, file.path) })
       if (!tracked || !passing.has(error.code)) return
       this.later(tracked.retryMs, () => void this.reconcile(file))
       tracked.retryMs = Math.min(retryMaxMs, tracked.retryMs * 2)
