@@ -142,6 +142,18 @@ test('RL127 a restore that ends before its swap leaves the old tables, and the n
   ])
 })
 
+test('RL127 tables that are there and empty are nothing to keep', async t => {
+  const database = await counters()
+  const writer = await PostgresTableWriter.open({ ...optionsOf(database), schemas: [schema] })
+  t.after(() => writer.close())
+  assert.equal(await writer.holdsRows(), false)
+  await writer.prepare([schema])
+  await writer.finish()
+  assert.equal(await writer.swapIn('before_restore_3'), undefined)
+  const left = "SELECT nspname FROM pg_namespace WHERE nspname LIKE '%restore%'"
+  assert.deepEqual(await onDatabase(database.ownerUrl, async client => (await client.query(left)).rows), [])
+})
+
 test('RL127 an owner that may not create schemas is told so', async t => {
   const database = await server.newDatabase()
   const name = new URL(database.url).pathname.slice(1)
