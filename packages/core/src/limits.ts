@@ -195,6 +195,11 @@ export const limits = {
   backupPartBytes: 4 * MiB,
   backupPartMaxBytes: 256 * MiB,
   backupManifestBytes: 64 * MiB,
+  /** How long the database waits for a backup that is busy with its file. */
+  backupIdleMs: 10 * 60_000,
+  /** Snapshots in an object store are kept so long for a backup that reads them, and for the data that a restore replaced. */
+  backupHoldMs: 24 * 60 * 60_000,
+  restoreHoldMs: 30 * 24 * 60 * 60_000,
 
   authTriesPerMinute: 30,
   projectsPerUser: 1_000,
