@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { tracingChannel } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import type { Server } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
@@ -287,4 +289,18 @@ test('I1 when the disk takes nothing more the hub acknowledges nothing, says so,
   assert.match(told, /event: storage\ndata: .*"ok":false/)
   await events.body?.cancel().catch(() => undefined)
   void reading
+})
+
+test('whoever connects as soon as the port is open is heard, by HTTP and by WebSocket', async t => {
+  const heard: number[][] = []
+  const listening = tracingChannel<unknown, { server: Server }>('net.server.listen').asyncStart
+  const note = (about: unknown) => {
+    const { server } = about as { server: Server }
+    heard.push([server.listenerCount('request'), server.listenerCount('upgrade')])
+  }
+  listening.subscribe(note)
+  atEnd(t, () => listening.unsubscribe(note))
+  const hub = await startHub(parseHubConfig({}, { port: 0, data: await temporaryFolder(t) }))
+  atEnd(t, () => hub.close())
+  assert.deepEqual(heard, [[1, 1]])
 })

@@ -148,13 +148,7 @@ async function start(
   closers.push(() => relay.close())
   documents = await Documents.start({ ...ports, store, relay, events })
   closers.push(() => documents?.close())
-  const server = await listen(config)
-  closers.push(() => stopListening(server))
-  const address = server.address() as AddressInfo
-  const url = urlOf(config, address.port)
-  const local = config.tls ? await listen({ ...config, ...loopback }) : server
-  if (local !== server) closers.push(() => stopListening(local))
-  const localUrl = config.tls ? urlOf(loopback, (local.address() as AddressInfo).port) : url
+  let url = ''
   const parts = await wire({
     config,
     version,
@@ -171,15 +165,23 @@ async function start(
     uploads,
     collector,
   })
+  const { answer, begin } = serving(parts)
+  const server = await listen(config, answer)
+  closers.push(() => stopListening(server))
+  const { port } = server.address() as AddressInfo
+  url = urlOf(config, port)
+  const local = config.tls ? await listen({ ...config, ...loopback }, answer) : server
+  if (local !== server) closers.push(() => stopListening(local))
+  const localUrl = config.tls ? urlOf(loopback, (local.address() as AddressInfo).port) : url
   const collect = () => Promise.all([collector.collect(), objects.collectSnapshots()])
   const stopCollecting = collectRegularly(limits.assetCollectMs, collect, log)
   closers.push(() => {
     stopCollecting()
     return collector.close()
   })
-  closers.push(serve(parts, new Set([server, local])))
+  closers.push(begin())
   log.info({ url, version }, 'the hub listens')
-  return handleOf(parts, user, { url, localUrl, port: address.port }, closing(close, log))
+  return handleOf(parts, user, { url, localUrl, port }, closing(close, log))
 }
 
 /** Without Redis other hubs' edits are found by looking at the log alone. */
@@ -208,7 +210,7 @@ async function wire(base: Base): Promise<Parts> {
   const announce = new Announcer(org => {
     const devices = fleet.list(org)
     events.publish(org, { type: 'devices', devices })
-    fleet.sendToAll(org, { type: 'DEVICE_LIST', devices })
+    fleet.sendToAll(org, { type: 'DEVICE_LIST', devices: devices.map(({ problems: _, ...device }) => device) })
   })
   const devicesChanged = (org: OrgId, placement: boolean): void => {
     announce.soon(org)
@@ -264,26 +266,29 @@ class Announcer {
 }
 const announceMs = 20
 
-/** Takes requests from now on; returns what stops it. */
-function serve(parts: Parts, servers: Set<Server>): () => Promise<void> {
+/** `answer` makes a server answer, before it listens; `begin` starts what goes on by itself and returns what stops all. */
+function serving(parts: Parts): { answer: (server: Server) => void; begin: () => () => Promise<void> } {
   const app = buildApp(parts, routes(parts))
   const listener = getRequestListener(app.fetch, {
     errorHandler: badRequest,
     overrideGlobalObjects: false,
   }) as RequestListener
   const upgrades = new Upgrades(parts)
-  for (const server of servers) {
+  const answer = (server: Server): void => {
     server.on('request', listener)
     server.on('upgrade', (request, socket, head) => upgrades.handle(request, socket, head))
   }
-  const ticking = setInterval(() => tick(parts), Math.max(20, Math.min(1_000, parts.times.suspectMs / 10)))
-  tick(parts)
-  return async () => {
-    clearInterval(ticking)
-    parts.runs.close()
-    parts.doors.closeAll(new MeshError('SHUTTING_DOWN'))
-    await upgrades.close()
+  const begin = (): (() => Promise<void>) => {
+    const ticking = setInterval(() => tick(parts), Math.max(20, Math.min(1_000, parts.times.suspectMs / 10)))
+    tick(parts)
+    return async () => {
+      clearInterval(ticking)
+      parts.runs.close()
+      parts.doors.closeAll(new MeshError('SHUTTING_DOWN'))
+      await upgrades.close()
+    }
   }
+  return { answer, begin }
 }
 
 function tick({ fleet, runs, log }: Parts): void {
@@ -344,8 +349,10 @@ const loopback = { host: '127.0.0.1', port: 0, tls: null }
 
 type Place = Pick<HubConfig, 'host' | 'port' | 'tls'>
 
-async function listen(config: Place): Promise<Server> {
+/** Whoever connects in the moment that the port is open is answered: a request that nobody hears would wait for ever. */
+async function listen(config: Place, answer: (server: Server) => void): Promise<Server> {
   const server = config.tls ? createTlsServer(await readTls(config.tls)) : createServer()
+  answer(server)
   await new Promise<void>((resolve, reject) => {
     server.once('error', error => reject(listenError(error, config)))
     server.listen({ port: config.port, host: config.host }, resolve)

@@ -4,7 +4,7 @@
  */
 import type { DeviceId, Now, OrgId, ProjectId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
-import type { DeviceInfo, DeviceStatus, DownMessage, Metrics, Runtime } from '@meshbook/core/messages.ts'
+import type { DeviceInfo, DeviceStatus, DownMessage, Metrics, Runtime, ToldProblems } from '@meshbook/core/messages.ts'
 import type { RouteDevice } from '@meshbook/core/route.ts'
 import type { DeviceRow } from '../store/identity.ts'
 
@@ -92,6 +92,14 @@ export class Fleet {
     const member = this.#members.get(id)
     if (!member) return
     member.info = { ...member.info, metrics, lastSeenAt: this.#now() }
+    this.#note(member, false)
+  }
+
+  /** What it tells takes the place of what it told; it stays while the device is away. */
+  problems(id: DeviceId, problems: ToldProblems): void {
+    const member = this.#members.get(id)
+    if (!member) return
+    member.info = { ...member.info, problems }
     this.#note(member, false)
   }
 
