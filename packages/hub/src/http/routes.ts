@@ -3,6 +3,7 @@
 import {
   atCursorSchema,
   cancelSchema,
+  changeDeviceSchema,
   completionsSchema,
   documentSchema,
   inspectionSchema,
@@ -17,7 +18,6 @@ import {
   newTokenSchema,
   newVersionSchema,
   projectSchema,
-  renameDeviceSchema,
   renewedSchema,
   restoreSchema,
   runInputSchema,
@@ -35,6 +35,7 @@ import type { Parts } from '../parts.ts'
 import { getAsset, putAsset } from './asset-handlers.ts'
 import {
   addDevice,
+  changeDevice,
   deleteToken,
   listDevices,
   listTokens,
@@ -42,7 +43,6 @@ import {
   makeTicket,
   makeToken,
   me,
-  renameDevice,
   revokeDevice,
   signIn,
 } from './auth-handlers.ts'
@@ -197,9 +197,9 @@ export function routes(parts: Parts): Route[] {
       method: 'PATCH',
       path: `${v1}/devices/:id`,
       scope: 'all',
-      summary: 'Rename a device',
-      body: renameDeviceSchema,
-      handle: ask => renameDevice(parts, ask),
+      summary: 'Rename a device, or change what it may be used for',
+      body: changeDeviceSchema,
+      handle: ask => changeDevice(parts, ask),
     }),
     userRoute({
       method: 'DELETE',

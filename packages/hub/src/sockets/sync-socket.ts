@@ -115,7 +115,7 @@ class SyncSocket {
     return {
       name: who.name,
       access: who.can.has('write') ? 'write' : 'read',
-      canRun: who.can.has('run') && who.can.has('write'),
+      canRun: who.can.has('run') && who.can.has('write') && who.credential.kind !== 'session',
       extensions: socket.protocol === subprotocol,
       get backlogBytes() {
         return socket.bufferedAmount
