@@ -60,7 +60,12 @@ export const anyDevice = (n: number): fc.Arbitrary<RouteDevice> =>
       kind: fc.constantFrom('desktop', 'desktop', 'server', 'worker', 'phone'),
       status: fc.constantFrom('online', 'online', 'online', 'suspect', 'offline', 'revoked'),
       lastSeenAt: fc.nat(now),
-      runtimes: fc.constantFrom<RouteDevice['runtimes'][]>([python], [python], [python, { ...python, language: 'javascript' }], []),
+      runtimes: fc.constantFrom<RouteDevice['runtimes'][]>(
+        [python],
+        [python],
+        [python, { ...python, language: 'javascript' }],
+        [],
+      ),
       metrics: fc.option(anyMetrics, { freq: 6 }),
       policy: fc.record({
         executes: fc.constantFrom(true, true, true, false),
