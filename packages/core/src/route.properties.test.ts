@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { anyDevice, anyInput, id } from '../../../tests/arbitrary/route-inputs.ts'
 import { gpuImports, hasGpu, offersAll } from './route/hardware.ts'
 import { isMetered, onBattery } from './route/rules.ts'
 import { type RouteDecision, type RouteDevice, type RouteInput, route } from './route.ts'
-import { anyDevice, anyInput, id } from './testing/route-inputs.ts'
 
 const chosen = (decision: RouteDecision) => ('to' in decision ? decision.to : undefined)
 const found = ({ devices }: RouteInput, decision: RouteDecision) =>

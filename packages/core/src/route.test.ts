@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ask, battery, device, gpu, id, metrics, now, python } from '../../../tests/arbitrary/route-inputs.ts'
 import type { RouteDecision, RouteDevice, RouteRequest } from './route.ts'
 import { route } from './route.ts'
-import { ask, battery, device, gpu, id, metrics, now, python } from './testing/route-inputs.ts'
 
 const decide = (...question: Parameters<typeof ask>): RouteDecision => route(ask(...question))
 const target = (decision: RouteDecision) => ('to' in decision ? decision.to : decision)

@@ -58,7 +58,9 @@ export class NetworkWatch {
 
   async #networks(): Promise<string[]> {
     try {
-      const [routes, neighbours] = await Promise.all(['/proc/net/route', '/proc/net/arp'].map(file => this.#sources.read(file)))
+      const [routes, neighbours] = await Promise.all(
+        ['/proc/net/route', '/proc/net/arp'].map(file => this.#sources.read(file)),
+      )
       return networksOf(routes!, neighbours!)
         .slice(0, limits.networksPerDevice)
         .map(network => createHash('sha256').update(`meshbook network\n${this.#scope}\n${network}`).digest('hex'))

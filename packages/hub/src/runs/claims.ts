@@ -66,6 +66,8 @@ export class Claims {
     const { relay, runs, documents } = this.#ports
     const asker = relay.delivered({ org, document: request.document }, author.client, author.clock)
     if (!asker?.canRun) return refusal('FORBIDDEN')
+    // The page sends the request with its user's choice; what only shows it must not come before that (RT32, I11).
+    if (isPage(asker.tag)) return { answer: 'elsewhere', reason: 'its request has not come yet' }
     // Where it goes is not the word of the device that asks for it (RT31).
     const { on: _, runsOn: __, requires: ___, ...asked } = request
     const demands = demandsOfText(await documents.content(org, request.document))
@@ -76,6 +78,10 @@ export class Claims {
 
 function refusal(code: ErrorCode): Answer {
   return { answer: 'refuse', code, reason: new MeshError(code).message }
+}
+
+function isPage(tag: unknown): boolean {
+  return typeof tag === 'object' && tag !== null && 'isPage' in tag && tag.isPage === true
 }
 
 function requesterOf(tag: unknown): string {

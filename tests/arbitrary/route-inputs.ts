@@ -1,8 +1,9 @@
 /** Devices and questions for tests of the router: one of each, and arbitrary ones. */
+
+import { policyOf } from '@meshbook/core/device-policy.ts'
+import type { DeviceId } from '@meshbook/core/ids.ts'
+import type { RouteDevice, RouteInput, RouteRequest } from '@meshbook/core/route/input.ts'
 import * as fc from 'fast-check'
-import { policyOf } from '../device-policy.ts'
-import type { DeviceId } from '../ids.ts'
-import type { RouteDevice, RouteInput, RouteRequest } from '../route/input.ts'
 
 export const id = (n: number): DeviceId => `dev_${String(n).padStart(26, '0')}` as unknown as DeviceId
 export const python = { language: 'python', kernel: 'python', version: '3.12' }
