@@ -240,6 +240,7 @@ export class Runs {
     const { store, now } = this.#ports
     const { refuse: code, detail, unblock } = decision
     const reason = `${detail} ${unblock}`
+    await store.call('setReasons', { org, id, reasons: [...decision.reasons, unblock] })
     const run = await store.call('endRun', { org, id, as: 'failed', reason, code, now: now() })
     if (run) this.#ended(org, run)
   }
