@@ -145,7 +145,7 @@ export async function nextPlacement(tx: Tx, a: { org: OrgId; session: SessionId 
 async function lastTook(tx: Tx, { org, document, codeHash, arrival }: RunRow): Promise<number | null> {
   const past = await tx.all<{ ms: number | null }>(
     'SELECT duration_ms AS ms FROM runs WHERE org_id = ? AND document_id = ? AND code_hash = ? AND arrival < ? ORDER BY arrival DESC LIMIT ?',
-    [org, document, codeHash, arrival, limits.pastRuns],
+    [org, document, codeHash, arrival, limits.pastRunRows],
   )
   const known = past.flatMap(({ ms }) => ms ?? [])
   return known.length > 0 ? Math.max(...known) : null

@@ -19,7 +19,7 @@ function parsed(text: string): Tree {
   for (let steps = 1; ; steps++) {
     const tree = parse.advance()
     if (tree) return tree
-    if (steps === limits.importParseSteps) parse.stopAt(parse.parsedPos)
+    if (steps === limits.importParseCalls) parse.stopAt(parse.parsedPos)
   }
 }
 
