@@ -8,6 +8,7 @@ const words = {
   assets: 'Sealing assets',
   read: 'Reading the backup',
   documents: 'Opening documents',
+  move: 'Putting it into place',
 } as const
 
 const everyMs = 200

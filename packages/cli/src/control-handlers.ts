@@ -1,5 +1,6 @@
 /** What a daemon does for other commands on its machine, whether its hub is in the same process or elsewhere. */
 import { stat } from 'node:fs/promises'
+import { relative, sep } from 'node:path'
 import type { Project } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { parseId } from '@meshbook/core/ids.ts'
@@ -43,6 +44,15 @@ export function controlHandlers(hub: HubAccess, device: Device): ControlHandlers
       await device.detach(parseId('project', found.project))
       return found
     },
+    '/fetch': async ({ path, isNew }) => {
+      const holder = holderOf(attachments(), path)
+      const inProject = relative(holder.folder, path).split(sep).join('/').normalize('NFC')
+      const project = parseId('project', holder.project)
+      const state = await (isNew ? device.fetch(project, inProject) : device.fetched(project, inProject))
+      const { reason, ...counts } = state
+      const told = reason && { path: reason.path, code: reason.error.code, detail: reason.error.detail ?? reason.path }
+      return { project: holder.name, path: inProject, ...counts, ...(told && { reason: told }) }
+    },
     '/trash': async ({ project }) => {
       const names = new Map(attachments().map(attachment => [attachment.project, attachment.name]))
       const items = (await device.trash()).map(entry => trashEntry(entry, names))
@@ -54,6 +64,14 @@ export function controlHandlers(hub: HubAccess, device: Device): ControlHandlers
         new Map(attachments().map(attachment => [attachment.project, attachment.name])),
       ),
   }
+}
+
+/** Of folders inside each other, the innermost. */
+function holderOf(attachments: Attachment[], path: string): Attachment {
+  const holders = attachments.filter(({ folder }) => path === folder || path.startsWith(folder + sep))
+  const [holder] = holders.sort((a, b) => b.folder.length - a.folder.length)
+  if (!holder) throw new MeshError('NOT_FOUND', { detail: `${path} is in no attached folder of this machine` })
+  return holder
 }
 
 /** A project that is attached no more goes by its id. */

@@ -6,7 +6,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { asMeshError, isErrorCode, MeshError, problemOf } from '@meshbook/core/errors.ts'
+import { asMeshError, type ErrorCode, isErrorCode, MeshError, problemOf } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import * as v from 'valibot'
 
@@ -27,6 +27,21 @@ export const trashEntrySchema = v.object({
 })
 export type TrashEntry = v.InferOutput<typeof trashEntrySchema>
 
+export const fetchStateSchema = v.object({
+  project: v.string(),
+  path: v.string(),
+  files: v.number(),
+  here: v.number(),
+  bytes: v.number(),
+  received: v.number(),
+  /** Files that come no further for now, and why the first does not. */
+  stuck: v.number(),
+  reason: v.optional(
+    v.object({ path: v.string(), code: v.custom<ErrorCode>(isErrorCode), detail: v.optional(v.string()) }),
+  ),
+})
+export type FetchState = v.InferOutput<typeof fetchStateSchema>
+
 /** What a daemon answers; the shapes of requests and answers by path. */
 const calls = {
   '/status': {
@@ -44,6 +59,8 @@ const calls = {
   '/attach': { body: v.object({ folder: v.string(), project: v.string() }), answer: attachmentSchema },
   '/detach': { body: v.object({ folder: v.string() }), answer: attachmentSchema },
   '/attachments': { body: v.object({}), answer: v.object({ items: v.array(attachmentSchema) }) },
+  /** `isNew`: asks for the files at or below an absolute path; else only tells how far they are. */
+  '/fetch': { body: v.object({ path: v.string(), isNew: v.boolean() }), answer: fetchStateSchema },
   '/trash': {
     body: v.object({ project: v.optional(v.string()) }),
     answer: v.object({ items: v.array(trashEntrySchema) }),

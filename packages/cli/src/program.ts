@@ -7,6 +7,7 @@ import { backupCommand } from './commands/backup.ts'
 import { detachCommand } from './commands/detach.ts'
 import { devicesCommand } from './commands/devices.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { fetchCommand } from './commands/fetch.ts'
 import { historyCommand } from './commands/history.ts'
 import { hubCommand } from './commands/hub.ts'
 import { linkCommand } from './commands/link.ts'
@@ -34,6 +35,7 @@ for (const command of [
   upCommand,
   attachCommand,
   detachCommand,
+  fetchCommand,
   runCommand,
   runsCommand,
   historyCommand,

@@ -71,6 +71,21 @@ export const newDocumentSchema = v.object({
   path: pathSchema,
   content: v.optional(v.pipe(v.string(), v.maxLength(limits.requestBodyBytes))),
 })
+/** `GET /files?project=`: the files of a project that are no documents, by path. */
+export const fileSchema = v.object({
+  id: documentIdSchema,
+  project: projectIdSchema,
+  path: v.string(),
+  asset: v.string(),
+  bytes: ms,
+  /** The device that wrote it, and when. */
+  by: v.string(),
+  at: ms,
+})
+export type FileInfo = v.InferOutput<typeof fileSchema>
+/** `GET /files/:id`: also whether its bytes are at the hub, and how many of them are if not all. */
+export const fileStateSchema = v.object({ ...fileSchema.entries, stored: v.boolean(), arrived: ms })
+export type FileState = v.InferOutput<typeof fileStateSchema>
 export const moveDocumentSchema = v.object({ path: pathSchema })
 /** `GET /documents/:id/content`: the Markdown text as it is now. */
 
@@ -215,6 +230,7 @@ export const hubEventSchema = v.variant('type', [
   v.object({ type: v.literal('sessions'), sessions: v.array(sessionInfoSchema) }),
   v.object({ type: v.literal('run'), run: v.omit(runSchema, ['code']) }),
   v.object({ type: v.literal('documents'), project: projectIdSchema }),
+  v.object({ type: v.literal('files'), project: projectIdSchema }),
   v.object({ type: v.literal('versions'), document: documentIdSchema, version: ms }),
   v.object({ type: v.literal('storage'), ok: v.boolean(), detail: v.string() }),
 ])

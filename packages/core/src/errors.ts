@@ -277,7 +277,7 @@ const catalogue = {
     retry: 'never',
   },
   DATA_IN_USE: {
-    message: 'Another Meshbook is using this data folder',
+    message: 'Another Meshbook is using this data',
     hint: 'Stop it, or choose another folder with --data.',
     exit: 5,
     retry: 'never',

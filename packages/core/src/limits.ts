@@ -182,6 +182,15 @@ export const limits = {
   projectFilesBytes: 50 * GiB,
   /** Larger ones are fetched only where they are needed. */
   fileFetchBytes: 10 * MiB,
+  /** Of a file that is no notebook, so much is shown on a page. */
+  filePreviewBytes: 256 * KiB,
+  filesPageRows: 5_000,
+  /** How often pages are told that files of a project changed. */
+  filesToldMs: 500,
+  /** What a device tells the hub of what is wrong there. */
+  problemsPerDevice: 32,
+  problemTextChars: 600,
+  problemsMs: 250,
   /** What a file held before it was replaced is looked at again after so long, for who still had it open. */
   replacedFileMs: 2_000,
   /** A file that is no text has stood in the place of a document for so long before it is given another name. */
@@ -194,6 +203,11 @@ export const limits = {
   backupPartBytes: 4 * MiB,
   backupPartMaxBytes: 256 * MiB,
   backupManifestBytes: 64 * MiB,
+  /** How long the database waits for a backup that is busy with its file. */
+  backupIdleMs: 10 * 60_000,
+  /** Snapshots in an object store are kept so long for a backup that reads them, and for the data that a restore replaced. */
+  backupHoldMs: 24 * 60 * 60_000,
+  restoreHoldMs: 30 * 24 * 60 * 60_000,
 
   authTriesPerMinute: 30,
   projectsPerUser: 1_000,

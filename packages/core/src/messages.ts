@@ -23,6 +23,7 @@ export const frameTypes = {
   CLAIM: 6,
   RUN_EVENT: 7,
   BYE: 9,
+  PROBLEMS: 10,
   OPEN: 16,
   CLOSE: 17,
   WELCOME: 19,
@@ -137,6 +138,28 @@ const heldHead = v.object({ session: sessionIdSchema, head: headIdSchema, fence:
 /** A run whose log at the device goes up to `seq` (0: nothing yet). */
 const heldRun = v.object({ run: runIdSchema, fence: fenceSchema, seq: ms })
 
+const told = v.pipe(v.string(), v.maxLength(limits.problemTextChars))
+const toldPath = v.pipe(v.string(), v.maxLength(limits.pathBytes))
+/** What is wrong at a device and what to do about it, in sentences. `path`, `copy`: in the project. */
+export const deviceProblemSchema = v.object({
+  code: v.pipe(v.string(), v.maxLength(40)),
+  text: told,
+  next: told,
+  project: v.optional(projectIdSchema),
+  path: v.optional(toldPath),
+  /** A file that was kept beside it. */
+  copy: v.optional(toldPath),
+  /** The entry of the device's trash that brings it back. */
+  trash: v.optional(toldPath),
+})
+export type DeviceProblem = v.InferOutput<typeof deviceProblemSchema>
+/** The first of them, and how many more there are. */
+export const toldProblemsSchema = v.object({
+  items: v.pipe(v.array(deviceProblemSchema), v.maxLength(limits.problemsPerDevice)),
+  more: ms,
+})
+export type ToldProblems = v.InferOutput<typeof toldProblemsSchema>
+
 const up = {
   REGISTER: v.object({
     type: v.literal('REGISTER'),
@@ -194,6 +217,8 @@ const up = {
   /** Opens a document of a project on a stream; an id that the hub does not know yet becomes a new document. */
   OPEN: v.object({ type: v.literal('OPEN'), stream: whole, project: projectIdSchema, document: documentIdSchema }),
   CLOSE: v.object({ type: v.literal('CLOSE'), stream: whole }),
+  /** All that is wrong at the device now, in the place of what it told before; only for a hub that takes it (WELCOME). */
+  PROBLEMS: v.object({ type: v.literal('PROBLEMS'), ...toldProblemsSchema.entries }),
   BYE: v.object({ type: v.literal('BYE'), reason: v.picklist(['sleep', 'stop']) }),
 }
 
@@ -209,6 +234,8 @@ export const deviceInfoSchema = v.object({
   runtimes: v.array(runtimeSchema),
   metrics: v.nullable(metricsSchema),
   policy: devicePolicySchema,
+  /** What it told last; absent in DEVICE_LIST. */
+  problems: v.optional(toldProblemsSchema),
 })
 export type DeviceInfo = v.InferOutput<typeof deviceInfoSchema>
 
@@ -243,6 +270,8 @@ const down = {
     runs: v.array(heldRun),
     /** Heads named in REGISTER that have passed to a newer fence or ended: stop using them. */
     lost: v.array(headIdSchema),
+    /** The hub takes PROBLEMS. */
+    problems: v.optional(v.boolean()),
   }),
   LEASE: v.object({ type: v.literal('LEASE'), lease: leaseSchema }),
   /** Answer to a CLAIM that is not (yet) granted. */

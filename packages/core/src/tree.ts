@@ -1,7 +1,7 @@
 /** The file tree as every peer reads it: pure, so that hub and devices give each document the same path. */
 
 import type { TreeEntry } from './executions.ts'
-import { type DocumentId, isId } from './ids.ts'
+import { type AssetId, type DocumentId, isAssetId, isId } from './ids.ts'
 import { limits } from './limits.ts'
 
 /**
@@ -66,5 +66,27 @@ function freePath(wanted: string, taken: Set<string>, numbers: Map<string, numbe
     if (taken.has(path.toLowerCase())) continue
     numbers.set(key, n + 1)
     return path
+  }
+}
+
+/** A live entry that stands for a file which is no document. */
+export interface TreeAsset {
+  asset: AssetId
+  bytes: number
+  /** The device that wrote the entry. */
+  by: string
+  at: number
+}
+
+/** Undefined for anything that no device may make a file of; who writes a tree may write anything into it. */
+export function assetIn(entry: TreeEntry | undefined): TreeAsset | undefined {
+  if (entry?.kind !== 'asset' || entry.deletedAt !== undefined || !isAssetId(entry.asset)) return undefined
+  const { asset, bytes, by, at } = entry
+  if (!Number.isSafeInteger(bytes) || bytes! < 0 || bytes! > limits.assetBytes) return undefined
+  return {
+    asset,
+    bytes: bytes!,
+    by: typeof by === 'string' ? by.slice(0, limits.nameChars) : '',
+    at: Number.isSafeInteger(at) && at! >= 0 ? at! : 0,
   }
 }

@@ -10,6 +10,7 @@ import type { DocumentPeer } from './document-peer.ts'
 import type { Documents } from './documents.ts'
 import type { Problems } from './problems.ts'
 import type { AssetSharing } from './projects/asset-file-ports.ts'
+import type { FetchState } from './projects/asset-wishes.ts'
 import type { Disk } from './projects/disk.ts'
 import { isMarked, removeMarker, writeMarker } from './projects/folder-marker.ts'
 import { ProjectFolder } from './projects/project-folder.ts'
@@ -181,6 +182,12 @@ export class Attachments {
     await this.#trash.remove(name)
     this.#ports.problems.solve(join(this.#ports.trash, name))
     return { ...entry, path }
+  }
+
+  fetch(project: ProjectId, path: string, isNew: boolean): Promise<FetchState> {
+    const attached = this.#attached.get(project)
+    if (!attached) throw new MeshError('NOT_FOUND', { detail: 'the project is not attached' })
+    return attached.follower.fetch(path, isNew)
   }
 
   list(): Attachment[] {

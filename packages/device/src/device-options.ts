@@ -4,6 +4,7 @@ import type { Limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, ProjectInfo } from '@meshbook/core/messages.ts'
 import type { KernelSessions } from './kernels/port.ts'
 import type { LinkStatus } from './link/hub-link.ts'
+import type { FetchState } from './projects/asset-wishes.ts'
 import type { TrashEntry } from './projects/trash.ts'
 import type { Attachment } from './store/attachments.ts'
 
@@ -59,6 +60,10 @@ export interface Device {
   trash(): Promise<TrashEntry[]>
   /** Puts one back, in the place of no other; tells its path. NOT_FOUND if it, or its project, is not here. */
   restore(name: string): Promise<TrashEntry>
+  /** Asks for shared files at or below a path of a project ('' is all of it): they come, now or later. Tells how far they are. */
+  fetch(project: ProjectId, path: string): Promise<FetchState>
+  /** How far they are, without asking for them. */
+  fetched(project: ProjectId, path: string): Promise<FetchState>
   /** Stops; kernels and their runs go on. */
   close(): Promise<void>
 }

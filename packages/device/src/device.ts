@@ -21,10 +21,12 @@ import { EpochMoves } from './epoch-moves.ts'
 import { openWebSocket } from './link/channel.ts'
 import { HubLink, type HubMessage } from './link/hub-link.ts'
 import { MachineFacts } from './link/machine-facts.ts'
+import { problemsInWords } from './link/problem-words.ts'
 import { Streams } from './link/streams.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { Problems } from './problems.ts'
 import type { AssetSharing } from './projects/asset-file-ports.ts'
+import type { FetchState } from './projects/asset-wishes.ts'
 import { NodeBigFiles } from './projects/big-files.ts'
 import { NodeDisk } from './projects/node-disk.ts'
 import { orStorageError } from './projects/storage-error.ts'
@@ -34,6 +36,7 @@ import { type DeviceDatabase, openDeviceDatabase } from './store/device-store.ts
 
 export type { Device, DeviceLog, DeviceOptions, DevicePorts, DeviceStatus } from './device-options.ts'
 export type { LinkStatus } from './link/hub-link.ts'
+export type { FetchState } from './projects/asset-wishes.ts'
 export type { TrashEntry } from './projects/trash.ts'
 export type { Attachment } from './store/attachments.ts'
 
@@ -158,6 +161,7 @@ class RunningDevice implements Device {
   changed(): void {
     const status = this.status()
     for (const listener of this.#listeners) listener(status)
+    this.#link?.problemsChanged()
   }
 
   async attach({ project, folder }: { project: ProjectInfo; folder?: string }): Promise<void> {
@@ -182,6 +186,14 @@ class RunningDevice implements Device {
 
   restore(name: string): Promise<TrashEntry> {
     return this.#attachments.restore(name)
+  }
+
+  async fetch(project: ProjectId, path: string): Promise<FetchState> {
+    return this.#attachments.fetch(project, path, true)
+  }
+
+  async fetched(project: ProjectId, path: string): Promise<FetchState> {
+    return this.#attachments.fetch(project, path, false)
   }
 
   close(): Promise<void> {
@@ -217,6 +229,7 @@ class RunningDevice implements Device {
         done: asset => this.#database.call('uploaded', { org, asset }),
         list: () => this.#database.query('listUploads', { org }),
       },
+      failing: error => (error ? this.#problems.report('uploads', error) : this.#problems.solve('uploads')),
     })
   }
 
@@ -243,6 +256,7 @@ class RunningDevice implements Device {
         if (!this.linked) throw new MeshError('UNREACHABLE')
         return hub.fetchFile(asset, maxBytes, use)
       },
+      received: asset => hub.received(asset),
     }
   }
 
@@ -294,6 +308,7 @@ class RunningDevice implements Device {
       enroll: async () => void (await register?.(this.publicKey, name, kind)),
       runtimes: () => kernels.runtimes(),
       projects: () => this.attachments().map(({ project }) => project.id),
+      problems: () => problemsInWords(this.#problems.all(), this.attachments(), limits),
       held: () => ({ heads: this.#monitor.heads(), runs: this.#monitor.runs() }),
       welcomed: ({ runs, lost }) => {
         this.#hubAssets?.setOnline(true)

@@ -84,9 +84,13 @@ export class Documents {
     return { ...known.peer, close }
   }
 
-  /** Keeps the document in step with the hub while nobody has it open; `changed` is called when it is to be looked at. */
+  /**
+   * Keeps the document in step with the hub while nobody has it open; `changed` is called when it is to be looked at: at
+   * once, if it is open.
+   */
   follow(project: ProjectId, id: DocumentId, changed: () => void): () => void {
     this.#join(project, id).followers.add(changed)
+    if (this.#open.has(id)) changed()
     return () => {
       this.#joined.get(id)?.followers.delete(changed)
       this.#part(id)

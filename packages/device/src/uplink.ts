@@ -4,7 +4,7 @@ import type { DocumentId, Epoch, ProjectId } from '@meshbook/core/ids.ts'
 export interface UplinkEvents {
   /** The hub's content has become part of the document; called each time. */
   synced(): void
-  /** The hub sends content. */
+  /** The hub sends content; called again once that is stored, for those who were letting go of the document. */
   changed(): void
   /** More of what was sent is durable at the hub; `isLast` when the hub goes out of reach and has it all. */
   delivered(isLast: boolean): void

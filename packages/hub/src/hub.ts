@@ -208,7 +208,7 @@ async function wire(base: Base): Promise<Parts> {
   const announce = new Announcer(org => {
     const devices = fleet.list(org)
     events.publish(org, { type: 'devices', devices })
-    fleet.sendToAll(org, { type: 'DEVICE_LIST', devices })
+    fleet.sendToAll(org, { type: 'DEVICE_LIST', devices: devices.map(({ problems: _, ...device }) => device) })
   })
   const devicesChanged = (org: OrgId, placement: boolean): void => {
     announce.soon(org)

@@ -1,13 +1,13 @@
 /** The frame of the window, and which page is in it. */
 
-import type { FunctionComponent } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect } from 'preact/hooks'
 import { DevicesPage } from './shell/devices-page.tsx'
 import { Dialogs } from './shell/dialogs.tsx'
 import { EvictedBanner } from './shell/evicted-banner.tsx'
 import { handleGlobalKey } from './shell/global-keys.ts'
 import { HomePage } from './shell/home-page.tsx'
 import { Palette } from './shell/palette.tsx'
+import { PathPage } from './shell/path-page.tsx'
 import { ProblemPage } from './shell/problem-page.tsx'
 import { RunsPage } from './shell/runs-page.tsx'
 import { ShortcutsDialog } from './shell/shortcuts-dialog.tsx'
@@ -69,35 +69,8 @@ function Page({ route }: { route: Route }) {
     case 'devices':
       return <DevicesPage />
     case 'notebook':
-      return <LazyNotebook project={route.project} path={route.path} />
+      return <PathPage project={route.project} path={route.path} />
     default:
       return <ProblemPage title="There is nothing here" text="The address may be mistyped, or the page has moved." />
   }
-}
-
-type NotebookProps = { project: string; path: string }
-let loadedPage: FunctionComponent<NotebookProps> | undefined
-
-/** The notebook is a chunk of its own, so that the list of documents is there at once. */
-function LazyNotebook(props: NotebookProps) {
-  const [Loaded, setLoaded] = useState(() => loadedPage)
-  const [failed, setFailed] = useState(false)
-  useEffect(() => {
-    if (Loaded) return
-    import('./notebook/notebook-page.tsx')
-      .then(module => {
-        loadedPage = module.NotebookPage
-        setLoaded(() => module.NotebookPage)
-      })
-      .catch(() => setFailed(true))
-  }, [])
-  if (failed)
-    return (
-      <ProblemPage
-        title="The notebook could not be loaded"
-        text="Meshbook may have been updated."
-        hint="Reload the page."
-      />
-    )
-  return Loaded ? <Loaded {...props} /> : null
 }

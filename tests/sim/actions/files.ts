@@ -44,6 +44,7 @@ function save(world: World, device: DeviceHost, path: string, { text, made }: Ed
   const { files } = device
   if (files.readText(path) === undefined) world.book.contest(path.slice(folder.length + 1))
   if (files.readText(path) === undefined) noteCopied(world, device, path)
+  if (files.readText(path) === undefined) noteCameBack(world, device, path, text)
   world.book.fileChanged(path.slice(folder.length + 1))
   world.savedAt.set(`${device.name} ${path}`, world.timeline.time)
   noteReplaced(world, files.readText(path) ?? '', text, made)
@@ -52,7 +53,10 @@ function save(world: World, device: DeviceHost, path: string, { text, made }: Ed
   if (how === 0) files.replaceText(path, text)
   else if (how === 1 && files.readText(path) !== undefined) {
     files.overwrite(path, '')
+    const saving = { device: device.name, text }
+    world.halfSaved.add(saving)
     world.later(chance.between(1, 30), () => {
+      world.halfSaved.delete(saving)
       const meanwhile = files.readText(path) ?? ''
       if (meanwhile !== '') noteReplaced(world, meanwhile, text, made)
       files.overwrite(path, text)
@@ -60,9 +64,27 @@ function save(world: World, device: DeviceHost, path: string, { text, made }: Ed
   } else files.overwrite(path, text)
 }
 
+/** A device must have had the time to see what was done to a file: else a renamed one is a new one, or a deleted one was saved. */
+const seenMs = 1_500
+
+/** A file appears where one was deleted, or with half of its lines: then that one was saved, or renamed. */
+function noteCameBack(world: World, device: DeviceHost, path: string, text: string): void {
+  for (const deleted of world.deletedFiles.filter(({ device: name }) => name === device.name)) {
+    const ranSince = device.running && device.process === deleted.process
+    const couldSee = ranSince && world.timeline.time - deleted.time > seenMs
+    if (!couldSee && (deleted.path === path || hasHalf(text, deleted.text)))
+      world.ledger.keptFile(device.name, deleted.path)
+  }
+}
+
+function hasHalf(text: string, of: string): boolean {
+  const lines = of.split('\n').filter(line => line !== '')
+  return lines.filter(line => text.split('\n').includes(line)).length * 2 >= lines.length
+}
+
 /** A file that was renamed stands at its old path again: for who looks only now, it was copied. */
 function noteCopied(world: World, device: DeviceHost, path: string): void {
-  const to = world.renamedFrom.get(`${device.name} ${path}`)
+  const to = whereItWent(world, device, path)
   const text = to && device.files.readText(to)
   const documents = new Set<DocumentId | undefined>()
   for (const { number } of marksIn(text ?? '')) {
@@ -71,6 +93,17 @@ function noteCopied(world: World, device: DeviceHost, path: string): void {
   }
   documents.delete(undefined)
   for (const mark of world.ledger.marks) if (documents.has(mark.document)) mark.copies++
+}
+
+/** The last of the names that a renamed file got. */
+function whereItWent(world: World, device: DeviceHost, path: string): string | undefined {
+  const passed = new Set<string>()
+  let to: string | undefined = path
+  while (to !== undefined && !passed.has(to) && device.files.readText(to) === undefined) {
+    passed.add(to)
+    to = world.renamedFrom.get(`${device.name} ${to}`)
+  }
+  return to
 }
 
 /** A text takes the place of another: some marks are deleted, and some that were not there any more come again. */
@@ -113,9 +146,6 @@ export const createFile: Act = (world, chance) => {
   return true
 }
 
-/** A device must have had the time to see what was saved before it can tell a renamed file from a new one. */
-const seenMs = 1_500
-
 export const renameFile: Act = async (world, chance) => {
   const device = chance.one(withFolder(world))
   const path = device && chance.one(notebooksOf(device))
@@ -129,6 +159,7 @@ export const renameFile: Act = async (world, chance) => {
   const savedAt = world.savedAt.get(`${device.name} ${path}`) ?? 0
   if (known && world.timeline.time - savedAt > seenMs) world.book.fileRenamed(known.id, to.slice(folder.length + 1))
   world.renamedFrom.set(`${device.name} ${path}`, to)
+  noteCameBack(world, device, to, device.files.readText(path)!)
   device.files.renameFile(path, to)
   return true
 }
@@ -141,10 +172,13 @@ export const deleteFile: Act = async (world, chance) => {
   const known = await documentAt(world, path)
   world.book.contest(path.slice(folder.length + 1))
   world.book.fileChanged(path.slice(folder.length + 1))
-  for (const found of marksIn(device.files.readText(path)!)) {
+  const text = device.files.readText(path)!
+  for (const found of marksIn(text)) {
     const mark = world.ledger.deleted(found)
-    if (mark?.safeAt.has('hub') && known) mark.trashOf = { device: device.name, document: known.id }
+    if (mark?.safeAt.has('hub') && known) mark.trashOf = { device: device.name, document: known.id, path }
   }
+  const { time } = world.timeline
+  world.deletedFiles.push({ device: device.name, path, text, time, process: device.process })
   device.files.removeFile(path)
   return true
 }

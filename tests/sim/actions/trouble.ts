@@ -1,5 +1,4 @@
 /** What goes wrong: programs are killed, networks part, disks fail, clocks jump, stores are wiped. */
-import { marksIn } from '../checks/marks.ts'
 import { folder } from '../world/device-host.ts'
 import type { World } from '../world/world.ts'
 import type { Act } from './action.ts'
@@ -54,8 +53,8 @@ export const wipeDevice: Act = (world, chance) => {
   device.wipe(chance.happens(0.5))
   world.ledger.forgetDevice(device.name)
   world.book.contestAll()
-  for (const path of device.files.filesBelow(folder))
-    for (const { number } of marksIn(device.files.readText(path)!)) world.ledger.marks[number]!.copies++
+  for (const path of device.files.filesBelow(folder)) world.ledger.found(device.files.readText(path)!)
+  for (const { device: name, text } of world.halfSaved) if (name === device.name) world.ledger.found(text)
   world.later(chance.between(10, 500), () => world.startDevice(device))
   return true
 }

@@ -64,6 +64,8 @@ export const type: Act = async (world, chance) => {
       const text = textOf(page.link.doc)
       const place = Y.createAbsolutePositionFromRelativePosition(cursor!, page.link.doc)!.index
       const part = parts[i]!
+      // What stood there was deleted, and who writes where it stood may come in between.
+      if (isBeforeDeleted(text, cursor!)) mark.isTorn = true
       text.insert(place, part)
       cursor = Y.createRelativePositionFromTypeIndex(text, place + part.length, -1)
       if (i + 1 < parts.length) return
@@ -71,6 +73,14 @@ export const type: Act = async (world, chance) => {
       world.wrote(page, mark)
     })
   return true
+}
+
+/** Whether what was written up to the cursor is followed by something that was deleted. */
+function isBeforeDeleted(text: Y.Text, cursor: Y.RelativePosition): boolean {
+  for (let item = text._start; item; item = item.right)
+    if (cursor.item && item.id.client === cursor.item.client && item.lastId.clock === cursor.item.clock)
+      return item.right?.deleted === true
+  return false
 }
 
 /** Deletes a whole mark, or moves its text elsewhere in one step, where it counts as newly written. */

@@ -21,10 +21,10 @@ export interface Mark {
   /** The document from which it was deleted, once somebody was told that this is safe. */
   deletedFrom: DocumentId | undefined
   /** A device whose trash must have it, because its file was deleted there. */
-  trashOf: { device: string; document: DocumentId } | undefined
+  trashOf: { device: string; document: DocumentId; path: string } | undefined
   /** All of it was written. */
   isWhole: boolean
-  /** Somebody saved an old text over it while it was being written. */
+  /** Somebody saved an old text over it while it was being written, or may have written into it. */
   isTorn: boolean
   readonly safeAt: Set<Place>
 }
@@ -41,6 +41,8 @@ export class Ledger {
   readonly marks: Mark[] = []
   #claims: Claim[] = []
   #someTorn = false
+  /** Lines that a device brings back as they stood in its files, half-written, when it forgot everything. */
+  readonly #halves = new Set<string>()
 
   begin(document: DocumentId | undefined, by: string, payload: string): Mark {
     const number = this.marks.length
@@ -88,6 +90,18 @@ export class Ledger {
     for (const mark of this.marks) if (mark.trashOf?.device === name) mark.trashOf = undefined
   }
 
+  /** A device that has just forgotten everything finds this text: each of its lines may come again, also half of one (DV22). */
+  found(text: string): void {
+    for (const { number } of marksIn(text)) this.marks[number]!.copies++
+    for (const broken of brokenMarksIn(text)) this.#halves.add(broken)
+  }
+
+  /** A file came back before its device could know that it was deleted and not just being saved. */
+  keptFile(device: string, path: string): void {
+    for (const mark of this.marks)
+      if (mark.trashOf?.device === device && mark.trashOf.path === path) mark.trashOf = undefined
+  }
+
   takeClaims(): Claim[] {
     return this.#claims.splice(0)
   }
@@ -122,7 +136,7 @@ export class Ledger {
 
   #judgeText(document: DocumentId, text: string): string[] {
     const changed = marksIn(text).filter(found => !this.markOf(found))
-    const torn = this.#someUnfinished() ? [] : brokenMarksIn(text)
+    const torn = this.#someUnfinished() ? [] : brokenMarksIn(text).filter(broken => !this.#halves.has(broken))
     return [
       ...changed.map(({ text: found }) => `CHANGED ${found} in ${document} is not what was written`),
       ...torn.map(broken => `TORN in ${document}: ${broken}`),

@@ -8,6 +8,7 @@ import type { DocumentPeer } from '@meshbook/device/document-peer.ts'
 import { Documents } from '@meshbook/device/documents.ts'
 import { EpochMoves } from '@meshbook/device/epoch-moves.ts'
 import { HubLink } from '@meshbook/device/link/hub-link.ts'
+import { problemsInWords } from '@meshbook/device/link/problem-words.ts'
 import { Streams } from '@meshbook/device/link/streams.ts'
 import { Problems } from '@meshbook/device/problems.ts'
 import type { DeviceDatabase } from '@meshbook/device/store/device-store.ts'
@@ -174,6 +175,7 @@ export class DeviceHost {
       enroll: async () => undefined,
       runtimes: async () => [],
       projects: () => [project.id],
+      problems: () => problemsInWords(problems.all(), attachments.list(), limits),
       held: () => ({ heads: [], runs: [] }),
       welcomed: () => undefined,
       message: () => undefined,

@@ -20,7 +20,7 @@ import { DeviceHost, publicKeyOf } from './device-host.ts'
 import { HubHost } from './hub-host.ts'
 import { Network } from './network.ts'
 import type { StoreDisk } from './store-disk.ts'
-import type { Timeline } from './timeline.ts'
+import type { Process, Timeline } from './timeline.ts'
 import type { Variations } from './variations.ts'
 
 export interface Shape {
@@ -33,6 +33,15 @@ export interface Shape {
   /** Small caps, so that slow readers and compaction are met often. */
   compactAfterUpdates: number
   socketBacklogBytes: number
+}
+
+export interface DeletedFile {
+  device: string
+  path: string
+  text: string
+  time: number
+  /** What ran on the device then. */
+  process: Process | undefined
 }
 
 const lookUpAtOnce = 3
@@ -55,6 +64,10 @@ export class World {
   readonly limits: Limits
   /** When another program last saved a file of a device. */
   readonly savedAt = new Map<string, number>()
+  /** Texts of files that other programs have emptied and are about to fill. */
+  readonly halfSaved = new Set<{ device: string; text: string }>()
+  /** What other programs deleted. */
+  readonly deletedFiles: DeletedFile[] = []
   /** Where a file went that another program renamed. */
   readonly renamedFrom = new Map<string, string>()
   readonly failures: string[] = []
@@ -214,7 +227,11 @@ export class World {
 
   /** Looks up what was promised since the last time. */
   async checkClaims(): Promise<void> {
-    const claims = this.ledger.takeClaims().filter(claim => claim.mark.deletions === 0 && claim.document)
+    const claims = this.ledger
+      .takeClaims()
+      .filter(
+        ({ mark, document }) => document && !mark.isTorn && !this.#isElsewhere(mark, document) && mark.deletions === 0,
+      )
     const texts = new Map<string, string>()
     for (const { mark, document, place, said } of claims) {
       const disk = this.#storeAt(place)
@@ -224,6 +241,11 @@ export class World {
       if (!texts.get(key)!.includes(mark.text) && mark.safeAt.has(place))
         this.fail(`NOT DURABLE: ${said}, but ${mark.text} is not on the disk of ${place}`)
     }
+  }
+
+  /** Another program moved it away with its file and made another file in that place: it was removed from that document. */
+  #isElsewhere(mark: Mark, document: DocumentId): boolean {
+    return mark.copies > 1 && this.book.of(document).isContested
   }
 
   #storeAt(place: Place): { store: StoreDisk; org: string } | undefined {

@@ -1,14 +1,15 @@
 import { resolve } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
+import { systemRandom } from '@meshbook/core/ids.ts'
+import type { HubData } from '@meshbook/hub/backup/backup-source.ts'
 import { type Lock, newRecoveryKey, storedRecipient, storeRecipient } from '@meshbook/hub/backup/recovery-key.ts'
 import { type BackupReport, writeBackup } from '@meshbook/hub/backup/write-backup.ts'
 import { Command } from 'commander'
 import { backupProgress } from '../backup-progress.ts'
-import { dataFolder } from '../data-folder.ts'
 import { privateFolder } from '../mesh.ts'
 import { printJson, say } from '../print.ts'
 import { readSecret } from '../secret-input.ts'
-import { mustBeEmbedded, optionsOf } from './options.ts'
+import { hubDataOf, optionsOf } from './options.ts'
 
 interface BackupOptions {
   newKey?: boolean
@@ -33,11 +34,10 @@ export function backupCommand(): Command {
     )
     .action(async (file: string | undefined, _options, command: Command) => {
       const options = optionsOf<BackupOptions>(command)
-      mustBeEmbedded(process.env)
-      const folder = dataFolder(options.data).root
+      const hub = hubDataOf(options)
       if (!file && !options.newKey) throw new MeshError('BAD_CONFIG', { detail: 'which file? meshbook backup FILE' })
-      const lock = await lockFor(options, folder)
-      if (file) await makeBackup(resolve(file), folder, lock, options.json === true)
+      const lock = await lockFor(options, hub.dataFolder)
+      if (file) await makeBackup(resolve(file), hub, lock, options.json === true)
     })
 }
 
@@ -73,10 +73,17 @@ async function showNewKey(folder: string, replaces: boolean, json: boolean): Pro
   return recipient
 }
 
-async function makeBackup(file: string, folder: string, lock: Lock, json: boolean): Promise<void> {
+async function makeBackup(file: string, hub: HubData, lock: Lock, json: boolean): Promise<void> {
   const progress = backupProgress(json)
   try {
-    const report = await writeBackup({ dataFolder: folder, file, lock, now: Date.now, onProgress: progress.show })
+    const report = await writeBackup({
+      ...hub,
+      file,
+      lock,
+      now: Date.now,
+      random: systemRandom,
+      onProgress: progress.show,
+    })
     progress.clear()
     if (json) printJson({ backup: report.file, ...report })
     else tell(report)

@@ -1,5 +1,5 @@
 /** Options that several commands share, and the client they lead to. */
-import { MeshError } from '@meshbook/core/errors.ts'
+import type { HubData } from '@meshbook/hub/backup/backup-source.ts'
 import { type HubConfig, parseHubConfig } from '@meshbook/hub/config.ts'
 import type { Command } from 'commander'
 import { ApiClient, findHub } from '../api-client.ts'
@@ -48,11 +48,8 @@ export function optionsOf<T extends ClientOptions>(command: Command): T {
   return command.optsWithGlobals<T>()
 }
 
-/** A backup is of the store in the data folder; a server's store has its own ways, and an old file beside it is not it. */
-export function mustBeEmbedded(env: NodeJS.ProcessEnv): void {
-  const server = Object.keys(env).find(name => /^MESHBOOK_(?:DATABASE_URL$|S3_)/.test(name) && env[name])
-  if (server)
-    throw new MeshError('BAD_CONFIG', {
-      detail: `${server} is set: back up that server by its own means (pg_dump, versioned buckets)`,
-    })
+/** Where the hub keeps what it has, by the settings that the hub itself is started with. */
+export function hubDataOf(options: Pick<ClientOptions, 'data'>): HubData {
+  const { dataFolder: folder, database, s3 } = parseHubConfig(process.env, { data: dataFolder(options.data).root })
+  return { dataFolder: folder, database, s3 }
 }

@@ -9,10 +9,9 @@ import {
 } from '@meshbook/hub/backup/restore-backup.ts'
 import { Command } from 'commander'
 import { backupProgress } from '../backup-progress.ts'
-import { dataFolder } from '../data-folder.ts'
 import { printJson, say } from '../print.ts'
 import { readSecret } from '../secret-input.ts'
-import { mustBeEmbedded, optionsOf } from './options.ts'
+import { hubDataOf, optionsOf } from './options.ts'
 
 interface RestoreOptions {
   verify?: boolean
@@ -37,7 +36,7 @@ export function restoreCommand(): Command {
     )
     .action(async (file: string, _options, command: Command) => {
       const options = optionsOf<RestoreOptions>(command)
-      mustBeEmbedded(process.env)
+      const hub = hubDataOf(options)
       const key = await readSecret({
         file: options.keyFile,
         setting: process.env.MESHBOOK_RECOVERY_KEY,
@@ -45,7 +44,7 @@ export function restoreCommand(): Command {
       })
       const progress = backupProgress(options.json === true)
       const job: RestoreJob = {
-        dataFolder: dataFolder(options.data).root,
+        ...hub,
         file: resolve(file),
         key,
         now: Date.now,
@@ -71,7 +70,7 @@ async function perform(job: RestoreJob, options: RestoreOptions, clear: () => vo
   const report = await restoreBackup(job, { replace: options.replace === true })
   clear()
   if (options.json) printJson({ restored: job.dataFolder, ...report })
-  else tellRestored(job.dataFolder, report)
+  else tellRestored(job, report)
 }
 
 function tellVerified(report: RestoreReport): void {
@@ -79,8 +78,10 @@ function tellVerified(report: RestoreReport): void {
   tellMissing(report)
 }
 
-function tellRestored(folder: string, report: RestoredReport): void {
-  say(`✔ ${folder} is as it was on ${new Date(report.madeAt).toLocaleString()}: ${contents(report)}.`)
+function tellRestored({ dataFolder, database }: RestoreJob, report: RestoredReport): void {
+  say(
+    `✔ ${database ? 'The database' : dataFolder} is as it was on ${new Date(report.madeAt).toLocaleString()}: ${contents(report)}.`,
+  )
   if (report.kept) say(`  What was there before is in ${report.kept}; delete it when you are sure.`)
   if (report.runsEnded > 0) say(`  ${report.runsEnded} runs that waited were ended; run those cells again.`)
   say(`  ${report.devices} devices and ${report.tokens} tokens are valid: revoke again what was revoked since.`)

@@ -9,6 +9,10 @@ import type { Edit } from '../notebook/edits.ts'
 
 /** Middles with more pairs of lines than this are taken as replaced as a whole, so that no diff runs for seconds. */
 const mostLinePairs = 40_000_000
+/** A shorter line may begin like another by chance. */
+const leastOwnChars = 8
+/** In larger hunks lines are paired in order. */
+const mostPairsInHunk = 10_000
 /** Code units that can stand for a line: all below the surrogates. */
 const mostDistinctLines = 0xd7ff
 
@@ -127,17 +131,45 @@ function encodeLines(old: readonly string[], now: readonly string[]): { old: str
   return codes.size < mostDistinctLines ? result : undefined
 }
 
-/** Lines are paired in order; a pair that has little in common is replaced as a whole. */
+/** Paired lines are compared; a pair that has little in common is replaced as a whole. */
 function editsOfHunk(start: number, old: readonly string[], now: readonly string[]): LineEdit[] {
   const edits: LineEdit[] = []
   let at = start
-  for (let i = 0; i < Math.max(old.length, now.length); i++) {
-    const [from, to] = [old[i] ?? '', now[i] ?? '']
+  for (const [from, to] of pairsOf(old, now)) {
     const pair = from !== '' && to !== '' ? editsInLine(at, from, to) : undefined
     edits.push(...(pair ?? [{ at, remove: from.length, insert: to, wholeLines: true }]))
     at += from.length
   }
   return joined(edits)
+}
+
+/** A line that was continued, or cut short, is paired with itself, and what is left between such lines in order. */
+function pairsOf(old: readonly string[], now: readonly string[]): [from: string, to: string][] {
+  if (old.length * now.length > mostPairsInHunk) return inOrder(old, now)
+  const pairs: [string, string][] = []
+  let [from, to] = [0, 0]
+  for (const [i, line] of old.entries()) {
+    const found = now.findIndex((other, j) => j >= to && isContinued(line, other))
+    if (found < 0) continue
+    pairs.push(...inOrder(old.slice(from, i), now.slice(to, found)), [line, now[found]!])
+    ;[from, to] = [i + 1, found + 1]
+  }
+  return [...pairs, ...inOrder(old.slice(from), now.slice(to))]
+}
+
+function inOrder(old: readonly string[], now: readonly string[]): [from: string, to: string][] {
+  return Array.from({ length: Math.max(old.length, now.length) }, (_, i) => [old[i] ?? '', now[i] ?? ''])
+}
+
+/** Whether one of them is the other with more behind it or before it, and not by chance. */
+function isContinued(line: string, other: string): boolean {
+  const [short, long] = [line.trim(), other.trim()].sort((a, b) => a.length - b.length) as [string, string]
+  if (short === '' || !long.includes(short)) return false
+  return short.length * 2 >= long.length || (short.length >= leastOwnChars && isEndOf(short, long))
+}
+
+function isEndOf(short: string, long: string): boolean {
+  return long.startsWith(short) || long.endsWith(short)
 }
 
 function editsInLine(at: number, from: string, to: string): LineEdit[] | undefined {
@@ -161,7 +193,8 @@ function editsInLine(at: number, from: string, to: string): LineEdit[] | undefin
       offset += text.length
     } else last.insert += text
   }
-  return kept * 2 >= Math.max(1, from.trim().length, to.trim().length) ? edits : undefined
+  const isSame = kept * 2 >= Math.max(1, from.trim().length, to.trim().length)
+  return isSame || isContinued(from, to) ? edits : undefined
 }
 
 /** Neighbouring edits as one, so that lines that follow each other are inserted together. */

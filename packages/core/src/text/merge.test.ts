@@ -25,3 +25,19 @@ test('without edits of mine theirs stays as it is, and without edits of theirs i
     }),
   )
 })
+
+test('a line that one side continued or cut short stays that line, whatever stands before it', () => {
+  const base = 'start\nthe line itself\nend\n'
+  assert.equal(
+    merged(base, 'start\nthe changed line itself\nend\n', 'start\nanother\nsay, the line itself\nend\n'),
+    'start\nanother\nsay, the changed line itself\nend\n',
+  )
+  const longer = 'start\nthe line itself, and much that was typed behind it\nend\n'
+  assert.equal(merged(longer, 'start\nmine\nthe line itself\nend\n', base), 'start\nmine\nthe line itself\nend\n')
+})
+
+test('a hunk of any size becomes what it became', () => {
+  const line = fc.constantFrom('one line of text', 'one line of text and more', 'before: one line of text', 'x', '')
+  const text = fc.array(line, { maxLength: 12 }).map(lines => lines.join('\n'))
+  fc.assert(fc.property(text, text, (from, to) => assert.equal(merged(from, to, from), to)))
+})

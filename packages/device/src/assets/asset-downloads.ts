@@ -52,6 +52,11 @@ export class AssetDownloads {
     })
   }
 
+  /** How much of an unfinished download is here. */
+  async received(asset: AssetId): Promise<number> {
+    return (await stat(join(this.#ports.folder, asset)).catch(() => undefined))?.size ?? 0
+  }
+
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const { assetDownloadsPerDevice, assetDownloadsWaitingPerDevice } = this.#ports.limits
     if (this.#waiting.length >= assetDownloadsWaitingPerDevice)
@@ -81,7 +86,7 @@ export class AssetDownloads {
 
   async #receive(asset: AssetId, part: string, maxBytes: number): Promise<void> {
     const { get } = this.#ports
-    const have = (await stat(part).catch(() => undefined))?.size ?? 0
+    const have = await this.received(asset)
     const response = await get(asset, have > 0 ? { range: `bytes=${have}-`, 'if-range': `"${asset}"` } : {})
     // All of it is here already, or more than there is: the hash decides.
     if (response.status === 416) return void (await response.body?.cancel())

@@ -24,6 +24,7 @@ class AssetHub {
   sent = 0
   cuts = 0
   refuse = new Set<string>()
+  isFull = false
   url = ''
   running = 0
   mostRunning = 0
@@ -42,6 +43,11 @@ class AssetHub {
     const whole = this.assets.get(id)
     const part = this.parts.get(id) ?? Buffer.alloc(0)
     if (this.refuse.has(id)) return void answer.writeHead(413).end()
+    if (this.isFull && request.method === 'PUT') {
+      request.resume()
+      const problem = JSON.stringify({ code: 'QUOTA_USED', detail: 'all assets together may have 5 bytes' })
+      return void answer.writeHead(413, { 'content-type': 'application/problem+json' }).end(problem)
+    }
     if (request.method === 'PUT') return this.#take(id, part, request, answer)
     if (!whole) return void answer.writeHead(404, { 'upload-offset': part.length }).end()
     if (request.method === 'HEAD') return void answer.writeHead(200).end()
@@ -82,6 +88,7 @@ async function setUp(t: TestContext, hub: AssetHub, folder?: string) {
   const home = folder ?? (await temporaryFolder())
   const key = await DeviceKey.load(home, Date.now, systemRandom)
   const queue = new Map<AssetId, AssetUpload>()
+  const told: (string | undefined)[] = []
   const assets = new HubAssets({
     url: hub.url,
     key,
@@ -95,6 +102,7 @@ async function setUp(t: TestContext, hub: AssetHub, folder?: string) {
       done: async asset => void queue.delete(asset),
       list: async () => [...queue.values()],
     },
+    failing: error => told.push(error && `${error.code}: ${error.detail}`),
     log: { warn: () => undefined },
   })
   t.after(() => assets.close())
@@ -104,7 +112,7 @@ async function setUp(t: TestContext, hub: AssetHub, folder?: string) {
     await assets.queue(idOf(bytes), 'image/png')
     return idOf(bytes)
   }
-  return { home, assets, queue, keep }
+  return { home, assets, queue, keep, told }
 }
 
 test('DV46 an upload goes on over cut connections from where the hub stands, and sends little twice', async t => {
@@ -134,6 +142,34 @@ test('DV46 what the hub has is not sent, and one that it refuses holds up no oth
   await until('the queue is worked off', () => queue.size === 1)
   assert.ok(hub.assets.has(other))
   assert.equal(hub.received, 20)
+})
+
+test('DV73 an upload that the hub refuses is told at once, in its words, and passes when nothing waits', async t => {
+  const hub = await AssetHub.start(t)
+  const { assets, keep, told } = await setUp(t, hub)
+  hub.isFull = true
+  await keep(randomBytes(10))
+  await keep(randomBytes(20))
+  assets.setOnline(true)
+  await until('it is told', () => told.length > 0)
+  assert.equal(told[0], 'QUOTA_USED: 2 files wait to be uploaded to the hub (all assets together may have 5 bytes)')
+  hub.isFull = false
+  await until('it passed', () => told.at(-1) === undefined)
+})
+
+test('DV73 an upload that only fails is told after three tries, and no more once the link is gone', async t => {
+  const hub = await AssetHub.start(t)
+  const { assets, keep, told } = await setUp(t, hub)
+  hub.cuts = 2
+  await keep(Buffer.alloc(0))
+  assets.setOnline(true)
+  await until('it passed', () => hub.assets.size === 1)
+  await until('all is told', () => told.length > 0)
+  assert.equal(told.join(), '')
+  hub.refuse.add(await keep(randomBytes(10)))
+  await until('it is told', () => told.at(-1)?.startsWith('UNREACHABLE: 1 file waits') === true)
+  assets.setOnline(false)
+  assert.equal(told.at(-1), undefined)
 })
 
 test('DV47 a download goes on where it was cut, also after a restart', async t => {

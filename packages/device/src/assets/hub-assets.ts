@@ -5,7 +5,7 @@
 import { openAsBlob } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MeshError } from '@meshbook/core/errors.ts'
+import { asMeshError, type ErrorCode, isErrorCode, MeshError } from '@meshbook/core/errors.ts'
 import type { AssetId, Now, RandomBytes } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { backoffMs } from '@meshbook/engine/backoff.ts'
@@ -31,6 +31,8 @@ export interface HubAssetPorts {
     done(asset: AssetId): Promise<void>
     list(): Promise<AssetUpload[]>
   }
+  /** Told why what waits does not get on; undefined once it does (DV73). */
+  failing?(error: MeshError | undefined): void
   log: { warn(detail: object, message: string): void }
 }
 
@@ -38,6 +40,10 @@ export interface HubAssetPorts {
 const arrivalMs = 2_000
 /** The hub says that it goes on from another byte than we thought, so often in a row at most. */
 const mostDetours = 5
+/** What passes is a problem only after so many tries. */
+const triesUntilTold = 3
+const passing = new Set<ErrorCode>(['UNREACHABLE', 'TIMEOUT', 'SLOW_DOWN', 'TOO_MANY', 'SHUTTING_DOWN'])
+const mostRefusalChars = 64 * 1024
 
 export class HubAssets {
   readonly #ports: HubAssetPorts
@@ -70,6 +76,7 @@ export class HubAssets {
   setOnline(online: boolean): void {
     this.#online = online
     if (online) this.#kick()
+    else this.#ports.failing?.(undefined)
   }
 
   fetch(asset: AssetId): Promise<Uint8Array> {
@@ -79,6 +86,10 @@ export class HubAssets {
   /** The same for any size; `use` gets a file that is gone afterwards. */
   fetchFile<T>(asset: AssetId, maxBytes: number, use: (file: string) => Promise<T>): Promise<T> {
     return this.#downloads.take(asset, maxBytes, use)
+  }
+
+  received(asset: AssetId): Promise<number> {
+    return this.#downloads.received(asset)
   }
 
   async close(): Promise<void> {
@@ -99,27 +110,38 @@ export class HubAssets {
   /** One that fails does not hold up the others; then all that are left wait, longer each time. */
   async #uploadAll(): Promise<void> {
     this.#again = false
-    let failed = false
+    const failed: MeshError[] = []
     for (const upload of await this.#ports.store.list()) {
       if (!this.#online) return
       try {
         await this.#upload(upload)
         this.#failures = 0
       } catch (thrown) {
-        failed = true
+        failed.push(failureOf(thrown))
         this.#ports.log.warn({ err: thrown, asset: upload.asset }, 'an asset could not be uploaded yet')
       }
     }
-    if (!failed) return
+    if (failed.length > 0) this.#failures++
+    if (this.#online) this.#tell(failed)
+    if (failed.length === 0) return
     this.#again = true
     const { random, limits } = this.#ports
     const waitMs = backoffMs({
-      attempt: ++this.#failures,
+      attempt: this.#failures,
       minMs: limits.reconnectMinMs,
       maxMs: limits.reconnectMaxMs,
       random: () => random(1)[0]! / 256,
     })
     await sleep(waitMs, undefined, { ref: false, signal: this.#stop.signal }).catch(() => undefined)
+  }
+
+  #tell(failed: readonly MeshError[]): void {
+    const refused = failed.find(({ code }) => !passing.has(code))
+    const worst = refused ?? (this.#failures >= triesUntilTold ? failed[0] : undefined)
+    const wait = failed.length === 1 ? '1 file waits' : `${failed.length} files wait`
+    const detail = `${wait} to be uploaded to the hub${worst?.detail ? ` (${worst.detail})` : ''}`
+    if (worst) this.#ports.failing?.(new MeshError(worst.code, { detail, cause: worst }))
+    else if (failed.length === 0) this.#ports.failing?.(undefined)
   }
 
   async #upload({ asset }: AssetUpload): Promise<void> {
@@ -154,10 +176,12 @@ export class HubAssets {
       'content-type': 'application/octet-stream',
     }
     const response = await this.#request('PUT', asset, { headers, body: file.slice(offset, end) })
+    const told = response.headers.get('upload-offset')
+    const isTaken = [201, 202, 204, 409].includes(response.status)
+    if (!isTaken) throw await refusal(response)
     await response.body?.cancel()
     if (response.status === 201 || response.status === 204) return 'stored'
-    const told = response.headers.get('upload-offset')
-    if ((response.status === 202 || response.status === 409) && told !== null) return Number(told)
+    if (told !== null) return Number(told)
     throw new MeshError('UNREACHABLE', { detail: `the hub answered ${response.status} to an upload` })
   }
 
@@ -178,4 +202,31 @@ export class HubAssets {
       ...(body ? { body } : {}),
     })
   }
+}
+
+/** What the hub says is wrong, if it is the hub that answers. */
+async function refusal(response: Response): Promise<MeshError> {
+  const told: unknown = await readShort(response)
+    .then(JSON.parse)
+    .catch(() => undefined)
+  const { code, detail } = (typeof told === 'object' && told !== null ? told : {}) as Record<string, unknown>
+  if (isErrorCode(code) && typeof detail === 'string') return new MeshError(code, { detail })
+  return new MeshError('UNREACHABLE', { detail: `the hub answered ${response.status} to an upload` })
+}
+
+async function readShort(response: Response): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  for await (const chunk of response.body ?? []) {
+    text += decoder.decode(chunk, { stream: true })
+    if (text.length > mostRefusalChars) break
+  }
+  return text
+}
+
+/** `fetch` throws these for a network that fails and for a time-out. */
+function failureOf(thrown: unknown): MeshError {
+  if (thrown instanceof TypeError || thrown instanceof DOMException)
+    return new MeshError('UNREACHABLE', { detail: 'an upload was cut', cause: thrown })
+  return asMeshError(thrown)
 }

@@ -21,6 +21,7 @@ const quick: Limits = {
   reconnectMinMs: 20,
   reconnectMaxMs: 100,
   outputBlockWaitMs: 50,
+  problemsMs: 20,
   handshakeMs: 3_000,
 }
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined }
@@ -278,4 +279,41 @@ test('the facts of graphics cards are read from nvidia-smi', () => {
   assert.deepEqual(parseNvidia('NVIDIA A100, 40960, 1024, 50\n\nbroken line\n'), [
     { name: 'NVIDIA A100', memoryBytes: 40960 * 2 ** 20, memoryFreeBytes: 1024 * 2 ** 20, load: 0.5 },
   ])
+})
+
+const problemsTold = (w: World) => w.hub.all('PROBLEMS').map(({ items }) => items.map(({ text }) => text))
+
+test('DV70 DV71 the hub is told of problems as they come and pass, and anew on each connection; never what a file holds', async t => {
+  const w = await world(t)
+  await until('nothing is wrong, and that is told', () => problemsTold(w).at(-1)?.length === 0).catch(() =>
+    assert.fail(JSON.stringify(problemsTold(w))),
+  )
+  await writeFile(join(w.folder, 'b.md'), Buffer.from([0xff, ...Buffer.from('secret words')]))
+  await until('a file that cannot be read', () => problemsTold(w).at(-1)?.length === 1)
+  const [told] = w.hub.all('PROBLEMS').at(-1)!.items
+  assert.deepEqual([told!.project, told!.path, told!.code], [w.project.id, 'b.md', 'BAD_NOTEBOOK'])
+  assert.doesNotMatch(JSON.stringify(told), /secret/)
+  await w.hub.stop()
+  await until('offline', () => !w.device.linked)
+  const before = w.hub.all('PROBLEMS').length
+  await w.hub.listen()
+  await until('it is told anew', () => w.hub.all('PROBLEMS').length > before)
+  assert.equal(problemsTold(w).at(-1)!.length, 1)
+  await writeFile(join(w.folder, 'b.md'), 'text now\n')
+  await until('it passed', () => problemsTold(w).at(-1)?.length === 0)
+})
+
+test('DV70 a hub that does not take problems is not sent any', async t => {
+  const w = await world(t)
+  await w.hub.stop()
+  w.hub.takesProblems = false
+  await until('offline', () => !w.device.linked)
+  await w.hub.listen()
+  await until('online', () => w.device.linked)
+  const before = w.hub.all('PROBLEMS').length
+  await writeFile(join(w.folder, 'b.md'), Buffer.from([0xff]))
+  await until('the device knows', () => w.device.problems().length === 1)
+  await new Promise(resolve => setTimeout(resolve, 2 * quick.problemsMs))
+  assert.equal(w.hub.all('PROBLEMS').length, before)
+  assert.ok(w.device.linked)
 })

@@ -11,12 +11,14 @@ import {
   type Metrics,
   protocolVersion,
   type Runtime,
+  type ToldProblems,
   type UpMessage,
 } from '@meshbook/core/messages.ts'
 import { backoffMs } from '@meshbook/engine/backoff.ts'
 import type { DeviceKey } from '../device-key.ts'
 import { Channel, type OpenSocket } from './channel.ts'
 import { machine } from './machine-facts.ts'
+import { ProblemTeller } from './problem-teller.ts'
 import type { Streams } from './streams.ts'
 
 type Up<T extends UpMessage['type']> = Extract<UpMessage, { type: T }>
@@ -50,6 +52,7 @@ export interface LinkPorts {
   projects(): ProjectId[]
   /** Heads and runs that are held now. */
   held(): { heads: Up<'REGISTER'>['heads']; runs: Up<'REGISTER'>['runs'] }
+  problems(): ToldProblems
   welcomed(welcome: Down<'WELCOME'>): void
   message(message: HubMessage): void
   left(): void
@@ -70,9 +73,11 @@ export class HubLink {
   #isEnrolled = false
   #registered: string | undefined
   #isRenewing = false
+  readonly #problems: ProblemTeller
 
   constructor(ports: LinkPorts) {
     this.#ports = ports
+    this.#problems = new ProblemTeller({ ...ports, send: message => this.send(message) })
     this.#url = new URL('/channel', ports.url)
     this.#url.protocol = this.#url.protocol === 'https:' ? 'wss:' : 'ws:'
   }
@@ -92,6 +97,11 @@ export class HubLink {
   /** False when there is no hub to send to. */
   send(message: UpMessage): boolean {
     return this.#isWelcome && this.#channel!.send(message)
+  }
+
+  /** The hub is told soon. */
+  problemsChanged(): void {
+    this.#problems.changed()
   }
 
   /** Projects changed: the hub learns them with a new connection, at once. */
@@ -200,6 +210,7 @@ export class HubLink {
     this.#setStatus({ state: 'online' })
     this.#ports.streams.up(channel)
     this.#ports.welcomed(welcome)
+    this.#problems.welcomed(welcome.problems === true)
     this.renew()
   }
 
@@ -216,6 +227,7 @@ export class HubLink {
     const wasWelcome = this.#isWelcome
     this.#isWelcome = false
     this.#ports.streams.down()
+    this.#problems.left()
     if (wasWelcome) this.#ports.left()
     if (this.#stopped) {
       this.#stopped()

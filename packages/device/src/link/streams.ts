@@ -21,6 +21,8 @@ interface Piped {
   pipe: Pipe | undefined
   /** Its local copy gives way to the hub's document; the stream comes back afterwards. */
   isMoving: boolean
+  /** The last pipe ended before all that came through it was known to be stored. */
+  hasNews: boolean
 }
 
 interface Pipe {
@@ -29,6 +31,8 @@ interface Pipe {
   /** Update-carrying frames that the hub has sent, and which of them was its answer to what we have. */
   received: number
   answer: number | undefined
+  /** The last of them with content that may not be stored here yet; 0 if all is. */
+  news: number
   ours: Epoch | undefined
   theirs: Epoch | undefined
 }
@@ -54,7 +58,7 @@ export class Streams implements Uplink {
   }
 
   open(project: ProjectId, document: DocumentId, events: UplinkEvents): void {
-    const piped: Piped = { project, document, events, pipe: undefined, isMoving: false }
+    const piped: Piped = { project, document, events, pipe: undefined, isMoving: false, hasNews: false }
     this.#documents.set(document, piped)
     if (this.#channel) this.#connect(piped, this.#channel)
   }
@@ -98,8 +102,10 @@ export class Streams implements Uplink {
     if (frame.type === 'epoch') pipe.theirs = parseEpoch(frame.epoch)
     if (type === 'step2' || type === 'update') pipe.received++
     if (type === 'step2') pipe.answer ??= pipe.received
+    const isNews = bringsContent(frame)
+    if (isNews) pipe.news = pipe.received
     pipe.connection.receive(bytes)
-    if (bringsContent(frame)) piped.events.changed()
+    if (isNews) piped.events.changed()
   }
 
   /** The hub has ended a stream. */
@@ -141,23 +147,32 @@ export class Streams implements Uplink {
         onDelivery: () => piped.events.delivered(false),
       },
     )
-    piped.pipe = { stream, connection, received: 0, answer: undefined, ours: undefined, theirs: undefined }
+    // Whatever came before is stored before the first frame of this one.
+    const news = piped.hasNews ? 1 : 0
+    piped.hasNews = false
+    piped.pipe = { stream, connection, received: 0, answer: undefined, news, ours: undefined, theirs: undefined }
     this.#byStream.set(stream, piped)
     this.#problems.solve(`sync ${piped.document}`)
   }
 
-  /** Once the hub's answer is durable here, whoever reads the document here has it. */
+  /** Once what the hub sent is durable here, whoever reads the document here has it. */
   #noticeDurable(piped: Piped, frame: Uint8Array): void {
     const { pipe } = piped
-    if (!pipe || (pipe.ours !== undefined && !pipe.answer)) return
+    if (!pipe || (pipe.ours !== undefined && !pipe.answer && pipe.news === 0)) return
     const message = readSyncFrame(frame)
     if (message.type === 'epoch') pipe.ours = parseEpoch(message.epoch)
-    const { answer } = pipe
-    if (answer === undefined || answer === 0) return
-    if (message.type !== 'durable' || message.count < answer) return
-    pipe.answer = 0
+    if (message.type !== 'durable') return
+    const { answer, news } = pipe
     // Readers in this process get their frames in a later microtask of this turn.
-    setImmediate(() => piped.pipe === pipe && piped.events.synced())
+    const soon = (tell: () => void) => setImmediate(() => piped.pipe === pipe && tell())
+    if (answer !== undefined && answer > 0 && message.count >= answer) {
+      pipe.answer = 0
+      soon(() => piped.events.synced())
+    }
+    if (news > 0 && message.count >= news) {
+      pipe.news = 0
+      soon(() => piped.events.changed())
+    }
   }
 
   #closedByRelay(piped: Piped, stream: number, channel: Channel, code: number, reason: string): void {
@@ -214,6 +229,7 @@ export class Streams implements Uplink {
     const { pipe } = piped
     if (!pipe) return
     piped.pipe = undefined
+    piped.hasNews ||= pipe.news > 0
     this.#byStream.delete(pipe.stream)
     this.#channel?.resume(pipe.stream)
     pipe.connection.close()

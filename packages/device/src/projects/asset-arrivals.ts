@@ -22,12 +22,22 @@ export interface ArrivalDecisions {
   land(id: DocumentId, entry: PlacedAsset, temporary: string): Promise<void>
 }
 
+interface Failure {
+  asset: string
+  waitMs: number
+  until: number
+  /** What had come by then. */
+  received: number
+  /** Why, where the last try got no further than the one before. */
+  stuck: MeshError | undefined
+}
+
 export class AssetArrivals {
   readonly #ports: AssetFilePorts
   readonly #decide: ArrivalDecisions
   readonly #queue = new WorkQueue<DocumentId>(width, (id, signal) => this.#bring(id, signal))
   readonly #told = new Set<string>()
-  readonly #failed = new Map<DocumentId, { asset: string; waitMs: number; until: number }>()
+  readonly #failed = new Map<DocumentId, Failure>()
 
   constructor(ports: AssetFilePorts, decide: ArrivalDecisions) {
     this.#ports = ports
@@ -38,6 +48,17 @@ export class AssetArrivals {
     const failed = this.#failed.get(id)
     if (failed?.asset === entry.asset && this.#ports.now() < failed.until) return
     this.#queue.add(id)
+  }
+
+  /** The next try need not wait. */
+  hurry(id: DocumentId): void {
+    this.#failed.delete(id)
+  }
+
+  /** What holds up a file; undefined while it comes, or waits for its turn. */
+  stuck(id: DocumentId, { asset }: PlacedAsset): MeshError | undefined {
+    const failed = this.#failed.get(id)
+    return failed?.asset === asset ? failed.stuck : undefined
   }
 
   close(): Promise<void> {
@@ -60,14 +81,17 @@ export class AssetArrivals {
         this.#told.add(about)
         this.#ports.problems.report(about, error)
       }
-      this.#tryLater(id, entry)
+      await this.#tryLater(id, entry, error)
     }
   }
 
-  #tryLater(id: DocumentId, { asset }: PlacedAsset): void {
-    const known = this.#failed.get(id)
-    const waitMs = known?.asset === asset ? Math.min(retryMaxMs, known.waitMs * 2) : retryMinMs
-    this.#failed.set(id, { asset, waitMs, until: this.#ports.now() + waitMs })
+  async #tryLater(id: DocumentId, { asset }: PlacedAsset, error: MeshError): Promise<void> {
+    const last = this.#failed.get(id)
+    const known = last?.asset === asset ? last : undefined
+    const waitMs = known ? Math.min(retryMaxMs, known.waitMs * 2) : retryMinMs
+    const received = await this.#ports.received(asset)
+    const stuck = received > (known?.received ?? 0) ? undefined : error
+    this.#failed.set(id, { asset, waitMs, until: this.#ports.now() + waitMs, received, stuck })
     this.#ports.again(waitMs)
   }
 

@@ -1,7 +1,8 @@
 /** Entries of the tree that stand for files which are no documents: what they say, pure. */
 import type { TreeEntry } from '@meshbook/core/executions.ts'
-import { type AssetId, isAssetId } from '@meshbook/core/ids.ts'
+import type { AssetId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import { assetIn } from '@meshbook/core/tree.ts'
 import { isShared } from './ignore-rules.ts'
 
 export interface AssetEntry {
@@ -29,10 +30,9 @@ export const shortOf = (asset: AssetId): string => asset.slice('sha256-'.length,
 
 /** Undefined for anything that no device may make a file of. */
 export function assetEntryOf(entry: TreeEntry): AssetEntry | undefined {
-  const { path, kind, asset, bytes, by = '', at = 0, past = [] } = entry
-  if (kind !== 'asset' || entry.deletedAt !== undefined || !isAssetId(asset)) return undefined
-  if (!Number.isSafeInteger(bytes) || bytes! < 0 || bytes! > limits.assetBytes) return undefined
-  return { path, asset, bytes: bytes!, by, at, past: past.slice(-mostPast) }
+  const { path, past = [] } = entry
+  const held = assetIn(entry)
+  return held && { path, ...held, past: past.slice(-mostPast) }
 }
 
 /** Whether a file of this name and size is shared as an asset. */

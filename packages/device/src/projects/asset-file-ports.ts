@@ -17,6 +17,8 @@ export interface AssetSharing {
   stage(file: string, maxBytes: number, signal: AbortSignal): Promise<Digest | undefined>
   /** `use` gets a file with the checked bytes, which is gone afterwards. UNREACHABLE and NOT_FOUND pass by themselves. */
   fetch<T>(asset: AssetId, maxBytes: number, use: (file: string) => Promise<T>): Promise<T>
+  /** How much of it has come so far. */
+  received(asset: AssetId): Promise<number>
   /** The name of this device, for conflict copies and entries. */
   device: string
 }

@@ -17,6 +17,7 @@ import { AssetReferences } from './asset-references.ts'
 import { AssetRows } from './asset-rows.ts'
 import { settleTwins } from './asset-twins.ts'
 import { AssetView, markOf } from './asset-view.ts'
+import { AssetWishes, type FetchState } from './asset-wishes.ts'
 import type { Digest } from './big-files.ts'
 import { type FileStamp, sameStamp } from './disk.ts'
 import type { Arrival } from './leftovers.ts'
@@ -41,6 +42,7 @@ export class AssetFiles {
   readonly #intake: AssetIntake
   readonly #arrivals: AssetArrivals
   readonly #references: AssetReferences
+  readonly #wishes: AssetWishes
   readonly #turns = new Turns()
   readonly #missingSince = new Map<DocumentId, number>()
   readonly #failed = new Set<string>()
@@ -59,7 +61,22 @@ export class AssetFiles {
       wanted: id => this.#view.tree.assets().get(id),
       land: (id, entry, temporary) => this.#turns.take(() => this.#follower.land(id, entry, temporary)),
     })
+    this.#wishes = new AssetWishes(ports, this.#view, this.#arrivals)
     this.#follower = new AssetFollower(this.#view, this.#places, (id, entry) => this.#arrivals.bring(id, entry))
+  }
+
+  /** Asks for the files at or below a path ('' is all) and tells how far they are; NOT_FOUND if there are none (DV58). */
+  want(path: string): Promise<FetchState> {
+    return this.#turns.take(async () => {
+      const wishes = this.#wishes
+      const state = await wishes.want(path)
+      this.#ports.again()
+      return state
+    })
+  }
+
+  fetched(path: string): Promise<FetchState> {
+    return this.#wishes.state(path)
   }
 
   load(): Promise<void> {

@@ -7,7 +7,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import { conflictPath } from './asset-entry.ts'
 import type { AssetFilePorts } from './asset-file-ports.ts'
-import type { FileStamp } from './disk.ts'
+import { type FileStamp, sameStamp } from './disk.ts'
 import { type Arrival, arrivalName } from './leftovers.ts'
 import { safeJoin, safeJoinNew } from './safe-join.ts'
 
@@ -53,9 +53,18 @@ export class AssetPlaces {
   async make(path: string, temporary: string): Promise<FileStamp | undefined> {
     const { disk, root } = this.#ports
     const target = await safeJoinNew(disk, root, path)
+    const made = (await disk.look(temporary))?.stamp
     if (!(await disk.place(temporary, target))) return undefined
+    const stamp = await this.#stampAt(target, made)
     await disk.syncFolder(dirname(target))
-    return (await this.look(path))?.stamp
+    return stamp
+  }
+
+  /** A name changes when a file was changed last. Whoever wrote to it since it got the name is found by its old stamp. */
+  async #stampAt(file: string, made: FileStamp | undefined): Promise<FileStamp | undefined> {
+    const found = (await this.#ports.disk.look(file))?.stamp
+    const isUntouched = found && made && sameStamp(found, { ...made, changed: found.changed })
+    return isUntouched ? found : found && made
   }
 
   /** The same in the place of a file that must still have a stamp; undefined if it has not. */
@@ -63,9 +72,10 @@ export class AssetPlaces {
     const { disk, root } = this.#ports
     const target = await safeJoin(disk, root, path)
     const aside = arrivalName(target, id, 'old')
+    const made = (await disk.look(temporary))?.stamp
     const outcome = await disk.exchange(temporary, target, aside, expected)
     if (outcome === 'changed') return undefined
-    const stamp = outcome === 'done' ? (await this.look(path))?.stamp : undefined
+    const stamp = outcome === 'done' ? await this.#stampAt(target, made) : undefined
     await disk.syncFolder(dirname(target))
     await this.#letGo(aside, expected, path)
     return stamp
@@ -101,7 +111,10 @@ export class AssetPlaces {
   tell(copy: string, path: string): void {
     this.#told.add(copy)
     const detail = `${path} was changed on two devices; both are kept, the other as ${copy}`
-    this.#ports.problems.report(this.#about(copy), new MeshError('CONFLICT', { detail }))
+    this.#ports.problems.report(this.#about(copy), new MeshError('CONFLICT', { detail }), {
+      file: join(this.#ports.root, path),
+      copy: join(this.#ports.root, copy),
+    })
   }
 
   /** Apart from what is told of the file itself. */

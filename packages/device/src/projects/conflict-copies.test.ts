@@ -41,6 +41,8 @@ test('DV64 a file that is no text and takes the place of a document gets a name 
   await p.settled('a.md', text => text === 'text\n')
   await p.folderOf!.rescan()
   assert.match(p.problems.list().join(), /laptop\)\.md stood in the place of a\.md/)
+  const [problem] = p.problems.all()
+  assert.deepEqual([problem!.file, problem!.copy], [join(p.folder, 'a.md'), join(p.folder, name)])
   assert.deepEqual(p.live(), { 'a.md': id })
   await p.unlink(name)
   await p.folderOf!.rescan()

@@ -2,15 +2,68 @@ import assert from 'node:assert/strict'
 import { appendFileSync, closeSync, existsSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { MeshError } from '@meshbook/core/errors.ts'
+import { sharedNames } from '@meshbook/core/executions.ts'
+import { newId, systemRandom } from '@meshbook/core/ids.ts'
 import { MortalProcess } from '../testing/mortal-disk.ts'
 import { place } from '../testing/project-place.ts'
 import { until } from '../testing/until.ts'
+import { writeMarker } from './folder-marker.ts'
 
 /** More than the steps of one file's two writes. */
 const mostSteps = 26
 
-for (let steps = 1; steps <= mostSteps; steps++) {
-  test(`DV25 a crash at step ${steps} of writing a file loses and doubles nothing, also of what others write meanwhile (I9, I13)`, async t => {
+test('DV25 a recovery that the store refused at the start is done before anything else (I13)', async t => {
+  const p = await place(t)
+  await p.write('a.md', 'one\n')
+  await p.start()
+  const id = p.live()['a.md']!
+  await p.stop()
+  p.text('a.md').insert(0, 'zero\n')
+  // As a crash leaves it before the temporary file gets the name.
+  const row = p.rows.get(id)!
+  const version = row.version + 1
+  p.rows.set(id, { ...row, version, before: row.base, base: { text: 'zero\none\n', snapshot: null } })
+  await p.write(`.meshbook-${id}-${version}.tmp`, 'zero\none\n')
+  let refused = 0
+  p.storing = () => (refused++ === 0 ? Promise.reject(new MeshError('STORAGE_FAILED')) : Promise.resolve())
+  await p.start()
+  await p.settled('a.md', text => text === 'zero\none\n')
+  assert.deepEqual(
+    readdirSync(p.folder).filter(name => name.endsWith('.tmp')),
+    [],
+  )
+})
+
+test('DV26 a crash at any step of making a file, and another at any step after that, is no deletion (I9)', async t => {
+  for (let first = 2; first <= 6; first++)
+    for (let second = 1; second <= 5; second++) {
+      const p = await place(t)
+      const id = newId('document', Date.now(), systemRandom)
+      p.documents.doc(id).getText(sharedNames.content).insert(0, 'from elsewhere\n')
+      p.tree.set(id, { path: 'a.md', kind: 'document' })
+      await writeMarker(p.disk, p.folder, p.project.id)
+      for (const steps of [first, second, Number.POSITIVE_INFINITY]) {
+        const mortal = new MortalProcess(steps)
+        t.after(() => mortal.bury())
+        Object.assign(p, { disk: mortal.disk, after: mortal.after, storing: mortal.storing, hasCrashed: true })
+        void p.start()
+        if (!Number.isFinite(steps)) continue
+        await until('the death', () => mortal.isDead, 150).catch(() => mortal.bury())
+      }
+      await until('the file', async () => (await p.read('a.md').catch(() => '')) === 'from elsewhere\n')
+      assert.deepEqual(p.live(), { 'a.md': id }, `${first} ${second}`)
+      assert.deepEqual(await p.trashed(), [])
+      await p.folderOf!.close()
+    }
+})
+
+const deaths = Array.from({ length: mostSteps }, (_, i) => [
+  { steps: i + 1, save: 'into the file' },
+  { steps: i + 1, save: 'by renaming' },
+])
+for (const { steps, save } of deaths.flat()) {
+  test(`DV25 a crash at step ${steps} of writing a file loses and doubles nothing, also of what others save ${save} (I9, I13)`, async t => {
     const p = await place(t)
     await p.write('a.md', 'first\nlast\n')
     await p.start()
@@ -32,7 +85,10 @@ for (let steps = 1; steps <= mostSteps; steps++) {
     await until('the death', () => mortal.isDead, 1_500).catch(() => mortal.bury())
     writeSync(open, 'late\n')
     closeSync(open)
-    if (existsSync(file)) appendFileSync(file, 'after\n')
+    if (existsSync(file)) {
+      if (save === 'by renaming') p.appendBySave('a.md', 'after\n')
+      else appendFileSync(file, 'after\n')
+    }
     const appended = existsSync(file) ? ['after'] : []
 
     const whole = new MortalProcess(Number.POSITIVE_INFINITY)

@@ -129,6 +129,8 @@ export class DocumentFile {
     if (unused?.stamp.inode === current?.stamp.inode) return
     if (old && !current && this.#row.before) await moveFile(disk, old, absolute)
     this.#isFilled = old !== undefined && current !== undefined && this.#row.before !== null
+    // Whoever replaced the file after that has had the new text.
+    if (unused && current && this.#stored.wasPlaced(unused.stamp)) return
     if (!(await this.#stored.undo())) this.#exists = false
   }
 
@@ -232,10 +234,18 @@ export class DocumentFile {
     let isWritten = false
     try {
       await disk.remove(temporary)
-      const { inode } = await writeTemporary(disk, temporary, base.text, file)
+      const stamp = await writeTemporary(disk, temporary, base.text, file)
       isWritten = true
       const past = file ? this.#stored.pastWith(base.text) : old.past
-      await this.#stored.save({ version, base, past, before: file ? old.base : null, merge: null, inode })
+      await this.#stored.save({
+        version,
+        base,
+        past,
+        before: file ? old.base : null,
+        merge: null,
+        inode: stamp.inode,
+        stamp,
+      })
     } catch (thrown) {
       // A store that fails may have taken the row all the same: as long as it is not put right, the private name stays.
       if (isWritten) await this.#stored.save({ ...old, version: version + 1 })

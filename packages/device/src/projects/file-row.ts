@@ -8,10 +8,10 @@ import type { Base } from './base-map.ts'
 import { type FileStamp, sameStamp } from './disk.ts'
 import type { FilePorts } from './folder-ports.ts'
 import { mergeFile } from './merge-file.ts'
-import { insertPast, nearestText, remember, unremember, wasText } from './past-texts.ts'
+import { insertPast, isKnown, nearestText, remember, unremember } from './past-texts.ts'
 
 /** What a write that did not happen goes back to. */
-export type OldBase = Pick<Projection, 'base' | 'past' | 'before'>
+export type OldBase = Pick<Projection, 'base' | 'past' | 'before' | 'inode'>
 
 export class FileRow {
   readonly #ports: Pick<FilePorts, 'store' | 'now' | 'limits'>
@@ -52,13 +52,20 @@ export class FileRow {
       await this.save({ position, stamp: stamp ?? null })
   }
 
+  /** Whether the temporary file of the stored write has had another name besides, by how it is found now. */
+  wasPlaced(temporary: FileStamp): boolean {
+    const { stamp } = this.#row
+    return stamp?.inode === temporary.inode && stamp.changed !== temporary.changed
+  }
+
   /** As long as the file is in nobody's hands, what is stored may be ahead of it. */
   regard(old: OldBase): void {
     this.#row = { ...this.#row, ...old }
   }
 
   get oldBase(): OldBase {
-    return { base: this.#row.base, past: this.#row.past, before: null }
+    const { base, past, inode } = this.#row
+    return { base, past, before: null, inode }
   }
 
   /** A write did not happen. Under a version of its own, whose temporary file never existed, the old base holds. */
@@ -66,10 +73,13 @@ export class FileRow {
     if (this.#row.version === version) await this.save({ ...old, version: version + 1 })
   }
 
-  /** The same after a crash; false if the write was of a file that was not there. */
+  /** The same after a crash; false if the write was of a file that was not there, which is then no file that is missing. */
   async undo(): Promise<boolean> {
     const { before, base, past, version } = this.#row
-    if (!before) return false
+    if (!before) {
+      await this.save({ base: { text: '', snapshot: null }, past: [], inode: null, stamp: null, version: version + 1 })
+      return false
+    }
     const older = unremember(past, before.text, base.text)
     await this.save({ base: before, past: older, before: null, version: version + 1 })
     return true
@@ -99,7 +109,7 @@ export class FileRow {
     expected: string | undefined,
   ): Promise<Uint8Array | undefined> {
     const { base, past, client, before } = this.#row
-    if (text === expected || wasText(text, base.text, past) || text === before?.text) return undefined
+    if (text === expected || isKnown(text, base.text, past) || text === before?.text) return undefined
     // Left by a crash and by nobody's memory, perhaps before this device forgot all: what it lacks counts as removed by nobody.
     const isForgotten = expected === undefined
     const nearest = { text: nearestText(text, expected ?? base.text, past), snapshot: null }

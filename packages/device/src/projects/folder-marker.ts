@@ -7,13 +7,15 @@ import type { Disk } from './disk.ts'
 const mostBytes = 64 * 1024
 const fileOf = (root: string) => join(root, '.meshbook', 'project.json')
 
-/** Makes the folder if it is not there. */
+/** Makes the folder if it is not there. Durably: a folder whose mark a power cut took away is a strange one. */
 export async function writeMarker(disk: Disk, root: string, project: ProjectId): Promise<void> {
   await disk.makeFolders(join(root, '.meshbook'), false)
   const temporary = `${fileOf(root)}.tmp`
   await disk.remove(temporary)
   await disk.write(temporary, Buffer.from(`${JSON.stringify({ project })}\n`))
   await disk.move(temporary, fileOf(root))
+  await disk.syncFolder(join(root, '.meshbook'))
+  await disk.syncFolder(root)
 }
 
 /** Throws NOT_FOUND when the folder is not there or not the one that was attached. */

@@ -1,4 +1,4 @@
-/** Files that are not where they were: since when, and which of them have stayed away for long enough to be deleted. */
+/** Files that are not where they were: which are truly away and not just being replaced, and since when. */
 import type { DocumentId, Now } from '@meshbook/core/ids.ts'
 import type { Scan } from './scan-folder.ts'
 import type { TrackedFile } from './tracked-file.ts'
@@ -6,9 +6,23 @@ import type { TrackedFile } from './tracked-file.ts'
 export class MissingFiles {
   readonly #now: Now
   readonly #since = new Map<DocumentId, number>()
+  #uses: ReadonlyMap<TrackedFile, number> = new Map()
 
   constructor(now: Now) {
     this.#now = now
+  }
+
+  /** A look at the folder begins. */
+  begin(files: readonly TrackedFile[]): void {
+    this.#uses = new Map(files.map(file => [file, file.uses]))
+  }
+
+  /** What the look did not find. One that was dealt with meanwhile may have had no name at that moment only. */
+  async from(scan: Scan, files: readonly TrackedFile[]): Promise<TrackedFile[]> {
+    const isQuiet = (file: TrackedFile) => file.uses % 2 === 0 && file.uses === this.#uses.get(file)
+    const missing: TrackedFile[] = []
+    for (const file of missingFrom(scan, files)) if (isQuiet(file) || !(await file.isThere())) missing.push(file)
+    return missing
   }
 
   has(file: TrackedFile): boolean {
@@ -19,11 +33,12 @@ export class MissingFiles {
     this.#since.delete(file.id)
   }
 
-  /** These are missing now, and no others. */
+  /** These are missing now, and no others. For a clock that was set back they begin anew. */
   note(missing: readonly TrackedFile[]): void {
     const ids = new Set(missing.map(file => file.id))
     for (const id of this.#since.keys()) if (!ids.has(id)) this.#since.delete(id)
-    for (const id of ids) if (!this.#since.has(id)) this.#since.set(id, this.#now())
+    const now = this.#now()
+    for (const id of ids) this.#since.set(id, Math.min(this.#since.get(id) ?? now, now))
   }
 
   awayMs(file: TrackedFile): number {

@@ -54,16 +54,27 @@ interface MoveContext {
 
 /** Moves the file of a document. Whatever stands at the new path goes out of the way, and none of it is lost. */
 export async function moveTo(file: TrackedFile, path: string, context: MoveContext): Promise<void> {
-  const { disk, root, names, inTheWay } = context
+  const { names, inTheWay } = context
   if (inTheWay) await stepAside(inTheWay, context)
   else if (!names.areOne(file.path, path)) await clear(path, context)
+  await carry(file, path, context)
+}
+
+/** A file whose move could not be made durable stands at its new path all the same: what comes to the old one is another. */
+async function carry(file: TrackedFile, path: string, { disk, root, names }: MoveContext): Promise<void> {
+  let failure: unknown
   await file.exclusively(async () => {
     const source = await safeJoin(disk, root, file.path, names)
     names.moved(file.path, path)
     const target = await safeJoinNew(disk, root, path, names)
-    if (file.exists && (await disk.look(source))) await moveFile(disk, source, target)
+    if (!file.exists || !(await disk.look(source))) return
+    await moveFile(disk, source, target).catch(async thrown => {
+      if ((await disk.look(source)) || !(await disk.look(target))) throw thrown
+      failure = thrown
+    })
   })
   await file.moved(path)
+  if (failure) throw failure
 }
 
 async function clear(path: string, { disk, root, names, trash }: MoveContext): Promise<void> {
@@ -72,12 +83,6 @@ async function clear(path: string, { disk, root, names, trash }: MoveContext): P
 }
 
 /** Two documents that swap their paths: one goes to a name of its own first, from where its own move takes it. */
-async function stepAside(file: TrackedFile, { disk, root, names }: MoveContext): Promise<void> {
-  const aside = file.path.replace(/(\.\w+)$/, ` (${file.id})$1`)
-  await file.exclusively(async () => {
-    const source = await safeJoin(disk, root, file.path, names)
-    await moveFile(disk, source, await safeJoinNew(disk, root, aside, names))
-  })
-  names.moved(file.path, aside)
-  await file.moved(aside)
+async function stepAside(file: TrackedFile, context: MoveContext): Promise<void> {
+  await carry(file, file.path.replace(/(\.\w+)$/, ` (${file.id})$1`), context)
 }

@@ -2,7 +2,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { limits } from '@meshbook/core/limits.ts'
 import fc from 'fast-check'
-import { insertPast, nearestText, type PastTexts, remember, textsBefore, unremember, wasText } from './past-texts.ts'
+import {
+  insertPast,
+  isKnown,
+  nearestText,
+  type PastTexts,
+  remember,
+  textsBefore,
+  unremember,
+  wasText,
+} from './past-texts.ts'
 
 function pastOf(texts: readonly string[]): { base: string; past: PastTexts } {
   let past: PastTexts = []
@@ -26,8 +35,21 @@ test('DV43 former texts are kept exactly, newest first, within their caps', () =
   )
   const many = pastOf(Array.from({ length: 1_000 }, (_, i) => `${i}\n`))
   assert.equal(many.past.length, limits.pastTexts)
-  assert.deepEqual(remember(many.past, 'x'.repeat(limits.pastTextBytes), 'y', 0, limits), [])
-  assert.equal(remember(many.past, 'a', 'b', limits.pastTextMs + 1, limits).length, 1)
+  assert.deepEqual([...textsBefore('y', remember(many.past, 'x'.repeat(limits.pastTextBytes), 'y', 0, limits))], [])
+  assert.deepEqual([...textsBefore('b', remember(many.past, 'a', 'b', limits.pastTextMs + 1, limits))], ['a'])
+})
+
+test('DV24 the newest of those beyond the caps are still known', () => {
+  const large = 'x'.repeat(limits.pastTextBytes)
+  const { past } = pastOf(Array.from({ length: 1_000 }, (_, i) => `${i}\n`))
+  const known = remember(past, large, 'y', 0, limits)
+  for (const text of [large, '998\n', '990\n']) assert.ok(isKnown(text, 'y', known), text.slice(0, 4))
+  assert.ok(!isKnown('900\n', 'y', known))
+  assert.ok(!isKnown('other', 'y', known))
+  const later = remember(known, 'y', 'z', limits.pastTextMs + 1, limits)
+  for (const text of ['y', large, '998\n']) assert.ok(isKnown(text, 'z', later), text.slice(0, 4))
+  assert.deepEqual(unremember(later, 'y', 'z'), known.slice(0, -1))
+  assert.ok(isKnown('998\n', 'z', insertPast(later.slice(1), 'z', 'found', 0, limits)))
 })
 
 test('DV43 a text that the file never got is taken back, one found later stands before the newest', () => {

@@ -5,7 +5,10 @@
  * The nearest text is the base of the merge: the one that needs the least removed and added to become what was saved,
  * where no line that came into the file after it stands in what was saved. A text that the file once had exactly is a
  * return to it (an undo, `git checkout`): then the newest text is the base, and all that came since goes.
+ *
+ * Of texts beyond the caps the newest are still known by their hashes: a file that was set aside may hold one of them.
  */
+import { createHash } from 'node:crypto'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { Edit } from '@meshbook/core/notebook/edits.ts'
 import { editsBetween, linesOf } from '@meshbook/core/text/edits.ts'
@@ -13,14 +16,19 @@ import { editsBetween, linesOf } from '@meshbook/core/text/edits.ts'
 export interface PastText {
   /** When the file stopped having it: milliseconds since 1970. */
   until: number
-  /** Edits, in ascending order, that turn the text that came after it into it. */
-  back: Edit[]
+  /** Edits, in ascending order, that turn the text that came after it into it; absent beyond the caps. */
+  back?: Edit[]
+  /** Of the text; rows of older versions have none. */
+  hash?: string
   /** Somebody else saved the text that came after it: whoever did that had done with this one. */
   saved?: true
 }
 
 /** Newest first. */
 export type PastTexts = readonly PastText[]
+
+/** So many are known at least: more than are set aside at a time. */
+const mostKnown = 16
 
 type Caps = Pick<Limits, 'pastTexts' | 'pastTextBytes' | 'pastTextMs'>
 
@@ -35,31 +43,48 @@ export function remember(
 ): PastTexts {
   if (older === newer) return past
   const back = editsBetween(newer, older).map(({ at, remove, insert }) => ({ at, remove, insert }))
+  const first = { until: now, back, hash: hashOf(older), ...(isSaved ? { saved: true as const } : {}) }
   const kept: PastText[] = []
   let bytes = 0
-  for (const text of [{ until: now, back, ...(isSaved ? { saved: true as const } : {}) }, ...past]) {
-    bytes += text.back.reduce((sum, edit) => sum + 48 + 3 * edit.insert.length, 0)
-    if (kept.length >= caps.pastTexts || bytes > caps.pastTextBytes || now - text.until > caps.pastTextMs) break
-    kept.push(text)
+  let isWithin = true
+  for (const text of [first, ...past]) {
+    bytes += (text.back ?? []).reduce((sum, edit) => sum + 48 + 3 * edit.insert.length, 0)
+    const isYoung = now - text.until <= caps.pastTextMs
+    isWithin &&= text.back !== undefined && isYoung && bytes <= caps.pastTextBytes
+    if (kept.length >= (isWithin ? caps.pastTexts : mostKnown)) break
+    kept.push(isWithin ? text : knownOnly(text))
   }
   return kept
 }
 
+function knownOnly({ back, ...rest }: PastText): PastText {
+  return rest
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url')
+}
+
 /** Undoes the last `remember`, for a text that the file never got. */
 export function unremember(past: PastTexts, older: string, newer: string): PastTexts {
-  return past[0] && apply(newer, past[0].back) === older ? past.slice(1) : past
+  return past[0] && isOf(past[0], older, newer) ? past.slice(1) : past
+}
+
+function isOf({ hash, back }: PastText, text: string, newer: string): boolean {
+  return hash === undefined ? back !== undefined && apply(newer, back) === text : hash === hashOf(text)
 }
 
 /** The past with one more text, which the file had before it had `base`. */
 export function insertPast(past: PastTexts, base: string, text: string, now: number, caps: Caps): PastTexts {
   const [before] = textsBefore(base, past.slice(0, 1))
-  const rest = before === undefined ? [] : remember(past.slice(1), before, text, now, caps, true)
+  const rest = before === undefined ? past : remember(past.slice(1), before, text, now, caps, true)
   return remember(rest, text, base, now, caps)
 }
 
 export function* textsBefore(text: string, past: PastTexts): Generator<string> {
   let current = text
   for (const { back } of past) {
+    if (!back) return
     current = apply(current, back)
     yield current
   }
@@ -70,6 +95,12 @@ export function wasText(text: string, base: string, past: PastTexts): boolean {
   if (text === base) return true
   for (const before of textsBefore(base, past)) if (before === text) return true
   return false
+}
+
+/** The same, also of texts of which no more than that is known. */
+export function isKnown(text: string, base: string, past: PastTexts): boolean {
+  const hash = hashOf(text)
+  return past.some(known => known.hash === hash) || wasText(text, base, past)
 }
 
 export function nearestText(saved: string, base: string, past: PastTexts): string {

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, linkSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
 import { chmod, lstat, mkdir, readdir, readFile, rename, stat, symlink, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { MeshError } from '@meshbook/core/errors.ts'
 import { sharedNames } from '@meshbook/core/executions.ts'
 import { newId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { place } from '../testing/project-place.ts'
 import { until } from '../testing/until.ts'
+import type { Disk } from './disk.ts'
+import { newProjection } from './new-projection.ts'
+import { NodeDisk } from './node-disk.ts'
 
 test('attaching makes a document of each notebook that is not ignored, and a file of each document', async t => {
   const p = await place(t)
@@ -113,6 +117,91 @@ test('a move that was cut off before it was noted is no deletion (DV26, I9)', as
   await p.start()
   assert.deepEqual(p.live(), { 'b.md': id })
   assert.equal(await p.read('b.md'), 'one\ntwo\n')
+})
+
+test('DV27 a file whose move could not be made durable stays the file of its document when another comes to the old path', async t => {
+  const p = await place(t)
+  await p.write('a.md', 'one\ntwo\n')
+  await p.start()
+  const id = p.live()['a.md']!
+  let isFailing = true
+  const { disk } = p
+  const syncFolder = (folder: string) =>
+    isFailing ? Promise.reject(new MeshError('STORAGE_FAILED')) : NodeDisk.prototype.syncFolder.call(disk, folder)
+  Object.assign(disk, { syncFolder })
+  p.tree.set(id, { path: 'b.md', kind: 'document' })
+  await until('the move', () => existsSync(join(p.folder, 'b.md')))
+  await p.write('a.md', 'of another\n')
+  isFailing = false
+  await until('the new document', () => p.live()['a.md'] !== undefined)
+  await p.settled('a.md')
+  assert.equal(p.live()['b.md'], id)
+  assert.equal(p.text('b.md').toString(), 'one\ntwo\n')
+  assert.equal(p.text('a.md').toString(), 'of another\n')
+})
+
+test('DV26 a file that could not be made before the device was stopped is no deletion', async t => {
+  const p = await place(t)
+  const id = newId('document', Date.now(), systemRandom)
+  p.documents.doc(id).getText(sharedNames.content).insert(0, 'from elsewhere\n')
+  p.tree.set(id, { path: 'b.md', kind: 'document' })
+  p.rows.set(id, newProjection(id, p.project.id, 'a.md', systemRandom))
+  await p.start()
+  await until('the file', async () => (await p.read('b.md').catch(() => '')) === 'from elsewhere\n')
+  assert.deepEqual(p.live(), { 'b.md': id })
+})
+
+test('DV26 a look at the moment in which a file is replaced takes it neither for deleted nor for renamed to a copy', async t => {
+  const p = await place(t)
+  await p.write('a.md', 'one\n')
+  let looks = 0
+  let looked: Promise<void> | undefined
+  /** Its calls are as far apart as may be: others look and write between them. Nothing else has the folder looked at. */
+  const slow = {
+    watch: () => undefined,
+    exchange: async (temporary: string, file: string, aside: string) => {
+      renameSync(file, aside)
+      writeFileSync(join(p.folder, 'copy.md'), 'zero\none\n')
+      const before = looks
+      looked = p.folderOf!.rescan()
+      await until('the look', () => looks > before)
+      linkSync(temporary, file)
+      unlinkSync(temporary)
+      return 'done' as const
+    },
+    look: async (path: string) => {
+      const found = await plain.look(path)
+      if (path.endsWith('copy.md')) looks++
+      return found
+    },
+  }
+  const plain = p.disk
+  p.disk = new Proxy(plain, {
+    get: (target, name: keyof Disk) =>
+      name in slow ? slow[name as keyof typeof slow] : (target[name] as () => unknown).bind(target),
+  })
+  p.limits = { ...p.limits, fileMaxWaitMs: 60_000 }
+  await p.start()
+  await new Promise(resolve => setTimeout(resolve, 5 * p.limits.fileDebounceMs))
+  const id = p.live()['a.md']!
+  p.text('a.md').insert(0, 'zero\n')
+  await until('the replacement', () => looked !== undefined)
+  await looked
+  assert.equal(p.live()['a.md'], id)
+  assert.equal(await p.read('a.md'), 'zero\none\n')
+  assert.deepEqual(await p.trashed(), [])
+})
+
+test('DV26 a file stays deleted where the clock is set back before it has been away for long enough', async t => {
+  const p = await place(t)
+  await p.write('a.md', 'one\n')
+  await p.start()
+  await p.unlink('a.md')
+  await p.folderOf!.rescan()
+  assert.ok(p.live()['a.md'], 'it may still come back')
+  p.now = () => Date.now() - 3_600_000
+  await until('the deletion', () => p.live()['a.md'] === undefined)
+  assert.deepEqual(await p.trashed(), ['one\n'])
 })
 
 test('a file deleted and another made with the same inode are two documents', async t => {

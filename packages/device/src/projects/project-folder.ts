@@ -2,7 +2,7 @@
  * A project attached to a folder: decides which file belongs to which document, and what a new, moved or missing file
  * means. Reading and writing the content is the part of `TrackedFile`; how documents sync is not known here.
  */
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import type { ProjectInfo } from '@meshbook/core/messages.ts'
@@ -11,6 +11,7 @@ import { Arrivals } from './arrivals.ts'
 import { isNotebookPath } from './asset-entry.ts'
 import type { AssetSharing } from './asset-file-ports.ts'
 import { AssetFiles, type FilesSeen } from './asset-files.ts'
+import type { FetchState } from './asset-wishes.ts'
 import { Debounce } from './debounce.ts'
 import { DiskNames, unusableName } from './disk-names.ts'
 import { checkMarker } from './folder-marker.ts'
@@ -113,7 +114,7 @@ export class ProjectFolder {
   async #load(): Promise<void> {
     for (const row of await this.#ports.store.list()) {
       if (row.gone) this.#newFiles.knowGone(row)
-      else if (!this.#tracked.has(row.document)) this.#tracked.know(row, true)
+      else if (!this.#tracked.has(row.document)) this.#tracked.know(row, row.isMade)
     }
     await this.#assets?.load()
   }
@@ -150,6 +151,14 @@ export class ProjectFolder {
     })
   }
 
+  /** Asks for the files at or below a path of the project, or only tells how far they are; UNREACHABLE without a hub. */
+  async fetch(path: string, isNew: boolean): Promise<FetchState> {
+    if (!this.#assets) throw new MeshError('UNREACHABLE', { detail: 'this device has no hub' })
+    if (!isNew) return this.#assets.fetched(path)
+    await checkMarker(this.#ports.disk, this.root, this.project.id)
+    return this.#assets.want(path)
+  }
+
   /** Writes what is not written yet and lets go of everything. */
   async close(): Promise<void> {
     if (this.#closed) return
@@ -171,8 +180,9 @@ export class ProjectFolder {
       this.#tracked.later(this.#ports.limits.fileMaxWaitMs, () => this.#pass.request())
     const problems = new Map(scan.refused)
     if (scan.hasMoreFiles) problems.set('(all files)', tooManyFiles(this.root, this.#ports.limits.projectFiles))
-    await this.#noticeMoves(scan)
-    await this.#noticeDeletions(scan)
+    const missing = await this.#away.from(scan, this.#tracked.files())
+    await this.#noticeMoves(scan, missing)
+    await this.#noticeDeletions(missingFrom(scan, missing))
     await this.#followTree()
     await this.#newFiles.takeAll(this.#unknown(scan), problems)
     for (const [id, path] of this.#tree.refused()) problems.set(id, unusableName(path))
@@ -217,6 +227,7 @@ export class ProjectFolder {
     const known = new Map<string, string | null>()
     for (const path of this.#tree.paths().values()) known.set(path, null)
     for (const file of this.#tracked.files()) known.set(file.path, file.inode)
+    this.#away.begin(this.#tracked.files())
     const scan = await scanFolder(this.#ports.disk, this.root, caps, known, this.#names)
     this.#names.learn(scan.spelled)
     return scan
@@ -228,8 +239,7 @@ export class ProjectFolder {
     return [...scan.notebooks.keys()].filter(path => !known.has(path))
   }
 
-  async #noticeMoves(scan: Scan): Promise<void> {
-    const missing = missingFrom(scan, this.#tracked.files())
+  async #noticeMoves(scan: Scan, missing: readonly TrackedFile[]): Promise<void> {
     if (missing.length === 0) return
     const candidates = [...this.#unknown(scan), ...reachedBy(missing, this.#tree.paths(), this.#tracked.files(), scan)]
     for (const [file, path] of await matchMoves(missing, candidates, scan, path => this.#textAt(path))) {
@@ -248,9 +258,8 @@ export class ProjectFolder {
   }
 
   /** A vanished file is deleted if it stays away; at the first look after a start it has been away long enough. */
-  async #noticeDeletions(scan: Scan): Promise<void> {
+  async #noticeDeletions(missing: readonly TrackedFile[]): Promise<void> {
     const graceMs = goneAfterQuietTimes * this.#ports.limits.fileDebounceMs
-    const missing = missingFrom(scan, this.#tracked.files())
     this.#away.note(missing)
     await sideBySide(missing, width, async file => {
       if (this.#isFirst || this.#away.awayMs(file) >= graceMs) await this.#deletedHere(file)
@@ -295,7 +304,8 @@ export class ProjectFolder {
     await this.#tracked.reconcile(file)
     if (file.exists && (await this.#textAt(file.path)) !== undefined) {
       const kept = await trash.move(await this.#at(file.path), { path: file.path, document: file.id })
-      if (isEdited) problems.report(kept, deletedWhileEdited(join(this.root, file.path), kept))
+      const place = { file: join(this.root, file.path), trash: basename(kept) }
+      if (isEdited) problems.report(kept, deletedWhileEdited(place.file, kept), place)
     }
     await store.remove(file.id)
     await this.#forget(file)

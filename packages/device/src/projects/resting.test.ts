@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { place } from '../testing/project-place.ts'
 import { until } from '../testing/until.ts'
@@ -54,4 +56,30 @@ test('DV44 a resting document keeps its id and its history when its file is rena
   await p.write('sub/b.md', 'one\ntwo\nthree\n')
   await until('the return', () => p.live()['sub/b.md'] === id)
   await p.settled('sub/b.md', text => text === 'one\ntwo\nthree\n')
+})
+
+test('DV44 what comes to a document while it goes to rest is in its file', async t => {
+  const p = await place(t)
+  p.limits = { ...p.limits, documentIdleMs: 60, replacedFileMs: 50 }
+  await p.write('a.md', 'first\n')
+  await p.start()
+  const fileText = () => readFileSync(join(p.folder, 'a.md'), 'utf8')
+  await until('rest', () => p.documents.opened === 1)
+  p.storing = async () => {
+    // The file has everything: what is being stored now is that the document rests.
+    if (fileText() !== p.text('a.md').toString()) return
+    p.storing = () => Promise.resolve()
+    p.text('a.md').insert(0, 'late\n')
+  }
+  p.text('a.md').insert(0, 'soon\n')
+  await p.settled('a.md', text => text === 'late\nsoon\nfirst\n')
+  await until('rest', () => p.documents.opened === 1)
+
+  const close = p.documents.closing
+  p.documents.closing = async () => {
+    p.documents.closing = close
+    p.text('a.md').insert(0, 'last\n')
+  }
+  p.text('a.md').insert(0, 'later\n')
+  await p.settled('a.md', text => text === 'last\nlater\nlate\nsoon\nfirst\n')
 })

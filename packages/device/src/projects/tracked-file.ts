@@ -3,6 +3,7 @@
  * something happens to either. Who keeps it awake is decided by `TrackedFiles`.
  */
 
+import { dirname } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { sharedNames } from '@meshbook/core/executions.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
@@ -14,7 +15,8 @@ import { type FileStamp, sameStamp } from './disk.ts'
 import type { DiskNames } from './disk-names.ts'
 import { DocumentFile, type Reconciled } from './document-file.ts'
 import type { FolderPorts } from './folder-ports.ts'
-import type { Leftover } from './leftovers.ts'
+import { type Leftover, leftoversOf } from './leftovers.ts'
+import { safeJoin } from './safe-join.ts'
 import { Turns } from './turns.ts'
 
 interface Awake {
@@ -45,6 +47,8 @@ export class TrackedFile {
   #awake: Awake | undefined
   #isWaking = false
   usedAt = 0
+  /** Counts when something begins and ends to be done to it: odd meanwhile. */
+  uses = 0
 
   constructor(head: ProjectionHead, exists: boolean, ports: TrackedFilePorts) {
     this.id = head.document
@@ -77,10 +81,17 @@ export class TrackedFile {
 
   /** A document that is new here; its row is not stored yet. */
   begin(peer: DocumentPeer, row: Projection): Promise<void> {
-    return this.#turns.take(async () => void (await this.#wakeWith(peer, row, [])))
+    this.#isWaking = true
+    return this.#turns.take(async () => {
+      try {
+        await this.#wakeWith(peer, row, [])
+      } finally {
+        this.#isWaking = false
+      }
+    })
   }
 
-  /** Undoes or completes what a crash interrupted. False if there was nothing. */
+  /** Undoes or completes what a crash interrupted. False if there was nothing. What fails is done before anything else is. */
   async recover(leftovers: readonly Leftover[]): Promise<boolean> {
     if (this.#isRecovered) return false
     if (leftovers.length > 0) await this.#turns.take(() => this.#wake(leftovers))
@@ -121,16 +132,34 @@ export class TrackedFile {
     return this.#use(file => file.markGone())
   }
 
+  /** Whether its path is a name on the disk now that nothing is being done to it. */
+  isThere(): Promise<boolean> {
+    const { disk, root, names } = this.#ports
+    return this.#turns.take(async () => {
+      const absolute = await safeJoin(disk, root, this.path, names)
+      return (await disk.look(absolute)) !== undefined
+    })
+  }
+
   #use<T>(action: (file: DocumentFile) => Promise<T>): Promise<T> {
     return this.#turns.take(async () => {
-      const { file } = this.#awake ?? (await this.#wake([]))
-      this.usedAt = this.#ports.now()
+      this.uses++
       try {
-        return await action(file)
+        return await this.#useAwake(action)
       } finally {
-        this.#note(file)
+        this.uses++
       }
     })
+  }
+
+  async #useAwake<T>(action: (file: DocumentFile) => Promise<T>): Promise<T> {
+    const { file } = this.#awake ?? (await this.#wake())
+    this.usedAt = this.#ports.now()
+    try {
+      return await action(file)
+    } finally {
+      this.#note(file)
+    }
   }
 
   #note(file: DocumentFile): void {
@@ -138,19 +167,25 @@ export class TrackedFile {
     this.#exists = file.exists
   }
 
-  async #wake(leftovers: readonly Leftover[]): Promise<Awake> {
+  async #wake(known?: readonly Leftover[]): Promise<Awake> {
     if (this.#awake) return this.#awake
     this.#isWaking = true
     const peer = this.#ports.open(this.id)
     try {
       const row = await this.#ports.store.load(this.id)
-      return await this.#wakeWith(peer, row, leftovers)
+      return await this.#wakeWith(peer, row, known ?? (await this.#leftovers()))
     } catch (thrown) {
       await peer.close()
       throw thrown
     } finally {
       this.#isWaking = false
     }
+  }
+
+  async #leftovers(): Promise<Leftover[]> {
+    if (this.#isRecovered) return []
+    const { disk, root, names } = this.#ports
+    return leftoversOf(disk, dirname(await safeJoin(disk, root, this.path, names)), this.id)
   }
 
   async #wakeWith(peer: DocumentPeer, row: Projection, leftovers: readonly Leftover[]): Promise<Awake> {
@@ -188,7 +223,10 @@ export class TrackedFile {
       await new Promise<void>(resolve => this.#ports.after(this.#ports.limits.fileDebounceMs, resolve))
       if (awake.changes !== changes || !this.#mayRest(awake)) return false
       await awake.file.restAt(position)
+      if (awake.changes !== changes) return false
       await this.#letGo(awake)
+      // Until it was closed nobody else was told of what came.
+      if (awake.changes !== changes) this.#ports.write(this)
       return true
     })
   }

@@ -3,6 +3,7 @@
  * and lets the documents rest that nobody uses, so that a large project holds few in memory. Which files these are is
  * decided by the project folder.
  */
+import { join } from 'node:path'
 import { asMeshError, type ErrorCode } from '@meshbook/core/errors.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import type { DocumentPeer } from '../document-peer.ts'
@@ -63,10 +64,14 @@ export class TrackedFiles {
   /** A file that is known from before; `exists` is false where it is still to be made. */
   know(head: ProjectionHead, exists: boolean): TrackedFile {
     const file = new TrackedFile(head, exists, this.#ports)
-    const unfollow = this.#ports.follow(file.id, () => file.isAwake || this.#lookSoon(file))
-    this.#tracked.set(file.id, { file, retryMs: retryMinMs, unfollow })
+    this.#track(file)
     if (head.isDue) this.#lookSoon(file)
     return file
+  }
+
+  #track(file: TrackedFile): void {
+    const unfollow = this.#ports.follow(file.id, () => file.isAwake || this.#lookSoon(file))
+    this.#tracked.set(file.id, { file, retryMs: retryMinMs, unfollow })
   }
 
   /** A few at a time: a hub that comes back may have news of every document. */
@@ -102,7 +107,7 @@ export class TrackedFiles {
     let isChanged = false
     await sideBySide(this.files(), width, async file => {
       const found = leftovers.get(file.id)
-      if (!found) return
+      if (!found) return void (await file.recover([]))
       await this.guarded(file, async () => {
         const hasRecovered = await file.recover(found)
         isChanged ||= hasRecovered
@@ -112,8 +117,10 @@ export class TrackedFiles {
   }
 
   async begin(peer: DocumentPeer, row: Projection, exists: boolean): Promise<TrackedFile> {
-    const file = this.know({ ...headOf(row), isDue: false }, exists)
-    await file.begin(peer, row).catch(async thrown => {
+    const file = new TrackedFile({ ...headOf(row), isDue: false }, exists, this.#ports)
+    const begun = file.begin(peer, row)
+    this.#track(file)
+    await begun.catch(async thrown => {
       this.forget(file)
       await peer.close()
       throw thrown
@@ -148,7 +155,7 @@ export class TrackedFiles {
       if (tracked) tracked.retryMs = retryMinMs
     } catch (thrown) {
       const error = asMeshError(thrown)
-      this.#ports.problems.report(about, error)
+      this.#ports.problems.report(about, error, { file: join(this.#ports.root, file.path) })
       if (!tracked || !passing.has(error.code)) return
       this.later(tracked.retryMs, () => void this.reconcile(file))
       tracked.retryMs = Math.min(retryMaxMs, tracked.retryMs * 2)

@@ -145,8 +145,14 @@ function parseNote(bytes: Uint8Array): v.InferOutput<typeof noteSchema> | undefi
 /** `kept` is the file in the trash. */
 export function deletedWhileEdited(file: string, kept: string): MeshError {
   return new MeshError('CONFLICT', {
-    detail: `${file} was deleted on another device while it was edited here; \`meshbook trash restore "${basename(kept)}"\` brings it back`,
+    detail: `${file} was deleted on another device while it was edited here; ${wayBack(basename(kept))} brings it back`,
   })
+}
+
+/** A command to copy into a shell. A name that the shell could take for something else, made by whomever, is not in it. */
+export function wayBack(name: string): string {
+  if (/^[\p{L}\p{N} ._()-]+$/u.test(name)) return `\`meshbook trash restore "${name}"\``
+  return '`meshbook trash restore` with its name from `meshbook trash list`'
 }
 
 /** The trash as one project uses it. */

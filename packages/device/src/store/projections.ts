@@ -33,12 +33,14 @@ export interface Projection {
 }
 
 export type ProjectionHead = Pick<Projection, 'document' | 'path' | 'inode' | 'stamp' | 'gone'> & {
+  /** The file was there, or was about to be. */
+  isMade: boolean
   /** The file may lack something that the document has. */
   isDue: boolean
 }
 
-export function headOf({ document, path, inode, stamp, gone }: Projection): Omit<ProjectionHead, 'isDue'> {
-  return { document, path, inode, stamp, gone }
+export function headOf({ document, path, base, inode, stamp, gone }: Projection): Omit<ProjectionHead, 'isDue'> {
+  return { document, path, inode, stamp, gone, isMade: inode !== null || base.text !== '' }
 }
 
 interface Row {
@@ -103,8 +105,11 @@ export async function listProjections(
   tx: Tx,
   { org, project }: { org: OrgId; project: ProjectId },
 ): Promise<ProjectionHead[]> {
-  const rows = await tx.all<Pick<Row, 'document_id' | 'path' | 'inode' | 'stamp' | 'gone'> & { due: number }>(
+  const rows = await tx.all<
+    Pick<Row, 'document_id' | 'path' | 'inode' | 'stamp' | 'gone'> & { made: number; due: number }
+  >(
     `SELECT p.document_id, p.path, p.inode, p.stamp, p.gone,
+      CASE WHEN p.inode IS NULL AND p.base_text = '' THEN 0 ELSE 1 END AS made,
       CASE WHEN p.merge_update IS NULL AND p.position = d.position AND p.position > 0 THEN 0 ELSE 1 END AS due
     FROM projections p LEFT JOIN relay_documents d ON d.org_id = p.org_id AND d.document_id = p.document_id
     WHERE p.org_id = ? AND p.project_id = ?`,
@@ -116,6 +121,7 @@ export async function listProjections(
     inode: row.inode,
     stamp: row.stamp === null ? null : decodeStamp(row.stamp),
     gone: row.gone === 1,
+    isMade: row.made === 1,
     isDue: row.due === 1,
   }))
 }

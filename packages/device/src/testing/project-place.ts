@@ -29,6 +29,8 @@ export class SharedDocuments {
   readonly docs = new Map<DocumentId, Y.Doc>()
   opened = 0
   mostOpened = 0
+  /** Called before a document that is being closed is closed. */
+  closing: () => Promise<void> = () => Promise.resolve()
   readonly #open = new Map<DocumentId, number>()
   readonly #positions = new Map<DocumentId, number>()
   readonly #followers = new Map<DocumentId, Set<() => void>>()
@@ -52,6 +54,7 @@ export class SharedDocuments {
   follow(id: DocumentId, changed: () => void): () => void {
     const followers = this.#followers.get(id) ?? new Set()
     this.#followers.set(id, followers.add(changed))
+    if (this.#open.get(id)) changed()
     return () => followers.delete(changed)
   }
 
@@ -67,6 +70,7 @@ export class SharedDocuments {
     doc.on('update', out)
     shared.on('update', back)
     const close = async () => {
+      await this.closing()
       this.opened--
       this.#open.set(id, (this.#open.get(id) ?? 0) - 1)
       shared.off('update', back)
@@ -105,6 +109,7 @@ export class Place {
   disk: Disk
   limits: Limits = quickLimits
   after: After = systemAfter
+  now: () => number = Date.now
   /** How other files are shared; none are without it. */
   sharing: AssetSharing | undefined
   /** Called before each write of a row; one that does not return is a crash. */
@@ -136,7 +141,7 @@ export class Place {
       },
       remove: async (id: DocumentId) => void rows.delete(id),
     }
-    const kept = new TrashFolder(this.disk, join(this.root, 'trash'), Date.now, this.limits)
+    const kept = new TrashFolder(this.disk, join(this.root, 'trash'), () => this.now(), this.limits)
     const trash = new Trash(this.disk, kept, this.project.id)
     this.folderOf = new ProjectFolder(this.project, this.folder, {
       store,
@@ -145,7 +150,7 @@ export class Place {
       treeKnown: () => Promise.resolve(),
       disk: this.disk,
       after: this.after,
-      now: Date.now,
+      now: () => this.now(),
       random: systemRandom,
       limits: this.limits,
       problems: this.problems,

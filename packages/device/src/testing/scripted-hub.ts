@@ -34,6 +34,7 @@ export class ScriptedHub {
   readonly received: UpMessage[] = []
   readonly logs = new Map<string, RunEvent[]>()
   connections = 0
+  takesProblems = true
   /** Events are taken but not acknowledged. */
   silentAboutRuns = false
   pingMs = 1_000
@@ -138,6 +139,7 @@ export class ScriptedHub {
       projects: [],
       runs: known,
       lost: this.lost,
+      ...(this.takesProblems && { problems: true }),
     })
   }
 

@@ -13,6 +13,8 @@ export class FileHub {
   readonly folder: string
   readonly files = new NodeBigFiles()
   isOnline = true
+  /** Bytes of downloads that were cut. */
+  readonly received = new Map<AssetId, number>()
   staged = 0
   digested = 0
   #count = 0
@@ -35,6 +37,7 @@ export class FileHub {
 
   async fetch<T>(asset: AssetId, _maxBytes: number, use: (file: string) => Promise<T>): Promise<T> {
     if (!this.isOnline) throw new MeshError('UNREACHABLE')
+    if (!(await this.assets()).includes(asset)) throw new MeshError('NOT_FOUND')
     return use(join(this.folder, asset))
   }
 
@@ -69,6 +72,7 @@ export async function sharer(t: TestContext, hub: FileHub, name: string, other?:
     files: { digest, copy: (...args) => hub.files.copy(...args) },
     stage: (...args) => hub.stage(...args),
     fetch: (...args) => hub.fetch(...args),
+    received: async asset => hub.received.get(asset) ?? 0,
     device: name,
   }
   return made
@@ -78,7 +82,7 @@ export const newEntryId = (): DocumentId => newId('document', Date.now(), system
 
 /** Makes the steps of a mortal process of whatever a device asks of its store and of large files. */
 export function mortalSharing(made: Sharer, step: () => Promise<void>, disk: Disk): void {
-  const { store, files, stage, fetch, device } = made.sharing!
+  const { store, files, stage, fetch, received, device } = made.sharing!
   made.sharing = {
     device,
     store: {
@@ -104,6 +108,7 @@ export function mortalSharing(made: Sharer, step: () => Promise<void>, disk: Dis
       return stage(...args)
     },
     fetch,
+    received,
   }
   made.disk = disk
 }

@@ -177,10 +177,11 @@ test('a file that exists is not overwritten, and one that could not be written i
   const { recipient } = await newRecoveryKey()
   const folder = await temporaryFolder(t)
   const job = {
-    dataFolder: test.folder,
+    ...test.config,
     file: join(folder, 'b.age'),
     lock: { recipient },
     now: Date.now,
+    random: systemRandom,
     onProgress: () => undefined,
   }
   await writeFile(job.file, 'mine')
@@ -470,7 +471,7 @@ test('a passphrase, or a file of keys as age-keygen writes it, opens what was se
   const test = await startTestHub(t)
   const passphrase = 'correct horse battery'
   const file = join(await temporaryFolder(t), 'p.age')
-  const job = { dataFolder: test.folder, file, now: Date.now, onProgress: () => undefined }
+  const job = { ...test.config, file, now: Date.now, random: systemRandom, onProgress: () => undefined }
   await assert.rejects(writeBackup({ ...job, lock: { passphrase: 'short' } }), hasCode('BAD_CONFIG'))
   await writeBackup({ ...job, lock: { passphrase } })
   await verifyIn(test.folder, { file, key: `${passphrase}\n` })

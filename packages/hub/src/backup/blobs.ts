@@ -1,14 +1,17 @@
 /**
- * The bytes that rows of the table `assets` name, wherever a hub keeps them, under the names that the rows have for them.
- * Here they are files; another store of objects is another `Blobs`.
+ * The bytes that rows name, wherever a hub keeps them: assets under the names that the rows have for them, and snapshots
+ * that are objects.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { MeshError } from '@meshbook/core/errors.ts'
+import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { TableInfo } from '@meshbook/relay/sql/tables.ts'
 import type { SqlValue } from '@meshbook/relay/sql/tx.ts'
+import { readSnapshot } from '../objects/object-snapshot-store.ts'
+import type { ObjectStore } from '../objects/object-store.ts'
+import { isReference } from '../objects/snapshot-reference.ts'
 import { storageError } from '../store/storage-error.ts'
 import { syncFolder } from './whole-file.ts'
 
@@ -25,6 +28,26 @@ export interface BlobName {
   sha256: string
   /** Where its bytes are. */
   name: string
+}
+
+/** The bytes of a snapshot's row, wherever they are (BK9). `objects`: the store of snapshots, if there is one. */
+export async function withSnapshot(
+  { name: table, columns }: TableInfo,
+  row: SqlValue[],
+  objects: ObjectStore | undefined,
+): Promise<SqlValue[]> {
+  if (table !== 'relay_snapshots') return row
+  const at = columns.indexOf('data')
+  const data = row[at]
+  if (!(data instanceof Uint8Array && isReference(data))) return row
+  try {
+    if (!objects) throw new MeshError('BAD_CONFIG', { detail: 'MESHBOOK_S3_ENDPOINT: it is in an object store' })
+    return row.with(at, await readSnapshot(objects, data))
+  } catch (thrown) {
+    const { code, message } = asMeshError(thrown)
+    const detail = `the snapshot of ${row[columns.indexOf('document_id')]}: ${message}`
+    throw new MeshError(code === 'NOT_FOUND' ? 'STORAGE_FAILED' : code, { detail, cause: thrown })
+  }
 }
 
 /** No name leads out of its folder (S11). */
@@ -79,6 +102,19 @@ export class FileBlobs implements Blobs {
       throw new MeshError('BACKUP_DAMAGED', { detail: `the asset ${sha256} is altered` })
     await syncFolder(dirname(path))
     return bytes
+  }
+}
+
+/** Assets in a bucket, as a backup reads them. */
+export class ObjectBlobs implements Pick<Blobs, 'read'> {
+  readonly #objects: ObjectStore
+
+  constructor(objects: ObjectStore) {
+    this.#objects = objects
+  }
+
+  async *read(name: string): AsyncGenerator<Uint8Array> {
+    yield* await this.#objects.get(name)
   }
 }
 

@@ -6,8 +6,8 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { SqliteTableWriter } from '@meshbook/relay/sql/sqlite-tables.ts'
 import type { TableInfo, TableWriter } from '@meshbook/relay/sql/tables.ts'
-import type { Schema, SqlModule } from '@meshbook/relay/sql/tx.ts'
-import { hubModules } from '../store/open-store.ts'
+import type { Schema } from '@meshbook/relay/sql/tx.ts'
+import { hubSchemas } from '../store/open-store.ts'
 import { type BlobName, type Blobs, blobOf, FileBlobs } from './blobs.ts'
 import { type Format, type Manifest, type Part, parseFormat, parseManifest } from './manifest.ts'
 import { decrypterFor } from './recovery-key.ts'
@@ -130,8 +130,7 @@ class Loading {
 
 /** The tables as the Meshbook that made the backup had them; newer migrations run later, as for an older data folder. */
 async function schemasAt(versions: Format['schemas']): Promise<Schema[]> {
-  const modules = await Promise.all(hubModules.map(async url => (await import(url.href)) as SqlModule))
-  const known = new Map(modules.map(({ schema }) => [schema.name, schema]))
+  const known = new Map((await hubSchemas()).map(schema => [schema.name, schema]))
   return Object.entries(versions).map(([name, version]) => {
     const schema = known.get(name)
     if (!schema || version > schema.migrations.length)

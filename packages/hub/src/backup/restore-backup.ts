@@ -1,18 +1,19 @@
 /** Verifies a backup by restoring it aside, and restores it for good by the same steps and a swap. */
-import { chmod, mkdir, readdir, stat } from 'node:fs/promises'
+import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { Now, RandomBytes } from '@meshbook/core/ids.ts'
 import type { SettledRestore } from '../store/after-restore.ts'
+import type { HubData } from './backup-source.ts'
 import { loadBackup } from './load-backup.ts'
 import { openEverything } from './open-everything.ts'
 import { storedRecipient, storeRecipient } from './recovery-key.ts'
+import { openTarget } from './restore-target.ts'
 import { syncFolder } from './whole-file.ts'
-import { exists, lockData, newDataIn, swapIn, withWorkFolder } from './work-folder.ts'
+import { newDataIn, withWorkFolder } from './work-folder.ts'
 import type { Progress } from './write-backup.ts'
 
-export interface RestoreJob {
-  dataFolder: string
+export interface RestoreJob extends HubData {
   file: string
   /** A recovery key, a file of them, or a passphrase. */
   key: string
@@ -47,28 +48,21 @@ export interface RestoredReport extends RestoreReport {
 /** Throws DATA_IN_USE, WOULD_OVERWRITE and what is wrong with the backup before anything of the data is changed. */
 export async function restoreBackup(job: RestoreJob, options: { replace: boolean }): Promise<RestoredReport> {
   return withWorkFolder(job.dataFolder, async work => {
-    const release = lockData(job.dataFolder)
+    const target = await openTarget(job)
     try {
-      if (!options.replace && (await holdsData(job.dataFolder)))
-        throw new MeshError('WOULD_OVERWRITE', { detail: `${job.dataFolder} holds the data of a hub` })
+      if (!options.replace && (await target.holdsData()))
+        throw new MeshError('WOULD_OVERWRITE', { detail: `${placeOf(job)} holds the data of a hub` })
       const report = await prepare(job, work)
-      const kept = await swapIn(job.dataFolder, keptName(job.now()))
-      return { ...report, kept }
+      return { ...report, kept: await target.take(newDataIn(work)) }
     } finally {
-      release()
+      await target.close()
     }
   })
 }
 
-function keptName(now: number): string {
-  return `before-restore-${new Date(now).toISOString().replaceAll(/[:.]/g, '-')}`
-}
-
-async function holdsData(dataFolder: string): Promise<boolean> {
-  const database = join(dataFolder, 'hub.db')
-  if ((await exists(database)) && (await stat(database)).size > 0) return true
-  const assets = join(dataFolder, 'assets')
-  return (await exists(assets)) && (await readdir(assets)).some(name => name !== 'incoming')
+/** Without a password. */
+function placeOf({ database, dataFolder }: HubData): string {
+  return database ? `the database at ${new URL(database.url).host}` : dataFolder
 }
 
 async function prepare(job: RestoreJob, work: string): Promise<RestoreReport> {

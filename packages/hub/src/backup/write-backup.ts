@@ -1,17 +1,17 @@
-/** Makes a backup: a copy of the database as it is now, its rows and the assets they name, sealed into one file. */
+/** Makes a backup: the rows of one moment and the assets they name, sealed into one file. */
 import { createHash } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
-import type { Now } from '@meshbook/core/ids.ts'
+import type { Now, RandomBytes } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import { copySqlite, SqliteTableReader } from '@meshbook/relay/sql/sqlite-tables.ts'
-import type { TableInfo, TableReader } from '@meshbook/relay/sql/tables.ts'
+import type { TableInfo } from '@meshbook/relay/sql/tables.ts'
 import type { SqlValue } from '@meshbook/relay/sql/tx.ts'
 import { isKept } from '../store/backup-tables.ts'
 import { storageError } from '../store/storage-error.ts'
 import { version } from '../version.ts'
-import { type BlobName, type Blobs, blobOf, FileBlobs } from './blobs.ts'
+import { type BackupSource, type HubData, mustHoldHub, openSource } from './backup-source.ts'
+import { type BlobName, blobOf, withSnapshot } from './blobs.ts'
 import { type Format, formatVersion, type Manifest } from './manifest.ts'
 import { encrypterFor, type Lock, storedRecipient } from './recovery-key.ts'
 import { rowLine } from './row-text.ts'
@@ -20,7 +20,11 @@ import { syncFolder } from './whole-file.ts'
 import { exists, withWorkFolder } from './work-folder.ts'
 
 /** What a command shows while it works. */
-export type Progress = (phase: 'copy' | 'tables' | 'assets' | 'read' | 'documents', done: number, all: number) => void
+export type Progress = (
+  phase: 'copy' | 'tables' | 'assets' | 'read' | 'documents' | 'move',
+  done: number,
+  all: number,
+) => void
 
 export interface BackupReport {
   file: string
@@ -34,27 +38,24 @@ export interface BackupReport {
   damaged: string[]
 }
 
-export interface BackupJob {
-  dataFolder: string
+export interface BackupJob extends HubData {
   file: string
   lock: Lock
   now: Now
+  random: RandomBytes
   onProgress: Progress
 }
 
 export async function writeBackup(job: BackupJob): Promise<BackupReport> {
   if (await exists(job.file)) throw new MeshError('WOULD_OVERWRITE', { detail: job.file })
-  const database = join(job.dataFolder, 'hub.db')
-  if (!(await exists(database))) throw new MeshError('NOT_FOUND', { detail: `${job.dataFolder} holds no hub` })
+  if (!job.database) await mustHoldHub(job.dataFolder)
   const encrypter = encrypterFor(job.lock)
   return withWorkFolder(job.dataFolder, async work => {
-    const copy = join(work, 'copy.db')
-    await copySqlite(database, copy, (done, all) => job.onProgress('copy', done, all))
-    const reader = new SqliteTableReader(copy)
+    const source = await openSource(job, work)
     try {
-      return await writeWholeArchive(job, encrypter, reader)
+      return await writeWholeArchive(job, encrypter, source)
     } finally {
-      await reader.close()
+      await source.close()
     }
   })
 }
@@ -63,10 +64,10 @@ export async function writeBackup(job: BackupJob): Promise<BackupReport> {
 async function writeWholeArchive(
   job: BackupJob,
   encrypter: ReturnType<typeof encrypterFor>,
-  reader: TableReader,
+  source: BackupSource,
 ): Promise<BackupReport> {
   const temporary = `${job.file}.partial`
-  const contents = new Contents(job, reader)
+  const contents = new Contents(job, source)
   try {
     const file = await open(temporary, 'w', 0o600)
     let bytes: number
@@ -88,8 +89,7 @@ async function writeWholeArchive(
 class Contents {
   readonly madeAt: number
   readonly #job: BackupJob
-  readonly #reader: TableReader
-  readonly #blobs: Blobs
+  readonly #source: BackupSource
   readonly #manifest: Manifest = {
     parts: [],
     tables: {},
@@ -97,10 +97,9 @@ class Contents {
     assets: { count: 0, bytes: 0, missing: [], damaged: [] },
   }
 
-  constructor(job: BackupJob, reader: TableReader) {
+  constructor(job: BackupJob, source: BackupSource) {
     this.#job = job
-    this.#reader = reader
-    this.#blobs = new FileBlobs(join(job.dataFolder, 'assets'))
+    this.#source = source
     this.madeAt = job.now()
   }
 
@@ -117,13 +116,14 @@ class Contents {
   }
 
   async fill(archive: ArchiveWriter): Promise<void> {
-    const tables = (await this.#reader.tables()).filter(({ name }) => isKept(name))
+    const tables = (await this.#source.reader.tables()).filter(({ name }) => isKept(name))
     await addText(archive, 'format.json', await this.#format(tables))
     const assets = new Map<string, BlobName>()
     for (const [index, table] of tables.entries()) {
       this.#job.onProgress('tables', index, tables.length)
       await this.#addTable(archive, table, assets)
     }
+    await this.#source.endMoment()
     let done = 0
     for (const asset of assets.values()) {
       this.#job.onProgress('assets', done++, assets.size)
@@ -137,7 +137,7 @@ class Contents {
       format: formatVersion,
       version,
       madeAt: this.madeAt,
-      schemas: await this.#reader.versions(),
+      schemas: await this.#source.reader.versions(),
       tables,
       recipient: await storedRecipient(this.#job.dataFolder),
     }
@@ -152,7 +152,8 @@ class Contents {
       chars = 0
     }
     this.#manifest.tables[table.name] = 0
-    for await (const row of this.#reader.rows(table)) {
+    for await (const stored of this.#source.reader.rows(table)) {
+      const row = await withSnapshot(table, stored, this.#source.snapshots)
       const line = rowLine(row)
       if (chars + line.length > limits.backupPartBytes) await flush()
       lines.push(line)
@@ -183,11 +184,11 @@ class Contents {
   /** Read twice, so that what is in a backup is whole: a blob that has rotted is named, and not carried. */
   async #addAsset(archive: ArchiveWriter, { asset, name, sha256 }: BlobName): Promise<void> {
     const { assets } = this.#manifest
-    const found = await measure(this.#blobs.read(name))
+    const found = await measure(this.#source.blobs.read(name))
     if (!found) assets.missing.push(asset)
     else if (found.sha256 !== sha256) assets.damaged.push(asset)
     else {
-      await archive.add(`assets/${name}`, found.bytes, this.#blobs.read(name))
+      await archive.add(`assets/${name}`, found.bytes, this.#source.blobs.read(name))
       assets.count++
       assets.bytes += found.bytes
     }

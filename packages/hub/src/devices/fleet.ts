@@ -5,7 +5,7 @@
 import { policyOf } from '@meshbook/core/device-policy.ts'
 import type { DeviceId, Now, OrgId, ProjectId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
-import type { DeviceInfo, DeviceStatus, DownMessage, Metrics, Runtime } from '@meshbook/core/messages.ts'
+import type { DeviceInfo, DeviceStatus, DownMessage, Metrics, Runtime, ToldProblems } from '@meshbook/core/messages.ts'
 import type { RouteDevice } from '@meshbook/core/route.ts'
 import type { DeviceRow } from '../store/identity.ts'
 
@@ -112,6 +112,14 @@ export class Fleet {
   #measured(member: Member, { networks = [], ...metrics }: Metrics): void {
     member.networks = [...networks, member.network]
     member.info = { ...member.info, metrics, lastSeenAt: this.#now() }
+  }
+
+  /** What it tells takes the place of what it told; it stays while the device is away. */
+  problems(id: DeviceId, problems: ToldProblems): void {
+    const member = this.#members.get(id)
+    if (!member) return
+    member.info = { ...member.info, problems }
+    this.#note(member, false)
   }
 
   /** Notices what only time changes; call it every ping interval. */

@@ -1,10 +1,10 @@
 /** Projects and their documents: ids behind paths, making, moving and deleting, and the text as it is now. */
-import type { Author, DocumentInfo, Project } from '@meshbook/core/api.ts'
+import type { Author, DocumentInfo, FileInfo, Project } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { idInPath, sharedNames, treePath } from '@meshbook/core/executions.ts'
 import { type DocumentId, type Now, newId, type OrgId, type ProjectId, type RandomBytes } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import { normalPath } from '@meshbook/core/tree.ts'
+import { normalPath, type TreeAsset } from '@meshbook/core/tree.ts'
 import type { DocumentKey, Relay } from '@meshbook/relay/relay.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { HubEvents } from '../hub-events.ts'
@@ -34,6 +34,8 @@ export class Documents {
   readonly #projects = new Map<ProjectId, Known>()
   readonly #trees = new Set<DocumentId>()
   readonly #touches: Touches
+  /** Projects whose changed files are told in a moment. */
+  readonly #telling = new Set<ProjectId>()
 
   private constructor(ports: DocumentsPorts) {
     this.#ports = ports
@@ -158,6 +160,21 @@ export class Documents {
     return this.#trees.has(id)
   }
 
+  /** The files of a project that are no documents, by path. */
+  async files(org: OrgId, project: ProjectId): Promise<FileInfo[]> {
+    const tree = await this.#loadedTree(await this.#found(org, project))
+    return tree.files().map(([id, file]) => ({ id, project, ...file }))
+  }
+
+  async file(org: OrgId, id: DocumentId): Promise<FileInfo & TreeAsset> {
+    await this.#learn(org)
+    for (const known of this.#projects.values()) {
+      const file = known.org === org ? (await this.#loadedTree(known)).file(id) : undefined
+      if (file) return { id, project: known.project.id, ...file }
+    }
+    throw new MeshError('NOT_FOUND', { detail: `file ${id}` })
+  }
+
   async content(org: OrgId, document: DocumentId): Promise<string> {
     return this.#withPeer({ org, document }, async ({ doc }) => doc.getText(sharedNames.content).toString())
   }
@@ -200,8 +217,11 @@ export class Documents {
     known.tree = new ProjectTree(
       relay,
       { org, document: project.tree },
-      paths => this.#index(org, project.id, paths),
-      onError,
+      {
+        index: paths => this.#index(org, project.id, paths),
+        filesChanged: () => this.#tellFiles(org, project.id),
+        onError,
+      },
     )
     return known.tree
   }
@@ -215,6 +235,16 @@ export class Documents {
   async #index(org: OrgId, project: ProjectId, paths: [DocumentId, string][]): Promise<void> {
     const changed = await this.#ports.store.call('indexTree', { org, project, paths, now: this.#ports.now() })
     if (changed) this.#ports.events.publish(org, { type: 'documents', project })
+  }
+
+  #tellFiles(org: OrgId, project: ProjectId): void {
+    if (this.#telling.has(project)) return
+    this.#telling.add(project)
+    const tell = (): void => {
+      this.#telling.delete(project)
+      this.#ports.events.publish(org, { type: 'files', project })
+    }
+    setTimeout(tell, limits.filesToldMs).unref()
   }
 
   /** No await before the entry is in the tree: two clients that open one new path must get one document. */

@@ -25,14 +25,13 @@ test('a tree that grew entry by entry has the paths of one that is read at once'
       const key = { org: newId('org', 1, systemRandom) as OrgId, document: newId('document', 1, systemRandom) }
       const ids = Array.from({ length: 10 }, () => newId('document', 1, systemRandom))
       let indexed: [DocumentId, string][] = []
-      const tree = new ProjectTree(
-        relay,
-        key,
-        async paths => {
+      const tree = new ProjectTree(relay, key, {
+        index: async paths => {
           indexed = paths
         },
-        error => assert.fail(error),
-      )
+        filesChanged: () => undefined,
+        onError: error => assert.fail(error),
+      })
       await tree.ready()
       const writer = openLocalPeer(relay, key, { name: 'somebody' })
       await writer.ready

@@ -7,7 +7,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { sharedNames, type TreeEntry } from '@meshbook/core/executions.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import { resolveTree } from '@meshbook/core/tree.ts'
+import { assetIn, resolveTree, type TreeAsset } from '@meshbook/core/tree.ts'
 import type { DocumentKey, Relay } from '@meshbook/relay/relay.ts'
 import * as Y from 'yjs'
 import { within } from '../within.ts'
@@ -17,27 +17,34 @@ const indexRetryMs = 1_000
 
 export type IndexPaths = (paths: [DocumentId, string][]) => Promise<void>
 
+export interface TreeFollower {
+  index: IndexPaths
+  /** Files that are no documents came, changed or went; durable. */
+  filesChanged(): void
+  onError(error: MeshError): void
+}
+
 type Changes = Y.YMapEvent<TreeEntry>['changes']['keys']
 
 export class ProjectTree {
   readonly #peer: OwnPeer
   readonly #files: Y.Map<TreeEntry>
-  readonly #index: IndexPaths
-  readonly #onError: (error: MeshError) => void
+  readonly #follower: TreeFollower
   #paths = new Map<DocumentId, string>()
   #idAt = new Map<string, DocumentId>()
   /** The paths in lower case, as they are compared. */
   #taken = new Set<string>()
   #indexing: Promise<void> = Promise.resolve()
   #dirty = false
+  #filesDirty = false
   #loaded = false
   /** Why the index is behind the tree; whoever waits for it must not take it for complete. */
   #behind: MeshError | undefined
   lost = false
 
-  constructor(relay: Relay, key: DocumentKey, index: IndexPaths, onError: (error: MeshError) => void) {
-    this.#index = index
-    this.#onError = onError
+  constructor(relay: Relay, key: DocumentKey, follower: TreeFollower) {
+    this.#follower = follower
+    const { onError } = follower
     this.#peer = openOwnPeer(relay, key, 'hub: file tree', (error, final) => {
       this.lost ||= final
       if (final) onError(error)
@@ -61,6 +68,21 @@ export class ProjectTree {
   /** Whether a path is taken, also by one that differs only in case. */
   taken(path: string): boolean {
     return this.#taken.has(path.toLowerCase())
+  }
+
+  /** The files that are no documents, by path. */
+  files(): [DocumentId, TreeAsset & { path: string }][] {
+    const found = [...this.#paths.keys()].flatMap(id => {
+      const file = this.file(id)
+      return file ? [[id, file] as [DocumentId, TreeAsset & { path: string }]] : []
+    })
+    return found.sort(([, a], [, b]) => (a.path < b.path ? -1 : 1))
+  }
+
+  file(id: DocumentId): (TreeAsset & { path: string }) | undefined {
+    const path = this.#paths.get(id)
+    const asset = path === undefined || path.startsWith('.') ? undefined : assetIn(this.#files.get(id))
+    return asset && { path: path!, ...asset }
   }
 
   get size(): number {
@@ -103,6 +125,8 @@ export class ProjectTree {
 
   #changed(keys?: Changes): void {
     if (!this.#loaded || this.lost) return
+    this.#filesDirty ||=
+      !keys || [...keys].some(([id, { oldValue }]) => isFile(oldValue) || isFile(this.#files.get(id)))
     if (!keys || ![...keys].every(([id, { action }]) => action === 'add' && this.#addOne(id))) this.#resolve()
     if (this.#dirty) return
     this.#dirty = true
@@ -138,7 +162,7 @@ export class ProjectTree {
     this.#dirty = false
     this.#behind = new MeshError('STORAGE_FAILED', { detail: 'the index of a file tree', cause: error })
     if (this.lost) return
-    this.#onError(this.#behind)
+    this.#follower.onError(this.#behind)
     setTimeout(() => this.#changed(), indexRetryMs).unref()
   }
 
@@ -147,11 +171,17 @@ export class ProjectTree {
     await this.#indexing
     await this.#peer.saved()
     this.#dirty = false
-    await this.#index([...this.#idAt].map(([path, id]) => [id, path]))
+    if (this.#filesDirty) this.#follower.filesChanged()
+    this.#filesDirty = false
+    await this.#follower.index([...this.#idAt].map(([path, id]) => [id, path]))
     this.#behind = undefined
   }
 }
 
 function isEntry(entry: unknown): boolean {
   return typeof entry === 'object' && entry !== null && !(entry instanceof Y.AbstractType)
+}
+
+function isFile(entry: unknown): boolean {
+  return isEntry(entry) && (entry as TreeEntry).kind === 'asset'
 }

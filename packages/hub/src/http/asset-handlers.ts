@@ -4,6 +4,7 @@ import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { type AssetId, parseAssetId } from '@meshbook/core/ids.ts'
 import type { Parts } from '../parts.ts'
 import type { AssetRow } from '../store/assets.ts'
+import { attachmentNamed } from './content-disposition.ts'
 import { problemResponse } from './problem.ts'
 import { matchesTag, pieceOf, rangeOf } from './ranges.ts'
 import { param, type UserAsk } from './route.ts'
@@ -35,7 +36,7 @@ export async function getAsset(parts: Parts, ask: UserAsk<undefined>): Promise<R
   const found = await store.query('findAsset', { org, id })
   const row = found?.unreferencedAt == null ? found : await store.call('claimAsset', { org, id })
   if (!row) return withOffset(parts, ask, id, new MeshError('NOT_FOUND', { detail: id }))
-  const headers = headersOf(id, row)
+  const headers = headersOf(id, row, ask.query.get('name'))
   const { method, headers: asked } = ask.request
   if (matchesTag(asked.get('if-none-match'), headers.etag!)) return new Response(null, { status: 304, headers })
   if (method === 'HEAD') return new Response(null, { headers: { ...headers, ...wholeHeaders(row) } })
@@ -76,7 +77,8 @@ function wholeHeaders({ bytes }: AssetRow): Record<string, string> {
   return { 'content-length': String(bytes), 'upload-offset': String(bytes), 'upload-complete': '?1' }
 }
 
-function headersOf(id: AssetId, { mimeType }: AssetRow): Record<string, string> {
+function headersOf(id: AssetId, { mimeType }: AssetRow, name: string | null): Record<string, string> {
+  const isShown = name === null && /^image\/(png|jpeg|gif|webp)$/.test(mimeType)
   return {
     'content-type': mimeType,
     etag: `"${id}"`,
@@ -84,6 +86,6 @@ function headersOf(id: AssetId, { mimeType }: AssetRow): Record<string, string> 
     'cache-control': 'private, max-age=31536000, immutable',
     // An SVG may be shown as an image, where it runs nothing; opened by itself it is a sandboxed download.
     'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-    ...(/^image\/(png|jpeg|gif|webp)$/.test(mimeType) ? {} : { 'content-disposition': `attachment; filename="${id}"` }),
+    ...(isShown ? {} : { 'content-disposition': attachmentNamed(name ?? id) }),
   }
 }

@@ -34,8 +34,8 @@ export class Latest {
     const subject =
       event.type === 'run'
         ? `run ${event.run.id}`
-        : event.type === 'documents'
-          ? `documents ${event.project}`
+        : event.type === 'documents' || event.type === 'files'
+          ? `${event.type} ${event.project}`
           : event.type
     this.#waiting.delete(subject)
     this.#waiting.set(subject, event)

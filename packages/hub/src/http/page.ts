@@ -2,10 +2,10 @@
 import { MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 
-export function rowsOf(query: URLSearchParams): number {
+export function rowsOf(query: URLSearchParams, most: number = limits.pageRows): number {
   const text = query.get('limit') ?? String(limits.pageRows)
   const rows = Number(text)
-  if (/^\d+$/.test(text) && rows >= 1) return Math.min(rows, limits.pageRows)
+  if (/^\d+$/.test(text) && rows >= 1) return Math.min(rows, most)
   throw new MeshError('BAD_REQUEST', { detail: 'limit: expected a whole number from 1' })
 }
 

@@ -6,6 +6,8 @@ import {
   changeDeviceSchema,
   completionsSchema,
   documentSchema,
+  fileSchema,
+  fileStateSchema,
   inspectionSchema,
   linkSchema,
   listOf,
@@ -57,6 +59,7 @@ import {
   moveDocument,
 } from './document-handlers.ts'
 import { hubEventStream } from './event-handlers.ts'
+import { getFile, listFiles } from './file-handlers.ts'
 import {
   getVersionText,
   listVersions,
@@ -343,6 +346,24 @@ export function routes(parts: Parts): Route[] {
 
     userRoute({
       method: 'GET',
+      path: `${v1}/files`,
+      scope: 'read',
+      summary: 'Files of a project that are no documents, by path; their bytes are assets',
+      query: { project: 'id of a project', limit: 'rows of a page, at most 5000', cursor: page.cursor },
+      answer: listOf(fileSchema),
+      handle: ask => listFiles(parts, ask),
+    }),
+    userRoute({
+      method: 'GET',
+      path: `${v1}/files/:id`,
+      scope: 'read',
+      summary: 'A file, and whether its bytes have arrived from its device',
+      answer: fileStateSchema,
+      handle: ask => getFile(parts, ask),
+    }),
+
+    userRoute({
+      method: 'GET',
       path: `${v1}/runs`,
       scope: 'read',
       summary: 'Runs, newest first',
@@ -463,6 +484,7 @@ export function routes(parts: Parts): Route[] {
       scope: 'read',
       devices: true,
       summary: 'A blob by its SHA-256; takes one range',
+      query: { name: 'makes it a download under this name' },
       produces: 'application/octet-stream',
       handle: ask => getAsset(parts, ask),
     }),

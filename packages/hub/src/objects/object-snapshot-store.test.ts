@@ -13,6 +13,7 @@ import { temporaryFolder } from '../testing/test-hub.ts'
 import { FileObjectStore } from './file-object-store.ts'
 import { ObjectSnapshotStore } from './object-snapshot-store.ts'
 import type { ObjectStore } from './object-store.ts'
+import { holdSnapshots } from './snapshot-holds.ts'
 import { isReference, writeReference } from './snapshot-reference.ts'
 
 const key = { org: newId('org', 1, systemRandom), document: newId('document', 1, systemRandom) }
@@ -214,4 +215,31 @@ test('OB13 a compaction that takes too long does not write its row, and its obje
   clock.at += 2
   assert.equal(await open().collectOrphans(), 1)
   assert.deepEqual(await names(), [])
+})
+
+test('OB14 a hold keeps what was made before its time until it ends, also from the collection of orphans', async t => {
+  const { objects, open, clock, names } = await setUp(t)
+  const store = open()
+  const snapshots = async () => (await names()).filter(name => !name.startsWith('holds/'))
+  await store.append(key, first, [large(1), large(2), large(3), large(4)])
+  await store.compact(key, first, { position: 1, data: large(1) })
+  const [old] = await snapshots()
+  const release = await holdSnapshots(objects, { before: clock.at + 1, until: clock.at + 1_000 }, systemRandom)
+  const graceMs = small.snapshotGraceMs + 1
+  await holdSnapshots(objects, { before: clock.at + 1, until: clock.at + 3 * graceMs }, systemRandom)
+  clock.at += graceMs
+  await store.compact(key, first, { position: 2, data: large(2) })
+  await store.compact(key, first, { position: 3, data: large(3) })
+  assert.deepEqual(
+    [(await snapshots()).length, (await snapshots()).includes(old!)],
+    [2, true],
+    'only the old one is held',
+  )
+  assert.equal(await store.collectOrphans(), 0)
+  assert.equal((await names()).filter(name => name.startsWith('holds/')).length, 1, 'a hold that has ended is removed')
+  await release()
+  clock.at += 2 * graceMs
+  assert.equal(await store.collectOrphans(), 1)
+  assert.equal((await names()).length, 1)
+  assert.deepEqual((await store.open(key)).snapshot!.data, large(3))
 })

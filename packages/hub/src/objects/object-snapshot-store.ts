@@ -15,6 +15,7 @@ import type {
   StoredDocument,
 } from '@meshbook/relay/store/document-store.ts'
 import { collect, digestOf, type ObjectStore } from './object-store.ts'
+import { heldBefore, removeOldHolds } from './snapshot-holds.ts'
 import { folderOf, isReference, nameOf, parseName, readReference, writeReference } from './snapshot-reference.ts'
 
 export interface SnapshotPorts {
@@ -53,7 +54,7 @@ export class ObjectSnapshotStore implements DocumentStore {
       const { snapshot } = stored
       if (!snapshot || !isReference(snapshot.data)) return stored
       try {
-        return { ...stored, snapshot: { ...snapshot, data: await this.#read(snapshot.data) } }
+        return { ...stored, snapshot: { ...snapshot, data: await readSnapshot(this.#objects, snapshot.data) } }
       } catch (thrown) {
         if (tries === readTries) throw unreadable(thrown)
       }
@@ -89,6 +90,7 @@ export class ObjectSnapshotStore implements DocumentStore {
   async collectOrphans(): Promise<number> {
     let count = 0
     for await (const names of this.#documents()) count += await this.#collectOf(names)
+    await removeOldHolds(this.#objects, this.#ports.now())
     return count
   }
 
@@ -105,25 +107,23 @@ export class ObjectSnapshotStore implements DocumentStore {
     return writeReference({ name, ...digest })
   }
 
-  async #read(row: Uint8Array): Promise<Uint8Array> {
-    const { name, bytes, sha256 } = readReference(row)
-    const data = await collect(await this.#objects.get(name), bytes)
-    if (digestOf(data).sha256 !== sha256)
-      throw new MeshError('STORAGE_FAILED', { detail: `the snapshot ${name} is not what was stored` })
-    return new Uint8Array(data)
-  }
-
   async #deleteSuperseded(key: DocumentKey): Promise<void> {
     const { objects } = await this.#objects.list(folderOf(key), { most: pageRows })
     if (objects.length === 0) return
     const { epoch, snapshot } = await this.#rows.open(key)
     const used = snapshot && isReference(snapshot.data) ? readReference(snapshot.data).name : undefined
+    const heldBefore = await this.#heldBefore()
     for (const { name } of objects) {
       const of = parseName(name)
-      if (!of || name === used) continue
+      if (!of || name === used || of.madeAt < heldBefore) continue
       const behind = of.epoch < epoch || (of.epoch === epoch && of.position <= (snapshot?.position ?? 0))
       if (behind) await this.#objects.delete(name)
     }
+  }
+
+  /** After the row was read: who takes its moment later does not need what it had stopped naming (OB14). */
+  #heldBefore(): Promise<number> {
+    return heldBefore(this.#objects, this.#ports.now())
   }
 
   /** Names of objects, those of a document together. */
@@ -152,10 +152,21 @@ export class ObjectSnapshotStore implements DocumentStore {
     if (!of || !isId('org', of.org) || !isId('document', of.document)) return 0
     const { snapshot } = await this.#rows.open({ org: of.org, document: of.document })
     const used = snapshot && isReference(snapshot.data) ? readReference(snapshot.data).name : undefined
-    const orphans = old.filter(name => name !== used)
+    const unused = old.filter(name => name !== used)
+    const heldBefore = unused.length > 0 ? await this.#heldBefore() : 0
+    const orphans = unused.filter(name => parseName(name)!.madeAt >= heldBefore)
     for (const name of orphans) await this.#objects.delete(name)
     return orphans.length
   }
+}
+
+/** What stands for this row in the store. */
+export async function readSnapshot(objects: ObjectStore, row: Uint8Array): Promise<Uint8Array> {
+  const { name, bytes, sha256 } = readReference(row)
+  const data = await collect(await objects.get(name), bytes)
+  if (digestOf(data).sha256 !== sha256)
+    throw new MeshError('STORAGE_FAILED', { detail: `the snapshot ${name} is not what was stored` })
+  return new Uint8Array(data)
 }
 
 const folderPart = (name: string): string => name.slice(0, name.lastIndexOf('/'))

@@ -8,6 +8,7 @@ import type { HubConfig } from '../config.ts'
 import { FileObjectStore } from './file-object-store.ts'
 import { ObjectSnapshotStore } from './object-snapshot-store.ts'
 import type { ObjectStore } from './object-store.ts'
+import type { S3Config } from './s3-config.ts'
 import { S3ObjectStore } from './s3-object-store.ts'
 
 export interface HubObjects {
@@ -31,17 +32,31 @@ export async function openObjects(
     return { assets, documents: rows, following: log => log, collectSnapshots: async () => 0, close: () => undefined }
   }
   const ports = { now: given.now, random: given.random, limits }
-  const assets = new S3ObjectStore(s3, 'assets/', ports)
-  const objects = new S3ObjectStore(s3, 'snapshots/', ports)
-  const documents = new ObjectSnapshotStore(rows, objects, ports)
+  const { assets, snapshots, close } = openS3(s3, given)
+  const documents = new ObjectSnapshotStore(rows, snapshots, ports)
   return {
     assets,
     documents,
     following: log => documents.following(log),
     collectSnapshots: () => documents.collectOrphans(),
-    close: () => {
-      assets.close()
-      objects.close()
-    },
+    close,
   }
+}
+
+export interface S3Objects {
+  assets: ObjectStore
+  snapshots: ObjectStore
+  close(): void
+}
+
+/** What a hub keeps in its bucket, each kind in a room of its own. */
+export function openS3(s3: S3Config, given: { now: Now; random: RandomBytes }): S3Objects {
+  const ports = { now: given.now, random: given.random, limits }
+  const assets = new S3ObjectStore(s3, 'assets/', ports)
+  const snapshots = new S3ObjectStore(s3, 'snapshots/', ports)
+  const close = (): void => {
+    assets.close()
+    snapshots.close()
+  }
+  return { assets, snapshots, close }
 }

@@ -160,6 +160,8 @@ class ChannelSocket implements DeviceLink {
         return this.#streams.close(message.stream)
       case 'CLAIM':
         return this.#parts.claims.answer(this.#device, message, this)
+      case 'PROBLEMS':
+        return this.#parts.fleet.problems(this.#device.id, { items: message.items, more: message.more })
       case 'BYE':
         return this.#leave()
     }
@@ -185,6 +187,7 @@ class ChannelSocket implements DeviceLink {
       projects: known,
       runs: found.runs,
       lost: found.lost,
+      problems: true,
     })
     if (!fleet.connect(id, this, { os, runtimes, metrics, projects, network: this.#network }))
       return this.close('REVOKED')

@@ -7,8 +7,9 @@ import { historyModule } from '@meshbook/relay/history/version-recorder.ts'
 import type { DocumentStore } from '@meshbook/relay/relay.ts'
 import type { Database, StorageHealth } from '@meshbook/relay/sql/database.ts'
 import { PostgresDatabase } from '@meshbook/relay/sql/postgres-database.ts'
-import { migratePostgres } from '@meshbook/relay/sql/postgres-migrate.ts'
+import { loadModules, migratePostgres } from '@meshbook/relay/sql/postgres-migrate.ts'
 import { SqliteDatabase } from '@meshbook/relay/sql/sqlite-database.ts'
+import type { Schema } from '@meshbook/relay/sql/tx.ts'
 import type { DocumentProcedures } from '@meshbook/relay/store/document-procedures.ts'
 import type { HistoryProcedures } from '@meshbook/relay/store/history-procedures.ts'
 import { PostgresDocumentStore } from '@meshbook/relay/store/postgres-document-store.ts'
@@ -29,6 +30,10 @@ export interface OpenStore {
 /** All modules of a hub's database; a backup knows their tables by them. */
 export const hubModules: readonly URL[] = [documentModule, historyModule, hubModule]
 
+export async function hubSchemas(): Promise<Schema[]> {
+  return (await loadModules(hubModules)).map(({ schema }) => schema)
+}
+
 export async function openStore(
   config: Pick<HubConfig, 'dataFolder' | 'database'>,
   onHealth: (health: StorageHealth) => void,
@@ -43,7 +48,7 @@ async function openSqlite(folder: string, onHealth: (health: StorageHealth) => v
   return { store, documents: new SqliteDocumentStore(store), log: undefined }
 }
 
-type DatabaseConfig = NonNullable<HubConfig['database']>
+export type DatabaseConfig = NonNullable<HubConfig['database']>
 
 async function openPostgres(config: DatabaseConfig, onHealth: (health: StorageHealth) => void): Promise<OpenStore> {
   if (config.ownerUrl !== null) await migrateStore(config)
@@ -54,7 +59,12 @@ async function openPostgres(config: DatabaseConfig, onHealth: (health: StorageHe
 
 /** Makes or updates the tables as their owner; returns the names of what changed. */
 export async function migrateStore({ url, ownerUrl }: DatabaseConfig): Promise<string[]> {
+  return migratePostgres({ ...ownerOf({ url, ownerUrl }), modules: hubModules })
+}
+
+/** Who may change the tables, and the role that they are for. */
+export function ownerOf({ url, ownerUrl }: DatabaseConfig): { ownerUrl: string; role: string } {
   if (ownerUrl === null)
     throw new MeshError('BAD_CONFIG', { detail: 'MESHBOOK_DATABASE_OWNER_URL: needed to change the tables' })
-  return migratePostgres({ ownerUrl, modules: hubModules, role: decodeURIComponent(new URL(url).username) })
+  return { ownerUrl, role: decodeURIComponent(new URL(url).username) }
 }

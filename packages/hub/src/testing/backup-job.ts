@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { systemRandom } from '@meshbook/core/ids.ts'
+import type { HubData } from '../backup/backup-source.ts'
 import { newRecoveryKey } from '../backup/recovery-key.ts'
 import { type RestoreReport, restoreBackup, verifyBackup } from '../backup/restore-backup.ts'
 import { type BackupReport, writeBackup } from '../backup/write-backup.ts'
@@ -13,25 +14,24 @@ export interface TestBackup {
   report: BackupReport
 }
 
-export async function backUp(t: TestContext, dataFolder: string): Promise<TestBackup> {
+/** A data folder stands for a hub that keeps everything in it. */
+type Where = string | HubData
+const dataOf = (where: Where): HubData =>
+  typeof where === 'string' ? { dataFolder: where, database: null, s3: null } : where
+
+const ports = { now: Date.now, random: systemRandom, onProgress: () => undefined }
+
+export async function backUp(t: TestContext, where: Where): Promise<TestBackup> {
   const { secret, recipient } = await newRecoveryKey()
   const file = join(await temporaryFolder(t), 'backup.age')
-  const report = await writeBackup({
-    dataFolder,
-    file,
-    lock: { recipient },
-    now: Date.now,
-    onProgress: () => undefined,
-  })
+  const report = await writeBackup({ ...ports, ...dataOf(where), file, lock: { recipient } })
   return { file, key: secret, report }
 }
 
-const restoring = { now: Date.now, random: systemRandom, onProgress: () => undefined }
-
-export function restoreInto(dataFolder: string, backup: Pick<TestBackup, 'file' | 'key'>, replace = false) {
-  return restoreBackup({ ...restoring, dataFolder, file: backup.file, key: backup.key }, { replace })
+export function restoreInto(where: Where, backup: Pick<TestBackup, 'file' | 'key'>, replace = false) {
+  return restoreBackup({ ...ports, ...dataOf(where), file: backup.file, key: backup.key }, { replace })
 }
 
-export function verifyIn(dataFolder: string, backup: Pick<TestBackup, 'file' | 'key'>): Promise<RestoreReport> {
-  return verifyBackup({ ...restoring, dataFolder, file: backup.file, key: backup.key })
+export function verifyIn(where: Where, backup: Pick<TestBackup, 'file' | 'key'>): Promise<RestoreReport> {
+  return verifyBackup({ ...ports, ...dataOf(where), file: backup.file, key: backup.key })
 }

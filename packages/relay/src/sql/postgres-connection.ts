@@ -1,6 +1,7 @@
 /** Connections to PostgreSQL with every time bounded, values as SQLite gives them, and the Tx over one connection. */
 import { limits } from '@meshbook/core/limits.ts'
-import { type ClientConfig, Pool, type PoolClient, types } from 'pg'
+import { type ClientConfig, Pool, type PoolClient, type PoolConfig, types } from 'pg'
+import type { Presence } from './postgres-presence.ts'
 import { numbered } from './postgres-sql.ts'
 import type { SqlValue, Tx } from './tx.ts'
 
@@ -22,13 +23,17 @@ function bytesFrom(text: string): Uint8Array {
 }
 
 /** The values that SQLite would have given. */
-function getTypeParser(oid: number, format?: 'text' | 'binary'): unknown {
-  if (oid === int8 || oid === numeric) return numberFrom
-  if (oid === bytea) return bytesFrom
-  return types.getTypeParser(oid, format)
+function parsersWith(integerFrom: (text: string) => number | bigint): NonNullable<ClientConfig['types']> {
+  const getTypeParser = (oid: number, format?: 'text' | 'binary'): unknown => {
+    if (oid === int8 || oid === numeric) return integerFrom
+    if (oid === bytea) return bytesFrom
+    return types.getTypeParser(oid, format)
+  }
+  return { getTypeParser } as NonNullable<ClientConfig['types']>
 }
 
-export function clientConfig(url: string): ClientConfig {
+/** `integerFrom` is for who can do with whole numbers that a number does not hold exactly. */
+export function clientConfig(url: string, integerFrom: (text: string) => number | bigint = numberFrom): ClientConfig {
   return {
     connectionString: url,
     application_name: 'meshbook',
@@ -40,7 +45,7 @@ export function clientConfig(url: string): ClientConfig {
     keepAlive: true,
     // Whatever the server's default is: an acknowledgement means that the log is flushed (I1).
     options: '-c synchronous_commit=on',
-    types: { getTypeParser } as NonNullable<ClientConfig['types']>,
+    types: parsersWith(integerFrom),
   }
 }
 
@@ -48,8 +53,11 @@ export function clientConfig(url: string): ClientConfig {
  * A connection that breaks while nobody uses it is only forgotten; whoever asks next gets a new one. Who holds it hears of
  * it by the next query; without a listener of its own the event would end the process.
  */
-export function openPool(url: string, connections: number): Pool {
-  const pool = new Pool({ ...clientConfig(url), max: connections, idleTimeoutMillis: limits.databaseIdleMs })
+export function openPool(url: string, connections: number, presence: Presence): Pool {
+  const verify: PoolConfig['verify'] = (client, done) => {
+    presence.enter(client).then(() => done(), done)
+  }
+  const pool = new Pool({ ...clientConfig(url), max: connections, idleTimeoutMillis: limits.databaseIdleMs, verify })
   pool.on('error', () => undefined)
   pool.on('connect', client => client.on('error', () => undefined))
   return pool

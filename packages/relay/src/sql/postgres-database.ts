@@ -13,6 +13,7 @@ import type { Database, StorageHealth } from './database.ts'
 import { openPool, txOver } from './postgres-connection.ts'
 import { callErrorOf, isLost, isReadOnly, serverErrorOf } from './postgres-error.ts'
 import { checkVersions, loadModules } from './postgres-migrate.ts'
+import { Presence } from './postgres-presence.ts'
 import { checkRole } from './postgres-role.ts'
 import { PostgresWriter } from './postgres-writer.ts'
 import type { CallLock, Procedure, Procedures, SqlModule } from './tx.ts'
@@ -49,8 +50,9 @@ export class PostgresDatabase<P extends Procedures> implements Database<P> {
     this.#procedures = procedures
     this.#onHealth = options.onHealth
     this.#after = options.after ?? systemAfter
-    this.#readers = openPool(options.url, limits.databaseReaders)
-    this.#writers = openPool(options.url, limits.databaseWriters)
+    const presence = new Presence()
+    this.#readers = openPool(options.url, limits.databaseReaders, presence)
+    this.#writers = openPool(options.url, limits.databaseWriters, presence)
     this.#writer = new PostgresWriter({
       pool: this.#writers,
       after: this.#after,

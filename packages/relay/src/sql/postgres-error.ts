@@ -5,6 +5,11 @@ interface ServerError extends Error {
   code?: string
 }
 
+/** What an operator did to the server's data; it has the class that the server has for such things. */
+export class OperatorError extends Error {
+  readonly code = '57P05'
+}
+
 /** Classes (two characters) and single codes of SQLSTATE after which the server is not trusted before a probe. */
 const brokenStates: Record<string, ErrorCode> = {
   '53100': 'DISK_FULL',

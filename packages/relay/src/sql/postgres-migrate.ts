@@ -11,7 +11,7 @@ export async function loadModules(urls: readonly URL[]): Promise<SqlModule[]> {
   return Promise.all(urls.map(async url => (await import(url.href)) as SqlModule))
 }
 
-async function storedVersions(client: ClientBase): Promise<Map<string, number>> {
+export async function storedVersions(client: ClientBase): Promise<Map<string, number>> {
   const exists = await client.query("SELECT to_regclass('schema_versions') IS NOT NULL AS there")
   if (!exists.rows[0].there) return new Map()
   const { rows } = await client.query<{ name: string; version: number }>('SELECT name, version FROM schema_versions')
@@ -19,7 +19,7 @@ async function storedVersions(client: ClientBase): Promise<Map<string, number>> 
 }
 
 /** Throws DATA_TOO_NEW; returns the schemas that have migrations to come. */
-function behind(schemas: readonly Schema[], stored: ReadonlyMap<string, number>): Schema[] {
+export function behind(schemas: readonly Schema[], stored: ReadonlyMap<string, number>): Schema[] {
   for (const { name, migrations } of schemas) {
     const version = stored.get(name) ?? 0
     if (version > migrations.length)
@@ -71,7 +71,7 @@ export async function migratePostgres({ ownerUrl, modules, role }: MigrateOption
   }
 }
 
-async function migrateOne(client: ClientBase, { name, migrations }: Schema, from: number): Promise<void> {
+export async function migrateOne(client: ClientBase, { name, migrations }: Schema, from: number): Promise<void> {
   await client.query(
     'CREATE TABLE IF NOT EXISTS schema_versions (name TEXT NOT NULL PRIMARY KEY, version BIGINT NOT NULL)',
   )
@@ -82,7 +82,7 @@ async function migrateOne(client: ClientBase, { name, migrations }: Schema, from
   )
 }
 
-async function grantRows(client: ClientBase, role: string): Promise<void> {
+export async function grantRows(client: ClientBase, role: string): Promise<void> {
   const schema = client.escapeIdentifier(
     (await client.query<{ schema: string }>('SELECT current_schema() AS schema')).rows[0]!.schema,
   )

@@ -5,7 +5,7 @@ import { backup, DatabaseSync } from 'node:sqlite'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
 import { storageErrorOf } from './sqlite-error.ts'
-import { isPlainName, type TableInfo, type TableReader, type TableWriter } from './tables.ts'
+import { quotedName, quotedNames, type TableInfo, type TableReader, type TableWriter } from './tables.ts'
 import type { Schema, SqlValue } from './tx.ts'
 
 const pagesPerStep = 1_024
@@ -51,12 +51,6 @@ function orStorage<T>(what: string, make: () => T): T {
   }
 }
 
-const quoted = (name: string): string => {
-  if (!isPlainName(name)) throw new MeshError('STORAGE_FAILED', { detail: `a table or column is named "${name}"` })
-  return `"${name}"`
-}
-const list = (columns: readonly string[]): string => columns.map(quoted).join(', ')
-
 function tablesOf(db: DatabaseSync): TableInfo[] {
   const names = db
     .prepare(
@@ -67,7 +61,7 @@ function tablesOf(db: DatabaseSync): TableInfo[] {
 }
 
 function columnsOf(db: DatabaseSync, table: string): string[] {
-  const rows = db.prepare(`SELECT name FROM pragma_table_info(${quoted(table).replaceAll('"', "'")})`).all()
+  const rows = db.prepare(`SELECT name FROM pragma_table_info(${quotedName(table).replaceAll('"', "'")})`).all()
   return (rows as { name: string }[]).map(({ name }) => name)
 }
 
@@ -89,14 +83,14 @@ export class SqliteTableReader implements TableReader {
   }
 
   async *rows({ name, columns }: TableInfo): AsyncGenerator<SqlValue[]> {
-    const statement = this.#db.prepare(`SELECT ${list(columns)} FROM ${quoted(name)}`)
+    const statement = this.#db.prepare(`SELECT ${quotedNames(columns)} FROM ${quotedName(name)}`)
     statement.setReturnArrays(true)
     statement.setReadBigInts(true)
     for (const row of statement.iterate() as Iterable<unknown> as Iterable<SqlValue[]>) yield row.map(plainNumber)
   }
 
   async close(): Promise<void> {
-    this.#db.close()
+    if (this.#db.isOpen) this.#db.close()
   }
 }
 
@@ -129,7 +123,7 @@ export class SqliteTableWriter implements TableWriter {
 
   write({ name, columns }: TableInfo, rows: readonly SqlValue[][]): Promise<void> {
     const marks = columns.map(() => '?').join(', ')
-    const sql = `INSERT INTO ${quoted(name)} (${list(columns)}) VALUES (${marks})`
+    const sql = `INSERT INTO ${quotedName(name)} (${quotedNames(columns)}) VALUES (${marks})`
     return this.#guard(async () => {
       this.#connection.exec('BEGIN IMMEDIATE')
       for (const row of rows) await this.#connection.tx.run(sql, row)
@@ -138,7 +132,7 @@ export class SqliteTableWriter implements TableWriter {
   }
 
   async count(table: string): Promise<number> {
-    const row = await this.#connection.tx.get<{ count: number }>(`SELECT COUNT(*) AS count FROM ${quoted(table)}`)
+    const row = await this.#connection.tx.get<{ count: number }>(`SELECT COUNT(*) AS count FROM ${quotedName(table)}`)
     return row?.count ?? 0
   }
 

@@ -4,6 +4,10 @@ import {
   completionsSchema,
   type DocumentInfo,
   documentSchema,
+  type FileInfo,
+  type FileState,
+  fileSchema,
+  fileStateSchema,
   type Inspection,
   inspectionSchema,
   listOf,
@@ -64,6 +68,9 @@ export const api = {
     if (!found) throw new ApiError('NOT_FOUND')
     return found
   },
+  files: (project: string): Promise<FileInfo[]> => all(`/files?project=${project}&limit=5000`, fileSchema),
+  fileState: (id: string, signal: AbortSignal): Promise<FileState> =>
+    request('GET', `/files/${id}`, fileStateSchema, { signal }),
   createDocument: (project: string, path: string, content: string): Promise<DocumentInfo> =>
     request('POST', '/documents', documentSchema, { body: { project, path, content } }),
   moveDocument: (id: string, path: string): Promise<DocumentInfo> =>
@@ -115,3 +122,6 @@ export const api = {
 }
 
 export const assetUrl = (asset: string): string => `/api/v1/assets/${asset}`
+/** An address that is always a download, under this name. */
+export const downloadUrl = (asset: string, name: string): string =>
+  `${assetUrl(asset)}?name=${encodeURIComponent(name)}`

@@ -46,6 +46,7 @@ async function errorOf(response: Response): Promise<ApiError> {
 export interface RequestOptions {
   body?: unknown
   signal?: AbortSignal
+  headers?: Record<string, string>
 }
 
 type Listener = () => void
@@ -58,7 +59,7 @@ export function onSignedOut(listener: Listener): void {
 async function send(method: string, path: string, options: RequestOptions): Promise<Response> {
   const timeout = AbortSignal.timeout(limits.requestMs)
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout
-  const headers: Record<string, string> = { accept: 'application/json' }
+  const headers: Record<string, string> = { accept: 'application/json', ...options.headers }
   if (options.body !== undefined) headers['content-type'] = 'application/json'
   try {
     const body = options.body === undefined ? null : JSON.stringify(options.body)
@@ -74,15 +75,29 @@ async function send(method: string, path: string, options: RequestOptions): Prom
   }
 }
 
+async function sendChecked(method: string, path: string, options: RequestOptions): Promise<Response> {
+  const response = await send(method, path, options)
+  if (response.ok) return response
+  const error = await errorOf(response)
+  if (error.code === 'UNAUTHENTICATED') for (const listener of signedOutListeners) listener()
+  throw error
+}
+
 /** The body of an answer as text, whatever it is. */
 export async function requestText(method: string, path: string, options: RequestOptions = {}): Promise<string> {
-  const response = await send(method, path, options)
-  if (!response.ok) {
-    const error = await errorOf(response)
-    if (error.code === 'UNAUTHENTICATED') for (const listener of signedOutListeners) listener()
-    throw error
-  }
-  return response.text()
+  return (await sendChecked(method, path, options)).text()
+}
+
+/** The beginning of a blob and its type; of an image the type alone, the browser loads it itself. */
+export async function requestStart(path: string, bytes: number, signal: AbortSignal): Promise<[string, Uint8Array]> {
+  const headers = { accept: '*/*', range: `bytes=0-${bytes - 1}` }
+  const response = await sendChecked('GET', path, { headers, signal })
+  const type = response.headers.get('content-type') ?? ''
+  // Whoever ignores ranges would send all of it.
+  const isStart = response.status === 206 || Number(response.headers.get('content-length')) <= bytes
+  if (!type.startsWith('image/') && isStart) return [type, new Uint8Array(await response.arrayBuffer())]
+  await response.body?.cancel()
+  return [type, new Uint8Array()]
 }
 
 export async function request<S extends v.GenericSchema>(

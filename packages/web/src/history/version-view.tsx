@@ -34,7 +34,7 @@ export function VersionView() {
     <div class="column version-view">
       <div class="version-top">
         <button type="button" class="button plain back" onClick={back}>
-          <Icon name="chevron" class="turned" size={13} />
+          <Icon name="chevron" class="back" size={13} />
           Back
         </button>
         <div class="grow">

@@ -1,14 +1,19 @@
-/** What the user has to know about this document's copy in this browser: it was replaced, or a part cannot be read. */
+/** What the user has to know about this document: what is wrong with its file on a device, or with its copy in this browser. */
 import { useRef } from 'preact/hooks'
+import { FileProblems } from '../shell/file-problems.tsx'
 import { Icon } from '../shell/icons.tsx'
+import { documents } from '../state/mesh.ts'
 import { notify, report } from '../state/toasts.ts'
 import type { Carried } from '../sync/document-link.ts'
 import { useNotebook } from './open-notebook.ts'
 
 export function DocumentNotices() {
-  const { carried, unreadable } = useNotebook().link
+  const { link, project, document } = useNotebook()
+  const { carried, unreadable } = link
+  const current = documents.value.get(project.id)?.find(({ id }) => id === document.id) ?? document
   return (
     <>
+      <FileProblems project={project} path={current.path} />
       {carried.value && <CarriedNotice carried={carried.value} />}
       {unreadable.value > 0 && (
         <div class="banner warn" role="alert">

@@ -7,7 +7,7 @@ import { api } from '../api/client.ts'
 import { type ApiError, asApiError } from '../api/http.ts'
 import { titleOf } from '../shell/file-tree.ts'
 import { ProblemPage } from '../shell/problem-page.tsx'
-import { documents, me, projectNamed, projects } from '../state/mesh.ts'
+import { documents, me, problemsAt, projectNamed, projects } from '../state/mesh.ts'
 import { notify, report } from '../state/toasts.ts'
 import { browserPorts } from '../sync/browser-ports.ts'
 import { type LinkOptions, openDocument } from '../sync/document-link.ts'
@@ -80,12 +80,18 @@ export function NotebookPage({ project: name, path }: { project: string; path: s
       <ProblemPage
         title={state.error.code === 'NOT_FOUND' ? 'No such document' : state.error.message}
         text={state.error.detail}
-        hint={state.error.hint}
+        hint={deletedHint(project?.id ?? '', path) ?? state.error.hint}
       />
     )
   if (state.is === 'unavailable') return <NotOnThisDevice path={path} />
   if (state.is === 'opening') return <NotebookSkeleton title={titleOf(path)} />
   return <NotebookView key={state.notebook.document.id} notebook={state.notebook} />
+}
+
+/** Somebody edited it while it was deleted: where the edit is. */
+function deletedHint(project: string, path: string): string | undefined {
+  const kept = problemsAt(project, path).find(({ problem }) => problem.trash !== undefined)
+  return kept && `${kept.device}: ${kept.problem.text}. ${kept.problem.next}`
 }
 
 type Answers = Pick<LinkOptions, 'onUnavailable' | 'onReplaced' | 'signal'>

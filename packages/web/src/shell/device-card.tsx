@@ -2,6 +2,7 @@
 import type { DeviceInfo, Metrics } from '@meshbook/core/messages.ts'
 import { ago } from '../notebook/duration.ts'
 import { sessions } from '../state/mesh.ts'
+import { Hint } from './hint.tsx'
 import { Icon, type IconName } from './icons.tsx'
 
 const icons: Record<DeviceInfo['kind'], IconName> = {
@@ -25,6 +26,7 @@ export function DeviceCard({ device, children }: { device: DeviceInfo; children?
         <span>{statusText(device)}</span>
         <span class="faint ellipsis">· {device.os}</span>
       </p>
+      <Problems device={device} />
       {device.runtimes.length > 0 && (
         <ul class="chips" aria-label="Runtimes">
           {device.runtimes.map(({ language, kernel, version }) => (
@@ -43,6 +45,33 @@ export function DeviceCard({ device, children }: { device: DeviceInfo; children?
         </p>
       )}
     </article>
+  )
+}
+
+function Problems({ device: { problems, status } }: { device: DeviceInfo }) {
+  if (!problems || problems.items.length === 0) return null
+  return (
+    <div class="device-problems">
+      {status !== 'online' && <p class="faint">When it was last seen:</p>}
+      <ul aria-label="Problems">
+        {problems.items.map(({ text, next }) => (
+          <li key={text}>
+            <Icon name="warning" />
+            <span>
+              {text}.{' '}
+              <span class="muted">
+                <Hint text={next} />
+              </span>
+            </span>
+          </li>
+        ))}
+      </ul>
+      {problems.more > 0 && (
+        <p class="faint">
+          And {problems.more} more: <code>meshbook doctor</code> there lists them.
+        </p>
+      )}
+    </div>
   )
 }
 

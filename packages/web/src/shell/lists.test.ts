@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import type { DocumentInfo } from '@meshbook/core/api.ts'
 import { ago, duration } from '../notebook/duration.ts'
 import { framePage } from '../notebook/frame-page.ts'
-import { titleOf, treeOf } from './file-tree.ts'
+import { firstRows, titleOf, treeOf } from './file-tree.ts'
+import { kindOf } from './file-words.ts'
 import { score } from './fuzzy.ts'
 
 const documents = (paths: string[]) => paths.map(path => ({ id: path, path }) as unknown as DocumentInfo)
@@ -15,7 +16,33 @@ test('paths are a tree with folders first and numbers in their natural order', (
     ['notes', 'run-2.md', 'run-10.md'],
   )
   assert.deepEqual(tree[0]?.kind === 'folder' && tree[0].nodes.map(node => node.name), ['deep', 'b.md'])
+  const files = treeOf(documents(['b.md']), documents(['a.csv', 'notes/c.csv']) as never)
+  assert.deepEqual(
+    files.map(({ kind, name }) => [kind, name]),
+    [
+      ['folder', 'notes'],
+      ['file', 'a.csv'],
+      ['document', 'b.md'],
+    ],
+  )
   assert.equal(titleOf('notes/today.md'), 'today')
+})
+
+test('of thousands of files in a folder the first are rows, and every document is', () => {
+  const paths = Array.from({ length: 20_000 }, (_, n) => `part-${n}.csv`)
+  const nodes = treeOf(documents(['zoo.md', 'a.md']), documents(paths) as never)
+  const { shown, more } = firstRows(nodes, 100)
+  assert.deepEqual([shown.length, more], [102, 19_900])
+  assert.deepEqual([shown[0]?.name, shown.at(-1)?.name], ['a.md', 'zoo.md'])
+})
+
+test('a file is called by its ending, whatever that is', () => {
+  assert.deepEqual(['a/b.CSV', 'x.constructor', 'noending', 'y.weird'].map(kindOf), [
+    'CSV table',
+    'CONSTRUCTOR file',
+    'file',
+    'WEIRD file',
+  ])
 })
 
 test('a query finds beginnings before middles, and middles before scattered letters', () => {

@@ -3,7 +3,7 @@ import { computed, signal } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import { type Command, commands, keyCaps, paletteOpen } from '../state/commands.ts'
 import { navigate, notebookUrl } from '../state/location.ts'
-import { documents, projects } from '../state/mesh.ts'
+import { documents, files, projects } from '../state/mesh.ts'
 import { titleOf } from './file-tree.ts'
 import { score } from './fuzzy.ts'
 import { Icon } from './icons.tsx'
@@ -14,7 +14,7 @@ const mostShown = 40
 
 const documentCommands = computed<Command[]>(() =>
   (projects.value ?? []).flatMap(project =>
-    (documents.value.get(project.id) ?? [])
+    [...(documents.value.get(project.id) ?? []), ...(files.value.get(project.id) ?? [])]
       .filter(document => !document.path.startsWith('.meshbook/'))
       .map(document => ({
         id: document.id,

@@ -1,11 +1,14 @@
 /** A project and its files in the sidebar. */
-import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
+import type { DocumentInfo, FileInfo, Project } from '@meshbook/core/api.ts'
+import { bytesInWords } from '@meshbook/core/bytes-in-words.ts'
 import { signal } from '@preact/signals'
+import { useMemo, useState } from 'preact/hooks'
 import { drawerOpen } from '../state/layout.ts'
 import { here, notebookUrl } from '../state/location.ts'
-import { documents } from '../state/mesh.ts'
+import { documents, files } from '../state/mesh.ts'
 import { deleteDocument, newDocument, renameDocument } from './document-actions.ts'
-import { type TreeNode, titleOf, treeOf } from './file-tree.ts'
+import { firstRows, isNotebookPath, nameOf, type TreeNode, titleOf, treeOf } from './file-tree.ts'
+import { fileIcon } from './file-words.ts'
 import { Icon } from './icons.tsx'
 import { Link } from './link.tsx'
 import { Menu } from './menu.tsx'
@@ -21,7 +24,8 @@ function toggle(id: string): void {
 export function ProjectFiles({ project }: { project: Project }) {
   const list = documents.value.get(project.id)
   const open = !folded.value.has(project.id)
-  const nodes = list && treeOf(list)
+  const others = files.value.get(project.id)
+  const nodes = useMemo(() => list && treeOf(list, others), [list, others])
   return (
     <section class="project">
       <div class="side-row project-name">
@@ -39,18 +43,35 @@ export function ProjectFiles({ project }: { project: Project }) {
           <Icon name="plus" />
         </button>
       </div>
-      {open && nodes && nodes.length === 0 && <p class="side-empty">No notebooks yet. Make one with the plus above.</p>}
-      {open && nodes && <ul class="files">{nodes.map(node => treeRow(node, project))}</ul>}
+      {open && nodes?.length === 0 && <p class="side-empty">No notebooks yet. Make one with the plus above.</p>}
+      {open && nodes && <Rows nodes={nodes} project={project} />}
     </section>
   )
 }
 
-function treeRow(node: TreeNode, project: Project) {
-  return node.kind === 'file' ? (
-    <FileRow key={node.document.id} document={node.document} project={project} />
-  ) : (
-    <FolderRow key={node.path} node={node} project={project} />
+const mostFiles = 100
+
+function Rows({ nodes, project, nested = false }: { nodes: TreeNode[]; project: Project; nested?: boolean }) {
+  const [most, setMost] = useState(mostFiles)
+  const { shown, more } = firstRows(nodes, most)
+  return (
+    <ul class={nested ? 'files nested' : 'files'}>
+      {shown.map(node => treeRow(node, project))}
+      {more > 0 && (
+        <li>
+          <button type="button" class="side-row faint" onClick={() => setMost(most + 10 * mostFiles)}>
+            Show more of {more.toLocaleString()} other files
+          </button>
+        </li>
+      )}
+    </ul>
   )
+}
+
+function treeRow(node: TreeNode, project: Project) {
+  if (node.kind === 'folder') return <FolderRow key={node.path} node={node} project={project} />
+  if (node.kind === 'file') return <FileRow key={node.file.id} file={node.file} project={project} />
+  return <DocumentRow key={node.document.id} document={node.document} project={project} />
 }
 
 function FolderRow({ node, project }: { node: TreeNode & { kind: 'folder' }; project: Project }) {
@@ -62,14 +83,13 @@ function FolderRow({ node, project }: { node: TreeNode & { kind: 'folder' }; pro
         <Icon name="chevron" size={12} class={open ? 'turned' : ''} />
         <span class="ellipsis">{node.name}</span>
       </button>
-      {open && <ul class="files nested">{node.nodes.map(child => treeRow(child, project))}</ul>}
+      {open && <Rows nodes={node.nodes} project={project} nested />}
     </li>
   )
 }
 
-function FileRow({ document, project }: { document: DocumentInfo; project: Project }) {
+function DocumentRow({ document, project }: { document: DocumentInfo; project: Project }) {
   const url = notebookUrl(project.name, document.path)
-  const isNotebook = /\.(md|qmd|markdown)$/i.test(document.path)
   return (
     <li class="side-item" data-current={here.value === url}>
       <Link
@@ -81,7 +101,7 @@ function FileRow({ document, project }: { document: DocumentInfo; project: Proje
           drawerOpen.value = false
         }}
       >
-        <Icon name={isNotebook ? 'file' : 'code'} />
+        <Icon name={isNotebookPath(document.path) ? 'file' : 'code'} />
         <span class="ellipsis grow">{titleOf(document.path)}</span>
         <UnsentPill document={document.id} short />
       </Link>
@@ -94,6 +114,27 @@ function FileRow({ document, project }: { document: DocumentInfo; project: Proje
           { label: 'Delete…', icon: 'trash', danger: true, run: () => void deleteDocument(project, document) },
         ]}
       />
+    </li>
+  )
+}
+
+function FileRow({ file, project }: { file: FileInfo; project: Project }) {
+  const url = notebookUrl(project.name, file.path)
+  return (
+    <li class="side-file">
+      <Link
+        to={url}
+        class="side-row"
+        current={here.value === url}
+        title={file.path}
+        onFollow={() => {
+          drawerOpen.value = false
+        }}
+      >
+        <Icon name={fileIcon(file.path)} />
+        <span class="ellipsis grow">{nameOf(file.path)}</span>
+        <span class="file-size">{bytesInWords(file.bytes)}</span>
+      </Link>
     </li>
   )
 }

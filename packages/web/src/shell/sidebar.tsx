@@ -86,6 +86,14 @@ function Place({ to, icon, name, note }: { to: string; icon: IconName; name: str
 function deviceNote() {
   const online = devices.value.filter(device => device.status === 'online').length
   if (hub.value === 'down') return <span class="pill warn">Hub offline</span>
+  const problems = devices.value.reduce((sum, { problems: it }) => sum + (it ? it.items.length + it.more : 0), 0)
+  if (problems > 0)
+    return (
+      <span class="pill warn">
+        <Icon name="warning" size={12} />
+        {problems} {problems === 1 ? 'problem' : 'problems'}
+      </span>
+    )
   return (
     <span class="pill">
       <span class={`dot ${online > 0 ? 'online' : ''}`} />

@@ -1,6 +1,6 @@
 /** What the hub says about the user's mesh, as signals: who, projects, documents, devices, sessions, runs. */
-import type { DocumentInfo, HubEvent, Me, Project, Run } from '@meshbook/core/api.ts'
-import type { DeviceInfo, SessionInfo } from '@meshbook/core/messages.ts'
+import type { DocumentInfo, FileInfo, HubEvent, Me, Project, Run } from '@meshbook/core/api.ts'
+import type { DeviceInfo, DeviceProblem, SessionInfo } from '@meshbook/core/messages.ts'
 import { batch, computed, signal } from '@preact/signals'
 import { api } from '../api/client.ts'
 import { listenToHub } from '../api/events.ts'
@@ -14,12 +14,23 @@ export const me = signal<Me | undefined>(undefined)
 export const hub = signal<'connecting' | 'open' | 'down'>('connecting')
 export const projects = signal<Project[] | undefined>(undefined)
 export const documents = signal<ReadonlyMap<string, DocumentInfo[]>>(new Map())
+/** Files that are no documents. */
+export const files = signal<ReadonlyMap<string, FileInfo[]>>(new Map())
 export const devices = signal<DeviceInfo[]>([])
 export const sessions = signal<SessionInfo[]>([])
 export const runs = signal<ReadonlyMap<string, RunInfo>>(new Map())
 export const storage = signal<{ ok: boolean; detail: string }>({ ok: true, detail: '' })
 
 export const deviceById = computed(() => new Map(devices.value.map(device => [device.id as string, device])))
+
+/** What devices say is wrong with the file at a path of a project. */
+export function problemsAt(project: string, path: string): { device: string; problem: DeviceProblem }[] {
+  return devices.value.flatMap(({ name, problems }) =>
+    (problems?.items ?? [])
+      .filter(problem => problem.project === project && problem.path === path)
+      .map(problem => ({ device: name, problem })),
+  )
+}
 const runsKept = 500
 
 onSignedOut(() => {
@@ -68,7 +79,7 @@ export async function refresh(): Promise<void> {
       devices.value = nextDevices
       sessions.value = nextSessions
     })
-    await Promise.all(nextProjects.map(project => loadDocuments(project.id)))
+    await Promise.all(nextProjects.flatMap(({ id }) => [loadDocuments(id), loadFiles(id)]))
   } catch (thrown) {
     report(thrown, 'The lists could not be loaded')
   }
@@ -77,6 +88,21 @@ export async function refresh(): Promise<void> {
 export async function loadDocuments(project: string): Promise<void> {
   const items = await api.documents(project)
   documents.value = new Map(documents.value).set(project, items)
+}
+
+/** Projects whose files are being loaded, and whether they changed meanwhile. */
+const loadingFiles = new Map<string, boolean>()
+async function loadFiles(project: string): Promise<void> {
+  if (loadingFiles.has(project)) return void loadingFiles.set(project, true)
+  try {
+    do {
+      loadingFiles.set(project, false)
+      const items = await api.files(project)
+      files.value = new Map(files.value).set(project, items)
+    } while (loadingFiles.get(project))
+  } finally {
+    loadingFiles.delete(project)
+  }
 }
 
 export async function loadRuns(): Promise<void> {
@@ -97,6 +123,9 @@ function receive(event: HubEvent): void {
       return
     case 'documents':
       loadDocuments(event.project).catch(thrown => report(thrown, 'The list of documents could not be loaded'))
+      return
+    case 'files':
+      loadFiles(event.project).catch(thrown => report(thrown, 'The list of files could not be loaded'))
       return
     case 'versions':
       newestVersion.value = event

@@ -1,0 +1,120 @@
+/** What is wrong on a device, on the page of a real browser: told, kept over a restart of the hub, and gone once it is well. */
+import assert from 'node:assert/strict'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import AxeBuilder from '@axe-core/playwright'
+import type { Page } from 'playwright-core'
+import { openBrowser, signIn } from '../browser.ts'
+import { command, eventually, startProcess, temporaryFolder } from '../mesh-process.ts'
+
+const token = 'mb_0123456789abcdefghijklmnop'
+const shots = process.env.MESHBOOK_SHOTS
+const shot = async (page: Page, name: string) => {
+  if (shots) await page.screenshot({ path: join(shots, `${name}.png`) })
+}
+
+async function noSeriousIssue(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze()
+  const found = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+  assert.deepEqual(
+    found.map(({ id, nodes }) => [id, nodes]),
+    [],
+  )
+}
+
+/** A hub, and a device elsewhere whose folder is the project `work`. */
+async function setUp(t: TestContext) {
+  const hubData = await temporaryFolder(t)
+  const startHub = (port: string) =>
+    startProcess(t, hubData, ['hub', '--port', port], { MESHBOOK_BOOTSTRAP_TOKEN: token })
+  const hub = await startHub('0')
+  const data = await temporaryFolder(t)
+  const folder = join(data, 'work')
+  await mkdir(folder)
+  await writeFile(join(folder, 'plan.md'), '# Plan\n')
+  const startDevice = () =>
+    startProcess(t, data, ['up', '--hub', hub.url, '--name', 'anvil'], { MESHBOOK_TOKEN: token })
+  const device = await startDevice()
+  assert.equal((await command(['attach', folder, '--data', data])).code, 0)
+  return { hub, startHub, data, folder, device, startDevice }
+}
+
+for (const look of [{ name: 'light' }, { name: 'dark', dark: true }, { name: 'phone', width: 390, height: 800 }])
+  test(`W42 DV70 PR3 a file that cannot be read shows at the device and in the sidebar, also after a restart of the hub, until it can (${look.name})`, async t => {
+    const { hub, startHub, folder } = await setUp(t)
+    const { page } = await openBrowser(t, look)
+    await signIn(page, hub)
+    await page.goto(`${hub.url}/devices`)
+    await page.getByText('Online', { exact: true }).waitFor()
+    await writeFile(join(folder, 'broken.md'), Buffer.from([0xff, ...Buffer.from('secret words')]))
+    const problem = page.getByRole('list', { name: 'Problems' }).getByText('broken.md')
+    await problem.waitFor()
+    assert.match((await problem.textContent()) ?? '', /Save the file as UTF-8 text/)
+    await page.locator('.sidebar', { hasText: '1 problem' }).waitFor({ state: 'attached' })
+    assert.equal(await page.getByText('secret').count(), 0)
+    await noSeriousIssue(page)
+    await shot(page, `problem-device-${look.name}`)
+    await hub.kill('SIGKILL')
+    await startHub(new URL(hub.url).port)
+    await page.reload()
+    await problem.waitFor()
+    await writeFile(join(folder, 'broken.md'), 'text now\n')
+    await problem.waitFor({ state: 'detached' })
+    await page.locator('.sidebar', { hasText: '1 online' }).waitFor({ state: 'attached' })
+  })
+
+for (const look of [{ name: 'light' }, { name: 'phone', width: 390, height: 800, dark: true }])
+  test(`W42 DV64 DV72 a document whose file has a conflict copy names it until the copy is gone (${look.name})`, async t => {
+    const { hub, folder } = await setUp(t)
+    const { page } = await openBrowser(t, look)
+    await signIn(page, hub)
+    await page.goto(`${hub.url}/p/work/plan.md`)
+    await page.getByRole('heading', { name: 'Plan' }).waitFor()
+    await writeFile(join(folder, 'plan.md'), Buffer.from([0xff, 0xfe, 0, 1]))
+    const notice = page.locator('.banner', { hasText: '(conflict' })
+    await notice.waitFor({ timeout: 40_000 })
+    const [copy = ''] = (await readdir(folder)).filter(name => name.includes('(conflict'))
+    assert.ok((await notice.textContent())?.includes(copy), copy)
+    await noSeriousIssue(page)
+    await shot(page, `problem-conflict-${look.name}`)
+    await rm(join(folder, copy))
+    await notice.waitFor({ state: 'detached' })
+  })
+
+test('W42 DV27 DV72 an edit of a file that was deleted elsewhere shows with the way back, until it is taken', async t => {
+  const { hub, data, folder, device, startDevice } = await setUp(t)
+  const { page } = await openBrowser(t)
+  await signIn(page, hub)
+  await page.goto(`${hub.url}/p/work/plan.md`)
+  await page.getByRole('heading', { name: 'Plan' }).waitFor()
+  await device.kill('SIGTERM')
+  await writeFile(join(folder, 'plan.md'), '# Plan\nwritten while away\n')
+  const api = (method: string, path: string) =>
+    fetch(`${hub.url}/api/v1${path}`, { method, headers: { authorization: `Bearer ${token}` } })
+  const { items } = (await (await api('GET', '/documents?path=me/work/plan.md')).json()) as { items: { id: string }[] }
+  assert.equal((await api('DELETE', `/documents/${items[0]!.id}`)).status, 204)
+  await startDevice()
+  await page.goto(`${hub.url}/devices`)
+  const problem = page.getByRole('list', { name: 'Problems' }).getByText('plan.md was deleted on another device')
+  await problem.waitFor()
+  const [, name = ''] = /meshbook trash restore "(.+?)"/.exec((await problem.textContent()) ?? '') ?? []
+  await shot(page, 'problem-trash')
+  await page.goto(`${hub.url}/p/work/plan.md`)
+  await page.getByText('No such document').waitFor()
+  await page.getByText(`meshbook trash restore "${name}"`).waitFor()
+  await shot(page, 'problem-trash-document')
+  const restored = await command(['trash', 'restore', name, '--data', data])
+  assert.equal(restored.code, 0, restored.stderr)
+  await eventually('the document is back', async () => {
+    await page.reload()
+    return page
+      .getByText('written while away')
+      .waitFor({ timeout: 2_000 })
+      .then(
+        () => true,
+        () => false,
+      )
+  })
+  assert.equal(await page.locator('.banner').count(), 0)
+})
