@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import type { Run } from '@meshbook/core/api.ts'
+import type { PolicyChange } from '@meshbook/core/device-policy.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import {
   type DeviceId,
@@ -26,6 +27,7 @@ export type OpenRunStore = (t: TestContext) => Promise<HubStore>
 
 const now = 1_800_000_000_000
 const out = (text: string): RunEvent => ({ type: 'stdout', at: now, text })
+const started: RunEvent = { type: 'started', at: now, device: 'Desk', language: 'python', kernel: 'python' }
 const done: RunEvent = { type: 'completed', at: now, durationMs: 1 }
 const id = <K extends Parameters<typeof newId>[0]>(kind: K) => newId(kind, now, systemRandom)
 
@@ -35,7 +37,7 @@ interface World {
   project: ProjectId
   document: DocumentId
   devices: [DeviceId, DeviceId]
-  request(run: string, session?: string): Promise<Run>
+  request(run: string, session?: string, code?: string): Promise<Run>
   lease(run: string, device: DeviceId): Promise<Lease | undefined>
   append(
     lease: Pick<Lease, 'run' | 'fence'>,
@@ -73,8 +75,7 @@ async function worldOf(store: HubStore): Promise<World> {
     project: project.id,
     document,
     devices,
-    async request(run, session = 'default') {
-      const code = `code of ${run}`
+    async request(run, session = 'default', code = `code of ${run}`) {
       const codeHash = createHash('sha256').update(code).digest('hex')
       const asked = {
         org,
@@ -438,5 +439,47 @@ export function runStoreContract(name: string, open: OpenRunStore): void {
       }),
       { numRuns: 60, seed: 20261121 },
     )
+  })
+
+  contract(
+    'RT33 a placement knows how long the same code took of late, and whether its session has run',
+    async world => {
+      const { store, org, request, lease, append, devices } = world
+      const place = async (run: string, session: string, code = 'train()') =>
+        (await store.query('nextPlacement', { org, session: (await request(run, session, code)).session }))!
+      assert.deepEqual([(await place('a', 'one')).tookMs, (await place('b', 'two')).hasRun], [null, false])
+      for (const [run, durationMs] of [
+        ['a', 40_000],
+        ['b', 2_000],
+      ] as const)
+        await append((await lease(run, devices[0]))!, devices[0], 1, [
+          started,
+          { type: 'completed', at: now, durationMs },
+        ])
+      const next = await place('c', 'two')
+      assert.deepEqual([next.tookMs, next.hasRun, next.projectOwner], [40_000, true, 'me'])
+      assert.equal((await place('d', 'three', 'quick()')).tookMs, null)
+    },
+  )
+
+  contract('RT35 only its owner changes what a device is used for, field by field', async ({ store, org, devices }) => {
+    const [device] = devices
+    const { user } = (await store.query('findDevice', { id: device }))!
+    const change = (by: typeof user, policy: PolicyChange) =>
+      store.call('changePolicy', { org, user: by, id: device, change: policy })
+    assert.equal(await change(user, { executes: false, costPerHour: 2 }), true)
+    assert.equal(await change(user, { costPerHour: 3 }), true)
+    assert.deepEqual((await store.query('findDevice', { id: device }))!.policy, { executes: false, costPerHour: 3 })
+    await assert.rejects(change(id('user'), { executes: true }), (error: MeshError) => error.code === 'FORBIDDEN')
+    await store.call('revokeDevice', { org, id: device, now })
+    assert.equal(await change(user, { executes: true }), false)
+  })
+
+  contract('RT4 S8 a device that was revoked since the router looked at it gets no lease', async world => {
+    const { store, org, devices, request, lease } = world
+    await request('r')
+    await store.call('revokeDevice', { org, id: devices[0], now })
+    assert.equal(await lease('r', devices[0]), undefined)
+    assert.ok(await lease('r', devices[1]))
   })
 }

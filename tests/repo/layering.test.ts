@@ -92,6 +92,15 @@ test('code that ships imports no test', () => {
   assert.deepEqual(wrong, [])
 })
 
+test('the page does not carry the grammars by which hub and device find imports', () => {
+  const byPath = new Map(code.map(file => [file.path, file]))
+  const reached = new Set(product.filter(({ path }) => path.startsWith('packages/web/src/')).map(({ path }) => path))
+  for (const path of reached)
+    for (const { target } of imported(byPath.get(path) ?? { path, text: '' })) reached.add(target)
+  assert.ok(reached.has('packages/core/src/notebook/demands.ts'))
+  assert.equal(reached.has('packages/core/src/notebook/imports.ts'), false)
+})
+
 test('core, web and whatever web imports run in a browser: no module of Node', () => {
   const byPath = new Map(code.map(file => [file.path, file]))
   const reached = new Set(

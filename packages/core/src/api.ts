@@ -3,6 +3,7 @@
  * Bodies are checked with these schemas on both sides; lists are `{items, next?}` with an opaque cursor.
  */
 import * as v from 'valibot'
+import { policyChangeSchema } from './device-policy.ts'
 import { limits } from './limits.ts'
 import {
   cellRefSchema,
@@ -156,7 +157,11 @@ export const newDeviceSchema = v.object({
   name: nameSchema,
   kind: v.picklist(['desktop', 'phone', 'server', 'worker']),
 })
-export const renameDeviceSchema = v.object({ name: nameSchema })
+/** `PATCH /devices/:id`: of `policy`, the fields that are named change. */
+export const changeDeviceSchema = v.pipe(
+  v.object({ name: v.optional(nameSchema), policy: v.optional(policyChangeSchema) }),
+  v.check(({ name, policy }) => name !== undefined || policy !== undefined, 'expected name or policy'),
+)
 
 export const runStatuses = [
   'queued',

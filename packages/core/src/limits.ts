@@ -134,6 +134,14 @@ export const limits = {
   displaysPerRun: 200,
   inputBytes: 64 * KiB,
   runWaitMs: 24 * 3_600_000,
+  /** A cell that took longer before prefers a device that is always on; so many of its last runs are looked at. */
+  longRunMs: 30_000,
+  pastRunRows: 5,
+  requirementsPerRun: 16,
+  networksPerDevice: 16,
+  /** How far a cell's code is read for what it imports: a table of libraries is looked up, which is only a preference. */
+  importScanChars: 64 * KiB,
+  importParseCalls: 8_000,
   projectionMs: 100,
   outputBlockWaitMs: 500,
   leaseMs: 60_000,

@@ -4,6 +4,7 @@
  * Stream 0 is control. A stream above 0 is one open document, numbered by the device.
  */
 import * as v from 'valibot'
+import { devicePolicySchema } from './device-policy.ts'
 import { type ErrorCode, isErrorCode, MeshError } from './errors.ts'
 import { type ChannelFrame, encodeFrame } from './frames.ts'
 import { type Fence, type IdKind, type IdTypes, isId, isRunId, type RunId, type Seq } from './ids.ts'
@@ -76,6 +77,10 @@ export const metricsSchema = v.object({
   memoryFreeBytes: ms,
   gpus: v.array(v.object({ name: nameSchema, memoryBytes: ms, memoryFreeBytes: ms, load: share })),
   battery: v.optional(v.object({ level: share, charging: v.boolean() })),
+  /** Whether what goes over its network is paid for; absent where the system does not tell. */
+  metered: v.optional(v.boolean()),
+  /** The networks that it is on, as hashes; for the router alone, shown to nobody. */
+  networks: v.optional(v.pipe(v.array(hashSchema), v.maxLength(limits.networksPerDevice))),
 })
 export type Metrics = v.InferOutput<typeof metricsSchema>
 
@@ -85,6 +90,8 @@ export const cellRefSchema = v.variant('by', [
   v.object({ by: v.literal('index'), index: ms }),
 ])
 export type CellRef = v.InferOutput<typeof cellRefSchema>
+
+export const requiresSchema = v.pipe(v.array(nameSchema), v.maxLength(limits.requirementsPerRun))
 
 /** Body of `POST /runs`; also what a device keeps while it is offline (RUN_REQUEST). `codeHash` is the SHA-256 of `code` in hex. */
 export const runRequestSchema = v.object({
@@ -98,6 +105,9 @@ export const runRequestSchema = v.object({
   codeHash: v.optional(hashSchema),
   /** The device the user chose with "Run on…". It is never replaced by another silently (I11). */
   on: v.optional(deviceIdSchema),
+  /** What the notebook says of where it runs: `meshbook: {runs-on, requires}` of its front matter. */
+  runsOn: v.optional(nameSchema),
+  requires: v.optional(requiresSchema),
   /** The run is dropped when it has not started by then: milliseconds since 1970. */
   expiresAt: v.optional(ms),
 })
@@ -223,6 +233,7 @@ export const deviceInfoSchema = v.object({
   lastSeenAt: ms,
   runtimes: v.array(runtimeSchema),
   metrics: v.nullable(metricsSchema),
+  policy: devicePolicySchema,
   /** What it told last; absent in DEVICE_LIST. */
   problems: v.optional(toldProblemsSchema),
 })

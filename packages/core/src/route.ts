@@ -1,203 +1,131 @@
 /**
- * Where a run goes: one pure function that says why. It never replaces the device that the user chose (I11), and never
- * answers with a device that is not online. The hub asks it, and a device that has no hub asks it about itself.
+ * Where a run goes: one pure function that says why (SPEC.md, RT1–RT22). It never replaces the device that the user chose
+ * (I11), and never answers with a device that is not online. The hub asks it, and a device that has no hub asks it about
+ * itself. What a device must be stands in `route/rules.ts`, what makes one better in `route/ranks.ts`.
  */
-import type { ErrorCode } from './errors.ts'
 import type { DeviceId } from './ids.ts'
 import { runtimeFor } from './languages.ts'
-import type { DeviceInfo, DeviceStatus } from './messages.ts'
+import { unknownRequirements } from './route/hardware.ts'
+import type { Outcome, RouteDecision, RouteDevice, RouteInput, WorkerDecision, WorkerOffer } from './route/input.ts'
+import { bestOf } from './route/ranks.ts'
+import { noComputer, power, sieve } from './route/rules.ts'
+import { explained, nearest, waitFor } from './route/words.ts'
 
-export interface RouteDevice extends Pick<DeviceInfo, 'id' | 'name' | 'kind' | 'lastSeenAt' | 'runtimes' | 'metrics'> {
-  status: DeviceStatus | 'revoked'
-  /** Whether it has the project's files. */
-  attached: boolean
-  /** Whether its owner lets it run code. Phones never do. */
-  executes: boolean
-  /** Runs that it holds now. */
-  busyRuns: number
-}
+export type * from './route/input.ts'
 
-export interface RouteInput {
-  request: {
-    language: string
-    /** What the notebook asks of the device: `gpu`. */
-    requires: readonly string[]
-    /** "Run on…": this device or none. */
-    on?: DeviceId | undefined
-  }
-  devices: readonly RouteDevice[]
-  /** The session's live head: the device that holds it has the variables. */
-  session?: { holder?: DeviceId | undefined } | undefined
-  now: number
-}
+type Asked = RouteInput & { worker?: WorkerOffer | undefined }
+type Decision = RouteDecision | WorkerDecision
 
-interface Wait {
-  wait: string
-  /** What would let it start. */
-  unblock: string
-}
-interface Refusal {
-  refuse: ErrorCode
-  detail: string
-}
-/** `reasons` are sentences for a person, at least one. */
-export type RouteDecision = ({ to: DeviceId } | Wait | Refusal) & { reasons: string[] }
-
-export function route(input: RouteInput): RouteDecision {
-  const { on } = input.request
+/** With a `worker` that could be had, the answer may be to have it (RT18). */
+export function route(input: RouteInput & { worker: WorkerOffer }): Decision
+export function route(input: RouteInput): RouteDecision
+export function route(input: Asked): Decision {
+  const { on, runsOn } = input.request
   if (on !== undefined) return toChosen(input, on)
-  const holderId = input.session?.holder
-  return holderId === undefined ? toBest(input, []) : toHolder(input, holderId)
+  if (runsOn !== undefined) return toNamed({ ...input, worker: undefined }, runsOn)
+  const holder = input.session?.holder
+  return holder === undefined ? toBest(input, []) : toHolder(input, holder)
 }
 
 function toChosen(input: RouteInput, on: DeviceId): RouteDecision {
   const device = input.devices.find(candidate => candidate.id === on)
-  const reasons = ['You chose the device; no other is tried.']
-  if (!device) return { refuse: 'NO_DEVICE', detail: 'The chosen device is not paired.', reasons }
-  if (device.status === 'revoked') return { refuse: 'REVOKED', detail: `${device.name} has been revoked.`, reasons }
-  if (!executes.allows(device, input))
-    return { refuse: 'NO_DEVICE', detail: `${device.name} does not run code.`, reasons }
-  const blocked = rules.find(rule => !rule.allows(device, input))?.blocked([device], input)
-  if (blocked) return { ...blocked, reasons }
-  if (device.status !== 'online') return { ...waitFor(device, input.now), reasons }
-  const { holder = on } = input.session ?? {}
-  return {
-    to: on,
-    reasons: [
-      `You chose ${device.name}.`,
-      ...(holder === on ? [] : ['The variables of the session are on another device.']),
-    ],
+  if (device) return onlyTo(input, device, `You chose ${device.name}; no other is tried.`)
+  const unpaired: Outcome = {
+    refuse: 'NO_DEVICE',
+    detail: 'The chosen device is not paired.',
+    unblock: 'Choose another device with "Run on…".',
   }
+  return explained(unpaired, ['You chose the device; no other is tried.'])
 }
 
-function toHolder(input: RouteInput, holderId: DeviceId): RouteDecision {
+/** The notebook's `runs-on` binds like a choice (RT2). */
+function toNamed(input: Asked, runsOn: string): Decision {
+  const wanted = runsOn.trim().toLowerCase()
+  const named = input.devices.filter(({ id, name }) => id === runsOn.trim() || name.trim().toLowerCase() === wanted)
+  const why = `The notebook says that it runs on ${runsOn.trim()}; no other device is tried.`
+  const usable = named.filter(({ status }) => status !== 'revoked')
+  const held = usable.find(({ id }) => id === input.session?.holder)
+  const only = held ?? (usable.length > 1 ? undefined : (usable[0] ?? named[0]))
+  if (only) return onlyTo(input, only, why)
+  if (usable.length > 1) return toBest({ ...input, devices: usable }, [why])
+  const unnamed: Outcome = {
+    refuse: 'NO_DEVICE',
+    detail: `The notebook asks for ${runsOn.trim()}, and no device has this name.`,
+    unblock: 'Choose a device with "Run on…", or change "runs-on" in the notebook.',
+  }
+  return explained(unnamed, [why])
+}
+
+function onlyTo(input: RouteInput, device: RouteDevice, why: string): RouteDecision {
+  const blocked = whatBlocks(input, device)
+  if (blocked) return explained(blocked, [why])
+  return { to: device.id, reasons: [why, ...variablesAt(input, device)] }
+}
+
+/** Why this one device cannot take it now. */
+function whatBlocks(input: RouteInput, device: RouteDevice): Outcome | undefined {
+  if (device.status === 'revoked')
+    return {
+      refuse: 'REVOKED',
+      detail: `${device.name} has been revoked.`,
+      unblock: 'Pair it again, or choose another device.',
+    }
+  const { blocked } = sieve([device], input)
+  if (blocked) return blocked
+  if (device.status !== 'online') return waitFor(device, input.now)
+  return power.allows(device, input.request) ? undefined : power.blocked([device], input.request)
+}
+
+function toHolder(input: Asked, holderId: DeviceId): Decision {
   const holder = input.devices.find(device => device.id === holderId)
   const name = holder?.name ?? 'A device that is not paired any more'
   const lost = `${name} had the session; the other devices do not have its variables.`
   if (!holder || holder.status === 'revoked' || holder.status === 'offline') return toBest(input, [lost])
-  if (affinityRules.some(rule => !rule.allows(holder, input)))
-    return toBest(input, [`${name} may not run this any more.`, lost])
   const reasons = [`${name} has the live session with its variables.`]
-  if (holder.status === 'suspect') return { ...waitFor(holder, input.now), reasons }
-  if (!hardware.allows(holder, input))
-    reasons.push(`It lacks what the notebook asks for: ${input.request.requires.join(', ')}.`)
-  return { to: holder.id, reasons }
+  // It may be at work on its own: whatever it lacks, nobody else takes the session before its lease has run out (I4).
+  if (holder.status === 'suspect') return explained(waitFor(holder, input.now), reasons)
+  const { blocked } = sieve([holder], input)
+  if (blocked) return toBest(input, [`${name} has the session but cannot run this.`, ...explained(blocked, []).reasons])
+  if (power.allows(holder, input.request)) return { to: holder.id, reasons }
+  return explained(power.blocked([holder], input.request), reasons)
 }
 
-/** The best of all devices: each rule leaves fewer, and the rule that leaves none says what would help. */
-function toBest(input: RouteInput, reasons: string[]): RouteDecision {
-  let left = byRank(input.devices.filter(device => device.status !== 'revoked'))
-  if (left.length === 0) return explained(noComputer, reasons)
-  for (const rule of rules) {
-    const allowed = left.filter(device => rule.allows(device, input))
-    if (allowed.length === 0) return explained(rule.blocked(left, input), reasons)
-    left = allowed
-  }
+/** The best of all devices that can take it now; when there is none, a worker if one can be had. */
+function toBest(input: Asked, reasons: readonly string[]): Decision {
+  const { able, blocked } = whoCan(input)
+  if (blocked) return workerInstead(input, explained(blocked, reasons))
+  const { best, reasons: why } = bestOf(able, input.request)
+  return { to: best.id, reasons: [...reasons, ...why, ...variablesAt(input, best)] }
+}
+
+/** The devices that can take it now, at least one, or why there is none. */
+function whoCan(input: RouteInput): { able: readonly RouteDevice[]; blocked?: Outcome } {
+  const none: readonly RouteDevice[] = []
+  const paired = input.devices.filter(device => device.status !== 'revoked')
+  if (paired.length === 0) return { able: none, blocked: noComputer }
+  const { left, blocked } = sieve(paired, input)
+  if (blocked) return { able: none, blocked }
   const online = left.filter(device => device.status === 'online')
-  const [best, next] = online
-  if (!best) return explained(waitFor(nearest(left), input.now), reasons)
-  const why = next
-    ? `${best.name} is ${advantage(best, next)} of the ${online.length} devices that can run it.`
-    : `${best.name} is the only online device that can run it.`
-  return { to: best.id, reasons: [...reasons, why] }
+  if (online.length === 0) return { able: none, blocked: waitFor(nearest(left), input.now) }
+  const able = online.filter(device => power.allows(device, input.request))
+  return able.length > 0 ? { able } : { able: none, blocked: power.blocked(online, input.request) }
 }
 
-function explained(outcome: Wait | Refusal, reasons: string[]): RouteDecision {
-  return { ...outcome, reasons: [...reasons, 'wait' in outcome ? outcome.wait : outcome.detail] }
+/** What becomes of the variables when the run goes to this device (RT1, RT19). */
+function variablesAt({ session, devices }: RouteInput, device: RouteDevice): string[] {
+  const { holder, hasRun } = session ?? {}
+  if (holder === device.id) return [`${device.name} has the live session with its variables.`]
+  if (holder === undefined && !hasRun) return ['It is the first run of its session, which has no variables yet.']
+  const other = devices.find(({ id, status }) => id === holder && status !== 'revoked' && status !== 'offline')
+  const empty = `The session starts anew on ${device.name}: its variables will be empty.`
+  return other ? [`The variables of the session are on another device, ${other.name}.`, empty] : [empty]
 }
 
-/** What a device must be. `blocked` is the outcome when none of the devices that got so far is. */
-interface Rule {
-  allows: (device: RouteDevice, input: RouteInput) => boolean
-  blocked: (devices: readonly RouteDevice[], input: RouteInput) => Wait | Refusal
-}
-
-const noComputer: Wait = {
-  wait: 'No computer is paired that runs code.',
-  unblock: 'Start Meshbook on one: `meshbook up`.',
-}
-const executes: Rule = {
-  allows: device => device.executes && device.kind !== 'phone',
-  blocked: () => noComputer,
-}
-const hasHardware = new Map<string, (device: RouteDevice) => boolean>([
-  ['gpu', device => (device.metrics?.gpus.length ?? 0) > 0],
-])
-const hardware: Rule = {
-  allows: (device, { request }) => request.requires.every(name => hasHardware.get(name.toLowerCase())?.(device)),
-  blocked: (devices, { request }) => ({
-    refuse: 'NO_DEVICE',
-    detail: `The notebook requires ${request.requires.join(', ')}, which ${namesOf(devices)} cannot offer.`,
-  }),
-}
-const language: Rule = {
-  allows: (device, { request }) =>
-    device.runtimes.some(runtime => runtimeFor(runtime.language) === runtimeFor(request.language)),
-  blocked: (devices, { request }) => ({
-    refuse: 'KERNEL_MISSING',
-    detail: `There is no kernel for ${request.language} on ${namesOf(devices)}.`,
-  }),
-}
-const attached: Rule = {
-  allows: device => device.attached,
-  blocked: devices => ({
-    wait: `The project is not on ${namesOf(devices)}.`,
-    unblock: 'Attach it there: `meshbook attach`.',
-  }),
-}
-const rules = [executes, hardware, language, attached]
-const affinityRules = [executes, language, attached]
-
-/** What makes one device better than another, the strongest first; the smaller number wins. */
-const ranks: readonly { of: (device: RouteDevice) => number; advantage: string }[] = [
-  {
-    of: ({ metrics }) =>
-      Number(metrics?.battery !== undefined && !metrics.battery.charging && metrics.battery.level < 0.2),
-    advantage: 'the one with enough battery',
-  },
-  { of: device => device.busyRuns, advantage: 'the least busy' },
-  { of: device => device.metrics?.cpu ?? 1, advantage: 'the least loaded' },
-]
-
-function byRank(devices: readonly RouteDevice[]): RouteDevice[] {
-  return devices.toSorted((a, b) => {
-    const rank = ranks.find(({ of }) => of(a) !== of(b))
-    return rank ? rank.of(a) - rank.of(b) : a.id < b.id ? -1 : 1
-  })
-}
-
-function advantage(best: RouteDevice, next: RouteDevice): string {
-  return ranks.find(({ of }) => of(best) !== of(next))?.advantage ?? 'the first'
-}
-
-/** The device that is most likely to be back first. */
-function nearest(devices: readonly RouteDevice[]): RouteDevice {
-  return devices.toSorted((a, b) => b.lastSeenAt - a.lastSeenAt || (a.id < b.id ? -1 : 1))[0]!
-}
-
-function waitFor(device: RouteDevice, now: number): Wait {
-  if (device.status === 'suspect')
-    return {
-      wait: `${device.name} does not answer at the moment.`,
-      unblock: `It starts when ${device.name} answers again.`,
-    }
-  return {
-    wait: `${device.name} is offline, last seen ${ago(now - device.lastSeenAt)}.`,
-    unblock: `Wake ${device.name}, or choose another device.`,
-  }
-}
-
-function ago(ms: number): string {
-  const minutes = Math.floor(Math.max(0, ms) / 60_000)
-  if (minutes < 1) return 'just now'
-  if (minutes < 120) return `${minutes} min ago`
-  return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h ago` : `${Math.floor(minutes / 1440)} days ago`
-}
-
-function namesOf(devices: readonly RouteDevice[]): string {
-  const names = devices
-    .slice(0, 3)
-    .map(device => device.name)
-    .join(', ')
-  return devices.length > 3 ? `${names} and ${devices.length - 3} more` : names
+function workerInstead({ request, worker }: Asked, decision: RouteDecision): Decision {
+  if (!worker) return decision
+  const speaks = worker.languages.some(language => runtimeFor(language) === runtimeFor(request.language))
+  const suffices = unknownRequirements(request.requires).length === 0 && (worker.gpu || request.requires.length === 0)
+  if (!speaks || !suffices) return decision
+  const reasons = ['A cloud worker is started for it.', 'The session starts anew there: its variables will be empty.']
+  return { worker: true, reasons: [...decision.reasons, ...reasons] }
 }

@@ -293,7 +293,7 @@ class RunningDevice implements Device {
   #makeLink(url: string, streams: Streams): HubLink {
     const { limits, name, kind, register, kernels } = this.#options
     const { now, random } = this.#ports
-    const facts = new MachineFacts()
+    const facts = new MachineFacts(new URL(url).host)
     return new HubLink({
       openSocket: openWebSocket,
       measure: () => facts.measure(),

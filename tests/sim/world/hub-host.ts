@@ -156,7 +156,7 @@ export class HubHost {
       return
     }
     parts.store.query('findDevice', { id: owner as DeviceId }).then(
-      device => (device ? serveChannel(parts, accept(), device) : end.drop()),
+      device => (device ? serveChannel(parts, accept(), device, hubName) : end.drop()),
       () => end.drop(),
     )
   }
@@ -214,7 +214,7 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     doors: new OpenDoors(),
     rates: new SyncRates(times, now),
     seats: new Seats(),
-    claims: new Claims({ store, relay, runs, times, now }),
+    claims: new Claims({ store, relay, documents, runs, times, now }),
     sessionRequests: new SessionRequests(store, fleet),
   }
   setInterval(() => fleet.tick(), Math.max(20, times.suspectMs / 10))

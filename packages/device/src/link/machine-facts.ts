@@ -1,10 +1,11 @@
-/** How this machine is: load, memory, graphics cards, battery. Whatever cannot be found out is left out. */
+/** How this machine is: load, memory, graphics cards, battery, networks. Whatever cannot be found out is left out. */
 import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
 import { arch, cpus, freemem, platform, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Metrics } from '@meshbook/core/messages.ts'
+import { NetworkWatch } from './network-facts.ts'
 
 const run = promisify(execFile)
 const askMs = 2_000
@@ -14,15 +15,22 @@ export const machine = { os: `${platform()} ${release()}`.slice(0, 100), arch: a
 export class MachineFacts {
   #times = cpuTimes()
   #hasNvidia = true
+  readonly #network: NetworkWatch
+
+  /** `hub`: for whom it is measured. */
+  constructor(hub: string) {
+    this.#network = new NetworkWatch(hub)
+  }
 
   async measure(): Promise<Metrics> {
-    const [gpus, battery] = await Promise.all([this.#gpus(), batteryState()])
+    const [gpus, battery, network] = await Promise.all([this.#gpus(), batteryState(), this.#network.measure()])
     return {
       cpu: this.#cpu(),
       memoryBytes: totalmem(),
       memoryFreeBytes: freemem(),
       gpus,
       ...(battery ? { battery } : {}),
+      ...network,
     }
   }
 

@@ -2,6 +2,7 @@
  * The devices of every org as they are now: who is connected, how they are, what they can run. The rows of the store are
  * the truth about which devices there are; whether one is online is known only here. It knows nothing of runs.
  */
+import { policyOf } from '@meshbook/core/device-policy.ts'
 import type { DeviceId, Now, OrgId, ProjectId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, DeviceStatus, DownMessage, Metrics, Runtime, ToldProblems } from '@meshbook/core/messages.ts'
@@ -19,6 +20,12 @@ export interface DeviceLink {
 interface Member {
   org: OrgId
   info: Omit<DeviceInfo, 'status'>
+  /** Name of the user whose device it is. */
+  owner: string
+  /** Names of the networks that it is on, by its own word and by where it connects from. For the router alone. */
+  networks: readonly string[]
+  /** The one that it connects from. */
+  network: string
   projects: ReadonlySet<ProjectId>
   link: DeviceLink | undefined
   /** It said goodbye, so it is offline at once. */
@@ -31,6 +38,8 @@ export interface Registration {
   runtimes: Runtime[]
   metrics: Metrics
   projects: ProjectId[]
+  /** Name of the one that it connects from. */
+  network: string
 }
 
 export class Fleet {
@@ -50,9 +59,12 @@ export class Fleet {
 
   add(row: DeviceRow): void {
     const known = this.#members.get(row.id)
-    if (known) known.info = { ...known.info, name: row.name, kind: row.kind }
-    else this.#members.set(row.id, memberOf(row))
-    this.#changed(row.org, false)
+    const fresh = memberOf(row)
+    const { name, kind, policy } = fresh.info
+    const hasOtherPolicy = known !== undefined && JSON.stringify(policy) !== JSON.stringify(known.info.policy)
+    if (known) known.info = { ...known.info, name, kind, policy }
+    else this.#members.set(row.id, fresh)
+    this.#changed(row.org, hasOtherPolicy)
   }
 
   remove(org: OrgId, id: DeviceId): void {
@@ -66,9 +78,10 @@ export class Fleet {
     const member = this.#members.get(id)
     if (!member) return false
     if (member.link && member.link !== link) member.link.close('CONFLICT')
-    Object.assign(member, { link, left: false, projects: new Set(registration.projects) })
-    const { os, runtimes, metrics } = registration
-    member.info = { ...member.info, os, runtimes, metrics, lastSeenAt: this.#now() }
+    const { os, runtimes, metrics, network } = registration
+    Object.assign(member, { link, left: false, projects: new Set(registration.projects), network })
+    member.info = { ...member.info, os, runtimes }
+    this.#measured(member, metrics)
     this.#note(member, true)
     return true
   }
@@ -91,8 +104,14 @@ export class Fleet {
   heartbeat(id: DeviceId, metrics: Metrics): void {
     const member = this.#members.get(id)
     if (!member) return
+    const before = circumstances(member)
+    this.#measured(member, metrics)
+    this.#note(member, circumstances(member) !== before)
+  }
+
+  #measured(member: Member, { networks = [], ...metrics }: Metrics): void {
+    member.networks = [...networks, member.network]
     member.info = { ...member.info, metrics, lastSeenAt: this.#now() }
-    this.#note(member, false)
   }
 
   /** What it tells takes the place of what it told; it stays while the device is away. */
@@ -155,7 +174,8 @@ export class Fleet {
         lastSeenAt: this.#lastSeenAt(member),
         status: this.#statusOf(member),
         attached: member.projects.has(project),
-        executes: true,
+        owner: member.owner,
+        networks: member.networks,
       }))
   }
 
@@ -180,11 +200,19 @@ export class Fleet {
   }
 }
 
+/** What, beside its load, decides whether something that waits may begin on it (RT36). */
+function circumstances({ info: { metrics }, networks }: Member): string {
+  return JSON.stringify([metrics?.battery?.charging, metrics?.metered, metrics?.gpus.length, networks])
+}
+
 function memberOf(row: DeviceRow): Member {
   const { id, name, kind, os, runtimes, lastSeenAt } = row
   return {
     org: row.org,
-    info: { id, name, kind, os, runtimes, lastSeenAt, metrics: null },
+    info: { id, name, kind, os, runtimes, lastSeenAt, metrics: null, policy: policyOf(kind, row.policy) },
+    owner: row.userName,
+    networks: [],
+    network: '',
     projects: new Set(row.projects),
     link: undefined,
     left: false,

@@ -1,12 +1,12 @@
 /** Sign-in, tokens, tickets and devices. */
 
 import type {
+  changeDeviceSchema,
   linkSchema,
   Me,
   newDeviceSchema,
   newTicketSchema,
   newTokenSchema,
-  renameDeviceSchema,
 } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { parseId } from '@meshbook/core/ids.ts'
@@ -76,12 +76,16 @@ export async function addDevice(
   return parts.fleet.list(who.org).find(device => device.id === id)
 }
 
-export async function renameDevice(
+export async function changeDevice(
   { store, fleet }: Parts,
-  ask: UserAsk<InferOutput<typeof renameDeviceSchema>>,
+  ask: UserAsk<InferOutput<typeof changeDeviceSchema>>,
 ): Promise<void> {
   const id = parseId('device', param(ask, 'id'))
-  const known = await store.call('renameDevice', { org: ask.who.org, id, name: ask.body.name })
+  const { org, user } = ask.who
+  const { name, policy } = ask.body
+  const known =
+    (policy === undefined || (await store.call('changePolicy', { org, user, id, change: policy }))) &&
+    (name === undefined || (await store.call('renameDevice', { org, id, name })))
   const row = known ? await store.query('findDevice', { id }) : null
   if (!row) throw new MeshError('NOT_FOUND', { detail: `device ${id}` })
   fleet.add(row)

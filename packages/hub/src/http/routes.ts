@@ -3,6 +3,7 @@
 import {
   atCursorSchema,
   cancelSchema,
+  changeDeviceSchema,
   completionsSchema,
   documentSchema,
   fileSchema,
@@ -19,7 +20,6 @@ import {
   newTokenSchema,
   newVersionSchema,
   projectSchema,
-  renameDeviceSchema,
   renewedSchema,
   restoreSchema,
   runInputSchema,
@@ -37,6 +37,7 @@ import type { Parts } from '../parts.ts'
 import { getAsset, putAsset } from './asset-handlers.ts'
 import {
   addDevice,
+  changeDevice,
   deleteToken,
   listDevices,
   listTokens,
@@ -44,7 +45,6 @@ import {
   makeTicket,
   makeToken,
   me,
-  renameDevice,
   revokeDevice,
   signIn,
 } from './auth-handlers.ts'
@@ -200,9 +200,9 @@ export function routes(parts: Parts): Route[] {
       method: 'PATCH',
       path: `${v1}/devices/:id`,
       scope: 'all',
-      summary: 'Rename a device',
-      body: renameDeviceSchema,
-      handle: ask => renameDevice(parts, ask),
+      summary: 'Rename a device, or change what it may be used for',
+      body: changeDeviceSchema,
+      handle: ask => changeDevice(parts, ask),
     }),
     userRoute({
       method: 'DELETE',

@@ -6,9 +6,11 @@ import { type ErrorCode, MeshError } from '@meshbook/core/errors.ts'
 import type { Now, RunId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { UpMessage } from '@meshbook/core/messages.ts'
+import { demandsOfText } from '@meshbook/core/notebook/demands.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
 import type { Relay } from '@meshbook/relay/relay.ts'
 import type { DeviceLink } from '../devices/fleet.ts'
+import type { Documents } from '../documents/documents.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { DeviceRow } from '../store/identity.ts'
 import { hashOf, type Runs } from './runs.ts'
@@ -19,6 +21,7 @@ type Answer = { answer: 'wait' | 'elsewhere'; reason: string } | { answer: 'refu
 export interface ClaimsPorts {
   store: HubStore
   relay: Relay
+  documents: Pick<Documents, 'content'>
   runs: Runs
   times: Limits
   now: Now
@@ -60,16 +63,25 @@ export class Claims {
   }
 
   async #admit({ org }: DeviceRow, { request, author }: Claim): Promise<Answer> {
-    const { relay, runs } = this.#ports
+    const { relay, runs, documents } = this.#ports
     const asker = relay.delivered({ org, document: request.document }, author.client, author.clock)
     if (!asker?.canRun) return refusal('FORBIDDEN')
-    const { run } = await runs.submit(org, requesterOf(asker.tag), request)
+    // The page sends the request with its user's choice; what only shows it must not come before that (RT32, I11).
+    if (isPage(asker.tag)) return { answer: 'elsewhere', reason: 'its request has not come yet' }
+    // Where it goes is not the word of the device that asks for it (RT31).
+    const { on: _, runsOn: __, requires: ___, ...asked } = request
+    const demands = demandsOfText(await documents.content(org, request.document))
+    const { run } = await runs.submit(org, requesterOf(asker.tag), { ...asked, ...demands })
     return { answer: 'wait', reason: run.reasons.join(' ') }
   }
 }
 
 function refusal(code: ErrorCode): Answer {
   return { answer: 'refuse', code, reason: new MeshError(code).message }
+}
+
+function isPage(tag: unknown): boolean {
+  return typeof tag === 'object' && tag !== null && 'isPage' in tag && tag.isPage === true
 }
 
 function requesterOf(tag: unknown): string {

@@ -18,7 +18,7 @@ import {
 import { canonicalLanguage, runtimeFor } from '@meshbook/core/languages.ts'
 import { type Limits, limits } from '@meshbook/core/limits.ts'
 import type { DownMessage, RunRequest, UpMessage } from '@meshbook/core/messages.ts'
-import { type RouteDecision, route } from '@meshbook/core/route.ts'
+import type { RouteDecision } from '@meshbook/core/route.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
 import type { Fleet } from '../devices/fleet.ts'
 import type { HubEvents } from '../hub-events.ts'
@@ -26,7 +26,7 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Reconciled } from '../store/heads.ts'
 import type { HubStore } from '../store/hub-store.ts'
-import type { Placement } from '../store/run-queue.ts'
+import { decidePlacement } from './decide-placement.ts'
 import type { RunFeeds } from './run-feeds.ts'
 
 type Up<T extends UpMessage['type']> = Extract<UpMessage, { type: T }>
@@ -63,7 +63,13 @@ export class Runs {
     this.#closed = true
   }
 
-  async submit(org: OrgId, requestedBy: string, request: RunRequest): Promise<{ run: Run; created: boolean }> {
+  /** `networks` names those that the one who asks is on. */
+  async submit(
+    org: OrgId,
+    requestedBy: string,
+    request: RunRequest,
+    networks: readonly string[] = [],
+  ): Promise<{ run: Run; created: boolean }> {
     const { store, now, random } = this.#ports
     const at = now()
     const codeHash = hashOf(request)
@@ -81,6 +87,7 @@ export class Runs {
       code: request.code,
       cell: request.cell ?? null,
       chosenDevice: request.on ?? null,
+      demands: { runsOn: request.runsOn, requires: request.requires, ...(networks.length > 0 && { networks }) },
       expiresAt: request.expiresAt ?? at + limits.runWaitMs,
     })
     if (submitted.created) {
@@ -196,26 +203,10 @@ export class Runs {
   async #placeNext(org: OrgId, session: SessionId): Promise<void> {
     const placement = await this.#ports.store.query('nextPlacement', { org, session })
     if (!placement) return
-    const decision = this.#decide(org, placement)
+    const decision = decidePlacement(this.#ports.fleet, org, placement, this.#ports.now())
     if ('to' in decision) await this.#lease(org, placement.next.id, decision)
     else if ('wait' in decision) await this.#wait(org, placement.next.id, decision)
     else await this.#refuse(org, placement.next.id, decision)
-  }
-
-  #decide(org: OrgId, { next, holder, busy }: Placement): RouteDecision {
-    const { fleet, now } = this.#ports
-    const busyRuns = new Map(busy.map(({ device, runs }) => [device, runs]))
-    const devices = fleet.candidates(org, next.project).map(device => {
-      // A holder whose lease has not run out may still be at work on its own: it counts as silent, not as gone (I4).
-      const relies = holder?.device === device.id && holder.expiresAt > now()
-      return {
-        ...device,
-        status: device.status === 'offline' && relies ? ('suspect' as const) : device.status,
-        busyRuns: busyRuns.get(device.id) ?? 0,
-      }
-    })
-    const request = { language: next.language, requires: [], on: next.chosenDevice ?? undefined }
-    return route({ request, devices, session: { holder: holder?.device }, now: now() })
   }
 
   async #lease(org: OrgId, id: RunId, { to, reasons }: Extract<RouteDecision, { to: DeviceId }>): Promise<void> {
@@ -245,9 +236,12 @@ export class Runs {
     if (run) this.#show(org, run)
   }
 
-  async #refuse(org: OrgId, id: RunId, { refuse, detail }: Extract<RouteDecision, { refuse: string }>): Promise<void> {
+  async #refuse(org: OrgId, id: RunId, decision: Extract<RouteDecision, { refuse: string }>): Promise<void> {
     const { store, now } = this.#ports
-    const run = await store.call('endRun', { org, id, as: 'failed', reason: detail, code: refuse, now: now() })
+    const { refuse: code, detail, unblock } = decision
+    const reason = `${detail} ${unblock}`
+    await store.call('setReasons', { org, id, reasons: [...decision.reasons, unblock] })
+    const run = await store.call('endRun', { org, id, as: 'failed', reason, code, now: now() })
     if (run) this.#ended(org, run)
   }
 

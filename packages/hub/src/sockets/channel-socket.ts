@@ -22,8 +22,9 @@ import type { DeviceRow } from '../store/identity.ts'
 import { ChannelStreams, type StreamCarrier } from './channel-streams.ts'
 import { LiveSocket } from './live-socket.ts'
 
-export function serveChannel(parts: Parts, socket: WebSocket, device: DeviceRow): void {
-  const channel = new ChannelSocket(parts, socket, device)
+/** `network` is the name of the one that it connects from. */
+export function serveChannel(parts: Parts, socket: WebSocket, device: DeviceRow, network: string): void {
+  const channel = new ChannelSocket(parts, socket, device, network)
   channel.start()
 }
 
@@ -32,6 +33,7 @@ type Up<T extends UpMessage['type']> = Extract<UpMessage, { type: T }>
 class ChannelSocket implements DeviceLink {
   readonly #parts: Parts
   readonly #device: DeviceRow
+  readonly #network: string
   readonly #live: LiveSocket
   readonly #streams: ChannelStreams
   #registered = false
@@ -41,9 +43,10 @@ class ChannelSocket implements DeviceLink {
   #order: Promise<void> = Promise.resolve()
   #unstoredBytes = 0
 
-  constructor(parts: Parts, socket: WebSocket, device: DeviceRow) {
+  constructor(parts: Parts, socket: WebSocket, device: DeviceRow, network: string) {
     this.#parts = parts
     this.#device = device
+    this.#network = network
     this.#live = new LiveSocket(socket, parts.times, parts.now)
     this.#streams = new ChannelStreams(parts, device, this.#carrier())
   }
@@ -186,7 +189,8 @@ class ChannelSocket implements DeviceLink {
       lost: found.lost,
       problems: true,
     })
-    if (!fleet.connect(id, this, { os, runtimes, metrics, projects })) return this.close('REVOKED')
+    if (!fleet.connect(id, this, { os, runtimes, metrics, projects, network: this.#network }))
+      return this.close('REVOKED')
     for (const lease of found.resend) this.send({ type: 'LEASE', lease })
     for (const { run, reason } of found.cancel) this.send({ type: 'RUN_CANCEL', run, reason })
     sessionsChanged(org)

@@ -120,7 +120,11 @@ class SyncSocket {
       get backlogBytes() {
         return socket.bufferedAmount
       },
-      tag: { requestedBy: who.name, author: authorOf(who, this.#asked.agent) },
+      tag: {
+        requestedBy: who.name,
+        isPage: who.credential.kind === 'session',
+        author: authorOf(who, this.#asked.agent),
+      },
       send: frame => socket.send(frame),
       // Past the WebSocket object, which holds back nothing without compression: frames and their order stay whole.
       sendAll: frames => live.open && this.#asked.wire.write(lastFrames.bytesOf(frames)),

@@ -11,6 +11,7 @@ import { subprotocol } from '@meshbook/core/frames.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Principal } from '../auth/principal.ts'
+import { networkName } from '../devices/network-name.ts'
 import { checkCookiePage, checkPage, type Visit, visitOf } from '../http/doorway.ts'
 import type { Parts } from '../parts.ts'
 import { serveChannel } from './channel-socket.ts'
@@ -97,7 +98,7 @@ export class Upgrades {
       throw new MeshError('BAD_REQUEST', { detail: `the channel needs the subprotocol ${subprotocol}` })
     this.#channel.handleUpgrade(request, socket, head, webSocket => {
       this.#count(webSocket, 'channel')
-      serveChannel(this.#parts, webSocket, device)
+      serveChannel(this.#parts, webSocket, device, networkName(device.org, visit.address))
     })
   }
 

@@ -1,5 +1,6 @@
 /** Procedures over users, sign-ins, tokens, tickets and devices. They run in the writer, one transaction each. */
 import type { Run, Scope } from '@meshbook/core/api.ts'
+import type { PolicyChange } from '@meshbook/core/device-policy.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { DeviceId, DocumentId, OrgId, ProjectId, UserId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
@@ -234,16 +235,23 @@ export interface DeviceRow {
   /** Projects that it had attached when it was last here. */
   projects: ProjectId[]
   lastSeenAt: number
+  /** What its owner has set; the rest is as its kind has it. */
+  policy: PolicyChange
 }
 
 const deviceColumns =
-  'd.org_id AS org, d.user_id AS user, u.name AS "userName", d.device_id AS id, d.public_key AS "publicKey", d.name AS name, d.kind AS kind, d.os AS os, d.runtimes AS runtimes, d.projects AS projects, d.last_seen_at AS "lastSeenAt"'
+  'd.org_id AS org, d.user_id AS user, u.name AS "userName", d.device_id AS id, d.public_key AS "publicKey", d.name AS name, d.kind AS kind, d.os AS os, d.runtimes AS runtimes, d.projects AS projects, d.last_seen_at AS "lastSeenAt", d.policy AS policy'
 const devicesWithUser = 'devices d JOIN users u ON u.org_id = d.org_id AND u.user_id = d.user_id'
-type StoredDevice = Omit<DeviceRow, 'runtimes' | 'projects'> & { runtimes: string; projects: string }
+type StoredDevice = Omit<DeviceRow, 'runtimes' | 'projects' | 'policy'> & {
+  runtimes: string
+  projects: string
+  policy: string
+}
 const deviceOf = (row: StoredDevice): DeviceRow => ({
   ...row,
   runtimes: JSON.parse(row.runtimes) as Runtime[],
   projects: JSON.parse(row.projects) as ProjectId[],
+  policy: JSON.parse(row.policy) as PolicyChange,
 })
 
 /** Registering a key again keeps its device. A key that was revoked stays so: whoever has it may be a thief (S8). */

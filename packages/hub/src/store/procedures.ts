@@ -2,6 +2,7 @@
 import * as restore from './after-restore.ts'
 import * as references from './asset-references.ts'
 import * as assets from './assets.ts'
+import * as policies from './device-policies.ts'
 import * as heads from './heads.ts'
 import * as identity from './identity.ts'
 import * as projects from './projects.ts'
@@ -28,6 +29,7 @@ export const procedures = {
   findDevice: identity.findDevice,
   listDevices: identity.listDevices,
   renameDevice: identity.renameDevice,
+  changePolicy: policies.changePolicy,
   revokeDevice: identity.revokeDevice,
   describeDevice: identity.describeDevice,
   sawDevice: identity.sawDevice,

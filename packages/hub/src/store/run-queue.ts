@@ -8,7 +8,16 @@ import type { CellRef, Lease } from '@meshbook/core/messages.ts'
 import { queued, stepRun } from '@meshbook/core/run.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { liveHeads, takeHead } from './heads.ts'
-import { activeStatuses, leaseOf, type RunRow, runRow, saveState, selectRuns, showRun } from './run-rows.ts'
+import {
+  activeStatuses,
+  leaseOf,
+  type RunDemands,
+  type RunRow,
+  runRow,
+  saveState,
+  selectRuns,
+  showRun,
+} from './run-rows.ts'
 
 export interface NewRun {
   org: OrgId
@@ -25,6 +34,7 @@ export interface NewRun {
   codeHash: string
   cell: CellRef | null
   chosenDevice: DeviceId | null
+  demands?: RunDemands
   requestedBy: string
   now: number
   expiresAt: number
@@ -57,8 +67,8 @@ async function insertRun(tx: Tx, a: NewRun): Promise<void> {
     [a.org],
   ))!
   await tx.run(
-    `INSERT INTO runs (org_id, run_id, arrival, kind, project_id, document_id, session_id, language, code, code_hash, cell, requested_by, requested_at, expires_at, chosen_device, status, state, seq, log_bytes, reasons)
-    VALUES (?, ?, ?, 'cell', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '[]')`,
+    `INSERT INTO runs (org_id, run_id, arrival, kind, project_id, document_id, session_id, language, code, code_hash, cell, requested_by, requested_at, expires_at, chosen_device, demands, status, state, seq, log_bytes, reasons)
+    VALUES (?, ?, ?, 'cell', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '[]')`,
     [
       a.org,
       a.id,
@@ -74,6 +84,7 @@ async function insertRun(tx: Tx, a: NewRun): Promise<void> {
       a.now,
       a.expiresAt,
       a.chosenDevice,
+      JSON.stringify(a.demands ?? {}),
       queued.status,
       JSON.stringify(queued),
     ],
@@ -99,6 +110,12 @@ export interface Placement {
   holder: { device: DeviceId; expiresAt: number } | null
   /** How many runs each device holds. */
   busy: { device: DeviceId; runs: number }[]
+  /** Whether the session ever had a head. */
+  hasRun: boolean
+  /** The longest that this code took of late in this document. */
+  tookMs: number | null
+  /** Name of the user whose project it is. */
+  projectOwner: string
 }
 
 /** All that the router needs to know from the store to place the session's next run; null when there is none to place. */
@@ -110,7 +127,28 @@ export async function nextPlacement(tx: Tx, a: { org: OrgId; session: SessionId 
     `SELECT device_id AS device, COUNT(*) AS runs FROM runs WHERE org_id = ? AND status IN ${activeStatuses} GROUP BY device_id`,
     [a.org],
   )
-  return { next, holder: head ? { device: head.device, expiresAt: head.expiresAt } : null, busy }
+  const about = await tx.get<{ fence: number; owner: string }>(
+    'SELECT s.fence AS fence, p.owner AS owner FROM sessions s JOIN projects p ON p.org_id = s.org_id AND p.project_id = s.project_id WHERE s.org_id = ? AND s.session_id = ?',
+    [a.org, a.session],
+  )
+  return {
+    next,
+    holder: head ? { device: head.device, expiresAt: head.expiresAt } : null,
+    busy,
+    hasRun: (about?.fence ?? 0) > 0,
+    tookMs: await lastTook(tx, next),
+    projectOwner: about?.owner ?? '',
+  }
+}
+
+/** How long the same code took in the same document: the longest of its last runs, of any outcome (RT33). */
+async function lastTook(tx: Tx, { org, document, codeHash, arrival }: RunRow): Promise<number | null> {
+  const past = await tx.all<{ ms: number | null }>(
+    'SELECT duration_ms AS ms FROM runs WHERE org_id = ? AND document_id = ? AND code_hash = ? AND arrival < ? ORDER BY arrival DESC LIMIT ?',
+    [org, document, codeHash, arrival, limits.pastRunRows],
+  )
+  const known = past.flatMap(({ ms }) => ms ?? [])
+  return known.length > 0 ? Math.max(...known) : null
 }
 
 /** The run whose turn it is, unless one of the session is under way. */
@@ -147,6 +185,7 @@ export async function leaseRun(
   const row = await runRow(tx, a.org, a.id)
   if (row?.state.status !== 'queued' || (await nextRun(tx, { org: a.org, session: row.session }))?.id !== a.id)
     return null
+  if (await isRevoked(tx, a)) return null
   const { head, fence, moved } = await takeHead(tx, {
     org: a.org,
     session: row.session,
@@ -159,6 +198,15 @@ export async function leaseRun(
   if ('refused' in state) return null
   await saveState(tx, { ...row, state, head, device: a.device, reasons: a.reasons })
   return { lease: leaseOf(row, head, fence, a.expiresAt), run: (await showRun(tx, { org: a.org, id: a.id }))!, moved }
+}
+
+/** It may have been revoked since the router looked at it (S8). */
+async function isRevoked(tx: Tx, a: { org: OrgId; device: DeviceId }): Promise<boolean> {
+  const row = await tx.get<{ revokedAt: number | null }>(
+    'SELECT revoked_at AS "revokedAt" FROM devices WHERE org_id = ? AND device_id = ?',
+    [a.org, a.device],
+  )
+  return row !== undefined && row.revokedAt !== null
 }
 
 /** The lease of a run that the device holds and has not begun; null for any other. */

@@ -29,13 +29,27 @@ export interface RunRow {
   device: DeviceId | null
   reasons: string[]
   cancelReason: string | null
+  demands: RunDemands
 }
 
-type Stored = Omit<RunRow, 'cell' | 'state' | 'reasons'> & { cell: string | null; state: string; reasons: string }
+/** What a run asks of the device, and where the one who asks is. */
+export interface RunDemands {
+  runsOn?: string | undefined
+  requires?: readonly string[] | undefined
+  /** Names of networks. */
+  networks?: readonly string[] | undefined
+}
+
+type Stored = Omit<RunRow, 'cell' | 'state' | 'reasons' | 'demands'> & {
+  cell: string | null
+  state: string
+  reasons: string
+  demands: string
+}
 
 const rowColumns = `r.org_id AS org, r.run_id AS id, r.arrival AS arrival, r.project_id AS project, r.document_id AS document, r.session_id AS session, s.name AS "sessionName",
   r.language AS language, r.code AS code, r.code_hash AS "codeHash", r.cell AS cell, r.requested_by AS "requestedBy", r.requested_at AS "requestedAt", r.expires_at AS "expiresAt",
-  r.chosen_device AS "chosenDevice", r.state AS state, r.log_bytes AS "logBytes", r.head_id AS head, r.device_id AS device, r.reasons AS reasons, r.cancel_reason AS "cancelReason"`
+  r.chosen_device AS "chosenDevice", r.state AS state, r.log_bytes AS "logBytes", r.head_id AS head, r.device_id AS device, r.reasons AS reasons, r.cancel_reason AS "cancelReason", r.demands AS demands`
 const rowTables = 'runs r JOIN sessions s ON s.org_id = r.org_id AND s.session_id = r.session_id'
 
 /** `where` is text of this package, never of a request; values go as parameters. */
@@ -46,6 +60,7 @@ export async function selectRuns(tx: Tx, where: string, values: (string | number
     cell: row.cell === null ? null : (JSON.parse(row.cell) as CellRef),
     state: JSON.parse(row.state) as RunState,
     reasons: JSON.parse(row.reasons) as string[],
+    demands: JSON.parse(row.demands) as RunDemands,
   }))
 }
 

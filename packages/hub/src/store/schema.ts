@@ -47,6 +47,11 @@ const migrations: readonly string[] = [
   CREATE TABLE asset_references (org_id TEXT NOT NULL, holder TEXT NOT NULL, asset_id TEXT NOT NULL, PRIMARY KEY (org_id, holder, asset_id));
   CREATE INDEX asset_references_by_asset ON asset_references (org_id, asset_id);
   CREATE TABLE asset_scans (org_id TEXT NOT NULL, holder TEXT NOT NULL, epoch BIGINT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (org_id, holder));`,
+
+  // What the router is told: a device's policy, what a run demands of a device, and how long the same code took before.
+  `ALTER TABLE devices ADD COLUMN policy TEXT NOT NULL DEFAULT '{}';
+  ALTER TABLE runs ADD COLUMN demands TEXT NOT NULL DEFAULT '{}';
+  CREATE INDEX runs_of_code ON runs (org_id, document_id, code_hash, arrival);`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }

@@ -11,6 +11,7 @@ import {
   encodeMessage,
   frameTypes,
   type Lease,
+  type Metrics,
   parseDown,
   SyncJoiner,
   type UpMessage,
@@ -68,6 +69,7 @@ export class TestDevice {
     projects: ProjectId[],
     held: Pick<Up<'REGISTER'>, 'heads' | 'runs'> = { heads: [], runs: [] },
     languages = ['python'],
+    metrics: Metrics = { cpu: 0.1, memoryBytes: 1, memoryFreeBytes: 1, gpus: [] },
   ): Promise<Down<'WELCOME'>> {
     await this.connect(t, hub)
     this.send({
@@ -79,7 +81,7 @@ export class TestDevice {
       os: 'linux',
       arch: 'x64',
       runtimes: languages.map(language => ({ language, kernel: language, version: '1' })),
-      metrics: { cpu: 0.1, memoryBytes: 1, memoryFreeBytes: 1, gpus: [] },
+      metrics,
       projects,
       ...held,
     })

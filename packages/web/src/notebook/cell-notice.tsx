@@ -44,7 +44,7 @@ export function CellNotice({
 function waitText(run: string | undefined, entry: ExecutionEntry): string {
   const known = runs.value.get(run ?? '')
   if (known?.position) return `Queued, ${known.position} ahead`
-  const reason = entry.reason || (known?.status === 'queued' ? known.reasons[0] : undefined)
+  const reason = entry.reason || (known?.status === 'queued' ? known.reasons.join(' ') : undefined)
   return reason ? `Waiting: ${reason}` : 'Starting…'
 }
 

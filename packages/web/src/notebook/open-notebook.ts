@@ -8,11 +8,12 @@ import { createContext } from 'preact'
 import { useContext } from 'preact/hooks'
 import { api } from '../api/client.ts'
 import { HistoryStore } from '../history/history-store.ts'
-import { sessions } from '../state/mesh.ts'
+import { runs, sessions } from '../state/mesh.ts'
 import type { DocumentLink } from '../sync/document-link.ts'
 import type { ExecutionStore } from './execution-store.ts'
 import type { NotebookStore } from './notebook-store.ts'
 import type { Runner } from './runner.ts'
+import { settleUnplaced } from './settle-unplaced.ts'
 
 /** Puts the cursor into an item's editor. */
 export type Place = 'start' | 'end' | number
@@ -31,6 +32,7 @@ export class OpenNotebook {
   /** Key of the item whose text is being edited. */
   readonly editing: Signal<string | undefined> = signal(undefined)
   readonly language: ReadonlySignal<string>
+  readonly #stopSettling: () => void
 
   constructor(parts: {
     document: DocumentInfo
@@ -48,6 +50,7 @@ export class OpenNotebook {
     this.runner = parts.runner
     this.history = new HistoryStore(parts.document.id, api)
     this.language = computed(() => this.#mainLanguage(this.store.order.value))
+    this.#stopSettling = settleUnplaced(this.executions, runs, parts.store.doc.clientID)
   }
 
   /** What a new cell is written in: the language of the cell before, of the notebook, or Python. */
@@ -113,6 +116,7 @@ export class OpenNotebook {
   }
 
   close(): void {
+    this.#stopSettling()
     this.executions.close()
     this.store.close()
     this.link.close()

@@ -9,14 +9,14 @@ import { ExecutionStore } from './execution-store.ts'
 import { NotebookStore } from './notebook-store.ts'
 import { Runner } from './runner.ts'
 
-const text = '```python\na\n```\n\n```python\nfails\n```\n\n```python\nc\n```\n\n```python\n\n```\n'
+const cells = '```python\na\n```\n\n```python\nfails\n```\n\n```python\nc\n```\n\n```python\n\n```\n'
 const atOnce = (run: () => void) => {
   const timer = setTimeout(run)
   return () => clearTimeout(timer)
 }
 
 /** A hub that ends each run at once: code with "fails" in it as an error, "refused" not at all. */
-function mesh() {
+function mesh(text = cells) {
   const doc = new Y.Doc()
   doc.getText('content').insert(0, text)
   const store = new NotebookStore(doc, atOnce)
@@ -44,6 +44,21 @@ test('a run is asked for under one id in the document and at the hub, with the h
   assert.deepEqual((entry as unknown as { outputBy: string }).outputBy, 'monitor')
   assert.deepEqual(asked[0]!.cell, { by: 'anchor', anchor: entry.cell })
   assert.equal(executions.newest.value.get(keys[0]!), run)
+})
+
+test('RT30 what the notebook demands of a device, and what the user chose, go with the request', async () => {
+  const { runner, asked, keys } = mesh(`---\nmeshbook: {runs-on: Studio, requires: [gpu]}\n---\n${cells}`)
+  const cell = keys.at(-4)!
+  await runner.run(cell)
+  runner.on.value = 'dev_chosen'
+  await runner.run(cell)
+  assert.deepEqual(
+    asked.map(({ runsOn, requires, on }) => [runsOn, requires, on]),
+    [
+      ['Studio', ['gpu'], undefined],
+      ['Studio', ['gpu'], 'dev_chosen'],
+    ],
+  )
 })
 
 test('a list of cells runs in order and stops at the first that fails', async () => {

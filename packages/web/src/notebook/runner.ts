@@ -6,6 +6,7 @@ import type { ExecutionStatus } from '@meshbook/core/executions.ts'
 import { type Now, newId, type RandomBytes, type RunId } from '@meshbook/core/ids.ts'
 import type { CellRef, RunRequest } from '@meshbook/core/messages.ts'
 import { codeHash } from '@meshbook/core/notebook/cell-hash.ts'
+import { demandsOf } from '@meshbook/core/notebook/demands.ts'
 import { effect, type Signal, signal } from '@preact/signals'
 import * as Y from 'yjs'
 import { asApiError } from '../api/http.ts'
@@ -106,6 +107,7 @@ export class Runner {
       const request = {
         ...run,
         ...this.#session,
+        ...demandsOf(this.#notebook.page.notebook.frontMatter),
         ...(on !== undefined && { on }),
         document: this.#document,
         codeHash: await codeHash(run.code),

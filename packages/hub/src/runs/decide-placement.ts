@@ -1,0 +1,43 @@
+/** Gathers what the router is told of a waiting run: the devices as they are now, and what the store knows of its past. */
+import type { OrgId } from '@meshbook/core/ids.ts'
+import { routedImports } from '@meshbook/core/notebook/imports.ts'
+import { type RouteDecision, type RouteDevice, type RouteRequest, route } from '@meshbook/core/route.ts'
+import type { Fleet } from '../devices/fleet.ts'
+import type { Placement } from '../store/run-queue.ts'
+
+export function decidePlacement(
+  fleet: Pick<Fleet, 'candidates'>,
+  org: OrgId,
+  placement: Placement,
+  now: number,
+): RouteDecision {
+  const { next, holder, busy, hasRun } = placement
+  const busyRuns = new Map(busy.map(({ device, runs }) => [device, runs]))
+  const devices = fleet.candidates(org, next.project).map((device): RouteDevice => {
+    // A holder whose lease has not run out may still be at work on its own: it counts as silent, not as gone (I4).
+    const relies = holder?.device === device.id && holder.expiresAt > now
+    const status = device.status === 'offline' && relies ? 'suspect' : device.status
+    return { ...device, status, busyRuns: busyRuns.get(device.id) ?? 0 }
+  })
+  return route({ request: requestOf(placement), devices, session: { holder: holder?.device, hasRun }, now })
+}
+
+function requestOf({ next, tookMs, projectOwner }: Placement): RouteRequest {
+  const { language, code, demands, chosenDevice, requestedBy } = next
+  let imports: readonly string[] | undefined
+  return {
+    language,
+    requires: demands.requires ?? [],
+    runsOn: demands.runsOn,
+    networks: demands.networks,
+    on: chosenDevice ?? undefined,
+    tookMs: tookMs ?? undefined,
+    by: requestedBy,
+    projectOwner,
+    // Only a run that may go to several devices is worth the parsing.
+    get imports() {
+      imports ??= routedImports(language, code)
+      return imports
+    },
+  }
+}
