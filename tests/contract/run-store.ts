@@ -318,14 +318,14 @@ export function runStoreContract(name: string, open: OpenRunStore): void {
       await request('r')
       const held = (await lease('r', devices[0]))!
       await append(held, devices[0], 1, [out('a')])
-      const ended = await store.call('revokeDevice', { org, id: devices[0], now })
+      const ended = await store.call('revokeDevice', { owner: org, id: devices[0], now })
       assert.deepEqual(
-        ended?.map(({ status }) => status),
+        ended?.flatMap(({ runs }) => runs.map(({ status }) => status)),
         ['interrupted'],
       )
       assert.equal((await append(held, devices[0], 2, [out('b')])).refused, 'RUN_ENDED')
       assert.equal((await store.query('listSessions', { org }))[0]?.device, null)
-      assert.equal(await store.call('revokeDevice', { org, id: devices[0], now }), null)
+      assert.equal(await store.call('revokeDevice', { owner: org, id: devices[0], now }), null)
     },
   )
 

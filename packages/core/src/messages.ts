@@ -127,6 +127,9 @@ const heldHead = v.object({ session: sessionIdSchema, head: headIdSchema, fence:
 /** A run whose log at the device goes up to `seq` (0: nothing yet). */
 const heldRun = v.object({ run: runIdSchema, fence: fenceSchema, seq: ms })
 
+/** The Yjs id of a struct. */
+const structIdSchema = v.object({ client: ms, clock: ms })
+
 const up = {
   REGISTER: v.object({
     type: v.literal('REGISTER'),
@@ -163,7 +166,13 @@ const up = {
    * the request: the hub grants only if a connection with the right to run delivered that struct, or the run was asked
    * for by `POST /runs`.
    */
-  CLAIM: v.object({ type: v.literal('CLAIM'), request: runRequestSchema, author: v.object({ client: ms, clock: ms }) }),
+  CLAIM: v.object({
+    type: v.literal('CLAIM'),
+    request: runRequestSchema,
+    author: structIdSchema,
+    /** The structs of the fields of a nested entry: whoever may write could change one of somebody else's request. */
+    fields: v.optional(v.pipe(v.array(structIdSchema), v.maxLength(8))),
+  }),
   RUN_EVENT: v.object({
     type: v.literal('RUN_EVENT'),
     run: runIdSchema,
@@ -198,6 +207,10 @@ export const deviceInfoSchema = v.object({
   lastSeenAt: ms,
   runtimes: v.array(runtimeSchema),
   metrics: v.nullable(metricsSchema),
+  /** Whose it is, where it is not the reader's. */
+  owner: v.optional(nameSchema),
+  /** Whether members of its projects may run code on it; absent for other people's devices. */
+  membersRun: v.optional(v.boolean()),
 })
 export type DeviceInfo = v.InferOutput<typeof deviceInfoSchema>
 

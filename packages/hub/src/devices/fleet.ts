@@ -2,11 +2,13 @@
  * The devices of every org as they are now: who is connected, how they are, what they can run. The rows of the store are
  * the truth about which devices there are; whether one is online is known only here. It knows nothing of runs.
  */
-import type { DeviceId, Now, OrgId, ProjectId } from '@meshbook/core/ids.ts'
+import type { DeviceId, Now, OrgId, ProjectId, UserId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, DeviceStatus, DownMessage, Metrics, Runtime } from '@meshbook/core/messages.ts'
+import { rightsOf } from '@meshbook/core/roles.ts'
 import type { RouteDevice } from '@meshbook/core/route.ts'
 import type { DeviceRow } from '../store/identity.ts'
+import type { Membership } from '../store/places.ts'
 
 /** The open channel of a device. */
 export interface DeviceLink {
@@ -18,6 +20,10 @@ export interface DeviceLink {
 
 interface Member {
   org: OrgId
+  user: UserId
+  userName: string
+  /** Whether members of its projects may run code on it (ME22). */
+  membersRun: boolean
   info: Omit<DeviceInfo, 'status'>
   projects: ReadonlySet<ProjectId>
   link: DeviceLink | undefined
@@ -50,7 +56,11 @@ export class Fleet {
 
   add(row: DeviceRow): void {
     const known = this.#members.get(row.id)
-    if (known) known.info = { ...known.info, name: row.name, kind: row.kind }
+    if (known)
+      Object.assign(known, {
+        membersRun: row.membersRun,
+        info: { ...known.info, name: row.name, kind: row.kind },
+      })
     else this.#members.set(row.id, memberOf(row))
     this.#changed(row.org, false)
   }
@@ -131,24 +141,47 @@ export class Fleet {
   }
 
   list(org: OrgId): DeviceInfo[] {
-    return this.#of(org).map(member => ({
-      ...member.info,
-      lastSeenAt: this.#lastSeenAt(member),
-      status: this.#statusOf(member),
-    }))
+    return this.#of(org).map(member => ({ ...this.#shown(member), membersRun: member.membersRun }))
   }
 
-  /** For the router; a device that has never registered on its channel cannot be judged and is left out. */
-  candidates(org: OrgId, project: ProjectId): Omit<RouteDevice, 'busyRuns'>[] {
-    return this.#of(org)
-      .filter(({ info }) => info.os !== '')
+  /** One's own, then those of others that have a shared project and allow its members to run (ME5). */
+  listFor(org: OrgId, memberships: readonly Membership[]): DeviceInfo[] {
+    const shared = memberships.filter(({ roles }) => rightsOf(roles).has('run'))
+    const others = [...this.#members.values()].filter(
+      member =>
+        member.org !== org &&
+        member.membersRun &&
+        shared.some(({ org: owner, project }) => owner === member.org && member.projects.has(project)),
+    )
+    return [...this.list(org), ...others.map(member => ({ ...this.#shown(member), owner: member.userName }))]
+  }
+
+  #shown(member: Member): DeviceInfo {
+    return { ...member.info, lastSeenAt: this.#lastSeenAt(member), status: this.#statusOf(member) }
+  }
+
+  /**
+   * For the router; a device that has never registered on its channel cannot be judged and is left out. With an `asker`
+   * who is no user of the org, those of its devices that allow it, and the asker's own (ME22).
+   */
+  candidates(
+    org: OrgId,
+    project: ProjectId,
+    asker: { org: OrgId; user: UserId } | null,
+  ): Omit<RouteDevice, 'busyRuns'>[] {
+    const outsider = asker !== null && asker.org !== org ? asker : null
+    return [...this.#members.values()]
+      .filter(member => member.info.os !== '')
+      .filter(({ org: of, user }) => of === org || (of === outsider?.org && user === outsider.user))
       .map(member => ({
-        ...member.info,
-        lastSeenAt: this.#lastSeenAt(member),
-        status: this.#statusOf(member),
+        ...this.#shown(member),
         attached: member.projects.has(project),
-        executes: true,
+        executes: outsider === null || member.org !== org || member.membersRun,
       }))
+  }
+
+  orgOf(id: DeviceId): OrgId | undefined {
+    return this.#members.get(id)?.org
   }
 
   #of(org: OrgId): Member[] {
@@ -176,6 +209,9 @@ function memberOf(row: DeviceRow): Member {
   const { id, name, kind, os, runtimes, lastSeenAt } = row
   return {
     org: row.org,
+    user: row.user,
+    userName: row.userName,
+    membersRun: row.membersRun,
     info: { id, name, kind, os, runtimes, lastSeenAt, metrics: null },
     projects: new Set(row.projects),
     link: undefined,

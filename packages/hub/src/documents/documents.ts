@@ -6,6 +6,7 @@ import { type DocumentId, type Now, newId, type OrgId, type ProjectId, type Rand
 import { limits } from '@meshbook/core/limits.ts'
 import { normalPath } from '@meshbook/core/tree.ts'
 import type { DocumentKey, Relay } from '@meshbook/relay/relay.ts'
+import type { Place } from '../auth/access.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { HubEvents } from '../hub-events.ts'
 import type { Log } from '../log.ts'
@@ -63,33 +64,29 @@ export class Documents {
     return ensured
   }
 
-  async project(org: OrgId, id: ProjectId): Promise<Project> {
-    return (await this.#found(org, id)).project
-  }
-
-  /** The project of a document, for a ticket. */
-  async placeOf(org: OrgId, document: DocumentId): Promise<{ project: ProjectId; document: DocumentId }> {
-    const found = await this.#ports.store.query('findDocument', { org, id: document })
-    if (!found) throw new MeshError('NOT_FOUND', { detail: `document ${document}` })
-    return { project: found.project, document }
+  /** The project that a path names; it says nothing of who may know that. */
+  async named(at: { owner: string; project: string }): Promise<ProjectId> {
+    const find = () =>
+      [...this.#projects.values()].find(({ project }) => project.owner === at.owner && project.name === at.project)
+    const known = find()
+    if (known) return known.project.id
+    const found = await this.#ports.store.query('findProjectNamed', { owner: at.owner, name: at.project })
+    if (!found) throw new MeshError('NOT_FOUND', { detail: 'the project' })
+    await this.#learn(found.org)
+    return found.id
   }
 
   /** The document that a connection of `/sync` means; with the right to write, a new path becomes a new document. */
-  async open(who: Principal, at: { owner: string; project: string; path: string }): Promise<DocumentId> {
-    const named = () =>
-      [...this.#projects.values()].find(
-        ({ org, project }) => org === who.org && project.owner === at.owner && project.name === at.project,
-      )
-    if (!named()) await this.#learn(who.org)
-    const known = named()
-    if (!known) throw new MeshError('NOT_FOUND', { detail: 'the project' })
+  async open(who: Principal, { org, rights }: Place, id: ProjectId, path: string): Promise<DocumentId> {
+    const known = await this.#found(org, id)
     const { credential } = who
-    if (!who.can.has('read') || (credential.kind === 'ticket' && credential.project !== known.project.id))
+    if (!rights.has('read') || (credential.kind === 'ticket' && credential.project !== id))
       throw new MeshError('FORBIDDEN')
     const only = credential.kind === 'ticket' ? credential.document : null
-    const id = await this.#resolve(known, at.path, who.can.has('write') && only === null)
-    if (only !== null && only !== id) throw new MeshError('FORBIDDEN', { detail: 'the ticket is for another document' })
-    return id
+    const document = await this.#resolve(known, path, rights.has('write') && only === null)
+    if (only !== null && only !== document)
+      throw new MeshError('FORBIDDEN', { detail: 'the ticket is for another document' })
+    return document
   }
 
   async #resolve(known: Known, text: string, mayCreate: boolean): Promise<DocumentId> {

@@ -2,16 +2,20 @@
 
 import {
   atCursorSchema,
+  auditEntrySchema,
   cancelSchema,
   completionsSchema,
   documentSchema,
   inspectionSchema,
   linkSchema,
   listOf,
+  memberRolesSchema,
+  memberSchema,
   meSchema,
   moveDocumentSchema,
   newDeviceSchema,
   newDocumentSchema,
+  newMemberSchema,
   newProjectSchema,
   newTicketSchema,
   newTokenSchema,
@@ -33,6 +37,7 @@ import { deviceInfoSchema, runRequestSchema, sessionInfoSchema } from '@meshbook
 import * as v from 'valibot'
 import type { Parts } from '../parts.ts'
 import { getAsset, putAsset } from './asset-handlers.ts'
+import { listAudit } from './audit-handlers.ts'
 import {
   addDevice,
   deleteToken,
@@ -65,6 +70,7 @@ import {
   restoreVersion,
   turnBack,
 } from './history-handlers.ts'
+import { addMember, changeMember, leaveProject, listMembers, removeMember } from './member-handlers.ts'
 import { openApi } from './openapi.ts'
 import { publicRoute, type Route, userRoute } from './route.ts'
 import {
@@ -127,6 +133,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/auth/logout`,
+      about: 'self',
       scope: 'read',
       summary: 'End this browser session',
       handle: ask => logOut(parts, ask),
@@ -134,6 +141,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/me`,
+      about: 'self',
       scope: 'read',
       summary: 'Who is signed in',
       answer: meSchema,
@@ -142,6 +150,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/tickets`,
+      about: 'shared',
       scope: 'read',
       summary: 'A ticket for a plain y-websocket client',
       body: newTicketSchema,
@@ -152,6 +161,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/tokens`,
+      about: 'self',
       scope: 'all',
       summary: 'API tokens',
       answer: listOf(tokenSchema),
@@ -160,6 +170,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/tokens`,
+      about: 'self',
       scope: 'all',
       summary: 'Make an API token; it is shown once',
       body: newTokenSchema,
@@ -170,6 +181,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'DELETE',
       path: `${v1}/tokens/:id`,
+      about: 'self',
       scope: 'all',
       summary: 'Revoke an API token',
       handle: ask => deleteToken(parts, ask),
@@ -178,6 +190,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/devices`,
+      about: 'shared',
       scope: 'read',
       summary: 'Devices',
       answer: listOf(deviceInfoSchema),
@@ -186,6 +199,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/devices`,
+      about: 'self',
       scope: 'all',
       summary: 'Register the public key of a device',
       body: newDeviceSchema,
@@ -196,14 +210,16 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'PATCH',
       path: `${v1}/devices/:id`,
+      about: { the: 'device', named: 'id' },
       scope: 'all',
-      summary: 'Rename a device',
+      summary: 'Rename a device, or say whether members of its projects may run code on it',
       body: renameDeviceSchema,
       handle: ask => renameDevice(parts, ask),
     }),
     userRoute({
       method: 'DELETE',
       path: `${v1}/devices/:id`,
+      about: { the: 'device', named: 'id' },
       scope: 'all',
       summary: 'Revoke a device: its sockets close and its leases end at once',
       handle: ask => revokeDevice(parts, ask),
@@ -212,6 +228,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/projects`,
+      about: 'shared',
       scope: 'read',
       summary: 'Projects',
       answer: listOf(projectSchema),
@@ -220,6 +237,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/projects`,
+      about: 'self',
       scope: 'write',
       summary: 'Make a project',
       body: newProjectSchema,
@@ -229,7 +247,70 @@ export function routes(parts: Parts): Route[] {
     }),
     userRoute({
       method: 'GET',
+      path: `${v1}/projects/:id/members`,
+      about: { the: 'project', named: 'id' },
+      scope: 'read',
+      summary: 'Members of a project and their roles; invitations for owners only',
+      answer: listOf(memberSchema),
+      handle: ask => listMembers(parts, ask),
+    }),
+    userRoute({
+      method: 'POST',
+      path: `${v1}/projects/:id/members`,
+      about: { the: 'project', named: 'id' },
+      scope: 'all',
+      summary: 'Add a member by the name of a user, or invite somebody by e-mail',
+      body: newMemberSchema,
+      answer: memberSchema,
+      status: 201,
+      handle: ask => addMember(parts, ask),
+    }),
+    userRoute({
+      method: 'PATCH',
+      path: `${v1}/projects/:id/members/:member`,
+      about: { the: 'project', named: 'id' },
+      scope: 'all',
+      summary: 'Give a member other roles; what they lose by it ends at once',
+      body: memberRolesSchema,
+      answer: memberSchema,
+      handle: ask => changeMember(parts, ask),
+    }),
+    userRoute({
+      method: 'DELETE',
+      path: `${v1}/projects/:id/members/:member`,
+      about: { the: 'project', named: 'id' },
+      scope: 'all',
+      summary: 'Remove a member or an invitation; their sockets of the project close at once',
+      handle: ask => removeMember(parts, ask),
+    }),
+    userRoute({
+      method: 'POST',
+      path: `${v1}/projects/:id/leave`,
+      about: { the: 'project', named: 'id', right: 'read' },
+      scope: 'all',
+      summary: 'Give up being a member',
+      handle: ask => leaveProject(parts, ask),
+    }),
+    userRoute({
+      method: 'GET',
+      path: `${v1}/audit`,
+      about: 'self',
+      scope: 'all',
+      summary: 'What was done in your org, newest first',
+      query: {
+        action: 'one action',
+        user: 'name of a user',
+        from: 'milliseconds since 1970',
+        to: 'milliseconds since 1970',
+        ...page,
+      },
+      answer: listOf(auditEntrySchema),
+      handle: ask => listAudit(parts, ask),
+    }),
+    userRoute({
+      method: 'GET',
       path: `${v1}/documents`,
+      about: 'shared',
       scope: 'read',
       summary: 'Documents of a project, or the one at a path',
       query: { project: 'id of a project', path: '<owner>/<project>/<path>', ...page },
@@ -239,6 +320,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/documents`,
+      about: { the: 'project', named: 'project', in: 'body' },
       scope: 'write',
       summary: 'Make a document',
       bodyBytes: codeBodyBytes,
@@ -250,6 +332,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/documents/:id`,
+      about: { the: 'document', named: 'id' },
       scope: 'read',
       summary: 'A document',
       answer: documentSchema,
@@ -258,6 +341,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/documents/:id/content`,
+      about: { the: 'document', named: 'id' },
       scope: 'read',
       summary: 'Its Markdown text as it is now',
       produces: 'text/markdown',
@@ -266,6 +350,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'PATCH',
       path: `${v1}/documents/:id`,
+      about: { the: 'document', named: 'id' },
       scope: 'write',
       summary: 'Move or rename a document; its id and open connections stay',
       body: moveDocumentSchema,
@@ -275,6 +360,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'DELETE',
       path: `${v1}/documents/:id`,
+      about: { the: 'document', named: 'id' },
       scope: 'write',
       summary: 'Delete a document',
       handle: ask => deleteDocument(parts, ask),
@@ -282,6 +368,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/documents/:id/versions`,
+      about: { the: 'document', named: 'id' },
       scope: 'read',
       summary: 'Versions of its text, newest first; of a deleted document too',
       query: page,
@@ -291,6 +378,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/documents/:id/versions`,
+      about: { the: 'document', named: 'id' },
       scope: 'write',
       summary: 'Record a version now if there is something new; with a name the newest one is kept for good',
       body: newVersionSchema,
@@ -300,6 +388,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/documents/:id/versions/:version`,
+      about: { the: 'document', named: 'id' },
       scope: 'read',
       summary: 'The Markdown text of a version',
       produces: 'text/markdown',
@@ -308,6 +397,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/documents/:id/restore`,
+      about: { the: 'document', named: 'id' },
       scope: 'write',
       summary: 'Make the text that of a version, as a new change; brings a deleted document back',
       body: restoreSchema,
@@ -317,6 +407,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/documents/:id/renew`,
+      about: { the: 'document', named: 'id' },
       scope: 'all',
       summary: 'Build the document anew from its text, for a past that has become too much; its versions stay',
       answer: renewedSchema,
@@ -325,6 +416,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/documents/:id/undo`,
+      about: { the: 'document', named: 'id' },
       scope: 'write',
       summary: 'Take back your newest change, made on whichever of your devices',
       body: undoSchema,
@@ -334,6 +426,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/documents/:id/redo`,
+      about: { the: 'document', named: 'id' },
       scope: 'write',
       summary: 'Bring back what was undone last',
       body: undoSchema,
@@ -344,6 +437,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/runs`,
+      about: 'shared',
       scope: 'read',
       summary: 'Runs, newest first',
       query: { project: 'id', document: 'id', session: 'id', device: 'id', status: 'one status', ...page },
@@ -353,6 +447,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/runs`,
+      about: { the: 'document', named: 'document', in: 'body' },
       scope: 'run',
       summary: 'Run code; idempotent by id: 201 for a new run, 200 for one that is known',
       bodyBytes: codeBodyBytes,
@@ -364,6 +459,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/runs/:id`,
+      about: { the: 'run', named: 'id' },
       scope: 'read',
       summary: 'A run',
       answer: runSchema,
@@ -372,6 +468,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/runs/:id/events`,
+      about: { the: 'run', named: 'id' },
       scope: 'read',
       summary: 'Its log as server-sent events, live until the run ends; resumes by Last-Event-ID',
       query: { after: 'sequence number to go on from' },
@@ -381,6 +478,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/runs/:id/input`,
+      about: { the: 'run', named: 'id' },
       scope: 'run',
       summary: 'Answer a run that waits for input',
       body: runInputSchema,
@@ -389,6 +487,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/runs/:id/cancel`,
+      about: { the: 'run', named: 'id' },
       scope: 'run',
       summary: 'Cancel a run',
       body: cancelSchema,
@@ -399,6 +498,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/sessions`,
+      about: 'shared',
       scope: 'read',
       summary: 'Sessions',
       query: { project: 'id' },
@@ -408,6 +508,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/sessions/:id/interrupt`,
+      about: { the: 'session', named: 'id' },
       scope: 'run',
       summary: 'Interrupt what the session runs',
       handle: ask => askSession(parts, ask, 'interrupt', {}),
@@ -415,6 +516,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/sessions/:id/restart`,
+      about: { the: 'session', named: 'id' },
       scope: 'run',
       summary: 'Restart the session with an empty namespace',
       handle: ask => askSession(parts, ask, 'restart', {}),
@@ -422,6 +524,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/sessions/:id/complete`,
+      about: { the: 'session', named: 'id' },
       scope: 'run',
       summary: 'Completions at a position',
       bodyBytes: codeBodyBytes,
@@ -432,6 +535,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/sessions/:id/inspect`,
+      about: { the: 'session', named: 'id' },
       scope: 'run',
       summary: 'Documentation of the name at a position',
       bodyBytes: codeBodyBytes,
@@ -442,6 +546,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/sessions/:id/variables`,
+      about: { the: 'session', named: 'id' },
       scope: 'run',
       summary: 'Variables of the session',
       answer: variablesSchema,
@@ -451,6 +556,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/events`,
+      about: 'shared',
       scope: 'read',
       summary: 'Devices, sessions, runs and documents of the org as they change (server-sent events)',
       produces: 'text/event-stream',
@@ -459,6 +565,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/assets/:asset`,
+      about: { the: 'asset', named: 'asset' },
       head: true,
       scope: 'read',
       devices: true,
@@ -469,10 +576,12 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'PUT',
       path: `${v1}/assets/:asset`,
+      about: 'shared',
       scope: 'write',
       devices: true,
       summary:
         'Store a blob under its SHA-256, whole or in pieces by Content-Range or Upload-Offset; HEAD tells the offset',
+      query: { project: 'the project that it is for, where that is somebody else’s' },
       handle: ask => putAsset(parts, ask),
     }),
   ]

@@ -5,7 +5,7 @@ import type { DeviceId, DocumentId, OrgId, ProjectId, UserId } from '@meshbook/c
 import { limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, Runtime } from '@meshbook/core/messages.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
-import { endAllOf } from './heads.ts'
+import { endAllOf, orgsServedBy } from './heads.ts'
 
 export interface UserRow {
   org: OrgId
@@ -234,30 +234,37 @@ export interface DeviceRow {
   /** Projects that it had attached when it was last here. */
   projects: ProjectId[]
   lastSeenAt: number
+  /** Whether members of its projects may run code on it (ME22). */
+  membersRun: boolean
 }
 
 const deviceColumns =
-  'd.org_id AS org, d.user_id AS user, u.name AS "userName", d.device_id AS id, d.public_key AS "publicKey", d.name AS name, d.kind AS kind, d.os AS os, d.runtimes AS runtimes, d.projects AS projects, d.last_seen_at AS "lastSeenAt"'
+  'd.org_id AS org, d.user_id AS user, u.name AS "userName", d.device_id AS id, d.public_key AS "publicKey", d.name AS name, d.kind AS kind, d.os AS os, d.runtimes AS runtimes, d.projects AS projects, d.last_seen_at AS "lastSeenAt", d.members_run AS "membersRun"'
 const devicesWithUser = 'devices d JOIN users u ON u.org_id = d.org_id AND u.user_id = d.user_id'
-type StoredDevice = Omit<DeviceRow, 'runtimes' | 'projects'> & { runtimes: string; projects: string }
+type StoredDevice = Omit<DeviceRow, 'runtimes' | 'projects' | 'membersRun'> & {
+  runtimes: string
+  projects: string
+  membersRun: number
+}
 const deviceOf = (row: StoredDevice): DeviceRow => ({
   ...row,
   runtimes: JSON.parse(row.runtimes) as Runtime[],
   projects: JSON.parse(row.projects) as ProjectId[],
+  membersRun: Number(row.membersRun) === 1,
 })
 
-/** Registering a key again keeps its device. A key that was revoked stays so: whoever has it may be a thief (S8). */
+/** False when it was there: registering a key again keeps its device. A key that was revoked stays so: whoever has it may be a thief (S8). */
 export async function addDevice(
   tx: Tx,
   a: { org: OrgId; user: UserId; id: DeviceId; publicKey: string; name: string; kind: string; now: number },
-): Promise<void> {
+): Promise<boolean> {
   const known = await tx.get<{ org: OrgId; revokedAt: number | null }>(
     'SELECT org_id AS org, revoked_at AS "revokedAt" FROM devices WHERE device_id = ?',
     [a.id],
   )
   if (known && known.org !== a.org) throw new MeshError('CONFLICT', { detail: 'this device belongs to somebody else' })
   if (known && known.revokedAt !== null) throw new MeshError('REVOKED')
-  if (known) return
+  if (known) return false
   const count = await countOf(tx, 'devices', a)
   if (count >= limits.devicesPerUser)
     throw new MeshError('TOO_MANY', { detail: `${limits.devicesPerUser} devices of one user` })
@@ -265,6 +272,7 @@ export async function addDevice(
     'INSERT INTO devices (org_id, user_id, device_id, public_key, name, kind, os, runtimes, projects, created_at, last_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     [a.org, a.user, a.id, a.publicKey, a.name, a.kind, '', '[]', '[]', a.now, a.now],
   )
+  return true
 }
 
 export async function findDevice(tx: Tx, a: { id: DeviceId }): Promise<(DeviceRow & { revoked: boolean }) | null> {
@@ -284,21 +292,35 @@ export async function listDevices(tx: Tx, a: { org: OrgId | null }): Promise<Dev
   return rows.map(deviceOf)
 }
 
-export async function renameDevice(tx: Tx, a: { org: OrgId; id: DeviceId; name: string }): Promise<boolean> {
+/** What is undefined stays as it is. */
+export async function setDevice(
+  tx: Tx,
+  a: { org: OrgId; id: DeviceId; name?: string | undefined; membersRun?: boolean | undefined },
+): Promise<boolean> {
   const { changes } = await tx.run(
-    'UPDATE devices SET name = ? WHERE org_id = ? AND device_id = ? AND revoked_at IS NULL',
-    [a.name, a.org, a.id],
+    'UPDATE devices SET name = COALESCE(?, name), members_run = COALESCE(?, members_run) WHERE org_id = ? AND device_id = ? AND revoked_at IS NULL',
+    [a.name ?? null, a.membersRun === undefined ? null : Number(a.membersRun), a.org, a.id],
   )
   return changes > 0
 }
 
-/** The right to connect and all that the device holds end in one transaction (S8); null when there is no such device. */
-export async function revokeDevice(tx: Tx, a: { org: OrgId; id: DeviceId; now: number }): Promise<Run[] | null> {
+/** The right to connect and all that the device holds, in whichever org, end in one transaction (S8); null when there is no such device. */
+export async function revokeDevice(
+  tx: Tx,
+  a: { owner: OrgId; id: DeviceId; now: number },
+): Promise<{ org: OrgId; runs: Run[] }[] | null> {
   const { changes } = await tx.run(
     'UPDATE devices SET revoked_at = ? WHERE org_id = ? AND device_id = ? AND revoked_at IS NULL',
-    [a.now, a.org, a.id],
+    [a.now, a.owner, a.id],
   )
-  return changes > 0 ? endAllOf(tx, { org: a.org, device: a.id, reason: 'the device was revoked', now: a.now }) : null
+  if (changes === 0) return null
+  const ended: { org: OrgId; runs: Run[] }[] = []
+  for (const org of await orgsServedBy(tx, { device: a.id }))
+    ended.push({
+      org,
+      runs: await endAllOf(tx, { org, device: a.id, reason: 'the device was revoked', now: a.now }),
+    })
+  return ended
 }
 
 export async function describeDevice(

@@ -2,7 +2,7 @@
 
 import type { Run } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
-import type { DeviceId, DocumentId, HeadId, OrgId, ProjectId, RunId, SessionId } from '@meshbook/core/ids.ts'
+import type { DeviceId, DocumentId, HeadId, OrgId, ProjectId, RunId, SessionId, UserId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { CellRef, Lease } from '@meshbook/core/messages.ts'
 import { queued, stepRun } from '@meshbook/core/run.ts'
@@ -26,6 +26,8 @@ export interface NewRun {
   cell: CellRef | null
   chosenDevice: DeviceId | null
   requestedBy: string
+  /** Whose run it is; null where that is not known. */
+  asker?: { org: OrgId; user: UserId } | null
   now: number
   expiresAt: number
 }
@@ -57,8 +59,8 @@ async function insertRun(tx: Tx, a: NewRun): Promise<void> {
     [a.org],
   ))!
   await tx.run(
-    `INSERT INTO runs (org_id, run_id, arrival, kind, project_id, document_id, session_id, language, code, code_hash, cell, requested_by, requested_at, expires_at, chosen_device, status, state, seq, log_bytes, reasons)
-    VALUES (?, ?, ?, 'cell', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '[]')`,
+    `INSERT INTO runs (org_id, run_id, arrival, kind, project_id, document_id, session_id, language, code, code_hash, cell, requested_by, asked_org, asked_by, requested_at, expires_at, chosen_device, status, state, seq, log_bytes, reasons)
+    VALUES (?, ?, ?, 'cell', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '[]')`,
     [
       a.org,
       a.id,
@@ -71,6 +73,8 @@ async function insertRun(tx: Tx, a: NewRun): Promise<void> {
       a.codeHash,
       a.cell && JSON.stringify(a.cell),
       a.requestedBy,
+      a.asker?.org ?? null,
+      a.asker?.user ?? null,
       a.now,
       a.expiresAt,
       a.chosenDevice,

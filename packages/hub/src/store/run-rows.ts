@@ -1,6 +1,16 @@
 /** How a run is read from its row, and written back after a step of its state machine. */
 import type { Run } from '@meshbook/core/api.ts'
-import type { DeviceId, DocumentId, Fence, HeadId, OrgId, ProjectId, RunId, SessionId } from '@meshbook/core/ids.ts'
+import type {
+  DeviceId,
+  DocumentId,
+  Fence,
+  HeadId,
+  OrgId,
+  ProjectId,
+  RunId,
+  SessionId,
+  UserId,
+} from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { CellRef, Lease } from '@meshbook/core/messages.ts'
 import type { RunError, RunState } from '@meshbook/core/run.ts'
@@ -20,6 +30,8 @@ export interface RunRow {
   codeHash: string
   cell: CellRef | null
   requestedBy: string
+  askedOrg: OrgId | null
+  askedBy: UserId | null
   requestedAt: number
   expiresAt: number
   chosenDevice: DeviceId | null
@@ -34,7 +46,7 @@ export interface RunRow {
 type Stored = Omit<RunRow, 'cell' | 'state' | 'reasons'> & { cell: string | null; state: string; reasons: string }
 
 const rowColumns = `r.org_id AS org, r.run_id AS id, r.arrival AS arrival, r.project_id AS project, r.document_id AS document, r.session_id AS session, s.name AS "sessionName",
-  r.language AS language, r.code AS code, r.code_hash AS "codeHash", r.cell AS cell, r.requested_by AS "requestedBy", r.requested_at AS "requestedAt", r.expires_at AS "expiresAt",
+  r.language AS language, r.code AS code, r.code_hash AS "codeHash", r.cell AS cell, r.requested_by AS "requestedBy", r.asked_org AS "askedOrg", r.asked_by AS "askedBy", r.requested_at AS "requestedAt", r.expires_at AS "expiresAt",
   r.chosen_device AS "chosenDevice", r.state AS state, r.log_bytes AS "logBytes", r.head_id AS head, r.device_id AS device, r.reasons AS reasons, r.cancel_reason AS "cancelReason"`
 const rowTables = 'runs r JOIN sessions s ON s.org_id = r.org_id AND s.session_id = r.session_id'
 
@@ -114,7 +126,7 @@ const shownColumns = `r.arrival AS arrival, r.run_id AS id, r.kind AS kind, r.st
   r.device_id AS device, v.name AS "deviceName", r.fence AS fence, r.seq AS seq, r.reasons AS reasons, r.error AS error,
   CASE WHEN r.status = 'queued' THEN (SELECT COUNT(*) FROM runs q WHERE q.org_id = r.org_id AND q.session_id = r.session_id AND q.status IN ('queued', 'leased', 'running', 'waiting-for-input') AND q.arrival < r.arrival) ELSE NULL END AS position`
 const shownTables =
-  'runs r LEFT JOIN documents d ON d.org_id = r.org_id AND d.document_id = r.document_id LEFT JOIN devices v ON v.org_id = r.org_id AND v.device_id = r.device_id'
+  'runs r LEFT JOIN documents d ON d.org_id = r.org_id AND d.document_id = r.document_id LEFT JOIN devices v ON v.device_id = r.device_id'
 
 function shownRun(row: Shown): Run {
   const { arrival: _, cell, reasons, error, ...rest } = row
