@@ -125,7 +125,7 @@ export const memberSchema = v.object({
   email: v.nullable(v.string()),
   roles: v.array(v.picklist(roles)),
   /** The user of the org that the project belongs to. */
-  founder: v.boolean(),
+  host: v.boolean(),
   addedAt: ms,
 })
 export type Member = v.InferOutput<typeof memberSchema>

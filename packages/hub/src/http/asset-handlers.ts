@@ -36,6 +36,14 @@ async function orgOf({ access }: Parts, { who }: UserAsk<undefined>, project: st
   return place.org
 }
 
+/** Where the blob is to be had; with a project named, only that of the project, because another org may have it too. */
+async function orgOfBlob(parts: Parts, ask: UserAsk<undefined>, asset: AssetId): Promise<OrgId | undefined> {
+  const project = ask.query.get('project')
+  if (project === null) return placeOf(ask).org
+  const { org } = await parts.access.demand(ask.who, { kind: 'project', id: parseId('project', project) }, 'read')
+  return (await mayBeKnown(parts, ask, org, project, asset)) ? org : undefined
+}
+
 /** That the org has an asset already is told a member only of one that their project names (S21). */
 async function mayBeKnown(
   { store }: Parts,
@@ -52,9 +60,9 @@ async function mayBeKnown(
 export async function getAsset(parts: Parts, ask: UserAsk<undefined>): Promise<Response> {
   const { store, objects } = parts
   const id = parseAssetId(param(ask, 'asset'))
-  const { org } = placeOf(ask)
-  const found = await store.query('findAsset', { org, id })
-  const row = found?.unreferencedAt == null ? found : await store.call('claimAsset', { org, id })
+  const org = await orgOfBlob(parts, ask, id)
+  const found = org && (await store.query('findAsset', { org, id }))
+  const row = org && found?.unreferencedAt ? await store.call('claimAsset', { org, id }) : found
   if (!row) return withOffset(parts, ask, await uploadOrgOf(parts, ask), id, new MeshError('NOT_FOUND', { detail: id }))
   const headers = headersOf(id, row)
   const { method, headers: asked } = ask.request

@@ -49,13 +49,13 @@ export async function leaveProject(parts: Parts, ask: UserAsk<undefined>): Promi
   await parts.memberships.remove(ask, at, ask.who.user, 'member-left')
 }
 
-/** By id, by name or by e-mail. The founder is nobody's to change (ME7). */
+/** By id, by name or by e-mail. The host is nobody's to change (ME7). */
 async function wanted(parts: Parts, ask: UserAsk<unknown>): Promise<Member> {
   const text = param(ask, 'member')
   const items = await parts.store.query('listMembers', projectOf(ask))
   const found = items.find(({ id, name, email }) => id === text || name === text || email === text.toLowerCase())
   if (!found) throw new MeshError('NOT_FOUND', { detail: `member ${text}` })
-  if (found.founder) throw new MeshError('CONFLICT', { detail: `${found.name} owns the project` })
+  if (found.host) throw new MeshError('CONFLICT', { detail: `${found.name} owns the project` })
   return found
 }
 

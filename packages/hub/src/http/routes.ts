@@ -570,6 +570,7 @@ export function routes(parts: Parts): Route[] {
       scope: 'read',
       devices: true,
       summary: 'A blob by its SHA-256; takes one range',
+      query: { project: 'the project that names it, or for which it is being uploaded' },
       produces: 'application/octet-stream',
       handle: ask => getAsset(parts, ask),
     }),

@@ -32,9 +32,9 @@ export interface MemberChange {
   orphaned: { run: RunId; device: DeviceId }[]
 }
 
-/** The founder first, then by name; invitations last. */
+/** The host first, then by name; invitations last. */
 export async function listMembers(tx: Tx, a: ProjectKey): Promise<Member[]> {
-  const founders = await tx.all<{ id: string; name: string; addedAt: number }>(
+  const hosts = await tx.all<{ id: string; name: string; addedAt: number }>(
     `SELECT u.user_id AS id, u.name AS name, p.created_at AS "addedAt" FROM projects p JOIN users u ON u.org_id = p.org_id
     WHERE p.org_id = ? AND p.project_id = ? ORDER BY u.created_at`,
     [a.org, a.project],
@@ -49,14 +49,14 @@ export async function listMembers(tx: Tx, a: ProjectKey): Promise<Member[]> {
     [a.org, a.project],
   )
   return [
-    ...founders.map(row => ({ ...row, email: null, roles: ['owner' as const], founder: true })),
+    ...hosts.map(row => ({ ...row, email: null, roles: ['owner' as const], host: true })),
     ...gathered(rows),
     ...invited.map(({ email, roles, addedAt }) => ({
       id: email,
       name: null,
       email,
       roles: JSON.parse(roles) as Role[],
-      founder: false,
+      host: false,
       addedAt,
     })),
   ]
@@ -67,7 +67,7 @@ function gathered(rows: readonly { id: string; name: string; role: Role; addedAt
   for (const { role, ...row } of rows) {
     const known = members.get(row.id)
     if (known) known.roles = tidyRoles([...known.roles, role])
-    else members.set(row.id, { ...row, email: null, roles: [role], founder: false })
+    else members.set(row.id, { ...row, email: null, roles: [role], host: false })
   }
   return [...members.values()]
 }
