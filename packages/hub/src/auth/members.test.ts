@@ -310,3 +310,30 @@ test('ME9 a device of a member syncs the shared project with the rights of its u
   assert.equal(laptop.socket!.readyState, WebSocket.OPEN)
   assert.equal(await (await test.api('GET', `/documents/${id}/content`)).text(), 'x')
 })
+
+test('ME2 S21 the tree of a shared project leads to no document of another project', async t => {
+  const test = await startTestHub(t)
+  const ann = await addTestUser(test, 'ann')
+  await makeMember(test, ann, ['editor', 'runner'])
+  const other = await test.json<Project>('POST', '/projects', { name: 'private' })
+  const secret = await test.json<DocumentInfo>('POST', '/documents', {
+    project: other.id,
+    path: 'secret.md',
+    content: 'secret',
+  })
+  const tree = await openSync(t, test, 'me/demo/.meshbook/tree', ann.token)
+  await until(() => tree.client.synced)
+  const files = tree.doc.getMap('files')
+  files.set(secret.id, { path: 'mine.md', kind: 'document' })
+  files.set(other.tree, { path: 'tree.md', kind: 'document' })
+  await until(() => tree.client.unacked === 0)
+  for (const path of ['mine.md', 'tree.md', `.meshbook/documents/${secret.id}`, `.meshbook/documents/${other.tree}`]) {
+    const sync = await openSync(t, test, `me/demo/${path}`, ann.token)
+    assert.equal((await sync.closed).code, 4404, path)
+    assert.equal(sync.doc.getText('content').toString(), '')
+  }
+  assert.equal(await ann.status('GET', `/documents/${secret.id}/content`), 404)
+  const run = { document: secret.id, language: 'python', code: '1' }
+  assert.equal(await ann.status('POST', '/runs', run), 404)
+  assert.equal(await ann.status('POST', '/tickets', { document: secret.id, scope: 'read' }), 404)
+})

@@ -96,9 +96,17 @@ export class Documents {
     const path = checkedPath(text)
     const tree = await this.#loadedTree(known)
     const id = tree.idAt(path)
-    if (id !== undefined) return id
+    if (id !== undefined) return this.#checkedOwn(known, id)
     if (!mayCreate) throw new MeshError('NOT_FOUND', { detail: 'the document' })
     return this.#add(known, tree, path)
+  }
+
+  /** Whoever may write writes into the tree: the id of a document of another project there leads nowhere (ME2). */
+  async #checkedOwn({ org, project }: Known, id: DocumentId): Promise<DocumentId> {
+    const found = await this.#ports.store.query('findDocumentEver', { org, id })
+    const isOwn = found ? found.project === project.id : await this.adopt(org, project.id, id)
+    if (!isOwn) throw new MeshError('NOT_FOUND', { detail: 'the document' })
+    return id
   }
 
   /** A document by its id, also one that has left the tree: what was written offline must not make a second one. */

@@ -17,7 +17,12 @@ export async function hubEventStream(parts: Parts, ask: UserAsk<undefined>): Pro
     return events.length === 0 ? undefined : events.map(event => eventText(++count, event, event.type)).join('')
   }
   const stream = openStream(parts, ask, 'lists', next, () => view.stop())
-  await view.start()
+  try {
+    await view.start()
+  } catch (error) {
+    await stream.body?.cancel()
+    throw error
+  }
   return stream
 }
 

@@ -90,7 +90,12 @@ export async function runEvents(parts: Parts, ask: UserAsk<undefined>): Promise<
   const reader = readRun(parts.store, parts.feeds, org, id, after)
   const stream = openStream(parts, ask, project ?? 'lists', reader.next, reader.stop)
   // A change of roles may have come between the check and the opening: from here on it closes the stream by itself.
-  await parts.access.demand(ask.who, { kind: 'run', id }, 'read')
+  try {
+    await parts.access.demand(ask.who, { kind: 'run', id }, 'read')
+  } catch (error) {
+    await stream.body?.cancel()
+    throw error
+  }
   return stream
 }
 
