@@ -110,6 +110,35 @@ test('ME5 lists have what is shared, with its owner, and a path leads to it', as
   assert.deepEqual((await bob.json<{ items: Project[] }>('GET', '/projects')).items, [])
 })
 
+test("ME5 runs of shared projects stand among one's own, newest first and page by page; those of others do not", async t => {
+  const test = await startTestHub(t)
+  const { id } = await test.document('a.md', '```python\n1\n```\n')
+  const other = await test.json<Project>('POST', '/projects', { name: 'private' })
+  const secret = await test.json<DocumentInfo>('POST', '/documents', { project: other.id, path: 'b.md' })
+  const ann = await addTestUser(test, 'ann')
+  const own = await ann.json<Project>('POST', '/projects', { name: 'own' })
+  const mine = await ann.json<DocumentInfo>('POST', '/documents', { project: own.id, path: 'c.md' })
+  await makeMember(test, ann, ['viewer'])
+  const run = (user: Pick<typeof ann, 'json'>, run: string, document: string) =>
+    user.json('POST', '/runs', { id: run, document, language: 'python', code: '1' })
+  await run(test, 'shared-1', id)
+  await run(ann, 'mine-1', mine.id)
+  await run(test, 'secret-1', secret.id)
+  await run(test, 'shared-2', id)
+  await run(ann, 'mine-2', mine.id)
+  const seen: string[] = []
+  for (let query = '?limit=2'; ; ) {
+    const page = await ann.json<{ items: { id: string; code?: string }[]; next?: string }>('GET', `/runs${query}`)
+    seen.push(...page.items.map(found => found.id))
+    assert.ok(page.items.every(found => found.code === undefined))
+    if (!page.next) break
+    query = `?limit=2&cursor=${page.next}`
+  }
+  assert.deepEqual([...seen].sort(), ['mine-1', 'mine-2', 'shared-1', 'shared-2'])
+  assert.equal(seen.at(-1), 'shared-1')
+  assert.equal(await ann.status('GET', '/runs?cursor=eA'), 400)
+})
+
 test('ME5 of the devices of an owner a member with the right to run sees those that have the project and allow it', async t => {
   const test = await startTestHub(t)
   const ann = await addTestUser(test, 'ann')

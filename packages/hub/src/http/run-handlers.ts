@@ -56,8 +56,17 @@ export async function listRuns({ store, access }: Parts, { who, query }: UserAsk
     name => query.get(name) ?? undefined,
   )
   const cursor = cursorOf(query)
-  if (cursor !== null && !/^\d+$/.test(cursor)) throw new MeshError('BAD_REQUEST', { detail: 'cursor' })
   const place = await placeOfFilter(access, who, { project, document, session })
+  // Only who is a member somewhere has runs of several orgs.
+  if (!place && (await access.memberships(who)).length > 0) {
+    if (cursor !== null && !/^\d{1,15} [\w.-]{1,64}$/.test(cursor))
+      throw new MeshError('BAD_REQUEST', { detail: 'cursor' })
+    const asker = { org: who.org, user: who.user }
+    const page = { asker, filter: { device, status }, before: cursor, rows: rowsOf(query) }
+    const { items, next } = await store.query('listVisibleRuns', page)
+    return pageOf(items, next)
+  }
+  if (cursor !== null && !/^\d+$/.test(cursor)) throw new MeshError('BAD_REQUEST', { detail: 'cursor' })
   const { items, next } = await store.query('listRuns', {
     org: place?.org ?? who.org,
     filter: { project, document, session, device, status },

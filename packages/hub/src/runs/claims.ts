@@ -61,7 +61,7 @@ export class Claims {
   async #stand(device: DeviceRow, place: Place, id: RunId, claim: Claim): Promise<Answer> {
     const run = await this.#ports.store.query('showRun', { org: place.org, id })
     if (!run) return this.#admit(device, place, claim)
-    if (run.codeHash !== hashOf(claim.request)) return refusal('RUN_EXISTS')
+    if (run.codeHash !== hashOf(claim.request) || run.document !== claim.request.document) return refusal('RUN_EXISTS')
     if (hasEnded(run.status)) return refusal('RUN_ENDED')
     if (run.status === 'queued') return { answer: 'wait', reason: run.reasons.join(' ') }
     return {

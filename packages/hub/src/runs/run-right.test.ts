@@ -261,3 +261,13 @@ test('ME24 members with the right to run cancel what runs in the project, others
   assert.equal(await w.ann.status('POST', `/runs/${run.id}/cancel`, {}), 200)
   assert.equal((await w.desk.next('RUN_CANCEL')).run, run.id)
 })
+
+test('ME3 a run of another project of the same owner is not told to who asks for one with its id', async t => {
+  const w = await world(t, ['runner', 'editor'])
+  const other = await w.test.json<{ id: string }>('POST', '/projects', { name: 'private' })
+  const secret = await w.test.json<{ id: DocumentId }>('POST', '/documents', { project: other.id, path: 's.md' })
+  await w.test.json('POST', '/runs', ask(secret.id, { id: 'taken' }))
+  assert.equal(await w.ann.status('GET', '/runs/taken'), 404)
+  assert.equal(await w.ann.status('POST', '/runs', ask(w.id, { id: 'taken' })), 409)
+  assert.equal(await w.ann.status('POST', '/runs', ask(secret.id, { id: 'taken' })), 404)
+})

@@ -1,6 +1,7 @@
 /** Procedures over the log of what was done. Nothing changes an entry, and only its age deletes it (AD2, AD6). */
 import type { AuditEntry } from '@meshbook/core/api.ts'
-import type { AuditId, OrgId, UserId } from '@meshbook/core/ids.ts'
+import type { AuditAction } from '@meshbook/core/audit.ts'
+import { type AuditId, type Now, newId, type OrgId, type RandomBytes, type UserId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 
@@ -17,6 +18,16 @@ export interface AuditNote {
   detail: Record<string, unknown>
   address: string | null
   request: string | null
+}
+
+/** Of what the hub itself did, or its keeper at the machine. */
+export function hubNote(
+  action: AuditAction,
+  { now, random }: { now: Now; random: RandomBytes },
+  detail: Record<string, unknown> = {},
+): AuditNote {
+  const nobody = { org: null, user: null, name: null, credential: null, address: null, request: null }
+  return { ...nobody, id: newId('audit', now(), random), at: now(), action, target: null, detail }
 }
 
 /** Nobody's doing, such as a failed sign-in, stands in the log of the first user, who keeps the hub. */

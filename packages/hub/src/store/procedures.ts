@@ -65,6 +65,7 @@ const plain = {
   readEvents: log.readEvents,
   showRun: rows.showRun,
   listRuns: rows.listRuns,
+  listVisibleRuns: rows.listVisibleRuns,
 
   orgsServedBy: heads.orgsServedBy,
   splitHeld: heads.splitHeld,

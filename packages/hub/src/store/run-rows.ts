@@ -154,6 +154,50 @@ export interface RunFilter {
   status?: string | undefined
 }
 
+export interface RunPage {
+  items: Run[]
+  next: string | null
+}
+
+/**
+ * The runs of the asker's org and those of shared projects, newest first. `before` is `<time> <id>` of the run that ends
+ * the page before: numbers of arrival are those of one org.
+ */
+export async function listVisibleRuns(
+  tx: Tx,
+  a: {
+    asker: { org: OrgId; user: string }
+    filter: Pick<RunFilter, 'device' | 'status'>
+    before: string | null
+    rows: number
+  },
+): Promise<RunPage> {
+  const { device, status } = a.filter
+  const [at, id] = a.before?.split(' ') ?? []
+  const given: [string, (string | number)[]][] = [
+    ['(r.org_id = ? OR m.project_id IS NOT NULL)', [a.asker.org]],
+    ...(device === undefined ? [] : [['r.device_id = ?', [device]] as [string, string[]]]),
+    ...(status === undefined ? [] : [['r.status = ?', [status]] as [string, string[]]]),
+  ]
+  if (at !== undefined && id !== undefined)
+    given.push(['(r.requested_at < ? OR (r.requested_at = ? AND r.run_id < ?))', [Number(at), Number(at), id]])
+  const shared = `LEFT JOIN (SELECT DISTINCT org_id, project_id FROM members WHERE member_org = ? AND user_id = ?) m
+    ON m.org_id = r.org_id AND m.project_id = r.project_id`
+  const found = await tx.all<Shown>(
+    `SELECT ${shownColumns} FROM ${shownTables} ${shared} WHERE ${given.map(([text]) => text).join(' AND ')}
+    ORDER BY r.requested_at DESC, r.run_id DESC LIMIT ?`,
+    [a.asker.org, a.asker.user, ...given.flatMap(([, values]) => values), a.rows + 1],
+  )
+  const items = found.slice(0, a.rows).map(withoutCode)
+  const last = items.at(-1)
+  return { items, next: last && found.length > a.rows ? `${last.requestedAt} ${last.id}` : null }
+}
+
+function withoutCode(row: Shown): Run {
+  const { code: _, ...run } = shownRun(row)
+  return run
+}
+
 /** Newest first; `before` is the arrival number that ends the page before. */
 export async function listRuns(
   tx: Tx,
@@ -180,10 +224,7 @@ export async function listRuns(
   )
   const page = found.slice(0, rows)
   return {
-    items: page.map(row => {
-      const { code: _, ...run } = shownRun(row)
-      return run
-    }),
+    items: page.map(withoutCode),
     next: found.length > rows ? page.at(-1)!.arrival : null,
   }
 }
