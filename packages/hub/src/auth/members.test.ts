@@ -366,3 +366,52 @@ test('ME2 S21 the tree of a shared project leads to no document of another proje
   assert.equal(await ann.status('POST', '/runs', run), 404)
   assert.equal(await ann.status('POST', '/tickets', { document: secret.id, scope: 'read' }), 404)
 })
+
+test('ME5 ME8 events are those of the caller and of shared projects; a change of roles opens the stream anew', async t => {
+  const test = await startTestHub(t)
+  const ann = await addTestUser(test, 'ann')
+  await makeMember(test, ann, ['viewer'])
+  const other = await test.json<Project>('POST', '/projects', { name: 'private' })
+  const headers = { authorization: `Bearer ${ann.token}` }
+  const stream = await fetch(`${test.hub.url}/api/v1/events`, { headers })
+  let text = ''
+  const read = (async () => {
+    for await (const chunk of stream.body!.pipeThrough(new TextDecoderStream())) text += chunk
+  })()
+  await until(() => text.includes('event: storage'))
+  const make = (project: string, path: string) => test.json<DocumentInfo>('POST', '/documents', { project, path })
+  const [secret, shared] = [await make(other.id, 'secret.md'), await make(test.project.id, 'shared.md')]
+  const run = (document: string, id: string) =>
+    test.json('POST', '/runs', { id, document, language: 'python', code: '1' })
+  await run(secret.id, 'secret-run')
+  await run(shared.id, 'shared-run')
+  await until(() => text.includes('shared-run') && text.includes(`"project":"${test.project.id}"`))
+  for (const never of ['secret-run', other.id, secret.id]) assert.ok(!text.includes(never), never)
+  await setRoles(test, ann, [])
+  await read
+  const again = await fetch(`${test.hub.url}/api/v1/events`, { headers })
+  const reader = again.body!.pipeThrough(new TextDecoderStream()).getReader()
+  let after = ''
+  while (!after.includes('event: storage')) after += (await reader.read()).value ?? ''
+  assert.ok(!after.includes('shared-run') && !after.includes(test.project.id))
+  await reader.cancel()
+})
+
+test('ME8 the log of a run that somebody watches ends for them with their right to it', async t => {
+  const test = await startTestHub(t)
+  const { id } = await test.document('a.md')
+  const ann = await addTestUser(test, 'ann')
+  await makeMember(test, ann, ['viewer'])
+  await test.json('POST', '/runs', { id: 'watched', document: id, language: 'python', code: '1' })
+  const watch = await ann.api('GET', '/runs/watched/events')
+  assert.equal(watch.status, 200)
+  const ended = (async () => {
+    for await (const _ of watch.body!);
+    return performance.now()
+  })()
+  await new Promise(resolve => setTimeout(resolve, 50))
+  const before = performance.now()
+  await setRoles(test, ann, [])
+  assert.ok((await ended) - before < 200)
+  assert.equal(await ann.status('GET', '/runs/watched/events'), 404)
+})

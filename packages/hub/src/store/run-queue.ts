@@ -35,7 +35,8 @@ export interface NewRun {
 /** Idempotent by id: the same id with the same code in the same document is the same run. */
 export async function createRun(tx: Tx, a: NewRun): Promise<{ run: Run; created: boolean }> {
   const known = await runRow(tx, a.org, a.id)
-  if (known && (known.codeHash !== a.codeHash || known.document !== a.document)) throw new MeshError('RUN_EXISTS', { detail: `run ${a.id}` })
+  if (known && (known.codeHash !== a.codeHash || known.document !== a.document))
+    throw new MeshError('RUN_EXISTS', { detail: `run ${a.id}` })
   if (!known && a.expiresAt <= a.now) throw new MeshError('RUN_EXPIRED', { detail: `run ${a.id}` })
   if (!known) await insertRun(tx, a)
   return { run: (await showRun(tx, { org: a.org, id: a.id }))!, created: !known }
