@@ -1,4 +1,5 @@
 /** What the user has to know about this document's copy in this browser: it was replaced, or a part cannot be read. */
+import { type Role, rightsOf } from '@meshbook/core/roles.ts'
 import { useRef } from 'preact/hooks'
 import { Icon } from '../shell/icons.tsx'
 import { notify, report } from '../state/toasts.ts'
@@ -6,9 +7,11 @@ import type { Carried } from '../sync/document-link.ts'
 import { useNotebook } from './open-notebook.ts'
 
 export function DocumentNotices() {
-  const { carried, unreadable } = useNotebook().link
+  const { link, project } = useNotebook()
+  const { carried, unreadable } = link
   return (
     <>
+      {project.roles && <RolesNotice roles={project.roles} owner={project.owner} />}
       {carried.value && <CarriedNotice carried={carried.value} />}
       {unreadable.value > 0 && (
         <div class="banner warn" role="alert">
@@ -20,6 +23,21 @@ export function DocumentNotices() {
         </div>
       )}
     </>
+  )
+}
+
+/** Said before somebody types what the hub would refuse. */
+function RolesNotice({ roles, owner }: { roles: readonly Role[]; owner: string }) {
+  const rights = rightsOf(roles)
+  if (rights.has('write')) return null
+  return (
+    <div class="banner" role="status">
+      <Icon name="eye" />
+      <span>
+        {rights.has('run') ? 'You may read this and run its cells as they stand' : 'You may read this'}, but not change
+        it: what you type stays in this browser. Ask {owner} for the role editor.
+      </span>
+    </div>
   )
 }
 
