@@ -1,9 +1,14 @@
 /** Members of a project and the audit log, from the command line and in a real browser. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import AxeBuilder from '@axe-core/playwright'
+import { TestDevice } from '@meshbook/hub/testing/test-device.ts'
+import { startTestHub } from '@meshbook/hub/testing/test-hub.ts'
 import { openBrowser, openDocument, signIn } from '../browser.ts'
 import { command, startMesh, temporaryFolder } from '../mesh-process.ts'
+
+const webFolder = fileURLToPath(new URL('../../packages/web/dist', import.meta.url))
 
 const lines = (text: string): Record<string, unknown>[] =>
   text
@@ -83,4 +88,33 @@ test('ME7 AD3 an owner invites in the browser, changes roles and removes; the lo
   await page.goto(`${mesh.url}/audit`)
   await page.getByRole('heading', { name: 'Audit log' }).waitFor()
   assert.deepEqual(faults, [])
+})
+
+test('ME5 ME21 a runner opens what is shared, is told that they may not write, and runs a cell without a word into the document', async t => {
+  const test = await startTestHub(t, { webFolder })
+  const { id } = await test.document('a.md', '# Shared\n\n```python\nprint(41 + 1)\n```\n')
+  const link = await test.hub.addUser('ann')
+  await test.json('POST', `/projects/${test.project.id}/members`, { user: 'ann', roles: ['runner'] })
+  const desk = new TestDevice('Desk')
+  await test.hub.registerDevice(desk.publicKey, 'Desk', 'desktop')
+  await desk.join(t, test.hub, [test.project.id])
+  const { page, faults } = await openBrowser(t)
+  await signIn(page, { url: test.hub.url, link })
+  await page.goto(`${test.hub.url}/p/demo/a.md`)
+  await page.getByText('You may read this and run its cells as they stand').waitFor()
+  await page.locator('.cell').first().hover()
+  await page.locator('.cell .run-button').first().click()
+  const { lease } = await desk.next('LEASE')
+  assert.deepEqual([lease.requestedBy, lease.code, lease.cell], ['ann', 'print(41 + 1)', { by: 'index', index: 0 }])
+  assert.equal(
+    await (await test.api('GET', `/documents/${id}/content`)).text(),
+    '# Shared\n\n```python\nprint(41 + 1)\n```\n',
+  )
+  await test.json('DELETE', `/projects/${test.project.id}/members/ann`)
+  await page.goto(`${test.hub.url}/p/demo/a.md`)
+  await page.getByText('No such project').waitFor()
+  assert.deepEqual(
+    faults.filter(fault => !/403|404|WebSocket/.test(fault)),
+    [],
+  )
 })
