@@ -319,14 +319,14 @@ export function runStoreContract(name: string, open: OpenRunStore): void {
       await request('r')
       const held = (await lease('r', devices[0]))!
       await append(held, devices[0], 1, [out('a')])
-      const ended = await store.call('revokeDevice', { org, id: devices[0], now })
+      const ended = await store.call('revokeDevice', { owner: org, id: devices[0], now })
       assert.deepEqual(
-        ended?.map(({ status }) => status),
+        ended?.flatMap(({ runs }) => runs.map(({ status }) => status)),
         ['interrupted'],
       )
       assert.equal((await append(held, devices[0], 2, [out('b')])).refused, 'RUN_ENDED')
       assert.equal((await store.query('listSessions', { org }))[0]?.device, null)
-      assert.equal(await store.call('revokeDevice', { org, id: devices[0], now }), null)
+      assert.equal(await store.call('revokeDevice', { owner: org, id: devices[0], now }), null)
     },
   )
 
@@ -466,19 +466,19 @@ export function runStoreContract(name: string, open: OpenRunStore): void {
     const [device] = devices
     const { user } = (await store.query('findDevice', { id: device }))!
     const change = (by: typeof user, policy: PolicyChange) =>
-      store.call('changePolicy', { org, user: by, id: device, change: policy })
+      store.call('setDevice', { org, user: by, id: device, policy })
     assert.equal(await change(user, { executes: false, costPerHour: 2 }), true)
     assert.equal(await change(user, { costPerHour: 3 }), true)
     assert.deepEqual((await store.query('findDevice', { id: device }))!.policy, { executes: false, costPerHour: 3 })
     await assert.rejects(change(id('user'), { executes: true }), (error: MeshError) => error.code === 'FORBIDDEN')
-    await store.call('revokeDevice', { org, id: device, now })
+    await store.call('revokeDevice', { owner: org, id: device, now })
     assert.equal(await change(user, { executes: true }), false)
   })
 
   contract('RT4 S8 a device that was revoked since the router looked at it gets no lease', async world => {
     const { store, org, devices, request, lease } = world
     await request('r')
-    await store.call('revokeDevice', { org, id: devices[0], now })
+    await store.call('revokeDevice', { owner: org, id: devices[0], now })
     assert.equal(await lease('r', devices[0]), undefined)
     assert.ok(await lease('r', devices[1]))
   })

@@ -3,6 +3,7 @@
 import { asMeshError, exitCodes } from '@meshbook/core/errors.ts'
 import { Command } from 'commander'
 import { attachCommand } from './commands/attach.ts'
+import { auditCommand } from './commands/audit.ts'
 import { backupCommand } from './commands/backup.ts'
 import { detachCommand } from './commands/detach.ts'
 import { devicesCommand } from './commands/devices.ts'
@@ -11,6 +12,7 @@ import { fetchCommand } from './commands/fetch.ts'
 import { historyCommand } from './commands/history.ts'
 import { hubCommand } from './commands/hub.ts'
 import { linkCommand } from './commands/link.ts'
+import { membersCommand } from './commands/members.ts'
 import { monitorCommand } from './commands/monitor.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { runCommand } from './commands/run.ts'
@@ -40,6 +42,8 @@ for (const command of [
   runsCommand,
   historyCommand,
   devicesCommand,
+  membersCommand,
+  auditCommand,
   monitorCommand,
   linkCommand,
   backupCommand,

@@ -20,12 +20,12 @@ import {
   sessionIdSchema,
   sessionInfoSchema,
 } from './messages.ts'
+import { roles } from './roles.ts'
 import { runErrorSchema, runKinds } from './run.ts'
 import { normalPath } from './tree.ts'
 
 const ms = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 
-export const roles = ['viewer', 'runner', 'editor', 'owner'] as const
 export const scopes = ['read', 'write', 'run'] as const
 export type Scope = (typeof scopes)[number]
 
@@ -53,6 +53,8 @@ export const projectSchema = v.object({
   owner: nameSchema,
   tree: documentIdSchema,
   createdAt: ms,
+  /** Of the caller, where the project is somebody else's. */
+  roles: v.optional(v.array(v.picklist(roles))),
 })
 export type Project = v.InferOutput<typeof projectSchema>
 export const newProjectSchema = v.object({ name: v.pipe(nameSchema, v.regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u)) })
@@ -128,6 +130,42 @@ export const undoSchema = v.object({ request: requestIdSchema, version: v.option
 /** `POST /documents/:id/renew`: the new epoch, and how many bytes the document took before and takes now. */
 export const renewedSchema = v.object({ epoch: v.pipe(ms, v.minValue(1)), bytesBefore: ms, bytes: ms })
 export type Renewed = v.InferOutput<typeof renewedSchema>
+
+/** `GET|POST /projects/:id/members`, `PATCH|DELETE /projects/:id/members/:member`. An invitation has an e-mail and no user yet. */
+const someRoles = v.pipe(v.array(v.picklist(roles)), v.minLength(1), v.maxLength(roles.length))
+const emailSchema = v.pipe(v.string(), v.trim(), v.toLowerCase(), v.maxLength(limits.emailChars), v.email())
+export const memberSchema = v.object({
+  /** User id, or e-mail of an invitation. */
+  id: v.string(),
+  name: v.nullable(nameSchema),
+  email: v.nullable(v.string()),
+  roles: v.array(v.picklist(roles)),
+  /** The user of the org that the project belongs to. */
+  host: v.boolean(),
+  addedAt: ms,
+})
+export type Member = v.InferOutput<typeof memberSchema>
+export const newMemberSchema = v.union([
+  v.object({ user: nameSchema, roles: someRoles }),
+  v.object({ email: emailSchema, roles: someRoles }),
+])
+export const memberRolesSchema = v.object({ roles: someRoles })
+
+/** `GET /audit`, newest first. */
+export const auditEntrySchema = v.object({
+  id: v.string(),
+  at: ms,
+  user: v.nullable(v.string()),
+  name: v.nullable(v.string()),
+  /** What was shown: `token:tok_…`, `session:…`, `device:dev_…`, `ticket:…`. */
+  credential: v.nullable(v.string()),
+  action: v.string(),
+  target: v.nullable(v.string()),
+  detail: v.record(v.string(), v.unknown()),
+  address: v.nullable(v.string()),
+  request: v.nullable(v.string()),
+})
+export type AuditEntry = v.InferOutput<typeof auditEntrySchema>
 
 /** `POST /tickets` */
 export const newTicketSchema = v.union([
@@ -232,6 +270,7 @@ export const hubEventSchema = v.variant('type', [
   v.object({ type: v.literal('documents'), project: projectIdSchema }),
   v.object({ type: v.literal('files'), project: projectIdSchema }),
   v.object({ type: v.literal('versions'), document: documentIdSchema, version: ms }),
+  v.object({ type: v.literal('projects') }),
   v.object({ type: v.literal('storage'), ok: v.boolean(), detail: v.string() }),
 ])
 export type HubEvent = v.InferOutput<typeof hubEventSchema>

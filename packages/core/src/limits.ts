@@ -210,6 +210,18 @@ export const limits = {
   restoreHoldMs: 30 * 24 * 60 * 60_000,
 
   authTriesPerMinute: 30,
+  emailChars: 254,
+  /** Members and invitations of one project. */
+  membersPerProject: 500,
+  /** Projects of others that one user is a member of. */
+  membershipsPerUser: 1_000,
+  /** How long an entry of the audit log is kept. */
+  auditKeepMs: 400 * 24 * 3_600_000,
+  /** Entries that one transaction deletes for their age. */
+  auditTrimRows: 1_000,
+  auditDetailBytes: 4 * KiB,
+  /** Failed sign-ins that are noted; the rest is counted. */
+  auditFailuresPerMinute: 20,
   projectsPerUser: 1_000,
   devicesPerUser: 500,
   tokensPerUser: 500,

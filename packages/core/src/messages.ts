@@ -160,6 +160,9 @@ export const toldProblemsSchema = v.object({
 })
 export type ToldProblems = v.InferOutput<typeof toldProblemsSchema>
 
+/** The Yjs id of a struct. */
+const structIdSchema = v.object({ client: ms, clock: ms })
+
 const up = {
   REGISTER: v.object({
     type: v.literal('REGISTER'),
@@ -196,7 +199,13 @@ const up = {
    * the request: the hub grants only if a connection with the right to run delivered that struct, or the run was asked
    * for by `POST /runs`.
    */
-  CLAIM: v.object({ type: v.literal('CLAIM'), request: runRequestSchema, author: v.object({ client: ms, clock: ms }) }),
+  CLAIM: v.object({
+    type: v.literal('CLAIM'),
+    request: runRequestSchema,
+    author: structIdSchema,
+    /** The structs of the fields of a nested entry: whoever may write could change one of somebody else's request. */
+    fields: v.optional(v.pipe(v.array(structIdSchema), v.maxLength(8))),
+  }),
   RUN_EVENT: v.object({
     type: v.literal('RUN_EVENT'),
     run: runIdSchema,
@@ -234,8 +243,10 @@ export const deviceInfoSchema = v.object({
   runtimes: v.array(runtimeSchema),
   metrics: v.nullable(metricsSchema),
   policy: devicePolicySchema,
-  /** What it told last; absent in DEVICE_LIST. */
+  /** What it told last; absent in DEVICE_LIST, and for devices of others. */
   problems: v.optional(toldProblemsSchema),
+  /** Whose it is, where it is not the reader's. */
+  owner: v.optional(nameSchema),
 })
 export type DeviceInfo = v.InferOutput<typeof deviceInfoSchema>
 

@@ -36,7 +36,12 @@ export interface AttachmentPorts {
   deviceName: string
   findAsset(asset: AssetId): Promise<Uint8Array>
   /** How files that are no notebooks are shared; absent without a hub. */
-  sharing?: Omit<AssetSharing, 'store'>
+  sharing?: ProjectSharing
+}
+
+/** What is staged is for a project. */
+export type ProjectSharing = Omit<AssetSharing, 'store' | 'stage'> & {
+  stage(project: ProjectId, ...file: Parameters<AssetSharing['stage']>): ReturnType<AssetSharing['stage']>
 }
 
 interface Attached extends Attachment {
@@ -137,7 +142,7 @@ export class Attachments {
       save: (row: AssetFileRow) => database.call('saveAssetFile', { org, project, row }),
       remove: (id: DocumentId) => database.call('deleteAssetFile', { org, id }),
     }
-    return sharing ? { sharing: { ...sharing, store } } : {}
+    return sharing ? { sharing: { ...sharing, stage: (...file) => sharing.stage(project, ...file), store } } : {}
   }
 
   /** An unknown file must not become a second document of one that only the hub knows yet. */

@@ -13,7 +13,7 @@ import { systemAfter } from '@meshbook/relay/timers.ts'
 import { AssetKeeper } from './assets/asset-keeper.ts'
 import { HubAssets } from './assets/hub-assets.ts'
 import { StagedFiles } from './assets/staged-files.ts'
-import { Attachments } from './attachments.ts'
+import { Attachments, type ProjectSharing } from './attachments.ts'
 import { DeviceKey } from './device-key.ts'
 import type { Device, DeviceOptions, DevicePorts, DeviceStatus } from './device-options.ts'
 import { Documents } from './documents.ts'
@@ -25,7 +25,6 @@ import { problemsInWords } from './link/problem-words.ts'
 import { Streams } from './link/streams.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { Problems } from './problems.ts'
-import type { AssetSharing } from './projects/asset-file-ports.ts'
 import type { FetchState } from './projects/asset-wishes.ts'
 import { NodeBigFiles } from './projects/big-files.ts'
 import { NodeDisk } from './projects/node-disk.ts'
@@ -236,20 +235,20 @@ class RunningDevice implements Device {
   #makeKeeper(): AssetKeeper {
     const hub = this.#hubAssets
     const ways = hub && {
-      queue: (asset: AssetId, mimeType: string) => hub.queue(asset, mimeType),
+      queue: (asset: AssetId, mimeType: string, project?: ProjectId) => hub.queue(asset, mimeType, project),
       arrived: (asset: AssetId) => hub.arrived(asset),
     }
     const folder = join(this.#options.folder, 'assets')
     return new AssetKeeper({ disk: this.#disk, folder, limits: this.#options.limits, ...ways })
   }
 
-  #shareFiles(hub: HubAssets): Omit<AssetSharing, 'store'> {
+  #shareFiles(hub: HubAssets): ProjectSharing {
     return {
       files: this.#bigFiles,
       device: this.name,
-      stage: async (file, maxBytes, signal) => {
+      stage: async (project, file, maxBytes, signal) => {
         const digest = await this.#staged.stage(file, maxBytes, signal)
-        if (digest) await hub.queue(digest.asset, 'application/octet-stream')
+        if (digest) await hub.queue(digest.asset, 'application/octet-stream', project)
         return digest
       },
       fetch: async (asset, maxBytes, use) => {

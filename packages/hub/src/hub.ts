@@ -26,9 +26,12 @@ import { systemAfter } from '@meshbook/relay/timers.ts'
 import { AssetCollector } from './assets/asset-collector.ts'
 import { AssetUploads } from './assets/asset-uploads.ts'
 import { collectRegularly } from './assets/collect-regularly.ts'
+import { Access } from './auth/access.ts'
+import { Audit } from './auth/audit.ts'
 import { Authenticator } from './auth/authenticator.ts'
+import { Memberships } from './auth/memberships.ts'
 import { OpenDoors } from './auth/open-doors.ts'
-import { commandLineToken, ensureFirstUser, newSignInLink } from './auth/sign-in.ts'
+import { addUser, commandLineToken, ensureFirstUser, newSignInLink } from './auth/sign-in.ts'
 import { finishRestore } from './backup/work-folder.ts'
 import type { HubConfig } from './config.ts'
 import { Fleet } from './devices/fleet.ts'
@@ -73,6 +76,8 @@ export interface Hub {
   readonly localUrl: string
   /** A link that signs one browser in, once, and leads it to the page `to` of the app. */
   signInLink(to?: string): Promise<string>
+  /** Makes a user with an org of their own; returns a link that signs them in, once. */
+  addUser(name: string): Promise<string>
   /** An API token for the commands of this machine; the one that was made before is void. */
   commandLineToken(): Promise<string>
   /** The device of this machine, registered without a token. */
@@ -173,7 +178,7 @@ async function start(
   const local = config.tls ? await listen({ ...config, ...loopback }, answer) : server
   if (local !== server) closers.push(() => stopListening(local))
   const localUrl = config.tls ? urlOf(loopback, (local.address() as AddressInfo).port) : url
-  const collect = () => Promise.all([collector.collect(), objects.collectSnapshots()])
+  const collect = () => Promise.all([collector.collect(), objects.collectSnapshots(), parts.audit.trim()])
   const stopCollecting = collectRegularly(limits.assetCollectMs, collect, log)
   closers.push(() => {
     stopCollecting()
@@ -192,6 +197,9 @@ function neighboursOf({ redisUrl }: HubConfig, { random, log }: HubPorts): Neigh
 type Base = Omit<
   Parts,
   | 'authenticator'
+  | 'access'
+  | 'audit'
+  | 'memberships'
   | 'doors'
   | 'rates'
   | 'seats'
@@ -228,12 +236,18 @@ async function wire(base: Base): Promise<Parts> {
     tellSessions(org).catch((error: unknown) => base.log.error({ err: error }, 'telling sessions failed'))
   }
   const feeds = new RunFeeds()
-  const runs = new Runs({ ...base, fleet, feeds, sessionsChanged })
-  const claims = new Claims({ ...base, runs })
+  const audit = new Audit(base)
+  const access = new Access(store, org => base.collector.catchUp(org))
+  const runs = new Runs({ ...base, audit, fleet, feeds, sessionsChanged })
+  const claims = new Claims({ ...base, access, runs })
+  const doors = new OpenDoors()
   return {
     ...base,
     authenticator: new Authenticator(store, now),
-    doors: new OpenDoors(),
+    access,
+    audit,
+    memberships: new Memberships({ ...base, audit, doors, runs }),
+    doors,
     rates: new SyncRates(times, now),
     seats: new Seats(),
     fleet,
@@ -305,8 +319,9 @@ function handleOf(
   return {
     ...at,
     signInLink: to => newSignInLink(parts, user, parts.config.publicUrl ?? at.url, to),
+    addUser: name => addUser(parts, name, parts.config.publicUrl ?? at.url),
     commandLineToken: () => commandLineToken(parts, user, machineOf(parts.config)),
-    registerDevice: (publicKey, name, kind) => registerDevice(parts, user, { publicKey, name, kind }),
+    registerDevice: (publicKey, name, kind) => registerDevice(parts, user, { publicKey, name, kind }, {}),
     ensureProject: async name => (await parts.documents.ensureProject(user.org, user.name, name)).project,
     hasDocuments: async project =>
       (await parts.store.query('listDocuments', { org: user.org, project, after: '', rows: 1 })).items.length > 0,

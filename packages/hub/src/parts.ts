@@ -5,7 +5,10 @@ import type { SessionInfo } from '@meshbook/core/messages.ts'
 import type { Relay } from '@meshbook/relay/relay.ts'
 import type { AssetCollector } from './assets/asset-collector.ts'
 import type { AssetUploads } from './assets/asset-uploads.ts'
+import type { Access } from './auth/access.ts'
+import type { Audit } from './auth/audit.ts'
 import type { Authenticator } from './auth/authenticator.ts'
+import type { Memberships } from './auth/memberships.ts'
 import type { OpenDoors } from './auth/open-doors.ts'
 import type { HubConfig } from './config.ts'
 import type { Fleet } from './devices/fleet.ts'
@@ -36,6 +39,9 @@ export interface Parts {
   metrics: Metrics
   store: HubStore
   authenticator: Authenticator
+  access: Access
+  audit: Audit
+  memberships: Memberships
   doors: OpenDoors
   rates: SyncRates
   seats: Seats

@@ -1,11 +1,13 @@
 /** The frame of the window, and which page is in it. */
 
 import { useEffect } from 'preact/hooks'
+import { AuditPage } from './shell/audit-page.tsx'
 import { DevicesPage } from './shell/devices-page.tsx'
 import { Dialogs } from './shell/dialogs.tsx'
 import { EvictedBanner } from './shell/evicted-banner.tsx'
 import { handleGlobalKey } from './shell/global-keys.ts'
 import { HomePage } from './shell/home-page.tsx'
+import { MembersDialog } from './shell/members-dialog.tsx'
 import { Palette } from './shell/palette.tsx'
 import { PathPage } from './shell/path-page.tsx'
 import { ProblemPage } from './shell/problem-page.tsx'
@@ -53,6 +55,7 @@ export function App() {
       </div>
       <Palette />
       <ShortcutsDialog />
+      <MembersDialog />
       <Dialogs />
       <ToastList />
     </>
@@ -68,6 +71,8 @@ function Page({ route }: { route: Route }) {
       return <RunsPage />
     case 'devices':
       return <DevicesPage />
+    case 'audit':
+      return <AuditPage />
     case 'notebook':
       return <PathPage project={route.project} path={route.path} />
     default:

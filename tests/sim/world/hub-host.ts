@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto'
 import type { Project } from '@meshbook/core/api.ts'
 import { type DeviceId, deviceIdOf, newId, type OrgId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
+import { Access } from '@meshbook/hub/auth/access.ts'
+import { Audit } from '@meshbook/hub/auth/audit.ts'
 import { OpenDoors } from '@meshbook/hub/auth/open-doors.ts'
 import { everyScope, type Principal } from '@meshbook/hub/auth/principal.ts'
 import { Fleet } from '@meshbook/hub/devices/fleet.ts'
@@ -176,7 +178,9 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
   const fleet = new Fleet(await store.query('listDevices', { org: null }), times, now, () => undefined)
   const feeds = new RunFeeds()
   const sessionsChanged = (): void => undefined
-  const runs = new Runs({ store, events, feeds, metrics, log, times, now, random, fleet, sessionsChanged })
+  const audit = new Audit({ store, now, random, log })
+  const access = new Access(store, async () => undefined)
+  const runs = new Runs({ store, audit, events, feeds, metrics, log, times, now, random, fleet, sessionsChanged })
   const parts: Pick<
     Parts,
     | 'store'
@@ -188,6 +192,8 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     | 'now'
     | 'random'
     | 'metrics'
+    | 'access'
+    | 'audit'
     | 'doors'
     | 'rates'
     | 'seats'
@@ -211,10 +217,12 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     feeds,
     runs,
     sessionsChanged,
+    access,
+    audit,
     doors: new OpenDoors(),
     rates: new SyncRates(times, now),
     seats: new Seats(),
-    claims: new Claims({ store, relay, documents, runs, times, now }),
+    claims: new Claims({ store, relay, documents, access, runs, times, now }),
     sessionRequests: new SessionRequests(store, fleet),
   }
   setInterval(() => fleet.tick(), Math.max(20, times.suspectMs / 10))

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
-import { type AssetId, isAssetId, parseAssetId } from '@meshbook/core/ids.ts'
+import { type AssetId, isAssetId, type ProjectId, parseAssetId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { MimePart, RunEvent } from '@meshbook/core/run.ts'
 import type { Disk } from '../projects/disk.ts'
@@ -18,7 +18,7 @@ export interface AssetPorts {
   folder: string
   limits: Limits
   /** Remembers that the hub is to get it; absent where there is no hub. */
-  queue?: (asset: AssetId, mimeType: string) => Promise<void>
+  queue?: (asset: AssetId, mimeType: string, project?: ProjectId) => Promise<void>
   /** Resolves when the hub has it, or after a short while: a viewer should not look for it in vain. */
   arrived?: (asset: AssetId) => Promise<void>
 }
@@ -35,9 +35,10 @@ export class AssetKeeper {
     event: RunEvent,
     bytesOf: (id: AssetId) => Promise<Uint8Array>,
     projectFolder: string | undefined,
+    project?: ProjectId,
   ): Promise<RunEvent> {
     if (event.type !== 'display' && event.type !== 'result') return event
-    const parts = await Promise.all(event.parts.map(part => this.#slimPart(part, bytesOf, projectFolder)))
+    const parts = await Promise.all(event.parts.map(part => this.#slimPart(part, bytesOf, projectFolder, project)))
     return { ...event, parts }
   }
 
@@ -45,6 +46,7 @@ export class AssetKeeper {
     part: MimePart,
     bytesOf: (id: AssetId) => Promise<Uint8Array>,
     projectFolder: string | undefined,
+    project: ProjectId | undefined,
   ): Promise<MimePart> {
     const isImage = part.mimeType.startsWith('image/')
     if (part.at === 'inline' && !isImage && Buffer.byteLength(part.data) <= this.#ports.limits.displayInlineBytes)
@@ -56,22 +58,22 @@ export class AssetKeeper {
         mimeType: 'text/plain',
         data: `[${part.mimeType} of ${bytes.byteLength} bytes is too large to show]`,
       }
-    const asset = await this.keep(bytes, part.mimeType)
+    const asset = await this.keep(bytes, part.mimeType, project)
     if (isImage && projectFolder !== undefined) await this.#putBeside(projectFolder, asset, part.mimeType, bytes)
     return { at: 'asset', mimeType: part.mimeType, asset, bytes: bytes.byteLength }
   }
 
-  async keep(bytes: Uint8Array, mimeType: string): Promise<AssetId> {
+  async keep(bytes: Uint8Array, mimeType: string, project?: ProjectId): Promise<AssetId> {
     const asset = parseAssetId(`sha256-${createHash('sha256').update(bytes).digest('hex')}`)
     await writeOnce(this.#ports.disk, this.#ports.folder, asset, bytes)
-    await this.#ports.queue?.(asset, mimeType)
+    await this.#ports.queue?.(asset, mimeType, project)
     await this.#ports.arrived?.(asset)
     return asset
   }
 
-  async keepText(text: string): Promise<{ asset: AssetId; bytes: number }> {
+  async keepText(text: string, project?: ProjectId): Promise<{ asset: AssetId; bytes: number }> {
     const bytes = Buffer.from(text, 'utf8')
-    return { asset: await this.keep(bytes, 'text/plain'), bytes: bytes.byteLength }
+    return { asset: await this.keep(bytes, 'text/plain', project), bytes: bytes.byteLength }
   }
 
   read(asset: AssetId): Promise<Uint8Array> {

@@ -6,7 +6,7 @@ import { openAsBlob } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asMeshError, type ErrorCode, isErrorCode, MeshError } from '@meshbook/core/errors.ts'
-import type { AssetId, Now, RandomBytes } from '@meshbook/core/ids.ts'
+import type { AssetId, Now, ProjectId, RandomBytes } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { backoffMs } from '@meshbook/engine/backoff.ts'
 import type { DeviceKey } from '../device-key.ts'
@@ -61,8 +61,8 @@ export class HubAssets {
     this.#downloads = new AssetDownloads({ folder: ports.downloads, limits: ports.limits, get })
   }
 
-  async queue(asset: AssetId, mimeType: string): Promise<void> {
-    await this.#ports.store.queue({ asset, mimeType })
+  async queue(asset: AssetId, mimeType: string, project?: ProjectId): Promise<void> {
+    await this.#ports.store.queue({ asset, mimeType, project })
     if (this.#online && !this.#waiting.has(asset)) this.#waiting.set(asset, Promise.withResolvers())
     this.#kick()
   }
@@ -144,12 +144,12 @@ export class HubAssets {
     else if (failed.length === 0) this.#ports.failing?.(undefined)
   }
 
-  async #upload({ asset }: AssetUpload): Promise<void> {
+  async #upload({ asset, project }: AssetUpload): Promise<void> {
     const { staged, folder } = this.#ports
-    let offset = await this.#offset(asset)
+    let offset = await this.#offset(asset, project)
     const file = offset === 'stored' ? new Blob() : await openAsBlob((await staged?.find(asset)) ?? join(folder, asset))
     for (let detours = 0; offset !== 'stored'; ) {
-      const next = await this.#send(asset, file, offset)
+      const next = await this.#send(asset, file, offset, project)
       if (next !== 'stored' && next <= offset && ++detours > mostDetours)
         throw new MeshError('UNREACHABLE', { detail: 'an upload does not get on' })
       offset = next
@@ -160,22 +160,22 @@ export class HubAssets {
     this.#waiting.delete(asset)
   }
 
-  async #offset(asset: AssetId): Promise<number | 'stored'> {
-    const head = await this.#request('HEAD', asset, {})
+  async #offset(asset: AssetId, project: ProjectId | undefined): Promise<number | 'stored'> {
+    const head = await this.#request('HEAD', asset, { project })
     if (head.ok) return 'stored'
     if (head.status !== 404) throw new MeshError('UNREACHABLE', { detail: `the hub answered ${head.status}` })
     return Number(head.headers.get('upload-offset') ?? 0)
   }
 
   /** The next piece; where the hub goes on then. */
-  async #send(asset: AssetId, file: Blob, offset: number): Promise<number | 'stored'> {
+  async #send(asset: AssetId, file: Blob, offset: number, project: ProjectId | undefined): Promise<number | 'stored'> {
     const end = Math.min(file.size, offset + this.#ports.limits.objectPartBytes)
     const headers = {
       'upload-offset': String(offset),
       'upload-length': String(file.size),
       'content-type': 'application/octet-stream',
     }
-    const response = await this.#request('PUT', asset, { headers, body: file.slice(offset, end) })
+    const response = await this.#request('PUT', asset, { headers, project, body: file.slice(offset, end) })
     const told = response.headers.get('upload-offset')
     const isTaken = [201, 202, 204, 409].includes(response.status)
     if (!isTaken) throw await refusal(response)
@@ -188,10 +188,11 @@ export class HubAssets {
   #request(
     method: 'GET' | 'HEAD' | 'PUT',
     asset: AssetId,
-    { headers = {}, body }: { headers?: Record<string, string>; body?: Blob },
+    { headers = {}, body, project }: { headers?: Record<string, string>; body?: Blob; project?: ProjectId | undefined },
   ): Promise<Response> {
     const { url: hub, key, now, random, limits } = this.#ports
     const url = new URL(`/api/v1/assets/${asset}`, hub)
+    if (project !== undefined) url.searchParams.set('project', project)
     const authorization = key.proof(url.host, now(), random)
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(limits.requestMs)])
     return fetch(url, {

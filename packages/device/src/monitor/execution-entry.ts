@@ -20,6 +20,9 @@ const requestSchema = v.object({
 })
 export type RequestedExecution = v.InferOutput<typeof requestSchema>
 
+/** What is run, where: all of it must come from somebody who may run. */
+const requestFields = ['code', 'language', 'session', 'cell', 'id'] as const
+
 const answerSchema = v.object({ id: v.optional(nameSchema), text: v.pipe(v.string(), v.maxLength(limits.inputBytes)) })
 export type StdinAnswer = v.InferOutput<typeof answerSchema>
 
@@ -62,6 +65,16 @@ export class EntryView {
   author(): { client: number; clock: number } | undefined {
     const id = this.#map._map.get(this.run)?.id
     return id && { client: id.client, clock: id.clock }
+  }
+
+  /** The Yjs ids of the structs that wrote what the entry asks for; none where the entry is one value. */
+  fieldAuthors(): { client: number; clock: number }[] {
+    const value = this.#value()
+    if (!(value instanceof Y.Map)) return []
+    return requestFields.flatMap(name => {
+      const id = value._map.get(name)?.id
+      return id ? [{ client: id.client, clock: id.clock }] : []
+    })
   }
 
   create(entry: ExecutionEntry): void {

@@ -87,8 +87,8 @@ export class LeasedRun {
       now,
       ranOn: { device: device.id, name: device.name },
       claimedBy: device.id,
-      slim: (event, source) => assets.slim(event, id => source.asset(id), folder),
-      keepText: text => assets.keepText(text),
+      slim: (event, source) => assets.slim(event, id => source.asset(id), folder, this.lease.project),
+      keepText: text => assets.keepText(text, this.lease.project),
     })
   }
 

@@ -219,6 +219,7 @@ export class Monitor {
     this.#ports.send({
       type: 'CLAIM',
       author,
+      fields: entry.fieldAuthors(),
       request: { id: entry.run, document: peer.id, language, code, ...where, ...(session ? { session } : {}) },
     })
   }

@@ -19,5 +19,7 @@ export const schema: Schema = {
     CREATE INDEX asset_files_by_project ON asset_files (org_id, project_id);`,
     `CREATE TABLE hub_texts (org_id TEXT NOT NULL, document_id TEXT NOT NULL, epoch BIGINT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (org_id, document_id));
     CREATE TABLE epoch_moves (org_id TEXT NOT NULL, document_id TEXT NOT NULL, epoch BIGINT NOT NULL, base TEXT, mine TEXT NOT NULL, carry BLOB, PRIMARY KEY (org_id, document_id));`,
+    // The hub stores it for the org of the project, which may be that of somebody else.
+    'ALTER TABLE asset_uploads ADD COLUMN project_id TEXT;',
   ],
 }

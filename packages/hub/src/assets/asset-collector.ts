@@ -37,6 +37,7 @@ export class AssetCollector {
   readonly #ports: CollectorPorts
   readonly #reader: ReferenceReader
   #work: Promise<Collected> | undefined
+  #reading: Promise<void> = Promise.resolve()
   #closed = false
 
   constructor(ports: CollectorPorts) {
@@ -52,15 +53,27 @@ export class AssetCollector {
     return this.#work
   }
 
+  /** Reads the documents of an org that changed, so that what they name is known. One reading at a time. */
+  async catchUp(org: OrgId): Promise<void> {
+    await this.#work?.catch(() => undefined)
+    this.#reading = this.#reading
+      .catch(() => undefined)
+      .then(() => this.#readChanged(org, { documentsRead: 0, deleted: 0, putOff: 0 }))
+      .finally(() => this.#reader.close())
+    await this.#reading
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     await this.#work?.catch(() => undefined)
+    await this.#reading.catch(() => undefined)
     await this.#reader.close()
   }
 
   async #collect(): Promise<Collected> {
     const { store, uploads, log } = this.#ports
     const total: Collected = { documentsRead: 0, deleted: 0, putOff: 0 }
+    await this.#reading.catch(() => undefined)
     try {
       await uploads.expire()
       for (const org of await store.query('listOrgs')) await this.#collectOrg(org, total)

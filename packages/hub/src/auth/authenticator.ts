@@ -10,7 +10,7 @@ import type { Now } from '@meshbook/core/ids.ts'
 import { checkCookiePage, checkPage, type Visit } from '../http/doorway.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { DeviceRow, Found } from '../store/identity.ts'
-import { everyScope, type Principal, scopesUpTo } from './principal.ts'
+import { deviceOwner, type Principal, scopesUpTo } from './principal.ts'
 import { hashSecret, isApiToken } from './secrets.ts'
 
 /** Nonces remembered at once; more within one window is a flood. */
@@ -74,8 +74,7 @@ export class Authenticator {
   async #byAuthorization(visit: Visit, header: string): Promise<Principal> {
     const bearer = /^Bearer ([^ ]+)$/i.exec(header)?.[1]
     if (bearer !== undefined) return this.byToken(bearer)
-    const { org, user, userName, id } = await this.byProof(visit, header)
-    return { org, user, name: userName, can: everyScope, credential: { kind: 'device', id } }
+    return deviceOwner(await this.byProof(visit, header))
   }
 
   /** A proof is good once, and only around its own time. */

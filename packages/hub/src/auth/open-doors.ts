@@ -1,14 +1,16 @@
 /**
  * Every open socket and stream by the credential it was opened with, so that revoking the credential closes them at
- * once (S8), and so that one user cannot hold too many (S24).
+ * once (S8), and so that one user cannot hold too many (S24); and by user and project, so that they close when the user
+ * loses a right there (ME8).
  */
 import { MeshError } from '@meshbook/core/errors.ts'
+import type { ProjectId, UserId } from '@meshbook/core/ids.ts'
 import { credentialKey, type Principal } from './principal.ts'
 
 export type CloseDoor = (why: MeshError) => void
 
 export class OpenDoors {
-  readonly #byCredential = new Map<string, Set<CloseDoor>>()
+  readonly #doors = new Map<string, Set<CloseDoor>>()
   readonly #countOf = new Map<string, number>()
 
   /** Returns the function that forgets the door; call it when the socket or stream ends. */
@@ -27,18 +29,33 @@ export class OpenDoors {
     }
   }
 
+  /**
+   * Notes that something of this user is open in a project (or is a list of projects). Call it before the rights are
+   * read: then a change either is in what is read, or closes what was noted here.
+   */
+  enter(where: ProjectId | 'lists', user: UserId, close: CloseDoor): () => void {
+    const key = placeKey(where, user)
+    this.#doorsOf(key).add(close)
+    return () => this.#remove(key, close)
+  }
+
+  /** Closes all that this user has open there. */
+  shut(where: ProjectId | 'lists', user: UserId, why: MeshError): void {
+    for (const close of [...(this.#doors.get(placeKey(where, user)) ?? [])]) close(why)
+  }
+
   /** Closes all that was opened with this credential, or with a ticket that it issued. */
   revoke(credential: { kind: string; id: string }, why = new MeshError('REVOKED')): void {
-    for (const close of [...(this.#byCredential.get(credentialKey(credential)) ?? [])]) close(why)
+    for (const close of [...(this.#doors.get(credentialKey(credential)) ?? [])]) close(why)
   }
 
   closeAll(why: MeshError): void {
-    for (const doors of [...this.#byCredential.values()]) for (const close of [...doors]) close(why)
+    for (const doors of [...this.#doors.values()]) for (const close of [...doors]) close(why)
   }
 
   #doorsOf(key: string): Set<CloseDoor> {
-    const doors = this.#byCredential.get(key) ?? new Set()
-    this.#byCredential.set(key, doors)
+    const doors = this.#doors.get(key) ?? new Set()
+    this.#doors.set(key, doors)
     return doors
   }
 
@@ -46,12 +63,18 @@ export class OpenDoors {
     const count = (this.#countOf.get(user) ?? 1) - 1
     if (count > 0) this.#countOf.set(user, count)
     else this.#countOf.delete(user)
-    for (const key of keys) {
-      const doors = this.#byCredential.get(key)
-      doors?.delete(close)
-      if (doors?.size === 0) this.#byCredential.delete(key)
-    }
+    for (const key of keys) this.#remove(key, close)
   }
+
+  #remove(key: string, close: CloseDoor): void {
+    const doors = this.#doors.get(key)
+    doors?.delete(close)
+    if (doors?.size === 0) this.#doors.delete(key)
+  }
+}
+
+function placeKey(where: ProjectId | 'lists', user: UserId): string {
+  return `place:${where}:${user}`
 }
 
 function keysOf(who: Principal): string[] {

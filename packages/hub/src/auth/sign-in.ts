@@ -1,11 +1,12 @@
 /** Signing in: the first user, one-time links, browser sessions, API tokens and tickets. */
 import type { Scope } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { type DocumentId, type Now, newId, type ProjectId, type RandomBytes } from '@meshbook/core/ids.ts'
+import { type DocumentId, type Now, newId, type OrgId, type ProjectId, type RandomBytes } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { Visit } from '../http/doorway.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { UserRow } from '../store/identity.ts'
+import type { Audit, AuditSource } from './audit.ts'
 import { cookieName } from './authenticator.ts'
 import { credentialKey, type Principal, scopesUpTo } from './principal.ts'
 import { hashSecret, newSecret } from './secrets.ts'
@@ -15,6 +16,8 @@ export interface SignInPorts {
   now: Now
   random: RandomBytes
 }
+
+type AuditedPorts = SignInPorts & { audit: Audit }
 
 export async function ensureFirstUser(
   { store, now, random }: SignInPorts,
@@ -29,6 +32,13 @@ export async function ensureFirstUser(
     now: at,
     token,
   })
+}
+
+/** A new user, who signs in by a link. */
+export async function addUser(ports: SignInPorts, name: string, url: string): Promise<string> {
+  const { store, now, random } = ports
+  const [org, user] = [newId('org', now(), random), newId('user', now(), random)]
+  return newSignInLink(ports, await store.call('addUser', { org, user, name, now: now() }), url)
 }
 
 /** The code stands in the fragment, which no browser sends to any server. */
@@ -50,23 +60,41 @@ export async function newSignInLink(
 }
 
 /** Returns the Set-Cookie header of the new browser session. */
-export async function signInByLink({ store, now, random }: SignInPorts, visit: Visit, code: string): Promise<string> {
+export async function signInByLink(
+  { audit, now, random }: AuditedPorts,
+  source: AuditSource & { visit: Visit },
+  code: string,
+): Promise<string> {
+  const { visit } = source
   if (!visit.secure && !visit.loopback) throw new MeshError('PLAIN_HTTP')
   const secret = newSecret(random)
   const at = now()
-  const user = await store.call('useLink', {
-    linkHash: hashSecret(code),
-    sessionId: newId('token', at, random),
-    sessionHash: hashSecret(secret),
-    now: at,
-    expiresAt: at + limits.cookieMs,
-  })
-  if (!user) throw new MeshError('LINK_USED')
+  const sessionId = newId('token', at, random)
+  const user = await audit.call(
+    'useLink',
+    {
+      linkHash: hashSecret(code),
+      sessionId,
+      sessionHash: hashSecret(secret),
+      now: at,
+      expiresAt: at + limits.cookieMs,
+    },
+    audit.note('sign-in', source, { target: `session:${sessionId}`, detail: { by: 'link' } }),
+  )
+  if (!user) {
+    audit.signInFailed(source, { by: 'link' })
+    throw new MeshError('LINK_USED')
+  }
   return cookieText(visit, secret, limits.cookieMs)
 }
 
-export async function signOut({ store }: SignInPorts, visit: Visit, who: Principal): Promise<string> {
-  if (who.credential.kind === 'session') await store.call('endBrowserSession', { org: who.org, id: who.credential.id })
+export async function signOut(
+  { audit }: AuditedPorts,
+  source: AuditSource & { visit: Visit; who: Principal },
+): Promise<string> {
+  const { visit, who } = source
+  const { kind, id } = who.credential
+  if (kind === 'session') await audit.call('endBrowserSession', { org: who.org, id }, audit.note('sign-out', source))
   return cookieText(visit, '', 0)
 }
 
@@ -76,23 +104,17 @@ function cookieText(visit: Visit, value: string, ageMs: number): string {
 }
 
 export async function newToken(
-  { store, now, random }: SignInPorts,
-  user: Pick<UserRow, 'org' | 'user'>,
+  { audit, now, random }: AuditedPorts,
+  source: AuditSource & { who: Principal },
   name: string,
   scopes: Scope[],
 ): Promise<{ id: string; name: string; token: string; createdAt: number }> {
   const token = newSecret(random, 'mb_')
   const createdAt = now()
   const id = newId('token', createdAt, random)
-  await store.call('addToken', {
-    org: user.org,
-    user: user.user,
-    id,
-    hash: hashSecret(token),
-    name,
-    scopes,
-    now: createdAt,
-  })
+  const { org, user } = source.who
+  const note = audit.note('token-made', source, { target: id, detail: { name, scopes } })
+  await audit.call('addToken', { org, user, id, hash: hashSecret(token), name, scopes, now: createdAt }, note)
   return { id, name, token, createdAt }
 }
 
@@ -118,16 +140,17 @@ export async function commandLineToken(
 
 /** A ticket never grants more than its maker may do, and ends with what it was made with. */
 export async function newTicket(
-  { store, now, random }: SignInPorts,
-  who: Principal,
-  about: { project: ProjectId; document: DocumentId | null; scope: Scope },
+  { store, audit, now, random }: AuditedPorts,
+  source: AuditSource & { who: Principal },
+  { owner, ...about }: { owner: OrgId; project: ProjectId; document: DocumentId | null; scope: Scope },
 ): Promise<{ ticket: string; scope: Scope; expiresAt: number; firstUseBefore: number }> {
+  const { who } = source
   if (![...scopesUpTo(about.scope)].every(scope => who.can.has(scope)))
     throw new MeshError('FORBIDDEN', { detail: `you may not ${about.scope}` })
   const ticket = newSecret(random, 'mt_')
   const at = now()
   const times = { expiresAt: at + limits.ticketMs, firstUseBefore: at + limits.ticketFirstUseMs }
-  await store.call('addTicket', {
+  const row = {
     ...about,
     ...times,
     org: who.org,
@@ -136,6 +159,9 @@ export async function newTicket(
     hash: hashSecret(ticket),
     issuer: credentialKey(who.credential),
     now: at,
-  })
+  }
+  const detail = { ticket: row.id, document: about.document }
+  const note = audit.note('run-ticket-made', source, { org: owner, target: about.project, detail })
+  await (about.scope === 'run' ? audit.call('addTicket', row, note) : store.call('addTicket', row))
   return { ticket, scope: about.scope, ...times }
 }

@@ -11,6 +11,7 @@ import { Relay } from '@meshbook/relay/relay.ts'
 import { SqliteDatabase } from '@meshbook/relay/sql/sqlite-database.ts'
 import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
 import type { SettledRestore } from '../store/after-restore.ts'
+import { hubNote } from '../store/audit.ts'
 import { type AllProcedures, hubModules } from '../store/open-store.ts'
 import { within } from '../within.ts'
 import { exists } from './work-folder.ts'
@@ -35,7 +36,7 @@ export async function openEverything(job: OpenJob): Promise<SettledRestore & { d
 async function settleAndRead(job: OpenJob, file: string): Promise<SettledRestore & { documents: number }> {
   const database = await SqliteDatabase.open<AllProcedures>({ file, modules: hubModules })
   try {
-    const settled = await database.call('settleRestore', { now: job.now() })
+    const settled = await database.call('settleRestore', { now: job.now(), note: hubNote('backup-restored', job) })
     return { ...settled, documents: await openDocuments(job, database) }
   } finally {
     await database.close()

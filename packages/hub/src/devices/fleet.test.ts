@@ -41,7 +41,7 @@ function fleetOfOne(): { fleet: Fleet; row: DeviceRow; told: boolean[] } {
 test('RT5 RT11 RT34 the router is told whose a device is, its whole policy, and every network it is on', () => {
   const { fleet, row } = fleetOfOne()
   fleet.heartbeat(row.id, { ...metrics, networks: [work] })
-  const [candidate] = fleet.candidates(org, project)
+  const [candidate] = fleet.candidates(org, project, null)
   assert.deepEqual(candidate?.networks, [work, home])
   assert.equal(candidate?.owner, 'ada')
   assert.deepEqual([candidate?.policy.costPerHour, candidate?.policy.alwaysOn], [2, true])

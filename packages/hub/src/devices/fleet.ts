@@ -3,11 +3,13 @@
  * the truth about which devices there are; whether one is online is known only here. It knows nothing of runs.
  */
 import { policyOf } from '@meshbook/core/device-policy.ts'
-import type { DeviceId, Now, OrgId, ProjectId } from '@meshbook/core/ids.ts'
+import type { DeviceId, Now, OrgId, ProjectId, UserId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, DeviceStatus, DownMessage, Metrics, Runtime, ToldProblems } from '@meshbook/core/messages.ts'
+import { rightsOf } from '@meshbook/core/roles.ts'
 import type { RouteDevice } from '@meshbook/core/route.ts'
 import type { DeviceRow } from '../store/identity.ts'
+import type { Membership } from '../store/places.ts'
 
 /** The open channel of a device. */
 export interface DeviceLink {
@@ -19,6 +21,7 @@ export interface DeviceLink {
 
 interface Member {
   org: OrgId
+  user: UserId
   info: Omit<DeviceInfo, 'status'>
   /** Name of the user whose device it is. */
   owner: string
@@ -158,25 +161,58 @@ export class Fleet {
   }
 
   list(org: OrgId): DeviceInfo[] {
-    return this.#of(org).map(member => ({
-      ...member.info,
-      lastSeenAt: this.#lastSeenAt(member),
-      status: this.#statusOf(member),
-    }))
+    return this.#of(org).map(member => this.#shown(member))
   }
 
-  /** For the router; a device that has never registered on its channel cannot be judged and is left out. */
-  candidates(org: OrgId, project: ProjectId): Omit<RouteDevice, 'busyRuns'>[] {
-    return this.#of(org)
-      .filter(({ info }) => info.os !== '')
+  /** One's own, then those of others that have a shared project and allow its members to run (ME5). */
+  listFor(org: OrgId, memberships: readonly Membership[]): DeviceInfo[] {
+    const shared = memberships.filter(({ roles }) => rightsOf(roles).has('run'))
+    const others = [...this.#members.values()].filter(
+      member =>
+        member.org !== org &&
+        member.info.policy.executes &&
+        member.info.policy.runsOfOthers !== 'never' &&
+        shared.some(({ org: owner, project }) => owner === member.org && member.projects.has(project)),
+    )
+    return [...this.list(org), ...others.map(member => this.#shownToOthers(member))]
+  }
+
+  #shown(member: Member): DeviceInfo {
+    return { ...member.info, lastSeenAt: this.#lastSeenAt(member), status: this.#statusOf(member) }
+  }
+
+  /** What is wrong at a device tells of its owner's files, so nobody else sees it. */
+  #shownToOthers(member: Member): DeviceInfo {
+    const { problems: _, ...info } = this.#shown(member)
+    return { ...info, owner: member.owner }
+  }
+
+  /**
+   * For the router; a device that has never registered on its channel cannot be judged and is left out. They are those of
+   * the org, and the asker's own where that is somebody else (ME22); which of them take the run, their policy says. The
+   * holder of the session is told of whosever it is, because it may be at work on its own (I4), but takes nothing.
+   */
+  candidates(
+    org: OrgId,
+    project: ProjectId,
+    asker: { org: OrgId; user: UserId } | null,
+    holder?: DeviceId,
+  ): Omit<RouteDevice, 'busyRuns'>[] {
+    const isOffered = (member: Member): boolean =>
+      member.org === org || (member.org === asker?.org && member.user === asker.user)
+    return [...this.#members.values()]
+      .filter(member => member.info.os !== '' && (isOffered(member) || member.info.id === holder))
       .map(member => ({
-        ...member.info,
-        lastSeenAt: this.#lastSeenAt(member),
-        status: this.#statusOf(member),
+        ...this.#shown(member),
+        ...(isOffered(member) ? {} : { policy: { ...member.info.policy, executes: false } }),
         attached: member.projects.has(project),
         owner: member.owner,
         networks: member.networks,
       }))
+  }
+
+  orgOf(id: DeviceId): OrgId | undefined {
+    return this.#members.get(id)?.org
   }
 
   #of(org: OrgId): Member[] {
@@ -209,6 +245,7 @@ function memberOf(row: DeviceRow): Member {
   const { id, name, kind, os, runtimes, lastSeenAt } = row
   return {
     org: row.org,
+    user: row.user,
     info: { id, name, kind, os, runtimes, lastSeenAt, metrics: null, policy: policyOf(kind, row.policy) },
     owner: row.userName,
     networks: [],

@@ -3,6 +3,7 @@ import { createHash, createPublicKey } from 'node:crypto'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type DeviceId, deviceIdOf } from '@meshbook/core/ids.ts'
 import type { DeviceInfo } from '@meshbook/core/messages.ts'
+import type { AuditSource } from '../auth/audit.ts'
 import type { Parts } from '../parts.ts'
 import type { UserRow } from '../store/identity.ts'
 
@@ -14,12 +15,15 @@ export interface NewDevice {
 }
 
 export async function registerDevice(
-  { store, fleet, now }: Pick<Parts, 'store' | 'fleet' | 'now'>,
+  { store, audit, fleet, now }: Pick<Parts, 'store' | 'audit' | 'fleet' | 'now'>,
   user: Pick<UserRow, 'org' | 'user'>,
   device: NewDevice,
+  source: AuditSource,
 ): Promise<DeviceId> {
   const id = deviceIdOf(createHash('sha256').update(rawKey(device.publicKey)).digest())
-  await store.call('addDevice', { ...device, org: user.org, user: user.user, id, now: now() })
+  const detail = { name: device.name, kind: device.kind }
+  const note = audit.note('device-added', source, { org: user.org, target: id, detail })
+  await audit.call('addDevice', { ...device, org: user.org, user: user.user, id, now: now() }, note)
   const row = await store.query('findDevice', { id })
   if (!row) throw new MeshError('INTERNAL', { detail: `device ${id} is not there after it was stored` })
   fleet.add(row)

@@ -6,6 +6,7 @@ import { type DocumentId, type Now, newId, type OrgId, type ProjectId, type Rand
 import { limits } from '@meshbook/core/limits.ts'
 import { normalPath, type TreeAsset } from '@meshbook/core/tree.ts'
 import type { DocumentKey, Relay } from '@meshbook/relay/relay.ts'
+import type { Place } from '../auth/access.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { HubEvents } from '../hub-events.ts'
 import type { Log } from '../log.ts'
@@ -65,33 +66,29 @@ export class Documents {
     return ensured
   }
 
-  async project(org: OrgId, id: ProjectId): Promise<Project> {
-    return (await this.#found(org, id)).project
-  }
-
-  /** The project of a document, for a ticket. */
-  async placeOf(org: OrgId, document: DocumentId): Promise<{ project: ProjectId; document: DocumentId }> {
-    const found = await this.#ports.store.query('findDocument', { org, id: document })
-    if (!found) throw new MeshError('NOT_FOUND', { detail: `document ${document}` })
-    return { project: found.project, document }
+  /** The project that a path names; it says nothing of who may know that. */
+  async named(at: { owner: string; project: string }): Promise<ProjectId> {
+    const find = () =>
+      [...this.#projects.values()].find(({ project }) => project.owner === at.owner && project.name === at.project)
+    const known = find()
+    if (known) return known.project.id
+    const found = await this.#ports.store.query('findProjectNamed', { owner: at.owner, name: at.project })
+    if (!found) throw new MeshError('NOT_FOUND', { detail: 'the project' })
+    await this.#learn(found.org)
+    return found.id
   }
 
   /** The document that a connection of `/sync` means; with the right to write, a new path becomes a new document. */
-  async open(who: Principal, at: { owner: string; project: string; path: string }): Promise<DocumentId> {
-    const named = () =>
-      [...this.#projects.values()].find(
-        ({ org, project }) => org === who.org && project.owner === at.owner && project.name === at.project,
-      )
-    if (!named()) await this.#learn(who.org)
-    const known = named()
-    if (!known) throw new MeshError('NOT_FOUND', { detail: 'the project' })
+  async open(who: Principal, { org, rights }: Place, id: ProjectId, path: string): Promise<DocumentId> {
+    const known = await this.#found(org, id)
     const { credential } = who
-    if (!who.can.has('read') || (credential.kind === 'ticket' && credential.project !== known.project.id))
+    if (!rights.has('read') || (credential.kind === 'ticket' && credential.project !== id))
       throw new MeshError('FORBIDDEN')
     const only = credential.kind === 'ticket' ? credential.document : null
-    const id = await this.#resolve(known, at.path, who.can.has('write') && only === null)
-    if (only !== null && only !== id) throw new MeshError('FORBIDDEN', { detail: 'the ticket is for another document' })
-    return id
+    const document = await this.#resolve(known, path, rights.has('write') && only === null)
+    if (only !== null && only !== document)
+      throw new MeshError('FORBIDDEN', { detail: 'the ticket is for another document' })
+    return document
   }
 
   async #resolve(known: Known, text: string, mayCreate: boolean): Promise<DocumentId> {
@@ -101,9 +98,17 @@ export class Documents {
     const path = checkedPath(text)
     const tree = await this.#loadedTree(known)
     const id = tree.idAt(path)
-    if (id !== undefined) return id
+    if (id !== undefined) return this.#checkedOwn(known, id)
     if (!mayCreate) throw new MeshError('NOT_FOUND', { detail: 'the document' })
     return this.#add(known, tree, path)
+  }
+
+  /** Whoever may write writes into the tree: the id of a document of another project there leads nowhere (ME2). */
+  async #checkedOwn({ org, project }: Known, id: DocumentId): Promise<DocumentId> {
+    const found = await this.#ports.store.query('findDocumentEver', { org, id })
+    const isOwn = found ? found.project === project.id : await this.adopt(org, project.id, id)
+    if (!isOwn) throw new MeshError('NOT_FOUND', { detail: 'the document' })
+    return id
   }
 
   /** A document by its id, also one that has left the tree: what was written offline must not make a second one. */
@@ -166,13 +171,15 @@ export class Documents {
     return tree.files().map(([id, file]) => ({ id, project, ...file }))
   }
 
-  async file(org: OrgId, id: DocumentId): Promise<FileInfo & TreeAsset> {
+  /** In the trees of an org, or of one of its projects. */
+  async file(org: OrgId, id: DocumentId, project?: ProjectId): Promise<(FileInfo & TreeAsset) | undefined> {
     await this.#learn(org)
     for (const known of this.#projects.values()) {
-      const file = known.org === org ? (await this.#loadedTree(known)).file(id) : undefined
+      const isAmong = known.org === org && (project === undefined || known.project.id === project)
+      const file = isAmong ? (await this.#loadedTree(known)).file(id) : undefined
       if (file) return { id, project: known.project.id, ...file }
     }
-    throw new MeshError('NOT_FOUND', { detail: `file ${id}` })
+    return undefined
   }
 
   async content(org: OrgId, document: DocumentId): Promise<string> {

@@ -6,15 +6,17 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
+import { parseAssetId, parseId, parseRunId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { type Context, Hono } from 'hono'
+import type { Place, PlaceKind } from '../auth/access.ts'
 import type { Principal } from '../auth/principal.ts'
 import { RateLimiter } from '../auth/rate-limiter.ts'
 import type { Parts } from '../parts.ts'
 import { readJson } from './body.ts'
 import { checkPage, isLoopbackName, type Visit, visitOf } from './doorway.ts'
 import { problemResponse } from './problem.ts'
-import { type Access, json, type Route } from './route.ts'
+import { type Access, type Ask, json, type Route } from './route.ts'
 import { addSecurityHeaders } from './security-headers.ts'
 import { appFile, appPage, isAppPage } from './web-app.ts'
 
@@ -53,7 +55,7 @@ async function serve(parts: Parts, tries: RateLimiter, route: Route, c: Context<
   const body = route.body
     ? await readJson(request, route.body, route.bodyBytes ?? limits.requestBodyBytes)
     : refuseForm(request)
-  const answer = await route.handle({
+  const ask = {
     request,
     incoming: c.env.incoming,
     visit,
@@ -62,7 +64,8 @@ async function serve(parts: Parts, tries: RateLimiter, route: Route, c: Context<
     query: new URL(request.url).searchParams,
     body,
     ...(who ? { who } : {}),
-  })
+  }
+  const answer = await route.handle({ ...ask, place: who && (await placeFor(parts, route, ask, who)) })
   if (answer instanceof Response) return answer
   return answer === undefined ? new Response(null, { status: 204 }) : json(answer, route.status)
 }
@@ -86,6 +89,28 @@ async function admit(
       detail: `this needs the scope ${needed === 'all' ? 'read, write and run' : needed}`,
     })
   return who
+}
+
+/** Default deny: where the thing is that the route is about, once the caller is found to have the right to it. */
+async function placeFor(
+  { access }: Parts,
+  route: Route,
+  ask: Ask<unknown>,
+  who: Principal,
+): Promise<Place | undefined> {
+  const { about } = route
+  if (route.access.to !== 'users' || about === 'self' || about === 'shared') return undefined
+  if (!about) throw new MeshError('FORBIDDEN', { detail: 'this route does not say whom it is for' })
+  if (about.the === 'device' || about.the === 'file') return undefined
+  const { scope } = route.access
+  const named = about.in === 'body' ? (ask.body as Record<string, unknown>)[about.named] : ask.params[about.named]
+  const id = checkedId(about.the, String(named))
+  return access.demand(who, { kind: about.the, id }, about.right ?? (scope === 'all' ? 'own' : scope))
+}
+
+function checkedId(kind: PlaceKind, text: string): string {
+  if (kind === 'run') return parseRunId(text)
+  return kind === 'asset' ? parseAssetId(text) : parseId(kind, text)
 }
 
 /** From this machine to this machine, with no proxy between. */

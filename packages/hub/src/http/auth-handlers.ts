@@ -11,18 +11,20 @@ import type {
 import { MeshError } from '@meshbook/core/errors.ts'
 import { parseId } from '@meshbook/core/ids.ts'
 import type { InferOutput } from 'valibot'
+import type { Target } from '../auth/access.ts'
 import { newTicket, newToken, signInByLink, signOut } from '../auth/sign-in.ts'
 import { registerDevice } from '../devices/registration.ts'
 import type { Parts } from '../parts.ts'
 import { type Ask, param, type UserAsk } from './route.ts'
 
 export async function signIn(parts: Parts, ask: Ask<InferOutput<typeof linkSchema>>): Promise<Response> {
-  const cookie = await signInByLink(parts, ask.visit, ask.body.code)
+  const cookie = await signInByLink(parts, ask, ask.body.code)
   return new Response(null, { status: 204, headers: { 'set-cookie': cookie } })
 }
 
-export async function logOut(parts: Parts, { visit, who }: UserAsk<undefined>): Promise<Response> {
-  const cookie = await signOut(parts, visit, who)
+export async function logOut(parts: Parts, ask: UserAsk<undefined>): Promise<Response> {
+  const { who } = ask
+  const cookie = await signOut(parts, ask)
   if (who.credential.kind === 'session') parts.doors.revoke(who.credential, new MeshError('UNAUTHENTICATED'))
   return new Response(null, { status: 204, headers: { 'set-cookie': cookie } })
 }
@@ -35,57 +37,52 @@ export function me({ config, url, version }: Parts, { who }: UserAsk<undefined>)
   }
 }
 
-export async function makeToken(
-  parts: Parts,
-  { who, body }: UserAsk<InferOutput<typeof newTokenSchema>>,
-): Promise<object> {
-  return newToken(parts, who, body.name, body.scopes ?? ['read', 'write', 'run'])
+export async function makeToken(parts: Parts, ask: UserAsk<InferOutput<typeof newTokenSchema>>): Promise<object> {
+  return newToken(parts, ask, ask.body.name, ask.body.scopes ?? ['read', 'write', 'run'])
 }
 
 export async function listTokens({ store }: Parts, { who }: UserAsk<undefined>): Promise<object> {
   return { items: await store.query('listTokens', { org: who.org, user: who.user }) }
 }
 
-export async function deleteToken({ store, doors }: Parts, ask: UserAsk<undefined>): Promise<void> {
+export async function deleteToken({ audit, doors }: Parts, ask: UserAsk<undefined>): Promise<void> {
   const id = parseId('token', param(ask, 'id'))
-  if (!(await store.call('deleteToken', { org: ask.who.org, user: ask.who.user, id })))
+  const note = audit.note('token-revoked', ask, { target: id })
+  if (!(await audit.call('deleteToken', { org: ask.who.org, user: ask.who.user, id }, note)))
     throw new MeshError('NOT_FOUND', { detail: `token ${id}` })
   doors.revoke({ kind: 'token', id })
 }
 
-export async function makeTicket(
-  parts: Parts,
-  { who, body }: UserAsk<InferOutput<typeof newTicketSchema>>,
-): Promise<object> {
-  const about =
-    'document' in body
-      ? await parts.documents.placeOf(who.org, body.document)
-      : { project: (await parts.documents.project(who.org, body.project)).id, document: null }
-  return newTicket(parts, who, { ...about, scope: body.scope })
+export async function makeTicket(parts: Parts, ask: UserAsk<InferOutput<typeof newTicketSchema>>): Promise<object> {
+  const { who, body } = ask
+  const document = 'document' in body ? body.document : null
+  const target: Target =
+    'document' in body ? { kind: 'document', id: body.document } : { kind: 'project', id: body.project }
+  const { org, project } = await parts.access.demand(who, target, body.scope)
+  if (project === null) throw new MeshError('NOT_FOUND', { detail: target.id })
+  return newTicket(parts, ask, { owner: org, project, document, scope: body.scope })
 }
 
-export function listDevices({ fleet }: Parts, { who }: UserAsk<undefined>): object {
-  return { items: fleet.list(who.org) }
+/** One's own, and those of others on which one may run code (ME5). */
+export async function listDevices({ fleet, access }: Parts, { who }: UserAsk<undefined>): Promise<object> {
+  return { items: fleet.listFor(who.org, await access.memberships(who)) }
 }
 
-export async function addDevice(
-  parts: Parts,
-  { who, body }: UserAsk<InferOutput<typeof newDeviceSchema>>,
-): Promise<unknown> {
-  const id = await registerDevice(parts, who, body)
-  return parts.fleet.list(who.org).find(device => device.id === id)
+export async function addDevice(parts: Parts, ask: UserAsk<InferOutput<typeof newDeviceSchema>>): Promise<unknown> {
+  const id = await registerDevice(parts, ask.who, ask.body, ask)
+  return parts.fleet.list(ask.who.org).find(device => device.id === id)
 }
 
 export async function changeDevice(
-  { store, fleet }: Parts,
+  { store, audit, fleet }: Parts,
   ask: UserAsk<InferOutput<typeof changeDeviceSchema>>,
 ): Promise<void> {
   const id = parseId('device', param(ask, 'id'))
   const { org, user } = ask.who
   const { name, policy } = ask.body
-  const known =
-    (policy === undefined || (await store.call('changePolicy', { org, user, id, change: policy }))) &&
-    (name === undefined || (await store.call('renameDevice', { org, id, name })))
+  const action = policy === undefined ? 'device-renamed' : 'device-set'
+  const note = audit.note(action, ask, { target: id, detail: { ...ask.body } })
+  const known = await audit.call('setDevice', { org, user, id, name, policy }, note)
   const row = known ? await store.query('findDevice', { id }) : null
   if (!row) throw new MeshError('NOT_FOUND', { detail: `device ${id}` })
   fleet.add(row)
@@ -93,15 +90,19 @@ export async function changeDevice(
 
 /** Once the transaction is durable nothing can come back in; then what is open is closed (S8). */
 export async function revokeDevice(
-  { store, fleet, doors, runs, now, sessionsChanged }: Parts,
+  { audit, fleet, doors, runs, now, sessionsChanged }: Parts,
   ask: UserAsk<undefined>,
 ): Promise<void> {
   const { org } = ask.who
   const id = parseId('device', param(ask, 'id'))
-  const ended = await store.call('revokeDevice', { org, id, now: now() })
+  const note = audit.note('device-revoked', ask, { target: id })
+  const ended = await audit.call('revokeDevice', { owner: org, id, now: now() }, note)
   if (!ended) throw new MeshError('NOT_FOUND', { detail: `device ${id}` })
   fleet.remove(org, id)
   doors.revoke({ kind: 'device', id })
-  runs.ended(org, ended)
+  for (const { org: owner, runs: gone } of ended) {
+    runs.ended(owner, gone)
+    sessionsChanged(owner)
+  }
   sessionsChanged(org)
 }

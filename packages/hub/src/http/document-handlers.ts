@@ -9,14 +9,21 @@ import type {
 } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type DocumentId, parseId } from '@meshbook/core/ids.ts'
+import { tidyRoles } from '@meshbook/core/roles.ts'
 import type { InferOutput } from 'valibot'
+import type { Principal } from '../auth/principal.ts'
 import { authorOf } from '../history/authors.ts'
 import type { Parts } from '../parts.ts'
 import { cursorOf, pageOf, rowsOf } from './page.ts'
-import { json, param, type UserAsk } from './route.ts'
+import { json, param, placeOf, type UserAsk } from './route.ts'
 
-export async function listProjects({ store }: Parts, { who }: UserAsk<undefined>): Promise<object> {
-  return { items: await store.query('listProjects', { org: who.org }) }
+/** One's own, then those that are shared, with the roles there. */
+export async function listProjects({ store, access }: Parts, { who }: UserAsk<undefined>): Promise<object> {
+  const own = await store.query('listProjects', { org: who.org })
+  const memberships = await access.memberships(who)
+  const shared = await store.query('sharedProjects', { projects: memberships.map(({ project }) => project) })
+  const rolesOf = new Map(memberships.map(({ project, roles }) => [project, tidyRoles(roles)]))
+  return { items: [...own, ...shared.map(project => ({ ...project, roles: rolesOf.get(project.id) ?? [] }))] }
 }
 
 export async function createProject(
@@ -27,12 +34,13 @@ export async function createProject(
   return json(project satisfies Project, created ? 201 : 200)
 }
 
-export async function listDocuments({ store, documents }: Parts, { who, query }: UserAsk<undefined>): Promise<object> {
+export async function listDocuments(parts: Parts, { who, query }: UserAsk<undefined>): Promise<object> {
   const path = query.get('path')
-  if (path !== null) return { items: await at(store, who.org, path) }
-  const { id: project } = await documents.project(who.org, parseId('project', query.get('project')))
-  const { items, next } = await store.query('listDocuments', {
-    org: who.org,
+  if (path !== null) return { items: await at(parts, who, path) }
+  const project = parseId('project', query.get('project'))
+  const { org } = await parts.access.demand(who, { kind: 'project', id: project }, 'read')
+  const { items, next } = await parts.store.query('listDocuments', {
+    org,
     project,
     after: cursorOf(query) ?? '',
     rows: rowsOf(query),
@@ -40,30 +48,35 @@ export async function listDocuments({ store, documents }: Parts, { who, query }:
   return pageOf(items, next)
 }
 
-async function at(store: Parts['store'], org: UserAsk<undefined>['who']['org'], text: string): Promise<DocumentInfo[]> {
-  const [owner = '', project = '', ...rest] = text.normalize('NFC').split('/')
-  const found = await store.query('findDocumentAt', { org, owner, project, path: rest.join('/') })
+/** The owner's name leads to shared projects too (ME5). */
+async function at({ store, access }: Parts, who: Principal, text: string): Promise<DocumentInfo[]> {
+  const [owner = '', name = '', ...rest] = text.normalize('NFC').split('/')
+  const project = await store.query('findProjectNamed', { owner, name })
+  const place = project && (await access.find(who, { kind: 'project', id: project.id }))
+  if (!place?.rights.has('read')) return []
+  const found = await store.query('findDocumentAt', { org: place.org, owner, project: name, path: rest.join('/') })
   return found ? [found] : []
 }
 
 export async function createDocument(
   { documents }: Parts,
-  { who, body, request }: UserAsk<InferOutput<typeof newDocumentSchema>>,
+  ask: UserAsk<InferOutput<typeof newDocumentSchema>>,
 ): Promise<DocumentInfo> {
+  const { who, body, request } = ask
   const author = authorOf(who, request.headers.get('user-agent') ?? '')
-  return documents.create(who.org, body.project, body.path, body.content ?? '', author)
+  return documents.create(placeOf(ask).org, body.project, body.path, body.content ?? '', author)
 }
 
 export async function getDocument({ store }: Parts, ask: UserAsk<unknown>): Promise<DocumentInfo> {
   const id = idOf(ask)
-  const found = await store.query('findDocument', { org: ask.who.org, id })
+  const found = await store.query('findDocument', { org: placeOf(ask).org, id })
   if (!found) throw new MeshError('NOT_FOUND', { detail: `document ${id}` })
   return found
 }
 
 export async function getContent(parts: Parts, ask: UserAsk<undefined>): Promise<Response> {
   const { id } = await getDocument(parts, ask)
-  return new Response(await parts.documents.content(ask.who.org, id), {
+  return new Response(await parts.documents.content(placeOf(ask).org, id), {
     headers: { 'content-type': 'text/markdown; charset=utf-8' },
   })
 }
@@ -73,12 +86,12 @@ export async function moveDocument(
   ask: UserAsk<InferOutput<typeof moveDocumentSchema>>,
 ): Promise<DocumentInfo> {
   const { id, project } = await getDocument(parts, ask)
-  return parts.documents.move(ask.who.org, project, id, ask.body.path)
+  return parts.documents.move(placeOf(ask).org, project, id, ask.body.path)
 }
 
 export async function deleteDocument(parts: Parts, ask: UserAsk<undefined>): Promise<void> {
   const { id, project } = await getDocument(parts, ask)
-  await parts.documents.remove(ask.who.org, project, id)
+  await parts.documents.remove(placeOf(ask).org, project, id)
 }
 
 function idOf(ask: UserAsk<unknown>): DocumentId {

@@ -8,7 +8,7 @@ import { authorOf } from '../history/authors.ts'
 import { type Recalled, shownVersion } from '../history/history.ts'
 import type { Parts } from '../parts.ts'
 import { cursorOf, pageOf, rowsOf } from './page.ts'
-import { param, type UserAsk } from './route.ts'
+import { param, placeOf, type UserAsk } from './route.ts'
 
 export async function listVersions(parts: Parts, ask: UserAsk<undefined>): Promise<object> {
   const { key } = await recalled(parts, ask)
@@ -41,7 +41,11 @@ export async function restoreVersion(parts: Parts, ask: UserAsk<InferOutput<type
 export async function renewDocument(parts: Parts, ask: UserAsk<undefined>): Promise<Renewed> {
   const { key, path } = await recalled(parts, ask)
   if (path === null) throw new MeshError('NOT_FOUND', { detail: `document ${key.document} is deleted` })
-  return parts.history.renew(key)
+  const renewed = await parts.history.renew(key)
+  const detail = { epoch: renewed.epoch }
+  const note = parts.audit.note('document-renewed', ask, { org: key.org, target: key.document, detail })
+  await parts.store.call('noteAudit', { org: key.org, note })
+  return renewed
 }
 
 export async function turnBack(
@@ -56,7 +60,7 @@ export async function turnBack(
 
 /** The document of the path, also a deleted one (HI24). */
 async function recalled({ store }: Parts, ask: UserAsk<unknown>): Promise<Recalled> {
-  const { org } = ask.who
+  const { org } = placeOf(ask)
   const document = parseId('document', param(ask, 'id'))
   const found = await store.query('findDocumentEver', { org, id: document })
   if (!found) throw new MeshError('NOT_FOUND', { detail: `document ${document}` })

@@ -3,7 +3,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Scope } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
+import type { Right } from '@meshbook/core/roles.ts'
 import type * as v from 'valibot'
+import type { Place, PlaceKind } from '../auth/access.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { Visit } from './doorway.ts'
 
@@ -12,6 +14,19 @@ export type Access =
   | { to: 'public'; tries?: 'limited' }
   | { to: 'users'; scope: Scope | 'all'; devices?: boolean }
   | { to: 'loopback or token' }
+
+/**
+ * What a route is about, which decides who may call it (ME2). `self`: what is the caller's alone, under the org of the
+ * caller; `shared`: the handler asks for each thing that the request names; else one thing, named by a parameter of the
+ * path or a field of the body, on which the caller needs `right` (that of the scope if absent; `own` for `all`). Devices
+ * and files are found by the handler: only among the caller's devices, and in the trees of projects that they may read.
+ */
+export type About =
+  | 'self'
+  | 'shared'
+  | { the: PlaceKind; named: string; in?: 'body'; right?: Right }
+  | { the: 'device'; named: string }
+  | { the: 'file'; named: string }
 
 export interface Ask<Body> {
   request: Request
@@ -23,7 +38,7 @@ export interface Ask<Body> {
   query: URLSearchParams
   body: Body
 }
-export type UserAsk<Body> = Ask<Body> & { who: Principal }
+export type UserAsk<Body> = Ask<Body> & { who: Principal; place?: Place | undefined }
 
 interface Described {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -47,8 +62,10 @@ interface Described {
 /** A handler returns a Response, a value to send as JSON, or nothing (204). */
 export interface Route extends Described {
   access: Access
+  /** A route for users that does not say it is refused. */
+  about?: About
   body?: v.GenericSchema
-  handle(ask: Ask<unknown> & { who?: Principal }): Promise<unknown>
+  handle(ask: Ask<unknown> & { who?: Principal; place?: Place | undefined }): Promise<unknown>
 }
 
 type BodyOf<S> = S extends v.GenericSchema ? v.InferOutput<S> : undefined
@@ -69,6 +86,7 @@ export function userRoute<S extends v.GenericSchema | undefined = undefined>(
   route: Described & {
     scope: Scope | 'all'
     devices?: boolean
+    about?: About
     body?: S
     handle(ask: UserAsk<BodyOf<S>>): Promise<unknown> | unknown
   },
@@ -82,7 +100,7 @@ export function userRoute<S extends v.GenericSchema | undefined = undefined>(
   }
 }
 
-function identified(ask: Ask<unknown> & { who?: Principal }): UserAsk<unknown> {
+function identified(ask: Ask<unknown> & { who?: Principal; place?: Place | undefined }): UserAsk<unknown> {
   if (!ask.who) throw new MeshError('UNAUTHENTICATED')
   return { ...ask, who: ask.who }
 }
@@ -92,6 +110,12 @@ export function param(ask: Ask<unknown>, name: string): string {
   const value = ask.params[name]
   if (value === undefined) throw new MeshError('BAD_REQUEST', { detail: `the path lacks ${name}` })
   return value
+}
+
+/** Where the thing is that the route is about; the app found it before the handler was called. */
+export function placeOf(ask: UserAsk<unknown>): Place {
+  if (!ask.place) throw new MeshError('INTERNAL', { detail: 'the route does not name what it is about' })
+  return ask.place
 }
 
 export function json(value: unknown, status = 200): Response {

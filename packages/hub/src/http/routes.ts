@@ -2,6 +2,7 @@
 
 import {
   atCursorSchema,
+  auditEntrySchema,
   cancelSchema,
   changeDeviceSchema,
   completionsSchema,
@@ -11,10 +12,13 @@ import {
   inspectionSchema,
   linkSchema,
   listOf,
+  memberRolesSchema,
+  memberSchema,
   meSchema,
   moveDocumentSchema,
   newDeviceSchema,
   newDocumentSchema,
+  newMemberSchema,
   newProjectSchema,
   newTicketSchema,
   newTokenSchema,
@@ -35,6 +39,7 @@ import { deviceInfoSchema, runRequestSchema, sessionInfoSchema } from '@meshbook
 import * as v from 'valibot'
 import type { Parts } from '../parts.ts'
 import { getAsset, putAsset } from './asset-handlers.ts'
+import { listAudit } from './audit-handlers.ts'
 import {
   addDevice,
   changeDevice,
@@ -68,6 +73,7 @@ import {
   restoreVersion,
   turnBack,
 } from './history-handlers.ts'
+import { addMember, changeMember, leaveProject, listMembers, removeMember } from './member-handlers.ts'
 import { openApi } from './openapi.ts'
 import { publicRoute, type Route, userRoute } from './route.ts'
 import {
@@ -130,6 +136,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/auth/logout`,
+      about: 'self',
       scope: 'read',
       summary: 'End this browser session',
       handle: ask => logOut(parts, ask),
@@ -137,6 +144,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/me`,
+      about: 'self',
       scope: 'read',
       summary: 'Who is signed in',
       answer: meSchema,
@@ -145,6 +153,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/tickets`,
+      about: 'shared',
       scope: 'read',
       summary: 'A ticket for a plain y-websocket client',
       body: newTicketSchema,
@@ -155,6 +164,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/tokens`,
+      about: 'self',
       scope: 'all',
       summary: 'API tokens',
       answer: listOf(tokenSchema),
@@ -163,6 +173,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/tokens`,
+      about: 'self',
       scope: 'all',
       summary: 'Make an API token; it is shown once',
       body: newTokenSchema,
@@ -173,6 +184,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'DELETE',
       path: `${v1}/tokens/:id`,
+      about: 'self',
       scope: 'all',
       summary: 'Revoke an API token',
       handle: ask => deleteToken(parts, ask),
@@ -181,6 +193,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/devices`,
+      about: 'shared',
       scope: 'read',
       summary: 'Devices',
       answer: listOf(deviceInfoSchema),
@@ -189,6 +202,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/devices`,
+      about: 'self',
       scope: 'all',
       summary: 'Register the public key of a device',
       body: newDeviceSchema,
@@ -199,6 +213,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'PATCH',
       path: `${v1}/devices/:id`,
+      about: { the: 'device', named: 'id' },
       scope: 'all',
       summary: 'Rename a device, or change what it may be used for',
       body: changeDeviceSchema,
@@ -207,6 +222,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'DELETE',
       path: `${v1}/devices/:id`,
+      about: { the: 'device', named: 'id' },
       scope: 'all',
       summary: 'Revoke a device: its sockets close and its leases end at once',
       handle: ask => revokeDevice(parts, ask),
@@ -215,6 +231,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/projects`,
+      about: 'shared',
       scope: 'read',
       summary: 'Projects',
       answer: listOf(projectSchema),
@@ -223,6 +240,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/projects`,
+      about: 'self',
       scope: 'write',
       summary: 'Make a project',
       body: newProjectSchema,
@@ -232,7 +250,70 @@ export function routes(parts: Parts): Route[] {
     }),
     userRoute({
       method: 'GET',
+      path: `${v1}/projects/:id/members`,
+      about: { the: 'project', named: 'id' },
+      scope: 'read',
+      summary: 'Members of a project and their roles; invitations for owners only',
+      answer: listOf(memberSchema),
+      handle: ask => listMembers(parts, ask),
+    }),
+    userRoute({
+      method: 'POST',
+      path: `${v1}/projects/:id/members`,
+      about: { the: 'project', named: 'id' },
+      scope: 'all',
+      summary: 'Add a member by the name of a user, or invite somebody by e-mail',
+      body: newMemberSchema,
+      answer: memberSchema,
+      status: 201,
+      handle: ask => addMember(parts, ask),
+    }),
+    userRoute({
+      method: 'PATCH',
+      path: `${v1}/projects/:id/members/:member`,
+      about: { the: 'project', named: 'id' },
+      scope: 'all',
+      summary: 'Give a member other roles; what they lose by it ends at once',
+      body: memberRolesSchema,
+      answer: memberSchema,
+      handle: ask => changeMember(parts, ask),
+    }),
+    userRoute({
+      method: 'DELETE',
+      path: `${v1}/projects/:id/members/:member`,
+      about: { the: 'project', named: 'id' },
+      scope: 'all',
+      summary: 'Remove a member or an invitation; their sockets of the project close at once',
+      handle: ask => removeMember(parts, ask),
+    }),
+    userRoute({
+      method: 'POST',
+      path: `${v1}/projects/:id/leave`,
+      about: { the: 'project', named: 'id', right: 'read' },
+      scope: 'all',
+      summary: 'Give up being a member',
+      handle: ask => leaveProject(parts, ask),
+    }),
+    userRoute({
+      method: 'GET',
+      path: `${v1}/audit`,
+      about: 'self',
+      scope: 'all',
+      summary: 'What was done in your org, newest first',
+      query: {
+        action: 'one action',
+        user: 'name of a user',
+        from: 'milliseconds since 1970',
+        to: 'milliseconds since 1970',
+        ...page,
+      },
+      answer: listOf(auditEntrySchema),
+      handle: ask => listAudit(parts, ask),
+    }),
+    userRoute({
+      method: 'GET',
       path: `${v1}/documents`,
+      about: 'shared',
       scope: 'read',
       summary: 'Documents of a project, or the one at a path',
       query: { project: 'id of a project', path: '<owner>/<project>/<path>', ...page },
@@ -242,6 +323,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/documents`,
+      about: { the: 'project', named: 'project', in: 'body' },
       scope: 'write',
       summary: 'Make a document',
       bodyBytes: codeBodyBytes,
@@ -253,6 +335,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/documents/:id`,
+      about: { the: 'document', named: 'id' },
       scope: 'read',
       summary: 'A document',
       answer: documentSchema,
@@ -261,6 +344,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/documents/:id/content`,
+      about: { the: 'document', named: 'id' },
       scope: 'read',
       summary: 'Its Markdown text as it is now',
       produces: 'text/markdown',
@@ -269,6 +353,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'PATCH',
       path: `${v1}/documents/:id`,
+      about: { the: 'document', named: 'id' },
       scope: 'write',
       summary: 'Move or rename a document; its id and open connections stay',
       body: moveDocumentSchema,
@@ -278,6 +363,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'DELETE',
       path: `${v1}/documents/:id`,
+      about: { the: 'document', named: 'id' },
       scope: 'write',
       summary: 'Delete a document',
       handle: ask => deleteDocument(parts, ask),
@@ -285,6 +371,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/documents/:id/versions`,
+      about: { the: 'document', named: 'id' },
       scope: 'read',
       summary: 'Versions of its text, newest first; of a deleted document too',
       query: page,
@@ -294,6 +381,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/documents/:id/versions`,
+      about: { the: 'document', named: 'id' },
       scope: 'write',
       summary: 'Record a version now if there is something new; with a name the newest one is kept for good',
       body: newVersionSchema,
@@ -303,6 +391,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/documents/:id/versions/:version`,
+      about: { the: 'document', named: 'id' },
       scope: 'read',
       summary: 'The Markdown text of a version',
       produces: 'text/markdown',
@@ -311,6 +400,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/documents/:id/restore`,
+      about: { the: 'document', named: 'id' },
       scope: 'write',
       summary: 'Make the text that of a version, as a new change; brings a deleted document back',
       body: restoreSchema,
@@ -320,6 +410,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/documents/:id/renew`,
+      about: { the: 'document', named: 'id' },
       scope: 'all',
       summary: 'Build the document anew from its text, for a past that has become too much; its versions stay',
       answer: renewedSchema,
@@ -328,6 +419,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/documents/:id/undo`,
+      about: { the: 'document', named: 'id' },
       scope: 'write',
       summary: 'Take back your newest change, made on whichever of your devices',
       body: undoSchema,
@@ -337,6 +429,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/documents/:id/redo`,
+      about: { the: 'document', named: 'id' },
       scope: 'write',
       summary: 'Bring back what was undone last',
       body: undoSchema,
@@ -347,6 +440,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/files`,
+      about: 'shared',
       scope: 'read',
       summary: 'Files of a project that are no documents, by path; their bytes are assets',
       query: { project: 'id of a project', limit: 'rows of a page, at most 5000', cursor: page.cursor },
@@ -356,6 +450,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/files/:id`,
+      about: { the: 'file', named: 'id' },
       scope: 'read',
       summary: 'A file, and whether its bytes have arrived from its device',
       answer: fileStateSchema,
@@ -365,6 +460,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/runs`,
+      about: 'shared',
       scope: 'read',
       summary: 'Runs, newest first',
       query: { project: 'id', document: 'id', session: 'id', device: 'id', status: 'one status', ...page },
@@ -374,6 +470,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/runs`,
+      about: { the: 'document', named: 'document', in: 'body' },
       scope: 'run',
       summary: 'Run code; idempotent by id: 201 for a new run, 200 for one that is known',
       bodyBytes: codeBodyBytes,
@@ -385,6 +482,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/runs/:id`,
+      about: { the: 'run', named: 'id' },
       scope: 'read',
       summary: 'A run',
       answer: runSchema,
@@ -393,6 +491,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/runs/:id/events`,
+      about: { the: 'run', named: 'id' },
       scope: 'read',
       summary: 'Its log as server-sent events, live until the run ends; resumes by Last-Event-ID',
       query: { after: 'sequence number to go on from' },
@@ -402,6 +501,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/runs/:id/input`,
+      about: { the: 'run', named: 'id' },
       scope: 'run',
       summary: 'Answer a run that waits for input',
       body: runInputSchema,
@@ -410,6 +510,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/runs/:id/cancel`,
+      about: { the: 'run', named: 'id' },
       scope: 'run',
       summary: 'Cancel a run',
       body: cancelSchema,
@@ -420,6 +521,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/sessions`,
+      about: 'shared',
       scope: 'read',
       summary: 'Sessions',
       query: { project: 'id' },
@@ -429,6 +531,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/sessions/:id/interrupt`,
+      about: { the: 'session', named: 'id' },
       scope: 'run',
       summary: 'Interrupt what the session runs',
       handle: ask => askSession(parts, ask, 'interrupt', {}),
@@ -436,6 +539,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/sessions/:id/restart`,
+      about: { the: 'session', named: 'id' },
       scope: 'run',
       summary: 'Restart the session with an empty namespace',
       handle: ask => askSession(parts, ask, 'restart', {}),
@@ -443,6 +547,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/sessions/:id/complete`,
+      about: { the: 'session', named: 'id' },
       scope: 'run',
       summary: 'Completions at a position',
       bodyBytes: codeBodyBytes,
@@ -453,6 +558,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/sessions/:id/inspect`,
+      about: { the: 'session', named: 'id' },
       scope: 'run',
       summary: 'Documentation of the name at a position',
       bodyBytes: codeBodyBytes,
@@ -463,6 +569,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: `${v1}/sessions/:id/variables`,
+      about: { the: 'session', named: 'id' },
       scope: 'run',
       summary: 'Variables of the session',
       answer: variablesSchema,
@@ -472,6 +579,7 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/events`,
+      about: 'shared',
       scope: 'read',
       summary: 'Devices, sessions, runs and documents of the org as they change (server-sent events)',
       produces: 'text/event-stream',
@@ -480,21 +588,27 @@ export function routes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${v1}/assets/:asset`,
+      about: { the: 'asset', named: 'asset' },
       head: true,
       scope: 'read',
       devices: true,
       summary: 'A blob by its SHA-256; takes one range',
-      query: { name: 'makes it a download under this name' },
+      query: {
+        name: 'makes it a download under this name',
+        project: 'the project that names it, or for which it is being uploaded',
+      },
       produces: 'application/octet-stream',
       handle: ask => getAsset(parts, ask),
     }),
     userRoute({
       method: 'PUT',
       path: `${v1}/assets/:asset`,
+      about: 'shared',
       scope: 'write',
       devices: true,
       summary:
         'Store a blob under its SHA-256, whole or in pieces by Content-Range or Upload-Offset; HEAD tells the offset',
+      query: { project: 'the project that it is for, where that is somebody else’s' },
       handle: ask => putAsset(parts, ask),
     }),
   ]

@@ -10,32 +10,48 @@ import {
   variablesSchema,
 } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { isId, parseId, parseRunId } from '@meshbook/core/ids.ts'
+import { type OrgId, type ProjectId, parseId, parseRunId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { RunRequest, SessionMethod } from '@meshbook/core/messages.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
 import type { InferOutput } from 'valibot'
 import * as v from 'valibot'
+import type { Place } from '../auth/access.ts'
+import type { Principal } from '../auth/principal.ts'
 import { networkName } from '../devices/network-name.ts'
 import type { Parts } from '../parts.ts'
 import { readRun } from '../runs/run-stream.ts'
+import { checkStands } from '../runs/standing-cell.ts'
 import { cursorOf, pageOf, rowsOf } from './page.ts'
-import { json, param, type UserAsk } from './route.ts'
+import { json, param, placeOf, type UserAsk } from './route.ts'
 import { eventStream } from './sse.ts'
 
-export async function createRun({ runs }: Parts, { who, visit, body }: UserAsk<RunRequest>): Promise<Response> {
-  const { run, created } = await runs.submit(who.org, who.name, body, [networkName(who.org, visit.address)])
+export async function createRun(parts: Parts, ask: UserAsk<RunRequest>): Promise<Response> {
+  const { who, visit, body } = ask
+  const { org, rights } = placeOf(ask)
+  if (!rights.has('write')) await checkCell(parts, org, body)
+  const requester = { name: who.name, asker: { org: who.org, user: who.user }, source: ask }
+  // A device's network is named for the org of the device, which is that of the project or of the one who asks.
+  const networks = [...new Set([org, who.org])].map(each => networkName(each, visit.address))
+  const { run, created } = await parts.runs.submit(org, requester, body, networks)
   return json(run, created ? 201 : 200)
+}
+
+/** Who may not write runs what stands in the document (ME21); asking again for a run that is known asks for nothing new. */
+async function checkCell({ store, documents }: Parts, org: OrgId, request: RunRequest): Promise<void> {
+  const known = request.id && (await store.query('showRun', { org, id: request.id }))
+  if (known) return
+  checkStands(await documents.content(org, request.document), request)
 }
 
 export async function getRun({ store }: Parts, ask: UserAsk<undefined>): Promise<Run> {
   const id = parseRunId(param(ask, 'id'))
-  const run = await store.query('showRun', { org: ask.who.org, id })
+  const run = await store.query('showRun', { org: placeOf(ask).org, id })
   if (!run) throw new MeshError('NOT_FOUND', { detail: `run ${id}` })
   return run
 }
 
-export async function listRuns({ store }: Parts, { who, query }: UserAsk<undefined>): Promise<object> {
+export async function listRuns({ store, access }: Parts, { who, query }: UserAsk<undefined>): Promise<object> {
   const status = query.get('status') ?? undefined
   if (status !== undefined && !(runStatuses as readonly string[]).includes(status))
     throw new MeshError('BAD_REQUEST', { detail: `status: expected one of ${runStatuses.join(', ')}` })
@@ -43,9 +59,19 @@ export async function listRuns({ store }: Parts, { who, query }: UserAsk<undefin
     name => query.get(name) ?? undefined,
   )
   const cursor = cursorOf(query)
+  const place = await placeOfFilter(access, who, { project, document, session })
+  // Only who is a member somewhere has runs of several orgs.
+  if (!place && (await access.memberships(who)).length > 0) {
+    if (cursor !== null && !/^\d{1,15} [\w.-]{1,64}$/.test(cursor))
+      throw new MeshError('BAD_REQUEST', { detail: 'cursor' })
+    const asker = { org: who.org, user: who.user }
+    const page = { asker, filter: { device, status }, before: cursor, rows: rowsOf(query) }
+    const { items, next } = await store.query('listVisibleRuns', page)
+    return pageOf(items, next)
+  }
   if (cursor !== null && !/^\d+$/.test(cursor)) throw new MeshError('BAD_REQUEST', { detail: 'cursor' })
   const { items, next } = await store.query('listRuns', {
-    org: who.org,
+    org: place?.org ?? who.org,
     filter: { project, document, session, device, status },
     before: cursor === null ? null : Number(cursor),
     rows: rowsOf(query),
@@ -53,29 +79,54 @@ export async function listRuns({ store }: Parts, { who, query }: UserAsk<undefin
   return pageOf(items, next)
 }
 
+/** A list is of one org: that of the first thing that it is narrowed to, else the caller's. */
+async function placeOfFilter(
+  access: Parts['access'],
+  who: Principal,
+  filter: Partial<Record<'project' | 'document' | 'session', string | undefined>>,
+): Promise<Place | undefined> {
+  let place: Place | undefined
+  for (const kind of ['project', 'document', 'session'] as const) {
+    const id = filter[kind]
+    if (id !== undefined) place = await access.demand(who, { kind, id: parseId(kind, id) }, 'read')
+  }
+  return place
+}
+
 export async function runEvents(parts: Parts, ask: UserAsk<undefined>): Promise<Response> {
   const { id, status, seq } = await getRun(parts, ask)
   const after = startOf(ask)
   // An EventSource connects again after every end; 204 tells it that there is nothing more to come.
   if (hasEnded(status) && after >= seq) return new Response(null, { status: 204 })
-  const reader = readRun(parts.store, parts.feeds, ask.who.org, id, after)
-  return openStream(parts, ask, reader.next, reader.stop)
+  const { org, project } = placeOf(ask)
+  const reader = readRun(parts.store, parts.feeds, org, id, after)
+  const stream = openStream(parts, ask, project ?? 'lists', reader.next, reader.stop)
+  // A change of roles may have come between the check and the opening: from here on it closes the stream by itself.
+  try {
+    await parts.access.demand(ask.who, { kind: 'run', id }, 'read')
+  } catch (error) {
+    await stream.body?.cancel()
+    throw error
+  }
+  return stream
 }
 
-/** Opens a stream that ends when the credential of its viewer does. */
+/** Opens a stream that ends when the credential of its viewer does, or the right to what it is about. */
 export function openStream(
   { doors }: Parts,
   { who }: UserAsk<undefined>,
+  where: ProjectId | 'lists',
   next: Parameters<typeof eventStream>[0],
   stop: () => void,
 ): Response {
-  let forget = (): void => undefined
+  const forget: (() => void)[] = []
   const stream = eventStream(next, () => {
     stop()
-    forget()
+    for (const each of forget) each()
   })
   try {
-    forget = doors.open(who, 'stream', limits.eventStreamsPerUser, () => stream.end())
+    forget.push(doors.enter(where, who.user, () => stream.end()))
+    forget.push(doors.open(who, 'stream', limits.eventStreamsPerUser, () => stream.end()))
   } catch (error) {
     stream.end()
     throw error
@@ -91,18 +142,23 @@ function startOf({ request, query }: UserAsk<undefined>): number {
 }
 
 export async function answerInput({ runs }: Parts, ask: UserAsk<InferOutput<typeof runInputSchema>>): Promise<void> {
-  await runs.input(ask.who.org, parseRunId(param(ask, 'id')), ask.body)
+  await runs.input(placeOf(ask).org, parseRunId(param(ask, 'id')), ask.body)
 }
 
 export async function cancelRun({ runs }: Parts, ask: UserAsk<InferOutput<typeof cancelSchema>>): Promise<Run> {
-  return runs.cancel(ask.who.org, parseRunId(param(ask, 'id')), ask.body.reason ?? `cancelled by ${ask.who.name}`)
+  return runs.cancel(placeOf(ask).org, parseRunId(param(ask, 'id')), ask.body.reason ?? `cancelled by ${ask.who.name}`)
 }
 
-export async function listSessions({ store }: Parts, { who, query }: UserAsk<undefined>): Promise<object> {
-  const project = query.get('project') ?? undefined
-  if (project !== undefined && !isId('project', project)) throw new MeshError('BAD_ID', { detail: 'project' })
-  const rows = await store.query('listSessions', { org: who.org, project })
-  return { items: rows.map(({ head: _, leaseExpiresAt: __, ...session }) => session) }
+/** One's own and those of shared projects, or those of one project. */
+export async function listSessions({ store, access }: Parts, { who, query }: UserAsk<undefined>): Promise<object> {
+  const wanted = query.get('project')
+  const project = wanted === null ? undefined : parseId('project', wanted)
+  const homes: { org: OrgId; project?: ProjectId | undefined }[] =
+    project === undefined
+      ? [{ org: who.org }, ...(await access.memberships(who))]
+      : [{ org: (await access.demand(who, { kind: 'project', id: project }, 'read')).org, project }]
+  const rows = await Promise.all(homes.map(({ org, project: of }) => store.query('listSessions', { org, project: of })))
+  return { items: rows.flat().map(({ head: _, leaseExpiresAt: __, ...session }) => session) }
 }
 
 const answers = {
@@ -120,7 +176,7 @@ export async function askSession(
   params: Record<string, unknown>,
 ): Promise<unknown> {
   const answer = await sessionRequests.ask(
-    ask.who.org,
+    placeOf(ask).org,
     parseId('session', param(ask, 'id')),
     method,
     params,

@@ -13,7 +13,8 @@ export function decidePlacement(
 ): RouteDecision {
   const { next, holder, busy, hasRun } = placement
   const busyRuns = new Map(busy.map(({ device, runs }) => [device, runs]))
-  const devices = fleet.candidates(org, next.project).map((device): RouteDevice => {
+  const asker = next.askedOrg && next.askedBy ? { org: next.askedOrg, user: next.askedBy } : null
+  const devices = fleet.candidates(org, next.project, asker, holder?.device).map((device): RouteDevice => {
     // A holder whose lease has not run out may still be at work on its own: it counts as silent, not as gone (I4).
     const relies = holder?.device === device.id && holder.expiresAt > now
     const status = device.status === 'offline' && relies ? 'suspect' : device.status

@@ -20,13 +20,17 @@ import { type Limits, limits } from '@meshbook/core/limits.ts'
 import type { DownMessage, RunRequest, UpMessage } from '@meshbook/core/messages.ts'
 import type { RouteDecision } from '@meshbook/core/route.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
+import type { Audit, AuditSource } from '../auth/audit.ts'
 import type { Fleet } from '../devices/fleet.ts'
 import type { HubEvents } from '../hub-events.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Reconciled } from '../store/heads.ts'
 import type { HubStore } from '../store/hub-store.ts'
+import type { Asker } from '../store/places.ts'
+import type { NewRun } from '../store/run-queue.ts'
 import { decidePlacement } from './decide-placement.ts'
+import { ForeignWork } from './foreign-work.ts'
 import type { RunFeeds } from './run-feeds.ts'
 
 type Up<T extends UpMessage['type']> = Extract<UpMessage, { type: T }>
@@ -34,6 +38,7 @@ type Down<T extends DownMessage['type']> = Extract<DownMessage, { type: T }>
 
 export interface RunsPorts {
   store: HubStore
+  audit: Audit
   fleet: Fleet
   events: HubEvents
   feeds: RunFeeds
@@ -46,11 +51,21 @@ export interface RunsPorts {
   sessionsChanged: (org: OrgId) => void
 }
 
+/** Who asks for a run. */
+export interface Requester {
+  name: string
+  asker: Asker | null
+  /** For the audit log, where the run is in a project of somebody else. */
+  source: AuditSource
+}
+
 /** Room in a channel frame for all of a lease but its code. */
 const leaseOverheadBytes = 64 * 1024
 
 export class Runs {
   readonly #ports: RunsPorts
+  /** What devices hold for other orgs than their own. */
+  readonly foreign = new ForeignWork()
   readonly #placing = new Map<SessionId, 'once' | 'again'>()
   #closed = false
 
@@ -66,17 +81,18 @@ export class Runs {
   /** `networks` names those that the one who asks is on. */
   async submit(
     org: OrgId,
-    requestedBy: string,
+    requester: Requester,
     request: RunRequest,
     networks: readonly string[] = [],
   ): Promise<{ run: Run; created: boolean }> {
-    const { store, now, random } = this.#ports
+    const { now, random } = this.#ports
     const at = now()
     const codeHash = hashOf(request)
-    const submitted = await store.call('createRun', {
+    const submitted = await this.#create(requester, {
       org,
       codeHash,
-      requestedBy,
+      requestedBy: requester.name,
+      asker: requester.asker,
       now: at,
       id: request.id ?? parseRunId(newId('run', at, random)),
       document: request.document,
@@ -97,9 +113,24 @@ export class Runs {
     return submitted
   }
 
+  /** A run in a project of somebody else is noted for its owner, with the run or not at all (AD1, AD2). */
+  #create({ asker, source }: Requester, run: NewRun): Promise<{ run: Run; created: boolean }> {
+    const { store, audit } = this.#ports
+    if (asker === null || asker.org === run.org) return store.call('createRun', run)
+    const detail = { document: run.document, language: run.language, codeHash: run.codeHash }
+    return audit.call('createRun', run, audit.note('run-by-member', source, { org: run.org, target: run.id, detail }))
+  }
+
+  /** The runs have ended here; the devices that may still be at work on them are told. */
+  stopOrphans(orphans: readonly { run: RunId; device: DeviceId }[], reason: string): void {
+    for (const { run, device } of orphans) this.#ports.fleet.send(device, { type: 'RUN_CANCEL', run, reason })
+  }
+
   async cancel(org: OrgId, id: RunId, reason: string): Promise<Run> {
     const { store, fleet, now } = this.#ports
-    const outcome = await store.call('cancelRun', { org, id, reason, gone: fleet.offline(org), now: now() })
+    const device = (await store.query('showRun', { org, id }))?.device
+    const gone = [...fleet.offline(org), ...(device && fleet.statusOf(device) === 'offline' ? [device] : [])]
+    const outcome = await store.call('cancelRun', { org, id, reason, gone, now: now() })
     if ('ended' in outcome) {
       this.#ended(org, outcome.ended)
       return outcome.ended
@@ -123,8 +154,9 @@ export class Runs {
   }
 
   /** Appends what the holder sent; the answer says how far the log is durable. */
-  async append(org: OrgId, device: DeviceId, message: Up<'RUN_EVENT'>): Promise<Down<'RUN_ACK'>> {
+  async append(own: OrgId, device: DeviceId, message: Up<'RUN_EVENT'>): Promise<Down<'RUN_ACK'>> {
     const { run: id, fence, first, events } = message
+    const org = this.foreign.orgOf(device, own, id)
     const { seq, refused, appended, run } = await this.#ports.store.call('appendEvents', {
       org,
       device,
@@ -138,19 +170,23 @@ export class Runs {
     return { type: 'RUN_ACK', run: id, fence, seq, ...(refused ? { refused } : {}) }
   }
 
-  async reconcile(org: OrgId, device: DeviceId, message: Up<'REGISTER'>): Promise<Reconciled> {
+  async reconcile(own: OrgId, device: DeviceId, message: Up<'REGISTER'>): Promise<Reconciled> {
     const { store, now, times } = this.#ports
-    const at = now()
-    const found = await store.call('reconcileDevice', {
-      org,
-      device,
-      heads: message.heads,
-      runs: message.runs,
-      now: at,
-      expiresAt: at + times.leaseMs,
-    })
-    for (const run of found.ended) this.#ended(org, run)
-    return found
+    const { heads, runs } = message
+    const whole: Reconciled = { runs: [], lost: [], resend: [], cancel: [], ended: [] }
+    for (const held of await store.query('splitHeld', { device, own, heads, runs })) {
+      const at = now()
+      const found = await store.call('reconcileDevice', { ...held, device, now: at, expiresAt: at + times.leaseMs })
+      for (const run of found.ended) this.#ended(held.org, run)
+      for (const part of ['runs', 'lost', 'resend', 'cancel', 'ended'] as const)
+        (whole[part] as unknown[]).push(...found[part])
+      if (held.org !== own) await this.#noteForeign(device, held.org)
+    }
+    return whole
+  }
+
+  async #noteForeign(device: DeviceId, org: OrgId): Promise<void> {
+    for (const held of await this.#ports.store.query('heldInOrg', { device, org })) this.foreign.note(device, org, held)
   }
 
   /** Tells about runs that a store transaction of somebody else ended. */
@@ -172,10 +208,10 @@ export class Runs {
     }
   }
 
-  /** Looks at every queue again, because devices came, went or changed. */
+  /** Looks at every queue again where devices of the org may take something, because they came, went or changed. */
   async placeAll(org?: OrgId): Promise<void> {
     for (const queue of await this.#ports.store.query('sessionsWithQueue')) {
-      if (org === undefined || queue.org === org) this.placeSoon(queue.org, queue.session)
+      if (org === undefined || queue.org === org || queue.asker === org) this.placeSoon(queue.org, queue.session)
     }
   }
 
@@ -222,6 +258,7 @@ export class Runs {
       expiresAt: at + times.leaseMs,
     })
     if (!leased) return
+    if (fleet.orgOf(to) !== org) this.foreign.note(to, org, { session: leased.lease.session, run: id })
     fleet.send(to, { type: 'LEASE', lease: leased.lease })
     this.#show(org, leased.run)
     if (leased.moved) this.#ports.sessionsChanged(org)
@@ -253,6 +290,7 @@ export class Runs {
   }
 
   #ended(org: OrgId, run: Run): void {
+    this.foreign.ended(run.device, run.id)
     this.#ports.metrics.runsEnded.inc({ status: run.status })
     this.#show(org, run)
     this.placeSoon(org, run.session)

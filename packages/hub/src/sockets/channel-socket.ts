@@ -3,6 +3,7 @@
  * by the proof at the upgrade and by the store.
  */
 
+import type { Project } from '@meshbook/core/api.ts'
 import { asMeshError, errors, MeshError } from '@meshbook/core/errors.ts'
 import { decodeFrame } from '@meshbook/core/frames.ts'
 import { limits } from '@meshbook/core/limits.ts'
@@ -15,7 +16,7 @@ import {
   type UpMessage,
 } from '@meshbook/core/messages.ts'
 import type { RawData, WebSocket } from 'ws'
-import { everyScope, type Principal } from '../auth/principal.ts'
+import { deviceOwner } from '../auth/principal.ts'
 import type { DeviceLink } from '../devices/fleet.ts'
 import type { Parts } from '../parts.ts'
 import type { DeviceRow } from '../store/identity.ts'
@@ -81,18 +82,13 @@ class ChannelSocket implements DeviceLink {
 
   #enter(): (() => void) | undefined {
     try {
-      return this.#parts.doors.open(this.#principal(), 'socket', limits.socketsPerUser, error =>
+      return this.#parts.doors.open(deviceOwner(this.#device), 'socket', limits.socketsPerUser, error =>
         this.#live.closeFor(error),
       )
     } catch (error) {
       this.#fail(error)
       return undefined
     }
-  }
-
-  #principal(): Principal {
-    const { org, user, userName, id } = this.#device
-    return { org, user, name: userName, can: everyScope, credential: { kind: 'device', id } }
   }
 
   #carrier(): StreamCarrier {
@@ -120,7 +116,9 @@ class ChannelSocket implements DeviceLink {
     return true
   }
 
+  /** What comes while the closing handshake is under way is not taken (S8). */
   #receive(data: RawData, isBinary: boolean): void {
+    if (!this.#live.open) return
     try {
       if (!isBinary) throw new MeshError('BAD_MESSAGE', { detail: 'a text frame' })
       const frame = decodeFrame(new Uint8Array(data as Buffer))
@@ -175,7 +173,7 @@ class ChannelSocket implements DeviceLink {
     const { os, runtimes, metrics, projects } = message
     await store.call('describeDevice', { org, id, os, runtimes, projects, now: now() })
     const found = await runs.reconcile(org, id, message)
-    const known = await store.query('listProjects', { org })
+    const known = await this.#projects()
     // Nothing is awaited from here on: a channel that closed meanwhile must not replace the newer one of its device.
     if (!this.#live.open) return
     this.#registered = true
@@ -196,19 +194,29 @@ class ChannelSocket implements DeviceLink {
     sessionsChanged(org)
   }
 
+  /** Those of its user, and those that are shared with its user. */
+  async #projects(): Promise<Project[]> {
+    const { store, access } = this.#parts
+    const memberships = await access.memberships(this.#device)
+    const shared = await store.query('sharedProjects', { projects: memberships.map(({ project }) => project) })
+    return [...(await store.query('listProjects', { org: this.#device.org })), ...shared]
+  }
+
   async #heartbeat({ metrics, heads }: Up<'HEARTBEAT'>): Promise<void> {
-    const { store, fleet, now, times } = this.#parts
+    const { store, fleet, runs, now, times } = this.#parts
     const { org, id } = this.#device
     const at = now()
     fleet.heartbeat(id, metrics)
-    await store.call('renewHeads', { org, device: id, heads, expiresAt: at + times.leaseMs })
+    for (const [of, held] of runs.foreign.byOrg(id, org, heads))
+      await store.call('renewHeads', { org: of, device: id, heads: held, expiresAt: at + times.leaseMs })
     await store.call('sawDevice', { org, id, now: at })
   }
 
   async #runtimeChanged(message: Up<'RUNTIME_UP'> | Up<'RUNTIME_DOWN'>): Promise<void> {
     const { store, now, runs, sessionsChanged } = this.#parts
-    const { org, id: device } = this.#device
+    const { id: device } = this.#device
     const { head, fence } = message
+    const org = runs.foreign.orgOf(device, this.#device.org, message.session)
     const changed =
       message.type === 'RUNTIME_UP'
         ? await store.call('runtimeUp', { org, device, head, fence, kernel: message.kernel })
@@ -219,9 +227,11 @@ class ChannelSocket implements DeviceLink {
   }
 
   async #leave(): Promise<void> {
-    const { store, fleet, now } = this.#parts
-    await store.call('giveBackHeads', { org: this.#device.org, device: this.#device.id, now: now() })
-    fleet.leave(this.#device.id)
+    const { store, fleet, runs, now } = this.#parts
+    const { id } = this.#device
+    for (const org of runs.foreign.orgsOf(id, this.#device.org))
+      await store.call('giveBackHeads', { org, device: id, now: now() })
+    fleet.leave(id)
   }
 
   /** Events of one device go to the store in the order they came; answers come back in that order too. */
@@ -256,11 +266,14 @@ class ChannelSocket implements DeviceLink {
   }
 
   #closed(): void {
-    const { store, fleet, sessionRequests, log } = this.#parts
+    const { store, fleet, runs, sessionRequests, log } = this.#parts
     const { org, id } = this.#device
     this.#streams.closeAll()
     fleet.disconnect(id, this)
-    if (fleet.link(id) === undefined) sessionRequests.disconnected(id)
+    if (fleet.link(id) === undefined) {
+      sessionRequests.disconnected(id)
+      runs.foreign.forget(id)
+    }
     store
       .call('sawDevice', { org, id, now: this.#live.lastFrameAt })
       .catch((error: unknown) => log.debug({ err: error }, 'when a device left was not stored'))

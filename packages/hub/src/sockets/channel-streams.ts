@@ -1,9 +1,12 @@
 /** The documents of one device's channel: each stream is one place in the room of a document. It knows no control message. */
 import { type ErrorCode, errors, isErrorCode, MeshError } from '@meshbook/core/errors.ts'
 import type { ChannelFrame } from '@meshbook/core/frames.ts'
+import type { DocumentId, ProjectId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { SyncJoiner, splitSync, type UpMessage } from '@meshbook/core/messages.ts'
 import type { Connection, DocumentKey, Peer } from '@meshbook/relay/relay.ts'
+import type { Place } from '../auth/access.ts'
+import { deviceOwner, type Principal } from '../auth/principal.ts'
 import { writes } from '../documents/touches.ts'
 import { deviceAuthor } from '../history/authors.ts'
 import type { Parts } from '../parts.ts'
@@ -34,6 +37,8 @@ export class ChannelStreams {
   readonly #streams = new Map<number, Stream | 'opening'>()
   /** Frames of streams that are being opened. */
   readonly #early = new Map<number, Uint8Array[]>()
+  /** What forgets that a stream is open. */
+  readonly #doors = new Map<number, () => void>()
   #earlyBytes = 0
   #draining: NodeJS.Timeout | undefined
 
@@ -60,15 +65,40 @@ export class ChannelStreams {
     this.#streams.set(stream, 'opening')
   }
 
+  /** The rights are read after the door is noted, so that a change either is in them or ends the stream (ME8). */
   async open({ stream, project, document }: Extract<UpMessage, { type: 'OPEN' }>): Promise<void> {
-    const { org } = this.#device
-    const own = await this.#parts.documents.adopt(org, project, document)
+    const { access, doors } = this.#parts
+    const who = deviceOwner(this.#device)
+    this.#doors.set(
+      stream,
+      doors.enter(project, who.user, error => this.#shut(stream, error)),
+    )
+    const place = await access.find(who, { kind: 'project', id: project })
+    const own = place && (await this.#isOf(place, project, document))
     if (this.#streams.get(stream) !== 'opening') return
-    if (!own) return this.#refuse(stream, 'FORBIDDEN', 'the document is not one of the project')
-    const key = { org, document }
-    const opened = { connection: this.#parts.relay.open(key, this.#peerOf(stream)), key }
+    if (!place) return this.#refuse(stream, 'NOT_FOUND', 'there is no such project')
+    if (!place.rights.has('read') || !own)
+      return this.#refuse(stream, 'FORBIDDEN', 'the document is not one of the project')
+    const key = { org: place.org, document }
+    const opened = { connection: this.#parts.relay.open(key, this.#peerOf(stream, who, place)), key }
     this.#streams.set(stream, opened)
     for (const frame of this.#takeEarly(stream)) this.#pass(opened, frame)
+  }
+
+  /** With the right to write, a document that nobody knows yet becomes one of the project. */
+  async #isOf({ org, rights }: Place, project: ProjectId, document: DocumentId): Promise<boolean> {
+    const { access, documents } = this.#parts
+    if (rights.has('write')) return documents.adopt(org, project, document)
+    const found = await access.find(deviceOwner(this.#device), { kind: 'document', id: document })
+    return found?.project === project
+  }
+
+  /** From here on nothing is taken on the stream. */
+  #shut(stream: number, error: MeshError): void {
+    const known = this.#streams.get(stream)
+    if (known === undefined) return
+    if (known !== 'opening') known.connection.close()
+    this.#refuse(stream, error.code, error.detail ?? error.message)
   }
 
   close(stream: number): void {
@@ -82,17 +112,17 @@ export class ChannelStreams {
     for (const stream of [...this.#streams.keys()]) this.close(stream)
   }
 
-  #peerOf(stream: number): Peer {
+  #peerOf(stream: number, who: Principal, { rights }: Place): Peer {
     const carrier = this.#carrier
     return {
       name: this.#device.name,
-      access: 'write',
-      canRun: true,
+      access: rights.has('write') ? 'write' : 'read',
+      canRun: rights.has('run') && rights.has('write'),
       extensions: true,
       get backlogBytes() {
         return carrier.backlogBytes
       },
-      tag: { requestedBy: this.#device.userName, author: deviceAuthor(this.#device) },
+      tag: { who, author: deviceAuthor(this.#device) },
       send: frame => carrier.sendFrames(splitSync(stream, frame)),
       close: (code, reason) => this.#refuse(stream, codeOfReason(code, reason), reason),
       pause: () => carrier.pause(`stream ${stream}`),
@@ -142,6 +172,8 @@ export class ChannelStreams {
   #forget(stream: number): void {
     this.#takeEarly(stream)
     this.#streams.delete(stream)
+    this.#doors.get(stream)?.()
+    this.#doors.delete(stream)
     this.#carrier.resume(`stream ${stream}`)
   }
 }

@@ -11,6 +11,7 @@ import type { Connection, DocumentKey, Peer } from '@meshbook/relay/relay.ts'
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import type { RawData, WebSocket } from 'ws'
+import type { Place } from '../auth/access.ts'
 import type { Principal } from '../auth/principal.ts'
 import { writes } from '../documents/touches.ts'
 import { authorOf } from '../history/authors.ts'
@@ -64,6 +65,7 @@ class SyncSocket {
   #cancelWait: NodeJS.Timeout | undefined
   #hasAsked = false
   #admitted = false
+  #ended = false
 
   constructor(parts: Parts, socket: WebSocket, asked: SyncRequest) {
     this.#parts = parts
@@ -92,39 +94,63 @@ class SyncSocket {
   }
 
   async #enter(who: Principal): Promise<void> {
-    const { documents, doors, seats, times, log } = this.#parts
+    const { doors, seats, times, log } = this.#parts
     if (!this.#live.open) return
     this.#admitted = true
     this.#asked.known()
-    const forget = doors.open(who, 'socket', times.socketsPerUser, error => this.#live.closeFor(error))
-    this.#live.socket.once('close', forget)
-    const document = await documents.open(who, this.#asked.path)
-    if (!this.#live.open) return
-    this.#live.socket.once('close', seats.take(`${who.org} ${document}`, times.socketsPerDocument))
+    const { socket } = this.#live
+    socket.once(
+      'close',
+      doors.open(who, 'socket', times.socketsPerUser, error => this.#shut(error)),
+    )
+    const found = await this.#find(who)
+    if (!found || !this.#live.open) return
+    const { place, key } = found
+    socket.once('close', seats.take(`${key.org} ${key.document}`, times.socketsPerDocument))
     this.#user = `${who.org} ${who.user}`
-    this.#connection = this.#parts.relay.open({ org: who.org, document }, this.#peerOf(who))
-    log.debug({ org: who.org, document, user: who.name }, 'sync opened')
-    this.#document = { org: who.org, document }
+    this.#connection = this.#parts.relay.open(key, this.#peerOf(who, place))
+    log.debug({ ...key, user: who.name }, 'sync opened')
+    this.#document = key
     for (const frame of this.#early.splice(0)) this.#pass(this.#connection, frame)
     this.#tap.release('opening')
   }
 
-  #peerOf(who: Principal): Peer {
+  /** The rights are read after the door is noted, so that a change either is in them or closes the socket (ME8). */
+  async #find(who: Principal): Promise<{ place: Place; key: DocumentKey } | undefined> {
+    const { access, documents, doors } = this.#parts
+    const { path } = this.#asked.path
+    const project = await documents.named(this.#asked.path)
+    if (!this.#live.open) return undefined
+    this.#live.socket.once(
+      'close',
+      doors.enter(project, who.user, error => this.#shut(error)),
+    )
+    const place = await access.find(who, { kind: 'project', id: project })
+    if (!place) throw new MeshError('NOT_FOUND', { detail: 'the project' })
+    return { place, key: { org: place.org, document: await documents.open(who, place, project, path) } }
+  }
+
+  /** From here on nothing is taken, though the closing handshake takes a moment (S8). */
+  #shut(error: MeshError): void {
+    this.#ended = true
+    this.#early = []
+    this.#connection?.close()
+    this.#tap.open()
+    this.#live.closeFor(error)
+  }
+
+  #peerOf(who: Principal, { rights }: Place): Peer {
     const { socket } = this.#live
     const live = this.#live
     return {
       name: who.name,
-      access: who.can.has('write') ? 'write' : 'read',
-      canRun: who.can.has('run') && who.can.has('write'),
+      access: rights.has('write') ? 'write' : 'read',
+      canRun: rights.has('run') && rights.has('write'),
       extensions: socket.protocol === subprotocol,
       get backlogBytes() {
         return socket.bufferedAmount
       },
-      tag: {
-        requestedBy: who.name,
-        isPage: who.credential.kind === 'session',
-        author: authorOf(who, this.#asked.agent),
-      },
+      tag: { who, isPage: who.credential.kind === 'session', author: authorOf(who, this.#asked.agent) },
       send: frame => socket.send(frame),
       // Past the WebSocket object, which holds back nothing without compression: frames and their order stay whole.
       sendAll: frames => live.open && this.#asked.wire.write(lastFrames.bytesOf(frames)),
@@ -143,6 +169,7 @@ class SyncSocket {
   }
 
   #receive(data: RawData, isBinary: boolean): void {
+    if (this.#ended) return
     if (!isBinary) throw new MeshError('BAD_MESSAGE', { detail: 'a text frame' })
     const frame = new Uint8Array(data as Buffer)
     if (this.#connection) this.#pass(this.#connection, frame)

@@ -25,6 +25,9 @@ interface SyncVisit {
   known: () => void
 }
 
+/** The first segments under which a WebSocket can be opened; whatever is not here is 404. */
+export const socketRoutes: readonly string[] = ['channel', 'sync']
+
 const handleProtocols = (offered: Set<string>): string | false => offered.has(subprotocol) && subprotocol
 
 export class Upgrades {
@@ -77,6 +80,7 @@ export class Upgrades {
     checkPage(visit, request.headers)
     const url = URL.parse(request.url ?? '', visit.origin)
     if (!url) throw new MeshError('BAD_REQUEST')
+    if (!socketRoutes.includes(url.pathname.split('/')[1] ?? '')) throw new MeshError('NOT_FOUND')
     const known = this.#parts.seats.take(`strangers of ${visit.address}`, limits.strangersPerAddress)
     socket.once('close', known)
     if (url.pathname === '/channel') return this.#openChannel(request, socket, head, visit, known)

@@ -1,6 +1,7 @@
 /** What is done to the rows of a backup before a hub uses them: between the backup and now, others went on. */
 import type { OrgId, RunId } from '@meshbook/core/ids.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
+import { type AuditNote, noteAudit } from './audit.ts'
 import { endRun } from './run-log.ts'
 
 const reason = 'the hub was restored from a backup'
@@ -16,12 +17,13 @@ export interface SettledRestore {
  * Fences rise to the clock: a session's fence grows by one for each move, never by one a millisecond, so that the time
  * is above every fence that was given out after the backup, also when one backup is restored several times (I4).
  */
-export async function settleRestore(tx: Tx, a: { now: number }): Promise<SettledRestore> {
+export async function settleRestore(tx: Tx, a: { now: number; note: AuditNote }): Promise<SettledRestore> {
   const runsEnded = await endRunsNotBegun(tx, a.now)
   const heads = await tx.run('UPDATE heads SET ended_at = ?, end_reason = ? WHERE ended_at IS NULL', [a.now, reason])
   await tx.run('UPDATE sessions SET fence = CASE WHEN fence < ? THEN ? ELSE fence + 1 END', [a.now, a.now])
   // Those who come back may name it: its time to be collected begins anew.
   await tx.run('UPDATE assets SET unreferenced_at = ? WHERE unreferenced_at IS NOT NULL', [a.now])
+  await noteAudit(tx, { org: null, note: a.note })
   return {
     headsEnded: heads.changes,
     runsEnded,

@@ -28,6 +28,10 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   tickets: leftOut('bound to sessions that are left out, and renewed by their holders'),
   devices: kept('public keys; devices come back without being paired again'),
 
+  members: kept('who may do what in which project'),
+  member_invitations: kept('who was invited; an address that is shown later still counts'),
+  audit: kept('what was done, and by whom'),
+
   projects: kept('names and trees'),
   documents: kept('index of the trees; runs name its rows'),
 

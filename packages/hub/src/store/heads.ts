@@ -28,6 +28,61 @@ export interface HeadRow {
 const headColumns =
   'h.head_id AS head, h.session_id AS session, h.device_id AS device, h.fence AS fence, h.expires_at AS "expiresAt"'
 
+/** The orgs that a device works for: its own, and those of shared projects whose sessions or runs it holds. */
+export async function orgsServedBy(tx: Tx, a: { device: DeviceId }): Promise<OrgId[]> {
+  const rows = await tx.all<{ org: OrgId }>(
+    `SELECT org_id AS org FROM devices WHERE device_id = ?
+    UNION SELECT org_id FROM heads WHERE device_id = ? AND ended_at IS NULL
+    UNION SELECT org_id FROM runs WHERE device_id = ? AND status IN ${activeStatuses}`,
+    [a.device, a.device, a.device],
+  )
+  return rows.map(({ org }) => org)
+}
+
+export interface HeldByOrg {
+  org: OrgId
+  heads: HeldHead[]
+  runs: { run: RunId; fence: Fence; seq: number }[]
+}
+
+/** What a device says it holds, by the org that each is of; what is nobody's counts as of its own. */
+export async function splitHeld(
+  tx: Tx,
+  a: { device: DeviceId; own: OrgId; heads: HeldHead[]; runs: HeldByOrg['runs'] },
+): Promise<HeldByOrg[]> {
+  const found = (await orgsServedBy(tx, a)).map(org => ({ org, heads: [], runs: [] }) as HeldByOrg)
+  const own = found.find(({ org }) => org === a.own) ?? { org: a.own, heads: [], runs: [] }
+  const others = found.filter(({ org }) => org !== a.own)
+  for (const head of a.heads)
+    ((await ownerOf(others, org => findSession(tx, { org, id: head.session }))) ?? own).heads.push(head)
+  for (const run of a.runs) {
+    const holds = async (org: OrgId) => (await runRow(tx, org, run.run))?.device === a.device
+    ;((await ownerOf(others, holds)) ?? own).runs.push(run)
+  }
+  return [own, ...others]
+}
+
+async function ownerOf(
+  groups: readonly HeldByOrg[],
+  has: (org: OrgId) => Promise<unknown>,
+): Promise<HeldByOrg | undefined> {
+  for (const group of groups) if (await has(group.org)) return group
+  return undefined
+}
+
+/** The sessions and runs that a device holds in an org that is not its own. */
+export async function heldInOrg(
+  tx: Tx,
+  a: { device: DeviceId; org: OrgId },
+): Promise<{ session: SessionId; run: RunId | undefined }[]> {
+  const runs = await tx.all<{ session: SessionId; run: RunId }>(
+    `SELECT session_id AS session, run_id AS run FROM runs WHERE device_id = ? AND org_id = ? AND status IN ${activeStatuses}`,
+    [a.device, a.org],
+  )
+  const heads = await liveHeads(tx, a.org, 'device_id', a.device)
+  return [...runs, ...heads.map(({ session }) => ({ session, run: undefined }))]
+}
+
 export async function liveHeads(
   tx: Tx,
   org: OrgId,

@@ -6,7 +6,7 @@ import type { DeviceId, DocumentId, OrgId, ProjectId, UserId } from '@meshbook/c
 import { limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, Runtime } from '@meshbook/core/messages.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
-import { endAllOf } from './heads.ts'
+import { endAllOf, orgsServedBy } from './heads.ts'
 
 export interface UserRow {
   org: OrgId
@@ -254,18 +254,18 @@ const deviceOf = (row: StoredDevice): DeviceRow => ({
   policy: JSON.parse(row.policy) as PolicyChange,
 })
 
-/** Registering a key again keeps its device. A key that was revoked stays so: whoever has it may be a thief (S8). */
+/** False when it was there: registering a key again keeps its device. A key that was revoked stays so: whoever has it may be a thief (S8). */
 export async function addDevice(
   tx: Tx,
   a: { org: OrgId; user: UserId; id: DeviceId; publicKey: string; name: string; kind: string; now: number },
-): Promise<void> {
+): Promise<boolean> {
   const known = await tx.get<{ org: OrgId; revokedAt: number | null }>(
     'SELECT org_id AS org, revoked_at AS "revokedAt" FROM devices WHERE device_id = ?',
     [a.id],
   )
   if (known && known.org !== a.org) throw new MeshError('CONFLICT', { detail: 'this device belongs to somebody else' })
   if (known && known.revokedAt !== null) throw new MeshError('REVOKED')
-  if (known) return
+  if (known) return false
   const count = await countOf(tx, 'devices', a)
   if (count >= limits.devicesPerUser)
     throw new MeshError('TOO_MANY', { detail: `${limits.devicesPerUser} devices of one user` })
@@ -273,6 +273,7 @@ export async function addDevice(
     'INSERT INTO devices (org_id, user_id, device_id, public_key, name, kind, os, runtimes, projects, created_at, last_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     [a.org, a.user, a.id, a.publicKey, a.name, a.kind, '', '[]', '[]', a.now, a.now],
   )
+  return true
 }
 
 export async function findDevice(tx: Tx, a: { id: DeviceId }): Promise<(DeviceRow & { revoked: boolean }) | null> {
@@ -292,21 +293,23 @@ export async function listDevices(tx: Tx, a: { org: OrgId | null }): Promise<Dev
   return rows.map(deviceOf)
 }
 
-export async function renameDevice(tx: Tx, a: { org: OrgId; id: DeviceId; name: string }): Promise<boolean> {
-  const { changes } = await tx.run(
-    'UPDATE devices SET name = ? WHERE org_id = ? AND device_id = ? AND revoked_at IS NULL',
-    [a.name, a.org, a.id],
-  )
-  return changes > 0
-}
-
-/** The right to connect and all that the device holds end in one transaction (S8); null when there is no such device. */
-export async function revokeDevice(tx: Tx, a: { org: OrgId; id: DeviceId; now: number }): Promise<Run[] | null> {
+/** The right to connect and all that the device holds, in whichever org, end in one transaction (S8); null when there is no such device. */
+export async function revokeDevice(
+  tx: Tx,
+  a: { owner: OrgId; id: DeviceId; now: number },
+): Promise<{ org: OrgId; runs: Run[] }[] | null> {
   const { changes } = await tx.run(
     'UPDATE devices SET revoked_at = ? WHERE org_id = ? AND device_id = ? AND revoked_at IS NULL',
-    [a.now, a.org, a.id],
+    [a.now, a.owner, a.id],
   )
-  return changes > 0 ? endAllOf(tx, { org: a.org, device: a.id, reason: 'the device was revoked', now: a.now }) : null
+  if (changes === 0) return null
+  const ended: { org: OrgId; runs: Run[] }[] = []
+  for (const org of await orgsServedBy(tx, { device: a.id }))
+    ended.push({
+      org,
+      runs: await endAllOf(tx, { org, device: a.id, reason: 'the device was revoked', now: a.now }),
+    })
+  return ended
 }
 
 export async function describeDevice(

@@ -1,10 +1,16 @@
 /** The hub's module of the database: its tables and all its procedures by name. This folder is the only SQL of the hub. */
+import type { OrgId } from '@meshbook/core/ids.ts'
+import type { Procedure, Tx } from '@meshbook/relay/sql/tx.ts'
 import * as restore from './after-restore.ts'
 import * as references from './asset-references.ts'
 import * as assets from './assets.ts'
-import * as policies from './device-policies.ts'
+import * as audit from './audit.ts'
+import * as settings from './device-settings.ts'
 import * as heads from './heads.ts'
 import * as identity from './identity.ts'
+import * as members from './members.ts'
+import * as people from './people.ts'
+import * as places from './places.ts'
 import * as projects from './projects.ts'
 import * as log from './run-log.ts'
 import * as queue from './run-queue.ts'
@@ -12,7 +18,7 @@ import * as rows from './run-rows.ts'
 
 export { schema } from './schema.ts'
 
-export const procedures = {
+const plain = {
   firstUser: identity.firstUser,
   addLink: identity.addLink,
   useLink: identity.useLink,
@@ -28,8 +34,7 @@ export const procedures = {
   addDevice: identity.addDevice,
   findDevice: identity.findDevice,
   listDevices: identity.listDevices,
-  renameDevice: identity.renameDevice,
-  changePolicy: policies.changePolicy,
+  setDevice: settings.setDevice,
   revokeDevice: identity.revokeDevice,
   describeDevice: identity.describeDevice,
   sawDevice: identity.sawDevice,
@@ -37,6 +42,8 @@ export const procedures = {
   ensureProject: projects.ensureProject,
   listProjects: projects.listProjects,
   everyProject: projects.everyProject,
+  sharedProjects: projects.sharedProjects,
+  findProjectNamed: projects.findProjectNamed,
   indexTree: projects.indexTree,
   adoptDocument: projects.adoptDocument,
   findDocument: projects.findDocument,
@@ -59,7 +66,11 @@ export const procedures = {
   readEvents: log.readEvents,
   showRun: rows.showRun,
   listRuns: rows.listRuns,
+  listVisibleRuns: rows.listVisibleRuns,
 
+  orgsServedBy: heads.orgsServedBy,
+  splitHeld: heads.splitHeld,
+  heldInOrg: heads.heldInOrg,
   giveBackHeads: heads.giveBackHeads,
   renewHeads: heads.renewHeads,
   runtimeUp: heads.runtimeUp,
@@ -88,6 +99,49 @@ export const procedures = {
   recordOldRuns: references.recordOldRuns,
   markAssets: references.markAssets,
   sweepAssets: references.sweepAssets,
+
+  addUser: people.addUser,
+  findUser: people.findUser,
+  findPlace: places.findPlace,
+  membershipsOf: places.membershipsOf,
+  projectsThatMayName: places.projectsThatMayName,
+  projectNames: places.projectNames,
+  listMembers: members.listMembers,
+  addMember: members.addMember,
+  setRoles: members.setRoles,
+  inviteMember: members.inviteMember,
+  dropInvitation: members.dropInvitation,
+  acceptInvitations: members.acceptInvitations,
+
+  noteAudit: audit.noteAudit,
+  listAudit: audit.listAudit,
+  trimAudit: audit.trimAudit,
 }
+
+export type AuditedCall = keyof typeof plain
+
+/** A call and the note of it in one transaction (AD2). `org` is that of the call, for its locks. */
+async function audited(
+  tx: Tx,
+  a: { org?: OrgId; call: AuditedCall; args: unknown; note: audit.AuditNote },
+): Promise<unknown> {
+  const result: unknown = await (plain[a.call] as Procedure)(tx, a.args as never)
+  if (changedSomething(result)) await audit.noteAudit(tx, { org: a.note.org, note: withFound(a.note, result) })
+  return result
+}
+
+function changedSomething(result: unknown): boolean {
+  if (result === null || result === false) return false
+  return !(typeof result === 'object' && 'created' in result && result.created === false)
+}
+
+/** Who signs in is known only to the call. */
+function withFound(note: audit.AuditNote, result: unknown): audit.AuditNote {
+  if (note.user !== null || typeof result !== 'object' || result === null || !('user' in result)) return note
+  const { org, user, name } = result as identity.UserRow
+  return { ...note, org, user, name }
+}
+
+export const procedures = { ...plain, audited }
 
 export type HubProcedures = typeof procedures

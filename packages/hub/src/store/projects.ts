@@ -31,6 +31,25 @@ export async function listProjects(tx: Tx, a: { org: OrgId }): Promise<Project[]
   return tx.all(`SELECT ${projectColumns} FROM projects WHERE org_id = ? ORDER BY name`, [a.org])
 }
 
+export async function sharedProjects(tx: Tx, a: { projects: ProjectId[] }): Promise<Project[]> {
+  const found: Project[] = []
+  for (const id of a.projects)
+    found.push(...(await tx.all<Project>(`SELECT ${projectColumns} FROM projects WHERE project_id = ?`, [id])))
+  return found.sort((one, other) => (`${one.owner}/${one.name}` < `${other.owner}/${other.name}` ? -1 : 1))
+}
+
+/** Names of owners are those of users, of which there is one each. */
+export async function findProjectNamed(
+  tx: Tx,
+  a: { owner: string; name: string },
+): Promise<{ org: OrgId; id: ProjectId } | null> {
+  const found = await tx.get<{ org: OrgId; id: ProjectId }>(
+    'SELECT org_id AS org, project_id AS id FROM projects WHERE owner = ? AND name = ?',
+    [a.owner, a.name],
+  )
+  return found ?? null
+}
+
 export async function everyProject(tx: Tx): Promise<{ org: OrgId; project: Project }[]> {
   const rows = await tx.all<Project & { org: OrgId }>(
     `SELECT org_id AS org, ${projectColumns} FROM projects ORDER BY created_at, project_id`,

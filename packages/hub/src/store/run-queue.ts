@@ -2,7 +2,7 @@
 
 import type { Run } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
-import type { DeviceId, DocumentId, HeadId, OrgId, ProjectId, RunId, SessionId } from '@meshbook/core/ids.ts'
+import type { DeviceId, DocumentId, HeadId, OrgId, ProjectId, RunId, SessionId, UserId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { CellRef, Lease } from '@meshbook/core/messages.ts'
 import { queued, stepRun } from '@meshbook/core/run.ts'
@@ -36,14 +36,17 @@ export interface NewRun {
   chosenDevice: DeviceId | null
   demands?: RunDemands
   requestedBy: string
+  /** Whose run it is; null where that is not known. */
+  asker?: { org: OrgId; user: UserId } | null
   now: number
   expiresAt: number
 }
 
-/** Idempotent by id: the same id with the same code is the same run. */
+/** Idempotent by id: the same id with the same code in the same document is the same run. */
 export async function createRun(tx: Tx, a: NewRun): Promise<{ run: Run; created: boolean }> {
   const known = await runRow(tx, a.org, a.id)
-  if (known && known.codeHash !== a.codeHash) throw new MeshError('RUN_EXISTS', { detail: `run ${a.id}` })
+  if (known && (known.codeHash !== a.codeHash || known.document !== a.document))
+    throw new MeshError('RUN_EXISTS', { detail: `run ${a.id}` })
   if (!known && a.expiresAt <= a.now) throw new MeshError('RUN_EXPIRED', { detail: `run ${a.id}` })
   if (!known) await insertRun(tx, a)
   return { run: (await showRun(tx, { org: a.org, id: a.id }))!, created: !known }
@@ -67,8 +70,8 @@ async function insertRun(tx: Tx, a: NewRun): Promise<void> {
     [a.org],
   ))!
   await tx.run(
-    `INSERT INTO runs (org_id, run_id, arrival, kind, project_id, document_id, session_id, language, code, code_hash, cell, requested_by, requested_at, expires_at, chosen_device, demands, status, state, seq, log_bytes, reasons)
-    VALUES (?, ?, ?, 'cell', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '[]')`,
+    `INSERT INTO runs (org_id, run_id, arrival, kind, project_id, document_id, session_id, language, code, code_hash, cell, requested_by, asked_org, asked_by, requested_at, expires_at, chosen_device, demands, status, state, seq, log_bytes, reasons)
+    VALUES (?, ?, ?, 'cell', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '[]')`,
     [
       a.org,
       a.id,
@@ -81,6 +84,8 @@ async function insertRun(tx: Tx, a: NewRun): Promise<void> {
       a.codeHash,
       a.cell && JSON.stringify(a.cell),
       a.requestedBy,
+      a.asker?.org ?? null,
+      a.asker?.user ?? null,
       a.now,
       a.expiresAt,
       a.chosenDevice,
@@ -166,8 +171,11 @@ async function nextRun(tx: Tx, a: { org: OrgId; session: SessionId }): Promise<R
   return next ?? null
 }
 
-export async function sessionsWithQueue(tx: Tx): Promise<{ org: OrgId; session: SessionId }[]> {
-  return tx.all("SELECT DISTINCT org_id AS org, session_id AS session FROM runs WHERE status = 'queued'")
+/** `asker` is the org of somebody who waits there: a device of theirs may take the run too (ME22). */
+export async function sessionsWithQueue(tx: Tx): Promise<{ org: OrgId; session: SessionId; asker: OrgId | null }[]> {
+  return tx.all(
+    "SELECT DISTINCT org_id AS org, session_id AS session, asked_org AS asker FROM runs WHERE status = 'queued'",
+  )
 }
 
 export interface Leased {

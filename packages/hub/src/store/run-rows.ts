@@ -1,6 +1,16 @@
 /** How a run is read from its row, and written back after a step of its state machine. */
 import type { Run } from '@meshbook/core/api.ts'
-import type { DeviceId, DocumentId, Fence, HeadId, OrgId, ProjectId, RunId, SessionId } from '@meshbook/core/ids.ts'
+import type {
+  DeviceId,
+  DocumentId,
+  Fence,
+  HeadId,
+  OrgId,
+  ProjectId,
+  RunId,
+  SessionId,
+  UserId,
+} from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { CellRef, Lease } from '@meshbook/core/messages.ts'
 import type { RunError, RunState } from '@meshbook/core/run.ts'
@@ -20,6 +30,8 @@ export interface RunRow {
   codeHash: string
   cell: CellRef | null
   requestedBy: string
+  askedOrg: OrgId | null
+  askedBy: UserId | null
   requestedAt: number
   expiresAt: number
   chosenDevice: DeviceId | null
@@ -48,7 +60,7 @@ type Stored = Omit<RunRow, 'cell' | 'state' | 'reasons' | 'demands'> & {
 }
 
 const rowColumns = `r.org_id AS org, r.run_id AS id, r.arrival AS arrival, r.project_id AS project, r.document_id AS document, r.session_id AS session, s.name AS "sessionName",
-  r.language AS language, r.code AS code, r.code_hash AS "codeHash", r.cell AS cell, r.requested_by AS "requestedBy", r.requested_at AS "requestedAt", r.expires_at AS "expiresAt",
+  r.language AS language, r.code AS code, r.code_hash AS "codeHash", r.cell AS cell, r.requested_by AS "requestedBy", r.asked_org AS "askedOrg", r.asked_by AS "askedBy", r.requested_at AS "requestedAt", r.expires_at AS "expiresAt",
   r.chosen_device AS "chosenDevice", r.state AS state, r.log_bytes AS "logBytes", r.head_id AS head, r.device_id AS device, r.reasons AS reasons, r.cancel_reason AS "cancelReason", r.demands AS demands`
 const rowTables = 'runs r JOIN sessions s ON s.org_id = r.org_id AND s.session_id = r.session_id'
 
@@ -129,7 +141,7 @@ const shownColumns = `r.arrival AS arrival, r.run_id AS id, r.kind AS kind, r.st
   r.device_id AS device, v.name AS "deviceName", r.fence AS fence, r.seq AS seq, r.reasons AS reasons, r.error AS error,
   CASE WHEN r.status = 'queued' THEN (SELECT COUNT(*) FROM runs q WHERE q.org_id = r.org_id AND q.session_id = r.session_id AND q.status IN ('queued', 'leased', 'running', 'waiting-for-input') AND q.arrival < r.arrival) ELSE NULL END AS position`
 const shownTables =
-  'runs r LEFT JOIN documents d ON d.org_id = r.org_id AND d.document_id = r.document_id LEFT JOIN devices v ON v.org_id = r.org_id AND v.device_id = r.device_id'
+  'runs r LEFT JOIN documents d ON d.org_id = r.org_id AND d.document_id = r.document_id LEFT JOIN devices v ON v.device_id = r.device_id'
 
 function shownRun(row: Shown): Run {
   const { arrival: _, cell, reasons, error, ...rest } = row
@@ -155,6 +167,50 @@ export interface RunFilter {
   session?: string | undefined
   device?: string | undefined
   status?: string | undefined
+}
+
+export interface RunPage {
+  items: Run[]
+  next: string | null
+}
+
+/**
+ * The runs of the asker's org and those of shared projects, newest first. `before` is `<time> <id>` of the run that ends
+ * the page before: numbers of arrival are those of one org.
+ */
+export async function listVisibleRuns(
+  tx: Tx,
+  a: {
+    asker: { org: OrgId; user: string }
+    filter: Pick<RunFilter, 'device' | 'status'>
+    before: string | null
+    rows: number
+  },
+): Promise<RunPage> {
+  const { device, status } = a.filter
+  const [at, id] = a.before?.split(' ') ?? []
+  const given: [string, (string | number)[]][] = [
+    ['(r.org_id = ? OR m.project_id IS NOT NULL)', [a.asker.org]],
+    ...(device === undefined ? [] : [['r.device_id = ?', [device]] as [string, string[]]]),
+    ...(status === undefined ? [] : [['r.status = ?', [status]] as [string, string[]]]),
+  ]
+  if (at !== undefined && id !== undefined)
+    given.push(['(r.requested_at < ? OR (r.requested_at = ? AND r.run_id < ?))', [Number(at), Number(at), id]])
+  const shared = `LEFT JOIN (SELECT DISTINCT org_id, project_id FROM members WHERE member_org = ? AND user_id = ?) m
+    ON m.org_id = r.org_id AND m.project_id = r.project_id`
+  const found = await tx.all<Shown>(
+    `SELECT ${shownColumns} FROM ${shownTables} ${shared} WHERE ${given.map(([text]) => text).join(' AND ')}
+    ORDER BY r.requested_at DESC, r.run_id DESC LIMIT ?`,
+    [a.asker.org, a.asker.user, ...given.flatMap(([, values]) => values), a.rows + 1],
+  )
+  const items = found.slice(0, a.rows).map(withoutCode)
+  const last = items.at(-1)
+  return { items, next: last && found.length > a.rows ? `${last.requestedAt} ${last.id}` : null }
+}
+
+function withoutCode(row: Shown): Run {
+  const { code: _, ...run } = shownRun(row)
+  return run
 }
 
 /** Newest first; `before` is the arrival number that ends the page before. */
@@ -183,10 +239,7 @@ export async function listRuns(
   )
   const page = found.slice(0, rows)
   return {
-    items: page.map(row => {
-      const { code: _, ...run } = shownRun(row)
-      return run
-    }),
+    items: page.map(withoutCode),
     next: found.length > rows ? page.at(-1)!.arrival : null,
   }
 }

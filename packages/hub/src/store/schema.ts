@@ -52,6 +52,21 @@ const migrations: readonly string[] = [
   `ALTER TABLE devices ADD COLUMN policy TEXT NOT NULL DEFAULT '{}';
   ALTER TABLE runs ADD COLUMN demands TEXT NOT NULL DEFAULT '{}';
   CREATE INDEX runs_of_code ON runs (org_id, document_id, code_hash, arrival);`,
+
+  // Who may do what in a project of somebody else, and what was done.
+  `CREATE TABLE members (org_id TEXT NOT NULL, project_id TEXT NOT NULL, user_id TEXT NOT NULL, role TEXT NOT NULL, member_org TEXT NOT NULL, added_at BIGINT NOT NULL, added_by TEXT NOT NULL, PRIMARY KEY (org_id, project_id, user_id, role));
+  CREATE INDEX projects_by_owner ON projects (owner, name);
+  CREATE INDEX members_by_user ON members (member_org, user_id);
+  CREATE TABLE member_invitations (org_id TEXT NOT NULL, project_id TEXT NOT NULL, email TEXT NOT NULL, roles TEXT NOT NULL, added_at BIGINT NOT NULL, added_by TEXT NOT NULL, PRIMARY KEY (org_id, project_id, email));
+  CREATE INDEX member_invitations_by_email ON member_invitations (email);
+  CREATE TABLE audit (org_id TEXT NOT NULL, audit_id TEXT NOT NULL PRIMARY KEY, at BIGINT NOT NULL, user_id TEXT, user_name TEXT, credential TEXT, action TEXT NOT NULL, target TEXT, detail TEXT NOT NULL, address TEXT, request_id TEXT);
+  CREATE INDEX audit_by_org ON audit (org_id, audit_id);
+  CREATE INDEX audit_by_time ON audit (at);
+  ALTER TABLE runs ADD COLUMN asked_org TEXT;
+  ALTER TABLE runs ADD COLUMN asked_by TEXT;
+  CREATE INDEX runs_by_asker ON runs (org_id, project_id, asked_by, status);
+  CREATE INDEX runs_by_device ON runs (device_id, status);
+  CREATE INDEX heads_of_device ON heads (device_id, ended_at);`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }

@@ -1,5 +1,7 @@
 /** Every route of the hub that the web app uses, typed. */
 import {
+  type AuditEntry,
+  auditEntrySchema,
   type Completions,
   completionsSchema,
   type DocumentInfo,
@@ -12,6 +14,8 @@ import {
   inspectionSchema,
   listOf,
   type Me,
+  type Member,
+  memberSchema,
   meSchema,
   type Project,
   projectSchema,
@@ -29,6 +33,7 @@ import {
   type SessionInfo,
   sessionInfoSchema,
 } from '@meshbook/core/messages.ts'
+import type { Role } from '@meshbook/core/roles.ts'
 import * as v from 'valibot'
 import { ApiError, request, requestText } from './http.ts'
 
@@ -60,6 +65,21 @@ export const api = {
   signOut: () => request('POST', '/auth/logout', nothing, { body: {} }),
 
   projects: (): Promise<Project[]> => all('/projects', projectSchema),
+  members: (project: string): Promise<Member[]> => all(`/projects/${project}/members`, memberSchema),
+  /** What has an @ is an address, and makes an invitation. */
+  addMember: (project: string, who: string, roles: readonly Role[]): Promise<Member> =>
+    request('POST', `/projects/${project}/members`, memberSchema, {
+      body: { ...(who.includes('@') ? { email: who } : { user: who }), roles },
+    }),
+  setRoles: (project: string, member: string, roles: readonly Role[]) =>
+    request('PATCH', `/projects/${project}/members/${encodeURIComponent(member)}`, nothing, { body: { roles } }),
+  removeMember: (project: string, member: string) =>
+    request('DELETE', `/projects/${project}/members/${encodeURIComponent(member)}`, nothing),
+  leaveProject: (project: string) => request('POST', `/projects/${project}/leave`, nothing, { body: {} }),
+  audit: (action: string, cursor?: string): Promise<{ items: AuditEntry[]; next?: string | undefined }> => {
+    const query = new URLSearchParams({ limit: '100', ...(action && { action }), ...(cursor && { cursor }) })
+    return request('GET', `/audit?${query}`, listOf(auditEntrySchema))
+  },
   createProject: (name: string): Promise<Project> => request('POST', '/projects', projectSchema, { body: { name } }),
 
   documents: (project: string): Promise<DocumentInfo[]> => all(`/documents?project=${project}`, documentSchema),

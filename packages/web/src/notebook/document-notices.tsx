@@ -1,4 +1,5 @@
-/** What the user has to know about this document: what is wrong with its file on a device, or with its copy in this browser. */
+/** What the user has to know about this document: what is wrong with its file on a device, with its copy in this browser, or what one may not do. */
+import { type Role, rightsOf } from '@meshbook/core/roles.ts'
 import { useRef } from 'preact/hooks'
 import { FileProblems } from '../shell/file-problems.tsx'
 import { Icon } from '../shell/icons.tsx'
@@ -14,6 +15,7 @@ export function DocumentNotices() {
   return (
     <>
       <FileProblems project={project} path={current.path} />
+      {project.roles && <RolesNotice roles={project.roles} owner={project.owner} />}
       {carried.value && <CarriedNotice carried={carried.value} />}
       {unreadable.value > 0 && (
         <div class="banner warn" role="alert">
@@ -25,6 +27,21 @@ export function DocumentNotices() {
         </div>
       )}
     </>
+  )
+}
+
+/** Said before somebody types what the hub would refuse. */
+function RolesNotice({ roles, owner }: { roles: readonly Role[]; owner: string }) {
+  const rights = rightsOf(roles)
+  if (rights.has('write')) return null
+  return (
+    <div class="banner" role="status">
+      <Icon name="eye" />
+      <span>
+        {rights.has('run') ? 'You may read this and run its cells as they stand' : 'You may read this'}, but not change
+        it: what you type stays in this browser. Ask {owner} for the role editor.
+      </span>
+    </div>
   )
 }
 

@@ -2,6 +2,7 @@
 import type { DocumentInfo } from '@meshbook/core/api.ts'
 import { pathOfId } from '@meshbook/core/executions.ts'
 import { systemRandom } from '@meshbook/core/ids.ts'
+import { rightsOf } from '@meshbook/core/roles.ts'
 import { useEffect, useState } from 'preact/hooks'
 import { api } from '../api/client.ts'
 import { type ApiError, asApiError } from '../api/http.ts'
@@ -124,7 +125,12 @@ async function open(
     link,
     store,
     executions,
-    runner: new Runner(store, executions, document.id, { api, now: Date.now, random: systemRandom }),
+    runner: new Runner(store, executions, document.id, {
+      api,
+      mayWrite: project.roles === undefined || rightsOf(project.roles).has('write'),
+      now: Date.now,
+      random: systemRandom,
+    }),
   })
 }
 

@@ -16,7 +16,7 @@ const atOnce = (run: () => void) => {
 }
 
 /** A hub that ends each run at once: code with "fails" in it as an error, "refused" not at all. */
-function mesh(text = cells) {
+function mesh(text = cells, mayWrite = true) {
   const doc = new Y.Doc()
   doc.getText('content').insert(0, text)
   const store = new NotebookStore(doc, atOnce)
@@ -30,7 +30,7 @@ function mesh(text = cells) {
       setTimeout(() => executions.update(request.id!, { status }))
     },
   }
-  const runner = new Runner(store, executions, 'doc', { api, now: Date.now, random: systemRandom })
+  const runner = new Runner(store, executions, 'doc', { api, mayWrite, now: Date.now, random: systemRandom })
   return { store, executions, runner, asked, keys: store.order.value }
 }
 
@@ -59,6 +59,15 @@ test('RT30 what the notebook demands of a device, and what the user chose, go wi
       ['Studio', ['gpu'], 'dev_chosen'],
     ],
   )
+})
+
+test('ME21 who may only read and run writes nothing into the document: the device does', async () => {
+  const { executions, runner, asked, keys, store } = mesh(cells, false)
+  const before = Y.encodeStateVector(store.doc)
+  const run = await runner.run(keys[0]!)
+  assert.deepEqual([asked[0]!.id, asked[0]!.code, asked[0]!.cell], [run, 'a', { by: 'index', index: 0 }])
+  assert.equal(executions.read(run!), undefined)
+  assert.deepEqual(Y.encodeStateVector(store.doc), before)
 })
 
 test('a list of cells runs in order and stops at the first that fails', async () => {

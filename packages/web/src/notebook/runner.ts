@@ -15,6 +15,8 @@ import type { NotebookStore } from './notebook-store.ts'
 
 export interface RunnerPorts {
   api: RunApi
+  /** Who may only read and run leaves it to the device to write the intent. */
+  mayWrite: boolean
   now: Now
   random: RandomBytes
 }
@@ -74,8 +76,10 @@ export class Runner {
     const { code, language, from } = item.cell
     const anchor = Y.relativePositionToJSON(Y.createRelativePositionFromTypeIndex(this.#notebook.text, from))
     const id = newId('run', this.#ports.now(), this.#ports.random) as unknown as RunId
-    this.#writeIntent(id, anchor, code, language)
-    return await this.#request(key, { id, code, language, cell: { by: 'anchor', anchor } as CellRef })
+    const { mayWrite } = this.#ports
+    if (mayWrite) this.#writeIntent(id, anchor, code, language)
+    const cell = mayWrite ? { by: 'anchor', anchor } : { by: 'index', index: item.cell.index }
+    return await this.#request(key, { id, code, language, cell: cell as CellRef })
   }
 
   #writeIntent(id: RunId, cell: unknown, code: string, language: string): void {
@@ -117,7 +121,7 @@ export class Runner {
     } catch (thrown) {
       const { message, detail, hint } = asApiError(thrown)
       this.#setFailure(key, { message: detail || message, hint })
-      this.#executions.update(run.id, { status: 'refused', reason: detail || message })
+      if (this.#ports.mayWrite) this.#executions.update(run.id, { status: 'refused', reason: detail || message })
       return undefined
     }
   }

@@ -1,5 +1,6 @@
 /** Who is signed in, the theme, the keyboard help, sign out. */
 import { shortcutsOpen } from '../state/commands.ts'
+import { navigate } from '../state/location.ts'
 import { me, signOut } from '../state/mesh.ts'
 import { setTheme, type Theme, theme } from '../state/theme.ts'
 import { Icon, type IconName } from './icons.tsx'
@@ -47,6 +48,7 @@ export function AccountMenu() {
             shortcutsOpen.value = true
           },
         },
+        { label: 'Audit log', icon: 'list', run: () => navigate('/audit') },
         { label: 'Sign out', icon: 'exit', run: () => void signOut() },
       ]}
     />

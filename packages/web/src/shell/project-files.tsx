@@ -11,6 +11,7 @@ import { firstRows, isNotebookPath, nameOf, type TreeNode, titleOf, treeOf } fro
 import { fileIcon } from './file-words.ts'
 import { Icon } from './icons.tsx'
 import { Link } from './link.tsx'
+import { leaveProject, showMembers } from './members-dialog.tsx'
 import { Menu } from './menu.tsx'
 import { UnsentPill } from './unsent-pill.tsx'
 
@@ -31,8 +32,22 @@ export function ProjectFiles({ project }: { project: Project }) {
       <div class="side-row project-name">
         <button type="button" class="row grow ellipsis" aria-expanded={open} onClick={() => toggle(project.id)}>
           <Icon name="chevron" size={12} class={open ? 'turned' : ''} />
-          <span class="ellipsis">{project.name}</span>
+          <span class="ellipsis">
+            {project.roles && <span class="faint">{project.owner}/</span>}
+            {project.name}
+          </span>
         </button>
+        <Menu
+          label={`Actions for ${project.name}`}
+          class="icon-button small reveal"
+          button={<Icon name="more" />}
+          entries={() => [
+            { label: 'Members…', icon: 'user', run: () => showMembers(project) },
+            ...(project.roles
+              ? [{ label: 'Leave…', icon: 'exit' as const, danger: true, run: () => void leaveProject(project) }]
+              : []),
+          ]}
+        />
         <button
           type="button"
           class="icon-button small reveal"

@@ -130,6 +130,9 @@ function receive(event: HubEvent): void {
     case 'versions':
       newestVersion.value = event
       return
+    case 'projects':
+      void refresh()
+      return
     case 'storage':
       storage.value = event
   }

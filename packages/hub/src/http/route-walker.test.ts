@@ -1,0 +1,362 @@
+/** Walks over every HTTP route and every WebSocket route with every set of headers that somebody hostile could send. */
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { type TestContext, test } from 'node:test'
+import { subprotocol } from '@meshbook/core/frames.ts'
+import { newId, systemRandom } from '@meshbook/core/ids.ts'
+import { WebSocket } from 'ws'
+import type { Parts } from '../parts.ts'
+import { socketRoutes } from '../sockets/upgrade.ts'
+import { atEnd } from '../testing/at-end.ts'
+import { openDocument } from '../testing/open-document.ts'
+import { type RawAnswer, rawRequest } from '../testing/raw-request.ts'
+import { signIn } from '../testing/sign-in.ts'
+import { completed, started, TestDevice } from '../testing/test-device.ts'
+import { startTestHub, type TestHub } from '../testing/test-hub.ts'
+import { addTestUser, makeMember, type TestUser } from '../testing/test-user.ts'
+import { until } from '../testing/until.ts'
+import type { Route } from './route.ts'
+import { routes } from './routes.ts'
+
+/** Stands in the document and in everything that is made of it: who may not read must never get it. */
+const canary = 'canary-in-the-document'
+
+interface World {
+  test: TestHub
+  stranger: TestUser
+  viewer: TestUser
+  device: TestDevice
+  ids: Record<string, string>
+  revokedToken: string
+  revokedDevice: TestDevice
+  ticketElsewhere: string
+  cookie: string
+}
+
+async function worldOf(t: TestContext): Promise<World> {
+  const test = await startTestHub(t)
+  const code = `print("${canary}")`
+  const { id: document } = await test.document('a.md', `\`\`\`python\n${code}\n\`\`\`\n`)
+  const { id: elsewhere } = await test.document('other.md', 'x')
+  const [stranger, viewer] = [await addTestUser(test, 'stranger'), await addTestUser(test, 'viewer')]
+  const member = await makeMember(test, viewer, ['viewer'])
+  const device = new TestDevice('Desk')
+  await test.hub.registerDevice(device.publicKey, 'Desk', 'desktop')
+  await device.join(t, test.hub, [test.project.id])
+  const run = await test.json<{ id: string; session: string }>('POST', '/runs', { document, language: 'python', code })
+  const { lease } = await device.next('LEASE')
+  await device.emit(lease, 1, [started, completed])
+  const bytes = `bytes of the ${canary}`
+  const asset = `sha256-${createHash('sha256').update(bytes).digest('hex')}`
+  const headers = { authorization: `Bearer ${test.token}` }
+  await rawRequest(`${test.hub.url}/api/v1/assets/${asset}`, { method: 'PUT', headers, body: bytes })
+  const file = newId('document', Date.now(), systemRandom)
+  const entry = { path: 'table.csv', kind: 'asset', asset, bytes: bytes.length, by: 'desk', at: 1 }
+  openDocument(t, test, '.meshbook/tree').getMap<unknown>('files').set(file, entry)
+  await until(async () => (await test.api('GET', `/files/${file}`)).ok)
+  const revoked = await test.json<{ id: string; token: string }>('POST', '/tokens', { name: 'revoked' })
+  await test.json('DELETE', `/tokens/${revoked.id}`)
+  const token = (await test.json<{ id: string }>('POST', '/tokens', { name: 'kept' })).id
+  const revokedDevice = new TestDevice('Gone')
+  await test.hub.registerDevice(revokedDevice.publicKey, 'Gone', 'desktop')
+  await test.json('DELETE', `/devices/${revokedDevice.id}`)
+  const { ticket } = await test.json<{ ticket: string }>('POST', '/tickets', { document: elsewhere, scope: 'run' })
+  const ids = {
+    document,
+    run: run.id,
+    session: run.session,
+    asset,
+    file,
+    member,
+    token,
+    device: device.id,
+    version: '1',
+  }
+  return {
+    test,
+    stranger,
+    viewer,
+    device,
+    revokedToken: revoked.token,
+    revokedDevice,
+    ticketElsewhere: ticket,
+    cookie: await signIn(test),
+    ids: { ...ids, project: test.project.id },
+  }
+}
+
+/** What a request of each kind leads to at worst: `refused` is 401 or 403. */
+type Outcome = 'refused' | 'not found' | 'judged'
+interface HeaderSet {
+  name: string
+  headers(world: World): Record<string, string>
+  query?(world: World): string
+  /** What a route that is not public must answer. */
+  meets(route: Route): Outcome
+}
+
+const changes = ({ method }: Route): boolean => method !== 'GET'
+const refused = (): Outcome => 'refused'
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+const about = ({ about: what }: Route): string => (typeof what === 'object' ? what.the : (what ?? 'nothing'))
+
+export const headerSets: readonly HeaderSet[] = [
+  { name: 'no credential', headers: () => ({}), meets: refused },
+  { name: 'wrong token', headers: () => bearer(`mb_${'x'.repeat(43)}`), meets: refused },
+  { name: 'revoked token', headers: w => bearer(w.revokedToken), meets: refused },
+  {
+    name: 'token of another user',
+    headers: w => bearer(w.stranger.token),
+    meets: route => (['self', 'shared'].includes(about(route)) ? 'judged' : 'not found'),
+  },
+  {
+    name: 'token of a viewer',
+    headers: w => bearer(w.viewer.token),
+    meets(route) {
+      if (['self', 'shared'].includes(about(route))) return 'judged'
+      if (about(route) === 'device') return 'not found'
+      const { access, about: what } = route
+      const scope = access.to === 'users' ? access.scope : 'all'
+      const right = (typeof what === 'object' && 'right' in what ? what.right : undefined) ?? scope
+      return right === 'read' ? 'judged' : 'refused'
+    },
+  },
+  {
+    name: 'foreign Origin with cookie',
+    headers: w => ({ cookie: w.cookie, origin: 'http://evil.example' }),
+    meets: refused,
+  },
+  {
+    name: 'no Origin with cookie',
+    headers: w => ({ cookie: w.cookie }),
+    meets: route => (changes(route) ? 'refused' : 'judged'),
+  },
+  { name: 'null Origin with cookie', headers: w => ({ cookie: w.cookie, origin: 'null' }), meets: refused },
+  {
+    name: 'wrong Host',
+    headers: w => ({ ...bearer(w.test.token), host: `evil.example:${w.test.hub.port}` }),
+    meets: refused,
+  },
+  {
+    name: 'cross-site with cookie',
+    headers: w => ({ cookie: w.cookie, 'sec-fetch-site': 'cross-site' }),
+    meets: refused,
+  },
+  {
+    name: 'ticket for another document',
+    headers: () => ({}),
+    query: w => `ticket=${w.ticketElsewhere}`,
+    meets: refused,
+  },
+  {
+    name: 'proof of a revoked device',
+    headers: w => ({ authorization: w.revokedDevice.proof(new URL(w.test.hub.url).host) }),
+    meets: refused,
+  },
+]
+
+/** A body that a route takes, about the things of the owner. A route with a body that has none here fails the walk. */
+const bodies: Record<string, (ids: Record<string, string>) => object> = {
+  'POST /auth/link': () => ({ code: 'guess' }),
+  'POST /tickets': ids => ({ document: ids.document, scope: 'read' }),
+  'POST /tokens': () => ({ name: 'walked' }),
+  'POST /devices': () => ({ publicKey: new TestDevice().publicKey, name: 'walked', kind: 'desktop' }),
+  'PATCH /devices/:id': () => ({ name: 'walked' }),
+  'POST /projects': () => ({ name: 'walked' }),
+  'POST /projects/:id/members': () => ({ user: 'stranger', roles: ['owner'] }),
+  'PATCH /projects/:id/members/:member': () => ({ roles: ['owner'] }),
+  'POST /documents': ids => ({ project: ids.project, path: 'walked.md' }),
+  'PATCH /documents/:id': () => ({ path: 'walked.md' }),
+  'POST /documents/:id/versions': () => ({ name: 'walked' }),
+  'POST /documents/:id/restore': () => ({ version: 1, request: 'walked-1' }),
+  'POST /documents/:id/undo': () => ({ request: 'walked-2' }),
+  'POST /documents/:id/redo': () => ({ request: 'walked-3' }),
+  'POST /runs': ids => ({ document: ids.document, language: 'python', code: `print("${canary}")` }),
+  'POST /runs/:id/input': () => ({ text: 'walked' }),
+  'POST /runs/:id/cancel': () => ({}),
+  'POST /sessions/:id/complete': () => ({ code: 'a', cursor: 1 }),
+  'POST /sessions/:id/inspect': () => ({ code: 'a', cursor: 1 }),
+}
+
+const keyOf = ({ method, path }: Route): string => `${method} ${path.replace('/api/v1', '')}`
+
+/** `:id` is that of what the route is about. */
+function pathOf(route: Route, ids: Record<string, string>): string {
+  const own = route.path.includes('/tokens/') ? 'token' : about(route)
+  return route.path.replace(/:(\w+)/g, (_, name: string) => {
+    const id = ids[name === 'id' ? own : name]
+    assert.ok(id !== undefined, `${keyOf(route)}: the walker has no ${name}`)
+    return id
+  })
+}
+
+function call(
+  world: World,
+  route: Route,
+  set: Pick<HeaderSet, 'headers' | 'query'>,
+  ids = world.ids,
+): Promise<RawAnswer> {
+  const body = bodies[keyOf(route)]?.(ids)
+  assert.ok(!route.body || body, `${keyOf(route)}: the walker needs a body for it`)
+  const text = body ? JSON.stringify(body) : changes(route) && route.method !== 'DELETE' ? 'x' : undefined
+  const type = body ? { 'content-type': 'application/json' } : {}
+  const query = set.query ? `?${set.query(world)}` : ''
+  return rawRequest(world.test.hub.url + pathOf(route, ids) + query, {
+    method: route.method,
+    headers: { ...type, ...set.headers(world) },
+    ...(text === undefined || (route.method === 'POST' && !body) ? {} : { body: text }),
+  })
+}
+
+function check(route: Route, set: HeaderSet, { status, text, headers }: RawAnswer, world: World): void {
+  const what = `${keyOf(route)} with ${set.name}: ${status} ${text.slice(0, 200)}`
+  assert.ok(status < 500, what)
+  assert.equal(headers['access-control-allow-origin'], undefined, what)
+  const meets = set.meets(route)
+  if (route.access.to !== 'users') return
+  if (meets === 'refused') assert.ok([401, 403].includes(status), what)
+  if (meets === 'not found') assert.equal(status, 404, what)
+  const mayRead = set.name === 'token of a viewer' || set.name === 'no Origin with cookie'
+  if (mayRead) return
+  assert.ok(!text.includes(canary), what)
+  for (const id of Object.values(world.ids))
+    assert.ok(id === '1' || !withoutDetail(text).includes(id), `${what} tells ${id}`)
+}
+
+/** A problem repeats the id that was asked for. */
+function withoutDetail(text: string): string {
+  return text.startsWith('{"type":"urn:meshbook:error') ? '' : text
+}
+
+/** Everything of the owner that a request could have changed. */
+async function stateOf({ test, ids }: World): Promise<string> {
+  const lists = [
+    '/tokens',
+    '/devices',
+    '/projects',
+    `/documents?project=${ids.project}`,
+    `/files?project=${ids.project}`,
+    '/runs',
+    '/sessions',
+  ]
+  const more = [`/projects/${ids.project}/members`, `/documents/${ids.document}/versions`]
+  const texts = await Promise.all([...lists, ...more].map(async path => (await test.api('GET', path)).text()))
+  const content = await (await test.api('GET', `/documents/${ids.document}/content`)).text()
+  return [...texts, content].join('\n').replace(/"(?:lastSeenAt|updatedAt)":\d+/g, '')
+}
+
+test('RW1 every route says what it is about, or is known to be public', () => {
+  const list = routes({} as Parts)
+  assert.ok(list.length > 45)
+  for (const route of list) {
+    if (route.access.to !== 'users') continue
+    assert.ok(route.about, `${keyOf(route)} must say what it is about (ME2)`)
+    const named = typeof route.about === 'object' && !('in' in route.about) ? route.about.named : undefined
+    if (named) assert.ok(route.path.includes(`:${named}`), `${keyOf(route)}: there is no ${named} in its path`)
+    // A route with an id in its path is about that, or about what is the caller's alone.
+    if (/\/:id/.test(route.path)) assert.ok(route.about !== 'shared', keyOf(route))
+  }
+})
+
+test('RW1 no route accepts what it should not, and nothing of the owner changes by it', async t => {
+  const world = await worldOf(t)
+  const before = await stateOf(world)
+  let walked = 0
+  for (const set of headerSets)
+    for (const route of routes({} as Parts)) {
+      const isLeaving = keyOf(route) === 'POST /projects/:id/leave' && set.name === 'token of a viewer'
+      // A cookie without Origin is what a typed address sends; what it may look at is in other tests.
+      const isEndless = route.produces === 'text/event-stream' && set.meets(route) === 'judged'
+      if (isLeaving || isEndless) continue
+      check(route, set, await call(world, route, set), world)
+      walked++
+    }
+  t.diagnostic(`${walked} requests: ${headerSets.length} header sets`)
+  assert.ok(walked > 12 * 45)
+  assert.equal(await stateOf(world), before)
+})
+
+test('RW1 a viewer leaves by themselves, and only themselves', async t => {
+  const { test, viewer, stranger } = await worldOf(t)
+  assert.equal(await stranger.status('POST', `/projects/${test.project.id}/leave`), 404)
+  assert.equal(await viewer.status('POST', `/projects/${test.project.id}/leave`), 204)
+})
+
+test('RW2 S21 to who is no member, a thing of another org and a thing that is not there look the same', async t => {
+  const world = await worldOf(t)
+  const missing: Record<string, string> = {
+    ...world.ids,
+    document: 'doc_01k00000000000000000000000',
+    project: 'prj_01k00000000000000000000000',
+    file: 'doc_01k00000000000000000000000',
+    session: 'ses_01k00000000000000000000000',
+    run: 'run-that-is-not-there',
+    device: 'dev_01k00000000000000000000000',
+    token: 'tok_01k00000000000000000000000',
+    asset: `sha256-${'0'.repeat(64)}`,
+  }
+  const set = { headers: (w: World) => bearer(w.stranger.token) }
+  const shape = ({ status, text, headers }: RawAnswer, ids: Record<string, string>) => {
+    const plain = Object.values(ids).reduce((left, id) => (id === '1' ? left : left.replaceAll(id, 'ID')), text)
+    return [status, headers['content-type'], plain.replace(/"requestId":"[^"]+"/, '')]
+  }
+  let compared = 0
+  for (const route of routes({} as Parts)) {
+    if (typeof route.about !== 'object' && !route.path.includes('/tokens/')) continue
+    const [there, not] = [await call(world, route, set), await call(world, route, set, missing)]
+    assert.equal(there.status, 404, `${keyOf(route)}: ${there.text}`)
+    assert.deepEqual(shape(there, world.ids), shape(not, missing), keyOf(route))
+    compared++
+  }
+  assert.ok(compared > 30, `${compared}`)
+})
+
+/** What a socket did within a moment: whether anything but a refusal came over it. */
+async function knock(
+  t: TestContext,
+  world: World,
+  path: string,
+  set: HeaderSet,
+): Promise<{ in: boolean; code: number }> {
+  const query = set.query ? `?${set.query(world)}` : ''
+  const socket = new WebSocket(`${world.test.hub.url.replace('http', 'ws')}${path}${query}`, [subprotocol], {
+    headers: set.headers(world),
+  })
+  atEnd(t, () => socket.terminate())
+  let isIn = false
+  // 2 is a refusal of y-protocols.
+  socket.on('message', (data: Buffer) => {
+    isIn ||= data[0] !== 2
+  })
+  let status = 0
+  socket.on('unexpected-response', (request, answer) => {
+    status = answer.statusCode ?? 0
+    request.destroy()
+    socket.terminate()
+  })
+  socket.on('error', () => socket.terminate())
+  const closed = new Promise<number>(resolve => socket.once('close', resolve))
+  const code = await Promise.race([closed, new Promise<number>(resolve => setTimeout(resolve, 400, 0))])
+  socket.terminate()
+  return { in: isIn, code: status || code }
+}
+
+test('RW1 no WebSocket route accepts what it should not', async t => {
+  const world = await worldOf(t)
+  const sample: Record<string, string> = { channel: '/channel', sync: '/sync/me/demo/a.md' }
+  let walked = 0
+  for (const route of socketRoutes) {
+    assert.ok(sample[route], `the walker knows no path for /${route}`)
+    for (const set of headerSets) {
+      const found = await knock(t, world, sample[route], set)
+      const mayRead = route === 'sync' && set.name === 'token of a viewer'
+      assert.equal(found.in, mayRead, `/${route} with ${set.name}: ${found.code}`)
+      walked++
+    }
+  }
+  const own: HeaderSet = { name: 'own', headers: w => bearer(w.test.token), meets: refused }
+  assert.equal((await knock(t, world, sample.sync!, own)).in, true, 'the walker can tell')
+  for (const path of ['/', '/api/v1/events', '/syncs/me/demo/a.md', '/sync', '/sync/me', '/channels'])
+    assert.equal((await knock(t, world, path, own)).in, false, path)
+  assert.equal(walked, socketRoutes.length * 12)
+})
