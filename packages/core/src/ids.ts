@@ -20,6 +20,9 @@ export type LeaseId = Branded<string, 'LeaseId'>
 export type TokenId = Branded<string, 'TokenId'>
 export type TicketId = Branded<string, 'TicketId'>
 export type GateId = Branded<string, 'GateId'>
+export type IdentityId = Branded<string, 'IdentityId'>
+export type PasskeyId = Branded<string, 'PasskeyId'>
+export type InvitationId = Branded<string, 'InvitationId'>
 /** `sha256-` and 64 hex digits of the blob's content. */
 export type AssetId = Branded<string, 'AssetId'>
 
@@ -43,6 +46,9 @@ const prefixes = {
   token: 'tok',
   ticket: 'tkt',
   gate: 'gate',
+  identity: 'idn',
+  passkey: 'pky',
+  invitation: 'inv',
 } as const
 
 export interface IdTypes {
@@ -58,6 +64,9 @@ export interface IdTypes {
   token: TokenId
   ticket: TicketId
   gate: GateId
+  identity: IdentityId
+  passkey: PasskeyId
+  invitation: InvitationId
 }
 export type IdKind = keyof IdTypes
 

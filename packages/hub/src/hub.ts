@@ -26,8 +26,11 @@ import { systemAfter } from '@meshbook/relay/timers.ts'
 import { AssetCollector } from './assets/asset-collector.ts'
 import { AssetUploads } from './assets/asset-uploads.ts'
 import { collectRegularly } from './assets/collect-regularly.ts'
+import { Accounts } from './auth/accounts.ts'
 import { Authenticator } from './auth/authenticator.ts'
 import { OpenDoors } from './auth/open-doors.ts'
+import { openProviders } from './auth/open-providers.ts'
+import { Passkeys } from './auth/passkeys.ts'
 import { commandLineToken, ensureFirstUser, newSignInLink } from './auth/sign-in.ts'
 import { finishRestore } from './backup/work-folder.ts'
 import type { HubConfig } from './config.ts'
@@ -190,6 +193,8 @@ function neighboursOf({ redisUrl }: HubConfig, { random, log }: HubPorts): Neigh
 type Base = Omit<
   Parts,
   | 'authenticator'
+  | 'accounts'
+  | 'passkeys'
   | 'doors'
   | 'rates'
   | 'seats'
@@ -228,10 +233,16 @@ async function wire(base: Base): Promise<Parts> {
   const feeds = new RunFeeds()
   const runs = new Runs({ ...base, fleet, feeds, sessionsChanged })
   const claims = new Claims({ ...base, runs })
+  const { accounts: settings, publicUrl } = base.config
+  const doors = new OpenDoors()
+  const providers = await openProviders(settings, times, now)
+  const accounts = new Accounts({ ...base, doors, providers, signUp: settings.signUp, publicUrl })
   return {
     ...base,
     authenticator: new Authenticator(store, now),
-    doors: new OpenDoors(),
+    accounts,
+    passkeys: new Passkeys({ ...base, accounts }),
+    doors,
     rates: new SyncRates(times, now),
     seats: new Seats(),
     fleet,

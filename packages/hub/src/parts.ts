@@ -5,8 +5,10 @@ import type { SessionInfo } from '@meshbook/core/messages.ts'
 import type { Relay } from '@meshbook/relay/relay.ts'
 import type { AssetCollector } from './assets/asset-collector.ts'
 import type { AssetUploads } from './assets/asset-uploads.ts'
+import type { Accounts } from './auth/accounts.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import type { OpenDoors } from './auth/open-doors.ts'
+import type { Passkeys } from './auth/passkeys.ts'
 import type { HubConfig } from './config.ts'
 import type { Fleet } from './devices/fleet.ts'
 import type { Documents } from './documents/documents.ts'
@@ -36,6 +38,8 @@ export interface Parts {
   metrics: Metrics
   store: HubStore
   authenticator: Authenticator
+  accounts: Accounts
+  passkeys: Passkeys
   doors: OpenDoors
   rates: SyncRates
   seats: Seats

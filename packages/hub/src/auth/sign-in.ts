@@ -1,12 +1,16 @@
 /** Signing in: the first user, one-time links, browser sessions, API tokens and tickets. */
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Scope } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type DocumentId, type Now, newId, type ProjectId, type RandomBytes } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { Visit } from '../http/doorway.ts'
+import type { NewBrowserSession } from '../store/accounts.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { UserRow } from '../store/identity.ts'
 import { cookieName } from './authenticator.ts'
+import { browserName } from './browser-name.ts'
+import { cookieOf } from './cookies.ts'
 import { credentialKey, type Principal, scopesUpTo } from './principal.ts'
 import { hashSecret, newSecret } from './secrets.ts'
 
@@ -49,24 +53,55 @@ export async function newSignInLink(
   return `${url}/signin${to === undefined ? '' : `?to=${encodeURIComponent(to)}`}#${code}`
 }
 
-/** Returns the Set-Cookie header of the new browser session. */
-export async function signInByLink({ store, now, random }: SignInPorts, visit: Visit, code: string): Promise<string> {
+/** Signing in needs a connection that nobody can overhear (AU35). */
+export function requireSafe(visit: Visit): void {
   if (!visit.secure && !visit.loopback) throw new MeshError('PLAIN_HTTP')
+}
+
+/** Hash of the session that this browser shows, to be ended by a new one. */
+export function browserSessionOf(visit: Visit, headers: IncomingHttpHeaders): string | null {
+  const secret = cookieOf(headers.cookie, cookieName(visit))
+  return secret === undefined ? null : hashSecret(secret)
+}
+
+/** A browser session with a secret of its own (AU30), and the Set-Cookie header that hands it out. */
+export function newBrowserSession(
+  { now, random }: Pick<SignInPorts, 'now' | 'random'>,
+  { visit, headers }: { visit: Visit; headers: IncomingHttpHeaders },
+  previous: string | null,
+): { session: NewBrowserSession; cookie: string } {
   const secret = newSecret(random)
   const at = now()
-  const user = await store.call('useLink', {
-    linkHash: hashSecret(code),
-    sessionId: newId('token', at, random),
-    sessionHash: hashSecret(secret),
+  const session = {
+    id: newId('token', at, random),
+    hash: hashSecret(secret),
+    browser: browserName(headers['user-agent'] ?? ''),
+    previous,
     now: at,
     expiresAt: at + limits.cookieMs,
-  })
-  if (!user) throw new MeshError('LINK_USED')
-  return cookieText(visit, secret, limits.cookieMs)
+  }
+  return { session, cookie: cookieText(visit, secret, limits.cookieMs) }
+}
+
+/** The Set-Cookie header of the new browser session, and the sessions that ended by it. */
+export async function signInByLink(
+  ports: SignInPorts,
+  knock: { visit: Visit; headers: IncomingHttpHeaders },
+  code: string,
+): Promise<{ cookie: string; ended: string[] }> {
+  requireSafe(knock.visit)
+  const { session, cookie } = newBrowserSession(ports, knock, browserSessionOf(knock.visit, knock.headers))
+  const done = await ports.store.call('useLink', { linkHash: hashSecret(code), session })
+  if (!done) throw new MeshError('LINK_USED')
+  return { cookie, ended: done.ended }
 }
 
 export async function signOut({ store }: SignInPorts, visit: Visit, who: Principal): Promise<string> {
   if (who.credential.kind === 'session') await store.call('endBrowserSession', { org: who.org, id: who.credential.id })
+  return noCookie(visit)
+}
+
+export function noCookie(visit: Visit): string {
   return cookieText(visit, '', 0)
 }
 

@@ -32,6 +32,7 @@ import { limits } from '@meshbook/core/limits.ts'
 import { deviceInfoSchema, runRequestSchema, sessionInfoSchema } from '@meshbook/core/messages.ts'
 import * as v from 'valibot'
 import type { Parts } from '../parts.ts'
+import { accountRoutes } from './account-routes.ts'
 import { getAsset, putAsset } from './asset-handlers.ts'
 import {
   addDevice,
@@ -475,6 +476,7 @@ export function routes(parts: Parts): Route[] {
         'Store a blob under its SHA-256, whole or in pieces by Content-Range or Upload-Offset; HEAD tells the offset',
       handle: ask => putAsset(parts, ask),
     }),
+    ...accountRoutes(parts),
   ]
   return list
 }

@@ -1,9 +1,11 @@
 /** The hub's module of the database: its tables and all its procedures by name. This folder is the only SQL of the hub. */
+import * as accounts from './accounts.ts'
 import * as restore from './after-restore.ts'
 import * as references from './asset-references.ts'
 import * as assets from './assets.ts'
 import * as heads from './heads.ts'
 import * as identity from './identity.ts'
+import * as passkeys from './passkeys.ts'
 import * as projects from './projects.ts'
 import * as log from './run-log.ts'
 import * as queue from './run-queue.ts'
@@ -16,7 +18,6 @@ export const procedures = {
   addLink: identity.addLink,
   useLink: identity.useLink,
   findBrowserSession: identity.findBrowserSession,
-  endBrowserSession: identity.endBrowserSession,
   addToken: identity.addToken,
   replaceToken: identity.replaceToken,
   findToken: identity.findToken,
@@ -86,6 +87,27 @@ export const procedures = {
   recordOldRuns: references.recordOldRuns,
   markAssets: references.markAssets,
   sweepAssets: references.sweepAssets,
+
+  endBrowserSession: accounts.endBrowserSession,
+  listBrowserSessions: accounts.listBrowserSessions,
+  endBrowserSessions: accounts.endBrowserSessions,
+  signInWithIdentity: accounts.signInWithIdentity,
+  linkIdentity: accounts.linkIdentity,
+  listIdentities: accounts.listIdentities,
+  unlinkIdentity: accounts.unlinkIdentity,
+  addInvitation: accounts.addInvitation,
+  listInvitations: accounts.listInvitations,
+  withdrawInvitation: accounts.withdrawInvitation,
+  isInvited: accounts.isInvited,
+  beginAttempt: accounts.beginAttempt,
+  takeAttempt: accounts.takeAttempt,
+  addPasskey: passkeys.addPasskey,
+  signUpWithPasskey: passkeys.signUpWithPasskey,
+  findPasskey: passkeys.findPasskey,
+  signInWithPasskey: passkeys.signInWithPasskey,
+  listPasskeys: passkeys.listPasskeys,
+  renamePasskey: passkeys.renamePasskey,
+  removePasskey: passkeys.removePasskey,
 }
 
 export type HubProcedures = typeof procedures

@@ -1,0 +1,255 @@
+/**
+ * People: signing in at a provider, their identities, invitations and browser sessions. What a provider proves comes
+ * through the port of `identity-provider.ts`; who that is, is decided in one transaction of the store.
+ */
+import type { IncomingHttpHeaders } from 'node:http'
+import type {
+  BrowserSessionInfo,
+  IdentityInfo,
+  InvitationInfo,
+  ProviderName,
+  SignInWays,
+} from '@meshbook/core/account-api.ts'
+import { MeshError } from '@meshbook/core/errors.ts'
+import { type InvitationId, type Now, newId, type OrgId, type RandomBytes, type UserId } from '@meshbook/core/ids.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import type { Visit } from '../http/doorway.ts'
+import type { Accepted } from '../store/accounts.ts'
+import type { HubStore } from '../store/hub-store.ts'
+import { accountName } from './account-name.ts'
+import { attemptCookie, attemptCookieName, attemptOf, isState, newAttempt } from './attempt.ts'
+import { cookieOf } from './cookies.ts'
+import type { IdentityProvider, Proven } from './identity-provider.ts'
+import type { OpenDoors } from './open-doors.ts'
+import { ownPage } from './own-page.ts'
+import { passkeyDomain } from './passkey-domain.ts'
+import type { Principal } from './principal.ts'
+import { RateLimiter } from './rate-limiter.ts'
+import { hashSecret, newSecret } from './secrets.ts'
+import { browserSessionOf, newBrowserSession, requireSafe } from './sign-in.ts'
+import { type SignUpPolicy, signUpRefusal } from './sign-up-policy.ts'
+
+export interface AccountsPorts {
+  store: HubStore
+  doors: OpenDoors
+  now: Now
+  random: RandomBytes
+  providers: IdentityProvider[]
+  signUp: SignUpPolicy
+  publicUrl: string | null
+}
+
+/** A browser that asks, and from where. */
+export interface Knock {
+  visit: Visit
+  headers: IncomingHttpHeaders
+}
+
+/** What the store keeps of an attempt while the browser is at the provider. Nothing of it is secret. */
+interface AttemptData {
+  to: string
+  invitation: string | null
+  link: { org: OrgId; user: UserId; browserSession: string } | null
+  /** Hash of the session that the browser had: its cookie may stay behind when a provider leads back here. */
+  previous: string | null
+}
+
+const nobody = ''
+
+export class Accounts {
+  readonly #ports: AccountsPorts
+  readonly #tries: RateLimiter
+
+  constructor(ports: AccountsPorts) {
+    this.#ports = ports
+    this.#tries = new RateLimiter(limits.authTriesPerMinute, ports.now)
+  }
+
+  ways(visit: Visit): SignInWays {
+    const here = passkeyDomain(visit) !== null
+    const local = visit.loopback ? visit.origin.replace(/\/\/[^/]*?(?=(:\d+)?$)/, '//localhost') : null
+    return {
+      providers: this.#ports.providers.map(({ provider, name }) => ({ provider, name })),
+      passkeys: { here, at: here ? null : (this.#ports.publicUrl ?? local) },
+    }
+  }
+
+  /** Where to send the browser, and the cookie that it must bring back. */
+  async begin(
+    name: ProviderName,
+    knock: Knock,
+    wish: { to?: string | undefined; invitation?: string | undefined; link?: Principal },
+  ): Promise<{ url: string; cookie: string }> {
+    requireSafe(knock.visit)
+    const { store, random, now } = this.#ports
+    const provider = this.#provider(name)
+    const secrets = newAttempt(random)
+    const url = await provider.begin(secrets, redirectUri(name, knock.visit))
+    const data: AttemptData = {
+      to: ownPage(wish.to),
+      invitation: wish.invitation === undefined ? null : hashSecret(wish.invitation),
+      link: wish.link ? this.#linkOf(wish.link) : null,
+      previous: browserSessionOf(knock.visit, knock.headers),
+    }
+    const at = now()
+    await store.call('beginAttempt', {
+      org: nobody,
+      hash: hashSecret(secrets.cookie),
+      purpose: name,
+      data: JSON.stringify(data),
+      now: at,
+      expiresAt: at + limits.signInAttemptMs,
+    })
+    return { url: url.href, cookie: attemptCookie(knock.visit, secrets.cookie) }
+  }
+
+  #linkOf(who: Principal): AttemptData['link'] {
+    const browserSession = requireBrowser(who)
+    this.#tries.count(who.user)
+    return { org: who.org, user: who.user, browserSession }
+  }
+
+  /** Everything that can be checked without the provider is checked before it is asked (AU11). */
+  async finish(name: ProviderName, knock: Knock, search: string): Promise<{ page: string; cookies: string[] }> {
+    requireSafe(knock.visit)
+    const provider = this.#provider(name)
+    const callback = new URL(redirectUri(name, knock.visit) + search)
+    const cookie = cookieOf(knock.headers.cookie, attemptCookieName(knock.visit))
+    const secrets = cookie === undefined ? undefined : attemptOf(cookie)
+    if (!secrets || !isState(secrets, callback.searchParams.get('state'))) throw new MeshError('SIGN_IN_EXPIRED')
+    const { store, now } = this.#ports
+    const hash = hashSecret(secrets.cookie)
+    const taken = await store.call('takeAttempt', { org: nobody, hash, purpose: name, now: now() })
+    if (taken === null) throw new MeshError('SIGN_IN_EXPIRED')
+    const data = JSON.parse(taken) as AttemptData
+    const proven = await provider.finish(secrets, callback)
+    return data.link ? this.#link(data.link, proven, knock) : this.#signIn(data, proven, knock)
+  }
+
+  async #link(link: NonNullable<AttemptData['link']>, { identity }: Proven, { visit }: Knock) {
+    const { store, now, random } = this.#ports
+    const at = now()
+    await store.call('linkIdentity', {
+      owner: { org: link.org, user: link.user },
+      browserSession: link.browserSession,
+      proven: identity,
+      id: newId('identity', at, random),
+      now: at,
+    })
+    return { page: '/account', cookies: [attemptCookie(visit, '')] }
+  }
+
+  async #signIn(data: AttemptData, { identity, wishedName }: Proven, knock: Knock) {
+    const { store, now, random, signUp } = this.#ports
+    const at = now()
+    const { session, cookie } = newBrowserSession(this.#ports, knock, data.previous)
+    const { ended } = await store.call('signInWithIdentity', {
+      proven: identity,
+      identity: newId('identity', at, random),
+      account: this.newAccount(wishedName),
+      refusal: signUpRefusal(signUp, identity.email),
+      invitation: data.invitation,
+      session,
+    })
+    this.closeSessions(ended)
+    return { page: data.to, cookies: [cookie, attemptCookie(knock.visit, '')] }
+  }
+
+  newAccount(wishedName: string): { org: OrgId; user: UserId; name: string; now: number } {
+    const { now, random } = this.#ports
+    const at = now()
+    return { org: newId('org', at, random), user: newId('user', at, random), name: accountName(wishedName), now: at }
+  }
+
+  /** What was opened with these browser sessions ends (AU31). */
+  closeSessions(ids: readonly string[]): void {
+    for (const id of ids) this.#ports.doors.revoke({ kind: 'session', id }, new MeshError('UNAUTHENTICATED'))
+  }
+
+  async identities(who: Principal): Promise<IdentityInfo[]> {
+    const rows = await this.#ports.store.query('listIdentities', { org: who.org, user: who.user })
+    return rows.map(({ issuer, ...row }) => {
+      const provider = this.#ports.providers.find(known => known.provider === row.provider && known.issuer === issuer)
+      return { ...row, providerName: provider?.name ?? URL.parse(issuer)?.host ?? issuer }
+    })
+  }
+
+  async unlink(who: Principal, id: string): Promise<void> {
+    const accepted = this.accepted()
+    const known = await this.#ports.store.call('unlinkIdentity', { org: who.org, user: who.user, id, accepted })
+    if (!known) throw new MeshError('NOT_FOUND', { detail: `identity ${id}` })
+  }
+
+  /** What signs somebody in at this hub as it is set up now (AU6). */
+  accepted(): Accepted {
+    const { providers, publicUrl } = this.#ports
+    const issuers = providers.map(({ provider, issuer }) => ({ provider, issuer }))
+    return { issuers, domains: publicUrl === null ? ['localhost'] : ['localhost', new URL(publicUrl).hostname] }
+  }
+
+  async browserSessions(who: Principal): Promise<BrowserSessionInfo[]> {
+    const { store, now } = this.#ports
+    const rows = await store.query('listBrowserSessions', { org: who.org, user: who.user, now: now() })
+    const own = who.credential.kind === 'session' ? who.credential.id : undefined
+    return rows.map(row => ({ ...row, current: row.id === own }))
+  }
+
+  /** Durable first, then what is open closes. */
+  async endSessions(who: Principal, which: { only?: string; except?: string }): Promise<number> {
+    const ended = await this.#ports.store.call('endBrowserSessions', {
+      org: who.org,
+      user: who.user,
+      only: which.only ?? null,
+      except: which.except ?? null,
+    })
+    this.closeSessions(ended)
+    return ended.length
+  }
+
+  /** The code stands in the fragment, which no browser sends to any server (AU4). */
+  async invite(who: Principal, note: string, url: string): Promise<InvitationInfo> {
+    const { store, now, random } = this.#ports
+    this.#tries.count(who.user)
+    const code = newSecret(random)
+    const at = now()
+    const id = newId('invitation', at, random)
+    const times = { createdAt: at, expiresAt: at + limits.invitationMs }
+    await store.call('addInvitation', {
+      org: who.org,
+      user: who.user,
+      id,
+      hash: hashSecret(code),
+      note,
+      grants: '[]',
+      now: at,
+      expiresAt: times.expiresAt,
+    })
+    return { id, note, ...times, usedBy: null, link: `${url}/signin#invitation=${code}` }
+  }
+
+  invitations(who: Principal): Promise<InvitationInfo[]> {
+    const rows = limits.pageRows
+    return this.#ports.store.query('listInvitations', { org: who.org, user: who.user, rows })
+  }
+
+  async withdraw(who: Principal, id: InvitationId): Promise<void> {
+    const known = await this.#ports.store.call('withdrawInvitation', { org: who.org, user: who.user, id })
+    if (!known) throw new MeshError('NOT_FOUND', { detail: `invitation ${id}` })
+  }
+
+  #provider(name: ProviderName): IdentityProvider {
+    const found = this.#ports.providers.find(({ provider }) => provider === name)
+    if (!found) throw new MeshError('NOT_FOUND', { detail: `this hub does not sign in with ${name}` })
+    return found
+  }
+}
+
+/** Ways in are added by the person at a browser, never by a token that a program holds. */
+export function requireBrowser(who: Principal): string {
+  if (who.credential.kind === 'session') return who.credential.id
+  throw new MeshError('FORBIDDEN', { detail: 'this needs a browser that is signed in' })
+}
+
+function redirectUri(name: ProviderName, visit: Visit): string {
+  return `${visit.origin}/api/v1/auth/${name}/callback`
+}
