@@ -2,6 +2,8 @@
 
 import type { FunctionComponent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { AccountPage } from './account/account-page.tsx'
+import { SignInPage } from './account/signin-page.tsx'
 import { DevicesPage } from './shell/devices-page.tsx'
 import { Dialogs } from './shell/dialogs.tsx'
 import { EvictedBanner } from './shell/evicted-banner.tsx'
@@ -12,7 +14,6 @@ import { ProblemPage } from './shell/problem-page.tsx'
 import { RunsPage } from './shell/runs-page.tsx'
 import { ShortcutsDialog } from './shell/shortcuts-dialog.tsx'
 import { Sidebar } from './shell/sidebar.tsx'
-import { SignInPage } from './shell/signin-page.tsx'
 import { StorageBanner } from './shell/storage-banner.tsx'
 import { ToastList } from './shell/toast-list.tsx'
 import { UnreachablePage } from './shell/unreachable-page.tsx'
@@ -68,6 +69,8 @@ function Page({ route }: { route: Route }) {
       return <RunsPage />
     case 'devices':
       return <DevicesPage />
+    case 'account':
+      return <AccountPage />
     case 'notebook':
       return <LazyNotebook project={route.project} path={route.path} />
     default:

@@ -16,13 +16,14 @@ export function navigate(to: string, options: { replace?: boolean } = {}): void 
 }
 
 export type Route =
-  | { page: 'home' | 'runs' | 'devices' | 'signin' | 'unknown' }
+  | { page: 'home' | 'runs' | 'devices' | 'account' | 'signin' | 'unknown' }
   | { page: 'notebook'; project: string; path: string }
 
 export function routeOf(path: string): Route {
   if (path === '/' || path === '') return { page: 'home' }
   if (path === '/runs') return { page: 'runs' }
   if (path === '/devices') return { page: 'devices' }
+  if (path === '/account') return { page: 'account' }
   if (path === '/signin') return { page: 'signin' }
   const [, p, project, ...rest] = path.split('/')
   const segments = [project, ...rest].map(decode)
