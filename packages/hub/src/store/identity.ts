@@ -5,7 +5,7 @@ import type { DeviceId, DocumentId, OrgId, ProjectId, UserId } from '@meshbook/c
 import { limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, Runtime } from '@meshbook/core/messages.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
-import { type NewBrowserSession, openBrowserSession, type SignedIn } from './accounts.ts'
+import { type NewBrowserSession, openBrowserSession, type SignedIn } from './browser-sessions.ts'
 import { endAllOf } from './heads.ts'
 
 export interface UserRow {

@@ -4,17 +4,10 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import type { OrgId, PasskeyId, UserId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
-import {
-  type Accepted,
-  countOf,
-  keepingAWayIn,
-  makeAccount,
-  type NewAccount,
-  type NewBrowserSession,
-  openBrowserSession,
-  type SignedIn,
-} from './accounts.ts'
+import { countOf, makeAccount, type NewAccount } from './accounts.ts'
+import { type NewBrowserSession, openBrowserSession, type SignedIn } from './browser-sessions.ts'
 import type { UserRow } from './identity.ts'
+import { type Accepted, keepingAWayIn } from './ways-in.ts'
 
 type Owner = { org: OrgId; user: UserId }
 

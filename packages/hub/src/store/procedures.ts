@@ -3,13 +3,16 @@ import * as accounts from './accounts.ts'
 import * as restore from './after-restore.ts'
 import * as references from './asset-references.ts'
 import * as assets from './assets.ts'
+import * as browsers from './browser-sessions.ts'
 import * as heads from './heads.ts'
 import * as identity from './identity.ts'
+import * as invitations from './invitations.ts'
 import * as passkeys from './passkeys.ts'
 import * as projects from './projects.ts'
 import * as log from './run-log.ts'
 import * as queue from './run-queue.ts'
 import * as rows from './run-rows.ts'
+import * as attempts from './sign-in-attempts.ts'
 
 export { schema } from './schema.ts'
 
@@ -88,19 +91,19 @@ export const procedures = {
   markAssets: references.markAssets,
   sweepAssets: references.sweepAssets,
 
-  endBrowserSession: accounts.endBrowserSession,
-  listBrowserSessions: accounts.listBrowserSessions,
-  endBrowserSessions: accounts.endBrowserSessions,
+  endBrowserSession: browsers.endBrowserSession,
+  listBrowserSessions: browsers.listBrowserSessions,
+  endBrowserSessions: browsers.endBrowserSessions,
   signInWithIdentity: accounts.signInWithIdentity,
   linkIdentity: accounts.linkIdentity,
   listIdentities: accounts.listIdentities,
   unlinkIdentity: accounts.unlinkIdentity,
-  addInvitation: accounts.addInvitation,
-  listInvitations: accounts.listInvitations,
-  withdrawInvitation: accounts.withdrawInvitation,
-  isInvited: accounts.isInvited,
-  beginAttempt: accounts.beginAttempt,
-  takeAttempt: accounts.takeAttempt,
+  addInvitation: invitations.addInvitation,
+  listInvitations: invitations.listInvitations,
+  withdrawInvitation: invitations.withdrawInvitation,
+  isInvited: invitations.isInvited,
+  beginAttempt: attempts.beginAttempt,
+  takeAttempt: attempts.takeAttempt,
   addPasskey: passkeys.addPasskey,
   signUpWithPasskey: passkeys.signUpWithPasskey,
   findPasskey: passkeys.findPasskey,
