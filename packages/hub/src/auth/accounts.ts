@@ -59,10 +59,13 @@ const nobody = ''
 export class Accounts {
   readonly #ports: AccountsPorts
   readonly #tries: RateLimiter
+  /** Of an address. Counted here, because who comes back is told on a page. */
+  readonly #callbacks: RateLimiter
 
   constructor(ports: AccountsPorts) {
     this.#ports = ports
     this.#tries = new RateLimiter(limits.authTriesPerMinute, ports.now)
+    this.#callbacks = new RateLimiter(limits.authTriesPerMinute, ports.now)
   }
 
   ways(visit: Visit): SignInWays {
@@ -112,6 +115,7 @@ export class Accounts {
   /** Everything that can be checked without the provider is checked before it is asked (AU11). */
   async finish(name: ProviderName, knock: Knock, search: string): Promise<{ page: string; cookies: string[] }> {
     requireSafe(knock.visit)
+    this.#callbacks.count(knock.visit.address)
     const provider = this.#provider(name)
     const callback = new URL(redirectUri(name, knock.visit) + search)
     const cookie = cookieOf(knock.headers.cookie, attemptCookieName(knock.visit))

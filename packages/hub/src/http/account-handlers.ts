@@ -141,10 +141,10 @@ function signedOut({ visit }: UserAsk<undefined>, own: boolean): Response {
 }
 
 export function invite(
-  { accounts, config, url }: Parts,
-  { who, body }: UserAsk<InferOutput<typeof newInvitationSchema>>,
+  { accounts, config }: Parts,
+  { who, visit, body }: UserAsk<InferOutput<typeof newInvitationSchema>>,
 ): Promise<object> {
-  return accounts.invite(who, body.note ?? '', config.publicUrl ?? url())
+  return accounts.invite(who, body.note ?? '', config.publicUrl ?? visit.origin)
 }
 
 export async function listInvitations({ accounts }: Parts, { who }: UserAsk<undefined>): Promise<object> {

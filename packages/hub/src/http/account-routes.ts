@@ -70,7 +70,6 @@ function providerRoutes(parts: Parts, provider: ProviderName): Route[] {
       method: 'GET',
       path: `${path}/callback`,
       summary: 'Where the provider leads back to; goes on to a page of the app',
-      tries: 'limited',
       query: { code: 'of the provider', state: 'of the attempt', iss: 'issuer', error: 'what went wrong' },
       produces: 'text/html',
       handle: ask => people.comeBack(parts, ask, provider),

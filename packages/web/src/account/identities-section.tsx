@@ -48,7 +48,8 @@ export function Identities({ ways, identities, act }: IdentitiesProps) {
             class="button"
             onClick={() => act(`${name} was not connected`, () => connect(provider))}
           >
-            Connect {name}
+            Connect {identities.some(known => known.provider === provider) && 'another '}
+            {name}
           </button>
         ))}
       </div>

@@ -30,8 +30,13 @@ export function SignInChoices({ ways, wish, onSignedIn, onError }: ChoicesProps)
   const nothing = ways.providers.length === 0 && !withPasskeys
   return (
     <div class="signin-ways">
-      {ways.providers.map(({ provider, name }) => (
-        <button key={provider} type="button" class="button wide" onClick={() => attempt(() => goTo(provider))}>
+      {ways.providers.map(({ provider, name }, at) => (
+        <button
+          key={provider}
+          type="button"
+          class={`button wide ${at === 0 ? 'primary' : ''}`}
+          onClick={() => attempt(() => goTo(provider))}
+        >
           Continue with {name}
         </button>
       ))}
