@@ -10,6 +10,8 @@ export class CookieBrowser {
   readonly jar = new Map<string, Map<string, string>>()
   /** Every address it has seen, as a history would keep it. */
   readonly visited: string[] = []
+  /** As a trusted proxy names it. */
+  address: string | undefined
 
   cookie(origin: string, name: string): string | undefined {
     return this.jar.get(origin)?.get(name)
@@ -52,11 +54,12 @@ export class CookieBrowser {
     options: { method?: string; headers: Record<string, string>; body?: string },
   ): Promise<RawAnswer> {
     const cookies = [...(this.jar.get(url.origin) ?? [])].map(([name, value]) => `${name}=${value}`)
-    const headers = {
+    const headers: Record<string, string> = {
       'user-agent': agent,
       ...options.headers,
       ...(cookies.length > 0 && { cookie: cookies.join('; ') }),
     }
+    if (this.address !== undefined) headers['x-forwarded-for'] = this.address
     const answer = await rawRequest(url.href, { ...options, headers })
     this.#keep(url.origin, answer.headers['set-cookie'])
     return answer
