@@ -251,7 +251,7 @@ test('AU31 S8 one browser, the others, or all are signed out, and their sockets 
   const people = await Promise.all([1, 2, 3].map(() => new Person(at).byLink()))
   const [me, second, third] = people as [Person, Person, Person]
   const sockets = await Promise.all(people.map(person => openSocket(t, at, person)))
-  const closed = sockets.map(socket => once(socket, 'close'))
+  const closed = sockets.map(socket => once(socket, 'close', { signal: AbortSignal.timeout(20_000) }))
   const idOf = async (person: Person) =>
     (await person.list<BrowserSessionInfo>('/browser-sessions')).find(({ current }) => current)!.id
   assert.equal((await me.call('DELETE', `/browser-sessions/${await idOf(second)}`)).status, 204)

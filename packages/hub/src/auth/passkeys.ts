@@ -6,14 +6,7 @@ import type { PasskeyInfo, PasskeyMade, PasskeyUsed } from '@meshbook/core/accou
 import { MeshError } from '@meshbook/core/errors.ts'
 import { newId, type PasskeyId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import {
-  generateAuthenticationOptions,
-  generateRegistrationOptions,
-  type PublicKeyCredentialCreationOptionsJSON,
-  type RegistrationResponseJSON,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
-} from '@simplewebauthn/server'
+import type { PublicKeyCredentialCreationOptionsJSON, RegistrationResponseJSON } from '@simplewebauthn/server'
 import * as v from 'valibot'
 import type { Visit } from '../http/doorway.ts'
 import type { Log } from '../log.ts'
@@ -24,6 +17,10 @@ import type { Principal } from './principal.ts'
 import { RateLimiter } from './rate-limiter.ts'
 import { hashSecret } from './secrets.ts'
 import { browserSessionOf, newBrowserSession, requireSafe } from './sign-in.ts'
+
+/** Loaded when the first passkey is: it takes a quarter of a second, which no start of a hub should wait for. */
+const webauthn = () => import('@simplewebauthn/server')
+type WebAuthn = Awaited<ReturnType<typeof webauthn>>
 
 type PasskeyPorts = Pick<AccountsPorts, 'store' | 'now' | 'random'> & { accounts: Accounts; log: Log }
 
@@ -41,7 +38,7 @@ export class Passkeys {
   async signInOptions(visit: Visit): Promise<object> {
     const domain = domainOf(visit)
     const challenge = await this.#newChallenge('passkey sign-in')
-    return generateAuthenticationOptions({
+    return (await webauthn()).generateAuthenticationOptions({
       rpID: domain,
       challenge,
       userVerification: 'required',
@@ -59,9 +56,9 @@ export class Passkeys {
     const { userHandle } = used.response
     if (userHandle !== undefined && Buffer.from(userHandle, 'base64url').toString() !== passkey.user)
       throw this.#refused('the passkey is of another user')
-    const { authenticationInfo } = await this.#verified(async () =>
+    const { authenticationInfo } = await this.#verified(async ({ verifyAuthenticationResponse }) =>
       verifyAuthenticationResponse({
-        response: used as Parameters<typeof verifyAuthenticationResponse>[0]['response'],
+        response: used as Parameters<WebAuthn['verifyAuthenticationResponse']>[0]['response'],
         expectedChallenge: challenge,
         expectedOrigin: knock.visit.origin,
         expectedRPID: domain,
@@ -151,7 +148,7 @@ export class Passkeys {
     account: NewAccountData | null = null,
   ): Promise<PublicKeyCredentialCreationOptionsJSON> {
     const challenge = await this.#newChallenge(purpose, account)
-    return generateRegistrationOptions({
+    return (await webauthn()).generateRegistrationOptions({
       rpName: 'Meshbook',
       rpID: domain,
       userName: name,
@@ -175,7 +172,7 @@ export class Passkeys {
   ): Promise<{ passkey: NewPasskey; account: NewAccountData | null }> {
     const domain = domainOf(visit)
     const { challenge, account } = await this.#spend(made, purpose)
-    const { registrationInfo } = await this.#verified(async () => {
+    const { registrationInfo } = await this.#verified(async ({ verifyRegistrationResponse }) => {
       const result = await verifyRegistrationResponse({
         response: made as RegistrationResponseJSON,
         expectedChallenge: challenge,
@@ -232,8 +229,8 @@ export class Passkeys {
     return { challenge, account: JSON.parse(taken) as NewAccountData | null }
   }
 
-  async #verified<T extends { verified: boolean }>(verify: () => Promise<T>): Promise<T> {
-    const result = await verify().catch((error: unknown) => {
+  async #verified<T extends { verified: boolean }>(verify: (library: WebAuthn) => Promise<T>): Promise<T> {
+    const result = await verify(await webauthn()).catch((error: unknown) => {
       throw this.#refused(error instanceof Error ? error.message : String(error))
     })
     if (!result.verified) throw this.#refused('the signature is not good')
