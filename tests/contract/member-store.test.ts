@@ -136,8 +136,16 @@ for (const [name, open] of Object.entries(databases)) {
     await store.call('inviteMember', { ...at, ...by, email: 'kim@a.example', roles: ['editor'] })
     await store.call('inviteMember', { ...at, ...by, email: 'kim@a.example', roles: ['editor', 'runner'] })
     const kim = await person(store, 'kim')
-    assert.deepEqual(await store.call('acceptInvitations', { member: kim, email: 'Kim@A.example', now }), [at.project])
-    assert.deepEqual(await store.call('acceptInvitations', { member: kim, email: 'kim@a.example', now }), [])
+    const accept = (email: string, notes = [noteOf('member-added')]) =>
+      store.call('acceptInvitations', { member: kim, email, notes, now })
+    assert.deepEqual(await accept('kim@a.example', []), [], 'what cannot be noted waits')
+    assert.deepEqual(await accept('Kim@A.example'), [at.project])
+    assert.deepEqual(await accept('kim@a.example'), [])
+    const { items } = await store.query('listAudit', { org: at.org, filter: {}, before: null, rows: 9 })
+    assert.deepEqual(
+      items.map(({ action, name, target }) => [action, name, target]),
+      [['member-added', 'kim', at.project]],
+    )
     const members = await store.query('listMembers', at)
     assert.deepEqual(
       members.map(member => [member.name, ...member.roles, member.host]),

@@ -19,5 +19,11 @@ export const auditActions = [
   'run-by-member',
   'document-renewed',
   'backup-restored',
+  'identity-linked',
+  'identity-removed',
+  'passkey-added',
+  'passkey-removed',
+  'account-invited',
+  'account-invitation-withdrawn',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

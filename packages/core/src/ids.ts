@@ -21,6 +21,9 @@ export type TokenId = Branded<string, 'TokenId'>
 export type TicketId = Branded<string, 'TicketId'>
 export type GateId = Branded<string, 'GateId'>
 export type AuditId = Branded<string, 'AuditId'>
+export type IdentityId = Branded<string, 'IdentityId'>
+export type PasskeyId = Branded<string, 'PasskeyId'>
+export type InvitationId = Branded<string, 'InvitationId'>
 /** `sha256-` and 64 hex digits of the blob's content. */
 export type AssetId = Branded<string, 'AssetId'>
 
@@ -45,6 +48,9 @@ const prefixes = {
   ticket: 'tkt',
   gate: 'gate',
   audit: 'aud',
+  identity: 'idn',
+  passkey: 'pky',
+  invitation: 'inv',
 } as const
 
 export interface IdTypes {
@@ -61,6 +67,9 @@ export interface IdTypes {
   ticket: TicketId
   gate: GateId
   audit: AuditId
+  identity: IdentityId
+  passkey: PasskeyId
+  invitation: InvitationId
 }
 export type IdKind = keyof IdTypes
 

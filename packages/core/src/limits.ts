@@ -232,6 +232,23 @@ export const limits = {
   eventStreamBeatMs: 15_000,
 
   signInLinkMs: 10 * 60_000,
+  /** Sign-ins that one address begins; finishing one counts as a try. */
+  signInStartsPerMinute: 120,
+  signInAttemptMs: 10 * 60_000,
+  signInAttemptsPerHub: 10_000,
+  usersPerHub: 10_000,
+  userNameChars: 40,
+  identitiesPerUser: 20,
+  passkeysPerUser: 20,
+  credentialIdChars: 1_400,
+  passkeyAnswerChars: 32 * KiB,
+  browserSessionsPerUser: 200,
+  invitationsPerUser: 100,
+  invitationMs: 7 * 24 * 3_600_000,
+  /** An answer of a sign-in provider: its size, and how long it may take. */
+  providerAnswerBytes: 1 * MiB,
+  providerAnswerMs: 10_000,
+  providerSettingsMs: 3_600_000,
   cookieMs: 30 * 24 * 3_600_000,
   ticketFirstUseMs: 60_000,
   ticketMs: 24 * 3_600_000,

@@ -32,9 +32,14 @@ test('every setting that is not valid is named in a BAD_CONFIG error', () => {
     ['MESHBOOK_TRUSTED_PROXIES', 'proxy.example'],
     ['MESHBOOK_BOOTSTRAP_TOKEN', 'short'],
     ['MESHBOOK_TIMES_DIVISOR', '0'],
+    ['MESHBOOK_SIGN_UP', 'everybody'],
+    ['MESHBOOK_OIDC_ISSUER', 'https://id.example'],
+    ['MESHBOOK_OIDC_CLIENT_ID', 'only-the-id'],
+    ['MESHBOOK_GITHUB_CLIENT_ID', 'no-secret'],
   ]
   for (const [name, value] of wrong) {
-    const named = name.startsWith('MESHBOOK_TLS') ? /MESHBOOK_TLS_(CERT|KEY)/ : new RegExp(name)
+    const family = /^MESHBOOK_(?:TLS|OIDC|GITHUB)/.exec(name)?.[0]
+    const named = new RegExp(family ?? name)
     assert.throws(
       () => parseHubConfig({ [name]: value }),
       (error: unknown) => error instanceof MeshError && error.code === 'BAD_CONFIG' && named.test(error.detail ?? ''),
@@ -120,5 +125,29 @@ test('OB7 an S3 setting that is missing or wrong is named, and its value is not 
         error.code === 'BAD_CONFIG' &&
         /MESHBOOK_S3_/.test(error.message) &&
         !/canary/.test(error.message),
+    )
+})
+
+test('AU13 providers are asked by HTTPS, or on this machine; a secret stands in a setting or a file, not in both', () => {
+  const oidc = { MESHBOOK_OIDC_ISSUER: 'https://id.example/realm', MESHBOOK_OIDC_CLIENT_ID: 'x' }
+  const { accounts } = parseHubConfig({ ...oidc, MESHBOOK_GITHUB_CLIENT_ID: 'g', MESHBOOK_GITHUB_CLIENT_SECRET: 's' })
+  assert.deepEqual(accounts.oidc, {
+    issuer: 'https://id.example/realm',
+    clientId: 'x',
+    secret: null,
+    name: 'id.example',
+    scopes: 'openid email profile',
+  })
+  assert.deepEqual([accounts.github?.url, accounts.github?.api], ['https://github.com', 'https://api.github.com'])
+  const wrong: NodeJS.ProcessEnv[] = [
+    { ...oidc, MESHBOOK_OIDC_ISSUER: 'http://id.example' },
+    { ...oidc, MESHBOOK_OIDC_ISSUER: 'https://id.example?x=1' },
+    { ...oidc, MESHBOOK_OIDC_SCOPES: 'email' },
+    { ...oidc, MESHBOOK_OIDC_CLIENT_SECRET: 'canary', MESHBOOK_OIDC_CLIENT_SECRET_FILE: '/x' },
+  ]
+  for (const env of wrong)
+    assert.throws(
+      () => parseHubConfig(env),
+      (error: unknown) => error instanceof MeshError && error.code === 'BAD_CONFIG' && !/canary/.test(error.message),
     )
 })

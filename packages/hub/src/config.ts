@@ -7,6 +7,7 @@ import { BlockList, isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
+import { type AccountsConfig, accountSettings, parseAccounts } from './auth/account-config.ts'
 import { isApiToken } from './auth/secrets.ts'
 import { parseS3, type S3Config, s3Settings } from './objects/s3-config.ts'
 
@@ -26,6 +27,8 @@ export interface HubConfig {
   redisUrl: string | null
   /** Where assets and large snapshots are kept; null: as files in the data folder. */
   s3: S3Config | null
+  /** Who may make an account, and who signs people in. */
+  accounts: AccountsConfig
   /** API token of the first user, taken at the first start only. */
   bootstrapToken: string | null
   /** Times that decide when a device is suspect or offline are divided by this. */
@@ -55,6 +58,7 @@ export const hubSettings = {
   MESHBOOK_DATABASE_OWNER_URL: 'the same database as the owner of the tables; needed only to make or update them',
   MESHBOOK_REDIS_URL: 'Redis that tells several hubs on one database of each other’s edits: redis://host:6379',
   ...s3Settings,
+  ...accountSettings,
   MESHBOOK_BOOTSTRAP_TOKEN: 'API token (mb_…) for the first user, taken at the first start',
   MESHBOOK_TIMES_DIVISOR: 'divides the heartbeat and offline times, for tests (1)',
 } as const
@@ -73,6 +77,7 @@ export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): Hu
     database: parseDatabase(setting('MESHBOOK_DATABASE_URL'), setting('MESHBOOK_DATABASE_OWNER_URL')),
     redisUrl: parseServerUrl('MESHBOOK_REDIS_URL', setting('MESHBOOK_REDIS_URL'), /^rediss?:$/, 'redis://host:6379'),
     s3: parseS3(setting),
+    accounts: parseAccounts(setting),
     bootstrapToken: parseBootstrapToken(setting('MESHBOOK_BOOTSTRAP_TOKEN')),
     timesDivisor: parseDivisor(setting('MESHBOOK_TIMES_DIVISOR')),
     webFolder: flags.webFolder ? resolve(flags.webFolder) : null,

@@ -27,10 +27,13 @@ import { AssetCollector } from './assets/asset-collector.ts'
 import { AssetUploads } from './assets/asset-uploads.ts'
 import { collectRegularly } from './assets/collect-regularly.ts'
 import { Access } from './auth/access.ts'
+import { Accounts } from './auth/accounts.ts'
 import { Audit } from './auth/audit.ts'
 import { Authenticator } from './auth/authenticator.ts'
 import { Memberships } from './auth/memberships.ts'
 import { OpenDoors } from './auth/open-doors.ts'
+import { openProviders } from './auth/open-providers.ts'
+import { Passkeys } from './auth/passkeys.ts'
 import { addUser, commandLineToken, ensureFirstUser, newSignInLink } from './auth/sign-in.ts'
 import { finishRestore } from './backup/work-folder.ts'
 import type { HubConfig } from './config.ts'
@@ -200,6 +203,8 @@ type Base = Omit<
   | 'access'
   | 'audit'
   | 'memberships'
+  | 'accounts'
+  | 'passkeys'
   | 'doors'
   | 'rates'
   | 'seats'
@@ -240,12 +245,17 @@ async function wire(base: Base): Promise<Parts> {
   const access = new Access(store, org => base.collector.catchUp(org))
   const runs = new Runs({ ...base, audit, fleet, feeds, sessionsChanged })
   const claims = new Claims({ ...base, access, runs })
+  const { accounts: settings, publicUrl } = base.config
   const doors = new OpenDoors()
+  const providers = await openProviders(settings, times, now)
+  const accounts = new Accounts({ ...base, audit, doors, providers, signUp: settings.signUp, publicUrl })
   return {
     ...base,
     authenticator: new Authenticator(store, now),
     access,
     audit,
+    accounts,
+    passkeys: new Passkeys({ ...base, audit, accounts }),
     memberships: new Memberships({ ...base, audit, doors, runs }),
     doors,
     rates: new SyncRates(times, now),

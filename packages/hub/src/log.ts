@@ -37,5 +37,5 @@ export function withoutSecrets(text: string): string {
   return text
     .replace(/(\w+:\/\/[^:@/\s]*:)[^@/\s]+@/g, '$1[redacted]@')
     .replace(/\b(mb|mt)_[A-Za-z0-9_-]{8,}/g, '$1_[redacted]')
-    .replace(/([?&]ticket=)[^&\s"]+/g, '$1[redacted]')
+    .replace(/(?<![\w.])((?:ticket|code|state)=)[^&\s"]+/g, '$1[redacted]')
 }

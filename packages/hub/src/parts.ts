@@ -6,10 +6,12 @@ import type { Relay } from '@meshbook/relay/relay.ts'
 import type { AssetCollector } from './assets/asset-collector.ts'
 import type { AssetUploads } from './assets/asset-uploads.ts'
 import type { Access } from './auth/access.ts'
+import type { Accounts } from './auth/accounts.ts'
 import type { Audit } from './auth/audit.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import type { Memberships } from './auth/memberships.ts'
 import type { OpenDoors } from './auth/open-doors.ts'
+import type { Passkeys } from './auth/passkeys.ts'
 import type { HubConfig } from './config.ts'
 import type { Fleet } from './devices/fleet.ts'
 import type { Documents } from './documents/documents.ts'
@@ -42,6 +44,8 @@ export interface Parts {
   access: Access
   audit: Audit
   memberships: Memberships
+  accounts: Accounts
+  passkeys: Passkeys
   doors: OpenDoors
   rates: SyncRates
   seats: Seats

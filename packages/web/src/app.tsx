@@ -1,6 +1,8 @@
 /** The frame of the window, and which page is in it. */
 
 import { useEffect } from 'preact/hooks'
+import { AccountPage } from './account/account-page.tsx'
+import { SignInPage } from './account/signin-page.tsx'
 import { AuditPage } from './shell/audit-page.tsx'
 import { DevicesPage } from './shell/devices-page.tsx'
 import { Dialogs } from './shell/dialogs.tsx'
@@ -14,7 +16,6 @@ import { ProblemPage } from './shell/problem-page.tsx'
 import { RunsPage } from './shell/runs-page.tsx'
 import { ShortcutsDialog } from './shell/shortcuts-dialog.tsx'
 import { Sidebar } from './shell/sidebar.tsx'
-import { SignInPage } from './shell/signin-page.tsx'
 import { StorageBanner } from './shell/storage-banner.tsx'
 import { ToastList } from './shell/toast-list.tsx'
 import { UnreachablePage } from './shell/unreachable-page.tsx'
@@ -73,6 +74,8 @@ function Page({ route }: { route: Route }) {
       return <DevicesPage />
     case 'audit':
       return <AuditPage />
+    case 'account':
+      return <AccountPage />
     case 'notebook':
       return <PathPage project={route.project} path={route.path} />
     default:

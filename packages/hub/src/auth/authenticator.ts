@@ -10,6 +10,7 @@ import type { Now } from '@meshbook/core/ids.ts'
 import { checkCookiePage, checkPage, type Visit } from '../http/doorway.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { DeviceRow, Found } from '../store/identity.ts'
+import { cookieOf } from './cookies.ts'
 import { deviceOwner, type Principal, scopesUpTo } from './principal.ts'
 import { hashSecret, isApiToken } from './secrets.ts'
 
@@ -97,14 +98,6 @@ export class Authenticator {
 
 export function cookieName(visit: Visit): string {
   return visit.secure ? '__Host-mb_session' : 'mb_session'
-}
-
-function cookieOf(header: string | undefined, name: string): string | undefined {
-  for (const part of (header ?? '').split(';')) {
-    const [key, value] = part.trim().split('=', 2)
-    if (key === name && value) return value
-  }
-  return undefined
 }
 
 function principalOf(found: Found, kind: 'session' | 'token'): Principal {

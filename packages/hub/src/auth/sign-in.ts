@@ -1,13 +1,18 @@
 /** Signing in: the first user, one-time links, browser sessions, API tokens and tickets. */
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Scope } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type DocumentId, type Now, newId, type OrgId, type ProjectId, type RandomBytes } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { Visit } from '../http/doorway.ts'
+import type { AuditNote } from '../store/audit.ts'
+import type { NewBrowserSession } from '../store/browser-sessions.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { UserRow } from '../store/identity.ts'
 import type { Audit, AuditSource } from './audit.ts'
 import { cookieName } from './authenticator.ts'
+import { browserName } from './browser-name.ts'
+import { cookieOf } from './cookies.ts'
 import { credentialKey, type Principal, scopesUpTo } from './principal.ts'
 import { hashSecret, newSecret } from './secrets.ts'
 
@@ -59,33 +64,57 @@ export async function newSignInLink(
   return `${url}/signin${to === undefined ? '' : `?to=${encodeURIComponent(to)}`}#${code}`
 }
 
-/** Returns the Set-Cookie header of the new browser session. */
-export async function signInByLink(
-  { audit, now, random }: AuditedPorts,
-  source: AuditSource & { visit: Visit },
-  code: string,
-): Promise<string> {
-  const { visit } = source
+/** Signing in needs a connection that nobody can overhear (AU35). */
+export function requireSafe(visit: Visit): void {
   if (!visit.secure && !visit.loopback) throw new MeshError('PLAIN_HTTP')
+}
+
+/** Hash of the session that this browser shows, to be ended by a new one. */
+export function browserSessionOf(visit: Visit, headers: IncomingHttpHeaders): string | null {
+  const secret = cookieOf(headers.cookie, cookieName(visit))
+  return secret === undefined ? null : hashSecret(secret)
+}
+
+/** A browser session with a secret of its own (AU30), and the Set-Cookie header that hands it out. */
+export function newBrowserSession(
+  { now, random }: Pick<SignInPorts, 'now' | 'random'>,
+  { visit, headers }: { visit: Visit; headers: IncomingHttpHeaders },
+  previous: string | null,
+): { session: NewBrowserSession; cookie: string } {
   const secret = newSecret(random)
   const at = now()
-  const sessionId = newId('token', at, random)
-  const user = await audit.call(
-    'useLink',
-    {
-      linkHash: hashSecret(code),
-      sessionId,
-      sessionHash: hashSecret(secret),
-      now: at,
-      expiresAt: at + limits.cookieMs,
-    },
-    audit.note('sign-in', source, { target: `session:${sessionId}`, detail: { by: 'link' } }),
-  )
-  if (!user) {
-    audit.signInFailed(source, { by: 'link' })
+  const session = {
+    id: newId('token', at, random),
+    hash: hashSecret(secret),
+    browser: browserName(headers['user-agent'] ?? ''),
+    previous,
+    now: at,
+    expiresAt: at + limits.cookieMs,
+  }
+  return { session, cookie: cookieText(visit, secret, limits.cookieMs) }
+}
+
+/** The note of a sign-in that succeeds; who it is, the store finds. */
+export function signInNote(audit: Audit, source: AuditSource, session: NewBrowserSession, by: string): AuditNote {
+  return audit.note('sign-in', source, { target: `session:${session.id}`, detail: { by } })
+}
+
+/** The Set-Cookie header of the new browser session, and the sessions that ended by it. */
+export async function signInByLink(
+  ports: AuditedPorts,
+  knock: AuditSource & { visit: Visit; headers: IncomingHttpHeaders },
+  code: string,
+): Promise<{ cookie: string; ended: string[] }> {
+  requireSafe(knock.visit)
+  const { audit } = ports
+  const { session, cookie } = newBrowserSession(ports, knock, browserSessionOf(knock.visit, knock.headers))
+  const note = signInNote(audit, knock, session, 'link')
+  const done = await audit.call('useLink', { linkHash: hashSecret(code), session }, note)
+  if (!done) {
+    audit.signInFailed(knock, { by: 'link' })
     throw new MeshError('LINK_USED')
   }
-  return cookieText(visit, secret, limits.cookieMs)
+  return { cookie, ended: done.ended }
 }
 
 export async function signOut(
@@ -95,6 +124,10 @@ export async function signOut(
   const { visit, who } = source
   const { kind, id } = who.credential
   if (kind === 'session') await audit.call('endBrowserSession', { org: who.org, id }, audit.note('sign-out', source))
+  return noCookie(visit)
+}
+
+export function noCookie(visit: Visit): string {
   return cookieText(visit, '', 0)
 }
 

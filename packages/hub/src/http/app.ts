@@ -14,7 +14,8 @@ import type { Principal } from '../auth/principal.ts'
 import { RateLimiter } from '../auth/rate-limiter.ts'
 import type { Parts } from '../parts.ts'
 import { readJson } from './body.ts'
-import { checkPage, isLoopbackName, type Visit, visitOf } from './doorway.ts'
+import { checkPage, type Visit, visitOf } from './doorway.ts'
+import { isLoopbackName } from './loopback-name.ts'
 import { problemResponse } from './problem.ts'
 import { type Access, type Ask, json, type Route } from './route.ts'
 import { addSecurityHeaders } from './security-headers.ts'
@@ -24,7 +25,10 @@ type Env = { Bindings: HttpBindings; Variables: { requestId: string; visit: Visi
 
 export function buildApp(parts: Parts, routes: readonly Route[]): Hono<Env> {
   const app = new Hono<Env>()
-  const tries = new RateLimiter(limits.authTriesPerMinute, parts.now)
+  const tries: Tries = {
+    limited: new RateLimiter(limits.authTriesPerMinute, parts.now),
+    starts: new RateLimiter(limits.signInStartsPerMinute, parts.now),
+  }
   app.use(async (c, next) => {
     const started = performance.now()
     c.set('requestId', randomUUID())
@@ -44,12 +48,15 @@ export function buildApp(parts: Parts, routes: readonly Route[]): Hono<Env> {
   return app
 }
 
-async function serve(parts: Parts, tries: RateLimiter, route: Route, c: Context<Env>): Promise<Response> {
+/** Per address: tries of secrets, and sign-ins that are begun. */
+type Tries = Record<'limited' | 'starts', RateLimiter>
+
+async function serve(parts: Parts, tries: Tries, route: Route, c: Context<Env>): Promise<Response> {
   c.set('route', route.path)
   const { access } = route
   const visit = c.get('visit')
   if (c.req.method === 'HEAD' && route.produces === 'text/event-stream') throw new MeshError('METHOD_NOT_ALLOWED')
-  if (access.to === 'public' && access.tries === 'limited') tries.count(visit.address)
+  if (access.to === 'public' && access.tries) tries[access.tries].count(`${route.path} ${visit.address}`)
   const who = await admit(parts, access, c.env.incoming, visit)
   const request = c.req.raw
   const body = route.body

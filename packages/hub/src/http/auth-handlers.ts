@@ -15,10 +15,11 @@ import type { Target } from '../auth/access.ts'
 import { newTicket, newToken, signInByLink, signOut } from '../auth/sign-in.ts'
 import { registerDevice } from '../devices/registration.ts'
 import type { Parts } from '../parts.ts'
-import { type Ask, param, type UserAsk } from './route.ts'
+import { type Ask, knockOf, param, type UserAsk } from './route.ts'
 
 export async function signIn(parts: Parts, ask: Ask<InferOutput<typeof linkSchema>>): Promise<Response> {
-  const cookie = await signInByLink(parts, ask, ask.body.code)
+  const { cookie, ended } = await signInByLink(parts, knockOf(ask), ask.body.code)
+  parts.accounts.closeSessions(ended)
   return new Response(null, { status: 204, headers: { 'set-cookie': cookie } })
 }
 

@@ -7,6 +7,7 @@ import { isIP } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { HubConfig } from '../config.ts'
+import { isLoopbackName } from './loopback-name.ts'
 
 export interface Visit {
   /** The origin under which the browser sees this hub: what its Origin header must say. */
@@ -55,15 +56,6 @@ export function checkPage(visit: Visit, headers: IncomingHttpHeaders): void {
 export function checkCookiePage(headers: IncomingHttpHeaders): void {
   if (headers.origin === undefined && headers['sec-fetch-site'] === undefined)
     throw new MeshError('BAD_ORIGIN', { detail: 'a request with a cookie must say its origin' })
-}
-
-export function isLoopbackName(hostname: string): boolean {
-  return (
-    hostname === 'localhost' ||
-    hostname === '[::1]' ||
-    hostname === '::1' ||
-    (isIP(hostname) === 4 && hostname.startsWith('127.'))
-  )
 }
 
 /**

@@ -61,7 +61,15 @@ async function worldOf(t: TestContext): Promise<World> {
   await test.hub.registerDevice(revokedDevice.publicKey, 'Gone', 'desktop')
   await test.json('DELETE', `/devices/${revokedDevice.id}`)
   const { ticket } = await test.json<{ ticket: string }>('POST', '/tickets', { document: elsewhere, scope: 'run' })
+  const cookie = await signIn(test)
+  const [browser] = (await test.json<{ items: { id: string }[] }>('GET', '/browser-sessions')).items
+  const { id: invitation } = await test.json<{ id: string }>('POST', '/invitations', {})
+  // Those of somebody else are in passkeys.test.ts (AU24) and accounts.test.ts (AU5).
+  const ways = { passkey: 'pky_01k00000000000000000000000', identity: 'idn_01k00000000000000000000000' }
   const ids = {
+    ...ways,
+    browser: browser!.id,
+    invitation,
     document,
     run: run.id,
     session: run.session,
@@ -80,7 +88,7 @@ async function worldOf(t: TestContext): Promise<World> {
     revokedToken: revoked.token,
     revokedDevice,
     ticketElsewhere: ticket,
-    cookie: await signIn(test),
+    cookie,
     ids: { ...ids, project: test.project.id },
   }
 }
@@ -155,9 +163,22 @@ export const headerSets: readonly HeaderSet[] = [
   },
 ]
 
+const credential = { id: 'AAAA', rawId: 'AAAA', type: 'public-key', clientExtensionResults: {} }
+const passkeyUsed = { ...credential, response: { clientDataJSON: 'AA', authenticatorData: 'AA', signature: 'AA' } }
+const passkeyMade = { ...credential, response: { clientDataJSON: 'AA', attestationObject: 'AA' } }
+
 /** A body that a route takes, about the things of the owner. A route with a body that has none here fails the walk. */
 const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /auth/link': () => ({ code: 'guess' }),
+  'POST /auth/oidc': () => ({}),
+  'POST /auth/github': () => ({}),
+  'POST /auth/passkey': () => ({ credential: passkeyUsed }),
+  'POST /auth/passkey/sign-up/options': () => ({ invitation: 'x'.repeat(43), name: 'walked' }),
+  'POST /auth/passkey/sign-up': () => ({ invitation: 'x'.repeat(43), credential: passkeyMade }),
+  'POST /passkeys': () => ({ name: 'walked', credential: passkeyMade }),
+  'PATCH /passkeys/:id': () => ({ name: 'walked' }),
+  'POST /identities': () => ({ provider: 'oidc' }),
+  'POST /invitations': () => ({ note: 'walked' }),
   'POST /tickets': ids => ({ document: ids.document, scope: 'read' }),
   'POST /tokens': () => ({ name: 'walked' }),
   'POST /devices': () => ({ publicKey: new TestDevice().publicKey, name: 'walked', kind: 'desktop' }),
@@ -180,9 +201,18 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
 
 const keyOf = ({ method, path }: Route): string => `${method} ${path.replace('/api/v1', '')}`
 
+/** Things of the caller's alone, by the part of the path that their id follows. */
+const ownThings: readonly (readonly [part: string, id: string])[] = [
+  ['/tokens/:id', 'token'],
+  ['/passkeys/:id', 'passkey'],
+  ['/identities/:id', 'identity'],
+  ['/browser-sessions/:id', 'browser'],
+  ['/invitations/:id', 'invitation'],
+]
+
 /** `:id` is that of what the route is about. */
 function pathOf(route: Route, ids: Record<string, string>): string {
-  const own = route.path.includes('/tokens/') ? 'token' : about(route)
+  const own = ownThings.find(([part]) => route.path.includes(part))?.[1] ?? about(route)
   return route.path.replace(/:(\w+)/g, (_, name: string) => {
     const id = ids[name === 'id' ? own : name]
     assert.ok(id !== undefined, `${keyOf(route)}: the walker has no ${name}`)
@@ -238,6 +268,10 @@ async function stateOf({ test, ids }: World): Promise<string> {
     `/files?project=${ids.project}`,
     '/runs',
     '/sessions',
+    '/browser-sessions',
+    '/invitations',
+    '/passkeys',
+    '/identities',
   ]
   const more = [`/projects/${ids.project}/members`, `/documents/${ids.document}/versions`]
   const texts = await Promise.all([...lists, ...more].map(async path => (await test.api('GET', path)).text()))
@@ -293,6 +327,8 @@ test('RW2 S21 to who is no member, a thing of another org and a thing that is no
     run: 'run-that-is-not-there',
     device: 'dev_01k00000000000000000000000',
     token: 'tok_01k00000000000000000000000',
+    browser: 'tok_01k00000000000000000000000',
+    invitation: 'inv_01k00000000000000000000000',
     asset: `sha256-${'0'.repeat(64)}`,
   }
   const set = { headers: (w: World) => bearer(w.stranger.token) }
@@ -302,7 +338,7 @@ test('RW2 S21 to who is no member, a thing of another org and a thing that is no
   }
   let compared = 0
   for (const route of routes({} as Parts)) {
-    if (typeof route.about !== 'object' && !route.path.includes('/tokens/')) continue
+    if (typeof route.about !== 'object' && !ownThings.some(([part]) => route.path.includes(part))) continue
     const [there, not] = [await call(world, route, set), await call(world, route, set, missing)]
     assert.equal(there.status, 404, `${keyOf(route)}: ${there.text}`)
     assert.deepEqual(shape(there, world.ids), shape(not, missing), keyOf(route))

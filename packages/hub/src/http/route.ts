@@ -11,7 +11,7 @@ import type { Visit } from './doorway.ts'
 
 /** Who may call a route. `all` needs every scope: what decides about other credentials. */
 export type Access =
-  | { to: 'public'; tries?: 'limited' }
+  | { to: 'public'; tries?: 'limited' | 'starts' }
   | { to: 'users'; scope: Scope | 'all'; devices?: boolean }
   | { to: 'loopback or token' }
 
@@ -71,7 +71,11 @@ export interface Route extends Described {
 type BodyOf<S> = S extends v.GenericSchema ? v.InferOutput<S> : undefined
 
 export function publicRoute<S extends v.GenericSchema | undefined = undefined>(
-  route: Described & { tries?: 'limited'; body?: S; handle(ask: Ask<BodyOf<S>>): Promise<unknown> | unknown },
+  route: Described & {
+    tries?: 'limited' | 'starts'
+    body?: S
+    handle(ask: Ask<BodyOf<S>>): Promise<unknown> | unknown
+  },
 ): Route {
   const { tries, body, handle, ...described } = route
   return {
@@ -103,6 +107,15 @@ export function userRoute<S extends v.GenericSchema | undefined = undefined>(
 function identified(ask: Ask<unknown> & { who?: Principal; place?: Place | undefined }): UserAsk<unknown> {
   if (!ask.who) throw new MeshError('UNAUTHENTICATED')
   return { ...ask, who: ask.who }
+}
+
+/** The browser that asks, for signing in. */
+export function knockOf({ visit, incoming, requestId }: Ask<unknown>): {
+  visit: Visit
+  headers: IncomingMessage['headers']
+  requestId: string
+} {
+  return { visit, headers: incoming.headers, requestId }
 }
 
 /** Parameter of the path; the router matched it, so it is there. */

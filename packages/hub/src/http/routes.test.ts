@@ -129,11 +129,22 @@ test('S5 exactly these routes are public', async t => {
     .filter(operation => operation.open)
     .map(({ method, name }) => `${method} ${name}`)
   assert.deepEqual(open.sort(), [
+    'GET /api/v1/auth',
+    'GET /api/v1/auth/github',
+    'GET /api/v1/auth/github/callback',
+    'GET /api/v1/auth/oidc',
+    'GET /api/v1/auth/oidc/callback',
     'GET /api/v1/openapi.json',
     'GET /healthz',
     'GET /metrics',
     'GET /readyz',
+    'POST /api/v1/auth/github',
     'POST /api/v1/auth/link',
+    'POST /api/v1/auth/oidc',
+    'POST /api/v1/auth/passkey',
+    'POST /api/v1/auth/passkey/options',
+    'POST /api/v1/auth/passkey/sign-up',
+    'POST /api/v1/auth/passkey/sign-up/options',
   ])
 })
 

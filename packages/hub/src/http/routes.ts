@@ -38,6 +38,7 @@ import { limits } from '@meshbook/core/limits.ts'
 import { deviceInfoSchema, runRequestSchema, sessionInfoSchema } from '@meshbook/core/messages.ts'
 import * as v from 'valibot'
 import type { Parts } from '../parts.ts'
+import { accountRoutes } from './account-routes.ts'
 import { getAsset, putAsset } from './asset-handlers.ts'
 import { listAudit } from './audit-handlers.ts'
 import {
@@ -611,6 +612,7 @@ export function routes(parts: Parts): Route[] {
       query: { project: 'the project that it is for, where that is somebody else’s' },
       handle: ask => putAsset(parts, ask),
     }),
+    ...accountRoutes(parts),
   ]
   return list
 }

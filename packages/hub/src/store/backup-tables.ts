@@ -25,6 +25,10 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   sign_in_links: leftOut('good for minutes; a link that was used since would be good again'),
   browser_sessions: leftOut('a browser that signed out since would be signed in again; signing in is one link'),
   tokens: kept('hashes; devices and scripts go on with the tokens they have'),
+  identities: kept('whom OIDC and GitHub sign in as whom'),
+  passkeys: kept('public keys; people sign in as before'),
+  invitations: kept('hashes; who was invited can still come, for as long as was said'),
+  sign_in_attempts: leftOut('good for minutes, and once'),
   tickets: leftOut('bound to sessions that are left out, and renewed by their holders'),
   devices: kept('public keys; devices come back without being paired again'),
 

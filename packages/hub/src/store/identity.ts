@@ -6,6 +6,7 @@ import type { DeviceId, DocumentId, OrgId, ProjectId, UserId } from '@meshbook/c
 import { limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, Runtime } from '@meshbook/core/messages.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
+import { type NewBrowserSession, openBrowserSession, type SignedIn } from './browser-sessions.ts'
 import { endAllOf, orgsServedBy } from './heads.ts'
 
 export interface UserRow {
@@ -57,22 +58,14 @@ export async function addLink(
 }
 
 /** Uses up the link and signs a browser in, in one transaction: a link is good for exactly one sign-in. */
-export async function useLink(
-  tx: Tx,
-  a: { linkHash: string; sessionId: string; sessionHash: string; now: number; expiresAt: number },
-): Promise<UserRow | null> {
+export async function useLink(tx: Tx, a: { linkHash: string; session: NewBrowserSession }): Promise<SignedIn | null> {
   const row = await tx.get<UserRow & { expiresAt: number }>(
     `SELECT ${userColumns}, l.expires_at AS "expiresAt" FROM sign_in_links l JOIN users u ON u.org_id = l.org_id AND u.user_id = l.user_id WHERE l.hash = ?`,
     [a.linkHash],
   )
-  if (!row || row.expiresAt <= a.now) return null
+  if (!row || row.expiresAt <= a.session.now) return null
   await tx.run('DELETE FROM sign_in_links WHERE org_id = ? AND hash = ?', [row.org, a.linkHash])
-  await tx.run('DELETE FROM browser_sessions WHERE org_id = ? AND expires_at <= ?', [row.org, a.now])
-  await tx.run(
-    'INSERT INTO browser_sessions (org_id, user_id, browser_session_id, hash, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)',
-    [row.org, row.user, a.sessionId, a.sessionHash, a.now, a.expiresAt],
-  )
-  return { org: row.org, user: row.user, name: row.name }
+  return openBrowserSession(tx, { org: row.org, user: row.user, name: row.name }, a.session)
 }
 
 export interface Found extends UserRow {
@@ -86,11 +79,6 @@ export async function findBrowserSession(tx: Tx, a: { hash: string; now: number 
     [a.hash, a.now],
   )
   return row ? { ...row, scopes: ['read', 'write', 'run'] } : null
-}
-
-export async function endBrowserSession(tx: Tx, a: { org: OrgId; id: string }): Promise<void> {
-  await tx.run('DELETE FROM browser_sessions WHERE org_id = ? AND browser_session_id = ?', [a.org, a.id])
-  await tx.run('DELETE FROM tickets WHERE org_id = ? AND issuer = ?', [a.org, `session:${a.id}`])
 }
 
 export interface NewToken {

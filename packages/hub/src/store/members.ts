@@ -5,6 +5,7 @@ import type { DeviceId, OrgId, ProjectId, RunId, UserId } from '@meshbook/core/i
 import { limits } from '@meshbook/core/limits.ts'
 import { losesRights, type Role, rightsOf, tidyRoles } from '@meshbook/core/roles.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
+import { type AuditNote, noteAudit } from './audit.ts'
 import { findUser } from './people.ts'
 import { type Asker, rolesIn } from './places.ts'
 import { endRun } from './run-log.ts'
@@ -93,12 +94,17 @@ async function checkRoom(tx: Tx, a: ProjectKey, member?: Asker): Promise<void> {
   ))!
   if (count >= limits.membersPerProject) throw new MeshError('TOO_MANY', { detail: `${count} members of one project` })
   if (!member) return
-  const of = (await tx.get<{ count: number }>(
+  const of = await membershipsOf(tx, member)
+  if (of >= limits.membershipsPerUser)
+    throw new MeshError('TOO_MANY', { detail: `${of} projects of others for one user` })
+}
+
+async function membershipsOf(tx: Tx, { org, user }: Asker): Promise<number> {
+  const row = await tx.get<{ count: number }>(
     'SELECT COUNT(DISTINCT project_id) AS count FROM members WHERE member_org = ? AND user_id = ?',
-    [member.org, member.user],
-  ))!
-  if (of.count >= limits.membershipsPerUser)
-    throw new MeshError('TOO_MANY', { detail: `${of.count} projects of others for one user` })
+    [org, user],
+  )
+  return row?.count ?? 0
 }
 
 async function insertRoles(tx: Tx, a: NewRoles & { member: Asker }): Promise<void> {
@@ -185,21 +191,29 @@ export async function dropInvitation(tx: Tx, a: ProjectKey & { email: string }):
   return changes > 0
 }
 
-/** For the moment at which somebody has shown that an address is theirs; call it in the transaction of the sign-in. */
+/**
+ * For the moment at which somebody has shown that an address is theirs; call it in the transaction of the sign-in. Each
+ * project is noted for its owner; what there is no note or no room for waits for another time, and never stops a sign-in.
+ */
 export async function acceptInvitations(
   tx: Tx,
-  a: { member: Asker; email: string; now: number },
+  a: { member: MemberRow; email: string; notes: readonly AuditNote[]; now: number },
 ): Promise<ProjectId[]> {
+  const email = a.email.toLowerCase()
+  const room = limits.membershipsPerUser - (await membershipsOf(tx, a.member))
   const rows = await tx.all<ProjectKey & { roles: string; by: UserId }>(
-    'SELECT org_id AS org, project_id AS project, roles, added_by AS "by" FROM member_invitations WHERE email = ?',
-    [a.email.toLowerCase()],
+    'SELECT org_id AS org, project_id AS project, roles, added_by AS "by" FROM member_invitations WHERE email = ? ORDER BY added_at, project_id LIMIT ?',
+    [email, Math.max(0, Math.min(room, a.notes.length))],
   )
   const joined: ProjectId[] = []
-  for (const { roles, ...row } of rows) {
-    await dropInvitation(tx, { ...row, email: a.email.toLowerCase() })
+  for (const { roles: text, ...row } of rows) {
+    await dropInvitation(tx, { ...row, email })
     if ((await rolesIn(tx, row, a.member)).length > 0) continue
-    await checkRoom(tx, row, a.member)
-    await insertRoles(tx, { ...row, roles: JSON.parse(roles) as Role[], member: a.member, now: a.now })
+    const roles = JSON.parse(text) as Role[]
+    await insertRoles(tx, { ...row, roles, member: a.member, now: a.now })
+    const { user, name } = a.member
+    const note = { ...a.notes[joined.length]!, user, name, target: row.project, detail: { member: name, roles, email } }
+    await noteAudit(tx, { org: row.org, note })
     joined.push(row.project)
   }
   return joined

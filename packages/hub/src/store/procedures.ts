@@ -1,20 +1,25 @@
 /** The hub's module of the database: its tables and all its procedures by name. This folder is the only SQL of the hub. */
 import type { OrgId } from '@meshbook/core/ids.ts'
 import type { Procedure, Tx } from '@meshbook/relay/sql/tx.ts'
+import * as accounts from './accounts.ts'
 import * as restore from './after-restore.ts'
 import * as references from './asset-references.ts'
 import * as assets from './assets.ts'
 import * as audit from './audit.ts'
+import * as browsers from './browser-sessions.ts'
 import * as settings from './device-settings.ts'
 import * as heads from './heads.ts'
 import * as identity from './identity.ts'
+import * as invitations from './invitations.ts'
 import * as members from './members.ts'
+import * as passkeys from './passkeys.ts'
 import * as people from './people.ts'
 import * as places from './places.ts'
 import * as projects from './projects.ts'
 import * as log from './run-log.ts'
 import * as queue from './run-queue.ts'
 import * as rows from './run-rows.ts'
+import * as attempts from './sign-in-attempts.ts'
 
 export { schema } from './schema.ts'
 
@@ -23,7 +28,6 @@ const plain = {
   addLink: identity.addLink,
   useLink: identity.useLink,
   findBrowserSession: identity.findBrowserSession,
-  endBrowserSession: identity.endBrowserSession,
   addToken: identity.addToken,
   replaceToken: identity.replaceToken,
   findToken: identity.findToken,
@@ -116,6 +120,27 @@ const plain = {
   noteAudit: audit.noteAudit,
   listAudit: audit.listAudit,
   trimAudit: audit.trimAudit,
+
+  endBrowserSession: browsers.endBrowserSession,
+  listBrowserSessions: browsers.listBrowserSessions,
+  endBrowserSessions: browsers.endBrowserSessions,
+  signInWithIdentity: accounts.signInWithIdentity,
+  linkIdentity: accounts.linkIdentity,
+  listIdentities: accounts.listIdentities,
+  unlinkIdentity: accounts.unlinkIdentity,
+  addInvitation: invitations.addInvitation,
+  listInvitations: invitations.listInvitations,
+  withdrawInvitation: invitations.withdrawInvitation,
+  isInvited: invitations.isInvited,
+  beginAttempt: attempts.beginAttempt,
+  takeAttempt: attempts.takeAttempt,
+  addPasskey: passkeys.addPasskey,
+  signUpWithPasskey: passkeys.signUpWithPasskey,
+  findPasskey: passkeys.findPasskey,
+  signInWithPasskey: passkeys.signInWithPasskey,
+  listPasskeys: passkeys.listPasskeys,
+  renamePasskey: passkeys.renamePasskey,
+  removePasskey: passkeys.removePasskey,
 }
 
 export type AuditedCall = keyof typeof plain
@@ -138,7 +163,7 @@ function changedSomething(result: unknown): boolean {
 /** Who signs in is known only to the call. */
 function withFound(note: audit.AuditNote, result: unknown): audit.AuditNote {
   if (note.user !== null || typeof result !== 'object' || result === null || !('user' in result)) return note
-  const { org, user, name } = result as identity.UserRow
+  const { org, user, name } = (result as browsers.SignedIn).user
   return { ...note, org, user, name }
 }
 

@@ -67,6 +67,16 @@ const migrations: readonly string[] = [
   CREATE INDEX runs_by_asker ON runs (org_id, project_id, asked_by, status);
   CREATE INDEX runs_by_device ON runs (device_id, status);
   CREATE INDEX heads_of_device ON heads (device_id, ended_at);`,
+
+  // People: what they sign in with, and attempts to (AU1 and on). An attempt belongs to no org yet.
+  `CREATE TABLE identities (org_id TEXT NOT NULL, user_id TEXT NOT NULL, identity_id TEXT NOT NULL PRIMARY KEY, provider TEXT NOT NULL, issuer TEXT NOT NULL, subject TEXT NOT NULL, label TEXT NOT NULL, email TEXT, created_at BIGINT NOT NULL, last_used_at BIGINT NOT NULL, UNIQUE (provider, issuer, subject));
+  CREATE INDEX identities_by_user ON identities (org_id, user_id);
+  CREATE TABLE passkeys (org_id TEXT NOT NULL, user_id TEXT NOT NULL, passkey_id TEXT NOT NULL PRIMARY KEY, credential_id TEXT NOT NULL UNIQUE, public_key TEXT NOT NULL, counter BIGINT NOT NULL, transports TEXT NOT NULL, domain TEXT NOT NULL, synced BIGINT NOT NULL, name TEXT NOT NULL, created_at BIGINT NOT NULL, last_used_at BIGINT);
+  CREATE INDEX passkeys_by_user ON passkeys (org_id, user_id);
+  CREATE TABLE invitations (org_id TEXT NOT NULL, user_id TEXT NOT NULL, invitation_id TEXT NOT NULL PRIMARY KEY, hash TEXT NOT NULL UNIQUE, note TEXT NOT NULL, grants TEXT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, used_by TEXT);
+  CREATE TABLE sign_in_attempts (org_id TEXT NOT NULL, hash TEXT NOT NULL PRIMARY KEY, purpose TEXT NOT NULL, data TEXT NOT NULL, expires_at BIGINT NOT NULL);
+  CREATE INDEX sign_in_attempts_by_age ON sign_in_attempts (expires_at);
+  ALTER TABLE browser_sessions ADD COLUMN browser TEXT NOT NULL DEFAULT '';`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }

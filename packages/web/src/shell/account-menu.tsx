@@ -1,5 +1,6 @@
 /** Who is signed in, the theme, the keyboard help, sign out. */
 import { shortcutsOpen } from '../state/commands.ts'
+import { drawerOpen } from '../state/layout.ts'
 import { navigate } from '../state/location.ts'
 import { me, signOut } from '../state/mesh.ts'
 import { setTheme, type Theme, theme } from '../state/theme.ts'
@@ -31,6 +32,14 @@ export function AccountMenu() {
       }
       entries={() => [
         { title: `${me.value?.hub.name ?? 'Meshbook'} ${me.value?.hub.version ?? ''}` },
+        {
+          label: 'Account',
+          icon: 'user',
+          run: () => {
+            drawerOpen.value = false
+            navigate('/account')
+          },
+        },
         'line',
         { title: 'Theme' },
         ...themes.map(({ theme: value, label, icon }) => ({

@@ -16,7 +16,7 @@ export function navigate(to: string, options: { replace?: boolean } = {}): void 
 }
 
 export type Route =
-  | { page: 'home' | 'runs' | 'devices' | 'audit' | 'signin' | 'unknown' }
+  | { page: 'home' | 'runs' | 'devices' | 'audit' | 'account' | 'signin' | 'unknown' }
   | { page: 'notebook'; project: string; path: string }
 
 export function routeOf(path: string): Route {
@@ -24,6 +24,7 @@ export function routeOf(path: string): Route {
   if (path === '/runs') return { page: 'runs' }
   if (path === '/devices') return { page: 'devices' }
   if (path === '/audit') return { page: 'audit' }
+  if (path === '/account') return { page: 'account' }
   if (path === '/signin') return { page: 'signin' }
   const [, p, project, ...rest] = path.split('/')
   const segments = [project, ...rest].map(decode)
