@@ -320,7 +320,7 @@ export function runStoreContract(name: string, open: OpenRunStore): void {
       await append(held, devices[0], 1, [out('a')])
       const ended = await store.call('revokeDevice', { org, id: devices[0], now })
       assert.deepEqual(
-        ended?.map(({ status }) => status),
+        ended?.runs.map(({ status }) => status),
         ['interrupted'],
       )
       assert.equal((await append(held, devices[0], 2, [out('b')])).refused, 'RUN_ENDED')

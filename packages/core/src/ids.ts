@@ -20,6 +20,7 @@ export type LeaseId = Branded<string, 'LeaseId'>
 export type TokenId = Branded<string, 'TokenId'>
 export type TicketId = Branded<string, 'TicketId'>
 export type GateId = Branded<string, 'GateId'>
+export type PairingId = Branded<string, 'PairingId'>
 /** `sha256-` and 64 hex digits of the blob's content. */
 export type AssetId = Branded<string, 'AssetId'>
 
@@ -43,6 +44,7 @@ const prefixes = {
   token: 'tok',
   ticket: 'tkt',
   gate: 'gate',
+  pairing: 'par',
 } as const
 
 export interface IdTypes {
@@ -58,6 +60,7 @@ export interface IdTypes {
   token: TokenId
   ticket: TicketId
   gate: GateId
+  pairing: PairingId
 }
 export type IdKind = keyof IdTypes
 

@@ -156,7 +156,7 @@ export class HubHost {
       return
     }
     parts.store.query('findDevice', { id: owner as DeviceId }).then(
-      device => (device ? serveChannel(parts, accept(), device) : end.drop()),
+      device => (device ? serveChannel(parts, accept(), { ...device, provedAt: parts.now() }) : end.drop()),
       () => end.drop(),
     )
   }

@@ -1,7 +1,16 @@
 /** Signing in: the first user, one-time links, browser sessions, API tokens and tickets. */
 import type { Scope } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { type DocumentId, type Now, newId, type ProjectId, type RandomBytes } from '@meshbook/core/ids.ts'
+import {
+  type DeviceId,
+  type DocumentId,
+  type Now,
+  newId,
+  type OrgId,
+  type ProjectId,
+  type RandomBytes,
+  type UserId,
+} from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { Visit } from '../http/doorway.ts'
 import type { HubStore } from '../store/hub-store.ts'
@@ -65,6 +74,25 @@ export async function signInByLink({ store, now, random }: SignInPorts, visit: V
   return cookieText(visit, secret, limits.cookieMs)
 }
 
+/** Signs in the browser that was paired with this claim, once; nothing when it is not confirmed, or has been signed in. */
+export async function signInByPairing(
+  { store, now, random }: SignInPorts,
+  visit: Visit,
+  claim: string,
+): Promise<string | undefined> {
+  if (!visit.secure && !visit.loopback) throw new MeshError('PLAIN_HTTP')
+  const secret = newSecret(random)
+  const at = now()
+  const taken = await store.call('takePairedSession', {
+    claimHash: hashSecret(claim),
+    sessionId: newId('token', at, random),
+    sessionHash: hashSecret(secret),
+    now: at,
+    expiresAt: at + limits.cookieMs,
+  })
+  return taken ? cookieText(visit, secret, limits.cookieMs) : undefined
+}
+
 export async function signOut({ store }: SignInPorts, visit: Visit, who: Principal): Promise<string> {
   if (who.credential.kind === 'session') await store.call('endBrowserSession', { org: who.org, id: who.credential.id })
   return cookieText(visit, '', 0)
@@ -111,6 +139,26 @@ export async function commandLineToken(
     hash: hashSecret(token),
     name: machine === undefined ? 'command line of the hub' : `command line of the hub at ${machine}`,
     scopes: ['read', 'write', 'run'],
+    now: at,
+  })
+  return token
+}
+
+/** The token of the commands on a paired machine: one, made anew whenever its daemon asks, and ended with the device. */
+export async function deviceCommandToken(
+  { store, now, random }: SignInPorts,
+  device: { org: OrgId; user: UserId; id: DeviceId; name: string },
+): Promise<string> {
+  const token = newSecret(random, 'mb_')
+  const at = now()
+  await store.call('replaceToken', {
+    org: device.org,
+    user: device.user,
+    id: newId('token', at, random),
+    hash: hashSecret(token),
+    name: `command line of ${device.name}`,
+    scopes: ['read', 'write', 'run'],
+    device: device.id,
     now: at,
   })
   return token

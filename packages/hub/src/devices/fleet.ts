@@ -2,7 +2,7 @@
  * The devices of every org as they are now: who is connected, how they are, what they can run. The rows of the store are
  * the truth about which devices there are; whether one is online is known only here. It knows nothing of runs.
  */
-import type { DeviceId, Now, OrgId, ProjectId } from '@meshbook/core/ids.ts'
+import type { DeviceId, Now, OrgId, ProjectId, UserId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, DeviceStatus, DownMessage, Metrics, Runtime } from '@meshbook/core/messages.ts'
 import type { RouteDevice } from '@meshbook/core/route.ts'
@@ -12,12 +12,14 @@ import type { DeviceRow } from '../store/identity.ts'
 export interface DeviceLink {
   /** False when it cannot be sent: the channel is closing. */
   send(message: DownMessage): boolean
-  close(code: 'REVOKED' | 'CONFLICT' | 'TIMEOUT'): void
+  /** `reason` is told to the device. */
+  close(code: 'REVOKED' | 'CONFLICT' | 'TIMEOUT', reason?: string): void
   lastFrameAt(): number
 }
 
 interface Member {
   org: OrgId
+  user: UserId
   info: Omit<DeviceInfo, 'status'>
   projects: ReadonlySet<ProjectId>
   link: DeviceLink | undefined
@@ -55,8 +57,8 @@ export class Fleet {
     this.#changed(row.org, false)
   }
 
-  remove(org: OrgId, id: DeviceId): void {
-    this.#members.get(id)?.link?.close('REVOKED')
+  remove(org: OrgId, id: DeviceId, reason?: string): void {
+    this.#members.get(id)?.link?.close('REVOKED', reason)
     this.#members.delete(id)
     this.#changed(org, true)
   }
@@ -101,6 +103,17 @@ export class Fleet {
       if (this.#statusOf(member) === 'offline') member.link?.close('TIMEOUT')
       if (this.#statusOf(member) !== member.lastStatus) this.#note(member, true)
     }
+  }
+
+  userOf(id: DeviceId): UserId | undefined {
+    return this.#members.get(id)?.user
+  }
+
+  /** The devices of one user that are connected here. */
+  linked(org: OrgId, user: UserId): DeviceId[] {
+    return this.#of(org)
+      .filter(member => member.user === user && member.link)
+      .map(({ info }) => info.id)
   }
 
   link(id: DeviceId): DeviceLink | undefined {
@@ -176,6 +189,7 @@ function memberOf(row: DeviceRow): Member {
   const { id, name, kind, os, runtimes, lastSeenAt } = row
   return {
     org: row.org,
+    user: row.user,
     info: { id, name, kind, os, runtimes, lastSeenAt, metrics: null },
     projects: new Set(row.projects),
     link: undefined,

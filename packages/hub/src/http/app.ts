@@ -11,7 +11,7 @@ import { type Context, Hono } from 'hono'
 import type { Principal } from '../auth/principal.ts'
 import { RateLimiter } from '../auth/rate-limiter.ts'
 import type { Parts } from '../parts.ts'
-import { readJson } from './body.ts'
+import { readForm, readJson } from './body.ts'
 import { checkPage, isLoopbackName, type Visit, visitOf } from './doorway.ts'
 import { problemResponse } from './problem.ts'
 import { type Access, json, type Route } from './route.ts'
@@ -50,9 +50,7 @@ async function serve(parts: Parts, tries: RateLimiter, route: Route, c: Context<
   if (access.to === 'public' && access.tries === 'limited') tries.count(visit.address)
   const who = await admit(parts, access, c.env.incoming, visit)
   const request = c.req.raw
-  const body = route.body
-    ? await readJson(request, route.body, route.bodyBytes ?? limits.requestBodyBytes)
-    : refuseForm(request)
+  const body = await bodyOf(route, request)
   const answer = await route.handle({
     request,
     incoming: c.env.incoming,
@@ -66,6 +64,13 @@ async function serve(parts: Parts, tries: RateLimiter, route: Route, c: Context<
   if (answer instanceof Response) return answer
   return answer === undefined ? new Response(null, { status: 204 }) : json(answer, route.status)
 }
+
+function bodyOf(route: Route, request: Request): Promise<unknown> | undefined {
+  const capBytes = route.bodyBytes ?? limits.requestBodyBytes
+  if (route.form) return readForm(request, Math.min(capBytes, formBytes))
+  return route.body ? readJson(request, route.body, capBytes) : refuseForm(request)
+}
+const formBytes = 16 * 1024
 
 /** Default deny: what is not public needs a principal with the scope of the route. */
 async function admit(

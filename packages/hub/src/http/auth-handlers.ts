@@ -13,6 +13,7 @@ import { parseId } from '@meshbook/core/ids.ts'
 import type { InferOutput } from 'valibot'
 import { newTicket, newToken, signInByLink, signOut } from '../auth/sign-in.ts'
 import { registerDevice } from '../devices/registration.ts'
+import { revoke } from '../devices/revocation.ts'
 import type { Parts } from '../parts.ts'
 import { type Ask, param, type UserAsk } from './route.ts'
 
@@ -87,17 +88,7 @@ export async function renameDevice(
   fleet.add(row)
 }
 
-/** Once the transaction is durable nothing can come back in; then what is open is closed (S8). */
-export async function revokeDevice(
-  { store, fleet, doors, runs, now, sessionsChanged }: Parts,
-  ask: UserAsk<undefined>,
-): Promise<void> {
-  const { org } = ask.who
+export async function revokeDevice(parts: Parts, ask: UserAsk<undefined>): Promise<void> {
   const id = parseId('device', param(ask, 'id'))
-  const ended = await store.call('revokeDevice', { org, id, now: now() })
-  if (!ended) throw new MeshError('NOT_FOUND', { detail: `device ${id}` })
-  fleet.remove(org, id)
-  doors.revoke({ kind: 'device', id })
-  runs.ended(org, ended)
-  sessionsChanged(org)
+  if (!(await revoke(parts, ask.who.org, id))) throw new MeshError('NOT_FOUND', { detail: `device ${id}` })
 }

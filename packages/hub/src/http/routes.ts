@@ -66,6 +66,7 @@ import {
   turnBack,
 } from './history-handlers.ts'
 import { openApi } from './openapi.ts'
+import { pairingRoutes } from './pairing-routes.ts'
 import { publicRoute, type Route, userRoute } from './route.ts'
 import {
   answerInput,
@@ -475,6 +476,7 @@ export function routes(parts: Parts): Route[] {
         'Store a blob under its SHA-256, whole or in pieces by Content-Range or Upload-Offset; HEAD tells the offset',
       handle: ask => putAsset(parts, ask),
     }),
+    ...pairingRoutes(parts),
   ]
   return list
 }

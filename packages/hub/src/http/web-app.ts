@@ -25,7 +25,7 @@ const types: Record<string, string> = {
 
 /** Paths that the app itself routes. */
 export function isAppPage(path: string): boolean {
-  return ['/', '/signin', '/p', '/runs', '/devices'].includes(path) || path.startsWith('/p/')
+  return ['/', '/signin', '/p', '/runs', '/devices', '/pair'].includes(path) || path.startsWith('/p/')
 }
 
 export async function appPage(webFolder: string | null, visit: Visit): Promise<Response> {

@@ -14,15 +14,21 @@ import {
   protocolVersion,
   type UpMessage,
 } from '@meshbook/core/messages.ts'
+import { sealProofText } from '@meshbook/core/pairing.ts'
 import type { RawData, WebSocket } from 'ws'
+import type { ProvenDevice } from '../auth/authenticator.ts'
 import { everyScope, type Principal } from '../auth/principal.ts'
+import { hashSecret, newSecret } from '../auth/secrets.ts'
+import { isSignedBy } from '../devices/device-keys.ts'
 import type { DeviceLink } from '../devices/fleet.ts'
+import { greetWithOwnerKeys, takeOwnerKey } from '../devices/owner-keys.ts'
+import { shutOut } from '../devices/revocation.ts'
 import type { Parts } from '../parts.ts'
-import type { DeviceRow } from '../store/identity.ts'
+import { reuseReason } from '../store/device-tokens.ts'
 import { ChannelStreams, type StreamCarrier } from './channel-streams.ts'
 import { LiveSocket } from './live-socket.ts'
 
-export function serveChannel(parts: Parts, socket: WebSocket, device: DeviceRow): void {
+export function serveChannel(parts: Parts, socket: WebSocket, device: ProvenDevice): void {
   const channel = new ChannelSocket(parts, socket, device)
   channel.start()
 }
@@ -31,7 +37,7 @@ type Up<T extends UpMessage['type']> = Extract<UpMessage, { type: T }>
 
 class ChannelSocket implements DeviceLink {
   readonly #parts: Parts
-  readonly #device: DeviceRow
+  readonly #device: ProvenDevice
   readonly #live: LiveSocket
   readonly #streams: ChannelStreams
   #registered = false
@@ -41,7 +47,7 @@ class ChannelSocket implements DeviceLink {
   #order: Promise<void> = Promise.resolve()
   #unstoredBytes = 0
 
-  constructor(parts: Parts, socket: WebSocket, device: DeviceRow) {
+  constructor(parts: Parts, socket: WebSocket, device: ProvenDevice) {
     this.#parts = parts
     this.#device = device
     this.#live = new LiveSocket(socket, parts.times, parts.now)
@@ -67,8 +73,8 @@ class ChannelSocket implements DeviceLink {
     return this.#sendFrames([encodeMessage(message)])
   }
 
-  close(code: 'REVOKED' | 'CONFLICT' | 'TIMEOUT'): void {
-    if (code === 'REVOKED') this.send({ type: 'REVOKED' })
+  close(code: 'REVOKED' | 'CONFLICT' | 'TIMEOUT', reason?: string): void {
+    if (code === 'REVOKED') this.send({ type: 'REVOKED', ...(reason === undefined ? {} : { reason }) })
     this.#live.close(errors[code].close ?? 1001, code)
   }
 
@@ -118,6 +124,8 @@ class ChannelSocket implements DeviceLink {
   }
 
   #receive(data: RawData, isBinary: boolean): void {
+    // Nothing is taken any more from a channel that is closing (RV2).
+    if (!this.#live.open) return
     try {
       if (!isBinary) throw new MeshError('BAD_MESSAGE', { detail: 'a text frame' })
       const frame = decodeFrame(new Uint8Array(data as Buffer))
@@ -157,6 +165,8 @@ class ChannelSocket implements DeviceLink {
         return this.#streams.close(message.stream)
       case 'CLAIM':
         return this.#parts.claims.answer(this.#device, message, this)
+      case 'OWNER_KEY':
+        return takeOwnerKey(this.#parts, this.#device, message)
       case 'BYE':
         return this.#leave()
     }
@@ -167,6 +177,9 @@ class ChannelSocket implements DeviceLink {
     const { org, id } = this.#device
     if (message.device !== id)
       throw new MeshError('FORBIDDEN', { detail: 'REGISTER names another device than the proof' })
+    const token = await this.#nextToken(message.token)
+    if (token === undefined) return
+    await this.#takeSeal(message.seal)
     const { os, runtimes, metrics, projects } = message
     await store.call('describeDevice', { org, id, os, runtimes, projects, now: now() })
     const found = await runs.reconcile(org, id, message)
@@ -182,11 +195,39 @@ class ChannelSocket implements DeviceLink {
       projects: known,
       runs: found.runs,
       lost: found.lost,
+      token,
     })
     if (!fleet.connect(id, this, { os, runtimes, metrics, projects })) return this.close('REVOKED')
     for (const lease of found.resend) this.send({ type: 'LEASE', lease })
     for (const { run, reason } of found.cancel) this.send({ type: 'RUN_CANCEL', run, reason })
     sessionsChanged(org)
+    if (message.seal) await greetWithOwnerKeys(this.#parts, this.#device)
+  }
+
+  /** Nothing when this channel ends: it is older than another one, or its token had been used up. */
+  async #nextToken(shown: string | undefined): Promise<string | undefined> {
+    const { store, random, now, events } = this.#parts
+    const { org, id, provedAt, name } = this.#device
+    const next = newSecret(random)
+    const hashes = { shown: shown === undefined ? null : hashSecret(shown), next: hashSecret(next) }
+    const turn = await store.call('turnToken', { org, id, ...hashes, provedAt, now: now() })
+    if (turn.turn === 'next') return next
+    if (turn.turn === 'late') this.close('CONFLICT')
+    else {
+      this.close('REVOKED', reuseReason)
+      shutOut(this.#parts, org, id, turn.ended, reuseReason)
+      events.publish(org, { type: 'revoked', device: id, name, reason: reuseReason })
+      this.#parts.log.warn({ device: id }, 'a device was shut out: its key was used from two places')
+    }
+    return undefined
+  }
+
+  async #takeSeal(seal: Up<'REGISTER'>['seal']): Promise<void> {
+    if (!seal) return
+    const { org, id, publicKey } = this.#device
+    if (!isSignedBy(publicKey, sealProofText(id, seal.key), seal.proof))
+      throw new MeshError('FORBIDDEN', { detail: 'the sealing key is not signed by this device' })
+    await this.#parts.store.call('setSealKey', { org, id, sealKey: seal.key, sealProof: seal.proof })
   }
 
   async #heartbeat({ metrics, heads }: Up<'HEARTBEAT'>): Promise<void> {

@@ -27,6 +27,10 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   tokens: kept('hashes; devices and scripts go on with the tokens they have'),
   tickets: leftOut('bound to sessions that are left out, and renewed by their holders'),
   devices: kept('public keys; devices come back without being paired again'),
+  pairings: leftOut('good for two minutes'),
+  device_grants: leftOut('good for minutes; one that was used since would be good again'),
+  owner_keys: kept('versions of the key that the sessions of a user are sealed with'),
+  owner_key_copies: kept('copies that only devices and the recovery key can open; nobody else has them'),
 
   projects: kept('names and trees'),
   documents: kept('index of the trees; runs name its rows'),

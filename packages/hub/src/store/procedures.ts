@@ -2,8 +2,12 @@
 import * as restore from './after-restore.ts'
 import * as references from './asset-references.ts'
 import * as assets from './assets.ts'
+import * as grants from './device-grants.ts'
+import * as deviceTokens from './device-tokens.ts'
 import * as heads from './heads.ts'
 import * as identity from './identity.ts'
+import * as ownerKeys from './owner-keys.ts'
+import * as pairings from './pairings.ts'
 import * as projects from './projects.ts'
 import * as log from './run-log.ts'
 import * as queue from './run-queue.ts'
@@ -31,6 +35,24 @@ export const procedures = {
   revokeDevice: identity.revokeDevice,
   describeDevice: identity.describeDevice,
   sawDevice: identity.sawDevice,
+
+  turnToken: deviceTokens.turnToken,
+  ownerKeysFor: ownerKeys.ownerKeysFor,
+  putOwnerKey: ownerKeys.putOwnerKey,
+  setSealKey: ownerKeys.setSealKey,
+  newPairing: pairings.newPairing,
+  claimPairing: pairings.claimPairing,
+  findPairing: pairings.findPairing,
+  findClaim: pairings.findClaim,
+  confirmPairing: pairings.confirmPairing,
+  cancelPairing: pairings.cancelPairing,
+  takePairedSession: pairings.takePairedSession,
+  newGrant: grants.newGrant,
+  findGrant: grants.findGrant,
+  decideGrant: grants.decideGrant,
+  pollGrant: grants.pollGrant,
+  takeRedirect: grants.takeRedirect,
+  admitGrant: grants.admitGrant,
 
   ensureProject: projects.ensureProject,
   listProjects: projects.listProjects,
