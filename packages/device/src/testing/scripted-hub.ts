@@ -38,6 +38,8 @@ export class ScriptedHub {
   silentAboutRuns = false
   pingMs = 1_000
   publicKey = ''
+  /** Handed out with each welcome. */
+  token: string | undefined
   lost: Extract<DownMessage, { type: 'WELCOME' }>['lost'] = []
   #server: WebSocketServer | undefined
   #socket: WebSocket | undefined
@@ -138,6 +140,7 @@ export class ScriptedHub {
       projects: [],
       runs: known,
       lost: this.lost,
+      ...(this.token === undefined ? {} : { token: this.token }),
     })
   }
 
