@@ -11,6 +11,7 @@ import { historyCommand } from './commands/history.ts'
 import { hubCommand } from './commands/hub.ts'
 import { linkCommand } from './commands/link.ts'
 import { monitorCommand } from './commands/monitor.ts'
+import { pairCommand } from './commands/pair.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { runCommand } from './commands/run.ts'
 import { runsCommand } from './commands/runs.ts'
@@ -38,6 +39,7 @@ for (const command of [
   runsCommand,
   historyCommand,
   devicesCommand,
+  pairCommand,
   monitorCommand,
   linkCommand,
   backupCommand,
