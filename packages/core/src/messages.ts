@@ -212,6 +212,8 @@ const up = {
   OWNER_KEY: v.object({
     type: v.literal('OWNER_KEY'),
     version: whole,
+    /** A hash of the key, by which copies of another key for the same version are told apart. */
+    keyId: hashSchema,
     copies: v.pipe(v.array(keyCopySchema), v.minLength(1), v.maxLength(limits.devicesPerUser + 1)),
   }),
   BYE: v.object({ type: v.literal('BYE'), reason: v.picklist(['sleep', 'stop']) }),

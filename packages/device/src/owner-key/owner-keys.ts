@@ -102,7 +102,7 @@ export class OwnerKeys {
     const copies: KeyCopy[] = []
     for (const { recipient, sealKey } of recipients) copies.push(await this.#seal(version, key, recipient, sealKey))
     if (recovery) copies.push(await this.#seal(version, key, 'recovery', recovery))
-    if (copies.length > 0) this.#ports.send({ type: 'OWNER_KEY', version, copies })
+    if (copies.length > 0) this.#ports.send({ type: 'OWNER_KEY', version, keyId: idOf(key), copies })
   }
 
   async #sealFor(devices: Known[]): Promise<void> {
@@ -112,7 +112,7 @@ export class OwnerKeys {
       if (!key) continue
       const copies: KeyCopy[] = []
       for (const { id, sealKey } of lacking) copies.push(await this.#seal(version, key, id, sealKey))
-      this.#ports.send({ type: 'OWNER_KEY', version, copies })
+      this.#ports.send({ type: 'OWNER_KEY', version, keyId: idOf(key), copies })
     }
   }
 
@@ -123,7 +123,7 @@ export class OwnerKeys {
       const key = await this.#opened(version)
       if (key) {
         const copy = await this.#seal(version, key, 'recovery', recipient)
-        this.#ports.send({ type: 'OWNER_KEY', version, copies: [copy] })
+        this.#ports.send({ type: 'OWNER_KEY', version, keyId: idOf(key), copies: [copy] })
       }
     }
   }
@@ -175,6 +175,11 @@ function isSignedBy(publicKey: string, text: string, signature: string): boolean
   } catch {
     return false
   }
+}
+
+/** Says nothing about the key, which is random. */
+function idOf(key: Uint8Array): string {
+  return createHash('sha256').update('meshbook-owner-key-id|').update(key).digest('hex')
 }
 
 function hashOf(sealed: string): string {

@@ -51,7 +51,7 @@ async function tell({ store, fleet }: KeyParts, { org, user }: Owner, device: De
 export async function takeOwnerKey(
   parts: KeyParts,
   device: DeviceRow,
-  message: { version: number; copies: KeyCopy[] },
+  message: { version: number; keyId: string; copies: KeyCopy[] },
 ): Promise<void> {
   const { org, user, id, publicKey } = device
   if (message.copies.some(copy => copy.by !== id || copy.byKey !== publicKey || copy.version !== message.version))

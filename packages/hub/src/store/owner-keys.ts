@@ -70,7 +70,7 @@ async function sealable(
  */
 export async function putOwnerKey(
   tx: Tx,
-  a: { org: OrgId; user: UserId; device: DeviceId; version: number; copies: KeyCopy[]; now: number },
+  a: { org: OrgId; user: UserId; device: DeviceId; version: number; keyId: string; copies: KeyCopy[]; now: number },
 ): Promise<boolean> {
   const newest = await tx.get<{ version: number; rotate: number }>(
     'SELECT version, rotate FROM owner_keys WHERE org_id = ? AND user_id = ? ORDER BY version DESC LIMIT 1',
@@ -78,16 +78,25 @@ export async function putOwnerKey(
   )
   const known = Number(newest?.version ?? 0)
   const isNew = a.version === known + 1 && (known === 0 || Number(newest?.rotate) === 1)
-  if (!isNew && a.version > known) return false
+  if (!isNew && !(await isKnown(tx, a))) return false
   if (isNew && !a.copies.some(copy => copy.recipient === a.device)) return false
   if (isNew)
     await tx.run(
-      'INSERT INTO owner_keys (org_id, user_id, version, made_by, created_at, rotate) VALUES (?, ?, ?, ?, ?, 0)',
-      [a.org, a.user, a.version, a.device, a.now],
+      'INSERT INTO owner_keys (org_id, user_id, version, key_id, made_by, created_at, rotate) VALUES (?, ?, ?, ?, ?, ?, 0)',
+      [a.org, a.user, a.version, a.keyId, a.device, a.now],
     )
   let added = 0
   for (const copy of a.copies) if (copy.version === a.version) added += await addCopy(tx, a, copy)
   return isNew || added > 0
+}
+
+/** Copies of a key that lost against another one of the same version are of no use to anybody. */
+async function isKnown(tx: Tx, a: { org: OrgId; user: UserId; version: number; keyId: string }): Promise<boolean> {
+  const known = await tx.get<{ id: string }>(
+    'SELECT key_id AS id FROM owner_keys WHERE org_id = ? AND user_id = ? AND version = ?',
+    [a.org, a.user, a.version],
+  )
+  return known?.id === a.keyId
 }
 
 async function addCopy(tx: Tx, { org, user }: { org: OrgId; user: UserId }, copy: KeyCopy): Promise<number> {

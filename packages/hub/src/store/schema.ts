@@ -59,7 +59,7 @@ const migrations: readonly string[] = [
   CREATE INDEX tokens_by_device ON tokens (org_id, device_id);
   CREATE TABLE pairings (org_id TEXT NOT NULL, user_id TEXT NOT NULL, pairing_id TEXT NOT NULL PRIMARY KEY, code_hash TEXT NOT NULL UNIQUE, claim_hash TEXT UNIQUE, issuer TEXT NOT NULL, state TEXT NOT NULL, digit_tries BIGINT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, name TEXT, kind TEXT, public_key TEXT, seal_key TEXT, seal_proof TEXT, digits TEXT, device_id TEXT);
   CREATE TABLE device_grants (org_id TEXT NOT NULL, user_id TEXT NOT NULL, code_hash TEXT NOT NULL PRIMARY KEY, user_code_hash TEXT UNIQUE, state TEXT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, interval_ms BIGINT NOT NULL, polled_at BIGINT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, public_key TEXT NOT NULL, seal_key TEXT NOT NULL, seal_proof TEXT NOT NULL, redirect_uri TEXT, challenge TEXT);
-  CREATE TABLE owner_keys (org_id TEXT NOT NULL, user_id TEXT NOT NULL, version BIGINT NOT NULL, made_by TEXT NOT NULL, created_at BIGINT NOT NULL, rotate BIGINT NOT NULL, PRIMARY KEY (org_id, user_id, version));
+  CREATE TABLE owner_keys (org_id TEXT NOT NULL, user_id TEXT NOT NULL, version BIGINT NOT NULL, key_id TEXT NOT NULL, made_by TEXT NOT NULL, created_at BIGINT NOT NULL, rotate BIGINT NOT NULL, PRIMARY KEY (org_id, user_id, version));
   CREATE TABLE owner_key_copies (org_id TEXT NOT NULL, user_id TEXT NOT NULL, version BIGINT NOT NULL, recipient TEXT NOT NULL, seal_key TEXT, sealed TEXT NOT NULL, made_by TEXT NOT NULL, by_key TEXT NOT NULL, signature TEXT NOT NULL, PRIMARY KEY (org_id, user_id, version, recipient));`,
 ]
 
