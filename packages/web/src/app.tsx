@@ -2,6 +2,8 @@
 
 import type { FunctionComponent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { PairDialog } from './pairing/pair-dialog.tsx'
+import { PairPage } from './pairing/pair-page.tsx'
 import { DevicesPage } from './shell/devices-page.tsx'
 import { Dialogs } from './shell/dialogs.tsx'
 import { EvictedBanner } from './shell/evicted-banner.tsx'
@@ -26,6 +28,7 @@ export function App() {
     return () => removeEventListener('keydown', handleGlobalKey)
   }, [])
   const route = routeOf(here.value)
+  if (route.page === 'pair') return <PairPage />
   if (route.page === 'signin' || signedIn.value === 'no') return <SignInPage />
   if (signedIn.value === 'unreachable') return <UnreachablePage />
   return (
@@ -54,6 +57,7 @@ export function App() {
       <Palette />
       <ShortcutsDialog />
       <Dialogs />
+      <PairDialog />
       <ToastList />
     </>
   )

@@ -16,7 +16,7 @@ export function navigate(to: string, options: { replace?: boolean } = {}): void 
 }
 
 export type Route =
-  | { page: 'home' | 'runs' | 'devices' | 'signin' | 'unknown' }
+  | { page: 'home' | 'runs' | 'devices' | 'signin' | 'pair' | 'unknown' }
   | { page: 'notebook'; project: string; path: string }
 
 export function routeOf(path: string): Route {
@@ -24,6 +24,7 @@ export function routeOf(path: string): Route {
   if (path === '/runs') return { page: 'runs' }
   if (path === '/devices') return { page: 'devices' }
   if (path === '/signin') return { page: 'signin' }
+  if (path === '/pair') return { page: 'pair' }
   const [, p, project, ...rest] = path.split('/')
   const segments = [project, ...rest].map(decode)
   if (p === 'p' && rest.length > 0 && segments.every(segment => segment))
