@@ -213,6 +213,7 @@ class RunningDevice implements Device {
     await this.#monitor.close()
     await this.#attachments.close()
     await this.#link?.close()
+    await this.#token.settled()
     await this.#hubAssets?.close()
     await this.#relay.close()
     await this.#database.close()

@@ -24,6 +24,11 @@ export class DeviceToken {
     return this.#token
   }
 
+  /** Nothing is being saved any more. */
+  async settled(): Promise<void> {
+    await this.#saving.catch(() => undefined)
+  }
+
   /** A token that could not be saved is not shown: the hub takes the one before it once more. */
   keep(token: string): void {
     this.#saving = this.#saving
