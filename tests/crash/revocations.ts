@@ -131,7 +131,7 @@ class Victim {
 
   /** Milliseconds until both connections were closed. */
   async shutOut(): Promise<number> {
-    const sending = setInterval(() => this.#sendBoth(), 1)
+    const sending = setInterval(() => this.#sendBoth(), 5)
     await sleep(20)
     const closed = this.#sockets.map(socket => once(socket, 'close'))
     const started = performance.now()
