@@ -1,5 +1,6 @@
 /** Devices that are shut out while they and others are busy: how long until they are cut, and whether anything that they send is still taken. */
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeMessage, encodeSync } from '@meshbook/core/messages.ts'
 import { TestDevice } from '@meshbook/hub/testing/test-device.ts'
@@ -133,7 +134,7 @@ class Victim {
   async shutOut(): Promise<number> {
     const sending = setInterval(() => this.#sendBoth(), 5)
     await sleep(20)
-    const closed = this.#sockets.map(socket => once(socket, 'close'))
+    const closed = this.#sockets.map(socket => once((socket as unknown as Innards)._socket!, 'close'))
     const started = performance.now()
     const answered = call(this.#at, 'DELETE', `/devices/${this.#device.id}`).then(() => {
       this.#isOut = true
@@ -167,7 +168,7 @@ function turnDeaf(socket: WebSocket): void {
 interface Innards {
   _receiver: { removeAllListeners(event: string): void } | null
   _sender: { send(data: Uint8Array, options: object): void } | null
-  _socket: { writable: boolean } | null
+  _socket: Socket | null
 }
 
 /** Whether the bytes went onto the wire: also where the library would not send any more. */
