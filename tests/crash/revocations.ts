@@ -134,7 +134,7 @@ class Victim {
   async shutOut(): Promise<number> {
     const sending = setInterval(() => this.#sendBoth(), 5)
     await sleep(20)
-    const closed = this.#sockets.map(socket => once((socket as unknown as Innards)._socket!, 'close'))
+    const closed = this.#sockets.map(cut)
     const started = performance.now()
     const answered = call(this.#at, 'DELETE', `/devices/${this.#device.id}`).then(() => {
       this.#isOut = true
@@ -163,6 +163,12 @@ class Victim {
 function turnDeaf(socket: WebSocket): void {
   const { _receiver } = socket as unknown as Innards
   _receiver?.removeAllListeners('conclude')
+}
+
+/** A reset is an end too. */
+function cut(socket: WebSocket): Promise<void> {
+  socket.on('error', () => socket.terminate())
+  return new Promise(resolve => (socket as unknown as Innards)._socket!.once('close', () => resolve()))
 }
 
 interface Innards {
