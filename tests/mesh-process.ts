@@ -10,6 +10,9 @@ import { dataFolder } from '@meshbook/cli/data-folder.ts'
 
 const main = join(import.meta.dirname, '../packages/cli/src/main.ts')
 
+/** Tests leave the keychain of whoever runs them alone. */
+const noKeychain = { MESHBOOK_KEYCHAIN: 'off' }
+
 export interface MeshProcess {
   url: string
   link: string
@@ -40,7 +43,7 @@ export async function startProcess(
   const child = spawn(
     process.execPath,
     ['--disable-warning=ExperimentalWarning', main, ...args, '--json', '--data', data],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } },
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...noKeychain, ...env } },
   )
   let errors = ''
   child.stderr!.setEncoding('utf8').on('data', (text: string) => (errors += text))
@@ -101,7 +104,7 @@ export async function command(
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...noKeychain, ...env },
     timeout: timeoutMs,
   })
   const output = { stdout: '', stderr: '' }

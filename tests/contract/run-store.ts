@@ -321,7 +321,7 @@ export function runStoreContract(name: string, open: OpenRunStore): void {
       await append(held, devices[0], 1, [out('a')])
       const ended = await store.call('revokeDevice', { owner: org, id: devices[0], now })
       assert.deepEqual(
-        ended?.flatMap(({ runs }) => runs.map(({ status }) => status)),
+        ended?.orgs.flatMap(({ runs }) => runs.map(({ status }) => status)),
         ['interrupted'],
       )
       assert.equal((await append(held, devices[0], 2, [out('b')])).refused, 'RUN_ENDED')

@@ -113,10 +113,7 @@ test('the drill: 20 documents in use, the machine is lost, the backup restored, 
   await Promise.all(lives.map(live => live.client.saved()))
   const welcome = await textAt(client, 'me/demo/welcome.md')
 
-  const deviceKey = JSON.parse(await readFile(join(drill.data, 'device/device-key.json'), 'utf8')) as Record<
-    string,
-    string
-  >
+  const deviceKey = JSON.parse(await readFile(join(drill.data, 'device/device.key'), 'utf8')) as Record<string, string>
   await mesh.kill('SIGKILL')
   await assertNoSecrets(drill, file, [deviceKey.privateKey!])
   await rm(drill.data, { recursive: true })

@@ -27,6 +27,7 @@ export function controlHandlers(hub: HubAccess, device: Device): ControlHandlers
       linked: device.linked,
       device: device.name,
       pid: process.pid,
+      keys: device.keys,
       problems: device.problems(),
     }),
     '/token': async () => ({ hub: hub.url, token: await hub.token() }),

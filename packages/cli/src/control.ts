@@ -51,6 +51,8 @@ const calls = {
       linked: v.boolean(),
       device: v.string(),
       pid: v.number(),
+      /** Where the private keys are, as a sentence. */
+      keys: v.string(),
       problems: v.array(v.string()),
     }),
   },

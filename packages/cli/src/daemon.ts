@@ -1,10 +1,10 @@
-/** The device alone, joined to a hub elsewhere: what `meshbook up` runs. */
-import { readFile, writeFile } from 'node:fs/promises'
+/** The device alone, joined to a hub elsewhere: what `meshbook up` runs once this machine belongs to somebody. */
 import { join } from 'node:path'
 import { listOf, projectSchema } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { parseId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import { ownTokenSchema } from '@meshbook/core/pairing-api.ts'
 import { type Device, startDevice } from '@meshbook/device/device.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
 import * as v from 'valibot'
@@ -12,61 +12,57 @@ import { ApiClient } from './api-client.ts'
 import { serveControl } from './control.ts'
 import { controlHandlers, type HubAccess } from './control-handlers.ts'
 import type { DataFolder } from './data-folder.ts'
+import { keychainUse } from './keychain-use.ts'
 import { openLog } from './log.ts'
 import { machineName, privateFolder } from './mesh.ts'
+import { HubDoor } from './sign-in/hub-door.ts'
+import { remember } from './sign-in/memory.ts'
 
 export interface DaemonOptions {
   folder: DataFolder
-  /** File that remembers the hub and the token between starts; only its user can read it. */
-  memory: string
-  hub: string | undefined
+  hub: string
   name: string | undefined
+  /** An API token that registers this machine; absent where it was paired. */
   token: string | undefined
 }
 
-const memorySchema = v.object({ hub: v.string(), token: v.string() })
-type Memory = v.InferOutput<typeof memorySchema>
-
 export interface Daemon {
   device: Device
-  hub: string
   close(): Promise<void>
 }
 
-export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  await privateFolder(options.folder.root)
-  const memory = await recall(options)
-  const client = new ApiClient(memory)
-  const ports = { now: Date.now, random: systemRandom, log: openLog(options.folder.root) }
+export async function startDaemon({ folder, hub, token, ...options }: DaemonOptions): Promise<Daemon> {
+  await privateFolder(folder.root)
+  const ports = { now: Date.now, random: systemRandom, log: openLog(folder.root) }
   const kernels = createKernelSessions({
-    folder: join(options.folder.device, 'sessions'),
+    folder: join(folder.device, 'sessions'),
     now: ports.now,
     random: ports.random,
     limits,
   })
   const register = async (publicKey: string, name: string, kind: string) => {
+    const client = new ApiClient({ hub, token: token! })
     const { id } = await client.post('/devices', { publicKey, name, kind }, v.object({ id: v.string() }))
     return parseId('device', id)
   }
-  const name = options.name ?? machineName()
   const device = await startDevice(
     {
-      folder: options.folder.device,
-      name,
+      folder: folder.device,
+      name: options.name ?? machineName(),
       kind: 'desktop',
-      hub: { url: memory.hub },
+      hub: { url: hub },
       limits,
       kernels,
-      projectsFolder: options.folder.projects,
-      register,
+      projectsFolder: folder.projects,
+      keychain: keychainUse(),
+      ...(token === undefined ? {} : { register }),
     },
     ports,
   )
-  const control = await serveControl(options.folder.control, controlHandlers(accessTo(memory, client), device))
-  await writeFile(options.memory, JSON.stringify(memory), { mode: 0o600 })
+  const control = await serveControl(folder.control, controlHandlers(accessTo(hub, device), device))
+  await remember(folder, hub, device.id)
   return {
     device,
-    hub: memory.hub,
     async close() {
       await control.close()
       await device.close()
@@ -75,26 +71,27 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   }
 }
 
-async function recall(options: DaemonOptions): Promise<Memory> {
-  const known = v.safeParse(memorySchema, JSON.parse(await readFile(options.memory, 'utf8').catch(() => 'null')))
-  const hub = (options.hub ?? (known.success ? known.output.hub : undefined))?.replace(/\/$/, '')
-  if (!hub) throw new MeshError('BAD_CONFIG', { detail: 'which hub? Name it once with --hub URL' })
-  const token = options.token ?? (known.success && known.output.hub === hub ? known.output.token : undefined)
-  if (!token)
-    throw new MeshError('UNAUTHENTICATED', {
-      detail: 'the first time, an API token of the hub is needed in MESHBOOK_TOKEN',
+/** The commands of this machine act with a token that ends with the device; it is held in memory alone. */
+function accessTo(hub: string, device: Device): HubAccess {
+  const door = new HubDoor(hub)
+  let held: Promise<string> | undefined
+  const fetchToken = async (): Promise<string> =>
+    (await door.post('/devices/self/token', {}, ownTokenSchema, device.proof(new URL(hub).host))).token
+  const token = (): Promise<string> => {
+    held ??= fetchToken().catch((error: unknown) => {
+      held = undefined
+      throw error
     })
-  return { hub, token }
-}
-
-function accessTo(memory: Memory, client: ApiClient): HubAccess {
+    return held
+  }
   return {
-    url: memory.hub,
-    token: async () => memory.token,
+    url: hub,
+    token,
     signInLink: async () => {
-      throw new MeshError('FORBIDDEN', { detail: `sign-in links are made where the hub ${memory.hub} runs` })
+      throw new MeshError('FORBIDDEN', { detail: `sign-in links are made where the hub ${hub} runs` })
     },
     project: async name => {
+      const client = new ApiClient({ hub, token: await token() })
       const { items } = await client.get('/projects', listOf(projectSchema))
       return items.find(item => item.name === name) ?? client.post('/projects', { name }, projectSchema)
     },

@@ -12,11 +12,13 @@ import { systemRandom } from '@meshbook/core/ids.ts'
 import { scaledTimes } from '@meshbook/core/limits.ts'
 import { type Device, startDevice } from '@meshbook/device/device.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
+import { storedRecipient } from '@meshbook/hub/backup/recovery-key.ts'
 import type { HubConfig } from '@meshbook/hub/config.ts'
 import { type Hub, startHub } from '@meshbook/hub/hub.ts'
 import { serveControl } from './control.ts'
 import { controlHandlers, type HubAccess, projectInfo } from './control-handlers.ts'
 import type { DataFolder } from './data-folder.ts'
+import { keychainUse } from './keychain-use.ts'
 import { openLog } from './log.ts'
 
 const demoFolder = new URL('../../../demo', import.meta.url).pathname
@@ -59,6 +61,8 @@ export async function startMesh(config: HubConfig, folder: DataFolder): Promise<
         limits,
         kernels,
         projectsFolder: folder.projects,
+        keychain: keychainUse(),
+        recovery: () => storedRecipient(config.dataFolder),
         register: (key, name, kind) => hub.registerDevice(key, name, kind),
       },
       ports,

@@ -14,6 +14,7 @@ import { hubCommand } from './commands/hub.ts'
 import { linkCommand } from './commands/link.ts'
 import { membersCommand } from './commands/members.ts'
 import { monitorCommand } from './commands/monitor.ts'
+import { pairCommand } from './commands/pair.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { runCommand } from './commands/run.ts'
 import { runsCommand } from './commands/runs.ts'
@@ -44,6 +45,7 @@ for (const command of [
   devicesCommand,
   membersCommand,
   auditCommand,
+  pairCommand,
   monitorCommand,
   linkCommand,
   backupCommand,

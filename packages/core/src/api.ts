@@ -272,6 +272,8 @@ export const hubEventSchema = v.variant('type', [
   v.object({ type: v.literal('versions'), document: documentIdSchema, version: ms }),
   v.object({ type: v.literal('projects') }),
   v.object({ type: v.literal('storage'), ok: v.boolean(), detail: v.string() }),
+  /** A device was shut out without anybody asking for it. */
+  v.object({ type: v.literal('revoked'), device: deviceIdSchema, name: nameSchema, reason: v.string() }),
 ])
 export type HubEvent = v.InferOutput<typeof hubEventSchema>
 

@@ -25,5 +25,7 @@ export const auditActions = [
   'passkey-removed',
   'account-invited',
   'account-invitation-withdrawn',
+  'pairing-denied',
+  'device-shut-out',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

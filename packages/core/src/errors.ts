@@ -191,7 +191,7 @@ const catalogue = {
   },
   REVOKED: {
     message: 'This device or token has been revoked',
-    hint: 'Pair the device again, or make a new token.',
+    hint: 'Pair it again with `meshbook pair`, or make a new token.',
     http: 401,
     close: 4401,
     exit: 3,
@@ -429,6 +429,33 @@ const catalogue = {
     http: 422,
     exit: 10,
     retry: 'backoff',
+  },
+  PAIRING_CODE: {
+    message: 'This code is not valid, or not any more',
+    hint: 'A code works once, within two minutes. Make a new one under Devices, or with `meshbook devices pair`.',
+    http: 404,
+    exit: 3,
+    retry: 'never',
+  },
+  PAIRING_DIGITS: {
+    message: 'These are not the two digits that the new device shows',
+    hint: 'Read them off the screen of the new device. If it shows none, somebody else used the code: cancel.',
+    http: 409,
+    exit: 5,
+    retry: 'never',
+  },
+  PAIRING_REFUSED: {
+    message: 'This device was not added',
+    hint: 'Start again with a new code: under Devices, with `meshbook devices pair`, or with `meshbook pair` on this machine.',
+    http: 403,
+    exit: 3,
+    retry: 'never',
+  },
+  KEYCHAIN_SILENT: {
+    message: 'The keychain that has the keys of this device does not answer',
+    hint: 'Unlock it (sign in at the desktop) and start again. MESHBOOK_KEYCHAIN=off keeps keys in a file from then on.',
+    exit: 1,
+    retry: 'never',
   },
   INTERRUPTED: { message: 'Interrupted', hint: 'Run it again when you are ready.', exit: 130, retry: 'never' },
   SHUTTING_DOWN: {

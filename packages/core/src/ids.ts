@@ -24,6 +24,7 @@ export type AuditId = Branded<string, 'AuditId'>
 export type IdentityId = Branded<string, 'IdentityId'>
 export type PasskeyId = Branded<string, 'PasskeyId'>
 export type InvitationId = Branded<string, 'InvitationId'>
+export type PairingId = Branded<string, 'PairingId'>
 /** `sha256-` and 64 hex digits of the blob's content. */
 export type AssetId = Branded<string, 'AssetId'>
 
@@ -51,6 +52,7 @@ const prefixes = {
   identity: 'idn',
   passkey: 'pky',
   invitation: 'inv',
+  pairing: 'par',
 } as const
 
 export interface IdTypes {
@@ -70,6 +72,7 @@ export interface IdTypes {
   identity: IdentityId
   passkey: PasskeyId
   invitation: InvitationId
+  pairing: PairingId
 }
 export type IdKind = keyof IdTypes
 

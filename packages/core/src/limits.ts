@@ -252,6 +252,24 @@ export const limits = {
   cookieMs: 30 * 24 * 3_600_000,
   ticketFirstUseMs: 60_000,
   ticketMs: 24 * 3_600_000,
+
+  /** How long a pairing code is good, and how often it may be tried: per address, and by everybody together. */
+  pairingMs: 120_000,
+  pairingTriesPerMinute: 5,
+  pairingTriesPerHubMinute: 100,
+  pairingDigitTries: 3,
+  pairingsPerUser: 10,
+  /** A device without a browser waits for so long to be approved, and asks so often (RFC 8628). */
+  deviceGrantMs: 10 * 60_000,
+  deviceGrantPollMs: 5_000,
+  deviceGrantsPerHub: 1_000,
+  /** From the user's click until the program on this machine has fetched what was granted. */
+  redirectCodeMs: 60_000,
+  /** A question that waits for a change is answered by then. */
+  longPollMs: 20_000,
+  longPollsPerAddress: 20,
+  /** How long a keychain has to answer. */
+  keychainMs: 3_000,
   shutdownMs: 5_000,
 } as const
 

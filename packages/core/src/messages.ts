@@ -38,6 +38,8 @@ export const frameTypes = {
   MRP_REQUEST: 48,
   MRP_RESPONSE: 49,
   SYNC_PART: 50,
+  OWNER_KEYS: 60,
+  OWNER_KEY: 61,
 } as const
 
 const id = <K extends IdKind>(kind: K) => v.custom<IdTypes[K]>(text => isId(kind, text), `expected a ${kind} id`)
@@ -163,6 +165,24 @@ export type ToldProblems = v.InferOutput<typeof toldProblemsSchema>
 /** The Yjs id of a struct. */
 const structIdSchema = v.object({ client: ms, clock: ms })
 
+export const refreshTokenSchema = v.pipe(v.string(), v.regex(/^[\w-]{20,100}$/))
+const sealKey = v.pipe(v.string(), v.regex(/^age1[02-9ac-hj-np-z]{58}$/))
+const signature = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{86}$/))
+/** The owner's data key, sealed for one recipient by one device, which signs that it did. */
+export const keyCopySchema = v.object({
+  version: whole,
+  /** A device, or `recovery`. */
+  recipient: v.union([deviceIdSchema, v.literal('recovery')]),
+  /** Of the recovery key: to whom it is sealed. */
+  sealKey: v.optional(sealKey),
+  /** An age file, base64url. */
+  sealed: v.pipe(v.string(), v.maxLength(2_000), v.regex(/^[A-Za-z0-9_-]+$/)),
+  by: deviceIdSchema,
+  byKey: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/)),
+  signature,
+})
+export type KeyCopy = v.InferOutput<typeof keyCopySchema>
+
 const up = {
   REGISTER: v.object({
     type: v.literal('REGISTER'),
@@ -177,6 +197,10 @@ const up = {
     projects: v.array(projectIdSchema),
     heads: v.array(heldHead),
     runs: v.array(heldRun),
+    /** The refresh token that this device has now; absent before its first. */
+    token: v.optional(refreshTokenSchema),
+    /** Where secrets for this device are sealed to, signed by its key. */
+    seal: v.optional(v.object({ key: sealKey, proof: signature })),
   }),
   HEARTBEAT: v.object({ type: v.literal('HEARTBEAT'), metrics: metricsSchema, heads: v.array(heldHead) }),
   RUNTIME_UP: v.object({
@@ -228,6 +252,14 @@ const up = {
   CLOSE: v.object({ type: v.literal('CLOSE'), stream: whole }),
   /** All that is wrong at the device now, in the place of what it told before; only for a hub that takes it (WELCOME). */
   PROBLEMS: v.object({ type: v.literal('PROBLEMS'), ...toldProblemsSchema.entries }),
+  /** Copies of the owner's data key: of a new version with all who get it, or of one that is there, for who lacks it. */
+  OWNER_KEY: v.object({
+    type: v.literal('OWNER_KEY'),
+    version: whole,
+    /** A hash of the key, by which copies of another key for the same version are told apart. */
+    keyId: hashSchema,
+    copies: v.pipe(v.array(keyCopySchema), v.minLength(1), v.maxLength(limits.devicesPerUser + 1)),
+  }),
   BYE: v.object({ type: v.literal('BYE'), reason: v.picklist(['sleep', 'stop']) }),
 }
 
@@ -283,6 +315,8 @@ const down = {
     lost: v.array(headIdSchema),
     /** The hub takes PROBLEMS. */
     problems: v.optional(v.boolean()),
+    /** The next refresh token. The one that was shown stays good until this one is. */
+    token: v.optional(refreshTokenSchema),
   }),
   LEASE: v.object({ type: v.literal('LEASE'), lease: leaseSchema }),
   /** Answer to a CLAIM that is not (yet) granted. */
@@ -318,7 +352,26 @@ const down = {
   CLOSE: v.object({ type: v.literal('CLOSE'), stream: whole, code: codeOfError, reason: v.string() }),
   DEVICE_LIST: v.object({ type: v.literal('DEVICE_LIST'), devices: v.array(deviceInfoSchema) }),
   SESSION_LIST: v.object({ type: v.literal('SESSION_LIST'), sessions: v.array(sessionInfoSchema) }),
-  REVOKED: v.object({ type: v.literal('REVOKED') }),
+  REVOKED: v.object({ type: v.literal('REVOKED'), reason: v.optional(v.string()) }),
+  /** What the hub has of the owner's data key. `version` 0: nobody has made it; `rotate`: who had it was shut out. */
+  OWNER_KEYS: v.object({
+    type: v.literal('OWNER_KEYS'),
+    version: ms,
+    rotate: v.boolean(),
+    /** Those of this device, of every version. */
+    copies: v.array(keyCopySchema),
+    recovery: v.nullable(keyCopySchema),
+    /** Devices of the same user that can be sealed for, and the versions that they lack. */
+    devices: v.array(
+      v.object({
+        id: deviceIdSchema,
+        publicKey: v.string(),
+        sealKey,
+        sealProof: signature,
+        lacks: v.array(whole),
+      }),
+    ),
+  }),
 }
 
 type Schemas = Record<string, v.GenericSchema>

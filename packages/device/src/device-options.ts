@@ -2,8 +2,10 @@
 import type { DeviceId, Now, ProjectId, RandomBytes } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, ProjectInfo } from '@meshbook/core/messages.ts'
+import type { DeviceKey, KeychainUse } from './device-key.ts'
 import type { KernelSessions } from './kernels/port.ts'
 import type { LinkStatus } from './link/hub-link.ts'
+import type { OwnerKeys } from './owner-key/owner-keys.ts'
 import type { FetchState } from './projects/asset-wishes.ts'
 import type { TrashEntry } from './projects/trash.ts'
 import type { Attachment } from './store/attachments.ts'
@@ -19,6 +21,10 @@ export interface DeviceOptions {
   kernels: KernelSessions
   /** Where folders for projects are made that are attached without naming one. */
   projectsFolder: string
+  /** Whether private keys go into the system's keychain; absent: into a file. */
+  keychain?: KeychainUse
+  /** The recipient of the owner's recovery key, where this machine has been given one. */
+  recovery?: () => Promise<string | null>
   /** Makes the hub know this device's public key (raw, base64url); may be called again. */
   register?: (publicKey: string, name: string, kind: DeviceInfo['kind']) => Promise<DeviceId>
 }
@@ -46,6 +52,12 @@ export interface Device {
   readonly publicKey: string
   readonly name: string
   readonly linked: boolean
+  /** `keys are in …`: where its private keys are, and why not in the keychain. */
+  readonly keys: string
+  /** The owner's data key, in all versions that this device has a copy of. */
+  readonly ownerKey: Pick<OwnerKeys, 'current' | 'open'>
+  /** The Authorization header of this device for one request to a hub. */
+  proof(host: string): ReturnType<DeviceKey['proof']>
   /** What the user should know, in sentences; empty while all is well. */
   problems(): string[]
   status(): DeviceStatus

@@ -18,12 +18,14 @@ import { DeviceKey } from './device-key.ts'
 import type { Device, DeviceOptions, DevicePorts, DeviceStatus } from './device-options.ts'
 import { Documents } from './documents.ts'
 import { EpochMoves } from './epoch-moves.ts'
+import { DeviceToken } from './keys/device-token.ts'
 import { openWebSocket } from './link/channel.ts'
 import { HubLink, type HubMessage } from './link/hub-link.ts'
 import { MachineFacts } from './link/machine-facts.ts'
 import { problemsInWords } from './link/problem-words.ts'
 import { Streams } from './link/streams.ts'
 import { Monitor } from './monitor/monitor.ts'
+import { OwnerKeys } from './owner-key/owner-keys.ts'
 import { Problems } from './problems.ts'
 import type { FetchState } from './projects/asset-wishes.ts'
 import { NodeBigFiles } from './projects/big-files.ts'
@@ -42,7 +44,7 @@ export type { Attachment } from './store/attachments.ts'
 /** Throws DATA_IN_USE, DATA_TOO_NEW, READ_ONLY_FOLDER or DISK_FULL when its folder cannot be used. */
 export async function startDevice(options: DeviceOptions, ports: DevicePorts): Promise<Device> {
   await orStorageError(options.folder, () => mkdir(options.folder, { recursive: true, mode: 0o700 }))
-  const key = await DeviceKey.load(options.folder, ports.now, ports.random)
+  const key = await DeviceKey.load(options.folder, ports.now, ports.random, options.keychain)
   const problems = new Problems(() => device.changed())
   const database = await openDeviceDatabase(join(options.folder, 'device.db'), health => {
     if (health.ok) problems.solve('database')
@@ -76,6 +78,8 @@ class RunningDevice implements Device {
   readonly #attachments: Attachments
   readonly #monitor: Monitor
   readonly #link: HubLink | undefined
+  readonly #token: DeviceToken
+  readonly ownerKey: OwnerKeys
   readonly #listeners = new Set<(status: DeviceStatus) => void>()
   #closing: Promise<void> | undefined
 
@@ -123,6 +127,14 @@ class RunningDevice implements Device {
       ...(this.#hubAssets && { sharing: this.#shareFiles(this.#hubAssets) }),
     })
     this.#monitor = this.#makeMonitor()
+    this.#token = new DeviceToken(key.secrets, error => this.#tokenSaved(error))
+    this.ownerKey = new OwnerKeys({
+      folder: options.folder,
+      key,
+      random: ports.random,
+      send: message => void this.#link?.send(message),
+      recovery: options.recovery ?? (async () => null),
+    })
     this.#link = hub && this.#makeLink(hub.url, this.#streams!)
   }
 
@@ -131,6 +143,9 @@ class RunningDevice implements Device {
   }
   get publicKey(): string {
     return this.#key.publicKey
+  }
+  get keys(): string {
+    return this.#key.where
   }
   get linked(): boolean {
     return this.#link?.online ?? false
@@ -142,6 +157,10 @@ class RunningDevice implements Device {
     const orphans = await this.#monitor.start()
     for (const { session, runs } of orphans) for (const { run, ended } of runs) if (ended) await session.forget(run)
     this.#link?.start()
+  }
+
+  proof(host: string): string {
+    return this.#key.proof(host, this.#ports.now(), this.#ports.random)
   }
 
   problems(): string[] {
@@ -205,6 +224,7 @@ class RunningDevice implements Device {
     await this.#monitor.close()
     await this.#attachments.close()
     await this.#link?.close()
+    await this.#token.settled()
     await this.#hubAssets?.close()
     await this.#relay.close()
     await this.#database.close()
@@ -306,6 +326,11 @@ class RunningDevice implements Device {
       streams,
       enroll: async () => void (await register?.(this.publicKey, name, kind)),
       runtimes: () => kernels.runtimes(),
+      credentials: {
+        token: () => this.#token.show(),
+        keep: token => this.#token.keep(token),
+        seal: this.#sealKey(),
+      },
       projects: () => this.attachments().map(({ project }) => project.id),
       problems: () => problemsInWords(this.#problems.all(), this.attachments(), limits),
       held: () => ({ heads: this.#monitor.heads(), runs: this.#monitor.runs() }),
@@ -318,7 +343,10 @@ class RunningDevice implements Device {
         this.#monitor.offline()
       },
       message: message => this.#receive(message),
-      status: () => this.changed(),
+      status: status => {
+        if (status.state === 'refused') this.#refused(status.error)
+        this.changed()
+      },
     })
   }
 
@@ -343,11 +371,30 @@ class RunningDevice implements Device {
       case 'MRP_REQUEST':
         this.#guard(monitor.onSessionRequest(message))
         break
+      case 'OWNER_KEYS':
+        this.#guard(this.ownerKey.receive(message))
+        break
       case 'DEVICE_LIST':
       case 'SESSION_LIST':
         // For viewers; a device acts on its leases alone.
         break
     }
+  }
+
+  #sealKey(): { key: string; proof: string } {
+    const { sealKey, sealProof } = this.#key.keys()
+    return { key: sealKey, proof: sealProof }
+  }
+
+  #tokenSaved(error: MeshError | undefined): void {
+    if (error) this.#problems.report('token', error)
+    else this.#problems.solve('token')
+  }
+
+  /** It says so until it is paired again, and the next pairing makes a new key. */
+  #refused(error: MeshError): void {
+    this.#problems.report('revoked', error)
+    this.#guard(this.#key.markRevoked(error.detail ?? error.message))
   }
 
   #guard(work: Promise<void>): void {

@@ -3,6 +3,8 @@
 import { useEffect } from 'preact/hooks'
 import { AccountPage } from './account/account-page.tsx'
 import { SignInPage } from './account/signin-page.tsx'
+import { PairDialog } from './pairing/pair-dialog.tsx'
+import { PairPage } from './pairing/pair-page.tsx'
 import { AuditPage } from './shell/audit-page.tsx'
 import { DevicesPage } from './shell/devices-page.tsx'
 import { Dialogs } from './shell/dialogs.tsx'
@@ -29,6 +31,7 @@ export function App() {
     return () => removeEventListener('keydown', handleGlobalKey)
   }, [])
   const route = routeOf(here.value)
+  if (route.page === 'pair') return <PairPage />
   if (route.page === 'signin' || signedIn.value === 'no') return <SignInPage />
   if (signedIn.value === 'unreachable') return <UnreachablePage />
   return (
@@ -58,6 +61,7 @@ export function App() {
       <ShortcutsDialog />
       <MembersDialog />
       <Dialogs />
+      <PairDialog />
       <ToastList />
     </>
   )

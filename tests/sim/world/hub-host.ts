@@ -158,7 +158,7 @@ export class HubHost {
       return
     }
     parts.store.query('findDevice', { id: owner as DeviceId }).then(
-      device => (device ? serveChannel(parts, accept(), device, hubName) : end.drop()),
+      device => (device ? serveChannel(parts, accept(), { ...device, provedAt: parts.now() }, hubName) : end.drop()),
       () => end.drop(),
     )
   }

@@ -5,6 +5,7 @@ import { Command } from 'commander'
 import type { ApiClient } from '../api-client.ts'
 import { ago, printJson, printTable, say } from '../print.ts'
 import { type ClientOptions, clientOf, optionsOf, withClient } from './options.ts'
+import { pairDevice } from './pair-device.ts'
 
 export function devicesCommand(): Command {
   const devices = new Command('devices').description('the machines of your mesh')
@@ -13,6 +14,13 @@ export function devicesCommand(): Command {
       new Command('list').description('list the devices').addHelpText('after', '\nExample:\n  $ meshbook devices list'),
     ).action(list),
     { isDefault: true },
+  )
+  devices.addCommand(
+    withClient(
+      new Command('pair')
+        .description('show a code that makes another machine, or a browser, yours')
+        .addHelpText('after', '\nExample:\n  $ meshbook devices pair'),
+    ).action(pairDevice),
   )
   devices.addCommand(
     withClient(

@@ -58,6 +58,7 @@ async function examineHub(hub: string | undefined, folder: DataFolder): Promise<
       seen: status.linked ? 'connected to the hub' : 'not connected',
       ...(status.linked ? {} : { fix: 'It tries again by itself; check the hub above.' }),
     })
+    findings.push({ check: 'Keys', ok: true, seen: status.keys })
     for (const problem of status.problems)
       findings.push({
         check: 'Files',

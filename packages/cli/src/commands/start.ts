@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process'
-import { platform } from 'node:os'
 import { limits } from '@meshbook/core/limits.ts'
 import { Command } from 'commander'
 import { firstPage, startMesh } from '../mesh.ts'
+import { hasBrowser, openBrowser } from '../open-browser.ts'
 import { printJson, say } from '../print.ts'
 import { closeAfter, stopSignal } from '../until-stopped.ts'
 import { type ListeningOptions, listeningOf, optionsOf, withListening } from './options.ts'
@@ -27,7 +26,7 @@ export function startCommand(): Command {
       const readyMs = Math.round(performance.now() - started)
       if (options.json) printJson({ ready: true, url: mesh.hub.url, link, data: folder.root, readyMs })
       else greet(mesh.hub.url, link, folder.root, readyMs)
-      if (options.open) openBrowser(link)
+      if (options.open && hasBrowser()) openBrowser(link)
       await closeAfter(stop, () => mesh.close(), options.json === true)
     })
 }
@@ -38,14 +37,4 @@ function greet(url: string, link: string, data: string, readyMs: number): void {
   say(`            signs this browser in once, within ${limits.signInLinkMs / 60_000} minutes; afterwards ${url}`)
   say(`  Data      ${data}`)
   say('  Stop      Ctrl+C (running code is stopped with it)\n')
-}
-
-/** Best effort: a machine without a browser prints the link, which is enough. */
-function openBrowser(link: string): void {
-  const hasScreen = platform() !== 'linux' || process.env.DISPLAY || process.env.WAYLAND_DISPLAY
-  if (!hasScreen || process.env.CI) return
-  const command = { darwin: 'open', win32: 'explorer' }[platform() as string] ?? 'xdg-open'
-  const child = spawn(command, [link], { stdio: 'ignore', detached: true })
-  child.on('error', () => say('  (No browser could be opened; use the link above.)'))
-  child.unref()
 }

@@ -3,7 +3,8 @@
  * the form of what is sent, not its meaning.
  */
 
-import { asMeshError, type ErrorCode, errors, MeshError } from '@meshbook/core/errors.ts'
+import type { IncomingMessage } from 'node:http'
+import { asMeshError, type ErrorCode, errors, isErrorCode, MeshError } from '@meshbook/core/errors.ts'
 import { type ChannelFrame, decodeFrame, subprotocol } from '@meshbook/core/frames.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import {
@@ -15,6 +16,7 @@ import {
   splitSync,
   type UpMessage,
 } from '@meshbook/core/messages.ts'
+import * as v from 'valibot'
 import { WebSocket } from 'ws'
 
 /** Opens the WebSocket of a channel; where there is no network, something that behaves as one. */
@@ -56,10 +58,10 @@ export class Channel {
     this.#socket.on('pong', () => this.#alive())
     this.#socket.on('ping', () => this.#alive())
     this.#socket.on('unexpected-response', (request, response) => {
-      this.#error ??= new MeshError(codeOfStatus(response.statusCode ?? 0), {
-        detail: `the hub answered ${response.statusCode}`,
-      })
-      request.destroy()
+      refusalOf(response).then(error => {
+        this.#error ??= error
+        request.destroy()
+      }, this.#cut)
     })
     this.#socket.on('error', cause => {
       this.#error ??= new MeshError('UNREACHABLE', {
@@ -128,7 +130,7 @@ export class Channel {
     setTimeout(() => this.#socket.terminate(), 1_000).unref()
   }
 
-  #cut(error: MeshError): void {
+  readonly #cut = (error: MeshError): void => {
     this.#error ??= error
     this.#socket.terminate()
   }
@@ -166,6 +168,29 @@ export class Channel {
 
 function codeOfClose(code: number): ErrorCode {
   return (Object.keys(errors) as ErrorCode[]).find(name => errors[name].close === code && code >= 4000) ?? 'UNREACHABLE'
+}
+
+const problemSchema = v.pipe(v.string(), v.parseJson(), v.object({ code: v.string(), detail: v.optional(v.string()) }))
+const refusalBytes = 16 * 1024
+const refusalMs = 2_000
+
+/** Why the hub did not open the channel: in its own words, if it says so. */
+async function refusalOf(response: IncomingMessage): Promise<MeshError> {
+  const status = response.statusCode ?? 0
+  const timer = setTimeout(() => response.destroy(), refusalMs)
+  let body = ''
+  try {
+    for await (const chunk of response.setEncoding('utf8')) if (body.length < refusalBytes) body += String(chunk)
+  } catch (cause) {
+    return new MeshError(codeOfStatus(status), { detail: `the hub answered ${status}`, cause })
+  } finally {
+    clearTimeout(timer)
+  }
+  const problem = v.safeParse(problemSchema, body)
+  if (!problem.success || !isErrorCode(problem.output.code))
+    return new MeshError(codeOfStatus(status), { detail: `the hub answered ${status}` })
+  const { code, detail } = problem.output
+  return new MeshError(code, { detail: detail ?? `the hub answered ${status}` })
 }
 
 function codeOfStatus(status: number): ErrorCode {

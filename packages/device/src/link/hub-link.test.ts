@@ -110,7 +110,7 @@ async function world(t: TestContext, text = '```python\nx\n```\n'): Promise<Worl
 test('the key is made once, only its user can read it, and it proves the device to the hub', async t => {
   const w = await world(t)
   const { id } = w.device
-  assert.equal((await stat(join(w.data, 'device-key.json'))).mode & 0o777, 0o600)
+  assert.equal((await stat(join(w.data, 'device.key'))).mode & 0o777, 0o600)
   const [register] = w.hub.all('REGISTER')
   assert.equal(register!.device, id)
   assert.deepEqual(
@@ -266,13 +266,35 @@ test('a hub that falls silent is left and tried again; a goodbye is said at the 
   assert.equal(w.device.status().link.state, 'closed')
 })
 
-test('a revoked device stops trying, and says so', async t => {
+test('DV85 a revoked device stops trying, and says plainly why and what to do', async t => {
   const w = await world(t)
-  w.hub.send({ type: 'REVOKED' })
+  w.hub.send({ type: 'REVOKED', reason: 'its key was used from two places; pair it again' })
   await until('the status', () => w.device.status().link.state === 'refused')
+  assert.match(w.device.problems().join(), /revoked: its key was used from two places.*meshbook pair/)
+  await until('the mark', async () => (await readFile(join(w.data, 'device.json'), 'utf8')).includes('two places'))
   const before = w.hub.connections
   await new Promise(resolve => setTimeout(resolve, 300))
   assert.equal(w.hub.connections, before)
+})
+
+test('DV82 the token of each welcome is shown at the next registration, and the newest is what is kept', async t => {
+  const w = await world(t)
+  assert.equal(w.hub.all('REGISTER')[0]!.token, undefined)
+  for (const n of [1, 2]) {
+    w.hub.token = `token-number-${n}-of-the-scripted-hub`
+    const registered = w.hub.all('REGISTER').length
+    await w.hub.stop()
+    await w.hub.listen()
+    await until('the registration', () => w.hub.all('REGISTER').length > registered && w.device.linked)
+  }
+  const saved = () => readFile(join(w.data, 'device.token'), 'utf8')
+  await until('the token on the disk', async () => (await saved()).trim() === w.hub.token)
+  assert.equal((await stat(join(w.data, 'device.token'))).mode & 0o777, 0o600)
+  assert.equal(w.hub.all('REGISTER').at(-1)!.token, 'token-number-1-of-the-scripted-hub')
+  await w.device.close()
+  await w.start()
+  await until('online', () => w.device.linked)
+  assert.equal(w.hub.all('REGISTER').at(-1)!.token, 'token-number-2-of-the-scripted-hub')
 })
 
 test('the facts of graphics cards are read from nvidia-smi', () => {

@@ -50,6 +50,8 @@ export interface LinkPorts {
   enroll(): Promise<void>
   runtimes(): Promise<Runtime[]>
   projects(): ProjectId[]
+  /** What this device shows of itself beside its proof, and what it is given to show next time. */
+  credentials?: { token(): Promise<string | undefined>; keep(token: string): void; seal: Up<'REGISTER'>['seal'] }
   /** Heads and runs that are held now. */
   held(): { heads: Up<'REGISTER'>['heads']; runs: Up<'REGISTER'>['runs'] }
   problems(): ToldProblems
@@ -165,7 +167,9 @@ export class HubLink {
       limits.handshakeMs,
     )
     try {
-      const [found, metrics] = await Promise.all([runtimes(), this.#ports.measure()])
+      const token = this.#ports.credentials?.token()
+      const [found, metrics, shown] = await Promise.all([runtimes(), this.#ports.measure(), token])
+      const seal = this.#ports.credentials?.seal
       this.#registered = projects().join()
       channel.send({
         type: 'REGISTER',
@@ -178,6 +182,8 @@ export class HubLink {
         metrics,
         projects: projects(),
         ...held(),
+        ...(shown === undefined ? {} : { token: shown }),
+        ...(seal === undefined ? {} : { seal }),
       })
     } catch (thrown) {
       channel.end(asMeshError(thrown))
@@ -193,7 +199,7 @@ export class HubLink {
         this.#ports.streams.closedByHub(message.stream, message.code, message.reason)
         return
       case 'REVOKED':
-        this.#channel?.end(new MeshError('REVOKED'))
+        this.#channel?.end(new MeshError('REVOKED', message.reason === undefined ? {} : { detail: message.reason }))
         return
       default:
         this.#ports.message(message)
@@ -202,6 +208,7 @@ export class HubLink {
 
   #welcome(welcome: Down<'WELCOME'>): void {
     const channel = this.#channel!
+    if (welcome.token !== undefined) this.#ports.credentials?.keep(welcome.token)
     clearTimeout(this.#welcomeTimer)
     this.#isWelcome = true
     this.#attempt = 0

@@ -39,6 +39,8 @@ export class ScriptedHub {
   silentAboutRuns = false
   pingMs = 1_000
   publicKey = ''
+  /** Handed out with each welcome. */
+  token: string | undefined
   lost: Extract<DownMessage, { type: 'WELCOME' }>['lost'] = []
   #server: WebSocketServer | undefined
   #socket: WebSocket | undefined
@@ -140,6 +142,7 @@ export class ScriptedHub {
       runs: known,
       lost: this.lost,
       ...(this.takesProblems && { problems: true }),
+      ...(this.token === undefined ? {} : { token: this.token }),
     })
   }
 

@@ -14,6 +14,9 @@ import { cookieOf } from './cookies.ts'
 import { deviceOwner, type Principal, scopesUpTo } from './principal.ts'
 import { hashSecret, isApiToken } from './secrets.ts'
 
+/** `provedAt`: when it signed, by its own clock. */
+export type ProvenDevice = DeviceRow & { provedAt: number }
+
 /** Nonces remembered at once; more within one window is a flood. */
 const mostNonces = 100_000
 
@@ -61,15 +64,15 @@ export class Authenticator {
   }
 
   /** A registered device that has just signed for this hub and not been revoked. */
-  async byProof(visit: Visit, header: string | undefined): Promise<DeviceRow> {
+  async byProof(visit: Visit, header: string | undefined): Promise<ProvenDevice> {
     const proof = readChannelProof(header)
     if (!proof) throw new MeshError('UNAUTHENTICATED', { detail: 'the channel needs the proof of a device' })
     const device = await this.#store.query('findDevice', { id: proof.device })
     if (!device || !signed(device.publicKey, visit, proof))
       throw new MeshError('UNAUTHENTICATED', { detail: 'the proof of the device is not valid' })
-    if (device.revoked) throw new MeshError('REVOKED')
+    if (device.revoked !== null) throw new MeshError('REVOKED', { detail: device.revoked })
     this.#spend(proof)
-    return device
+    return { ...device, provedAt: proof.timestamp }
   }
 
   async #byAuthorization(visit: Visit, header: string): Promise<Principal> {

@@ -2,7 +2,16 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Scope } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { type DocumentId, type Now, newId, type OrgId, type ProjectId, type RandomBytes } from '@meshbook/core/ids.ts'
+import {
+  type DeviceId,
+  type DocumentId,
+  type Now,
+  newId,
+  type OrgId,
+  type ProjectId,
+  type RandomBytes,
+  type UserId,
+} from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { Visit } from '../http/doorway.ts'
 import type { AuditNote } from '../store/audit.ts'
@@ -117,6 +126,20 @@ export async function signInByLink(
   return { cookie, ended: done.ended }
 }
 
+/** Signs in the browser that was paired with this claim, once; nothing when it is not confirmed, or has been signed in. */
+export async function signInByPairing(
+  ports: AuditedPorts,
+  knock: AuditSource & { visit: Visit; headers: IncomingHttpHeaders },
+  claim: string,
+): Promise<{ cookie: string; ended: string[] } | undefined> {
+  requireSafe(knock.visit)
+  const { audit } = ports
+  const { session, cookie } = newBrowserSession(ports, knock, browserSessionOf(knock.visit, knock.headers))
+  const note = signInNote(audit, knock, session, 'pairing')
+  const done = await audit.call('takePairedSession', { claimHash: hashSecret(claim), session }, note)
+  return done ? { cookie, ended: done.ended } : undefined
+}
+
 export async function signOut(
   { audit }: AuditedPorts,
   source: AuditSource & { visit: Visit; who: Principal },
@@ -166,6 +189,26 @@ export async function commandLineToken(
     hash: hashSecret(token),
     name: machine === undefined ? 'command line of the hub' : `command line of the hub at ${machine}`,
     scopes: ['read', 'write', 'run'],
+    now: at,
+  })
+  return token
+}
+
+/** The token of the commands on a paired machine: one, made anew whenever its daemon asks, and ended with the device. */
+export async function deviceCommandToken(
+  { store, now, random }: SignInPorts,
+  device: { org: OrgId; user: UserId; id: DeviceId; name: string },
+): Promise<string> {
+  const token = newSecret(random, 'mb_')
+  const at = now()
+  await store.call('replaceToken', {
+    org: device.org,
+    user: device.user,
+    id: newId('token', at, random),
+    hash: hashSecret(token),
+    name: `command line of ${device.name}`,
+    scopes: ['read', 'write', 'run'],
+    device: device.id,
     now: at,
   })
   return token

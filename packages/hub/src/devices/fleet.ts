@@ -15,7 +15,8 @@ import type { Membership } from '../store/places.ts'
 export interface DeviceLink {
   /** False when it cannot be sent: the channel is closing. */
   send(message: DownMessage): boolean
-  close(code: 'REVOKED' | 'CONFLICT' | 'TIMEOUT'): void
+  /** `reason` is told to the device. */
+  close(code: 'REVOKED' | 'CONFLICT' | 'TIMEOUT', reason?: string): void
   lastFrameAt(): number
 }
 
@@ -70,8 +71,8 @@ export class Fleet {
     this.#changed(row.org, hasOtherPolicy)
   }
 
-  remove(org: OrgId, id: DeviceId): void {
-    this.#members.get(id)?.link?.close('REVOKED')
+  remove(org: OrgId, id: DeviceId, reason?: string): void {
+    this.#members.get(id)?.link?.close('REVOKED', reason)
     this.#members.delete(id)
     this.#changed(org, true)
   }
@@ -131,6 +132,17 @@ export class Fleet {
       if (this.#statusOf(member) === 'offline') member.link?.close('TIMEOUT')
       if (this.#statusOf(member) !== member.lastStatus) this.#note(member, true)
     }
+  }
+
+  userOf(id: DeviceId): UserId | undefined {
+    return this.#members.get(id)?.user
+  }
+
+  /** The devices of one user that are connected here. */
+  linked(org: OrgId, user: UserId): DeviceId[] {
+    return this.#of(org)
+      .filter(member => member.user === user && member.link)
+      .map(({ info }) => info.id)
   }
 
   link(id: DeviceId): DeviceLink | undefined {

@@ -1,11 +1,11 @@
 /** A device's key becomes one of the user's devices. */
-import { createHash, createPublicKey } from 'node:crypto'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { type DeviceId, deviceIdOf } from '@meshbook/core/ids.ts'
+import type { DeviceId } from '@meshbook/core/ids.ts'
 import type { DeviceInfo } from '@meshbook/core/messages.ts'
 import type { AuditSource } from '../auth/audit.ts'
 import type { Parts } from '../parts.ts'
 import type { UserRow } from '../store/identity.ts'
+import { deviceOf } from './device-keys.ts'
 
 export interface NewDevice {
   /** Raw Ed25519, base64url. */
@@ -20,21 +20,17 @@ export async function registerDevice(
   device: NewDevice,
   source: AuditSource,
 ): Promise<DeviceId> {
-  const id = deviceIdOf(createHash('sha256').update(rawKey(device.publicKey)).digest())
+  const id = deviceOf(device.publicKey)
   const detail = { name: device.name, kind: device.kind }
   const note = audit.note('device-added', source, { org: user.org, target: id, detail })
   await audit.call('addDevice', { ...device, org: user.org, user: user.user, id, now: now() }, note)
-  const row = await store.query('findDevice', { id })
-  if (!row) throw new MeshError('INTERNAL', { detail: `device ${id} is not there after it was stored` })
-  fleet.add(row)
+  await showDevice({ store, fleet }, id)
   return id
 }
 
-function rawKey(publicKey: string): Uint8Array {
-  try {
-    createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: publicKey }, format: 'jwk' })
-    return Buffer.from(publicKey, 'base64url')
-  } catch (cause) {
-    throw new MeshError('BAD_REQUEST', { detail: 'publicKey: not an Ed25519 key', cause })
-  }
+/** A device that is in the store is shown to everybody in its org. */
+export async function showDevice({ store, fleet }: Pick<Parts, 'store' | 'fleet'>, id: DeviceId): Promise<void> {
+  const row = await store.query('findDevice', { id })
+  if (!row) throw new MeshError('INTERNAL', { detail: `device ${id} is not there after it was stored` })
+  fleet.add(row)
 }

@@ -13,7 +13,7 @@ import type { Place, PlaceKind } from '../auth/access.ts'
 import type { Principal } from '../auth/principal.ts'
 import { RateLimiter } from '../auth/rate-limiter.ts'
 import type { Parts } from '../parts.ts'
-import { readJson } from './body.ts'
+import { readForm, readJson } from './body.ts'
 import { checkPage, type Visit, visitOf } from './doorway.ts'
 import { isLoopbackName } from './loopback-name.ts'
 import { problemResponse } from './problem.ts'
@@ -59,9 +59,7 @@ async function serve(parts: Parts, tries: Tries, route: Route, c: Context<Env>):
   if (access.to === 'public' && access.tries) tries[access.tries].count(`${route.path} ${visit.address}`)
   const who = await admit(parts, access, c.env.incoming, visit)
   const request = c.req.raw
-  const body = route.body
-    ? await readJson(request, route.body, route.bodyBytes ?? limits.requestBodyBytes)
-    : refuseForm(request)
+  const body = await bodyOf(route, request)
   const ask = {
     request,
     incoming: c.env.incoming,
@@ -76,6 +74,13 @@ async function serve(parts: Parts, tries: Tries, route: Route, c: Context<Env>):
   if (answer instanceof Response) return answer
   return answer === undefined ? new Response(null, { status: 204 }) : json(answer, route.status)
 }
+
+function bodyOf(route: Route, request: Request): Promise<unknown> | undefined {
+  const capBytes = route.bodyBytes ?? limits.requestBodyBytes
+  if (route.form) return readForm(request, Math.min(capBytes, formBytes))
+  return route.body ? readJson(request, route.body, capBytes) : refuseForm(request)
+}
+const formBytes = 16 * 1024
 
 /** Default deny: what is not public needs a principal with the scope of the route. */
 async function admit(

@@ -14,6 +14,7 @@ import type { InferOutput } from 'valibot'
 import type { Target } from '../auth/access.ts'
 import { newTicket, newToken, signInByLink, signOut } from '../auth/sign-in.ts'
 import { registerDevice } from '../devices/registration.ts'
+import { revoke } from '../devices/revocation.ts'
 import type { Parts } from '../parts.ts'
 import { type Ask, knockOf, param, type UserAsk } from './route.ts'
 
@@ -89,21 +90,7 @@ export async function changeDevice(
   fleet.add(row)
 }
 
-/** Once the transaction is durable nothing can come back in; then what is open is closed (S8). */
-export async function revokeDevice(
-  { audit, fleet, doors, runs, now, sessionsChanged }: Parts,
-  ask: UserAsk<undefined>,
-): Promise<void> {
-  const { org } = ask.who
+export async function revokeDevice(parts: Parts, ask: UserAsk<undefined>): Promise<void> {
   const id = parseId('device', param(ask, 'id'))
-  const note = audit.note('device-revoked', ask, { target: id })
-  const ended = await audit.call('revokeDevice', { owner: org, id, now: now() }, note)
-  if (!ended) throw new MeshError('NOT_FOUND', { detail: `device ${id}` })
-  fleet.remove(org, id)
-  doors.revoke({ kind: 'device', id })
-  for (const { org: owner, runs: gone } of ended) {
-    runs.ended(owner, gone)
-    sessionsChanged(owner)
-  }
-  sessionsChanged(org)
+  if (!(await revoke(parts, ask, id))) throw new MeshError('NOT_FOUND', { detail: `device ${id}` })
 }

@@ -14,6 +14,14 @@ export async function readJson<S extends v.GenericSchema>(
   return checked(schema, parse(await readText(request, capBytes)), 'body')
 }
 
+/** A form, as OAuth has it. */
+export async function readForm(request: Request, capBytes: number): Promise<URLSearchParams> {
+  const text = await readText(request, capBytes)
+  const type = request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
+  if (type === 'application/x-www-form-urlencoded') return new URLSearchParams(text)
+  throw new MeshError('BAD_REQUEST', { detail: 'the body must be application/x-www-form-urlencoded' })
+}
+
 export function checked<S extends v.GenericSchema>(schema: S, value: unknown, what: string): v.InferOutput<S> {
   const result = v.safeParse(schema, value)
   if (result.success) return result.output

@@ -63,6 +63,7 @@ async function worldOf(t: TestContext): Promise<World> {
   const { ticket } = await test.json<{ ticket: string }>('POST', '/tickets', { document: elsewhere, scope: 'run' })
   const cookie = await signIn(test)
   const [browser] = (await test.json<{ items: { id: string }[] }>('GET', '/browser-sessions')).items
+  const { id: pairing } = await test.json<{ id: string }>('POST', '/pairings')
   const { id: invitation } = await test.json<{ id: string }>('POST', '/invitations', {})
   // Those of somebody else are in passkeys.test.ts (AU24) and accounts.test.ts (AU5).
   const ways = { passkey: 'pky_01k00000000000000000000000', identity: 'idn_01k00000000000000000000000' }
@@ -70,6 +71,7 @@ async function worldOf(t: TestContext): Promise<World> {
     ...ways,
     browser: browser!.id,
     invitation,
+    pairing,
     document,
     run: run.id,
     session: run.session,
@@ -167,6 +169,9 @@ const credential = { id: 'AAAA', rawId: 'AAAA', type: 'public-key', clientExtens
 const passkeyUsed = { ...credential, response: { clientDataJSON: 'AA', authenticatorData: 'AA', signature: 'AA' } }
 const passkeyMade = { ...credential, response: { clientDataJSON: 'AA', attestationObject: 'AA' } }
 
+/** Of the form that keys have, and signed by nobody. */
+const strangeKeys = { publicKey: 'A'.repeat(43), sealKey: `age1${'q'.repeat(58)}`, sealProof: 'A'.repeat(86) }
+
 /** A body that a route takes, about the things of the owner. A route with a body that has none here fails the walk. */
 const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /auth/link': () => ({ code: 'guess' }),
@@ -179,6 +184,19 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'PATCH /passkeys/:id': () => ({ name: 'walked' }),
   'POST /identities': () => ({ provider: 'oidc' }),
   'POST /invitations': () => ({ note: 'walked' }),
+  'POST /pairings/:id/confirm': () => ({ digits: '00' }),
+  'POST /pair': () => ({ code: 'AAAAAAAA', as: 'browser', name: 'walked', publicKey: new TestDevice().publicKey }),
+  'POST /pair/result': () => ({ claim: 'x'.repeat(43) }),
+  'POST /auth/device/find': () => ({ userCode: 'AAAAAAAA' }),
+  'POST /auth/device/decide': () => ({ userCode: 'AAAAAAAA', approve: true }),
+  'POST /auth/device/authorize': () => ({
+    ...strangeKeys,
+    name: 'walked',
+    kind: 'desktop',
+    redirectUri: 'http://127.0.0.1:1/',
+    state: 'x'.repeat(16),
+    codeChallenge: 'x'.repeat(43),
+  }),
   'POST /tickets': ids => ({ document: ids.document, scope: 'read' }),
   'POST /tokens': () => ({ name: 'walked' }),
   'POST /devices': () => ({ publicKey: new TestDevice().publicKey, name: 'walked', kind: 'desktop' }),
@@ -208,6 +226,7 @@ const ownThings: readonly (readonly [part: string, id: string])[] = [
   ['/identities/:id', 'identity'],
   ['/browser-sessions/:id', 'browser'],
   ['/invitations/:id', 'invitation'],
+  ['/pairings/:id', 'pairing'],
 ]
 
 /** `:id` is that of what the route is about. */
@@ -329,6 +348,7 @@ test('RW2 S21 to who is no member, a thing of another org and a thing that is no
     token: 'tok_01k00000000000000000000000',
     browser: 'tok_01k00000000000000000000000',
     invitation: 'inv_01k00000000000000000000000',
+    pairing: 'par_01k00000000000000000000000',
     asset: `sha256-${'0'.repeat(64)}`,
   }
   const set = { headers: (w: World) => bearer(w.stranger.token) }

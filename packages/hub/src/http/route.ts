@@ -65,6 +65,8 @@ export interface Route extends Described {
   /** A route for users that does not say it is refused. */
   about?: About
   body?: v.GenericSchema
+  /** The body is a form, and given to the handler as URLSearchParams. */
+  form?: true
   handle(ask: Ask<unknown> & { who?: Principal; place?: Place | undefined }): Promise<unknown>
 }
 
@@ -83,6 +85,23 @@ export function publicRoute<S extends v.GenericSchema | undefined = undefined>(
     ...(body ? { body } : {}),
     access: { to: 'public', ...(tries ? { tries } : {}) },
     handle: async ask => handle(ask as Ask<BodyOf<S>>),
+  }
+}
+
+/** An endpoint for programs that speaks OAuth: a form comes in. It is public and looks at no cookie, so a page gains nothing by posting to it. */
+export function formRoute(
+  route: Omit<Described, 'method'> & {
+    tries?: 'limited'
+    handle(ask: Ask<URLSearchParams>): Promise<unknown> | unknown
+  },
+): Route {
+  const { tries, handle, ...described } = route
+  return {
+    ...described,
+    method: 'POST',
+    form: true,
+    access: { to: 'public', ...(tries ? { tries } : {}) },
+    handle: async ask => handle(ask as Ask<URLSearchParams>),
   }
 }
 

@@ -138,6 +138,8 @@ test('S5 exactly these routes are public', async t => {
     'GET /healthz',
     'GET /metrics',
     'GET /readyz',
+    'POST /api/v1/auth/device',
+    'POST /api/v1/auth/device/token',
     'POST /api/v1/auth/github',
     'POST /api/v1/auth/link',
     'POST /api/v1/auth/oidc',
@@ -145,13 +147,24 @@ test('S5 exactly these routes are public', async t => {
     'POST /api/v1/auth/passkey/options',
     'POST /api/v1/auth/passkey/sign-up',
     'POST /api/v1/auth/passkey/sign-up/options',
+    'POST /api/v1/pair',
+    'POST /api/v1/pair/result',
   ])
 })
 
-test('S6 every route with a body takes JSON only, and none takes a form', async t => {
+/** What programs call in the words of OAuth: public, and deaf to cookies, so that a page gains nothing by posting to it. */
+const formRoutes = ['/api/v1/auth/device', '/api/v1/auth/device/token']
+
+test('S6 every route with a body takes JSON only, and none but OAuth takes a form', async t => {
   const hub = await startTestHub(t)
-  for (const { method, path, body } of await operations(hub)) {
+  for (const { method, path, body, open } of await operations(hub)) {
     if (method !== 'POST' && method !== 'PATCH') continue
+    if (formRoutes.includes(path)) {
+      assert.ok(open, path)
+      const page = { ...json, 'content-type': 'application/x-www-form-urlencoded', origin: 'http://attacker.example' }
+      assert.equal((await rawRequest(hub.hub.url + path, { method, headers: page, body: 'a=1' })).status, 403)
+      continue
+    }
     for (const type of ['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'text/plain']) {
       const answer = await rawRequest(hub.hub.url + path, {
         method,
@@ -201,7 +214,7 @@ test('a token does only what its scopes say', async t => {
   assert.equal((await call('POST', '/tickets', { project: hub.project.id, scope: 'read' })).status, 201)
 })
 
-test('S5 a device proof opens assets and nothing else of the API', async t => {
+test('S5 a device proof opens assets and the token of its own commands, and nothing else of the API', async t => {
   const hub = await startTestHub(t)
   const device = new TestDevice()
   await hub.hub.registerDevice(device.publicKey, 'Desk', 'desktop')
@@ -209,7 +222,9 @@ test('S5 a device proof opens assets and nothing else of the API', async t => {
     if (open) continue
     const headers = { ...json, authorization: device.proof(`127.0.0.1:${hub.hub.port}`) }
     const answer = await rawRequest(hub.hub.url + path, { method, headers, ...(body ? { body: '{}' } : {}) })
-    if (name.includes('{asset}')) assert.ok([400, 404].includes(answer.status), `${method} ${name}: ${answer.text}`)
+    if (name.endsWith('/devices/self/token')) assert.equal(answer.status, 200, answer.text)
+    else if (name.includes('{asset}'))
+      assert.ok([400, 404].includes(answer.status), `${method} ${name}: ${answer.text}`)
     else assert.equal(answer.status, 403, `${method} ${name}: ${answer.text}`)
   }
 })

@@ -76,6 +76,7 @@ import {
 } from './history-handlers.ts'
 import { addMember, changeMember, leaveProject, listMembers, removeMember } from './member-handlers.ts'
 import { openApi } from './openapi.ts'
+import { pairingRoutes } from './pairing-routes.ts'
 import { publicRoute, type Route, userRoute } from './route.ts'
 import {
   answerInput,
@@ -613,6 +614,7 @@ export function routes(parts: Parts): Route[] {
       handle: ask => putAsset(parts, ask),
     }),
     ...accountRoutes(parts),
+    ...pairingRoutes(parts),
   ]
   return list
 }

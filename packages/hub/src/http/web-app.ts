@@ -25,7 +25,8 @@ const types: Record<string, string> = {
 
 /** Paths that the app itself routes. */
 export function isAppPage(path: string): boolean {
-  return ['/', '/signin', '/p', '/runs', '/devices', '/audit', '/account'].includes(path) || path.startsWith('/p/')
+  const pages = ['/', '/signin', '/p', '/runs', '/devices', '/audit', '/account', '/pair']
+  return pages.includes(path) || path.startsWith('/p/')
 }
 
 export async function appPage(webFolder: string | null, visit: Visit): Promise<Response> {

@@ -15,16 +15,22 @@ import {
   protocolVersion,
   type UpMessage,
 } from '@meshbook/core/messages.ts'
+import { sealProofText } from '@meshbook/core/pairing.ts'
 import type { RawData, WebSocket } from 'ws'
+import type { ProvenDevice } from '../auth/authenticator.ts'
 import { deviceOwner } from '../auth/principal.ts'
+import { hashSecret, newSecret } from '../auth/secrets.ts'
+import { isSignedBy } from '../devices/device-keys.ts'
 import type { DeviceLink } from '../devices/fleet.ts'
+import { greetWithOwnerKeys, takeOwnerKey } from '../devices/owner-keys.ts'
+import { shutOut } from '../devices/revocation.ts'
 import type { Parts } from '../parts.ts'
-import type { DeviceRow } from '../store/identity.ts'
+import { reuseReason } from '../store/device-tokens.ts'
 import { ChannelStreams, type StreamCarrier } from './channel-streams.ts'
 import { LiveSocket } from './live-socket.ts'
 
 /** `network` is the name of the one that it connects from. */
-export function serveChannel(parts: Parts, socket: WebSocket, device: DeviceRow, network: string): void {
+export function serveChannel(parts: Parts, socket: WebSocket, device: ProvenDevice, network: string): void {
   const channel = new ChannelSocket(parts, socket, device, network)
   channel.start()
 }
@@ -33,7 +39,7 @@ type Up<T extends UpMessage['type']> = Extract<UpMessage, { type: T }>
 
 class ChannelSocket implements DeviceLink {
   readonly #parts: Parts
-  readonly #device: DeviceRow
+  readonly #device: ProvenDevice
   readonly #network: string
   readonly #live: LiveSocket
   readonly #streams: ChannelStreams
@@ -44,7 +50,7 @@ class ChannelSocket implements DeviceLink {
   #order: Promise<void> = Promise.resolve()
   #unstoredBytes = 0
 
-  constructor(parts: Parts, socket: WebSocket, device: DeviceRow, network: string) {
+  constructor(parts: Parts, socket: WebSocket, device: ProvenDevice, network: string) {
     this.#parts = parts
     this.#device = device
     this.#network = network
@@ -71,8 +77,8 @@ class ChannelSocket implements DeviceLink {
     return this.#sendFrames([encodeMessage(message)])
   }
 
-  close(code: 'REVOKED' | 'CONFLICT' | 'TIMEOUT'): void {
-    if (code === 'REVOKED') this.send({ type: 'REVOKED' })
+  close(code: 'REVOKED' | 'CONFLICT' | 'TIMEOUT', reason?: string): void {
+    if (code === 'REVOKED') this.send({ type: 'REVOKED', ...(reason === undefined ? {} : { reason }) })
     this.#live.close(errors[code].close ?? 1001, code)
   }
 
@@ -160,6 +166,8 @@ class ChannelSocket implements DeviceLink {
         return this.#parts.claims.answer(this.#device, message, this)
       case 'PROBLEMS':
         return this.#parts.fleet.problems(this.#device.id, { items: message.items, more: message.more })
+      case 'OWNER_KEY':
+        return takeOwnerKey(this.#parts, this.#device, message)
       case 'BYE':
         return this.#leave()
     }
@@ -170,6 +178,9 @@ class ChannelSocket implements DeviceLink {
     const { org, id } = this.#device
     if (message.device !== id)
       throw new MeshError('FORBIDDEN', { detail: 'REGISTER names another device than the proof' })
+    const token = await this.#nextToken(message.token)
+    if (token === undefined) return
+    await this.#takeSeal(message.seal)
     const { os, runtimes, metrics, projects } = message
     await store.call('describeDevice', { org, id, os, runtimes, projects, now: now() })
     const found = await runs.reconcile(org, id, message)
@@ -186,12 +197,45 @@ class ChannelSocket implements DeviceLink {
       runs: found.runs,
       lost: found.lost,
       problems: true,
+      token,
     })
     if (!fleet.connect(id, this, { os, runtimes, metrics, projects, network: this.#network }))
       return this.close('REVOKED')
     for (const lease of found.resend) this.send({ type: 'LEASE', lease })
     for (const { run, reason } of found.cancel) this.send({ type: 'RUN_CANCEL', run, reason })
     sessionsChanged(org)
+    if (message.seal) await greetWithOwnerKeys(this.#parts, this.#device)
+  }
+
+  /** Nothing when this channel ends: it is older than another one, or its token had been used up. */
+  async #nextToken(shown: string | undefined): Promise<string | undefined> {
+    const { store, random } = this.#parts
+    const { org, id, provedAt } = this.#device
+    const next = newSecret(random)
+    const hashes = { shown: shown === undefined ? null : hashSecret(shown), next: hashSecret(next) }
+    const { turn } = await store.call('turnToken', { org, id, ...hashes, provedAt })
+    if (turn === 'next') return next
+    if (turn === 'late') this.close('CONFLICT')
+    else await this.#shutOut()
+    return undefined
+  }
+
+  async #shutOut(): Promise<void> {
+    const { events, log } = this.#parts
+    const { org, id, name } = this.#device
+    const tell = () => this.close('REVOKED', reuseReason)
+    const source = { who: deviceOwner(this.#device) }
+    if (!(await shutOut(this.#parts, source, { id, reason: reuseReason, tell }))) return
+    events.publish(org, { type: 'revoked', device: id, name, reason: reuseReason })
+    log.warn({ device: id }, 'a device was shut out: its key was used from two places')
+  }
+
+  async #takeSeal(seal: Up<'REGISTER'>['seal']): Promise<void> {
+    if (!seal) return
+    const { org, id, publicKey } = this.#device
+    if (!isSignedBy(publicKey, sealProofText(id, seal.key), seal.proof))
+      throw new MeshError('FORBIDDEN', { detail: 'the sealing key is not signed by this device' })
+    await this.#parts.store.call('setSealKey', { org, id, sealKey: seal.key, sealProof: seal.proof })
   }
 
   /** Those of its user, and those that are shared with its user. */

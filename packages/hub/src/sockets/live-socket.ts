@@ -7,6 +7,8 @@ import type { WebSocket } from 'ws'
 
 /** How long a peer has to answer the closing handshake before the connection is cut. */
 const closingMs = 1_000
+/** The same for one that was shut out, and has no say in it (RV2). */
+const shutOutMs = 100
 
 export class LiveSocket {
   readonly socket: WebSocket
@@ -40,7 +42,7 @@ export class LiveSocket {
         .toString('utf8')
         .replace(/\ufffd+$/, ''),
     )
-    setTimeout(() => this.socket.terminate(), closingMs).unref()
+    setTimeout(() => this.socket.terminate(), reason === 'REVOKED' ? shutOutMs : closingMs).unref()
   }
 
   closeFor(error: MeshError): void {

@@ -161,6 +161,8 @@ class SyncSocket {
   }
 
   #receiveGuarded(data: RawData, isBinary: boolean): void {
+    // Nothing is taken any more from a socket that is closing (RV2).
+    if (!this.#live.open) return
     try {
       this.#receive(data, isBinary)
     } catch (error) {

@@ -31,6 +31,10 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   sign_in_attempts: leftOut('good for minutes, and once'),
   tickets: leftOut('bound to sessions that are left out, and renewed by their holders'),
   devices: kept('public keys; devices come back without being paired again'),
+  pairings: leftOut('good for two minutes'),
+  device_grants: leftOut('good for minutes; one that was used since would be good again'),
+  owner_keys: kept('versions of the key that the sessions of a user are sealed with'),
+  owner_key_copies: kept('copies that only devices and the recovery key can open; nobody else has them'),
 
   members: kept('who may do what in which project'),
   member_invitations: kept('who was invited; an address that is shown later still counts'),

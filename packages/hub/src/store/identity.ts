@@ -8,6 +8,7 @@ import type { DeviceInfo, Runtime } from '@meshbook/core/messages.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { type NewBrowserSession, openBrowserSession, type SignedIn } from './browser-sessions.ts'
 import { endAllOf, orgsServedBy } from './heads.ts'
+import { lockOut } from './owner-keys.ts'
 
 export interface UserRow {
   org: OrgId
@@ -89,6 +90,8 @@ export interface NewToken {
   name: string
   scopes: Scope[]
   now: number
+  /** The token is for this device's own commands, and ends with it. */
+  device?: DeviceId
 }
 
 export async function addToken(tx: Tx, a: NewToken): Promise<void> {
@@ -100,14 +103,20 @@ export async function addToken(tx: Tx, a: NewToken): Promise<void> {
 
 /** A token for one purpose: the one that had this name before is void. */
 export async function replaceToken(tx: Tx, a: NewToken): Promise<void> {
-  await tx.run('DELETE FROM tokens WHERE org_id = ? AND user_id = ? AND name = ?', [a.org, a.user, a.name])
+  if (a.device === undefined)
+    await tx.run('DELETE FROM tokens WHERE org_id = ? AND user_id = ? AND name = ? AND device_id IS NULL', [
+      a.org,
+      a.user,
+      a.name,
+    ])
+  else await tx.run('DELETE FROM tokens WHERE org_id = ? AND device_id = ?', [a.org, a.device])
   await insertToken(tx, a)
 }
 
 async function insertToken(tx: Tx, a: NewToken): Promise<void> {
   await tx.run(
-    'INSERT INTO tokens (org_id, user_id, token_id, hash, name, scopes, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
-    [a.org, a.user, a.id, a.hash, a.name, JSON.stringify(a.scopes), a.now],
+    'INSERT INTO tokens (org_id, user_id, token_id, hash, name, scopes, created_at, device_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+    [a.org, a.user, a.id, a.hash, a.name, JSON.stringify(a.scopes), a.now, a.device ?? null],
   )
 }
 
@@ -117,7 +126,7 @@ async function countOf(
   a: { org: OrgId; user: UserId },
 ): Promise<number> {
   const row = await tx.get<{ count: number }>(
-    `SELECT COUNT(*) AS count FROM ${table} WHERE org_id = ? AND user_id = ?`,
+    `SELECT COUNT(*) AS count FROM ${table} WHERE org_id = ? AND user_id = ?${table === 'devices' ? ' AND revoked_at IS NULL' : ''}`,
     [a.org, a.user],
   )
   return row?.count ?? 0
@@ -247,12 +256,13 @@ export async function addDevice(
   tx: Tx,
   a: { org: OrgId; user: UserId; id: DeviceId; publicKey: string; name: string; kind: string; now: number },
 ): Promise<boolean> {
-  const known = await tx.get<{ org: OrgId; revokedAt: number | null }>(
-    'SELECT org_id AS org, revoked_at AS "revokedAt" FROM devices WHERE device_id = ?',
+  const known = await tx.get<{ org: OrgId; user: UserId; revokedAt: number | null; why: string | null }>(
+    'SELECT org_id AS org, user_id AS "user", revoked_at AS "revokedAt", revoked_why AS why FROM devices WHERE device_id = ?',
     [a.id],
   )
-  if (known && known.org !== a.org) throw new MeshError('CONFLICT', { detail: 'this device belongs to somebody else' })
-  if (known && known.revokedAt !== null) throw new MeshError('REVOKED')
+  if (known && (known.org !== a.org || known.user !== a.user))
+    throw new MeshError('CONFLICT', { detail: 'this device belongs to somebody else' })
+  if (known && known.revokedAt !== null) throw new MeshError('REVOKED', { detail: revokedText(known.why) })
   if (known) return false
   const count = await countOf(tx, 'devices', a)
   if (count >= limits.devicesPerUser)
@@ -264,12 +274,22 @@ export async function addDevice(
   return true
 }
 
-export async function findDevice(tx: Tx, a: { id: DeviceId }): Promise<(DeviceRow & { revoked: boolean }) | null> {
-  const row = await tx.get<StoredDevice & { revokedAt: number | null }>(
-    `SELECT ${deviceColumns}, d.revoked_at AS "revokedAt" FROM ${devicesWithUser} WHERE d.device_id = ?`,
+/** `revoked` says why, if it was shut out. */
+export async function findDevice(
+  tx: Tx,
+  a: { id: DeviceId },
+): Promise<(DeviceRow & { revoked: string | null }) | null> {
+  const row = await tx.get<StoredDevice & { revokedAt: number | null; revokedWhy: string | null }>(
+    `SELECT ${deviceColumns}, d.revoked_at AS "revokedAt", d.revoked_why AS "revokedWhy" FROM ${devicesWithUser} WHERE d.device_id = ?`,
     [a.id],
   )
-  return row ? { ...deviceOf(row), revoked: row.revokedAt !== null } : null
+  if (!row) return null
+  const { revokedAt, revokedWhy, ...device } = row
+  return { ...deviceOf(device), revoked: revokedAt === null ? null : revokedText(revokedWhy) }
+}
+
+function revokedText(why: string | null): string {
+  return why ?? 'the device was revoked'
 }
 
 export async function listDevices(tx: Tx, a: { org: OrgId | null }): Promise<DeviceRow[]> {
@@ -281,23 +301,43 @@ export async function listDevices(tx: Tx, a: { org: OrgId | null }): Promise<Dev
   return rows.map(deviceOf)
 }
 
-/** The right to connect and all that the device holds, in whichever org, end in one transaction (S8); null when there is no such device. */
+/** All that ends with a device: runs, in whichever org, and the tokens of its commands, whose sockets are to be closed too. */
+export interface RevokedDevice {
+  orgs: { org: OrgId; runs: Run[] }[]
+  tokens: string[]
+}
+
+/** The right to connect and all that the device holds, in whichever org, end in one transaction (S8, RV1); null when there is no such device. */
 export async function revokeDevice(
   tx: Tx,
-  a: { owner: OrgId; id: DeviceId; now: number },
-): Promise<{ org: OrgId; runs: Run[] }[] | null> {
+  a: { owner: OrgId; id: DeviceId; reason?: string | undefined; now: number },
+): Promise<RevokedDevice | null> {
+  const reason = revokedText(a.reason ?? null)
   const { changes } = await tx.run(
-    'UPDATE devices SET revoked_at = ? WHERE org_id = ? AND device_id = ? AND revoked_at IS NULL',
-    [a.now, a.owner, a.id],
+    'UPDATE devices SET revoked_at = ?, revoked_why = ?, token_hash = NULL, token_before = NULL WHERE org_id = ? AND device_id = ? AND revoked_at IS NULL',
+    [a.now, reason, a.owner, a.id],
   )
   if (changes === 0) return null
-  const ended: { org: OrgId; runs: Run[] }[] = []
+  const tokens = await endTokensOf(tx, { org: a.owner, id: a.id })
+  await lockOut(tx, { org: a.owner, id: a.id })
+  const orgs: RevokedDevice['orgs'] = []
   for (const org of await orgsServedBy(tx, { device: a.id }))
-    ended.push({
-      org,
-      runs: await endAllOf(tx, { org, device: a.id, reason: 'the device was revoked', now: a.now }),
-    })
-  return ended
+    orgs.push({ org, runs: await endAllOf(tx, { org, device: a.id, reason, now: a.now }) })
+  return { orgs, tokens }
+}
+
+/** Tokens of its commands, and what was made with them or with its proof. */
+async function endTokensOf(tx: Tx, a: { org: OrgId; id: DeviceId }): Promise<string[]> {
+  const tokens = await tx.all<{ id: string }>('SELECT token_id AS id FROM tokens WHERE org_id = ? AND device_id = ?', [
+    a.org,
+    a.id,
+  ])
+  for (const issuer of [`device:${a.id}`, ...tokens.map(({ id }) => `token:${id}`)]) {
+    await tx.run('DELETE FROM tickets WHERE org_id = ? AND issuer = ?', [a.org, issuer])
+    await tx.run('DELETE FROM pairings WHERE org_id = ? AND issuer = ?', [a.org, issuer])
+  }
+  await tx.run('DELETE FROM tokens WHERE org_id = ? AND device_id = ?', [a.org, a.id])
+  return tokens.map(({ id }) => id)
 }
 
 export async function describeDevice(

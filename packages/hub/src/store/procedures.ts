@@ -7,11 +7,15 @@ import * as references from './asset-references.ts'
 import * as assets from './assets.ts'
 import * as audit from './audit.ts'
 import * as browsers from './browser-sessions.ts'
+import * as grants from './device-grants.ts'
 import * as settings from './device-settings.ts'
+import * as deviceTokens from './device-tokens.ts'
 import * as heads from './heads.ts'
 import * as identity from './identity.ts'
 import * as invitations from './invitations.ts'
 import * as members from './members.ts'
+import * as ownerKeys from './owner-keys.ts'
+import * as pairings from './pairings.ts'
 import * as passkeys from './passkeys.ts'
 import * as people from './people.ts'
 import * as places from './places.ts'
@@ -42,6 +46,24 @@ const plain = {
   revokeDevice: identity.revokeDevice,
   describeDevice: identity.describeDevice,
   sawDevice: identity.sawDevice,
+
+  turnToken: deviceTokens.turnToken,
+  ownerKeysFor: ownerKeys.ownerKeysFor,
+  putOwnerKey: ownerKeys.putOwnerKey,
+  setSealKey: ownerKeys.setSealKey,
+  newPairing: pairings.newPairing,
+  claimPairing: pairings.claimPairing,
+  findPairing: pairings.findPairing,
+  findClaim: pairings.findClaim,
+  confirmPairing: pairings.confirmPairing,
+  cancelPairing: pairings.cancelPairing,
+  takePairedSession: pairings.takePairedSession,
+  newGrant: grants.newGrant,
+  findGrant: grants.findGrant,
+  decideGrant: grants.decideGrant,
+  pollGrant: grants.pollGrant,
+  takeRedirect: grants.takeRedirect,
+  admitGrant: grants.admitGrant,
 
   ensureProject: projects.ensureProject,
   listProjects: projects.listProjects,

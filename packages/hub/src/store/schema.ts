@@ -77,6 +77,20 @@ const migrations: readonly string[] = [
   CREATE TABLE sign_in_attempts (org_id TEXT NOT NULL, hash TEXT NOT NULL PRIMARY KEY, purpose TEXT NOT NULL, data TEXT NOT NULL, expires_at BIGINT NOT NULL);
   CREATE INDEX sign_in_attempts_by_age ON sign_in_attempts (expires_at);
   ALTER TABLE browser_sessions ADD COLUMN browser TEXT NOT NULL DEFAULT '';`,
+
+  // How devices come to belong to a user and stay so (PR1…). A grant belongs to nobody (org_id '') until it is approved.
+  `ALTER TABLE devices ADD COLUMN seal_key TEXT;
+  ALTER TABLE devices ADD COLUMN seal_proof TEXT;
+  ALTER TABLE devices ADD COLUMN token_hash TEXT;
+  ALTER TABLE devices ADD COLUMN token_before TEXT;
+  ALTER TABLE devices ADD COLUMN token_proved_at BIGINT NOT NULL DEFAULT 0;
+  ALTER TABLE devices ADD COLUMN revoked_why TEXT;
+  ALTER TABLE tokens ADD COLUMN device_id TEXT;
+  CREATE INDEX tokens_by_device ON tokens (org_id, device_id);
+  CREATE TABLE pairings (org_id TEXT NOT NULL, user_id TEXT NOT NULL, pairing_id TEXT NOT NULL PRIMARY KEY, code_hash TEXT NOT NULL UNIQUE, claim_hash TEXT UNIQUE, issuer TEXT NOT NULL, state TEXT NOT NULL, digit_tries BIGINT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, name TEXT, kind TEXT, public_key TEXT, seal_key TEXT, seal_proof TEXT, digits TEXT, device_id TEXT);
+  CREATE TABLE device_grants (org_id TEXT NOT NULL, user_id TEXT NOT NULL, code_hash TEXT NOT NULL PRIMARY KEY, user_code_hash TEXT UNIQUE, state TEXT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, interval_ms BIGINT NOT NULL, polled_at BIGINT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, public_key TEXT NOT NULL, seal_key TEXT NOT NULL, seal_proof TEXT NOT NULL, redirect_uri TEXT, challenge TEXT);
+  CREATE TABLE owner_keys (org_id TEXT NOT NULL, user_id TEXT NOT NULL, version BIGINT NOT NULL, key_id TEXT NOT NULL, made_by TEXT NOT NULL, created_at BIGINT NOT NULL, rotate BIGINT NOT NULL, PRIMARY KEY (org_id, user_id, version));
+  CREATE TABLE owner_key_copies (org_id TEXT NOT NULL, user_id TEXT NOT NULL, version BIGINT NOT NULL, recipient TEXT NOT NULL, seal_key TEXT, sealed TEXT NOT NULL, made_by TEXT NOT NULL, by_key TEXT NOT NULL, signature TEXT NOT NULL, PRIMARY KEY (org_id, user_id, version, recipient));`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }

@@ -16,7 +16,10 @@ import {
   SyncJoiner,
   type UpMessage,
 } from '@meshbook/core/messages.ts'
+import { sealProofText } from '@meshbook/core/pairing.ts'
+import type { DeviceKeys } from '@meshbook/core/pairing-api.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
+import { generateIdentity, identityToRecipient } from 'age-encryption'
 import { WebSocket } from 'ws'
 import type { Hub } from '../hub.ts'
 import { atEnd } from './at-end.ts'
@@ -50,6 +53,16 @@ export class TestDevice {
     return writeChannelProof({ ...claim, signature })
   }
 
+  sign(text: string): string {
+    return sign(null, Buffer.from(text), this.#privateKey).toString('base64url')
+  }
+
+  /** Its public side, as a new device shows it; `sealKey` is of a fresh identity unless given. */
+  async keys(sealKey?: string): Promise<DeviceKeys> {
+    const recipient = sealKey ?? (await identityToRecipient(await generateIdentity()))
+    return { publicKey: this.publicKey, sealKey: recipient, sealProof: this.sign(sealProofText(this.id, recipient)) }
+  }
+
   /** Connects without registering. */
   async connect(t: TestContext, hub: Hub, proof = this.proof(new URL(hub.url).host)): Promise<void> {
     const socket = new WebSocket(`${hub.url.replace('http', 'ws')}/channel`, subprotocol, {
@@ -70,6 +83,7 @@ export class TestDevice {
     held: Pick<Up<'REGISTER'>, 'heads' | 'runs'> = { heads: [], runs: [] },
     languages = ['python'],
     metrics: Metrics = { cpu: 0.1, memoryBytes: 1, memoryFreeBytes: 1, gpus: [] },
+    shown: Pick<Up<'REGISTER'>, 'token' | 'seal'> = {},
   ): Promise<Down<'WELCOME'>> {
     await this.connect(t, hub)
     this.send({
@@ -84,6 +98,7 @@ export class TestDevice {
       metrics,
       projects,
       ...held,
+      ...shown,
     })
     return this.next('WELCOME')
   }

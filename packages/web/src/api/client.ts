@@ -33,6 +33,17 @@ import {
   type SessionInfo,
   sessionInfoSchema,
 } from '@meshbook/core/messages.ts'
+import {
+  type AuthorizeDevice,
+  authorizedSchema,
+  claimedSchema,
+  type DeviceRequest,
+  deviceRequestSchema,
+  type Pairing,
+  type PairOutcome,
+  pairingSchema,
+  pairOutcomeSchema,
+} from '@meshbook/core/pairing-api.ts'
 import type { Role } from '@meshbook/core/roles.ts'
 import * as v from 'valibot'
 import { ApiError, request, requestText } from './http.ts'
@@ -115,6 +126,23 @@ export const api = {
   devices: (): Promise<DeviceInfo[]> => all('/devices', deviceInfoSchema),
   renameDevice: (id: string, name: string) => request('PATCH', `/devices/${id}`, nothing, { body: { name } }),
   revokeDevice: (id: string) => request('DELETE', `/devices/${id}`, nothing),
+  newPairing: (): Promise<Pairing> => request('POST', '/pairings', pairingSchema, { body: {} }),
+  /** How it stands once it is no longer as it was `seen`, or after a while. */
+  pairing: (id: string, seen: string, signal: AbortSignal): Promise<Pairing> =>
+    request('GET', `/pairings/${id}?seen=${seen}`, pairingSchema, { signal }),
+  confirmPairing: (id: string, digits: string): Promise<Pairing> =>
+    request('POST', `/pairings/${id}/confirm`, pairingSchema, { body: { digits } }),
+  cancelPairing: (id: string, as?: 'denied') => request('DELETE', `/pairings/${id}${as ? '?denied' : ''}`, nothing),
+  /** This browser shows a code that another screen made. */
+  showCode: (code: string, publicKey: string, name: string) =>
+    request('POST', '/pair', claimedSchema, { body: { as: 'browser', code, publicKey, name } }),
+  pairResult: (claim: string, signal: AbortSignal): Promise<PairOutcome> =>
+    request('POST', '/pair/result', pairOutcomeSchema, { body: { claim, wait: true }, signal }),
+  findDeviceRequest: (userCode: string): Promise<DeviceRequest> =>
+    request('POST', '/auth/device/find', deviceRequestSchema, { body: { userCode } }),
+  decideDevice: (userCode: string, approve: boolean) =>
+    request('POST', '/auth/device/decide', nothing, { body: { userCode, approve } }),
+  authorizeDevice: (body: AuthorizeDevice) => request('POST', '/auth/device/authorize', authorizedSchema, { body }),
   sessions: (): Promise<SessionInfo[]> => all('/sessions', sessionInfoSchema),
 
   runs: (): Promise<Run[]> => first('/runs?limit=100', runSchema),

@@ -1,6 +1,7 @@
 /** Every device of the mesh. */
 import type { DeviceInfo } from '@meshbook/core/messages.ts'
 import { api } from '../api/client.ts'
+import { pairDialogOpen } from '../pairing/pair-dialog.tsx'
 import { devices } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
 import { DeviceCard } from './device-card.tsx'
@@ -12,14 +13,24 @@ import { PageHeader } from './page-header.tsx'
 export function DevicesPage() {
   return (
     <>
-      <PageHeader title="Devices" />
+      <PageHeader title="Devices">
+        <button
+          type="button"
+          class="button"
+          onClick={() => {
+            pairDialogOpen.value = true
+          }}
+        >
+          Pair a device
+        </button>
+      </PageHeader>
       <main id="main" class="page" tabIndex={-1}>
         <h2 class="visually-hidden">All devices</h2>
         {devices.value.length === 0 && (
           <div class="empty boxed">
             <h2>No device yet</h2>
             <p>
-              A device is a machine of yours that runs code. Type <code>meshbook up</code> on it, and it shows here.
+              A device is a machine of yours that runs code. Pair it here, or type <code>meshbook up</code> on it.
             </p>
           </div>
         )}

@@ -16,7 +16,7 @@ export function navigate(to: string, options: { replace?: boolean } = {}): void 
 }
 
 export type Route =
-  | { page: 'home' | 'runs' | 'devices' | 'audit' | 'account' | 'signin' | 'unknown' }
+  | { page: 'home' | 'runs' | 'devices' | 'audit' | 'account' | 'signin' | 'pair' | 'unknown' }
   | { page: 'notebook'; project: string; path: string }
 
 export function routeOf(path: string): Route {
@@ -26,6 +26,7 @@ export function routeOf(path: string): Route {
   if (path === '/audit') return { page: 'audit' }
   if (path === '/account') return { page: 'account' }
   if (path === '/signin') return { page: 'signin' }
+  if (path === '/pair') return { page: 'pair' }
   const [, p, project, ...rest] = path.split('/')
   const segments = [project, ...rest].map(decode)
   if (p === 'p' && rest.length > 0 && segments.every(segment => segment))

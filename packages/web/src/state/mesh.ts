@@ -5,7 +5,7 @@ import { batch, computed, signal } from '@preact/signals'
 import { api } from '../api/client.ts'
 import { listenToHub } from '../api/events.ts'
 import { asApiError, onSignedOut } from '../api/http.ts'
-import { report } from './toasts.ts'
+import { notify, report } from './toasts.ts'
 
 export type RunInfo = Omit<Run, 'code'>
 
@@ -132,6 +132,9 @@ function receive(event: HubEvent): void {
       return
     case 'projects':
       void refresh()
+      return
+    case 'revoked':
+      notify(`${event.name} was shut out`, `${event.reason}.`, 'bad')
       return
     case 'storage':
       storage.value = event

@@ -1,0 +1,50 @@
+/** Refresh tokens of devices (TK1…): hashes of the one that is good and of the one before. */
+import type { DeviceId, OrgId } from '@meshbook/core/ids.ts'
+import type { Tx } from '@meshbook/relay/sql/tx.ts'
+
+export const reuseReason = 'its key was used from two places; pair it again'
+
+export type TokenTurn =
+  | { turn: 'next' }
+  /** The connection is older than the one that had its turn last: nothing can be said about its token. */
+  | { turn: 'late' }
+  /** What was shown is used up: the device is to be shut out. */
+  | { turn: 'reused' }
+
+interface Known {
+  now: string | null
+  before: string | null
+  provedAt: number
+}
+
+/**
+ * One turn of a device's token. What was shown is checked and the next is stored in one transaction; one that is used up
+ * changes nothing here, so that it is used up still, whenever it is shown again. `provedAt` is the time that the device
+ * signed when it opened this connection.
+ */
+export async function turnToken(
+  tx: Tx,
+  a: { org: OrgId; id: DeviceId; shown: string | null; next: string; provedAt: number },
+): Promise<TokenTurn> {
+  const known = await tx.get<Known>(
+    'SELECT token_hash AS now, token_before AS before, token_proved_at AS "provedAt" FROM devices WHERE org_id = ? AND device_id = ? AND revoked_at IS NULL',
+    [a.org, a.id],
+  )
+  if (!known || Number(known.provedAt) > a.provedAt) return { turn: 'late' }
+  const before = nextBefore(known, a.shown)
+  if (before === undefined) return { turn: 'reused' }
+  await tx.run(
+    'UPDATE devices SET token_hash = ?, token_before = ?, token_proved_at = ? WHERE org_id = ? AND device_id = ?',
+    [a.next, before, a.provedAt, a.org, a.id],
+  )
+  return { turn: 'next' }
+}
+
+/** What counts as the token before from now on; undefined when the one that was shown is used up. */
+function nextBefore({ now, before }: Known, shown: string | null): string | null | undefined {
+  // Before the first one, and after a restore: whatever is shown is the first.
+  if (now === null) return shown
+  if (shown === now) return now
+  // The welcome that brought `now` was lost: nobody has ever shown it.
+  return shown === before ? before : undefined
+}
