@@ -265,7 +265,7 @@ test('I9 kill -9 under run events loses no acknowledged event, and the run goes 
 
 test('I1 when the disk takes nothing more the hub acknowledges nothing, says so, and stays up to read', async t => {
   // A limit on the size of files is a disk that is full, for a process without privileges too.
-  const { hub, token, project } = await startHubProcess(t, await temporaryFolder(t), { wrap: 'ulimit -f 1024' })
+  const { hub, token, project } = await startHubProcess(t, await temporaryFolder(t), { wrap: 'ulimit -f 4096' })
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   const events = await fetch(`${hub.url}/api/v1/events`, { headers })
   let told = ''
