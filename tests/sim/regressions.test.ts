@@ -20,6 +20,7 @@ const mended: readonly [what: string, ...seeds: number[]][] = [
   ['a clock that is set back does not keep a deleted file (DV26)', 4883, 4973, 5865, 7037],
   ['a file that could not be made before the device was stopped is no deletion (DV26)', 3600],
   ['a recovery that the disk refused is done before anything else happens to the file (DV25)', 4333],
+  ['what was left from before a device forgot everything undoes no write (DV25)', 8403, 13760, 16442, 17093],
   ['a text of the hub that the disk refused is stored as soon as it takes it (DV61)', 896],
   ['a folder whose first attempt was closed leaves nothing open (DV44)', 71],
 ]

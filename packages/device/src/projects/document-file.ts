@@ -112,20 +112,36 @@ export class DocumentFile {
   async #recover(leftovers: readonly Leftover[]): Promise<void> {
     await this.peer.ready
     const { disk } = this.#ports
-    const { version } = this.#row
-    const temporary = leftovers.find(left => left.kind === 'tmp' && left.version === version)
+    const temporary = await this.#temporaryOf(leftovers)
     const old = leftovers.filter(left => left.kind === 'old')
-    if (temporary) await this.#undoWrite(temporary.path, old.find(left => left.version === version)?.path)
+    if (temporary) await this.#undoWrite(temporary, old.find(left => isOfOneWrite(left, temporary))?.path)
     for (const { path, kind } of leftovers) if (kind === 'tmp') await disk.remove(path)
     if (this.#row.merge) await this.#apply(this.#row.merge)
     for (const { path } of old) await this.#aside.finish(path)
     this.#isRecovered = true
   }
 
-  async #undoWrite(temporary: string, old: string | undefined): Promise<void> {
+  /**
+   * The temporary file of the stored write. A device that forgot everything counts its writes anew, so what it left
+   * before that, here or in another folder, may have the same name: then the inode tells them apart.
+   */
+  async #temporaryOf(leftovers: readonly Leftover[]): Promise<Leftover | undefined> {
+    const { version, inode } = this.#row
+    const named = leftovers.filter(left => left.kind === 'tmp' && left.version === version)
+    for (const left of named) if ((await this.#inodeOf(left.path)) === inode) return left
+    const absolute = await this.#absolute()
+    if ((await this.#inodeOf(absolute)) === inode) return undefined
+    return named.find(left => dirname(left.path) === dirname(absolute))
+  }
+
+  async #inodeOf(path: string): Promise<string | undefined> {
+    return (await this.#ports.disk.look(path))?.stamp.inode
+  }
+
+  async #undoWrite(temporary: Leftover, old: string | undefined): Promise<void> {
     const { disk } = this.#ports
     const absolute = await this.#absolute()
-    const [unused, current] = [await disk.look(temporary), await disk.look(absolute)]
+    const [unused, current] = [await disk.look(temporary.path), await disk.look(absolute)]
     if (unused?.stamp.inode === current?.stamp.inode) return
     if (old && !current && this.#row.before) await moveFile(disk, old, absolute)
     this.#isFilled = old !== undefined && current !== undefined && this.#row.before !== null
@@ -327,4 +343,8 @@ export class DocumentFile {
     await this.#aside.close()
     await this.peer.close()
   }
+}
+
+function isOfOneWrite(a: Leftover, b: Leftover): boolean {
+  return a.version === b.version && dirname(a.path) === dirname(b.path)
 }
