@@ -34,3 +34,7 @@ test('mended: what a slow disk stores when its document was let go already is in
   for (const seed of [59, 84, 142])
     assert.deepEqual((await simulate(seed, { variations: slowStores })).failures, [], `seed ${seed}`)
 })
+
+test('mended: a file whose move could not be stored is known where it is (DV27)', async () => {
+  assert.deepEqual((await simulate(851, { variations: slowStores })).failures, [], 'seed 851')
+})

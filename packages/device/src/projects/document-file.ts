@@ -89,7 +89,8 @@ export class DocumentFile {
 
   /** Something is still to be done that must not be forgotten. */
   get isBusy(): boolean {
-    return !this.#stored.isStored || !this.#aside.isEmpty || this.text !== this.#row.base.text
+    const { isStored, isBehind } = this.#stored
+    return !isStored || isBehind || !this.#aside.isEmpty || this.text !== this.#row.base.text
   }
 
   get exists(): boolean {
@@ -315,9 +316,14 @@ export class DocumentFile {
     })
   }
 
-  /** The file has been found at, or moved to, another path. */
+  /** The file has been found at another path. */
   moved(path: string): Promise<void> {
     return this.#turns.take(() => this.#stored.save({ path }))
+  }
+
+  /** The file has been moved to another path by this device. */
+  carried(path: string): Promise<void> {
+    return this.#turns.take(() => this.#stored.moveTo(path))
   }
 
   /** Runs an action while nothing else touches the file. */

@@ -119,6 +119,27 @@ test('a move that was cut off before it was noted is no deletion (DV26, I9)', as
   assert.equal(await p.read('b.md'), 'one\ntwo\n')
 })
 
+test('DV27 a file whose move could not be stored stays the file of its document when it is renamed and edited again', async t => {
+  const p = await place(t)
+  await p.write('a.md', 'one\ntwo\n')
+  await p.start()
+  await p.folderOf!.rescan()
+  const id = p.live()['a.md']!
+  p.storing = () => {
+    // Whoever saves it by renaming gives it another inode, and the tree wants it elsewhere by then.
+    if (!existsSync(join(p.folder, 'b.md'))) return Promise.resolve()
+    p.storing = () => Promise.resolve()
+    p.appendBySave('b.md', 'three\n')
+    p.tree.set(id, { path: 'c.md', kind: 'document' })
+    return Promise.reject(new MeshError('STORAGE_FAILED'))
+  }
+  p.tree.set(id, { path: 'b.md', kind: 'document' })
+  await until('the file', async () => (await p.read('c.md').catch(() => '')) === 'one\ntwo\nthree\n')
+  await p.settled('c.md')
+  assert.deepEqual(p.live(), { 'c.md': id })
+  await until('the row', () => p.rows.get(id)?.path === 'c.md')
+})
+
 test('DV27 a file whose move could not be made durable stays the file of its document when another comes to the old path', async t => {
   const p = await place(t)
   await p.write('a.md', 'one\ntwo\n')
