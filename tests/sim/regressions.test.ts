@@ -22,6 +22,7 @@ const mended: readonly [what: string, ...seeds: number[]][] = [
   ['a recovery that the disk refused is done before anything else happens to the file (DV25)', 4333],
   ['what was left from before a device forgot everything undoes no write (DV25)', 8403, 13760, 16442, 17093],
   ['a text of the hub that the disk refused is stored as soon as it takes it (DV61)', 896],
+  ['a write that the store refused leaves no private name (DV25)', 12974],
   ['a folder whose first attempt was closed leaves nothing open (DV44)', 71],
 ]
 

@@ -37,6 +37,26 @@ test('DV25 a recovery that the store refused at the start is done before anythin
   )
 })
 
+test('DV25 a write that the store refused leaves no private name, also if there is nothing more to write', async t => {
+  const p = await place(t)
+  await p.write('a.md', 'one\n')
+  await p.start()
+  await p.settled('a.md')
+  let refused = 0
+  let isFailing = true
+  p.storing = () => {
+    if (isFailing) refused++
+    return isFailing ? Promise.reject(new MeshError('STORAGE_FAILED')) : Promise.resolve()
+  }
+  p.text('a.md').insert(0, 'zero\n')
+  await until('the refusals', () => refused >= 2)
+  p.text('a.md').delete(0, 'zero\n'.length)
+  isFailing = false
+  const left = () => readdirSync(p.folder).filter(name => name.startsWith('.meshbook-'))
+  await until('the private name to go', () => left().length === 0)
+  await p.settled('a.md', text => text === 'one\n')
+})
+
 test('DV25 what this device left of another write before it forgot everything undoes none (I13)', async t => {
   const p = await place(t)
   await p.write('a.md', 'one\n')

@@ -33,6 +33,12 @@ const mostTries = 5
 /** A change in the same tick of the file system's clock leaves the same time: so young a file is read once more. */
 const clockTickMs = 50
 
+/** A write that did not happen, while the store may say that it did. */
+interface Unused {
+  temporary: string
+  version: number
+}
+
 type Swapped = Awaited<ReturnType<Disk['exchange']>>
 
 export type Reconciled = 'same' | 'written' | 'missing'
@@ -49,6 +55,7 @@ export class DocumentFile {
   #isRecovered = false
   /** Somebody made the file while its name was nobody's: what it lacks was not removed by them. */
   #isFilled = false
+  #unused: Unused | undefined
 
   /** `exists` is false where the file is still to be made. */
   constructor(peer: DocumentPeer, row: Projection, exists: boolean, ports: FilePorts) {
@@ -90,7 +97,9 @@ export class DocumentFile {
   /** Something is still to be done that must not be forgotten. */
   get isBusy(): boolean {
     const { isStored, isBehind } = this.#stored
-    return !isStored || isBehind || !this.#aside.isEmpty || this.text !== this.#row.base.text
+    return (
+      !isStored || isBehind || this.#unused !== undefined || !this.#aside.isEmpty || this.text !== this.#row.base.text
+    )
   }
 
   get exists(): boolean {
@@ -169,6 +178,7 @@ export class DocumentFile {
   }
 
   async #recoverOnce(): Promise<void> {
+    await this.#putRight()
     if (this.#isRecovered) return
     await this.#recover(await leftoversOf(this.#ports.disk, dirname(await this.#absolute()), this.peer.id))
   }
@@ -238,10 +248,23 @@ export class DocumentFile {
     try {
       if (outcome === 'taken') await this.#takeIn(absolute, version, file, old)
     } finally {
-      await this.#stored.giveUp(version, old)
-      await disk.remove(temporary).catch(() => undefined)
+      await this.#giveUp({ temporary, version }, old)
     }
     return false
+  }
+
+  /** As long as the row of a write that did not happen is not put right, its private name stays, as it would after a crash. */
+  async #giveUp(write: Unused, old: OldBase): Promise<void> {
+    this.#unused = write
+    this.#stored.giveUp(write.version, old)
+    await this.#putRight()
+  }
+
+  async #putRight(): Promise<void> {
+    if (!this.#unused) return
+    await this.#stored.putRight(this.#unused.version)
+    await this.#ports.disk.remove(this.#unused.temporary)
+    this.#unused = undefined
   }
 
   /** The text is on the disk under a private name, and the row says so. If that fails, the row says what it did before. */
@@ -264,9 +287,9 @@ export class DocumentFile {
         stamp,
       })
     } catch (thrown) {
-      // A store that fails may have taken the row all the same: as long as it is not put right, the private name stays.
-      if (isWritten) await this.#stored.save({ ...old, version: version + 1 })
-      await disk.remove(temporary).catch(() => undefined)
+      // A store that fails may have taken the row all the same.
+      if (isWritten) await this.#giveUp({ temporary, version }, old)
+      else await disk.remove(temporary).catch(() => undefined)
       throw thrown
     }
   }

@@ -82,9 +82,14 @@ export class FileRow {
     return { base, past, before: null, inode }
   }
 
-  /** A write did not happen. Under a version of its own, whose temporary file never existed, the old base holds. */
-  async giveUp(version: number, old: OldBase): Promise<void> {
-    if (this.#row.version === version) await this.save({ ...old, version: version + 1 })
+  /** A write did not happen: the old base holds, whatever the store has. */
+  giveUp(version: number, old: OldBase): void {
+    if (this.#row.version <= version) this.regard(old)
+  }
+
+  /** Under a version of its own, whose temporary file never existed, the store has what is known here. */
+  async putRight(version: number): Promise<void> {
+    if (this.#row.version <= version) await this.save({ version: version + 1 })
   }
 
   /** The same after a crash; false if the write was of a file that was not there, which is then no file that is missing. */
