@@ -23,6 +23,7 @@ const mended: readonly [what: string, ...seeds: number[]][] = [
   ['what was left from before a device forgot everything undoes no write (DV25)', 8403, 13760, 16442, 17093],
   ['a text of the hub that the disk refused is stored as soon as it takes it (DV61)', 896],
   ['a write that the store refused leaves no private name (DV25)', 12974],
+  ['a file that was renamed after a kill in the middle of its write has the new text (DV25)', 2009, 3431],
   ['a folder whose first attempt was closed leaves nothing open (DV44)', 71],
 ]
 

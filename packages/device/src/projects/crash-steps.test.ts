@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, closeSync, existsSync, openSync, readdirSync, writeSync } from 'node:fs'
+import { appendFileSync, closeSync, existsSync, linkSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { MeshError } from '@meshbook/core/errors.ts'
@@ -35,6 +35,24 @@ test('DV25 a recovery that the store refused at the start is done before anythin
     readdirSync(p.folder).filter(name => name.endsWith('.tmp')),
     [],
   )
+})
+
+test('DV25 a file that was renamed after a kill in the middle of its write has the new text (I13)', async t => {
+  const p = await place(t)
+  await p.write('a.md', 'one\n')
+  await p.start()
+  const id = p.live()['a.md']!
+  p.text('a.md').insert(0, 'zero\n')
+  await p.settled('a.md', text => text === 'zero\none\n')
+  await p.stop()
+  // The text has the file's name, and still the private one.
+  const { version } = p.rows.get(id)!
+  await p.write(`.meshbook-${id}-${version}.old`, 'one\n')
+  linkSync(join(p.folder, 'a.md'), join(p.folder, `.meshbook-${id}-${version}.tmp`))
+  await p.rename('a.md', 'moved.md')
+  await p.start()
+  assert.deepEqual(p.live(), { 'moved.md': id })
+  await p.settled('moved.md', text => text === 'zero\none\n')
 })
 
 test('DV25 a write that the store refused leaves no private name, also if there is nothing more to write', async t => {

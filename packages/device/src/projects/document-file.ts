@@ -153,6 +153,8 @@ export class DocumentFile {
     const absolute = await this.#absolute()
     const [unused, current] = [await disk.look(temporary.path), await disk.look(absolute)]
     if (unused?.stamp.inode === current?.stamp.inode) return
+    // Whoever renamed the file after that took the new text with it.
+    if (!current && unused && unused.names > 1) return
     if (old && !current && this.#row.before) await moveFile(disk, old, absolute)
     this.#isFilled = old !== undefined && current !== undefined && this.#row.before !== null
     // Whoever replaced the file after that has had the new text.
