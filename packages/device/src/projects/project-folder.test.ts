@@ -161,6 +161,25 @@ test('DV27 a file whose move could not be made durable stays the file of its doc
   assert.equal(p.text('a.md').toString(), 'of another\n')
 })
 
+test('DV27 a delete from elsewhere that the disk refused is made as soon as it takes it', async t => {
+  const p = await place(t)
+  await p.write('a.md', 'one\n')
+  await p.start()
+  await p.folderOf!.rescan()
+  const { disk } = p
+  let asked = 0
+  const write = (...args: Parameters<Disk['write']>) =>
+    args[0].startsWith(join(p.root, 'trash')) && asked++ === 0
+      ? Promise.reject(new MeshError('STORAGE_FAILED'))
+      : NodeDisk.prototype.write.apply(disk, args)
+  Object.assign(disk, { write })
+  p.tree.set(p.live()['a.md']!, { path: 'a.md', kind: 'document', deletedAt: Date.now() })
+  await until('the refusal', () => asked > 0)
+  await until('the file to go', () => !existsSync(join(p.folder, 'a.md')))
+  await until('no problem', () => p.problems.all().length === 0)
+  assert.deepEqual(await p.trashed(), ['one\n'])
+})
+
 test('DV26 a file that could not be made before the device was stopped is no deletion', async t => {
   const p = await place(t)
   const id = newId('document', Date.now(), systemRandom)

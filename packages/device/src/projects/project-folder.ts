@@ -284,14 +284,14 @@ export class ProjectFolder {
   /** Brings files to where the tree says that they belong. */
   async #followTree(): Promise<void> {
     const paths = this.#tree.paths()
+    const again = () => this.#pass.request()
     for (const file of this.#tracked.files()) {
       const path = paths.get(file.id)
-      if (path === undefined)
-        await this.#tracked.guarded(file, () =>
-          this.#tree.has(file.id) ? this.#deletedElsewhere(file) : this.#newFiles.enter(file),
-        )
-      else if (path !== file.path && !this.#away.has(file))
-        await this.#tracked.guarded(file, () => this.#move(file, path))
+      if (path === undefined) {
+        const leave = () => (this.#tree.has(file.id) ? this.#deletedElsewhere(file) : this.#newFiles.enter(file))
+        await this.#tracked.guarded(file, leave, again)
+      } else if (path !== file.path && !this.#away.has(file))
+        await this.#tracked.guarded(file, () => this.#move(file, path), again)
     }
     const isMissing = (id: DocumentId) => !this.#tracked.has(id) && !this.#arrivals.has(id)
     this.#arrivals.want([...paths].flatMap(([id, path]) => (isMissing(id) && isNotebookPath(path) ? [id] : [])))
