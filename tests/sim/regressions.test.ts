@@ -25,6 +25,7 @@ const mended: readonly [what: string, ...seeds: number[]][] = [
   ['a write that the store refused leaves no private name (DV25)', 12974],
   ['a file that was renamed after a kill in the middle of its write has the new text (DV25)', 2009, 3431],
   ['a delete from elsewhere that the disk refused is made as soon as it takes it (DV27)', 28469],
+  ['a document gets no file that another has not left yet (DV27)', 18113],
   ['a folder whose first attempt was closed leaves nothing open (DV44)', 71],
 ]
 

@@ -161,7 +161,7 @@ test('DV27 a file whose move could not be made durable stays the file of its doc
   assert.equal(p.text('a.md').toString(), 'of another\n')
 })
 
-test('DV27 a delete from elsewhere that the disk refused is made as soon as it takes it', async t => {
+test('DV27 a delete from elsewhere that the disk refused is made as soon as it takes it, and nobody else gets the file', async t => {
   const p = await place(t)
   await p.write('a.md', 'one\n')
   await p.start()
@@ -173,9 +173,14 @@ test('DV27 a delete from elsewhere that the disk refused is made as soon as it t
       ? Promise.reject(new MeshError('STORAGE_FAILED'))
       : NodeDisk.prototype.write.apply(disk, args)
   Object.assign(disk, { write })
+  const next = newId('document', Date.now(), systemRandom)
+  p.documents.doc(next).getText(sharedNames.content).insert(0, 'new\n')
   p.tree.set(p.live()['a.md']!, { path: 'a.md', kind: 'document', deletedAt: Date.now() })
+  p.tree.set(next, { path: 'a.md', kind: 'document' })
   await until('the refusal', () => asked > 0)
-  await until('the file to go', () => !existsSync(join(p.folder, 'a.md')))
+  await until('the new file', async () => (await p.read('a.md').catch(() => '')) === 'new\n')
+  assert.deepEqual(p.live(), { 'a.md': next })
+  assert.equal(p.text('a.md').toString(), 'new\n')
   await until('no problem', () => p.problems.all().length === 0)
   assert.deepEqual(await p.trashed(), ['one\n'])
 })
