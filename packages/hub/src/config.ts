@@ -28,6 +28,8 @@ export interface HubConfig {
   s3: S3Config | null
   /** API token of the first user, taken at the first start only. */
   bootstrapToken: string | null
+  /** How long the logs of ended runs are kept. */
+  runRetentionDays: number
   /** Times that decide when a device is suspect or offline are divided by this. */
   timesDivisor: number
   /** Folder of the built web app; null serves a page that says how to build it. */
@@ -56,6 +58,8 @@ export const hubSettings = {
   MESHBOOK_REDIS_URL: 'Redis that tells several hubs on one database of each other’s edits: redis://host:6379',
   ...s3Settings,
   MESHBOOK_BOOTSTRAP_TOKEN: 'API token (mb_…) for the first user, taken at the first start',
+  MESHBOOK_RUN_RETENTION_DAYS:
+    'days for which the logs of runs are kept; what became of a run is known for longer (30)',
   MESHBOOK_TIMES_DIVISOR: 'divides the heartbeat and offline times, for tests (1)',
 } as const
 type Setting = keyof typeof hubSettings
@@ -74,6 +78,7 @@ export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): Hu
     redisUrl: parseServerUrl('MESHBOOK_REDIS_URL', setting('MESHBOOK_REDIS_URL'), /^rediss?:$/, 'redis://host:6379'),
     s3: parseS3(setting),
     bootstrapToken: parseBootstrapToken(setting('MESHBOOK_BOOTSTRAP_TOKEN')),
+    runRetentionDays: parseRetention(setting('MESHBOOK_RUN_RETENTION_DAYS')),
     timesDivisor: parseDivisor(setting('MESHBOOK_TIMES_DIVISOR')),
     webFolder: flags.webFolder ? resolve(flags.webFolder) : null,
   }
@@ -163,4 +168,10 @@ function parseDivisor(text: string | undefined): number {
   const divisor = Number(text ?? 1)
   if (divisor >= 1 && divisor <= 10_000) return divisor
   throw bad('MESHBOOK_TIMES_DIVISOR', 'a number from 1 to 10000')
+}
+
+function parseRetention(text: string | undefined): number {
+  const days = Number(text ?? 30)
+  if (days > 0 && days <= 36_500) return days
+  throw bad('MESHBOOK_RUN_RETENTION_DAYS', 'a number of days above 0')
 }

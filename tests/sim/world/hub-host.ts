@@ -176,7 +176,9 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
   const fleet = new Fleet(await store.query('listDevices', { org: null }), times, now, () => undefined)
   const feeds = new RunFeeds()
   const sessionsChanged = (): void => undefined
-  const runs = new Runs({ store, events, feeds, metrics, log, times, now, random, fleet, sessionsChanged })
+  const gatesChanged = (): void => undefined
+  const told = { sessionsChanged, gatesChanged }
+  const runs = new Runs({ store, events, feeds, metrics, log, times, now, random, fleet, documents, ...told })
   const parts: Pick<
     Parts,
     | 'store'

@@ -19,5 +19,6 @@ export const schema: Schema = {
     CREATE INDEX asset_files_by_project ON asset_files (org_id, project_id);`,
     `CREATE TABLE hub_texts (org_id TEXT NOT NULL, document_id TEXT NOT NULL, epoch BIGINT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (org_id, document_id));
     CREATE TABLE epoch_moves (org_id TEXT NOT NULL, document_id TEXT NOT NULL, epoch BIGINT NOT NULL, base TEXT, mine TEXT NOT NULL, carry BLOB, PRIMARY KEY (org_id, document_id));`,
+    `CREATE TABLE asked_gates (org_id TEXT NOT NULL, gate_id TEXT NOT NULL PRIMARY KEY, run_id TEXT NOT NULL, ask_key TEXT NOT NULL, digest TEXT NOT NULL, opened TEXT NOT NULL, decision TEXT, UNIQUE (run_id, ask_key));`,
   ],
 }

@@ -34,9 +34,11 @@ export class Latest {
     const subject =
       event.type === 'run'
         ? `run ${event.run.id}`
-        : event.type === 'documents' || event.type === 'files'
-          ? `${event.type} ${event.project}`
-          : event.type
+        : event.type === 'gate'
+          ? `gate ${event.gate.id}`
+          : event.type === 'documents' || event.type === 'files'
+            ? `${event.type} ${event.project}`
+            : event.type
     this.#waiting.delete(subject)
     this.#waiting.set(subject, event)
     const oldest = this.#waiting.size > Latest.mostSubjects ? this.#waiting.keys().next().value : undefined

@@ -1,10 +1,14 @@
 /** Runs and sessions. */
 
 import {
+  type againSchema,
   type cancelSchema,
   completionsSchema,
+  type confirmSchema,
   inspectionSchema,
+  type interruptSchema,
   type Run,
+  type restartSchema,
   type runInputSchema,
   runStatuses,
   variablesSchema,
@@ -14,8 +18,8 @@ import { isId, parseId, parseRunId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { RunRequest, SessionMethod } from '@meshbook/core/messages.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
+import type * as v from 'valibot'
 import type { InferOutput } from 'valibot'
-import * as v from 'valibot'
 import { networkName } from '../devices/network-name.ts'
 import type { Parts } from '../parts.ts'
 import { readRun } from '../runs/run-stream.ts'
@@ -54,8 +58,9 @@ export async function listRuns({ store }: Parts, { who, query }: UserAsk<undefin
 }
 
 export async function runEvents(parts: Parts, ask: UserAsk<undefined>): Promise<Response> {
-  const { id, status, seq } = await getRun(parts, ask)
+  const { id, status, seq, logExpiredAt } = await getRun(parts, ask)
   const after = startOf(ask)
+  if (logExpiredAt !== null) throw new MeshError('LOG_EXPIRED', { detail: `run ${id}` })
   // An EventSource connects again after every end; 204 tells it that there is nothing more to come.
   if (hasEnded(status) && after >= seq) return new Response(null, { status: 204 })
   const reader = readRun(parts.store, parts.feeds, ask.who.org, id, after)
@@ -109,22 +114,40 @@ const answers = {
   complete: completionsSchema,
   inspect: inspectionSchema,
   variables: variablesSchema,
-  interrupt: v.unknown(),
-  restart: v.unknown(),
-} as const satisfies Record<SessionMethod, v.GenericSchema>
+} as const satisfies Partial<Record<SessionMethod, v.GenericSchema>>
 
 export async function askSession(
   { sessionRequests }: Parts,
   ask: UserAsk<unknown>,
-  method: SessionMethod,
+  method: keyof typeof answers,
   params: Record<string, unknown>,
 ): Promise<unknown> {
-  const answer = await sessionRequests.ask(
-    ask.who.org,
-    parseId('session', param(ask, 'id')),
-    method,
-    params,
-    answers[method],
-  )
-  return method === 'interrupt' || method === 'restart' ? undefined : answer
+  return sessionRequests.ask(ask.who.org, parseId('session', param(ask, 'id')), method, params, answers[method])
+}
+
+export async function interruptSession(
+  { sessionControl }: Parts,
+  ask: UserAsk<InferOutput<typeof interruptSchema>>,
+): Promise<void> {
+  await sessionControl.interrupt(ask.who.org, parseId('session', param(ask, 'id')), ask.body.run)
+}
+
+export async function restartSession(
+  { sessionControl }: Parts,
+  ask: UserAsk<InferOutput<typeof restartSchema>>,
+): Promise<object> {
+  const session = parseId('session', param(ask, 'id'))
+  const cancelled = await sessionControl.restart(ask.who.org, session, ask.body.queued ?? 'keep', ask.who.name)
+  return { cancelled: cancelled.map(({ id }) => id) }
+}
+
+export async function runAgain({ repeats }: Parts, ask: UserAsk<InferOutput<typeof againSchema>>): Promise<Response> {
+  const { who, visit, body } = ask
+  const networks = [networkName(who.org, visit.address)]
+  const { run, created } = await repeats.again(who.org, who.name, parseRunId(param(ask, 'id')), body, networks)
+  return json(run, created ? 201 : 200)
+}
+
+export async function confirmRun({ repeats }: Parts, ask: UserAsk<InferOutput<typeof confirmSchema>>): Promise<Run> {
+  return repeats.confirm(ask.who.org, parseRunId(param(ask, 'id')), ask.body.codeHash)
 }

@@ -162,6 +162,8 @@ class ChannelSocket implements DeviceLink {
         return this.#parts.claims.answer(this.#device, message, this)
       case 'PROBLEMS':
         return this.#parts.fleet.problems(this.#device.id, { items: message.items, more: message.more })
+      case 'RUN_AFTERWARDS':
+        return void this.send(await this.#parts.runs.afterwards(this.#device.org, this.#device.id, message))
       case 'BYE':
         return this.#leave()
     }
@@ -194,6 +196,7 @@ class ChannelSocket implements DeviceLink {
     for (const lease of found.resend) this.send({ type: 'LEASE', lease })
     for (const { run, reason } of found.cancel) this.send({ type: 'RUN_CANCEL', run, reason })
     sessionsChanged(org)
+    await this.#parts.gates.tellDevice(org, id)
   }
 
   async #heartbeat({ metrics, heads }: Up<'HEARTBEAT'>): Promise<void> {

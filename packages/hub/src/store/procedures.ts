@@ -3,11 +3,16 @@ import * as restore from './after-restore.ts'
 import * as references from './asset-references.ts'
 import * as assets from './assets.ts'
 import * as policies from './device-policies.ts'
+import * as gates from './gates.ts'
 import * as heads from './heads.ts'
 import * as identity from './identity.ts'
+import * as lost from './lost-runs.ts'
 import * as projects from './projects.ts'
+import * as repeat from './repeat-run.ts'
+import * as asks from './run-asks.ts'
 import * as log from './run-log.ts'
 import * as queue from './run-queue.ts'
+import * as retention from './run-retention.ts'
 import * as rows from './run-rows.ts'
 
 export { schema } from './schema.ts'
@@ -51,7 +56,25 @@ export const procedures = {
   leaseRun: queue.leaseRun,
   setReasons: queue.setReasons,
   leaseOfHolder: queue.leaseOfHolder,
-  expiredRuns: queue.expiredRuns,
+  repeatRun: repeat.repeatRun,
+  expiredRuns: asks.expiredRuns,
+  unansweredRuns: asks.unansweredRuns,
+  setAside: asks.setAside,
+  confirmRun: asks.confirmRun,
+  lostRuns: lost.lostRuns,
+  interruptLostRun: lost.interruptLostRun,
+  noteAfterwards: lost.noteAfterwards,
+  oldLogs: retention.oldLogs,
+  excessLogs: retention.excessLogs,
+  expireLog: retention.expireLog,
+  oldRecords: retention.oldRecords,
+  dropRecord: retention.dropRecord,
+  findGate: gates.findGate,
+  listGates: gates.listGates,
+  decideGate: gates.decideGate,
+  overdueGates: gates.overdueGates,
+  expireGate: gates.expireGate,
+  unreceivedGates: gates.unreceivedGates,
   appendEvents: log.appendEvents,
   endRun: log.endRun,
   cancelRun: log.cancelRun,
@@ -67,6 +90,7 @@ export const procedures = {
   reconcileDevice: heads.reconcileDevice,
   listSessions: heads.listSessions,
   findSession: heads.findSession,
+  restartSession: heads.restartSession,
 
   settleRestore: restore.settleRestore,
 

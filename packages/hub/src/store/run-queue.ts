@@ -38,6 +38,8 @@ export interface NewRun {
   requestedBy: string
   now: number
   expiresAt: number
+  askedAt?: number | null
+  againOf?: RunId | null
 }
 
 /** Idempotent by id: the same id with the same code is the same run. */
@@ -67,8 +69,8 @@ async function insertRun(tx: Tx, a: NewRun): Promise<void> {
     [a.org],
   ))!
   await tx.run(
-    `INSERT INTO runs (org_id, run_id, arrival, kind, project_id, document_id, session_id, language, code, code_hash, cell, requested_by, requested_at, expires_at, chosen_device, demands, status, state, seq, log_bytes, reasons)
-    VALUES (?, ?, ?, 'cell', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '[]')`,
+    `INSERT INTO runs (org_id, run_id, arrival, kind, project_id, document_id, session_id, language, code, code_hash, cell, requested_by, requested_at, expires_at, chosen_device, demands, status, state, asked_at, again_of, seq, log_bytes, reasons)
+    VALUES (?, ?, ?, 'cell', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '[]')`,
     [
       a.org,
       a.id,
@@ -87,6 +89,8 @@ async function insertRun(tx: Tx, a: NewRun): Promise<void> {
       JSON.stringify(a.demands ?? {}),
       queued.status,
       JSON.stringify(queued),
+      a.askedAt ?? null,
+      a.againOf ?? null,
     ],
   )
 }
@@ -160,14 +164,16 @@ async function nextRun(tx: Tx, a: { org: OrgId; session: SessionId }): Promise<R
   if (active) return null
   const [next] = await selectRuns(
     tx,
-    "r.org_id = ? AND r.session_id = ? AND r.status = 'queued' ORDER BY r.arrival LIMIT 1",
+    "r.org_id = ? AND r.session_id = ? AND r.status = 'queued' AND r.asks IS NULL ORDER BY r.arrival LIMIT 1",
     [a.org, a.session],
   )
   return next ?? null
 }
 
 export async function sessionsWithQueue(tx: Tx): Promise<{ org: OrgId; session: SessionId }[]> {
-  return tx.all("SELECT DISTINCT org_id AS org, session_id AS session FROM runs WHERE status = 'queued'")
+  return tx.all(
+    "SELECT DISTINCT org_id AS org, session_id AS session FROM runs WHERE status = 'queued' AND asks IS NULL",
+  )
 }
 
 export interface Leased {
@@ -223,17 +229,8 @@ export async function leaseOfHolder(
 /** Notes why a run waits; null when nothing changed. */
 export async function setReasons(tx: Tx, a: { org: OrgId; id: RunId; reasons: string[] }): Promise<Run | null> {
   const { changes } = await tx.run(
-    "UPDATE runs SET reasons = ? WHERE org_id = ? AND run_id = ? AND status = 'queued' AND reasons <> ?",
+    "UPDATE runs SET reasons = ? WHERE org_id = ? AND run_id = ? AND status = 'queued' AND asks IS NULL AND reasons <> ?",
     [JSON.stringify(a.reasons), a.org, a.id, JSON.stringify(a.reasons)],
   )
   return changes > 0 ? showRun(tx, { org: a.org, id: a.id }) : null
-}
-
-export async function expiredRuns(tx: Tx, a: { now: number }): Promise<{ org: OrgId; id: RunId }[]> {
-  // A lease that was given and never begun counts as waiting once its holder may not rely on it any more.
-  return tx.all(
-    `SELECT r.org_id AS org, r.run_id AS id FROM runs r LEFT JOIN heads h ON h.org_id = r.org_id AND h.head_id = r.head_id
-    WHERE r.status IN ('queued', 'leased') AND r.expires_at <= ? AND (r.status = 'queued' OR h.ended_at IS NOT NULL OR h.expires_at <= ?) ORDER BY r.arrival LIMIT 100`,
-    [a.now, a.now],
-  )
 }
