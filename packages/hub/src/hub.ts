@@ -185,7 +185,7 @@ async function start(
     stopCollecting()
     return collector.close()
   })
-  const logMs = config.runRetentionDays * 24 * 3_600_000
+  const logMs = Math.ceil(config.runRetentionDays * 24 * 3_600_000)
   closers.push(collectRegularly(limits.runRetentionMs, () => expireRuns({ store, now, logMs }), log))
   closers.push(begin())
   log.info({ url, version }, 'the hub listens')
