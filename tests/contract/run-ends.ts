@@ -178,7 +178,8 @@ class Life {
       if (await store.call('setAside', { org, id, why: 'expired', reason: 'late', now })) this.#asked.add(id)
     for (const { org, id } of await store.query('lostRuns', { now, silentSince }))
       await store.call('interruptLostRun', { org, id, now, silentSince })
-    for (const { org, id } of await store.query('overdueGates', { now })) await store.call('expireGate', { org, id, now })
+    for (const { org, id } of await store.query('overdueGates', { now }))
+      await store.call('expireGate', { org, id, now })
   }
 
   async #return(device: DeviceId, keeps: boolean): Promise<void> {
@@ -240,7 +241,15 @@ async function tried(call: Promise<unknown>): Promise<boolean> {
 function eventOf(what: string, at: number, gate: { id: ReturnType<typeof newGate> } | undefined): RunEvent {
   switch (what) {
     case 'gate-opened':
-      return { type: what, at, gate: newGate(at), nonce: 'n'.repeat(16), title: 'ok?', shown: 'x', expiresAt: at + 30_000 }
+      return {
+        type: what,
+        at,
+        gate: newGate(at),
+        nonce: 'n'.repeat(16),
+        title: 'ok?',
+        shown: 'x',
+        expiresAt: at + 30_000,
+      }
     case 'gate-decided':
       return { type: what, at, gate: gate?.id ?? newGate(at), decision: 'approved' }
     case 'input-request':
@@ -274,7 +283,11 @@ export function runEndsContract(name: string, open: OpenRunStore, lives: number)
   test(`${name}: RU40 RU41 RU42 logs expire by age and by size, never of what goes on, and what they came to stays`, async t => {
     const world = await worldOf(await open(t))
     const { store, org, devices, request, lease, append } = world
-    const result: RunEvent = { type: 'result', at: start, parts: [{ at: 'inline', mimeType: 'text/plain', data: '42' }] }
+    const result: RunEvent = {
+      type: 'result',
+      at: start,
+      parts: [{ at: 'inline', mimeType: 'text/plain', data: '42' }],
+    }
     const out: RunEvent = { type: 'stdout', at: start, text: 'x'.repeat(1_000) }
     for (const [i, run] of ['old', 'middle', 'young', 'going'].entries()) {
       await request(run, run)
@@ -309,7 +322,15 @@ export function runEndsContract(name: string, open: OpenRunStore, lives: number)
     const held = (await lease('r', devices[0]))!
     const shown = 'a\u0000b\u202e\ud83c\udf88\r\n'
     const gate = newGate(start)
-    const asked: RunEvent = { type: 'gate-opened', at: start, gate, nonce: 'n'.repeat(16), title: 't', shown, expiresAt: 1 }
+    const asked: RunEvent = {
+      type: 'gate-opened',
+      at: start,
+      gate,
+      nonce: 'n'.repeat(16),
+      title: 't',
+      shown,
+      expiresAt: 1,
+    }
     await append(held, devices[0], 1, [asked])
     const found = (await store.query('findGate', { org, id: gate }))!
     assert.deepEqual([found.shown, found.digest], [shown, createHash('sha256').update(shown).digest('hex')])

@@ -5,7 +5,10 @@ import { exactParts, exactText } from './exact-text.ts'
 
 test('S18 what cannot be seen, or turns text around, is shown by its number', () => {
   assert.equal(exactText('rm -rf /\u202e gnp.txt\n\tdone'), 'rm -rf /⟨U+202E⟩ gnp.txt\n\tdone')
-  assert.equal(exactText('a\u0000\u001b[2K\r\u200b\u00a0\ufeff'), 'a⟨U+0000⟩⟨U+001B⟩[2K⟨U+000D⟩⟨U+200B⟩⟨U+00A0⟩⟨U+FEFF⟩')
+  assert.equal(
+    exactText('a\u0000\u001b[2K\r\u200b\u00a0\ufeff'),
+    'a⟨U+0000⟩⟨U+001B⟩[2K⟨U+000D⟩⟨U+200B⟩⟨U+00A0⟩⟨U+FEFF⟩',
+  )
   assert.equal(exactText('\ud800 日本 ü 🎈'), '⟨U+D800⟩ 日本 ü 🎈')
 })
 

@@ -55,7 +55,10 @@ export function runsCommand(): Command {
   )
   runs.addCommand(
     withClient(
-      new Command('confirm').description('a run that was set aside is still wanted').argument('<id>').option('--yes', 'without asking'),
+      new Command('confirm')
+        .description('a run that was set aside is still wanted')
+        .argument('<id>')
+        .option('--yes', 'without asking'),
     )
       .addHelpText('after', '\nExample:\n  $ meshbook runs confirm run_01…')
       .action(confirm),
@@ -109,7 +112,8 @@ function describe(run: Run): [string, string][] {
 }
 
 function whatIsKnown({ id, startedAt, afterwards }: Run): [string, string][] {
-  const after = afterwards && `it ${afterwards.status} there after all, at ${new Date(afterwards.endedAt).toISOString()}`
+  const after =
+    afterwards && `it ${afterwards.status} there after all, at ${new Date(afterwards.endedAt).toISOString()}`
   return [
     ['began', startedAt === null ? 'not that anybody knows' : new Date(startedAt).toISOString()],
     ...(after ? [['then', after] as [string, string]] : []),

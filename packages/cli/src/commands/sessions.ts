@@ -73,5 +73,6 @@ async function restart(id: string, _options: unknown, command: Command): Promise
     answer,
   )
   if (options.json) printJson({ session: id, cancelled })
-  else say(`✔ The session is restarted${cancelled.length > 0 ? `; ${cancelled.length} waiting runs were cancelled` : ''}.`)
+  else
+    say(`✔ The session is restarted${cancelled.length > 0 ? `; ${cancelled.length} waiting runs were cancelled` : ''}.`)
 }
