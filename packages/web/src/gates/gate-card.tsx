@@ -27,7 +27,7 @@ export function GateCard({ gate }: { gate: Gate }) {
     <section class="gate-card" aria-label={`A run asks: ${exactText(gate.title)}`} data-state={gate.state}>
       <header>
         <span class={`pill ${gate.state === 'open' ? 'warn' : ''}`}>{words[gate.state]}</span>
-        <h3>{exactText(gate.title)}</h3>
+        <h2>{exactText(gate.title)}</h2>
       </header>
       <ExactBytes shown={gate.shown} />
       <Facts gate={gate} />
