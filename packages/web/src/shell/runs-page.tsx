@@ -45,11 +45,10 @@ export function RunsPage() {
   const list = [...runs.value.values()].filter(run => passes(run, filter)).sort((a, b) => b.requestedAt - a.requestedAt)
   return (
     <>
-      <PageHeader title="Runs">
-        <RunFilters filter={filter} change={setFilter} />
-      </PageHeader>
+      <PageHeader title="Runs" />
       <main id="main" class="page" tabIndex={-1}>
         <OpenGates />
+        <RunFilters filter={filter} change={setFilter} />
         {list.length === 0 && (
           <div class="empty boxed">
             <h2>{filter === noFilter ? 'No runs yet' : 'No run is like that'}</h2>
