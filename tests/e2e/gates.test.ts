@@ -68,7 +68,8 @@ for (const look of [
     )
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
     assert.ok(wide <= 0, `${wide} px too wide`)
-    if (process.env.MESHBOOK_SHOTS) await page.screenshot({ path: `${process.env.MESHBOOK_SHOTS}/gate-${look.width}.png` })
+    if (process.env.MESHBOOK_SHOTS)
+      await page.screenshot({ path: `${process.env.MESHBOOK_SHOTS}/gate-${look.width}.png` })
     await card.getByRole('textbox', { name: 'Comment' }).focus()
     await page.keyboard.type('fine')
     await page.keyboard.press('Tab')
@@ -77,9 +78,7 @@ for (const look of [
     const told = await s.desk.next('GATE_DECIDED')
     assert.deepEqual([told.decision, told.comment, told.nonce], ['approved', 'fine', asked.nonce])
     await card.getByText('Desk has not confirmed it yet.').waitFor()
-    await s.desk.emit(s.lease, 3, [
-      { type: 'gate-decided', at: Date.now(), gate: asked.gate, decision: 'approved' },
-    ])
+    await s.desk.emit(s.lease, 3, [{ type: 'gate-decided', at: Date.now(), gate: asked.gate, decision: 'approved' }])
     await card.getByText(/Desk has it since/).waitFor()
     assert.deepEqual(faults, [])
   })

@@ -186,7 +186,7 @@ async function start(
     return collector.close()
   })
   const logMs = Math.ceil(config.runRetentionDays * 24 * 3_600_000)
-  closers.push(collectRegularly(limits.runRetentionMs, () => expireRuns({ store, now, logMs }), log))
+  closers.push(collectRegularly(times.runRetentionMs, () => expireRuns({ store, now, logMs }), log))
   closers.push(begin())
   log.info({ url, version }, 'the hub listens')
   return handleOf(parts, user, { url, localUrl, port }, closing(close, log))

@@ -7,6 +7,7 @@ import { OpenDoors } from '@meshbook/hub/auth/open-doors.ts'
 import { everyScope, type Principal } from '@meshbook/hub/auth/principal.ts'
 import { Fleet } from '@meshbook/hub/devices/fleet.ts'
 import { Documents } from '@meshbook/hub/documents/documents.ts'
+import { Gates } from '@meshbook/hub/gates/gates.ts'
 import type { Visit } from '@meshbook/hub/http/doorway.ts'
 import { HubEvents } from '@meshbook/hub/hub-events.ts'
 import { newLog } from '@meshbook/hub/log.ts'
@@ -196,6 +197,7 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     | 'fleet'
     | 'feeds'
     | 'runs'
+    | 'gates'
     | 'claims'
     | 'sessionRequests'
     | 'sessionsChanged'
@@ -212,6 +214,7 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     fleet,
     feeds,
     runs,
+    gates: new Gates({ store, fleet, events, now }),
     sessionsChanged,
     doors: new OpenDoors(),
     rates: new SyncRates(times, now),

@@ -5,14 +5,16 @@ import { completed, started, stdout, TestDevice } from '../testing/test-device.t
 import { startTestHub, type TestHub } from '../testing/test-hub.ts'
 
 const total = 60
-const log: RunEvent[] = [
-  started,
-  ...Array.from({ length: total - 2 }, (_, i) => stdout(`line ${i + 2}\n`)),
-  completed,
-]
+const log: RunEvent[] = [started, ...Array.from({ length: total - 2 }, (_, i) => stdout(`line ${i + 2}\n`)), completed]
 
 /** Where the connection of the device or the hub is cut, round by round. */
-const cuts = ['before it sends', 'after it sent', 'after the answer', 'with the hub', 'with the hub, after it sent'] as const
+const cuts = [
+  'before it sends',
+  'after it sent',
+  'after the answer',
+  'with the hub',
+  'with the hub, after it sent',
+] as const
 
 /** Reads what comes until the stream is cut from the other side. */
 async function read(hub: TestHub, from: number, seen: number[]): Promise<'ended' | 'cut'> {
