@@ -1,13 +1,8 @@
 /** Gates where they matter: all that are open above the list of runs, and those of one run below its cell. */
-import { useEffect } from 'preact/hooks'
-import { report } from '../state/toasts.ts'
 import { GateCard } from './gate-card.tsx'
-import { gates, gatesOfRun, loadGates } from './gate-store.ts'
+import { gates, gatesOfRun } from './gate-store.ts'
 
 export function OpenGates() {
-  useEffect(() => {
-    loadGates().catch(thrown => report(thrown, 'What runs ask could not be loaded'))
-  }, [])
   // What was decided here stays in sight, with its receipt.
   const shown = [...gates.value.values()].sort((a, b) => b.openedAt - a.openedAt)
   if (shown.length === 0) return null

@@ -5,7 +5,7 @@ import { batch, computed, signal } from '@preact/signals'
 import { api } from '../api/client.ts'
 import { listenToHub } from '../api/events.ts'
 import { asApiError, onSignedOut } from '../api/http.ts'
-import { rememberGate } from '../gates/gate-store.ts'
+import { loadGates, rememberGate } from '../gates/gate-store.ts'
 import { report } from './toasts.ts'
 
 export type RunInfo = Omit<Run, 'code'>
@@ -81,7 +81,7 @@ export async function refresh(): Promise<void> {
       devices.value = nextDevices
       sessions.value = nextSessions
     })
-    await Promise.all(nextProjects.flatMap(({ id }) => [loadDocuments(id), loadFiles(id)]))
+    await Promise.all([loadGates(), ...nextProjects.flatMap(({ id }) => [loadDocuments(id), loadFiles(id)])])
   } catch (thrown) {
     report(thrown, 'The lists could not be loaded')
   }
