@@ -10,9 +10,10 @@ import { SqliteConnection } from '@meshbook/relay/sql/sqlite-connection.ts'
 import { SqliteDatabase } from '@meshbook/relay/sql/sqlite-database.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { TestPostgres } from '../postgres.ts'
-import { runStoreContract } from './run-store.ts'
+import { runEndsContract } from './run-ends.ts'
+import { type OpenRunStore, runStoreContract } from './run-store.ts'
 
-runStoreContract('SQLite file in its threads', async t => {
+const openFile: OpenRunStore = async t => {
   const folder = await mkdtemp(join(tmpdir(), 'meshbook-runs-'))
   const store = await SqliteDatabase.open<HubProcedures>({ file: join(folder, 'hub.db'), modules: [hubModule] })
   t.after(async () => {
@@ -20,10 +21,12 @@ runStoreContract('SQLite file in its threads', async t => {
     await rm(folder, { recursive: true })
   })
   return store
-})
+}
+runStoreContract('SQLite file in its threads', openFile)
+runEndsContract('SQLite file in its threads', openFile, 10)
 
 /** One transaction after the other on a database in memory, in this thread: the procedures need nothing but their Tx. */
-runStoreContract('SQLite in memory', async t => {
+const openInMemory: OpenRunStore = async t => {
   const connection = new SqliteConnection(':memory:', { readOnly: false })
   connection.migrate([schema])
   t.after(() => connection.close())
@@ -53,14 +56,18 @@ runStoreContract('SQLite in memory', async t => {
     health: () => ({ ok: true, detail: '' }),
     close: async () => undefined,
   } as unknown as HubStore
-})
+}
+runStoreContract('SQLite in memory', openInMemory)
+runEndsContract('SQLite in memory', openInMemory, 240)
 
 const server = await TestPostgres.start({ after })
 
-runStoreContract('PostgreSQL, as a role that owns nothing', async t => {
+const openPostgres: OpenRunStore = async t => {
   const { url, ownerUrl } = await server.newDatabase()
   await migratePostgres({ ownerUrl, modules: [hubModule], role: new URL(url).username })
   const store = await PostgresDatabase.open<HubProcedures>({ url, modules: [hubModule] })
   t.after(() => store.close())
   return store
-})
+}
+runStoreContract('PostgreSQL, as a role that owns nothing', openPostgres)
+runEndsContract('PostgreSQL, as a role that owns nothing', openPostgres, 10)

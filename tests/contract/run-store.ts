@@ -31,7 +31,7 @@ const started: RunEvent = { type: 'started', at: now, device: 'Desk', language: 
 const done: RunEvent = { type: 'completed', at: now, durationMs: 1 }
 const id = <K extends Parameters<typeof newId>[0]>(kind: K) => newId(kind, now, systemRandom)
 
-interface World {
+export interface World {
   store: HubStore
   org: OrgId
   project: ProjectId
@@ -48,7 +48,7 @@ interface World {
   log(run: string): Promise<{ seq: number; event: RunEvent }[]>
 }
 
-async function worldOf(store: HubStore): Promise<World> {
+export async function worldOf(store: HubStore): Promise<World> {
   const { org, user } = await store.call('firstUser', {
     org: id('org'),
     user: id('user'),

@@ -1,6 +1,7 @@
 /** Shows a run on the terminal while it goes on: output as it comes, questions answered in place, Ctrl+C cancels. */
 import { createInterface } from 'node:readline/promises'
 import { exitCodes, MeshError } from '@meshbook/core/errors.ts'
+import { exactText } from '@meshbook/core/exact-text.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import type { ApiClient } from './api-client.ts'
 import { printJson, say } from './print.ts'
@@ -83,6 +84,12 @@ function print(event: RunEvent): void {
           ? event.error.traceback.join('\n')
           : `${event.error.name}: ${event.error.message}`,
       )
+      break
+    case 'gate-opened':
+      say(`? ${exactText(event.title)}  Look and decide: meshbook gate approve ${event.gate}`)
+      break
+    case 'gate-decided':
+      say(`${event.decision}${event.by ? ` by ${event.by}` : ''}`)
       break
     case 'cancelled':
     case 'interrupted':

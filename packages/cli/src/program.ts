@@ -9,6 +9,7 @@ import { detachCommand } from './commands/detach.ts'
 import { devicesCommand } from './commands/devices.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { fetchCommand } from './commands/fetch.ts'
+import { gateCommand } from './commands/gate.ts'
 import { historyCommand } from './commands/history.ts'
 import { hubCommand } from './commands/hub.ts'
 import { linkCommand } from './commands/link.ts'
@@ -18,6 +19,7 @@ import { pairCommand } from './commands/pair.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { runCommand } from './commands/run.ts'
 import { runsCommand } from './commands/runs.ts'
+import { sessionsCommand } from './commands/sessions.ts'
 import { startCommand } from './commands/start.ts'
 import { trashCommand } from './commands/trash.ts'
 import { upCommand } from './commands/up.ts'
@@ -41,6 +43,8 @@ for (const command of [
   fetchCommand,
   runCommand,
   runsCommand,
+  gateCommand,
+  sessionsCommand,
   historyCommand,
   devicesCommand,
   membersCommand,

@@ -12,6 +12,7 @@ import {
   deviceInfoSchema,
   documentIdSchema,
   fenceSchema,
+  gateIdSchema,
   hashSchema,
   languageSchema,
   nameSchema,
@@ -21,7 +22,7 @@ import {
   sessionInfoSchema,
 } from './messages.ts'
 import { roles } from './roles.ts'
-import { runErrorSchema, runKinds } from './run.ts'
+import { gateDecisions, gateNonceSchema, mimePartSchema, runErrorSchema, runKinds } from './run.ts'
 import { normalPath } from './tree.ts'
 
 const ms = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
@@ -206,6 +207,7 @@ export const runStatuses = [
   'leased',
   'running',
   'waiting-for-input',
+  'waiting-for-gate',
   'completed',
   'failed',
   'cancelled',
@@ -238,8 +240,71 @@ export const runSchema = v.object({
   reasons: v.array(v.string()),
   position: v.nullable(ms),
   error: v.nullable(runErrorSchema),
+  /** It is set aside until somebody confirms that it is still wanted: it waited too long, or its cell has changed. */
+  asks: v.nullable(v.picklist(['expired', 'changed'])),
+  /** The run that this one repeats. */
+  againOf: v.nullable(runIdSchema),
+  /** How an interrupted run ended on its device, which the hub's log does not have: `seq` counts the events there. */
+  afterwards: v.nullable(
+    v.object({
+      status: v.picklist(['completed', 'failed', 'cancelled', 'interrupted']),
+      seq: ms,
+      endedAt: ms,
+      durationMs: ms,
+    }),
+  ),
+  /** Since when only what it came to is known. */
+  logExpiredAt: v.nullable(ms),
+  /** Its last result, once the log has expired. */
+  result: v.nullable(v.array(mimePartSchema)),
 })
 export type Run = v.InferOutput<typeof runSchema>
+/** `POST /runs/:id/again`: a new run of the same code. `on` chooses another device than the first time. */
+export const againSchema = v.object({ id: v.optional(runIdSchema), on: v.optional(deviceIdSchema) })
+/** `POST /runs/:id/confirm`: this code is still wanted. */
+export const confirmSchema = v.object({ codeHash: hashSchema })
+
+export const gateStates = ['open', 'approved', 'rejected', 'expired', 'void'] as const
+export const gateSchema = v.object({
+  id: gateIdSchema,
+  run: runIdSchema,
+  project: projectIdSchema,
+  document: documentIdSchema,
+  path: v.nullable(v.string()),
+  state: v.picklist(gateStates),
+  title: v.string(),
+  /** SHA-256 of `shown`, in hex. */
+  digest: hashSchema,
+  nonce: gateNonceSchema,
+  /** The exact text that is decided about; null once the log of the run has expired, absent in events. */
+  shown: v.optional(v.nullable(v.string())),
+  /** Names of users; null: whoever may run. */
+  deciders: v.nullable(v.array(v.string())),
+  openedAt: ms,
+  expiresAt: ms,
+  decidedBy: v.nullable(v.string()),
+  decidedAt: v.nullable(ms),
+  comment: v.nullable(v.string()),
+  /** When the executor had the decision, by its own clock. */
+  receivedAt: v.nullable(ms),
+  /** Who holds the run. */
+  device: v.nullable(deviceIdSchema),
+  deviceName: v.nullable(v.string()),
+})
+export type Gate = v.InferOutput<typeof gateSchema>
+/** `POST /gates/:id/decide`: about the bytes with this digest, in answer to the question with this nonce. */
+export const decideSchema = v.object({
+  decision: v.picklist(gateDecisions.filter(decision => decision !== 'expired')),
+  digest: hashSchema,
+  nonce: gateNonceSchema,
+  comment: v.optional(v.pipe(v.string(), v.maxLength(limits.gateCommentChars), v.regex(/^[^\0]*$/))),
+})
+export type GateAnswer = v.InferOutput<typeof decideSchema>
+
+/** `POST /sessions/:id/interrupt`: with `run`, only if that is what runs. */
+export const interruptSchema = v.object({ run: v.optional(runIdSchema) })
+/** `POST /sessions/:id/restart`: what becomes of the runs that wait for the session. */
+export const restartSchema = v.object({ queued: v.optional(v.picklist(['keep', 'cancel'])) })
 export const runInputSchema = v.object({
   id: v.optional(nameSchema),
   text: v.pipe(v.string(), v.maxLength(limits.inputBytes)),
@@ -267,6 +332,7 @@ export const hubEventSchema = v.variant('type', [
   v.object({ type: v.literal('devices'), devices: v.array(deviceInfoSchema) }),
   v.object({ type: v.literal('sessions'), sessions: v.array(sessionInfoSchema) }),
   v.object({ type: v.literal('run'), run: v.omit(runSchema, ['code']) }),
+  v.object({ type: v.literal('gate'), gate: gateSchema }),
   v.object({ type: v.literal('documents'), project: projectIdSchema }),
   v.object({ type: v.literal('files'), project: projectIdSchema }),
   v.object({ type: v.literal('versions'), document: documentIdSchema, version: ms }),

@@ -137,6 +137,21 @@ export const limits = {
   /** A cell that took longer before prefers a device that is always on; so many of its last runs are looked at. */
   longRunMs: 30_000,
   pastRunRows: 5,
+  /** What waited for longer is looked at again before it runs: its cell may have changed (RU31). */
+  runFreshMs: 10_000,
+  /** How long "still want this?" is asked. */
+  runAskMs: 7 * 24 * 3_600_000,
+  /** Logs of ended runs, of one project; what a run came to is known for much longer than what it said. */
+  runLogBytesPerProject: 4 * GiB,
+  runRecordMs: 400 * 24 * 3_600_000,
+  runResultBytes: 64 * KiB,
+  /** Runs that one transaction lets expire. */
+  runRetentionRows: 100,
+  runRetentionMs: 3_600_000,
+  gateShownBytes: 64 * KiB,
+  gatesPerRun: 16,
+  decidersPerGate: 32,
+  gateCommentChars: 1_000,
   requirementsPerRun: 16,
   networksPerDevice: 16,
   /** How far a cell's code is read for what it imports: a table of libraries is looked up, which is only a preference. */

@@ -9,7 +9,7 @@ import { type ErrorCode, isErrorCode, MeshError } from './errors.ts'
 import { type ChannelFrame, encodeFrame } from './frames.ts'
 import { type Fence, type IdKind, type IdTypes, isId, isRunId, type RunId, type Seq } from './ids.ts'
 import { limits } from './limits.ts'
-import { runEventSchema } from './run.ts'
+import { gateDecisions, gateNonceSchema, runEventSchema } from './run.ts'
 
 /** Dated history: 1 (2026-11) first version. The oldest version still spoken is 1. */
 export const protocolVersion = 1
@@ -40,6 +40,8 @@ export const frameTypes = {
   SYNC_PART: 50,
   OWNER_KEYS: 60,
   OWNER_KEY: 61,
+  RUN_AFTERWARDS: 13,
+  GATE_DECIDED: 44,
 } as const
 
 const id = <K extends IdKind>(kind: K) => v.custom<IdTypes[K]>(text => isId(kind, text), `expected a ${kind} id`)
@@ -48,6 +50,7 @@ export const sessionIdSchema = id('session')
 export const projectIdSchema = id('project')
 export const deviceIdSchema = id('device')
 export const headIdSchema = id('head')
+export const gateIdSchema = id('gate')
 export const runIdSchema = v.custom<RunId>(isRunId, 'expected a run id')
 const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
 export const fenceSchema = v.custom<Fence>(value => v.is(whole, value), 'expected a fence')
@@ -112,6 +115,8 @@ export const runRequestSchema = v.object({
   requires: v.optional(requiresSchema),
   /** The run is dropped when it has not started by then: milliseconds since 1970. */
   expiresAt: v.optional(ms),
+  /** When the user asked, if it was kept before it was sent. */
+  askedAt: v.optional(ms),
 })
 export type RunRequest = v.InferOutput<typeof runRequestSchema>
 
@@ -237,6 +242,14 @@ const up = {
     first: seqSchema,
     events: v.pipe(v.array(runEventSchema), v.minLength(1), v.maxLength(limits.runEventBatch)),
   }),
+  /** How a run ended here after the hub had ended it itself: its last event, which is not in the hub's log. */
+  RUN_AFTERWARDS: v.object({
+    type: v.literal('RUN_AFTERWARDS'),
+    run: runIdSchema,
+    fence: fenceSchema,
+    seq: seqSchema,
+    event: runEventSchema,
+  }),
   MRP_RESPONSE: v.variant('ok', [
     v.object({ type: v.literal('MRP_RESPONSE'), id: ms, ok: v.literal(true), result: v.unknown() }),
     v.object({
@@ -334,6 +347,19 @@ const down = {
     text: v.pipe(v.string(), v.maxLength(limits.inputBytes)),
   }),
   RUN_CANCEL: v.object({ type: v.literal('RUN_CANCEL'), run: runIdSchema, reason: v.string() }),
+  /** What a person decided about a gate of a run that this device holds; told until `gate-decided` is in the log. */
+  GATE_DECIDED: v.object({
+    type: v.literal('GATE_DECIDED'),
+    run: runIdSchema,
+    gate: gateIdSchema,
+    decision: v.picklist(gateDecisions),
+    /** Of what was shown: the executor acts only if they are those that it asked about. */
+    digest: hashSchema,
+    nonce: gateNonceSchema,
+    by: v.nullable(v.string()),
+    comment: v.nullable(v.string()),
+    decidedAt: ms,
+  }),
   /** The log is durable up to `seq`. With `refused`, nothing after `seq` was taken, for that reason. */
   RUN_ACK: v.object({
     type: v.literal('RUN_ACK'),

@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot'
 import { isErrorCode } from './errors.ts'
-import { type Fence, isAssetId, type Seq } from './ids.ts'
+import { type Fence, type GateId, isAssetId, isId, type Seq } from './ids.ts'
 import { limits } from './limits.ts'
 
 export const runKinds = ['cell', 'task', 'workflow'] as const
@@ -32,6 +32,10 @@ export const runErrorSchema = v.object({
 export type RunError = v.InferOutput<typeof runErrorSchema>
 
 const at = v.pipe(v.number(), v.safeInteger())
+const gate = v.custom<GateId>(text => isId('gate', text), 'expected a gate id')
+export const gateNonceSchema = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{16,64}$/))
+export const gateDecisions = ['approved', 'rejected', 'expired'] as const
+export type GateDecision = (typeof gateDecisions)[number]
 /** Every event carries `at`: milliseconds since 1970 on the executor's clock. */
 export const runEventSchema = v.variant('type', [
   v.object({ type: v.literal('started'), at, device: name, language: name, kernel: name }),
@@ -48,6 +52,19 @@ export const runEventSchema = v.variant('type', [
   v.object({ type: v.literal('clear'), at, wait: v.boolean() }),
   v.object({ type: v.literal('input-request'), at, id: name, prompt: text, password: v.boolean() }),
   v.object({ type: v.literal('input-answered'), at, id: name }),
+  /** A person is asked: these exact bytes, yes or no. Without `deciders` (names of users) whoever may run decides. */
+  v.object({
+    type: v.literal('gate-opened'),
+    at,
+    gate,
+    nonce: gateNonceSchema,
+    title: v.pipe(name, v.regex(/^\P{C}+$/u)),
+    shown: v.pipe(v.string(), v.maxLength(limits.gateShownBytes)),
+    expiresAt: at,
+    deciders: v.optional(v.pipe(v.array(name), v.minLength(1), v.maxLength(limits.decidersPerGate))),
+  }),
+  /** The executor has the decision: its receipt. */
+  v.object({ type: v.literal('gate-decided'), at, gate, decision: v.picklist(gateDecisions), by: v.optional(name) }),
   /** The kernel host was replaced while the run went on; `lost` counts bytes of output that could not be kept. */
   v.object({ type: v.literal('reattached'), at, lost: count }),
   v.object({ type: v.literal('completed'), at, durationMs: count }),
@@ -74,6 +91,7 @@ export type RunStatus =
   | 'leased'
   | 'running'
   | 'waiting-for-input'
+  | 'waiting-for-gate'
   | 'completed'
   | 'failed'
   | 'cancelled'
@@ -98,6 +116,7 @@ export type RunState =
       prompt: string
       password: boolean
     }
+  | { status: 'waiting-for-gate'; seq: Seq; fence: Fence; startedAt: number; gates: readonly GateId[] }
   | {
       status: 'completed' | 'failed' | 'cancelled' | 'interrupted'
       seq: Seq
@@ -118,6 +137,7 @@ export type RunRefusal =
   | { refused: 'gap'; expected: number }
   | { refused: 'ended'; status: RunStatus }
   | { refused: 'not-leased' }
+  | { refused: 'too-many-gates' }
 
 /** The run state machine: pure; the same input twice changes nothing the second time (I5). */
 export function stepRun(state: RunState, input: RunInput): RunState | RunRefusal {
@@ -143,14 +163,23 @@ function append(
   if (input.fence !== state.fence) return { refused: 'stale-fence', newest: state.fence }
   if (input.seq <= state.seq) return { refused: 'duplicate' }
   if (input.seq !== state.seq + 1) return { refused: 'gap', expected: state.seq + 1 }
+  const opens = input.event.type === 'gate-opened'
+  if (opens && gatesOf(state).length >= limits.gatesPerRun) return { refused: 'too-many-gates' }
   return afterEvent(state, input.seq, input.event)
 }
 
-function afterEvent(
-  state: Exclude<RunState, { endedAt: number } | { status: 'queued' }>,
-  seq: Seq,
-  event: RunEvent,
-): RunState {
+type Going = Exclude<RunState, { endedAt: number } | { status: 'queued' }>
+
+/** Gates that the run waits for. */
+export function gatesOf(state: RunState): readonly GateId[] {
+  return state.status === 'waiting-for-gate' ? state.gates : []
+}
+
+function waitingFor(gates: readonly GateId[], rest: { seq: Seq; fence: Fence; startedAt: number }): RunState {
+  return gates.length === 0 ? { status: 'running', ...rest } : { status: 'waiting-for-gate', ...rest, gates }
+}
+
+function afterEvent(state: Going, seq: Seq, event: RunEvent): RunState {
   const { fence } = state
   const startedAt = state.status === 'leased' ? event.at : state.startedAt
   switch (event.type) {
@@ -161,7 +190,16 @@ function afterEvent(
       const ended = { status: event.type, seq, fence, endedAt: event.at, durationMs: event.durationMs }
       return event.type === 'failed' ? { ...ended, error: event.error } : ended
     }
+    case 'gate-opened':
+      return waitingFor([...gatesOf(state).filter(id => id !== event.gate), event.gate], { seq, fence, startedAt })
+    case 'gate-decided':
+      if (state.status !== 'waiting-for-gate') break
+      return waitingFor(
+        state.gates.filter(id => id !== event.gate),
+        { seq, fence, startedAt },
+      )
     case 'input-request':
+      if (state.status === 'waiting-for-gate') break
       return {
         status: 'waiting-for-input',
         seq,
@@ -172,8 +210,9 @@ function afterEvent(
         password: event.password,
       }
     case 'input-answered':
+      if (state.status === 'waiting-for-gate') break
       return { status: 'running', seq, fence, startedAt }
-    default:
-      return state.status === 'waiting-for-input' ? { ...state, seq } : { status: 'running', seq, fence, startedAt }
   }
+  const waits = state.status === 'waiting-for-input' || state.status === 'waiting-for-gate'
+  return waits ? { ...state, seq } : { status: 'running', seq, fence, startedAt }
 }

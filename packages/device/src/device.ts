@@ -18,6 +18,7 @@ import { DeviceKey } from './device-key.ts'
 import type { Device, DeviceOptions, DevicePorts, DeviceStatus } from './device-options.ts'
 import { Documents } from './documents.ts'
 import { EpochMoves } from './epoch-moves.ts'
+import { GateDesk } from './gates/gate-desk.ts'
 import { DeviceToken } from './keys/device-token.ts'
 import { openWebSocket } from './link/channel.ts'
 import { HubLink, type HubMessage } from './link/hub-link.ts'
@@ -77,6 +78,8 @@ class RunningDevice implements Device {
   readonly #keeper: AssetKeeper
   readonly #attachments: Attachments
   readonly #monitor: Monitor
+  /** Where an executor of this device asks a person. */
+  readonly gates: GateDesk
   readonly #link: HubLink | undefined
   readonly #token: DeviceToken
   readonly ownerKey: OwnerKeys
@@ -125,6 +128,14 @@ class RunningDevice implements Device {
       deviceName: options.name,
       findAsset: asset => this.#findAsset(asset),
       ...(this.#hubAssets && { sharing: this.#shareFiles(this.#hubAssets) }),
+    })
+    this.gates = new GateDesk({
+      ...ports,
+      store: {
+        ask: asked => database.call('askGate', { ...asked, org: key.org }),
+        decide: decided => database.call('decideGate', { ...decided, org: key.org }),
+        drop: run => database.call('dropGates', { org: key.org, run }),
+      },
     })
     this.#monitor = this.#makeMonitor()
     this.#token = new DeviceToken(key.secrets, error => this.#tokenSaved(error))
@@ -364,6 +375,9 @@ class RunningDevice implements Device {
         break
       case 'RUN_CANCEL':
         this.#guard(monitor.onCancel(message))
+        break
+      case 'GATE_DECIDED':
+        this.#guard(this.gates.decided(message))
         break
       case 'RUN_ACK':
         monitor.onAck(message)

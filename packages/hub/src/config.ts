@@ -31,6 +31,8 @@ export interface HubConfig {
   accounts: AccountsConfig
   /** API token of the first user, taken at the first start only. */
   bootstrapToken: string | null
+  /** How long the logs of ended runs are kept. */
+  runRetentionDays: number
   /** Times that decide when a device is suspect or offline are divided by this. */
   timesDivisor: number
   /** Folder of the built web app; null serves a page that says how to build it. */
@@ -60,6 +62,8 @@ export const hubSettings = {
   ...s3Settings,
   ...accountSettings,
   MESHBOOK_BOOTSTRAP_TOKEN: 'API token (mb_…) for the first user, taken at the first start',
+  MESHBOOK_RUN_RETENTION_DAYS:
+    'days for which the logs of runs are kept; what became of a run is known for longer (30)',
   MESHBOOK_TIMES_DIVISOR: 'divides the heartbeat and offline times, for tests (1)',
 } as const
 type Setting = keyof typeof hubSettings
@@ -79,6 +83,7 @@ export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): Hu
     s3: parseS3(setting),
     accounts: parseAccounts(setting),
     bootstrapToken: parseBootstrapToken(setting('MESHBOOK_BOOTSTRAP_TOKEN')),
+    runRetentionDays: parseRetention(setting('MESHBOOK_RUN_RETENTION_DAYS')),
     timesDivisor: parseDivisor(setting('MESHBOOK_TIMES_DIVISOR')),
     webFolder: flags.webFolder ? resolve(flags.webFolder) : null,
   }
@@ -168,4 +173,10 @@ function parseDivisor(text: string | undefined): number {
   const divisor = Number(text ?? 1)
   if (divisor >= 1 && divisor <= 10_000) return divisor
   throw bad('MESHBOOK_TIMES_DIVISOR', 'a number from 1 to 10000')
+}
+
+function parseRetention(text: string | undefined): number {
+  const days = Number(text ?? 30)
+  if (days > 0 && days <= 36_500) return days
+  throw bad('MESHBOOK_RUN_RETENTION_DAYS', 'a number of days above 0')
 }

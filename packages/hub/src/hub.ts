@@ -14,6 +14,7 @@ import {
   type OrgId,
   type ProjectId,
   type RandomBytes,
+  type RunId,
   systemRandom,
 } from '@meshbook/core/ids.ts'
 import { type Limits, limits, scaledTimes } from '@meshbook/core/limits.ts'
@@ -41,6 +42,7 @@ import { Fleet } from './devices/fleet.ts'
 import { registerDevice } from './devices/registration.ts'
 import { Documents } from './documents/documents.ts'
 import { RedisNeighbours } from './documents/redis-neighbours.ts'
+import { Gates } from './gates/gates.ts'
 import { sourceOf } from './history/authors.ts'
 import { History } from './history/history.ts'
 import { badRequest, buildApp } from './http/app.ts'
@@ -51,9 +53,13 @@ import { Metrics } from './metrics.ts'
 import { openObjects } from './objects/open-objects.ts'
 import type { Parts } from './parts.ts'
 import { Claims } from './runs/claims.ts'
+import { Repeats } from './runs/repeats.ts'
+import { expireRuns } from './runs/retention.ts'
 import { RunFeeds } from './runs/run-feeds.ts'
 import { Runs } from './runs/runs.ts'
+import { SessionControl } from './runs/session-control.ts'
 import { SessionRequests } from './runs/session-requests.ts'
+import { Upkeep } from './runs/upkeep.ts'
 import { Seats } from './sockets/seats.ts'
 import { SyncRates } from './sockets/sync-rates.ts'
 import { Upgrades } from './sockets/upgrade.ts'
@@ -187,6 +193,8 @@ async function start(
     stopCollecting()
     return collector.close()
   })
+  const logMs = Math.ceil(config.runRetentionDays * 24 * 3_600_000)
+  closers.push(collectRegularly(times.runRetentionMs, () => expireRuns({ store, now, logMs }), log))
   closers.push(begin())
   log.info({ url, version }, 'the hub listens')
   return handleOf(parts, user, { url, localUrl, port }, closing(close, log))
@@ -211,7 +219,10 @@ type Base = Omit<
   | 'fleet'
   | 'feeds'
   | 'runs'
+  | 'repeats'
+  | 'gates'
   | 'sessionRequests'
+  | 'sessionControl'
   | 'claims'
   | 'sessionsOf'
   | 'sessionsChanged'
@@ -243,7 +254,12 @@ async function wire(base: Base): Promise<Parts> {
   const feeds = new RunFeeds()
   const audit = new Audit(base)
   const access = new Access(store, org => base.collector.catchUp(org))
-  const runs = new Runs({ ...base, audit, fleet, feeds, sessionsChanged })
+  const gates = new Gates({ ...base, fleet })
+  const gatesChanged = (org: OrgId, run: RunId): void => {
+    gates.changed(org, run).catch((error: unknown) => base.log.error({ err: error, run }, 'telling gates failed'))
+  }
+  const runs = new Runs({ ...base, audit, fleet, feeds, sessionsChanged, gatesChanged })
+  const sessionRequests = new SessionRequests(store, fleet)
   const claims = new Claims({ ...base, access, runs })
   const { accounts: settings, publicUrl } = base.config
   const doors = new OpenDoors()
@@ -264,7 +280,10 @@ async function wire(base: Base): Promise<Parts> {
     feeds,
     runs,
     claims,
-    sessionRequests: new SessionRequests(store, fleet),
+    gates,
+    repeats: new Repeats({ ...base, audit, fleet, runs }),
+    sessionRequests,
+    sessionControl: new SessionControl({ ...base, fleet, runs, sessionRequests, sessionsChanged }),
     sessionsOf,
     sessionsChanged,
   }
@@ -303,8 +322,9 @@ function serving(parts: Parts): { answer: (server: Server) => void; begin: () =>
     server.on('upgrade', (request, socket, head) => upgrades.handle(request, socket, head))
   }
   const begin = (): (() => Promise<void>) => {
-    const ticking = setInterval(() => tick(parts), Math.max(20, Math.min(1_000, parts.times.suspectMs / 10)))
-    tick(parts)
+    const upkeep = new Upkeep(parts)
+    const ticking = setInterval(() => tick(parts, upkeep), Math.max(20, Math.min(1_000, parts.times.suspectMs / 10)))
+    tick(parts, upkeep)
     return async () => {
       clearInterval(ticking)
       parts.runs.close()
@@ -315,9 +335,9 @@ function serving(parts: Parts): { answer: (server: Server) => void; begin: () =>
   return { answer, begin }
 }
 
-function tick({ fleet, runs, log }: Parts): void {
+function tick({ fleet, log }: Parts, upkeep: Upkeep): void {
   fleet.tick()
-  runs.expire().catch((error: unknown) => log.debug({ err: error }, 'ending expired runs failed'))
+  upkeep.look().catch((error: unknown) => log.debug({ err: error }, 'looking after runs failed'))
 }
 
 function handleOf(

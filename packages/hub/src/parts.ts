@@ -15,14 +15,17 @@ import type { Passkeys } from './auth/passkeys.ts'
 import type { HubConfig } from './config.ts'
 import type { Fleet } from './devices/fleet.ts'
 import type { Documents } from './documents/documents.ts'
+import type { Gates } from './gates/gates.ts'
 import type { History } from './history/history.ts'
 import type { HubEvents } from './hub-events.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { ObjectStore } from './objects/object-store.ts'
 import type { Claims } from './runs/claims.ts'
+import type { Repeats } from './runs/repeats.ts'
 import type { RunFeeds } from './runs/run-feeds.ts'
 import type { Runs } from './runs/runs.ts'
+import type { SessionControl } from './runs/session-control.ts'
 import type { SessionRequests } from './runs/session-requests.ts'
 import type { Seats } from './sockets/seats.ts'
 import type { SyncRates } from './sockets/sync-rates.ts'
@@ -53,7 +56,11 @@ export interface Parts {
   fleet: Fleet
   feeds: RunFeeds
   runs: Runs
+  /** Runs that somebody wants again, or still. */
+  repeats: Repeats
+  gates: Gates
   sessionRequests: SessionRequests
+  sessionControl: SessionControl
   relay: Relay
   documents: Documents
   history: History

@@ -9,6 +9,7 @@ import { OpenDoors } from '@meshbook/hub/auth/open-doors.ts'
 import { everyScope, type Principal } from '@meshbook/hub/auth/principal.ts'
 import { Fleet } from '@meshbook/hub/devices/fleet.ts'
 import { Documents } from '@meshbook/hub/documents/documents.ts'
+import { Gates } from '@meshbook/hub/gates/gates.ts'
 import type { Visit } from '@meshbook/hub/http/doorway.ts'
 import { HubEvents } from '@meshbook/hub/hub-events.ts'
 import { newLog } from '@meshbook/hub/log.ts'
@@ -178,9 +179,11 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
   const fleet = new Fleet(await store.query('listDevices', { org: null }), times, now, () => undefined)
   const feeds = new RunFeeds()
   const sessionsChanged = (): void => undefined
+  const gatesChanged = (): void => undefined
+  const told = { sessionsChanged, gatesChanged }
   const audit = new Audit({ store, now, random, log })
   const access = new Access(store, async () => undefined)
-  const runs = new Runs({ store, audit, events, feeds, metrics, log, times, now, random, fleet, sessionsChanged })
+  const runs = new Runs({ store, audit, events, feeds, metrics, log, times, now, random, fleet, documents, ...told })
   const parts: Pick<
     Parts,
     | 'store'
@@ -200,6 +203,7 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     | 'fleet'
     | 'feeds'
     | 'runs'
+    | 'gates'
     | 'claims'
     | 'sessionRequests'
     | 'sessionsChanged'
@@ -216,6 +220,7 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     fleet,
     feeds,
     runs,
+    gates: new Gates({ store, fleet, events, now }),
     sessionsChanged,
     access,
     audit,

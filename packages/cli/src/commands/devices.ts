@@ -74,7 +74,7 @@ async function revoke(wanted: string, _options: unknown, command: Command): Prom
   say(`✔ ${device.name} is revoked; its connections are closed.`)
 }
 
-function allDevices(client: ApiClient): Promise<{ items: DeviceInfo[] }> {
+export function allDevices(client: ApiClient): Promise<{ items: DeviceInfo[] }> {
   return client.get('/devices', listOf(deviceInfoSchema))
 }
 

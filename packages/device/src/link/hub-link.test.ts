@@ -251,6 +251,47 @@ test('questions of viewers are answered by the session; a lost head ends its ker
   await until('the kernel is gone', () => w.machine.sessions.size === 0)
 })
 
+test('RU22 RU23 a run that the hub has ended goes on here; its end is told beside the log, and then it is forgotten', async t => {
+  const w = await world(t)
+  w.hub.send({ type: 'LEASE', lease: w.lease(w.document, 'print a\nsleep 600\nprint b') })
+  await until('its start', () => (w.hub.logs.get('run-1')?.length ?? 0) >= 2)
+  w.hub.ended.add('run-1')
+  await w.hub.stop()
+  await w.hub.listen()
+  await until('the end', () => w.hub.all('RUN_AFTERWARDS').length > 0)
+  const [told] = w.hub.all('RUN_AFTERWARDS')
+  assert.deepEqual([told!.event.type, told!.seq, w.hub.logs.get('run-1')?.length], ['completed', 4, 2])
+  const text = w.open(t, w.document).doc.getText(sharedNames.content)
+  await until('the output', () => text.toString().includes('a\nb\n'))
+  await until('the journal is empty', () =>
+    [...w.machine.sessions.values()].every(session => session.journaled().length === 0),
+  )
+})
+
+test('RU10 RU11 an interrupt for another run is refused; a restart ends the kernel and its head, and the run as cancelled', async t => {
+  const w = await world(t)
+  const lease = w.lease(w.document, 'forever')
+  w.hub.send({ type: 'LEASE', lease })
+  await until('its start', () => (w.hub.logs.get('run-1')?.length ?? 0) >= 1)
+  const { session, head } = lease
+  const ask = (id: number, method: 'interrupt' | 'restart', params: Record<string, unknown>) =>
+    w.hub.send({ type: 'MRP_REQUEST', id, session, method, params })
+  ask(1, 'interrupt', { run: 'run-2' })
+  ask(2, 'restart', { head: make('head') })
+  await until('two answers', () => w.hub.all('MRP_RESPONSE').length === 2)
+  const [first] = w.hub.all('MRP_RESPONSE').filter(({ id }) => id === 1)
+  assert.equal(!first!.ok && first!.code, 'CONFLICT')
+  assert.equal(w.hub.all('RUNTIME_DOWN').length, 0, 'another head than the one that is meant')
+  ask(3, 'restart', { head })
+  await until('the end', () => w.hub.logs.get('run-1')?.at(-1)?.type === 'cancelled')
+  await until('the third answer', () => w.hub.all('MRP_RESPONSE').length === 3)
+  assert.deepEqual(
+    w.hub.all('RUNTIME_DOWN').map(down => down.head),
+    [head],
+  )
+  assert.equal(w.machine.sessions.size, 0)
+})
+
 test('a hub that falls silent is left and tried again; a goodbye is said at the end', async t => {
   const w = await world(t)
   w.hub.pingMs = 100

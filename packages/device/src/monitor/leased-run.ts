@@ -7,6 +7,7 @@ import { asMeshError, type ErrorCode, errors } from '@meshbook/core/errors.ts'
 import type { Now, RunId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { DownMessage, Lease, UpMessage } from '@meshbook/core/messages.ts'
+import { isTerminal } from '@meshbook/core/run.ts'
 import type { AssetKeeper } from '../assets/asset-keeper.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import type { KernelSession } from '../kernels/port.ts'
@@ -56,6 +57,8 @@ export class LeasedRun {
   #reporting: AbortController | undefined
   #reportTimer: NodeJS.Timeout | undefined
   #cancelReason: string | undefined
+  /** The hub has ended the run: the number of the last event here, once it is known. */
+  #afterwards: { end: number | undefined } | undefined
   #working: Promise<unknown> = Promise.resolve()
   #claiming: Promise<void>
 
@@ -201,6 +204,7 @@ export class LeasedRun {
   }
 
   stopReporting(): void {
+    this.#afterwards = undefined
     clearTimeout(this.#reportTimer)
     this.#reporting?.abort()
     this.#reporting = undefined
@@ -210,7 +214,9 @@ export class LeasedRun {
   acked({ seq, refused }: Ack): void {
     this.#held = { ...this.#held, ackedSeq: Math.max(this.#held.ackedSeq, seq) }
     this.#forwarder?.acked(seq)
+    const end = this.#afterwards?.end
     if (refused !== undefined) this.#refused(refused, seq)
+    else if (end !== undefined && seq >= end) this.#work(() => this.#save({ reported: true }))
     else if (this.#forwarder?.isWhole(seq)) this.#work(() => this.#save({ reported: true }))
   }
 
@@ -220,9 +226,30 @@ export class LeasedRun {
       this.#reportTimer = setTimeout(() => this.report(seq), code === 'SEQ_GAP' ? 0 : reportAgainMs)
       return
     }
+    if (code === 'RUN_ENDED') {
+      if (!this.#afterwards) this.#work(() => this.#tellAfterwards())
+      return
+    }
     this.#ports.log.warn({ run: this.lease.run, code }, 'the hub takes no more events of a run')
     this.stopReporting()
     this.#work(() => this.#save({ reported: true }))
+  }
+
+  /** The hub's log is closed; it still learns how the run ended here (RU23). */
+  async #tellAfterwards(): Promise<void> {
+    const { lease } = this
+    this.stopReporting()
+    const abort = new AbortController()
+    this.#reporting = abort
+    const told: { end: number | undefined } = { end: undefined }
+    this.#afterwards = told
+    if (!this.#source) return
+    for await (const { seq, event } of this.#source.events(0, abort.signal)) {
+      if (abort.signal.aborted) return
+      if (!isTerminal(event)) continue
+      told.end = seq
+      this.#ports.send({ type: 'RUN_AFTERWARDS', run: lease.run, fence: lease.fence, seq, event })
+    }
   }
 
   onEntry(entry: EntryView): void {

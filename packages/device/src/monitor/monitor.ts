@@ -7,7 +7,7 @@ import type { Limits } from '@meshbook/core/limits.ts'
 import type { DownMessage, Lease, UpMessage } from '@meshbook/core/messages.ts'
 import type { AssetKeeper } from '../assets/asset-keeper.ts'
 import type { DocumentPeer } from '../document-peer.ts'
-import type { KernelSessions, RecoveredSession } from '../kernels/port.ts'
+import type { KernelSession, KernelSessions, RecoveredSession } from '../kernels/port.ts'
 import type { HeldRun } from '../store/held-runs.ts'
 import { DocumentWatch } from './document-watch.ts'
 import type { EntryView } from './execution-entry.ts'
@@ -195,7 +195,12 @@ export class Monitor {
 
   async onSessionRequest(request: Down<'MRP_REQUEST'>): Promise<void> {
     const running = [...this.#runs.values()].find(run => run.lease.session === request.session && !run.ended)
-    this.#ports.send(await answerSessionRequest(request, this.#sessions.get(request.session), running?.lease.run))
+    const asked = {
+      session: this.#sessions.get(request.session),
+      running: running?.lease.run,
+      end: (session: KernelSession) => this.#sessions.end(session),
+    }
+    this.#ports.send(await answerSessionRequest(request, asked))
   }
 
   #onEntry(peer: DocumentPeer, entry: EntryView): void {

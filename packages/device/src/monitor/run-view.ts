@@ -84,6 +84,10 @@ export class RunView {
       case 'reattached':
         if (event.lost > 0) this.#printLines(`[${event.lost} bytes of output were lost]`)
         return
+      case 'gate-opened':
+      case 'gate-decided':
+        // The notebook shows what code wrote; what is asked and decided has a place of its own.
+        return
       default:
         this.#end(event)
         return

@@ -67,6 +67,12 @@ export class SessionTable {
     return started
   }
 
+  /** Somebody wants a fresh one: this kernel ends, and with it its head. */
+  async end(session: KernelSession): Promise<void> {
+    this.#down(session.spec.session, 'the session was restarted')
+    await session.shutdown()
+  }
+
   #down(id: SessionId, reason: string): void {
     const session = this.#live.get(id)
     if (!session) return

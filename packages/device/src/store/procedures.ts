@@ -1,4 +1,6 @@
 /** All procedures of a device by name: the writer thread runs these and the relay's, so this folder is the only SQL of a device. */
+
+import { askGate, decideGate, dropGates } from './asked-gates.ts'
 import { deleteAssetFile, listAssetFiles, saveAssetFile } from './asset-files.ts'
 import { listUploads, queueUpload, uploaded } from './asset-uploads.ts'
 import { deleteAttachment, listAttachments, saveAttachment, treeSynced } from './attachments.ts'
@@ -29,6 +31,9 @@ export const procedures = {
   saveRunProgress,
   dropRun,
   listHeldRuns,
+  askGate,
+  decideGate,
+  dropGates,
   queueUpload,
   uploaded,
   listUploads,

@@ -21,5 +21,6 @@ export const schema: Schema = {
     CREATE TABLE epoch_moves (org_id TEXT NOT NULL, document_id TEXT NOT NULL, epoch BIGINT NOT NULL, base TEXT, mine TEXT NOT NULL, carry BLOB, PRIMARY KEY (org_id, document_id));`,
     // The hub stores it for the org of the project, which may be that of somebody else.
     'ALTER TABLE asset_uploads ADD COLUMN project_id TEXT;',
+    `CREATE TABLE asked_gates (org_id TEXT NOT NULL, gate_id TEXT NOT NULL PRIMARY KEY, run_id TEXT NOT NULL, ask_key TEXT NOT NULL, digest TEXT NOT NULL, opened TEXT NOT NULL, decision TEXT, UNIQUE (run_id, ask_key));`,
   ],
 }

@@ -36,6 +36,8 @@ export class ScriptedHub {
   connections = 0
   takesProblems = true
   /** Events are taken but not acknowledged. */
+  /** Runs that this hub has ended itself. */
+  readonly ended = new Set<string>()
   silentAboutRuns = false
   pingMs = 1_000
   publicKey = ''
@@ -129,6 +131,8 @@ export class ScriptedHub {
     if (message.type === 'OPEN') streams.set(message.stream, this.#open(socket, message.stream, message.document))
     if (message.type === 'CLOSE') streams.get(message.stream)?.close()
     if (message.type === 'RUN_EVENT') this.#append(message)
+    if (message.type === 'RUN_AFTERWARDS')
+      this.send({ type: 'RUN_ACK', run: message.run, fence: message.fence, seq: message.seq })
   }
 
   #welcome({ runs }: Up<'REGISTER'>): void {
@@ -169,6 +173,10 @@ export class ScriptedHub {
     if (this.silentAboutRuns) return
     const log = this.logs.get(run) ?? []
     this.logs.set(run, log)
+    if (this.ended.has(run)) {
+      this.send({ type: 'RUN_ACK', run, fence, seq: log.length, refused: 'RUN_ENDED' })
+      return
+    }
     if (first > log.length + 1) {
       this.send({ type: 'RUN_ACK', run, fence, seq: log.length, refused: 'SEQ_GAP' })
       return

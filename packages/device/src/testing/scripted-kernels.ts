@@ -264,8 +264,11 @@ class ScriptedSession implements KernelSession {
   }
 
   die(): void {
-    for (const run of this.#runs.values())
-      if (!isOver(run))
-        this.#emit(run, { type: 'interrupted', at: Date.now(), durationMs: 1, reason: 'the kernel ended' })
+    for (const run of this.#runs.values()) {
+      if (isOver(run)) continue
+      const ended = { at: Date.now(), durationMs: 1 }
+      if (run.cancelled !== undefined) this.#emit(run, { type: 'cancelled', ...ended, reason: run.cancelled })
+      else this.#emit(run, { type: 'interrupted', ...ended, reason: 'the kernel ended' })
+    }
   }
 }

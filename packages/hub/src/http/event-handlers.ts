@@ -65,6 +65,7 @@ class EventView {
     else if (event.type === 'sessions') this.#takeSessions(org, event.sessions)
     else if (isOwn || event.type === 'projects') this.waiting.put(event)
     else if (event.type === 'run' && this.#sees(org, event.run.project)) this.waiting.put(event)
+    else if (event.type === 'gate' && this.#sees(org, event.gate.project)) this.waiting.put(event)
     else if ((event.type === 'documents' || event.type === 'files') && this.#sees(org, event.project))
       this.waiting.put(event)
     else if (event.type === 'versions') this.#takeVersion(event)
@@ -111,9 +112,11 @@ export class Latest {
     const subject =
       event.type === 'run'
         ? `run ${event.run.id}`
-        : event.type === 'documents' || event.type === 'files'
-          ? `${event.type} ${event.project}`
-          : event.type
+        : event.type === 'gate'
+          ? `gate ${event.gate.id}`
+          : event.type === 'documents' || event.type === 'files'
+            ? `${event.type} ${event.project}`
+            : event.type
     this.#waiting.delete(subject)
     this.#waiting.set(subject, event)
     const oldest = this.#waiting.size > Latest.mostSubjects ? this.#waiting.keys().next().value : undefined

@@ -1,15 +1,20 @@
 /** Every HTTP path of the hub, in one list: the app is built from it, and the OpenAPI document too. Web pages and `/sync`, `/channel` upgrades are elsewhere. */
 
 import {
+  againSchema,
   atCursorSchema,
   auditEntrySchema,
   cancelSchema,
   changeDeviceSchema,
   completionsSchema,
+  confirmSchema,
+  decideSchema,
   documentSchema,
   fileSchema,
   fileStateSchema,
+  gateSchema,
   inspectionSchema,
+  interruptSchema,
   linkSchema,
   listOf,
   memberRolesSchema,
@@ -25,6 +30,7 @@ import {
   newVersionSchema,
   projectSchema,
   renewedSchema,
+  restartSchema,
   restoreSchema,
   runInputSchema,
   runSchema,
@@ -35,7 +41,7 @@ import {
   versionSchema,
 } from '@meshbook/core/api.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import { deviceInfoSchema, runRequestSchema, sessionInfoSchema } from '@meshbook/core/messages.ts'
+import { deviceInfoSchema, runIdSchema, runRequestSchema, sessionInfoSchema } from '@meshbook/core/messages.ts'
 import * as v from 'valibot'
 import type { Parts } from '../parts.ts'
 import { accountRoutes } from './account-routes.ts'
@@ -66,6 +72,7 @@ import {
 } from './document-handlers.ts'
 import { hubEventStream } from './event-handlers.ts'
 import { getFile, listFiles } from './file-handlers.ts'
+import { decideGate, getGate, listGates } from './gate-handlers.ts'
 import {
   getVersionText,
   listVersions,
@@ -82,10 +89,14 @@ import {
   answerInput,
   askSession,
   cancelRun,
+  confirmRun,
   createRun,
   getRun,
+  interruptSession,
   listRuns,
   listSessions,
+  restartSession,
+  runAgain,
   runEvents,
 } from './run-handlers.ts'
 import { health, metrics, ready } from './system-handlers.ts'
@@ -519,6 +530,57 @@ export function routes(parts: Parts): Route[] {
       answer: runSchema,
       handle: ask => cancelRun(parts, ask),
     }),
+    userRoute({
+      method: 'POST',
+      path: `${v1}/runs/:id/again`,
+      about: { the: 'run', named: 'id' },
+      scope: 'run',
+      summary: 'Run the same code again under a new id; what an interrupted run did outside may happen twice',
+      body: againSchema,
+      answer: runSchema,
+      status: 201,
+      handle: ask => runAgain(parts, ask),
+    }),
+    userRoute({
+      method: 'POST',
+      path: `${v1}/runs/:id/confirm`,
+      about: { the: 'run', named: 'id' },
+      scope: 'run',
+      summary: 'Say that a run that was set aside is still wanted',
+      body: confirmSchema,
+      answer: runSchema,
+      handle: ask => confirmRun(parts, ask),
+    }),
+
+    userRoute({
+      method: 'GET',
+      path: `${v1}/gates`,
+      about: 'shared',
+      scope: 'read',
+      summary: 'Decisions that runs wait for, newest first',
+      query: { run: 'id', state: 'one state', ...page },
+      answer: listOf(gateSchema),
+      handle: ask => listGates(parts, ask),
+    }),
+    userRoute({
+      method: 'GET',
+      path: `${v1}/gates/:id`,
+      about: { the: 'gate', named: 'id' },
+      scope: 'read',
+      summary: 'A gate, with the exact text to decide about',
+      answer: gateSchema,
+      handle: ask => getGate(parts, ask),
+    }),
+    userRoute({
+      method: 'POST',
+      path: `${v1}/gates/:id/decide`,
+      about: { the: 'gate', named: 'id' },
+      scope: 'run',
+      summary: 'Approve or reject what was shown; the first valid decision wins, every other one gets 409',
+      body: decideSchema,
+      answer: gateSchema,
+      handle: ask => decideGate(parts, ask),
+    }),
 
     userRoute({
       method: 'GET',
@@ -535,16 +597,19 @@ export function routes(parts: Parts): Route[] {
       path: `${v1}/sessions/:id/interrupt`,
       about: { the: 'session', named: 'id' },
       scope: 'run',
-      summary: 'Interrupt what the session runs',
-      handle: ask => askSession(parts, ask, 'interrupt', {}),
+      summary: 'Interrupt what the session runs; with `run`, only that run',
+      body: interruptSchema,
+      handle: ask => interruptSession(parts, ask),
     }),
     userRoute({
       method: 'POST',
       path: `${v1}/sessions/:id/restart`,
       about: { the: 'session', named: 'id' },
       scope: 'run',
-      summary: 'Restart the session with an empty namespace',
-      handle: ask => askSession(parts, ask, 'restart', {}),
+      summary: 'End the kernel of the session; what waits goes on in an empty namespace, or is cancelled',
+      body: restartSchema,
+      answer: v.object({ cancelled: v.array(runIdSchema) }),
+      handle: ask => restartSession(parts, ask),
     }),
     userRoute({
       method: 'POST',

@@ -1,10 +1,14 @@
 /** Runs and sessions. */
 
 import {
+  type againSchema,
   type cancelSchema,
   completionsSchema,
+  type confirmSchema,
   inspectionSchema,
+  type interruptSchema,
   type Run,
+  type restartSchema,
   type runInputSchema,
   runStatuses,
   variablesSchema,
@@ -14,27 +18,36 @@ import { type OrgId, type ProjectId, parseId, parseRunId } from '@meshbook/core/
 import { limits } from '@meshbook/core/limits.ts'
 import type { RunRequest, SessionMethod } from '@meshbook/core/messages.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
+import type * as v from 'valibot'
 import type { InferOutput } from 'valibot'
-import * as v from 'valibot'
 import type { Place } from '../auth/access.ts'
 import type { Principal } from '../auth/principal.ts'
 import { networkName } from '../devices/network-name.ts'
 import type { Parts } from '../parts.ts'
 import { readRun } from '../runs/run-stream.ts'
+import type { Requester } from '../runs/runs.ts'
 import { checkStands } from '../runs/standing-cell.ts'
 import { cursorOf, pageOf, rowsOf } from './page.ts'
 import { json, param, placeOf, type UserAsk } from './route.ts'
 import { eventStream } from './sse.ts'
 
 export async function createRun(parts: Parts, ask: UserAsk<RunRequest>): Promise<Response> {
-  const { who, visit, body } = ask
+  const { body } = ask
   const { org, rights } = placeOf(ask)
   if (!rights.has('write')) await checkCell(parts, org, body)
-  const requester = { name: who.name, asker: { org: who.org, user: who.user }, source: ask }
-  // A device's network is named for the org of the device, which is that of the project or of the one who asks.
-  const networks = [...new Set([org, who.org])].map(each => networkName(each, visit.address))
-  const { run, created } = await parts.runs.submit(org, requester, body, networks)
+  const { run, created } = await parts.runs.submit(org, requesterOf(ask), body, networksOf(ask))
   return json(run, created ? 201 : 200)
+}
+
+function requesterOf(ask: UserAsk<unknown>): Requester {
+  const { org, user, name } = ask.who
+  return { name, asker: { org, user }, source: ask }
+}
+
+/** A device's network is named for the org of the device, which is that of the project or of the one who asks. */
+function networksOf(ask: UserAsk<unknown>): string[] {
+  const orgs = new Set([placeOf(ask).org, ask.who.org])
+  return [...orgs].map(org => networkName(org, ask.visit.address))
 }
 
 /** Who may not write runs what stands in the document (ME21); asking again for a run that is known asks for nothing new. */
@@ -44,7 +57,7 @@ async function checkCell({ store, documents }: Parts, org: OrgId, request: RunRe
   checkStands(await documents.content(org, request.document), request)
 }
 
-export async function getRun({ store }: Parts, ask: UserAsk<undefined>): Promise<Run> {
+export async function getRun({ store }: Parts, ask: UserAsk<unknown>): Promise<Run> {
   const id = parseRunId(param(ask, 'id'))
   const run = await store.query('showRun', { org: placeOf(ask).org, id })
   if (!run) throw new MeshError('NOT_FOUND', { detail: `run ${id}` })
@@ -94,8 +107,9 @@ async function placeOfFilter(
 }
 
 export async function runEvents(parts: Parts, ask: UserAsk<undefined>): Promise<Response> {
-  const { id, status, seq } = await getRun(parts, ask)
+  const { id, status, seq, logExpiredAt } = await getRun(parts, ask)
   const after = startOf(ask)
+  if (logExpiredAt !== null) throw new MeshError('LOG_EXPIRED', { detail: `run ${id}` })
   // An EventSource connects again after every end; 204 tells it that there is nothing more to come.
   if (hasEnded(status) && after >= seq) return new Response(null, { status: 204 })
   const { org, project } = placeOf(ask)
@@ -165,22 +179,49 @@ const answers = {
   complete: completionsSchema,
   inspect: inspectionSchema,
   variables: variablesSchema,
-  interrupt: v.unknown(),
-  restart: v.unknown(),
-} as const satisfies Record<SessionMethod, v.GenericSchema>
+} as const satisfies Partial<Record<SessionMethod, v.GenericSchema>>
 
 export async function askSession(
   { sessionRequests }: Parts,
   ask: UserAsk<unknown>,
-  method: SessionMethod,
+  method: keyof typeof answers,
   params: Record<string, unknown>,
 ): Promise<unknown> {
-  const answer = await sessionRequests.ask(
-    placeOf(ask).org,
-    parseId('session', param(ask, 'id')),
-    method,
-    params,
-    answers[method],
-  )
-  return method === 'interrupt' || method === 'restart' ? undefined : answer
+  return sessionRequests.ask(placeOf(ask).org, parseId('session', param(ask, 'id')), method, params, answers[method])
+}
+
+export async function interruptSession(
+  { sessionControl }: Parts,
+  ask: UserAsk<InferOutput<typeof interruptSchema>>,
+): Promise<void> {
+  await sessionControl.interrupt(placeOf(ask).org, parseId('session', param(ask, 'id')), ask.body.run)
+}
+
+export async function restartSession(
+  { sessionControl }: Parts,
+  ask: UserAsk<InferOutput<typeof restartSchema>>,
+): Promise<object> {
+  const session = parseId('session', param(ask, 'id'))
+  const cancelled = await sessionControl.restart(placeOf(ask).org, session, ask.body.queued ?? 'keep', ask.who.name)
+  return { cancelled: cancelled.map(({ id }) => id) }
+}
+
+export async function runAgain(parts: Parts, ask: UserAsk<InferOutput<typeof againSchema>>): Promise<Response> {
+  const { id } = await runToRepeat(parts, ask)
+  const { run, created } = await parts.repeats.again(placeOf(ask).org, requesterOf(ask), id, ask.body, networksOf(ask))
+  return json(run, created ? 201 : 200)
+}
+
+/** Who may not write runs only what stands in the document, also if it was asked for before (ME21). */
+async function runToRepeat(parts: Parts, ask: UserAsk<unknown>): Promise<Run> {
+  const { org, rights } = placeOf(ask)
+  const run = await getRun(parts, ask)
+  const { document, language, code = '' } = run
+  if (!rights.has('write')) checkStands(await parts.documents.content(org, document), { language, code })
+  return run
+}
+
+export async function confirmRun(parts: Parts, ask: UserAsk<InferOutput<typeof confirmSchema>>): Promise<Run> {
+  const { id } = await runToRepeat(parts, ask)
+  return parts.repeats.confirm(placeOf(ask).org, id, ask.body.codeHash)
 }

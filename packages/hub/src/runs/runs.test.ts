@@ -285,24 +285,20 @@ test('a run on a device that has gone can be cancelled; the device is told when 
   assert.equal(terminals(await events('r')).length, 1)
 })
 
-test('a queued run that waited too long is cancelled with the reason', async t => {
-  const { desk, run, show, hub } = await scene(t)
+test('RU30 RU32 a run that waited too long is not executed: it asks, and goes on when it is confirmed', async t => {
+  const { desk, run, show, hub, project, json, api } = await scene(t)
   await desk.drop()
-  await run({ id: 'r', on: desk.id, expiresAt: Date.now() + 300 })
-  await until(async () => (await show('r')).status === 'cancelled')
-  assert.ok(hub.url)
-})
-
-test('a lease that was never begun ends like a waiting run once its holder and its time are gone', async t => {
-  const { desk, run, show, clock } = await scene(t)
-  await run({ id: 'r', expiresAt: Date.now() + 20_000 })
-  await desk.next('LEASE')
-  await desk.drop()
-  clock.offsetMs += 30_000
-  await new Promise(resolve => setTimeout(resolve, 100))
-  assert.equal((await show('r')).status, 'leased')
-  clock.offsetMs += 31_000
-  await until(async () => (await show('r')).status === 'cancelled')
+  const { codeHash } = await run({ id: 'r', on: desk.id, expiresAt: Date.now() + 300 })
+  await until(async () => (await show('r')).asks === 'expired')
+  assert.equal((await show('r')).status, 'queued')
+  await desk.join(t, hub, [project.id])
+  await run({ id: 'next' })
+  const { lease } = await desk.next('LEASE')
+  assert.equal(lease.run, 'next')
+  assert.equal((await api('POST', '/runs/r/confirm', { codeHash: 'f'.repeat(64) })).status, 409)
+  assert.equal((await json<Run>('POST', '/runs/r/confirm', { codeHash })).asks, null)
+  await desk.emit(lease, 1, [started, completed])
+  assert.equal((await desk.next('LEASE')).lease.run, 'r')
 })
 
 test('input reaches the run that waits for it, once, and nothing else', async t => {

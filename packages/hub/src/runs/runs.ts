@@ -22,6 +22,7 @@ import type { RouteDecision } from '@meshbook/core/route.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
 import type { Audit, AuditSource } from '../auth/audit.ts'
 import type { Fleet } from '../devices/fleet.ts'
+import type { Documents } from '../documents/documents.ts'
 import type { HubEvents } from '../hub-events.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -29,9 +30,11 @@ import type { Reconciled } from '../store/heads.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { Asker } from '../store/places.ts'
 import type { NewRun } from '../store/run-queue.ts'
+import type { RunRow } from '../store/run-rows.ts'
 import { decidePlacement } from './decide-placement.ts'
 import { ForeignWork } from './foreign-work.ts'
 import type { RunFeeds } from './run-feeds.ts'
+import { isInNotebook, isWorthALook } from './still-wanted.ts'
 
 type Up<T extends UpMessage['type']> = Extract<UpMessage, { type: T }>
 type Down<T extends DownMessage['type']> = Extract<DownMessage, { type: T }>
@@ -49,6 +52,9 @@ export interface RunsPorts {
   random: RandomBytes
   /** Told when heads of an org came or went. */
   sessionsChanged: (org: OrgId) => void
+  /** Told when gates of a run may have come, been received or become void. */
+  gatesChanged: (org: OrgId, run: RunId) => void
+  documents: Pick<Documents, 'content'>
 }
 
 /** Who asks for a run. */
@@ -105,12 +111,16 @@ export class Runs {
       chosenDevice: request.on ?? null,
       demands: { runsOn: request.runsOn, requires: request.requires, ...(networks.length > 0 && { networks }) },
       expiresAt: request.expiresAt ?? at + limits.runWaitMs,
+      askedAt: request.askedAt ?? null,
     })
-    if (submitted.created) {
-      this.#show(org, submitted.run)
-      this.placeSoon(org, submitted.run.session)
-    }
+    if (submitted.created) this.queued(org, submitted.run)
     return submitted
+  }
+
+  /** Tells about a run that waits now, and looks for its place. */
+  queued(org: OrgId, run: Run): void {
+    this.#show(org, run)
+    this.placeSoon(org, run.session)
   }
 
   /** A run in a project of somebody else is noted for its owner, with the run or not at all (AD1, AD2). */
@@ -167,6 +177,7 @@ export class Runs {
     })
     this.#ports.metrics.runEvents.inc(appended)
     if (run) this.#appended(org, run, appended, seq)
+    if (run && events.some(({ type }) => type.startsWith('gate-'))) this.#ports.gatesChanged(org, id)
     return { type: 'RUN_ACK', run: id, fence, seq, ...(refused ? { refused } : {}) }
   }
 
@@ -189,23 +200,17 @@ export class Runs {
     for (const held of await this.#ports.store.query('heldInOrg', { device, org })) this.foreign.note(device, org, held)
   }
 
+  /** The device of an interrupted run says how it ended there; its log stays as it is (RU22, RU23). */
+  async afterwards(device: DeviceId, message: Up<'RUN_AFTERWARDS'>): Promise<Down<'RUN_ACK'>> {
+    const { run: id, fence, seq, event } = message
+    const noted = await this.#ports.store.call('noteAfterwards', { device, id, fence, seq, event })
+    if (noted) this.#show(noted.org, noted.run)
+    return { type: 'RUN_ACK', run: id, fence, seq }
+  }
+
   /** Tells about runs that a store transaction of somebody else ended. */
   ended(org: OrgId, runs: readonly Run[]): void {
     for (const run of runs) this.#ended(org, run)
-  }
-
-  async expire(): Promise<void> {
-    const { store, now } = this.#ports
-    for (const { org, id } of await store.query('expiredRuns', { now: now() })) {
-      const run = await store.call('endRun', {
-        org,
-        id,
-        as: 'cancelled',
-        reason: 'it waited longer than it was allowed to',
-        now: now(),
-      })
-      if (run) this.#ended(org, run)
-    }
   }
 
   /** Looks at every queue again where devices of the org may take something, because they came, went or changed. */
@@ -240,9 +245,24 @@ export class Runs {
     const placement = await this.#ports.store.query('nextPlacement', { org, session })
     if (!placement) return
     const decision = decidePlacement(this.#ports.fleet, org, placement, this.#ports.now())
-    if ('to' in decision) await this.#lease(org, placement.next.id, decision)
+    if ('to' in decision && (await this.#isStale(org, placement.next))) await this.#setAside(org, placement.next)
+    else if ('to' in decision) await this.#lease(org, placement.next.id, decision)
     else if ('wait' in decision) await this.#wait(org, placement.next.id, decision)
     else await this.#refuse(org, placement.next.id, decision)
+  }
+
+  /** It waited, and the cell that it was for is another by now (RU31). */
+  async #isStale(org: OrgId, run: RunRow): Promise<boolean> {
+    const { documents, now } = this.#ports
+    return isWorthALook(run, now()) && !(await isInNotebook(() => documents.content(org, run.document), run.code))
+  }
+
+  async #setAside(org: OrgId, { id, session }: RunRow): Promise<void> {
+    const { store, now } = this.#ports
+    const reason = 'Its cell has changed since. Is this still wanted?'
+    const run = await store.call('setAside', { org, id, why: 'changed', reason, now: now() })
+    if (run) this.#show(org, run)
+    this.placeSoon(org, session)
   }
 
   async #lease(org: OrgId, id: RunId, { to, reasons }: Extract<RouteDecision, { to: DeviceId }>): Promise<void> {
@@ -285,13 +305,14 @@ export class Runs {
   #appended(org: OrgId, run: Run, appended: number, seq: number): void {
     const firstEvents = seq === appended
     if (hasEnded(run.status)) this.#ended(org, run)
-    else if (firstEvents || run.status === 'waiting-for-input') this.#show(org, run)
+    else if (firstEvents || run.status.startsWith('waiting-for-')) this.#show(org, run)
     else this.#ports.feeds.grew(org, run.id)
   }
 
   #ended(org: OrgId, run: Run): void {
     this.foreign.ended(run.device, run.id)
     this.#ports.metrics.runsEnded.inc({ status: run.status })
+    this.#ports.gatesChanged(org, run.id)
     this.#show(org, run)
     this.placeSoon(org, run.session)
   }

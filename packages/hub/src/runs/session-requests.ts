@@ -45,6 +45,16 @@ export class SessionRequests {
     })
   }
 
+  /** Asks a device that holds, or held, the session. */
+  async askDevice(
+    device: DeviceId,
+    session: SessionId,
+    method: SessionMethod,
+    params: Record<string, unknown>,
+  ): Promise<unknown> {
+    return this.#send(device, session, method, params)
+  }
+
   /** An answer is taken only from the device that was asked. */
   answered(device: DeviceId, message: Extract<UpMessage, { type: 'MRP_RESPONSE' }>): void {
     const pending = this.#pending.get(message.id)

@@ -168,6 +168,8 @@ class ChannelSocket implements DeviceLink {
         return this.#parts.fleet.problems(this.#device.id, { items: message.items, more: message.more })
       case 'OWNER_KEY':
         return takeOwnerKey(this.#parts, this.#device, message)
+      case 'RUN_AFTERWARDS':
+        return void this.send(await this.#parts.runs.afterwards(this.#device.id, message))
       case 'BYE':
         return this.#leave()
     }
@@ -204,6 +206,7 @@ class ChannelSocket implements DeviceLink {
     for (const lease of found.resend) this.send({ type: 'LEASE', lease })
     for (const { run, reason } of found.cancel) this.send({ type: 'RUN_CANCEL', run, reason })
     sessionsChanged(org)
+    await this.#parts.gates.tellDevice(id)
     if (message.seal) await greetWithOwnerKeys(this.#parts, this.#device)
   }
 

@@ -47,6 +47,7 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   heads: kept('history of heads; those that were live are ended'),
   runs: kept('history of runs; those that nobody had begun are ended'),
   run_events: kept('logs of runs'),
+  gates: kept('what was decided, by whom and about which bytes'),
 
   assets: kept('who may see which asset; the bytes are files beside the tables'),
   asset_references: kept('which documents and runs show an asset, as of the same moment as they'),

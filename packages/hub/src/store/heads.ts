@@ -239,8 +239,15 @@ export async function reconcileDevice(
 async function answerForHeld(tx: Tx, org: OrgId, device: DeviceId, id: RunId, result: Reconciled): Promise<void> {
   const row = await runRow(tx, org, id)
   if (row?.device !== device || !('fence' in row.state)) return
-  result.runs.push({ run: id, fence: row.state.fence, seq: row.state.seq })
-  if (hasEnded(row.state.status)) result.cancel.push({ run: id, reason: `the run has ${row.state.status}` })
+  const { status, seq } = row.state
+  // The last event of an ended log may be the hub's own: the device sends its own of that number, and learns it (RU22).
+  result.runs.push({ run: id, fence: row.state.fence, seq: hasEnded(status) ? Math.max(0, seq - 1) : seq })
+  if (hasEnded(status) && (status !== 'interrupted' || (await isRepeated(tx, org, id))))
+    result.cancel.push({ run: id, reason: `the run has ${status}` })
+}
+
+async function isRepeated(tx: Tx, org: OrgId, id: RunId): Promise<boolean> {
+  return (await tx.get('SELECT run_id FROM runs WHERE org_id = ? AND again_of = ? LIMIT 1', [org, id])) !== undefined
 }
 
 async function endUnnamedHeads(
@@ -275,6 +282,33 @@ export async function endAllOf(
   for (const { id } of active)
     ended.push(await endRun(tx, { org: a.org, id, as: 'interrupted', reason: a.reason, now: a.now }))
   return ended.filter(run => run !== null)
+}
+
+export interface Restarted {
+  /** Where the session was live, if it was. */
+  device: DeviceId | null
+  head: HeadId | null
+  cancelled: Run[]
+}
+
+/** Ends the live head, and on request the runs that wait for the session: both or neither (RU11). */
+export async function restartSession(
+  tx: Tx,
+  a: { org: OrgId; session: SessionId; queued: 'keep' | 'cancel'; reason: string; now: number },
+): Promise<Restarted> {
+  const [live] = await liveHeads(tx, a.org, 'session_id', a.session)
+  if (live) await endHead(tx, a.org, live.head, a.reason, a.now)
+  const result: Restarted = { device: live?.device ?? null, head: live?.head ?? null, cancelled: [] }
+  if (a.queued === 'keep') return result
+  const waiting = await selectRuns(tx, "r.org_id = ? AND r.session_id = ? AND r.status = 'queued' ORDER BY r.arrival", [
+    a.org,
+    a.session,
+  ])
+  for (const { id } of waiting) {
+    const run = await endRun(tx, { org: a.org, id, as: 'cancelled', reason: a.reason, now: a.now })
+    if (run) result.cancelled.push(run)
+  }
+  return result
 }
 
 export interface SessionRow extends SessionInfo {

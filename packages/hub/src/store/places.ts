@@ -11,7 +11,7 @@ export interface Asker {
   user: UserId
 }
 
-export type PlaceKind = 'project' | 'document' | 'session' | 'run' | 'asset'
+export type PlaceKind = 'project' | 'document' | 'session' | 'run' | 'gate' | 'asset'
 
 export interface FoundPlace {
   org: OrgId
@@ -35,10 +35,19 @@ const byId = {
 /** Null when there is no such thing, or nothing that the asker may know of. */
 export async function findPlace(tx: Tx, a: { kind: PlaceKind; id: string; asker: Asker }): Promise<FoundPlace | null> {
   if (a.kind === 'asset') return placeOfAsset(tx, a)
-  const home = a.kind === 'run' ? await homeOfRun(tx, a) : await homeById(tx, a.kind, a.id)
+  const home = await homeOf(tx, a.kind, a)
   if (!home) return null
   const roles = await rolesIn(tx, home, a.asker)
   return roles.length > 0 ? { ...home, roles } : null
+}
+
+async function homeOf(
+  tx: Tx,
+  kind: Exclude<PlaceKind, 'asset'>,
+  a: { id: string; asker: Asker },
+): Promise<Home | undefined> {
+  if (kind === 'run') return homeOfRun(tx, a)
+  return kind === 'gate' ? homeOfGate(tx, a) : homeById(tx, kind, a.id)
 }
 
 async function homeById(tx: Tx, kind: keyof typeof byId, id: string): Promise<Home | undefined> {
@@ -57,6 +66,18 @@ async function homeOfRun(tx: Tx, { id, asker }: { id: string; asker: Asker }): P
     JOIN runs r ON r.org_id = m.org_id AND r.run_id = ? AND r.project_id = m.project_id
     WHERE m.member_org = ? AND m.user_id = ? ORDER BY r.requested_at DESC LIMIT 1`,
     [id, asker.org, asker.user],
+  )
+}
+
+/** The ids of gates are chosen by devices: as with runs, one's own comes first. */
+async function homeOfGate(tx: Tx, { id, asker }: { id: string; asker: Asker }): Promise<Home | undefined> {
+  return tx.get<Home>(
+    `SELECT r.org_id AS org, r.project_id AS project FROM gates g
+    JOIN runs r ON r.org_id = g.org_id AND r.run_id = g.run_id
+    LEFT JOIN members m ON m.org_id = r.org_id AND m.project_id = r.project_id AND m.member_org = ? AND m.user_id = ?
+    WHERE g.gate_id = ? AND (g.org_id = ? OR m.user_id IS NOT NULL)
+    ORDER BY CASE WHEN g.org_id = ? THEN 0 ELSE 1 END, r.requested_at DESC LIMIT 1`,
+    [asker.org, asker.user, id, asker.org, asker.org],
   )
 }
 

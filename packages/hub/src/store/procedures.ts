@@ -10,9 +10,11 @@ import * as browsers from './browser-sessions.ts'
 import * as grants from './device-grants.ts'
 import * as settings from './device-settings.ts'
 import * as deviceTokens from './device-tokens.ts'
+import * as gates from './gates.ts'
 import * as heads from './heads.ts'
 import * as identity from './identity.ts'
 import * as invitations from './invitations.ts'
+import * as lost from './lost-runs.ts'
 import * as members from './members.ts'
 import * as ownerKeys from './owner-keys.ts'
 import * as pairings from './pairings.ts'
@@ -20,8 +22,11 @@ import * as passkeys from './passkeys.ts'
 import * as people from './people.ts'
 import * as places from './places.ts'
 import * as projects from './projects.ts'
+import * as repeat from './repeat-run.ts'
+import * as asks from './run-asks.ts'
 import * as log from './run-log.ts'
 import * as queue from './run-queue.ts'
+import * as retention from './run-retention.ts'
 import * as rows from './run-rows.ts'
 import * as attempts from './sign-in-attempts.ts'
 
@@ -84,7 +89,26 @@ const plain = {
   leaseRun: queue.leaseRun,
   setReasons: queue.setReasons,
   leaseOfHolder: queue.leaseOfHolder,
-  expiredRuns: queue.expiredRuns,
+  repeatRun: repeat.repeatRun,
+  expiredRuns: asks.expiredRuns,
+  unansweredRuns: asks.unansweredRuns,
+  setAside: asks.setAside,
+  confirmRun: asks.confirmRun,
+  lostRuns: lost.lostRuns,
+  interruptLostRun: lost.interruptLostRun,
+  noteAfterwards: lost.noteAfterwards,
+  oldLogs: retention.oldLogs,
+  excessLogs: retention.excessLogs,
+  expireLog: retention.expireLog,
+  oldRecords: retention.oldRecords,
+  dropRecord: retention.dropRecord,
+  findGate: gates.findGate,
+  listGates: gates.listGates,
+  decideGate: gates.decideGate,
+  overdueGates: gates.overdueGates,
+  expireGate: gates.expireGate,
+  unreceivedGates: gates.unreceivedGates,
+  gatesOfRun: gates.gatesOfRun,
   appendEvents: log.appendEvents,
   endRun: log.endRun,
   cancelRun: log.cancelRun,
@@ -104,6 +128,7 @@ const plain = {
   reconcileDevice: heads.reconcileDevice,
   listSessions: heads.listSessions,
   findSession: heads.findSession,
+  restartSession: heads.restartSession,
 
   settleRestore: restore.settleRestore,
 

@@ -21,6 +21,7 @@ import {
 } from '@meshbook/core/run.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { addReferences, assetsOfEvent } from './asset-references.ts'
+import { openGate, receiveGate, voidGates } from './gates.ts'
 import { type RunRow, runRow, saveState, showRun } from './run-rows.ts'
 
 export interface Appended {
@@ -65,6 +66,7 @@ const codeOfRefusal = {
   gap: 'SEQ_GAP',
   ended: 'RUN_ENDED',
   'not-leased': 'STALE_FENCE',
+  'too-many-gates': 'TOO_MANY',
 } as const satisfies Record<Exclude<RunRefusal['refused'], 'duplicate'>, ErrorCode>
 
 /** Steps `row` in place; the caller saves it. */
@@ -82,10 +84,13 @@ async function append(
     if (state.refused === 'duplicate') return replaced ? 'RUN_ENDED' : 'duplicate'
     return codeOfRefusal[state.refused]
   }
+  if (event.type === 'gate-opened' && !(await openGate(tx, { org: row.org, run: row.id, event }))) return 'CONFLICT'
   const text = JSON.stringify(withinCap(row, event))
   await tx.run('INSERT INTO run_events (org_id, run_id, seq, event) VALUES (?, ?, ?, ?)', [row.org, row.id, seq, text])
   const assets = assetsOfEvent(event)
   if (assets.length > 0) await addReferences(tx, { org: row.org, holder: `run:${row.id}`, assets })
+  if (event.type === 'gate-decided') await receiveGate(tx, { org: row.org, run: row.id, event })
+  if (hasEnded(state.status)) await voidGates(tx, { org: row.org, run: row.id })
   row.logBytes += text.length
   row.state = state
   return 'appended'
@@ -162,11 +167,12 @@ export async function readEvents(
   tx: Tx,
   a: { org: OrgId; id: RunId; after: number; mostBytes: number },
 ): Promise<{ events: NumberedEvent[]; ended: boolean } | null> {
-  const row = await tx.get<{ seq: number; status: string }>(
-    'SELECT seq, status FROM runs WHERE org_id = ? AND run_id = ?',
+  const row = await tx.get<{ seq: number; status: string; expired: number | null }>(
+    'SELECT seq, status, log_expired_at AS expired FROM runs WHERE org_id = ? AND run_id = ?',
     [a.org, a.id],
   )
   if (!row) return null
+  if (row.expired !== null) throw new MeshError('LOG_EXPIRED', { detail: `run ${a.id}` })
   const rows = await tx.all<{ seq: Seq; event: string }>(
     'SELECT seq, event FROM run_events WHERE org_id = ? AND run_id = ? AND seq > ? ORDER BY seq LIMIT 500',
     [a.org, a.id, a.after],

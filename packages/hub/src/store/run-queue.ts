@@ -40,6 +40,8 @@ export interface NewRun {
   asker?: { org: OrgId; user: UserId } | null
   now: number
   expiresAt: number
+  askedAt?: number | null
+  againOf?: RunId | null
 }
 
 /** Idempotent by id: the same id with the same code in the same document is the same run. */
@@ -70,8 +72,8 @@ async function insertRun(tx: Tx, a: NewRun): Promise<void> {
     [a.org],
   ))!
   await tx.run(
-    `INSERT INTO runs (org_id, run_id, arrival, kind, project_id, document_id, session_id, language, code, code_hash, cell, requested_by, asked_org, asked_by, requested_at, expires_at, chosen_device, demands, status, state, seq, log_bytes, reasons)
-    VALUES (?, ?, ?, 'cell', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '[]')`,
+    `INSERT INTO runs (org_id, run_id, arrival, kind, project_id, document_id, session_id, language, code, code_hash, cell, requested_by, asked_org, asked_by, requested_at, expires_at, chosen_device, demands, status, state, asked_at, again_of, seq, log_bytes, reasons)
+    VALUES (?, ?, ?, 'cell', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '[]')`,
     [
       a.org,
       a.id,
@@ -92,6 +94,8 @@ async function insertRun(tx: Tx, a: NewRun): Promise<void> {
       JSON.stringify(a.demands ?? {}),
       queued.status,
       JSON.stringify(queued),
+      a.askedAt ?? null,
+      a.againOf ?? null,
     ],
   )
 }
@@ -165,7 +169,7 @@ async function nextRun(tx: Tx, a: { org: OrgId; session: SessionId }): Promise<R
   if (active) return null
   const [next] = await selectRuns(
     tx,
-    "r.org_id = ? AND r.session_id = ? AND r.status = 'queued' ORDER BY r.arrival LIMIT 1",
+    "r.org_id = ? AND r.session_id = ? AND r.status = 'queued' AND r.asks IS NULL ORDER BY r.arrival LIMIT 1",
     [a.org, a.session],
   )
   return next ?? null
@@ -174,7 +178,7 @@ async function nextRun(tx: Tx, a: { org: OrgId; session: SessionId }): Promise<R
 /** `asker` is the org of somebody who waits there: a device of theirs may take the run too (ME22). */
 export async function sessionsWithQueue(tx: Tx): Promise<{ org: OrgId; session: SessionId; asker: OrgId | null }[]> {
   return tx.all(
-    "SELECT DISTINCT org_id AS org, session_id AS session, asked_org AS asker FROM runs WHERE status = 'queued'",
+    "SELECT DISTINCT org_id AS org, session_id AS session, asked_org AS asker FROM runs WHERE status = 'queued' AND asks IS NULL",
   )
 }
 
@@ -231,17 +235,8 @@ export async function leaseOfHolder(
 /** Notes why a run waits; null when nothing changed. */
 export async function setReasons(tx: Tx, a: { org: OrgId; id: RunId; reasons: string[] }): Promise<Run | null> {
   const { changes } = await tx.run(
-    "UPDATE runs SET reasons = ? WHERE org_id = ? AND run_id = ? AND status = 'queued' AND reasons <> ?",
+    "UPDATE runs SET reasons = ? WHERE org_id = ? AND run_id = ? AND status = 'queued' AND asks IS NULL AND reasons <> ?",
     [JSON.stringify(a.reasons), a.org, a.id, JSON.stringify(a.reasons)],
   )
   return changes > 0 ? showRun(tx, { org: a.org, id: a.id }) : null
-}
-
-export async function expiredRuns(tx: Tx, a: { now: number }): Promise<{ org: OrgId; id: RunId }[]> {
-  // A lease that was given and never begun counts as waiting once its holder may not rely on it any more.
-  return tx.all(
-    `SELECT r.org_id AS org, r.run_id AS id FROM runs r LEFT JOIN heads h ON h.org_id = r.org_id AND h.head_id = r.head_id
-    WHERE r.status IN ('queued', 'leased') AND r.expires_at <= ? AND (r.status = 'queued' OR h.ended_at IS NOT NULL OR h.expires_at <= ?) ORDER BY r.arrival LIMIT 100`,
-    [a.now, a.now],
-  )
 }

@@ -42,6 +42,11 @@ export interface RunRow {
   reasons: string[]
   cancelReason: string | null
   demands: RunDemands
+  /** Set aside until it is confirmed. */
+  asks: Run['asks']
+  /** When the user asked for it, if that was before it was requested here. */
+  askedAt: number | null
+  confirmedAt: number | null
 }
 
 /** What a run asks of the device, and where the one who asks is. */
@@ -61,7 +66,8 @@ type Stored = Omit<RunRow, 'cell' | 'state' | 'reasons' | 'demands'> & {
 
 const rowColumns = `r.org_id AS org, r.run_id AS id, r.arrival AS arrival, r.project_id AS project, r.document_id AS document, r.session_id AS session, s.name AS "sessionName",
   r.language AS language, r.code AS code, r.code_hash AS "codeHash", r.cell AS cell, r.requested_by AS "requestedBy", r.asked_org AS "askedOrg", r.asked_by AS "askedBy", r.requested_at AS "requestedAt", r.expires_at AS "expiresAt",
-  r.chosen_device AS "chosenDevice", r.state AS state, r.log_bytes AS "logBytes", r.head_id AS head, r.device_id AS device, r.reasons AS reasons, r.cancel_reason AS "cancelReason", r.demands AS demands`
+  r.chosen_device AS "chosenDevice", r.state AS state, r.log_bytes AS "logBytes", r.head_id AS head, r.device_id AS device, r.reasons AS reasons, r.cancel_reason AS "cancelReason", r.demands AS demands,
+  r.asks AS asks, r.asked_at AS "askedAt", r.confirmed_at AS "confirmedAt"`
 const rowTables = 'runs r JOIN sessions s ON s.org_id = r.org_id AND s.session_id = r.session_id'
 
 /** `where` is text of this package, never of a request; values go as parameters. */
@@ -80,7 +86,7 @@ export async function runRow(tx: Tx, org: OrgId, id: RunId): Promise<RunRow | un
   return (await selectRuns(tx, 'r.org_id = ? AND r.run_id = ?', [org, id]))[0]
 }
 
-export const activeStatuses = "('leased', 'running', 'waiting-for-input')"
+export const activeStatuses = "('leased', 'running', 'waiting-for-input', 'waiting-for-gate')"
 
 /** Writes the state and the columns that only repeat it, so that lists need not read JSON. */
 export async function saveState(tx: Tx, row: RunRow): Promise<void> {
@@ -129,27 +135,32 @@ export function leaseOf(row: RunRow, head: HeadId, fence: Fence, expiresAt: numb
   }
 }
 
-type Shown = Omit<Run, 'cell' | 'reasons' | 'error'> & {
+type Shown = Omit<Run, 'cell' | 'reasons' | 'error' | 'afterwards' | 'result'> & {
   arrival: number
   cell: string | null
   reasons: string
   error: string | null
+  afterwards: string | null
+  result: string | null
 }
 
 const shownColumns = `r.arrival AS arrival, r.run_id AS id, r.kind AS kind, r.status AS status, r.project_id AS project, r.document_id AS document, d.path AS path, r.session_id AS session, r.language AS language,
   r.code AS code, r.code_hash AS "codeHash", r.cell AS cell, r.requested_by AS "requestedBy", r.requested_at AS "requestedAt", r.started_at AS "startedAt", r.ended_at AS "endedAt", r.duration_ms AS "durationMs",
   r.device_id AS device, v.name AS "deviceName", r.fence AS fence, r.seq AS seq, r.reasons AS reasons, r.error AS error,
-  CASE WHEN r.status = 'queued' THEN (SELECT COUNT(*) FROM runs q WHERE q.org_id = r.org_id AND q.session_id = r.session_id AND q.status IN ('queued', 'leased', 'running', 'waiting-for-input') AND q.arrival < r.arrival) ELSE NULL END AS position`
+  r.asks AS asks, r.again_of AS "againOf", r.afterwards AS afterwards, r.log_expired_at AS "logExpiredAt", r.result AS result,
+  CASE WHEN r.status = 'queued' THEN (SELECT COUNT(*) FROM runs q WHERE q.org_id = r.org_id AND q.session_id = r.session_id AND q.asks IS NULL AND q.status IN ('queued', 'leased', 'running', 'waiting-for-input', 'waiting-for-gate') AND q.arrival < r.arrival) ELSE NULL END AS position`
 const shownTables =
   'runs r LEFT JOIN documents d ON d.org_id = r.org_id AND d.document_id = r.document_id LEFT JOIN devices v ON v.device_id = r.device_id'
 
 function shownRun(row: Shown): Run {
-  const { arrival: _, cell, reasons, error, ...rest } = row
+  const { arrival: _, cell, reasons, error, afterwards, result, ...rest } = row
   return {
     ...rest,
     ...(cell === null ? {} : { cell: JSON.parse(cell) as CellRef }),
     reasons: JSON.parse(reasons) as string[],
     error: error === null ? null : (JSON.parse(error) as RunError),
+    afterwards: afterwards === null ? null : (JSON.parse(afterwards) as Run['afterwards']),
+    result: result === null ? null : (JSON.parse(result) as Run['result']),
   }
 }
 

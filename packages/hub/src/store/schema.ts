@@ -91,6 +91,21 @@ const migrations: readonly string[] = [
   CREATE TABLE device_grants (org_id TEXT NOT NULL, user_id TEXT NOT NULL, code_hash TEXT NOT NULL PRIMARY KEY, user_code_hash TEXT UNIQUE, state TEXT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, interval_ms BIGINT NOT NULL, polled_at BIGINT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, public_key TEXT NOT NULL, seal_key TEXT NOT NULL, seal_proof TEXT NOT NULL, redirect_uri TEXT, challenge TEXT);
   CREATE TABLE owner_keys (org_id TEXT NOT NULL, user_id TEXT NOT NULL, version BIGINT NOT NULL, key_id TEXT NOT NULL, made_by TEXT NOT NULL, created_at BIGINT NOT NULL, rotate BIGINT NOT NULL, PRIMARY KEY (org_id, user_id, version));
   CREATE TABLE owner_key_copies (org_id TEXT NOT NULL, user_id TEXT NOT NULL, version BIGINT NOT NULL, recipient TEXT NOT NULL, seal_key TEXT, sealed TEXT NOT NULL, made_by TEXT NOT NULL, by_key TEXT NOT NULL, signature TEXT NOT NULL, PRIMARY KEY (org_id, user_id, version, recipient));`,
+  // Gates; runs that ask whether they are still wanted, that repeat others, and whose logs have expired.
+  `CREATE TABLE gates (org_id TEXT NOT NULL, gate_id TEXT NOT NULL, run_id TEXT NOT NULL, state TEXT NOT NULL, title TEXT NOT NULL, shown TEXT, digest TEXT NOT NULL, nonce TEXT NOT NULL, deciders TEXT, opened_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, decided_by TEXT, decided_at BIGINT, comment TEXT, received_at BIGINT, PRIMARY KEY (org_id, gate_id));
+  CREATE INDEX gates_of_run ON gates (org_id, run_id);
+  CREATE INDEX gates_by_state ON gates (state, expires_at);
+  ALTER TABLE runs ADD COLUMN asks TEXT;
+  ALTER TABLE runs ADD COLUMN asks_since BIGINT;
+  ALTER TABLE runs ADD COLUMN asked_at BIGINT;
+  ALTER TABLE runs ADD COLUMN confirmed_at BIGINT;
+  ALTER TABLE runs ADD COLUMN again_of TEXT;
+  ALTER TABLE runs ADD COLUMN afterwards TEXT;
+  ALTER TABLE runs ADD COLUMN log_expired_at BIGINT;
+  ALTER TABLE runs ADD COLUMN result TEXT;
+  CREATE INDEX runs_again ON runs (org_id, again_of);
+  CREATE INDEX runs_logged ON runs (log_expired_at, ended_at);
+  CREATE INDEX runs_of_project ON runs (org_id, project_id, log_expired_at, ended_at);`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }

@@ -10,6 +10,9 @@ import {
   type FileState,
   fileSchema,
   fileStateSchema,
+  type Gate,
+  type GateAnswer,
+  gateSchema,
   type Inspection,
   inspectionSchema,
   listOf,
@@ -150,6 +153,13 @@ export const api = {
   startRun: (body: RunRequest): Promise<Run> => request('POST', '/runs', runSchema, { body }),
   cancelRun: (id: string, reason?: string) =>
     request('POST', `/runs/${id}/cancel`, nothing, { body: reason === undefined ? {} : { reason } }),
+  runAgain: (id: string): Promise<Run> => request('POST', `/runs/${id}/again`, runSchema, { body: {} }),
+  confirmRun: (id: string, codeHash: string): Promise<Run> =>
+    request('POST', `/runs/${id}/confirm`, runSchema, { body: { codeHash } }),
+  openGates: (): Promise<Gate[]> => first('/gates?state=open', gateSchema),
+  gate: (id: string): Promise<Gate> => request('GET', `/gates/${id}`, gateSchema),
+  decideGate: (id: string, body: GateAnswer): Promise<Gate> =>
+    request('POST', `/gates/${id}/decide`, gateSchema, { body }),
   answerInput: (id: string, inputId: string, text: string) =>
     request('POST', `/runs/${id}/input`, nothing, { body: { id: inputId, text } }),
 

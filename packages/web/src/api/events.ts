@@ -4,7 +4,7 @@ import { limits } from '@meshbook/core/limits.ts'
 import { backoffMs } from '@meshbook/engine/backoff.ts'
 import * as v from 'valibot'
 
-const types = ['devices', 'sessions', 'run', 'documents', 'files', 'versions', 'projects', 'storage'] as const
+const types = ['devices', 'sessions', 'run', 'gate', 'documents', 'files', 'versions', 'projects', 'storage'] as const
 
 export interface EventHandlers {
   onEvent(event: HubEvent): void

@@ -2,7 +2,9 @@
 import type { ExecutionEntry } from '@meshbook/core/executions.ts'
 import { Hint } from '../shell/hint.tsx'
 import { Icon } from '../shell/icons.tsx'
-import { runs } from '../state/mesh.ts'
+import { RunAgain, runWords, StillWanted } from '../shell/run-actions.tsx'
+import { type RunInfo, runs } from '../state/mesh.ts'
+import { isActive } from './execution-store.ts'
 import { useNotebook } from './open-notebook.ts'
 
 export function CellNotice({
@@ -19,6 +21,16 @@ export function CellNotice({
   if (failure) return <Notice kind="bad" text={failure.message} hint={failure.hint} />
   if (notebook.runner.waiting.value.includes(itemKey))
     return <Notice kind="wait" text="Queued: runs after the cells above" />
+  const known = runs.value.get(run ?? '')
+  if (known?.status === 'queued' && known.asks !== null)
+    return (
+      <div class="notice wait">
+        <Icon name="clock" />
+        <StillWanted run={known} />
+      </div>
+    )
+  // The device that would tell the document is away; it may still come back and write how it went on.
+  if (known?.status === 'interrupted' && isActive(entry)) return <Lost run={known} />
   switch (entry?.status) {
     case 'requested':
     case 'claimed':
@@ -39,6 +51,17 @@ export function CellNotice({
     default:
       return null
   }
+}
+
+function Lost({ run }: { run: RunInfo }) {
+  return (
+    <div class="notice warn" role="status">
+      <Icon name="warning" />
+      <span>
+        Interrupted: {run.deviceName ?? 'its device'} is gone. {runWords(run)} <RunAgain run={run} />
+      </span>
+    </div>
+  )
 }
 
 function waitText(run: string | undefined, entry: ExecutionEntry): string {

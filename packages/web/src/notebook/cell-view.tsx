@@ -1,4 +1,5 @@
 /** A cell: its run button, code, outputs and what can be done with it. */
+import { RunGates } from '../gates/gate-list.tsx'
 import { CellMenu } from './cell-menu.tsx'
 import { CellNotice } from './cell-notice.tsx'
 import { CodeArea } from './code-area.tsx'
@@ -26,6 +27,7 @@ export function CellView({ itemKey, view, index }: { itemKey: string; view: View
         {entry?.stdinRequest && run !== undefined && (
           <StdinPrompt key={entry.stdinRequest.id} run={run} request={entry.stdinRequest} />
         )}
+        {run !== undefined && <RunGates run={run} />}
         <CellNotice itemKey={itemKey} run={run} entry={entry} />
         {entry && <RanOn entry={entry} stale={stale} />}
       </div>

@@ -2,20 +2,24 @@
 import { hasEnded } from '@meshbook/core/run.ts'
 import { useEffect, useState } from 'preact/hooks'
 import { api } from '../api/client.ts'
+import { OpenGates } from '../gates/gate-list.tsx'
 import { ago, duration } from '../notebook/duration.ts'
 import { notebookUrl } from '../state/location.ts'
-import { loadRuns, projects, type RunInfo, runs } from '../state/mesh.ts'
+import { devices, loadRuns, projects, type RunInfo, runs } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
 import { titleOf } from './file-tree.ts'
 import { Icon } from './icons.tsx'
 import { Link } from './link.tsx'
 import { PageHeader } from './page-header.tsx'
+import { RunAgain, runWords, StillWanted } from './run-actions.tsx'
+import { noFilter, passes, type RunFilter, runStates } from './run-filters.ts'
 
 const tones: Record<RunInfo['status'], string> = {
   queued: '',
   leased: '',
   running: 'accent',
   'waiting-for-input': 'warn',
+  'waiting-for-gate': 'warn',
   completed: 'ok',
   failed: 'bad',
   cancelled: '',
@@ -26,6 +30,7 @@ const words: Record<RunInfo['status'], string> = {
   leased: 'Starting',
   running: 'Running',
   'waiting-for-input': 'Asks for input',
+  'waiting-for-gate': 'Asks you',
   completed: 'Completed',
   failed: 'Failed',
   cancelled: 'Cancelled',
@@ -33,24 +38,20 @@ const words: Record<RunInfo['status'], string> = {
 }
 
 export function RunsPage() {
-  const [onlyLive, setOnlyLive] = useState(false)
+  const [filter, setFilter] = useState(noFilter)
   useEffect(() => {
     loadRuns().catch(thrown => report(thrown, 'The runs could not be loaded'))
   }, [])
-  const list = [...runs.value.values()]
-    .filter(run => !onlyLive || !hasEnded(run.status))
-    .sort((a, b) => b.requestedAt - a.requestedAt)
+  const list = [...runs.value.values()].filter(run => passes(run, filter)).sort((a, b) => b.requestedAt - a.requestedAt)
   return (
     <>
-      <PageHeader title="Runs">
-        <button type="button" class="button" aria-pressed={onlyLive} onClick={() => setOnlyLive(!onlyLive)}>
-          {onlyLive ? 'Show all' : 'Only live'}
-        </button>
-      </PageHeader>
+      <PageHeader title="Runs" />
       <main id="main" class="page" tabIndex={-1}>
+        <OpenGates />
+        <RunFilters filter={filter} change={setFilter} />
         {list.length === 0 && (
           <div class="empty boxed">
-            <h2>{onlyLive ? 'Nothing runs now' : 'No runs yet'}</h2>
+            <h2>{filter === noFilter ? 'No runs yet' : 'No run is like that'}</h2>
             <p>
               Everything that is executed on your machines is listed here while it runs and afterwards. Open a notebook
               and press Shift Enter in a cell.
@@ -67,6 +68,35 @@ export function RunsPage() {
   )
 }
 
+function RunFilters({ filter, change }: { filter: RunFilter; change: (filter: RunFilter) => void }) {
+  const known = [...runs.value.values()]
+  const documents = new Map(known.flatMap(run => (run.path ? [[run.document as string, titleOf(run.path)]] : [])))
+  const choices = (name: keyof RunFilter, label: string, options: Iterable<readonly [string, string]>) => (
+    <select
+      class="field small"
+      aria-label={label}
+      value={filter[name]}
+      onChange={event => {
+        const next = { ...filter, [name]: event.currentTarget.value }
+        change(Object.values(next).every(value => value === '') ? noFilter : next)
+      }}
+    >
+      {[...options].map(([value, text]) => (
+        <option key={value} value={value}>
+          {text}
+        </option>
+      ))}
+    </select>
+  )
+  return (
+    <div class="run-filters">
+      {choices('state', 'State', runStates)}
+      {choices('device', 'Device', [['', 'All devices'], ...devices.value.map(({ id, name }) => [id, name] as const)])}
+      {choices('document', 'Notebook', [['', 'All notebooks'], ...documents])}
+    </div>
+  )
+}
+
 function RunRow({ run }: { run: RunInfo }) {
   const project = projects.value?.find(other => other.id === run.project)
   const cancel = () =>
@@ -77,7 +107,7 @@ function RunRow({ run }: { run: RunInfo }) {
     <li class="run-row">
       <span class={`pill ${tones[run.status]}`}>
         {run.status === 'running' && <Icon name="spinner" size={12} class="spin" />}
-        {words[run.status]}
+        {run.asks === null || run.status !== 'queued' ? words[run.status] : 'Still wanted?'}
       </span>
       <div class="run-what">
         {project && run.path ? (
@@ -88,8 +118,10 @@ function RunRow({ run }: { run: RunInfo }) {
         <span class="faint ellipsis">
           {run.language}
           {run.error && ` · ${run.error.name}: ${run.error.message}`}
-          {!hasEnded(run.status) && run.reasons.length > 0 && ` · ${run.reasons[0]}`}
+          {!hasEnded(run.status) && run.asks === null && run.reasons.length > 0 && ` · ${run.reasons[0]}`}
+          {runWords(run) !== '' && ` · ${runWords(run)}`}
         </span>
+        {run.asks !== null && run.status === 'queued' && <StillWanted run={run} />}
       </div>
       <span class="faint run-where">
         {run.deviceName && <Icon name="bolt" size={12} />}
@@ -100,7 +132,7 @@ function RunRow({ run }: { run: RunInfo }) {
         {ago(run.requestedAt, Date.now())}
       </time>
       {hasEnded(run.status) ? (
-        <span class="icon-button small" aria-hidden="true" />
+        <RunAgain run={run} />
       ) : (
         <button type="button" class="icon-button small" aria-label="Cancel the run" title="Cancel" onClick={cancel}>
           <Icon name="close" />

@@ -5,6 +5,7 @@ import { batch, computed, signal } from '@preact/signals'
 import { api } from '../api/client.ts'
 import { listenToHub } from '../api/events.ts'
 import { asApiError, onSignedOut } from '../api/http.ts'
+import { loadGates, rememberGate } from '../gates/gate-store.ts'
 import { notify, report } from './toasts.ts'
 
 export type RunInfo = Omit<Run, 'code'>
@@ -61,6 +62,7 @@ function follow(): void {
         const back = state === 'open' && hub.value === 'down'
         hub.value = state
         if (back) void refresh()
+        if (back && runs.value.size > 0) loadAgain()
       },
     },
     Math.random,
@@ -79,7 +81,7 @@ export async function refresh(): Promise<void> {
       devices.value = nextDevices
       sessions.value = nextSessions
     })
-    await Promise.all(nextProjects.flatMap(({ id }) => [loadDocuments(id), loadFiles(id)]))
+    await Promise.all([loadGates(), ...nextProjects.flatMap(({ id }) => [loadDocuments(id), loadFiles(id)])])
   } catch (thrown) {
     report(thrown, 'The lists could not be loaded')
   }
@@ -110,6 +112,21 @@ export async function loadRuns(): Promise<void> {
   runs.value = new Map([...list.map(run => [run.id as string, run] as const), ...runs.value])
 }
 
+/** What changed while nothing was heard: what is loaded now is newer than what is known. */
+function loadAgain(): void {
+  const known = runs.value
+  api.runs().then(
+    list => {
+      runs.value = new Map([...known, ...list.map(run => [run.id as string, run] as const), ...changedSince(known)])
+    },
+    thrown => report(thrown, 'The runs could not be loaded'),
+  )
+}
+
+function changedSince(known: ReadonlyMap<string, RunInfo>): [string, RunInfo][] {
+  return [...runs.value].filter(([id, run]) => known.get(id) !== run)
+}
+
 function receive(event: HubEvent): void {
   switch (event.type) {
     case 'devices':
@@ -120,6 +137,9 @@ function receive(event: HubEvent): void {
       return
     case 'run':
       rememberRun(event.run)
+      return
+    case 'gate':
+      rememberGate(event.gate)
       return
     case 'documents':
       loadDocuments(event.project).catch(thrown => report(thrown, 'The list of documents could not be loaded'))

@@ -1,0 +1,66 @@
+/** Procedures over runs whose device has gone: what is known of them, and how they ended there after all (RU20–RU23). */
+import type { Run } from '@meshbook/core/api.ts'
+import type { DeviceId, Fence, OrgId, RunId, Seq } from '@meshbook/core/ids.ts'
+import { hasEnded, isTerminal, type RunEvent } from '@meshbook/core/run.ts'
+import type { Tx } from '@meshbook/relay/sql/tx.ts'
+import { endRun } from './run-log.ts'
+import { activeStatuses, type RunRow, selectRuns, showRun } from './run-rows.ts'
+
+const lost = `FROM runs r LEFT JOIN heads h ON h.org_id = r.org_id AND h.head_id = r.head_id LEFT JOIN devices v ON v.device_id = r.device_id
+  WHERE r.status IN ${activeStatuses} AND (h.head_id IS NULL OR h.ended_at IS NOT NULL OR h.expires_at <= ?) AND (v.device_id IS NULL OR v.last_seen_at <= ?)`
+
+/** Runs of holders that may rely on nothing any more and have not been heard of since `silentSince`. */
+export async function lostRuns(
+  tx: Tx,
+  a: { now: number; silentSince: number },
+): Promise<{ org: OrgId; id: RunId; device: DeviceId }[]> {
+  return tx.all(`SELECT r.org_id AS org, r.run_id AS id, r.device_id AS device ${lost} ORDER BY r.arrival LIMIT 100`, [
+    a.now,
+    a.silentSince,
+  ])
+}
+
+/** Looks again in the transaction that ends it: the device may have come back. */
+export async function interruptLostRun(
+  tx: Tx,
+  a: { org: OrgId; id: RunId; now: number; silentSince: number },
+): Promise<Run | null> {
+  const row = await tx.get<{ name: string | null; seenAt: number | null }>(
+    `SELECT v.name AS name, v.last_seen_at AS "seenAt" ${lost} AND r.org_id = ? AND r.run_id = ?`,
+    [a.now, a.silentSince, a.org, a.id],
+  )
+  const run = row && (await showRun(tx, a))
+  if (!row || !run) return null
+  const reason = whatIsKnown(run, row.name ?? 'its device', row.seenAt)
+  return endRun(tx, { org: a.org, id: a.id, as: 'interrupted', reason, now: a.now })
+}
+
+function whatIsKnown({ seq, startedAt }: Run, device: string, seenAt: number | null): string {
+  const since = seenAt === null ? '' : ` since ${new Date(seenAt).toISOString()}`
+  const silent = `${device} has not been heard of${since}.`
+  if (startedAt === null) return `${silent} It was given the run; whether the run began there is not known.`
+  return `${silent} The run had begun; the last that came of it is event ${seq}. It may have gone on.`
+}
+
+/** How a run ended on its device after the hub had ended it; false when it is not the device's to say, or was said before. */
+export async function noteAfterwards(
+  tx: Tx,
+  a: { device: DeviceId; id: RunId; fence: Fence; seq: Seq; event: RunEvent },
+): Promise<{ org: OrgId; run: Run } | null> {
+  const row = await heldRun(tx, a)
+  if (!row || !hasEnded(row.state.status) || !isTerminal(a.event)) return null
+  const { type: status, at: endedAt } = a.event
+  const durationMs = 'durationMs' in a.event ? a.event.durationMs : 0
+  const { changes } = await tx.run(
+    "UPDATE runs SET afterwards = ? WHERE org_id = ? AND run_id = ? AND status = 'interrupted' AND afterwards IS NULL",
+    [JSON.stringify({ status, seq: a.seq, endedAt, durationMs }), row.org, a.id],
+  )
+  const run = changes > 0 ? await showRun(tx, { org: row.org, id: a.id }) : null
+  return run && { org: row.org, run }
+}
+
+/** The run may be of another org than its device (ME22). */
+async function heldRun(tx: Tx, a: { device: DeviceId; id: RunId; fence: Fence }): Promise<RunRow | undefined> {
+  const rows = await selectRuns(tx, 'r.device_id = ? AND r.run_id = ?', [a.device, a.id])
+  return rows.find(({ state }) => 'fence' in state && state.fence === a.fence)
+}

@@ -1,0 +1,33 @@
+/** Which runs a list shows: by state, device and document. Pure. */
+import { hasEnded } from '@meshbook/core/run.ts'
+import type { RunInfo } from '../state/mesh.ts'
+
+export interface RunFilter {
+  state: string
+  device: string
+  document: string
+}
+
+export const noFilter: RunFilter = { state: '', device: '', document: '' }
+
+/** States that a person looks for; each stands for one or several statuses. */
+export const runStates: readonly [string, string][] = [
+  ['', 'All states'],
+  ['live', 'Live'],
+  ['asks', 'Asks you'],
+  ['completed', 'Completed'],
+  ['failed', 'Failed'],
+  ['cancelled', 'Cancelled'],
+  ['interrupted', 'Interrupted'],
+]
+
+type Filtered = Pick<RunInfo, 'status' | 'asks' | 'device' | 'document'>
+
+export function passes(run: Filtered, { state, device, document }: RunFilter): boolean {
+  if (device !== '' && run.device !== device) return false
+  if (document !== '' && run.document !== document) return false
+  if (state === '') return true
+  if (state === 'live') return !hasEnded(run.status)
+  if (state === 'asks') return run.asks !== null || run.status.startsWith('waiting-for-')
+  return run.status === state
+}
