@@ -25,7 +25,7 @@ type Up<T extends UpMessage['type']> = Extract<UpMessage, { type: T }>
 type Down<T extends DownMessage['type']> = Extract<DownMessage, { type: T }>
 
 /** What is new to those who act on it: everything but what the link itself deals with. */
-export type HubMessage = Exclude<DownMessage, { type: 'WELCOME' | 'CLOSE' | 'REVOKED' }>
+export type HubMessage = Exclude<DownMessage, { type: 'WELCOME' | 'CLOSE' | 'REVOKED' | 'CREDIT' }>
 
 export type LinkStatus =
   | { state: 'connecting' }
@@ -178,6 +178,7 @@ export class HubLink {
         metrics,
         projects: projects(),
         ...held(),
+        credit: limits.streamCreditBytes,
       })
     } catch (thrown) {
       channel.end(asMeshError(thrown))
@@ -195,6 +196,8 @@ export class HubLink {
       case 'REVOKED':
         this.#channel?.end(new MeshError('REVOKED'))
         return
+      case 'CREDIT':
+        return
       default:
         this.#ports.message(message)
     }
@@ -206,6 +209,7 @@ export class HubLink {
     this.#isWelcome = true
     this.#attempt = 0
     channel.keepAlive(welcome.pingMs)
+    if (welcome.credit !== undefined) channel.limitStreams(welcome.credit)
     this.#heartbeat = setInterval(() => void this.#beat(), welcome.heartbeatMs)
     this.#setStatus({ state: 'online' })
     this.#ports.streams.up(channel)
