@@ -168,6 +168,11 @@ export const limits = {
   heartbeatMs: 30_000,
   suspectMs: 30_000,
   offlineMs: 60_000,
+  /** A clock that went on for so much longer than a timer says that the machine slept. */
+  clockTickMs: 5_000,
+  clockJumpMs: 10_000,
+  /** How long the hub may take to answer after that. */
+  wakeAnswerMs: 3_000,
   handshakeMs: 10_000,
   requestMs: 30_000,
   reconnectMinMs: 250,

@@ -45,7 +45,7 @@ export interface Parts {
   seats: Seats
   events: HubEvents
   fleet: Fleet
-  deviceTeller: Pick<DeviceTeller, 'whole'>
+  deviceTeller: Pick<DeviceTeller, 'welcome'>
   presence: Presence
   orders: Orders
   /** Absent where nobody else has the database. */

@@ -142,6 +142,15 @@ export class Channel {
     }, pingMs)
   }
 
+  /** The machine slept: a connection that does not answer now is dead, whatever it was before. */
+  probe(): void {
+    this.#heard = false
+    if (this.isOpen) this.#socket.ping()
+    setTimeout(() => {
+      if (!this.#heard) this.#cut(new MeshError('TIMEOUT', { detail: 'the hub does not answer after sleep' }))
+    }, this.#limits.wakeAnswerMs).unref()
+  }
+
   /** The disk is slower than the network for this stream: nothing is read until it has caught up. */
   pause(stream: number): void {
     if (this.#givesCredit) {

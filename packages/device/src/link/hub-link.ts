@@ -73,6 +73,9 @@ export class HubLink {
   #isEnrolled = false
   #registered: string | undefined
   #isRenewing = false
+  /** Comes back only when it wakes, or once the longest wait is over. */
+  #isAsleep = false
+  #said: () => void = () => undefined
   readonly #problems: ProblemTeller
 
   constructor(ports: LinkPorts) {
@@ -112,6 +115,30 @@ export class HubLink {
     this.#channel.end(new MeshError('SHUTTING_DOWN', { detail: 'the device registers anew' }))
   }
 
+  /** The machine is about to sleep: the hub counts this device as offline at once. Resolves when that is said. */
+  async sleep(): Promise<void> {
+    this.#isAsleep = true
+    const channel = this.#channel
+    if (!channel || this.#stopped) return
+    if (this.#isWelcome) channel.send({ type: 'BYE', reason: 'sleep' })
+    await new Promise<void>(resolve => {
+      this.#said = resolve
+      channel.end(new MeshError('SHUTTING_DOWN', { detail: 'this machine sleeps' }))
+    })
+  }
+
+  /** The machine woke, perhaps from a sleep that nobody announced: at once back to the hub. */
+  wake(): void {
+    this.#isAsleep = false
+    if (this.#stopped || this.#status.state === 'refused') return
+    if (this.#channel) this.#channel.probe()
+    else if (this.#retry) {
+      clearTimeout(this.#retry)
+      this.#attempt = 0
+      this.#connect()
+    }
+  }
+
   /** Says goodbye, so that the hub counts this device as offline at once. */
   async close(): Promise<void> {
     clearTimeout(this.#retry)
@@ -130,6 +157,7 @@ export class HubLink {
   }
 
   #connect(): void {
+    this.#retry = undefined
     this.#setStatus({ state: 'connecting' })
     this.#ready().then(
       () => this.#stopped || this.#open(),
@@ -232,6 +260,7 @@ export class HubLink {
     this.#isWelcome = false
     this.#ports.streams.down()
     this.#problems.left()
+    this.#said()
     if (wasWelcome) this.#ports.left()
     if (this.#stopped) {
       this.#stopped()
@@ -254,7 +283,8 @@ export class HubLink {
       maxMs: limits.reconnectMaxMs,
       random: fraction,
     })
-    this.#retry = setTimeout(() => this.#connect(), this.#isRenewing ? 0 : wait)
+    const due = this.#isAsleep ? limits.reconnectMaxMs : wait
+    this.#retry = setTimeout(() => this.#connect(), this.#isRenewing ? 0 : due)
     this.#isRenewing = false
   }
 

@@ -13,6 +13,8 @@ type List = Extract<DownMessage, { type: 'DEVICE_LIST' }>
 
 interface Waiting {
   devices: Set<DeviceId>
+  /** They have not got the whole list yet. */
+  newcomers: Set<DeviceId>
   timer: NodeJS.Timeout
   isLoad: boolean
 }
@@ -30,32 +32,42 @@ export class DeviceTeller {
   }
 
   changed(org: OrgId, device: DeviceId, isLoad: boolean): void {
+    if (isLoad) this.#waitFor(org, true)
+    else this.#waitFor(org, false).devices.add(device)
+  }
+
+  /** It gets the whole list, with others that came in the same moment. */
+  welcome(org: OrgId, device: DeviceId): void {
+    this.#waitFor(org, false).newcomers.add(device)
+  }
+
+  #waitFor(org: OrgId, isLoad: boolean): Waiting {
     const known = this.#waiting.get(org)
-    if (known && (isLoad || !known.isLoad)) {
-      if (!isLoad) known.devices.add(device)
-      return
-    }
+    if (known && (isLoad || !known.isLoad)) return known
     clearTimeout(known?.timer)
     // A large org is told less often: what everybody is told about everybody grows with the square of their number.
     const ms = isLoad ? this.#times.metricsToldMs : this.#times.devicesToldMs + this.#fleet.sizeOf(org)
     const timer = setTimeout(() => this.#tell(org), ms).unref()
-    this.#waiting.set(org, { devices: new Set(isLoad ? [] : [device]), timer, isLoad })
-  }
-
-  /** For a device that has just come. */
-  whole(org: OrgId): List {
-    return { type: 'DEVICE_LIST', devices: this.#fleet.list(org).map(forDevices) }
+    const waiting = { devices: new Set<DeviceId>(), newcomers: new Set<DeviceId>(), timer, isLoad }
+    this.#waiting.set(org, waiting)
+    return waiting
   }
 
   #tell(org: OrgId): void {
-    const changed = this.#waiting.get(org)?.devices ?? new Set()
+    const { devices, newcomers } = this.#waiting.get(org)!
     this.#waiting.delete(org)
-    if (this.#events.hasListeners(org)) this.#events.publish(org, { type: 'devices', devices: this.#fleet.list(org) })
-    if (changed.size === 0) return
-    const found = [...changed].map(id => this.#fleet.info(id))
-    const devices = found.flatMap(info => (info ? [forDevices(info)] : []))
-    const gone = [...changed].filter((_, index) => found[index] === undefined)
-    this.#fleet.sendToAll(org, { type: 'DEVICE_LIST', part: true, devices, ...(gone.length > 0 && { gone }) })
+    const isWatched = this.#events.hasListeners(org)
+    const all = isWatched || newcomers.size > 0 ? this.#fleet.list(org) : []
+    if (isWatched) this.#events.publish(org, { type: 'devices', devices: all })
+    if (newcomers.size > 0)
+      this.#fleet.sendToAll(org, { type: 'DEVICE_LIST', devices: all.map(forDevices) }, id => newcomers.has(id))
+    if (devices.size > 0) this.#fleet.sendToAll(org, this.#difference(devices), id => !newcomers.has(id))
+  }
+
+  #difference(changed: ReadonlySet<DeviceId>): List {
+    const devices = [...changed].flatMap(id => this.#fleet.info(id) ?? [])
+    const gone = [...changed].filter(id => this.#fleet.info(id) === undefined)
+    return { type: 'DEVICE_LIST', part: true, devices: devices.map(forDevices), ...(gone.length > 0 && { gone }) }
   }
 }
 

@@ -238,8 +238,8 @@ export class Fleet {
   }
 
   /** Encoded once, however many there are. */
-  sendToAll(org: OrgId, message: DownMessage): void {
-    const linked = this.#all(org).filter(({ link }) => link)
+  sendToAll(org: OrgId, message: DownMessage, to: (id: DeviceId) => boolean = () => true): void {
+    const linked = this.#all(org).filter(({ link, info }) => link && to(info.id))
     if (linked.length === 0) return
     const frame = encodeMessage(message)
     for (const { link } of linked) link?.sendFrame(frame)

@@ -253,7 +253,7 @@ class ChannelSocket implements DeviceLink {
   async #tellOthers(sessionsEnded: boolean): Promise<void> {
     const { deviceTeller, sessionsOf, sessionsChanged } = this.#parts
     const { org } = this.#device
-    this.send(deviceTeller.whole(org))
+    deviceTeller.welcome(org, this.#device.id)
     this.send({ type: 'SESSION_LIST', sessions: await sessionsOf(org) })
     if (sessionsEnded) sessionsChanged(org)
   }
