@@ -71,7 +71,10 @@ export class SleepNotice {
   #heard(line: string): void {
     const isBefore = parsePrepareForSleep(line)
     if (isBefore === undefined) return
-    if (!isBefore) return this.#wake()
+    if (!isBefore) {
+      this.#wake()
+      return
+    }
     const release = (): void => this.#release?.()
     this.#events.sleeping().then(release, release)
   }
