@@ -23,7 +23,7 @@ export const limits = {
   /** What the hub has taken of a device and not stored yet, before it reads no further. */
   channelCreditBytes: 16 * MiB,
   /** Bytes of one stream, and of one run's events, that are under way before the receiver has to say that it took them. */
-  streamCreditBytes: 2 * MiB,
+  streamCreditBytes: 512 * KiB,
   /** Parts of payloads whose last one is not there yet, of all streams of a channel together. */
   channelUnfinishedBytes: 64 * MiB,
   /** What a channel gives to its socket at a time, so that what is urgent overtakes what waits. */
