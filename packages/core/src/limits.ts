@@ -23,7 +23,7 @@ export const limits = {
   /** What the hub has taken of a device and not stored yet, before it reads no further. */
   channelCreditBytes: 16 * MiB,
   /** Bytes of one stream, and of one run's events, that are under way before the receiver has to say that it took them. */
-  streamCreditBytes: 512 * KiB,
+  streamCreditBytes: 1 * MiB,
   /** Parts of payloads whose last one is not there yet, of all streams of a channel together. */
   channelUnfinishedBytes: 64 * MiB,
   /** What a channel gives to its socket at a time, so that what is urgent overtakes what waits. */
@@ -159,7 +159,7 @@ export const limits = {
   hubBeatMs: 5_000,
   ordersPerDevice: 1_000,
   newsRows: 1_000,
-  newsKept: 20_000,
+  newsKeptRows: 20_000,
   /** Devices and browsers are told of devices in one piece; of load alone, more rarely. */
   devicesToldMs: 20,
   metricsToldMs: 5_000,

@@ -89,9 +89,12 @@ export async function takeDeviceOrders(
   if (!holds) return taken
   for (const { number, message } of await waiting(tx, a.org, a.device)) {
     const order = JSON.parse(message) as Extract<Order, { to: 'device' }>
-    if (await isUnanswered(tx, a.org, order)) taken.given.push(number)
+    const isInput = !('lease' in order) && order.message.type === 'RUN_INPUT'
+    const stays = isInput && (await isUnanswered(tx, a.org, order))
+    if (stays) taken.given.push(number)
     else await remove(tx, a.org, a.device, number)
-    const due = a.given.includes(number) ? undefined : await messageOf(tx, a, order)
+    const isDue = isInput ? stays && !a.given.includes(number) : true
+    const due = isDue ? await messageOf(tx, a, order) : undefined
     if (due) taken.due.push({ message: due, from: 'from' in order ? order.from : a.hub })
   }
   return taken
