@@ -73,7 +73,7 @@ export class OtherHubs {
     this.#every(times.hubBeatMs, () => this.#beat())
     this.#every(times.heartbeatMs, async () => {
       await concerned.devices()
-      await store.call('sweepNews', { kept: times.newsKeptRows })
+      await store.call('sweepNews', { kept: times.newsKeptRows, now: this.#ports.now() })
     })
   }
 

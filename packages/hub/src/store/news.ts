@@ -56,7 +56,8 @@ export async function newsPosition(tx: Tx): Promise<number> {
   return row?.position ?? 0
 }
 
-/** A hub that was away for longer than so many changes begins with a look at everything. */
-export async function sweepNews(tx: Tx, a: { kept: number }): Promise<void> {
+/** A hub that was away for longer than so many changes begins with a look at everything. What nobody took in time goes too. */
+export async function sweepNews(tx: Tx, a: { kept: number; now: number }): Promise<void> {
+  await tx.run('DELETE FROM orders WHERE expires_at <= ?', [a.now])
   await tx.run("DELETE FROM news WHERE position < ? AND subject <> ''", [(await newsPosition(tx)) - a.kept])
 }
