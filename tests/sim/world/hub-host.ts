@@ -176,7 +176,9 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
   const events = new HubEvents()
   const relay = variations.relay(new Relay({ store: documentStore, now, random, limits: times }), 'hub')
   const documents = await Documents.start({ store, relay, events, log, now, random })
-  const fleet = new Fleet(await store.query('listDevices', { org: null }), times, now, () => undefined)
+  // Devices are told times, which are whole milliseconds as of any system's clock.
+  const wholeNow = () => Math.floor(now())
+  const fleet = new Fleet(await store.query('listDevices', { org: null }), times, wholeNow, () => undefined)
   const feeds = new RunFeeds()
   const sessionsChanged = (): void => undefined
   const orders = new Orders({ store, fleet, times, now, hub: undefined })
@@ -215,7 +217,7 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     documents,
     log,
     times,
-    now,
+    now: wholeNow,
     random,
     metrics,
     fleet,
