@@ -7,6 +7,7 @@ import { limits } from '@meshbook/core/limits.ts'
 import { ownTokenSchema } from '@meshbook/core/pairing-api.ts'
 import { type Device, startDevice } from '@meshbook/device/device.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
+import { systemPrograms } from '@meshbook/device/link/sleep-notice.ts'
 import * as v from 'valibot'
 import { ApiClient } from './api-client.ts'
 import { serveControl } from './control.ts'
@@ -57,7 +58,7 @@ export async function startDaemon({ folder, hub, token, ...options }: DaemonOpti
       keychain: keychainUse(),
       ...(token === undefined ? {} : { register }),
     },
-    ports,
+    { ...ports, sleep: systemPrograms },
   )
   const control = await serveControl(folder.control, controlHandlers(accessTo(hub, device), device))
   await remember(folder, hub, device.id)

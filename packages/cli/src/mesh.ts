@@ -12,6 +12,7 @@ import { systemRandom } from '@meshbook/core/ids.ts'
 import { scaledTimes } from '@meshbook/core/limits.ts'
 import { type Device, startDevice } from '@meshbook/device/device.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
+import { systemPrograms } from '@meshbook/device/link/sleep-notice.ts'
 import { storedRecipient } from '@meshbook/hub/backup/recovery-key.ts'
 import type { HubConfig } from '@meshbook/hub/config.ts'
 import { type Hub, startHub } from '@meshbook/hub/hub.ts'
@@ -65,7 +66,7 @@ export async function startMesh(config: HubConfig, folder: DataFolder): Promise<
         recovery: () => storedRecipient(config.dataFolder),
         register: (key, name, kind) => hub.registerDevice(key, name, kind),
       },
-      ports,
+      { ...ports, sleep: systemPrograms },
     )
     closers.push(() => device.close())
     // Before the device: how the runs end still goes into the documents and to the hub.

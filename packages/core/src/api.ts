@@ -337,6 +337,8 @@ export const hubEventSchema = v.variant('type', [
   v.object({ type: v.literal('files'), project: projectIdSchema }),
   v.object({ type: v.literal('versions'), document: documentIdSchema, version: ms }),
   v.object({ type: v.literal('projects') }),
+  /** Once each time that a device goes offline; `at` is when it was heard last. */
+  v.object({ type: v.literal('device-offline'), device: deviceIdSchema, name: nameSchema, at: ms }),
   v.object({ type: v.literal('storage'), ok: v.boolean(), detail: v.string() }),
   /** A device was shut out without anybody asking for it. */
   v.object({ type: v.literal('revoked'), device: deviceIdSchema, name: nameSchema, reason: v.string() }),

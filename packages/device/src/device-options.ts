@@ -5,6 +5,7 @@ import type { DeviceInfo, ProjectInfo } from '@meshbook/core/messages.ts'
 import type { DeviceKey, KeychainUse } from './device-key.ts'
 import type { KernelSessions } from './kernels/port.ts'
 import type { LinkStatus } from './link/hub-link.ts'
+import type { SleepSources } from './link/sleep-notice.ts'
 import type { OwnerKeys } from './owner-key/owner-keys.ts'
 import type { FetchState } from './projects/asset-wishes.ts'
 import type { TrashEntry } from './projects/trash.ts'
@@ -39,6 +40,8 @@ export interface DevicePorts {
   now: Now
   random: RandomBytes
   log: DeviceLog
+  /** Where the system tells that it sleeps; without it only the clock does, afterwards. */
+  sleep?: SleepSources
 }
 
 export interface DeviceStatus {

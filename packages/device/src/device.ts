@@ -24,6 +24,7 @@ import { openWebSocket } from './link/channel.ts'
 import { HubLink, type HubMessage } from './link/hub-link.ts'
 import { MachineFacts } from './link/machine-facts.ts'
 import { problemsInWords } from './link/problem-words.ts'
+import { SleepNotice } from './link/sleep-notice.ts'
 import { Streams } from './link/streams.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { OwnerKeys } from './owner-key/owner-keys.ts'
@@ -83,6 +84,7 @@ class RunningDevice implements Device {
   readonly #link: HubLink | undefined
   readonly #token: DeviceToken
   readonly ownerKey: OwnerKeys
+  readonly #sleep: SleepNotice
   readonly #listeners = new Set<(status: DeviceStatus) => void>()
   #closing: Promise<void> | undefined
 
@@ -147,6 +149,7 @@ class RunningDevice implements Device {
       recovery: options.recovery ?? (async () => null),
     })
     this.#link = hub && this.#makeLink(hub.url, this.#streams!)
+    this.#sleep = this.#watchSleep()
   }
 
   get id(): DeviceId {
@@ -168,6 +171,7 @@ class RunningDevice implements Device {
     const orphans = await this.#monitor.start()
     for (const { session, runs } of orphans) for (const { run, ended } of runs) if (ended) await session.forget(run)
     this.#link?.start()
+    if (this.#link) this.#sleep.start()
   }
 
   proof(host: string): string {
@@ -234,6 +238,7 @@ class RunningDevice implements Device {
   async #close(): Promise<void> {
     await this.#monitor.close()
     await this.#attachments.close()
+    this.#sleep.close()
     await this.#link?.close()
     await this.#token.settled()
     await this.#hubAssets?.close()
@@ -318,6 +323,12 @@ class RunningDevice implements Device {
         list: () => database.query('listHeldRuns', { org }),
       },
     })
+  }
+
+  #watchSleep(): SleepNotice {
+    const { now, sleep } = this.#ports
+    const events = { sleeping: async () => this.#link?.sleep(), woke: () => this.#link?.wake() }
+    return new SleepNotice(events, this.#options.limits, now, sleep)
   }
 
   #makeLink(url: string, streams: Streams): HubLink {

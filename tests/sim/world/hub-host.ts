@@ -7,11 +7,14 @@ import { Access } from '@meshbook/hub/auth/access.ts'
 import { Audit } from '@meshbook/hub/auth/audit.ts'
 import { OpenDoors } from '@meshbook/hub/auth/open-doors.ts'
 import { everyScope, type Principal } from '@meshbook/hub/auth/principal.ts'
+import { DeviceTeller } from '@meshbook/hub/devices/device-teller.ts'
 import { Fleet } from '@meshbook/hub/devices/fleet.ts'
 import { Documents } from '@meshbook/hub/documents/documents.ts'
 import { Gates } from '@meshbook/hub/gates/gates.ts'
 import type { Visit } from '@meshbook/hub/http/doorway.ts'
 import { HubEvents } from '@meshbook/hub/hub-events.ts'
+import { Orders } from '@meshbook/hub/hubs/orders.ts'
+import { alone } from '@meshbook/hub/hubs/presence.ts'
 import { newLog } from '@meshbook/hub/log.ts'
 import { Metrics } from '@meshbook/hub/metrics.ts'
 import type { Parts } from '@meshbook/hub/parts.ts'
@@ -176,14 +179,18 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
   const events = new HubEvents()
   const relay = variations.relay(new Relay({ store: documentStore, now, random, limits: times }), 'hub')
   const documents = await Documents.start({ store, relay, events, log, now, random })
-  const fleet = new Fleet(await store.query('listDevices', { org: null }), times, now, () => undefined)
+  // Devices are told times, which are whole milliseconds as of any system's clock.
+  const wholeNow = () => Math.floor(now())
+  const fleet = new Fleet(await store.query('listDevices', { org: null }), times, wholeNow, () => undefined)
   const feeds = new RunFeeds()
   const sessionsChanged = (): void => undefined
-  const gatesChanged = (): void => undefined
-  const told = { sessionsChanged, gatesChanged }
+  const orders = new Orders({ store, fleet, times, now, hub: undefined })
+  const nobody = (): void => undefined
+  const told = { sessionsChanged, gatesChanged: nobody, grewElsewhere: nobody }
   const audit = new Audit({ store, now, random, log })
   const access = new Access(store, async () => undefined)
-  const runs = new Runs({ store, audit, events, feeds, metrics, log, times, now, random, fleet, documents, ...told })
+  const ports = { store, audit, events, feeds, metrics, log, times, now, random, fleet, orders, documents }
+  const runs = new Runs({ ...ports, ...told })
   const parts: Pick<
     Parts,
     | 'store'
@@ -207,6 +214,11 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     | 'claims'
     | 'sessionRequests'
     | 'sessionsChanged'
+    | 'sessionsOf'
+    | 'deviceTeller'
+    | 'presence'
+    | 'orders'
+    | 'others'
   > = {
     store,
     events,
@@ -214,7 +226,7 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     documents,
     log,
     times,
-    now,
+    now: wholeNow,
     random,
     metrics,
     fleet,
@@ -224,11 +236,16 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     sessionsChanged,
     access,
     audit,
+    sessionsOf: async () => [],
+    deviceTeller: new DeviceTeller(fleet, events, times),
+    presence: alone,
+    orders,
+    others: undefined,
     doors: new OpenDoors(),
     rates: new SyncRates(times, now),
     seats: new Seats(),
     claims: new Claims({ store, relay, documents, access, runs, times, now }),
-    sessionRequests: new SessionRequests(store, fleet),
+    sessionRequests: new SessionRequests(store, orders),
   }
   setInterval(() => fleet.tick(), Math.max(20, times.suspectMs / 10))
   // Sign-in, web pages and assets have no part in this world.

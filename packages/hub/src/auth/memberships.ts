@@ -84,12 +84,21 @@ export class Memberships {
     })
     doors.shut(at.project, change.member.user, why)
     runs.ended(at.org, change.ended)
-    runs.stopOrphans(change.orphaned, `${change.member.name} may not run here any more`)
+    runs.stopOrphans(at.org, change.orphaned, `${change.member.name} may not run here any more`)
     for (const id of change.active)
       runs
         .cancel(at.org, id, `${change.member.name} may not run here any more`)
         .catch((error: unknown) => log.warn({ err: error, run: id }, 'a run of a former member was not cancelled'))
     this.#tell(at, change)
+  }
+
+  /** Another hub changed the roles: what was opened here with the old ones is closed. */
+  heardOf(org: OrgId, project: ProjectId, user: UserId): void {
+    const { doors, events, runs, log } = this.#ports
+    const why = new MeshError('FORBIDDEN', { detail: 'your roles in this project have changed' })
+    for (const where of [project, 'lists'] as const) doors.shut(where, user, why)
+    events.publish(org, { type: 'projects' })
+    runs.placeAll(org).catch((error: unknown) => log.warn({ err: error }, 'placing runs failed'))
   }
 
   #tell(at: ProjectKey, { member }: MemberChange): void {

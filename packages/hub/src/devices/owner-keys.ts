@@ -23,7 +23,9 @@ const mostAsked = 3
 export async function greetWithOwnerKeys(parts: KeyParts, device: DeviceRow): Promise<void> {
   const lacks = await tell(parts, device, device.id)
   if (!lacks) return
-  const others = parts.fleet.linked(device.org, device.user).filter(id => id !== device.id)
+  const { org, user } = device
+  await parts.store.call('wantOwnerKeys', { org, user })
+  const others = parts.fleet.linked(org, user).filter(id => id !== device.id)
   for (const id of others.slice(0, mostAsked)) await tell(parts, device, id)
 }
 

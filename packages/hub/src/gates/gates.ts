@@ -42,11 +42,15 @@ export class Gates {
     for (const gate of await this.#ports.store.query('unreceivedGates', { device })) this.#tell(gate)
   }
 
-  /** The log of a run has grown by what concerns its gates. */
+  /** Gates of a run came, were decided or received, here or at another hub: the one that has the channel tells the device (CH3). */
   async changed(org: OrgId, run: RunId): Promise<void> {
-    for (const gate of await this.#ports.store.query('gatesOfRun', { org, run })) this.#show(org, gate)
+    for (const gate of await this.#ports.store.query('gatesOfRun', { org, run })) {
+      this.#show(org, gate)
+      if (gate.receivedAt === null) this.#tell(gate)
+    }
   }
 
+  /** Nothing where the device has its channel at another hub, which hears of the decision from the store. */
   #tell({ id: gate, run, device, state, digest, nonce, decidedBy: by, comment, decidedAt }: Gate): void {
     if (device === null || decidedAt === null || state === 'open' || state === 'void') return
     this.#ports.fleet.send(device, {

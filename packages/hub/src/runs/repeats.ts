@@ -11,7 +11,7 @@ import {
 } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { Audit, AuditSource } from '../auth/audit.ts'
-import type { Fleet } from '../devices/fleet.ts'
+import type { Orders } from '../hubs/orders.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { Repeated, RepeatOf } from '../store/repeat-run.ts'
 import type { Requester, Runs } from './runs.ts'
@@ -19,7 +19,7 @@ import type { Requester, Runs } from './runs.ts'
 export interface RepeatsPorts {
   store: HubStore
   audit: Audit
-  fleet: Pick<Fleet, 'send'>
+  orders: Pick<Orders, 'send'>
   runs: Pick<Runs, 'queued'>
   now: Now
   random: RandomBytes
@@ -40,7 +40,7 @@ export class Repeats {
     wish: { id?: RunId | undefined; on?: DeviceId | undefined },
     networks: readonly string[],
   ): Promise<{ run: Run; created: boolean }> {
-    const { fleet, runs, now, random } = this.#ports
+    const { orders, runs, now, random } = this.#ports
     const at = now()
     const { run, created, stop } = await this.#repeat(source, {
       org,
@@ -54,7 +54,7 @@ export class Repeats {
       now: at,
       expiresAt: at + limits.runWaitMs,
     })
-    if (stop) fleet.send(stop, { type: 'RUN_CANCEL', run: of, reason: `it is run again as ${run.id}` })
+    if (stop) await orders.send(org, stop, { type: 'RUN_CANCEL', run: of, reason: `it is run again as ${run.id}` })
     if (created) runs.queued(org, run)
     return { run, created }
   }

@@ -24,6 +24,7 @@ import type { Audit, AuditSource } from '../auth/audit.ts'
 import type { Fleet } from '../devices/fleet.ts'
 import type { Documents } from '../documents/documents.ts'
 import type { HubEvents } from '../hub-events.ts'
+import type { Orders } from '../hubs/orders.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Reconciled } from '../store/heads.ts'
@@ -42,7 +43,8 @@ type Down<T extends DownMessage['type']> = Extract<DownMessage, { type: T }>
 export interface RunsPorts {
   store: HubStore
   audit: Audit
-  fleet: Fleet
+  fleet: Pick<Fleet, 'candidates' | 'offline' | 'orgOf' | 'statusOf' | 'link'>
+  orders: Pick<Orders, 'send'>
   events: HubEvents
   feeds: RunFeeds
   metrics: Metrics
@@ -50,6 +52,8 @@ export interface RunsPorts {
   times: Limits
   now: Now
   random: RandomBytes
+  /** Viewers at other hubs are woken. */
+  grewElsewhere: (org: OrgId, run: RunId) => void
   /** Told when heads of an org came or went. */
   sessionsChanged: (org: OrgId) => void
   /** Told when gates of a run may have come, been received or become void. */
@@ -68,11 +72,15 @@ export interface Requester {
 /** Room in a channel frame for all of a lease but its code. */
 const leaseOverheadBytes = 64 * 1024
 
+const mostShown = 1_000
+
 export class Runs {
   readonly #ports: RunsPorts
   /** What devices hold for other orgs than their own. */
   readonly foreign = new ForeignWork()
   readonly #placing = new Map<SessionId, 'once' | 'again'>()
+  /** The runs that were shown last, as they were shown. */
+  readonly #shown = new Map<RunId, string>()
   #closed = false
 
   constructor(ports: RunsPorts) {
@@ -132,12 +140,17 @@ export class Runs {
   }
 
   /** The runs have ended here; the devices that may still be at work on them are told. */
-  stopOrphans(orphans: readonly { run: RunId; device: DeviceId }[], reason: string): void {
-    for (const { run, device } of orphans) this.#ports.fleet.send(device, { type: 'RUN_CANCEL', run, reason })
+  stopOrphans(org: OrgId, orphans: readonly { run: RunId; device: DeviceId }[], reason: string): void {
+    for (const { run, device } of orphans)
+      this.#ports.orders
+        .send(org, device, { type: 'RUN_CANCEL', run, reason })
+        .catch((error: unknown) =>
+          this.#ports.log.warn({ err: error, run }, 'a device was not told of a cancelled run'),
+        )
   }
 
   async cancel(org: OrgId, id: RunId, reason: string): Promise<Run> {
-    const { store, fleet, now } = this.#ports
+    const { store, fleet, now, orders } = this.#ports
     const device = (await store.query('showRun', { org, id }))?.device
     const gone = [...fleet.offline(org), ...(device && fleet.statusOf(device) === 'offline' ? [device] : [])]
     const outcome = await store.call('cancelRun', { org, id, reason, gone, now: now() })
@@ -145,13 +158,14 @@ export class Runs {
       this.#ended(org, outcome.ended)
       return outcome.ended
     }
-    fleet.send(outcome.device, { type: 'RUN_CANCEL', run: id, reason })
+    // The wish is in the store: a device that is not there now hears of it when it comes back.
+    await orders.send(org, outcome.device, { type: 'RUN_CANCEL', run: id, reason })
     return outcome.asked
   }
 
   /** Hands text to a run that waits for it; `input` names the question, so that a late answer is not taken for another. */
   async input(org: OrgId, id: RunId, input: { id?: string | undefined; text: string }): Promise<void> {
-    const { store, fleet } = this.#ports
+    const { store, orders } = this.#ports
     const waiting = await store.query('waitingInput', { org, id })
     if (!waiting) throw new MeshError('NOT_FOUND', { detail: `run ${id}` })
     if (hasEnded(waiting.status)) throw new MeshError('RUN_ENDED', { detail: `run ${id}` })
@@ -159,7 +173,7 @@ export class Runs {
       throw new MeshError('CONFLICT', { detail: 'the run does not wait for this input' })
     const sent =
       waiting.device !== null &&
-      fleet.send(waiting.device, { type: 'RUN_INPUT', run: id, id: waiting.inputId, text: input.text })
+      (await orders.send(org, waiting.device, { type: 'RUN_INPUT', run: id, id: waiting.inputId, text: input.text }))
     if (!sent) throw new MeshError('UNREACHABLE', { detail: 'the device of the run is not connected' })
   }
 
@@ -184,19 +198,21 @@ export class Runs {
   async reconcile(own: OrgId, device: DeviceId, message: Up<'REGISTER'>): Promise<Reconciled> {
     const { store, now, times } = this.#ports
     const { heads, runs } = message
-    const whole: Reconciled = { runs: [], lost: [], resend: [], cancel: [], ended: [] }
+    const whole: Reconciled = { runs: [], lost: [], resend: [], cancel: [], ended: [], headsEnded: 0 }
     for (const held of await store.query('splitHeld', { device, own, heads, runs })) {
       const at = now()
       const found = await store.call('reconcileDevice', { ...held, device, now: at, expiresAt: at + times.leaseMs })
       for (const run of found.ended) this.#ended(held.org, run)
       for (const part of ['runs', 'lost', 'resend', 'cancel', 'ended'] as const)
         (whole[part] as unknown[]).push(...found[part])
-      if (held.org !== own) await this.#noteForeign(device, held.org)
+      if (held.org === own) whole.headsEnded = found.headsEnded
+      else await this.#reconciledForeign(device, held.org, found)
     }
     return whole
   }
 
-  async #noteForeign(device: DeviceId, org: OrgId): Promise<void> {
+  async #reconciledForeign(device: DeviceId, org: OrgId, { headsEnded }: Reconciled): Promise<void> {
+    if (headsEnded > 0) this.#ports.sessionsChanged(org)
     for (const held of await this.#ports.store.query('heldInOrg', { device, org })) this.foreign.note(device, org, held)
   }
 
@@ -211,6 +227,21 @@ export class Runs {
   /** Tells about runs that a store transaction of somebody else ended. */
   ended(org: OrgId, runs: readonly Run[]): void {
     for (const run of runs) this.#ended(org, run)
+  }
+
+  /** A hub changed the run: viewers here look at it, and its session at who comes next. */
+  async heardOf(org: OrgId, id: RunId): Promise<void> {
+    const { feeds, events, store } = this.#ports
+    feeds.grew(org, id)
+    const run = await store.query('showRun', { org, id })
+    if (!run) return
+    if (hasEnded(run.status)) {
+      this.foreign.ended(run.device, id)
+      this.placeSoon(org, run.session)
+    }
+    this.#ports.gatesChanged(org, id)
+    const { code: _, ...shown } = run
+    if (this.#isNewToViewers(id, shown)) events.publish(org, { type: 'run', run: shown })
   }
 
   /** Looks at every queue again where devices of the org may take something, because they came, went or changed. */
@@ -266,7 +297,7 @@ export class Runs {
   }
 
   async #lease(org: OrgId, id: RunId, { to, reasons }: Extract<RouteDecision, { to: DeviceId }>): Promise<void> {
-    const { store, fleet, now, random, times } = this.#ports
+    const { store, fleet, orders, now, random, times } = this.#ports
     const at = now()
     const leased = await store.call('leaseRun', {
       org,
@@ -278,8 +309,10 @@ export class Runs {
       expiresAt: at + times.leaseMs,
     })
     if (!leased) return
-    if (fleet.orgOf(to) !== org) this.foreign.note(to, org, { session: leased.lease.session, run: id })
-    fleet.send(to, { type: 'LEASE', lease: leased.lease })
+    if (fleet.link(to) && fleet.orgOf(to) !== org)
+      this.foreign.note(to, org, { session: leased.lease.session, run: id })
+    // The lease is in the store: the device gets it when it registers, should it be gone by now.
+    await orders.send(org, to, { type: 'LEASE', lease: leased.lease })
     this.#show(org, leased.run)
     if (leased.moved) this.#ports.sessionsChanged(org)
   }
@@ -306,7 +339,10 @@ export class Runs {
     const firstEvents = seq === appended
     if (hasEnded(run.status)) this.#ended(org, run)
     else if (firstEvents || run.status.startsWith('waiting-for-')) this.#show(org, run)
-    else this.#ports.feeds.grew(org, run.id)
+    else {
+      this.#ports.feeds.grew(org, run.id)
+      this.#ports.grewElsewhere(org, run.id)
+    }
   }
 
   #ended(org: OrgId, run: Run): void {
@@ -320,7 +356,19 @@ export class Runs {
   #show(org: OrgId, run: Run): void {
     const { code: _, ...shown } = run
     this.#ports.feeds.grew(org, run.id)
+    this.#isNewToViewers(run.id, shown)
     this.#ports.events.publish(org, { type: 'run', run: shown })
+  }
+
+  /** A hub hears of its own changes too. */
+  #isNewToViewers(id: RunId, shown: object): boolean {
+    const text = JSON.stringify(shown)
+    const isNew = this.#shown.get(id) !== text
+    this.#shown.delete(id)
+    this.#shown.set(id, text)
+    const oldest = this.#shown.size > mostShown ? this.#shown.keys().next().value : undefined
+    if (oldest !== undefined) this.#shown.delete(oldest)
+    return isNew
   }
 }
 

@@ -38,7 +38,7 @@ export class SessionControl {
     const { device, head, cancelled } = await store.call('restartSession', { org, session, queued, reason, now: now() })
     runs.ended(org, cancelled)
     sessionsChanged(org)
-    if (device !== null) await sessionRequests.askDevice(device, session, 'restart', { head })
+    if (device !== null) await sessionRequests.askDevice(org, device, session, 'restart', { head })
     runs.placeSoon(org, session)
     return cancelled
   }

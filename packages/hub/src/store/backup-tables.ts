@@ -40,6 +40,11 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   member_invitations: kept('who was invited; an address that is shown later still counts'),
   audit: kept('what was done, and by whom'),
 
+  presence: leftOut('who is connected now; devices connect again after a restore'),
+  hub_beats: leftOut('which hubs run now'),
+  orders: leftOut('what was under way between hubs; whoever asked has an answer by then or asks again'),
+  news: leftOut('hints between running hubs; they begin with a look at everything'),
+
   projects: kept('names and trees'),
   documents: kept('index of the trees; runs name its rows'),
 

@@ -124,6 +124,11 @@ export async function lockOut(tx: Tx, a: { org: OrgId; id: DeviceId }): Promise<
 }
 
 /** Where secrets for a device are sealed to; whoever calls has checked that the device signed it. */
+/** A device lacks a version: nothing is stored, but its user's devices at other hubs are asked too (CH1). */
+export async function wantOwnerKeys(_: Tx, __: { org: OrgId; user: UserId }): Promise<true> {
+  return true
+}
+
 export async function setSealKey(
   tx: Tx,
   a: { org: OrgId; id: DeviceId; sealKey: string; sealProof: string },

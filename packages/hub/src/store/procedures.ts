@@ -1,5 +1,6 @@
 /** The hub's module of the database: its tables and all its procedures by name. This folder is the only SQL of the hub. */
-import type { OrgId } from '@meshbook/core/ids.ts'
+import type { DeviceId, OrgId, ProjectId, RunId, UserId } from '@meshbook/core/ids.ts'
+import { hasEnded, type RunEvent } from '@meshbook/core/run.ts'
 import type { Procedure, Tx } from '@meshbook/relay/sql/tx.ts'
 import * as accounts from './accounts.ts'
 import * as restore from './after-restore.ts'
@@ -16,11 +17,14 @@ import * as identity from './identity.ts'
 import * as invitations from './invitations.ts'
 import * as lost from './lost-runs.ts'
 import * as members from './members.ts'
+import * as news from './news.ts'
+import * as orders from './orders.ts'
 import * as ownerKeys from './owner-keys.ts'
 import * as pairings from './pairings.ts'
 import * as passkeys from './passkeys.ts'
 import * as people from './people.ts'
 import * as places from './places.ts'
+import * as presence from './presence.ts'
 import * as projects from './projects.ts'
 import * as repeat from './repeat-run.ts'
 import * as asks from './run-asks.ts'
@@ -32,6 +36,36 @@ import * as attempts from './sign-in-attempts.ts'
 
 export { schema } from './schema.ts'
 
+const { noting, notingIn } = news
+const aboutRun = (run: { id: RunId } | null): news.Subject[] => (run ? [`run ${run.id}`] : [])
+const aboutSessions = (changed: boolean): news.Subject[] => (changed ? ['sessions'] : [])
+const aboutDevice = (changed: unknown, { id }: { id: DeviceId }): news.Subject[] => (changed ? [`device ${id}`] : [])
+const aboutMember = (change: members.MemberChange | null, a: { org: OrgId; project: ProjectId }): news.News[] =>
+  change === null
+    ? []
+    : [
+        { org: a.org, subject: `member ${a.project} ${change.member.user}` },
+        { org: change.member.org, subject: `member ${a.project} ${change.member.user}` },
+        ...change.ended.flatMap(aboutRun).map(subject => ({ org: a.org, subject })),
+      ]
+const aboutRevoked = (
+  ended: identity.RevokedDevice | null,
+  { owner, id }: { owner: OrgId; id: DeviceId },
+): news.News[] => {
+  if (ended === null) return []
+  const doors = [`closed device:${id}`, ...ended.tokens.map(token => `closed token:${token}`)] as news.Subject[]
+  const here = [`device ${id}`, 'sessions', ...doors] as news.Subject[]
+  return [
+    ...here.map(subject => ({ org: owner, subject })),
+    ...ended.orgs.flatMap(({ org, runs }) =>
+      ['sessions' as const, ...runs.flatMap(aboutRun)].map(subject => ({ org, subject })),
+    ),
+  ]
+}
+const isAsked = ({ type }: RunEvent): boolean => type.startsWith('input-') || type.startsWith('gate-')
+const aboutOwnerKeys = (changed: unknown, { user }: { user: UserId }): news.Subject[] =>
+  changed ? [`owner-keys ${user}`] : []
+
 const plain = {
   firstUser: identity.firstUser,
   addLink: identity.addLink,
@@ -41,34 +75,39 @@ const plain = {
   replaceToken: identity.replaceToken,
   findToken: identity.findToken,
   listTokens: identity.listTokens,
-  deleteToken: identity.deleteToken,
+  deleteToken: noting(identity.deleteToken, (gone, { id }) => (gone ? [`closed token:${id}`] : [])),
   addTicket: identity.addTicket,
   useTicket: identity.useTicket,
-  addDevice: identity.addDevice,
+  addDevice: noting(identity.addDevice, (_, a) => aboutDevice(true, a)),
   findDevice: identity.findDevice,
   listDevices: identity.listDevices,
-  setDevice: settings.setDevice,
-  revokeDevice: identity.revokeDevice,
+  setDevice: noting(settings.setDevice, aboutDevice),
+  revokeDevice: notingIn(identity.revokeDevice, aboutRevoked),
   describeDevice: identity.describeDevice,
   sawDevice: identity.sawDevice,
 
   turnToken: deviceTokens.turnToken,
   ownerKeysFor: ownerKeys.ownerKeysFor,
-  putOwnerKey: ownerKeys.putOwnerKey,
+  putOwnerKey: noting(ownerKeys.putOwnerKey, aboutOwnerKeys),
   setSealKey: ownerKeys.setSealKey,
+  wantOwnerKeys: noting(ownerKeys.wantOwnerKeys, aboutOwnerKeys),
   newPairing: pairings.newPairing,
   claimPairing: pairings.claimPairing,
   findPairing: pairings.findPairing,
   findClaim: pairings.findClaim,
-  confirmPairing: pairings.confirmPairing,
+  confirmPairing: noting(pairings.confirmPairing, (row, { device }) =>
+    row?.state === 'done' && device !== null ? [`device ${device}`] : [],
+  ),
   cancelPairing: pairings.cancelPairing,
   takePairedSession: pairings.takePairedSession,
   newGrant: grants.newGrant,
   findGrant: grants.findGrant,
-  decideGrant: grants.decideGrant,
+  decideGrant: noting(grants.decideGrant, (known, { device }) =>
+    known && device !== null ? [`device ${device}`] : [],
+  ),
   pollGrant: grants.pollGrant,
   takeRedirect: grants.takeRedirect,
-  admitGrant: grants.admitGrant,
+  admitGrant: notingIn(grants.admitGrant, (_, { grant, device }) => [{ org: grant.org, subject: `device ${device}` }]),
 
   ensureProject: projects.ensureProject,
   listProjects: projects.listProjects,
@@ -83,20 +122,22 @@ const plain = {
   listDocuments: projects.listDocuments,
   touchDocuments: projects.touchDocuments,
 
-  createRun: queue.createRun,
+  createRun: noting(queue.createRun, ({ run, created }) => (created ? aboutRun(run) : [])),
   nextPlacement: queue.nextPlacement,
   sessionsWithQueue: queue.sessionsWithQueue,
-  leaseRun: queue.leaseRun,
-  setReasons: queue.setReasons,
+  leaseRun: noting(queue.leaseRun, leased => (leased ? [...aboutRun(leased.run), ...aboutSessions(leased.moved)] : [])),
+  setReasons: noting(queue.setReasons, aboutRun),
   leaseOfHolder: queue.leaseOfHolder,
-  repeatRun: repeat.repeatRun,
+  repeatRun: noting(repeat.repeatRun, ({ run, created }) => (created ? aboutRun(run) : [])),
   expiredRuns: asks.expiredRuns,
   unansweredRuns: asks.unansweredRuns,
-  setAside: asks.setAside,
-  confirmRun: asks.confirmRun,
+  setAside: noting(asks.setAside, aboutRun),
+  confirmRun: noting(asks.confirmRun, aboutRun),
   lostRuns: lost.lostRuns,
-  interruptLostRun: lost.interruptLostRun,
-  noteAfterwards: lost.noteAfterwards,
+  interruptLostRun: noting(lost.interruptLostRun, aboutRun),
+  noteAfterwards: notingIn(lost.noteAfterwards, noted =>
+    noted ? [{ org: noted.org, subject: `run ${noted.run.id}` }] : [],
+  ),
   oldLogs: retention.oldLogs,
   excessLogs: retention.excessLogs,
   expireLog: retention.expireLog,
@@ -104,14 +145,16 @@ const plain = {
   dropRecord: retention.dropRecord,
   findGate: gates.findGate,
   listGates: gates.listGates,
-  decideGate: gates.decideGate,
+  decideGate: noting(gates.decideGate, ({ run }) => aboutRun({ id: run })),
   overdueGates: gates.overdueGates,
-  expireGate: gates.expireGate,
+  expireGate: noting(gates.expireGate, gate => aboutRun(gate && { id: gate.run })),
   unreceivedGates: gates.unreceivedGates,
   gatesOfRun: gates.gatesOfRun,
-  appendEvents: log.appendEvents,
-  endRun: log.endRun,
-  cancelRun: log.cancelRun,
+  appendEvents: noting(log.appendEvents, ({ run, seq, appended }, { events }) =>
+    run && (seq === appended || hasEnded(run.status) || events.some(isAsked)) ? aboutRun(run) : [],
+  ),
+  endRun: noting(log.endRun, aboutRun),
+  cancelRun: noting(log.cancelRun, outcome => aboutRun('ended' in outcome ? outcome.ended : outcome.asked)),
   waitingInput: log.waitingInput,
   readEvents: log.readEvents,
   showRun: rows.showRun,
@@ -123,12 +166,28 @@ const plain = {
   heldInOrg: heads.heldInOrg,
   giveBackHeads: heads.giveBackHeads,
   renewHeads: heads.renewHeads,
-  runtimeUp: heads.runtimeUp,
-  runtimeDown: heads.runtimeDown,
-  reconcileDevice: heads.reconcileDevice,
+  runtimeUp: noting(heads.runtimeUp, aboutSessions),
+  runtimeDown: noting(heads.runtimeDown, aboutSessions),
+  reconcileDevice: noting(heads.reconcileDevice, ({ ended, headsEnded }) => [
+    ...ended.flatMap(aboutRun),
+    ...aboutSessions(headsEnded > 0),
+  ]),
   listSessions: heads.listSessions,
   findSession: heads.findSession,
-  restartSession: heads.restartSession,
+  restartSession: noting(heads.restartSession, ({ cancelled }) => ['sessions', ...cancelled.flatMap(aboutRun)]),
+
+  enterPresence: noting(presence.enterPresence, (_, a) => presence.presenceTold(true, a)),
+  renewPresence: noting(presence.renewPresence, presence.presenceTold),
+  leavePresence: noting(presence.leavePresence, presence.presenceTold),
+  listPresence: presence.listPresence,
+  beatHub: presence.beatHub,
+  listHubs: presence.listHubs,
+  postOrder: noting(orders.postOrder, (posted, { recipient }) => (posted ? [`orders ${recipient}`] : [])),
+  takeDeviceOrders: orders.takeDeviceOrders,
+  takeHubOrders: orders.takeHubOrders,
+  readNews: news.readNews,
+  newsPosition: news.newsPosition,
+  sweepNews: news.sweepNews,
 
   settleRestore: restore.settleRestore,
 
@@ -158,8 +217,8 @@ const plain = {
   projectsThatMayName: places.projectsThatMayName,
   projectNames: places.projectNames,
   listMembers: members.listMembers,
-  addMember: members.addMember,
-  setRoles: members.setRoles,
+  addMember: notingIn(members.addMember, aboutMember),
+  setRoles: notingIn(members.setRoles, aboutMember),
   inviteMember: members.inviteMember,
   dropInvitation: members.dropInvitation,
   acceptInvitations: members.acceptInvitations,
@@ -168,9 +227,11 @@ const plain = {
   listAudit: audit.listAudit,
   trimAudit: audit.trimAudit,
 
-  endBrowserSession: browsers.endBrowserSession,
+  endBrowserSession: noting(browsers.endBrowserSession, (_, { id }) => [`closed session:${id}`]),
   listBrowserSessions: browsers.listBrowserSessions,
-  endBrowserSessions: browsers.endBrowserSessions,
+  endBrowserSessions: noting(browsers.endBrowserSessions, ids =>
+    (ids ?? []).map(id => `closed session:${id}` as const),
+  ),
   signInWithIdentity: accounts.signInWithIdentity,
   linkIdentity: accounts.linkIdentity,
   listIdentities: accounts.listIdentities,

@@ -106,6 +106,12 @@ const migrations: readonly string[] = [
   CREATE INDEX runs_again ON runs (org_id, again_of);
   CREATE INDEX runs_logged ON runs (log_expired_at, ended_at);
   CREATE INDEX runs_of_project ON runs (org_id, project_id, log_expired_at, ended_at);`,
+  // Several hubs on one database: who has a device's channel, what waits for it, and what changed.
+  `CREATE TABLE presence (org_id TEXT NOT NULL, device_id TEXT NOT NULL PRIMARY KEY, hub_id TEXT NOT NULL, channel TEXT NOT NULL, status TEXT NOT NULL, connected_at BIGINT NOT NULL, seen_at BIGINT NOT NULL, facts TEXT NOT NULL);
+  CREATE TABLE hub_beats (org_id TEXT NOT NULL, hub_id TEXT NOT NULL PRIMARY KEY, beat_at BIGINT NOT NULL);
+  CREATE TABLE orders (org_id TEXT NOT NULL, recipient TEXT NOT NULL, number BIGINT NOT NULL, message TEXT NOT NULL, expires_at BIGINT NOT NULL, PRIMARY KEY (org_id, recipient, number));
+  CREATE TABLE news (org_id TEXT NOT NULL, subject TEXT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (org_id, subject));
+  CREATE INDEX news_by_position ON news (position);`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }
