@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import type { DocumentInfo } from '@meshbook/core/api.ts'
-import { encodeMessage, frameTypes, splitSync } from '@meshbook/core/messages.ts'
+import { errors } from '@meshbook/core/errors.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import { frameTypes, splitSync } from '@meshbook/core/messages.ts'
 import { step1Frame, updateFrame } from '@meshbook/relay/sync-frames.ts'
 import * as encoding from 'lib0/encoding'
 import { WebSocket } from 'ws'
@@ -298,16 +300,18 @@ test('a stream for a document of another project is refused; an unknown id becom
   assert.equal(code, 4400)
 })
 
-test('parts of two streams that are mixed close the channel', async t => {
+test('CH22 parts that never become a payload close the channel at the cap', async t => {
   const test = await startTestHub(t)
   const desk = new TestDevice()
   await test.hub.registerDevice(desk.publicKey, 'Desk', 'desktop')
   await desk.join(t, test.hub, [test.project.id])
+  const { id: document } = await test.document('a.md')
   const closed = once(desk.socket!, 'close')
-  desk.socket!.send(new Uint8Array([frameTypes.SYNC_PART, 1, 0, 0]))
-  desk.socket!.send(new Uint8Array([frameTypes.SYNC, 2, 0, 0]))
-  assert.equal((await closed)[0], 4400)
-  assert.ok(encodeMessage({ type: 'BYE', reason: 'stop' }).length > 0)
+  desk.send({ type: 'OPEN', stream: 1, project: test.project.id, document })
+  await until(() => desk.synced.length > 0)
+  const part = Buffer.concat([new Uint8Array([frameTypes.SYNC_PART, 1]), new Uint8Array(limits.channelFrameBytes / 2)])
+  for (let bytes = 0; bytes <= limits.syncFrameBytes; bytes += part.length - 2) desk.socket!.send(part)
+  assert.equal((await closed)[0], errors.TOO_LARGE.close)
 })
 
 /** A socket that says hello and is in the document. */
