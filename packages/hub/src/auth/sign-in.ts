@@ -3,12 +3,12 @@ import type { Scope } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type DocumentId, type Now, newId, type ProjectId, type RandomBytes } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import type { Visit } from '../http/doorway.ts'
+import type { Visit } from '@meshbook/relay/serve/doorway.ts'
+import { hashSecret, newSecret } from '@meshbook/relay/serve/secrets.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { UserRow } from '../store/identity.ts'
 import { cookieName } from './authenticator.ts'
 import { credentialKey, type Principal, scopesUpTo } from './principal.ts'
-import { hashSecret, newSecret } from './secrets.ts'
 
 export interface SignInPorts {
   store: HubStore

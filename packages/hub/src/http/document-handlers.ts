@@ -9,10 +9,10 @@ import type {
 } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type DocumentId, parseId } from '@meshbook/core/ids.ts'
+import { cursorOf, pageOf, rowsOf } from '@meshbook/relay/serve/page.ts'
 import type { InferOutput } from 'valibot'
 import { authorOf } from '../history/authors.ts'
 import type { Parts } from '../parts.ts'
-import { cursorOf, pageOf, rowsOf } from './page.ts'
 import { json, param, type UserAsk } from './route.ts'
 
 export async function listProjects({ store }: Parts, { who }: UserAsk<undefined>): Promise<object> {

@@ -14,14 +14,14 @@ import { isId, parseId, parseRunId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { RunRequest, SessionMethod } from '@meshbook/core/messages.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
+import { cursorOf, pageOf, rowsOf } from '@meshbook/relay/serve/page.ts'
+import { eventStream } from '@meshbook/relay/serve/sse.ts'
 import type { InferOutput } from 'valibot'
 import * as v from 'valibot'
 import { networkName } from '../devices/network-name.ts'
 import type { Parts } from '../parts.ts'
 import { readRun } from '../runs/run-stream.ts'
-import { cursorOf, pageOf, rowsOf } from './page.ts'
 import { json, param, type UserAsk } from './route.ts'
-import { eventStream } from './sse.ts'
 
 export async function createRun({ runs }: Parts, { who, visit, body }: UserAsk<RunRequest>): Promise<Response> {
   const { run, created } = await runs.submit(who.org, who.name, body, [networkName(who.org, visit.address)])

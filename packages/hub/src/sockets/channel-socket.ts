@@ -14,13 +14,13 @@ import {
   protocolVersion,
   type UpMessage,
 } from '@meshbook/core/messages.ts'
+import { LiveSocket } from '@meshbook/relay/serve/live-socket.ts'
 import type { RawData, WebSocket } from 'ws'
 import { everyScope, type Principal } from '../auth/principal.ts'
 import type { DeviceLink } from '../devices/fleet.ts'
 import type { Parts } from '../parts.ts'
 import type { DeviceRow } from '../store/identity.ts'
 import { ChannelStreams, type StreamCarrier } from './channel-streams.ts'
-import { LiveSocket } from './live-socket.ts'
 
 /** `network` is the name of the one that it connects from. */
 export function serveChannel(parts: Parts, socket: WebSocket, device: DeviceRow, network: string): void {
