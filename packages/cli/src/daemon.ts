@@ -7,6 +7,7 @@ import { parseId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { type Device, startDevice } from '@meshbook/device/device.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
+import type { Loopback } from '@meshbook/device/loopback/loopback.ts'
 import * as v from 'valibot'
 import { ApiClient } from './api-client.ts'
 import { serveControl } from './control.ts'
@@ -14,6 +15,7 @@ import { controlHandlers, type HubAccess } from './control-handlers.ts'
 import type { DataFolder } from './data-folder.ts'
 import { openLog } from './log.ts'
 import { machineName, privateFolder } from './mesh.ts'
+import { webFolder } from './web-folder.ts'
 
 export interface DaemonOptions {
   folder: DataFolder
@@ -22,6 +24,8 @@ export interface DaemonOptions {
   hub: string | undefined
   name: string | undefined
   token: string | undefined
+  /** Of its own web app; 0: any that is free. */
+  port: number
 }
 
 const memorySchema = v.object({ hub: v.string(), token: v.string() })
@@ -30,6 +34,8 @@ type Memory = v.InferOutput<typeof memorySchema>
 export interface Daemon {
   device: Device
   hub: string
+  /** Where its own web app is. */
+  url: string
   close(): Promise<void>
 }
 
@@ -54,7 +60,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       folder: options.folder.device,
       name,
       kind: 'desktop',
-      hub: { url: memory.hub },
+      hub: { url: memory.hub, token: async () => memory.token },
       limits,
       kernels,
       projectsFolder: options.folder.projects,
@@ -62,11 +68,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     ports,
   )
-  const control = await serveControl(options.folder.control, controlHandlers(accessTo(memory, client), device))
+  const loopback = await device.serveLoopback({ port: options.port, webFolder })
+  const handlers = controlHandlers(accessTo(memory, client, loopback), device)
+  const control = await serveControl(options.folder.control, handlers)
   await writeFile(options.memory, JSON.stringify(memory), { mode: 0o600 })
   return {
     device,
     hub: memory.hub,
+    url: loopback.url,
     async close() {
       await control.close()
       await device.close()
@@ -87,13 +96,11 @@ async function recall(options: DaemonOptions): Promise<Memory> {
   return { hub, token }
 }
 
-function accessTo(memory: Memory, client: ApiClient): HubAccess {
+function accessTo(memory: Memory, client: ApiClient, loopback: Loopback): HubAccess {
   return {
     url: memory.hub,
     token: async () => memory.token,
-    signInLink: async () => {
-      throw new MeshError('FORBIDDEN', { detail: `sign-in links are made where the hub ${memory.hub} runs` })
-    },
+    signInLink: async () => loopback.signInLink(),
     project: async name => {
       const { items } = await client.get('/projects', listOf(projectSchema))
       return items.find(item => item.name === name) ?? client.post('/projects', { name }, projectSchema)

@@ -26,6 +26,7 @@ import { Seats } from '@meshbook/relay/serve/seats.ts'
 import { SyncRates } from '@meshbook/relay/serve/sync-rates.ts'
 import type { StorageHealth } from '@meshbook/relay/sql/database.ts'
 import { systemAfter } from '@meshbook/relay/timers.ts'
+import { within } from '@meshbook/relay/within.ts'
 import { AssetCollector } from './assets/asset-collector.ts'
 import { AssetUploads } from './assets/asset-uploads.ts'
 import { collectRegularly } from './assets/collect-regularly.ts'
@@ -56,7 +57,6 @@ import type { UserRow } from './store/identity.ts'
 import { openStore } from './store/open-store.ts'
 import { storageError } from './store/storage-error.ts'
 import { version } from './version.ts'
-import { within } from './within.ts'
 
 export interface HubPorts {
   now: Now

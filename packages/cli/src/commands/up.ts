@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { startDaemon } from '../daemon.ts'
 import { dataFolder } from '../data-folder.ts'
 import { printJson, say } from '../print.ts'
@@ -10,6 +10,7 @@ interface UpOptions {
   hub?: string
   data?: string
   name?: string
+  port?: string
   json?: boolean
 }
 
@@ -18,6 +19,7 @@ export function upCommand(): Command {
     .description('make this machine a device of a hub: its projects sync, its kernels run what the mesh asks for')
     .option('--hub <url>', 'the hub to join; remembered after the first time')
     .option('--name <name>', 'what this machine is called on the other devices')
+    .option('--port <port>', 'of the web app on this machine (default any that is free)', wholePort)
     .option('--data <folder>', 'where everything is kept (default ~/.meshbook, or MESHBOOK_DATA)')
     .option('--json', 'print one JSON object per line')
     .addHelpText(
@@ -34,9 +36,18 @@ export function upCommand(): Command {
         hub: options.hub,
         name: options.name,
         token: process.env.MESHBOOK_TOKEN,
+        port: Number(options.port ?? 0),
       })
-      if (options.json) printJson({ ready: true, device: daemon.device.id, hub: daemon.hub })
-      else say(`This machine is a device of ${daemon.hub}.\nAttach a folder with: meshbook attach FOLDER`)
+      if (options.json) printJson({ ready: true, device: daemon.device.id, hub: daemon.hub, url: daemon.url })
+      else
+        say(
+          `This machine is a device of ${daemon.hub}.\nIts web app, with or without the hub: meshbook link\nAttach a folder with: meshbook attach FOLDER`,
+        )
       await closeAfter(stop, () => daemon.close(), options.json === true)
     })
+}
+
+function wholePort(text: string): string {
+  if (/^\d{1,5}$/.test(text) && Number(text) < 65_536) return text
+  throw new InvalidArgumentError('expected a port')
 }

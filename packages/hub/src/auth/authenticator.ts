@@ -7,6 +7,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { type ChannelProof, channelProofText, proofWindowMs, readChannelProof } from '@meshbook/core/device-auth.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { Now } from '@meshbook/core/ids.ts'
+import { cookieOf } from '@meshbook/relay/serve/cookie.ts'
 import { checkCookiePage, checkPage, type Visit } from '@meshbook/relay/serve/doorway.ts'
 import { hashSecret, isApiToken } from '@meshbook/relay/serve/secrets.ts'
 import type { HubStore } from '../store/hub-store.ts'
@@ -98,14 +99,6 @@ export class Authenticator {
 
 export function cookieName(visit: Visit): string {
   return visit.secure ? '__Host-mb_session' : 'mb_session'
-}
-
-function cookieOf(header: string | undefined, name: string): string | undefined {
-  for (const part of (header ?? '').split(';')) {
-    const [key, value] = part.trim().split('=', 2)
-    if (key === name && value) return value
-  }
-  return undefined
 }
 
 function principalOf(found: Found, kind: 'session' | 'token'): Principal {
