@@ -371,7 +371,7 @@ class RunningDevice implements Device {
         this.#webApp.devicesChanged(message.devices)
         break
       case 'SESSION_LIST':
-        // For viewers; a device acts on its leases alone.
+        this.#webApp.sessionsChanged(message.sessions)
         break
     }
   }

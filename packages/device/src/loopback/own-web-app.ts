@@ -4,7 +4,7 @@ import type { HubEvent, Me } from '@meshbook/core/api.ts'
 import { policyOf } from '@meshbook/core/device-policy.ts'
 import type { AssetId, Now, OrgId, RandomBytes } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
-import type { DeviceInfo, ProjectInfo, Runtime } from '@meshbook/core/messages.ts'
+import type { DeviceInfo, ProjectInfo, Runtime, SessionInfo } from '@meshbook/core/messages.ts'
 import type { Relay } from '@meshbook/relay/relay.ts'
 import type { Device, DeviceLog, DeviceOptions } from '../device-options.ts'
 import type { Documents } from '../documents.ts'
@@ -39,6 +39,7 @@ export class OwnWebApp {
   #runtimes: Runtime[] = []
   /** As the hub told them last. */
   #devices: readonly DeviceInfo[] = []
+  #sessions: readonly SessionInfo[] = []
   #loopback: Loopback | undefined
 
   constructor(ports: OwnWebAppPorts) {
@@ -66,6 +67,7 @@ export class OwnWebApp {
       hub: new HubCalls(hub && token && { url: hub.url, token, linked: () => device.linked }),
       me: url => this.#me(url),
       devices: () => this.#listDevices(),
+      sessions: () => this.#sessions,
       storage: health,
       listen: listener => {
         this.#listeners.add(listener)
@@ -90,6 +92,11 @@ export class OwnWebApp {
   devicesChanged(devices: readonly DeviceInfo[]): void {
     this.#devices = devices
     this.#tell({ type: 'devices', devices: this.#listDevices() })
+  }
+
+  sessionsChanged(sessions: readonly SessionInfo[]): void {
+    this.#sessions = sessions
+    this.#tell({ type: 'sessions', sessions: [...sessions] })
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,7 @@ import { type HubEvent, linkSchema, type Me, moveDocumentSchema, newDocumentSche
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { parseAssetId, parseId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import type { DeviceInfo } from '@meshbook/core/messages.ts'
+import type { DeviceInfo, SessionInfo } from '@meshbook/core/messages.ts'
 import { attachmentNamed } from '@meshbook/relay/serve/content-disposition.ts'
 import type { Visit } from '@meshbook/relay/serve/doorway.ts'
 import { LatestEvents } from '@meshbook/relay/serve/latest-events.ts'
@@ -21,6 +21,8 @@ export interface LoopbackParts {
   hub: HubCalls
   asset(id: ReturnType<typeof parseAssetId>): Promise<Uint8Array>
   devices(): DeviceInfo[]
+  /** As the hub told them last. */
+  sessions(): readonly SessionInfo[]
   storage(): { ok: boolean; detail: string }
   /** Calls back with what happens; returns what ends that. */
   listen(listener: (event: HubEvent) => void): () => void
@@ -51,7 +53,7 @@ export function loopbackRoutes(parts: LoopbackParts): LoopbackRoute[] {
   return [...own(parts), ...ofDocuments(parts), ...ofHub(parts)]
 }
 
-function own({ doorkeeper, me, devices, asset, storage, listen }: LoopbackParts): LoopbackRoute[] {
+function own({ doorkeeper, me, devices, sessions, asset, storage, listen }: LoopbackParts): LoopbackRoute[] {
   const signIn = async ({ body }: Ask): Promise<Response> =>
     withCookie(await doorkeeper.signIn((body as v.InferOutput<typeof linkSchema>).code))
   return [
@@ -64,6 +66,7 @@ function own({ doorkeeper, me, devices, asset, storage, listen }: LoopbackParts)
     },
     { method: 'GET', path: `${v1}/me`, handle: me },
     { method: 'GET', path: `${v1}/devices`, handle: () => ({ items: devices() }) },
+    { method: 'GET', path: `${v1}/sessions`, handle: () => ({ items: sessions() }) },
     { method: 'GET', path: `${v1}/assets/:asset`, handle: ask => answerAsset(asset, ask) },
     {
       method: 'GET',
@@ -71,6 +74,7 @@ function own({ doorkeeper, me, devices, asset, storage, listen }: LoopbackParts)
       handle: ({ guest }) => {
         const waiting = new LatestEvents()
         waiting.put({ type: 'devices', devices: devices() })
+        waiting.put({ type: 'sessions', sessions: [...sessions()] })
         waiting.put({ type: 'storage', ...storage() })
         const stop = listen(event => waiting.put(event))
         let forget = (): void => undefined
@@ -154,7 +158,6 @@ function ofHub({ hub }: LoopbackParts): LoopbackRoute[] {
     to('GET', '/runs/:id/events', runs),
     to('POST', '/runs/:id/input', runs),
     to('POST', '/runs/:id/cancel', runs),
-    to('GET', '/sessions', sessions),
     ...['complete', 'inspect', 'variables', 'interrupt', 'restart'].map(method =>
       to('POST', `/sessions/:id/${method}`, sessions),
     ),
