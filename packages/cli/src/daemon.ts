@@ -1,7 +1,6 @@
 /** The device alone, joined to a hub elsewhere: what `meshbook up` runs once this machine belongs to somebody. */
 import { join } from 'node:path'
 import { listOf, projectSchema } from '@meshbook/core/api.ts'
-import { MeshError } from '@meshbook/core/errors.ts'
 import { parseId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { ownTokenSchema } from '@meshbook/core/pairing-api.ts'
@@ -17,6 +16,7 @@ import { openLog } from './log.ts'
 import { machineName, privateFolder } from './mesh.ts'
 import { HubDoor } from './sign-in/hub-door.ts'
 import { remember } from './sign-in/memory.ts'
+import { webFolder } from './web-folder.ts'
 
 export interface DaemonOptions {
   folder: DataFolder
@@ -24,10 +24,14 @@ export interface DaemonOptions {
   name: string | undefined
   /** An API token that registers this machine; absent where it was paired. */
   token: string | undefined
+  /** Of its own web app; 0: any that is free. */
+  port: number
 }
 
 export interface Daemon {
   device: Device
+  /** Where its own web app is. */
+  url: string
   close(): Promise<void>
 }
 
@@ -50,7 +54,7 @@ export async function startDaemon({ folder, hub, token, ...options }: DaemonOpti
       folder: folder.device,
       name: options.name ?? machineName(),
       kind: 'desktop',
-      hub: { url: hub },
+      hub: { url: hub, token: () => access.token() },
       limits,
       kernels,
       projectsFolder: folder.projects,
@@ -59,10 +63,13 @@ export async function startDaemon({ folder, hub, token, ...options }: DaemonOpti
     },
     ports,
   )
-  const control = await serveControl(folder.control, controlHandlers(accessTo(hub, device), device))
+  const access: HubAccess = accessTo(hub, device, () => loopback.signInLink())
+  const loopback = await device.serveLoopback({ port: options.port, webFolder })
+  const control = await serveControl(folder.control, controlHandlers(access, device))
   await remember(folder, hub, device.id)
   return {
     device,
+    url: loopback.url,
     async close() {
       await control.close()
       await device.close()
@@ -72,7 +79,7 @@ export async function startDaemon({ folder, hub, token, ...options }: DaemonOpti
 }
 
 /** The commands of this machine act with a token that ends with the device; it is held in memory alone. */
-function accessTo(hub: string, device: Device): HubAccess {
+function accessTo(hub: string, device: Device, signInLink: () => string): HubAccess {
   const door = new HubDoor(hub)
   let held: Promise<string> | undefined
   const fetchToken = async (): Promise<string> =>
@@ -87,9 +94,7 @@ function accessTo(hub: string, device: Device): HubAccess {
   return {
     url: hub,
     token,
-    signInLink: async () => {
-      throw new MeshError('FORBIDDEN', { detail: `sign-in links are made where the hub ${hub} runs` })
-    },
+    signInLink: async () => signInLink(),
     project: async name => {
       const client = new ApiClient({ hub, token: await token() })
       const { items } = await client.get('/projects', listOf(projectSchema))

@@ -24,6 +24,8 @@ import { HubLink, type HubMessage } from './link/hub-link.ts'
 import { MachineFacts } from './link/machine-facts.ts'
 import { problemsInWords } from './link/problem-words.ts'
 import { Streams } from './link/streams.ts'
+import type { Loopback, LoopbackOptions } from './loopback/loopback.ts'
+import { OwnWebApp } from './loopback/own-web-app.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { OwnerKeys } from './owner-key/owner-keys.ts'
 import { Problems } from './problems.ts'
@@ -80,6 +82,7 @@ class RunningDevice implements Device {
   readonly #link: HubLink | undefined
   readonly #token: DeviceToken
   readonly ownerKey: OwnerKeys
+  readonly #webApp: OwnWebApp
   readonly #listeners = new Set<(status: DeviceStatus) => void>()
   #closing: Promise<void> | undefined
 
@@ -136,6 +139,20 @@ class RunningDevice implements Device {
       recovery: options.recovery ?? (async () => null),
     })
     this.#link = hub && this.#makeLink(hub.url, this.#streams!)
+    this.#webApp = new OwnWebApp({
+      ...ports,
+      limits,
+      hub,
+      device: this,
+      kind: options.kind,
+      org: key.org,
+      relay: this.#relay,
+      store: database,
+      documents: this.#documents,
+      runtimes: () => options.kernels.runtimes(),
+      asset: id => this.#findAsset(id),
+      health: () => database.health(),
+    })
   }
 
   get id(): DeviceId {
@@ -214,6 +231,10 @@ class RunningDevice implements Device {
     return this.#attachments.fetch(project, path, false)
   }
 
+  serveLoopback(options: LoopbackOptions): Promise<Loopback> {
+    return this.#webApp.serve(options)
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -221,6 +242,7 @@ class RunningDevice implements Device {
 
   /** From the outside in: what still writes goes before what it writes to. */
   async #close(): Promise<void> {
+    await this.#webApp.close()
     await this.#monitor.close()
     await this.#attachments.close()
     await this.#link?.close()
@@ -334,7 +356,8 @@ class RunningDevice implements Device {
       projects: () => this.attachments().map(({ project }) => project.id),
       problems: () => problemsInWords(this.#problems.all(), this.attachments(), limits),
       held: () => ({ heads: this.#monitor.heads(), runs: this.#monitor.runs() }),
-      welcomed: ({ runs, lost }) => {
+      welcomed: ({ projects, runs, lost }) => {
+        this.#guard(this.#webApp.learn(projects))
         this.#hubAssets?.setOnline(true)
         this.#guard(this.#monitor.online(runs, lost))
       },
@@ -375,8 +398,10 @@ class RunningDevice implements Device {
         this.#guard(this.ownerKey.receive(message))
         break
       case 'DEVICE_LIST':
+        this.#webApp.devicesChanged(message.devices)
+        break
       case 'SESSION_LIST':
-        // For viewers; a device acts on its leases alone.
+        this.#webApp.sessionsChanged(message.sessions)
         break
     }
   }

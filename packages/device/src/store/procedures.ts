@@ -4,6 +4,8 @@ import { listUploads, queueUpload, uploaded } from './asset-uploads.ts'
 import { deleteAttachment, listAttachments, saveAttachment, treeSynced } from './attachments.ts'
 import { beginMove, endMove, findMove, keepCarry, listMoves, noteHubText, pendingMerge } from './epochs.ts'
 import { dropRun, holdRun, listHeldRuns, saveRunProgress } from './held-runs.ts'
+import { listKnownProjects, saveProjects } from './known-projects.ts'
+import { addLoopbackSession, endLoopbackSession, findLoopbackSession } from './loopback-sessions.ts'
 import { deleteProjection, listProjections, loadProjection, saveProjection, storedPosition } from './projections.ts'
 
 export { schema } from './schema.ts'
@@ -35,5 +37,10 @@ export const procedures = {
   saveAssetFile,
   deleteAssetFile,
   listAssetFiles,
+  addLoopbackSession,
+  findLoopbackSession,
+  endLoopbackSession,
+  saveProjects,
+  listKnownProjects,
 }
 export type DeviceProcedures = typeof procedures
