@@ -60,22 +60,24 @@ async function measureDistance({ farClient, far }: BenchMesh): Promise<void> {
   tell(`round trips at ${oneWayMs} ms one way p50`, 'round trips', trips, at(trips, 0.5))
 }
 
-async function measureStream({ client, near, hub }: BenchMesh): Promise<void> {
+async function measureStream({ near, hub }: BenchMesh): Promise<void> {
   const typists = await startTypists(mesh)
   const quiet = await typists.type(new Promise(resolve => setTimeout(resolve, isQuick ? 3_000 : 10_000)))
-  const [ours, alone, busy]: number[][] = [[], [], []]
   const memory = { hub: new Peak(hub.pid), device: new Peak(near.pid) }
-  for (let i = 0; i < streams; i++) {
-    alone!.push(rate((await local.run(large)).endMs))
-    const run = remoteRun(mesh, { client, on: near.device, session: 'large', code: large })
-    busy!.push(...(await typists.type(run)))
-    const { endMs, characters } = await run
-    if (characters !== megabytes * 1_000_000) throw new Error(`${characters} characters of output arrived`)
-    ours!.push(rate(endMs))
+  const [ours, alone, busy]: number[][] = [[], [], []]
+  try {
+    for (let i = 0; i < streams; i++) {
+      alone!.push(rate((await local.run(large)).endMs))
+      const run = streamed()
+      busy!.push(...(await typists.type(run)))
+      ours!.push(await run)
+    }
+  } finally {
+    typists.stop()
+    for (const peak of Object.values(memory)) peak.stop()
   }
-  typists.stop()
   tell(`${megabytes} MB of output p50`, 'MB/s', ours!, at(ours!, 0.5), at(alone!, 0.5), 'more')
-  for (const [name, peak] of Object.entries(memory)) tell(`memory of the ${name} beyond idle`, 'MB', [peak.stop()])
+  for (const [name, peak] of Object.entries(memory)) tell(`memory of the ${name} beyond idle`, 'MB', [peak.mostMB])
   for (const [name, share] of [
     ['p50', 0.5],
     ['p99', 0.99],
@@ -83,7 +85,17 @@ async function measureStream({ client, near, hub }: BenchMesh): Promise<void> {
     tell(`keystroke while output streams ${name}, beside without`, 'ms', busy!, at(busy!, share), at(quiet, share))
 }
 
-const rate = (ms: number): number => (megabytes * 1_000) / ms
+/** Megabytes a second. */
+async function streamed(): Promise<number> {
+  const { client, near } = mesh
+  const { endMs, characters } = await remoteRun(mesh, { client, on: near.device, session: 'large', code: large })
+  if (characters !== megabytes * 1_000_000) throw new Error(`${characters} characters of output arrived`)
+  return rate(endMs)
+}
+
+function rate(ms: number): number {
+  return (megabytes * 1_000) / ms
+}
 
 function tell(
   metric: string,

@@ -17,9 +17,11 @@ export class Peak {
     this.#most = Math.max(this.#most, rssKiB(this.#pid))
   }
 
-  stop(): number {
-    this.#look()
-    clearInterval(this.#timer)
+  get mostMB(): number {
     return (this.#most - this.#before) / 1_024
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
   }
 }
