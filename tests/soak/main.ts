@@ -18,6 +18,7 @@ const soaks: Record<string, () => Promise<{ soak: Soak }>> = {
   malformed: () => import('./malformed.ts'),
   partitions: () => import('./partitions.ts'),
   'power-cut': () => import('./power-cut.ts'),
+  'run-partitions': () => import('./run-partitions.ts'),
   'slow-readers': () => import('./slow-readers.ts'),
 }
 
