@@ -50,6 +50,8 @@ export interface HubSetting {
   network: Network
   limits: Limits
   variations: Variations
+  /** Whether waiting runs are looked at when devices come and go, as the hub's own wiring does. */
+  placesRuns?: boolean
 }
 
 export interface Identity {
@@ -65,6 +67,8 @@ export class HubHost {
   process: Process | undefined
   documents: Documents | undefined
   relay: Relay | undefined
+  /** Of the program that runs now. */
+  parts: Parts | undefined
   readonly #setting: HubSetting
   readonly #chance: Chance
   #starts = 0
@@ -126,6 +130,7 @@ export class HubHost {
         parts => {
           this.documents = parts.documents
           this.relay = parts.relay
+          this.parts = parts
           network.listen(this.name, process, (knock, end) => this.#open(parts, process, knock, end))
         },
         (thrown: unknown) => timeline.reportUncaught(thrown),
@@ -137,6 +142,7 @@ export class HubHost {
     this.process?.kill()
     this.documents = undefined
     this.relay = undefined
+    this.parts = undefined
   }
 
   /** The database is lost; the hub starts with nothing but who its user is. To be called while it does not run. */
@@ -175,12 +181,14 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
   const events = new HubEvents()
   const relay = variations.relay(new Relay({ store: documentStore, now, random, limits: times }), 'hub')
   const documents = await Documents.start({ store, relay, events, log, now, random })
-  const fleet = new Fleet(await store.query('listDevices', { org: null }), times, now, () => undefined)
+  const fleet = new Fleet(await store.query('listDevices', { org: null }), times, now, (org, placement) => {
+    if (setting.placesRuns && placement) runs.placeAll(org).catch(() => undefined)
+  })
   const feeds = new RunFeeds()
   const sessionsChanged = (): void => undefined
   const audit = new Audit({ store, now, random, log })
   const access = new Access(store, async () => undefined)
-  const runs = new Runs({ store, audit, events, feeds, metrics, log, times, now, random, fleet, sessionsChanged })
+  const runs: Runs = new Runs({ store, audit, events, feeds, metrics, log, times, now, random, fleet, sessionsChanged })
   const parts: Pick<
     Parts,
     | 'store'
