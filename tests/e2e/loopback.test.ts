@@ -23,6 +23,10 @@ test('with the hub killed, the page of the device itself edits and makes documen
   await openDocument(page, desk, 'welcome.md')
   await page.locator('[data-sync="synced"]').waitFor()
 
+  // What the hub alone knows is asked with the right of this device, which signed for it.
+  const runs = () => page.evaluate(async () => (await fetch('/api/v1/runs')).status)
+  assert.equal(await runs(), 200)
+
   await hub.kill('SIGKILL')
   await page.reload()
   await page.locator('.cell pre, .cell .cm-content').first().click()
@@ -30,6 +34,7 @@ test('with the hub killed, the page of the device itself edits and makes documen
   await page.keyboard.press('Control+End')
   await page.keyboard.type('\n# typed without the hub')
   await page.locator('[data-sync="synced"]').waitFor()
+  assert.ok((await runs()) >= 500)
   const made = await page.evaluate(async () => {
     const { items } = await (await fetch('/api/v1/projects')).json()
     const body = JSON.stringify({ project: items[0].id, path: 'offline.md', content: '# Made offline\n' })

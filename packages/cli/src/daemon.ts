@@ -14,6 +14,7 @@ import type { DataFolder } from './data-folder.ts'
 import { keychainUse } from './keychain-use.ts'
 import { openLog } from './log.ts'
 import { machineName, privateFolder } from './mesh.ts'
+import { OwnToken } from './own-token.ts'
 import { HubDoor } from './sign-in/hub-door.ts'
 import { remember } from './sign-in/memory.ts'
 import { webFolder } from './web-folder.ts'
@@ -54,7 +55,7 @@ export async function startDaemon({ folder, hub, token, ...options }: DaemonOpti
       folder: folder.device,
       name: options.name ?? machineName(),
       kind: 'desktop',
-      hub: { url: hub, token: () => access.token() },
+      hub: { url: hub, token: stale => access.own.show(stale) },
       limits,
       kernels,
       projectsFolder: folder.projects,
@@ -63,7 +64,7 @@ export async function startDaemon({ folder, hub, token, ...options }: DaemonOpti
     },
     ports,
   )
-  const access: HubAccess = accessTo(hub, device, () => loopback.signInLink())
+  const access: ReturnType<typeof accessTo> = accessTo(hub, device, () => loopback.signInLink())
   const loopback = await device.serveLoopback({ port: options.port, webFolder })
   const control = await serveControl(folder.control, controlHandlers(access, device))
   await remember(folder, hub, device.id)
@@ -78,25 +79,19 @@ export async function startDaemon({ folder, hub, token, ...options }: DaemonOpti
   }
 }
 
-/** The commands of this machine act with a token that ends with the device; it is held in memory alone. */
-function accessTo(hub: string, device: Device, signInLink: () => string): HubAccess {
+/** The commands of this machine and its web app act with a token that ends with the device. */
+function accessTo(hub: string, device: Device, signInLink: () => string): HubAccess & { own: OwnToken } {
   const door = new HubDoor(hub)
-  let held: Promise<string> | undefined
-  const fetchToken = async (): Promise<string> =>
-    (await door.post('/devices/self/token', {}, ownTokenSchema, device.proof(new URL(hub).host))).token
-  const token = (): Promise<string> => {
-    held ??= fetchToken().catch((error: unknown) => {
-      held = undefined
-      throw error
-    })
-    return held
-  }
+  const own = new OwnToken(
+    async () => (await door.post('/devices/self/token', {}, ownTokenSchema, device.proof(new URL(hub).host))).token,
+  )
   return {
     url: hub,
-    token,
+    own,
+    token: () => own.show(),
     signInLink: async () => signInLink(),
     project: async name => {
-      const client = new ApiClient({ hub, token: await token() })
+      const client = new ApiClient({ hub, token: await own.show() })
       const { items } = await client.get('/projects', listOf(projectSchema))
       return items.find(item => item.name === name) ?? client.post('/projects', { name }, projectSchema)
     },

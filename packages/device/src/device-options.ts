@@ -19,8 +19,8 @@ export interface DeviceOptions {
   /** Absent: the device works alone. */
   hub?: {
     url: string
-    /** The right of this device's owner at the hub, for what its own web app asks there. */
-    token?: () => Promise<string>
+    /** The right of this device at the hub, for what its own web app asks there; another one than `stale`. */
+    token?: (stale?: string) => Promise<string>
   }
   limits: Limits
   kernels: KernelSessions

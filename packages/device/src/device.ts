@@ -24,6 +24,7 @@ import { HubLink, type HubMessage } from './link/hub-link.ts'
 import { MachineFacts } from './link/machine-facts.ts'
 import { problemsInWords } from './link/problem-words.ts'
 import { Streams } from './link/streams.ts'
+import { mayVouch } from './loopback/guest-peer.ts'
 import type { Loopback, LoopbackOptions } from './loopback/loopback.ts'
 import { OwnWebApp } from './loopback/own-web-app.ts'
 import { Monitor } from './monitor/monitor.ts'
@@ -202,6 +203,7 @@ class RunningDevice implements Device {
   async attach({ project, folder }: { project: ProjectInfo; folder?: string }): Promise<void> {
     const attached = this.#attachments.attach(project, folder ?? join(this.#options.projectsFolder, project.name))
     await attached.saved
+    this.#webApp.attached(project)
     this.#link?.renew()
     await attached.started
   }
@@ -321,6 +323,7 @@ class RunningDevice implements Device {
       device: { id: this.id, name },
       open: (project, document) => this.#documents.open(project, document),
       folderOf: project => this.#attachments.folderOf(project),
+      vouches: (document, { client, clock }) => mayVouch(this.#relay.delivered({ org, document }, client, clock)),
       send: message => this.#link?.send(message) ?? false,
       store: {
         hold: lease => database.call('holdRun', { org, lease }),

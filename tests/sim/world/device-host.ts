@@ -177,6 +177,7 @@ export class DeviceHost {
         device: { id: this.row.id, name: this.name },
         open: (id, document) => documents.open(id, document),
         folderOf: id => attachments.folderOf(id),
+        vouches: () => false,
         send: message => link.send(message),
         store: {
           hold: lease => database.call('holdRun', { org, lease }),

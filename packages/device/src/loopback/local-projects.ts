@@ -45,8 +45,6 @@ export interface OpenedDocument {
 export class LocalProjects {
   readonly #ports: LocalProjectsPorts
   readonly #open = new Map<ProjectId, Open>()
-  /** Documents made here that may have no text yet. */
-  readonly #made = new Set<DocumentId>()
 
   constructor(ports: LocalProjectsPorts) {
     this.#ports = ports
@@ -103,8 +101,9 @@ export class LocalProjects {
   async create(project: ProjectId, path: string, content: string): Promise<DocumentInfo> {
     const open = await this.#ready(project)
     const id = newId('document', this.#ports.now(), this.#ports.random)
-    // The text first: a crash between leaves text that nothing names, never a document without its text.
-    if (content !== '') await this.#write(project, id, content)
+    // Its content first: a crash between leaves what nothing names, never a document without its text.
+    if (content === '') await this.#noteMade(id)
+    else await this.#write(project, id, content)
     if ([...this.#paths(open)].some(([, taken]) => taken.toLowerCase() === checkedPath(path).toLowerCase()))
       throw new MeshError('CONFLICT', { detail: `there is a document at ${path}` })
     await this.#add(open, id, checkedPath(path))
@@ -216,17 +215,25 @@ export class LocalProjects {
       throw new MeshError('NOT_FOUND', { detail: `document ${named}` })
     }
     const path = checkedPath(text)
-    for (const [id, taken] of this.#paths(open, 'document')) if (taken === path) return id
+    const found = (): DocumentId | undefined =>
+      [...this.#paths(open, 'document')].find(([, taken]) => taken === path)?.[0]
+    const known = found()
+    if (known !== undefined) return known
     const id = newId('document', this.#ports.now(), this.#ports.random)
-    await this.#add(open, id, path)
-    return id
+    await this.#noteMade(id)
+    const meanwhile = found()
+    if (meanwhile === undefined) await this.#add(open, id, path)
+    return meanwhile ?? id
   }
 
   async #add(open: Open, id: DocumentId, path: string): Promise<void> {
     if (open.files.size >= limits.documentsPerProject)
       throw new MeshError('TOO_MANY', { detail: `documents in ${open.project.name}` })
-    this.#made.add(id)
     await this.#put(open, id, { path, kind: 'document' })
+  }
+
+  #noteMade(document: DocumentId): Promise<void> {
+    return this.#ports.store.call('noteMade', { org: this.#ports.org, document })
   }
 
   async #put(open: Open, id: DocumentId, entry: TreeEntry): Promise<void> {
@@ -250,7 +257,7 @@ export class LocalProjects {
     const { org, store, linked } = this.#ports
     await within(limits.handshakeMs, peer.ready, 'opening the document')
     const isStored = (await store.query('storedPosition', { org, document: peer.id })) > 0
-    if (isStored || !this.#ports.hasHub || this.#made.has(peer.id)) return
+    if (isStored || !this.#ports.hasHub || (await store.query('wasMade', { org, document: peer.id }))) return
     if (!linked())
       throw new MeshError('UNREACHABLE', { detail: 'the hub, and this document has not been on this device yet' })
     await within(limits.handshakeMs, peer.synced, 'the document at the hub')

@@ -28,6 +28,7 @@ import {
 import type { Context } from 'hono'
 import type { WebSocket } from 'ws'
 import type { Doorkeeper, Guest } from './doorkeeper.ts'
+import { guestOf } from './guest-peer.ts'
 import type { LocalProjects } from './local-projects.ts'
 import { json, type LoopbackParts, type LoopbackRoute, loopbackRoutes } from './routes.ts'
 
@@ -94,7 +95,15 @@ async function serve(
     ? await readJson(request, route.body, route.bodyBytes ?? limits.requestBodyBytes)
     : refuseForm(request)
   const query = new URL(request.url).searchParams
-  const answer = await route.handle({ incoming, visit, guest, params: c.req.param(), query, body })
+  const answer = await route.handle({
+    incoming,
+    signal: request.signal,
+    visit,
+    guest,
+    params: c.req.param(),
+    query,
+    body,
+  })
   if (answer instanceof Response) return answer
   return answer === undefined ? new Response(null, { status: 204 }) : json(answer)
 }
@@ -154,14 +163,15 @@ class SyncSockets {
     )
     const document = await this.#projects.enter(path)
     if (!live.open) return document.close()
-    const name = guest.session === undefined ? 'a command' : 'a page'
-    const peer = roomPeer(live, tap, wire, { name, access: 'write', canRun: true, tag: { requestedBy: name } })
+    const peer = roomPeer(live, tap, wire, guestOf(guest))
     const connection = relay.open({ org, document: document.id }, peer)
     socket.once('close', () => {
       connection.close()
       void document.close()
     })
     socket.on('message', (data, isBinary) => {
+      // Nothing is taken any more from a socket that is closing (LO3).
+      if (!live.open) return
       if (isBinary) connection.receive(new Uint8Array(data as Buffer))
       else live.closeFor(new MeshError('BAD_MESSAGE', { detail: 'a text frame' }))
     })

@@ -89,6 +89,11 @@ export class OwnWebApp {
     else await this.#ports.store.call('saveProjects', { org: this.#ports.org, projects })
   }
 
+  /** Shown at once, whether or not the hub has named it yet. */
+  attached(project: ProjectInfo): void {
+    if (this.#loopback) this.#projects.add(project)
+  }
+
   devicesChanged(devices: readonly DeviceInfo[]): void {
     this.#devices = devices
     this.#tell({ type: 'devices', devices: this.#listDevices() })

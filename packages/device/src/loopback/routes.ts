@@ -30,6 +30,8 @@ export interface LoopbackParts {
 
 export interface Ask {
   incoming: IncomingMessage
+  /** Aborted when the asker goes before the answer has ended. */
+  signal: AbortSignal
   visit: Visit
   guest: Guest
   params: Record<string, string>
@@ -142,7 +144,7 @@ function ofHub({ hub }: LoopbackParts): LoopbackRoute[] {
     method,
     path: `${v1}${path}`,
     ...(method === 'POST' && { body: v.unknown(), bodyBytes }),
-    handle: ({ incoming, body }) => hub.pass(incoming, body, missing),
+    handle: ask => hub.pass(ask, missing),
   })
   const [history, runs, sessions] = ['the history of documents', 'runs', 'sessions']
   return [

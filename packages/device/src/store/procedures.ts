@@ -6,6 +6,7 @@ import { beginMove, endMove, findMove, keepCarry, listMoves, noteHubText, pendin
 import { dropRun, holdRun, listHeldRuns, saveRunProgress } from './held-runs.ts'
 import { listKnownProjects, saveProjects } from './known-projects.ts'
 import { addLoopbackSession, endLoopbackSession, findLoopbackSession } from './loopback-sessions.ts'
+import { noteMade, wasMade } from './made-documents.ts'
 import { deleteProjection, listProjections, loadProjection, saveProjection, storedPosition } from './projections.ts'
 
 export { schema } from './schema.ts'
@@ -42,5 +43,7 @@ export const procedures = {
   endLoopbackSession,
   saveProjects,
   listKnownProjects,
+  noteMade,
+  wasMade,
 }
 export type DeviceProcedures = typeof procedures

@@ -23,6 +23,7 @@ export const schema: Schema = {
     'ALTER TABLE asset_uploads ADD COLUMN project_id TEXT;',
     // The device's own web app: who is signed in, and the projects that it shows without the hub.
     `CREATE TABLE loopback_sessions (org_id TEXT NOT NULL, session_id TEXT NOT NULL PRIMARY KEY, hash TEXT NOT NULL UNIQUE, expires_at BIGINT NOT NULL);
-    CREATE TABLE known_projects (org_id TEXT NOT NULL, project_id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, owner TEXT NOT NULL, tree_id TEXT NOT NULL);`,
+    CREATE TABLE known_projects (org_id TEXT NOT NULL, project_id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, owner TEXT NOT NULL, tree_id TEXT NOT NULL);
+    CREATE TABLE made_documents (org_id TEXT NOT NULL, document_id TEXT NOT NULL PRIMARY KEY);`,
   ],
 }
