@@ -17,7 +17,7 @@ const silent = { debug: () => undefined, info: () => undefined, warn: () => unde
 const make = <K extends Parameters<typeof newId>[0]>(kind: K) => newId(kind, Date.now(), systemRandom)
 const project = { id: make('project'), name: 'p', owner: 'me', tree: make('document') }
 
-async function start(t: TestContext, data: string, url?: string) {
+async function start(t: TestContext, data: string, url?: string, enroll: (key: string) => void = () => undefined) {
   const device = await startDevice(
     {
       folder: data,
@@ -27,6 +27,10 @@ async function start(t: TestContext, data: string, url?: string) {
       kernels: new ScriptedKernels(),
       projectsFolder: data,
       ...(url !== undefined && { hub: { url } }),
+      register: async key => {
+        enroll(key)
+        return make('device')
+      },
     },
     { now: Date.now, random: systemRandom, log: silent },
   )
@@ -80,8 +84,9 @@ const pathsOf = async (world: World): Promise<string[]> => {
 
 test('LO8 I11 what a page writes into a document is claimed without a voucher, what another client writes with one', async t => {
   const hub = await ScriptedHub.start(t, Date.now)
-  const world = await start(t, await temporaryFolder(), hub.url)
-  hub.publicKey = world.device.publicKey
+  const world = await start(t, await temporaryFolder(), hub.url, key => {
+    hub.publicKey = key
+  })
   await until('it is linked', () => world.device.linked)
   const folder = await temporaryFolder()
   await writeFile(join(folder, 'a.md'), '# A\n')
