@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { tokenSchema } from '@meshbook/core/api.ts'
+import { listOf, runSchema, tokenSchema } from '@meshbook/core/api.ts'
 import { openBrowser, openDocument, signIn } from '../browser.ts'
 import { clientOf, command, eventually, startMesh, startProcess, temporaryFolder } from '../mesh-process.ts'
 
-test('with the hub killed, the page of the device itself edits and makes documents; the hub gets all of it once it is back (LO4, LO6)', async t => {
+test('with the hub killed, the page of the device itself edits and makes documents; the hub gets all of it once it is back (LO4, LO6, LO8)', async t => {
   const folder = await temporaryFolder(t)
   const hub = await startMesh(t, join(folder, 'hub'))
   const client = await clientOf(hub)
@@ -26,6 +26,18 @@ test('with the hub killed, the page of the device itself edits and makes documen
   // What the hub alone knows is asked with the right of this device, which signed for it.
   const runs = () => page.evaluate(async () => (await fetch('/api/v1/runs')).status)
   assert.equal(await runs(), 200)
+  // What the user chose goes with the request, however early a monitor sees it in the document (LO8, I11).
+  const cell = page.locator('.cell').first()
+  const runOn = async (name: string): Promise<void> => {
+    await page.locator('.where').first().click()
+    await page.locator('.run-on button', { hasText: name }).click()
+    await cell.getByRole('button', { name: 'Run the cell' }).click()
+  }
+  await runOn('Desk')
+  const run = await eventually('the run waits', async () => (await client.get('/runs', listOf(runSchema))).items[0])
+  assert.deepEqual([run.status, run.reasons[0]], ['queued', 'You chose Desk; no other is tried.'])
+  await command(['attach', await temporaryFolder(t), '--project', 'demo', '--data', desk.data])
+  await cell.locator('.ran-on', { hasText: 'Desk' }).waitFor()
 
   await hub.kill('SIGKILL')
   await page.reload()
