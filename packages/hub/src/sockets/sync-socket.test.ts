@@ -229,7 +229,7 @@ test('S8 logging out closes the sockets of that browser session and no others', 
   assert.equal((await fetch(`${test.hub.url}/api/v1/me`, { headers: { cookie: cookies[1]! } })).status, 200)
 })
 
-test('a device syncs documents over its channel, large ones in parts, and a request it delivered may be claimed', async t => {
+test('RT32 a device syncs documents over its channel, large ones in parts, and a request it delivered and vouches for may be claimed', async t => {
   const test = await startTestHub(t)
   const desk = new TestDevice()
   await test.hub.registerDevice(desk.publicKey, 'Desk', 'desktop')
@@ -247,7 +247,20 @@ test('a device syncs documents over its channel, large ones in parts, and a requ
   assert.deepEqual([refused.answer, refused.code], ['refuse', 'FORBIDDEN'])
   await until(async () => (await (await test.api('GET', `/documents/${document}`)).json()) !== undefined)
   await new Promise(resolve => setTimeout(resolve, 100))
-  desk.send({ type: 'CLAIM', request, author: { client: doc.clientID, clock: 0 } })
+  // What a page of the device wrote only shows what its own request asks for, and another device cannot know (I11).
+  const other = new TestDevice('Studio')
+  await test.hub.registerDevice(other.publicKey, 'Studio', 'desktop')
+  await other.join(t, test.hub, [test.project.id])
+  for (const [device, vouched] of [
+    [desk, false],
+    [other, false],
+    [other, true],
+  ] as const) {
+    device.send({ type: 'CLAIM', request, author: { client: doc.clientID, clock: 0 }, vouched })
+    assert.equal((await device.next('RUN_REQUEST')).answer, 'elsewhere')
+  }
+  assert.equal((await test.api('GET', '/runs/exec-1')).status, 404)
+  desk.send({ type: 'CLAIM', request, author: { client: doc.clientID, clock: 0 }, vouched: true })
   assert.equal((await desk.next('RUN_REQUEST')).answer, 'wait')
   const { lease } = await desk.next('LEASE')
   assert.deepEqual([lease.run, lease.requestedBy], ['exec-1', 'me'])
