@@ -3,15 +3,18 @@
  * on loopback, measured in turn in one run. `npm run bench -- relay [part…] [--json] [--quick]`;
  * the parts are fan-out, throughput, loss, memory, cold-open, idle; without one all are measured.
  */
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { coldOpen } from './cold-open.ts'
 import { fanOutMs } from './fan-out.ts'
 import { idleKiB } from './idle-memory.ts'
 import { type IdleFigures, idleScale } from './idle-scale.ts'
 import { type Load, type Loss, lossAfterKill } from './loss.ts'
 import { typing } from './marked-edits.ts'
+import { untilQuiet } from './process-figures.ts'
 import { relayKinds } from './relay-kinds.ts'
 import { type Figure, printHead, printJson, printRow, quantile } from './report.ts'
 import { ServerProcess } from './server-process.ts'
@@ -20,6 +23,7 @@ import { deliveredPerSecond } from './throughput.ts'
 const json = process.argv.includes('--json')
 const quick = process.argv.includes('--quick')
 const rounds = quick ? 1 : 3
+const mostSettleMs = 30_000
 const parts: Record<string, () => Promise<void>> = {
   'fan-out': async () => {
     for (const readers of [1, 10, 100]) await fanOut(readers)
@@ -92,13 +96,22 @@ async function restartAll(): Promise<void> {
 }
 
 /** Every relay once in every round, so that a busy moment of the machine meets all of them. */
+/** What a server put off, on a processor or on the disk, is its own: the next one does not pay for it. */
+async function settled(): Promise<void> {
+  await Promise.all(servers.map(({ pid }) => untilQuiet(pid, mostSettleMs)))
+  await promisify(execFile)('sync')
+}
+
 async function interleaved<T>(
   count: number,
   step: (server: ServerProcess, round: number) => Promise<T>,
 ): Promise<T[][]> {
   const values: T[][] = servers.map(() => [])
   for (let round = 0; round < count; round++)
-    for (const [i, server] of servers.entries()) values[i]!.push(await step(server, round))
+    for (const [i, server] of servers.entries()) {
+      await settled()
+      values[i]!.push(await step(server, round))
+    }
   return values
 }
 

@@ -13,7 +13,8 @@ import { type HubAddress, HubProcess } from './hub-process.ts'
 import { type Dial, MarkingClient, Onlooker, readBack } from './marked-clients.ts'
 
 /** When the hub is killed: while it starts, right after it opened documents, under load, or while it compacts. */
-export type KillMoment = 'start' | 'first open' | 'load' | 'compaction'
+const moments = ['load', 'first open', 'compaction', 'start'] as const
+export type KillMoment = (typeof moments)[number]
 
 export interface KillFigures {
   kills: number
@@ -102,7 +103,10 @@ class KillRounds {
     await this.#hub?.kill()
   }
 
+  /** Each once, so that few rounds have all of them; then by chance. */
   #moment(): KillMoment {
+    const first = moments[this.figures.kills]
+    if (first) return first
     const share = this.#chance.next()
     if (share < 0.1) return 'start'
     if (share < 0.25) return 'first open'

@@ -130,10 +130,10 @@ for (const look of [
     const folder = await temporaryFolder(t)
     const mesh = await meshWithNote(t, folder)
     const { context, page } = await openBrowser(t, { width: look.width, height: 760, dark: look.dark })
-    await signIn(page, mesh)
     // Before the first write: afterwards Chromium looks at the room that is left every half minute only.
     const devtools = await context.newCDPSession(page)
     await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(mesh.url).origin, quotaSize: 1 })
+    await signIn(page, mesh)
     await openDocument(page, mesh, path)
     await badge(page, 'synced').waitFor()
     await typeAtEnd(page, '\nc = "no room here"')

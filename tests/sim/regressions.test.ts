@@ -20,6 +20,12 @@ const mended: readonly [what: string, ...seeds: number[]][] = [
   ['a clock that is set back does not keep a deleted file (DV26)', 4883, 4973, 5865, 7037],
   ['a file that could not be made before the device was stopped is no deletion (DV26)', 3600],
   ['a recovery that the disk refused is done before anything else happens to the file (DV25)', 4333],
+  ['what was left from before a device forgot everything undoes no write (DV25)', 8403, 13760, 16442, 17093],
+  ['a text of the hub that the disk refused is stored as soon as it takes it (DV61)', 896],
+  ['a write that the store refused leaves no private name (DV25)', 12974],
+  ['a file that was renamed after a kill in the middle of its write has the new text (DV25)', 2009, 3431],
+  ['a delete from elsewhere that the disk refused is made as soon as it takes it (DV27)', 28469],
+  ['a document gets no file that another has not left yet (DV27)', 18113],
   ['a folder whose first attempt was closed leaves nothing open (DV44)', 71],
 ]
 
@@ -31,4 +37,8 @@ for (const [what, ...seeds] of mended)
 test('mended: what a slow disk stores when its document was let go already is in its file (DV44)', async () => {
   for (const seed of [59, 84, 142])
     assert.deepEqual((await simulate(seed, { variations: slowStores })).failures, [], `seed ${seed}`)
+})
+
+test('mended: a file whose move could not be stored is known where it is (DV27)', async () => {
+  assert.deepEqual((await simulate(851, { variations: slowStores })).failures, [], 'seed 851')
 })

@@ -72,6 +72,9 @@ async function heal(world: World): Promise<number> {
   for (const disk of [world.hub.disk, ...world.devices.flatMap(({ store, files }) => [store, files])])
     disk.trouble = undefined
   for (const { name } of [...world.devices, ...world.browsers]) world.network.heal(name)
+  // A page is woken once the hub is there: for one that was refused a moment before, nobody comes back again.
+  for (let waitedMs = 0; !world.hub.documents && waitedMs < convergenceMs; waitedMs += lookEveryMs)
+    await world.advance(lookEveryMs)
   // A page that still knocks at a network that swallowed it learns first that this is over.
   await world.advance(2 * world.shape.latencyMs[1])
   for (const { name } of world.browsers) await world.wake(name)

@@ -32,6 +32,8 @@ interface OpenDocument {
   isReplaced: boolean
   /** Something changed since the text was last known to be at the hub. */
   isDirty: boolean
+  /** The newest text that was known to be at the hub, until it is stored. */
+  unnoted: { epoch: Epoch; text: string } | undefined
   isNoting: boolean
 }
 
@@ -121,7 +123,8 @@ export class Documents {
   /** The text of a document that is as it is at the hub is kept, at most so often (DV61). */
   #noteSoon(id: DocumentId): void {
     const open = this.#open.get(id)
-    if (!open?.isDirty || open.isNoting || this.#ports.uplink?.settledAt(id) === undefined) return
+    const isNew = open?.isDirty && this.#ports.uplink?.settledAt(id) !== undefined
+    if (!open || open.isNoting || (!isNew && !open.unnoted)) return
     open.isNoting = true
     this.#ports.relay.after(noteMs, () => {
       open.isNoting = false
@@ -129,19 +132,25 @@ export class Documents {
     })
   }
 
+  /** What a disk refused is tried again, also when the hub is out of reach: it was there, and still tells what it had. */
   async #noteHubText(id: DocumentId): Promise<void> {
     const open = this.#open.get(id)
     const epoch = this.#ports.uplink?.settledAt(id)
-    if (!open?.isDirty || !open.local.settled || this.#away.has(id) || epoch === undefined) return
-    open.isDirty = false
+    if (!open || this.#away.has(id)) return
+    if (open.isDirty && open.local.settled && epoch !== undefined) {
+      open.isDirty = false
+      open.unnoted = { epoch, text: open.local.doc.getText(sharedNames.content).toString() }
+    }
+    const { unnoted } = open
+    if (!unnoted) return
     try {
-      await this.#ports.moves.noteHubText(id, epoch, open.local.doc.getText(sharedNames.content).toString())
-      this.#ports.problems.solve(`hub text ${id}`)
+      await this.#ports.moves.noteHubText(id, unnoted.epoch, unnoted.text)
+      if (open.unnoted === unnoted) open.unnoted = undefined
+      if (!open.unnoted) this.#ports.problems.solve(`hub text ${id}`)
     } catch (thrown) {
-      // It is noted with the next change, or as soon as the disk takes it.
-      open.isDirty = true
+      if (open.unnoted !== unnoted || this.#open.get(id) !== open) return
       this.#ports.problems.report(`hub text ${id}`, asMeshError(thrown))
-      if (this.#open.get(id) === open) this.#noteSoon(id)
+      this.#noteSoon(id)
     }
   }
 
@@ -246,6 +255,7 @@ export class Documents {
       left,
       isReplaced: false,
       isDirty: false,
+      unnoted: undefined,
       isNoting: false,
     }
     this.#open.set(id, started)

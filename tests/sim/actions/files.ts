@@ -87,10 +87,8 @@ function noteCopied(world: World, device: DeviceHost, path: string): void {
   const to = whereItWent(world, device, path)
   const text = to && device.files.readText(to)
   const documents = new Set<DocumentId | undefined>()
-  for (const { number } of marksIn(text ?? '')) {
-    world.ledger.marks[number]!.copies++
-    documents.add(world.ledger.marks[number]!.document)
-  }
+  world.ledger.found(text ?? '')
+  for (const { number } of marksIn(text ?? '')) documents.add(world.ledger.marks[number]!.document)
   documents.delete(undefined)
   for (const mark of world.ledger.marks) if (documents.has(mark.document)) mark.copies++
 }
@@ -172,6 +170,7 @@ export const deleteFile: Act = async (world, chance) => {
   const known = await documentAt(world, path)
   world.book.contest(path.slice(folder.length + 1))
   world.book.fileChanged(path.slice(folder.length + 1))
+  if (known) world.book.fileDeleted(known.id)
   const text = device.files.readText(path)!
   for (const found of marksIn(text)) {
     const mark = world.ledger.deleted(found)

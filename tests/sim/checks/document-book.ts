@@ -14,6 +14,8 @@ export interface DocumentRecord {
   /** Requests about it that were not answered: they may have been done. */
   unanswered: number
   isAskedToGo: boolean
+  /** Another program deleted a file of it: whoever renames another one may not know of that. */
+  isFileDeleted: boolean
   /** Its file was renamed, and nobody wanted to delete it. */
   isOnlyRenamed: boolean
 }
@@ -33,6 +35,7 @@ export class DocumentBook {
       isContested: true,
       unanswered: 0,
       isAskedToGo: false,
+      isFileDeleted: false,
       isOnlyRenamed: false,
     }
     this.#records.set(id, known)
@@ -73,7 +76,10 @@ export class DocumentBook {
     const record = this.of(id)
     record.isContested = true
     record.paths.add(to.toLowerCase())
-    record.isOnlyRenamed = !record.isAskedToGo
+    record.isOnlyRenamed = !record.isAskedToGo && !record.isFileDeleted
+  }
+  fileDeleted(id: DocumentId): void {
+    Object.assign(this.of(id), { isContested: true, isFileDeleted: true, isOnlyRenamed: false })
   }
   fileChanged(path: string): void {
     for (const record of this.#records.values()) if (record.paths.has(path.toLowerCase())) record.isOnlyRenamed = false

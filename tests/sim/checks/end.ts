@@ -4,8 +4,8 @@ import type { TreeEntry } from '@meshbook/core/executions.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import { resolveTree } from '@meshbook/core/tree.ts'
 import { IndexedDatabase } from '@meshbook/web/sync/indexed-database.ts'
+import { textOfRows } from '@meshbook/web/sync/stored-rows.ts'
 import { syncStatus } from '@meshbook/web/sync/sync-status.ts'
-import * as Y from 'yjs'
 import type { BrowserHost } from '../world/browser-host.ts'
 import { type DeviceHost, folder, trashFolder } from '../world/device-host.ts'
 import type { World } from '../world/world.ts'
@@ -139,9 +139,8 @@ async function browsersKeepAll(world: World, live: ReadonlyMap<DocumentId, strin
       await world.timeline.in(browser.process!, () => {
         new IndexedDatabase(browser.storage.factory, () => 'check').read(document).then(
           found => {
-            const doc = new Y.Doc()
-            for (const { update } of found?.rows ?? []) Y.applyUpdate(doc, update)
-            stored = doc.getText('content').toString()
+            // As the page reads them: together, because Yjs may go on waiting for what it has when they come one by one.
+            stored = textOfRows(found?.rows ?? [])
           },
           thrown => world.timeline.reportUncaught(thrown),
         )

@@ -41,7 +41,7 @@ export class Ledger {
   readonly marks: Mark[] = []
   #claims: Claim[] = []
   #someTorn = false
-  /** Lines that a device brings back as they stood in its files, half-written, when it forgot everything. */
+  /** Lines that a device brings back as they stood in its files, half-written, when it forgot everything or takes one for new. */
   readonly #halves = new Set<string>()
 
   begin(document: DocumentId | undefined, by: string, payload: string): Mark {
@@ -90,7 +90,7 @@ export class Ledger {
     for (const mark of this.marks) if (mark.trashOf?.device === name) mark.trashOf = undefined
   }
 
-  /** A device that has just forgotten everything finds this text: each of its lines may come again, also half of one (DV22). */
+  /** A device finds this text and cannot know whose it is (DV22, DV26): each of its lines may come again, also half of one. */
   found(text: string): void {
     for (const { number } of marksIn(text)) this.marks[number]!.copies++
     for (const broken of brokenMarksIn(text)) this.#halves.add(broken)

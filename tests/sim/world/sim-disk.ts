@@ -12,6 +12,7 @@ import {
   type FileContent,
   type FileRights,
   type FileStamp,
+  type Looked,
   sameStamp,
   type Watch,
 } from '@meshbook/device/projects/disk.ts'
@@ -133,11 +134,16 @@ export class SimDisk {
 
   // The single steps of the port; each happens whole or not at all.
 
-  look(path: string): { kind: EntryKind; stamp: FileStamp } | undefined {
+  look(path: string): Looked | undefined {
     const inode = this.#names.get(path)
-    if (inode) return { kind: 'file', stamp: stampOf(inode) }
+    if (inode) return { kind: 'file', stamp: stampOf(inode), names: this.#namesOf(inode) }
     const stamp = { inode: path, size: 0n, modified: 0n, changed: 0n }
-    return this.#folders.has(path) ? { kind: 'folder', stamp } : undefined
+    return this.#folders.has(path) ? { kind: 'folder', stamp, names: 1 } : undefined
+  }
+  #namesOf(inode: Inode): number {
+    let names = 0
+    for (const other of this.#names.values()) if (other === inode) names++
+    return names
   }
   content(path: string, maxBytes: number): FileContent | undefined {
     if (this.#folders.has(path)) throw new MeshError('BAD_PATH', { detail: path })
@@ -312,7 +318,7 @@ class DiskPort implements Disk {
       return this.#disk.syncFile(file)
     })
   }
-  look(path: string): Promise<{ kind: EntryKind; stamp: FileStamp } | undefined> {
+  look(path: string): Promise<Looked | undefined> {
     return this.#step(() => this.#disk.look(path))
   }
   list(folder: string): Promise<{ name: string; kind: EntryKind }[] | undefined> {

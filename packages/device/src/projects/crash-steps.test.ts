@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, closeSync, existsSync, openSync, readdirSync, writeSync } from 'node:fs'
+import { appendFileSync, closeSync, existsSync, linkSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { MeshError } from '@meshbook/core/errors.ts'
@@ -23,8 +23,10 @@ test('DV25 a recovery that the store refused at the start is done before anythin
   // As a crash leaves it before the temporary file gets the name.
   const row = p.rows.get(id)!
   const version = row.version + 1
-  p.rows.set(id, { ...row, version, before: row.base, base: { text: 'zero\none\n', snapshot: null } })
   await p.write(`.meshbook-${id}-${version}.tmp`, 'zero\none\n')
+  const { stamp } = (await p.disk.look(join(p.folder, `.meshbook-${id}-${version}.tmp`)))!
+  const base = { text: 'zero\none\n', snapshot: null }
+  p.rows.set(id, { ...row, version, before: row.base, base, inode: stamp.inode, stamp })
   let refused = 0
   p.storing = () => (refused++ === 0 ? Promise.reject(new MeshError('STORAGE_FAILED')) : Promise.resolve())
   await p.start()
@@ -33,6 +35,61 @@ test('DV25 a recovery that the store refused at the start is done before anythin
     readdirSync(p.folder).filter(name => name.endsWith('.tmp')),
     [],
   )
+})
+
+test('DV25 a file that was renamed after a kill in the middle of its write has the new text (I13)', async t => {
+  const p = await place(t)
+  await p.write('a.md', 'one\n')
+  await p.start()
+  const id = p.live()['a.md']!
+  p.text('a.md').insert(0, 'zero\n')
+  await p.settled('a.md', text => text === 'zero\none\n')
+  await p.stop()
+  // The text has the file's name, and still the private one.
+  const { version } = p.rows.get(id)!
+  await p.write(`.meshbook-${id}-${version}.old`, 'one\n')
+  linkSync(join(p.folder, 'a.md'), join(p.folder, `.meshbook-${id}-${version}.tmp`))
+  await p.rename('a.md', 'moved.md')
+  await p.start()
+  assert.deepEqual(p.live(), { 'moved.md': id })
+  await p.settled('moved.md', text => text === 'zero\none\n')
+})
+
+test('DV25 a write that the store refused leaves no private name, also if there is nothing more to write', async t => {
+  const p = await place(t)
+  await p.write('a.md', 'one\n')
+  await p.start()
+  await p.settled('a.md')
+  let refused = 0
+  let isFailing = true
+  p.storing = () => {
+    if (isFailing) refused++
+    return isFailing ? Promise.reject(new MeshError('STORAGE_FAILED')) : Promise.resolve()
+  }
+  p.text('a.md').insert(0, 'zero\n')
+  await until('the refusals', () => refused >= 2)
+  p.text('a.md').delete(0, 'zero\n'.length)
+  isFailing = false
+  const left = () => readdirSync(p.folder).filter(name => name.startsWith('.meshbook-'))
+  await until('the private name to go', () => left().length === 0)
+  await p.settled('a.md', text => text === 'one\n')
+})
+
+test('DV25 what this device left of another write before it forgot everything undoes none (I13)', async t => {
+  const p = await place(t)
+  await p.write('a.md', 'one\n')
+  await p.start()
+  const id = p.live()['a.md']!
+  p.text('a.md').insert(0, 'zero\n')
+  await p.settled('a.md', text => text === 'zero\none\n')
+  await p.stop()
+  const { version, before } = p.rows.get(id)!
+  assert.equal(before?.text, 'one\n')
+  await p.write(`elsewhere/.meshbook-${id}-${version}.tmp`, 'one\n')
+  await p.start()
+  await p.settled('a.md', text => text === 'zero\none\n')
+  await until('the leftover to go', () => readdirSync(join(p.folder, 'elsewhere')).length === 0)
+  assert.equal(p.text('a.md').toString(), 'zero\none\n')
 })
 
 test('DV26 a crash at any step of making a file, and another at any step after that, is no deletion (I9)', async t => {

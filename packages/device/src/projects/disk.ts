@@ -19,6 +19,12 @@ export function sameStamp(a: FileStamp | undefined, b: FileStamp | undefined): b
 
 export type EntryKind = 'file' | 'folder' | 'other'
 
+export interface Looked {
+  kind: EntryKind
+  stamp: FileStamp
+  names: number
+}
+
 /** Rights that a file passes on to the one that takes its place. */
 export interface FileRights {
   mode: number
@@ -45,8 +51,8 @@ export interface Disk {
   read(file: string, maxBytes: number): Promise<FileContent | undefined>
   /** Makes a new durable file; STORAGE_FAILED if there is one. Without `rights` those that the system gives. */
   write(file: string, bytes: Uint8Array, rights?: Partial<FileRights>): Promise<FileStamp>
-  /** Undefined if there is nothing. */
-  look(path: string): Promise<{ kind: EntryKind; stamp: FileStamp } | undefined>
+  /** Undefined if there is nothing. `names`: how many there are of it. */
+  look(path: string): Promise<Looked | undefined>
   /** Undefined for a folder that is not there or may not be read. A link is `other`. */
   list(folder: string): Promise<{ name: string; kind: EntryKind }[] | undefined>
   /** Where a path leads once all links are followed; undefined if nowhere. */

@@ -33,6 +33,12 @@ const mostTries = 5
 /** A change in the same tick of the file system's clock leaves the same time: so young a file is read once more. */
 const clockTickMs = 50
 
+/** A write that did not happen, while the store may say that it did. */
+interface Unused {
+  temporary: string
+  version: number
+}
+
 type Swapped = Awaited<ReturnType<Disk['exchange']>>
 
 export type Reconciled = 'same' | 'written' | 'missing'
@@ -49,6 +55,7 @@ export class DocumentFile {
   #isRecovered = false
   /** Somebody made the file while its name was nobody's: what it lacks was not removed by them. */
   #isFilled = false
+  #unused: Unused | undefined
 
   /** `exists` is false where the file is still to be made. */
   constructor(peer: DocumentPeer, row: Projection, exists: boolean, ports: FilePorts) {
@@ -89,7 +96,10 @@ export class DocumentFile {
 
   /** Something is still to be done that must not be forgotten. */
   get isBusy(): boolean {
-    return !this.#stored.isStored || !this.#aside.isEmpty || this.text !== this.#row.base.text
+    const { isStored, isBehind } = this.#stored
+    return (
+      !isStored || isBehind || this.#unused !== undefined || !this.#aside.isEmpty || this.text !== this.#row.base.text
+    )
   }
 
   get exists(): boolean {
@@ -112,21 +122,39 @@ export class DocumentFile {
   async #recover(leftovers: readonly Leftover[]): Promise<void> {
     await this.peer.ready
     const { disk } = this.#ports
-    const { version } = this.#row
-    const temporary = leftovers.find(left => left.kind === 'tmp' && left.version === version)
+    const temporary = await this.#temporaryOf(leftovers)
     const old = leftovers.filter(left => left.kind === 'old')
-    if (temporary) await this.#undoWrite(temporary.path, old.find(left => left.version === version)?.path)
+    if (temporary) await this.#undoWrite(temporary, old.find(left => isOfOneWrite(left, temporary))?.path)
     for (const { path, kind } of leftovers) if (kind === 'tmp') await disk.remove(path)
     if (this.#row.merge) await this.#apply(this.#row.merge)
     for (const { path } of old) await this.#aside.finish(path)
     this.#isRecovered = true
   }
 
-  async #undoWrite(temporary: string, old: string | undefined): Promise<void> {
+  /**
+   * The temporary file of the stored write. A device that forgot everything counts its writes anew, so what it left
+   * before that, here or in another folder, may have the same name: then the inode tells them apart.
+   */
+  async #temporaryOf(leftovers: readonly Leftover[]): Promise<Leftover | undefined> {
+    const { version, inode } = this.#row
+    const named = leftovers.filter(left => left.kind === 'tmp' && left.version === version)
+    for (const left of named) if ((await this.#inodeOf(left.path)) === inode) return left
+    const absolute = await this.#absolute()
+    if ((await this.#inodeOf(absolute)) === inode) return undefined
+    return named.find(left => dirname(left.path) === dirname(absolute))
+  }
+
+  async #inodeOf(path: string): Promise<string | undefined> {
+    return (await this.#ports.disk.look(path))?.stamp.inode
+  }
+
+  async #undoWrite(temporary: Leftover, old: string | undefined): Promise<void> {
     const { disk } = this.#ports
     const absolute = await this.#absolute()
-    const [unused, current] = [await disk.look(temporary), await disk.look(absolute)]
+    const [unused, current] = [await disk.look(temporary.path), await disk.look(absolute)]
     if (unused?.stamp.inode === current?.stamp.inode) return
+    // Whoever renamed the file after that took the new text with it.
+    if (!current && unused && unused.names > 1) return
     if (old && !current && this.#row.before) await moveFile(disk, old, absolute)
     this.#isFilled = old !== undefined && current !== undefined && this.#row.before !== null
     // Whoever replaced the file after that has had the new text.
@@ -152,6 +180,7 @@ export class DocumentFile {
   }
 
   async #recoverOnce(): Promise<void> {
+    await this.#putRight()
     if (this.#isRecovered) return
     await this.#recover(await leftoversOf(this.#ports.disk, dirname(await this.#absolute()), this.peer.id))
   }
@@ -221,10 +250,23 @@ export class DocumentFile {
     try {
       if (outcome === 'taken') await this.#takeIn(absolute, version, file, old)
     } finally {
-      await this.#stored.giveUp(version, old)
-      await disk.remove(temporary).catch(() => undefined)
+      await this.#giveUp({ temporary, version }, old)
     }
     return false
+  }
+
+  /** As long as the row of a write that did not happen is not put right, its private name stays, as it would after a crash. */
+  async #giveUp(write: Unused, old: OldBase): Promise<void> {
+    this.#unused = write
+    this.#stored.giveUp(write.version, old)
+    await this.#putRight()
+  }
+
+  async #putRight(): Promise<void> {
+    if (!this.#unused) return
+    await this.#stored.putRight(this.#unused.version)
+    await this.#ports.disk.remove(this.#unused.temporary)
+    this.#unused = undefined
   }
 
   /** The text is on the disk under a private name, and the row says so. If that fails, the row says what it did before. */
@@ -247,9 +289,9 @@ export class DocumentFile {
         stamp,
       })
     } catch (thrown) {
-      // A store that fails may have taken the row all the same: as long as it is not put right, the private name stays.
-      if (isWritten) await this.#stored.save({ ...old, version: version + 1 })
-      await disk.remove(temporary).catch(() => undefined)
+      // A store that fails may have taken the row all the same.
+      if (isWritten) await this.#giveUp({ temporary, version }, old)
+      else await disk.remove(temporary).catch(() => undefined)
       throw thrown
     }
   }
@@ -299,9 +341,14 @@ export class DocumentFile {
     })
   }
 
-  /** The file has been found at, or moved to, another path. */
+  /** The file has been found at another path. */
   moved(path: string): Promise<void> {
     return this.#turns.take(() => this.#stored.save({ path }))
+  }
+
+  /** The file has been moved to another path by this device. */
+  carried(path: string): Promise<void> {
+    return this.#turns.take(() => this.#stored.moveTo(path))
   }
 
   /** Runs an action while nothing else touches the file. */
@@ -327,4 +374,8 @@ export class DocumentFile {
     await this.#aside.close()
     await this.peer.close()
   }
+}
+
+function isOfOneWrite(a: Leftover, b: Leftover): boolean {
+  return a.version === b.version && dirname(a.path) === dirname(b.path)
 }

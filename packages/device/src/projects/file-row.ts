@@ -17,6 +17,7 @@ export class FileRow {
   readonly #ports: Pick<FilePorts, 'store' | 'now' | 'limits'>
   #row: Projection
   #isStored: boolean
+  #isBehind = false
 
   /** `exists`: it is of a file that is known from before. */
   constructor(row: Projection, exists: boolean, ports: Pick<FilePorts, 'store' | 'now' | 'limits'>) {
@@ -39,12 +40,25 @@ export class FileRow {
     await this.#ports.store.save(row)
     this.#row = row
     this.#isStored = true
+    this.#isBehind = false
+  }
+
+  /** The file is at another path than the one that is stored. */
+  get isBehind(): boolean {
+    return this.#isBehind
+  }
+
+  /** The file is there already, whatever comes of storing that: then what is stored next says so. */
+  async moveTo(path: string): Promise<void> {
+    this.#row = { ...this.#row, path }
+    this.#isBehind = true
+    await this.save({})
   }
 
   /** Whether nothing more is to be noted of a file that has this text. */
   says(text: string, inode: string): boolean {
     const { base, merge } = this.#row
-    return base.text === text && base.snapshot !== null && !merge && this.#row.inode === inode
+    return base.text === text && base.snapshot !== null && !merge && this.#row.inode === inode && !this.#isBehind
   }
 
   async restAt(position: number, stamp: FileStamp | undefined): Promise<void> {
@@ -68,9 +82,14 @@ export class FileRow {
     return { base, past, before: null, inode }
   }
 
-  /** A write did not happen. Under a version of its own, whose temporary file never existed, the old base holds. */
-  async giveUp(version: number, old: OldBase): Promise<void> {
-    if (this.#row.version === version) await this.save({ ...old, version: version + 1 })
+  /** A write did not happen: the old base holds, whatever the store has. */
+  giveUp(version: number, old: OldBase): void {
+    if (this.#row.version <= version) this.regard(old)
+  }
+
+  /** Under a version of its own, whose temporary file never existed, the store has what is known here. */
+  async putRight(version: number): Promise<void> {
+    if (this.#row.version <= version) await this.save({ version: version + 1 })
   }
 
   /** The same after a crash; false if the write was of a file that was not there, which is then no file that is missing. */

@@ -60,7 +60,7 @@ export async function moveTo(file: TrackedFile, path: string, context: MoveConte
   await carry(file, path, context)
 }
 
-/** A file whose move could not be made durable stands at its new path all the same: what comes to the old one is another. */
+/** A file whose move could not be made durable, or stored, stands at its new path all the same: what comes to the old one is another. */
 async function carry(file: TrackedFile, path: string, { disk, root, names }: MoveContext): Promise<void> {
   let failure: unknown
   await file.exclusively(async () => {
@@ -73,7 +73,7 @@ async function carry(file: TrackedFile, path: string, { disk, root, names }: Mov
       failure = thrown
     })
   })
-  await file.moved(path)
+  await file.carried(path)
   if (failure) throw failure
 }
 

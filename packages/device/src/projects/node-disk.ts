@@ -34,6 +34,7 @@ import {
   type FileContent,
   type FileRights,
   type FileStamp,
+  type Looked,
   sameStamp,
   type Watch,
 } from './disk.ts'
@@ -74,10 +75,10 @@ export class NodeDisk implements Disk {
     })
   }
 
-  look(path: string): Promise<{ kind: EntryKind; stamp: FileStamp } | undefined> {
+  look(path: string): Promise<Looked | undefined> {
     return orStorageError(path, async () => {
       const stat = await lstat(path, { bigint: true }).catch(unlessAbsent)
-      return stat && { kind: kindOf(stat), stamp: stampOf(stat) }
+      return stat && { kind: kindOf(stat), stamp: stampOf(stat), names: Number(stat.nlink) }
     })
   }
 

@@ -119,6 +119,27 @@ test('a move that was cut off before it was noted is no deletion (DV26, I9)', as
   assert.equal(await p.read('b.md'), 'one\ntwo\n')
 })
 
+test('DV27 a file whose move could not be stored stays the file of its document when it is renamed and edited again', async t => {
+  const p = await place(t)
+  await p.write('a.md', 'one\ntwo\n')
+  await p.start()
+  await p.folderOf!.rescan()
+  const id = p.live()['a.md']!
+  p.storing = () => {
+    // Whoever saves it by renaming gives it another inode, and the tree wants it elsewhere by then.
+    if (!existsSync(join(p.folder, 'b.md'))) return Promise.resolve()
+    p.storing = () => Promise.resolve()
+    p.appendBySave('b.md', 'three\n')
+    p.tree.set(id, { path: 'c.md', kind: 'document' })
+    return Promise.reject(new MeshError('STORAGE_FAILED'))
+  }
+  p.tree.set(id, { path: 'b.md', kind: 'document' })
+  await until('the file', async () => (await p.read('c.md').catch(() => '')) === 'one\ntwo\nthree\n')
+  await p.settled('c.md')
+  assert.deepEqual(p.live(), { 'c.md': id })
+  await until('the row', () => p.rows.get(id)?.path === 'c.md')
+})
+
 test('DV27 a file whose move could not be made durable stays the file of its document when another comes to the old path', async t => {
   const p = await place(t)
   await p.write('a.md', 'one\ntwo\n')
@@ -138,6 +159,30 @@ test('DV27 a file whose move could not be made durable stays the file of its doc
   assert.equal(p.live()['b.md'], id)
   assert.equal(p.text('b.md').toString(), 'one\ntwo\n')
   assert.equal(p.text('a.md').toString(), 'of another\n')
+})
+
+test('DV27 a delete from elsewhere that the disk refused is made as soon as it takes it, and nobody else gets the file', async t => {
+  const p = await place(t)
+  await p.write('a.md', 'one\n')
+  await p.start()
+  await p.folderOf!.rescan()
+  const { disk } = p
+  let asked = 0
+  const write = (...args: Parameters<Disk['write']>) =>
+    args[0].startsWith(join(p.root, 'trash')) && asked++ === 0
+      ? Promise.reject(new MeshError('STORAGE_FAILED'))
+      : NodeDisk.prototype.write.apply(disk, args)
+  Object.assign(disk, { write })
+  const next = newId('document', Date.now(), systemRandom)
+  p.documents.doc(next).getText(sharedNames.content).insert(0, 'new\n')
+  p.tree.set(p.live()['a.md']!, { path: 'a.md', kind: 'document', deletedAt: Date.now() })
+  p.tree.set(next, { path: 'a.md', kind: 'document' })
+  await until('the refusal', () => asked > 0)
+  await until('the new file', async () => (await p.read('a.md').catch(() => '')) === 'new\n')
+  assert.deepEqual(p.live(), { 'a.md': next })
+  assert.equal(p.text('a.md').toString(), 'new\n')
+  await until('no problem', () => p.problems.all().length === 0)
+  assert.deepEqual(await p.trashed(), ['one\n'])
 })
 
 test('DV26 a file that could not be made before the device was stopped is no deletion', async t => {

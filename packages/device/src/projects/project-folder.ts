@@ -55,6 +55,8 @@ export class ProjectFolder {
   readonly #watcher: FolderWatcher
   readonly #pass: Debounce
   readonly #told: ToldProblems
+  /** Paths whose files are still those of documents that the tree has elsewhere or no more. */
+  #unleft: ReadonlySet<string> = new Set()
   #isFirst = true
   #stopInterval: (() => void) | undefined
   #closed = false
@@ -284,17 +286,20 @@ export class ProjectFolder {
   /** Brings files to where the tree says that they belong. */
   async #followTree(): Promise<void> {
     const paths = this.#tree.paths()
+    const again = () => this.#pass.request()
     for (const file of this.#tracked.files()) {
       const path = paths.get(file.id)
-      if (path === undefined)
-        await this.#tracked.guarded(file, () =>
-          this.#tree.has(file.id) ? this.#deletedElsewhere(file) : this.#newFiles.enter(file),
-        )
-      else if (path !== file.path && !this.#away.has(file))
-        await this.#tracked.guarded(file, () => this.#move(file, path))
+      if (path === undefined) {
+        const leave = () => (this.#tree.has(file.id) ? this.#deletedElsewhere(file) : this.#newFiles.enter(file))
+        await this.#tracked.guarded(file, leave, again)
+      } else if (path !== file.path && !this.#away.has(file))
+        await this.#tracked.guarded(file, () => this.#move(file, path), again)
     }
+    const staying = this.#tracked.files().filter(file => file.path !== paths.get(file.id) && !this.#away.has(file))
+    this.#unleft = new Set(staying.map(file => this.#names.key(file.path)))
     const isMissing = (id: DocumentId) => !this.#tracked.has(id) && !this.#arrivals.has(id)
-    this.#arrivals.want([...paths].flatMap(([id, path]) => (isMissing(id) && isNotebookPath(path) ? [id] : [])))
+    const mayCome = (path: string) => isNotebookPath(path) && !this.#unleft.has(this.#names.key(path))
+    this.#arrivals.want([...paths].flatMap(([id, path]) => (isMissing(id) && mayCome(path) ? [id] : [])))
   }
 
   /** Who edited it after that, or did not know of it, is told where the edit is. */
@@ -323,7 +328,7 @@ export class ProjectFolder {
     const path = this.#tree.paths().get(id)
     if (this.#closed) return
     this.#arrivals.done(id)
-    if (path === undefined) return peer.close()
+    if (path === undefined || this.#unleft.has(this.#names.key(path))) return peer.close()
     await this.#newFiles.bring(peer, path)
   }
 }

@@ -117,9 +117,14 @@ export class TrackedFile {
     return this.#use(file => file.editedAfter(time))
   }
 
-  /** The file has been found at, or moved to, another path. */
+  /** The file has been found at another path. */
   moved(path: string): Promise<void> {
     return this.#use(file => file.moved(path))
+  }
+
+  /** The file has been moved to another path by this device: it is known there even if that cannot be stored yet. */
+  carried(path: string): Promise<void> {
+    return this.#use(file => file.carried(path))
   }
 
   /** Runs an action while nothing else touches the file. */

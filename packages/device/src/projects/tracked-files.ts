@@ -145,8 +145,12 @@ export class TrackedFiles {
     this.#sweepSoon()
   }
 
-  /** A failure is told to the user and tried again; the edits are safe in the store meanwhile. */
-  async guarded(file: TrackedFile, action: () => Promise<void>): Promise<void> {
+  /** A failure is told to the user, and `again` follows; the edits are safe in the store meanwhile. */
+  async guarded(
+    file: TrackedFile,
+    action: () => Promise<void>,
+    again: () => void = () => void this.reconcile(file),
+  ): Promise<void> {
     const about = aboutOf(file)
     const tracked = this.#tracked.get(file.id)
     try {
@@ -157,7 +161,7 @@ export class TrackedFiles {
       const error = asMeshError(thrown)
       this.#ports.problems.report(about, error, { file: join(this.#ports.root, file.path) })
       if (!tracked || !passing.has(error.code)) return
-      this.later(tracked.retryMs, () => void this.reconcile(file))
+      this.later(tracked.retryMs, again)
       tracked.retryMs = Math.min(retryMaxMs, tracked.retryMs * 2)
     }
   }

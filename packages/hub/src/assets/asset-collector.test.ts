@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
+import { createHash, randomInt } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { sharedNames, type TreeEntry } from '@meshbook/core/executions.ts'
 import {
@@ -35,6 +36,8 @@ async function store(parts: AssetParts, text: string): Promise<AssetId> {
       return await send(parts, bytes)
     } catch (error) {
       if (!(error instanceof MeshError && error.code === 'CONFLICT')) throw error
+      // As devices do: two that come back at once would cut each other off for ever.
+      await sleep(randomInt(1, 30))
     }
   }
 }
