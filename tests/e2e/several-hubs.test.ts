@@ -1,48 +1,16 @@
 /** Two real hubs on one PostgreSQL and one Redis, with stock y-websocket clients: killed, cut off and restarted. */
 import assert from 'node:assert/strict'
 import { after, type TestContext, test } from 'node:test'
-import { ApiClient } from '@meshbook/cli/api-client.ts'
-import { projectSchema } from '@meshbook/core/api.ts'
 import { SocketClient } from '@meshbook/relay/testing/socket-client.ts'
-import * as v from 'valibot'
 import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
-import { command, eventually, type MeshProcess, startProcess, temporaryFolder } from '../mesh-process.ts'
-import { type TestDatabase, TestPostgres } from '../postgres.ts'
-import { TestRedis } from '../redis.ts'
+import { type Cluster, startCluster } from '../cluster.ts'
+import { command, eventually, type MeshProcess, temporaryFolder } from '../mesh-process.ts'
+import { TestPostgres } from '../postgres.ts'
 
-const token = 'mb_several-hubs-test-token'
 const postgres = await TestPostgres.start({ after })
 
-interface Cluster {
-  database: TestDatabase
-  redis: TestRedis
-  hubs: MeshProcess[]
-  startHub(): Promise<MeshProcess>
-  ticket(hub: MeshProcess): Promise<string>
-}
-
-async function startCluster(t: TestContext): Promise<Cluster> {
-  const database = await postgres.newDatabase()
-  const redis = await TestRedis.start(t)
-  const env = { MESHBOOK_DATABASE_URL: database.url, MESHBOOK_REDIS_URL: redis.url, MESHBOOK_BOOTSTRAP_TOKEN: token }
-  const { code, stderr } = await command(['hub', '--migrate', '--data', await temporaryFolder(t)], {
-    ...env,
-    MESHBOOK_DATABASE_OWNER_URL: database.ownerUrl,
-  })
-  assert.equal(code, 0, stderr)
-  const startHub = async () => startProcess(t, await temporaryFolder(t), ['hub', '--port', '0'], env)
-  const hubs = [await startHub(), await startHub()]
-  const project = await clientOf(hubs[0]!).post('/projects', { name: 'demo' }, projectSchema)
-  const ticket = async (hub: MeshProcess) => {
-    const about = { project: project.id, scope: 'write' }
-    return (await clientOf(hub).post('/tickets', about, v.object({ ticket: v.string() }))).ticket
-  }
-  return { database, redis, hubs, startHub, ticket }
-}
-
-const clientOf = (hub: MeshProcess): ApiClient => new ApiClient({ hub: hub.url, token })
 const room = 'me/demo/shared.md'
 const socketUrl = (hub: MeshProcess) => `${hub.url.replace('http', 'ws')}/sync`
 
@@ -80,7 +48,7 @@ async function acknowledged(t: TestContext, cluster: Cluster, hub: MeshProcess):
 const same = (...clients: Stock[]) => clients.every(client => client.text() === clients[0]!.text())
 
 test('RL130 stock clients of two hubs see each other’s edits and cursors, and no log names a password', async t => {
-  const cluster = await startCluster(t)
+  const cluster = await startCluster(t, postgres)
   const [a, b] = [await stock(t, cluster, cluster.hubs[0]!), await stock(t, cluster, cluster.hubs[1]!)]
   a.type('from a. ')
   await eventually('b sees it', () => b.text() === 'from a. ')
@@ -99,7 +67,7 @@ test('RL130 stock clients of two hubs see each other’s edits and cursors, and 
 })
 
 test('I1 I9 kill -9 of one hub loses nothing that was seen on the other or acknowledged', async t => {
-  const cluster = await startCluster(t)
+  const cluster = await startCluster(t, postgres)
   const [first, second] = cluster.hubs as [MeshProcess, MeshProcess]
   const writer = await acknowledged(t, cluster, first)
   const reader = await stock(t, cluster, second)
@@ -120,7 +88,7 @@ test('I1 I9 kill -9 of one hub loses nothing that was seen on the other or ackno
 })
 
 test('RL131 Redis stopped and started again in the middle: edits arrive all the while, and nothing is lost', async t => {
-  const cluster = await startCluster(t)
+  const cluster = await startCluster(t, postgres)
   const [a, b] = [await stock(t, cluster, cluster.hubs[0]!), await stock(t, cluster, cluster.hubs[1]!)]
   a.type('with ')
   await eventually('b sees it', () => b.text() === 'with ')
@@ -136,7 +104,7 @@ test('RL131 Redis stopped and started again in the middle: edits arrive all the 
 
 for (const signal of ['SIGINT', 'SIGQUIT'] as const)
   test(`RL122 PostgreSQL ended by ${signal} in the middle: no acknowledged edit is lost, and the hubs go on by themselves`, async t => {
-    const cluster = await startCluster(t)
+    const cluster = await startCluster(t, postgres)
     const [first, second] = cluster.hubs as [MeshProcess, MeshProcess]
     const writer = await acknowledged(t, cluster, first)
     const [a, b] = [await stock(t, cluster, first), await stock(t, cluster, second)]

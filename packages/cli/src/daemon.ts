@@ -7,6 +7,7 @@ import { parseId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { type Device, startDevice } from '@meshbook/device/device.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
+import { systemPrograms } from '@meshbook/device/link/sleep-notice.ts'
 import * as v from 'valibot'
 import { ApiClient } from './api-client.ts'
 import { serveControl } from './control.ts'
@@ -60,7 +61,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       projectsFolder: options.folder.projects,
       register,
     },
-    ports,
+    { ...ports, sleep: systemPrograms },
   )
   const control = await serveControl(options.folder.control, controlHandlers(accessTo(memory, client), device))
   await writeFile(options.memory, JSON.stringify(memory), { mode: 0o600 })

@@ -12,6 +12,7 @@ import { systemRandom } from '@meshbook/core/ids.ts'
 import { scaledTimes } from '@meshbook/core/limits.ts'
 import { type Device, startDevice } from '@meshbook/device/device.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
+import { systemPrograms } from '@meshbook/device/link/sleep-notice.ts'
 import type { HubConfig } from '@meshbook/hub/config.ts'
 import { type Hub, startHub } from '@meshbook/hub/hub.ts'
 import { serveControl } from './control.ts'
@@ -61,7 +62,7 @@ export async function startMesh(config: HubConfig, folder: DataFolder): Promise<
         projectsFolder: folder.projects,
         register: (key, name, kind) => hub.registerDevice(key, name, kind),
       },
-      ports,
+      { ...ports, sleep: systemPrograms },
     )
     closers.push(() => device.close())
     // Before the device: how the runs end still goes into the documents and to the hub.

@@ -232,6 +232,8 @@ export const hubEventSchema = v.variant('type', [
   v.object({ type: v.literal('documents'), project: projectIdSchema }),
   v.object({ type: v.literal('files'), project: projectIdSchema }),
   v.object({ type: v.literal('versions'), document: documentIdSchema, version: ms }),
+  /** Once each time that a device goes offline; `at` is when it was heard last. */
+  v.object({ type: v.literal('device-offline'), device: deviceIdSchema, name: nameSchema, at: ms }),
   v.object({ type: v.literal('storage'), ok: v.boolean(), detail: v.string() }),
 ])
 export type HubEvent = v.InferOutput<typeof hubEventSchema>

@@ -20,7 +20,16 @@ export const limits = {
   documentBacklogBytes: 128 * MiB,
   socketBacklogLeastBytes: 256 * KiB,
   channelStreams: 20_000,
-  channelCreditBytes: 4 * MiB,
+  /** What the hub has taken of a device and not stored yet, before it reads no further. */
+  channelCreditBytes: 16 * MiB,
+  /** Bytes of one stream, and of one run's events, that are under way before the receiver has to say that it took them. */
+  streamCreditBytes: 1 * MiB,
+  /** Parts of payloads whose last one is not there yet, of all streams of a channel together. */
+  channelUnfinishedBytes: 64 * MiB,
+  /** What a channel gives to its socket at a time, so that what is urgent overtakes what waits. */
+  channelAheadBytes: 256 * KiB,
+  /** A sync payload up to this size is somebody typing: it goes before the bulk. */
+  channelSmallBytes: 16 * KiB,
   socketsPerUser: 8_000,
   socketsPerDocument: 2_000,
   /** Sockets of one address that have not shown yet whose they are. */
@@ -146,10 +155,24 @@ export const limits = {
   outputBlockWaitMs: 500,
   leaseMs: 60_000,
 
+  /** How often a hub beats in the shared store, and what waits there for a device that another hub has. */
+  hubBeatMs: 5_000,
+  ordersPerDevice: 1_000,
+  newsRows: 1_000,
+  newsKeptRows: 20_000,
+  /** Devices and browsers are told of devices in one piece; of load alone, more rarely. */
+  devicesToldMs: 20,
+  metricsToldMs: 5_000,
+
   pingMs: 10_000,
   heartbeatMs: 30_000,
   suspectMs: 30_000,
   offlineMs: 60_000,
+  /** A clock that went on for so much longer than a timer says that the machine slept. */
+  clockTickMs: 5_000,
+  clockJumpMs: 10_000,
+  /** How long the hub may take to answer after that. */
+  wakeAnswerMs: 3_000,
   handshakeMs: 10_000,
   requestMs: 30_000,
   reconnectMinMs: 250,
@@ -230,12 +253,23 @@ export type Limits = { readonly [K in keyof typeof limits]: number }
 
 /** The times that decide when a device is suspect or offline, divided by `divisor`; all else unchanged. */
 export function scaledTimes(divisor: number): Limits {
-  const { pingMs, heartbeatMs, suspectMs, offlineMs, leaseMs, reconnectMaxMs, historyQuietMs, historyAuthorMs } = limits
+  const {
+    pingMs,
+    heartbeatMs,
+    suspectMs,
+    offlineMs,
+    hubBeatMs,
+    leaseMs,
+    reconnectMaxMs,
+    historyQuietMs,
+    historyAuthorMs,
+  } = limits
   const shorter = {
     pingMs,
     heartbeatMs,
     suspectMs,
     offlineMs,
+    hubBeatMs,
     leaseMs,
     reconnectMaxMs,
     historyQuietMs,

@@ -38,6 +38,7 @@ export const frameTypes = {
   MRP_REQUEST: 48,
   MRP_RESPONSE: 49,
   SYNC_PART: 50,
+  CREDIT: 51,
 } as const
 
 const id = <K extends IdKind>(kind: K) => v.custom<IdTypes[K]>(text => isId(kind, text), `expected a ${kind} id`)
@@ -134,6 +135,9 @@ export type Lease = v.InferOutput<typeof leaseSchema>
 export const sessionMethods = ['complete', 'inspect', 'variables', 'interrupt', 'restart'] as const
 export type SessionMethod = (typeof sessionMethods)[number]
 
+/** The receiver of stream data has taken so many bytes more of it (hub SPEC CH20). */
+const credit = v.object({ type: v.literal('CREDIT'), stream: whole, bytes: whole })
+
 const heldHead = v.object({ session: sessionIdSchema, head: headIdSchema, fence: fenceSchema })
 /** A run whose log at the device goes up to `seq` (0: nothing yet). */
 const heldRun = v.object({ run: runIdSchema, fence: fenceSchema, seq: ms })
@@ -174,6 +178,8 @@ const up = {
     projects: v.array(projectIdSchema),
     heads: v.array(heldHead),
     runs: v.array(heldRun),
+    /** Bytes of one stream that it takes before it gives CREDIT; absent: it gives none, and everything may be sent. */
+    credit: v.optional(whole),
   }),
   HEARTBEAT: v.object({ type: v.literal('HEARTBEAT'), metrics: metricsSchema, heads: v.array(heldHead) }),
   RUNTIME_UP: v.object({
@@ -217,6 +223,7 @@ const up = {
   /** Opens a document of a project on a stream; an id that the hub does not know yet becomes a new document. */
   OPEN: v.object({ type: v.literal('OPEN'), stream: whole, project: projectIdSchema, document: documentIdSchema }),
   CLOSE: v.object({ type: v.literal('CLOSE'), stream: whole }),
+  CREDIT: credit,
   /** All that is wrong at the device now, in the place of what it told before; only for a hub that takes it (WELCOME). */
   PROBLEMS: v.object({ type: v.literal('PROBLEMS'), ...toldProblemsSchema.entries }),
   BYE: v.object({ type: v.literal('BYE'), reason: v.picklist(['sleep', 'stop']) }),
@@ -272,6 +279,8 @@ const down = {
     lost: v.array(headIdSchema),
     /** The hub takes PROBLEMS. */
     problems: v.optional(v.boolean()),
+    /** As in REGISTER. */
+    credit: v.optional(whole),
   }),
   LEASE: v.object({ type: v.literal('LEASE'), lease: leaseSchema }),
   /** Answer to a CLAIM that is not (yet) granted. */
@@ -305,7 +314,14 @@ const down = {
     params: v.record(v.string(), v.unknown()),
   }),
   CLOSE: v.object({ type: v.literal('CLOSE'), stream: whole, code: codeOfError, reason: v.string() }),
-  DEVICE_LIST: v.object({ type: v.literal('DEVICE_LIST'), devices: v.array(deviceInfoSchema) }),
+  CREDIT: credit,
+  /** Without metrics. The whole list comes after WELCOME; with `part` only what changed since the last one. */
+  DEVICE_LIST: v.object({
+    type: v.literal('DEVICE_LIST'),
+    devices: v.array(deviceInfoSchema),
+    part: v.optional(v.boolean()),
+    gone: v.optional(v.array(deviceIdSchema)),
+  }),
   SESSION_LIST: v.object({ type: v.literal('SESSION_LIST'), sessions: v.array(sessionInfoSchema) }),
   REVOKED: v.object({ type: v.literal('REVOKED') }),
 }
@@ -338,7 +354,7 @@ export function encodeSync(stream: number, bytes: Uint8Array): Uint8Array {
 
 /**
  * The frames that carry one sync payload. A payload above `channelChunkBytes` goes as SYNC_PART frames and a last SYNC
- * frame, sent one after the other: control frames may stand between them, sync frames of another stream may not.
+ * frame, in this order; frames of other streams may stand between them.
  */
 export function splitSync(stream: number, bytes: Uint8Array): Uint8Array[] {
   const frames: Uint8Array[] = []
@@ -355,43 +371,46 @@ export function splitSync(stream: number, bytes: Uint8Array): Uint8Array[] {
   return [...frames, encodeSync(stream, bytes.subarray(start))]
 }
 
-/** The receiving end of `splitSync`, one for each socket. It holds at most one unfinished payload (I10). */
+/** The receiving end of `splitSync`, one for each socket. What is unfinished on all streams together has a cap (I10). */
 export class SyncJoiner {
-  #stream: number | undefined
-  #parts: Uint8Array[] = []
+  readonly #unfinished = new Map<number, { parts: Uint8Array[]; bytes: number }>()
   #bytes = 0
 
   /** Takes a SYNC or SYNC_PART frame; returns the whole payload once its last frame is there. */
-  add(frame: ChannelFrame): Uint8Array | undefined {
-    if (this.#stream !== undefined && this.#stream !== frame.stream)
-      throw new MeshError('BAD_MESSAGE', { detail: `parts of streams ${this.#stream} and ${frame.stream} are mixed` })
-    this.#bytes += frame.payload.byteLength
-    if (this.#bytes > limits.syncFrameBytes)
+  add({ type, stream, payload }: ChannelFrame): Uint8Array | undefined {
+    const known = this.#unfinished.get(stream)
+    const bytes = (known?.bytes ?? 0) + payload.byteLength
+    if (bytes > limits.syncFrameBytes)
       throw new MeshError('TOO_LARGE', { detail: `a sync payload of more than ${limits.syncFrameBytes} bytes` })
-    if (frame.type === frameTypes.SYNC_PART) {
-      this.#stream = frame.stream
-      if (frame.payload.byteLength > 0) this.#parts.push(frame.payload)
-      return undefined
+    if (type !== frameTypes.SYNC_PART) {
+      this.forget(stream)
+      return known ? joined([...known.parts, payload], bytes) : payload
     }
-    return this.#finish(frame.payload)
+    if (this.#bytes + payload.byteLength > limits.channelUnfinishedBytes)
+      throw new MeshError('SLOW_DOWN', { detail: 'too many unfinished sync payloads' })
+    this.#bytes += payload.byteLength
+    const unfinished = known ?? { parts: [], bytes: 0 }
+    if (payload.byteLength > 0) unfinished.parts.push(payload)
+    unfinished.bytes = bytes
+    this.#unfinished.set(stream, unfinished)
+    return undefined
   }
 
-  #finish(last: Uint8Array): Uint8Array {
-    if (this.#parts.length === 0) {
-      this.#bytes = 0
-      return last
-    }
-    const whole = new Uint8Array(this.#bytes)
-    let at = 0
-    for (const part of [...this.#parts, last]) {
-      whole.set(part, at)
-      at += part.byteLength
-    }
-    this.#stream = undefined
-    this.#parts = []
-    this.#bytes = 0
-    return whole
+  /** The stream is closed: its rest never comes. */
+  forget(stream: number): void {
+    this.#bytes -= this.#unfinished.get(stream)?.bytes ?? 0
+    this.#unfinished.delete(stream)
   }
+}
+
+function joined(parts: readonly Uint8Array[], bytes: number): Uint8Array {
+  const whole = new Uint8Array(bytes)
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.byteLength
+  }
+  return whole
 }
 
 /** A control frame from a device, checked; anything else throws BAD_MESSAGE. */

@@ -20,13 +20,32 @@ test('a sync payload of any size is the same after splitting and joining, in fra
   }
 })
 
-test('parts of two streams that are mixed are refused', () => {
+test('CH22 parts of several streams that come mixed are each their own payload', () => {
   const joiner = new SyncJoiner()
-  joiner.add({ type: frameTypes.SYNC_PART, stream: 1, payload: bytesOf(1) })
-  assert.throws(
-    () => joiner.add({ type: frameTypes.SYNC, stream: 2, payload: bytesOf(1) }),
-    (error: unknown) => error instanceof MeshError && error.code === 'BAD_MESSAGE',
-  )
+  const payloads = [1, 2, 3].map(stream => ({ stream, bytes: bytesOf(2 * chunk + stream) }))
+  const frames = payloads.map(({ stream, bytes }) => splitSync(stream, bytes).map(decodeFrame))
+  const whole = new Map<number, Uint8Array>()
+  for (let turn = 0; turn < 3; turn++)
+    for (const parts of frames) {
+      const bytes = joiner.add(parts[turn]!)
+      if (bytes) whole.set(parts[turn]!.stream, bytes)
+    }
+  for (const { stream, bytes } of payloads) assert.deepEqual(whole.get(stream), bytes)
+})
+
+test('CH22 unfinished payloads of all streams together have a cap, and that of a closed stream is given up (I10)', () => {
+  const joiner = new SyncJoiner()
+  const payload = bytesOf(chunk)
+  const most = Math.floor(limits.syncFrameBytes / chunk)
+  const fill = (stream: number) => {
+    for (let i = 0; i < most; i++) joiner.add({ type: frameTypes.SYNC_PART, stream, payload })
+  }
+  for (let stream = 1; stream <= 4; stream++) fill(stream)
+  const refused = (error: unknown) => error instanceof MeshError && error.code === 'SLOW_DOWN'
+  assert.throws(() => fill(5), refused)
+  joiner.forget(1)
+  joiner.forget(5)
+  fill(6)
 })
 
 test('a payload that never ends is refused at the cap (I10)', () => {

@@ -4,6 +4,7 @@ import type { Limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, ProjectInfo } from '@meshbook/core/messages.ts'
 import type { KernelSessions } from './kernels/port.ts'
 import type { LinkStatus } from './link/hub-link.ts'
+import type { SleepSources } from './link/sleep-notice.ts'
 import type { FetchState } from './projects/asset-wishes.ts'
 import type { TrashEntry } from './projects/trash.ts'
 import type { Attachment } from './store/attachments.ts'
@@ -33,6 +34,8 @@ export interface DevicePorts {
   now: Now
   random: RandomBytes
   log: DeviceLog
+  /** Where the system tells that it sleeps; without it only the clock does, afterwards. */
+  sleep?: SleepSources
 }
 
 export interface DeviceStatus {

@@ -22,6 +22,7 @@ import { openWebSocket } from './link/channel.ts'
 import { HubLink, type HubMessage } from './link/hub-link.ts'
 import { MachineFacts } from './link/machine-facts.ts'
 import { problemsInWords } from './link/problem-words.ts'
+import { SleepNotice } from './link/sleep-notice.ts'
 import { Streams } from './link/streams.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { Problems } from './problems.ts'
@@ -77,6 +78,7 @@ class RunningDevice implements Device {
   readonly #attachments: Attachments
   readonly #monitor: Monitor
   readonly #link: HubLink | undefined
+  readonly #sleep: SleepNotice
   readonly #listeners = new Set<(status: DeviceStatus) => void>()
   #closing: Promise<void> | undefined
 
@@ -125,6 +127,7 @@ class RunningDevice implements Device {
     })
     this.#monitor = this.#makeMonitor()
     this.#link = hub && this.#makeLink(hub.url, this.#streams!)
+    this.#sleep = this.#watchSleep()
   }
 
   get id(): DeviceId {
@@ -143,6 +146,7 @@ class RunningDevice implements Device {
     const orphans = await this.#monitor.start()
     for (const { session, runs } of orphans) for (const { run, ended } of runs) if (ended) await session.forget(run)
     this.#link?.start()
+    if (this.#link) this.#sleep.start()
   }
 
   problems(): string[] {
@@ -205,6 +209,7 @@ class RunningDevice implements Device {
   async #close(): Promise<void> {
     await this.#monitor.close()
     await this.#attachments.close()
+    this.#sleep.close()
     await this.#link?.close()
     await this.#hubAssets?.close()
     await this.#relay.close()
@@ -288,6 +293,12 @@ class RunningDevice implements Device {
         list: () => database.query('listHeldRuns', { org }),
       },
     })
+  }
+
+  #watchSleep(): SleepNotice {
+    const { now, sleep } = this.#ports
+    const events = { sleeping: async () => this.#link?.sleep(), woke: () => this.#link?.wake() }
+    return new SleepNotice(events, this.#options.limits, now, sleep)
   }
 
   #makeLink(url: string, streams: Streams): HubLink {

@@ -11,6 +11,10 @@ export class HubEvents {
     for (const listener of this.#listeners.get(org) ?? []) listener(event)
   }
 
+  hasListeners(org: OrgId): boolean {
+    return this.#listeners.has(org)
+  }
+
   publishToAll(event: HubEvent): void {
     for (const org of this.#listeners.keys()) this.publish(org, event)
   }

@@ -14,6 +14,7 @@ import {
   type OrgId,
   type ProjectId,
   type RandomBytes,
+  type RunId,
   systemRandom,
 } from '@meshbook/core/ids.ts'
 import { type Limits, limits, scaledTimes } from '@meshbook/core/limits.ts'
@@ -31,7 +32,8 @@ import { OpenDoors } from './auth/open-doors.ts'
 import { commandLineToken, ensureFirstUser, newSignInLink } from './auth/sign-in.ts'
 import { finishRestore } from './backup/work-folder.ts'
 import type { HubConfig } from './config.ts'
-import { Fleet } from './devices/fleet.ts'
+import { DeviceTeller } from './devices/device-teller.ts'
+import { Fleet, type FleetChange } from './devices/fleet.ts'
 import { registerDevice } from './devices/registration.ts'
 import { Documents } from './documents/documents.ts'
 import { RedisNeighbours } from './documents/redis-neighbours.ts'
@@ -40,6 +42,13 @@ import { History } from './history/history.ts'
 import { badRequest, buildApp } from './http/app.ts'
 import { routes } from './http/routes.ts'
 import { HubEvents } from './hub-events.ts'
+import { concernedOf } from './hubs/concerned.ts'
+import { Orders } from './hubs/orders.ts'
+import { OtherHubs } from './hubs/other-hubs.ts'
+import { alone, sharedPresence } from './hubs/presence.ts'
+import { RedisWake } from './hubs/redis-wake.ts'
+import { tellingStore } from './hubs/telling-store.ts'
+import { noWake, type Wake } from './hubs/wake.ts'
 import { type Log, newLog } from './log.ts'
 import { Metrics } from './metrics.ts'
 import { openObjects } from './objects/open-objects.ts'
@@ -111,8 +120,12 @@ async function start(
   let documents: Documents | undefined
   const metrics = new Metrics()
   const onHealth = (health: StorageHealth): void => tellStorage(events, metrics, log, health)
-  const { store, documents: documentStore, log: sharedLog } = await openStore(config, onHealth)
+  const opened = await openStore(config, onHealth)
+  const { documents: documentStore, log: sharedLog } = opened
+  const wake = wakeOf(config, ports)
+  const store = config.database ? tellingStore(opened.store, wake) : opened.store
   closers.push(() => store.close())
+  closers.push(() => wake.close())
   const neighbours = neighboursOf(config, ports)
   closers.push(() => neighbours.close())
   const user = await ensureFirstUser({ ...ports, store }, config.bootstrapToken)
@@ -149,8 +162,12 @@ async function start(
   documents = await Documents.start({ ...ports, store, relay, events })
   closers.push(() => documents?.close())
   let url = ''
+  const hub = Buffer.from(ports.random(12)).toString('hex')
+  const others = config.database && new OtherHubs({ ...ports, store, wake, times, hub, org: user.org })
   const parts = await wire({
     config,
+    wake,
+    others: others ?? undefined,
     version,
     url: () => url,
     ...ports,
@@ -165,6 +182,8 @@ async function start(
     uploads,
     collector,
   })
+  if (others) await others.start(concernedOf(parts))
+  closers.push(() => others?.close())
   const { answer, begin } = serving(parts)
   const server = await listen(config, answer)
   closers.push(() => stopListening(server))
@@ -189,34 +208,42 @@ function neighboursOf({ redisUrl }: HubConfig, { random, log }: HubPorts): Neigh
   return redisUrl === null ? new NeighbourExchange().connect() : new RedisNeighbours({ url: redisUrl, random, log })
 }
 
-type Base = Omit<
-  Parts,
+function wakeOf({ database, redisUrl }: HubConfig, { random, log }: HubPorts): Wake {
+  return database && redisUrl !== null ? new RedisWake({ url: redisUrl, random, log }) : noWake
+}
+
+type Wired =
   | 'authenticator'
   | 'doors'
   | 'rates'
   | 'seats'
   | 'fleet'
+  | 'deviceTeller'
+  | 'presence'
+  | 'orders'
   | 'feeds'
   | 'runs'
   | 'sessionRequests'
   | 'claims'
   | 'sessionsOf'
   | 'sessionsChanged'
->
+type Base = Omit<Parts, Wired> & { wake: Wake }
 
 /** The parts that devices and runs are made of; each tells the next by the functions given here. */
 async function wire(base: Base): Promise<Parts> {
-  const { store, events, now, times } = base
-  const announce = new Announcer(org => {
-    const devices = fleet.list(org)
-    events.publish(org, { type: 'devices', devices })
-    fleet.sendToAll(org, { type: 'DEVICE_LIST', devices: devices.map(({ problems: _, ...device }) => device) })
+  const { store, events, now, times, log, others, wake } = base
+  const placeSoon = new Soon<OrgId>(times.devicesToldMs, org => {
+    runs.placeAll(org).catch((error: unknown) => log.error({ err: error }, 'placing runs failed'))
   })
-  const devicesChanged = (org: OrgId, placement: boolean): void => {
-    announce.soon(org)
-    if (placement) runs.placeAll(org).catch((error: unknown) => base.log.error({ err: error }, 'placing runs failed'))
+  const devicesChanged = (org: OrgId, device: DeviceId, { placement, isLoad, wentOffline }: FleetChange): void => {
+    deviceTeller.changed(org, device, isLoad)
+    if (placement) placeSoon.ask(org)
+    const info = wentOffline ? fleet.info(device) : undefined
+    if (info) events.publish(org, { type: 'device-offline', device, name: info.name, at: info.lastSeenAt })
   }
-  const fleet = new Fleet(await store.query('listDevices', { org: null }), times, now, devicesChanged)
+  const rows = await store.query('listDevices', { org: null })
+  const fleet: Fleet = new Fleet(rows, times, now, devicesChanged, others)
+  const deviceTeller = new DeviceTeller(fleet, events, times)
   const sessionsOf: Parts['sessionsOf'] = async org =>
     (await store.query('listSessions', { org })).map(({ head: _, leaseExpiresAt: __, ...session }) => session)
   const tellSessions = async (org: OrgId): Promise<void> => {
@@ -224,11 +251,18 @@ async function wire(base: Base): Promise<Parts> {
     events.publish(org, { type: 'sessions', sessions })
     fleet.sendToAll(org, { type: 'SESSION_LIST', sessions })
   }
-  const sessionsChanged = (org: OrgId): void => {
-    tellSessions(org).catch((error: unknown) => base.log.error({ err: error }, 'telling sessions failed'))
-  }
+  const sessions = new Soon<OrgId>(times.devicesToldMs, org => {
+    tellSessions(org).catch((error: unknown) => log.error({ err: error }, 'telling sessions failed'))
+  })
+  const sessionsChanged = (org: OrgId): void => sessions.ask(org)
   const feeds = new RunFeeds()
-  const runs = new Runs({ ...base, fleet, feeds, sessionsChanged })
+  const orders = new Orders({ store, fleet, times, now, hub: others?.hub })
+  const growth = new Soon<string>(times.devicesToldMs, key => {
+    const [org, run] = key.split(' ') as [OrgId, RunId]
+    wake.tell({ type: 'grew', org, run })
+  })
+  const grewElsewhere = (org: OrgId, run: RunId): void => growth.ask(`${org} ${run}`)
+  const runs: Runs = new Runs({ ...base, fleet, orders, feeds, sessionsChanged, grewElsewhere })
   const claims = new Claims({ ...base, runs })
   return {
     ...base,
@@ -237,34 +271,38 @@ async function wire(base: Base): Promise<Parts> {
     rates: new SyncRates(times, now),
     seats: new Seats(),
     fleet,
+    deviceTeller,
+    presence: others ? sharedPresence(store, others.hub) : alone,
+    orders,
     feeds,
     runs,
     claims,
-    sessionRequests: new SessionRequests(store, fleet),
+    sessionRequests: new SessionRequests(store, orders),
     sessionsOf,
     sessionsChanged,
   }
 }
 
-/** Changes that come in a burst are told once. */
-class Announcer {
-  readonly #tell: (org: OrgId) => void
-  readonly #waiting = new Set<OrgId>()
+/** What is asked for in a burst is done once. */
+class Soon<Key> {
+  readonly #ms: number
+  readonly #act: (key: Key) => void
+  readonly #waiting = new Set<Key>()
 
-  constructor(tell: (org: OrgId) => void) {
-    this.#tell = tell
+  constructor(ms: number, act: (key: Key) => void) {
+    this.#ms = ms
+    this.#act = act
   }
 
-  soon(org: OrgId): void {
-    if (this.#waiting.has(org)) return
-    this.#waiting.add(org)
+  ask(key: Key): void {
+    if (this.#waiting.has(key)) return
+    this.#waiting.add(key)
     setTimeout(() => {
-      this.#waiting.delete(org)
-      this.#tell(org)
-    }, announceMs).unref()
+      this.#waiting.delete(key)
+      this.#act(key)
+    }, this.#ms).unref()
   }
 }
-const announceMs = 20
 
 /** `answer` makes a server answer, before it listens; `begin` starts what goes on by itself and returns what stops all. */
 function serving(parts: Parts): { answer: (server: Server) => void; begin: () => () => Promise<void> } {

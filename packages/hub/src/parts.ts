@@ -8,10 +8,14 @@ import type { AssetUploads } from './assets/asset-uploads.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import type { OpenDoors } from './auth/open-doors.ts'
 import type { HubConfig } from './config.ts'
+import type { DeviceTeller } from './devices/device-teller.ts'
 import type { Fleet } from './devices/fleet.ts'
 import type { Documents } from './documents/documents.ts'
 import type { History } from './history/history.ts'
 import type { HubEvents } from './hub-events.ts'
+import type { Orders } from './hubs/orders.ts'
+import type { OtherHubs } from './hubs/other-hubs.ts'
+import type { Presence } from './hubs/presence.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { ObjectStore } from './objects/object-store.ts'
@@ -41,6 +45,11 @@ export interface Parts {
   seats: Seats
   events: HubEvents
   fleet: Fleet
+  deviceTeller: Pick<DeviceTeller, 'welcome'>
+  presence: Presence
+  orders: Orders
+  /** Absent where nobody else has the database. */
+  others: OtherHubs | undefined
   feeds: RunFeeds
   runs: Runs
   sessionRequests: SessionRequests

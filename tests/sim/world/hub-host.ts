@@ -5,10 +5,13 @@ import { type DeviceId, deviceIdOf, newId, type OrgId } from '@meshbook/core/ids
 import type { Limits } from '@meshbook/core/limits.ts'
 import { OpenDoors } from '@meshbook/hub/auth/open-doors.ts'
 import { everyScope, type Principal } from '@meshbook/hub/auth/principal.ts'
+import { DeviceTeller } from '@meshbook/hub/devices/device-teller.ts'
 import { Fleet } from '@meshbook/hub/devices/fleet.ts'
 import { Documents } from '@meshbook/hub/documents/documents.ts'
 import type { Visit } from '@meshbook/hub/http/doorway.ts'
 import { HubEvents } from '@meshbook/hub/hub-events.ts'
+import { Orders } from '@meshbook/hub/hubs/orders.ts'
+import { alone } from '@meshbook/hub/hubs/presence.ts'
 import { newLog } from '@meshbook/hub/log.ts'
 import { Metrics } from '@meshbook/hub/metrics.ts'
 import type { Parts } from '@meshbook/hub/parts.ts'
@@ -179,12 +182,17 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
   const events = new HubEvents()
   const relay = variations.relay(new Relay({ store: documentStore, now, random, limits: times }), 'hub')
   const documents = await Documents.start({ store, relay, events, log, now, random })
-  const fleet = new Fleet(await store.query('listDevices', { org: null }), times, now, (org, placement) => {
+  // Devices are told times, which are whole milliseconds as of any system's clock.
+  const wholeNow = () => Math.floor(now())
+  const fleet = new Fleet(await store.query('listDevices', { org: null }), times, wholeNow, (org, placement) => {
     if (setting.placesRuns && placement) runs.placeAll(org).catch(() => undefined)
   })
   const feeds = new RunFeeds()
   const sessionsChanged = (): void => undefined
-  const runs: Runs = new Runs({ store, events, feeds, metrics, log, times, now, random, fleet, sessionsChanged })
+  const orders = new Orders({ store, fleet, times, now, hub: undefined })
+  const grewElsewhere = (): void => undefined
+  const asked = { orders, sessionsChanged, grewElsewhere }
+  const runs: Runs = new Runs({ store, events, feeds, metrics, log, times, now, random, fleet, ...asked })
   const parts: Pick<
     Parts,
     | 'store'
@@ -205,6 +213,11 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     | 'claims'
     | 'sessionRequests'
     | 'sessionsChanged'
+    | 'sessionsOf'
+    | 'deviceTeller'
+    | 'presence'
+    | 'orders'
+    | 'others'
   > = {
     store,
     events,
@@ -212,18 +225,23 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     documents,
     log,
     times,
-    now,
+    now: wholeNow,
     random,
     metrics,
     fleet,
     feeds,
     runs,
     sessionsChanged,
+    sessionsOf: async () => [],
+    deviceTeller: new DeviceTeller(fleet, events, times),
+    presence: alone,
+    orders,
+    others: undefined,
     doors: new OpenDoors(),
     rates: new SyncRates(times, now),
     seats: new Seats(),
     claims: new Claims({ store, relay, documents, runs, times, now }),
-    sessionRequests: new SessionRequests(store, fleet),
+    sessionRequests: new SessionRequests(store, orders),
   }
   setInterval(() => fleet.tick(), Math.max(20, times.suspectMs / 10))
   // Sign-in, web pages and assets have no part in this world.

@@ -1,7 +1,9 @@
 /** A wire's end as programs hold it: the part of the `ws` package's WebSocket that hub and device use. Browsers wrap it. */
+
 import { EventEmitter } from 'node:events'
 import { type Duplex, Writable } from 'node:stream'
 import { subprotocol } from '@meshbook/core/frames.ts'
+import { limits } from '@meshbook/core/limits.ts'
 import type { Knock, Network, Parcel, Receiver, WireEnd } from './network.ts'
 import type { Process } from './timeline.ts'
 
@@ -47,8 +49,15 @@ export class NodeSocket extends EventEmitter implements Receiver {
   get bufferedAmount(): number {
     return this.#end?.backlogBytes ?? 0
   }
-  send(bytes: Uint8Array): void {
+  send(bytes: Uint8Array, done?: () => void): void {
     if (this.readyState === this.OPEN) this.#end!.send({ kind: 'frame', bytes: bytes.slice() })
+    if (done) this.#once(done)
+  }
+  /** Whoever waits for a frame to leave hears of it once there is room for the next. */
+  #once(done: () => void): void {
+    if (this.readyState !== this.OPEN) return
+    if (this.bufferedAmount < limits.channelAheadBytes) setImmediate(done)
+    else setTimeout(() => this.#once(done), 10)
   }
   ping(): void {
     this.#end!.send({ kind: 'ping' })

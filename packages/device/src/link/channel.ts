@@ -3,6 +3,8 @@
  * the form of what is sent, not its meaning.
  */
 
+import { ChannelCredit } from '@meshbook/core/channel-credit.ts'
+import { ChannelQueue, type LaneName } from '@meshbook/core/channel-queue.ts'
 import { asMeshError, type ErrorCode, errors, MeshError } from '@meshbook/core/errors.ts'
 import { type ChannelFrame, decodeFrame, subprotocol } from '@meshbook/core/frames.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
@@ -43,6 +45,10 @@ export class Channel {
   readonly #limits: Limits
   readonly #joiner = new SyncJoiner()
   readonly #pauses = new Set<number>()
+  readonly #queue: ChannelQueue
+  readonly #credit: ChannelCredit
+  /** Whether the hub waits for credit; one that does not is paused as a whole. */
+  #givesCredit = false
   #error: MeshError | undefined
   #ping: NodeJS.Timeout | undefined
   #heard = true
@@ -51,6 +57,13 @@ export class Channel {
     this.#socket = socket
     this.#handlers = handlers
     this.#limits = limits
+    this.#queue = new ChannelQueue({
+      get bufferedAmount() {
+        return socket.bufferedAmount
+      },
+      send: (frame, done) => socket.send(frame, done),
+    })
+    this.#credit = new ChannelCredit((stream, bytes) => void this.send({ type: 'CREDIT', stream, bytes }))
     this.#socket.on('open', () => handlers.opened())
     this.#socket.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary))
     this.#socket.on('pong', () => this.#alive())
@@ -71,30 +84,51 @@ export class Channel {
   }
 
   get backlogBytes(): number {
-    return this.#socket.bufferedAmount
+    return this.#queue.bytes
+  }
+
+  backlogOf(stream: number): number {
+    return this.#queue.backlogOf(stream)
   }
 
   get isOpen(): boolean {
     return this.#socket.readyState === WebSocket.OPEN
   }
 
+  /** The hub has said how much of one stream it takes at a time. */
+  limitStreams(bytes: number): void {
+    this.#givesCredit = true
+    this.#queue.limitStreams(bytes)
+  }
+
   /** False when the connection is not open, or had to be ended because the hub does not read (I10). */
   send(message: UpMessage): boolean {
-    return this.#sendAll([encodeMessage(message)])
+    if (!this.#canSend()) return false
+    const frame = encodeMessage(message)
+    const lane = laneOf(message)
+    if (lane === undefined) this.#queue.control(frame)
+    else this.#queue.add(lane, [frame])
+    if (message.type === 'CLOSE') this.#ended(message.stream)
+    return true
   }
 
   sendSync(stream: number, bytes: Uint8Array): boolean {
-    return this.#sendAll(splitSync(stream, bytes))
+    if (!this.#canSend()) return false
+    this.#queue.add(stream, splitSync(stream, bytes))
+    return true
   }
 
-  #sendAll(frames: readonly Uint8Array[]): boolean {
+  #canSend(): boolean {
     if (!this.isOpen) return false
-    if (this.backlogBytes > 2 * this.#limits.socketBacklogBytes) {
-      this.end(new MeshError('SLOW_DOWN', { detail: 'the hub does not read' }))
-      return false
-    }
-    for (const frame of frames) this.#socket.send(frame)
-    return true
+    if (this.backlogBytes <= 2 * this.#limits.socketBacklogBytes + this.#limits.documentBytes) return true
+    this.end(new MeshError('SLOW_DOWN', { detail: 'the hub does not read' }))
+    return false
+  }
+
+  #ended(stream: number): void {
+    this.#queue.end(stream)
+    this.#credit.forget(stream)
+    this.#joiner.forget(stream)
   }
 
   /** From now on a connection on which nothing comes between two pings is dead. */
@@ -108,13 +142,27 @@ export class Channel {
     }, pingMs)
   }
 
+  /** The machine slept: a connection that does not answer now is dead, whatever it was before. */
+  probe(): void {
+    this.#heard = false
+    if (this.isOpen) this.#socket.ping()
+    setTimeout(() => {
+      if (!this.#heard) this.#cut(new MeshError('TIMEOUT', { detail: 'the hub does not answer after sleep' }))
+    }, this.#limits.wakeAnswerMs).unref()
+  }
+
   /** The disk is slower than the network for this stream: nothing is read until it has caught up. */
   pause(stream: number): void {
+    if (this.#givesCredit) {
+      this.#credit.hold(stream)
+      return
+    }
     this.#pauses.add(stream)
     this.#socket.pause()
   }
 
   resume(stream: number): void {
+    this.#credit.release(stream)
     if (this.#pauses.delete(stream) && this.#pauses.size === 0) this.#socket.resume()
   }
 
@@ -141,19 +189,29 @@ export class Channel {
     this.#alive()
     try {
       if (!isBinary) throw new MeshError('BAD_MESSAGE', { detail: 'a text frame' })
-      this.#take(decodeFrame(new Uint8Array(data)))
+      this.#take(decodeFrame(new Uint8Array(data)), data.byteLength)
     } catch (thrown) {
       this.end(asMeshError(thrown))
     }
   }
 
-  #take(frame: ChannelFrame): void {
+  #take(frame: ChannelFrame, frameBytes: number): void {
     if (frame.type !== frameTypes.SYNC && frame.type !== frameTypes.SYNC_PART) {
-      this.#handlers.message(parseDown(frame))
+      this.#takeControl(parseDown(frame))
       return
     }
     const bytes = this.#joiner.add(frame)
     if (bytes) this.#handlers.sync(frame.stream, bytes)
+    if (this.#givesCredit) this.#credit.took(frame.stream, frameBytes)
+  }
+
+  #takeControl(message: DownMessage): void {
+    if (message.type === 'CREDIT') {
+      this.#queue.credit(message.stream, message.bytes)
+      return
+    }
+    if (message.type === 'CLOSE') this.#ended(message.stream)
+    this.#handlers.message(message)
   }
 
   #closed(code: number, reason: string): void {
@@ -162,6 +220,13 @@ export class Channel {
       this.#error ?? new MeshError(codeOfClose(code), { detail: reason || `the hub closed the connection (${code})` }),
     )
   }
+}
+
+/** What takes its turn with others instead of going first: the events of a run, a long answer, the end of a stream. */
+function laneOf(message: UpMessage): LaneName | undefined {
+  if (message.type === 'RUN_EVENT') return message.run
+  if (message.type === 'MRP_RESPONSE') return 'answers'
+  return message.type === 'CLOSE' ? message.stream : undefined
 }
 
 function codeOfClose(code: number): ErrorCode {

@@ -8,11 +8,13 @@ import { type Limits, limits } from '@meshbook/core/limits.ts'
 import type { Lease, ProjectInfo } from '@meshbook/core/messages.ts'
 import { openLocalPeer } from '@meshbook/relay/local-peer.ts'
 import { type Device, startDevice } from '../device.ts'
+import type { DevicePorts } from '../device-options.ts'
 import { ScriptedHub } from '../testing/scripted-hub.ts'
 import { ScriptedKernels, ScriptedMachine } from '../testing/scripted-kernels.ts'
 import { temporaryFolder } from '../testing/temporary-folder.ts'
 import { until } from '../testing/until.ts'
 import { parseNvidia } from './machine-facts.ts'
+import type { SleepSources } from './sleep-notice.ts'
 
 const quick: Limits = {
   ...limits,
@@ -41,7 +43,7 @@ class World {
     this.folder = folder
   }
 
-  async start(): Promise<void> {
+  async start(more: Partial<DevicePorts> = {}, times: Partial<Limits> = {}): Promise<void> {
     const register = async (publicKey: string) => {
       this.hub.publicKey = publicKey
       return this.device?.id
@@ -52,12 +54,12 @@ class World {
         name: 'Desk',
         kind: 'desktop',
         hub: { url: this.hub.url },
-        limits: quick,
+        limits: { ...quick, ...times },
         kernels: new ScriptedKernels(this.machine),
         projectsFolder: this.data,
         register,
       },
-      { now: Date.now, random: systemRandom, log: silent },
+      { now: Date.now, random: systemRandom, log: silent, ...more },
     )
   }
 
@@ -316,4 +318,44 @@ test('DV70 a hub that does not take problems is not sent any', async t => {
   await new Promise(resolve => setTimeout(resolve, 2 * quick.problemsMs))
   assert.equal(w.hub.all('PROBLEMS').length, before)
   assert.ok(w.device.linked)
+})
+
+test('DV91 DV92 before sleep the hub hears BYE and the link stays down; on waking it is back at once', async t => {
+  const w = await world(t)
+  const notices: ((line: string) => void)[] = []
+  const sleep: SleepSources = {
+    follow(_, __, onLine) {
+      notices.push(onLine)
+      return () => undefined
+    },
+  }
+  await w.device.close()
+  await w.start({ sleep })
+  await until('it is back', () => w.device.status().link.state === 'online')
+  const connections = w.hub.connections
+  const prepare = (isBefore: boolean) =>
+    notices[0]?.(`/org/freedesktop/login1: org.freedesktop.login1.Manager.PrepareForSleep (${isBefore},)`)
+  prepare(true)
+  await until('BYE', () => w.hub.all('BYE').some(({ reason }) => reason === 'sleep'))
+  await until('the link is down', () => w.device.status().link.state === 'offline')
+  assert.equal(w.hub.connections, connections)
+  prepare(false)
+  await until('it is back', () => w.device.status().link.state === 'online')
+  assert.equal(w.hub.connections, connections + 1)
+})
+
+test('DV92 after a sleep that nobody announced, a connection that does not answer is given up within moments', async t => {
+  const w = await world(t)
+  await w.device.close()
+  const clock = { offsetMs: 0 }
+  w.hub.pingMs = 60_000
+  await w.start({ now: () => Date.now() + clock.offsetMs }, { clockTickMs: 20, wakeAnswerMs: 200 })
+  await until('it is back', () => w.device.status().link.state === 'online')
+  const connections = w.hub.connections
+  clock.offsetMs += 3_600_000
+  await new Promise(resolve => setTimeout(resolve, 500))
+  assert.equal(w.hub.connections, connections, 'one that answers is kept')
+  w.hub.fallSilent()
+  clock.offsetMs += 3_600_000
+  await until('it connects anew', () => w.hub.connections === connections + 1)
 })

@@ -25,7 +25,7 @@ type Up<T extends UpMessage['type']> = Extract<UpMessage, { type: T }>
 type Down<T extends DownMessage['type']> = Extract<DownMessage, { type: T }>
 
 /** What is new to those who act on it: everything but what the link itself deals with. */
-export type HubMessage = Exclude<DownMessage, { type: 'WELCOME' | 'CLOSE' | 'REVOKED' }>
+export type HubMessage = Exclude<DownMessage, { type: 'WELCOME' | 'CLOSE' | 'REVOKED' | 'CREDIT' }>
 
 export type LinkStatus =
   | { state: 'connecting' }
@@ -73,6 +73,9 @@ export class HubLink {
   #isEnrolled = false
   #registered: string | undefined
   #isRenewing = false
+  /** Comes back only when it wakes, or once the longest wait is over. */
+  #isAsleep = false
+  #said: () => void = () => undefined
   readonly #problems: ProblemTeller
 
   constructor(ports: LinkPorts) {
@@ -112,6 +115,30 @@ export class HubLink {
     this.#channel.end(new MeshError('SHUTTING_DOWN', { detail: 'the device registers anew' }))
   }
 
+  /** The machine is about to sleep: the hub counts this device as offline at once. Resolves when that is said. */
+  async sleep(): Promise<void> {
+    this.#isAsleep = true
+    const channel = this.#channel
+    if (!channel || this.#stopped) return
+    if (this.#isWelcome) channel.send({ type: 'BYE', reason: 'sleep' })
+    await new Promise<void>(resolve => {
+      this.#said = resolve
+      channel.end(new MeshError('SHUTTING_DOWN', { detail: 'this machine sleeps' }))
+    })
+  }
+
+  /** The machine woke, perhaps from a sleep that nobody announced: at once back to the hub. */
+  wake(): void {
+    this.#isAsleep = false
+    if (this.#stopped || this.#status.state === 'refused') return
+    if (this.#channel) this.#channel.probe()
+    else if (this.#retry) {
+      clearTimeout(this.#retry)
+      this.#attempt = 0
+      this.#connect()
+    }
+  }
+
   /** Says goodbye, so that the hub counts this device as offline at once. */
   async close(): Promise<void> {
     clearTimeout(this.#retry)
@@ -130,6 +157,7 @@ export class HubLink {
   }
 
   #connect(): void {
+    this.#retry = undefined
     this.#setStatus({ state: 'connecting' })
     this.#ready().then(
       () => this.#stopped || this.#open(),
@@ -178,6 +206,7 @@ export class HubLink {
         metrics,
         projects: projects(),
         ...held(),
+        credit: limits.streamCreditBytes,
       })
     } catch (thrown) {
       channel.end(asMeshError(thrown))
@@ -195,6 +224,8 @@ export class HubLink {
       case 'REVOKED':
         this.#channel?.end(new MeshError('REVOKED'))
         return
+      case 'CREDIT':
+        return
       default:
         this.#ports.message(message)
     }
@@ -206,6 +237,7 @@ export class HubLink {
     this.#isWelcome = true
     this.#attempt = 0
     channel.keepAlive(welcome.pingMs)
+    if (welcome.credit !== undefined) channel.limitStreams(welcome.credit)
     this.#heartbeat = setInterval(() => void this.#beat(), welcome.heartbeatMs)
     this.#setStatus({ state: 'online' })
     this.#ports.streams.up(channel)
@@ -228,6 +260,7 @@ export class HubLink {
     this.#isWelcome = false
     this.#ports.streams.down()
     this.#problems.left()
+    this.#said()
     if (wasWelcome) this.#ports.left()
     if (this.#stopped) {
       this.#stopped()
@@ -250,7 +283,8 @@ export class HubLink {
       maxMs: limits.reconnectMaxMs,
       random: fraction,
     })
-    this.#retry = setTimeout(() => this.#connect(), this.#isRenewing ? 0 : wait)
+    const due = this.#isAsleep ? limits.reconnectMaxMs : wait
+    this.#retry = setTimeout(() => this.#connect(), this.#isRenewing ? 0 : due)
     this.#isRenewing = false
   }
 

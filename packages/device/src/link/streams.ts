@@ -135,7 +135,7 @@ export class Streams implements Uplink {
         canRun: false,
         extensions: true,
         get backlogBytes() {
-          return channel.backlogBytes
+          return channel.backlogOf(stream)
         },
         send: frame => {
           channel.sendSync(stream, frame)

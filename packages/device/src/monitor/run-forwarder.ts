@@ -48,7 +48,7 @@ export class RunForwarder {
     for await (const event of this.#source.events(after, signal)) {
       if (signal.aborted) return
       this.#add(event, signal)
-      while (this.#bytes > this.#ports.limits.channelCreditBytes && !signal.aborted) await this.#room()
+      while (this.#bytes > this.#ports.limits.streamCreditBytes && !signal.aborted) await this.#room()
     }
     if (!signal.aborted) this.#send()
   }

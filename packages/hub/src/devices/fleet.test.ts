@@ -8,7 +8,13 @@ import { type DeviceLink, Fleet } from './fleet.ts'
 
 const org = newId('org', 1, systemRandom)
 const project = newId('project', 1, systemRandom)
-const link: DeviceLink = { send: () => true, close: () => undefined, lastFrameAt: () => 1_000 }
+const link: DeviceLink = {
+  send: () => true,
+  sendFrame: () => true,
+  close: () => undefined,
+  lastFrameAt: () => 1_000,
+  ordersWait: () => undefined,
+}
 const metrics: Metrics = { cpu: 0, memoryBytes: 1, memoryFreeBytes: 1, gpus: [] }
 const [home, work] = ['a'.repeat(64), 'b'.repeat(64)]
 
@@ -32,7 +38,7 @@ function fleetOfOne(): { fleet: Fleet; row: DeviceRow; told: boolean[] } {
     [row],
     limits,
     () => 1_000,
-    (_, placement) => told.push(placement),
+    (_, __, { placement }) => void told.push(placement),
   )
   fleet.connect(row.id, link, { os: 'linux', runtimes: [], metrics, projects: [project], network: home })
   return { fleet, row, told }

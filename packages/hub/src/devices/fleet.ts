@@ -1,20 +1,41 @@
 /**
  * The devices of every org as they are now: who is connected, how they are, what they can run. The rows of the store are
- * the truth about which devices there are; whether one is online is known only here. It knows nothing of runs.
+ * the truth about which devices there are; whether one is online is known to the hub that has its channel, which tells
+ * the others through the store. It knows nothing of runs.
  */
 import { policyOf } from '@meshbook/core/device-policy.ts'
 import type { DeviceId, Now, OrgId, ProjectId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
-import type { DeviceInfo, DeviceStatus, DownMessage, Metrics, Runtime, ToldProblems } from '@meshbook/core/messages.ts'
+import {
+  type DeviceInfo,
+  type DeviceStatus,
+  type DownMessage,
+  encodeMessage,
+  type Metrics,
+  type Runtime,
+  type ToldProblems,
+} from '@meshbook/core/messages.ts'
 import type { RouteDevice } from '@meshbook/core/route.ts'
 import type { DeviceRow } from '../store/identity.ts'
+import type { PresenceFacts, PresenceRow, PresenceStatus } from '../store/presence.ts'
 
 /** The open channel of a device. */
 export interface DeviceLink {
   /** False when it cannot be sent: the channel is closing. */
   send(message: DownMessage): boolean
+  /** False as `send`; the same bytes for many devices. */
+  sendFrame(frame: Uint8Array): boolean
   close(code: 'REVOKED' | 'CONFLICT' | 'TIMEOUT'): void
   lastFrameAt(): number
+  /** Another hub left something for the device. */
+  ordersWait(): void
+}
+
+/** What this hub knows of the others. */
+export interface OtherHubsView {
+  readonly hub: string
+  /** When that hub was last noticed to be alive. */
+  lastBeat(hub: string): number
 }
 
 interface Member {
@@ -28,6 +49,8 @@ interface Member {
   network: string
   projects: ReadonlySet<ProjectId>
   link: DeviceLink | undefined
+  /** Another hub has its channel, and last said so of it. */
+  elsewhere: { hub: string; isOnline: boolean } | undefined
   /** It said goodbye, so it is offline at once. */
   left: boolean
   lastStatus: DeviceStatus
@@ -42,35 +65,101 @@ export interface Registration {
   network: string
 }
 
+/** What changed about a device: what anybody would see, its load alone; and whether waiting runs may now have somewhere to go. */
+export interface FleetChange {
+  placement: boolean
+  isLoad: boolean
+  wentOffline: boolean
+}
+
+const seen: FleetChange = { placement: false, isLoad: false, wentOffline: false }
+
 export class Fleet {
   readonly #members = new Map<DeviceId, Member>()
+  readonly #byOrg = new Map<OrgId, Map<DeviceId, Member>>()
+  readonly #others: OtherHubsView | undefined
   readonly #times: Limits
   readonly #now: Now
-  readonly #changed: (org: OrgId, placement: boolean) => void
+  readonly #changed: (org: OrgId, device: DeviceId, change: FleetChange) => void
 
-  /** `changed` is told of every visible change; `placement` says that waiting runs may now have somewhere to go. */
-  constructor(rows: readonly DeviceRow[], times: Limits, now: Now, changed: (org: OrgId, placement: boolean) => void) {
+  /** `changed` is told of every change; `others`: where several hubs share one database. */
+  constructor(
+    rows: readonly DeviceRow[],
+    times: Limits,
+    now: Now,
+    changed: (org: OrgId, device: DeviceId, change: FleetChange) => void,
+    others?: OtherHubsView,
+  ) {
     this.#times = times
     this.#now = now
     this.#changed = changed
-    for (const row of rows) this.#members.set(row.id, memberOf(row))
+    this.#others = others
+    for (const row of rows) this.#put(memberOf(row))
     for (const member of this.#members.values()) member.lastStatus = this.#statusOf(member)
   }
 
+  /** Takes what the row says; tells only of what it did not know. */
   add(row: DeviceRow): void {
     const known = this.#members.get(row.id)
     const fresh = memberOf(row)
-    const { name, kind, policy } = fresh.info
-    const hasOtherPolicy = known !== undefined && JSON.stringify(policy) !== JSON.stringify(known.info.policy)
-    if (known) known.info = { ...known.info, name, kind, policy }
-    else this.#members.set(row.id, fresh)
-    this.#changed(row.org, hasOtherPolicy)
+    const { name, kind, policy, os, runtimes } = fresh.info
+    if (!known) {
+      this.#put(fresh)
+      fresh.lastStatus = this.#statusOf(fresh)
+      this.#changed(row.org, row.id, seen)
+      return
+    }
+    const before = known.info
+    const described = known.link ? {} : { os, runtimes }
+    known.info = { ...before, name, kind, policy, ...described }
+    if (!known.link) known.projects = fresh.projects
+    const placement = JSON.stringify(policy) !== JSON.stringify(before.policy)
+    if (placement || JSON.stringify(before) !== JSON.stringify(known.info))
+      this.#changed(row.org, row.id, { ...seen, placement })
   }
 
   remove(org: OrgId, id: DeviceId): void {
-    this.#members.get(id)?.link?.close('REVOKED')
+    const member = this.#members.get(id)
+    if (!member) return
+    member.link?.close('REVOKED')
     this.#members.delete(id)
-    this.#changed(org, true)
+    this.#of(org).delete(id)
+    this.#changed(org, id, { ...seen, placement: true })
+  }
+
+  ids(): DeviceId[] {
+    return [...this.#members.keys()]
+  }
+
+  /** All rows there are; who was `known` before they were read and is not among them was revoked elsewhere. */
+  replaceAll(known: readonly DeviceId[], rows: readonly DeviceRow[]): void {
+    const kept = new Set(rows.map(({ id }) => id))
+    for (const id of known) {
+      const member = this.#members.get(id)
+      if (member && !kept.has(id)) this.remove(member.org, id)
+    }
+    for (const row of rows) this.add(row)
+  }
+
+  /** What the store says of who has the device's channel. The row of this hub's own channel tells it nothing new. */
+  heardOf({ device, hub, status, seenAt, facts }: PresenceRow): void {
+    const member = this.#members.get(device)
+    if (!member || (member.link && hub === this.#others?.hub)) return
+    const isElsewhere = hub !== '' && hub !== this.#others?.hub
+    if (member.link && !isElsewhere) return
+    // It has connected to another hub: what is still open here is a dead connection that nobody noticed.
+    if (member.link) member.link.close('CONFLICT')
+    const before = circumstances(member)
+    const { metrics, network, networks, problems } = facts
+    member.link = undefined
+    member.left = status === 'left'
+    member.elsewhere = isElsewhere ? { hub, isOnline: status === 'online' } : undefined
+    member.networks = [...networks]
+    member.network = network
+    const lastSeenAt = Math.max(member.info.lastSeenAt, seenAt)
+    member.info = { ...member.info, metrics, lastSeenAt, ...(problems && { problems }) }
+    if (this.#statusOf(member) !== member.lastStatus || circumstances(member) !== before) this.#note(member, true)
+    else this.#changed(member.org, device, { ...seen, isLoad: true })
   }
 
   /** A newer channel of the same device replaces the older one: the older may be a dead connection not yet noticed. */
@@ -79,7 +168,13 @@ export class Fleet {
     if (!member) return false
     if (member.link && member.link !== link) member.link.close('CONFLICT')
     const { os, runtimes, metrics, network } = registration
-    Object.assign(member, { link, left: false, projects: new Set(registration.projects), network })
+    Object.assign(member, {
+      link,
+      left: false,
+      elsewhere: undefined,
+      projects: new Set(registration.projects),
+      network,
+    })
     member.info = { ...member.info, os, runtimes }
     this.#measured(member, metrics)
     this.#note(member, true)
@@ -101,12 +196,16 @@ export class Fleet {
     this.#note(member, true)
   }
 
-  heartbeat(id: DeviceId, metrics: Metrics): void {
+  /** True when it changed what others go by. */
+  heartbeat(id: DeviceId, metrics: Metrics): boolean {
     const member = this.#members.get(id)
-    if (!member) return
+    if (!member) return false
     const before = circumstances(member)
     this.#measured(member, metrics)
-    this.#note(member, circumstances(member) !== before)
+    const placement = circumstances(member) !== before
+    if (placement || this.#statusOf(member) !== member.lastStatus) this.#note(member, placement)
+    else this.#changed(member.org, id, { ...seen, isLoad: true })
+    return placement
   }
 
   #measured(member: Member, { networks = [], ...metrics }: Metrics): void {
@@ -138,8 +237,30 @@ export class Fleet {
     return this.#members.get(id)?.link?.send(message) ?? false
   }
 
-  sendToAll(org: OrgId, message: DownMessage): void {
-    for (const member of this.#members.values()) if (member.org === org) member.link?.send(message)
+  /** Encoded once, however many there are. */
+  sendToAll(org: OrgId, message: DownMessage, to: (id: DeviceId) => boolean = () => true): void {
+    const linked = this.#all(org).filter(({ link, info }) => link && to(info.id))
+    if (linked.length === 0) return
+    const frame = encodeMessage(message)
+    for (const { link } of linked) link?.sendFrame(frame)
+  }
+
+  sizeOf(org: OrgId): number {
+    return this.#of(org).size
+  }
+
+  info(id: DeviceId): DeviceInfo | undefined {
+    const member = this.#members.get(id)
+    return member && this.#shown(member)
+  }
+
+  /** What another hub is told of a device that is connected here. */
+  presenceOf(id: DeviceId): { status: PresenceStatus; facts: PresenceFacts } | undefined {
+    const member = this.#members.get(id)
+    if (!member?.link) return undefined
+    const { metrics, problems } = member.info
+    const status = this.#statusOf(member) === 'online' ? 'online' : 'suspect'
+    return { status, facts: { metrics, networks: member.networks, network: member.network, problems } }
   }
 
   connected(): number {
@@ -152,22 +273,18 @@ export class Fleet {
   }
 
   offline(org: OrgId): DeviceId[] {
-    return this.#of(org)
+    return this.#all(org)
       .filter(member => this.#statusOf(member) === 'offline')
       .map(({ info }) => info.id)
   }
 
   list(org: OrgId): DeviceInfo[] {
-    return this.#of(org).map(member => ({
-      ...member.info,
-      lastSeenAt: this.#lastSeenAt(member),
-      status: this.#statusOf(member),
-    }))
+    return this.#all(org).map(member => this.#shown(member))
   }
 
   /** For the router; a device that has never registered on its channel cannot be judged and is left out. */
   candidates(org: OrgId, project: ProjectId): Omit<RouteDevice, 'busyRuns'>[] {
-    return this.#of(org)
+    return this.#all(org)
       .filter(({ info }) => info.os !== '')
       .map(member => ({
         ...member.info,
@@ -179,24 +296,43 @@ export class Fleet {
       }))
   }
 
-  #of(org: OrgId): Member[] {
-    return [...this.#members.values()].filter(member => member.org === org)
+  #shown(member: Member): DeviceInfo {
+    return { ...member.info, lastSeenAt: this.#lastSeenAt(member), status: this.#statusOf(member) }
+  }
+
+  #put(member: Member): void {
+    this.#members.set(member.info.id, member)
+    this.#of(member.org).set(member.info.id, member)
+  }
+
+  #of(org: OrgId): Map<DeviceId, Member> {
+    const known = this.#byOrg.get(org) ?? new Map<DeviceId, Member>()
+    this.#byOrg.set(org, known)
+    return known
+  }
+
+  #all(org: OrgId): Member[] {
+    return [...this.#of(org).values()]
   }
 
   #note(member: Member, placement: boolean): void {
+    const before = member.lastStatus
     member.lastStatus = this.#statusOf(member)
-    this.#changed(member.org, placement)
+    const wentOffline = before !== 'offline' && member.lastStatus === 'offline'
+    this.#changed(member.org, member.info.id, { placement, isLoad: false, wentOffline })
   }
 
-  #lastSeenAt(member: Member): number {
-    return Math.max(member.info.lastSeenAt, member.link?.lastFrameAt() ?? 0)
+  #lastSeenAt({ info, link, elsewhere }: Member): number {
+    const beat = elsewhere?.isOnline ? (this.#others?.lastBeat(elsewhere.hub) ?? 0) : 0
+    return Math.max(info.lastSeenAt, link?.lastFrameAt() ?? 0, beat)
   }
 
   #statusOf(member: Member): DeviceStatus {
     if (member.left) return 'offline'
     const silentMs = this.#now() - this.#lastSeenAt(member)
     if (silentMs >= this.#times.offlineMs) return 'offline'
-    return member.link && silentMs < this.#times.suspectMs ? 'online' : 'suspect'
+    const isHeld = member.link !== undefined || member.elsewhere?.isOnline === true
+    return isHeld && silentMs < this.#times.suspectMs ? 'online' : 'suspect'
   }
 }
 
@@ -215,6 +351,7 @@ function memberOf(row: DeviceRow): Member {
     network: '',
     projects: new Set(row.projects),
     link: undefined,
+    elsewhere: undefined,
     left: false,
     lastStatus: 'offline',
   }

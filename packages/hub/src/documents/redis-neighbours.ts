@@ -32,7 +32,7 @@ const messageSchema = v.variant('type', [
 
 const channelOf = ({ org, document }: DocumentKey): string => `meshbook:${org}/${document}`
 
-const redisOptions = {
+export const redisOptions = {
   connectTimeout: limits.databaseConnectMs,
   commandTimeout: limits.databaseConnectMs,
   // What cannot be sent now is dropped: news that comes late is worth nothing.

@@ -8,6 +8,11 @@ export class RunFeeds {
     for (const wake of this.#viewers.get(`${org} ${run}`) ?? []) wake()
   }
 
+  /** Every viewer looks at its log again, since others may write to it. */
+  lookAgain(): void {
+    for (const viewers of this.#viewers.values()) for (const wake of viewers) wake()
+  }
+
   watch(org: OrgId, run: RunId, wake: () => void): () => void {
     const key = `${org} ${run}`
     const viewers = this.#viewers.get(key) ?? new Set()

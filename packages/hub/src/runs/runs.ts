@@ -22,6 +22,7 @@ import type { RouteDecision } from '@meshbook/core/route.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
 import type { Fleet } from '../devices/fleet.ts'
 import type { HubEvents } from '../hub-events.ts'
+import type { Orders } from '../hubs/orders.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Reconciled } from '../store/heads.ts'
@@ -34,7 +35,8 @@ type Down<T extends DownMessage['type']> = Extract<DownMessage, { type: T }>
 
 export interface RunsPorts {
   store: HubStore
-  fleet: Fleet
+  fleet: Pick<Fleet, 'candidates' | 'offline'>
+  orders: Pick<Orders, 'send'>
   events: HubEvents
   feeds: RunFeeds
   metrics: Metrics
@@ -42,6 +44,8 @@ export interface RunsPorts {
   times: Limits
   now: Now
   random: RandomBytes
+  /** Viewers at other hubs are woken. */
+  grewElsewhere: (org: OrgId, run: RunId) => void
   /** Told when heads of an org came or went. */
   sessionsChanged: (org: OrgId) => void
 }
@@ -49,9 +53,13 @@ export interface RunsPorts {
 /** Room in a channel frame for all of a lease but its code. */
 const leaseOverheadBytes = 64 * 1024
 
+const mostShown = 1_000
+
 export class Runs {
   readonly #ports: RunsPorts
   readonly #placing = new Map<SessionId, 'once' | 'again'>()
+  /** The runs that were shown last, as they were shown. */
+  readonly #shown = new Map<RunId, string>()
   #closed = false
 
   constructor(ports: RunsPorts) {
@@ -98,19 +106,20 @@ export class Runs {
   }
 
   async cancel(org: OrgId, id: RunId, reason: string): Promise<Run> {
-    const { store, fleet, now } = this.#ports
+    const { store, fleet, now, orders } = this.#ports
     const outcome = await store.call('cancelRun', { org, id, reason, gone: fleet.offline(org), now: now() })
     if ('ended' in outcome) {
       this.#ended(org, outcome.ended)
       return outcome.ended
     }
-    fleet.send(outcome.device, { type: 'RUN_CANCEL', run: id, reason })
+    // The wish is in the store: a device that is not there now hears of it when it comes back.
+    await orders.send(org, outcome.device, { type: 'RUN_CANCEL', run: id, reason })
     return outcome.asked
   }
 
   /** Hands text to a run that waits for it; `input` names the question, so that a late answer is not taken for another. */
   async input(org: OrgId, id: RunId, input: { id?: string | undefined; text: string }): Promise<void> {
-    const { store, fleet } = this.#ports
+    const { store, orders } = this.#ports
     const waiting = await store.query('waitingInput', { org, id })
     if (!waiting) throw new MeshError('NOT_FOUND', { detail: `run ${id}` })
     if (hasEnded(waiting.status)) throw new MeshError('RUN_ENDED', { detail: `run ${id}` })
@@ -118,7 +127,7 @@ export class Runs {
       throw new MeshError('CONFLICT', { detail: 'the run does not wait for this input' })
     const sent =
       waiting.device !== null &&
-      fleet.send(waiting.device, { type: 'RUN_INPUT', run: id, id: waiting.inputId, text: input.text })
+      (await orders.send(org, waiting.device, { type: 'RUN_INPUT', run: id, id: waiting.inputId, text: input.text }))
     if (!sent) throw new MeshError('UNREACHABLE', { detail: 'the device of the run is not connected' })
   }
 
@@ -156,6 +165,17 @@ export class Runs {
   /** Tells about runs that a store transaction of somebody else ended. */
   ended(org: OrgId, runs: readonly Run[]): void {
     for (const run of runs) this.#ended(org, run)
+  }
+
+  /** A hub changed the run: viewers here look at it, and its session at who comes next. */
+  async heardOf(org: OrgId, id: RunId): Promise<void> {
+    const { feeds, events, store } = this.#ports
+    feeds.grew(org, id)
+    const run = await store.query('showRun', { org, id })
+    if (!run) return
+    if (hasEnded(run.status)) this.placeSoon(org, run.session)
+    const { code: _, ...shown } = run
+    if (this.#isNewToViewers(id, shown)) events.publish(org, { type: 'run', run: shown })
   }
 
   async expire(): Promise<void> {
@@ -210,7 +230,7 @@ export class Runs {
   }
 
   async #lease(org: OrgId, id: RunId, { to, reasons }: Extract<RouteDecision, { to: DeviceId }>): Promise<void> {
-    const { store, fleet, now, random, times } = this.#ports
+    const { store, orders, now, random, times } = this.#ports
     const at = now()
     const leased = await store.call('leaseRun', {
       org,
@@ -222,7 +242,8 @@ export class Runs {
       expiresAt: at + times.leaseMs,
     })
     if (!leased) return
-    fleet.send(to, { type: 'LEASE', lease: leased.lease })
+    // The lease is in the store: the device gets it when it registers, should it be gone by now.
+    await orders.send(org, to, { type: 'LEASE', lease: leased.lease })
     this.#show(org, leased.run)
     if (leased.moved) this.#ports.sessionsChanged(org)
   }
@@ -249,7 +270,10 @@ export class Runs {
     const firstEvents = seq === appended
     if (hasEnded(run.status)) this.#ended(org, run)
     else if (firstEvents || run.status === 'waiting-for-input') this.#show(org, run)
-    else this.#ports.feeds.grew(org, run.id)
+    else {
+      this.#ports.feeds.grew(org, run.id)
+      this.#ports.grewElsewhere(org, run.id)
+    }
   }
 
   #ended(org: OrgId, run: Run): void {
@@ -261,7 +285,19 @@ export class Runs {
   #show(org: OrgId, run: Run): void {
     const { code: _, ...shown } = run
     this.#ports.feeds.grew(org, run.id)
+    this.#isNewToViewers(run.id, shown)
     this.#ports.events.publish(org, { type: 'run', run: shown })
+  }
+
+  /** A hub hears of its own changes too. */
+  #isNewToViewers(id: RunId, shown: object): boolean {
+    const text = JSON.stringify(shown)
+    const isNew = this.#shown.get(id) !== text
+    this.#shown.delete(id)
+    this.#shown.set(id, text)
+    const oldest = this.#shown.size > mostShown ? this.#shown.keys().next().value : undefined
+    if (oldest !== undefined) this.#shown.delete(oldest)
+    return isNew
   }
 }
 

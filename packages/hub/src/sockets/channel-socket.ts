@@ -3,8 +3,10 @@
  * by the proof at the upgrade and by the store.
  */
 
+import { ChannelCredit } from '@meshbook/core/channel-credit.ts'
+import { ChannelQueue } from '@meshbook/core/channel-queue.ts'
 import { asMeshError, errors, MeshError } from '@meshbook/core/errors.ts'
-import { decodeFrame } from '@meshbook/core/frames.ts'
+import { type ChannelFrame, decodeFrame } from '@meshbook/core/frames.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import {
   type DownMessage,
@@ -19,6 +21,7 @@ import { everyScope, type Principal } from '../auth/principal.ts'
 import type { DeviceLink } from '../devices/fleet.ts'
 import type { Parts } from '../parts.ts'
 import type { DeviceRow } from '../store/identity.ts'
+import type { DueOrder } from '../store/orders.ts'
 import { ChannelStreams, type StreamCarrier } from './channel-streams.ts'
 import { LiveSocket } from './live-socket.ts'
 
@@ -28,6 +31,8 @@ export function serveChannel(parts: Parts, socket: WebSocket, device: DeviceRow,
   channel.start()
 }
 
+/** What is worked on in the order of its messages. */
+type Ordered = Exclude<UpMessage, { type: 'RUN_EVENT' | 'MRP_RESPONSE' | 'CREDIT' }>
 type Up<T extends UpMessage['type']> = Extract<UpMessage, { type: T }>
 
 class ChannelSocket implements DeviceLink {
@@ -42,12 +47,29 @@ class ChannelSocket implements DeviceLink {
   /** Control work in the order of its messages; run events do not wait for one another, the store keeps their order. */
   #order: Promise<void> = Promise.resolve()
   #unstoredBytes = 0
+  readonly #queue: ChannelQueue
+  readonly #credit: ChannelCredit
+  /** Whether the device waits for credit; one that does not is paused as a whole. */
+  #givesCredit = false
+  /** Of this connection, so that no older one speaks for the device at other hubs. */
+  readonly #name: string
+  /** Orders of other hubs that were handed over and still stand in the store. */
+  #given: number[] = []
+  #left = false
 
   constructor(parts: Parts, socket: WebSocket, device: DeviceRow, network: string) {
     this.#parts = parts
     this.#device = device
     this.#network = network
     this.#live = new LiveSocket(socket, parts.times, parts.now)
+    this.#name = Buffer.from(parts.random(8)).toString('hex')
+    this.#queue = new ChannelQueue({
+      get bufferedAmount() {
+        return socket.bufferedAmount
+      },
+      send: (frame, done) => socket.send(frame, done),
+    })
+    this.#credit = new ChannelCredit((stream, bytes) => void this.send({ type: 'CREDIT', stream, bytes }))
     this.#streams = new ChannelStreams(parts, device, this.#carrier())
   }
 
@@ -67,7 +89,17 @@ class ChannelSocket implements DeviceLink {
   }
 
   send(message: DownMessage): boolean {
-    return this.#sendFrames([encodeMessage(message)])
+    return this.sendFrame(encodeMessage(message))
+  }
+
+  sendFrame(frame: Uint8Array): boolean {
+    if (!this.#canSend()) return false
+    this.#queue.control(frame)
+    return true
+  }
+
+  ordersWait(): void {
+    this.#order = this.#order.then(() => this.#takeOrders()).catch((error: unknown) => this.#fail(error))
   }
 
   close(code: 'REVOKED' | 'CONFLICT' | 'TIMEOUT'): void {
@@ -96,53 +128,67 @@ class ChannelSocket implements DeviceLink {
   }
 
   #carrier(): StreamCarrier {
-    const { socket } = this.#live
+    const queue = this.#queue
     return {
       get backlogBytes() {
-        return socket.bufferedAmount
+        return queue.bytes
       },
-      sendFrames: frames => void this.#sendFrames(frames),
-      ended: (stream, code, reason) => void this.send({ type: 'CLOSE', stream, code, reason }),
+      backlogOf: stream => queue.backlogOf(stream),
+      sendFrames: (stream, frames) => this.#canSend() && queue.add(stream, frames),
+      ended: (stream, code, reason) =>
+        this.#canSend() && queue.add(stream, [encodeMessage({ type: 'CLOSE', stream, code, reason })]),
       pause: why => this.#pause(why),
       resume: why => this.#resume(why),
+      hold: stream => (this.#givesCredit ? this.#credit.hold(stream) : this.#pause(`stream ${stream}`)),
+      release: stream => {
+        this.#credit.release(stream)
+        this.#resume(`stream ${stream}`)
+      },
+      forget: stream => {
+        this.#credit.forget(stream)
+        this.#resume(`stream ${stream}`)
+        queue.end(stream)
+      },
     }
   }
 
   /** False when the socket is closing, or was so slow that it had to be closed (I10). */
-  #sendFrames(frames: Uint8Array[]): boolean {
-    const { socket } = this.#live
+  #canSend(): boolean {
     if (!this.#live.open) return false
-    if (socket.bufferedAmount > limits.socketBacklogBytes + limits.documentBytes) {
-      this.#fail(new MeshError('SLOW_DOWN', { detail: 'the device does not read' }))
-      return false
-    }
-    for (const frame of frames) socket.send(frame)
-    return true
+    if (this.#queue.bytes <= limits.socketBacklogBytes + limits.documentBytes) return true
+    this.#fail(new MeshError('SLOW_DOWN', { detail: 'the device does not read' }))
+    return false
   }
 
   #receive(data: RawData, isBinary: boolean): void {
     try {
       if (!isBinary) throw new MeshError('BAD_MESSAGE', { detail: 'a text frame' })
       const frame = decodeFrame(new Uint8Array(data as Buffer))
-      if (frame.type === frameTypes.SYNC || frame.type === frameTypes.SYNC_PART) this.#streams.receive(frame)
+      if (frame.type === frameTypes.SYNC || frame.type === frameTypes.SYNC_PART)
+        this.#receiveSync(frame, (data as Buffer).byteLength)
       else this.#receiveControl(parseUp(frame), frame.payload.byteLength)
     } catch (error) {
       this.#fail(error)
     }
   }
 
+  #receiveSync(frame: ChannelFrame, bytes: number): void {
+    if (this.#streams.receive(frame) && this.#givesCredit) this.#credit.took(frame.stream, bytes)
+  }
+
   #receiveControl(message: UpMessage, bytes: number): void {
     if (message.type === 'RUN_EVENT') this.#appendEvents(message, bytes)
+    else if (message.type === 'CREDIT') this.#queue.credit(message.stream, message.bytes)
     else if (message.type === 'MRP_RESPONSE') this.#parts.sessionRequests.answered(this.#device.id, message)
     else this.#enqueue(message)
   }
 
-  #enqueue(message: Exclude<UpMessage, { type: 'RUN_EVENT' | 'MRP_RESPONSE' }>): void {
+  #enqueue(message: Ordered): void {
     if (message.type === 'OPEN') this.#streams.reserve(message.stream)
     this.#order = this.#order.then(() => this.#handle(message)).catch((error: unknown) => this.#fail(error))
   }
 
-  async #handle(message: Exclude<UpMessage, { type: 'RUN_EVENT' | 'MRP_RESPONSE' }>): Promise<void> {
+  async #handle(message: Ordered): Promise<void> {
     if (!this.#live.open) return
     if (message.type === 'REGISTER') return this.#register(message)
     if (!this.#registered) throw new MeshError('BAD_MESSAGE', { detail: `${message.type} before REGISTER` })
@@ -161,14 +207,14 @@ class ChannelSocket implements DeviceLink {
       case 'CLAIM':
         return this.#parts.claims.answer(this.#device, message, this)
       case 'PROBLEMS':
-        return this.#parts.fleet.problems(this.#device.id, { items: message.items, more: message.more })
+        return this.#problems(message)
       case 'BYE':
         return this.#leave()
     }
   }
 
   async #register(message: Up<'REGISTER'>): Promise<void> {
-    const { store, runs, fleet, times, now, sessionsChanged } = this.#parts
+    const { store, runs, fleet, presence, times, now } = this.#parts
     const { org, id } = this.#device
     if (message.device !== id)
       throw new MeshError('FORBIDDEN', { detail: 'REGISTER names another device than the proof' })
@@ -176,9 +222,14 @@ class ChannelSocket implements DeviceLink {
     await store.call('describeDevice', { org, id, os, runtimes, projects, now: now() })
     const found = await runs.reconcile(org, id, message)
     const known = await store.query('listProjects', { org })
+    const { networks = [], ...measured } = metrics
+    const facts = { metrics: measured, networks: [...networks, this.#network], network: this.#network }
+    await presence.enter(org, id, this.#name, facts, now())
     // Nothing is awaited from here on: a channel that closed meanwhile must not replace the newer one of its device.
-    if (!this.#live.open) return
+    if (!this.#live.open) return this.#leavePresence(this.#live.lastFrameAt)
     this.#registered = true
+    this.#givesCredit = message.credit !== undefined
+    if (message.credit !== undefined) this.#queue.limitStreams(message.credit)
     this.send({
       type: 'WELCOME',
       version: protocolVersion,
@@ -188,21 +239,85 @@ class ChannelSocket implements DeviceLink {
       runs: found.runs,
       lost: found.lost,
       problems: true,
+      credit: limits.streamCreditBytes,
     })
     if (!fleet.connect(id, this, { os, runtimes, metrics, projects, network: this.#network }))
       return this.close('REVOKED')
     for (const lease of found.resend) this.send({ type: 'LEASE', lease })
     for (const { run, reason } of found.cancel) this.send({ type: 'RUN_CANCEL', run, reason })
-    sessionsChanged(org)
+    await this.#tellOthers(found.headsEnded > 0)
+    await this.#takeOrders()
+  }
+
+  /** The lists, which it needs to show others and nothing else. */
+  async #tellOthers(sessionsEnded: boolean): Promise<void> {
+    const { deviceTeller, sessionsOf, sessionsChanged } = this.#parts
+    const { org } = this.#device
+    deviceTeller.welcome(org, this.#device.id)
+    this.send({ type: 'SESSION_LIST', sessions: await sessionsOf(org) })
+    if (sessionsEnded) sessionsChanged(org)
   }
 
   async #heartbeat({ metrics, heads }: Up<'HEARTBEAT'>): Promise<void> {
     const { store, fleet, now, times } = this.#parts
     const { org, id } = this.#device
     const at = now()
-    fleet.heartbeat(id, metrics)
-    await store.call('renewHeads', { org, device: id, heads, expiresAt: at + times.leaseMs })
-    await store.call('sawDevice', { org, id, now: at })
+    const tell = fleet.heartbeat(id, metrics)
+    const renewed =
+      heads.length > 0 && store.call('renewHeads', { org, device: id, heads, expiresAt: at + times.leaseMs })
+    await Promise.all([renewed, store.call('sawDevice', { org, id, now: at }), this.#renewPresence(tell)])
+  }
+
+  async #problems({ items, more }: Up<'PROBLEMS'>): Promise<void> {
+    this.#parts.fleet.problems(this.#device.id, { items, more })
+    await this.#renewPresence(true)
+  }
+
+  async #renewPresence(tell: boolean): Promise<void> {
+    const { presence, fleet } = this.#parts
+    const { org, id } = this.#device
+    const here = fleet.link(id) === this ? fleet.presenceOf(id) : undefined
+    if (!here) return
+    const seenAt = this.#live.lastFrameAt
+    if (!(await presence.renew(org, id, this.#name, { ...here, seenAt, tell }))) this.close('CONFLICT')
+  }
+
+  async #leavePresence(seenAt: number): Promise<void> {
+    const { presence } = this.#parts
+    await presence.leave(this.#device.org, this.#device.id, this.#name, { left: this.#left, seenAt })
+  }
+
+  /** What other hubs have for this device, if this is still its channel (CH3). */
+  async #takeOrders(): Promise<void> {
+    const { store, presence, now, times } = this.#parts
+    const { org, id: device } = this.#device
+    if (presence.hub === '' || !this.#registered || !this.#live.open) return
+    const { due, given } = await store.call('takeDeviceOrders', {
+      org,
+      device,
+      hub: presence.hub,
+      channel: this.#name,
+      given: this.#given,
+      leaseExpiresAt: now() + times.leaseMs,
+    })
+    this.#given = given
+    for (const order of due) this.#handOver(order)
+  }
+
+  #handOver({ message, from }: DueOrder): void {
+    const { sessionRequests, orders, log } = this.#parts
+    const { org, id } = this.#device
+    if (message.type !== 'MRP_REQUEST') return void this.send(message)
+    sessionRequests.forward(
+      id,
+      message,
+      request => this.send(request),
+      answer => {
+        orders
+          .answer(org, from, id, answer)
+          .catch((error: unknown) => log.debug({ err: error }, 'an answer for another hub was not stored'))
+      },
+    )
   }
 
   async #runtimeChanged(message: Up<'RUNTIME_UP'> | Up<'RUNTIME_DOWN'>): Promise<void> {
@@ -220,8 +335,10 @@ class ChannelSocket implements DeviceLink {
 
   async #leave(): Promise<void> {
     const { store, fleet, now } = this.#parts
+    this.#left = true
     await store.call('giveBackHeads', { org: this.#device.org, device: this.#device.id, now: now() })
     fleet.leave(this.#device.id)
+    await this.#leavePresence(this.#live.lastFrameAt)
   }
 
   /** Events of one device go to the store in the order they came; answers come back in that order too. */
@@ -263,6 +380,7 @@ class ChannelSocket implements DeviceLink {
     if (fleet.link(id) === undefined) sessionRequests.disconnected(id)
     store
       .call('sawDevice', { org, id, now: this.#live.lastFrameAt })
+      .then(() => this.#leavePresence(this.#live.lastFrameAt))
       .catch((error: unknown) => log.debug({ err: error }, 'when a device left was not stored'))
   }
 }

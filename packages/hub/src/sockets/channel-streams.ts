@@ -11,12 +11,19 @@ import type { DeviceRow } from '../store/identity.ts'
 
 /** What the streams need of the channel under them. */
 export interface StreamCarrier {
+  /** Of all that waits. */
   readonly backlogBytes: number
-  sendFrames(frames: Uint8Array[]): void
+  backlogOf(stream: number): number
+  /** The frames of one payload. */
+  sendFrames(stream: number, frames: Uint8Array[]): void
   /** Tells the device that a stream has ended. */
   ended(stream: number, code: ErrorCode, reason: string): void
   pause(why: string): void
   resume(why: string): void
+  /** The sender of this stream alone has to wait. */
+  hold(stream: number): void
+  release(stream: number): void
+  forget(stream: number): void
 }
 
 interface Stream {
@@ -43,13 +50,14 @@ export class ChannelStreams {
     this.#carrier = carrier
   }
 
-  receive(frame: ChannelFrame): void {
+  /** False for what still comes on a stream that has just been closed here. */
+  receive(frame: ChannelFrame): boolean {
+    const stream = this.#streams.get(frame.stream)
+    if (stream === undefined) return false
     const bytes = this.#joiner.add(frame)
-    const stream = bytes && this.#streams.get(frame.stream)
-    // A frame may still come on a stream that has just been closed here.
-    if (stream === undefined || !bytes) return
-    if (stream === 'opening') this.#keepEarly(frame.stream, bytes)
-    else this.#pass(stream, bytes)
+    if (bytes && stream === 'opening') this.#keepEarly(frame.stream, bytes)
+    else if (bytes && stream !== 'opening') this.#pass(stream, bytes)
+    return true
   }
 
   /** At once, so that frames of the stream that follow on the heels of its OPEN are kept. */
@@ -90,13 +98,13 @@ export class ChannelStreams {
       canRun: true,
       extensions: true,
       get backlogBytes() {
-        return carrier.backlogBytes
+        return carrier.backlogOf(stream)
       },
       tag: { requestedBy: this.#device.userName, author: deviceAuthor(this.#device) },
-      send: frame => carrier.sendFrames(splitSync(stream, frame)),
+      send: frame => carrier.sendFrames(stream, splitSync(stream, frame)),
       close: (code, reason) => this.#refuse(stream, codeOfReason(code, reason), reason),
-      pause: () => carrier.pause(`stream ${stream}`),
-      resume: () => carrier.resume(`stream ${stream}`),
+      pause: () => carrier.hold(stream),
+      resume: () => carrier.release(stream),
     }
   }
 
@@ -135,14 +143,16 @@ export class ChannelStreams {
   }
 
   #refuse(stream: number, code: ErrorCode, reason: string): void {
-    this.#forget(stream)
+    // Behind what was sent on the stream before.
     this.#carrier.ended(stream, code, reason)
+    this.#forget(stream)
   }
 
   #forget(stream: number): void {
     this.#takeEarly(stream)
     this.#streams.delete(stream)
-    this.#carrier.resume(`stream ${stream}`)
+    this.#joiner.forget(stream)
+    this.#carrier.forget(stream)
   }
 }
 

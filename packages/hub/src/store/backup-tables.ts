@@ -28,6 +28,11 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   tickets: leftOut('bound to sessions that are left out, and renewed by their holders'),
   devices: kept('public keys; devices come back without being paired again'),
 
+  presence: leftOut('who is connected now; devices connect again after a restore'),
+  hub_beats: leftOut('which hubs run now'),
+  orders: leftOut('what was under way between hubs; whoever asked has an answer by then or asks again'),
+  news: leftOut('hints between running hubs; they begin with a look at everything'),
+
   projects: kept('names and trees'),
   documents: kept('index of the trees; runs name its rows'),
 

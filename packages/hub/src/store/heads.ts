@@ -138,6 +138,8 @@ export interface Reconciled {
   cancel: { run: RunId; reason: string }[]
   /** Runs it does not have any more: interrupted now. */
   ended: Run[]
+  /** Heads that it does not have any more: ended now. */
+  headsEnded: number
 }
 
 /** What a device that comes back still has, against what the hub believes it has. */
@@ -158,7 +160,7 @@ export async function reconcileDevice(
     a.device,
   ])
   const named = new Set(a.runs.map(({ run }) => run))
-  const result: Reconciled = { runs: [], lost, resend: [], cancel: [], ended: [] }
+  const result: Reconciled = { runs: [], lost, resend: [], cancel: [], ended: [], headsEnded: 0 }
   for (const row of active) {
     if (named.has(row.id)) continue
     if (row.state.status === 'leased' && row.head !== null)
@@ -177,7 +179,7 @@ export async function reconcileDevice(
   }
   for (const row of active) if (row.cancelReason !== null) result.cancel.push({ run: row.id, reason: row.cancelReason })
   for (const held of a.runs) await answerForHeld(tx, a.org, a.device, held.run, result)
-  await endUnnamedHeads(tx, a, new Set(result.resend.map(({ head }) => head)))
+  result.headsEnded = await endUnnamedHeads(tx, a, new Set(result.resend.map(({ head }) => head)))
   return result
 }
 
@@ -192,13 +194,18 @@ async function endUnnamedHeads(
   tx: Tx,
   a: { org: OrgId; device: DeviceId; heads: HeldHead[]; now: number; expiresAt: number },
   keep: Set<HeadId>,
-): Promise<void> {
+): Promise<number> {
+  let ended = 0
   const named = new Set(a.heads.map(({ head }) => head))
   for (const { head } of await liveHeads(tx, a.org, 'device_id', a.device)) {
     if (keep.has(head))
       await tx.run('UPDATE heads SET expires_at = ? WHERE org_id = ? AND head_id = ?', [a.expiresAt, a.org, head])
-    else if (!named.has(head)) await endHead(tx, a.org, head, 'the device came back without it', a.now)
+    else if (!named.has(head)) {
+      await endHead(tx, a.org, head, 'the device came back without it', a.now)
+      ended++
+    }
   }
+  return ended
 }
 
 function pushEnded(result: Reconciled, run: Run | null): void {

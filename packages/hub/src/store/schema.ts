@@ -52,6 +52,13 @@ const migrations: readonly string[] = [
   `ALTER TABLE devices ADD COLUMN policy TEXT NOT NULL DEFAULT '{}';
   ALTER TABLE runs ADD COLUMN demands TEXT NOT NULL DEFAULT '{}';
   CREATE INDEX runs_of_code ON runs (org_id, document_id, code_hash, arrival);`,
+
+  // Several hubs on one database: who has a device's channel, what waits for it, and what changed.
+  `CREATE TABLE presence (org_id TEXT NOT NULL, device_id TEXT NOT NULL PRIMARY KEY, hub_id TEXT NOT NULL, channel TEXT NOT NULL, status TEXT NOT NULL, connected_at BIGINT NOT NULL, seen_at BIGINT NOT NULL, facts TEXT NOT NULL);
+  CREATE TABLE hub_beats (org_id TEXT NOT NULL, hub_id TEXT NOT NULL PRIMARY KEY, beat_at BIGINT NOT NULL);
+  CREATE TABLE orders (org_id TEXT NOT NULL, recipient TEXT NOT NULL, number BIGINT NOT NULL, message TEXT NOT NULL, expires_at BIGINT NOT NULL, PRIMARY KEY (org_id, recipient, number));
+  CREATE TABLE news (org_id TEXT NOT NULL, subject TEXT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (org_id, subject));
+  CREATE INDEX news_by_position ON news (position);`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }

@@ -1,0 +1,35 @@
+/** What this hub does when another one changed something: each part looks at the store for itself. */
+import type { Parts } from '../parts.ts'
+import type { Concerned } from './other-hubs.ts'
+
+export function concernedOf(parts: Parts): Concerned {
+  const { store, fleet, runs, feeds, doors, sessionRequests, sessionsChanged, others } = parts
+  let turns = 0
+  return {
+    run: (org, run) => runs.heardOf(org, run),
+    async device(org, id) {
+      const row = await store.query('findDevice', { id })
+      if (!row || row.revoked) return fleet.remove(org, id)
+      fleet.add(row)
+      for (const presence of await store.query('listPresence', { device: id })) fleet.heardOf(presence)
+    },
+    sessions: org => sessionsChanged(org),
+    async orders(org, recipient) {
+      if (recipient !== others?.hub) return fleet.link(recipient as Parameters<typeof fleet.link>[0])?.ordersWait()
+      for (const { device, answer } of await store.call('takeHubOrders', { org, hub: recipient }))
+        sessionRequests.answered(device, answer)
+    },
+    closed: credential => doors.revoke(credential),
+    grew: (org, run) => feeds.grew(org, run),
+    async devices() {
+      const known = fleet.ids()
+      fleet.replaceAll(known, await store.query('listDevices', { org: null }))
+      for (const presence of await store.query('listPresence', { device: null })) fleet.heardOf(presence)
+    },
+    async lookAgain() {
+      feeds.lookAgain()
+      // A hub that was killed may have had something to place.
+      if (++turns % 5 === 0) await runs.placeAll()
+    },
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * What changed, for the other hubs on the same database: one row a subject, with the position of its last change. A row
+ * is written in the transaction of the change, so that whoever has read up to a position knows of every change before
+ * it (CH1). It carries no content: who hears of a subject looks at the store.
+ */
+import type { DeviceId, OrgId, RunId } from '@meshbook/core/ids.ts'
+import type { Tx } from '@meshbook/relay/sql/tx.ts'
+
+export type Subject = `run ${RunId}` | `device ${DeviceId}` | 'sessions' | `orders ${string}` | `closed ${string}`
+
+export interface NewsItem {
+  org: OrgId
+  subject: Subject
+  position: number
+}
+
+/** The one counter of all orgs: its row stays locked until the commit, so positions become visible in their order. */
+const counter = `INSERT INTO news (org_id, subject, position) VALUES ('', '', 1) ON CONFLICT (org_id, subject) DO UPDATE SET position = news.position + 1 RETURNING position`
+const note = `INSERT INTO news (org_id, subject, position) VALUES (?, ?, ?) ON CONFLICT (org_id, subject) DO UPDATE SET position = excluded.position`
+
+export async function noteNews(tx: Tx, org: OrgId, subjects: readonly Subject[]): Promise<void> {
+  for (const subject of new Set(subjects)) {
+    const { position } = (await tx.get<{ position: number }>(counter))!
+    await tx.run(note, [org, subject, position])
+  }
+}
+
+const noted = new WeakSet<object>()
+
+/** Whether a call of the procedure may have news for other hubs. */
+export const notesNews = (procedure: object | undefined): boolean => procedure !== undefined && noted.has(procedure)
+
+/** The procedure, which also notes in its transaction what it changed. */
+export function noting<A extends { org: OrgId }, R>(
+  procedure: (tx: Tx, args: A) => Promise<R>,
+  subjectsOf: (result: R, args: A) => readonly Subject[],
+): (tx: Tx, args: A) => Promise<R> {
+  const noter = async (tx: Tx, args: A): Promise<R> => {
+    const result = await procedure(tx, args)
+    await noteNews(tx, args.org, subjectsOf(result, args))
+    return result
+  }
+  noted.add(noter)
+  return noter
+}
+
+export async function readNews(tx: Tx, a: { after: number; rows: number }): Promise<NewsItem[]> {
+  return tx.all(
+    `SELECT org_id AS org, subject AS subject, position AS position FROM news WHERE position > ? AND subject <> '' ORDER BY position LIMIT ?`,
+    [a.after, a.rows],
+  )
+}
+
+export async function newsPosition(tx: Tx): Promise<number> {
+  const row = await tx.get<{ position: number }>("SELECT position FROM news WHERE org_id = '' AND subject = ''")
+  return row?.position ?? 0
+}
+
+/** A hub that was away for longer than so many changes begins with a look at everything. What nobody took in time goes too. */
+export async function sweepNews(tx: Tx, a: { kept: number; now: number }): Promise<void> {
+  await tx.run('DELETE FROM orders WHERE expires_at <= ?', [a.now])
+  await tx.run("DELETE FROM news WHERE position < ? AND subject <> ''", [(await newsPosition(tx)) - a.kept])
+}
