@@ -5,7 +5,7 @@
  */
 import { policyOf } from '@meshbook/core/device-policy.ts'
 import type { DeviceId, Now, OrgId, ProjectId } from '@meshbook/core/ids.ts'
-import type { Limits } from '@meshbook/core/limits.ts'
+import { type Limits, limits } from '@meshbook/core/limits.ts'
 import {
   type DeviceInfo,
   type DeviceStatus,
@@ -18,6 +18,7 @@ import {
 import type { RouteDevice } from '@meshbook/core/route.ts'
 import type { DeviceRow } from '../store/identity.ts'
 import type { PresenceFacts, PresenceRow, PresenceStatus } from '../store/presence.ts'
+import type { OfferedDevice } from '../store/submit-run.ts'
 
 /** The open channel of a device. */
 export interface DeviceLink {
@@ -294,6 +295,18 @@ export class Fleet {
         owner: member.owner,
         networks: member.networks,
       }))
+  }
+
+  /** The same for whatever project; none where they are so many that nobody wants to carry them about. */
+  offered(org: OrgId): OfferedDevice[] {
+    const members = this.#all(org).filter(({ info }) => info.os !== '')
+    if (members.length > limits.devicesPerOffer) return []
+    return members.map(member => ({
+      ...this.#shown(member),
+      projects: [...member.projects],
+      owner: member.owner,
+      networks: member.networks,
+    }))
   }
 
   #shown(member: Member): DeviceInfo {

@@ -13,7 +13,6 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { isId, parseId, parseRunId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { RunRequest, SessionMethod } from '@meshbook/core/messages.ts'
-import { hasEnded } from '@meshbook/core/run.ts'
 import type { InferOutput } from 'valibot'
 import * as v from 'valibot'
 import { networkName } from '../devices/network-name.ts'
@@ -54,11 +53,10 @@ export async function listRuns({ store }: Parts, { who, query }: UserAsk<undefin
 }
 
 export async function runEvents(parts: Parts, ask: UserAsk<undefined>): Promise<Response> {
-  const { id, status, seq } = await getRun(parts, ask)
-  const after = startOf(ask)
+  const id = parseRunId(param(ask, 'id'))
+  const reader = await readRun(parts.store, parts.feeds, ask.who.org, id, startOf(ask))
   // An EventSource connects again after every end; 204 tells it that there is nothing more to come.
-  if (hasEnded(status) && after >= seq) return new Response(null, { status: 204 })
-  const reader = readRun(parts.store, parts.feeds, ask.who.org, id, after)
+  if (!reader) return new Response(null, { status: 204 })
   return openStream(parts, ask, reader.next, reader.stop)
 }
 

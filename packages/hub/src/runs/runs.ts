@@ -27,15 +27,17 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Reconciled } from '../store/heads.ts'
 import type { HubStore } from '../store/hub-store.ts'
+import { logged } from '../store/run-log.ts'
+import type { Leased } from '../store/run-queue.ts'
 import { decidePlacement } from './decide-placement.ts'
-import type { RunFeeds } from './run-feeds.ts'
+import type { Grown, RunFeeds } from './run-feeds.ts'
 
 type Up<T extends UpMessage['type']> = Extract<UpMessage, { type: T }>
 type Down<T extends DownMessage['type']> = Extract<DownMessage, { type: T }>
 
 export interface RunsPorts {
   store: HubStore
-  fleet: Pick<Fleet, 'candidates' | 'offline'>
+  fleet: Pick<Fleet, 'candidates' | 'offered' | 'offline'>
   orders: Pick<Orders, 'send'>
   events: HubEvents
   feeds: RunFeeds
@@ -78,10 +80,10 @@ export class Runs {
     request: RunRequest,
     networks: readonly string[] = [],
   ): Promise<{ run: Run; created: boolean }> {
-    const { store, now, random } = this.#ports
+    const { store, fleet, now, random, times } = this.#ports
     const at = now()
     const codeHash = hashOf(request)
-    const submitted = await store.call('createRun', {
+    const { leased, ...submitted } = await store.call('createRun', {
       org,
       codeHash,
       requestedBy,
@@ -97,8 +99,14 @@ export class Runs {
       chosenDevice: request.on ?? null,
       demands: { runsOn: request.runsOn, requires: request.requires, ...(networks.length > 0 && { networks }) },
       expiresAt: request.expiresAt ?? at + limits.runWaitMs,
+      offer: {
+        devices: this.#closed ? [] : fleet.offered(org),
+        newHead: newId('head', at, random),
+        leaseExpiresAt: at + times.leaseMs,
+      },
     })
-    if (submitted.created) {
+    if (leased) this.#giveSoon(org, leased)
+    else if (submitted.created) {
       this.#show(org, submitted.run)
       this.placeSoon(org, submitted.run.session)
     }
@@ -134,16 +142,19 @@ export class Runs {
   /** Appends what the holder sent; the answer says how far the log is durable. */
   async append(org: OrgId, device: DeviceId, message: Up<'RUN_EVENT'>): Promise<Down<'RUN_ACK'>> {
     const { run: id, fence, first, events } = message
-    const { seq, refused, appended, run } = await this.#ports.store.call('appendEvents', {
-      org,
-      device,
-      id,
-      fence,
-      first,
-      events,
+    const records = events.map(logged)
+    const bytes = records.reduce((sum, { text }) => sum + text.length, 0)
+    const turn = { of: id, bytes }
+    const { seq, refused, appended, isWhole, run } = await this.#ports.store.call('appendEvents', {
+      ...{ org, device, id, fence, first, events: records, turn },
     })
     this.#ports.metrics.runEvents.inc(appended)
-    if (run) this.#appended(org, run, appended, seq)
+    if (run) {
+      const since = seq - appended + 1
+      const texts = records.slice(since - first, seq - first + 1).map(({ text }) => text)
+      const grown = { first: since, texts, ended: hasEnded(run.status) }
+      this.#appended(org, run, appended, isWhole ? grown : undefined, seq)
+    }
     return { type: 'RUN_ACK', run: id, fence, seq, ...(refused ? { refused } : {}) }
   }
 
@@ -221,16 +232,17 @@ export class Runs {
   }
 
   async #placeNext(org: OrgId, session: SessionId): Promise<void> {
-    const placement = await this.#ports.store.query('nextPlacement', { org, session })
+    const { store, fleet, now } = this.#ports
+    const placement = await store.query('nextPlacement', { org, session })
     if (!placement) return
-    const decision = decidePlacement(this.#ports.fleet, org, placement, this.#ports.now())
+    const decision = decidePlacement(fleet.candidates(org, placement.next.project), placement, now())
     if ('to' in decision) await this.#lease(org, placement.next.id, decision)
     else if ('wait' in decision) await this.#wait(org, placement.next.id, decision)
     else await this.#refuse(org, placement.next.id, decision)
   }
 
   async #lease(org: OrgId, id: RunId, { to, reasons }: Extract<RouteDecision, { to: DeviceId }>): Promise<void> {
-    const { store, orders, now, random, times } = this.#ports
+    const { store, now, random, times } = this.#ports
     const at = now()
     const leased = await store.call('leaseRun', {
       org,
@@ -241,11 +253,21 @@ export class Runs {
       now: at,
       expiresAt: at + times.leaseMs,
     })
-    if (!leased) return
-    // The lease is in the store: the device gets it when it registers, should it be gone by now.
-    await orders.send(org, to, { type: 'LEASE', lease: leased.lease })
-    this.#show(org, leased.run)
-    if (leased.moved) this.#ports.sessionsChanged(org)
+    if (leased) await this.#give(org, leased)
+  }
+
+  #giveSoon(org: OrgId, leased: Leased): void {
+    this.#give(org, leased).catch((error: unknown) =>
+      this.#ports.log.error({ err: error, org, run: leased.run.id }, 'a lease was not sent'),
+    )
+  }
+
+  /** The lease is in the store: the device gets it when it registers, should it be gone by now. */
+  async #give(org: OrgId, { lease, run, device, moved }: Leased): Promise<void> {
+    const sent = this.#ports.orders.send(org, device, { type: 'LEASE', lease })
+    this.#show(org, run)
+    if (moved) this.#ports.sessionsChanged(org)
+    await sent
   }
 
   async #wait(org: OrgId, id: RunId, decision: Extract<RouteDecision, { wait: string }>): Promise<void> {
@@ -266,25 +288,25 @@ export class Runs {
     if (run) this.#ended(org, run)
   }
 
-  #appended(org: OrgId, run: Run, appended: number, seq: number): void {
+  #appended(org: OrgId, run: Run, appended: number, grown: Grown | undefined, seq: number): void {
     const firstEvents = seq === appended
-    if (hasEnded(run.status)) this.#ended(org, run)
-    else if (firstEvents || run.status === 'waiting-for-input') this.#show(org, run)
+    if (hasEnded(run.status)) this.#ended(org, run, grown)
+    else if (firstEvents || run.status === 'waiting-for-input') this.#show(org, run, grown)
     else {
-      this.#ports.feeds.grew(org, run.id)
+      this.#ports.feeds.grew(org, run.id, grown)
       this.#ports.grewElsewhere(org, run.id)
     }
   }
 
-  #ended(org: OrgId, run: Run): void {
+  #ended(org: OrgId, run: Run, grown?: Grown): void {
     this.#ports.metrics.runsEnded.inc({ status: run.status })
-    this.#show(org, run)
+    this.#show(org, run, grown)
     this.placeSoon(org, run.session)
   }
 
-  #show(org: OrgId, run: Run): void {
+  #show(org: OrgId, run: Run, grown?: Grown): void {
     const { code: _, ...shown } = run
-    this.#ports.feeds.grew(org, run.id)
+    this.#ports.feeds.grew(org, run.id, grown)
     this.#isNewToViewers(run.id, shown)
     this.#ports.events.publish(org, { type: 'run', run: shown })
   }

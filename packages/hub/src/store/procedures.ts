@@ -14,6 +14,7 @@ import * as projects from './projects.ts'
 import * as log from './run-log.ts'
 import * as queue from './run-queue.ts'
 import * as rows from './run-rows.ts'
+import { submitRun } from './submit-run.ts'
 
 export { schema } from './schema.ts'
 
@@ -57,7 +58,10 @@ export const procedures = {
   listDocuments: projects.listDocuments,
   touchDocuments: projects.touchDocuments,
 
-  createRun: noting(queue.createRun, ({ run, created }) => (created ? aboutRun(run) : [])),
+  createRun: noting(submitRun, ({ run, created, leased }) => [
+    ...(created ? aboutRun(run) : []),
+    ...aboutSessions(leased?.moved === true),
+  ]),
   nextPlacement: queue.nextPlacement,
   sessionsWithQueue: queue.sessionsWithQueue,
   leaseRun: noting(queue.leaseRun, leased => (leased ? [...aboutRun(leased.run), ...aboutSessions(leased.moved)] : [])),
