@@ -6,6 +6,7 @@
 import * as v from 'valibot'
 import { devicePolicySchema } from './device-policy.ts'
 import { type ErrorCode, isErrorCode, MeshError } from './errors.ts'
+import { textOfEvent } from './event-text.ts'
 import { type ChannelFrame, encodeFrame } from './frames.ts'
 import { type Fence, type IdKind, type IdTypes, isId, isRunId, type RunId, type Seq } from './ids.ts'
 import { limits } from './limits.ts'
@@ -436,8 +437,14 @@ export function encodeMessage(message: UpMessage | DownMessage): Uint8Array {
   return encodeFrame({
     type: frameTypes[message.type],
     stream: 0,
-    payload: textEncoder.encode(JSON.stringify(message)),
+    payload: textEncoder.encode(textOf(message)),
   })
+}
+
+function textOf(message: UpMessage | DownMessage): string {
+  if (message.type !== 'RUN_EVENT') return JSON.stringify(message)
+  const { events, ...head } = message
+  return `${JSON.stringify(head).slice(0, -1)},"events":[${events.map(textOfEvent).join(',')}]}`
 }
 
 export function encodeSync(stream: number, bytes: Uint8Array): Uint8Array {

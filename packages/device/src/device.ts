@@ -299,7 +299,7 @@ class RunningDevice implements Device {
       arrived: (asset: AssetId) => hub.arrived(asset),
     }
     const folder = join(this.#options.folder, 'assets')
-    return new AssetKeeper({ disk: this.#disk, folder, limits: this.#options.limits, ...ways })
+    return new AssetKeeper({ disk: this.#disk, files: this.#bigFiles, folder, limits: this.#options.limits, ...ways })
   }
 
   #shareFiles(hub: HubAssets): ProjectSharing {
