@@ -19,7 +19,7 @@ export function SyncBadge() {
   const status = syncStatus(useNotebook().link.facts.value)
   const icon = icons[status.kind]
   return (
-    <span class="sync-badge" role="status" data-sync={status.kind} data-unsent={status.count}>
+    <span class="sync-badge" data-sync={status.kind} data-unsent={status.count}>
       <Popover
         label={status.text}
         wordy
