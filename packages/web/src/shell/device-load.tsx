@@ -20,7 +20,7 @@ export function DeviceLoad({ device: { metrics, status } }: { device: DeviceInfo
             key={at}
             name={gpu.name}
             share={isLive ? gpu.load : undefined}
-            note={`${memoryText(gpu.memoryBytes, gpu.memoryFreeBytes)} of graphics memory`}
+            note={memoryText(gpu.memoryBytes, gpu.memoryFreeBytes)}
           />
         ))}
       </div>
@@ -49,12 +49,15 @@ function Power({ metrics: { battery, metered }, isLive }: { metrics: Metrics; is
   )
 }
 
+/** With figure spaces in front, so that its first character never moves. */
+const inPlace = (percent: number): string => `${String(percent).padStart(3, '\u2007')} %`
+
 function Bar({ name, share, note = '' }: { name: string; share: number | undefined; note?: string }) {
   const percent = share === undefined ? 0 : Math.round(Math.min(1, Math.max(0, share)) * 100)
   return (
     <div class="load" title={note === '' ? name : `${name}: ${note}`}>
       <span class="ellipsis">{name}</span>
-      <span class="faint number">{share === undefined ? '–' : `${percent} %`}</span>
+      <span class="faint number">{share === undefined ? '–' : inPlace(percent)}</span>
       <span class="bar" data-high={percent >= 90}>
         <span style={{ width: `${percent}%` }} />
       </span>

@@ -110,7 +110,7 @@ interface SwitchProps {
 
 function Switch({ label, note, on, disabled = false, set }: SwitchProps) {
   return (
-    <label class="choice">
+    <label class="option">
       <input type="checkbox" checked={on} disabled={disabled} onChange={event => set(event.currentTarget.checked)} />
       <span>
         {label}

@@ -33,7 +33,7 @@ test('W60 systems, times and memory are said as a person does', () => {
 test('W60 a device that is away says how it is woken, one that is there says nothing', () => {
   assert.equal(wakeHint({ kind: 'desktop', status: 'online', name: 'a' }), '')
   for (const kind of ['desktop', 'server', 'phone', 'worker'] as const)
-    assert.ok(wakeHint({ kind, status: 'offline', name: 'a' }).length > 20)
+    assert.ok(wakeHint({ kind, status: 'offline', name: 'a' }).endsWith('.'))
 })
 
 test('W61 only what is not as usual is said of a policy, and only what was changed is sent', () => {

@@ -94,10 +94,10 @@ function QuestionDialog({ asked }: { asked: Question }) {
 
 function Choices({ label, choices }: { label: string; choices: NonNullable<Question['choices']> }) {
   return (
-    <fieldset class="choices">
+    <fieldset class="options">
       <legend class="visually-hidden">{label}</legend>
       {choices.map(({ value, label: text, note }, at) => (
-        <label key={value} class="choice">
+        <label key={value} class="option">
           <input type="radio" name="choice" value={value} defaultChecked={at === 0} />
           <span>
             {text}

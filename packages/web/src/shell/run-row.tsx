@@ -11,6 +11,7 @@ import { Hint } from './hint.tsx'
 import { Icon } from './icons.tsx'
 import { Link } from './link.tsx'
 import { RunAgain, runWords, StillWanted } from './run-actions.tsx'
+import { RunElsewhere } from './run-elsewhere.tsx'
 
 const tones: Record<RunInfo['status'], string> = {
   queued: '',
@@ -81,6 +82,11 @@ export function RunRow({ run }: { run: RunInfo }) {
         {isAsked && <StillWanted run={run} />}
         {(open || isWaiting) && <Reasons run={run} />}
         {open && <Facts run={run} />}
+        {(isWaiting || (open && hasEnded(run.status))) && (
+          <div class="row tools">
+            <RunElsewhere run={run} />
+          </div>
+        )}
       </div>
     </li>
   )
