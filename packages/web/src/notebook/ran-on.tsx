@@ -64,10 +64,10 @@ function Why({ entry, close }: { entry: ExecutionEntry; close: () => void }) {
   const isHere = me.value?.device !== undefined && me.value.device === entry.ranOn?.device
   return (
     <div class="why">
-      <h3>
+      <h2>
         {placeName(entry)}
         {isHere && <span class="faint"> this device</span>}
-      </h3>
+      </h2>
       <dl class="facts">
         <dt>Started</dt>
         <dd>{entry.startedAt === undefined ? 'unknown' : timeOfDay(entry.startedAt, Date.now())}</dd>
@@ -76,7 +76,7 @@ function Why({ entry, close }: { entry: ExecutionEntry; close: () => void }) {
         {run && <dt>Code</dt>}
         {run && <dd class="mono">{run.codeHash.slice(0, 12)}</dd>}
       </dl>
-      <h4>Why there</h4>
+      <h3>Why there</h3>
       {reasons.length > 0 ? (
         <ul>
           {reasons.map(reason => (

@@ -27,7 +27,7 @@ export function RunOnChoices({ notebook, language, close, choose }: Choice) {
   const isGone = on.value !== undefined && !deviceById.value.has(on.value)
   return (
     <div class="run-on">
-      <h4>Run on…</h4>
+      <div class="menu-title">Run on…</div>
       <button type="button" class="menu-item" aria-pressed={on.value === undefined} onClick={() => select(undefined)}>
         <Icon name="bolt" />
         <span class="ellipsis">{runsOn === undefined ? 'Automatic' : `As the notebook says: ${runsOn}`}</span>

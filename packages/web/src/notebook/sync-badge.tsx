@@ -43,7 +43,7 @@ function Details({ status }: { status: SyncStatus }) {
   const { facts } = useNotebook().link
   return (
     <div class="why sync-why">
-      <h3>{status.text}</h3>
+      <h2>{status.text}</h2>
       <p>{status.why}</p>
       {status.todo && <p>{status.todo}</p>}
       <dl class="facts">

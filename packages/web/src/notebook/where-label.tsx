@@ -51,7 +51,7 @@ export function WhereLabel() {
     >
       {close => (
         <div class="why">
-          <h3>{text}</h3>
+          <h2>{text}</h2>
           <p class="muted where-note">
             <Hint text={note} />
           </p>
