@@ -77,8 +77,8 @@ function DeviceChoice({
         {device.name}
         {isHere && <span class="faint"> this device</span>}
       </span>
-      {isChosen && <Icon name="check" class="chosen" />}
       <span class="hint">{unable || waitWords(device)}</span>
+      {isChosen && <Icon name="check" class="chosen" />}
     </button>
   )
 }

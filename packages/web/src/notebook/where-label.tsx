@@ -81,7 +81,7 @@ function Session({ notebook, close }: { notebook: OpenNotebook; close: () => voi
             <button
               type="button"
               class="button small"
-              disabled={!current}
+              disabled={!current && notebook.executions.running.value.size === 0}
               onClick={then(() => void interruptSession(session))}
             >
               Interrupt
