@@ -9,6 +9,7 @@ import { titleOf } from './file-tree.ts'
 import { Hint } from './hint.tsx'
 import { Icon, type IconName } from './icons.tsx'
 import { Link } from './link.tsx'
+import { Popover } from './popover.tsx'
 
 export const deviceIcons: Record<DeviceInfo['kind'], IconName> = {
   desktop: 'laptop',
@@ -28,15 +29,15 @@ export function DeviceCard({ device, children }: { device: DeviceInfo; children?
         {device.owner !== undefined && <span class="pill">of {device.owner}</span>}
         {children}
       </div>
-      <p class="row device-status">
+      <div class="row device-status">
         <span class={`dot ${device.status}`} />
-        <span>{statusText(device, Date.now())}</span>
-        <span class="faint ellipsis">
-          · {[kindWords[device.kind], systemName(device.os)].filter(Boolean).join(' · ')}
-          {device.software !== undefined && <Release of={device.software} />}
-        </span>
+        <span class="grow ellipsis">{statusText(device, Date.now())}</span>
+        <Wake device={device} />
+      </div>
+      <p class="faint ellipsis">
+        {[kindWords[device.kind], systemName(device.os)].filter(Boolean).join(' · ')}
+        {device.software !== undefined && <Release of={device.software} />}
       </p>
-      <Wake device={device} />
       <Problems device={device} />
       <Chips device={device} />
       <DeviceLoad device={device} />
@@ -58,13 +59,18 @@ function Release({ of }: { of: string }) {
   )
 }
 
+/** Behind a button, so that a card does not grow when its device goes away. */
 function Wake({ device }: { device: DeviceInfo }) {
   const hint = wakeHint(device)
   if (hint === '' || device.owner !== undefined) return null
   return (
-    <p class="faint wake">
-      <Hint text={hint} />
-    </p>
+    <Popover label={`How to get ${device.name} back`} wordy class="pill wake" panelClass="padded" button="Wake it…">
+      {() => (
+        <p class="wake-hint">
+          <Hint text={hint} />
+        </p>
+      )}
+    </Popover>
   )
 }
 

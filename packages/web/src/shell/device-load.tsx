@@ -41,7 +41,7 @@ function Power({ metrics: { battery, metered }, isLive }: { metrics: Metrics; is
       {battery && (
         <span class="row">
           <Icon name={battery.charging ? 'bolt' : 'battery'} size={14} />
-          {isLive ? `${battery.charging ? 'Charging' : 'On battery'}, ${percent}` : `Battery at ${percent} then`}
+          {isLive ? `${battery.charging ? 'Charging' : 'On battery'}, ${percent}` : `Was at ${percent}`}
         </span>
       )}
       {metered && <span>Metered network</span>}
