@@ -21,6 +21,7 @@ import { runCommand } from './commands/run.ts'
 import { runsCommand } from './commands/runs.ts'
 import { sessionsCommand } from './commands/sessions.ts'
 import { startCommand } from './commands/start.ts'
+import { statusCommand } from './commands/status.ts'
 import { trashCommand } from './commands/trash.ts'
 import { upCommand } from './commands/up.ts'
 import { versionCommand } from './commands/version.ts'
@@ -45,6 +46,7 @@ for (const command of [
   runsCommand,
   gateCommand,
   sessionsCommand,
+  statusCommand,
   historyCommand,
   devicesCommand,
   membersCommand,

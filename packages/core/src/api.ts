@@ -44,6 +44,8 @@ export const meSchema = v.object({
   user: nameSchema,
   org: v.string(),
   hub: v.object({ name: nameSchema, version: v.string(), publicUrl: v.string() }),
+  /** The caller's device on the machine that the request comes from, where the hub can tell. */
+  device: v.optional(deviceIdSchema),
 })
 export type Me = v.InferOutput<typeof meSchema>
 

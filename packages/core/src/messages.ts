@@ -202,6 +202,8 @@ const up = {
     kind: deviceKindSchema,
     os: nameSchema,
     arch: nameSchema,
+    /** The release of Meshbook that it runs; `version` is that of the protocol. */
+    software: v.optional(nameSchema),
     runtimes: v.array(runtimeSchema),
     metrics: metricsSchema,
     projects: v.array(projectIdSchema),
@@ -293,6 +295,8 @@ export const deviceInfoSchema = v.object({
   name: nameSchema,
   kind: deviceKindSchema,
   os: v.string(),
+  /** The release of Meshbook that it ran when it was last here. */
+  software: v.optional(v.string()),
   status: deviceStatusSchema,
   lastSeenAt: ms,
   runtimes: v.array(runtimeSchema),
@@ -314,6 +318,8 @@ export const sessionInfoSchema = v.object({
   device: v.nullable(deviceIdSchema),
   fence: v.nullable(fenceSchema),
   kernel: v.nullable(nameSchema),
+  /** Since when that device has it. */
+  since: v.optional(v.nullable(ms)),
 })
 export type SessionInfo = v.InferOutput<typeof sessionInfoSchema>
 

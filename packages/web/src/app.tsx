@@ -5,7 +5,10 @@ import { AccountPage } from './account/account-page.tsx'
 import { SignInPage } from './account/signin-page.tsx'
 import { PairDialog } from './pairing/pair-dialog.tsx'
 import { PairPage } from './pairing/pair-page.tsx'
+import { keepAppCommands } from './shell/app-commands.ts'
 import { AuditPage } from './shell/audit-page.tsx'
+import { ConnectionAnnouncer } from './shell/connection-announcer.tsx'
+import { DevicePolicyDialog } from './shell/device-policy-dialog.tsx'
 import { DevicesPage } from './shell/devices-page.tsx'
 import { Dialogs } from './shell/dialogs.tsx'
 import { EvictedBanner } from './shell/evicted-banner.tsx'
@@ -16,6 +19,7 @@ import { Palette } from './shell/palette.tsx'
 import { PathPage } from './shell/path-page.tsx'
 import { ProblemPage } from './shell/problem-page.tsx'
 import { RunsPage } from './shell/runs-page.tsx'
+import { SessionsPage } from './shell/sessions-page.tsx'
 import { ShortcutsDialog } from './shell/shortcuts-dialog.tsx'
 import { Sidebar } from './shell/sidebar.tsx'
 import { StorageBanner } from './shell/storage-banner.tsx'
@@ -30,6 +34,7 @@ export function App() {
     addEventListener('keydown', handleGlobalKey)
     return () => removeEventListener('keydown', handleGlobalKey)
   }, [])
+  useEffect(keepAppCommands, [])
   const route = routeOf(here.value)
   if (route.page === 'pair') return <PairPage />
   if (route.page === 'signin' || signedIn.value === 'no') return <SignInPage />
@@ -62,6 +67,8 @@ export function App() {
       <MembersDialog />
       <Dialogs />
       <PairDialog />
+      <DevicePolicyDialog />
+      <ConnectionAnnouncer />
       <ToastList />
     </>
   )
@@ -74,6 +81,8 @@ function Page({ route }: { route: Route }) {
       return <HomePage />
     case 'runs':
       return <RunsPage />
+    case 'sessions':
+      return <SessionsPage />
     case 'devices':
       return <DevicesPage />
     case 'audit':

@@ -2,7 +2,7 @@ import { listOf } from '@meshbook/core/api.ts'
 import { type SessionInfo, sessionInfoSchema } from '@meshbook/core/messages.ts'
 import { Command } from 'commander'
 import * as v from 'valibot'
-import { printJson, printTable, say } from '../print.ts'
+import { ago, printJson, printTable, say } from '../print.ts'
 import { allDevices } from './devices.ts'
 import { type ClientOptions, clientOf, optionsOf, withClient } from './options.ts'
 
@@ -46,12 +46,14 @@ async function list(_options: unknown, command: Command): Promise<void> {
   if (shown.length === 0) return say('No session is live. Run a cell, and its session appears here.')
   const { items: devices } = await allDevices(client)
   const names = new Map(devices.map(({ id, name }) => [id, name]))
+  const now = Date.now()
   printTable<SessionInfo>(shown, {
     id: session => session.id,
     name: session => session.name,
     language: session => session.language,
     on: session => (session.device === null ? '–' : (names.get(session.device) ?? session.device)),
     kernel: session => session.kernel ?? '–',
+    since: session => (session.since ? ago(session.since, now) : '–'),
   })
 }
 

@@ -1,5 +1,6 @@
 /** How this machine is: load, memory, graphics cards, battery, networks. Whatever cannot be found out is left out. */
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { arch, cpus, freemem, platform, release, totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +11,8 @@ import { NetworkWatch } from './network-facts.ts'
 const run = promisify(execFile)
 const askMs = 2_000
 
-export const machine = { os: `${platform()} ${release()}`.slice(0, 100), arch: arch() }
+const manifest: { version: string } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+export const machine = { os: `${platform()} ${release()}`.slice(0, 100), arch: arch(), software: manifest.version }
 
 export class MachineFacts {
   #times = cpuTimes()

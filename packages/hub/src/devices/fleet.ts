@@ -63,6 +63,7 @@ interface Member {
 
 export interface Registration {
   os: string
+  software?: string | undefined
   runtimes: Runtime[]
   metrics: Metrics
   projects: ProjectId[]
@@ -107,7 +108,7 @@ export class Fleet {
   add(row: DeviceRow): void {
     const known = this.#members.get(row.id)
     const fresh = memberOf(row)
-    const { name, kind, policy, os, runtimes } = fresh.info
+    const { name, kind, policy, os, software, runtimes } = fresh.info
     if (!known) {
       this.#put(fresh)
       fresh.lastStatus = this.#statusOf(fresh)
@@ -115,7 +116,7 @@ export class Fleet {
       return
     }
     const before = known.info
-    const described = known.link ? {} : { os, runtimes }
+    const described = known.link ? {} : { os, ...(software && { software }), runtimes }
     known.info = { ...before, name, kind, policy, ...described }
     if (!known.link) known.projects = fresh.projects
     const placement = JSON.stringify(policy) !== JSON.stringify(before.policy)
@@ -172,7 +173,7 @@ export class Fleet {
     const member = this.#members.get(id)
     if (!member) return false
     if (member.link && member.link !== link) member.link.close('CONFLICT')
-    const { os, runtimes, metrics, network } = registration
+    const { os, software, runtimes, metrics, network } = registration
     Object.assign(member, {
       link,
       left: false,
@@ -180,7 +181,7 @@ export class Fleet {
       projects: new Set(registration.projects),
       network,
     })
-    member.info = { ...member.info, os, runtimes }
+    member.info = { ...member.info, os, ...(software && { software }), runtimes }
     this.#measured(member, metrics)
     this.#note(member, true)
     return true
@@ -243,6 +244,12 @@ export class Fleet {
     return this.#all(org)
       .filter(member => member.user === user && member.link)
       .map(({ info }) => info.id)
+  }
+
+  /** The user's only device that is connected here from this network; undefined if there are several. */
+  onlyOneFrom(org: OrgId, user: UserId, network: string): DeviceId | undefined {
+    const found = this.#all(org).filter(member => member.user === user && member.link && member.network === network)
+    return found.length === 1 ? found[0]!.info.id : undefined
   }
 
   link(id: DeviceId): DeviceLink | undefined {
@@ -408,11 +415,21 @@ function circumstances({ info: { metrics }, networks }: Member): string {
 }
 
 function memberOf(row: DeviceRow): Member {
-  const { id, name, kind, os, runtimes, lastSeenAt } = row
+  const { id, name, kind, os, software, runtimes, lastSeenAt } = row
   return {
     org: row.org,
     user: row.user,
-    info: { id, name, kind, os, runtimes, lastSeenAt, metrics: null, policy: policyOf(kind, row.policy) },
+    info: {
+      id,
+      name,
+      kind,
+      os,
+      ...(software && { software }),
+      runtimes,
+      lastSeenAt,
+      metrics: null,
+      policy: policyOf(kind, row.policy),
+    },
     owner: row.userName,
     networks: [],
     network: '',

@@ -13,9 +13,11 @@ import { parseId } from '@meshbook/core/ids.ts'
 import type { InferOutput } from 'valibot'
 import type { Target } from '../auth/access.ts'
 import { newTicket, newToken, signInByLink, signOut } from '../auth/sign-in.ts'
+import { networkName } from '../devices/network-name.ts'
 import { registerDevice } from '../devices/registration.ts'
 import { revoke } from '../devices/revocation.ts'
 import type { Parts } from '../parts.ts'
+import { isLoopbackName } from './loopback-name.ts'
 import { type Ask, knockOf, param, type UserAsk } from './route.ts'
 
 export async function signIn(parts: Parts, ask: Ask<InferOutput<typeof linkSchema>>): Promise<Response> {
@@ -31,12 +33,22 @@ export async function logOut(parts: Parts, ask: UserAsk<undefined>): Promise<Res
   return new Response(null, { status: 204, headers: { 'set-cookie': cookie } })
 }
 
-export function me({ config, url, version }: Parts, { who }: UserAsk<undefined>): Me {
+export function me({ config, url, version, fleet }: Parts, ask: UserAsk<undefined>): Me {
+  const { who } = ask
+  const device = isFromHere(ask)
+    ? fleet.onlyOneFrom(who.org, who.user, networkName(who.org, ask.visit.address))
+    : undefined
   return {
     user: who.name,
     org: who.org,
     hub: { name: new URL(config.publicUrl ?? url()).host, version, publicUrl: config.publicUrl ?? url() },
+    ...(device && { device }),
   }
+}
+
+/** Only of its own machine does the hub know that a browser and a device are on the same one. */
+function isFromHere({ visit, request }: UserAsk<undefined>): boolean {
+  return visit.loopback && isLoopbackName(visit.address) && !request.headers.has('x-forwarded-for')
 }
 
 export async function makeToken(parts: Parts, ask: UserAsk<InferOutput<typeof newTokenSchema>>): Promise<object> {

@@ -229,8 +229,8 @@ class ChannelSocket implements DeviceLink {
     const token = await this.#nextToken(message.token)
     if (token === undefined) return
     await this.#takeSeal(message.seal)
-    const { os, runtimes, metrics, projects } = message
-    await store.call('describeDevice', { org, id, os, runtimes, projects, now: now() })
+    const { os, software = '', runtimes, metrics, projects } = message
+    await store.call('describeDevice', { org, id, os, software, runtimes, projects, now: now() })
     const found = await runs.reconcile(org, id, message)
     const known = await this.#projects()
     const { networks = [], ...measured } = metrics
@@ -253,7 +253,7 @@ class ChannelSocket implements DeviceLink {
       token,
       credit: limits.streamCreditBytes,
     })
-    if (!fleet.connect(id, this, { os, runtimes, metrics, projects, network: this.#network }))
+    if (!fleet.connect(id, this, { os, software, runtimes, metrics, projects, network: this.#network }))
       return this.close('REVOKED')
     for (const lease of found.resend) this.send({ type: 'LEASE', lease })
     for (const { run, reason } of found.cancel) this.send({ type: 'RUN_CANCEL', run, reason })

@@ -323,7 +323,7 @@ export interface SessionRow extends SessionInfo {
   leaseExpiresAt: number | null
 }
 
-const sessionSelect = `SELECT s.session_id AS id, s.project_id AS project, s.language AS language, s.name AS name, h.device_id AS device, h.fence AS fence, h.kernel AS kernel, h.head_id AS head, h.expires_at AS "leaseExpiresAt"
+const sessionSelect = `SELECT s.session_id AS id, s.project_id AS project, s.language AS language, s.name AS name, h.device_id AS device, h.fence AS fence, h.kernel AS kernel, h.created_at AS since, h.head_id AS head, h.expires_at AS "leaseExpiresAt"
   FROM sessions s LEFT JOIN heads h ON h.org_id = s.org_id AND h.session_id = s.session_id AND h.ended_at IS NULL`
 
 export async function listSessions(tx: Tx, a: { org: OrgId; project?: ProjectId | undefined }): Promise<SessionRow[]> {

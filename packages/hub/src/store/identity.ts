@@ -228,6 +228,8 @@ export interface DeviceRow {
   name: string
   kind: DeviceInfo['kind']
   os: string
+  /** Empty until it told. */
+  software?: string
   runtimes: Runtime[]
   /** Projects that it had attached when it was last here. */
   projects: ProjectId[]
@@ -237,7 +239,7 @@ export interface DeviceRow {
 }
 
 const deviceColumns =
-  'd.org_id AS org, d.user_id AS user, u.name AS "userName", d.device_id AS id, d.public_key AS "publicKey", d.name AS name, d.kind AS kind, d.os AS os, d.runtimes AS runtimes, d.projects AS projects, d.last_seen_at AS "lastSeenAt", d.policy AS policy'
+  'd.org_id AS org, d.user_id AS user, u.name AS "userName", d.device_id AS id, d.public_key AS "publicKey", d.name AS name, d.kind AS kind, d.os AS os, d.software AS software, d.runtimes AS runtimes, d.projects AS projects, d.last_seen_at AS "lastSeenAt", d.policy AS policy'
 const devicesWithUser = 'devices d JOIN users u ON u.org_id = d.org_id AND u.user_id = d.user_id'
 type StoredDevice = Omit<DeviceRow, 'runtimes' | 'projects' | 'policy'> & {
   runtimes: string
@@ -342,11 +344,11 @@ async function endTokensOf(tx: Tx, a: { org: OrgId; id: DeviceId }): Promise<str
 
 export async function describeDevice(
   tx: Tx,
-  a: { org: OrgId; id: DeviceId; os: string; runtimes: Runtime[]; projects: ProjectId[]; now: number },
+  a: Pick<DeviceRow, 'org' | 'id' | 'os' | 'software' | 'runtimes' | 'projects'> & { now: number },
 ): Promise<void> {
   await tx.run(
-    'UPDATE devices SET os = ?, runtimes = ?, projects = ?, last_seen_at = ? WHERE org_id = ? AND device_id = ?',
-    [a.os, JSON.stringify(a.runtimes), JSON.stringify(a.projects), a.now, a.org, a.id],
+    'UPDATE devices SET os = ?, software = ?, runtimes = ?, projects = ?, last_seen_at = ? WHERE org_id = ? AND device_id = ?',
+    [a.os, a.software ?? '', JSON.stringify(a.runtimes), JSON.stringify(a.projects), a.now, a.org, a.id],
   )
 }
 

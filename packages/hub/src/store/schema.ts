@@ -112,6 +112,7 @@ const migrations: readonly string[] = [
   CREATE TABLE orders (org_id TEXT NOT NULL, recipient TEXT NOT NULL, number BIGINT NOT NULL, message TEXT NOT NULL, expires_at BIGINT NOT NULL, PRIMARY KEY (org_id, recipient, number));
   CREATE TABLE news (org_id TEXT NOT NULL, subject TEXT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (org_id, subject));
   CREATE INDEX news_by_position ON news (position);`,
+  "ALTER TABLE devices ADD COLUMN software TEXT NOT NULL DEFAULT '';",
 ]
 
 export const schema: Schema = { name: 'hub', migrations }

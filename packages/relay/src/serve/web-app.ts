@@ -25,7 +25,7 @@ const types: Record<string, string> = {
 
 /** Paths that the app itself routes. */
 export function isAppPage(path: string): boolean {
-  const pages = ['/', '/signin', '/p', '/runs', '/devices', '/audit', '/account', '/pair']
+  const pages = ['/', '/signin', '/p', '/runs', '/sessions', '/devices', '/audit', '/account', '/pair']
   return pages.includes(path) || path.startsWith('/p/')
 }
 

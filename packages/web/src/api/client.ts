@@ -29,6 +29,7 @@ import {
   variablesSchema,
   versionSchema,
 } from '@meshbook/core/api.ts'
+import type { PolicyChange } from '@meshbook/core/device-policy.ts'
 import {
   type DeviceInfo,
   deviceInfoSchema,
@@ -127,6 +128,7 @@ export const api = {
     }),
 
   devices: (): Promise<DeviceInfo[]> => all('/devices', deviceInfoSchema),
+  setPolicy: (id: string, policy: PolicyChange) => request('PATCH', `/devices/${id}`, nothing, { body: { policy } }),
   renameDevice: (id: string, name: string) => request('PATCH', `/devices/${id}`, nothing, { body: { name } }),
   revokeDevice: (id: string) => request('DELETE', `/devices/${id}`, nothing),
   newPairing: (): Promise<Pairing> => request('POST', '/pairings', pairingSchema, { body: {} }),
@@ -149,11 +151,15 @@ export const api = {
   sessions: (): Promise<SessionInfo[]> => all('/sessions', sessionInfoSchema),
 
   runs: (): Promise<Run[]> => first('/runs?limit=100', runSchema),
+  /** Newest first; `cursor` goes on where a page ended. */
+  runPage: (query: Record<string, string>): Promise<{ items: Run[]; next?: string | undefined }> =>
+    request('GET', `/runs?${new URLSearchParams({ limit: '100', ...query })}`, listOf(runSchema)),
   run: (id: string): Promise<Run> => request('GET', `/runs/${id}`, runSchema),
   startRun: (body: RunRequest): Promise<Run> => request('POST', '/runs', runSchema, { body }),
   cancelRun: (id: string, reason?: string) =>
     request('POST', `/runs/${id}/cancel`, nothing, { body: reason === undefined ? {} : { reason } }),
-  runAgain: (id: string): Promise<Run> => request('POST', `/runs/${id}/again`, runSchema, { body: {} }),
+  runAgain: (id: string, on?: string): Promise<Run> =>
+    request('POST', `/runs/${id}/again`, runSchema, { body: on === undefined ? {} : { on } }),
   confirmRun: (id: string, codeHash: string): Promise<Run> =>
     request('POST', `/runs/${id}/confirm`, runSchema, { body: { codeHash } }),
   openGates: (): Promise<Gate[]> => first('/gates?state=open', gateSchema),
@@ -164,7 +170,9 @@ export const api = {
     request('POST', `/runs/${id}/input`, nothing, { body: { id: inputId, text } }),
 
   interrupt: (session: string) => request('POST', `/sessions/${session}/interrupt`, nothing, { body: {} }),
-  restart: (session: string) => request('POST', `/sessions/${session}/restart`, nothing, { body: {} }),
+  /** Answers with the waiting runs that were cancelled. */
+  restart: (session: string, queued: 'keep' | 'cancel' = 'keep'): Promise<{ cancelled: string[] }> =>
+    request('POST', `/sessions/${session}/restart`, v.object({ cancelled: v.array(v.string()) }), { body: { queued } }),
   complete: (session: string, code: string, cursor: number, signal?: AbortSignal): Promise<Completions> =>
     request('POST', `/sessions/${session}/complete`, completionsSchema, {
       body: { code, cursor },

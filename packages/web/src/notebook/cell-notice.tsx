@@ -2,10 +2,15 @@
 import type { ExecutionEntry } from '@meshbook/core/executions.ts'
 import { Hint } from '../shell/hint.tsx'
 import { Icon } from '../shell/icons.tsx'
+import { Popover } from '../shell/popover.tsx'
 import { RunAgain, runWords, StillWanted } from '../shell/run-actions.tsx'
 import { type RunInfo, runs } from '../state/mesh.ts'
+import { report } from '../state/toasts.ts'
+import { stopRun } from './actions.ts'
 import { isActive } from './execution-store.ts'
 import { useNotebook } from './open-notebook.ts'
+import { RunOnChoices } from './run-on.tsx'
+import { runElsewhere } from './runtime-actions.ts'
 
 export function CellNotice({
   itemKey,
@@ -18,7 +23,13 @@ export function CellNotice({
 }) {
   const notebook = useNotebook()
   const failure = notebook.runner.failures.value.get(itemKey)
-  if (failure) return <Notice kind="bad" text={failure.message} hint={failure.hint} />
+  const elsewhere = entry && <Elsewhere itemKey={itemKey} run={run} language={entry.language} />
+  if (failure)
+    return (
+      <Notice kind="bad" text={failure.message} hint={failure.hint}>
+        {elsewhere}
+      </Notice>
+    )
   if (notebook.runner.waiting.value.includes(itemKey))
     return <Notice kind="wait" text="Queued: runs after the cells above" />
   const known = runs.value.get(run ?? '')
@@ -35,14 +46,12 @@ export function CellNotice({
     case 'requested':
     case 'claimed':
     case 'ready':
-      return <Notice kind="wait" text={waitText(run, entry)} />
+      return <Waits itemKey={itemKey} run={run} entry={entry} elsewhere={elsewhere} />
     case 'refused':
       return (
-        <Notice
-          kind="bad"
-          text={entry.reason || 'The run was refused'}
-          hint={runs.value.get(run ?? '')?.reasons.join(' ')}
-        />
+        <Notice kind="bad" text={entry.reason || 'The run was refused'} points={beside(known?.reasons, entry.reason)}>
+          {elsewhere}
+        </Notice>
       )
     case 'interrupted':
       return <Notice kind="warn" text={entry.reason || 'Interrupted: it may or may not have had its effects'} />
@@ -64,18 +73,80 @@ function Lost({ run }: { run: RunInfo }) {
   )
 }
 
-function waitText(run: string | undefined, entry: ExecutionEntry): string {
+/** Every reason of the router, and what would let it start (W55). */
+function Waits({
+  itemKey,
+  run,
+  entry,
+  elsewhere,
+}: {
+  itemKey: string
+  run: string | undefined
+  entry: ExecutionEntry
+  elsewhere: preact.ComponentChildren
+}) {
   const known = runs.value.get(run ?? '')
-  if (known?.position) return `Queued, ${known.position} ahead`
-  const reason = entry.reason || (known?.status === 'queued' ? known.reasons.join(' ') : undefined)
-  return reason ? `Waiting: ${reason}` : 'Starting…'
+  if (known?.position) return <Notice kind="wait" text={`Queued, ${known.position} ahead`} />
+  const reasons = known?.status === 'queued' ? known.reasons : entry.reason ? [entry.reason] : []
+  if (reasons.length === 0) return <Notice kind="wait" text="Starting…" />
+  return (
+    <Notice kind="wait" text="Waiting" points={reasons}>
+      {elsewhere}
+      <Drop itemKey={itemKey} run={run} />
+    </Notice>
+  )
 }
 
-function Notice({ kind, text, hint }: { kind: 'bad' | 'warn' | 'wait'; text: string; hint?: string | undefined }) {
+/** What is not said already. */
+function beside(reasons: readonly string[] | undefined, said: string | undefined): string[] {
+  return (reasons ?? []).filter(reason => !said?.includes(reason))
+}
+
+function Elsewhere({ itemKey, run, language }: { itemKey: string; run: string | undefined; language: string }) {
+  const notebook = useNotebook()
+  return (
+    <Popover label="Run on another device" wordy class="button small" panelClass="padded" button="Run on…">
+      {close => (
+        <RunOnChoices
+          notebook={notebook}
+          language={language}
+          close={close}
+          choose={device => void runElsewhere(notebook, itemKey, run, device)}
+        />
+      )}
+    </Popover>
+  )
+}
+
+function Drop({ itemKey, run }: { itemKey: string; run: string | undefined }) {
+  const notebook = useNotebook()
+  if (run === undefined) return null
+  return (
+    <button
+      type="button"
+      class="button small"
+      key={itemKey}
+      onClick={() => void stopRun(notebook, run).catch(thrown => report(thrown, 'The run was not cancelled'))}
+    >
+      Drop it
+    </button>
+  )
+}
+
+interface NoticeProps {
+  kind: 'bad' | 'warn' | 'wait'
+  text: string
+  hint?: string | undefined
+  points?: readonly string[]
+  /** What can be done about it. */
+  children?: preact.ComponentChildren
+}
+
+function Notice({ kind, text, hint, points = [], children }: NoticeProps) {
   return (
     <div class={`notice ${kind}`} role={kind === 'bad' ? 'alert' : undefined}>
       <Icon name={kind === 'wait' ? 'clock' : 'warning'} />
-      <span>
+      <div class="grow">
         {text.slice(0, 1).toUpperCase() + text.slice(1)}
         {hint && (
           <span class="muted">
@@ -83,7 +154,17 @@ function Notice({ kind, text, hint }: { kind: 'bad' | 'warn' | 'wait'; text: str
             <Hint text={hint} />
           </span>
         )}
-      </span>
+        {points.length > 0 && (
+          <ul class="points muted">
+            {points.map(point => (
+              <li key={point}>
+                <Hint text={point} />
+              </li>
+            ))}
+          </ul>
+        )}
+        {children && <div class="row notice-actions">{children}</div>}
+      </div>
     </div>
   )
 }

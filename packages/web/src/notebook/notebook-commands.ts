@@ -2,6 +2,7 @@
 import { undoAnywhere } from '../history/history-actions.ts'
 import type { Command } from '../state/commands.ts'
 import { togglePanel } from '../state/layout.ts'
+import { devices } from '../state/mesh.ts'
 import {
   advance,
   clearAllOutputs,
@@ -19,6 +20,7 @@ import {
   runOne,
 } from './actions.ts'
 import type { OpenNotebook } from './open-notebook.ts'
+import { backToShared, fork, keepInNotebook } from './runtime-actions.ts'
 
 export function notebookCommands(notebook: OpenNotebook): Command[] {
   const withSelected = (act: (key: string) => void) => () => {
@@ -77,6 +79,7 @@ export function notebookCommands(notebook: OpenNotebook): Command[] {
       icon: 'restart',
       run: () => void restartAndRunAll(notebook),
     },
+    ...whereCommands(notebook),
     {
       id: 'edit',
       group: 'Moving',
@@ -173,5 +176,37 @@ export function notebookCommands(notebook: OpenNotebook): Command[] {
       run: () => void undoAnywhere(notebook.history),
     },
     { id: 'variables', group: 'Moving', title: 'Variables', icon: 'braces', run: () => togglePanel('variables') },
+  ]
+}
+
+/** Where it runs (W66). A device's row says by its mark whether it is chosen. */
+function whereCommands(notebook: OpenNotebook): Command[] {
+  const group = 'Where it runs'
+  const { runner } = notebook
+  const choices: Command[] = [undefined, ...devices.peek().filter(({ kind }) => kind !== 'phone')].map(device => ({
+    id: `run-on-${device?.id ?? 'automatic'}`,
+    group,
+    title: `Run on: ${device?.name ?? 'automatic'}`,
+    icon: device === undefined ? 'bolt' : 'laptop',
+    run: () => {
+      runner.on.value = device?.id
+    },
+  }))
+  return [
+    ...choices,
+    {
+      id: 'keep-runs-on',
+      group,
+      title: 'Keep the chosen device in the notebook (runs-on)',
+      icon: 'bookmark',
+      run: () => void keepInNotebook(notebook, devices.peek().find(({ id }) => id === runner.on.peek())?.name),
+    },
+    {
+      id: 'fork',
+      group,
+      title: 'Fork runtime, or go back to the shared session',
+      icon: 'fork',
+      run: () => (runner.session.peek() === undefined ? fork(notebook) : backToShared(notebook)),
+    },
   ]
 }

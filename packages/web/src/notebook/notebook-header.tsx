@@ -1,5 +1,6 @@
 /** The bar above a notebook: where it is, whether it is saved, where it runs, and what can be done with all of it. */
 
+import { AccountButton } from '../shell/account-menu.tsx'
 import { deleteDocument, newDocument, renameDocument } from '../shell/document-actions.ts'
 import { titleOf } from '../shell/file-tree.ts'
 import { Icon } from '../shell/icons.tsx'
@@ -89,6 +90,7 @@ export function NotebookHeader() {
           { label: 'Delete…', icon: 'trash', danger: true, run: () => void deleteDocument(project, current) },
         ]}
       />
+      <AccountButton />
     </header>
   )
 }

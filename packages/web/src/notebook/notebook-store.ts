@@ -3,6 +3,7 @@
  * hear of every change at once; the page is drawn at most once a frame. Knows no network.
  */
 import { sharedNames } from '@meshbook/core/executions.ts'
+import type { FrontMatter } from '@meshbook/core/notebook/front-matter.ts'
 import { batch, type ReadonlySignal, type Signal, signal } from '@preact/signals'
 import * as Y from 'yjs'
 import { advance, type Item, openPage, type Page, reread } from './items.ts'
@@ -20,6 +21,7 @@ export class NotebookStore {
   /** Origin of every change that this page makes; what undo follows. */
   readonly local = { name: 'this page' }
   readonly order: Signal<readonly string[]> = signal([])
+  readonly frontMatter: Signal<FrontMatter | undefined> = signal(undefined)
   page: Page
   readonly #views = new Map<string, Signal<ItemView>>()
   readonly #listeners = new Set<TextListener>()
@@ -83,6 +85,7 @@ export class NotebookStore {
     this.#cancelFrame = undefined
     batch(() => {
       for (const item of this.page.items) this.#show(item.key, viewOf(item, this.page.text))
+      this.frontMatter.value = this.page.notebook.frontMatter
       const keys = this.page.items.map(item => item.key)
       if (keys.length !== this.order.value.length || keys.some((key, at) => key !== this.order.value[at]))
         this.order.value = keys

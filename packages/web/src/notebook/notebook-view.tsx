@@ -4,6 +4,8 @@ import { HistoryPanel } from '../history/history-panel.tsx'
 import { VersionView } from '../history/version-view.tsx'
 import { registerCommands } from '../state/commands.ts'
 import { sidePanel } from '../state/layout.ts'
+import { devices } from '../state/mesh.ts'
+import { shownNotebook } from '../state/shown-notebook.ts'
 import { DocumentNotices } from './document-notices.tsx'
 import { InsertBar } from './insert-bar.tsx'
 import { ItemView } from './item-view.tsx'
@@ -16,7 +18,14 @@ import { RunAnnouncer } from './run-announcer.tsx'
 import { VariablesPanel } from './variables-panel.tsx'
 
 export function NotebookView({ notebook }: { notebook: OpenNotebook }) {
-  useEffect(() => registerCommands('notebook', notebookCommands(notebook)), [notebook])
+  const mesh = devices.value.map(({ id, name }) => `${id} ${name}`).join()
+  useEffect(() => registerCommands('notebook', notebookCommands(notebook)), [notebook, mesh])
+  useEffect(() => {
+    shownNotebook.value = notebook
+    return () => {
+      shownNotebook.value = undefined
+    }
+  }, [notebook])
   useEffect(() => {
     const keys = (event: KeyboardEvent) => handleKey(notebook, event)
     addEventListener('keydown', keys)

@@ -12,6 +12,7 @@ import { runs, sessions } from '../state/mesh.ts'
 import type { DocumentLink } from '../sync/document-link.ts'
 import type { ExecutionStore } from './execution-store.ts'
 import type { NotebookStore } from './notebook-store.ts'
+import { keepChoice } from './run-choice.ts'
 import type { Runner } from './runner.ts'
 import { settleUnplaced } from './settle-unplaced.ts'
 
@@ -33,6 +34,7 @@ export class OpenNotebook {
   readonly editing: Signal<string | undefined> = signal(undefined)
   readonly language: ReadonlySignal<string>
   readonly #stopSettling: () => void
+  readonly #stopKeeping: () => void
 
   constructor(parts: {
     document: DocumentInfo
@@ -50,12 +52,13 @@ export class OpenNotebook {
     this.runner = parts.runner
     this.history = new HistoryStore(parts.document.id, api)
     this.language = computed(() => this.#mainLanguage(this.store.order.value))
+    this.#stopKeeping = keepChoice(parts.document.id, parts.runner, () => localStorage)
     this.#stopSettling = settleUnplaced(this.executions, runs, parts.store.doc.clientID)
   }
 
   /** What a new cell is written in: the language of the cell before, of the notebook, or Python. */
   #mainLanguage(keys: readonly string[]): string {
-    const { frontMatter } = this.store.page.notebook
+    const frontMatter = this.store.frontMatter.value
     const named = frontMatter?.kernelspec?.language ?? frontMatter?.kernelspec?.name
     if (named !== undefined) return canonicalLanguage(named)
     const counts = new Map<string, number>()
@@ -68,7 +71,7 @@ export class OpenNotebook {
 
   /** The session that cells of a language run in, if it has been made. */
   sessionOf(language: string): SessionInfo | undefined {
-    const name = this.store.page.notebook.frontMatter?.session ?? 'default'
+    const name = this.runner.session.value ?? this.store.frontMatter.value?.session ?? 'default'
     const runtime = runtimeFor(language)
     return sessions.value.find(
       session =>
@@ -84,6 +87,10 @@ export class OpenNotebook {
     if (asked === undefined || shown === undefined || asked === shown) return asked ?? shown
     const [askedAt, shownAt] = [asked, shown].map(run => this.executions.entry(run).value?.requestedAt ?? 0)
     return askedAt! >= shownAt! ? asked : shown
+  }
+
+  get mayWrite(): boolean {
+    return this.runner.mayWrite
   }
 
   /** Where in the text the editor that is asked for puts the cursor. */
@@ -117,6 +124,7 @@ export class OpenNotebook {
 
   close(): void {
     this.#stopSettling()
+    this.#stopKeeping()
     this.executions.close()
     this.store.close()
     this.link.close()

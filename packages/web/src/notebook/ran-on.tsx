@@ -1,12 +1,14 @@
-/** The line below an output: where it ran, how long, and, on request, why there. */
+/** The line below an output: where it ran, how long, and, on request, why there (W54). */
 import type { ExecutionEntry } from '@meshbook/core/executions.ts'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect } from 'preact/hooks'
 import { api } from '../api/client.ts'
 import { Icon } from '../shell/icons.tsx'
 import { Popover } from '../shell/popover.tsx'
-import { rememberRun, runs } from '../state/mesh.ts'
+import { deviceById, me, rememberRun, runs } from '../state/mesh.ts'
 import { duration, timeOfDay } from './duration.ts'
+import { useNotebook } from './open-notebook.ts'
 import { RunOnChoices } from './run-on.tsx'
+import { ForkButton, useTicking } from './where-label.tsx'
 
 const shownFor = new Set(['running', 'completed', 'error', 'cancelled', 'interrupted'])
 
@@ -35,48 +37,46 @@ export function RanOn({ entry, stale }: { entry: ExecutionEntry; stale: boolean 
 }
 
 function PillText({ entry }: { entry: ExecutionEntry }) {
+  const isRunning = entry.status === 'running'
+  const now = useTicking(isRunning)
+  const isWorker = deviceById.value.get(entry.ranOn?.device ?? '')?.kind === 'worker'
+  const since = entry.startedAt ?? now
   return (
     <>
-      <Icon name="bolt" size={12} />
-      <span>{entry.ranOn?.name ?? 'Unknown device'}</span>
+      <Icon name={isWorker ? 'cloud' : 'bolt'} size={12} />
+      <span>{placeName(entry)}</span>
       <span class="faint">·</span>
-      {entry.status === 'running' ? (
-        <Ticking since={entry.startedAt ?? Date.now()} />
-      ) : (
-        <span>{duration(entry.durationMs ?? 0)}</span>
-      )}
+      <span>{isRunning ? duration(Math.max(0, now - since), 'coarse') : duration(entry.durationMs ?? 0)}</span>
     </>
   )
 }
 
-function Ticking({ since }: { since: number }) {
-  const [now, setNow] = useState(Date.now())
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 500)
-    return () => clearInterval(timer)
-  }, [])
-  return <span>{duration(Math.max(0, now - since), 'coarse')}</span>
-}
+const placeName = (entry: ExecutionEntry): string => entry.ranOn?.name ?? 'Unknown device'
 
 function Why({ entry, close }: { entry: ExecutionEntry; close: () => void }) {
+  const notebook = useNotebook()
   const run = runs.value.get(entry.id)
   useEffect(() => {
     // Runs of other days are not in the list of this page; without the hub the reasons stay unknown.
     if (!run) api.run(entry.id).then(rememberRun, () => undefined)
   }, [entry.id])
   const reasons = run?.reasons ?? []
+  const isHere = me.value?.device !== undefined && me.value.device === entry.ranOn?.device
   return (
     <div class="why">
-      <h3>{entry.ranOn?.name ?? 'Unknown device'}</h3>
+      <h2>
+        {placeName(entry)}
+        {isHere && <span class="faint"> this device</span>}
+      </h2>
       <dl class="facts">
         <dt>Started</dt>
         <dd>{entry.startedAt === undefined ? 'unknown' : timeOfDay(entry.startedAt, Date.now())}</dd>
-        <dt>Took</dt>
-        <dd>{duration(entry.durationMs ?? 0)}</dd>
+        <dt>{entry.status === 'running' ? 'Runs' : 'Took'}</dt>
+        <dd>{entry.status === 'running' ? 'still' : duration(entry.durationMs ?? 0)}</dd>
         {run && <dt>Code</dt>}
         {run && <dd class="mono">{run.codeHash.slice(0, 12)}</dd>}
       </dl>
-      <h4>Why there</h4>
+      <h3>Why there</h3>
       {reasons.length > 0 ? (
         <ul>
           {reasons.map(reason => (
@@ -86,7 +86,10 @@ function Why({ entry, close }: { entry: ExecutionEntry; close: () => void }) {
       ) : (
         <p class="muted">The hub keeps no reasons for this run.</p>
       )}
-      <RunOnChoices language={entry.language} close={close} />
+      <div class="row tools">
+        <ForkButton notebook={notebook} isForked={notebook.runner.session.value !== undefined} close={close} />
+      </div>
+      <RunOnChoices notebook={notebook} language={entry.language} close={close} />
     </div>
   )
 }

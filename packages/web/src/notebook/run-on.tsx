@@ -1,42 +1,130 @@
-/** The choice of the device that the next runs of this notebook go to. */
+/** The choice of the device that the next runs of this notebook go to (W51, W52). */
 import { runtimeFor } from '@meshbook/core/languages.ts'
+import type { DeviceInfo } from '@meshbook/core/messages.ts'
+import { deviceIcons } from '../shell/device-card.tsx'
 import { Icon } from '../shell/icons.tsx'
-import { devices } from '../state/mesh.ts'
-import { useNotebook } from './open-notebook.ts'
+import { deviceById, devices, me } from '../state/mesh.ts'
+import type { OpenNotebook } from './open-notebook.ts'
+import { keepInNotebook } from './runtime-actions.ts'
+import { deviceNamed } from './where.ts'
 
-export function RunOnChoices({ language, close }: { language: string; close: () => void }) {
-  const { on } = useNotebook().runner
-  const choose = (device: string | undefined) => {
-    on.value = device
+interface Choice {
+  notebook: OpenNotebook
+  language: string
+  close: () => void
+  /** Instead of only choosing. */
+  choose?: (device: string | undefined) => void
+}
+
+export function RunOnChoices({ notebook, language, close, choose }: Choice) {
+  const { on } = notebook.runner
+  const runsOn = notebook.store.frontMatter.value?.runsOn
+  const select = (device: string | undefined) => {
+    if (choose) choose(device)
+    else on.value = device
     close()
   }
-  const runtime = runtimeFor(language)
+  const isGone = on.value !== undefined && !deviceById.value.has(on.value)
   return (
     <div class="run-on">
-      <h4>Run on…</h4>
-      <button type="button" class="menu-item" aria-pressed={on.value === undefined} onClick={() => choose(undefined)}>
+      <div class="menu-title">Run on…</div>
+      <button type="button" class="menu-item" aria-pressed={on.value === undefined} onClick={() => select(undefined)}>
         <Icon name="bolt" />
-        Wherever it fits
+        <span class="ellipsis">{runsOn === undefined ? 'Automatic' : `As the notebook says: ${runsOn}`}</span>
         {on.value === undefined && <Icon name="check" class="chosen" />}
       </button>
-      {devices.value.map(device => {
-        const able = device.runtimes.some(candidate => runtimeFor(candidate.language) === runtime)
-        return (
-          <button
+      {devices.value
+        .filter(({ kind }) => kind !== 'phone')
+        .map(device => (
+          <DeviceChoice
             key={device.id}
-            type="button"
-            class="menu-item"
-            aria-pressed={on.value === device.id}
-            disabled={!able}
-            onClick={() => choose(device.id)}
-          >
-            <span class={`dot ${device.status}`} />
-            <span class="ellipsis">{device.name}</span>
-            {on.value === device.id && <Icon name="check" class="chosen" />}
-            <span class="hint">{able ? device.status : `no ${runtime}`}</span>
-          </button>
-        )
-      })}
+            device={device}
+            language={language}
+            isChosen={on.value === device.id}
+            select={() => select(device.id)}
+          />
+        ))}
+      {isGone && <p class="faint gone">The device that you chose is not paired any more.</p>}
+      <InNotebook notebook={notebook} runsOn={runsOn} close={close} />
     </div>
+  )
+}
+
+function DeviceChoice({
+  device,
+  language,
+  isChosen,
+  select,
+}: {
+  device: DeviceInfo
+  language: string
+  isChosen: boolean
+  select: () => void
+}) {
+  const unable = unableWords(device, language)
+  const isHere = me.value?.device === device.id
+  return (
+    <button
+      type="button"
+      class="menu-item"
+      aria-pressed={isChosen}
+      disabled={unable !== '' && !isChosen}
+      onClick={select}
+    >
+      <Icon name={deviceIcons[device.kind]} />
+      <span class={`dot ${device.status}`} />
+      <span class="ellipsis">
+        {device.name}
+        {isHere && <span class="faint"> this device</span>}
+      </span>
+      <span class="hint">{unable || waitWords(device)}</span>
+      {isChosen && <Icon name="check" class="chosen" />}
+    </button>
+  )
+}
+
+function unableWords({ policy, runtimes }: DeviceInfo, language: string): string {
+  if (!policy.executes) return 'runs no code'
+  const runtime = runtimeFor(language)
+  return runtimes.some(candidate => runtimeFor(candidate.language) === runtime) ? '' : `no ${runtime}`
+}
+
+/** Honest about an offline choice: it is waited for. */
+function waitWords({ status }: DeviceInfo): string {
+  if (status === 'online') return 'online'
+  return status === 'suspect' ? 'not answering' : 'offline: waits for it'
+}
+
+function InNotebook({
+  notebook,
+  runsOn,
+  close,
+}: {
+  notebook: OpenNotebook
+  runsOn: string | undefined
+  close: () => void
+}) {
+  if (!notebook.mayWrite) return null
+  const chosen = deviceById.value.get(notebook.runner.on.value ?? '')
+  const isSame = runsOn !== undefined && chosen !== undefined && deviceNamed(devices.value, runsOn)?.id === chosen.id
+  const keep = (device: string | undefined) => {
+    close()
+    void keepInNotebook(notebook, device)
+  }
+  return (
+    <>
+      {chosen && !isSame && (
+        <button type="button" class="menu-item" onClick={() => keep(chosen.name)}>
+          <Icon name="bookmark" />
+          Keep in the notebook
+        </button>
+      )}
+      {runsOn !== undefined && (
+        <button type="button" class="menu-item" onClick={() => keep(undefined)}>
+          <Icon name="eraser" />
+          <span class="ellipsis">Take “{runsOn}” out of the notebook</span>
+        </button>
+      )}
+    </>
   )
 }

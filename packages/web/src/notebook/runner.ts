@@ -35,6 +35,8 @@ export class Runner {
   readonly failures: Signal<ReadonlyMap<string, RunFailure>> = signal(new Map())
   /** The device chosen with "Run on…". */
   readonly on: Signal<string | undefined> = signal(undefined)
+  /** The session that this browser forked for itself, instead of the notebook's. */
+  readonly session: Signal<string | undefined> = signal(undefined)
   readonly #notebook: NotebookStore
   readonly #executions: ExecutionStore
   readonly #document: string
@@ -46,6 +48,10 @@ export class Runner {
     this.#executions = executions
     this.#document = document
     this.#ports = ports
+  }
+
+  get mayWrite(): boolean {
+    return this.#ports.mayWrite
   }
 
   /** Runs cells one after the other; a new call replaces what is still waiting. Resolves when the last has ended. */
@@ -82,6 +88,12 @@ export class Runner {
     return await this.#request(key, { id, code, language, cell: cell as CellRef })
   }
 
+  /** A session of one's own: nobody else knows its name. */
+  fork(): void {
+    const { now, random } = this.#ports
+    this.session.value = `fork-${newId('session', now(), random).slice(-8)}`
+  }
+
   #writeIntent(id: RunId, cell: unknown, code: string, language: string): void {
     const requestedBy = this.#notebook.doc.clientID
     this.#executions.write({
@@ -98,7 +110,7 @@ export class Runner {
   }
 
   get #session(): { session?: string } {
-    const session = this.#notebook.page.notebook.frontMatter?.session
+    const session = this.session.value ?? this.#notebook.page.notebook.frontMatter?.session
     return session === undefined ? {} : { session }
   }
 

@@ -19,7 +19,7 @@ export function SyncBadge() {
   const status = syncStatus(useNotebook().link.facts.value)
   const icon = icons[status.kind]
   return (
-    <span class="sync-badge" role="status" data-sync={status.kind} data-unsent={status.count}>
+    <span class="sync-badge" data-sync={status.kind} data-unsent={status.count}>
       <Popover
         label={status.text}
         wordy
@@ -43,7 +43,7 @@ function Details({ status }: { status: SyncStatus }) {
   const { facts } = useNotebook().link
   return (
     <div class="why sync-why">
-      <h3>{status.text}</h3>
+      <h2>{status.text}</h2>
       <p>{status.why}</p>
       {status.todo && <p>{status.todo}</p>}
       <dl class="facts">

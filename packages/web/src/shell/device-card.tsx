@@ -1,11 +1,17 @@
-/** One device: what it is, whether it is there, what it can run, how busy it is. */
-import type { DeviceInfo, Metrics } from '@meshbook/core/messages.ts'
-import { ago } from '../notebook/duration.ts'
-import { sessions } from '../state/mesh.ts'
+/** One device: what it is, whether it is there, what it can run, how busy it is, what it holds (W60). */
+import type { DeviceInfo } from '@meshbook/core/messages.ts'
+import { notebookUrl } from '../state/location.ts'
+import { me, projects, sessions } from '../state/mesh.ts'
+import { runsHeldBy } from './device-actions.ts'
+import { DeviceLoad } from './device-load.tsx'
+import { counted, kindWords, policyWords, sessionName, statusText, systemName, wakeHint } from './device-words.ts'
+import { titleOf } from './file-tree.ts'
 import { Hint } from './hint.tsx'
 import { Icon, type IconName } from './icons.tsx'
+import { Link } from './link.tsx'
+import { Popover } from './popover.tsx'
 
-const icons: Record<DeviceInfo['kind'], IconName> = {
+export const deviceIcons: Record<DeviceInfo['kind'], IconName> = {
   desktop: 'laptop',
   phone: 'phone',
   server: 'server',
@@ -13,38 +19,105 @@ const icons: Record<DeviceInfo['kind'], IconName> = {
 }
 
 export function DeviceCard({ device, children }: { device: DeviceInfo; children?: preact.ComponentChildren }) {
-  const live = sessions.value.filter(session => session.device === device.id)
+  const isHere = me.value?.device === device.id
   return (
-    <article class="card device" data-status={device.status}>
-      <div class="row">
-        <Icon name={icons[device.kind]} size={18} />
+    <article class="card device" data-status={device.status} aria-label={device.name}>
+      <div class="row device-top">
+        <Icon name={deviceIcons[device.kind]} size={18} />
         <h3 class="ellipsis grow">{device.name}</h3>
+        {isHere && <span class="pill accent">This device</span>}
+        {device.owner !== undefined && <span class="pill">of {device.owner}</span>}
         {children}
       </div>
-      <p class="row">
+      <div class="row device-status">
         <span class={`dot ${device.status}`} />
-        <span>{statusText(device)}</span>
-        <span class="faint ellipsis">· {device.os}</span>
+        <span class="grow ellipsis">{statusText(device, Date.now())}</span>
+        <Wake device={device} />
+      </div>
+      <p class="faint ellipsis">
+        {[kindWords[device.kind], systemName(device.os)].filter(Boolean).join(' · ')}
+        {device.software !== undefined && <Release of={device.software} />}
       </p>
       <Problems device={device} />
-      {device.runtimes.length > 0 && (
-        <ul class="chips" aria-label="Runtimes">
-          {device.runtimes.map(({ language, kernel, version }) => (
-            <li key={`${language}-${kernel}`} class="chip" title={`${kernel} ${version}`}>
-              {language}
-              <span class="faint"> {version.split(' ')[0]}</span>
-            </li>
-          ))}
-        </ul>
-      )}
-      {device.metrics && device.status === 'online' && <Load metrics={device.metrics} />}
-      {live.length > 0 && (
-        <p class="faint ellipsis">
-          {live.length === 1 ? '1 live session' : `${live.length} live sessions`}:{' '}
-          {live.map(session => session.language).join(', ')}
+      <Chips device={device} />
+      <DeviceLoad device={device} />
+      <Holds device={device} />
+    </article>
+  )
+}
+
+/** The release it runs, marked where it is another than the hub's. */
+function Release({ of }: { of: string }) {
+  const isOther = me.value !== undefined && me.value.hub.version !== of
+  const title = isOther ? `The hub runs ${me.value?.hub.version}` : undefined
+  return (
+    <span title={title} class={isOther ? 'other-release' : undefined}>
+      {' '}
+      · Meshbook {of}
+      {isOther && ', hub has another'}
+    </span>
+  )
+}
+
+/** Behind a button, so that a card does not grow when its device goes away. */
+function Wake({ device }: { device: DeviceInfo }) {
+  const hint = wakeHint(device)
+  if (hint === '' || device.owner !== undefined) return null
+  return (
+    <Popover label={`How to get ${device.name} back`} wordy class="pill wake" panelClass="padded" button="Wake it…">
+      {() => (
+        <p class="wake-hint">
+          <Hint text={hint} />
         </p>
       )}
-    </article>
+    </Popover>
+  )
+}
+
+function Chips({ device }: { device: DeviceInfo }) {
+  const policy = policyWords(device.policy, device.kind)
+  if (device.runtimes.length === 0 && policy.length === 0) return null
+  return (
+    <ul class="chips" aria-label="Runtimes and settings">
+      {device.runtimes.map(({ language, kernel, version }) => (
+        <li key={`${language}-${kernel}`} class="chip" title={`${kernel} ${version}`}>
+          {language}
+          <span class="faint"> {version.split(' ')[0]}</span>
+        </li>
+      ))}
+      {policy.map(words => (
+        <li key={words} class="chip policy-chip">
+          {words}
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function Holds({ device }: { device: DeviceInfo }) {
+  const live = sessions.value.filter(session => session.device === device.id)
+  const held = runsHeldBy(device.id)
+  if (live.length === 0 && held.length === 0) return null
+  return (
+    <div class="holds">
+      {live.length > 0 && (
+        <p class="ellipsis">
+          <Link to="/sessions">{counted(live.length, device.status === 'offline' ? 'session' : 'live session')}</Link>
+          <span class="faint">: {live.map(sessionName).join(', ')}</span>
+        </p>
+      )}
+      {held.map(run => {
+        const project = projects.value?.find(({ id }) => id === run.project)
+        if (!project || !run.path) return null
+        return (
+          <p key={run.id} class="row">
+            <Icon name="spinner" size={12} class="spin" />
+            <Link to={notebookUrl(project.name, run.path)}>{titleOf(run.path)}</Link>
+            <span class="faint">{run.status === 'running' ? 'runs' : run.status.replaceAll('-', ' ')}</span>
+          </p>
+        )
+      })}
+    </div>
   )
 }
 
@@ -71,41 +144,6 @@ function Problems({ device: { problems, status } }: { device: DeviceInfo }) {
           And {problems.more} more: <code>meshbook doctor</code> there lists them.
         </p>
       )}
-    </div>
-  )
-}
-
-function statusText(device: DeviceInfo): string {
-  if (device.status === 'online') return 'Online'
-  if (device.status === 'suspect') return 'Not answering'
-  return `Last seen ${ago(device.lastSeenAt, Date.now())}`
-}
-
-function Load({ metrics }: { metrics: Metrics }) {
-  const memory = metrics.memoryBytes === 0 ? 0 : 1 - metrics.memoryFreeBytes / metrics.memoryBytes
-  return (
-    <div class="loads">
-      <Bar name="CPU" share={metrics.cpu} />
-      <Bar name="Memory" share={memory} />
-      {metrics.gpus.map((gpu, at) => (
-        <Bar key={at} name={gpu.name} share={gpu.load} />
-      ))}
-      {metrics.battery && (
-        <Bar name={metrics.battery.charging ? 'Charging' : 'Battery'} share={metrics.battery.level} />
-      )}
-    </div>
-  )
-}
-
-function Bar({ name, share }: { name: string; share: number }) {
-  const percent = Math.round(Math.min(1, Math.max(0, share)) * 100)
-  return (
-    <div class="load">
-      <span class="ellipsis">{name}</span>
-      <span class="faint">{percent} %</span>
-      <span class="bar">
-        <span style={{ width: `${percent}%` }} />
-      </span>
     </div>
   )
 }

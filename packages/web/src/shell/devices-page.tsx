@@ -1,51 +1,41 @@
 /** Every device of the mesh. */
 import type { DeviceInfo } from '@meshbook/core/messages.ts'
-import { api } from '../api/client.ts'
+import { useEffect } from 'preact/hooks'
 import { pairDialogOpen } from '../pairing/pair-dialog.tsx'
-import { devices } from '../state/mesh.ts'
+import { devices, hub, loadRuns, me, signedIn } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
+import { isOwn, policyDialogFor, rename, revoke } from './device-actions.ts'
 import { DeviceCard } from './device-card.tsx'
-import { ask, confirmed } from './dialogs.tsx'
 import { Icon } from './icons.tsx'
 import { Menu } from './menu.tsx'
 import { PageHeader } from './page-header.tsx'
 
 export function DevicesPage() {
+  useEffect(() => {
+    loadRuns().catch(thrown => report(thrown, 'The runs on the devices could not be loaded'))
+  }, [])
+  const list = devices.value
   return (
     <>
       <PageHeader title="Devices">
-        <button
-          type="button"
-          class="button"
-          onClick={() => {
-            pairDialogOpen.value = true
-          }}
-        >
+        <button type="button" class="button" onClick={openPairing}>
+          <Icon name="plus" size={14} />
           Pair a device
         </button>
       </PageHeader>
       <main id="main" class="page" tabIndex={-1}>
         <h2 class="visually-hidden">All devices</h2>
-        {devices.value.length === 0 && (
-          <div class="empty boxed">
-            <h2>No device yet</h2>
-            <p>
-              A device is a machine of yours that runs code. Pair it here, or type <code>meshbook up</code> on it.
-            </p>
-          </div>
+        {hub.value === 'down' && (
+          <p class="notice warn stale" role="status">
+            <Icon name="offline" />
+            <span>The hub cannot be reached: this is how the devices were when it was.</span>
+          </p>
         )}
+        {list.length === 0 && signedIn.value === 'yes' && hub.value !== 'connecting' && <NoDevice />}
         <div class="cards">
-          {devices.value.map(device => (
+          {list.map(device => (
             <DeviceCard key={device.id} device={device}>
-              <Menu
-                label={`Actions for ${device.name}`}
-                class="icon-button small"
-                button={<Icon name="more" />}
-                entries={() => [
-                  { label: 'Rename…', icon: 'pencil', run: () => void rename(device) },
-                  { label: 'Revoke…', icon: 'trash', danger: true, run: () => void revoke(device) },
-                ]}
-              />
+              {isOwn(device) && <Actions device={device} />}
             </DeviceCard>
           ))}
         </div>
@@ -54,13 +44,56 @@ export function DevicesPage() {
   )
 }
 
-async function rename(device: DeviceInfo): Promise<void> {
-  const name = await ask({ title: 'Rename device', label: 'Name', value: device.name, action: 'Rename' })
-  if (name) await api.renameDevice(device.id, name).catch(thrown => report(thrown, 'The device was not renamed'))
+function openPairing(): void {
+  pairDialogOpen.value = true
 }
 
-async function revoke(device: DeviceInfo): Promise<void> {
-  const text = 'It is disconnected at once, its runs are cancelled, and it must be paired again to come back.'
-  if (await confirmed({ title: `Revoke ${device.name}?`, text, action: 'Revoke', danger: true }))
-    await api.revokeDevice(device.id).catch(thrown => report(thrown, 'The device was not revoked'))
+function Actions({ device }: { device: DeviceInfo }) {
+  return (
+    <Menu
+      label={`Actions for ${device.name}`}
+      class="icon-button small"
+      button={<Icon name="more" />}
+      entries={() => [
+        {
+          label: 'What it is used for…',
+          icon: 'gear',
+          run: () => {
+            policyDialogFor.value = device.id
+          },
+        },
+        { label: 'Rename…', icon: 'pencil', run: () => void rename(device) },
+        'line',
+        { label: 'Revoke…', icon: 'trash', danger: true, run: () => void revoke(device) },
+      ]}
+    />
+  )
+}
+
+/** Teaches the two ways in. */
+function NoDevice() {
+  const url = me.value?.hub.publicUrl ?? location.origin
+  return (
+    <div class="empty boxed teach">
+      <Icon name="laptop" size={28} />
+      <h3>Add your first device</h3>
+      <p>A device is a machine of yours that runs code: this laptop, a desktop at home, a server with a GPU.</p>
+      <ol>
+        <li>
+          On a computer with a terminal, type
+          <pre>
+            <code>npx meshbook up --hub {url}</code>
+          </pre>
+          and confirm it in the browser.
+        </li>
+        <li>
+          On a phone, or where you cannot type much,{' '}
+          <button type="button" class="button small" onClick={openPairing}>
+            Show a QR code
+          </button>
+        </li>
+      </ol>
+      <p class="faint">It appears here by itself as soon as it is connected.</p>
+    </div>
+  )
 }

@@ -5,8 +5,12 @@ import { useLayoutEffect, useRef } from 'preact/hooks'
 interface Question {
   title: string
   text?: string
+  /** What is lost, or else to be known, a point each. */
+  points?: readonly string[]
   /** Present: a text is asked for, with this start value. */
   value?: string
+  /** Present: one of these is chosen, the first unless another is; the answer is its value. */
+  choices?: readonly { value: string; label: string; note?: string }[]
   label?: string
   hint?: string
   action: string
@@ -44,6 +48,7 @@ function QuestionDialog({ asked }: { asked: Question }) {
   }
   const submit = (event: Event) => {
     event.preventDefault()
+    if (asked.choices) return finish(String(new FormData(event.currentTarget as HTMLFormElement).get('choice')))
     const value = input.current?.value.trim() ?? ''
     if (asked.value === undefined || value !== '') finish(value)
   }
@@ -52,6 +57,14 @@ function QuestionDialog({ asked }: { asked: Question }) {
       <form class="dialog-body" onSubmit={submit}>
         <h2 id="question-title">{asked.title}</h2>
         {asked.text && <p class="muted">{asked.text}</p>}
+        {asked.points && asked.points.length > 0 && (
+          <ul class="points muted">
+            {asked.points.map(point => (
+              <li key={point}>{point}</li>
+            ))}
+          </ul>
+        )}
+        {asked.choices && <Choices label={asked.label ?? asked.title} choices={asked.choices} />}
         {asked.value !== undefined && (
           <label>
             {asked.label}
@@ -76,5 +89,22 @@ function QuestionDialog({ asked }: { asked: Question }) {
         </div>
       </form>
     </dialog>
+  )
+}
+
+function Choices({ label, choices }: { label: string; choices: NonNullable<Question['choices']> }) {
+  return (
+    <fieldset class="options">
+      <legend class="visually-hidden">{label}</legend>
+      {choices.map(({ value, label: text, note }, at) => (
+        <label key={value} class="option">
+          <input type="radio" name="choice" value={value} defaultChecked={at === 0} />
+          <span>
+            {text}
+            {note && <span class="faint"> {note}</span>}
+          </span>
+        </label>
+      ))}
+    </fieldset>
   )
 }

@@ -1,6 +1,7 @@
 /** The bar above a page that is not a notebook. */
 import type { ComponentChildren } from 'preact'
 import { toggleSidebar } from '../state/layout.ts'
+import { AccountButton } from './account-menu.tsx'
 import { Icon } from './icons.tsx'
 
 export function PageHeader({ title, children }: { title: string; children?: ComponentChildren }) {
@@ -12,6 +13,7 @@ export function PageHeader({ title, children }: { title: string; children?: Comp
       <h1 class="crumbs">{title}</h1>
       <div class="grow" />
       {children}
+      <AccountButton />
     </header>
   )
 }

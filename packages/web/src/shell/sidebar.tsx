@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact'
 import { modKey, paletteOpen } from '../state/commands.ts'
 import { drawerOpen, sidebarShown } from '../state/layout.ts'
 import { here, routeOf } from '../state/location.ts'
-import { devices, hub, projects } from '../state/mesh.ts'
+import { devices, hub, projects, sessions } from '../state/mesh.ts'
 import { AccountMenu } from './account-menu.tsx'
 import { newDocument, newProject } from './document-actions.ts'
 import { Icon, type IconName } from './icons.tsx'
@@ -66,6 +66,7 @@ export function Sidebar() {
       </div>
       <div class="sidebar-foot">
         <Place to="/runs" icon="clock" name="Runs" />
+        <Place to="/sessions" icon="braces" name="Sessions" note={sessionNote()} />
         <Place to="/devices" icon="laptop" name="Devices" note={deviceNote()} />
         <AccountMenu />
       </div>
@@ -81,6 +82,11 @@ function Place({ to, icon, name, note }: { to: string; icon: IconName; name: str
       {note}
     </Link>
   )
+}
+
+function sessionNote() {
+  const live = sessions.value.filter(({ device }) => device !== null).length
+  return live > 0 && <span class="pill">{live} live</span>
 }
 
 function deviceNote() {

@@ -11,6 +11,10 @@ export function togglePanel(panel: SidePanel): void {
   sidePanel.value = sidePanel.value === panel ? undefined : panel
 }
 
+export function togglePanelOn(panel: SidePanel): void {
+  sidePanel.value = panel
+}
+
 export function toggleSidebar(): void {
   if (matchMedia('(max-width: 860px)').matches) drawerOpen.value = !drawerOpen.value
   else sidebarShown.value = !sidebarShown.value

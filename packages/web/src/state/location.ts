@@ -16,12 +16,13 @@ export function navigate(to: string, options: { replace?: boolean } = {}): void 
 }
 
 export type Route =
-  | { page: 'home' | 'runs' | 'devices' | 'audit' | 'account' | 'signin' | 'pair' | 'unknown' }
+  | { page: 'home' | 'runs' | 'sessions' | 'devices' | 'audit' | 'account' | 'signin' | 'pair' | 'unknown' }
   | { page: 'notebook'; project: string; path: string }
 
 export function routeOf(path: string): Route {
   if (path === '/' || path === '') return { page: 'home' }
   if (path === '/runs') return { page: 'runs' }
+  if (path === '/sessions') return { page: 'sessions' }
   if (path === '/devices') return { page: 'devices' }
   if (path === '/audit') return { page: 'audit' }
   if (path === '/account') return { page: 'account' }

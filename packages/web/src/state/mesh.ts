@@ -108,7 +108,11 @@ async function loadFiles(project: string): Promise<void> {
 }
 
 export async function loadRuns(): Promise<void> {
-  const list = await api.runs()
+  addRuns(await api.runs())
+}
+
+/** Adds runs of the list that are not known yet; what events said is newer. */
+export function addRuns(list: readonly RunInfo[]): void {
   runs.value = new Map([...list.map(run => [run.id as string, run] as const), ...runs.value])
 }
 

@@ -25,7 +25,9 @@ test('"Synced" is said exactly when all is durable on the hub and nothing is ref
 
 test('"saved on this device" is said only when every edit is stored (W30)', () => {
   for (const { facts, status, say } of rows) {
-    const said = [status.text, status.why].some(text => /(?<!not |nothing is |Being )saved on this device/.test(text))
+    const said = [status.text, status.why].some(text =>
+      /(?<!not |nothing is |Being )saved (?:on this device|locally)/.test(text),
+    )
     if (said) assert.ok(facts.atRisk === 0 && facts.problem === undefined, say)
   }
 })
@@ -74,7 +76,7 @@ test('the words of the indicator', () => {
       'Syncing… (3)',
       'Connecting…',
       'Offline',
-      'Offline, saved on this device',
+      'Offline, changes saved locally',
       'Saving…',
       'Not saved',
       'Synced ✓, not saved on this device',

@@ -92,7 +92,7 @@ function offlineStatus(facts: SyncFacts): Base {
   if (facts.atRisk === 0 && facts.problem === undefined)
     return {
       kind: 'offline-saved',
-      text: 'Offline, saved on this device',
+      text: 'Offline, changes saved locally',
       why: `The hub cannot be reached. ${edits(facts.unsent)} not on the hub yet, all saved on this device.`,
       todo: 'They are sent when the hub is back; open this document then.',
       tone: 'warn',
