@@ -10,6 +10,7 @@ import type {
 } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { parseId } from '@meshbook/core/ids.ts'
+import { isLoopbackName } from '@meshbook/relay/serve/loopback-name.ts'
 import type { InferOutput } from 'valibot'
 import type { Target } from '../auth/access.ts'
 import { newTicket, newToken, signInByLink, signOut } from '../auth/sign-in.ts'
@@ -17,7 +18,6 @@ import { networkName } from '../devices/network-name.ts'
 import { registerDevice } from '../devices/registration.ts'
 import { revoke } from '../devices/revocation.ts'
 import type { Parts } from '../parts.ts'
-import { isLoopbackName } from './loopback-name.ts'
 import { type Ask, knockOf, param, type UserAsk } from './route.ts'
 
 export async function signIn(parts: Parts, ask: Ask<InferOutput<typeof linkSchema>>): Promise<Response> {
