@@ -16,11 +16,20 @@ export interface RevocationFigures {
   p50Ms: number
   p99Ms: number
   maxMs: number
+  /** Of the one that took longest: until the request was answered, its channel closed, its socket on a document closed. */
+  slowest: Parts
   /** Updates that were sent after the hub had answered the request, on either connection, and what became of them. */
   sentAfter: number
   takenAfter: number
   /** Updates sent before, which shows that the connections worked. */
   takenBefore: number
+}
+
+/** Milliseconds from the request. */
+export interface Parts {
+  answered: number
+  channel: number
+  sync: number
 }
 
 const busyWriters = 10
@@ -29,7 +38,7 @@ const busyEveryMs = 20
 export async function revocations(at: HubAddress, count: number): Promise<RevocationFigures> {
   const busy = await Promise.all(Array.from({ length: busyWriters }, (_, n) => keepBusy(at, n)))
   const document = await documentOf(at)
-  const times: number[] = []
+  const times: Parts[] = []
   const marks = { before: [] as number[], after: [] as number[] }
   try {
     for (let n = 0; n < count; n++) {
@@ -42,13 +51,17 @@ export async function revocations(at: HubAddress, count: number): Promise<Revoca
     for (const stop of busy) stop()
   }
   const taken = new Set(marksIn(await readBack(dialOf(at))))
-  times.sort((a, b) => a - b)
+  const lastOf = ({ answered, channel, sync }: Parts): number => Math.max(answered, channel, sync)
+  times.sort((a, b) => lastOf(a) - lastOf(b))
   const round = (ms: number): number => Math.round(ms * 10) / 10
+  const slowest = times.at(-1)!
+  const at99 = times[Math.min(count - 1, Math.floor(count * 0.99))]!
   return {
     revocations: count,
-    p50Ms: round(times[Math.floor(count / 2)]!),
-    p99Ms: round(times[Math.min(count - 1, Math.floor(count * 0.99))]!),
-    maxMs: round(times.at(-1)!),
+    p50Ms: round(lastOf(times[Math.floor(count / 2)]!)),
+    p99Ms: round(lastOf(at99)),
+    maxMs: round(lastOf(slowest)),
+    slowest: { answered: round(slowest.answered), channel: round(slowest.channel), sync: round(slowest.sync) },
     sentAfter: marks.after.length,
     takenAfter: marks.after.filter(mark => taken.has(mark)).length,
     takenBefore: marks.before.filter(mark => taken.has(mark)).length,
@@ -130,20 +143,21 @@ class Victim {
     return new Victim(at, device, sync, n)
   }
 
-  /** Milliseconds until both connections were closed. */
-  async shutOut(): Promise<number> {
+  /** Until the request was answered and both connections were closed. */
+  async shutOut(): Promise<Parts> {
     const sending = setInterval(() => this.#sendBoth(), 5)
     await sleep(20)
-    const closed = this.#sockets.map(cut)
     const started = performance.now()
-    const answered = call(this.#at, 'DELETE', `/devices/${this.#device.id}`).then(() => {
+    const passed = (): number => performance.now() - started
+    const closed = this.#sockets.map(socket => cut(socket).then(passed))
+    const answering = call(this.#at, 'DELETE', `/devices/${this.#device.id}`).then(() => {
       this.#isOut = true
       this.#sendBoth()
+      return passed()
     })
-    await Promise.all([...closed, answered])
-    const ms = performance.now() - started
+    const [channel = 0, sync = 0, answered = 0] = await Promise.all([...closed, answering])
     clearInterval(sending)
-    return ms
+    return { answered, channel, sync }
   }
 
   #sendBoth(): void {

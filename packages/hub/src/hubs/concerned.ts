@@ -1,10 +1,11 @@
 /** What this hub does when another one changed something: each part looks at the store for itself. */
 import { tellOwnerKeys } from '../devices/owner-keys.ts'
 import type { Parts } from '../parts.ts'
+import { reuseReason } from '../store/device-tokens.ts'
 import type { Concerned } from './other-hubs.ts'
 
 export function concernedOf(parts: Parts): Concerned {
-  const { store, fleet, runs, feeds, doors, memberships, sessionRequests, sessionsChanged, others } = parts
+  const { store, fleet, events, runs, feeds, doors, memberships, sessionRequests, sessionsChanged, others } = parts
   let turns = 0
   return {
     run: (org, run) => runs.heardOf(org, run),
@@ -12,6 +13,9 @@ export function concernedOf(parts: Parts): Concerned {
       const row = await store.query('findDevice', { id })
       if (!row || row.revoked) {
         const user = fleet.userOf(id)
+        // The page says why, at whichever hub it is open (TK4).
+        if (user && row?.revoked === reuseReason)
+          events.publish(org, { type: 'revoked', device: id, name: row.name, reason: reuseReason })
         fleet.remove(org, id, row?.revoked ?? undefined)
         if (user) tellOwnerKeys(parts, { org, user })
         return
@@ -20,6 +24,7 @@ export function concernedOf(parts: Parts): Concerned {
       for (const presence of await store.query('listPresence', { device: id })) fleet.heardOf(presence)
     },
     sessions: org => sessionsChanged(org),
+    documents: (org, project) => events.publish(org, { type: 'documents', project }),
     async orders(org, recipient) {
       if (recipient !== others?.hub) return fleet.link(recipient as Parameters<typeof fleet.link>[0])?.ordersWait()
       for (const { device, answer } of await store.call('takeHubOrders', { org, hub: recipient }))

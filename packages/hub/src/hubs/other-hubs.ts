@@ -14,6 +14,7 @@ export interface Concerned {
   run(org: OrgId, run: RunId): Promise<void>
   device(org: OrgId, device: DeviceId): Promise<void>
   sessions(org: OrgId): void
+  documents(org: OrgId, project: ProjectId): void
   orders(org: OrgId, recipient: string): Promise<void>
   /** The roles of the user in the project are others now; `org` is the project's or the user's. */
   member(org: OrgId, project: ProjectId, user: UserId): void
@@ -147,6 +148,7 @@ export class OtherHubs {
     if (kind === 'device') return concerned?.device(org, about as DeviceId)
     if (kind === 'orders') return concerned?.orders(org, about)
     if (kind === 'sessions') concerned?.sessions(org)
+    if (kind === 'documents') concerned?.documents(org, about as ProjectId)
     if (kind === 'owner-keys') concerned?.ownerKeys(org, about as UserId)
     const [project, user] = about.split(' ', 2)
     if (kind === 'member') concerned?.member(org, project as ProjectId, user as UserId)

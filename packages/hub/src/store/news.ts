@@ -12,6 +12,7 @@ export type Subject =
   | 'sessions'
   | `orders ${string}`
   | `closed ${string}`
+  | `documents ${ProjectId}`
   | `member ${ProjectId} ${UserId}`
   | `owner-keys ${UserId}`
 
