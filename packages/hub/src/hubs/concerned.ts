@@ -1,4 +1,6 @@
 /** What this hub does when another one changed something: each part looks at the store for itself. */
+
+import type { DeviceId, OrgId } from '@meshbook/core/ids.ts'
 import { tellOwnerKeys } from '../devices/owner-keys.ts'
 import type { Parts } from '../parts.ts'
 import { reuseReason } from '../store/device-tokens.ts'
@@ -7,22 +9,23 @@ import type { Concerned } from './other-hubs.ts'
 export function concernedOf(parts: Parts): Concerned {
   const { store, fleet, events, runs, feeds, doors, memberships, sessionRequests, sessionsChanged, others } = parts
   let turns = 0
+  const lookAtDevice = async (org: OrgId, id: DeviceId): Promise<void> => {
+    const row = await store.query('findDevice', { id })
+    if (!row || row.revoked) {
+      const user = fleet.userOf(id)
+      // The page says why, at whichever hub it is open (TK4).
+      if (user && row?.revoked === reuseReason)
+        events.publish(org, { type: 'revoked', device: id, name: row.name, reason: reuseReason })
+      fleet.remove(org, id, row?.revoked ?? undefined)
+      if (user) tellOwnerKeys(parts, { org, user })
+      return
+    }
+    fleet.add(row)
+    for (const presence of await store.query('listPresence', { device: id })) fleet.heardOf(presence)
+  }
   return {
     run: (org, run) => runs.heardOf(org, run),
-    async device(org, id) {
-      const row = await store.query('findDevice', { id })
-      if (!row || row.revoked) {
-        const user = fleet.userOf(id)
-        // The page says why, at whichever hub it is open (TK4).
-        if (user && row?.revoked === reuseReason)
-          events.publish(org, { type: 'revoked', device: id, name: row.name, reason: reuseReason })
-        fleet.remove(org, id, row?.revoked ?? undefined)
-        if (user) tellOwnerKeys(parts, { org, user })
-        return
-      }
-      fleet.add(row)
-      for (const presence of await store.query('listPresence', { device: id })) fleet.heardOf(presence)
-    },
+    device: lookAtDevice,
     sessions: org => sessionsChanged(org),
     documents: (org, project) => events.publish(org, { type: 'documents', project }),
     async orders(org, recipient) {
@@ -32,7 +35,15 @@ export function concernedOf(parts: Parts): Concerned {
     },
     member: (org, project, user) => memberships.heardOf(org, project, user),
     ownerKeys: (org, user) => tellOwnerKeys(parts, { org, user }),
-    closed: credential => doors.revoke(credential),
+    async closed({ kind, id }) {
+      try {
+        // The device is told why before its channel closes (RV3).
+        const org = kind === 'device' ? fleet.orgOf(id as DeviceId) : undefined
+        if (org) await lookAtDevice(org, id as DeviceId)
+      } finally {
+        doors.revoke({ kind, id })
+      }
+    },
     grew: (org, run) => feeds.grew(org, run),
     async devices() {
       const known = fleet.ids()
