@@ -17,6 +17,8 @@ export interface RevocationFigures {
   p50Ms: number
   p99Ms: number
   maxMs: number
+  /** How long the event loop of the hub that has the devices stood still at most. */
+  hubHangMs: number
   /** How long this process itself stood still at most, which is part of what it measured. */
   ownHangMs: number
   /** Of the one that took longest: until the request was answered, its channel closed, its socket on a document closed. */
@@ -67,6 +69,7 @@ export async function revocations(at: HubAddress, count: number, asked = at): Pr
     p50Ms: round(lastOf(times[Math.floor(count / 2)]!)),
     p99Ms: round(lastOf(at99)),
     maxMs: round(lastOf(slowest)),
+    hubHangMs: round(await hangOf(at)),
     ownHangMs: round(own.max / 1e6),
     slowest: { answered: round(slowest.answered), channel: round(slowest.channel), sync: round(slowest.sync) },
     sentAfter: marks.after.length,
@@ -96,6 +99,11 @@ async function call<T>(
   const text = await response.text()
   if (!response.ok) throw new Error(`${method} ${route}: ${response.status} ${text}`)
   return (text === '' ? undefined : JSON.parse(text)) as T
+}
+
+async function hangOf(at: HubAddress): Promise<number> {
+  const text = await (await fetch(`${at.url}/metrics`, { headers: { authorization: `Bearer ${at.token}` } })).text()
+  return Number(/^nodejs_eventloop_lag_max_seconds (\S+)/m.exec(text)?.[1] ?? 0) * 1_000
 }
 
 async function documentOf(at: HubAddress): Promise<string> {

@@ -20,6 +20,7 @@ const soaks: Record<string, () => Promise<{ soak: Soak }>> = {
   revocation: () => import('./revocation.ts'),
   'power-cut': () => import('./power-cut.ts'),
   'slow-readers': () => import('./slow-readers.ts'),
+  week: () => import('./week.ts'),
 }
 
 const numberAfter = (flag: string): number | undefined => {

@@ -6,6 +6,9 @@ import type { Parts } from '../parts.ts'
 import { reuseReason } from '../store/device-tokens.ts'
 import type { Concerned } from './other-hubs.ts'
 
+/** How long a device that is shut out stays open for the reason to be found. */
+const tellsWhyMs = 50
+
 export function concernedOf(parts: Parts): Concerned {
   const { store, fleet, events, runs, feeds, doors, memberships, sessionRequests, sessionsChanged, others } = parts
   let turns = 0
@@ -23,6 +26,21 @@ export function concernedOf(parts: Parts): Concerned {
     fleet.add(row)
     for (const presence of await store.query('listPresence', { device: id })) fleet.heardOf(presence)
   }
+  /** The device is told why (RV3), if the store says it at once; it is closed in any case. */
+  const shutOut = async (id: DeviceId): Promise<void> => {
+    const org = fleet.orgOf(id)
+    const close = (): void => {
+      fleet.link(id)?.close('REVOKED')
+      doors.revoke({ kind: 'device', id })
+    }
+    const late = setTimeout(close, tellsWhyMs)
+    try {
+      if (org) await lookAtDevice(org, id)
+    } finally {
+      clearTimeout(late)
+      close()
+    }
+  }
   return {
     run: (org, run) => runs.heardOf(org, run),
     device: lookAtDevice,
@@ -35,15 +53,7 @@ export function concernedOf(parts: Parts): Concerned {
     },
     member: (org, project, user) => memberships.heardOf(org, project, user),
     ownerKeys: (org, user) => tellOwnerKeys(parts, { org, user }),
-    async closed({ kind, id }) {
-      try {
-        // The device is told why before its channel closes (RV3).
-        const org = kind === 'device' ? fleet.orgOf(id as DeviceId) : undefined
-        if (org) await lookAtDevice(org, id as DeviceId)
-      } finally {
-        doors.revoke({ kind, id })
-      }
-    },
+    closed: ({ kind, id }) => (kind === 'device' ? shutOut(id as DeviceId) : doors.revoke({ kind, id })),
     grew: (org, run) => feeds.grew(org, run),
     async devices() {
       const known = fleet.ids()

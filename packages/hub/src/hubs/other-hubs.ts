@@ -19,7 +19,7 @@ export interface Concerned {
   /** The roles of the user in the project are others now; `org` is the project's or the user's. */
   member(org: OrgId, project: ProjectId, user: UserId): void
   ownerKeys(org: OrgId, user: UserId): void
-  closed(credential: { kind: string; id: string }): Promise<void>
+  closed(credential: { kind: string; id: string }): Promise<void> | void
   grew(org: OrgId, run: RunId): void
   /** Looks at every device; `isFirst` when this hub begins. */
   devices(): Promise<void>
@@ -153,6 +153,6 @@ export class OtherHubs {
     const [project, user] = about.split(' ', 2)
     if (kind === 'member') concerned?.member(org, project as ProjectId, user as UserId)
     const [credential = '', id = ''] = about.split(':', 2)
-    return kind === 'closed' ? concerned?.closed({ kind: credential, id }) : undefined
+    return kind === 'closed' ? (concerned?.closed({ kind: credential, id }) ?? undefined) : undefined
   }
 }
