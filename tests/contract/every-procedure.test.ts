@@ -311,7 +311,9 @@ async function story(store: HubStore): Promise<void> {
 
   // Several hubs.
   await store.call('beatHub', { org, hub: 'one', now, forgetBefore: now - day })
+  await store.call('heardNews', { org, hub: 'one', position: 3 })
   await store.query('listHubs')
+  await store.query('newsOf', { org, subject: `device ${desk}` })
   const answer = { type: 'MRP_RESPONSE' as const, id: 1, ok: true as const, result: { n: 1 } }
   const back = { to: 'hub' as const, device: desk, answer }
   await store.call('postOrder', { org, recipient: 'one', order: back, now, expiresAt: now + day })

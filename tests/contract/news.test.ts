@@ -43,6 +43,7 @@ const quiet: Record<string, string> = {
   finishUpload: readWhenAsked,
   firstUser: 'there was nobody before',
   giveBackHeads: 'the device leaves its presence right after it, which is told',
+  heardNews: 'whoever waits for it asks again and again',
   inviteMember: readWhenAsked,
   linkIdentity: readWhenAsked,
   markAssets: ofThisHub,

@@ -24,10 +24,9 @@ test('S8 RV1 RV2 a device that is shut out is cut, and nothing that it sends aft
 })
 
 for (const redis of [true, false])
-  test(`S8 CH4 RV2 the same where another hub is asked, ${redis ? 'with' : 'without'} Redis`, async t => {
+  test(`S8 CH4 CH10 RV2 the same where another hub is asked, ${redis ? 'with' : 'without'} Redis`, async t => {
     const { holder, other } = await startHubPair(t, postgres, { redis })
     const figures = await revocations(holder, 6, other)
     assert.ok(figures.p99Ms < limits.neighbourPollMs + 2_000, JSON.stringify(figures))
-    // Until the hub that has its channel has heard, a frame that was under way may still be taken; none of those after.
-    assert.ok(figures.takenBefore > 0 && figures.sentAfter > 0, JSON.stringify(figures))
+    check(figures)
   })

@@ -75,6 +75,15 @@ export async function newsPosition(tx: Tx): Promise<number> {
   return row?.position ?? 0
 }
 
+/** Where the last news of a subject stands; null when there was none, or it is long ago. */
+export async function newsOf(tx: Tx, a: News): Promise<number | null> {
+  const row = await tx.get<{ position: number }>('SELECT position FROM news WHERE org_id = ? AND subject = ?', [
+    a.org,
+    a.subject,
+  ])
+  return row?.position ?? null
+}
+
 /** A hub that was away for longer than so many changes begins with a look at everything. What nobody took in time goes too. */
 export async function sweepNews(tx: Tx, a: { kept: number; now: number }): Promise<void> {
   await tx.run('DELETE FROM orders WHERE expires_at <= ?', [a.now])

@@ -189,7 +189,9 @@ const plain = {
   postOrder: noting(orders.postOrder, (posted, { recipient }) => (posted ? [`orders ${recipient}`] : [])),
   takeDeviceOrders: orders.takeDeviceOrders,
   takeHubOrders: orders.takeHubOrders,
+  heardNews: presence.heardNews,
   readNews: news.readNews,
+  newsOf: news.newsOf,
   newsPosition: news.newsPosition,
   sweepNews: news.sweepNews,
 

@@ -112,6 +112,9 @@ const migrations: readonly string[] = [
   CREATE TABLE orders (org_id TEXT NOT NULL, recipient TEXT NOT NULL, number BIGINT NOT NULL, message TEXT NOT NULL, expires_at BIGINT NOT NULL, PRIMARY KEY (org_id, recipient, number));
   CREATE TABLE news (org_id TEXT NOT NULL, subject TEXT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (org_id, subject));
   CREATE INDEX news_by_position ON news (position);`,
+
+  // How far each hub has closed what was revoked at another (CH10).
+  `ALTER TABLE hub_beats ADD COLUMN heard BIGINT NOT NULL DEFAULT 0;`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }
