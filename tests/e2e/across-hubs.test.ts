@@ -102,7 +102,10 @@ test('CH3 CH1 a run, its questions and its session are asked for at another hub,
   const at = `/sessions/${lease.session}`
   await answer('interrupt', b.json('POST', `${at}/interrupt`, { run: 'r' }), {})
   const variables = b.json<{ items: object[] }>('POST', `${at}/variables`, {})
-  assert.deepEqual(await answer('variables', variables, { items: [], truncated: false }), { items: [], truncated: false })
+  assert.deepEqual(await answer('variables', variables, { items: [], truncated: false }), {
+    items: [],
+    truncated: false,
+  })
 
   await b.json('POST', '/runs/r/cancel', { reason: 'enough' })
   assert.equal((await desk.next('RUN_CANCEL')).reason, 'enough')

@@ -17,8 +17,10 @@ const soaks: Record<string, () => Promise<{ soak: Soak }>> = {
   kill: () => import('./kill.ts'),
   malformed: () => import('./malformed.ts'),
   'pairing-guesses': () => import('./pairing-guesses.ts'),
-  revocation: () => import('./revocation.ts'),
+  partitions: () => import('./partitions.ts'),
   'power-cut': () => import('./power-cut.ts'),
+  revocation: () => import('./revocation.ts'),
+  'run-partitions': () => import('./run-partitions.ts'),
   'slow-readers': () => import('./slow-readers.ts'),
   week: () => import('./week.ts'),
 }

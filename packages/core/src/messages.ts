@@ -240,6 +240,8 @@ const up = {
     author: structIdSchema,
     /** The structs of the fields of a nested entry: whoever may write could change one of somebody else's request. */
     fields: v.optional(v.pipe(v.array(structIdSchema), v.maxLength(8))),
+    /** A client of this device wrote it that sends no request beside it. What a page of the device writes only shows (RT32). */
+    vouched: v.optional(v.boolean()),
   }),
   RUN_EVENT: v.object({
     type: v.literal('RUN_EVENT'),

@@ -26,6 +26,9 @@ import { MachineFacts } from './link/machine-facts.ts'
 import { problemsInWords } from './link/problem-words.ts'
 import { SleepNotice } from './link/sleep-notice.ts'
 import { Streams } from './link/streams.ts'
+import { mayVouch } from './loopback/guest-peer.ts'
+import type { Loopback, LoopbackOptions } from './loopback/loopback.ts'
+import { OwnWebApp } from './loopback/own-web-app.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { OwnerKeys } from './owner-key/owner-keys.ts'
 import { Problems } from './problems.ts'
@@ -85,6 +88,7 @@ class RunningDevice implements Device {
   readonly #token: DeviceToken
   readonly ownerKey: OwnerKeys
   readonly #sleep: SleepNotice
+  readonly #webApp: OwnWebApp
   readonly #listeners = new Set<(status: DeviceStatus) => void>()
   #closing: Promise<void> | undefined
 
@@ -150,6 +154,20 @@ class RunningDevice implements Device {
     })
     this.#link = hub && this.#makeLink(hub.url, this.#streams!)
     this.#sleep = this.#watchSleep()
+    this.#webApp = new OwnWebApp({
+      ...ports,
+      limits,
+      hub,
+      device: this,
+      kind: options.kind,
+      org: key.org,
+      relay: this.#relay,
+      store: database,
+      documents: this.#documents,
+      runtimes: () => options.kernels.runtimes(),
+      asset: id => this.#findAsset(id),
+      health: () => database.health(),
+    })
   }
 
   get id(): DeviceId {
@@ -200,6 +218,7 @@ class RunningDevice implements Device {
   async attach({ project, folder }: { project: ProjectInfo; folder?: string }): Promise<void> {
     const attached = this.#attachments.attach(project, folder ?? join(this.#options.projectsFolder, project.name))
     await attached.saved
+    this.#webApp.attached(project)
     this.#link?.renew()
     await attached.started
   }
@@ -229,6 +248,10 @@ class RunningDevice implements Device {
     return this.#attachments.fetch(project, path, false)
   }
 
+  serveLoopback(options: LoopbackOptions): Promise<Loopback> {
+    return this.#webApp.serve(options)
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -236,6 +259,7 @@ class RunningDevice implements Device {
 
   /** From the outside in: what still writes goes before what it writes to. */
   async #close(): Promise<void> {
+    await this.#webApp.close()
     await this.#monitor.close()
     await this.#attachments.close()
     this.#sleep.close()
@@ -315,6 +339,7 @@ class RunningDevice implements Device {
       device: { id: this.id, name },
       open: (project, document) => this.#documents.open(project, document),
       folderOf: project => this.#attachments.folderOf(project),
+      vouches: (document, { client, clock }) => mayVouch(this.#relay.delivered({ org, document }, client, clock)),
       send: message => this.#link?.send(message) ?? false,
       store: {
         hold: lease => database.call('holdRun', { org, lease }),
@@ -356,7 +381,8 @@ class RunningDevice implements Device {
       projects: () => this.attachments().map(({ project }) => project.id),
       problems: () => problemsInWords(this.#problems.all(), this.attachments(), limits),
       held: () => ({ heads: this.#monitor.heads(), runs: this.#monitor.runs() }),
-      welcomed: ({ runs, lost }) => {
+      welcomed: ({ projects, runs, lost }) => {
+        this.#guard(this.#webApp.learn(projects))
         this.#hubAssets?.setOnline(true)
         this.#guard(this.#monitor.online(runs, lost))
       },
@@ -400,8 +426,10 @@ class RunningDevice implements Device {
         this.#guard(this.ownerKey.receive(message))
         break
       case 'DEVICE_LIST':
+        this.#webApp.devicesChanged(message.devices)
+        break
       case 'SESSION_LIST':
-        // For viewers; a device acts on its leases alone.
+        this.#webApp.sessionsChanged(message.sessions)
         break
     }
   }

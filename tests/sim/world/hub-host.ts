@@ -13,7 +13,6 @@ import { DeviceTeller } from '@meshbook/hub/devices/device-teller.ts'
 import { Fleet } from '@meshbook/hub/devices/fleet.ts'
 import { Documents } from '@meshbook/hub/documents/documents.ts'
 import { Gates } from '@meshbook/hub/gates/gates.ts'
-import type { Visit } from '@meshbook/hub/http/doorway.ts'
 import { HubEvents } from '@meshbook/hub/hub-events.ts'
 import { Orders } from '@meshbook/hub/hubs/orders.ts'
 import { alone } from '@meshbook/hub/hubs/presence.ts'
@@ -25,13 +24,14 @@ import { RunFeeds } from '@meshbook/hub/runs/run-feeds.ts'
 import { Runs } from '@meshbook/hub/runs/runs.ts'
 import { SessionRequests } from '@meshbook/hub/runs/session-requests.ts'
 import { serveChannel } from '@meshbook/hub/sockets/channel-socket.ts'
-import { Seats } from '@meshbook/hub/sockets/seats.ts'
-import { SyncRates } from '@meshbook/hub/sockets/sync-rates.ts'
 import { serveSync } from '@meshbook/hub/sockets/sync-socket.ts'
 import type { DeviceRow } from '@meshbook/hub/store/identity.ts'
 import type { HubProcedures } from '@meshbook/hub/store/procedures.ts'
 import * as hubProcedures from '@meshbook/hub/store/procedures.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
+import type { Visit } from '@meshbook/relay/serve/doorway.ts'
+import { Seats } from '@meshbook/relay/serve/seats.ts'
+import { SyncRates } from '@meshbook/relay/serve/sync-rates.ts'
 import type { Database } from '@meshbook/relay/sql/database.ts'
 import type { DocumentProcedures } from '@meshbook/relay/store/document-procedures.ts'
 import * as documentProcedures from '@meshbook/relay/store/document-procedures.ts'
@@ -56,6 +56,8 @@ export interface HubSetting {
   network: Network
   limits: Limits
   variations: Variations
+  /** Whether waiting runs are looked at when devices come and go, as the hub's own wiring does. */
+  placesRuns?: boolean
 }
 
 export interface Identity {
@@ -73,6 +75,8 @@ export class HubHost {
   clockOffsetMs = 0
   documents: Documents | undefined
   relay: Relay | undefined
+  /** Of the program that runs now. */
+  parts: Parts | undefined
   readonly #setting: HubSetting
   readonly #chance: Chance
   #starts = 0
@@ -135,6 +139,7 @@ export class HubHost {
         parts => {
           this.documents = parts.documents
           this.relay = parts.relay
+          this.parts = parts
           network.listen(this.name, process, (knock, end) => this.#open(parts, process, knock, end))
         },
         (thrown: unknown) => timeline.reportUncaught(thrown),
@@ -146,6 +151,7 @@ export class HubHost {
     this.process?.kill()
     this.documents = undefined
     this.relay = undefined
+    this.parts = undefined
   }
 
   /** The database is lost; the hub starts with nothing but who its user is. To be called while it does not run. */
@@ -199,7 +205,10 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
   const documents = await Documents.start({ store, relay, events, log, now, random })
   // Devices are told times, which are whole milliseconds as of any system's clock.
   const wholeNow = () => Math.floor(now())
-  const fleet = new Fleet(await store.query('listDevices', { org: null }), times, wholeNow, () => undefined)
+  const rows = await store.query('listDevices', { org: null })
+  const fleet: Fleet = new Fleet(rows, times, wholeNow, (org, _, { placement }) => {
+    if (setting.placesRuns && placement) runs.placeAll(org).catch(() => undefined)
+  })
   const feeds = new RunFeeds()
   const sessionsChanged = (): void => undefined
   const orders = new Orders({ store, fleet, times, now, hub: undefined })
@@ -208,7 +217,7 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
   const audit = new Audit({ store, now, random, log })
   const access = new Access(store, async () => undefined)
   const ports = { store, audit, events, feeds, metrics, log, times, now, random, fleet, orders, documents }
-  const runs = new Runs({ ...ports, ...told })
+  const runs: Runs = new Runs({ ...ports, ...told })
   const parts: Pick<
     Parts,
     | 'store'

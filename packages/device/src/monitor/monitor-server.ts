@@ -108,6 +108,7 @@ class MonitorServer {
       kernels: options.kernels,
       open: (_project, document) => this.#documents.get(document)!.peer,
       folderOf: () => options.folder,
+      vouches: () => true,
       store: memoryRunStore(),
       send: message => this.#receive(message),
       device: { id: options.name, name: options.name },

@@ -18,6 +18,8 @@ import { type OrgId, type ProjectId, parseId, parseRunId } from '@meshbook/core/
 import { limits } from '@meshbook/core/limits.ts'
 import type { RunRequest, SessionMethod } from '@meshbook/core/messages.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
+import { cursorOf, pageOf, rowsOf } from '@meshbook/relay/serve/page.ts'
+import { eventStream } from '@meshbook/relay/serve/sse.ts'
 import type * as v from 'valibot'
 import type { InferOutput } from 'valibot'
 import type { Place } from '../auth/access.ts'
@@ -27,9 +29,7 @@ import type { Parts } from '../parts.ts'
 import { readRun } from '../runs/run-stream.ts'
 import type { Requester } from '../runs/runs.ts'
 import { checkStands } from '../runs/standing-cell.ts'
-import { cursorOf, pageOf, rowsOf } from './page.ts'
 import { json, param, placeOf, type UserAsk } from './route.ts'
-import { eventStream } from './sse.ts'
 
 export async function createRun(parts: Parts, ask: UserAsk<RunRequest>): Promise<Response> {
   const { body } = ask

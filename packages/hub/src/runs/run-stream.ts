@@ -1,7 +1,7 @@
 /** A run's log as server-sent events: from the durable log, then as it grows, each event once and in order (I5). */
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { OrgId, RunId } from '@meshbook/core/ids.ts'
-import { eventText, type NextChunk } from '../http/sse.ts'
+import { eventText, type NextChunk } from '@meshbook/relay/serve/sse.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { RunFeeds } from './run-feeds.ts'
 
