@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { glob, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { deviceIdOf, newId, systemRandom } from '@meshbook/core/ids.ts'
+import { type DocumentId, deviceIdOf, newId, systemRandom } from '@meshbook/core/ids.ts'
 import { hubModule } from '@meshbook/hub/store/hub-store.ts'
 import { notesNews } from '@meshbook/hub/store/news.ts'
 import { type HubProcedures, procedures } from '@meshbook/hub/store/procedures.ts'
@@ -139,9 +139,33 @@ test('CH4 CH8 on PostgreSQL: a session that a sign-in ends, a token that another
 
   const made = { org, id: id('project'), name: 'demo', owner: 'me', tree: id('document'), now }
   const { project } = await store.call('ensureProject', made)
-  const paths: [ReturnType<typeof id<'document'>>, string][] = [[id('document'), 'a.md']]
+  const paths: [DocumentId, string][] = [[id('document'), 'a.md']]
   for (const expected of [[`documents ${project.id}`], []]) {
     await store.call('indexTree', { org, project: project.id, paths, now })
     assert.deepEqual(await noted(), expected, 'what changed nothing is no news')
   }
+})
+
+test('CH1 a hub that has not heard yet of a document that another made does not take it out of the index', async t => {
+  const { url, ownerUrl } = await server.newDatabase()
+  await migratePostgres({ ownerUrl, modules: [hubModule], role: new URL(url).username })
+  const store = await PostgresDatabase.open<HubProcedures>({ url, modules: [hubModule] })
+  t.after(() => store.close())
+  const { org } = await store.call('firstUser', { org: id('org'), user: id('user'), name: 'me', now, token: null })
+  const made = { org, id: id('project'), name: 'demo', owner: 'me', tree: id('document'), now }
+  const { project } = await store.call('ensureProject', made)
+  const [old, fresh] = [id('document'), id('document')]
+  const index = (documents: DocumentId[], gone?: DocumentId[]) =>
+    store.call('indexTree', { org, project: project.id, paths: documents.map((of, n) => [of, `${n}.md`]), gone, now })
+  const listed = async () => {
+    const { items } = await store.query('listDocuments', { org, project: project.id, after: '', rows: 10 })
+    return items.map(item => item.id)
+  }
+  await index([old, fresh], [])
+  await index([old], [])
+  assert.deepEqual(await listed(), [old, fresh])
+  await index([fresh], [old])
+  assert.deepEqual(await listed(), [fresh])
+  await index([], undefined)
+  assert.deepEqual(await listed(), [])
 })

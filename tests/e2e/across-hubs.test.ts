@@ -112,10 +112,11 @@ test('CH3 CH1 a run, its questions and its session are asked for at another hub,
   await desk.emit(lease, 4, [{ type: 'cancelled', at: Date.now(), durationMs: 1, reason: 'enough' }])
   await heard.has('run', '"cancelled"')
 
-  await begun('s')
+  const next = await begun('s')
   await run({ id: 'waits' })
   const restarting = b.json<{ cancelled?: unknown }>('POST', `${at}/restart`, { queued: 'cancel' })
   await answer('restart', restarting, {})
+  await desk.emit(next, 2, [{ type: 'cancelled', at: Date.now(), durationMs: 1, reason: 'restarted' }])
   await eventually('what waited is cancelled', async () => (await shown(a, 'waits')).status === 'cancelled')
 
   await b.json('POST', '/runs/r/again', { id: 'r2' })
