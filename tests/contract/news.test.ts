@@ -156,7 +156,13 @@ test('CH1 a hub that has not heard yet of a document that another made does not 
   const { project } = await store.call('ensureProject', made)
   const [old, fresh] = [id('document'), id('document')]
   const index = (documents: DocumentId[], gone?: DocumentId[]) =>
-    store.call('indexTree', { org, project: project.id, paths: documents.map((of, n) => [of, `${n}.md`]), gone, now })
+    store.call('indexTree', {
+      org,
+      project: project.id,
+      paths: documents.map((of, n): [DocumentId, string] => [of, `${n}.md`]),
+      gone,
+      now,
+    })
   const listed = async () => {
     const { items } = await store.query('listDocuments', { org, project: project.id, after: '', rows: 10 })
     return items.map(item => item.id)
