@@ -1,6 +1,7 @@
 /** Devices that are shut out while they and others are busy: how long until they are cut, and whether anything that they send is still taken. */
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeMessage, encodeSync } from '@meshbook/core/messages.ts'
 import { TestDevice } from '@meshbook/hub/testing/test-device.ts'
@@ -16,6 +17,12 @@ export interface RevocationFigures {
   p50Ms: number
   p99Ms: number
   maxMs: number
+  /** How long the event loop of the hub that has the devices stood still at most. */
+  hubHangMs: number
+  /** How long this process itself stood still at most, which is part of what it measured. */
+  ownHangMs: number
+  /** Of the one that took longest: until the request was answered, its channel closed, its socket on a document closed. */
+  slowest: Parts
   /** Updates that were sent after the hub had answered the request, on either connection, and what became of them. */
   sentAfter: number
   takenAfter: number
@@ -23,18 +30,28 @@ export interface RevocationFigures {
   takenBefore: number
 }
 
+/** Milliseconds from the request. */
+export interface Parts {
+  answered: number
+  channel: number
+  sync: number
+}
+
 const busyWriters = 10
 const busyEveryMs = 20
 
-export async function revocations(at: HubAddress, count: number): Promise<RevocationFigures> {
+/** Devices and writers are at `at`; `asked` is the hub that is asked to shut them out, another one on the same database perhaps. */
+export async function revocations(at: HubAddress, count: number, asked = at): Promise<RevocationFigures> {
+  const own = monitorEventLoopDelay({ resolution: 5 })
+  own.enable()
   const busy = await Promise.all(Array.from({ length: busyWriters }, (_, n) => keepBusy(at, n)))
   const document = await documentOf(at)
-  const times: number[] = []
+  const times: Parts[] = []
   const marks = { before: [] as number[], after: [] as number[] }
   try {
     for (let n = 0; n < count; n++) {
       const victim = await Victim.open(at, document, n)
-      times.push(await victim.shutOut())
+      times.push(await victim.shutOut(asked))
       marks.before.push(...victim.before)
       marks.after.push(...victim.after)
     }
@@ -42,13 +59,19 @@ export async function revocations(at: HubAddress, count: number): Promise<Revoca
     for (const stop of busy) stop()
   }
   const taken = new Set(marksIn(await readBack(dialOf(at))))
-  times.sort((a, b) => a - b)
+  const lastOf = ({ answered, channel, sync }: Parts): number => Math.max(answered, channel, sync)
+  times.sort((a, b) => lastOf(a) - lastOf(b))
   const round = (ms: number): number => Math.round(ms * 10) / 10
+  const slowest = times.at(-1)!
+  const at99 = times[Math.min(count - 1, Math.floor(count * 0.99))]!
   return {
     revocations: count,
-    p50Ms: round(times[Math.floor(count / 2)]!),
-    p99Ms: round(times[Math.min(count - 1, Math.floor(count * 0.99))]!),
-    maxMs: round(times.at(-1)!),
+    p50Ms: round(lastOf(times[Math.floor(count / 2)]!)),
+    p99Ms: round(lastOf(at99)),
+    maxMs: round(lastOf(slowest)),
+    hubHangMs: round(await hangOf(at)),
+    ownHangMs: round(own.max / 1e6),
+    slowest: { answered: round(slowest.answered), channel: round(slowest.channel), sync: round(slowest.sync) },
     sentAfter: marks.after.length,
     takenAfter: marks.after.filter(mark => taken.has(mark)).length,
     takenBefore: marks.before.filter(mark => taken.has(mark)).length,
@@ -78,6 +101,11 @@ async function call<T>(
   return (text === '' ? undefined : JSON.parse(text)) as T
 }
 
+async function hangOf(at: HubAddress): Promise<number> {
+  const text = await (await fetch(`${at.url}/metrics`, { headers: { authorization: `Bearer ${at.token}` } })).text()
+  return Number(/^nodejs_eventloop_lag_max_seconds (\S+)/m.exec(text)?.[1] ?? 0) * 1_000
+}
+
 async function documentOf(at: HubAddress): Promise<string> {
   const { id } = await call<{ id: string }>(at, 'POST', '/documents', { project: at.project, path, content: '' })
   return id
@@ -98,15 +126,13 @@ async function keepBusy(at: HubAddress, n: number): Promise<() => void> {
 class Victim {
   readonly before: number[] = []
   readonly after: number[] = []
-  readonly #at: HubAddress
   readonly #device: TestDevice
   readonly #sockets: WebSocket[]
   readonly #docs = [new Y.Doc(), new Y.Doc()]
   #mark: number
   #isOut = false
 
-  private constructor(at: HubAddress, device: TestDevice, sync: WebSocket, n: number) {
-    this.#at = at
+  private constructor(device: TestDevice, sync: WebSocket, n: number) {
     this.#device = device
     this.#sockets = [device.socket!, sync]
     this.#mark = n * 100_000
@@ -127,23 +153,24 @@ class Victim {
     await once(sync, 'message')
     // Every second one does not answer when it is told to go, and goes on sending.
     if (n % 2 === 0) for (const socket of [device.socket!, sync]) turnDeaf(socket)
-    return new Victim(at, device, sync, n)
+    return new Victim(device, sync, n)
   }
 
-  /** Milliseconds until both connections were closed. */
-  async shutOut(): Promise<number> {
+  /** Until the request was answered and both connections were closed. */
+  async shutOut(asked: HubAddress): Promise<Parts> {
     const sending = setInterval(() => this.#sendBoth(), 5)
     await sleep(20)
-    const closed = this.#sockets.map(cut)
     const started = performance.now()
-    const answered = call(this.#at, 'DELETE', `/devices/${this.#device.id}`).then(() => {
+    const passed = (): number => performance.now() - started
+    const closed = this.#sockets.map(socket => cut(socket).then(passed))
+    const answering = call(asked, 'DELETE', `/devices/${this.#device.id}`).then(() => {
       this.#isOut = true
       this.#sendBoth()
+      return passed()
     })
-    await Promise.all([...closed, answered])
-    const ms = performance.now() - started
+    const [channel = 0, sync = 0, answered = 0] = await Promise.all([...closed, answering])
     clearInterval(sending)
-    return ms
+    return { answered, channel, sync }
   }
 
   #sendBoth(): void {

@@ -22,6 +22,7 @@ const soaks: Record<string, () => Promise<{ soak: Soak }>> = {
   revocation: () => import('./revocation.ts'),
   'run-partitions': () => import('./run-partitions.ts'),
   'slow-readers': () => import('./slow-readers.ts'),
+  week: () => import('./week.ts'),
 }
 
 const numberAfter = (flag: string): number | undefined => {

@@ -2,11 +2,12 @@
 import { join } from 'node:path'
 import { listOf, projectSchema } from '@meshbook/core/api.ts'
 import { parseId, systemRandom } from '@meshbook/core/ids.ts'
-import { limits } from '@meshbook/core/limits.ts'
+import { scaledTimes } from '@meshbook/core/limits.ts'
 import { ownTokenSchema } from '@meshbook/core/pairing-api.ts'
 import { type Device, startDevice } from '@meshbook/device/device.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
 import { systemPrograms } from '@meshbook/device/link/sleep-notice.ts'
+import { timesDivisorOf } from '@meshbook/hub/config.ts'
 import * as v from 'valibot'
 import { ApiClient } from './api-client.ts'
 import { serveControl } from './control.ts'
@@ -38,6 +39,7 @@ export interface Daemon {
 }
 
 export async function startDaemon({ folder, hub, token, ...options }: DaemonOptions): Promise<Daemon> {
+  const limits = scaledTimes(timesDivisorOf(process.env))
   await privateFolder(folder.root)
   const ports = { now: Date.now, random: systemRandom, log: openLog(folder.root) }
   const kernels = createKernelSessions({

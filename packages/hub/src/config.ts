@@ -169,6 +169,11 @@ function parseBootstrapToken(text: string | undefined): string | null {
   throw bad('MESHBOOK_BOOTSTRAP_TOKEN', 'mb_ and at least 8 letters, digits, "-" or "_"')
 }
 
+/** How much shorter than the catalogue's the times of liveness are, for a program that has no other setting of a hub. */
+export function timesDivisorOf(env: NodeJS.ProcessEnv): number {
+  return parseDivisor(env.MESHBOOK_TIMES_DIVISOR || undefined)
+}
+
 function parseDivisor(text: string | undefined): number {
   const divisor = Number(text ?? 1)
   if (divisor >= 1 && divisor <= 10_000) return divisor

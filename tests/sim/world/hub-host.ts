@@ -1,10 +1,12 @@
 /** The machine of a hub: its database, and the program that runs on it, made of the hub's own parts. Nothing is decided here. */
 import { createHash } from 'node:crypto'
 import type { Project } from '@meshbook/core/api.ts'
+import { asMeshError, type MeshError, problemOf } from '@meshbook/core/errors.ts'
 import { type DeviceId, deviceIdOf, newId, type OrgId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { Access } from '@meshbook/hub/auth/access.ts'
 import { Audit } from '@meshbook/hub/auth/audit.ts'
+import { Authenticator } from '@meshbook/hub/auth/authenticator.ts'
 import { OpenDoors } from '@meshbook/hub/auth/open-doors.ts'
 import { everyScope, type Principal } from '@meshbook/hub/auth/principal.ts'
 import { DeviceTeller } from '@meshbook/hub/devices/device-teller.ts'
@@ -69,6 +71,8 @@ export class HubHost {
   disk: StoreDisk
   identity!: Identity
   process: Process | undefined
+  /** Milliseconds that its clock is ahead. */
+  clockOffsetMs = 0
   documents: Documents | undefined
   relay: Relay | undefined
   /** Of the program that runs now. */
@@ -128,6 +132,7 @@ export class HubHost {
   async start(): Promise<void> {
     const { timeline, network } = this.#setting
     const process = new Process(`hub ${++this.#starts}`, this.#chance.split('process'))
+    process.clockOffsetMs = this.clockOffsetMs
     this.process = process
     await timeline.in(process, () => {
       boot(process, this.#setting, this.disk).then(
@@ -167,11 +172,24 @@ export class HubHost {
       serveSync(parts, socket, { ...asked, path: { owner, project, path: path.join('/') } }, this.identity.principal)
       return
     }
+    if (knock.authorization !== undefined) {
+      parts.authenticator.byProof(visit, knock.authorization).then(
+        device => serveChannel(parts, accept(), device, hubName),
+        (thrown: unknown) => refuse(end, process, asMeshError(thrown)),
+      )
+      return
+    }
     parts.store.query('findDevice', { id: owner as DeviceId }).then(
       device => (device ? serveChannel(parts, accept(), { ...device, provedAt: parts.now() }, hubName) : end.drop()),
       () => end.drop(),
     )
   }
+}
+
+function refuse(end: WireEnd, process: Process, error: MeshError): void {
+  const { status, ...problem } = problemOf(error, 'simulated')
+  end.attach(process, new NodeSocket())
+  end.send({ kind: 'refusal', status, body: JSON.stringify(problem) })
 }
 
 const visit: Visit = { origin: 'http://hub', host: 'hub', secure: false, loopback: false, address: 'simulated' }
@@ -203,6 +221,7 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
   const parts: Pick<
     Parts,
     | 'store'
+    | 'authenticator'
     | 'events'
     | 'relay'
     | 'documents'
@@ -244,6 +263,7 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     gates: new Gates({ store, fleet, events, now }),
     sessionsChanged,
     access,
+    authenticator: new Authenticator(store, wholeNow),
     audit,
     sessionsOf: async () => [],
     deviceTeller: new DeviceTeller(fleet, events, times),

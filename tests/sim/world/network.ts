@@ -11,6 +11,8 @@ export type Parcel =
   /** `open` is the server's consent, before everything else. */
   | { kind: 'open' | 'ping' | 'pong' }
   | { kind: 'close'; code: number; reason: string }
+  /** The server's answer where it does not consent. */
+  | { kind: 'refusal'; status: number; body: string }
 
 /** What the program at one end of a wire is told. */
 export interface Receiver {
@@ -28,6 +30,8 @@ export interface Knock {
   address: string
   /** Whether the client asks for the subprotocol. */
   extensions: boolean
+  /** What a device shows of itself; without it the hub believes whoever knocks. */
+  authorization?: string
 }
 
 export type Doorkeeper = (knock: Knock, end: WireEnd) => void

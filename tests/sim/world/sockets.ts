@@ -1,7 +1,7 @@
 /** A wire's end as programs hold it: the part of the `ws` package's WebSocket that hub and device use. Browsers wrap it. */
 
 import { EventEmitter } from 'node:events'
-import { type Duplex, Writable } from 'node:stream'
+import { type Duplex, Readable, Writable } from 'node:stream'
 import { subprotocol } from '@meshbook/core/frames.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { Knock, Network, Parcel, Receiver, WireEnd } from './network.ts'
@@ -99,6 +99,9 @@ export class NodeSocket extends EventEmitter implements Receiver {
       case 'pong':
         this.emit('pong')
         return
+      case 'refusal':
+        this.#refusedWith(parcel.status, parcel.body)
+        return
       case 'close':
         if (this.readyState === this.OPEN) this.#end!.send(parcel)
         this.#end!.isOver = true
@@ -111,6 +114,12 @@ export class NodeSocket extends EventEmitter implements Receiver {
   refused(): void {
     this.emit('error', new Error('connect ECONNREFUSED'))
     this.#closed(abnormal, '')
+  }
+  /** As `ws` tells of an HTTP answer that is no upgrade. */
+  #refusedWith(statusCode: number, body: string): void {
+    this.#end!.isOver = true
+    const response = Object.assign(Readable.from([body]), { statusCode, setEncoding: () => response })
+    this.emit('unexpected-response', { destroy: () => this.refused() }, response)
   }
   #closed(code: number, reason: string): void {
     if (this.readyState === this.CLOSED) return

@@ -13,6 +13,8 @@ export class Process {
   alive = true
   /** What its clock shows beyond the true time. */
   clockOffsetMs = 0
+  /** Its machine sleeps until then: the clock goes on, nothing else does. */
+  asleepUntil = 0
   readonly #onDeath: (() => void)[] = []
 
   constructor(name: string, chance: Chance) {
@@ -52,9 +54,11 @@ export class Timeline implements Taken {
   readonly outside: Process
   current: Process
   readonly #heap: Event[] = []
+  readonly #most: number
   #order = 0
 
-  constructor(chance: Chance) {
+  constructor(chance: Chance, most = mostEvents) {
+    this.#most = most
     this.outside = new Process('outside', chance)
     this.current = this.outside
   }
@@ -92,6 +96,10 @@ export class Timeline implements Taken {
     for (let next = this.#heap[0]; next && next.at <= until; next = this.#heap[0]) {
       pop(this.#heap)
       if (next.task === nothing || !next.process.alive) continue
+      if (next.process.asleepUntil > next.at) {
+        push(this.#heap, Object.assign(next, { at: next.process.asleepUntil, order: this.#order++ }))
+        continue
+      }
       this.time = Math.max(this.time, next.at)
       await this.#do(next.process, next.task)
     }
@@ -104,7 +112,7 @@ export class Timeline implements Taken {
   }
 
   async #do(process: Process, task: () => void): Promise<void> {
-    if (++this.events > mostEvents) throw new Error(`more than ${mostEvents} events`)
+    if (++this.events > this.#most) throw new Error(`more than ${this.#most} events`)
     this.current = process
     try {
       task()

@@ -9,17 +9,22 @@ import { credentialKey, type Principal } from './principal.ts'
 
 export type CloseDoor = (why: MeshError) => void
 
+/** Credentials that were revoked lately are remembered: a check that was under way then must not open anything after it. */
+const mostRevoked = 10_000
+
 export class OpenDoors {
+  readonly #revoked = new Map<string, MeshError>()
   readonly #doors = new Map<string, Set<CloseDoor>>()
   readonly #countOf = new Map<string, number>()
 
   /** Returns the function that forgets the door; call it when the socket or stream ends. */
   open(who: Principal, kind: 'socket' | 'stream', most: number, close: CloseDoor): () => void {
+    const keys = keysOf(who)
+    for (const key of keys) this.#refuseRevoked(key)
     const user = `${kind} ${who.org} ${who.user}`
     const count = this.#countOf.get(user) ?? 0
     if (count >= most) throw new MeshError('TOO_MANY', { detail: `${most} open ${kind}s of one user` })
     this.#countOf.set(user, count + 1)
-    const keys = keysOf(who)
     for (const key of keys) this.#doorsOf(key).add(close)
     let open = true
     return () => {
@@ -46,7 +51,17 @@ export class OpenDoors {
 
   /** Closes all that was opened with this credential, or with a ticket that it issued. */
   revoke(credential: { kind: string; id: string }, why = new MeshError('REVOKED')): void {
-    for (const close of [...(this.#doors.get(credentialKey(credential)) ?? [])]) close(why)
+    const key = credentialKey(credential)
+    this.#revoked.delete(key)
+    this.#revoked.set(key, why)
+    const oldest = this.#revoked.size > mostRevoked ? this.#revoked.keys().next().value : undefined
+    if (oldest !== undefined) this.#revoked.delete(oldest)
+    for (const close of [...(this.#doors.get(key) ?? [])]) close(why)
+  }
+
+  #refuseRevoked(key: string): void {
+    const why = this.#revoked.get(key)
+    if (why) throw why
   }
 
   closeAll(why: MeshError): void {

@@ -23,6 +23,7 @@ import type { UserRow } from '../store/identity.ts'
 import type { Audit, AuditSource } from './audit.ts'
 import { cookieName } from './authenticator.ts'
 import { browserName } from './browser-name.ts'
+import type { OpenDoors } from './open-doors.ts'
 import { credentialKey, type Principal, scopesUpTo } from './principal.ts'
 
 export interface SignInPorts {
@@ -32,6 +33,7 @@ export interface SignInPorts {
 }
 
 type AuditedPorts = SignInPorts & { audit: Audit }
+type TokenPorts = SignInPorts & { doors: OpenDoors }
 
 export async function ensureFirstUser(
   { store, now, random }: SignInPorts,
@@ -176,13 +178,13 @@ export async function newToken(
 
 /** The token of this machine's own commands: one, whoever starts them. `machine` tells hubs on one database apart. */
 export async function commandLineToken(
-  { store, now, random }: SignInPorts,
+  { store, doors, now, random }: TokenPorts,
   user: UserRow,
   machine?: string,
 ): Promise<string> {
   const token = newSecret(random, 'mb_')
   const at = now()
-  await store.call('replaceToken', {
+  const before = await store.call('replaceToken', {
     org: user.org,
     user: user.user,
     id: newId('token', at, random),
@@ -191,17 +193,18 @@ export async function commandLineToken(
     scopes: ['read', 'write', 'run'],
     now: at,
   })
+  for (const id of before) doors.revoke({ kind: 'token', id })
   return token
 }
 
 /** The token of the commands on a paired machine: one, made anew whenever its daemon asks, and ended with the device. */
 export async function deviceCommandToken(
-  { store, now, random }: SignInPorts,
+  { store, doors, now, random }: TokenPorts,
   device: { org: OrgId; user: UserId; id: DeviceId; name: string },
 ): Promise<string> {
   const token = newSecret(random, 'mb_')
   const at = now()
-  await store.call('replaceToken', {
+  const before = await store.call('replaceToken', {
     org: device.org,
     user: device.user,
     id: newId('token', at, random),
@@ -211,6 +214,7 @@ export async function deviceCommandToken(
     device: device.id,
     now: at,
   })
+  for (const id of before) doors.revoke({ kind: 'token', id })
   return token
 }
 

@@ -17,7 +17,7 @@ import type { GrantRow } from '../store/device-grants.ts'
 import { fingerprint, isSignedBy, provenDevice } from './device-keys.ts'
 import { showDevice } from './registration.ts'
 
-type GrantParts = Pick<Parts, 'store' | 'audit' | 'fleet' | 'now' | 'random'>
+type GrantParts = Pick<Parts, 'store' | 'audit' | 'doors' | 'fleet' | 'now' | 'random'>
 
 /** The answer of the device authorization endpoint, in the words of RFC 8628. */
 export async function startGrant({ store, now, random }: GrantParts, newcomer: Newcomer, hub: string): Promise<object> {

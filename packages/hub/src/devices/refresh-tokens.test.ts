@@ -196,3 +196,14 @@ test('TK8 a hub that is killed between storing and telling keeps the device: it 
   await test.restart()
   await join(t, test, device, again)
 })
+
+test('TK6 a device is not kept out until then when its clock and the one of the hub were wrong together and are set right', async t => {
+  const { test, device } = await paired(t)
+  device.clock = test.clock
+  test.clock.offsetMs = 86_400_000
+  const first = await join(t, test, device)
+  test.clock.offsetMs = 0
+  const second = await join(t, test, device, first)
+  await join(t, test, device, second)
+  assert.equal(await isShutOut(t, test, device, first), 'its key was used from two places; pair it again')
+})

@@ -8,7 +8,7 @@ import { tellOwnerKeys } from './owner-keys.ts'
 
 export type RevokingParts = Pick<
   Parts,
-  'store' | 'audit' | 'fleet' | 'doors' | 'runs' | 'now' | 'sessionsChanged' | 'log'
+  'store' | 'audit' | 'fleet' | 'doors' | 'runs' | 'now' | 'sessionsChanged' | 'log' | 'others'
 >
 type Source = AuditSource & { who: Principal }
 
@@ -18,8 +18,11 @@ export async function revoke(parts: RevokingParts, source: Source, id: DeviceId)
   const owner = source.who.org
   const note = audit.note('device-revoked', source, { target: id })
   const ended = await audit.call('revokeDevice', { owner, id, now: now() }, note)
-  if (ended) close(parts, owner, id, ended)
-  return ended !== null
+  if (!ended) return false
+  close(parts, owner, id, ended)
+  const tokens = ended.tokens.map(token => ({ kind: 'token', id: token }))
+  await parts.others?.haveClosed(owner, [{ kind: 'device', id }, ...tokens])
+  return true
 }
 
 /** The device itself gave the reason, by what it showed over a channel; `tell` ends that one, before all others. */

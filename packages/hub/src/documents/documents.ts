@@ -225,7 +225,7 @@ export class Documents {
       relay,
       { org, document: project.tree },
       {
-        index: paths => this.#index(org, project.id, paths),
+        index: (paths, gone) => this.#index(org, project.id, paths, gone),
         filesChanged: () => this.#tellFiles(org, project.id),
         onError,
       },
@@ -239,8 +239,13 @@ export class Documents {
     return tree
   }
 
-  async #index(org: OrgId, project: ProjectId, paths: [DocumentId, string][]): Promise<void> {
-    const changed = await this.#ports.store.call('indexTree', { org, project, paths, now: this.#ports.now() })
+  async #index(
+    org: OrgId,
+    project: ProjectId,
+    paths: [DocumentId, string][],
+    gone: DocumentId[] | undefined,
+  ): Promise<void> {
+    const changed = await this.#ports.store.call('indexTree', { org, project, paths, gone, now: this.#ports.now() })
     if (changed) this.#ports.events.publish(org, { type: 'documents', project })
   }
 

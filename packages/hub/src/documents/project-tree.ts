@@ -15,7 +15,11 @@ import { type OwnPeer, openOwnPeer } from './own-peer.ts'
 
 const indexRetryMs = 1_000
 
-export type IndexPaths = (paths: [DocumentId, string][]) => Promise<void>
+/**
+ * `gone`: those that had a place in the tree and have none any more; undefined for whatever is not among the paths. A hub
+ * that has not heard yet of a document that another one has just made must not take it out of the index (CH1).
+ */
+export type IndexPaths = (paths: [DocumentId, string][], gone: DocumentId[] | undefined) => Promise<void>
 
 export interface TreeFollower {
   index: IndexPaths
@@ -36,6 +40,7 @@ export class ProjectTree {
   #taken = new Set<string>()
   #indexing: Promise<void> = Promise.resolve()
   #dirty = false
+  #wasIndexed = false
   #filesDirty = false
   #loaded = false
   /** Why the index is behind the tree; whoever waits for it must not take it for complete. */
@@ -173,8 +178,20 @@ export class ProjectTree {
     this.#dirty = false
     if (this.#filesDirty) this.#follower.filesChanged()
     this.#filesDirty = false
-    await this.#follower.index([...this.#idAt].map(([path, id]) => [id, path]))
+    // What a crash left in the index is found by the first look, which goes over everything.
+    const gone = this.#wasIndexed ? this.#gone() : undefined
+    await this.#follower.index(
+      [...this.#idAt].map(([path, id]) => [id, path]),
+      gone,
+    )
+    this.#wasIndexed = true
     this.#behind = undefined
+  }
+
+  /** A key of a Yjs map that was removed stays known to it. */
+  #gone(): DocumentId[] {
+    const listed = new Set<string>(this.#idAt.values())
+    return [...this.#files._map.keys()].filter(id => !listed.has(id)) as DocumentId[]
   }
 }
 

@@ -30,6 +30,7 @@ export async function logOut(parts: Parts, ask: UserAsk<undefined>): Promise<Res
   const { who } = ask
   const cookie = await signOut(parts, ask)
   if (who.credential.kind === 'session') parts.doors.revoke(who.credential, new MeshError('UNAUTHENTICATED'))
+  await parts.others?.haveClosed(who.org, [who.credential])
   return new Response(null, { status: 204, headers: { 'set-cookie': cookie } })
 }
 
@@ -59,12 +60,13 @@ export async function listTokens({ store }: Parts, { who }: UserAsk<undefined>):
   return { items: await store.query('listTokens', { org: who.org, user: who.user }) }
 }
 
-export async function deleteToken({ audit, doors }: Parts, ask: UserAsk<undefined>): Promise<void> {
+export async function deleteToken({ audit, doors, others }: Parts, ask: UserAsk<undefined>): Promise<void> {
   const id = parseId('token', param(ask, 'id'))
   const note = audit.note('token-revoked', ask, { target: id })
   if (!(await audit.call('deleteToken', { org: ask.who.org, user: ask.who.user, id }, note)))
     throw new MeshError('NOT_FOUND', { detail: `token ${id}` })
   doors.revoke({ kind: 'token', id })
+  await others?.haveClosed(ask.who.org, [{ kind: 'token', id }])
 }
 
 export async function makeTicket(parts: Parts, ask: UserAsk<InferOutput<typeof newTicketSchema>>): Promise<object> {

@@ -14,11 +14,12 @@ export interface Concerned {
   run(org: OrgId, run: RunId): Promise<void>
   device(org: OrgId, device: DeviceId): Promise<void>
   sessions(org: OrgId): void
+  documents(org: OrgId, project: ProjectId): void
   orders(org: OrgId, recipient: string): Promise<void>
   /** The roles of the user in the project are others now; `org` is the project's or the user's. */
   member(org: OrgId, project: ProjectId, user: UserId): void
   ownerKeys(org: OrgId, user: UserId): void
-  closed(credential: { kind: string; id: string }): void
+  closed(credential: { kind: string; id: string }): Promise<void> | void
   grew(org: OrgId, run: RunId): void
   /** Looks at every device; `isFirst` when this hub begins. */
   devices(): Promise<void>
@@ -38,6 +39,8 @@ export interface OtherHubsPorts {
   org: OrgId
 }
 
+/** How often is looked at whether the others have heard, where that matters. */
+const askEveryMs = 20
 /** A hub that has not beaten for so many times its turn is forgotten. */
 const forgottenTurns = 100
 
@@ -67,6 +70,7 @@ export class OtherHubs {
     this.#concerned = concerned
     this.#position = await store.query('newsPosition')
     await this.#beat()
+    await store.call('heardNews', { org: this.#ports.org, hub: this.#ports.hub, position: this.#position })
     await concerned.devices()
     wake.listen(hint => (hint.type === 'grew' ? concerned.grew(hint.org, hint.run) : this.#look()))
     this.#every(times.neighbourPollMs, async () => {
@@ -121,8 +125,9 @@ export class OtherHubs {
           after: this.#position,
           rows: this.#ports.times.newsRows,
         })
-        for (const item of items) this.#pass(item)
+        const passed = items.map(item => this.#pass(item))
         this.#position = items.at(-1)?.position ?? this.#position
+        if (items.some(({ subject }) => subject.startsWith('closed '))) this.#heardWhen(passed, this.#position)
         if (items.length === this.#ports.times.newsRows) this.#looking = 'again'
       } while (this.#isAgain())
     } finally {
@@ -134,11 +139,42 @@ export class OtherHubs {
     return this.#looking === 'again' && this.#concerned !== undefined
   }
 
-  #pass({ org, subject }: NewsItem): void {
+  async #pass({ org, subject }: NewsItem): Promise<void> {
     const [kind, about = ''] = subject.split(/ (.*)/, 2)
-    this.#tell(kind ?? '', org, about)?.catch((error: unknown) =>
+    await this.#tell(kind ?? '', org, about)?.catch((error: unknown) =>
       this.#ports.log.warn({ err: error, subject }, 'news of another hub could not be acted on'),
     )
+  }
+
+  /** Whoever revoked something elsewhere waits for that. */
+  #heardWhen(passed: readonly Promise<void>[], position: number): void {
+    const { store, hub, org, log } = this.#ports
+    Promise.all(passed)
+      .then(() => store.call('heardNews', { org, hub, position }))
+      .catch((error: unknown) => log.debug({ err: error }, 'other hubs were not told what was heard'))
+  }
+
+  /**
+   * Resolves once every hub that beats has closed what was opened with these credentials, so that who is told of a
+   * revocation may rely on it (CH10); or after a while, should one of them hang.
+   */
+  async haveClosed(org: OrgId, credentials: readonly { kind: string; id: string }[]): Promise<void> {
+    const { store, hub, times } = this.#ports
+    const subjects = credentials.map(({ kind, id }) => `closed ${kind}:${id}` as const)
+    const found = await Promise.all(subjects.map(subject => store.query('newsOf', { org, subject })))
+    const position = Math.max(0, ...found.map(at => at ?? 0))
+    for (let waitedMs = 0; waitedMs < 2 * times.neighbourPollMs; waitedMs += askEveryMs) {
+      const lacks = (await store.query('listHubs')).some(
+        other => other.hub !== hub && other.heard < position && this.#beatsStill(other.hub),
+      )
+      if (!lacks) return
+      await new Promise(resolve => setTimeout(resolve, askEveryMs))
+    }
+  }
+
+  #beatsStill(hub: string): boolean {
+    const { now, times } = this.#ports
+    return now() - this.lastBeat(hub) < times.suspectMs
   }
 
   #tell(kind: string, org: OrgId, about: string): Promise<void> | undefined {
@@ -147,11 +183,11 @@ export class OtherHubs {
     if (kind === 'device') return concerned?.device(org, about as DeviceId)
     if (kind === 'orders') return concerned?.orders(org, about)
     if (kind === 'sessions') concerned?.sessions(org)
+    if (kind === 'documents') concerned?.documents(org, about as ProjectId)
     if (kind === 'owner-keys') concerned?.ownerKeys(org, about as UserId)
     const [project, user] = about.split(' ', 2)
     if (kind === 'member') concerned?.member(org, project as ProjectId, user as UserId)
     const [credential = '', id = ''] = about.split(':', 2)
-    if (kind === 'closed') concerned?.closed({ kind: credential, id })
-    return undefined
+    return kind === 'closed' ? (concerned?.closed({ kind: credential, id }) ?? undefined) : undefined
   }
 }

@@ -31,7 +31,7 @@ import type { Reconciled } from '../store/heads.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { Asker } from '../store/places.ts'
 import { logged } from '../store/run-log.ts'
-import type { Leased, NewRun } from '../store/run-queue.ts'
+import type { Leased, NewRun, Undelivered } from '../store/run-queue.ts'
 import type { RunRow } from '../store/run-rows.ts'
 import type { Offer, Submitted } from '../store/submit-run.ts'
 import { decidePlacement } from './decide-placement.ts'
@@ -83,6 +83,8 @@ export class Runs {
   readonly #placing = new Map<SessionId, 'once' | 'again'>()
   /** The runs that were shown last, as they were shown. */
   readonly #shown = new Map<RunId, string>()
+  /** What stood in the store at the last look, and showed no sign of its device. */
+  #undelivered = new Set<string>()
   #closed = false
 
   constructor(ports: RunsPorts) {
@@ -360,6 +362,27 @@ export class Runs {
     if (run) this.#ended(org, run)
   }
 
+  /**
+   * Hands over again what stands in the store for devices that have their channel here, and that was so at the last look
+   * too: whoever gave the order may have been killed before it said so (CH7). A device takes each once.
+   */
+  async handOverAgain(): Promise<void> {
+    const { store, fleet, now, times } = this.#ports
+    const found = await store.query('undeliveredOrders')
+    const before = this.#undelivered
+    this.#undelivered = new Set(found.map(undeliveredKey))
+    for (const order of found) {
+      const { org, id, device, status, cancelReason: reason } = order
+      const link = before.has(undeliveredKey(order)) ? fleet.link(device) : undefined
+      if (!link) continue
+      const expiresAt = now() + times.leaseMs
+      const lease = status === 'leased' ? await store.query('leaseOfHolder', { org, id, device, expiresAt }) : null
+      if (lease && fleet.orgOf(device) !== org) this.foreign.note(device, org, { session: lease.session, run: id })
+      if (lease) link.send({ type: 'LEASE', lease })
+      if (reason !== null) link.send({ type: 'RUN_CANCEL', run: id, reason })
+    }
+  }
+
   #appended(org: OrgId, run: Run, appended: number, grown: Grown | undefined, seq: number): void {
     const firstEvents = seq === appended
     if (hasEnded(run.status)) this.#ended(org, run, grown)
@@ -396,6 +419,9 @@ export class Runs {
     return isNew
   }
 }
+
+const undeliveredKey = ({ org, id, device, status, cancelReason }: Undelivered): string =>
+  [org, id, device, status, cancelReason === null].join(' ')
 
 /** The hash of the code as it came; a hash that was sent along must agree, or the code was altered on its way. */
 export function hashOf(request: RunRequest): string {

@@ -11,7 +11,7 @@ import type { Runs } from './runs.ts'
 
 export interface UpkeepPorts {
   store: HubStore
-  runs: Pick<Runs, 'ended' | 'queued'>
+  runs: Pick<Runs, 'ended' | 'queued' | 'handOverAgain'>
   gates: Pick<Gates, 'expire'>
   times: Limits
   now: Now
@@ -25,6 +25,7 @@ export class Upkeep {
   /** Since when devices could have come: this hub was not there before. */
   #awakeSince: number
   #lookedAt: number
+  #handedOverAt = 0
   #looking = false
 
   constructor(ports: UpkeepPorts) {
@@ -43,6 +44,7 @@ export class Upkeep {
       await this.#askForExpired(now)
       await this.#dropUnanswered(now)
       await this.#endLost(now)
+      await this.#handOverAgain(now)
     } finally {
       this.#looking = false
     }
@@ -75,6 +77,12 @@ export class Upkeep {
     const askedBefore = now - limits.runAskMs
     for (const { org, id } of await store.query('unansweredRuns', { askedBefore }))
       this.#ended(org, await store.call('endRun', { org, id, as: 'cancelled', reason: unanswered, now }))
+  }
+
+  async #handOverAgain(now: number): Promise<void> {
+    if (Math.abs(now - this.#handedOverAt) < this.#ports.times.heartbeatMs) return
+    this.#handedOverAt = now
+    await this.#ports.runs.handOverAgain()
   }
 
   #ended(org: OrgId, run: Run | null): void {

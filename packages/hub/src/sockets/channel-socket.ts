@@ -265,11 +265,11 @@ class ChannelSocket implements DeviceLink {
 
   /** Nothing when this channel ends: it is older than another one, or its token had been used up. */
   async #nextToken(shown: string | undefined): Promise<string | undefined> {
-    const { store, random } = this.#parts
+    const { store, random, now } = this.#parts
     const { org, id, provedAt } = this.#device
     const next = newSecret(random)
     const hashes = { shown: shown === undefined ? null : hashSecret(shown), next: hashSecret(next) }
-    const { turn } = await store.call('turnToken', { org, id, ...hashes, provedAt })
+    const { turn } = await store.call('turnToken', { org, id, ...hashes, provedAt, now: now() })
     if (turn === 'next') return next
     if (turn === 'late') this.close('CONFLICT')
     else await this.#shutOut()

@@ -1,4 +1,5 @@
 /** Refresh tokens of devices (TK1…): hashes of the one that is good and of the one before. */
+import { proofWindowMs } from '@meshbook/core/device-auth.ts'
 import type { DeviceId, OrgId } from '@meshbook/core/ids.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 
@@ -24,13 +25,13 @@ interface Known {
  */
 export async function turnToken(
   tx: Tx,
-  a: { org: OrgId; id: DeviceId; shown: string | null; next: string; provedAt: number },
+  a: { org: OrgId; id: DeviceId; shown: string | null; next: string; provedAt: number; now: number },
 ): Promise<TokenTurn> {
   const known = await tx.get<Known>(
     'SELECT token_hash AS now, token_before AS before, token_proved_at AS "provedAt" FROM devices WHERE org_id = ? AND device_id = ? AND revoked_at IS NULL',
     [a.org, a.id],
   )
-  if (!known || Number(known.provedAt) > a.provedAt) return { turn: 'late' }
+  if (!known || isLater(Number(known.provedAt), a)) return { turn: 'late' }
   const before = nextBefore(known, a.shown)
   if (before === undefined) return { turn: 'reused' }
   await tx.run(
@@ -38,6 +39,14 @@ export async function turnToken(
     [a.next, before, a.provedAt, a.org, a.id],
   )
   return { turn: 'next' }
+}
+
+/**
+ * Whether the turn before was of a newer connection. One that lies in what is the future now says nothing: clocks of
+ * hub and device were wrong together and have been set right, and would else keep the device out until then.
+ */
+function isLater(before: number, { provedAt, now }: { provedAt: number; now: number }): boolean {
+  return before > provedAt && before <= now + proofWindowMs
 }
 
 /** What counts as the token before from now on; undefined when the one that was shown is used up. */

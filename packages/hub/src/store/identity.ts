@@ -101,16 +101,17 @@ export async function addToken(tx: Tx, a: NewToken): Promise<void> {
   await insertToken(tx, a)
 }
 
-/** A token for one purpose: the one that had this name before is void. */
-export async function replaceToken(tx: Tx, a: NewToken): Promise<void> {
-  if (a.device === undefined)
-    await tx.run('DELETE FROM tokens WHERE org_id = ? AND user_id = ? AND name = ? AND device_id IS NULL', [
-      a.org,
-      a.user,
-      a.name,
-    ])
-  else await tx.run('DELETE FROM tokens WHERE org_id = ? AND device_id = ?', [a.org, a.device])
+/** A token for one purpose: those that had this name before are void, and what was opened with them is to be closed. */
+export async function replaceToken(tx: Tx, a: NewToken): Promise<string[]> {
+  const [where, value] =
+    a.device === undefined ? ['name = ? AND device_id IS NULL', a.name] : ['device_id = ?', a.device]
+  const before = await tx.all<{ id: string }>(
+    `SELECT token_id AS id FROM tokens WHERE org_id = ? AND user_id = ? AND ${where}`,
+    [a.org, a.user, value],
+  )
+  for (const { id } of before) await deleteToken(tx, { org: a.org, user: a.user, id })
   await insertToken(tx, a)
+  return before.map(({ id }) => id)
 }
 
 async function insertToken(tx: Tx, a: NewToken): Promise<void> {

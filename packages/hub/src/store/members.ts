@@ -153,8 +153,11 @@ async function endRunsOf(tx: Tx, a: ProjectKey & { now: number }, change: Member
   for (const { id, status, device, deviceOrg } of rows) {
     const isTheirs = deviceOrg === member.org
     if (device !== null && isTheirs) change.orphaned.push({ run: id, device })
-    if (status !== 'queued' && !isTheirs) change.active.push(id)
-    else if (await endRun(tx, { org: a.org, id, as: 'cancelled', reason, now: a.now }))
+    if (status !== 'queued' && !isTheirs) {
+      // The wish is durable with the change: whoever is killed now, it is handed over (CH7).
+      await tx.run('UPDATE runs SET cancel_reason = ? WHERE org_id = ? AND run_id = ?', [reason, a.org, id])
+      change.active.push(id)
+    } else if (await endRun(tx, { org: a.org, id, as: 'cancelled', reason, now: a.now }))
       change.ended.push((await showRun(tx, { org: a.org, id }))!)
   }
   await endHeadsOf(tx, a, member, reason)

@@ -12,6 +12,7 @@ export type Subject =
   | 'sessions'
   | `orders ${string}`
   | `closed ${string}`
+  | `documents ${ProjectId}`
   | `member ${ProjectId} ${UserId}`
   | `owner-keys ${UserId}`
 
@@ -72,6 +73,15 @@ export async function readNews(tx: Tx, a: { after: number; rows: number }): Prom
 export async function newsPosition(tx: Tx): Promise<number> {
   const row = await tx.get<{ position: number }>("SELECT position FROM news WHERE org_id = '' AND subject = ''")
   return row?.position ?? 0
+}
+
+/** Where the last news of a subject stands; null when there was none, or it is long ago. */
+export async function newsOf(tx: Tx, a: News): Promise<number | null> {
+  const row = await tx.get<{ position: number }>('SELECT position FROM news WHERE org_id = ? AND subject = ?', [
+    a.org,
+    a.subject,
+  ])
+  return row?.position ?? null
 }
 
 /** A hub that was away for longer than so many changes begins with a look at everything. What nobody took in time goes too. */

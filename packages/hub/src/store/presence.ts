@@ -95,6 +95,16 @@ export async function beatHub(
   )
 }
 
-export async function listHubs(tx: Tx): Promise<{ hub: string; beatAt: number }[]> {
-  return tx.all('SELECT hub_id AS hub, beat_at AS "beatAt" FROM hub_beats')
+/** This hub has closed what was revoked up to there (CH10). */
+export async function heardNews(tx: Tx, a: { org: OrgId; hub: string; position: number }): Promise<void> {
+  await tx.run('UPDATE hub_beats SET heard = ? WHERE org_id = ? AND hub_id = ? AND heard < ?', [
+    a.position,
+    a.org,
+    a.hub,
+    a.position,
+  ])
+}
+
+export async function listHubs(tx: Tx): Promise<{ hub: string; beatAt: number; heard: number }[]> {
+  return tx.all('SELECT hub_id AS hub, beat_at AS "beatAt", heard AS heard FROM hub_beats')
 }

@@ -63,6 +63,9 @@ const aboutRevoked = (
     ),
   ]
 }
+/** A sign-in ends the session that its browser had before, and the oldest of too many (AU30). */
+const aboutSignIn = (done: browsers.SignedIn | null): news.News[] =>
+  (done?.ended ?? []).map(id => ({ org: done!.user.org, subject: `closed session:${id}` }))
 const isAsked = ({ event: { type } }: log.LoggedEvent): boolean => type.startsWith('input-') || type.startsWith('gate-')
 const aboutOwnerKeys = (changed: unknown, { user }: { user: UserId }): news.Subject[] =>
   changed ? [`owner-keys ${user}`] : []
@@ -70,10 +73,10 @@ const aboutOwnerKeys = (changed: unknown, { user }: { user: UserId }): news.Subj
 const plain = {
   firstUser: identity.firstUser,
   addLink: identity.addLink,
-  useLink: identity.useLink,
+  useLink: notingIn(identity.useLink, aboutSignIn),
   findBrowserSession: identity.findBrowserSession,
   addToken: identity.addToken,
-  replaceToken: identity.replaceToken,
+  replaceToken: noting(identity.replaceToken, ids => ids.map(id => `closed token:${id}` as const)),
   findToken: identity.findToken,
   listTokens: identity.listTokens,
   deleteToken: noting(identity.deleteToken, (gone, { id }) => (gone ? [`closed token:${id}`] : [])),
@@ -100,7 +103,7 @@ const plain = {
     row?.state === 'done' && device !== null ? [`device ${device}`] : [],
   ),
   cancelPairing: pairings.cancelPairing,
-  takePairedSession: pairings.takePairedSession,
+  takePairedSession: notingIn(pairings.takePairedSession, aboutSignIn),
   newGrant: grants.newGrant,
   findGrant: grants.findGrant,
   decideGrant: noting(grants.decideGrant, (known, { device }) =>
@@ -115,7 +118,7 @@ const plain = {
   everyProject: projects.everyProject,
   sharedProjects: projects.sharedProjects,
   findProjectNamed: projects.findProjectNamed,
-  indexTree: projects.indexTree,
+  indexTree: noting(projects.indexTree, (changed, { project }) => (changed ? [`documents ${project}`] : [])),
   adoptDocument: projects.adoptDocument,
   findDocument: projects.findDocument,
   findDocumentEver: projects.findDocumentEver,
@@ -130,6 +133,7 @@ const plain = {
   nextPlacement: queue.nextPlacement,
   sessionsWithQueue: queue.sessionsWithQueue,
   leaseRun: noting(queue.leaseRun, leased => (leased ? [...aboutRun(leased.run), ...aboutSessions(leased.moved)] : [])),
+  undeliveredOrders: queue.undeliveredOrders,
   setReasons: noting(queue.setReasons, aboutRun),
   leaseOfHolder: queue.leaseOfHolder,
   repeatRun: noting(repeat.repeatRun, ({ run, created }) => (created ? aboutRun(run) : [])),
@@ -189,7 +193,9 @@ const plain = {
   postOrder: noting(orders.postOrder, (posted, { recipient }) => (posted ? [`orders ${recipient}`] : [])),
   takeDeviceOrders: orders.takeDeviceOrders,
   takeHubOrders: orders.takeHubOrders,
+  heardNews: presence.heardNews,
   readNews: news.readNews,
+  newsOf: news.newsOf,
   newsPosition: news.newsPosition,
   sweepNews: news.sweepNews,
 
@@ -236,7 +242,7 @@ const plain = {
   endBrowserSessions: noting(browsers.endBrowserSessions, ids =>
     (ids ?? []).map(id => `closed session:${id}` as const),
   ),
-  signInWithIdentity: accounts.signInWithIdentity,
+  signInWithIdentity: notingIn(accounts.signInWithIdentity, aboutSignIn),
   linkIdentity: accounts.linkIdentity,
   listIdentities: accounts.listIdentities,
   unlinkIdentity: accounts.unlinkIdentity,
@@ -247,9 +253,9 @@ const plain = {
   beginAttempt: attempts.beginAttempt,
   takeAttempt: attempts.takeAttempt,
   addPasskey: passkeys.addPasskey,
-  signUpWithPasskey: passkeys.signUpWithPasskey,
+  signUpWithPasskey: notingIn(passkeys.signUpWithPasskey, aboutSignIn),
   findPasskey: passkeys.findPasskey,
-  signInWithPasskey: passkeys.signInWithPasskey,
+  signInWithPasskey: notingIn(passkeys.signInWithPasskey, aboutSignIn),
   listPasskeys: passkeys.listPasskeys,
   renamePasskey: passkeys.renamePasskey,
   removePasskey: passkeys.removePasskey,

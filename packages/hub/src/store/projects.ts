@@ -66,7 +66,13 @@ const documentColumns =
  */
 export async function indexTree(
   tx: Tx,
-  a: { org: OrgId; project: ProjectId; paths: [DocumentId, string][]; now: number },
+  a: {
+    org: OrgId
+    project: ProjectId
+    paths: [DocumentId, string][]
+    gone?: DocumentId[] | undefined
+    now: number
+  },
 ): Promise<boolean> {
   const rows = await tx.all<{ id: DocumentId; path: string | null }>(
     'SELECT document_id AS id, path FROM documents WHERE org_id = ? AND project_id = ?',
@@ -74,10 +80,11 @@ export async function indexTree(
   )
   const before = new Map(rows.map(({ id, path }) => [id, path]))
   const wanted = new Map(a.paths)
+  const gone = a.gone && new Set(a.gone)
   let changed = false
   for (const [id, path] of before) {
     const next = wanted.get(id) ?? null
-    if (next === path) continue
+    if (next === path || (next === null && gone?.has(id) === false)) continue
     await tx.run('UPDATE documents SET path = ?, updated_at = ? WHERE org_id = ? AND document_id = ?', [
       next,
       a.now,

@@ -234,6 +234,22 @@ export async function leaseOfHolder(
     : null
 }
 
+export interface Undelivered {
+  org: OrgId
+  id: RunId
+  device: DeviceId
+  status: string
+  cancelReason: string | null
+}
+
+/** Leases that nobody has begun and cancellations that nobody has followed: their devices may never have heard (CH7). */
+export async function undeliveredOrders(tx: Tx): Promise<Undelivered[]> {
+  return tx.all(
+    `SELECT org_id AS org, run_id AS id, device_id AS device, status AS status, cancel_reason AS "cancelReason" FROM runs
+    WHERE status IN ${activeStatuses} AND device_id IS NOT NULL AND (status = 'leased' OR cancel_reason IS NOT NULL) ORDER BY org_id, arrival LIMIT 1000`,
+  )
+}
+
 /** Notes why a run waits; null when nothing changed. */
 export async function setReasons(tx: Tx, a: { org: OrgId; id: RunId; reasons: string[] }): Promise<Run | null> {
   const { changes } = await tx.run(

@@ -113,6 +113,9 @@ const migrations: readonly string[] = [
   CREATE TABLE news (org_id TEXT NOT NULL, subject TEXT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (org_id, subject));
   CREATE INDEX news_by_position ON news (position);`,
   "ALTER TABLE devices ADD COLUMN software TEXT NOT NULL DEFAULT '';",
+
+  // How far each hub has closed what was revoked at another (CH10).
+  `ALTER TABLE hub_beats ADD COLUMN heard BIGINT NOT NULL DEFAULT 0;`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }

@@ -34,6 +34,8 @@ export class LiveSocket {
   }
 
   close(code: number, reason: string): void {
+    // Whatever it was closing for: one that is shut out does not get the longer patience of another reason (RV2).
+    setTimeout(() => this.socket.terminate(), reason === 'REVOKED' ? shutOutMs : closingMs).unref()
     if (this.socket.readyState >= this.socket.CLOSING) return
     this.socket.close(
       code,
@@ -42,7 +44,6 @@ export class LiveSocket {
         .toString('utf8')
         .replace(/\ufffd+$/, ''),
     )
-    setTimeout(() => this.socket.terminate(), reason === 'REVOKED' ? shutOutMs : closingMs).unref()
   }
 
   closeFor(error: MeshError): void {
