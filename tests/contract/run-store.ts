@@ -225,6 +225,7 @@ export function runStoreContract(name: string, open: OpenRunStore): void {
         refused: 'SEQ_GAP',
         appended: 0,
         isWhole: true,
+        gates: false,
         run: null,
       })
       assert.equal((await append(held, devices[0], 1, [out('a'), out('b')])).seq, 2)

@@ -194,7 +194,7 @@ export class Runs {
     const records = events.map(logged)
     const bytes = records.reduce((sum, { text }) => sum + text.length, 0)
     const turn = { of: id, bytes }
-    const { seq, refused, appended, isWhole, run } = await this.#ports.store.call('appendEvents', {
+    const { seq, refused, appended, isWhole, gates, run } = await this.#ports.store.call('appendEvents', {
       ...{ org, device, id, fence, first, events: records, turn },
     })
     this.#ports.metrics.runEvents.inc(appended)
@@ -204,7 +204,7 @@ export class Runs {
       const grown = { first: since, texts, ended: hasEnded(run.status) }
       this.#appended(org, run, appended, isWhole ? grown : undefined, seq)
     }
-    if (run && events.some(({ type }) => type.startsWith('gate-'))) this.#ports.gatesChanged(org, id)
+    if (run && gates) this.#ports.gatesChanged(org, id)
     return { type: 'RUN_ACK', run: id, fence, seq, ...(refused ? { refused } : {}) }
   }
 
@@ -385,7 +385,7 @@ export class Runs {
 
   #appended(org: OrgId, run: Run, appended: number, grown: Grown | undefined, seq: number): void {
     const firstEvents = seq === appended
-    if (hasEnded(run.status)) this.#ended(org, run, grown)
+    if (hasEnded(run.status)) this.#isOver(org, run, grown)
     else if (firstEvents || run.status.startsWith('waiting-for-')) this.#show(org, run, grown)
     else {
       this.#ports.feeds.grew(org, run.id, grown)
@@ -393,10 +393,15 @@ export class Runs {
     }
   }
 
-  #ended(org: OrgId, run: Run, grown?: Grown): void {
+  /** This hub has ended it. */
+  #ended(org: OrgId, run: Run): void {
+    this.#ports.gatesChanged(org, run.id)
+    this.#isOver(org, run)
+  }
+
+  #isOver(org: OrgId, run: Run, grown?: Grown): void {
     this.foreign.ended(run.device, run.id)
     this.#ports.metrics.runsEnded.inc({ status: run.status })
-    this.#ports.gatesChanged(org, run.id)
     this.#show(org, run, grown)
     this.placeSoon(org, run.session)
   }

@@ -12,7 +12,7 @@ import {
   type Seq,
 } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import { hasEnded, type RunEvent, type RunRefusal, type RunStatus, stepRun } from '@meshbook/core/run.ts'
+import { gatesOf, hasEnded, type RunEvent, type RunRefusal, type RunStatus, stepRun } from '@meshbook/core/run.ts'
 import type { Turn, Tx } from '@meshbook/relay/sql/tx.ts'
 import { addReferences, assetsOfEvent } from './asset-references.ts'
 import { openGate, receiveGate, voidGates } from './gates.ts'
@@ -26,6 +26,8 @@ export interface Appended {
   appended: number
   /** Whether what was appended stands in the log as it came. */
   isWhole: boolean
+  /** Whether gates of the run may have come, been received or become void by it. */
+  gates: boolean
   /** Set when something was appended. */
   run: Run | null
 }
@@ -47,9 +49,10 @@ export async function appendEvents(
   a: { org: OrgId; device: DeviceId; id: RunId; fence: Fence; first: Seq; events: LoggedEvent[]; turn?: Turn },
 ): Promise<Appended> {
   const row = await runRow(tx, a.org, a.id)
-  const none = { appended: 0, isWhole: true, run: null }
+  const none = { appended: 0, isWhole: true, gates: false, run: null }
   if (!row) return { ...none, seq: 0, refused: 'NOT_FOUND' }
   if (row.device !== a.device) return { ...none, seq: row.state.seq, refused: 'STALE_FENCE' }
+  const gates = gatesOf(row.state).length > 0 || a.events.some(({ event }) => event.type.startsWith('gate-'))
   let appended = 0
   let refused: ErrorCode | undefined
   for (const [index, event] of a.events.entries()) {
@@ -66,6 +69,7 @@ export async function appendEvents(
     ...(refused ? { refused } : {}),
     appended,
     isWhole: row.logBytes < limits.runOutputBytes,
+    gates,
     run: appended > 0 ? await showRun(tx, { org: a.org, id: a.id }) : null,
   }
 }
@@ -99,7 +103,7 @@ async function append(
   const assets = assetsOfEvent(event)
   if (assets.length > 0) await addReferences(tx, { org: row.org, holder: `run:${row.id}`, assets })
   if (event.type === 'gate-decided') await receiveGate(tx, { org: row.org, run: row.id, event })
-  if (hasEnded(state.status)) await voidGates(tx, { org: row.org, run: row.id })
+  if (hasEnded(state.status) && gatesOf(row.state).length > 0) await voidGates(tx, { org: row.org, run: row.id })
   row.logBytes += text.length
   row.state = state
   return 'appended'
