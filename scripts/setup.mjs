@@ -94,6 +94,8 @@ function installTools() {
     { command: 'strace', package: 'strace' },
     { command: 'pg_lsclusters', package: 'postgresql' },
     { command: 'redis-server', package: 'redis-server' },
+    { command: 'ip', package: 'iproute2' },
+    { command: 'iptables', package: 'iptables' },
   ]
   const missing = tools.filter(tool => !onPath(tool.command)).map(tool => tool.package)
   if (missing.length === 0) return

@@ -82,6 +82,7 @@ if (mode === 'all') {
   await suite('contracts', ['tests/contract/*.test.ts'])
   await suite('simulated worlds', ['tests/sim/*.test.ts'], { concurrency: 1, timeoutMs: 240_000 })
   await suite('crashes', ['tests/crash/*.test.ts'], { concurrency: 1 })
+  await suite('network', ['tests/network/*.test.ts'], { concurrency: 1, timeoutMs: 240_000 })
   await suite('end to end', ['tests/e2e/*.test.ts'], { concurrency: 1, timeoutMs: 240_000 })
 }
 checkSkips()

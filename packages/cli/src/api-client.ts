@@ -28,11 +28,16 @@ export async function findHub(
   return { hub: hub.replace(/\/$/, ''), token: env.MESHBOOK_TOKEN }
 }
 
+/** The hub sends a beat where there is nothing to tell; a stream that has missed two is dead, though nobody said so. */
+const silenceMs = 2.5 * limits.eventStreamBeatMs
+
 export class ApiClient {
   readonly #hub: Credentials
+  readonly #silenceMs: number
 
-  constructor(hub: Credentials) {
+  constructor(hub: Credentials, times = { silenceMs }) {
     this.#hub = hub
+    this.#silenceMs = times.silenceMs
   }
 
   get<T>(path: string, schema: v.GenericSchema<unknown, T>): Promise<T> {
@@ -117,7 +122,7 @@ export class ApiClient {
     const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
     try {
       for (;;) {
-        const { done, value } = await reader.read().catch((cause: unknown) => {
+        const { done, value } = await this.#inTime(reader.read()).catch((cause: unknown) => {
           throw new MeshError('UNREACHABLE', { detail: 'the event stream was cut', cause })
         })
         if (done) return
@@ -126,6 +131,21 @@ export class ApiClient {
       }
     } finally {
       await reader.cancel().catch(() => undefined)
+    }
+  }
+
+  async #inTime<T>(read: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined
+    const silence = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new MeshError('TIMEOUT', { detail: 'the event stream is silent' })),
+        this.#silenceMs,
+      )
+    })
+    try {
+      return await Promise.race([read, silence])
+    } finally {
+      clearTimeout(timer)
     }
   }
 }

@@ -3,13 +3,16 @@ import type { DocumentId, OrgId } from '@meshbook/core/ids.ts'
 import { newId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { ProjectInfo } from '@meshbook/core/messages.ts'
+import { AssetKeeper } from '@meshbook/device/assets/asset-keeper.ts'
 import { Attachments } from '@meshbook/device/attachments.ts'
 import type { DocumentPeer } from '@meshbook/device/document-peer.ts'
 import { Documents } from '@meshbook/device/documents.ts'
 import { EpochMoves } from '@meshbook/device/epoch-moves.ts'
-import { HubLink } from '@meshbook/device/link/hub-link.ts'
+import type { KernelSessions } from '@meshbook/device/kernels/port.ts'
+import { HubLink, type HubMessage } from '@meshbook/device/link/hub-link.ts'
 import { problemsInWords } from '@meshbook/device/link/problem-words.ts'
 import { Streams } from '@meshbook/device/link/streams.ts'
+import { Monitor } from '@meshbook/device/monitor/monitor.ts'
 import { Problems } from '@meshbook/device/problems.ts'
 import type { DeviceDatabase } from '@meshbook/device/store/device-store.ts'
 import type { DeviceProcedures } from '@meshbook/device/store/procedures.ts'
@@ -35,6 +38,8 @@ export interface DeviceSetting {
   limits: Limits
   variations: Variations
   project: ProjectInfo
+  /** Its kernels, for worlds with runs; without them it has no monitor. */
+  kernels?: (process: Process) => KernelSessions
 }
 
 export const folder = '/home/project'
@@ -47,6 +52,7 @@ interface Program {
   attachments: Attachments
   link: HubLink
   problems: Problems
+  monitor: Monitor | undefined
 }
 
 export class DeviceHost {
@@ -110,6 +116,7 @@ export class DeviceHost {
       program.documents
         .load()
         .then(() => program.attachments.load())
+        .then(() => program.monitor && takeUpRuns(program.monitor))
         .then(() => {
           program.link.start()
           // As the command `attach` does at every start; what is attached already stays as it is.
@@ -131,6 +138,7 @@ export class DeviceHost {
     const store = variations.deviceStore(new SqliteDocumentStore(database), process)
     const relay = variations.relay(new Relay({ store, now, random, limits, after }), 'device')
     const problems = new Problems()
+    const disk = variations.files(this.files.portFor(process), process, this.files)
     const streams = variations.streams(new Streams(relay, this.#org, problems))
     const documents = new Documents({
       relay,
@@ -138,11 +146,11 @@ export class DeviceHost {
       uplink: streams,
       problems,
       moves: new EpochMoves({ relay, org: this.#org, store: database }),
-      opened: () => undefined,
-      closed: () => undefined,
+      opened: peer => monitor?.watch(peer),
+      closed: peer => monitor?.unwatch(peer),
     })
     const attachments = new Attachments({
-      disk: variations.files(this.files.portFor(process), process, this.files),
+      disk,
       now,
       after,
       random,
@@ -156,7 +164,28 @@ export class DeviceHost {
       deviceName: 'simulated',
       findAsset: () => Promise.reject(new Error('there are no assets in this world')),
     })
-    const link = new HubLink({
+    const kernels = this.#setting.kernels?.(process)
+    const org = this.#org
+    const monitor: Monitor | undefined =
+      kernels &&
+      new Monitor({
+        kernels,
+        limits,
+        now,
+        log: { warn: () => undefined },
+        assets: new AssetKeeper({ disk, folder: '/var/device/assets', limits }),
+        device: { id: this.row.id, name: this.name },
+        open: (id, document) => documents.open(id, document),
+        folderOf: id => attachments.folderOf(id),
+        send: message => link.send(message),
+        store: {
+          hold: lease => database.call('holdRun', { org, lease }),
+          save: ({ lease, ...progress }) => database.call('saveRunProgress', { org, run: lease.run, ...progress }),
+          drop: run => database.call('dropRun', { org, run }),
+          list: () => database.query('listHeldRuns', { org }),
+        },
+      })
+    const link: HubLink = new HubLink({
       url: `http://${hubName}`,
       key: { id: this.row.id, proof: () => '' },
       openSocket: () =>
@@ -173,16 +202,16 @@ export class DeviceHost {
       random,
       streams,
       enroll: async () => undefined,
-      runtimes: async () => [],
+      runtimes: async () => (await kernels?.runtimes()) ?? [],
       projects: () => [project.id],
       problems: () => problemsInWords(problems.all(), attachments.list(), limits),
-      held: () => ({ heads: [], runs: [] }),
-      welcomed: () => undefined,
-      message: () => undefined,
-      left: () => undefined,
+      held: () => ({ heads: monitor?.heads() ?? [], runs: monitor?.runs() ?? [] }),
+      welcomed: ({ runs, lost }) => void monitor?.online(runs, lost),
+      message: message => monitor && deliver(monitor, message),
+      left: () => monitor?.offline(),
       status: () => undefined,
     })
-    return { relay, documents, attachments, link, problems }
+    return { relay, documents, attachments, link, problems, monitor }
   }
 
   /** The program is gone; with the power, also what was not synced. */
@@ -216,4 +245,30 @@ function attachUntilDone(program: Program, project: ProjectInfo): void {
 /** The public key of a device; nothing in this world checks a signature. */
 export function publicKeyOf(number: number): string {
   return Buffer.alloc(32, number + 1).toString('base64url')
+}
+
+async function takeUpRuns(monitor: Monitor): Promise<void> {
+  for (const { session, runs } of await monitor.start())
+    for (const { run, ended } of runs) if (ended) await session.forget(run)
+}
+
+/** As the device's own wiring does it. */
+function deliver(monitor: Monitor, message: HubMessage): void {
+  switch (message.type) {
+    case 'LEASE':
+      // A store that refuses is asked again: the hub sends the lease once more with the next registration.
+      monitor.onLease(message.lease).catch(() => undefined)
+      return
+    case 'RUN_ACK':
+      monitor.onAck(message)
+      return
+    case 'RUN_REQUEST':
+      monitor.onAnswer(message)
+      return
+    case 'RUN_INPUT':
+      void monitor.onInput(message)
+      return
+    case 'RUN_CANCEL':
+      void monitor.onCancel(message)
+  }
 }

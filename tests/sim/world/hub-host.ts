@@ -54,6 +54,8 @@ export interface HubSetting {
   network: Network
   limits: Limits
   variations: Variations
+  /** Whether waiting runs are looked at when devices come and go, as the hub's own wiring does. */
+  placesRuns?: boolean
 }
 
 export interface Identity {
@@ -69,6 +71,8 @@ export class HubHost {
   process: Process | undefined
   documents: Documents | undefined
   relay: Relay | undefined
+  /** Of the program that runs now. */
+  parts: Parts | undefined
   readonly #setting: HubSetting
   readonly #chance: Chance
   #starts = 0
@@ -130,6 +134,7 @@ export class HubHost {
         parts => {
           this.documents = parts.documents
           this.relay = parts.relay
+          this.parts = parts
           network.listen(this.name, process, (knock, end) => this.#open(parts, process, knock, end))
         },
         (thrown: unknown) => timeline.reportUncaught(thrown),
@@ -141,6 +146,7 @@ export class HubHost {
     this.process?.kill()
     this.documents = undefined
     this.relay = undefined
+    this.parts = undefined
   }
 
   /** The database is lost; the hub starts with nothing but who its user is. To be called while it does not run. */
@@ -181,7 +187,9 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
   const documents = await Documents.start({ store, relay, events, log, now, random })
   // Devices are told times, which are whole milliseconds as of any system's clock.
   const wholeNow = () => Math.floor(now())
-  const fleet = new Fleet(await store.query('listDevices', { org: null }), times, wholeNow, () => undefined)
+  const fleet = new Fleet(await store.query('listDevices', { org: null }), times, wholeNow, (org, placement) => {
+    if (setting.placesRuns && placement) runs.placeAll(org).catch(() => undefined)
+  })
   const feeds = new RunFeeds()
   const sessionsChanged = (): void => undefined
   const orders = new Orders({ store, fleet, times, now, hub: undefined })
@@ -190,7 +198,7 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
   const audit = new Audit({ store, now, random, log })
   const access = new Access(store, async () => undefined)
   const ports = { store, audit, events, feeds, metrics, log, times, now, random, fleet, orders, documents }
-  const runs = new Runs({ ...ports, ...told })
+  const runs: Runs = new Runs({ ...ports, ...told })
   const parts: Pick<
     Parts,
     | 'store'

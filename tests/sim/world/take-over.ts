@@ -4,6 +4,8 @@
  * must be imported before anything else, because libraries keep the functions that they find when they are loaded.
  */
 import { webcrypto } from 'node:crypto'
+import { syncBuiltinESMExports } from 'node:module'
+import timersPromises from 'node:timers/promises'
 
 export interface Taken {
   now(): number
@@ -87,6 +89,17 @@ replaceClear('clearTimeout')
 replaceClear('clearInterval')
 replaceClear('clearImmediate')
 
+const systemSleep = timersPromises.setTimeout
+function sleep<T>(ms?: number, value?: T, options?: object): Promise<T> {
+  if (!active) return systemSleep(ms, value, options) as Promise<T>
+  const taken = active
+  return new Promise(resolve => taken.after(ms ?? 0, () => resolve(value as T)))
+}
+Object.assign(timersPromises, { setTimeout: sleep })
+syncBuiltinESMExports()
+
+const systemPerformanceNow = performance.now.bind(performance)
+performance.now = () => (active ? active.now() : systemPerformanceNow())
 Date.now = () => (active ? active.now() : real.now())
 const systemMathRandom = Math.random
 Math.random = () => (active ? active.random() : systemMathRandom())

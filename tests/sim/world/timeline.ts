@@ -45,6 +45,8 @@ export class Timeline implements Taken {
   /** Milliseconds since the world began. */
   time = 0
   events = 0
+  /** As real clocks do, where what they show goes over a wire that demands it. */
+  showsWholeMs = false
   /** Errors that nobody caught. */
   readonly uncaught: string[] = []
   readonly outside: Process
@@ -63,7 +65,8 @@ export class Timeline implements Taken {
   }
 
   now(): number {
-    return this.trueTime + this.current.clockOffsetMs
+    const shown = this.trueTime + this.current.clockOffsetMs
+    return this.showsWholeMs ? Math.floor(shown) : shown
   }
   random(): number {
     return this.current.chance.fraction()

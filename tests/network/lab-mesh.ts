@@ -1,0 +1,108 @@
+/** The shipped programs in a lab: a hub, a desktop that is a device of it, a phone, and the proxy between them. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { JsonChild } from './json-child.ts'
+import { type Cleanup, hubAddress, hubPort, Lab, type Machine } from './lab.ts'
+
+const main = join(import.meta.dirname, '../../packages/cli/src/main.ts')
+const script = (name: string): string => join(import.meta.dirname, name)
+const token = 'mb_network-lab-token'
+const hubUrl = `http://${hubAddress}:${hubPort}`
+const startMs = 30_000
+
+export class LabMesh {
+  readonly lab: Lab
+  readonly proxy: JsonChild
+  readonly phone: JsonChild
+  /** The folder of the project on the desktop. */
+  readonly folder: string
+  readonly #data: string
+  readonly #programs = new Map<Machine, ChildProcess>()
+
+  private constructor(lab: Lab, data: string, proxy: JsonChild, phone: JsonChild) {
+    this.lab = lab
+    this.#data = data
+    this.folder = join(data, 'project')
+    this.proxy = proxy
+    this.phone = phone
+  }
+
+  static async open(cleanup: Cleanup): Promise<LabMesh> {
+    const data = await mkdtemp(join(tmpdir(), 'meshbook-lab-'))
+    // The lab is closed first, and with it every process.
+    const lab = Lab.open(cleanup)
+    cleanup.after(() => rm(data, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }))
+    const proxy = new JsonChild(cleanup, lab, 'proxy', script('proxy-main.ts'))
+    const phone = new JsonChild(cleanup, lab, 'phone', script('phone-main.ts'), [hubUrl, token])
+    const mesh = new LabMesh(lab, data, proxy, phone)
+    cleanup.after(() => mesh.#stop())
+    await proxy.ask({ do: 'listen' })
+    await mesh.#start('hub', ['hub', '--host', '0.0.0.0', '--port', `${hubPort}`])
+    await mkdir(mesh.folder, { recursive: true })
+    await mesh.startDesk()
+    mesh.#attach()
+    return mesh
+  }
+
+  #attach(): void {
+    const options = ['--project', 'project', '--data', join(this.#data, 'desk')]
+    this.lab.run(
+      'desk',
+      process.execPath,
+      '--disable-warning=ExperimentalWarning',
+      main,
+      'attach',
+      this.folder,
+      ...options,
+    )
+  }
+
+  async startDesk(): Promise<void> {
+    await this.#start('desk', ['up', '--hub', hubUrl, '--name', 'Desk'])
+  }
+
+  /** kill -9 of the daemon; kernel hosts and kernels live on. */
+  async killDesk(): Promise<void> {
+    const child = this.#programs.get('desk')!
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const ended = new Promise(resolve => child.once('exit', resolve))
+    child.kill('SIGKILL')
+    await ended
+  }
+
+  #start(machine: Machine, args: readonly string[]): Promise<void> {
+    const node = ['--disable-warning=ExperimentalWarning', main, ...args]
+    const options = ['--json', '--data', join(this.#data, machine)]
+    const [command, rest] = this.lab.command(machine, process.execPath, [...node, ...options])
+    const env = {
+      ...process.env,
+      MESHBOOK_TOKEN: token,
+      MESHBOOK_BOOTSTRAP_TOKEN: token,
+      MESHBOOK_TIMES_DIVISOR: '30',
+    }
+    const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], env })
+    this.#programs.set(machine, child)
+    return ready(child)
+  }
+
+  #stop(): void {
+    for (const child of this.#programs.values()) child.kill('SIGKILL')
+  }
+}
+
+function ready(child: ChildProcess): Promise<void> {
+  let errors = ''
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => (errors = (errors + text).slice(-20_000)))
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`not ready after ${startMs} ms: ${errors}`)), startMs)
+    createInterface({ input: child.stdout! }).once('line', line => {
+      clearTimeout(timer)
+      if ((JSON.parse(line) as { ready?: boolean }).ready) resolve()
+      else reject(new Error(line))
+    })
+    child.once('exit', code => reject(new Error(`it ended with ${code}: ${errors}`)))
+  })
+}
