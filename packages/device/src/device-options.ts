@@ -18,6 +18,8 @@ export interface DeviceOptions {
   kind: DeviceInfo['kind']
   /** Absent: the device works alone. */
   hub?: { url: string }
+  /** Other devices of its user may connect with it on their own network; absent: it listens on nothing and dials nobody (LAN1). */
+  lan?: { addresses?: () => string[] }
   limits: Limits
   kernels: KernelSessions
   /** Where folders for projects are made that are attached without naming one. */
@@ -47,6 +49,8 @@ export interface DevicePorts {
 export interface DeviceStatus {
   link: LinkStatus
   problems: string[]
+  /** Absent where direct connections are off. */
+  direct?: { peers: DeviceId[]; sentBytes: number; receivedBytes: number }
 }
 
 export interface Device {

@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { AssetId, DeviceId, ProjectId } from '@meshbook/core/ids.ts'
-import type { ProjectInfo } from '@meshbook/core/messages.ts'
+import type { ProjectInfo, UpMessage } from '@meshbook/core/messages.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
 import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
 import { systemAfter } from '@meshbook/relay/timers.ts'
@@ -21,11 +21,14 @@ import { EpochMoves } from './epoch-moves.ts'
 import { GateDesk } from './gates/gate-desk.ts'
 import { DeviceToken } from './keys/device-token.ts'
 import { openWebSocket } from './link/channel.ts'
-import { HubLink, type HubMessage } from './link/hub-link.ts'
+import { directPeer } from './link/direct/direct-documents.ts'
+import { DirectPath } from './link/direct/direct-path.ts'
+import { lanAddresses } from './link/direct/lan-addresses.ts'
+import { HubLink, type HubMessage, type LanState } from './link/hub-link.ts'
 import { MachineFacts } from './link/machine-facts.ts'
 import { problemsInWords } from './link/problem-words.ts'
 import { SleepNotice } from './link/sleep-notice.ts'
-import { Streams } from './link/streams.ts'
+import { hubPeer, Streams } from './link/streams.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { OwnerKeys } from './owner-key/owner-keys.ts'
 import { Problems } from './problems.ts'
@@ -62,6 +65,9 @@ export async function startDevice(options: DeviceOptions, ports: DevicePorts): P
   }
 }
 
+/** Neither the hub nor another device brought it: somebody who works here did. */
+const isOwn = (peer: string): boolean => peer !== hubPeer && peer !== directPeer
+
 class RunningDevice implements Device {
   readonly name: string
   readonly #options: DeviceOptions
@@ -74,6 +80,7 @@ class RunningDevice implements Device {
   readonly #problems: Problems
   readonly #relay: Relay
   readonly #streams: Streams | undefined
+  readonly #direct: DirectPath | undefined
   readonly #documents: Documents
   readonly #hubAssets: HubAssets | undefined
   readonly #keeper: AssetKeeper
@@ -103,8 +110,14 @@ class RunningDevice implements Device {
     this.#problems = problems
     const { limits, hub } = options
     this.#staged = new StagedFiles(this.#disk, this.#bigFiles, join(options.folder, 'staged'))
-    this.#relay = new Relay({ store: new SqliteDocumentStore(database), ...ports, limits })
+    this.#relay = new Relay({
+      store: new SqliteDocumentStore(database),
+      ...ports,
+      limits,
+      onChange: ({ document }, { name }) => isOwn(name) && this.#direct?.edited(document),
+    })
     this.#streams = hub && new Streams(this.#relay, key.org, problems)
+    this.#direct = this.#streams && options.lan ? this.#makeDirect(this.#streams) : undefined
     this.#documents = new Documents({
       relay: this.#relay,
       org: key.org,
@@ -183,7 +196,9 @@ class RunningDevice implements Device {
   }
 
   status(): DeviceStatus {
-    return { link: this.#link?.status ?? { state: 'closed' }, problems: this.problems() }
+    const link = this.#link?.status ?? { state: 'closed' as const }
+    const direct = this.#direct && { peers: this.#direct.peers(), ...this.#direct.traffic() }
+    return { link, problems: this.problems(), ...(direct && { direct }) }
   }
 
   onStatus(listener: (status: DeviceStatus) => void): () => void {
@@ -239,6 +254,7 @@ class RunningDevice implements Device {
     await this.#monitor.close()
     await this.#attachments.close()
     this.#sleep.close()
+    this.#direct?.close()
     await this.#link?.close()
     await this.#token.settled()
     await this.#hubAssets?.close()
@@ -315,7 +331,7 @@ class RunningDevice implements Device {
       device: { id: this.id, name },
       open: (project, document) => this.#documents.open(project, document),
       folderOf: project => this.#attachments.folderOf(project),
-      send: message => this.#link?.send(message) ?? false,
+      send: message => this.#send(message),
       store: {
         hold: lease => database.call('holdRun', { org, lease }),
         save: ({ lease, ...progress }) => database.call('saveRunProgress', { org, run: lease.run, ...progress }),
@@ -325,10 +341,44 @@ class RunningDevice implements Device {
     })
   }
 
+  /** A request that came directly may be here before the hub has it, which could not tell then who asked (I11). */
+  #send(message: UpMessage): boolean {
+    const link = this.#link
+    if (!link?.online) return false
+    const document = message.type === 'CLAIM' ? message.request.document : undefined
+    if (document === undefined || !this.#direct?.mayBeAhead(document)) return link.send(message)
+    this.#streams?.whenAtHub(document, () => void link.send(message))
+    return true
+  }
+
+  #makeDirect(streams: Streams): DirectPath {
+    const { random, log } = this.#ports
+    return new DirectPath({
+      device: this.id,
+      identity: this.#key.secureIdentity(random),
+      limits: this.#options.limits,
+      relay: this.#relay,
+      org: this.#key.org,
+      addresses: this.#options.lan?.addresses ?? lanAddresses,
+      find: document => streams.find(document),
+      changed: () => {
+        this.#link?.beat()
+        this.changed()
+      },
+      log,
+    })
+  }
+
   #watchSleep(): SleepNotice {
     const { now, sleep } = this.#ports
-    const events = { sleeping: async () => this.#link?.sleep(), woke: () => this.#link?.wake() }
+    const events = { sleeping: async () => this.#link?.sleep(), woke: () => this.#woke() }
     return new SleepNotice(events, this.#options.limits, now, sleep)
+  }
+
+  /** What was granted before may have been taken back meanwhile; the clock of the grants stood still. */
+  #woke(): void {
+    this.#direct?.endAll()
+    this.#link?.wake()
   }
 
   #makeLink(url: string, streams: Streams): HubLink {
@@ -356,6 +406,7 @@ class RunningDevice implements Device {
       projects: () => this.attachments().map(({ project }) => project.id),
       problems: () => problemsInWords(this.#problems.all(), this.attachments(), limits),
       held: () => ({ heads: this.#monitor.heads(), runs: this.#monitor.runs() }),
+      ...(this.#direct && { lan: () => this.#lanState(this.#direct!) }),
       welcomed: ({ runs, lost }) => {
         this.#hubAssets?.setOnline(true)
         this.#guard(this.#monitor.online(runs, lost))
@@ -399,11 +450,22 @@ class RunningDevice implements Device {
       case 'OWNER_KEYS':
         this.#guard(this.ownerKey.receive(message))
         break
+      case 'LAN_GRANT':
+        this.#guard((async () => this.#direct?.granted(message))())
+        break
+      case 'LAN_END':
+        this.#direct?.ended(message.peer)
+        break
       case 'DEVICE_LIST':
       case 'SESSION_LIST':
         // For viewers; a device acts on its leases alone.
         break
     }
+  }
+
+  async #lanState(direct: DirectPath): Promise<LanState> {
+    const lan = await direct.offer()
+    return { ...(lan && { lan }), direct: direct.peers() }
   }
 
   #sealKey(): { key: string; proof: string } {
@@ -418,6 +480,7 @@ class RunningDevice implements Device {
 
   /** It says so until it is paired again, and the next pairing makes a new key. */
   #refused(error: MeshError): void {
+    this.#direct?.endAll()
     this.#problems.report('revoked', error)
     this.#guard(this.#key.markRevoked(error.detail ?? error.message))
   }

@@ -32,7 +32,12 @@ const validity = der(
   der(tag.time, Buffer.from('99991231235959Z')),
 )
 
-export function secureIdentity(device: DeviceId, key: KeyObject, spki: Uint8Array, random: RandomBytes): SecureIdentity {
+export function secureIdentity(
+  device: DeviceId,
+  key: KeyObject,
+  spki: Uint8Array,
+  random: RandomBytes,
+): SecureIdentity {
   const name = der(tag.sequence, der(tag.set, der(tag.sequence, commonName, der(tag.text, Buffer.from(device)))))
   const serial = Buffer.from(random(16))
   serial[0] = (serial[0]! & 0x3f) | 0x40
@@ -48,7 +53,10 @@ export function secureIdentity(device: DeviceId, key: KeyObject, spki: Uint8Arra
 }
 
 export function pemOf(certificate: Uint8Array): string {
-  const lines = Buffer.from(certificate).toString('base64').match(/.{1,64}/g) ?? []
+  const lines =
+    Buffer.from(certificate)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? []
   return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`
 }
 
