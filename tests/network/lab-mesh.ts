@@ -19,6 +19,8 @@ export class LabMesh {
   readonly phone: JsonChild
   /** The folder of the project on the desktop. */
   readonly folder: string
+  /** The same on the laptop, where it is started too. */
+  readonly laptopFolder: string
   readonly #data: string
   readonly #programs = new Map<Machine, ChildProcess>()
 
@@ -26,6 +28,7 @@ export class LabMesh {
     this.lab = lab
     this.#data = data
     this.folder = join(data, 'project')
+    this.laptopFolder = join(data, 'laptop-project')
     this.proxy = proxy
     this.phone = phone
   }
@@ -43,25 +46,25 @@ export class LabMesh {
     await mesh.#start('hub', ['hub', '--host', '0.0.0.0', '--port', `${hubPort}`])
     await mkdir(mesh.folder, { recursive: true })
     await mesh.startDesk()
-    mesh.#attach()
+    mesh.#attach('desk', mesh.folder)
     return mesh
   }
 
-  #attach(): void {
-    const options = ['--project', 'project', '--data', join(this.#data, 'desk')]
-    this.lab.run(
-      'desk',
-      process.execPath,
-      '--disable-warning=ExperimentalWarning',
-      main,
-      'attach',
-      this.folder,
-      ...options,
-    )
+  #attach(machine: Machine, folder: string): void {
+    const options = ['--project', 'project', '--data', join(this.#data, machine)]
+    const node = ['--disable-warning=ExperimentalWarning', main]
+    this.lab.run(machine, process.execPath, ...node, 'attach', folder, ...options)
   }
 
-  async startDesk(): Promise<void> {
-    await this.#start('desk', ['up', '--hub', hubUrl, '--name', 'Desk'])
+  async startDesk(...args: string[]): Promise<void> {
+    await this.#start('desk', ['up', '--hub', hubUrl, '--name', 'Desk', ...args])
+  }
+
+  /** The laptop of the same home is a device too, with the same project. */
+  async startLaptop(...args: string[]): Promise<void> {
+    await mkdir(this.laptopFolder, { recursive: true })
+    await this.#start('laptop', ['up', '--hub', hubUrl, '--name', 'Laptop', ...args])
+    this.#attach('laptop', this.laptopFolder)
   }
 
   /** kill -9 of the daemon; kernel hosts and kernels live on. */

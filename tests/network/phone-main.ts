@@ -21,7 +21,16 @@ type Request =
   | { do: 'content'; document: string }
   | { do: 'devices' }
 
-const statusOfDevices = v.object({ items: v.array(v.object({ id: v.string(), status: v.string() })) })
+const statusOfDevices = v.object({
+  items: v.array(
+    v.object({
+      id: v.string(),
+      name: v.string(),
+      status: v.string(),
+      direct: v.optional(v.array(v.string())),
+    }),
+  ),
+})
 
 answerLines((request: Request) => {
   switch (request.do) {

@@ -23,6 +23,8 @@ export interface DaemonOptions {
   folder: DataFolder
   hub: string
   name: string | undefined
+  /** Whether other devices of its user may connect with it directly. */
+  lan: boolean
   /** An API token that registers this machine; absent where it was paired. */
   token: string | undefined
 }
@@ -32,7 +34,7 @@ export interface Daemon {
   close(): Promise<void>
 }
 
-export async function startDaemon({ folder, hub, token, ...options }: DaemonOptions): Promise<Daemon> {
+export async function startDaemon({ folder, hub, token, lan, ...options }: DaemonOptions): Promise<Daemon> {
   await privateFolder(folder.root)
   const ports = { now: Date.now, random: systemRandom, log: openLog(folder.root) }
   const kernels = createKernelSessions({
@@ -56,12 +58,13 @@ export async function startDaemon({ folder, hub, token, ...options }: DaemonOpti
       kernels,
       projectsFolder: folder.projects,
       keychain: keychainUse(),
+      ...(lan ? { lan: {} } : {}),
       ...(token === undefined ? {} : { register }),
     },
     { ...ports, sleep: systemPrograms },
   )
   const control = await serveControl(folder.control, controlHandlers(accessTo(hub, device), device))
-  await remember(folder, hub, device.id)
+  await remember(folder, hub, device.id, lan)
   return {
     device,
     async close() {

@@ -19,6 +19,7 @@ interface UpOptions {
   hub?: string
   data?: string
   name?: string
+  lan?: boolean
   json?: boolean
   browser: boolean
   install?: boolean
@@ -31,6 +32,8 @@ export function upCommand(): Command {
     .option('--hub <url>', 'the hub to join; remembered after the first time')
     .option('--name <name>', 'what this machine is called on the other devices')
     .option('--data <folder>', 'where everything is kept (default ~/.meshbook, or MESHBOOK_DATA)')
+    .option('--lan', 'let your other devices on this network connect directly; remembered')
+    .option('--no-lan', 'no longer')
     .option('--no-browser', 'sign in with a code that is approved elsewhere, not in a browser here')
     .option('--install', 'sign in, then start with every login as a service of this user')
     .option('--uninstall', 'remove that service; everything else stays')
@@ -49,9 +52,12 @@ async function up(options: UpOptions): Promise<void> {
   if (options.uninstall) return uninstallService(folder, options)
   const token = process.env.MESHBOOK_TOKEN || undefined
   const hub = await joined(folder, options, token)
+  const memory = await recall(folder)
+  const lan = options.lan ?? memory?.lan ?? false
+  if (memory?.device !== undefined) await remember(folder, hub, memory.device, lan)
   if (options.install) return installService(folder, options)
   const stop = stopSignal()
-  const daemon = await startDaemon({ folder, hub, name: options.name, token })
+  const daemon = await startDaemon({ folder, hub, name: options.name, token, lan })
   if (options.json) printJson({ ready: true, device: daemon.device.id, hub })
   else
     say(`This machine is a device of ${hub}; its ${daemon.device.keys}.\nAttach a folder with: meshbook attach FOLDER`)

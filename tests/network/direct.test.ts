@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Run } from '@meshbook/core/api.ts'
+import { hasEnded, type NumberedEvent } from '@meshbook/core/run.ts'
+import { eventually } from '../mesh-process.ts'
+import { canNetwork } from './can-network.ts'
+import { DirectMesh, linesOf, medianDelay } from './direct-mesh.ts'
+
+const options = canNetwork ? {} : { skip: 'no network namespaces here' }
+const lines = 30
+const oneWayMs = 300
+
+/** Every line once and in order in both files, in the document at the hub and in the log. */
+async function nothingLost(direct: DirectMesh, run: string): Promise<void> {
+  const { phone } = direct.mesh
+  await eventually('the run has ended', async () => hasEnded((await phone.ask<Run>({ do: 'run', run })).status))
+  const log = await phone.ask<NumberedEvent[]>({ do: 'log', run })
+  const printed = log.map(({ event }) => (event.type === 'stdout' ? event.text : '')).join('')
+  const expected = printed.trimEnd().split('\n')
+  assert.equal(expected.length, lines)
+  assert.deepEqual(
+    log.map(({ seq }) => seq),
+    log.map((_, i) => i + 1),
+  )
+  for (const [where, read] of [
+    ['laptop', () => direct.onLaptop()],
+    ['desk', () => direct.onDesk()],
+    ['hub', () => direct.atHub()],
+  ] as const) {
+    await eventually(`all of it is at the ${where}`, async () => linesOf(await read(), run).length >= lines)
+    assert.deepEqual(linesOf(await read(), run), expected, where)
+    assert.equal((await read()).split(`output:${run}`).length, 2, `${where}: one block`)
+  }
+}
+
+test(
+  'LAN21 what a run prints on one device reaches the other over their bridge, sooner than any way through the hub',
+  options,
+  async t => {
+    const direct = await DirectMesh.open(t, { lan: true, lines })
+    const bridge = direct.countBridge()
+    const before = bridge()
+    await direct.mesh.proxy.ask({ do: 'fault', router: 'home', fault: { kind: 'latency', ms: oneWayMs } })
+    const run = await direct.run()
+    const delay = medianDelay(await direct.seenOnLaptop(run, lines, 60_000))
+    const after = bridge()
+    t.diagnostic(
+      `median from print to the other file: ${delay} ms; ${after.toLaptop - before.toLaptop} bytes over the bridge`,
+    )
+    assert.ok(delay < 2 * oneWayMs, `${delay} ms`)
+    assert.ok(after.toLaptop - before.toLaptop > 2_000)
+    await nothingLost(direct, run)
+  },
+)
+
+for (const how of ['drop', 'reject'] as const)
+  test(
+    `LAN22 the direct path is cut in mid-run (${how}): no line is lost and none repeated, and it goes on through the hub`,
+    options,
+    async t => {
+      const direct = await DirectMesh.open(t, { lan: true, lines })
+      const run = await direct.run()
+      await direct.seenOnLaptop(run, 5, 30_000)
+      direct.cut(how)
+      await nothingLost(direct, run)
+    },
+  )
+
+test(
+  'LAN22 with no way to the hub in mid-run the output still comes directly, and the log has it all afterwards',
+  options,
+  async t => {
+    const direct = await DirectMesh.open(t, { lan: true, lines })
+    const run = await direct.run()
+    const early = await direct.seenOnLaptop(run, 3, 30_000)
+    direct.mesh.lab.dropPackets('home', true)
+    const seen = await direct.seenOnLaptop(run, early.size + 8, 20_000)
+    direct.mesh.lab.dropPackets('home', false)
+    assert.ok(seen.size < lines, 'it was still under way')
+    await nothingLost(direct, run)
+  },
+)
+
+test('LAN1 a device that does not want it has no port open, and nobody connects with it', options, async t => {
+  const direct = await DirectMesh.open(t, { lan: false, lines })
+  const bridge = direct.countBridge()
+  const listening = direct.mesh.lab.run('desk', 'sh', '-c', 'cat /proc/net/tcp /proc/net/tcp6')
+  const open = listening
+    .split('\n')
+    .map(row => row.trim().split(/\s+/))
+    .filter(([, , , state]) => state === '0A')
+    .map(([, local]) => local!.split(':')[0]!)
+  assert.ok(open.length > 0, 'its control socket is there')
+  assert.deepEqual(
+    open.filter(address => !address.endsWith('7F')),
+    [],
+    'only on loopback',
+  )
+  const run = await direct.run()
+  await nothingLost(direct, run)
+  assert.deepEqual(bridge(), { fromLaptop: 0, toLaptop: 0 })
+  assert.deepEqual(
+    (await direct.devices()).map(({ direct: peers }) => peers),
+    [undefined, undefined],
+  )
+})
