@@ -262,7 +262,7 @@ async function wire(base: Base): Promise<Parts> {
   })
   const devicesChanged = (org: OrgId, device: DeviceId, { placement, isLoad, wentOffline }: FleetChange): void => {
     deviceTeller.changed(org, device, isLoad)
-    if (!fleet.info(device)) lan.revoked(device)
+    if (!fleet.info(device)) lan.revoked(org, device)
     if (placement) placeSoon.ask(org)
     const info = wentOffline ? fleet.info(device) : undefined
     if (info) events.publish(org, { type: 'device-offline', device, name: info.name, at: info.lastSeenAt })

@@ -3,7 +3,7 @@
  * connected to this hub and share a network. Both are told in one step, for a short time, and again while it lasts. It
  * sees nothing of what passes.
  */
-import type { DeviceId, Now, ProjectId, RandomBytes } from '@meshbook/core/ids.ts'
+import type { DeviceId, Now, OrgId, ProjectId, RandomBytes } from '@meshbook/core/ids.ts'
 import type { LanOffer } from '@meshbook/core/lan.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { Metrics } from '../metrics.ts'
@@ -12,7 +12,7 @@ import type { Fleet, Whereabouts } from './fleet.ts'
 
 export interface LanGrantsPorts {
   store: Pick<HubStore, 'query'>
-  fleet: Fleet
+  fleet: Pick<Fleet, 'whereabouts' | 'linked' | 'send' | 'connectedDirectly'>
   random: RandomBytes
   now: Now
   times: Limits
@@ -20,6 +20,7 @@ export interface LanGrantsPorts {
 }
 
 interface Near {
+  org: OrgId
   offer: LanOffer
   /** With whom it is connected, by its own word. */
   direct: readonly DeviceId[]
@@ -51,7 +52,7 @@ export class LanGrants {
       return
     }
     if (known && JSON.stringify(known.offer) !== JSON.stringify(offer)) this.#forgetPairs(id)
-    this.#near.set(id, { offer, direct, pairs: known?.pairs ?? new Map() })
+    this.#near.set(id, { org: here.org, offer, direct, pairs: known?.pairs ?? new Map() })
     this.#ports.fleet.connectedDirectly(id, direct)
     if (known?.direct.join() !== direct.join()) this.#count()
     const due = this.#neighbours(id, here).filter(([peer]) => this.#near.has(peer))
@@ -67,11 +68,14 @@ export class LanGrants {
     this.#count()
   }
 
-  /** It is nobody's device any more: whoever is connected with it hears so at once. */
-  revoked(id: DeviceId): void {
-    for (const peer of this.#near.get(id)?.pairs.keys() ?? [])
-      this.#ports.fleet.send(peer, { type: 'LAN_END', peer: id })
+  /**
+   * It is nobody's device any more. Whoever may be connected with it hears so at once, also by what was granted before it
+   * left, or before this hub was started.
+   */
+  revoked(org: OrgId, id: DeviceId): void {
     this.left(id)
+    for (const [peer, near] of this.#near)
+      if (near.org === org) this.#ports.fleet.send(peer, { type: 'LAN_END', peer: id })
   }
 
   #forgetPairs(id: DeviceId): void {

@@ -26,9 +26,11 @@ export class Listener {
   readonly addresses: readonly string[]
   readonly port: number
   readonly #servers: readonly Server[]
+  readonly #strangers: Strangers
 
-  private constructor(servers: readonly Server[], addresses: readonly string[], port: number) {
+  private constructor(servers: readonly Server[], strangers: Strangers, addresses: readonly string[], port: number) {
     this.#servers = servers
+    this.#strangers = strangers
     this.addresses = addresses
     this.port = port
   }
@@ -47,11 +49,13 @@ export class Listener {
       servers.push(server)
       addresses.push(host)
     }
-    return servers.length === 0 ? undefined : new Listener(servers, addresses, port)
+    return servers.length === 0 ? undefined : new Listener(servers, strangers, addresses, port)
   }
 
+  /** Those that were let in stay. */
   close(): void {
     for (const server of this.#servers) server.close()
+    this.#strangers.close()
   }
 }
 
@@ -94,7 +98,7 @@ function nameOf({ localAddress, remoteAddress, remotePort }: Socket): string {
 /** Connections that have not shown a nonce: a few, and each for a short time. */
 class Strangers {
   readonly #limits: Limits
-  readonly #waiting = new Map<string, NodeJS.Timeout>()
+  readonly #waiting = new Map<string, { socket: Socket; timer: NodeJS.Timeout }>()
 
   constructor(limits: Limits) {
     this.#limits = limits
@@ -102,14 +106,21 @@ class Strangers {
 
   take(socket: Socket): void {
     const name = nameOf(socket)
-    if (this.#waiting.size >= this.#limits.lanStrangersPerDevice) return void socket.destroy()
-    const timer = setTimeout(() => socket.destroy(), this.#limits.handshakeMs)
-    this.#waiting.set(name, timer)
+    if (this.#waiting.size >= this.#limits.lanStrangersPerDevice) {
+      socket.destroy()
+      return
+    }
+    const timer = setTimeout(() => socket.destroy(), this.#limits.handshakeMs).unref()
+    this.#waiting.set(name, { socket, timer })
     socket.once('close', () => this.known(name))
   }
 
   known(name: string): void {
-    clearTimeout(this.#waiting.get(name))
+    clearTimeout(this.#waiting.get(name)?.timer)
     this.#waiting.delete(name)
+  }
+
+  close(): void {
+    for (const { socket } of this.#waiting.values()) socket.destroy()
   }
 }
