@@ -140,8 +140,12 @@ export function linesOf(text: string, run: string): string[] {
     .filter(line => line.startsWith('line '))
 }
 
-/** How long after each line was printed it was seen, in the middle. */
+/** How long after each line was printed it was seen. */
+export function delaysOf(seen: Map<string, number>): number[] {
+  return [...seen].map(([line, at]) => at - Number(line.split(' at ')[1]))
+}
+
 export function medianDelay(seen: Map<string, number>): number {
-  const delays = [...seen].map(([line, at]) => at - Number(line.split(' at ')[1])).sort((a, b) => a - b)
+  const delays = delaysOf(seen).sort((a, b) => a - b)
   return delays[delays.length >> 1]!
 }
