@@ -108,6 +108,15 @@ export class DirectMesh {
     return () => ({ fromLaptop: bytes('INPUT'), toLaptop: bytes('OUTPUT') })
   }
 
+  /** TCP connections of the desktop with the laptop. */
+  standing(): number {
+    const [a, b, c, d] = addressOf.laptop
+      .split('.')
+      .map(part => Number(part).toString(16).padStart(2, '0').toUpperCase())
+    const rows = this.mesh.lab.run('desk', 'cat', '/proc/net/tcp').split('\n')
+    return rows.filter(row => row.includes(` ${d}${c}${b}${a}:`) && row.split(/\s+/)[4] === '01').length
+  }
+
   /** Nothing passes between the two any more; with `reject` both are told so. */
   cut(how: 'drop' | 'reject'): void {
     const { lab } = this.mesh

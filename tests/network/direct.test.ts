@@ -85,6 +85,18 @@ test(
   },
 )
 
+test('LAN4 a device that is revoked is cut off from the others at once', options, async t => {
+  const direct = await DirectMesh.open(t, { lan: true, lines })
+  assert.equal(direct.standing(), 1)
+  const laptop = (await direct.devices()).find(({ name }) => name === 'Laptop')!.id
+  const from = performance.now()
+  await direct.mesh.phone.ask({ do: 'revoke', device: laptop })
+  await eventually('the connection is gone', () => direct.standing() === 0)
+  const tookMs = performance.now() - from
+  t.diagnostic(`gone ${Math.round(tookMs)} ms after it was asked for`)
+  assert.ok(tookMs < 900, 'by the word of the hub, not by the end of a grant')
+})
+
 test('LAN1 a device that does not want it has no port open, and nobody connects with it', options, async t => {
   const direct = await DirectMesh.open(t, { lan: false, lines })
   const bridge = direct.countBridge()

@@ -20,6 +20,7 @@ type Request =
   | { do: 'document'; path: string }
   | { do: 'content'; document: string }
   | { do: 'devices' }
+  | { do: 'revoke'; device: string }
 
 const statusOfDevices = v.object({
   items: v.array(
@@ -46,6 +47,8 @@ answerLines((request: Request) => {
       return untilAnswered(() => client.text(`/documents/${request.document}/content`))
     case 'devices':
       return untilAnswered(() => client.get('/devices', statusOfDevices))
+    case 'revoke':
+      return client.send('DELETE', `/devices/${request.device}`)
     case 'follow':
     case 'log':
       return follow(request.run)

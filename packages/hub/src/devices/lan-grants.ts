@@ -48,6 +48,7 @@ export class LanGrants {
     const known = this.#near.get(id)
     const here = this.#ports.fleet.whereabouts(id)
     if (!offer || !here) {
+      this.#ports.fleet.connectedDirectly(id, [])
       this.left(id)
       return
     }
@@ -63,6 +64,7 @@ export class LanGrants {
 
   /** Its channel is gone: what is granted runs out, so that a hub that restarts cuts nobody's work. */
   left(id: DeviceId): void {
+    if (!this.#near.has(id)) return
     this.#forgetPairs(id)
     this.#near.delete(id)
     this.#count()
