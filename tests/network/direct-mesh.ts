@@ -15,6 +15,7 @@ interface LabDevice {
 }
 
 const path = 'cells.md'
+type Cut = 'drop' | 'reject'
 
 export class DirectMesh {
   readonly mesh: LabMesh
@@ -118,15 +119,24 @@ export class DirectMesh {
   }
 
   /** Nothing passes between the two any more; with `reject` both are told so. */
-  cut(how: 'drop' | 'reject'): void {
-    const { lab } = this.mesh
+  cut(how: Cut): void {
+    this.#rules('-I', how)
+  }
+
+  mend(how: Cut): void {
+    this.#rules('-D', how)
+  }
+
+  #rules(act: '-I' | '-D', how: Cut): void {
     const target = how === 'drop' ? ['DROP'] : ['REJECT', '--reject-with', 'tcp-reset']
+    const { lab } = this.mesh
     for (const [machine, other] of [
       ['desk', addressOf.laptop],
       ['laptop', addressOf.desk],
     ] as const) {
-      lab.run(machine, 'iptables', '-I', 'INPUT', '-p', 'tcp', '-s', other, '-j', ...target)
-      lab.run(machine, 'iptables', '-I', 'OUTPUT', '-p', 'tcp', '-d', other, '-j', ...target)
+      // The reset seems to come from the other side, and has to be let in.
+      if (how === 'drop') lab.run(machine, 'iptables', act, 'INPUT', '-p', 'tcp', '-s', other, '-j', 'DROP')
+      lab.run(machine, 'iptables', act, 'OUTPUT', '-p', 'tcp', '-d', other, '-j', ...target)
     }
   }
 }

@@ -35,67 +35,84 @@ async function nothingLost(direct: DirectMesh, run: string): Promise<void> {
   }
 }
 
-test(
-  'LAN21 what a run prints on one device reaches the other over their bridge, sooner than any way through the hub',
-  options,
-  async t => {
-    const direct = await DirectMesh.open(t, { lan: true, lines })
-    const bridge = direct.countBridge()
-    const before = bridge()
-    await direct.mesh.proxy.ask({ do: 'fault', router: 'home', fault: { kind: 'latency', ms: oneWayMs } })
-    const run = await direct.run()
-    const delay = medianDelay(await direct.seenOnLaptop(run, lines, 60_000))
-    const after = bridge()
-    t.diagnostic(
-      `median from print to the other file: ${delay} ms; ${after.toLaptop - before.toLaptop} bytes over the bridge`,
-    )
-    assert.ok(delay < 2 * oneWayMs, `${delay} ms`)
-    assert.ok(after.toLaptop - before.toLaptop > 2_000)
-    await nothingLost(direct, run)
-  },
-)
+test('LAN21 LAN22 the direct path of a desktop and a laptop, then without the hub, then cut', options, async t => {
+  const direct = await DirectMesh.open(t, { lan: true, lines })
+  const { proxy } = direct.mesh
 
-for (const how of ['drop', 'reject'] as const)
-  test(
-    `LAN22 the direct path is cut in mid-run (${how}): no line is lost and none repeated, and it goes on through the hub`,
-    options,
+  await t.test(
+    'LAN21 what a run prints reaches the other file over their bridge, sooner than through the hub',
     async t => {
-      const direct = await DirectMesh.open(t, { lan: true, lines })
+      const bridge = direct.countBridge()
+      const before = bridge()
+      await proxy.ask({ do: 'fault', router: 'home', fault: { kind: 'latency', ms: oneWayMs } })
       const run = await direct.run()
-      await direct.seenOnLaptop(run, 5, 30_000)
-      direct.cut(how)
+      const delay = medianDelay(await direct.seenOnLaptop(run, lines, 60_000))
+      const bytes = bridge().toLaptop - before.toLaptop
+      t.diagnostic(`median from print to the other file: ${delay} ms; ${bytes} bytes over the bridge`)
+      assert.ok(delay < 2 * oneWayMs, `${delay} ms`)
+      assert.ok(bytes > 2_000, `${bytes} bytes`)
+      await proxy.ask({ do: 'fault', router: 'home', fault: { kind: 'latency', ms: 0 } })
       await nothingLost(direct, run)
     },
   )
 
+  await t.test(
+    'LAN22 with no way to the hub in mid-run the output still comes, and the log has it all afterwards',
+    async t => {
+      const run = await direct.run()
+      const early = await direct.seenOnLaptop(run, 3, 30_000)
+      const from = performance.now()
+      await proxy.ask({ do: 'fault', router: 'home', fault: { kind: 'stall', ms: stallMs } })
+      const seen = await direct.seenOnLaptop(run, early.size + 5, 20_000)
+      const tookMs = performance.now() - from
+      t.diagnostic(
+        `${seen.size - early.size} lines came ${Math.round(tookMs)} ms after the last way to the hub was gone`,
+      )
+      assert.ok(tookMs < stallMs, 'while nothing passed the proxy')
+      await nothingLost(direct, run)
+    },
+  )
+
+  await t.test('LAN22 cut in mid-run (packets dropped): no line is lost and none repeated', async () => {
+    await direct.connected()
+    const run = await direct.run()
+    await direct.seenOnLaptop(run, 5, 30_000)
+    direct.cut('drop')
+    await nothingLost(direct, run)
+  })
+})
+
 test(
-  'LAN22 with no way to the hub in mid-run the output still comes directly, and the log has it all afterwards',
+  'LAN4 LAN5 LAN22 the direct path is cut, comes back, and ends when one of the two is revoked',
   options,
   async t => {
     const direct = await DirectMesh.open(t, { lan: true, lines })
-    const run = await direct.run()
-    const early = await direct.seenOnLaptop(run, 3, 30_000)
-    const from = performance.now()
-    await direct.mesh.proxy.ask({ do: 'fault', router: 'home', fault: { kind: 'stall', ms: stallMs } })
-    const seen = await direct.seenOnLaptop(run, early.size + 5, 20_000)
-    const tookMs = performance.now() - from
-    t.diagnostic(`${seen.size - early.size} lines came ${Math.round(tookMs)} ms after the last way to the hub was gone`)
-    assert.ok(tookMs < stallMs, 'while nothing passed the proxy')
-    await nothingLost(direct, run)
+
+    await t.test('LAN22 cut in mid-run (connections reset): no line is lost and none repeated', async () => {
+      const run = await direct.run()
+      await direct.seenOnLaptop(run, 5, 30_000)
+      direct.cut('reject')
+      await nothingLost(direct, run)
+    })
+
+    await t.test('LAN5 once the two reach each other again they are connected again', async () => {
+      await eventually('the cut is noticed', () => direct.standing() === 0)
+      direct.mend('reject')
+      await direct.connected()
+      assert.equal(direct.standing(), 1)
+    })
+
+    await t.test('LAN4 a device that is revoked is cut off from the others at once', async t => {
+      const laptop = (await direct.devices()).find(({ name }) => name === 'Laptop')!.id
+      const from = performance.now()
+      await direct.mesh.phone.ask({ do: 'revoke', device: laptop })
+      await eventually('the connection is gone', () => direct.standing() === 0)
+      const tookMs = performance.now() - from
+      t.diagnostic(`gone ${Math.round(tookMs)} ms after it was asked for`)
+      assert.ok(tookMs < 900, 'by the word of the hub, not by the end of a grant')
+    })
   },
 )
-
-test('LAN4 a device that is revoked is cut off from the others at once', options, async t => {
-  const direct = await DirectMesh.open(t, { lan: true, lines })
-  assert.equal(direct.standing(), 1)
-  const laptop = (await direct.devices()).find(({ name }) => name === 'Laptop')!.id
-  const from = performance.now()
-  await direct.mesh.phone.ask({ do: 'revoke', device: laptop })
-  await eventually('the connection is gone', () => direct.standing() === 0)
-  const tookMs = performance.now() - from
-  t.diagnostic(`gone ${Math.round(tookMs)} ms after it was asked for`)
-  assert.ok(tookMs < 900, 'by the word of the hub, not by the end of a grant')
-})
 
 test('LAN1 a device that does not want it has no port open, and nobody connects with it', options, async t => {
   const direct = await DirectMesh.open(t, { lan: false, lines })
