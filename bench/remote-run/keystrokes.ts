@@ -1,8 +1,7 @@
-/** Two stock clients on one document: how long after a key is pressed at one the other shows it. */
-import { ticketSchema } from '@meshbook/core/api.ts'
-import { WebSocket } from 'ws'
-import { WebsocketProvider } from 'y-websocket'
-import * as Y from 'yjs'
+/** Somebody types: how long after a key is pressed at one client the other shows it. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
 import type { BenchMesh } from './mesh.ts'
 
 export interface Typists {
@@ -11,51 +10,22 @@ export interface Typists {
   stop(): void
 }
 
-export async function startTypists(mesh: BenchMesh): Promise<Typists> {
-  const [writer, reader] = [await open(mesh), await open(mesh)]
-  const written = writer.doc.getText('content')
-  const shown = reader.doc.getText('content')
-  const press = (): Promise<number> => {
-    const started = performance.now()
-    return new Promise(resolve => {
-      const look = (): void => {
-        if (shown.length < written.length) return
-        shown.unobserve(look)
-        resolve(performance.now() - started)
-      }
-      shown.observe(look)
-      written.insert(written.length, 'k')
-    })
-  }
+export async function startTypists({ hubUrl, token, document }: BenchMesh): Promise<Typists> {
+  const child = fork(join(import.meta.dirname, 'typing.ts'), [hubUrl, token, document], {
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+  })
+  await told(child)
   return {
     async type(until) {
-      let isOver = false
-      const over = until.finally(() => (isOver = true))
-      const took: number[] = []
-      while (!isOver) {
-        took.push(await press())
-        await new Promise(resolve => setTimeout(resolve, 20))
-      }
-      await over
-      return took
+      child.send('type')
+      await until
+      child.send('stop')
+      return (await told(child)) as number[]
     },
-    stop: () => {
-      for (const { provider, doc } of [writer, reader]) {
-        provider.destroy()
-        doc.destroy()
-      }
-    },
+    stop: () => child.disconnect(),
   }
 }
 
-async function open({ client, document, hubUrl }: BenchMesh): Promise<{ doc: Y.Doc; provider: WebsocketProvider }> {
-  const { ticket } = await client.post('/tickets', { document, scope: 'write' }, ticketSchema)
-  const doc = new Y.Doc()
-  const provider = new WebsocketProvider(`${hubUrl.replace(/^http/, 'ws')}/sync/me/bench`, 'bench.md', doc, {
-    params: { ticket },
-    WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
-    disableBc: true,
-  })
-  await new Promise<void>(resolve => provider.once('sync', () => resolve()))
-  return { doc, provider }
+async function told(child: ChildProcess): Promise<unknown> {
+  return (await once(child, 'message', { signal: AbortSignal.timeout(60_000) }))[0]
 }

@@ -3,6 +3,7 @@
  * the hub from a REST client; then over links with 40 ms one way; then with 50 MB of output, while somebody types.
  */
 import { startTypists } from './keystrokes.ts'
+import { roundTripMs } from './link-time.ts'
 import { startLocalKernel } from './local-kernel.ts'
 import { type BenchMesh, startMesh } from './mesh.ts'
 import { Peak } from './peak.ts'
@@ -50,13 +51,14 @@ async function measureOverhead({ client, near }: BenchMesh): Promise<void> {
   }
 }
 
-/** What the distance adds, by the time that a run without it takes: in round trips. */
+/** What the distance adds to the time that a run without it takes: in round trips over that link. */
 async function measureDistance({ client, near, farClient, far }: BenchMesh): Promise<void> {
   const trips: number[] = []
+  const trip = await roundTripMs(oneWayMs)
   for (let i = -3; i < farRuns; i++) {
     const here = await remoteRun(mesh, { client, on: near.device, session: 'small', code: small })
     const there = await remoteRun(mesh, { client: farClient, on: far.device, session: 'far', code: small })
-    if (i >= 0) trips.push((there.firstMs - here.firstMs) / (2 * oneWayMs))
+    if (i >= 0) trips.push((there.firstMs - here.firstMs) / trip)
   }
   tell(`round trips at ${oneWayMs} ms one way p50`, 'round trips', trips, at(trips, 0.5))
 }

@@ -3,10 +3,14 @@
  * Also what the daemon and a kernel host speak. It knows nothing of what the messages mean.
  */
 export function encodeFrame(message: unknown): Buffer {
-  const body = Buffer.from(JSON.stringify(message), 'utf8')
-  const frame = Buffer.allocUnsafe(4 + body.length)
-  frame.writeUInt32BE(body.length, 0)
-  body.copy(frame, 4)
+  return encodeJson(JSON.stringify(message))
+}
+
+export function encodeJson(json: string): Buffer {
+  const bytes = Buffer.byteLength(json)
+  const frame = Buffer.allocUnsafe(4 + bytes)
+  frame.writeUInt32BE(bytes, 0)
+  frame.write(json, 4, 'utf8')
   return frame
 }
 

@@ -8,12 +8,15 @@ import {
   newId,
   type OrgId,
   parseRunId,
+  parseSeq,
   systemRandom,
   type UserId,
 } from '@meshbook/core/ids.ts'
 import type { DownMessage } from '@meshbook/core/messages.ts'
+import type { RunEvent } from '@meshbook/core/run.ts'
 import type { HubStore } from '@meshbook/hub/store/hub-store.ts'
 import type { Order } from '@meshbook/hub/store/orders.ts'
+import { logged } from '@meshbook/hub/store/run-log.ts'
 
 const now = 1_800_000_000_000
 const id = <K extends Parameters<typeof newId>[0]>(kind: K) => newId(kind, now, systemRandom)
@@ -158,8 +161,10 @@ export function hubsStoreContract(name: string, open: (t: TestContext) => Promis
     await post({ to: 'device', about: org, lease: run })
     assert.deepEqual((await take('a', 'first')).messages[0], { type: 'LEASE', lease })
     await post({ to: 'device', about: org, lease: run })
-    const append = (first: number, events: unknown[]) =>
-      store.call('appendEvents', { org, device, id: run, fence: lease.fence, first, events } as never)
+    const append = (first: number, events: RunEvent[]) =>
+      store.call('appendEvents', {
+        ...{ org, device, id: run, fence: lease.fence, first: parseSeq(first), events: events.map(logged) },
+      })
     await append(1, [
       { type: 'started', at: now, device: 'Desk', language: 'python', kernel: 'python' },
       { type: 'input-request', at: now, id: 'q1', prompt: '?', password: false },

@@ -5,8 +5,9 @@ import { test } from 'node:test'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type DeviceId, deviceIdOf, newId, parseRunId, parseSeq, type RunId, systemRandom } from '@meshbook/core/ids.ts'
 import type { Lease } from '@meshbook/core/messages.ts'
-import { hasEnded, isTerminal, type NumberedEvent, type RunEvent } from '@meshbook/core/run.ts'
+import { hasEnded, isTerminal, type RunEvent } from '@meshbook/core/run.ts'
 import { expireRuns } from '@meshbook/hub/runs/retention.ts'
+import { type LogPage, logged } from '@meshbook/hub/store/run-log.ts'
 import * as fc from 'fast-check'
 import { type OpenRunStore, type World, worldOf } from './run-store.ts'
 
@@ -114,7 +115,14 @@ class Life {
     if (!lease || !run?.device) return
     const first = parseSeq(Math.max(1, run.seq + 1 + skip))
     const events = [eventOf(what, this.#now, await this.#openGate(id))]
-    await store.call('appendEvents', { org, device: run.device, id, fence: lease.fence, first, events })
+    await store.call('appendEvents', {
+      org,
+      device: run.device,
+      id,
+      fence: lease.fence,
+      first,
+      events: events.map(logged),
+    })
   }
 
   async #openGate(run: RunId) {
@@ -213,7 +221,8 @@ class Life {
   }
 }
 
-function checkLog(seq: number, ended: boolean, events: NumberedEvent[]): void {
+function checkLog(seq: number, ended: boolean, texts: LogPage['events']): void {
+  const events = texts.map(({ seq, text }) => ({ seq, event: JSON.parse(text) as RunEvent }))
   assert.deepEqual(
     events.map(event => event.seq),
     Array.from({ length: seq }, (_, i) => i + 1),

@@ -19,8 +19,9 @@ import {
   systemRandom,
 } from '@meshbook/core/ids.ts'
 import type { Lease } from '@meshbook/core/messages.ts'
-import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
+import { isTerminal, type NumberedEvent, type RunEvent } from '@meshbook/core/run.ts'
 import type { HubStore } from '@meshbook/hub/store/hub-store.ts'
+import { type LogPage, logged } from '@meshbook/hub/store/run-log.ts'
 import * as fc from 'fast-check'
 
 export type OpenRunStore = (t: TestContext) => Promise<HubStore>
@@ -112,10 +113,13 @@ export async function worldOf(store: HubStore): Promise<World> {
         })
       )?.lease,
     append: ({ run, fence }, device, first, events) =>
-      store.call('appendEvents', { org, id: run, device, fence, first: parseSeq(first), events }),
-    log: async run => (await store.query('readEvents', { org, id: parseRunId(run), after: 0, mostBytes: 1e9 }))!.events,
+      store.call('appendEvents', { org, id: run, device, fence, first: parseSeq(first), events: events.map(logged) }),
+    log: async run => numbered(await store.query('readEvents', { org, id: parseRunId(run), after: 0, mostBytes: 1e9 })),
   }
 }
+
+const numbered = (page: LogPage | null): NumberedEvent[] =>
+  page!.events.map(({ seq, text }) => ({ seq, event: JSON.parse(text) as RunEvent }))
 
 const placedNext = async ({ store, org }: World, session: SessionId) =>
   (await store.query('nextPlacement', { org, session }))?.next.id
@@ -220,6 +224,7 @@ export function runStoreContract(name: string, open: OpenRunStore): void {
         seq: 0,
         refused: 'SEQ_GAP',
         appended: 0,
+        isWhole: true,
         run: null,
       })
       assert.equal((await append(held, devices[0], 1, [out('a'), out('b')])).seq, 2)
@@ -247,7 +252,7 @@ export function runStoreContract(name: string, open: OpenRunStore): void {
       await append(held, devices[0], 3, [done])
       assert.equal((await page(0))?.ended, false)
       assert.equal((await page(2))?.ended, true)
-      assert.deepEqual(await page(3), { events: [], ended: true })
+      assert.deepEqual(await page(3), { events: [], seq: 3, ended: true })
     },
   )
 
@@ -367,7 +372,7 @@ export function runStoreContract(name: string, open: OpenRunStore): void {
             device: devices[0],
             fence: held.fence,
             first: parseSeq(1),
-            events: [done],
+            events: [logged(done)],
           })
         ).refused,
         'NOT_FOUND',

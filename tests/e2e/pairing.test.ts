@@ -85,6 +85,7 @@ test('PR1 UP1 a machine is paired with a code and two digits, runs without any t
 
   assert.equal((await command(['devices', 'revoke', 'studio', '--data', hub.data])).code, 0)
   await eventually('the end', () => again.errors().includes('has been revoked'))
+  assert.equal(await again.kill('SIGTERM'), 3, 'the exit code says why it ended')
   const refused = await command(['up', '--data', data, '--json', '--no-browser'], { MESHBOOK_TOKEN: '' }, 5_000)
   assert.match(refused.stdout, /userCode/, 'it asks to be paired again')
 })

@@ -282,7 +282,9 @@ test('AU24 a passkey is added once per device, and a person has at most twenty',
   }
   await authenticator.renew()
   await page.goto(`${base}/account`)
-  assert.equal(await page.locator('section[aria-labelledby=passkeys] .account-row').count(), 20)
+  const rows = page.locator('section[aria-labelledby=passkeys] .account-row')
+  await rows.nth(19).waitFor()
+  assert.equal(await rows.count(), 20)
   await page.getByRole('button', { name: 'Add a passkey' }).click()
   await page.getByRole('button', { name: 'Continue' }).click()
   await page.getByText('20 passkeys of one user').waitFor()

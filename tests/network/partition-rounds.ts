@@ -159,7 +159,8 @@ async function judge(
     assert.equal(run.status, 'interrupted', `NW20 ${about}: ${JSON.stringify(log.at(-1))}`)
     assert.ok(all.startsWith(printed), `NW22 ${about}`)
   }
-  await judgeText(mesh, document, { about, id, printed })
+  // What the device of an interrupted run did afterwards stays in the document, out of the log (RU22).
+  await judgeText(mesh, document, { about, id, printed, most: status === 'completed' ? printed : all })
   const starts = (await readFile(join(mesh.folder, '.starts'), 'utf8'))
     .split('\n')
     .filter(it => it === `${round}`).length
@@ -167,15 +168,16 @@ async function judge(
   return status
 }
 
-/** The block of the run stands once in the document and in the file, with exactly what was printed. */
+/** The block of the run stands at most once in the document and in the file, with all that was printed and not more than `most`. */
 async function judgeText(
   mesh: LabMesh,
   document: DocumentInfo,
-  { about, id, printed }: { about: string; id: string; printed: string },
+  { about, id, printed, most }: { about: string; id: string; printed: string; most: string },
 ): Promise<void> {
   const shows = (text: string): boolean => {
-    const [, block, ...more] = text.split(`\`\`\`output:${id}\n`)
-    return more.length === 0 && block?.startsWith(`${printed}\`\`\`\n`) === true
+    const [, block = '', ...more] = text.split(`\`\`\`output:${id}\n`)
+    const [shown = ''] = block.split('```\n', 1)
+    return more.length === 0 && shown.startsWith(printed) && most.startsWith(shown)
   }
   await eventually(`NW22 ${about}: in the document`, async () => shows(await contentOf(mesh, document)))
   const file = join(mesh.folder, path)

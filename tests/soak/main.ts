@@ -16,10 +16,10 @@ export type Soak = (options: SoakOptions) => Promise<Record<string, unknown>>
 const soaks: Record<string, () => Promise<{ soak: Soak }>> = {
   kill: () => import('./kill.ts'),
   malformed: () => import('./malformed.ts'),
-  partitions: () => import('./partitions.ts'),
   'pairing-guesses': () => import('./pairing-guesses.ts'),
-  revocation: () => import('./revocation.ts'),
+  partitions: () => import('./partitions.ts'),
   'power-cut': () => import('./power-cut.ts'),
+  revocation: () => import('./revocation.ts'),
   'run-partitions': () => import('./run-partitions.ts'),
   'slow-readers': () => import('./slow-readers.ts'),
 }

@@ -1,7 +1,6 @@
 /** The device alone, joined to a hub elsewhere: what `meshbook up` runs once this machine belongs to somebody. */
 import { join } from 'node:path'
 import { listOf, projectSchema } from '@meshbook/core/api.ts'
-import { MeshError } from '@meshbook/core/errors.ts'
 import { parseId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { ownTokenSchema } from '@meshbook/core/pairing-api.ts'
@@ -16,8 +15,10 @@ import type { DataFolder } from './data-folder.ts'
 import { keychainUse } from './keychain-use.ts'
 import { openLog } from './log.ts'
 import { machineName, privateFolder } from './mesh.ts'
+import { OwnToken } from './own-token.ts'
 import { HubDoor } from './sign-in/hub-door.ts'
 import { remember } from './sign-in/memory.ts'
+import { webFolder } from './web-folder.ts'
 
 export interface DaemonOptions {
   folder: DataFolder
@@ -27,10 +28,14 @@ export interface DaemonOptions {
   lan: boolean
   /** An API token that registers this machine; absent where it was paired. */
   token: string | undefined
+  /** Of its own web app; 0: any that is free. */
+  port: number
 }
 
 export interface Daemon {
   device: Device
+  /** Where its own web app is. */
+  url: string
   close(): Promise<void>
 }
 
@@ -53,7 +58,7 @@ export async function startDaemon({ folder, hub, token, lan, ...options }: Daemo
       folder: folder.device,
       name: options.name ?? machineName(),
       kind: 'desktop',
-      hub: { url: hub },
+      hub: { url: hub, token: stale => access.own.show(stale) },
       limits,
       kernels,
       projectsFolder: folder.projects,
@@ -63,10 +68,13 @@ export async function startDaemon({ folder, hub, token, lan, ...options }: Daemo
     },
     { ...ports, sleep: systemPrograms },
   )
-  const control = await serveControl(folder.control, controlHandlers(accessTo(hub, device), device))
+  const access: ReturnType<typeof accessTo> = accessTo(hub, device, () => loopback.signInLink())
+  const loopback = await device.serveLoopback({ port: options.port, webFolder })
+  const control = await serveControl(folder.control, controlHandlers(access, device))
   await remember(folder, hub, device.id, lan)
   return {
     device,
+    url: loopback.url,
     async close() {
       await control.close()
       await device.close()
@@ -75,27 +83,19 @@ export async function startDaemon({ folder, hub, token, lan, ...options }: Daemo
   }
 }
 
-/** The commands of this machine act with a token that ends with the device; it is held in memory alone. */
-function accessTo(hub: string, device: Device): HubAccess {
+/** The commands of this machine and its web app act with a token that ends with the device. */
+function accessTo(hub: string, device: Device, signInLink: () => string): HubAccess & { own: OwnToken } {
   const door = new HubDoor(hub)
-  let held: Promise<string> | undefined
-  const fetchToken = async (): Promise<string> =>
-    (await door.post('/devices/self/token', {}, ownTokenSchema, device.proof(new URL(hub).host))).token
-  const token = (): Promise<string> => {
-    held ??= fetchToken().catch((error: unknown) => {
-      held = undefined
-      throw error
-    })
-    return held
-  }
+  const own = new OwnToken(
+    async () => (await door.post('/devices/self/token', {}, ownTokenSchema, device.proof(new URL(hub).host))).token,
+  )
   return {
     url: hub,
-    token,
-    signInLink: async () => {
-      throw new MeshError('FORBIDDEN', { detail: `sign-in links are made where the hub ${hub} runs` })
-    },
+    own,
+    token: () => own.show(),
+    signInLink: async () => signInLink(),
     project: async name => {
-      const client = new ApiClient({ hub, token: await token() })
+      const client = new ApiClient({ hub, token: await own.show() })
       const { items } = await client.get('/projects', listOf(projectSchema))
       return items.find(item => item.name === name) ?? client.post('/projects', { name }, projectSchema)
     },

@@ -11,11 +11,12 @@ export function stopSignal(): Promise<void> {
   })
 }
 
+/** Ends with the exit code that was set, for a stop that has a reason. */
 export async function closeAfter(stop: Promise<unknown>, close: () => Promise<void>, quiet: boolean): Promise<never> {
   await stop
   if (!quiet) say('\nStopping…')
   process.once('SIGINT', () => process.exit(exitCodes.interrupted))
   setTimeout(() => process.exit(exitCodes.error), 2 * limits.shutdownMs).unref()
   await close()
-  process.exit(exitCodes.ok)
+  process.exit(process.exitCode ?? exitCodes.ok)
 }

@@ -66,6 +66,8 @@ export const limits = {
   roomIdleMs: 30_000,
   groupCommitMs: 5,
   groupCommitCalls: 2_000,
+  /** What a run's output and the like bring into one commit, so that an edit waits no longer than that takes. */
+  turnBytes: 256 * KiB,
 
   databaseReaders: 5,
   databaseWriters: 3,
@@ -163,10 +165,15 @@ export const limits = {
   gateCommentChars: 1_000,
   requirementsPerRun: 16,
   networksPerDevice: 16,
+  /** Of an org with more, devices are chosen apart from taking a run in. */
+  devicesPerOffer: 64,
   /** How far a cell's code is read for what it imports: a table of libraries is looked up, which is only a preference. */
   importScanChars: 64 * KiB,
   importParseCalls: 8_000,
   projectionMs: 100,
+  /** How long it may take to show that a run was taken, and to tell the hub that it started, if nothing came of it yet. */
+  claimShownMs: 25,
+  startSentMs: 5,
   outputBlockWaitMs: 500,
   leaseMs: 60_000,
 

@@ -6,6 +6,7 @@
 import * as v from 'valibot'
 import { devicePolicySchema } from './device-policy.ts'
 import { type ErrorCode, isErrorCode, MeshError } from './errors.ts'
+import { textOfEvent } from './event-text.ts'
 import { type ChannelFrame, encodeFrame } from './frames.ts'
 import { type Fence, type IdKind, type IdTypes, isId, isRunId, type RunId, type Seq } from './ids.ts'
 import { lanNonceSchema, lanOfferSchema } from './lan.ts'
@@ -255,6 +256,8 @@ const up = {
     author: structIdSchema,
     /** The structs of the fields of a nested entry: whoever may write could change one of somebody else's request. */
     fields: v.optional(v.pipe(v.array(structIdSchema), v.maxLength(8))),
+    /** A client of this device wrote it that sends no request beside it. What a page of the device writes only shows (RT32). */
+    vouched: v.optional(v.boolean()),
   }),
   RUN_EVENT: v.object({
     type: v.literal('RUN_EVENT'),
@@ -476,8 +479,14 @@ export function encodeMessage(message: UpMessage | DownMessage | DirectMessage):
   return encodeFrame({
     type: frameTypes[message.type],
     stream: 0,
-    payload: textEncoder.encode(JSON.stringify(message)),
+    payload: textEncoder.encode(textOf(message)),
   })
+}
+
+function textOf(message: UpMessage | DownMessage | DirectMessage): string {
+  if (message.type !== 'RUN_EVENT') return JSON.stringify(message)
+  const { events, ...head } = message
+  return `${JSON.stringify(head).slice(0, -1)},"events":[${events.map(textOfEvent).join(',')}]}`
 }
 
 export function encodeSync(stream: number, bytes: Uint8Array): Uint8Array {

@@ -1,5 +1,6 @@
 /** The file tree as every peer reads it: pure, so that hub and devices give each document the same path. */
 
+import { MeshError } from './errors.ts'
 import type { TreeEntry } from './executions.ts'
 import { type AssetId, type DocumentId, isAssetId, isId } from './ids.ts'
 import { limits } from './limits.ts'
@@ -14,6 +15,14 @@ export function normalPath(text: unknown): string | undefined {
   const bytes = new TextEncoder().encode(path).length
   if (bytes === 0 || bytes > limits.pathBytes) return undefined
   return path.split('/').every(isSegment) ? path : undefined
+}
+
+/** The path of a document as somebody asks for it; BAD_PATH for what is none. `.meshbook/` is the system's own. */
+export function checkedPath(text: string): string {
+  const path = normalPath(text)
+  if (path === undefined || path.toLowerCase().startsWith('.meshbook/'))
+    throw new MeshError('BAD_PATH', { detail: text.slice(0, 100) })
+  return path
 }
 
 const forbidden = /[\u0000-\u001f\u007f\\:*?"<>|\u202a-\u202e\u2066-\u2069\ufeff]|[ .]$/

@@ -6,6 +6,7 @@ import type { DeviceKey, KeychainUse } from './device-key.ts'
 import type { KernelSessions } from './kernels/port.ts'
 import type { LinkStatus } from './link/hub-link.ts'
 import type { SleepSources } from './link/sleep-notice.ts'
+import type { Loopback, LoopbackOptions } from './loopback/loopback.ts'
 import type { OwnerKeys } from './owner-key/owner-keys.ts'
 import type { FetchState } from './projects/asset-wishes.ts'
 import type { TrashEntry } from './projects/trash.ts'
@@ -17,7 +18,11 @@ export interface DeviceOptions {
   name: string
   kind: DeviceInfo['kind']
   /** Absent: the device works alone. */
-  hub?: { url: string }
+  hub?: {
+    url: string
+    /** The right of this device at the hub, for what its own web app asks there; another one than `stale`. */
+    token?: (stale?: string) => Promise<string>
+  }
   /** Other devices of its user may connect with it on their own network; absent: it listens on nothing and dials nobody (LAN1). */
   lan?: { addresses?: () => string[] }
   limits: Limits
@@ -83,6 +88,8 @@ export interface Device {
   fetch(project: ProjectId, path: string): Promise<FetchState>
   /** How far they are, without asking for them. */
   fetched(project: ProjectId, path: string): Promise<FetchState>
+  /** Serves the web app to browsers of this machine until the device is closed (loopback/SPEC.md). */
+  serveLoopback(options: LoopbackOptions): Promise<Loopback>
   /** Stops; kernels and their runs go on. */
   close(): Promise<void>
 }

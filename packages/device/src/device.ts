@@ -29,6 +29,9 @@ import { MachineFacts } from './link/machine-facts.ts'
 import { problemsInWords } from './link/problem-words.ts'
 import { SleepNotice } from './link/sleep-notice.ts'
 import { hubPeer, Streams } from './link/streams.ts'
+import { mayVouch } from './loopback/guest-peer.ts'
+import type { Loopback, LoopbackOptions } from './loopback/loopback.ts'
+import { OwnWebApp } from './loopback/own-web-app.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { OwnerKeys } from './owner-key/owner-keys.ts'
 import { Problems } from './problems.ts'
@@ -92,6 +95,7 @@ class RunningDevice implements Device {
   readonly #token: DeviceToken
   readonly ownerKey: OwnerKeys
   readonly #sleep: SleepNotice
+  readonly #webApp: OwnWebApp
   readonly #listeners = new Set<(status: DeviceStatus) => void>()
   #closing: Promise<void> | undefined
 
@@ -163,6 +167,20 @@ class RunningDevice implements Device {
     })
     this.#link = hub && this.#makeLink(hub.url, this.#streams!)
     this.#sleep = this.#watchSleep()
+    this.#webApp = new OwnWebApp({
+      ...ports,
+      limits,
+      hub,
+      device: this,
+      kind: options.kind,
+      org: key.org,
+      relay: this.#relay,
+      store: database,
+      documents: this.#documents,
+      runtimes: () => options.kernels.runtimes(),
+      asset: id => this.#findAsset(id),
+      health: () => database.health(),
+    })
   }
 
   get id(): DeviceId {
@@ -215,6 +233,7 @@ class RunningDevice implements Device {
   async attach({ project, folder }: { project: ProjectInfo; folder?: string }): Promise<void> {
     const attached = this.#attachments.attach(project, folder ?? join(this.#options.projectsFolder, project.name))
     await attached.saved
+    this.#webApp.attached(project)
     this.#link?.renew()
     await attached.started
   }
@@ -244,6 +263,10 @@ class RunningDevice implements Device {
     return this.#attachments.fetch(project, path, false)
   }
 
+  serveLoopback(options: LoopbackOptions): Promise<Loopback> {
+    return this.#webApp.serve(options)
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -251,6 +274,7 @@ class RunningDevice implements Device {
 
   /** From the outside in: what still writes goes before what it writes to. */
   async #close(): Promise<void> {
+    await this.#webApp.close()
     await this.#monitor.close()
     await this.#attachments.close()
     this.#sleep.close()
@@ -291,7 +315,7 @@ class RunningDevice implements Device {
       arrived: (asset: AssetId) => hub.arrived(asset),
     }
     const folder = join(this.#options.folder, 'assets')
-    return new AssetKeeper({ disk: this.#disk, folder, limits: this.#options.limits, ...ways })
+    return new AssetKeeper({ disk: this.#disk, files: this.#bigFiles, folder, limits: this.#options.limits, ...ways })
   }
 
   #shareFiles(hub: HubAssets): ProjectSharing {
@@ -331,6 +355,7 @@ class RunningDevice implements Device {
       device: { id: this.id, name },
       open: (project, document) => this.#documents.open(project, document),
       folderOf: project => this.#attachments.folderOf(project),
+      vouches: (document, { client, clock }) => mayVouch(this.#relay.delivered({ org, document }, client, clock)),
       send: message => this.#send(message),
       store: {
         hold: lease => database.call('holdRun', { org, lease }),
@@ -407,7 +432,8 @@ class RunningDevice implements Device {
       problems: () => problemsInWords(this.#problems.all(), this.attachments(), limits),
       held: () => ({ heads: this.#monitor.heads(), runs: this.#monitor.runs() }),
       ...(this.#direct && { lan: () => this.#lanState(this.#direct!) }),
-      welcomed: ({ runs, lost }) => {
+      welcomed: ({ projects, runs, lost }) => {
+        this.#guard(this.#webApp.learn(projects))
         this.#hubAssets?.setOnline(true)
         this.#guard(this.#monitor.online(runs, lost))
       },
@@ -457,8 +483,10 @@ class RunningDevice implements Device {
         this.#direct?.ended(message.peer)
         break
       case 'DEVICE_LIST':
+        this.#webApp.devicesChanged(message.devices)
+        break
       case 'SESSION_LIST':
-        // For viewers; a device acts on its leases alone.
+        this.#webApp.sessionsChanged(message.sessions)
         break
     }
   }

@@ -7,8 +7,8 @@ import { BlockList, isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
+import { isApiToken } from '@meshbook/relay/serve/secrets.ts'
 import { type AccountsConfig, accountSettings, parseAccounts } from './auth/account-config.ts'
-import { isApiToken } from './auth/secrets.ts'
 import { parseS3, type S3Config, s3Settings } from './objects/s3-config.ts'
 
 export interface HubConfig {

@@ -1,11 +1,10 @@
 /** A hub from its configuration: opens the store, wires the parts in order, listens, and closes them in reverse. */
 import { mkdir, readFile } from 'node:fs/promises'
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { getRequestListener } from '@hono/node-server'
 import type { Project } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import {
@@ -22,8 +21,13 @@ import type { DeviceInfo } from '@meshbook/core/messages.ts'
 import { VersionRecorder } from '@meshbook/relay/history/version-recorder.ts'
 import { NeighbourExchange, type Neighbours } from '@meshbook/relay/neighbours.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
+import { listenerOf } from '@meshbook/relay/serve/http-app.ts'
+import { listenAt, stopListening } from '@meshbook/relay/serve/listen.ts'
+import { Seats } from '@meshbook/relay/serve/seats.ts'
+import { SyncRates } from '@meshbook/relay/serve/sync-rates.ts'
 import type { StorageHealth } from '@meshbook/relay/sql/database.ts'
 import { systemAfter } from '@meshbook/relay/timers.ts'
+import { within } from '@meshbook/relay/within.ts'
 import { AssetCollector } from './assets/asset-collector.ts'
 import { AssetUploads } from './assets/asset-uploads.ts'
 import { collectRegularly } from './assets/collect-regularly.ts'
@@ -47,7 +51,7 @@ import { RedisNeighbours } from './documents/redis-neighbours.ts'
 import { Gates } from './gates/gates.ts'
 import { sourceOf } from './history/authors.ts'
 import { History } from './history/history.ts'
-import { badRequest, buildApp } from './http/app.ts'
+import { buildApp } from './http/app.ts'
 import { routes } from './http/routes.ts'
 import { HubEvents } from './hub-events.ts'
 import { concernedOf } from './hubs/concerned.ts'
@@ -69,14 +73,11 @@ import { Runs } from './runs/runs.ts'
 import { SessionControl } from './runs/session-control.ts'
 import { SessionRequests } from './runs/session-requests.ts'
 import { Upkeep } from './runs/upkeep.ts'
-import { Seats } from './sockets/seats.ts'
-import { SyncRates } from './sockets/sync-rates.ts'
 import { Upgrades } from './sockets/upgrade.ts'
 import type { UserRow } from './store/identity.ts'
 import { openStore } from './store/open-store.ts'
 import { storageError } from './store/storage-error.ts'
 import { version } from './version.ts'
-import { within } from './within.ts'
 
 export interface HubPorts {
   now: Now
@@ -354,11 +355,7 @@ class Soon<Key> {
 
 /** `answer` makes a server answer, before it listens; `begin` starts what goes on by itself and returns what stops all. */
 function serving(parts: Parts): { answer: (server: Server) => void; begin: () => () => Promise<void> } {
-  const app = buildApp(parts, routes(parts))
-  const listener = getRequestListener(app.fetch, {
-    errorHandler: badRequest,
-    overrideGlobalObjects: false,
-  }) as RequestListener
+  const listener = listenerOf(buildApp(parts, routes(parts)))
   const upgrades = new Upgrades(parts)
   const answer = (server: Server): void => {
     server.on('request', listener)
@@ -441,18 +438,8 @@ type Place = Pick<HubConfig, 'host' | 'port' | 'tls'>
 async function listen(config: Place, answer: (server: Server) => void): Promise<Server> {
   const server = config.tls ? createTlsServer(await readTls(config.tls)) : createServer()
   answer(server)
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', error => reject(listenError(error, config)))
-    server.listen({ port: config.port, host: config.host }, resolve)
-  })
+  await listenAt(server, config)
   return server
-}
-
-function listenError(error: NodeJS.ErrnoException, { host, port }: Place): MeshError {
-  if (error.code === 'EADDRINUSE') return new MeshError('PORT_IN_USE', { detail: `port ${port}`, cause: error })
-  if (error.code === 'EACCES')
-    return new MeshError('BAD_CONFIG', { detail: `PORT: this user may not listen on port ${port}`, cause: error })
-  return new MeshError('BAD_CONFIG', { detail: `MESHBOOK_HOST: cannot listen on ${host}`, cause: error })
 }
 
 async function readTls({ cert, key }: NonNullable<HubConfig['tls']>): Promise<{ cert: Buffer; key: Buffer }> {
@@ -464,14 +451,6 @@ async function readTls({ cert, key }: NonNullable<HubConfig['tls']>): Promise<{ 
     }
   }
   return { cert: await read(cert, 'MESHBOOK_TLS_CERT'), key: await read(key, 'MESHBOOK_TLS_KEY') }
-}
-
-async function stopListening(server: Server): Promise<void> {
-  const closed = new Promise<void>(resolve => server.close(() => resolve()))
-  server.closeIdleConnections()
-  const cut = setTimeout(() => server.closeAllConnections(), limits.shutdownMs / 5)
-  await closed
-  clearTimeout(cut)
 }
 
 /** An address that means "all of them" is reached on this machine by loopback. */

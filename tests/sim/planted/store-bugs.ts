@@ -74,7 +74,7 @@ function forgetsBase(database: DeviceDatabase): DeviceDatabase {
 export const storeBugs: PlantedBug[] = [
   planted('the hub acknowledges before the fsync', 100, { hubStore: hasty }),
   planted('a device acknowledges before the fsync', 200, { deviceStore: hasty }),
-  planted('a compaction trims up to the newest position', 200, { hubStore: trimsTooMuch, deviceStore: trimsTooMuch }),
+  planted('a compaction trims up to the newest position', 400, { hubStore: trimsTooMuch, deviceStore: trimsTooMuch }),
   planted('the base of a file is stored after the file', 200, { deviceDatabase: savesBaseLater }),
   planted('a document is seeded again from its file after a restart', 100, { deviceDatabase: forgetsBase }),
 ]

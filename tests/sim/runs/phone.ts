@@ -7,7 +7,7 @@ import type { RunId } from '@meshbook/core/ids.ts'
 import type { RunRequest } from '@meshbook/core/messages.ts'
 import type { NumberedEvent } from '@meshbook/core/run.ts'
 import type { Parts } from '@meshbook/hub/parts.ts'
-import { readRun } from '@meshbook/hub/runs/run-stream.ts'
+import { type RunReader, readRun } from '@meshbook/hub/runs/run-stream.ts'
 import { createParser } from 'eventsource-parser'
 import type { Chance } from '../world/chance.ts'
 import type { HubHost } from '../world/hub-host.ts'
@@ -65,9 +65,10 @@ export class Phone {
 
   #submit(followed: Followed): void {
     if (followed.isAccepted) return
-    const { org } = this.#hub.identity
+    const { org, principal: who } = this.#hub.identity
+    const requester = { name: who.name, asker: { org: who.org, user: who.user }, source: { who } }
     this.#atHub((parts, answer) => {
-      parts.runs.submit(org, { name: 'me', asker: null, source: {} }, followed.request).then(
+      parts.runs.submit(org, requester, followed.request).then(
         () =>
           answer(() => {
             if (followed.isAccepted) return
@@ -116,18 +117,21 @@ export class Phone {
     signal: AbortSignal,
   ): void {
     const { org } = this.#hub.identity
-    const reader = readRun(parts.store, parts.feeds, org, followed.request.id, followed.shown.at(-1)?.seq ?? 0)
-    const next = (): void => {
+    const next = (reader: RunReader): void => {
       reader.next(signal).then(
         text => {
           answer(() => hear(text))
           if (text === undefined || signal.aborted) reader.stop()
-          else next()
+          else next(reader)
         },
         () => reader.stop(),
       )
     }
-    next()
+    readRun(parts.store, parts.feeds, org, followed.request.id, followed.shown.at(-1)?.seq ?? 0).then(
+      reader => (reader ? next(reader) : answer(() => hear(undefined))),
+      // The hub ended meanwhile: nobody answers, as after any cut.
+      () => undefined,
+    )
   }
 
   /** Does something in the hub's process, if the request arrives; `answer` goes back, in order, if nothing was cut meanwhile. */

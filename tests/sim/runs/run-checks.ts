@@ -1,5 +1,5 @@
 /** What must hold of every run once all is well (NW20–NW24). */
-import { hasEnded, isTerminal, type NumberedEvent } from '@meshbook/core/run.ts'
+import { hasEnded, isTerminal, type NumberedEvent, type RunEvent } from '@meshbook/core/run.ts'
 import type { HubProcedures } from '@meshbook/hub/store/procedures.ts'
 import type { DocumentProcedures } from '@meshbook/relay/store/document-procedures.ts'
 import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
@@ -34,7 +34,7 @@ async function logOf(world: RunWorld, { request }: Followed): Promise<NumberedEv
   const { org } = world.hub.identity
   const store = world.hub.disk.look<HubProcedures>()
   const page = await store.query('readEvents', { org, id: request.id, after: 0, mostBytes: most })
-  return page?.events ?? []
+  return (page?.events ?? []).map(({ seq, text }) => ({ seq, event: JSON.parse(text) as RunEvent }))
 }
 
 async function textAtHub(world: RunWorld): Promise<string> {

@@ -32,6 +32,9 @@ import { StoreDisk } from './store-disk.ts'
 import { Process, type Timeline } from './timeline.ts'
 import type { Variations } from './variations.ts'
 
+/** The kernels of this world print lines. */
+const noLongText = { write: () => Promise.reject(new Error('there is no long output in this world')) }
+
 export interface DeviceSetting {
   timeline: Timeline
   network: Network
@@ -173,10 +176,11 @@ export class DeviceHost {
         limits,
         now,
         log: { warn: () => undefined },
-        assets: new AssetKeeper({ disk, folder: '/var/device/assets', limits }),
+        assets: new AssetKeeper({ disk, files: noLongText, folder: '/var/device/assets', limits }),
         device: { id: this.row.id, name: this.name },
         open: (id, document) => documents.open(id, document),
         folderOf: id => attachments.folderOf(id),
+        vouches: () => false,
         send: message => link.send(message),
         store: {
           hold: lease => database.call('holdRun', { org, lease }),

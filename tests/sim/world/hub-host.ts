@@ -12,7 +12,6 @@ import { Fleet } from '@meshbook/hub/devices/fleet.ts'
 import { LanGrants } from '@meshbook/hub/devices/lan-grants.ts'
 import { Documents } from '@meshbook/hub/documents/documents.ts'
 import { Gates } from '@meshbook/hub/gates/gates.ts'
-import type { Visit } from '@meshbook/hub/http/doorway.ts'
 import { HubEvents } from '@meshbook/hub/hub-events.ts'
 import { Orders } from '@meshbook/hub/hubs/orders.ts'
 import { alone } from '@meshbook/hub/hubs/presence.ts'
@@ -24,13 +23,14 @@ import { RunFeeds } from '@meshbook/hub/runs/run-feeds.ts'
 import { Runs } from '@meshbook/hub/runs/runs.ts'
 import { SessionRequests } from '@meshbook/hub/runs/session-requests.ts'
 import { serveChannel } from '@meshbook/hub/sockets/channel-socket.ts'
-import { Seats } from '@meshbook/hub/sockets/seats.ts'
-import { SyncRates } from '@meshbook/hub/sockets/sync-rates.ts'
 import { serveSync } from '@meshbook/hub/sockets/sync-socket.ts'
 import type { DeviceRow } from '@meshbook/hub/store/identity.ts'
 import type { HubProcedures } from '@meshbook/hub/store/procedures.ts'
 import * as hubProcedures from '@meshbook/hub/store/procedures.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
+import type { Visit } from '@meshbook/relay/serve/doorway.ts'
+import { Seats } from '@meshbook/relay/serve/seats.ts'
+import { SyncRates } from '@meshbook/relay/serve/sync-rates.ts'
 import type { Database } from '@meshbook/relay/sql/database.ts'
 import type { DocumentProcedures } from '@meshbook/relay/store/document-procedures.ts'
 import * as documentProcedures from '@meshbook/relay/store/document-procedures.ts'
@@ -188,7 +188,8 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
   const documents = await Documents.start({ store, relay, events, log, now, random })
   // Devices are told times, which are whole milliseconds as of any system's clock.
   const wholeNow = () => Math.floor(now())
-  const fleet = new Fleet(await store.query('listDevices', { org: null }), times, wholeNow, (org, placement) => {
+  const rows = await store.query('listDevices', { org: null })
+  const fleet: Fleet = new Fleet(rows, times, wholeNow, (org, _, { placement }) => {
     if (setting.placesRuns && placement) runs.placeAll(org).catch(() => undefined)
   })
   const feeds = new RunFeeds()

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { startDaemon } from '../daemon.ts'
 import { type DataFolder, dataFolder } from '../data-folder.ts'
 import { hasBrowser, openBrowser } from '../open-browser.ts'
@@ -20,6 +20,7 @@ interface UpOptions {
   data?: string
   name?: string
   lan?: boolean
+  port?: string
   json?: boolean
   browser: boolean
   install?: boolean
@@ -31,6 +32,7 @@ export function upCommand(): Command {
     .description('make this machine a device of a hub: its projects sync, its kernels run what the mesh asks for')
     .option('--hub <url>', 'the hub to join; remembered after the first time')
     .option('--name <name>', 'what this machine is called on the other devices')
+    .option('--port <port>', 'of the web app on this machine (default any that is free)', wholePort)
     .option('--data <folder>', 'where everything is kept (default ~/.meshbook, or MESHBOOK_DATA)')
     .option('--lan', 'let your other devices on this network connect directly; remembered')
     .option('--no-lan', 'no longer')
@@ -57,10 +59,12 @@ async function up(options: UpOptions): Promise<void> {
   if (memory?.device !== undefined) await remember(folder, hub, memory.device, lan)
   if (options.install) return installService(folder, options)
   const stop = stopSignal()
-  const daemon = await startDaemon({ folder, hub, name: options.name, token, lan })
-  if (options.json) printJson({ ready: true, device: daemon.device.id, hub })
+  const daemon = await startDaemon({ folder, hub, name: options.name, token, lan, port: Number(options.port ?? 0) })
+  if (options.json) printJson({ ready: true, device: daemon.device.id, hub, url: daemon.url })
   else
-    say(`This machine is a device of ${hub}; its ${daemon.device.keys}.\nAttach a folder with: meshbook attach FOLDER`)
+    say(
+      `This machine is a device of ${hub}; its ${daemon.device.keys}.\nIts web app, with or without the hub: meshbook link\nAttach a folder with: meshbook attach FOLDER`,
+    )
   const tell = daemon.device.onStatus(({ link }) => {
     if (link.state !== 'refused') return
     tell()
@@ -103,4 +107,9 @@ function openPage(url: string, { json }: UpOptions): void {
   if (json) printJson({ open: url })
   else say(`Confirm in the browser that this machine is yours. If none opens, use this address:\n  ${url}\n`)
   openBrowser(url)
+}
+
+function wholePort(text: string): string {
+  if (/^\d{1,5}$/.test(text) && Number(text) < 65_536) return text
+  throw new InvalidArgumentError('expected a port')
 }

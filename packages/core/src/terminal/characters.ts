@@ -47,11 +47,13 @@ export function newLines(text: string): number {
 }
 
 const encoder = new TextEncoder()
+const wide = /[^\u0000-\u007f]/
 /** Above this the encoder, which is not made of JavaScript, counts faster, although it writes down what it counts. */
 const shortText = 1_000
 
 /** Of well-formed text. */
 export function utf8Bytes(text: string): number {
+  if (!wide.test(text)) return text.length
   if (text.length > shortText) return encoder.encode(text).byteLength
   let bytes = text.length
   for (let at = 0; at < text.length; at++) {

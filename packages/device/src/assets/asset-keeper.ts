@@ -9,12 +9,14 @@ import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { type AssetId, isAssetId, type ProjectId, parseAssetId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { MimePart, RunEvent } from '@meshbook/core/run.ts'
+import type { TextFiles } from '../projects/big-files.ts'
 import type { Disk } from '../projects/disk.ts'
 import { extensionOf, isTextType } from './mime-types.ts'
 import { writeOnce } from './write-once.ts'
 
 export interface AssetPorts {
   disk: Disk
+  files: TextFiles
   folder: string
   limits: Limits
   /** Remembers that the hub is to get it; absent where there is no hub. */
@@ -66,14 +68,32 @@ export class AssetKeeper {
   async keep(bytes: Uint8Array, mimeType: string, project?: ProjectId): Promise<AssetId> {
     const asset = parseAssetId(`sha256-${createHash('sha256').update(bytes).digest('hex')}`)
     await writeOnce(this.#ports.disk, this.#ports.folder, asset, bytes)
+    return this.#passOn(asset, mimeType, project)
+  }
+
+  async #passOn(asset: AssetId, mimeType: string, project?: ProjectId): Promise<AssetId> {
     await this.#ports.queue?.(asset, mimeType, project)
     await this.#ports.arrived?.(asset)
     return asset
   }
 
-  async keepText(text: string, project?: ProjectId): Promise<{ asset: AssetId; bytes: number }> {
-    const bytes = Buffer.from(text, 'utf8')
-    return { asset: await this.keep(bytes, 'text/plain', project), bytes: bytes.byteLength }
+  /** Text of any length, of which only a piece at a time is in memory. Only one text is kept under one name at a time. */
+  async keepText(
+    name: string,
+    pieces: AsyncIterable<Uint8Array>,
+    project?: ProjectId,
+  ): Promise<{ asset: AssetId; bytes: number }> {
+    const { disk, files, folder } = this.#ports
+    await disk.makeFolders(folder, false)
+    const temporary = join(folder, `.text-${createHash('sha256').update(name).digest('hex')}.tmp`)
+    try {
+      const { asset, bytes } = await files.write(temporary, pieces)
+      await disk.move(temporary, join(folder, asset))
+      await disk.syncFolder(folder)
+      return { asset: await this.#passOn(asset, 'text/plain', project), bytes }
+    } finally {
+      await disk.remove(temporary)
+    }
   }
 
   read(asset: AssetId): Promise<Uint8Array> {

@@ -5,7 +5,7 @@ import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { Now, RunId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { explainIssues } from '@meshbook/core/messages.ts'
-import { encodeFrame, FrameReader } from '@meshbook/kernels/wire/frames.ts'
+import { encodeFrame, encodeJson, FrameReader } from '@meshbook/kernels/wire/frames.ts'
 import * as v from 'valibot'
 import {
   creditBytes,
@@ -217,7 +217,8 @@ export class HostServer {
       reader.after = events.at(-1)!.seq
       const body = JSON.stringify(events)
       reader.credit -= body.length
-      this.#send(daemon, { sub: reader.sub, fence: entry!.fence, bytes: body.length, events })
+      const head = JSON.stringify({ sub: reader.sub, fence: entry!.fence, bytes: body.length })
+      daemon.socket.write(encodeJson(`${head.slice(0, -1)},"events":${body}}`))
     }
     reader.reading = false
   }

@@ -18,6 +18,7 @@ import { RunForwarder } from './run-forwarder.ts'
 import { RunProjection } from './run-projection.ts'
 import { failureEvent, failureOf, journalOf, type RunSource } from './run-source.ts'
 import type { MonitorLog, RunStore } from './run-store.ts'
+import { shared } from './shared-source.ts'
 
 type Ack = Extract<DownMessage, { type: 'RUN_ACK' }>
 type HeldSeq = Extract<UpMessage, { type: 'REGISTER' }>['runs'][number]
@@ -91,7 +92,7 @@ export class LeasedRun {
       ranOn: { device: device.id, name: device.name },
       claimedBy: device.id,
       slim: (event, source) => assets.slim(event, id => source.asset(id), folder, this.lease.project),
-      keepText: text => assets.keepText(text, this.lease.project),
+      keepText: pieces => assets.keepText(this.lease.run, pieces, this.lease.project),
     })
   }
 
@@ -152,7 +153,8 @@ export class LeasedRun {
     this.#work(() => this.#follow(source, known))
   }
 
-  async #follow(source: RunSource, known: number): Promise<void> {
+  async #follow(journal: RunSource, known: number): Promise<void> {
+    const source = shared(journal)
     this.#source = source
     if (this.#ports.online()) this.report(this.#held.ackedSeq)
     for (let shown = known; ; shown = Math.max(shown, this.#projection.seen)) {
@@ -278,10 +280,15 @@ export class LeasedRun {
 
   async #save(change: Partial<HeldRun>): Promise<void> {
     this.#held = { ...this.#held, ...change }
-    await this.#ports.store.save(this.#held)
-    if (!this.#held.projected || !this.#held.reported) return
-    await this.#source?.forget()
+    const { projected, reported } = this.#held
+    if (projected && reported) await this.#drop()
+    else await this.#ports.store.save(this.#held)
+  }
+
+  /** Nothing is left to do. A kernel host that still knows a run which nobody holds is told to forget it at the next start. */
+  async #drop(): Promise<void> {
     await this.#ports.store.drop(this.lease.run)
+    await this.#source?.forget()
     this.#ports.done(this.lease.run)
     await this.#peer.close()
   }

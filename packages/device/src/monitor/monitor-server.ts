@@ -20,6 +20,7 @@ import type { Lease, UpMessage } from '@meshbook/core/messages.ts'
 import { isTerminal } from '@meshbook/core/run.ts'
 import { AssetKeeper } from '../assets/asset-keeper.ts'
 import type { KernelSessions } from '../kernels/port.ts'
+import { NodeBigFiles } from '../projects/big-files.ts'
 import { NodeDisk } from '../projects/node-disk.ts'
 import type { HeldRun } from '../store/held-runs.ts'
 import { EntryView, runIdsOf } from './execution-entry.ts'
@@ -108,10 +109,14 @@ class MonitorServer {
       kernels: options.kernels,
       open: (_project, document) => this.#documents.get(document)!.peer,
       folderOf: () => options.folder,
+      vouches: () => true,
       store: memoryRunStore(),
       send: message => this.#receive(message),
       device: { id: options.name, name: options.name },
-      assets: new AssetKeeper({ disk: new NodeDisk(), folder: `${options.folder}/_assets`, limits: this.#limits }),
+      assets: new AssetKeeper({
+        ...{ disk: new NodeDisk(), files: new NodeBigFiles() },
+        ...{ folder: `${options.folder}/_assets`, limits: this.#limits },
+      }),
       limits: this.#limits,
       now: options.now,
       log: this.#log,

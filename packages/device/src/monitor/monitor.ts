@@ -26,6 +26,8 @@ export interface MonitorPorts {
   open(project: ProjectId, document: DocumentId): DocumentPeer
   /** The folder in which a project's code runs; undefined if it is not attached here. */
   folderOf(project: ProjectId): string | undefined
+  /** Whether a client of this device wrote it that sends no request beside it (RT32). */
+  vouches(document: DocumentId, author: { client: number; clock: number }): boolean
   store: RunStore
   /** To whoever grants the leases; false while that is out of reach. */
   send(message: UpMessage): boolean
@@ -225,6 +227,7 @@ export class Monitor {
       type: 'CLAIM',
       author,
       fields: entry.fieldAuthors(),
+      ...(this.#ports.vouches(peer.id, author) && { vouched: true }),
       request: { id: entry.run, document: peer.id, language, code, ...where, ...(session ? { session } : {}) },
     })
   }

@@ -3,6 +3,7 @@
  * sent again after every reconnect; the hub drops what it has.
  */
 
+import { textOfEvent } from '@meshbook/core/event-text.ts'
 import type { Fence, Seq } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { Lease, UpMessage } from '@meshbook/core/messages.ts'
@@ -35,6 +36,9 @@ export class RunForwarder {
   #batch: Batch | undefined
   #wake: () => void = () => undefined
   #end: number | undefined
+  /** When the batch goes: at the end of this turn of the loop, or a moment later. */
+  #due: NodeJS.Immediate | undefined
+  #wait: NodeJS.Timeout | undefined
 
   constructor(lease: Lease, source: RunSource, ports: ForwarderPorts) {
     this.#lease = lease
@@ -72,7 +76,7 @@ export class RunForwarder {
     this.#wake = () => undefined
   }
 
-  /** Events of one turn of the loop share a frame. */
+  /** Events of one turn of the loop share a frame; that a run has started waits a moment for its first output. */
   #add({ seq, fence, event }: JournalEvent, signal: AbortSignal): void {
     const fitting = fit(event, this.#ports.limits.channelFrameBytes - overheadBytes)
     const bytes = sizeOf(fitting)
@@ -90,10 +94,21 @@ export class RunForwarder {
     if (isTerminal(event)) this.#end = seq
     this.#bytes += bytes
     this.#inFlight.push({ seq, bytes })
-    if (!fits) setImmediate(() => signal.aborted || this.#send())
+    this.#sendSoon(event.type === 'started', signal)
+  }
+
+  #sendSoon(mayWait: boolean, signal: AbortSignal): void {
+    const go = (): void => {
+      if (!signal.aborted) this.#send()
+    }
+    if (mayWait) this.#wait ??= setTimeout(go, this.#ports.limits.startSentMs)
+    else this.#due ??= setImmediate(go)
   }
 
   #send(): void {
+    if (this.#due) clearImmediate(this.#due)
+    clearTimeout(this.#wait)
+    this.#due = this.#wait = undefined
     const batch = this.#batch
     if (!batch) return
     this.#batch = undefined
@@ -108,7 +123,7 @@ export class RunForwarder {
 }
 
 function sizeOf(event: RunEvent): number {
-  return Buffer.byteLength(JSON.stringify(event))
+  return Buffer.byteLength(textOfEvent(event))
 }
 
 /** An event of control characters can be six times as long on the wire; what does not fit is cut, its number stays. */

@@ -61,7 +61,9 @@ function setUp(text: string, options: { code?: string; cell?: CellRef } = {}) {
       ranOn: { device: 'd', name: 'Desk' },
       claimedBy: 'd',
       slim: async event => event,
-      keepText: async whole => {
+      keepText: async pieces => {
+        let whole = ''
+        for await (const piece of pieces) whole += Buffer.from(piece).toString('utf8')
         kept.push(whole)
         return { asset: parseAssetId(`sha256-${'c'.repeat(64)}`) as AssetId, bytes: whole.length }
       },

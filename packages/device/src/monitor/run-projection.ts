@@ -23,7 +23,7 @@ export interface ProjectionPorts {
   /** The event with what is too large to stand in a document put into assets. */
   slim(event: RunEvent, source: RunSource): Promise<RunEvent>
   /** Keeps text that is too long for the document. */
-  keepText(text: string): Promise<{ asset: AssetId; bytes: number }>
+  keepText(pieces: AsyncIterable<Uint8Array>): Promise<{ asset: AssetId; bytes: number }>
 }
 
 export class RunProjection {
@@ -36,6 +36,7 @@ export class RunProjection {
   #block: 'there' | 'gone' | undefined
   #waiting: 'entry' | 'block' | undefined
   #waitTimer: NodeJS.Timeout | undefined
+  #claimTimer: NodeJS.Timeout | undefined
   #flushTimer: NodeJS.Timeout | undefined
   #flushedAt = Number.NEGATIVE_INFINITY
   #seen = 0
@@ -52,8 +53,23 @@ export class RunProjection {
     return this.#seen
   }
 
-  /** Shows that the run is taken, once the requester's entry is here. */
+  /** Shows soon that the run is taken; together with its first output, should that come sooner. */
   claim(): void {
+    this.#claimTimer = setTimeout(() => this.#begin(), this.#ports.limits.claimShownMs)
+  }
+
+  #begin(): void {
+    this.#peer.doc.transact(() => {
+      this.#claimNow()
+      if (this.#seen > 0) this.#flush()
+    }, this)
+  }
+
+  /** Once, and when the requester's entry is here. */
+  #claimNow(): void {
+    if (this.#claimTimer === undefined) return
+    clearTimeout(this.#claimTimer)
+    this.#claimTimer = undefined
     if (!this.#entry.exists && this.#lease.cell?.by === 'anchor') this.#waitFor('entry')
     else this.#take()
   }
@@ -174,17 +190,16 @@ export class RunProjection {
         await this.#finish(source, signal)
         return true
       }
-      if (seq >= known) this.#flushSoon(event)
+      if (seq >= known && (event.type !== 'started' || this.#claimTimer === undefined)) this.#flushSoon(event)
     }
     this.#stop()
     return false
   }
 
   async #finish(source: RunSource, signal: AbortSignal): Promise<void> {
+    this.#claimNow()
     await this.#requesterOrTime()
-    const extra = this.#view.truncated
-      ? { fullOutput: await this.#ports.keepText(await wholeText(source, signal)) }
-      : {}
+    const extra = this.#view.truncated ? { fullOutput: await this.#ports.keepText(wholeText(source, signal)) } : {}
     this.#flush(extra)
     this.#stop()
     await this.#peer.durable()
@@ -216,6 +231,7 @@ export class RunProjection {
     const { doc } = this.#peer
     const { run } = this.#lease
     doc.transact(() => {
+      this.#claimNow()
       const { status, ...entry } = this.#view.entry
       this.#entry.patch({ ...entry, ...extra, ranOn: this.#ports.ranOn, ...(status ? { status } : {}) })
       if (this.#block !== 'there') return
@@ -225,14 +241,14 @@ export class RunProjection {
   }
 
   #stop(): void {
+    clearTimeout(this.#claimTimer)
     this.#stopWaiting()
     clearTimeout(this.#flushTimer)
   }
 }
 
-async function wholeText(source: RunSource, signal: AbortSignal): Promise<string> {
-  const pieces: string[] = []
+async function* wholeText(source: RunSource, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   for await (const { event } of source.events(0, signal))
-    if (event.type === 'stdout' || event.type === 'stderr') pieces.push(event.text)
-  return pieces.join('')
+    if (event.type === 'stdout' || event.type === 'stderr') yield Buffer.from(event.text, 'utf8')
+  signal.throwIfAborted()
 }

@@ -1,5 +1,5 @@
 /** Files of any size, read and copied as streams: their name by content, never their bytes. Follows no link (S11). */
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { MeshError } from '@meshbook/core/errors.ts'
@@ -21,11 +21,16 @@ export interface BigFiles {
   copy(from: string, to: string, maxBytes: number, signal: AbortSignal): Promise<Digest | undefined>
 }
 
+export interface TextFiles {
+  /** A new durable file of what comes piece by piece; what stands at `to` is replaced. */
+  write(to: string, pieces: AsyncIterable<Uint8Array>): Promise<Omit<Digest, 'stamp'>>
+}
+
 const chunkBytes = 1024 * 1024
 const toRead = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 const toWrite = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW
 
-export class NodeBigFiles implements BigFiles {
+export class NodeBigFiles implements BigFiles, TextFiles {
   digest(file: string, maxBytes: number, signal: AbortSignal): Promise<Digest | undefined> {
     return orStorageError(file, () => readThrough(file, maxBytes, signal, undefined))
   }
@@ -42,7 +47,28 @@ export class NodeBigFiles implements BigFiles {
       }
     })
   }
+
+  write(to: string, pieces: AsyncIterable<Uint8Array>): Promise<Omit<Digest, 'stamp'>> {
+    return orStorageError(to, async () => {
+      const target = await open(to, toWrite, 0o644)
+      const hash = createHash('sha256')
+      let bytes = 0
+      try {
+        for await (const piece of pieces) {
+          hash.update(piece)
+          bytes += piece.byteLength
+          await target.writeFile(piece)
+        }
+        await target.sync()
+      } finally {
+        await target.close()
+      }
+      return { asset: assetOf(hash), bytes }
+    })
+  }
 }
+
+const assetOf = (hash: Hash): AssetId => parseAssetId(`sha256-${hash.digest('hex')}`)
 
 async function readThrough(
   file: string,
@@ -87,5 +113,5 @@ async function hashOf(
     hash.update(buffer.subarray(0, bytesRead))
     await target?.writeFile(buffer.subarray(0, bytesRead))
   }
-  return bytes === size ? parseAssetId(`sha256-${hash.digest('hex')}`) : undefined
+  return bytes === size ? assetOf(hash) : undefined
 }

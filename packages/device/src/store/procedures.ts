@@ -6,6 +6,9 @@ import { listUploads, queueUpload, uploaded } from './asset-uploads.ts'
 import { deleteAttachment, listAttachments, saveAttachment, treeSynced } from './attachments.ts'
 import { beginMove, endMove, findMove, keepCarry, listMoves, noteHubText, pendingMerge } from './epochs.ts'
 import { dropRun, holdRun, listHeldRuns, saveRunProgress } from './held-runs.ts'
+import { listKnownProjects, saveProjects } from './known-projects.ts'
+import { addLoopbackSession, endLoopbackSession, findLoopbackSession } from './loopback-sessions.ts'
+import { noteMade, wasMade } from './made-documents.ts'
 import { deleteProjection, listProjections, loadProjection, saveProjection, storedPosition } from './projections.ts'
 
 export { schema } from './schema.ts'
@@ -40,5 +43,12 @@ export const procedures = {
   saveAssetFile,
   deleteAssetFile,
   listAssetFiles,
+  addLoopbackSession,
+  findLoopbackSession,
+  endLoopbackSession,
+  saveProjects,
+  listKnownProjects,
+  noteMade,
+  wasMade,
 }
 export type DeviceProcedures = typeof procedures

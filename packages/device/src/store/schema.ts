@@ -22,5 +22,9 @@ export const schema: Schema = {
     // The hub stores it for the org of the project, which may be that of somebody else.
     'ALTER TABLE asset_uploads ADD COLUMN project_id TEXT;',
     `CREATE TABLE asked_gates (org_id TEXT NOT NULL, gate_id TEXT NOT NULL PRIMARY KEY, run_id TEXT NOT NULL, ask_key TEXT NOT NULL, digest TEXT NOT NULL, opened TEXT NOT NULL, decision TEXT, UNIQUE (run_id, ask_key));`,
+    // The device's own web app: who is signed in, and the projects that it shows without the hub.
+    `CREATE TABLE loopback_sessions (org_id TEXT NOT NULL, session_id TEXT NOT NULL PRIMARY KEY, hash TEXT NOT NULL UNIQUE, expires_at BIGINT NOT NULL);
+    CREATE TABLE known_projects (org_id TEXT NOT NULL, project_id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, owner TEXT NOT NULL, tree_id TEXT NOT NULL);
+    CREATE TABLE made_documents (org_id TEXT NOT NULL, document_id TEXT NOT NULL PRIMARY KEY);`,
   ],
 }

@@ -1,7 +1,7 @@
 /** Who may make an account, and which providers sign people in, from the hub's settings. Reads no file. */
 import { MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import { isLoopbackName } from '../http/loopback-name.ts'
+import { isLoopbackName } from '@meshbook/relay/serve/loopback-name.ts'
 import { parseSignUp, type SignUpPolicy } from './sign-up-policy.ts'
 
 /** A secret of a provider, or the file that it is in; null for a client that has none. */

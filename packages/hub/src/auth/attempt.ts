@@ -5,8 +5,8 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { RandomBytes } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import type { Visit } from '../http/doorway.ts'
-import { newSecret } from './secrets.ts'
+import type { Visit } from '@meshbook/relay/serve/doorway.ts'
+import { newSecret } from '@meshbook/relay/serve/secrets.ts'
 
 export interface AttemptSecrets {
   /** In the cookie only. */

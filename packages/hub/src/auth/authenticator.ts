@@ -7,12 +7,12 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { type ChannelProof, channelProofText, proofWindowMs, readChannelProof } from '@meshbook/core/device-auth.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { Now } from '@meshbook/core/ids.ts'
-import { checkCookiePage, checkPage, type Visit } from '../http/doorway.ts'
+import { cookieOf } from '@meshbook/relay/serve/cookie.ts'
+import { checkCookiePage, checkPage, type Visit } from '@meshbook/relay/serve/doorway.ts'
+import { hashSecret, isApiToken } from '@meshbook/relay/serve/secrets.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { DeviceRow, Found } from '../store/identity.ts'
-import { cookieOf } from './cookies.ts'
 import { deviceOwner, type Principal, scopesUpTo } from './principal.ts'
-import { hashSecret, isApiToken } from './secrets.ts'
 
 /** `provedAt`: when it signed, by its own clock. */
 export type ProvenDevice = DeviceRow & { provedAt: number }

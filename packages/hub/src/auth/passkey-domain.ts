@@ -1,6 +1,6 @@
 /** For which domain a passkey made or used at this address is (AU20). Pure. */
 import { isIP } from 'node:net'
-import type { Visit } from '../http/doorway.ts'
+import type { Visit } from '@meshbook/relay/serve/doorway.ts'
 
 /** Null where the address is a number: browsers make no passkeys for those. */
 export function passkeyDomain({ origin }: Visit): string | null {

@@ -13,7 +13,9 @@ import {
   type UserId,
 } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import type { Visit } from '../http/doorway.ts'
+import { cookieOf } from '@meshbook/relay/serve/cookie.ts'
+import type { Visit } from '@meshbook/relay/serve/doorway.ts'
+import { hashSecret, newSecret } from '@meshbook/relay/serve/secrets.ts'
 import type { AuditNote } from '../store/audit.ts'
 import type { NewBrowserSession } from '../store/browser-sessions.ts'
 import type { HubStore } from '../store/hub-store.ts'
@@ -21,9 +23,7 @@ import type { UserRow } from '../store/identity.ts'
 import type { Audit, AuditSource } from './audit.ts'
 import { cookieName } from './authenticator.ts'
 import { browserName } from './browser-name.ts'
-import { cookieOf } from './cookies.ts'
 import { credentialKey, type Principal, scopesUpTo } from './principal.ts'
-import { hashSecret, newSecret } from './secrets.ts'
 
 export interface SignInPorts {
   store: HubStore

@@ -5,7 +5,7 @@
  */
 import { policyOf } from '@meshbook/core/device-policy.ts'
 import type { DeviceId, Now, OrgId, ProjectId, UserId } from '@meshbook/core/ids.ts'
-import type { Limits } from '@meshbook/core/limits.ts'
+import { type Limits, limits } from '@meshbook/core/limits.ts'
 import {
   type DeviceInfo,
   type DeviceStatus,
@@ -18,8 +18,9 @@ import {
 import { rightsOf } from '@meshbook/core/roles.ts'
 import type { RouteDevice } from '@meshbook/core/route.ts'
 import type { DeviceRow } from '../store/identity.ts'
-import type { Membership } from '../store/places.ts'
+import type { Asker, Membership } from '../store/places.ts'
 import type { PresenceFacts, PresenceRow, PresenceStatus } from '../store/presence.ts'
+import type { OfferedDevice } from '../store/submit-run.ts'
 
 /** The open channel of a device. */
 export interface DeviceLink {
@@ -357,14 +358,8 @@ export class Fleet {
    * the org, and the asker's own where that is somebody else (ME22); which of them take the run, their policy says. The
    * holder of the session is told of whosever it is, because it may be at work on its own (I4), but takes nothing.
    */
-  candidates(
-    org: OrgId,
-    project: ProjectId,
-    asker: { org: OrgId; user: UserId } | null,
-    holder?: DeviceId,
-  ): Omit<RouteDevice, 'busyRuns'>[] {
-    const offered = this.#all(org)
-    if (asker && asker.org !== org) offered.push(...this.#all(asker.org).filter(({ user }) => user === asker.user))
+  candidates(org: OrgId, project: ProjectId, asker: Asker | null, holder?: DeviceId): Omit<RouteDevice, 'busyRuns'>[] {
+    const offered = this.#offered(org, asker)
     const isOffered = new Set(offered)
     const held = holder === undefined ? undefined : this.#members.get(holder)
     return (held && !isOffered.has(held) ? [...offered, held] : offered)
@@ -376,6 +371,24 @@ export class Fleet {
         owner: member.owner,
         networks: member.networks,
       }))
+  }
+
+  /** The same for whatever project; none where they are so many that nobody wants to carry them about. */
+  offered(org: OrgId, asker: Asker | null): OfferedDevice[] {
+    const members = this.#offered(org, asker).filter(({ info }) => info.os !== '')
+    if (members.length > limits.devicesPerOffer) return []
+    return members.map(member => ({
+      ...this.#shown(member),
+      projects: [...member.projects],
+      owner: member.owner,
+      networks: member.networks,
+    }))
+  }
+
+  #offered(org: OrgId, asker: Asker | null): Member[] {
+    const own = this.#all(org)
+    if (!asker || asker.org === org) return own
+    return [...own, ...this.#all(asker.org).filter(({ user }) => user === asker.user)]
   }
 
   orgOf(id: DeviceId): OrgId | undefined {

@@ -4,7 +4,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { idInPath, sharedNames, treePath } from '@meshbook/core/executions.ts'
 import { type DocumentId, type Now, newId, type OrgId, type ProjectId, type RandomBytes } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import { normalPath, type TreeAsset } from '@meshbook/core/tree.ts'
+import { checkedPath, type TreeAsset } from '@meshbook/core/tree.ts'
 import type { DocumentKey, Relay } from '@meshbook/relay/relay.ts'
 import type { Place } from '../auth/access.ts'
 import type { Principal } from '../auth/principal.ts'
@@ -290,12 +290,4 @@ export class Documents {
       peer.close()
     }
   }
-}
-
-/** `.meshbook/` is the system's own. */
-function checkedPath(text: string): string {
-  const path = normalPath(text)
-  if (path === undefined || path.toLowerCase().startsWith('.meshbook/'))
-    throw new MeshError('BAD_PATH', { detail: text.slice(0, 100) })
-  return path
 }

@@ -6,8 +6,8 @@ import type { MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { openLocalPeer } from '@meshbook/relay/local-peer.ts'
 import type { DocumentKey, Relay } from '@meshbook/relay/relay.ts'
+import { within } from '@meshbook/relay/within.ts'
 import type * as Y from 'yjs'
-import { within } from '../within.ts'
 
 export interface OwnPeer {
   readonly doc: Y.Doc

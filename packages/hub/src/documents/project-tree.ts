@@ -9,8 +9,8 @@ import type { DocumentId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { assetIn, resolveTree, type TreeAsset } from '@meshbook/core/tree.ts'
 import type { DocumentKey, Relay } from '@meshbook/relay/relay.ts'
+import { within } from '@meshbook/relay/within.ts'
 import * as Y from 'yjs'
-import { within } from '../within.ts'
 import { type OwnPeer, openOwnPeer } from './own-peer.ts'
 
 const indexRetryMs = 1_000

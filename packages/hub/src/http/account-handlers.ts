@@ -12,11 +12,11 @@ import type {
 } from '@meshbook/core/account-api.ts'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { parseId } from '@meshbook/core/ids.ts'
+import { checkPage } from '@meshbook/relay/serve/doorway.ts'
 import type { InferOutput } from 'valibot'
 import { attemptCookie } from '../auth/attempt.ts'
 import { noCookie } from '../auth/sign-in.ts'
 import type { Parts } from '../parts.ts'
-import { checkPage } from './doorway.ts'
 import { type Ask, json, knockOf, param, type UserAsk } from './route.ts'
 
 /** For the app: it gets the address to go to, so that an invitation need not be in one (S7). */

@@ -2,10 +2,10 @@
 import { Readable } from 'node:stream'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { type AssetId, type OrgId, parseAssetId, parseId } from '@meshbook/core/ids.ts'
+import { attachmentNamed } from '@meshbook/relay/serve/content-disposition.ts'
+import { problemResponse } from '@meshbook/relay/serve/problem.ts'
 import type { Parts } from '../parts.ts'
 import type { AssetRow } from '../store/assets.ts'
-import { attachmentNamed } from './content-disposition.ts'
-import { problemResponse } from './problem.ts'
 import { matchesTag, pieceOf, rangeOf } from './ranges.ts'
 import { param, placeOf, type UserAsk } from './route.ts'
 

@@ -1,8 +1,8 @@
 /** The audit log of the caller's org (AD3). */
 import { MeshError } from '@meshbook/core/errors.ts'
 import { isId } from '@meshbook/core/ids.ts'
+import { cursorOf, pageOf, rowsOf } from '@meshbook/relay/serve/page.ts'
 import type { Parts } from '../parts.ts'
-import { cursorOf, pageOf, rowsOf } from './page.ts'
 import type { UserAsk } from './route.ts'
 
 export async function listAudit({ store }: Parts, { who, query }: UserAsk<undefined>): Promise<object> {

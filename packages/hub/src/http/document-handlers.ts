@@ -10,11 +10,11 @@ import type {
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type DocumentId, parseId } from '@meshbook/core/ids.ts'
 import { tidyRoles } from '@meshbook/core/roles.ts'
+import { cursorOf, pageOf, rowsOf } from '@meshbook/relay/serve/page.ts'
 import type { InferOutput } from 'valibot'
 import type { Principal } from '../auth/principal.ts'
 import { authorOf } from '../history/authors.ts'
 import type { Parts } from '../parts.ts'
-import { cursorOf, pageOf, rowsOf } from './page.ts'
 import { json, param, placeOf, type UserAsk } from './route.ts'
 
 /** One's own, then those that are shared, with the roles there. */

@@ -2,21 +2,16 @@
 import type { HubEvent } from '@meshbook/core/api.ts'
 import type { OrgId, ProjectId } from '@meshbook/core/ids.ts'
 import type { SessionInfo } from '@meshbook/core/messages.ts'
+import { LatestEvents } from '@meshbook/relay/serve/latest-events.ts'
 import type { Parts } from '../parts.ts'
 import type { Membership } from '../store/places.ts'
 import type { UserAsk } from './route.ts'
 import { openStream } from './run-handlers.ts'
-import { eventText, type NextChunk } from './sse.ts'
 
 /** The stream is open, and so closed by a change of roles, before the roles are read (ME8). */
 export async function hubEventStream(parts: Parts, ask: UserAsk<undefined>): Promise<Response> {
   const view = new EventView(parts, ask)
-  let count = 0
-  const next: NextChunk = async signal => {
-    const events = await view.waiting.take(signal)
-    return events.length === 0 ? undefined : events.map(event => eventText(++count, event, event.type)).join('')
-  }
-  const stream = openStream(parts, ask, 'lists', next, () => view.stop())
+  const stream = openStream(parts, ask, 'lists', view.waiting.next(), () => view.stop())
   try {
     await view.start()
   } catch (error) {
@@ -28,7 +23,7 @@ export async function hubEventStream(parts: Parts, ask: UserAsk<undefined>): Pro
 
 /** The events of the caller's org and those of the projects that are shared with the caller (ME5). */
 class EventView {
-  readonly waiting = new Latest()
+  readonly waiting = new LatestEvents()
   readonly #parts: Parts
   readonly #ask: UserAsk<undefined>
   readonly #sessions = new Map<OrgId, SessionInfo[]>()
@@ -96,44 +91,5 @@ class EventView {
       .find(this.#ask.who, { kind: 'document', id: event.document })
       .then(place => place?.rights.has('read') && !this.#stopped && this.waiting.put(event))
       .catch((error: unknown) => log.warn({ err: error }, 'an event of a shared document was not told'))
-  }
-}
-
-/**
- * Events that the reader has not taken yet. A newer one of the same subject takes the place of the older, so that what
- * waits is bounded by the number of subjects; a reader that falls behind by more runs than this has only the newest.
- */
-export class Latest {
-  static readonly mostSubjects = 2_000
-  readonly #waiting = new Map<string, HubEvent>()
-  #wake: (() => void) | undefined
-
-  put(event: HubEvent): void {
-    const subject =
-      event.type === 'run'
-        ? `run ${event.run.id}`
-        : event.type === 'gate'
-          ? `gate ${event.gate.id}`
-          : event.type === 'documents' || event.type === 'files'
-            ? `${event.type} ${event.project}`
-            : event.type
-    this.#waiting.delete(subject)
-    this.#waiting.set(subject, event)
-    const oldest = this.#waiting.size > Latest.mostSubjects ? this.#waiting.keys().next().value : undefined
-    if (oldest !== undefined) this.#waiting.delete(oldest)
-    this.#wake?.()
-  }
-
-  /** All that waits, once something does; nothing when the signal aborts. */
-  async take(signal: AbortSignal): Promise<HubEvent[]> {
-    while (this.#waiting.size === 0 && !signal.aborted) {
-      await new Promise<void>(resolve => {
-        this.#wake = resolve
-        signal.addEventListener('abort', () => resolve(), { once: true })
-      })
-    }
-    const events = signal.aborted ? [] : [...this.#waiting.values()]
-    this.#waiting.clear()
-    return events
   }
 }

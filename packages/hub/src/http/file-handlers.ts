@@ -3,8 +3,8 @@ import type { FileInfo, FileState } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type OrgId, type ProjectId, parseId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import { cursorOf, pageOf, rowsOf } from '@meshbook/relay/serve/page.ts'
 import type { Parts } from '../parts.ts'
-import { cursorOf, pageOf, rowsOf } from './page.ts'
 import { param, type UserAsk } from './route.ts'
 
 export async function listFiles({ access, documents }: Parts, { who, query }: UserAsk<undefined>): Promise<object> {

@@ -4,10 +4,10 @@ import { type TestContext, test } from 'node:test'
 import type { FileInfo, FileState } from '@meshbook/core/api.ts'
 import type { TreeEntry } from '@meshbook/core/executions.ts'
 import { newId, systemRandom } from '@meshbook/core/ids.ts'
+import { attachmentNamed } from '@meshbook/relay/serve/content-disposition.ts'
 import { openDocument } from '../testing/open-document.ts'
 import { startTestHub, type TestHub } from '../testing/test-hub.ts'
 import { until } from '../testing/until.ts'
-import { attachmentNamed } from './content-disposition.ts'
 
 const bytes = Buffer.from('a,b\n1,2\n')
 const idOf = (content: Uint8Array) => `sha256-${createHash('sha256').update(content).digest('hex')}`

@@ -2,8 +2,8 @@
 import { type Gate, type GateAnswer, gateStates } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { parseId, parseRunId } from '@meshbook/core/ids.ts'
+import { cursorOf, pageOf, rowsOf } from '@meshbook/relay/serve/page.ts'
 import type { Parts } from '../parts.ts'
-import { cursorOf, pageOf, rowsOf } from './page.ts'
 import { param, placeOf, type UserAsk } from './route.ts'
 
 export async function listGates({ store }: Parts, { who, query }: UserAsk<undefined>): Promise<object> {

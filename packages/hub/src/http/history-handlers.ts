@@ -2,12 +2,12 @@
 import type { newVersionSchema, Renewed, restoreSchema, undoSchema, Version } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { parseId } from '@meshbook/core/ids.ts'
+import { cursorOf, pageOf, rowsOf } from '@meshbook/relay/serve/page.ts'
 import type { VersionRow } from '@meshbook/relay/store/history-procedures.ts'
 import type { InferOutput } from 'valibot'
 import { authorOf } from '../history/authors.ts'
 import { type Recalled, shownVersion } from '../history/history.ts'
 import type { Parts } from '../parts.ts'
-import { cursorOf, pageOf, rowsOf } from './page.ts'
 import { param, placeOf, type UserAsk } from './route.ts'
 
 export async function listVersions(parts: Parts, ask: UserAsk<undefined>): Promise<object> {

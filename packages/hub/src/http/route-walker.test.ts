@@ -21,6 +21,17 @@ import { routes } from './routes.ts'
 /** Stands in the document and in everything that is made of it: who may not read must never get it. */
 const canary = 'canary-in-the-document'
 
+const asked = {
+  type: 'gate-opened',
+  at: 1,
+  nonce: 'n'.repeat(16),
+  title: 'Send it?',
+  shown: `text with the ${canary}`,
+  expiresAt: 8_640_000_000_000_000,
+} as const
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+
 interface World {
   test: TestHub
   stranger: TestUser
@@ -46,8 +57,12 @@ async function worldOf(t: TestContext): Promise<World> {
   const run = await test.json<{ id: string; session: string }>('POST', '/runs', { document, language: 'python', code })
   const { lease } = await device.next('LEASE')
   await device.emit(lease, 1, [started, completed])
+  const gate = newId('gate', Date.now(), systemRandom)
+  await test.json('POST', '/runs', { document, language: 'python', code })
+  const asking = (await device.next('LEASE')).lease
+  await device.emit(asking, 1, [started, { ...asked, gate }])
   const bytes = `bytes of the ${canary}`
-  const asset = `sha256-${createHash('sha256').update(bytes).digest('hex')}`
+  const asset = `sha256-${sha256(bytes)}`
   const headers = { authorization: `Bearer ${test.token}` }
   await rawRequest(`${test.hub.url}/api/v1/assets/${asset}`, { method: 'PUT', headers, body: bytes })
   const file = newId('document', Date.now(), systemRandom)
@@ -74,6 +89,7 @@ async function worldOf(t: TestContext): Promise<World> {
     pairing,
     document,
     run: run.id,
+    gate,
     session: run.session,
     asset,
     file,
@@ -213,6 +229,11 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /runs': ids => ({ document: ids.document, language: 'python', code: `print("${canary}")` }),
   'POST /runs/:id/input': () => ({ text: 'walked' }),
   'POST /runs/:id/cancel': () => ({}),
+  'POST /runs/:id/again': () => ({}),
+  'POST /runs/:id/confirm': () => ({ codeHash: 'a'.repeat(64) }),
+  'POST /gates/:id/decide': () => ({ decision: 'approved', digest: sha256(asked.shown), nonce: asked.nonce }),
+  'POST /sessions/:id/interrupt': () => ({}),
+  'POST /sessions/:id/restart': () => ({}),
   'POST /sessions/:id/complete': () => ({ code: 'a', cursor: 1 }),
   'POST /sessions/:id/inspect': () => ({ code: 'a', cursor: 1 }),
 }

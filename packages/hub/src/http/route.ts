@@ -4,10 +4,10 @@ import type { IncomingMessage } from 'node:http'
 import type { Scope } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { Right } from '@meshbook/core/roles.ts'
+import type { Visit } from '@meshbook/relay/serve/doorway.ts'
 import type * as v from 'valibot'
 import type { Place, PlaceKind } from '../auth/access.ts'
 import type { Principal } from '../auth/principal.ts'
-import type { Visit } from './doorway.ts'
 
 /** Who may call a route. `all` needs every scope: what decides about other credentials. */
 export type Access =

@@ -17,7 +17,8 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { type OrgId, type ProjectId, parseId, parseRunId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { RunRequest, SessionMethod } from '@meshbook/core/messages.ts'
-import { hasEnded } from '@meshbook/core/run.ts'
+import { cursorOf, pageOf, rowsOf } from '@meshbook/relay/serve/page.ts'
+import { eventStream } from '@meshbook/relay/serve/sse.ts'
 import type * as v from 'valibot'
 import type { InferOutput } from 'valibot'
 import type { Place } from '../auth/access.ts'
@@ -27,9 +28,7 @@ import type { Parts } from '../parts.ts'
 import { readRun } from '../runs/run-stream.ts'
 import type { Requester } from '../runs/runs.ts'
 import { checkStands } from '../runs/standing-cell.ts'
-import { cursorOf, pageOf, rowsOf } from './page.ts'
 import { json, param, placeOf, type UserAsk } from './route.ts'
-import { eventStream } from './sse.ts'
 
 export async function createRun(parts: Parts, ask: UserAsk<RunRequest>): Promise<Response> {
   const { body } = ask
@@ -107,13 +106,11 @@ async function placeOfFilter(
 }
 
 export async function runEvents(parts: Parts, ask: UserAsk<undefined>): Promise<Response> {
-  const { id, status, seq, logExpiredAt } = await getRun(parts, ask)
-  const after = startOf(ask)
-  if (logExpiredAt !== null) throw new MeshError('LOG_EXPIRED', { detail: `run ${id}` })
-  // An EventSource connects again after every end; 204 tells it that there is nothing more to come.
-  if (hasEnded(status) && after >= seq) return new Response(null, { status: 204 })
+  const id = parseRunId(param(ask, 'id'))
   const { org, project } = placeOf(ask)
-  const reader = readRun(parts.store, parts.feeds, org, id, after)
+  const reader = await readRun(parts.store, parts.feeds, org, id, startOf(ask))
+  // An EventSource connects again after every end; 204 tells it that there is nothing more to come.
+  if (!reader) return new Response(null, { status: 204 })
   const stream = openStream(parts, ask, project ?? 'lists', reader.next, reader.stop)
   // A change of roles may have come between the check and the opening: from here on it closes the stream by itself.
   try {

@@ -85,7 +85,7 @@ export class Claims {
    * change the code of somebody else's request. A device of a member is believed about requests of that member alone.
    */
   async #admit(device: DeviceRow, { org }: Place, claim: Claim): Promise<Answer> {
-    const { request, author, fields = [] } = claim
+    const { request, author, fields = [], vouched = false } = claim
     const askers = [author, ...fields].map(({ client, clock }) =>
       this.#askerOf({ org, document: request.document }, client, clock),
     )
@@ -98,7 +98,8 @@ export class Claims {
     }
     // The page sends the request with its user's choice; what only shows it must not come before that (RT32, I11).
     const [{ who: asker, isPage }] = known
-    if (isPage) return { answer: 'elsewhere', reason: 'its request has not come yet' }
+    const isShown = isPage || (asker.credential.kind === 'device' && !(vouched && asker.credential.id === device.id))
+    if (isShown) return { answer: 'elsewhere', reason: 'its request has not come yet' }
     const requester = { name: asker.name, asker: { org: asker.org, user: asker.user }, source: { who: asker } }
     const { run } = await this.#ports.runs.submit(org, requester, await this.#demanded(org, request))
     return { answer: 'wait', reason: run.reasons.join(' ') }

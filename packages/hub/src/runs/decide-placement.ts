@@ -1,20 +1,16 @@
 /** Gathers what the router is told of a waiting run: the devices as they are now, and what the store knows of its past. */
-import type { OrgId } from '@meshbook/core/ids.ts'
 import { routedImports } from '@meshbook/core/notebook/imports.ts'
 import { type RouteDecision, type RouteDevice, type RouteRequest, route } from '@meshbook/core/route.ts'
-import type { Fleet } from '../devices/fleet.ts'
 import type { Placement } from '../store/run-queue.ts'
 
 export function decidePlacement(
-  fleet: Pick<Fleet, 'candidates'>,
-  org: OrgId,
+  candidates: readonly Omit<RouteDevice, 'busyRuns'>[],
   placement: Placement,
   now: number,
 ): RouteDecision {
-  const { next, holder, busy, hasRun } = placement
+  const { holder, busy, hasRun } = placement
   const busyRuns = new Map(busy.map(({ device, runs }) => [device, runs]))
-  const asker = next.askedOrg && next.askedBy ? { org: next.askedOrg, user: next.askedBy } : null
-  const devices = fleet.candidates(org, next.project, asker, holder?.device).map((device): RouteDevice => {
+  const devices = candidates.map((device): RouteDevice => {
     // A holder whose lease has not run out may still be at work on its own: it counts as silent, not as gone (I4).
     const relies = holder?.device === device.id && holder.expiresAt > now
     const status = device.status === 'offline' && relies ? 'suspect' : device.status

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Run } from '@meshbook/core/api.ts'
+import { newId, parseRunId, systemRandom } from '@meshbook/core/ids.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
-import { eventStream } from '../http/sse.ts'
+import { eventStream } from '@meshbook/relay/serve/sse.ts'
+import type { HubStore } from '../store/hub-store.ts'
 import { completed, started, stdout, TestDevice } from '../testing/test-device.ts'
 import { startTestHub, type TestHub } from '../testing/test-hub.ts'
 import { until } from '../testing/until.ts'
+import { RunFeeds } from './run-feeds.ts'
+import { readRun } from './run-stream.ts'
 
 interface Seen {
   seq: number
@@ -186,4 +190,47 @@ test('GET /events begins with the whole lists and then tells what happens', asyn
   await until(() => seen('documents').length > 0)
   await test.hub.close()
   await reading
+})
+
+test('RU2 a viewer that keeps up is told what became durable without the log being read again; one that missed some reads', async () => {
+  const pages: number[] = []
+  const log = ['{"a":1}']
+  const store = {
+    query: async (_name: string, { after }: { after: number }) => {
+      pages.push(after)
+      const events = log.slice(after).map((text, i) => ({ seq: after + i + 1, text }))
+      return { events, seq: log.length, ended: false }
+    },
+  } as unknown as HubStore
+  const feeds = new RunFeeds()
+  const [org, id] = [newId('org', 1, systemRandom), parseRunId('r')]
+  const reader = (await readRun(store, feeds, org, id, 0))!
+  const { signal } = new AbortController()
+  const grow = (text: string, isTold: boolean): void => {
+    log.push(text)
+    feeds.grew(org, id, isTold ? { first: log.length, texts: [text], ended: false } : undefined)
+  }
+  assert.equal(await reader.next(signal), 'id: 1\ndata: {"a":1}\n\n')
+  grow('{"a":2}', true)
+  grow('{"a":3}', true)
+  assert.equal(await reader.next(signal), 'id: 2\ndata: {"a":2}\n\nid: 3\ndata: {"a":3}\n\n')
+  assert.deepEqual(pages, [0])
+  grow('{"a":4}', true)
+  grow('{"a":5}', false)
+  assert.equal(await reader.next(signal), 'id: 4\ndata: {"a":4}\n\nid: 5\ndata: {"a":5}\n\n')
+  assert.deepEqual(pages, [0, 3])
+  reader.stop()
+})
+
+test('RU1 a run that a device can have at once is leased by the time that the request is answered', async t => {
+  const { test } = await runWithDevice(t)
+  const { id: document } = await test.document('b.md')
+  const run = await test.json<Run>('POST', '/runs', {
+    id: 'at-once',
+    document,
+    session: 's',
+    language: 'python',
+    code: '1',
+  })
+  assert.deepEqual([run.status, run.deviceName], ['leased', 'Desk'])
 })

@@ -30,11 +30,13 @@ import type { Metrics } from '../metrics.ts'
 import type { Reconciled } from '../store/heads.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { Asker } from '../store/places.ts'
-import type { NewRun } from '../store/run-queue.ts'
+import { logged } from '../store/run-log.ts'
+import type { Leased, NewRun } from '../store/run-queue.ts'
 import type { RunRow } from '../store/run-rows.ts'
+import type { Offer, Submitted } from '../store/submit-run.ts'
 import { decidePlacement } from './decide-placement.ts'
 import { ForeignWork } from './foreign-work.ts'
-import type { RunFeeds } from './run-feeds.ts'
+import type { Grown, RunFeeds } from './run-feeds.ts'
 import { isInNotebook, isWorthALook } from './still-wanted.ts'
 
 type Up<T extends UpMessage['type']> = Extract<UpMessage, { type: T }>
@@ -43,7 +45,7 @@ type Down<T extends DownMessage['type']> = Extract<DownMessage, { type: T }>
 export interface RunsPorts {
   store: HubStore
   audit: Audit
-  fleet: Pick<Fleet, 'candidates' | 'offline' | 'orgOf' | 'statusOf' | 'link'>
+  fleet: Pick<Fleet, 'candidates' | 'offered' | 'offline' | 'orgOf' | 'statusOf' | 'link'>
   orders: Pick<Orders, 'send'>
   events: HubEvents
   feeds: RunFeeds
@@ -99,10 +101,10 @@ export class Runs {
     request: RunRequest,
     networks: readonly string[] = [],
   ): Promise<{ run: Run; created: boolean }> {
-    const { now, random } = this.#ports
+    const { fleet, now, random, times } = this.#ports
     const at = now()
     const codeHash = hashOf(request)
-    const submitted = await this.#create(requester, {
+    const { leased, ...submitted } = await this.#create(requester, {
       org,
       codeHash,
       requestedBy: requester.name,
@@ -120,8 +122,14 @@ export class Runs {
       demands: { runsOn: request.runsOn, requires: request.requires, ...(networks.length > 0 && { networks }) },
       expiresAt: request.expiresAt ?? at + limits.runWaitMs,
       askedAt: request.askedAt ?? null,
+      offer: {
+        devices: this.#closed ? [] : fleet.offered(org, requester.asker),
+        newHead: newId('head', at, random),
+        leaseExpiresAt: at + times.leaseMs,
+      },
     })
-    if (submitted.created) this.queued(org, submitted.run)
+    if (leased) this.#giveSoon(org, leased)
+    else if (submitted.created) this.queued(org, submitted.run)
     return submitted
   }
 
@@ -132,7 +140,7 @@ export class Runs {
   }
 
   /** A run in a project of somebody else is noted for its owner, with the run or not at all (AD1, AD2). */
-  #create({ asker, source }: Requester, run: NewRun): Promise<{ run: Run; created: boolean }> {
+  #create({ asker, source }: Requester, run: NewRun & { offer: Offer }): Promise<Submitted> {
     const { store, audit } = this.#ports
     if (asker === null || asker.org === run.org) return store.call('createRun', run)
     const detail = { document: run.document, language: run.language, codeHash: run.codeHash }
@@ -181,16 +189,19 @@ export class Runs {
   async append(own: OrgId, device: DeviceId, message: Up<'RUN_EVENT'>): Promise<Down<'RUN_ACK'>> {
     const { run: id, fence, first, events } = message
     const org = this.foreign.orgOf(device, own, id)
-    const { seq, refused, appended, run } = await this.#ports.store.call('appendEvents', {
-      org,
-      device,
-      id,
-      fence,
-      first,
-      events,
+    const records = events.map(logged)
+    const bytes = records.reduce((sum, { text }) => sum + text.length, 0)
+    const turn = { of: id, bytes }
+    const { seq, refused, appended, isWhole, run } = await this.#ports.store.call('appendEvents', {
+      ...{ org, device, id, fence, first, events: records, turn },
     })
     this.#ports.metrics.runEvents.inc(appended)
-    if (run) this.#appended(org, run, appended, seq)
+    if (run) {
+      const since = seq - appended + 1
+      const texts = records.slice(since - first, seq - first + 1).map(({ text }) => text)
+      const grown = { first: since, texts, ended: hasEnded(run.status) }
+      this.#appended(org, run, appended, isWhole ? grown : undefined, seq)
+    }
     if (run && events.some(({ type }) => type.startsWith('gate-'))) this.#ports.gatesChanged(org, id)
     return { type: 'RUN_ACK', run: id, fence, seq, ...(refused ? { refused } : {}) }
   }
@@ -273,11 +284,14 @@ export class Runs {
   }
 
   async #placeNext(org: OrgId, session: SessionId): Promise<void> {
-    const placement = await this.#ports.store.query('nextPlacement', { org, session })
+    const { store, fleet, now } = this.#ports
+    const placement = await store.query('nextPlacement', { org, session })
     if (!placement) return
-    const decision = decidePlacement(this.#ports.fleet, org, placement, this.#ports.now())
-    if ('to' in decision && (await this.#isStale(org, placement.next))) await this.#setAside(org, placement.next)
-    else if ('to' in decision) await this.#lease(org, placement.next.id, decision)
+    const { next, holder } = placement
+    const asker = next.askedOrg && next.askedBy ? { org: next.askedOrg, user: next.askedBy } : null
+    const decision = decidePlacement(fleet.candidates(org, next.project, asker, holder?.device), placement, now())
+    if ('to' in decision && (await this.#isStale(org, next))) await this.#setAside(org, next)
+    else if ('to' in decision) await this.#lease(org, next.id, decision)
     else if ('wait' in decision) await this.#wait(org, placement.next.id, decision)
     else await this.#refuse(org, placement.next.id, decision)
   }
@@ -297,7 +311,7 @@ export class Runs {
   }
 
   async #lease(org: OrgId, id: RunId, { to, reasons }: Extract<RouteDecision, { to: DeviceId }>): Promise<void> {
-    const { store, fleet, orders, now, random, times } = this.#ports
+    const { store, now, random, times } = this.#ports
     const at = now()
     const leased = await store.call('leaseRun', {
       org,
@@ -308,13 +322,24 @@ export class Runs {
       now: at,
       expiresAt: at + times.leaseMs,
     })
-    if (!leased) return
-    if (fleet.link(to) && fleet.orgOf(to) !== org)
-      this.foreign.note(to, org, { session: leased.lease.session, run: id })
-    // The lease is in the store: the device gets it when it registers, should it be gone by now.
-    await orders.send(org, to, { type: 'LEASE', lease: leased.lease })
-    this.#show(org, leased.run)
-    if (leased.moved) this.#ports.sessionsChanged(org)
+    if (leased) await this.#give(org, leased)
+  }
+
+  #giveSoon(org: OrgId, leased: Leased): void {
+    this.#give(org, leased).catch((error: unknown) =>
+      this.#ports.log.error({ err: error, org, run: leased.run.id }, 'a lease was not sent'),
+    )
+  }
+
+  /** The lease is in the store: the device gets it when it registers, should it be gone by now. */
+  async #give(org: OrgId, { lease, run, device, moved }: Leased): Promise<void> {
+    const { fleet, orders, sessionsChanged } = this.#ports
+    if (fleet.link(device) && fleet.orgOf(device) !== org)
+      this.foreign.note(device, org, { session: lease.session, run: run.id })
+    const sent = orders.send(org, device, { type: 'LEASE', lease })
+    this.#show(org, run)
+    if (moved) sessionsChanged(org)
+    await sent
   }
 
   async #wait(org: OrgId, id: RunId, decision: Extract<RouteDecision, { wait: string }>): Promise<void> {
@@ -335,27 +360,27 @@ export class Runs {
     if (run) this.#ended(org, run)
   }
 
-  #appended(org: OrgId, run: Run, appended: number, seq: number): void {
+  #appended(org: OrgId, run: Run, appended: number, grown: Grown | undefined, seq: number): void {
     const firstEvents = seq === appended
-    if (hasEnded(run.status)) this.#ended(org, run)
-    else if (firstEvents || run.status.startsWith('waiting-for-')) this.#show(org, run)
+    if (hasEnded(run.status)) this.#ended(org, run, grown)
+    else if (firstEvents || run.status.startsWith('waiting-for-')) this.#show(org, run, grown)
     else {
-      this.#ports.feeds.grew(org, run.id)
+      this.#ports.feeds.grew(org, run.id, grown)
       this.#ports.grewElsewhere(org, run.id)
     }
   }
 
-  #ended(org: OrgId, run: Run): void {
+  #ended(org: OrgId, run: Run, grown?: Grown): void {
     this.foreign.ended(run.device, run.id)
     this.#ports.metrics.runsEnded.inc({ status: run.status })
     this.#ports.gatesChanged(org, run.id)
-    this.#show(org, run)
+    this.#show(org, run, grown)
     this.placeSoon(org, run.session)
   }
 
-  #show(org: OrgId, run: Run): void {
+  #show(org: OrgId, run: Run, grown?: Grown): void {
     const { code: _, ...shown } = run
-    this.#ports.feeds.grew(org, run.id)
+    this.#ports.feeds.grew(org, run.id, grown)
     this.#isNewToViewers(run.id, shown)
     this.#ports.events.publish(org, { type: 'run', run: shown })
   }

@@ -18,10 +18,11 @@ import {
   type UpMessage,
 } from '@meshbook/core/messages.ts'
 import { sealProofText } from '@meshbook/core/pairing.ts'
+import { LiveSocket } from '@meshbook/relay/serve/live-socket.ts'
+import { hashSecret, newSecret } from '@meshbook/relay/serve/secrets.ts'
 import type { RawData, WebSocket } from 'ws'
 import type { ProvenDevice } from '../auth/authenticator.ts'
 import { deviceOwner } from '../auth/principal.ts'
-import { hashSecret, newSecret } from '../auth/secrets.ts'
 import { isSignedBy } from '../devices/device-keys.ts'
 import type { DeviceLink } from '../devices/fleet.ts'
 import { greetWithOwnerKeys, takeOwnerKey } from '../devices/owner-keys.ts'
@@ -30,7 +31,6 @@ import type { Parts } from '../parts.ts'
 import { reuseReason } from '../store/device-tokens.ts'
 import type { DueOrder } from '../store/orders.ts'
 import { ChannelStreams, type StreamCarrier } from './channel-streams.ts'
-import { LiveSocket } from './live-socket.ts'
 
 /** `network` is the name of the one that it connects from. */
 export function serveChannel(parts: Parts, socket: WebSocket, device: ProvenDevice, network: string): void {

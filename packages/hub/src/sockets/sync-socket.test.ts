@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import type { DocumentInfo } from '@meshbook/core/api.ts'
-import { encodeMessage, frameTypes, splitSync } from '@meshbook/core/messages.ts'
+import { errors } from '@meshbook/core/errors.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import { frameTypes, splitSync } from '@meshbook/core/messages.ts'
 import { step1Frame, updateFrame } from '@meshbook/relay/sync-frames.ts'
 import * as encoding from 'lib0/encoding'
 import { WebSocket } from 'ws'
@@ -227,7 +229,7 @@ test('S8 logging out closes the sockets of that browser session and no others', 
   assert.equal((await fetch(`${test.hub.url}/api/v1/me`, { headers: { cookie: cookies[1]! } })).status, 200)
 })
 
-test('a device syncs documents over its channel, large ones in parts, and a request it delivered may be claimed', async t => {
+test('RT32 a device syncs documents over its channel, large ones in parts, and a request it delivered and vouches for may be claimed', async t => {
   const test = await startTestHub(t)
   const desk = new TestDevice()
   await test.hub.registerDevice(desk.publicKey, 'Desk', 'desktop')
@@ -245,7 +247,20 @@ test('a device syncs documents over its channel, large ones in parts, and a requ
   assert.deepEqual([refused.answer, refused.code], ['refuse', 'FORBIDDEN'])
   await until(async () => (await (await test.api('GET', `/documents/${document}`)).json()) !== undefined)
   await new Promise(resolve => setTimeout(resolve, 100))
-  desk.send({ type: 'CLAIM', request, author: { client: doc.clientID, clock: 0 } })
+  // What a page of the device wrote only shows what its own request asks for, and another device cannot know (I11).
+  const other = new TestDevice('Studio')
+  await test.hub.registerDevice(other.publicKey, 'Studio', 'desktop')
+  await other.join(t, test.hub, [test.project.id])
+  for (const [device, vouched] of [
+    [desk, false],
+    [other, false],
+    [other, true],
+  ] as const) {
+    device.send({ type: 'CLAIM', request, author: { client: doc.clientID, clock: 0 }, vouched })
+    assert.equal((await device.next('RUN_REQUEST')).answer, 'elsewhere')
+  }
+  assert.equal((await test.api('GET', '/runs/exec-1')).status, 404)
+  desk.send({ type: 'CLAIM', request, author: { client: doc.clientID, clock: 0 }, vouched: true })
   assert.equal((await desk.next('RUN_REQUEST')).answer, 'wait')
   const { lease } = await desk.next('LEASE')
   assert.deepEqual([lease.run, lease.requestedBy], ['exec-1', 'me'])
@@ -298,16 +313,18 @@ test('a stream for a document of another project is refused; an unknown id becom
   assert.equal(code, 4400)
 })
 
-test('parts of two streams that are mixed close the channel', async t => {
+test('CH22 parts that never become a payload close the channel at the cap', async t => {
   const test = await startTestHub(t)
   const desk = new TestDevice()
   await test.hub.registerDevice(desk.publicKey, 'Desk', 'desktop')
   await desk.join(t, test.hub, [test.project.id])
+  const { id: document } = await test.document('a.md')
   const closed = once(desk.socket!, 'close')
-  desk.socket!.send(new Uint8Array([frameTypes.SYNC_PART, 1, 0, 0]))
-  desk.socket!.send(new Uint8Array([frameTypes.SYNC, 2, 0, 0]))
-  assert.equal((await closed)[0], 4400)
-  assert.ok(encodeMessage({ type: 'BYE', reason: 'stop' }).length > 0)
+  desk.send({ type: 'OPEN', stream: 1, project: test.project.id, document })
+  await until(() => desk.synced.length > 0)
+  const part = Buffer.concat([new Uint8Array([frameTypes.SYNC_PART, 1]), new Uint8Array(limits.channelFrameBytes / 2)])
+  for (let bytes = 0; bytes <= limits.syncFrameBytes; bytes += part.length - 2) desk.socket!.send(part)
+  assert.equal((await closed)[0], errors.TOO_LARGE.close)
 })
 
 /** A socket that says hello and is in the document. */

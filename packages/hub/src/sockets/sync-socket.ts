@@ -5,9 +5,14 @@
 
 import type { Duplex } from 'node:stream'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
-import { subprotocol, syncFrame } from '@meshbook/core/frames.ts'
+import { syncFrame } from '@meshbook/core/frames.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { Connection, DocumentKey, Peer } from '@meshbook/relay/relay.ts'
+import type { Visit } from '@meshbook/relay/serve/doorway.ts'
+import { LiveSocket } from '@meshbook/relay/serve/live-socket.ts'
+import { roomPeer } from '@meshbook/relay/serve/room-peer.ts'
+import { Tap } from '@meshbook/relay/serve/tap.ts'
+import type { SyncPath } from '@meshbook/relay/serve/upgrades.ts'
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import type { RawData, WebSocket } from 'ws'
@@ -15,17 +20,7 @@ import type { Place } from '../auth/access.ts'
 import type { Principal } from '../auth/principal.ts'
 import { writes } from '../documents/touches.ts'
 import { authorOf } from '../history/authors.ts'
-import type { Visit } from '../http/doorway.ts'
 import type { Parts } from '../parts.ts'
-import { LiveSocket } from './live-socket.ts'
-import { Tap } from './tap.ts'
-import { LastFrames } from './websocket-frames.ts'
-
-export interface SyncPath {
-  owner: string
-  project: string
-  path: string
-}
 
 export interface SyncRequest {
   /** What the WebSocket runs over. */
@@ -50,8 +45,6 @@ export function serveSync(
   else if (shown) sync.admit(Promise.resolve(shown))
   else sync.waitForAuth()
 }
-
-const lastFrames = new LastFrames()
 
 class SyncSocket {
   readonly #parts: Parts
@@ -140,24 +133,12 @@ class SyncSocket {
   }
 
   #peerOf(who: Principal, { rights }: Place): Peer {
-    const { socket } = this.#live
-    const live = this.#live
-    return {
+    return roomPeer(this.#live, this.#tap, this.#asked.wire, {
       name: who.name,
       access: rights.has('write') ? 'write' : 'read',
       canRun: rights.has('run') && rights.has('write'),
-      extensions: socket.protocol === subprotocol,
-      get backlogBytes() {
-        return socket.bufferedAmount
-      },
       tag: { who, isPage: who.credential.kind === 'session', author: authorOf(who, this.#asked.agent) },
-      send: frame => socket.send(frame),
-      // Past the WebSocket object, which holds back nothing without compression: frames and their order stay whole.
-      sendAll: frames => live.open && this.#asked.wire.write(lastFrames.bytesOf(frames)),
-      close: (code, reason) => live.close(code, reason),
-      pause: () => this.#tap.hold('relay'),
-      resume: () => this.#tap.release('relay'),
-    }
+    })
   }
 
   #receiveGuarded(data: RawData, isBinary: boolean): void {

@@ -3,19 +3,25 @@
  * order. What fails before the document or device is known is refused with an HTTP answer; a `/sync` client whose
  * credential is not good gets its close code instead, because stock clients cannot see HTTP answers.
  */
-import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { asMeshError, MeshError, problemOf } from '@meshbook/core/errors.ts'
+import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { subprotocol } from '@meshbook/core/frames.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { checkCookiePage, checkPage, type Visit, visitOf } from '@meshbook/relay/serve/doorway.ts'
+import {
+  closeSockets,
+  newSocketServer,
+  refuseUpgrade,
+  type SyncPath,
+  syncPathOf,
+} from '@meshbook/relay/serve/upgrades.ts'
+import type { WebSocket } from 'ws'
 import type { Principal } from '../auth/principal.ts'
 import { networkName } from '../devices/network-name.ts'
-import { checkCookiePage, checkPage, type Visit, visitOf } from '../http/doorway.ts'
 import type { Parts } from '../parts.ts'
 import { serveChannel } from './channel-socket.ts'
-import { type SyncPath, serveSync } from './sync-socket.ts'
+import { serveSync } from './sync-socket.ts'
 
 interface SyncVisit {
   visit: Visit
@@ -28,22 +34,10 @@ interface SyncVisit {
 /** The first segments under which a WebSocket can be opened; whatever is not here is 404. */
 export const socketRoutes: readonly string[] = ['channel', 'sync']
 
-const handleProtocols = (offered: Set<string>): string | false => offered.has(subprotocol) && subprotocol
-
 export class Upgrades {
   readonly #parts: Parts
-  readonly #sync = new WebSocketServer({
-    noServer: true,
-    maxPayload: limits.syncFrameBytes,
-    perMessageDeflate: false,
-    handleProtocols,
-  })
-  readonly #channel = new WebSocketServer({
-    noServer: true,
-    maxPayload: limits.channelFrameBytes,
-    perMessageDeflate: false,
-    handleProtocols,
-  })
+  readonly #sync = newSocketServer(limits.syncFrameBytes)
+  readonly #channel = newSocketServer(limits.channelFrameBytes)
   #closing = false
 
   constructor(parts: Parts) {
@@ -53,25 +47,13 @@ export class Upgrades {
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // Without a listener a reset during the checks, or while a refusal is written, would end the process.
     socket.on('error', () => socket.destroy())
-    this.#open(request, socket, head).catch((error: unknown) => refuse(socket, asMeshError(error)))
+    this.#open(request, socket, head).catch((error: unknown) => refuseUpgrade(socket, asMeshError(error)))
   }
 
   /** Closes every socket as going away; those that do not answer are cut. */
   async close(): Promise<void> {
     this.#closing = true
-    const sockets = [...this.#sync.clients, ...this.#channel.clients]
-    for (const socket of sockets) socket.close(1001, 'SHUTTING_DOWN')
-    const closed = sockets.map(
-      socket =>
-        new Promise<void>(resolve =>
-          socket.readyState === socket.CLOSED ? resolve() : socket.once('close', () => resolve()),
-        ),
-    )
-    const cut = setTimeout(() => {
-      for (const socket of sockets) socket.terminate()
-    }, limits.shutdownMs / 5)
-    await Promise.all(closed)
-    clearTimeout(cut)
+    await closeSockets([...this.#sync.clients, ...this.#channel.clients])
   }
 
   async #open(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
@@ -145,28 +127,4 @@ export class Upgrades {
     sockets.inc({ kind })
     socket.once('close', () => sockets.dec({ kind }))
   }
-}
-
-function syncPathOf(pathname: string): SyncPath | undefined {
-  const [, sync, ...encoded] = pathname.split('/')
-  if (sync !== 'sync' || encoded.length < 3) return undefined
-  try {
-    const [owner = '', project = '', ...path] = encoded.map(decodeURIComponent)
-    return { owner, project, path: path.join('/') }
-  } catch (cause) {
-    throw new MeshError('BAD_PATH', { cause })
-  }
-}
-
-function refuse(socket: Duplex, error: MeshError): void {
-  const problem = problemOf(error, randomUUID())
-  const body = JSON.stringify(problem)
-  const head = [
-    `HTTP/1.1 ${problem.status} ${problem.code}`,
-    'Content-Type: application/problem+json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-    'X-Content-Type-Options: nosniff',
-  ]
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }

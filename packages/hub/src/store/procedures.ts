@@ -1,6 +1,6 @@
 /** The hub's module of the database: its tables and all its procedures by name. This folder is the only SQL of the hub. */
 import type { DeviceId, OrgId, ProjectId, RunId, UserId } from '@meshbook/core/ids.ts'
-import { hasEnded, type RunEvent } from '@meshbook/core/run.ts'
+import { hasEnded } from '@meshbook/core/run.ts'
 import type { Procedure, Tx } from '@meshbook/relay/sql/tx.ts'
 import * as accounts from './accounts.ts'
 import * as restore from './after-restore.ts'
@@ -33,6 +33,7 @@ import * as queue from './run-queue.ts'
 import * as retention from './run-retention.ts'
 import * as rows from './run-rows.ts'
 import * as attempts from './sign-in-attempts.ts'
+import { submitRun } from './submit-run.ts'
 
 export { schema } from './schema.ts'
 
@@ -62,7 +63,7 @@ const aboutRevoked = (
     ),
   ]
 }
-const isAsked = ({ type }: RunEvent): boolean => type.startsWith('input-') || type.startsWith('gate-')
+const isAsked = ({ event: { type } }: log.LoggedEvent): boolean => type.startsWith('input-') || type.startsWith('gate-')
 const aboutOwnerKeys = (changed: unknown, { user }: { user: UserId }): news.Subject[] =>
   changed ? [`owner-keys ${user}`] : []
 
@@ -122,7 +123,10 @@ const plain = {
   listDocuments: projects.listDocuments,
   touchDocuments: projects.touchDocuments,
 
-  createRun: noting(queue.createRun, ({ run, created }) => (created ? aboutRun(run) : [])),
+  createRun: noting(submitRun, ({ run, created, leased }) => [
+    ...(created ? aboutRun(run) : []),
+    ...aboutSessions(leased?.moved === true),
+  ]),
   nextPlacement: queue.nextPlacement,
   sessionsWithQueue: queue.sessionsWithQueue,
   leaseRun: noting(queue.leaseRun, leased => (leased ? [...aboutRun(leased.run), ...aboutSessions(leased.moved)] : [])),

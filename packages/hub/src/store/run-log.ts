@@ -1,6 +1,7 @@
 /** Procedures that append to a run's log and read it. Every append passes the state machine in the same transaction (I4, I5). */
 import type { Run } from '@meshbook/core/api.ts'
 import { type ErrorCode, MeshError } from '@meshbook/core/errors.ts'
+import { textOfEvent } from '@meshbook/core/event-text.ts'
 import {
   type DeviceId,
   type Fence,
@@ -11,15 +12,8 @@ import {
   type Seq,
 } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import {
-  hasEnded,
-  type NumberedEvent,
-  type RunEvent,
-  type RunRefusal,
-  type RunStatus,
-  stepRun,
-} from '@meshbook/core/run.ts'
-import type { Tx } from '@meshbook/relay/sql/tx.ts'
+import { hasEnded, type RunEvent, type RunRefusal, type RunStatus, stepRun } from '@meshbook/core/run.ts'
+import type { Turn, Tx } from '@meshbook/relay/sql/tx.ts'
 import { addReferences, assetsOfEvent } from './asset-references.ts'
 import { openGate, receiveGate, voidGates } from './gates.ts'
 import { type RunRow, runRow, saveState, showRun } from './run-rows.ts'
@@ -30,18 +24,32 @@ export interface Appended {
   /** The run's fence, for the answer. */
   refused?: ErrorCode
   appended: number
+  /** Whether what was appended stands in the log as it came. */
+  isWhole: boolean
   /** Set when something was appended. */
   run: Run | null
+}
+
+/** An event as it is stored: its text, and what the state machine looks at, which output is no part of. */
+export interface LoggedEvent {
+  event: RunEvent
+  text: string
+}
+
+export function logged(event: RunEvent): LoggedEvent {
+  const isOutput = event.type === 'stdout' || event.type === 'stderr'
+  return { event: isOutput ? { ...event, text: '' } : event, text: textOfEvent(event) }
 }
 
 /** Appends the events of the run's holder from `first` on; duplicates are skipped, and the first refusal ends it. */
 export async function appendEvents(
   tx: Tx,
-  a: { org: OrgId; device: DeviceId; id: RunId; fence: Fence; first: Seq; events: RunEvent[] },
+  a: { org: OrgId; device: DeviceId; id: RunId; fence: Fence; first: Seq; events: LoggedEvent[]; turn?: Turn },
 ): Promise<Appended> {
   const row = await runRow(tx, a.org, a.id)
-  if (!row) return { seq: 0, refused: 'NOT_FOUND', appended: 0, run: null }
-  if (row.device !== a.device) return { seq: row.state.seq, refused: 'STALE_FENCE', appended: 0, run: null }
+  const none = { appended: 0, isWhole: true, run: null }
+  if (!row) return { ...none, seq: 0, refused: 'NOT_FOUND' }
+  if (row.device !== a.device) return { ...none, seq: row.state.seq, refused: 'STALE_FENCE' }
   let appended = 0
   let refused: ErrorCode | undefined
   for (const [index, event] of a.events.entries()) {
@@ -57,6 +65,7 @@ export async function appendEvents(
     seq: row.state.seq,
     ...(refused ? { refused } : {}),
     appended,
+    isWhole: row.logBytes < limits.runOutputBytes,
     run: appended > 0 ? await showRun(tx, { org: a.org, id: a.id }) : null,
   }
 }
@@ -75,7 +84,7 @@ async function append(
   row: RunRow,
   fence: Fence,
   seq: Seq,
-  event: RunEvent,
+  { event, text: whole }: LoggedEvent,
 ): Promise<'appended' | 'duplicate' | ErrorCode> {
   const state = stepRun(row.state, { type: 'event', fence, seq, event })
   if ('refused' in state) {
@@ -85,7 +94,7 @@ async function append(
     return codeOfRefusal[state.refused]
   }
   if (event.type === 'gate-opened' && !(await openGate(tx, { org: row.org, run: row.id, event }))) return 'CONFLICT'
-  const text = JSON.stringify(withinCap(row, event))
+  const text = row.logBytes < limits.runOutputBytes ? whole : JSON.stringify(withoutContent(event))
   await tx.run('INSERT INTO run_events (org_id, run_id, seq, event) VALUES (?, ?, ?, ?)', [row.org, row.id, seq, text])
   const assets = assetsOfEvent(event)
   if (assets.length > 0) await addReferences(tx, { org: row.org, holder: `run:${row.id}`, assets })
@@ -97,8 +106,7 @@ async function append(
 }
 
 /** Beyond the cap of a log its events keep their numbers and lose their content (I10). */
-function withinCap(row: RunRow, event: RunEvent): RunEvent {
-  if (row.logBytes < limits.runOutputBytes) return event
+function withoutContent(event: RunEvent): RunEvent {
   if (event.type === 'stdout' || event.type === 'stderr') return { ...event, text: '' }
   return event.type === 'display' || event.type === 'result' ? { ...event, parts: [] } : event
 }
@@ -119,7 +127,7 @@ export async function endRun(
   const event: RunEvent =
     a.as === 'failed' ? { type: 'failed', ...ended, error } : { type: a.as, ...ended, reason: a.reason }
   const fence = 'fence' in row.state ? row.state.fence : parseFence(1)
-  const outcome = await append(tx, row, fence, parseSeq(row.state.seq + 1), event)
+  const outcome = await append(tx, row, fence, parseSeq(row.state.seq + 1), logged(event))
   if (outcome !== 'appended') throw new MeshError('INTERNAL', { detail: `ending run ${a.id}: ${outcome}` })
   await saveState(tx, row)
   return await showRun(tx, { org: a.org, id: a.id })
@@ -163,27 +171,35 @@ export async function waitingInput(
     : null
 }
 
+export interface LogPage {
+  events: { seq: Seq; text: string }[]
+  /** How far the log goes. */
+  seq: number
+  /** The page has the end of the run. */
+  ended: boolean
+}
+
 export async function readEvents(
   tx: Tx,
   a: { org: OrgId; id: RunId; after: number; mostBytes: number },
-): Promise<{ events: NumberedEvent[]; ended: boolean } | null> {
+): Promise<LogPage | null> {
   const row = await tx.get<{ seq: number; status: string; expired: number | null }>(
     'SELECT seq, status, log_expired_at AS expired FROM runs WHERE org_id = ? AND run_id = ?',
     [a.org, a.id],
   )
   if (!row) return null
   if (row.expired !== null) throw new MeshError('LOG_EXPIRED', { detail: `run ${a.id}` })
-  const rows = await tx.all<{ seq: Seq; event: string }>(
-    'SELECT seq, event FROM run_events WHERE org_id = ? AND run_id = ? AND seq > ? ORDER BY seq LIMIT 500',
+  const rows = await tx.all<{ seq: Seq; text: string }>(
+    'SELECT seq, event AS text FROM run_events WHERE org_id = ? AND run_id = ? AND seq > ? ORDER BY seq LIMIT 500',
     [a.org, a.id, a.after],
   )
-  const events: NumberedEvent[] = []
+  const events: LogPage['events'] = []
   let bytes = 0
-  for (const { seq, event } of rows) {
-    bytes += event.length
+  for (const read of rows) {
+    bytes += read.text.length
     if (events.length > 0 && bytes > a.mostBytes) break
-    events.push({ seq, event: JSON.parse(event) as RunEvent })
+    events.push(read)
   }
   const last = events.at(-1)?.seq ?? a.after
-  return { events, ended: hasEnded(row.status as Run['status']) && last >= row.seq }
+  return { events, seq: row.seq, ended: hasEnded(row.status as Run['status']) && last >= row.seq }
 }

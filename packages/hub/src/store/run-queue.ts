@@ -185,6 +185,7 @@ export async function sessionsWithQueue(tx: Tx): Promise<{ org: OrgId; session: 
 export interface Leased {
   lease: Lease
   run: Run
+  device: DeviceId
   /** Whether the session got a new head by it. */
   moved: boolean
 }
@@ -209,7 +210,8 @@ export async function leaseRun(
   const state = stepRun(row.state, { type: 'leased', fence })
   if ('refused' in state) return null
   await saveState(tx, { ...row, state, head, device: a.device, reasons: a.reasons })
-  return { lease: leaseOf(row, head, fence, a.expiresAt), run: (await showRun(tx, { org: a.org, id: a.id }))!, moved }
+  const run = (await showRun(tx, { org: a.org, id: a.id }))!
+  return { lease: leaseOf(row, head, fence, a.expiresAt), run, device: a.device, moved }
 }
 
 /** It may have been revoked since the router looked at it (S8). */

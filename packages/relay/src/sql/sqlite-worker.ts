@@ -5,6 +5,7 @@
 import { Worker } from 'node:worker_threads'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { ThreadCall } from './call-group.ts'
+import { CallTurns } from './call-turns.ts'
 import { fromThreadError } from './sqlite-error.ts'
 import type { SqliteThreadData, ThreadReply, ThreadRequest } from './sqlite-thread.ts'
 
@@ -21,7 +22,7 @@ export class SqliteWorker {
   onFailure: ((error: MeshError) => void) | undefined
   onReopened: (() => void) | undefined
   readonly #worker: Worker
-  #queue: Waiting[] = []
+  readonly #waiting = new CallTurns<Waiting>()
   #sent: Waiting[] = []
   #flushing = false
   #gone: MeshError | undefined
@@ -54,13 +55,13 @@ export class SqliteWorker {
   call(name: string, args: unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#gone) return reject(this.#gone)
-      this.#queue.push({ name, args, resolve, reject })
+      this.#waiting.add({ name, args, resolve, reject })
       if (this.#flushing) return
       this.#flushing = true
       // At the end of this tick, so that everything asked for in it shares a commit.
       queueMicrotask(() => {
         this.#flushing = false
-        if (this.#sent.length <= callsAhead) this.#flush()
+        this.#flush()
       })
     })
   }
@@ -78,7 +79,7 @@ export class SqliteWorker {
     if (this.#gone) return
     await new Promise<void>(resolve => {
       this.#closed = resolve
-      this.#flush()
+      this.#send(this.#waiting.drain())
       this.#post({ type: 'close' })
     })
     await this.#worker.terminate()
@@ -89,9 +90,11 @@ export class SqliteWorker {
   }
 
   #flush(): void {
-    if (this.#queue.length === 0) return
-    const calls = this.#queue
-    this.#queue = []
+    this.#send(this.#waiting.take(callsAhead))
+  }
+
+  #send(calls: Waiting[]): void {
+    if (calls.length === 0) return
     this.#sent.push(...calls)
     this.#post({ type: 'calls', calls: calls.map(({ name, args }) => ({ name, args })) })
   }
@@ -119,18 +122,19 @@ export class SqliteWorker {
   #onResults({ results, failure }: ThreadReply & { type: 'results' }): void {
     if (failure) this.onFailure?.(fromThreadError(failure))
     const answered = this.#sent.splice(0, results.length)
+    for (const call of answered) this.#waiting.answered(call)
     for (const [i, result] of results.entries()) {
       if (result.ok) answered[i]!.resolve(result.value)
       else answered[i]!.reject(fromThreadError(result.error))
     }
-    if (this.#sent.length <= callsAhead) this.#flush()
+    this.#flush()
   }
 
   #end(error: MeshError): void {
     if (this.#gone) return
     this.#gone = error
     this.#opening?.reject(error)
-    const lost = [...this.#sent.splice(0), ...this.#queue.splice(0)]
+    const lost = [...this.#sent.splice(0), ...this.#waiting.drain()]
     for (const waiting of lost) waiting.reject(error)
     if (error.code !== 'SHUTTING_DOWN') this.onFailure?.(error)
     this.#closed?.()

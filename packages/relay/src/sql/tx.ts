@@ -17,6 +17,15 @@ export interface Tx {
 export type Procedure = (tx: Tx, args: never) => Promise<unknown>
 export type Procedures = Record<string, Procedure>
 
+/**
+ * A call that brings much says so in its arguments as `turn`: on the way to a single writer it lets others by, and calls
+ * `of` one name keep their order. What several names bring goes in turns.
+ */
+export interface Turn {
+  of: string
+  bytes: number
+}
+
 /** A module of procedures exports `schema` and `procedures`. A released migration is never edited, only followed by another. */
 export interface Schema {
   name: string

@@ -3,10 +3,9 @@
  * for WebSocket upgrades alike (S5, S6). It knows nothing of users, tokens or routes.
  */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { isIP } from 'node:net'
+import { type BlockList, isIP } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { MeshError } from '@meshbook/core/errors.ts'
-import type { HubConfig } from '../config.ts'
 import { isLoopbackName } from './loopback-name.ts'
 
 export interface Visit {
@@ -22,7 +21,11 @@ export interface Visit {
   address: string
 }
 
-export type DoorwayConfig = Pick<HubConfig, 'publicUrl' | 'trustedProxies'>
+export interface DoorwayConfig {
+  /** Under which browsers reach the server from elsewhere, if they do. */
+  publicUrl: string | null
+  trustedProxies: BlockList
+}
 
 /** Throws BAD_ORIGIN when the Host is not one of the hub's names: the control against DNS rebinding (S5). */
 export function visitOf(incoming: IncomingMessage, config: DoorwayConfig): Visit {

@@ -43,6 +43,11 @@ export function eventText(id: number | string, data: unknown, name?: string): st
   return `id: ${id}\n${name === undefined ? '' : `event: ${name}\n`}data: ${JSON.stringify(data)}\n\n`
 }
 
+/** The same for what is JSON already, as this process or its store has written it. */
+export function eventOfText(id: number, json: string): string {
+  return `id: ${id}\ndata: ${json}\n\n`
+}
+
 const encoder = new TextEncoder()
 const bytesOf = (text: string): Uint8Array => encoder.encode(text)
 const beat = ': beat\n\n'

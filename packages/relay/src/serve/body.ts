@@ -51,3 +51,13 @@ async function readText(request: Request, capBytes: number): Promise<string> {
 function tooLarge(capBytes: number): MeshError {
   return new MeshError('TOO_LARGE', { detail: `the body may have ${capBytes} bytes` })
 }
+
+/** A form can be posted from any page, JSON cannot (S6); bytes go by PUT, which no form can do. */
+export function refuseForm(request: Request): undefined {
+  const type = request.headers.get('content-type')
+  if (request.method === 'GET' || request.method === 'HEAD' || request.method === 'PUT' || type === null)
+    return undefined
+  if (!/^application\/json\b/i.test(type))
+    throw new MeshError('BAD_REQUEST', { detail: 'the body must be application/json' })
+  return undefined
+}

@@ -1,0 +1,211 @@
+/** Every HTTP path of the device's own web app, in one list: what it answers itself, and what it asks of the hub. */
+import type { IncomingMessage } from 'node:http'
+import { type HubEvent, linkSchema, type Me, moveDocumentSchema, newDocumentSchema } from '@meshbook/core/api.ts'
+import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
+import { parseAssetId, parseId } from '@meshbook/core/ids.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import type { DeviceInfo, SessionInfo } from '@meshbook/core/messages.ts'
+import { attachmentNamed } from '@meshbook/relay/serve/content-disposition.ts'
+import type { Visit } from '@meshbook/relay/serve/doorway.ts'
+import { LatestEvents } from '@meshbook/relay/serve/latest-events.ts'
+import { eventStream } from '@meshbook/relay/serve/sse.ts'
+import * as v from 'valibot'
+import type { Doorkeeper, Guest } from './doorkeeper.ts'
+import type { HubCalls } from './hub-calls.ts'
+import type { LocalProjects } from './local-projects.ts'
+
+export interface LoopbackParts {
+  me(): Me
+  doorkeeper: Doorkeeper
+  projects: LocalProjects
+  hub: HubCalls
+  asset(id: ReturnType<typeof parseAssetId>): Promise<Uint8Array>
+  devices(): DeviceInfo[]
+  /** As the hub told them last. */
+  sessions(): readonly SessionInfo[]
+  storage(): { ok: boolean; detail: string }
+  /** Calls back with what happens; returns what ends that. */
+  listen(listener: (event: HubEvent) => void): () => void
+}
+
+export interface Ask {
+  incoming: IncomingMessage
+  /** Aborted when the asker goes before the answer has ended. */
+  signal: AbortSignal
+  visit: Visit
+  guest: Guest
+  params: Record<string, string>
+  query: URLSearchParams
+  body: unknown
+}
+
+export interface LoopbackRoute {
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  path: string
+  /** Without a credential; everything else needs one. */
+  public?: true
+  body?: v.GenericSchema
+  bodyBytes?: number
+  handle(ask: Ask): Promise<unknown> | unknown
+}
+
+const v1 = '/api/v1'
+
+export function loopbackRoutes(parts: LoopbackParts): LoopbackRoute[] {
+  return [...own(parts), ...ofDocuments(parts), ...ofHub(parts)]
+}
+
+function own({ doorkeeper, me, devices, sessions, asset, storage, listen }: LoopbackParts): LoopbackRoute[] {
+  const signIn = async ({ body }: Ask): Promise<Response> =>
+    withCookie(await doorkeeper.signIn((body as v.InferOutput<typeof linkSchema>).code))
+  return [
+    { method: 'GET', path: '/healthz', public: true, handle: () => ({ ok: true }) },
+    { method: 'POST', path: `${v1}/auth/link`, public: true, body: linkSchema, handle: signIn },
+    {
+      method: 'POST',
+      path: `${v1}/auth/logout`,
+      handle: async ({ guest }) => withCookie(await doorkeeper.signOut(guest)),
+    },
+    { method: 'GET', path: `${v1}/me`, handle: me },
+    { method: 'GET', path: `${v1}/devices`, handle: () => ({ items: devices() }) },
+    { method: 'GET', path: `${v1}/sessions`, handle: () => ({ items: sessions() }) },
+    { method: 'GET', path: `${v1}/assets/:asset`, handle: ask => answerAsset(asset, ask) },
+    {
+      method: 'GET',
+      path: `${v1}/events`,
+      handle: ({ guest }) => {
+        const waiting = new LatestEvents()
+        waiting.put({ type: 'devices', devices: devices() })
+        waiting.put({ type: 'sessions', sessions: [...sessions()] })
+        waiting.put({ type: 'storage', ...storage() })
+        const stop = listen(event => waiting.put(event))
+        let forget = (): void => undefined
+        const stream = eventStream(waiting.next(), () => {
+          stop()
+          forget()
+        })
+        forget = doorkeeper.open(guest, () => stream.end())
+        return stream.response
+      },
+    },
+  ]
+}
+
+function ofDocuments({ projects }: LoopbackParts): LoopbackRoute[] {
+  const idOf = ({ params }: Ask) => parseId('document', params.id)
+  const inProject = ({ query }: Ask) => parseId('project', query.get('project'))
+  return [
+    { method: 'GET', path: `${v1}/projects`, handle: () => ({ items: projects.list() }) },
+    {
+      method: 'GET',
+      path: `${v1}/documents`,
+      handle: async ask => {
+        const path = ask.query.get('path')
+        if (path === null) return { items: await projects.documents(inProject(ask)) }
+        const [owner = '', project = '', ...rest] = path.normalize('NFC').split('/')
+        const found = await projects.at({ owner, project, path: rest.join('/') })
+        return { items: found ? [found] : [] }
+      },
+    },
+    {
+      method: 'POST',
+      path: `${v1}/documents`,
+      body: newDocumentSchema,
+      bodyBytes: 2 * limits.requestBodyBytes,
+      handle: async ({ body }) => {
+        const { project, path, content } = body as v.InferOutput<typeof newDocumentSchema>
+        return json(await projects.create(project, path, content ?? ''), 201)
+      },
+    },
+    { method: 'GET', path: `${v1}/documents/:id`, handle: ask => projects.find(idOf(ask)) },
+    {
+      method: 'GET',
+      path: `${v1}/documents/:id/content`,
+      handle: async ask =>
+        new Response(await projects.content(idOf(ask)), {
+          headers: { 'content-type': 'text/markdown; charset=utf-8' },
+        }),
+    },
+    {
+      method: 'PATCH',
+      path: `${v1}/documents/:id`,
+      body: moveDocumentSchema,
+      handle: ask => projects.move(idOf(ask), (ask.body as v.InferOutput<typeof moveDocumentSchema>).path),
+    },
+    { method: 'DELETE', path: `${v1}/documents/:id`, handle: ask => projects.remove(idOf(ask)) },
+    { method: 'GET', path: `${v1}/files`, handle: async ask => ({ items: await projects.files(inProject(ask)) }) },
+  ]
+}
+
+/** What a page asks of the hub through this device; the hub checks the bodies (LO7). */
+function ofHub({ hub }: LoopbackParts): LoopbackRoute[] {
+  const bodyBytes = 2 * limits.cellCodeBytes + 64 * 1024
+  const to = (method: LoopbackRoute['method'], path: string, missing: string): LoopbackRoute => ({
+    method,
+    path: `${v1}${path}`,
+    ...(method === 'POST' && { body: v.unknown(), bodyBytes }),
+    handle: ask => hub.pass(ask, missing),
+  })
+  const [history, runs, sessions] = ['the history of documents', 'runs', 'sessions']
+  return [
+    to('GET', '/documents/:id/versions', history),
+    to('POST', '/documents/:id/versions', history),
+    to('GET', '/documents/:id/versions/:version', history),
+    to('POST', '/documents/:id/restore', history),
+    to('POST', '/documents/:id/undo', history),
+    to('POST', '/documents/:id/redo', history),
+    to('GET', '/runs', runs),
+    to('POST', '/runs', runs),
+    to('GET', '/runs/:id', runs),
+    to('GET', '/runs/:id/events', runs),
+    to('POST', '/runs/:id/input', runs),
+    to('POST', '/runs/:id/cancel', runs),
+    to('POST', '/runs/:id/again', runs),
+    to('POST', '/runs/:id/confirm', runs),
+    to('GET', '/gates', runs),
+    to('GET', '/gates/:id', runs),
+    to('POST', '/gates/:id/decide', runs),
+    ...['complete', 'inspect', 'variables', 'interrupt', 'restart'].map(method =>
+      to('POST', `/sessions/:id/${method}`, sessions),
+    ),
+    to('POST', '/projects', 'the right to make projects'),
+    to('GET', '/files/:id', 'the files of others'),
+  ]
+}
+
+async function answerAsset(read: LoopbackParts['asset'], { params, query }: Ask): Promise<Response> {
+  const id = parseAssetId(params.asset)
+  const bytes = await read(id).catch(thrown => {
+    const error = asMeshError(thrown)
+    throw error.code === 'UNREACHABLE'
+      ? new MeshError('UNREACHABLE', { detail: 'the hub, and these bytes are not on this device', cause: thrown })
+      : error
+  })
+  const type = pictureType(bytes)
+  const name = query.get('name')
+  return new Response(bytes.slice(), {
+    headers: {
+      'content-type': type ?? 'application/octet-stream',
+      'cache-control': 'private, max-age=31536000, immutable',
+      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+      ...(type && name === null ? {} : { 'content-disposition': attachmentNamed(name ?? id) }),
+    },
+  })
+}
+
+/** By its first bytes: this device keeps no types of assets. */
+function pictureType(bytes: Uint8Array): string | undefined {
+  const start = Buffer.from(bytes.subarray(0, 64)).toString('latin1')
+  if (start.startsWith('\u0089PNG')) return 'image/png'
+  if (start.startsWith('\u00ff\u00d8\u00ff')) return 'image/jpeg'
+  if (start.startsWith('GIF8')) return 'image/gif'
+  return start.startsWith('RIFF') && start.slice(8, 12) === 'WEBP' ? 'image/webp' : undefined
+}
+
+function withCookie(cookie: string): Response {
+  return new Response(null, { status: 204, headers: { 'set-cookie': cookie } })
+}
+
+export function json(value: unknown, status = 200): Response {
+  return new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } })
+}
