@@ -10,7 +10,7 @@ const options = canNetwork ? {} : { skip: 'no network namespaces here' }
 const lines = 30
 const oneWayMs = 300
 /** Shorter than a hub of these tests takes a device for gone. */
-const stallMs = 1_500
+const stallMs = 2_500
 
 /** Every line once and in order in both files, in the document at the hub and in the log. */
 async function nothingLost(direct: DirectMesh, run: string): Promise<void> {

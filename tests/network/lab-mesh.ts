@@ -24,7 +24,10 @@ export class LabMesh {
   readonly #data: string
   readonly #programs = new Map<Machine, ChildProcess>()
 
-  private constructor(lab: Lab, data: string, proxy: JsonChild, phone: JsonChild) {
+  readonly #timesDivisor: number
+
+  private constructor(lab: Lab, data: string, proxy: JsonChild, phone: JsonChild, timesDivisor: number) {
+    this.#timesDivisor = timesDivisor
     this.lab = lab
     this.#data = data
     this.folder = join(data, 'project')
@@ -33,14 +36,15 @@ export class LabMesh {
     this.phone = phone
   }
 
-  static async open(cleanup: Cleanup): Promise<LabMesh> {
+  /** The times after which a device counts as gone are divided. */
+  static async open(cleanup: Cleanup, timesDivisor = 30): Promise<LabMesh> {
     const data = await mkdtemp(join(tmpdir(), 'meshbook-lab-'))
     // The lab is closed first, and with it every process.
     const lab = Lab.open(cleanup)
     cleanup.after(() => rm(data, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }))
     const proxy = new JsonChild(cleanup, lab, 'proxy', script('proxy-main.ts'))
     const phone = new JsonChild(cleanup, lab, 'phone', script('phone-main.ts'), [hubUrl, token])
-    const mesh = new LabMesh(lab, data, proxy, phone)
+    const mesh = new LabMesh(lab, data, proxy, phone, timesDivisor)
     cleanup.after(() => mesh.#stop())
     await proxy.ask({ do: 'listen' })
     await mesh.#start('hub', ['hub', '--host', '0.0.0.0', '--port', `${hubPort}`])
@@ -84,7 +88,7 @@ export class LabMesh {
       ...process.env,
       MESHBOOK_TOKEN: token,
       MESHBOOK_BOOTSTRAP_TOKEN: token,
-      MESHBOOK_TIMES_DIVISOR: '30',
+      MESHBOOK_TIMES_DIVISOR: `${this.#timesDivisor}`,
     }
     const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], env })
     this.#programs.set(machine, child)
