@@ -19,49 +19,56 @@ export class LabMesh {
   readonly phone: JsonChild
   /** The folder of the project on the desktop. */
   readonly folder: string
+  /** The same on the laptop, where it is started too. */
+  readonly laptopFolder: string
   readonly #data: string
   readonly #programs = new Map<Machine, ChildProcess>()
 
-  private constructor(lab: Lab, data: string, proxy: JsonChild, phone: JsonChild) {
+  readonly #timesDivisor: number
+
+  private constructor(lab: Lab, data: string, proxy: JsonChild, phone: JsonChild, timesDivisor: number) {
+    this.#timesDivisor = timesDivisor
     this.lab = lab
     this.#data = data
     this.folder = join(data, 'project')
+    this.laptopFolder = join(data, 'laptop-project')
     this.proxy = proxy
     this.phone = phone
   }
 
-  static async open(cleanup: Cleanup): Promise<LabMesh> {
+  /** The times after which a device counts as gone are divided. */
+  static async open(cleanup: Cleanup, timesDivisor = 30): Promise<LabMesh> {
     const data = await mkdtemp(join(tmpdir(), 'meshbook-lab-'))
     // The lab is closed first, and with it every process.
     const lab = Lab.open(cleanup)
     cleanup.after(() => rm(data, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }))
     const proxy = new JsonChild(cleanup, lab, 'proxy', script('proxy-main.ts'))
     const phone = new JsonChild(cleanup, lab, 'phone', script('phone-main.ts'), [hubUrl, token])
-    const mesh = new LabMesh(lab, data, proxy, phone)
+    const mesh = new LabMesh(lab, data, proxy, phone, timesDivisor)
     cleanup.after(() => mesh.#stop())
     await proxy.ask({ do: 'listen' })
     await mesh.#start('hub', ['hub', '--host', '0.0.0.0', '--port', `${hubPort}`])
     await mkdir(mesh.folder, { recursive: true })
     await mesh.startDesk()
-    mesh.#attach()
+    mesh.#attach('desk', mesh.folder)
     return mesh
   }
 
-  #attach(): void {
-    const options = ['--project', 'project', '--data', join(this.#data, 'desk')]
-    this.lab.run(
-      'desk',
-      process.execPath,
-      '--disable-warning=ExperimentalWarning',
-      main,
-      'attach',
-      this.folder,
-      ...options,
-    )
+  #attach(machine: Machine, folder: string): void {
+    const options = ['--project', 'project', '--data', join(this.#data, machine)]
+    const node = ['--disable-warning=ExperimentalWarning', main]
+    this.lab.run(machine, process.execPath, ...node, 'attach', folder, ...options)
   }
 
-  async startDesk(): Promise<void> {
-    await this.#start('desk', ['up', '--hub', hubUrl, '--name', 'Desk'])
+  async startDesk(...args: string[]): Promise<void> {
+    await this.#start('desk', ['up', '--hub', hubUrl, '--name', 'Desk', ...args])
+  }
+
+  /** The laptop of the same home is a device too, with the same project. */
+  async startLaptop(...args: string[]): Promise<void> {
+    await mkdir(this.laptopFolder, { recursive: true })
+    await this.#start('laptop', ['up', '--hub', hubUrl, '--name', 'Laptop', ...args])
+    this.#attach('laptop', this.laptopFolder)
   }
 
   /** kill -9 of the daemon; kernel hosts and kernels live on. */
@@ -81,7 +88,7 @@ export class LabMesh {
       ...process.env,
       MESHBOOK_TOKEN: token,
       MESHBOOK_BOOTSTRAP_TOKEN: token,
-      MESHBOOK_TIMES_DIVISOR: '30',
+      MESHBOOK_TIMES_DIVISOR: `${this.#timesDivisor}`,
     }
     const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], env })
     this.#programs.set(machine, child)

@@ -20,8 +20,18 @@ type Request =
   | { do: 'document'; path: string }
   | { do: 'content'; document: string }
   | { do: 'devices' }
+  | { do: 'revoke'; device: string }
 
-const statusOfDevices = v.object({ items: v.array(v.object({ id: v.string(), status: v.string() })) })
+const statusOfDevices = v.object({
+  items: v.array(
+    v.object({
+      id: v.string(),
+      name: v.string(),
+      status: v.string(),
+      direct: v.optional(v.array(v.string())),
+    }),
+  ),
+})
 
 answerLines((request: Request) => {
   switch (request.do) {
@@ -37,6 +47,8 @@ answerLines((request: Request) => {
       return untilAnswered(() => client.text(`/documents/${request.document}/content`))
     case 'devices':
       return untilAnswered(() => client.get('/devices', statusOfDevices))
+    case 'revoke':
+      return client.send('DELETE', `/devices/${request.device}`)
     case 'follow':
     case 'log':
       return follow(request.run)

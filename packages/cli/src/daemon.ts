@@ -25,6 +25,8 @@ export interface DaemonOptions {
   folder: DataFolder
   hub: string
   name: string | undefined
+  /** Whether other devices of its user may connect with it directly. */
+  lan: boolean
   /** An API token that registers this machine; absent where it was paired. */
   token: string | undefined
   /** Of its own web app; 0: any that is free. */
@@ -38,7 +40,7 @@ export interface Daemon {
   close(): Promise<void>
 }
 
-export async function startDaemon({ folder, hub, token, ...options }: DaemonOptions): Promise<Daemon> {
+export async function startDaemon({ folder, hub, token, lan, ...options }: DaemonOptions): Promise<Daemon> {
   const limits = scaledTimes(timesDivisorOf(process.env))
   await privateFolder(folder.root)
   const ports = { now: Date.now, random: systemRandom, log: openLog(folder.root) }
@@ -63,6 +65,7 @@ export async function startDaemon({ folder, hub, token, ...options }: DaemonOpti
       kernels,
       projectsFolder: folder.projects,
       keychain: keychainUse(),
+      ...(lan ? { lan: {} } : {}),
       ...(token === undefined ? {} : { register }),
     },
     { ...ports, sleep: systemPrograms },
@@ -70,7 +73,7 @@ export async function startDaemon({ folder, hub, token, ...options }: DaemonOpti
   const access: ReturnType<typeof accessTo> = accessTo(hub, device, () => loopback.signInLink())
   const loopback = await device.serveLoopback({ port: options.port, webFolder })
   const control = await serveControl(folder.control, controlHandlers(access, device))
-  await remember(folder, hub, device.id)
+  await remember(folder, hub, device.id, lan)
   return {
     device,
     url: loopback.url,

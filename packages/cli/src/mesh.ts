@@ -36,7 +36,7 @@ export interface Mesh {
 }
 
 /** Hub and this machine's device in one process, talking over the same socket as any other device. */
-export async function startMesh(config: HubConfig, folder: DataFolder): Promise<Mesh> {
+export async function startMesh(config: HubConfig, folder: DataFolder, { lan = false } = {}): Promise<Mesh> {
   await privateFolder(folder.root)
   const log = openLog(folder.root)
   const ports = { now: Date.now, random: systemRandom, log }
@@ -63,6 +63,7 @@ export async function startMesh(config: HubConfig, folder: DataFolder): Promise<
         kernels,
         projectsFolder: folder.projects,
         keychain: keychainUse(),
+        ...(lan ? { lan: {} } : {}),
         recovery: () => storedRecipient(config.dataFolder),
         register: (key, name, kind) => hub.registerDevice(key, name, kind),
       },

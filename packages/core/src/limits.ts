@@ -313,6 +313,16 @@ export const limits = {
   /** A question that waits for a change is answered by then. */
   longPollMs: 20_000,
   longPollsPerAddress: 20,
+  /** How long two devices may be connected with each other by one word of the hub, which says it again while it lasts. */
+  lanGrantMs: 60_000,
+  /** After a change of its direct connections a device tells the hub, at most so often. */
+  lanToldMs: 1_000,
+  lanAddressesPerDevice: 8,
+  lanPeersPerDevice: 8,
+  /** Connections whose first frame has not come yet, and what they may say until then. */
+  lanStrangersPerDevice: 8,
+  lanHelloBytes: 1 * KiB,
+  lanDialMs: 3_000,
   /** How long a keychain has to answer. */
   keychainMs: 3_000,
   shutdownMs: 5_000,
@@ -332,6 +342,7 @@ export function scaledTimes(divisor: number): Limits {
     reconnectMaxMs,
     historyQuietMs,
     historyAuthorMs,
+    lanGrantMs,
   } = limits
   const shorter = {
     pingMs,
@@ -343,6 +354,7 @@ export function scaledTimes(divisor: number): Limits {
     reconnectMaxMs,
     historyQuietMs,
     historyAuthorMs,
+    lanGrantMs,
   }
   const scaled = Object.fromEntries(Object.entries(shorter).map(([name, ms]) => [name, Math.ceil(ms / divisor)]))
   return { ...limits, ...scaled }

@@ -9,6 +9,7 @@ import { type ErrorCode, isErrorCode, MeshError } from './errors.ts'
 import { textOfEvent } from './event-text.ts'
 import { type ChannelFrame, encodeFrame } from './frames.ts'
 import { type Fence, type IdKind, type IdTypes, isId, isRunId, type RunId, type Seq } from './ids.ts'
+import { lanNonceSchema, lanOfferSchema } from './lan.ts'
 import { limits } from './limits.ts'
 import { gateDecisions, gateNonceSchema, runEventSchema } from './run.ts'
 
@@ -44,6 +45,9 @@ export const frameTypes = {
   RUN_AFTERWARDS: 13,
   GATE_DECIDED: 44,
   CREDIT: 51,
+  LAN_GRANT: 45,
+  LAN_END: 46,
+  LAN_HELLO: 52,
 } as const
 
 const id = <K extends IdKind>(kind: K) => v.custom<IdTypes[K]>(text => isId(kind, text), `expected a ${kind} id`)
@@ -193,6 +197,8 @@ export const keyCopySchema = v.object({
 })
 export type KeyCopy = v.InferOutput<typeof keyCopySchema>
 
+const directPeers = v.pipe(v.array(deviceIdSchema), v.maxLength(limits.lanPeersPerDevice))
+
 const up = {
   REGISTER: v.object({
     type: v.literal('REGISTER'),
@@ -215,8 +221,17 @@ const up = {
     seal: v.optional(v.object({ key: sealKey, proof: signature })),
     /** Bytes of one stream that it takes before it gives CREDIT; absent: it gives none, and everything may be sent. */
     credit: v.optional(whole),
+    /** Where its own network reaches it; absent: it takes no direct connections. For grants alone, shown to nobody. */
+    lan: v.optional(lanOfferSchema),
   }),
-  HEARTBEAT: v.object({ type: v.literal('HEARTBEAT'), metrics: metricsSchema, heads: v.array(heldHead) }),
+  HEARTBEAT: v.object({
+    type: v.literal('HEARTBEAT'),
+    metrics: metricsSchema,
+    heads: v.array(heldHead),
+    lan: v.optional(lanOfferSchema),
+    /** Devices that it is connected with directly. */
+    direct: v.optional(directPeers),
+  }),
   RUNTIME_UP: v.object({
     type: v.literal('RUNTIME_UP'),
     session: sessionIdSchema,
@@ -306,6 +321,8 @@ export const deviceInfoSchema = v.object({
   problems: v.optional(toldProblemsSchema),
   /** Whose it is, where it is not the reader's. */
   owner: v.optional(nameSchema),
+  /** Devices of the same user that it is connected with on its own network; absent in DEVICE_LIST, and for devices of others. */
+  direct: v.optional(directPeers),
 })
 export type DeviceInfo = v.InferOutput<typeof deviceInfoSchema>
 
@@ -404,6 +421,22 @@ const down = {
   }),
   SESSION_LIST: v.object({ type: v.literal('SESSION_LIST'), sessions: v.array(sessionInfoSchema) }),
   REVOKED: v.object({ type: v.literal('REVOKED'), reason: v.optional(v.string()) }),
+  /**
+   * Two devices may connect with each other, for so long: both are told. The same nonce again prolongs what it stands
+   * for; another one opens another connection.
+   */
+  LAN_GRANT: v.object({
+    type: v.literal('LAN_GRANT'),
+    peer: deviceIdSchema,
+    role: v.picklist(['dial', 'listen']),
+    nonce: lanNonceSchema,
+    ...lanOfferSchema.entries,
+    /** The projects whose documents may pass. */
+    projects: v.pipe(v.array(projectIdSchema), v.maxLength(limits.projectsPerUser)),
+    ttlMs: v.pipe(whole, v.maxValue(limits.lanGrantMs)),
+  }),
+  /** What was granted with that device is void, and a connection with it ends. */
+  LAN_END: v.object({ type: v.literal('LAN_END'), peer: deviceIdSchema }),
   /** What the hub has of the owner's data key. `version` 0: nobody has made it; `rotate`: who had it was shut out. */
   OWNER_KEYS: v.object({
     type: v.literal('OWNER_KEYS'),
@@ -425,10 +458,19 @@ const down = {
   }),
 }
 
+/** What two devices say to each other on a direct connection, beside SYNC; nothing else is understood there (LAN20). */
+const direct = {
+  LAN_HELLO: v.object({ type: v.literal('LAN_HELLO'), nonce: lanNonceSchema }),
+  OPEN: up.OPEN,
+  CLOSE: down.CLOSE,
+  CREDIT: credit,
+}
+
 type Schemas = Record<string, v.GenericSchema>
 type MessageOf<S extends Schemas> = { [K in keyof S]: v.InferOutput<S[K]> }[keyof S]
 export type UpMessage = MessageOf<typeof up>
 export type DownMessage = MessageOf<typeof down>
+export type DirectMessage = MessageOf<typeof direct>
 type ControlType = Exclude<keyof typeof frameTypes, 'SYNC' | 'SYNC_PART'>
 
 const typeOfNumber = new Map<number, ControlType>(
@@ -439,7 +481,7 @@ const typeOfNumber = new Map<number, ControlType>(
 const textEncoder = new TextEncoder()
 const textDecoder = new TextDecoder('utf-8', { fatal: true })
 
-export function encodeMessage(message: UpMessage | DownMessage): Uint8Array {
+export function encodeMessage(message: UpMessage | DownMessage | DirectMessage): Uint8Array {
   return encodeFrame({
     type: frameTypes[message.type],
     stream: 0,
@@ -447,7 +489,7 @@ export function encodeMessage(message: UpMessage | DownMessage): Uint8Array {
   })
 }
 
-function textOf(message: UpMessage | DownMessage): string {
+function textOf(message: UpMessage | DownMessage | DirectMessage): string {
   if (message.type !== 'RUN_EVENT') return JSON.stringify(message)
   const { events, ...head } = message
   return `${JSON.stringify(head).slice(0, -1)},"events":[${events.map(textOfEvent).join(',')}]}`
@@ -526,6 +568,11 @@ export function parseUp(frame: ChannelFrame): UpMessage {
 /** A control frame from the hub, checked; anything else throws BAD_MESSAGE. */
 export function parseDown(frame: ChannelFrame): DownMessage {
   return parseControl(down, frame) as DownMessage
+}
+
+/** A control frame of a direct connection, checked; anything else throws BAD_MESSAGE. */
+export function parseDirect(frame: ChannelFrame): DirectMessage {
+  return parseControl(direct, frame) as DirectMessage
 }
 
 function parseControl(schemas: Schemas, frame: ChannelFrame): unknown {

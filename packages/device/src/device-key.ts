@@ -3,7 +3,7 @@
  * identity of age) to which secrets for it are sealed. `device.json` holds what may be known; the private halves are in
  * the keychain, or in a file that only its user can read.
  */
-import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ChannelProof, channelProofText, writeChannelProof } from '@meshbook/core/device-auth.ts'
@@ -18,6 +18,7 @@ import { FileSecrets } from './keys/file-secrets.ts'
 import { type Keychain, KeychainSecrets, keychainProgram, whyNoKeychain } from './keys/keychain-secrets.ts'
 import type { SecretStore } from './keys/secret-store.ts'
 import { readPrivate, writeWhole } from './keys/whole-file.ts'
+import { type SecureIdentity, secureIdentity } from './link/direct/certificate.ts'
 
 const privateKeySchema = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/))
 /** The owner of what this device keeps; made here, it names no org of a hub. */
@@ -113,6 +114,12 @@ export class DeviceKey {
   keys(): DeviceKeys {
     const { publicKey, sealKey } = this
     return { publicKey, sealKey, sealProof: this.sign(sealProofText(this.id, sealKey)) }
+  }
+
+  /** What it shows to other devices of its user that connect with it directly. */
+  secureIdentity(random: RandomBytes): SecureIdentity {
+    const spki = createPublicKey(this.#key).export({ type: 'spki', format: 'der' })
+    return secureIdentity(this.id, this.#key, spki, random)
   }
 
   /** Opens what was sealed to this device. */

@@ -23,6 +23,8 @@ export interface DeviceOptions {
     /** The right of this device at the hub, for what its own web app asks there; another one than `stale`. */
     token?: (stale?: string) => Promise<string>
   }
+  /** Other devices of its user may connect with it on their own network; absent: it listens on nothing and dials nobody (LAN1). */
+  lan?: { addresses?: () => string[] }
   limits: Limits
   kernels: KernelSessions
   /** Where folders for projects are made that are attached without naming one. */
@@ -52,6 +54,8 @@ export interface DevicePorts {
 export interface DeviceStatus {
   link: LinkStatus
   problems: string[]
+  /** Absent where direct connections are off. */
+  direct?: { peers: DeviceId[]; sentBytes: number; receivedBytes: number }
 }
 
 export interface Device {

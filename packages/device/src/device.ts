@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { AssetId, DeviceId, ProjectId } from '@meshbook/core/ids.ts'
-import type { ProjectInfo } from '@meshbook/core/messages.ts'
+import type { ProjectInfo, UpMessage } from '@meshbook/core/messages.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
 import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
 import { systemAfter } from '@meshbook/relay/timers.ts'
@@ -21,11 +21,14 @@ import { EpochMoves } from './epoch-moves.ts'
 import { GateDesk } from './gates/gate-desk.ts'
 import { DeviceToken } from './keys/device-token.ts'
 import { openWebSocket } from './link/channel.ts'
-import { HubLink, type HubMessage } from './link/hub-link.ts'
+import { directPeer } from './link/direct/direct-documents.ts'
+import { DirectPath } from './link/direct/direct-path.ts'
+import { lanAddresses } from './link/direct/lan-addresses.ts'
+import { HubLink, type HubMessage, type LanState } from './link/hub-link.ts'
 import { MachineFacts } from './link/machine-facts.ts'
 import { problemsInWords } from './link/problem-words.ts'
 import { SleepNotice } from './link/sleep-notice.ts'
-import { Streams } from './link/streams.ts'
+import { hubPeer, Streams } from './link/streams.ts'
 import { mayVouch } from './loopback/guest-peer.ts'
 import type { Loopback, LoopbackOptions } from './loopback/loopback.ts'
 import { OwnWebApp } from './loopback/own-web-app.ts'
@@ -65,6 +68,9 @@ export async function startDevice(options: DeviceOptions, ports: DevicePorts): P
   }
 }
 
+/** Neither the hub nor another device brought it: somebody who works here did. */
+const isOwn = (peer: string): boolean => peer !== hubPeer && peer !== directPeer
+
 class RunningDevice implements Device {
   readonly name: string
   readonly #options: DeviceOptions
@@ -77,6 +83,7 @@ class RunningDevice implements Device {
   readonly #problems: Problems
   readonly #relay: Relay
   readonly #streams: Streams | undefined
+  readonly #direct: DirectPath | undefined
   readonly #documents: Documents
   readonly #hubAssets: HubAssets | undefined
   readonly #keeper: AssetKeeper
@@ -107,8 +114,14 @@ class RunningDevice implements Device {
     this.#problems = problems
     const { limits, hub } = options
     this.#staged = new StagedFiles(this.#disk, this.#bigFiles, join(options.folder, 'staged'))
-    this.#relay = new Relay({ store: new SqliteDocumentStore(database), ...ports, limits })
+    this.#relay = new Relay({
+      store: new SqliteDocumentStore(database),
+      ...ports,
+      limits,
+      onChange: ({ document }, { name }) => isOwn(name) && this.#direct?.edited(document),
+    })
     this.#streams = hub && new Streams(this.#relay, key.org, problems)
+    this.#direct = this.#streams && options.lan ? this.#makeDirect(this.#streams) : undefined
     this.#documents = new Documents({
       relay: this.#relay,
       org: key.org,
@@ -201,7 +214,9 @@ class RunningDevice implements Device {
   }
 
   status(): DeviceStatus {
-    return { link: this.#link?.status ?? { state: 'closed' }, problems: this.problems() }
+    const link = this.#link?.status ?? { state: 'closed' as const }
+    const direct = this.#direct && { peers: this.#direct.peers(), ...this.#direct.traffic() }
+    return { link, problems: this.problems(), ...(direct && { direct }) }
   }
 
   onStatus(listener: (status: DeviceStatus) => void): () => void {
@@ -263,6 +278,7 @@ class RunningDevice implements Device {
     await this.#monitor.close()
     await this.#attachments.close()
     this.#sleep.close()
+    this.#direct?.close()
     await this.#link?.close()
     await this.#token.settled()
     await this.#hubAssets?.close()
@@ -340,7 +356,7 @@ class RunningDevice implements Device {
       open: (project, document) => this.#documents.open(project, document),
       folderOf: project => this.#attachments.folderOf(project),
       vouches: (document, { client, clock }) => mayVouch(this.#relay.delivered({ org, document }, client, clock)),
-      send: message => this.#link?.send(message) ?? false,
+      send: message => this.#send(message),
       store: {
         hold: lease => database.call('holdRun', { org, lease }),
         save: ({ lease, ...progress }) => database.call('saveRunProgress', { org, run: lease.run, ...progress }),
@@ -350,10 +366,44 @@ class RunningDevice implements Device {
     })
   }
 
+  /** A request that came directly may be here before the hub has it, which could not tell then who asked (I11). */
+  #send(message: UpMessage): boolean {
+    const link = this.#link
+    if (!link?.online) return false
+    const document = message.type === 'CLAIM' ? message.request.document : undefined
+    if (document === undefined || !this.#direct?.mayBeAhead(document)) return link.send(message)
+    this.#streams?.whenAtHub(document, () => void link.send(message))
+    return true
+  }
+
+  #makeDirect(streams: Streams): DirectPath {
+    const { random, log } = this.#ports
+    return new DirectPath({
+      device: this.id,
+      identity: this.#key.secureIdentity(random),
+      limits: this.#options.limits,
+      relay: this.#relay,
+      org: this.#key.org,
+      addresses: this.#options.lan?.addresses ?? lanAddresses,
+      find: document => streams.find(document),
+      changed: () => {
+        this.#link?.beat()
+        this.changed()
+      },
+      log,
+    })
+  }
+
   #watchSleep(): SleepNotice {
     const { now, sleep } = this.#ports
-    const events = { sleeping: async () => this.#link?.sleep(), woke: () => this.#link?.wake() }
+    const events = { sleeping: async () => this.#link?.sleep(), woke: () => this.#woke() }
     return new SleepNotice(events, this.#options.limits, now, sleep)
+  }
+
+  /** What was granted before may have been taken back meanwhile; the clock of the grants stood still. */
+  #woke(): void {
+    this.#direct?.endAll()
+    this.#link?.wake()
   }
 
   #makeLink(url: string, streams: Streams): HubLink {
@@ -381,6 +431,7 @@ class RunningDevice implements Device {
       projects: () => this.attachments().map(({ project }) => project.id),
       problems: () => problemsInWords(this.#problems.all(), this.attachments(), limits),
       held: () => ({ heads: this.#monitor.heads(), runs: this.#monitor.runs() }),
+      ...(this.#direct && { lan: () => this.#lanState(this.#direct!) }),
       welcomed: ({ projects, runs, lost }) => {
         this.#guard(this.#webApp.learn(projects))
         this.#hubAssets?.setOnline(true)
@@ -425,6 +476,12 @@ class RunningDevice implements Device {
       case 'OWNER_KEYS':
         this.#guard(this.ownerKey.receive(message))
         break
+      case 'LAN_GRANT':
+        this.#guard((async () => this.#direct?.granted(message))())
+        break
+      case 'LAN_END':
+        this.#direct?.ended(message.peer)
+        break
       case 'DEVICE_LIST':
         this.#webApp.devicesChanged(message.devices)
         break
@@ -432,6 +489,11 @@ class RunningDevice implements Device {
         this.#webApp.sessionsChanged(message.sessions)
         break
     }
+  }
+
+  async #lanState(direct: DirectPath): Promise<LanState> {
+    const lan = await direct.offer()
+    return { ...(lan && { lan }), direct: direct.peers() }
   }
 
   #sealKey(): { key: string; proof: string } {
@@ -446,6 +508,7 @@ class RunningDevice implements Device {
 
   /** It says so until it is paired again, and the next pairing makes a new key. */
   #refused(error: MeshError): void {
+    this.#direct?.endAll()
     this.#problems.report('revoked', error)
     this.#guard(this.#key.markRevoked(error.detail ?? error.message))
   }

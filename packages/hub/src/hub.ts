@@ -44,6 +44,7 @@ import { finishRestore } from './backup/work-folder.ts'
 import type { HubConfig } from './config.ts'
 import { DeviceTeller } from './devices/device-teller.ts'
 import { Fleet, type FleetChange } from './devices/fleet.ts'
+import { LanGrants } from './devices/lan-grants.ts'
 import { registerDevice } from './devices/registration.ts'
 import { Documents } from './documents/documents.ts'
 import { RedisNeighbours } from './documents/redis-neighbours.ts'
@@ -239,6 +240,7 @@ type Wired =
   | 'rates'
   | 'seats'
   | 'fleet'
+  | 'lan'
   | 'deviceTeller'
   | 'presence'
   | 'orders'
@@ -261,6 +263,7 @@ async function wire(base: Base): Promise<Parts> {
   })
   const devicesChanged = (org: OrgId, device: DeviceId, { placement, isLoad, wentOffline }: FleetChange): void => {
     deviceTeller.changed(org, device, isLoad)
+    if (!fleet.info(device)) lan.revoked(org, device)
     if (placement) placeSoon.ask(org)
     const info = wentOffline ? fleet.info(device) : undefined
     if (info) events.publish(org, { type: 'device-offline', device, name: info.name, at: info.lastSeenAt })
@@ -268,6 +271,7 @@ async function wire(base: Base): Promise<Parts> {
   const rows = await store.query('listDevices', { org: null })
   const fleet: Fleet = new Fleet(rows, times, now, devicesChanged, others)
   const deviceTeller = new DeviceTeller(fleet, events, times)
+  const lan: LanGrants = new LanGrants({ ...base, fleet })
   const sessionsOf: Parts['sessionsOf'] = async org =>
     (await store.query('listSessions', { org })).map(({ head: _, leaseExpiresAt: __, ...session }) => session)
   const tellSessions = async (org: OrgId): Promise<void> => {
@@ -312,6 +316,7 @@ async function wire(base: Base): Promise<Parts> {
     rates: new SyncRates(times, now),
     seats: new Seats(),
     fleet,
+    lan,
     deviceTeller,
     presence: others ? sharedPresence(store, others.hub) : alone,
     orders,

@@ -28,6 +28,11 @@ export class Metrics {
     help: 'Devices with an open channel',
     registers: this.#registers,
   })
+  readonly directConnections = new Gauge({
+    name: 'meshbook_direct_connections',
+    help: 'Pairs of devices that are connected on a network of their own',
+    registers: this.#registers,
+  })
   readonly runEvents = new Counter({
     name: 'meshbook_run_events_total',
     help: 'Run events made durable',

@@ -17,6 +17,7 @@ import type { Passkeys } from './auth/passkeys.ts'
 import type { HubConfig } from './config.ts'
 import type { DeviceTeller } from './devices/device-teller.ts'
 import type { Fleet } from './devices/fleet.ts'
+import type { LanGrants } from './devices/lan-grants.ts'
 import type { Documents } from './documents/documents.ts'
 import type { Gates } from './gates/gates.ts'
 import type { History } from './history/history.ts'
@@ -58,6 +59,8 @@ export interface Parts {
   seats: Seats
   events: HubEvents
   fleet: Fleet
+  /** Who may connect with whom on a network of their own. */
+  lan: LanGrants
   deviceTeller: Pick<DeviceTeller, 'welcome'>
   presence: Presence
   orders: Orders

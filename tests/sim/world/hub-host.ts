@@ -11,6 +11,7 @@ import { OpenDoors } from '@meshbook/hub/auth/open-doors.ts'
 import { everyScope, type Principal } from '@meshbook/hub/auth/principal.ts'
 import { DeviceTeller } from '@meshbook/hub/devices/device-teller.ts'
 import { Fleet } from '@meshbook/hub/devices/fleet.ts'
+import { LanGrants } from '@meshbook/hub/devices/lan-grants.ts'
 import { Documents } from '@meshbook/hub/documents/documents.ts'
 import { Gates } from '@meshbook/hub/gates/gates.ts'
 import { HubEvents } from '@meshbook/hub/hub-events.ts'
@@ -244,6 +245,7 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     | 'sessionsChanged'
     | 'sessionsOf'
     | 'deviceTeller'
+    | 'lan'
     | 'presence'
     | 'orders'
     | 'others'
@@ -267,6 +269,7 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     audit,
     sessionsOf: async () => [],
     deviceTeller: new DeviceTeller(fleet, events, times),
+    lan: new LanGrants({ store, fleet, random, now, times, metrics }),
     presence: alone,
     orders,
     others: undefined,

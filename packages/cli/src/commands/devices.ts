@@ -70,11 +70,15 @@ async function list(_options: unknown, command: Command): Promise<void> {
   if (options.json) return items.forEach(printJson)
   if (items.length === 0) return say('No devices yet. Run `meshbook start` or `meshbook up` on a machine.')
   const now = Date.now()
+  const nameOf = new Map(items.map(device => [device.id, device.name]))
+  const isAnyDirect = items.some(({ direct = [] }) => direct.length > 0)
+  const direct = ({ direct = [] }: DeviceInfo): string => direct.map(id => nameOf.get(id) ?? id).join(', ') || '–'
   printTable(items, {
     name: device => device.name,
     status: device => (device.status === 'online' ? '● online' : `○ ${device.status}`),
     seen: device => ago(device.lastSeenAt, now),
     kind: device => device.kind,
+    ...(isAnyDirect && { direct }),
     runs: device => device.runtimes.map(runtime => runtime.language).join(', ') || '–',
     load: device => loadText(device),
     meshbook: device => device.software ?? '–',

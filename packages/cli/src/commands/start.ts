@@ -8,11 +8,13 @@ import { type ListeningOptions, listeningOf, optionsOf, withListening } from './
 
 interface StartOptions extends ListeningOptions {
   open: boolean
+  lan?: boolean
 }
 
 export function startCommand(): Command {
   return withListening(new Command('start'))
     .description('start Meshbook on this machine and print a link that opens it')
+    .option('--lan', 'let your other devices on this network connect directly with this one')
     .option('--no-open', 'do not open a browser')
     .option('--json', 'print one JSON object per line')
     .addHelpText('after', '\nExample:\n  $ meshbook start --port 4000 --data /srv/meshbook')
@@ -21,7 +23,7 @@ export function startCommand(): Command {
       const stop = stopSignal()
       const started = performance.now()
       const { folder, config } = listeningOf(options)
-      const mesh = await startMesh(config, folder)
+      const mesh = await startMesh(config, folder, { lan: options.lan === true })
       const link = await mesh.hub.signInLink(firstPage(folder))
       const readyMs = Math.round(performance.now() - started)
       if (options.json) printJson({ ready: true, url: mesh.hub.url, link, data: folder.root, readyMs })

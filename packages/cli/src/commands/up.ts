@@ -19,6 +19,7 @@ interface UpOptions {
   hub?: string
   data?: string
   name?: string
+  lan?: boolean
   port?: string
   json?: boolean
   browser: boolean
@@ -33,6 +34,8 @@ export function upCommand(): Command {
     .option('--name <name>', 'what this machine is called on the other devices')
     .option('--port <port>', 'of the web app on this machine (default any that is free)', wholePort)
     .option('--data <folder>', 'where everything is kept (default ~/.meshbook, or MESHBOOK_DATA)')
+    .option('--lan', 'let your other devices on this network connect directly; remembered')
+    .option('--no-lan', 'no longer')
     .option('--no-browser', 'sign in with a code that is approved elsewhere, not in a browser here')
     .option('--install', 'sign in, then start with every login as a service of this user')
     .option('--uninstall', 'remove that service; everything else stays')
@@ -51,9 +54,12 @@ async function up(options: UpOptions): Promise<void> {
   if (options.uninstall) return uninstallService(folder, options)
   const token = process.env.MESHBOOK_TOKEN || undefined
   const hub = await joined(folder, options, token)
+  const memory = await recall(folder)
+  const lan = options.lan ?? memory?.lan ?? false
+  if (memory?.device !== undefined) await remember(folder, hub, memory.device, lan)
   if (options.install) return installService(folder, options)
   const stop = stopSignal()
-  const daemon = await startDaemon({ folder, hub, name: options.name, token, port: Number(options.port ?? 0) })
+  const daemon = await startDaemon({ folder, hub, name: options.name, token, lan, port: Number(options.port ?? 0) })
   if (options.json) printJson({ ready: true, device: daemon.device.id, hub, url: daemon.url })
   else
     say(

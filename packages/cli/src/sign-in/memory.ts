@@ -1,4 +1,4 @@
-/** Which hub this machine belongs to, remembered between starts; no secret is in it. */
+/** Which hub this machine belongs to, and whether it takes direct connections, remembered between starts; no secret is in it. */
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
@@ -7,7 +7,12 @@ import * as v from 'valibot'
 import type { DataFolder } from '../data-folder.ts'
 
 /** `token` is what versions before this one kept: a device that has it is enrolled. */
-const memorySchema = v.object({ hub: v.string(), device: v.optional(v.string()), token: v.optional(v.string()) })
+const memorySchema = v.object({
+  hub: v.string(),
+  device: v.optional(v.string()),
+  token: v.optional(v.string()),
+  lan: v.optional(v.boolean()),
+})
 export type Memory = v.InferOutput<typeof memorySchema>
 
 const fileOf = (folder: DataFolder): string => join(folder.root, 'up.json')
@@ -18,9 +23,12 @@ export async function recall(folder: DataFolder): Promise<Memory | undefined> {
   return parsed.success ? parsed.output : undefined
 }
 
-export async function remember(folder: DataFolder, hub: string, device: string): Promise<void> {
+/** What is not said about direct connections stays as it was said before. */
+export async function remember(folder: DataFolder, hub: string, device: string, said?: boolean): Promise<void> {
   const file = fileOf(folder)
-  await writeFile(`${file}.new`, JSON.stringify({ hub, device }), { mode: 0o600 })
+  const lan = said ?? (await recall(folder))?.lan
+  const memory: Memory = { hub, device, ...(lan === undefined ? {} : { lan }) }
+  await writeFile(`${file}.new`, JSON.stringify(memory), { mode: 0o600 })
   await rename(`${file}.new`, file)
 }
 

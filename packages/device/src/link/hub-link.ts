@@ -34,6 +34,9 @@ export type LinkStatus =
   | { state: 'refused'; error: MeshError }
   | { state: 'closed' }
 
+/** `lan`: where others reach this device; `direct`: who does. */
+export type LanState = Pick<Up<'HEARTBEAT'>, 'lan' | 'direct'>
+
 export interface LinkPorts {
   url: string
   key: Pick<DeviceKey, 'id' | 'proof'>
@@ -55,6 +58,8 @@ export interface LinkPorts {
   /** Heads and runs that are held now. */
   held(): { heads: Up<'REGISTER'>['heads']; runs: Up<'REGISTER'>['runs'] }
   problems(): ToldProblems
+  /** What the hub is told of direct connections, in REGISTER and in each HEARTBEAT. */
+  lan?(): Promise<LanState>
   welcomed(welcome: Down<'WELCOME'>): void
   message(message: HubMessage): void
   left(): void
@@ -107,6 +112,11 @@ export class HubLink {
   /** The hub is told soon. */
   problemsChanged(): void {
     this.#problems.changed()
+  }
+
+  /** The hub is told at once how this device is. */
+  beat(): void {
+    void this.#beat()
   }
 
   /** Projects changed: the hub learns them with a new connection, at once. */
@@ -196,7 +206,12 @@ export class HubLink {
     )
     try {
       const token = this.#ports.credentials?.token()
-      const [found, metrics, shown] = await Promise.all([runtimes(), this.#ports.measure(), token])
+      const [found, metrics, shown, near] = await Promise.all([
+        runtimes(),
+        this.#ports.measure(),
+        token,
+        this.#ports.lan?.(),
+      ])
       const seal = this.#ports.credentials?.seal
       this.#registered = projects().join()
       channel.send({
@@ -213,6 +228,7 @@ export class HubLink {
         ...(shown === undefined ? {} : { token: shown }),
         ...(seal === undefined ? {} : { seal }),
         credit: limits.streamCreditBytes,
+        ...(near?.lan && { lan: near.lan }),
       })
     } catch (thrown) {
       channel.end(asMeshError(thrown))
@@ -254,8 +270,8 @@ export class HubLink {
   }
 
   async #beat(): Promise<void> {
-    const metrics = await this.#ports.measure()
-    this.send({ type: 'HEARTBEAT', metrics, heads: this.#ports.held().heads })
+    const [metrics, near] = await Promise.all([this.#ports.measure(), this.#ports.lan?.()])
+    this.send({ type: 'HEARTBEAT', metrics, heads: this.#ports.held().heads, ...near })
   }
 
   #closed(error: MeshError): void {

@@ -11,6 +11,8 @@ import type { Problems } from '../problems.ts'
 import type { Uplink, UplinkEvents } from '../uplink.ts'
 import type { Channel } from './channel.ts'
 
+/** The hub's name in the rooms here. */
+export const hubPeer = 'hub'
 const emptyUpdateBytes = 2
 const reopenMs = 1_000
 
@@ -21,6 +23,8 @@ interface Piped {
   pipe: Pipe | undefined
   /** Its local copy gives way to the hub's document; the stream comes back afterwards. */
   isMoving: boolean
+  /** Who waits until the hub has so many frames of a connection. */
+  waiting: { connection: Connection; frames: number; act: () => void }[]
   /** The last pipe ended before all that came through it was known to be stored. */
   hasNews: boolean
 }
@@ -58,7 +62,7 @@ export class Streams implements Uplink {
   }
 
   open(project: ProjectId, document: DocumentId, events: UplinkEvents): void {
-    const piped: Piped = { project, document, events, pipe: undefined, isMoving: false, hasNews: false }
+    const piped: Piped = { project, document, events, pipe: undefined, isMoving: false, waiting: [], hasNews: false }
     this.#documents.set(document, piped)
     if (this.#channel) this.#connect(piped, this.#channel)
   }
@@ -71,6 +75,24 @@ export class Streams implements Uplink {
     if (!piped || stream === undefined) return
     this.#disconnect(piped)
     this.#channel?.send({ type: 'CLOSE', stream })
+  }
+
+  /** A document that is kept in step with the hub. */
+  find(document: DocumentId): { project: ProjectId; changed(): void } | undefined {
+    const piped = this.#documents.get(document)
+    return piped && { project: piped.project, changed: () => piped.events.changed() }
+  }
+
+  /** Acts once the hub has all that this device sends it of the document now; never, if it goes out of reach before. */
+  whenAtHub(document: DocumentId, act: () => void): void {
+    const piped = this.#documents.get(document)
+    const connection = piped?.pipe?.connection
+    if (!piped || !connection || connection.settled) {
+      act()
+      return
+    }
+    // Before the first answer nothing is sent yet.
+    piped.waiting.push({ connection, frames: Math.max(1, connection.delivery.sent), act })
   }
 
   settledAt(document: DocumentId): Epoch | undefined {
@@ -130,7 +152,7 @@ export class Streams implements Uplink {
     const connection = this.#relay.open(
       { org: this.#org, document: piped.document },
       {
-        name: 'hub',
+        name: hubPeer,
         access: 'write',
         canRun: false,
         extensions: true,
@@ -144,7 +166,10 @@ export class Streams implements Uplink {
         close: (code, reason) => this.#closedByRelay(piped, stream, channel, code, reason),
         pause: () => channel.pause(stream),
         resume: () => channel.resume(stream),
-        onDelivery: () => piped.events.delivered(false),
+        onDelivery: () => {
+          piped.events.delivered(false)
+          this.#actAtHub(piped)
+        },
       },
     )
     // Whatever came before is stored before the first frame of this one.
@@ -153,6 +178,14 @@ export class Streams implements Uplink {
     piped.pipe = { stream, connection, received: 0, answer: undefined, news, ours: undefined, theirs: undefined }
     this.#byStream.set(stream, piped)
     this.#problems.solve(`sync ${piped.document}`)
+  }
+
+  #actAtHub(piped: Piped): void {
+    const { waiting, pipe } = piped
+    const isReady = ({ connection: { settled, delivery }, frames }: (typeof waiting)[number]) =>
+      settled || delivery.durable >= frames
+    piped.waiting = waiting.filter(one => one.connection === pipe?.connection && !isReady(one))
+    for (const one of waiting) if (one.connection === pipe?.connection && isReady(one)) one.act()
   }
 
   /** Once what the hub sent is durable here, whoever reads the document here has it. */

@@ -53,12 +53,22 @@ interface Member {
   /** The one that it connects from. */
   network: string
   projects: ReadonlySet<ProjectId>
+  /** Devices that it is connected with directly, by its own word. */
+  direct: readonly DeviceId[]
   link: DeviceLink | undefined
   /** Another hub has its channel, and last said so of it. */
   elsewhere: { hub: string; isOnline: boolean } | undefined
   /** It said goodbye, so it is offline at once. */
   left: boolean
   lastStatus: DeviceStatus
+}
+
+export interface Whereabouts {
+  org: OrgId
+  user: UserId
+  /** Names, as the router compares them. */
+  networks: readonly string[]
+  projects: ReadonlySet<ProjectId>
 }
 
 export interface Registration {
@@ -192,6 +202,7 @@ export class Fleet {
     if (member?.link !== link) return
     member.info = { ...member.info, lastSeenAt: Math.max(member.info.lastSeenAt, link.lastFrameAt()) }
     member.link = undefined
+    member.direct = []
     this.#note(member, true)
   }
 
@@ -225,6 +236,22 @@ export class Fleet {
     if (!member) return
     member.info = { ...member.info, problems }
     this.#note(member, false)
+  }
+
+  /** With whom it is connected on its own network, by its own word; shown to its owner (LAN26). */
+  connectedDirectly(id: DeviceId, direct: readonly DeviceId[]): void {
+    const member = this.#members.get(id)
+    if (!member || member.direct.join() === direct.join()) return
+    member.direct = direct
+    this.#note(member, false)
+  }
+
+  /** What two devices have to have in common to be near each other; undefined for one that is not connected here. */
+  whereabouts(id: DeviceId): Whereabouts | undefined {
+    const member = this.#members.get(id)
+    if (!member?.link) return undefined
+    const { org, user, networks, projects } = member
+    return { org, user, networks, projects }
   }
 
   /** Notices what only time changes; call it every ping interval. */
@@ -322,12 +349,14 @@ export class Fleet {
   }
 
   #shown(member: Member): DeviceInfo {
-    return { ...member.info, lastSeenAt: this.#lastSeenAt(member), status: this.#statusOf(member) }
+    const { info, direct } = member
+    const shown = { ...info, lastSeenAt: this.#lastSeenAt(member), status: this.#statusOf(member) }
+    return direct.length > 0 ? { ...shown, direct: [...direct] } : shown
   }
 
   /** What is wrong at a device tells of its owner's files, so nobody else sees it. */
   #shownToOthers(member: Member): DeviceInfo {
-    const { problems: _, ...info } = this.#shown(member)
+    const { problems: _, direct: __, ...info } = this.#shown(member)
     return { ...info, owner: member.owner }
   }
 
@@ -434,6 +463,7 @@ function memberOf(row: DeviceRow): Member {
     networks: [],
     network: '',
     projects: new Set(row.projects),
+    direct: [],
     link: undefined,
     elsewhere: undefined,
     left: false,

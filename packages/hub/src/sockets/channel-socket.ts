@@ -260,6 +260,7 @@ class ChannelSocket implements DeviceLink {
     await this.#parts.gates.tellDevice(id)
     await this.#tellOthers(found.headsEnded > 0)
     await this.#takeOrders()
+    await this.#parts.lan.offered(id, message.lan, [])
     if (message.seal) await greetWithOwnerKeys(this.#parts, this.#device)
   }
 
@@ -311,7 +312,7 @@ class ChannelSocket implements DeviceLink {
     if (sessionsEnded) sessionsChanged(org)
   }
 
-  async #heartbeat({ metrics, heads }: Up<'HEARTBEAT'>): Promise<void> {
+  async #heartbeat({ metrics, heads, lan, direct = [] }: Up<'HEARTBEAT'>): Promise<void> {
     const { store, fleet, runs, now, times } = this.#parts
     const { org, id } = this.#device
     const at = now()
@@ -321,6 +322,7 @@ class ChannelSocket implements DeviceLink {
       .filter(([, held]) => held.length > 0)
       .map(([of, held]) => store.call('renewHeads', { org: of, device: id, heads: held, expiresAt }))
     await Promise.all([...renewed, store.call('sawDevice', { org, id, now: at }), this.#renewPresence(tell)])
+    await this.#parts.lan.offered(id, lan, direct)
   }
 
   async #problems({ items, more }: Up<'PROBLEMS'>): Promise<void> {
@@ -433,12 +435,13 @@ class ChannelSocket implements DeviceLink {
   }
 
   #closed(): void {
-    const { store, fleet, runs, sessionRequests, log } = this.#parts
+    const { store, fleet, runs, sessionRequests, lan, log } = this.#parts
     const { org, id } = this.#device
     this.#streams.closeAll()
     fleet.disconnect(id, this)
     if (fleet.link(id) === undefined) {
       sessionRequests.disconnected(id)
+      lan.left(id)
       runs.foreign.forget(id)
     }
     store
