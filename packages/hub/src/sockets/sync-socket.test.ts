@@ -250,7 +250,7 @@ test('RT32 a device syncs documents over its channel, large ones in parts, and a
   // What a page of the device wrote only shows what its own request asks for, and another device cannot know (I11).
   const other = new TestDevice('Studio')
   await test.hub.registerDevice(other.publicKey, 'Studio', 'desktop')
-  await other.join(t, test.hub, [test.project.id])
+  await other.join(t, test.hub, [test.project.id], { heads: [], runs: [] }, ['bash'])
   for (const [device, vouched] of [
     [desk, false],
     [other, false],
