@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { AssetId, DeviceId, ProjectId } from '@meshbook/core/ids.ts'
-import type { ProjectInfo } from '@meshbook/core/messages.ts'
+import type { DeviceProject, ProjectInfo } from '@meshbook/core/messages.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
 import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
 import { systemAfter } from '@meshbook/relay/timers.ts'
@@ -29,6 +29,9 @@ import { Streams } from './link/streams.ts'
 import { mayVouch } from './loopback/guest-peer.ts'
 import type { Loopback, LoopbackOptions } from './loopback/loopback.ts'
 import { OwnWebApp } from './loopback/own-web-app.ts'
+import { AccountProjects } from './materialise/account-projects.ts'
+import { freeBytes } from './materialise/free-space.ts'
+import { bringToHub } from './materialise/hub-projects.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { OwnerKeys } from './owner-key/owner-keys.ts'
 import { Problems } from './problems.ts'
@@ -42,6 +45,8 @@ import { type DeviceDatabase, openDeviceDatabase } from './store/device-store.ts
 
 export type { Device, DeviceLog, DeviceOptions, DevicePorts, DeviceStatus } from './device-options.ts'
 export type { LinkStatus } from './link/hub-link.ts'
+export type { PlacedProject } from './materialise/account-projects.ts'
+export { writeProjectsPolicy } from './materialise/policy-file.ts'
 export type { FetchState } from './projects/asset-wishes.ts'
 export type { TrashEntry } from './projects/trash.ts'
 export type { Attachment } from './store/attachments.ts'
@@ -65,6 +70,9 @@ export async function startDevice(options: DeviceOptions, ports: DevicePorts): P
   }
 }
 
+/** When streams that were refused are asked for again after a list of projects. */
+const reopenMs = [2_000, 10_000]
+
 class RunningDevice implements Device {
   readonly name: string
   readonly #options: DeviceOptions
@@ -81,6 +89,7 @@ class RunningDevice implements Device {
   readonly #hubAssets: HubAssets | undefined
   readonly #keeper: AssetKeeper
   readonly #attachments: Attachments
+  readonly projects: AccountProjects
   readonly #monitor: Monitor
   /** Where an executor of this device asks a person. */
   readonly gates: GateDesk
@@ -115,7 +124,8 @@ class RunningDevice implements Device {
       uplink: this.#streams,
       problems,
       moves: new EpochMoves({ relay: this.#relay, org: key.org, store: database }),
-      opened: peer => this.#monitor.watch(peer),
+      // Nothing is written into what the user may only read, not even why a run waits (DV107).
+      opened: (peer, project) => this.projects.mayWrite(project) && this.#monitor.watch(peer),
       closed: peer => this.#monitor.unwatch(peer),
     })
     this.#hubAssets = hub && this.#makeHubAssets(hub.url)
@@ -133,8 +143,10 @@ class RunningDevice implements Device {
       trash: join(options.folder, 'trash'),
       deviceName: options.name,
       findAsset: asset => this.#findAsset(asset),
+      mayWrite: project => this.projects.mayWrite(project),
       ...(this.#hubAssets && { sharing: this.#shareFiles(this.#hubAssets) }),
     })
+    this.projects = this.#makeProjects()
     this.gates = new GateDesk({
       ...ports,
       store: {
@@ -159,6 +171,7 @@ class RunningDevice implements Device {
       limits,
       hub,
       device: this,
+      projects: this.projects,
       kind: options.kind,
       org: key.org,
       relay: this.#relay,
@@ -185,7 +198,9 @@ class RunningDevice implements Device {
 
   async start(): Promise<void> {
     await this.#documents.load()
+    await this.projects.load()
     await this.#attachments.load()
+    this.projects.start()
     const orphans = await this.#monitor.start()
     for (const { session, runs } of orphans) for (const { run, ended } of runs) if (ended) await session.forget(run)
     this.#link?.start()
@@ -216,15 +231,21 @@ class RunningDevice implements Device {
   }
 
   async attach({ project, folder }: { project: ProjectInfo; folder?: string }): Promise<void> {
-    const attached = this.#attachments.attach(project, folder ?? join(this.#options.projectsFolder, project.name))
+    const attached = this.#attachments.attach(project, folder ?? (await this.projects.placeFor(project)))
     await attached.saved
-    this.#webApp.attached(project)
-    this.#link?.renew()
+    await this.projects.wants(project.id, true)
+    this.#foldersChanged()
     await attached.started
   }
 
   async detach(project: ProjectId): Promise<void> {
     await this.#attachments.detach(project)
+    await this.projects.wants(project, false)
+    this.#foldersChanged()
+  }
+
+  #foldersChanged(): void {
+    this.#guard(this.#webApp.projectsChanged())
     this.#link?.renew()
   }
 
@@ -260,6 +281,7 @@ class RunningDevice implements Device {
   /** From the outside in: what still writes goes before what it writes to. */
   async #close(): Promise<void> {
     await this.#webApp.close()
+    await this.projects.close()
     await this.#monitor.close()
     await this.#attachments.close()
     this.#sleep.close()
@@ -382,7 +404,7 @@ class RunningDevice implements Device {
       problems: () => problemsInWords(this.#problems.all(), this.attachments(), limits),
       held: () => ({ heads: this.#monitor.heads(), runs: this.#monitor.runs() }),
       welcomed: ({ projects, runs, lost }) => {
-        this.#guard(this.#webApp.learn(projects))
+        this.#guard(this.#learn(url, projects))
         this.#hubAssets?.setOnline(true)
         this.#guard(this.#monitor.online(runs, lost))
       },
@@ -425,12 +447,64 @@ class RunningDevice implements Device {
       case 'OWNER_KEYS':
         this.#guard(this.ownerKey.receive(message))
         break
+      case 'PROJECT_LIST':
+        this.#guard(this.#learn(this.#options.hub!.url, message.projects))
+        break
       case 'DEVICE_LIST':
         this.#webApp.devicesChanged(message.devices)
         break
       case 'SESSION_LIST':
         this.#webApp.sessionsChanged(message.sessions)
         break
+    }
+  }
+
+  #makeProjects(): AccountProjects {
+    const { folder, projectsFolder, limits } = this.#options
+    return new AccountProjects({
+      ...this.#ports,
+      org: this.#key.org,
+      store: this.#database,
+      disk: this.#disk,
+      after: systemAfter,
+      limits,
+      problems: this.#problems,
+      attachments: this.#attachments,
+      folder,
+      projectsFolder,
+      freeBytes,
+      attached: () => this.#foldersChanged(),
+      changed: () => this.#guard(this.#webApp.projectsChanged()),
+    })
+  }
+
+  /** Rights may have come with it: what was refused is asked for again, also when the refusal comes after the news of it. */
+  async #learn(hub: string, projects: readonly DeviceProject[]): Promise<void> {
+    await this.projects.learn(hub, projects)
+    const named = new Set(projects.map(({ id }) => id))
+    for (const ms of [0, ...reopenMs]) systemAfter(ms, () => this.#streams?.reopen(named))
+    await this.#bringMade()
+  }
+
+  /** What this device made before it had a hub becomes the hub's; its list of projects then names it (DV111). */
+  async #bringMade(): Promise<void> {
+    const hub = this.#options.hub
+    if (!hub?.token) return
+    const { url, token } = hub
+    for (const project of this.projects.made()) {
+      const about = `made ${project.id}`
+      try {
+        await bringToHub({ url, token }, project)
+        this.#problems.solve(about)
+      } catch (thrown) {
+        const { code, message } = asMeshError(thrown)
+        this.#problems.report(
+          about,
+          new MeshError(code, { detail: `the hub has not taken ${project.name}: ${message}` }),
+        )
+        if (this.linked) systemAfter(this.#options.limits.projectRetryMs, () => this.#guard(this.#bringMade()))
+        return
+      }
     }
   }
 
