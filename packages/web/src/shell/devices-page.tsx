@@ -2,10 +2,12 @@
 import type { DeviceInfo } from '@meshbook/core/messages.ts'
 import { api } from '../api/client.ts'
 import { pairDialogOpen } from '../pairing/pair-dialog.tsx'
-import { devices } from '../state/mesh.ts'
+import { devices, me } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
+import { AtTheHub } from './at-the-hub.tsx'
 import { DeviceCard } from './device-card.tsx'
 import { ask, confirmed } from './dialogs.tsx'
+import { FoldersHere } from './folders-here.tsx'
 import { Icon } from './icons.tsx'
 import { Menu } from './menu.tsx'
 import { PageHeader } from './page-header.tsx'
@@ -14,15 +16,17 @@ export function DevicesPage() {
   return (
     <>
       <PageHeader title="Devices">
-        <button
-          type="button"
-          class="button"
-          onClick={() => {
-            pairDialogOpen.value = true
-          }}
-        >
-          Pair a device
-        </button>
+        {!me.value?.device && (
+          <button
+            type="button"
+            class="button"
+            onClick={() => {
+              pairDialogOpen.value = true
+            }}
+          >
+            Pair a device
+          </button>
+        )}
       </PageHeader>
       <main id="main" class="page" tabIndex={-1}>
         <h2 class="visually-hidden">All devices</h2>
@@ -43,12 +47,16 @@ export function DevicesPage() {
                 button={<Icon name="more" />}
                 entries={() => [
                   { label: 'Rename…', icon: 'pencil', run: () => void rename(device) },
-                  { label: 'Revoke…', icon: 'trash', danger: true, run: () => void revoke(device) },
+                  ...(me.value?.device
+                    ? []
+                    : [{ label: 'Revoke…', icon: 'trash' as const, danger: true, run: () => void revoke(device) }]),
                 ]}
               />
             </DeviceCard>
           ))}
         </div>
+        <AtTheHub what="Devices are paired and revoked" path="/devices" />
+        <FoldersHere />
       </main>
     </>
   )
