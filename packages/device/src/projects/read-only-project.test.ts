@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
+import { test } from 'node:test'
+import { newId, systemRandom } from '@meshbook/core/ids.ts'
+import { type Place, place } from '../testing/project-place.ts'
+import { until } from '../testing/until.ts'
+
+/** A document that somebody else wrote. */
+function given(at: Place, path: string, text: string): void {
+  const id = newId('document', Date.now(), systemRandom)
+  at.documents.doc(id).getText('content').insert(0, text)
+  at.tree.set(id, { path, kind: 'document' })
+}
+
+const has = (at: Place, path: string, text: string) =>
+  until(`${path} in the folder`, async () => (await at.read(path).catch(() => '')) === text)
+const conflicts = async (at: Place) => (await readdir(at.folder)).filter(name => name.includes('(conflict '))
+
+test('DV107 in a project that is only read, an edit of the file is kept beside it and told, and the text comes back', async t => {
+  const at = await place(t)
+  at.isReadOnly = true
+  given(at, 'a.md', 'theirs\n')
+  await at.start()
+  await has(at, 'a.md', 'theirs\n')
+  await at.write('a.md', 'mine\n')
+  await has(at, 'a.md', 'theirs\n')
+  await until('the copy', async () => (await conflicts(at)).length === 1)
+  const [copy] = await conflicts(at)
+  assert.equal(await at.read(copy!), 'mine\n')
+  assert.equal(at.text('a.md').toString(), 'theirs\n')
+  await until('it is told', () => at.problems.list().some(text => text.includes('what was changed here in a.md')))
+  // What they write goes on coming, and makes no further copy.
+  at.text('a.md').insert(0, 'more of ')
+  await has(at, 'a.md', 'more of theirs\n')
+  assert.equal((await conflicts(at)).length, 1)
+  assert.deepEqual(Object.keys(at.live()), ['a.md'])
+})
+
+test('DV107 deleted and renamed files come back, new ones stay here and are told; the tree is never written', async t => {
+  const at = await place(t)
+  at.isReadOnly = true
+  given(at, 'a.md', 'A\n')
+  given(at, 'b.md', 'B\n')
+  await at.start()
+  await has(at, 'b.md', 'B\n')
+  await has(at, 'a.md', 'A\n')
+  const before = JSON.stringify([...at.tree.entries()])
+  await at.unlink('a.md')
+  await at.rename('b.md', 'moved.md')
+  await at.write('new.md', 'N\n')
+  await has(at, 'a.md', 'A\n')
+  await has(at, 'b.md', 'B\n')
+  await until('both are told', () =>
+    ['moved.md', 'new.md'].every(name =>
+      at.problems.list().some(text => text.includes(`${name} is shared with nobody`)),
+    ),
+  )
+  assert.equal(await at.read('moved.md'), 'B\n')
+  assert.equal(await at.read('new.md'), 'N\n')
+  assert.equal(JSON.stringify([...at.tree.entries()]), before)
+  await at.unlink('new.md')
+  await until('it passed', () => !at.problems.list().some(text => text.includes('new.md')))
+})
+
+test('DV107 a file that stands there before the first text comes is kept beside it', async t => {
+  const at = await place(t)
+  at.isReadOnly = true
+  await at.write('a.md', 'was here\n')
+  given(at, 'a.md', 'theirs\n')
+  await at.start()
+  await has(at, 'a.md', 'theirs\n')
+  await until('the copy', async () => (await conflicts(at)).length === 1)
+  assert.equal(at.text('a.md').toString(), 'theirs\n')
+})
+
+test('DV107 who may write again goes on from what the folder has: what was removed elsewhere stays removed', async t => {
+  const at = await place(t)
+  at.isReadOnly = true
+  given(at, 'a.md', 'one\ntwo\nthree\n')
+  await at.start()
+  await has(at, 'a.md', 'one\ntwo\nthree\n')
+  await at.stop()
+  at.isReadOnly = false
+  at.text('a.md').delete(0, 4)
+  await at.write('a.md', 'one\ntwo\nthree\nmine\n')
+  await at.start()
+  await at.settled('a.md', text => text === 'two\nthree\nmine\n')
+  assert.deepEqual(await conflicts(at), [])
+})
