@@ -71,18 +71,26 @@ export async function startDaemon({ folder, hub, token, ...options }: DaemonOpti
     { ...ports, sleep: systemPrograms },
   )
   const own = new OwnToken(() => ownToken(hub!, device))
-  const { loopback, taken } = await serveLoopback(device, folder, options.port)
-  const control = await serveControl(folder.control, controlHandlers(accessTo(hub, own, device, loopback), device))
-  if (hub !== undefined) await remember(folder, { hub, device: device.id })
-  return {
-    device,
-    url: loopback.url,
-    ...(taken !== undefined && { taken }),
-    async close() {
-      await control.close()
-      await device.close()
-      await kernels.close()
-    },
+  const close = async () => {
+    await device.close()
+    await kernels.close()
+  }
+  try {
+    const { loopback, taken } = await serveLoopback(device, folder, options.port)
+    const control = await serveControl(folder.control, controlHandlers(accessTo(hub, own, device, loopback), device))
+    if (hub !== undefined) await remember(folder, { hub, device: device.id })
+    return {
+      device,
+      url: loopback.url,
+      ...(taken !== undefined && { taken }),
+      close: async () => {
+        await control.close()
+        await close()
+      },
+    }
+  } catch (thrown) {
+    await close()
+    throw thrown
   }
 }
 
