@@ -16,6 +16,7 @@ import { Turns } from '../projects/turns.ts'
 import type { DeviceStore } from '../store/device-store.ts'
 import type { LostProject, MadeProject } from '../store/known-projects.ts'
 import { placeOf } from './folder-place.ts'
+import { LostFolders } from './lost-folders.ts'
 import { readProjectsPolicy, writeProjectsPolicy } from './policy-file.ts'
 
 export interface AccountProjectsPorts {
@@ -55,7 +56,7 @@ export class AccountProjects {
   #known = new Map<ProjectId, DeviceProject>()
   #made: MadeProject[] = []
   #leftOut = new Set<ProjectId>()
-  #lost: LostProject[] = []
+  readonly #lost: LostFolders
   #policy: ProjectsPolicy = 'ask'
   readonly #refused = new Map<ProjectId, MeshError>()
   #again: (() => void) | undefined
@@ -63,6 +64,8 @@ export class AccountProjects {
 
   constructor(ports: AccountProjectsPorts) {
     this.#ports = ports
+    const isThere = async (folder: string) => (await ports.disk.look(folder)) !== undefined
+    this.#lost = new LostFolders({ ...ports, isThere })
   }
 
   get policy(): ProjectsPolicy {
@@ -83,7 +86,7 @@ export class AccountProjects {
 
   /** Once the folders are followed. */
   start(): void {
-    this.#tellLost()
+    this.#lost.tell()
     this.look()
   }
 
@@ -93,7 +96,7 @@ export class AccountProjects {
     this.#known = new Map(known.map(project => [project.id, project]))
     this.#made = await store.query('listMade', { org })
     this.#leftOut = new Set(await store.query('listLeftOut', { org }))
-    this.#lost = await store.query('listLost', { org })
+    await this.#lost.read()
   }
 
   mayWrite(id: ProjectId): boolean {
@@ -151,7 +154,7 @@ export class AccountProjects {
       await this.#read()
       for (const project of projects) await attachments.update(project)
       await this.#letGoOfLost()
-      this.#tellLost()
+      this.#lost.tell()
       this.#ports.changed()
       this.look()
     })
@@ -160,38 +163,16 @@ export class AccountProjects {
   /** The files stay where they are, with what was not written yet (DV106). */
   async #letGoOfLost(): Promise<void> {
     const { attachments, attached } = this.#ports
-    const lost = this.#lost.filter(({ id }) => attachments.folderOf(id) !== undefined)
-    for (const { id } of lost) await attachments.detach(id)
+    const lost = this.#lost.ids().filter(id => attachments.folderOf(id) !== undefined)
+    for (const id of lost) await attachments.detach(id)
     if (lost.length > 0) attached()
   }
 
-  #tellLost(): void {
-    const { problems } = this.#ports
-    for (const { id, owner, name, folder } of this.#lost)
-      problems.report(
-        lostAbout(id),
-        new MeshError('NOT_FOUND', {
-          detail: `the hub names the project ${owner}/${name} no more; the files in ${folder} stay and are not synced. \`meshbook detach\` with that folder ends this notice`,
-        }),
-        { file: folder },
-      )
-    const about = new Set(this.#lost.map(({ id }) => lostAbout(id)))
-    for (const problem of problems.all())
-      if (problem.about.startsWith(lostPrefix) && !about.has(problem.about)) problems.solve(problem.about)
-  }
-
-  /** True if a folder of that kind was told of. */
+  /** The user has seen that the folder is not a project's any more; undefined if it was none. */
   async sawLost(folder: string): Promise<LostProject | undefined> {
-    const found = this.#lost.find(lost => lost.folder === folder)
-    if (!found) return undefined
-    await this.#forgetLost(found)
+    const found = this.#lost.at(folder)
+    if (found) await this.#lost.forget(found.id)
     return found
-  }
-
-  async #forgetLost({ id }: LostProject): Promise<void> {
-    await this.#ports.store.call('forgetLost', { org: this.#ports.org, project: id })
-    this.#lost = this.#lost.filter(lost => lost.id !== id)
-    this.#tellLost()
   }
 
   /** A project of this device's own; the one of this name if there is one (DV110). */
@@ -230,8 +211,7 @@ export class AccountProjects {
     if (isWanted) this.#leftOut.delete(project)
     else this.#leftOut.add(project)
     this.#solve(project)
-    const lost = this.#lost.find(({ id }) => id === project)
-    if (lost) await this.#forgetLost(lost)
+    await this.#lost.forget(project)
     changed()
   }
 
@@ -307,8 +287,6 @@ export class AccountProjects {
   }
 }
 
-const lostPrefix = 'lost '
-const lostAbout = (id: ProjectId): string => `${lostPrefix}${id}`
 const refusedAbout = (id: ProjectId): string => `folder of ${id}`
 
 export function infoOf({ id, name, owner, tree }: ProjectInfo): ProjectInfo {
