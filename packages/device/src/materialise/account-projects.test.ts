@@ -131,7 +131,7 @@ test('DV101 DV102 names that are taken: another project yields, files of nobodyâ
   )
   assert.equal(device.projects.list().find(({ id }) => id === second.id)?.state, 'refused')
   assert.deepEqual(await readdir(join(root, 'b')), ['diary.md'])
-  await assert.rejects(device.attach({ project: second }), { code: 'WOULD_OVERWRITE' })
+  await assert.rejects(device.attach({ project: second }), { code: 'FOLDER_TAKEN' })
   // Whoever names the folder says that it is to be shared.
   await device.attach({ project: second, folder: join(root, 'b') })
   assert.equal(device.attachments().length, 3)

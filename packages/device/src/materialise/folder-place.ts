@@ -1,5 +1,5 @@
 /** Where the folder of a project is to be: only a place where nobody's files are, unless they are the project's (DV102). */
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { DeviceProject } from '@meshbook/core/messages.ts'
 import type { Disk } from '../projects/disk.ts'
@@ -17,7 +17,7 @@ export interface PlacePorts {
   projects: readonly DeviceProject[]
 }
 
-/** Throws WOULD_OVERWRITE where something is in the way that is not the project's. */
+/** Throws FOLDER_TAKEN where something is in the way that is not the project's. */
 export async function placeOf(project: DeviceProject, ports: PlacePorts): Promise<string> {
   const before = await markedFolder(project, ports)
   if (before !== undefined) return before
@@ -54,8 +54,8 @@ async function stateOf(disk: Disk, folder: string): Promise<'free' | 'foreign' |
 const leftByNobody: ReadonlySet<string> = new Set(['.meshbook', '.DS_Store', 'desktop.ini', '.directory'])
 
 function inTheWay({ name }: DeviceProject, folder: string): MeshError {
-  return new MeshError('WOULD_OVERWRITE', {
-    detail: `${folder} holds files that are not of the project ${name}; nothing in it was touched. To merge and share them, attach that folder: \`meshbook attach ${quoted(folder)} --project ${quoted(name)}\`; else rename the folder ${basename(folder)}`,
+  return new MeshError('FOLDER_TAKEN', {
+    detail: `${folder} is not of the project ${name}; nothing in it was touched, and \`meshbook attach ${quoted(folder)} --project ${quoted(name)}\` merges it`,
   })
 }
 

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { newId, systemRandom } from '@meshbook/core/ids.ts'
 import { type Place, place } from '../testing/project-place.ts'
+import { FileHub, sharer } from '../testing/shared-files.ts'
+import { temporaryFolder } from '../testing/temporary-folder.ts'
 import { until } from '../testing/until.ts'
 
 /** A document that somebody else wrote. */
@@ -86,4 +89,26 @@ test('DV107 who may write again goes on from what the folder has: what was remov
   await at.start()
   await at.settled('a.md', text => text === 'two\nthree\nmine\n')
   assert.deepEqual(await conflicts(at), [])
+})
+
+test('DV107 other files: a change here is kept beside what comes back, a new one stays, nothing is put into the tree', async t => {
+  const hub = new FileHub(join(await temporaryFolder(), 'hub'))
+  const writer = await sharer(t, hub, 'Desk')
+  const reader = await sharer(t, hub, 'Laptop', writer)
+  reader.isReadOnly = true
+  await writer.start()
+  await reader.start()
+  await writer.write('data.csv', 'theirs\n')
+  await has(reader, 'data.csv', 'theirs\n')
+  const before = JSON.stringify([...writer.tree.entries()])
+  await reader.write('data.csv', 'changed by a reader\n')
+  await reader.write('own.csv', 'a reader’s own\n')
+  await has(reader, 'data.csv', 'theirs\n')
+  await until('the copy', async () => (await conflicts(reader)).length === 1)
+  assert.equal(await reader.read((await conflicts(reader))[0]!), 'changed by a reader\n')
+  await until('it is told', () => reader.problems.list().some(text => text.includes('own.csv is shared with nobody')))
+  await reader.unlink('data.csv')
+  await has(reader, 'data.csv', 'theirs\n')
+  assert.equal(JSON.stringify([...writer.tree.entries()]), before)
+  assert.equal(await writer.read('data.csv'), 'theirs\n')
 })
