@@ -206,9 +206,6 @@ function ofHub({ hub, makeProject }: LoopbackParts): LoopbackRoute[] {
     ...((method === 'POST' || method === 'PATCH') && { body: v.unknown(), bodyBytes }),
     handle: ask => hub.pass(ask, missing),
   })
-  /** Where there is no hub there are none, and that is the truth. */
-  const listed = (path: string): LoopbackRoute =>
-    makeProject ? { method: 'GET', path: `${v1}${path}`, handle: () => ({ items: [] }) } : to('GET', path, runs)
   const [history, runs, sessions] = ['the history of documents', 'runs', 'sessions']
   return [
     to('GET', '/documents/:id/versions', history),
@@ -217,7 +214,7 @@ function ofHub({ hub, makeProject }: LoopbackParts): LoopbackRoute[] {
     to('POST', '/documents/:id/restore', history),
     to('POST', '/documents/:id/undo', history),
     to('POST', '/documents/:id/redo', history),
-    listed('/runs'),
+    to('GET', '/runs', runs),
     to('POST', '/runs', runs),
     to('GET', '/runs/:id', runs),
     to('GET', '/runs/:id/events', runs),
@@ -225,7 +222,8 @@ function ofHub({ hub, makeProject }: LoopbackParts): LoopbackRoute[] {
     to('POST', '/runs/:id/cancel', runs),
     to('POST', '/runs/:id/again', runs),
     to('POST', '/runs/:id/confirm', runs),
-    listed('/gates'),
+    // Where there is no hub nothing asks anybody, and that is the truth.
+    makeProject ? { method: 'GET', path: `${v1}/gates`, handle: () => ({ items: [] }) } : to('GET', '/gates', runs),
     to('GET', '/gates/:id', runs),
     to('POST', '/gates/:id/decide', runs),
     ...['complete', 'inspect', 'variables', 'interrupt', 'restart'].map(method =>
