@@ -1,7 +1,7 @@
 /** What a daemon does for other commands on its machine, whether its hub is in the same process or elsewhere. */
 import { stat } from 'node:fs/promises'
 import { relative, sep } from 'node:path'
-import type { Project } from '@meshbook/core/api.ts'
+import type { Here, Project } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { parseId } from '@meshbook/core/ids.ts'
 import type { ProjectInfo } from '@meshbook/core/messages.ts'
@@ -9,11 +9,15 @@ import type { Device, TrashEntry as DeviceTrashEntry } from '@meshbook/device/de
 import type { Attachment, ControlHandlers, TrashEntry } from './control.ts'
 
 export interface HubAccess {
-  url: string
+  /** Null: there is none. */
+  url: string | null
   token(): Promise<string>
-  signInLink(): Promise<string>
+  /** To a page of the app. */
+  signInLink(to?: string): Promise<string>
   /** The project of this name, made if there is none. */
-  project(name: string): Promise<Project>
+  project(name: string): Promise<ProjectInfo>
+  /** The web app of this machine and the token that it takes. */
+  local(): Promise<{ url: string; token: string }>
 }
 
 export function controlHandlers(hub: HubAccess, device: Device): ControlHandlers {
@@ -30,17 +34,30 @@ export function controlHandlers(hub: HubAccess, device: Device): ControlHandlers
       keys: device.keys,
       problems: device.problems(),
     }),
-    '/token': async () => ({ hub: hub.url, token: await hub.token() }),
-    '/link': async () => ({ link: await hub.signInLink() }),
+    '/token': async () => {
+      const token = await hub.token()
+      return { hub: hub.url ?? '', token }
+    },
+    '/local': () => hub.local(),
+    '/link': async ({ to }) => ({ link: await hub.signInLink(to) }),
+    '/folders': async () => hereOf(device),
+    '/policy': async ({ policy }) => {
+      await device.projects.setPolicy(policy)
+      return hereOf(device)
+    },
     '/attachments': async () => ({ items: attachments() }),
     '/attach': async ({ folder, project }) => {
-      await mustBeFolder(folder)
-      const info = projectInfo(await hub.project(project))
-      await device.attach({ project: info, folder })
-      return { project: info.id, name: info.name, owner: info.owner, folder }
+      if (folder !== undefined) await mustBeFolder(folder)
+      const info = await projectNamed(hub, device, project, folder === undefined)
+      const known = attachments().find(attachment => attachment.project === info.id)
+      if (known && folder === undefined) return known
+      await device.attach({ project: info, ...(folder !== undefined && { folder }) })
+      return attachments().find(attachment => attachment.project === info.id)!
     },
     '/detach': async ({ folder }) => {
       const found = attachments().find(attachment => attachment.folder === folder)
+      const lost = found ? undefined : await device.projects.sawLost(folder)
+      if (lost) return { project: lost.id, name: lost.name, owner: lost.owner, folder }
       if (!found) throw new MeshError('NOT_FOUND', { detail: `${folder} is not attached` })
       await device.detach(parseId('project', found.project))
       return found
@@ -83,7 +100,24 @@ function trashEntry(
   return { name, project: names.get(project) ?? project, path, deletedAt, bytes }
 }
 
-export function projectInfo({ id, name, owner, tree }: Project): ProjectInfo {
+/** Only a folder that somebody named makes a project that is not there. */
+async function projectNamed(hub: HubAccess, device: Device, name: string, mustBeThere: boolean): Promise<ProjectInfo> {
+  const known = device.projects.named(name)
+  if (known) return projectInfo(known)
+  if (!mustBeThere) return projectInfo(await hub.project(name))
+  const names = device.projects
+    .list()
+    .map(project => (project.shared ? `${project.owner}/${project.name}` : project.name))
+  throw new MeshError('NOT_FOUND', {
+    detail: `the project ${name}; there ${names.length === 0 ? 'is none yet' : `are ${names.slice(0, 20).join(', ')}`}`,
+  })
+}
+
+function hereOf({ projects }: Device): Here {
+  return { policy: projects.policy, projects: projects.list().map(({ tree: _, ...shown }) => shown) }
+}
+
+export function projectInfo({ id, name, owner, tree }: Project | ProjectInfo): ProjectInfo {
   return { id, name, owner, tree }
 }
 

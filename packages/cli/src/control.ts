@@ -6,6 +6,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { hereSchema, projectsPolicySchema } from '@meshbook/core/api.ts'
 import { asMeshError, type ErrorCode, isErrorCode, MeshError, problemOf } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import * as v from 'valibot'
@@ -57,8 +58,14 @@ const calls = {
     }),
   },
   '/token': { body: v.object({}), answer: v.object({ hub: v.string(), token: v.string() }) },
-  '/link': { body: v.object({}), answer: v.object({ link: v.string() }) },
-  '/attach': { body: v.object({ folder: v.string(), project: v.string() }), answer: attachmentSchema },
+  /** Of the own web app, for programs of this machine (LO12). */
+  '/local': { body: v.object({}), answer: v.object({ url: v.string(), token: v.string() }) },
+  /** Which projects have a folder here. */
+  '/folders': { body: v.object({}), answer: hereSchema },
+  '/policy': { body: v.object({ policy: projectsPolicySchema }), answer: hereSchema },
+  '/link': { body: v.object({ to: v.optional(v.string()) }), answer: v.object({ link: v.string() }) },
+  /** Without a folder: one named after the project, which is there already. */
+  '/attach': { body: v.object({ folder: v.optional(v.string()), project: v.string() }), answer: attachmentSchema },
   '/detach': { body: v.object({ folder: v.string() }), answer: attachmentSchema },
   '/attachments': { body: v.object({}), answer: v.object({ items: v.array(attachmentSchema) }) },
   /** `isNew`: asks for the files at or below an absolute path; else only tells how far they are. */

@@ -46,6 +46,7 @@ export async function startMesh(config: HubConfig, folder: DataFolder, { lan = f
     for (const closer of closers.splice(0).reverse()) await closer()
   }
   try {
+    const access = accessTo(hub, folder)
     const limits = scaledTimes(config.timesDivisor)
     const kernels = createKernelSessions({
       folder: join(folder.device, 'sessions'),
@@ -58,7 +59,7 @@ export async function startMesh(config: HubConfig, folder: DataFolder, { lan = f
         folder: folder.device,
         name: machineName(),
         kind: 'desktop',
-        hub: { url: hub.localUrl },
+        hub: { url: hub.localUrl, token: () => access.token() },
         limits,
         kernels,
         projectsFolder: folder.projects,
@@ -74,7 +75,7 @@ export async function startMesh(config: HubConfig, folder: DataFolder, { lan = f
     closers.push(() => kernels.stopAll())
     const demo = await hub.ensureProject('demo')
     await attachDemo(device, demo, join(folder.projects, 'demo'), await hub.hasDocuments(demo.id))
-    const control = await serveControl(folder.control, controlHandlers(accessTo(hub, folder), device))
+    const control = await serveControl(folder.control, controlHandlers(access, device))
     closers.push(() => control.close())
     return { hub, device, close }
   } catch (error) {
@@ -103,11 +104,13 @@ async function isMissing(folder: string): Promise<boolean> {
 
 /** One token serves every command for as long as this process lives. */
 function accessTo(hub: Hub, folder: DataFolder): HubAccess {
-  let token: Promise<string> | undefined
+  let held: Promise<string> | undefined
+  const token = () => (held ??= hub.commandLineToken())
   return {
     url: hub.localUrl,
-    token: () => (token ??= hub.commandLineToken()),
-    signInLink: () => hub.signInLink(firstPage(folder)),
+    token,
+    local: async () => ({ url: hub.localUrl, token: await token() }),
+    signInLink: to => hub.signInLink(to ?? firstPage(folder)),
     project: name => hub.ensureProject(name),
   }
 }

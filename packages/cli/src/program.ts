@@ -12,7 +12,7 @@ import { fetchCommand } from './commands/fetch.ts'
 import { gateCommand } from './commands/gate.ts'
 import { historyCommand } from './commands/history.ts'
 import { hubCommand } from './commands/hub.ts'
-import { linkCommand } from './commands/link.ts'
+import { linkCommand, openCommand } from './commands/link.ts'
 import { membersCommand } from './commands/members.ts'
 import { monitorCommand } from './commands/monitor.ts'
 import { pairCommand } from './commands/pair.ts'
@@ -22,6 +22,7 @@ import { runsCommand } from './commands/runs.ts'
 import { sessionsCommand } from './commands/sessions.ts'
 import { startCommand } from './commands/start.ts'
 import { statusCommand } from './commands/status.ts'
+import { tokenCommand } from './commands/token.ts'
 import { trashCommand } from './commands/trash.ts'
 import { upCommand } from './commands/up.ts'
 import { versionCommand } from './commands/version.ts'
@@ -53,7 +54,9 @@ for (const command of [
   auditCommand,
   pairCommand,
   monitorCommand,
+  openCommand,
   linkCommand,
+  tokenCommand,
   backupCommand,
   restoreCommand,
   trashCommand,

@@ -44,8 +44,10 @@ export const meSchema = v.object({
   user: nameSchema,
   org: v.string(),
   hub: v.object({ name: nameSchema, version: v.string(), publicUrl: v.string() }),
-  /** The caller's device on the machine that the request comes from, where the hub can tell. */
+  /** The caller's device on the machine that the request comes from, where that can be told. */
   device: v.optional(deviceIdSchema),
+  /** Only from a device's own web app: what it is called, and where its hub is, if it has one. */
+  machine: v.optional(v.object({ name: nameSchema, hub: v.nullable(v.string()) })),
 })
 export type Me = v.InferOutput<typeof meSchema>
 
@@ -60,7 +62,40 @@ export const projectSchema = v.object({
   roles: v.optional(v.array(v.picklist(roles))),
 })
 export type Project = v.InferOutput<typeof projectSchema>
-export const newProjectSchema = v.object({ name: v.pipe(nameSchema, v.regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u)) })
+export const projectNameSchema = v.pipe(nameSchema, v.regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u))
+export const newProjectSchema = v.object({
+  name: projectNameSchema,
+  /** Of a project that a device made without a hub: it stays the same one. Another of this name gives it a number. */
+  made: v.optional(v.object({ id: projectIdSchema, tree: documentIdSchema })),
+})
+
+export const projectsPolicies = ['all', 'ask', 'none'] as const
+/** Which projects get a folder on a device by themselves. */
+export const projectsPolicySchema = v.picklist(projectsPolicies)
+export type ProjectsPolicy = v.InferOutput<typeof projectsPolicySchema>
+/** `GET|PATCH /here`, `POST /here/folders`, `DELETE /here/folders/:project`: of a device's own web app alone. */
+export const hereSchema = v.object({
+  policy: projectsPolicySchema,
+  projects: v.array(
+    v.object({
+      id: projectIdSchema,
+      name: nameSchema,
+      owner: nameSchema,
+      shared: v.optional(v.literal(true)),
+      access: v.optional(v.literal('read')),
+      folder: v.nullable(v.string()),
+      state: v.picklist(['attached', 'offered', 'left-out', 'refused']),
+      /** Why it has no folder. */
+      problem: v.optional(v.string()),
+      /** No hub has it yet. */
+      made: v.optional(v.literal(true)),
+      progress: v.optional(v.object({ documents: ms, here: ms })),
+    }),
+  ),
+})
+export type Here = v.InferOutput<typeof hereSchema>
+export const changeHereSchema = v.object({ policy: projectsPolicySchema })
+export const newFolderSchema = v.object({ project: projectIdSchema })
 
 /** `GET|POST /documents`, `GET|PATCH|DELETE /documents/:id`. `GET /documents` takes `?project=` or `?path=<owner>/<project>/<path>`. */
 export const documentSchema = v.object({

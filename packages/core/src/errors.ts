@@ -424,6 +424,13 @@ const catalogue = {
     exit: 5,
     retry: 'never',
   },
+  FOLDER_TAKEN: {
+    message: 'The folder of this name holds something else',
+    hint: 'To merge and share what is in it, attach that folder by its name; else rename it. Nothing in it was touched.',
+    http: 409,
+    exit: 5,
+    retry: 'never',
+  },
   PORT_IN_USE: {
     message: 'The port is in use',
     hint: 'Choose another with --port, or stop the program that holds it.',

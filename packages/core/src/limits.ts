@@ -243,6 +243,10 @@ export const limits = {
   /** Deleted files are kept for so long, and the newest of them up to so many bytes. */
   trashMs: 30 * 24 * 60 * 60_000,
   trashBytes: 1024 * MiB,
+  /** With less free, no project is given a folder by itself (DV104). */
+  diskReserveBytes: 512 * MiB,
+  /** How often those without a folder that should have one are looked at again. */
+  projectRetryMs: 60_000,
 
   /** Rows are gathered into parts of a backup of about this size; one that is larger alone is a part of its own. */
   backupPartBytes: 4 * MiB,

@@ -48,6 +48,7 @@ export const frameTypes = {
   LAN_GRANT: 45,
   LAN_END: 46,
   LAN_HELLO: 52,
+  PROJECT_LIST: 70,
 } as const
 
 const id = <K extends IdKind>(kind: K) => v.custom<IdTypes[K]>(text => isId(kind, text), `expected a ${kind} id`)
@@ -348,13 +349,22 @@ export const projectInfoSchema = v.object({
 })
 export type ProjectInfo = v.InferOutput<typeof projectInfoSchema>
 
+/** As a device is told of it. `access` is absent where its user may write. */
+export const deviceProjectSchema = v.object({
+  ...projectInfoSchema.entries,
+  access: v.optional(v.literal('read')),
+  /** It is another user's. */
+  shared: v.optional(v.literal(true)),
+})
+export type DeviceProject = v.InferOutput<typeof deviceProjectSchema>
+
 const down = {
   WELCOME: v.object({
     type: v.literal('WELCOME'),
     version: whole,
     pingMs: whole,
     heartbeatMs: whole,
-    projects: v.array(projectInfoSchema),
+    projects: v.array(deviceProjectSchema),
     /** How far the hub's log of each run named in REGISTER goes; the device sends what follows. */
     runs: v.array(heldRun),
     /** Heads named in REGISTER that have passed to a newer fence or ended: stop using them. */
@@ -366,6 +376,8 @@ const down = {
     /** As in REGISTER. */
     credit: v.optional(whole),
   }),
+  /** All of them, in the place of those of WELCOME: one was made, shared or taken away. */
+  PROJECT_LIST: v.object({ type: v.literal('PROJECT_LIST'), projects: v.array(deviceProjectSchema) }),
   LEASE: v.object({ type: v.literal('LEASE'), lease: leaseSchema }),
   /** Answer to a CLAIM that is not (yet) granted. */
   RUN_REQUEST: v.object({

@@ -13,7 +13,7 @@ import type { AssetSharing } from './projects/asset-file-ports.ts'
 import type { FetchState } from './projects/asset-wishes.ts'
 import type { Disk } from './projects/disk.ts'
 import { isMarked, removeMarker, writeMarker } from './projects/folder-marker.ts'
-import { ProjectFolder } from './projects/project-folder.ts'
+import { type FolderProgress, ProjectFolder } from './projects/project-folder.ts'
 import { Trash, type TrashEntry, TrashFolder } from './projects/trash.ts'
 import { Turns } from './projects/turns.ts'
 import type { AssetFileRow } from './store/asset-files.ts'
@@ -35,6 +35,8 @@ export interface AttachmentPorts {
   trash: string
   deviceName: string
   findAsset(asset: AssetId): Promise<Uint8Array>
+  /** Whether the user of this device may write in a project (DV107). */
+  mayWrite(project: ProjectId): boolean
   /** How files that are no notebooks are shared; absent without a hub. */
   sharing?: ProjectSharing
 }
@@ -45,6 +47,7 @@ export type ProjectSharing = Omit<AssetSharing, 'store' | 'stage'> & {
 }
 
 interface Attached extends Attachment {
+  isReadOnly: boolean
   follower: ProjectFolder
 }
 
@@ -65,12 +68,31 @@ export class Attachments {
     for (const { project, folder, treeSynced } of await this.#ports.database.query('listAttachments', {
       org: this.#ports.org,
     })) {
-      const { follower } = this.#follow(project, folder, treeSynced)
-      follower.start().catch(thrown => {
-        if (this.#attached.get(project.id)?.follower === follower)
-          this.#ports.problems.report(folder, asMeshError(thrown))
-      })
+      this.#begin(this.#follow(project, folder, treeSynced))
     }
+  }
+
+  #begin({ project, folder, follower }: Attached): void {
+    follower.start().catch(thrown => {
+      if (this.#attached.get(project.id)?.follower === follower)
+        this.#ports.problems.report(folder, asMeshError(thrown))
+    })
+  }
+
+  /** What the hub says of it now: what it is called, and whether its user may write. Its folder goes on from what it has. */
+  update({ id, name, owner, tree }: ProjectInfo): Promise<void> {
+    return this.#turns.take(async () => {
+      const attached = this.#attached.get(id)
+      if (!attached) return
+      attached.project = { id, name, owner, tree }
+      if (attached.isReadOnly !== this.#ports.mayWrite(id)) return
+      await attached.follower.close()
+      this.#begin(this.#follow(attached.project, attached.folder, false))
+    })
+  }
+
+  progressOf(project: ProjectId): FolderProgress | undefined {
+    return this.#attached.get(project)?.follower.progress()
   }
 
   /** `saved`: it is remembered; `started`: every notebook in the folder has its document. */
@@ -108,6 +130,7 @@ export class Attachments {
   #follow(project: ProjectInfo, folder: string, treeSynced: boolean): Attached {
     const { disk, now, after, random, limits, org, database, documents, problems, deviceName, findAsset } = this.#ports
     const pictures = new PicturesBeside(disk, folder, findAsset)
+    const isReadOnly = !this.#ports.mayWrite(project.id)
     const follower = new ProjectFolder(project, folder, {
       store: {
         list: () => database.query('listProjections', { org, project: project.id }),
@@ -128,9 +151,10 @@ export class Attachments {
       trash: new Trash(disk, this.#trash, project.id),
       deviceName,
       projected: text => void pictures.bring(text),
+      isReadOnly,
       ...this.#sharing(project.id),
     })
-    const attached = { project, folder, follower }
+    const attached = { project, folder, follower, isReadOnly }
     this.#attached.set(project.id, attached)
     return attached
   }

@@ -7,6 +7,7 @@ import type { KernelSessions } from './kernels/port.ts'
 import type { LinkStatus } from './link/hub-link.ts'
 import type { SleepSources } from './link/sleep-notice.ts'
 import type { Loopback, LoopbackOptions } from './loopback/loopback.ts'
+import type { AccountProjects } from './materialise/account-projects.ts'
 import type { OwnerKeys } from './owner-key/owner-keys.ts'
 import type { FetchState } from './projects/asset-wishes.ts'
 import type { TrashEntry } from './projects/trash.ts'
@@ -75,6 +76,8 @@ export interface Device {
   status(): DeviceStatus
   /** Calls back at every change; returns what ends that. */
   onStatus(listener: (status: DeviceStatus) => void): () => void
+  /** The projects of the account, those made here, and by which policy they get folders (DV100–DV111). */
+  readonly projects: Pick<AccountProjects, 'policy' | 'setPolicy' | 'list' | 'named' | 'make' | 'sawLost'>
   /** Attaches a folder, by default one named after the project. Resolves once its notebooks are documents. */
   attach(attachment: { project: ProjectInfo; folder?: string }): Promise<void>
   /** The files stay where they are. */

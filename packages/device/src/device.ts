@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { AssetId, DeviceId, ProjectId } from '@meshbook/core/ids.ts'
-import type { ProjectInfo, UpMessage } from '@meshbook/core/messages.ts'
+import type { DeviceProject, ProjectInfo, UpMessage } from '@meshbook/core/messages.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
 import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
 import { systemAfter } from '@meshbook/relay/timers.ts'
@@ -32,6 +32,9 @@ import { hubPeer, Streams } from './link/streams.ts'
 import { mayVouch } from './loopback/guest-peer.ts'
 import type { Loopback, LoopbackOptions } from './loopback/loopback.ts'
 import { OwnWebApp } from './loopback/own-web-app.ts'
+import { AccountProjects } from './materialise/account-projects.ts'
+import { freeBytes } from './materialise/free-space.ts'
+import { bringToHub } from './materialise/hub-projects.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { OwnerKeys } from './owner-key/owner-keys.ts'
 import { Problems } from './problems.ts'
@@ -45,6 +48,8 @@ import { type DeviceDatabase, openDeviceDatabase } from './store/device-store.ts
 
 export type { Device, DeviceLog, DeviceOptions, DevicePorts, DeviceStatus } from './device-options.ts'
 export type { LinkStatus } from './link/hub-link.ts'
+export type { PlacedProject } from './materialise/account-projects.ts'
+export { writeProjectsPolicy } from './materialise/policy-file.ts'
 export type { FetchState } from './projects/asset-wishes.ts'
 export type { TrashEntry } from './projects/trash.ts'
 export type { Attachment } from './store/attachments.ts'
@@ -70,6 +75,8 @@ export async function startDevice(options: DeviceOptions, ports: DevicePorts): P
 
 /** Neither the hub nor another device brought it: somebody who works here did. */
 const isOwn = (peer: string): boolean => peer !== hubPeer && peer !== directPeer
+/** When streams that were refused are asked for again after a list of projects. */
+const reopenMs = [2_000, 10_000]
 
 class RunningDevice implements Device {
   readonly name: string
@@ -88,6 +95,7 @@ class RunningDevice implements Device {
   readonly #hubAssets: HubAssets | undefined
   readonly #keeper: AssetKeeper
   readonly #attachments: Attachments
+  readonly projects: AccountProjects
   readonly #monitor: Monitor
   /** Where an executor of this device asks a person. */
   readonly gates: GateDesk
@@ -128,7 +136,8 @@ class RunningDevice implements Device {
       uplink: this.#streams,
       problems,
       moves: new EpochMoves({ relay: this.#relay, org: key.org, store: database }),
-      opened: peer => this.#monitor.watch(peer),
+      // Nothing is written into what the user may only read, not even why a run waits (DV107).
+      opened: (peer, project) => this.projects.mayWrite(project) && this.#monitor.watch(peer),
       closed: peer => this.#monitor.unwatch(peer),
     })
     this.#hubAssets = hub && this.#makeHubAssets(hub.url)
@@ -146,8 +155,10 @@ class RunningDevice implements Device {
       trash: join(options.folder, 'trash'),
       deviceName: options.name,
       findAsset: asset => this.#findAsset(asset),
+      mayWrite: project => this.projects.mayWrite(project),
       ...(this.#hubAssets && { sharing: this.#shareFiles(this.#hubAssets) }),
     })
+    this.projects = this.#makeProjects()
     this.gates = new GateDesk({
       ...ports,
       store: {
@@ -172,6 +183,7 @@ class RunningDevice implements Device {
       limits,
       hub,
       device: this,
+      projects: this.projects,
       kind: options.kind,
       org: key.org,
       relay: this.#relay,
@@ -198,7 +210,9 @@ class RunningDevice implements Device {
 
   async start(): Promise<void> {
     await this.#documents.load()
+    await this.projects.load()
     await this.#attachments.load()
+    this.projects.start()
     const orphans = await this.#monitor.start()
     for (const { session, runs } of orphans) for (const { run, ended } of runs) if (ended) await session.forget(run)
     this.#link?.start()
@@ -231,15 +245,21 @@ class RunningDevice implements Device {
   }
 
   async attach({ project, folder }: { project: ProjectInfo; folder?: string }): Promise<void> {
-    const attached = this.#attachments.attach(project, folder ?? join(this.#options.projectsFolder, project.name))
+    const attached = this.#attachments.attach(project, folder ?? (await this.projects.placeFor(project)))
     await attached.saved
-    this.#webApp.attached(project)
-    this.#link?.renew()
+    await this.projects.wants(project.id, true)
+    this.#foldersChanged()
     await attached.started
   }
 
   async detach(project: ProjectId): Promise<void> {
     await this.#attachments.detach(project)
+    await this.projects.wants(project, false)
+    this.#foldersChanged()
+  }
+
+  #foldersChanged(): void {
+    this.#guard(this.#webApp.projectsChanged())
     this.#link?.renew()
   }
 
@@ -275,6 +295,7 @@ class RunningDevice implements Device {
   /** From the outside in: what still writes goes before what it writes to. */
   async #close(): Promise<void> {
     await this.#webApp.close()
+    await this.projects.close()
     await this.#monitor.close()
     await this.#attachments.close()
     this.#sleep.close()
@@ -433,7 +454,7 @@ class RunningDevice implements Device {
       held: () => ({ heads: this.#monitor.heads(), runs: this.#monitor.runs() }),
       ...(this.#direct && { lan: () => this.#lanState(this.#direct!) }),
       welcomed: ({ projects, runs, lost }) => {
-        this.#guard(this.#webApp.learn(projects))
+        this.#guard(this.#learn(url, projects))
         this.#hubAssets?.setOnline(true)
         this.#guard(this.#monitor.online(runs, lost))
       },
@@ -482,6 +503,9 @@ class RunningDevice implements Device {
       case 'LAN_END':
         this.#direct?.ended(message.peer)
         break
+      case 'PROJECT_LIST':
+        this.#guard(this.#learn(this.#options.hub!.url, message.projects))
+        break
       case 'DEVICE_LIST':
         this.#webApp.devicesChanged(message.devices)
         break
@@ -494,6 +518,55 @@ class RunningDevice implements Device {
   async #lanState(direct: DirectPath): Promise<LanState> {
     const lan = await direct.offer()
     return { ...(lan && { lan }), direct: direct.peers() }
+  }
+
+  #makeProjects(): AccountProjects {
+    const { folder, projectsFolder, limits } = this.#options
+    return new AccountProjects({
+      ...this.#ports,
+      org: this.#key.org,
+      store: this.#database,
+      disk: this.#disk,
+      after: systemAfter,
+      limits,
+      problems: this.#problems,
+      attachments: this.#attachments,
+      folder,
+      projectsFolder,
+      freeBytes,
+      attached: () => this.#foldersChanged(),
+      changed: () => this.#guard(this.#webApp.projectsChanged()),
+    })
+  }
+
+  /** Rights may have come with it: what was refused is asked for again, also when the refusal comes after the news of it. */
+  async #learn(hub: string, projects: readonly DeviceProject[]): Promise<void> {
+    await this.projects.learn(hub, projects)
+    const named = new Set(projects.map(({ id }) => id))
+    for (const ms of [0, ...reopenMs]) systemAfter(ms, () => this.#streams?.reopen(named))
+    await this.#bringMade()
+  }
+
+  /** What this device made before it had a hub becomes the hub's; its list of projects then names it (DV111). */
+  async #bringMade(): Promise<void> {
+    const hub = this.#options.hub
+    if (!hub?.token) return
+    const { url, token } = hub
+    for (const project of this.projects.made()) {
+      const about = `made ${project.id}`
+      try {
+        await bringToHub({ url, token }, project)
+        this.#problems.solve(about)
+      } catch (thrown) {
+        const { code, message } = asMeshError(thrown)
+        this.#problems.report(
+          about,
+          new MeshError(code, { detail: `the hub has not taken ${project.name}: ${message}` }),
+        )
+        if (this.linked) systemAfter(this.#options.limits.projectRetryMs, () => this.#guard(this.#bringMade()))
+        return
+      }
+    }
   }
 
   #sealKey(): { key: string; proof: string } {

@@ -54,7 +54,7 @@ export interface DocumentsPorts {
   uplink: Uplink | undefined
   problems: Problems
   moves: EpochMoves
-  opened(peer: DocumentPeer): void
+  opened(peer: DocumentPeer, project: ProjectId): void
   closed(peer: DocumentPeer): void
 }
 
@@ -261,7 +261,7 @@ export class Documents {
     this.#open.set(id, started)
     const joined = this.#join(project, id)
     if (joined.isSynced) synced.resolve()
-    opened(peer)
+    opened(peer, project)
     this.#tell(joined)
     return started
   }

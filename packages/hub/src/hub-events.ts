@@ -6,9 +6,12 @@ export type HubListener = (event: HubEvent) => void
 
 export class HubEvents {
   readonly #listeners = new Map<OrgId, Set<HubListener>>()
+  /** Devices, which are many and are told of nothing else by this way. */
+  readonly #projectListeners = new Map<OrgId, Set<() => void>>()
 
   publish(org: OrgId, event: HubEvent): void {
     for (const listener of this.#listeners.get(org) ?? []) listener(event)
+    if (event.type === 'projects') for (const changed of this.#projectListeners.get(org) ?? []) changed()
   }
 
   hasListeners(org: OrgId): boolean {
@@ -20,12 +23,21 @@ export class HubEvents {
   }
 
   subscribe(org: OrgId, listener: HubListener): () => void {
-    const listeners = this.#listeners.get(org) ?? new Set()
-    this.#listeners.set(org, listeners)
-    listeners.add(listener)
-    return () => {
-      listeners.delete(listener)
-      if (listeners.size === 0 && this.#listeners.get(org) === listeners) this.#listeners.delete(org)
-    }
+    return enter(this.#listeners, org, listener)
+  }
+
+  /** Which projects an org sees has changed. */
+  onProjects(org: OrgId, changed: () => void): () => void {
+    return enter(this.#projectListeners, org, changed)
+  }
+}
+
+function enter<T>(all: Map<OrgId, Set<T>>, org: OrgId, listener: T): () => void {
+  const listeners = all.get(org) ?? new Set()
+  all.set(org, listeners)
+  listeners.add(listener)
+  return () => {
+    listeners.delete(listener)
+    if (listeners.size === 0 && all.get(org) === listeners) all.delete(org)
   }
 }

@@ -54,9 +54,9 @@ async function examineHub(hub: string | undefined, folder: DataFolder): Promise<
     const findings = status.hub ? await checkHub(status.hub) : []
     findings.push({
       check: `Device ${status.device}`,
-      ok: status.linked,
-      seen: status.linked ? 'connected to the hub' : 'not connected',
-      ...(status.linked ? {} : { fix: 'It tries again by itself; check the hub above.' }),
+      ok: status.linked || status.hub === null,
+      seen: status.linked ? 'connected to the hub' : status.hub === null ? 'works without a hub' : 'not connected',
+      ...(status.linked || status.hub === null ? {} : { fix: 'It tries again by itself; check the hub above.' }),
     })
     findings.push({ check: 'Keys', ok: true, seen: status.keys })
     for (const problem of status.problems)

@@ -48,7 +48,7 @@ async function pair(code: string | undefined, options: PairOptions): Promise<voi
   const door = new HubDoor(hub)
   if (code === undefined) await joinByGrant(door, device, grant => showGrant(grant, options), sleep)
   else await joinByCode(door, code, device, digits => showDigits(digits, options))
-  await remember(folder, hub, key.id)
+  await remember(folder, { hub, device: key.id })
   if (options.json) printJson({ paired: true, hub, device: key.id })
   else say(`✔ This machine is a device of ${hub}.\nStart it with: meshbook up`)
 }

@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MeshError } from '@meshbook/core/errors.ts'
-import { Command, InvalidArgumentError } from 'commander'
-import { startDaemon } from '../daemon.ts'
+import { type ProjectsPolicy, projectsPolicies } from '@meshbook/core/api.ts'
+import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
+import { deviceInfoSchema } from '@meshbook/core/messages.ts'
+import type { DeviceKey } from '@meshbook/device/device-key.ts'
+import { writeProjectsPolicy } from '@meshbook/device/materialise/policy-file.ts'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import * as v from 'valibot'
+import { ApiClient } from '../api-client.ts'
+import { control } from '../control.ts'
+import { type Daemon, startDaemon } from '../daemon.ts'
 import { type DataFolder, dataFolder } from '../data-folder.ts'
 import { hasBrowser, openBrowser } from '../open-browser.ts'
 import { printJson, say } from '../print.ts'
@@ -9,7 +16,7 @@ import { installService, uninstallService } from '../service/install-service.ts'
 import { HubDoor } from '../sign-in/hub-door.ts'
 import { joinByGrant } from '../sign-in/join-by-grant.ts'
 import { joinByRedirect } from '../sign-in/join-by-redirect.ts'
-import { hasJoined, hubOf, recall, remember } from '../sign-in/memory.ts'
+import { hasJoined, knownHub, type Memory, recall, remember } from '../sign-in/memory.ts'
 import { keyOf, newcomer, renewedKey } from '../sign-in/newcomer.ts'
 import { closeAfter, stopSignal } from '../until-stopped.ts'
 import { optionsOf } from './options.ts'
@@ -21,6 +28,7 @@ interface UpOptions {
   name?: string
   lan?: boolean
   port?: string
+  projects?: ProjectsPolicy
   json?: boolean
   browser: boolean
   install?: boolean
@@ -29,10 +37,18 @@ interface UpOptions {
 
 export function upCommand(): Command {
   return new Command('up')
-    .description('make this machine a device of a hub: its projects sync, its kernels run what the mesh asks for')
-    .option('--hub <url>', 'the hub to join; remembered after the first time')
+    .description(
+      'make this machine a device: of a hub, whose projects sync and run here, or on its own until there is one',
+    )
+    .option('--hub <url>', 'the hub to join; remembered. Without one the machine works alone, and what it has is kept')
     .option('--name <name>', 'what this machine is called on the other devices')
-    .option('--port <port>', 'of the web app on this machine (default any that is free)', wholePort)
+    .option('--port <port>', 'of the web app on this machine (default: the one of before)', wholePort)
+    .addOption(
+      new Option(
+        '--projects <which>',
+        'which projects get a folder in ~/Meshbook by themselves; remembered (default ask)',
+      ).choices(projectsPolicies),
+    )
     .option('--data <folder>', 'where everything is kept (default ~/.meshbook, or MESHBOOK_DATA)')
     .option('--lan', 'let your other devices on this network connect directly; remembered')
     .option('--no-lan', 'no longer')
@@ -42,7 +58,7 @@ export function upCommand(): Command {
     .option('--json', 'print one JSON object per line')
     .addHelpText(
       'after',
-      '\nThe first time it signs in: in the browser of this machine, or with a code. MESHBOOK_TOKEN with an API token does without either.\n\nExamples:\n  $ meshbook up --hub https://mesh.example\n  $ meshbook up --install',
+      '\nThe first time it signs in: in the browser of this machine, or with a code. MESHBOOK_TOKEN with an API token does without either.\n\nExamples:\n  $ meshbook up                                   # without a hub\n  $ meshbook up --hub https://mesh.example --projects all\n  $ meshbook up --install',
     )
     .action(async (_options, command: Command) => up(optionsOf<UpOptions>(command)))
 }
@@ -52,19 +68,25 @@ async function up(options: UpOptions): Promise<void> {
     throw new MeshError('BAD_CONFIG', { detail: '--install or --uninstall, not both' })
   const folder = dataFolder(options.data)
   if (options.uninstall) return uninstallService(folder, options)
+  if (options.projects && (await isSetInRunning(folder, options.projects, options))) return
   const token = process.env.MESHBOOK_TOKEN || undefined
-  const hub = await joined(folder, options, token)
   const memory = await recall(folder)
-  const lan = options.lan ?? memory?.lan ?? false
-  if (memory?.device !== undefined) await remember(folder, hub, memory.device, lan)
-  if (options.install) return installService(folder, options)
+  process.env.MESHBOOK_KEYCHAIN ??= memory?.keychain ?? 'auto'
+  const hub = await joined(folder, options, token, memory)
+  if (options.name) await remember(folder, { name: options.name })
+  if (options.lan !== undefined) await remember(folder, { lan: options.lan })
+  if (options.projects) await writeProjectsPolicy(folder.device, options.projects)
+  if (options.install) {
+    const port = Number(options.port ?? 0)
+    await remember(folder, { keychain: process.env.MESHBOOK_KEYCHAIN, ...(port !== 0 && { port }) })
+    return installService(folder, options)
+  }
   const stop = stopSignal()
-  const daemon = await startDaemon({ folder, hub, name: options.name, token, lan, port: Number(options.port ?? 0) })
-  if (options.json) printJson({ ready: true, device: daemon.device.id, hub, url: daemon.url })
-  else
-    say(
-      `This machine is a device of ${hub}; its ${daemon.device.keys}.\nIts web app, with or without the hub: meshbook link\nAttach a folder with: meshbook attach FOLDER`,
-    )
+  const lan = options.lan ?? memory?.lan ?? false
+  const name = options.name ?? memory?.name
+  const port = options.port === undefined ? undefined : Number(options.port)
+  const daemon = await startDaemon({ folder, hub, name, token, lan, port })
+  greet(daemon, hub, options)
   const tell = daemon.device.onStatus(({ link }) => {
     if (link.state !== 'refused') return
     tell()
@@ -87,19 +109,72 @@ function refused(device: {
   })
 }
 
-/** The hub that this machine belongs to, once it does. */
-async function joined(folder: DataFolder, options: UpOptions, token: string | undefined): Promise<string> {
-  const memory = await recall(folder)
-  const hub = hubOf(options.hub, memory)
+function greet({ device, url, taken }: Daemon, hub: string | undefined, { json }: UpOptions): void {
+  if (json) {
+    printJson({ ready: true, device: device.id, hub: hub ?? null, url, ...(taken !== undefined && { taken }) })
+    return
+  }
+  say(
+    hub
+      ? `This machine is a device of ${hub}; its ${device.keys}.`
+      : `This machine works without a hub; its ${device.keys}.`,
+  )
+  say(`Its web app, with or without the hub: meshbook open   (${url})`)
+  if (taken !== undefined)
+    say(
+      `  Port ${taken}, where it was before, is in use by another program. Bookmarks, and edits that a browser still keeps, belong to http://127.0.0.1:${taken}: free that port and start again, or take this one for good with --port ${new URL(url).port}.`,
+    )
+  say(
+    hub
+      ? 'Attach a folder with: meshbook attach FOLDER'
+      : 'Join a hub later with: meshbook up --hub URL; everything here goes along.',
+  )
+}
+
+/** Where one runs already, only the policy is set. */
+async function isSetInRunning(folder: DataFolder, policy: ProjectsPolicy, { json }: UpOptions): Promise<boolean> {
+  try {
+    await control(folder.control, '/policy', { policy })
+  } catch (thrown) {
+    if (asMeshError(thrown).code === 'UNREACHABLE') return false
+    throw thrown
+  }
+  if (json) printJson({ projects: policy })
+  else say(`✔ Set for the Meshbook that runs on this machine: --projects ${policy}`)
+  return true
+}
+
+/** The hub that this machine belongs to, once it does; undefined where there is none. */
+async function joined(
+  folder: DataFolder,
+  options: UpOptions,
+  token: string | undefined,
+  memory: Memory | undefined,
+): Promise<string | undefined> {
+  const hub = knownHub(options.hub, memory)
   const key = await keyOf(folder)
-  if (hasJoined(hub, memory, key)) return hub
+  if (hub === undefined || hasJoined(hub, memory, key)) return hub
   const fresh = await renewedKey(folder)
-  if (token !== undefined) return hub
+  if (token !== undefined) return options.install ? registered(folder, hub, token, fresh, options) : hub
   const door = new HubDoor(hub)
   const device = newcomer(fresh, options.name)
   if (options.browser && hasBrowser()) await joinByRedirect(door, fresh, device, url => openPage(url, options))
   else await joinByGrant(door, device, grant => showGrant(grant, options), sleep)
-  await remember(folder, hub, fresh.id)
+  await remember(folder, { hub, device: fresh.id })
+  return hub
+}
+
+/** A service has no token: what it is for is done now. */
+async function registered(
+  folder: DataFolder,
+  hub: string,
+  token: string,
+  key: DeviceKey,
+  options: UpOptions,
+): Promise<string> {
+  const { publicKey, name, kind } = newcomer(key, options.name)
+  await new ApiClient({ hub, token }).post('/devices', { publicKey, name, kind }, v.pick(deviceInfoSchema, ['id']))
+  await remember(folder, { hub, device: key.id })
   return hub
 }
 

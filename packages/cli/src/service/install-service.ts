@@ -59,7 +59,9 @@ const systemd: ServiceManager = {
     const file = systemdFile()
     await put(file, systemdUnit(service))
     await call('systemctl', ['--user', 'daemon-reload'])
-    await call('systemctl', ['--user', 'enable', '--now', `${serviceName}.service`])
+    await call('systemctl', ['--user', 'enable', `${serviceName}.service`])
+    // One that runs by an older text begins anew.
+    await call('systemctl', ['--user', 'restart', `${serviceName}.service`])
     const hint = `On a machine that nobody logs in to, it also needs: loginctl enable-linger ${userInfo().username}`
     return { file, hint }
   },
@@ -69,6 +71,8 @@ const systemd: ServiceManager = {
     await call('systemctl', ['--user', 'disable', '--now', `${serviceName}.service`])
     await rm(file)
     await call('systemctl', ['--user', 'daemon-reload'])
+    // Otherwise the one that failed last stays in its lists.
+    await isFine('systemctl', ['--user', 'reset-failed', `${serviceName}.service`])
     return { file }
   },
 }
@@ -80,6 +84,8 @@ const launchd: ServiceManager = {
   async install(service) {
     const file = launchdFile()
     await put(file, launchdPlist(service))
+    const loaded = `${launchdDomain()}/${launchdLabel}`
+    if (await isFine('launchctl', ['print', loaded])) await call('launchctl', ['bootout', loaded])
     await call('launchctl', ['bootstrap', launchdDomain(), file])
     return { file }
   },
@@ -106,6 +112,7 @@ const taskScheduler: ServiceManager = {
     return { file: `task ${serviceName}` }
   },
   async uninstall() {
+    await isFine('schtasks', ['/End', '/TN', serviceName])
     await call('schtasks', ['/Delete', '/F', '/TN', serviceName])
     return { file: `task ${serviceName}` }
   },
@@ -124,6 +131,13 @@ async function mustExist(file: string): Promise<void> {
   await access(file).catch((cause: unknown) => {
     throw new MeshError('NOT_FOUND', { detail: `no service is installed: ${file} is not there`, cause })
   })
+}
+
+async function isFine(command: string, args: string[]): Promise<boolean> {
+  return call(command, args).then(
+    () => true,
+    () => false,
+  )
 }
 
 function call(command: string, args: string[]): Promise<void> {

@@ -1,16 +1,25 @@
-/** Which hub this machine belongs to, and whether it takes direct connections, remembered between starts; no secret is in it. */
-import { readFile, rename, writeFile } from 'node:fs/promises'
+/** What `meshbook up` remembers between starts, so that a service needs no options; no secret is in it. */
+
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { DeviceKey } from '@meshbook/device/device-key.ts'
+import { writeWhole } from '@meshbook/device/keys/whole-file.ts'
 import * as v from 'valibot'
 import type { DataFolder } from '../data-folder.ts'
 
 /** `token` is what versions before this one kept: a device that has it is enrolled. */
 const memorySchema = v.object({
-  hub: v.string(),
+  /** The hub that this machine belongs to; absent: it works alone. */
+  hub: v.optional(v.string()),
   device: v.optional(v.string()),
   token: v.optional(v.string()),
+  /** Of the device's own web app (LO9). */
+  port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535))),
+  name: v.optional(v.string()),
+  /** A setting of the environment that a service does not have. */
+  keychain: v.optional(v.string()),
+  /** Whether it takes direct connections of the same user's devices. */
   lan: v.optional(v.boolean()),
 })
 export type Memory = v.InferOutput<typeof memorySchema>
@@ -23,24 +32,26 @@ export async function recall(folder: DataFolder): Promise<Memory | undefined> {
   return parsed.success ? parsed.output : undefined
 }
 
-/** What is not said about direct connections stays as it was said before. */
-export async function remember(folder: DataFolder, hub: string, device: string, said?: boolean): Promise<void> {
-  const file = fileOf(folder)
-  const lan = said ?? (await recall(folder))?.lan
-  const memory: Memory = { hub, device, ...(lan === undefined ? {} : { lan }) }
-  await writeFile(`${file}.new`, JSON.stringify(memory), { mode: 0o600 })
-  await rename(`${file}.new`, file)
+/** What is not named stays as it was. */
+export async function remember(folder: DataFolder, changes: Omit<Memory, 'token'>): Promise<void> {
+  const { token: _, ...before } = (await recall(folder)) ?? {}
+  await writeWhole(fileOf(folder), JSON.stringify({ ...before, ...changes }))
 }
 
-/** The hub that is named, else the one of before. */
-export function hubOf(named: string | undefined, memory: Memory | undefined): string {
+/** The hub that is named, else the one of before; undefined where there is none. */
+export function knownHub(named: string | undefined, memory: Memory | undefined): string | undefined {
   const hub = (named ?? memory?.hub)?.replace(/\/+$/, '')
-  if (!hub) throw new MeshError('BAD_CONFIG', { detail: 'which hub? Name it once with --hub URL' })
-  if (!/^https?:$/.test(URL.parse(hub)?.protocol ?? ''))
+  if (hub && !/^https?:$/.test(URL.parse(hub)?.protocol ?? ''))
     throw new MeshError('BAD_CONFIG', {
       detail: `--hub: expected an address like https://mesh.example, got ${hub.slice(0, 80)}`,
     })
   return hub
+}
+
+export function hubOf(named: string | undefined, memory: Memory | undefined): string {
+  const hub = knownHub(named, memory)
+  if (hub) return hub
+  throw new MeshError('BAD_CONFIG', { detail: 'which hub? Name it once with --hub URL' })
 }
 
 /** Whether this machine has been added at this hub, as far as it knows. */

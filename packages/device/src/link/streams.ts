@@ -106,6 +106,11 @@ export class Streams implements Uplink {
     for (const piped of this.#documents.values()) this.#connect(piped, channel)
   }
 
+  /** What the hub refused before, in projects that it names, is asked for once more: rights may have come. */
+  reopen(projects: ReadonlySet<ProjectId>): void {
+    for (const piped of this.#documents.values()) if (projects.has(piped.project)) this.#reconnect(piped)
+  }
+
   down(): void {
     this.#channel = undefined
     for (const piped of this.#documents.values()) {

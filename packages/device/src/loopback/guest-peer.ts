@@ -7,10 +7,10 @@ interface GuestTag {
 }
 
 /** A page shows what it asks for and sends its request beside that; any other client asks by what it writes alone. */
-export function guestOf({ session }: Guest): Pick<Peer, 'name' | 'access' | 'canRun' | 'tag'> {
+export function guestOf({ session }: Guest, access: Peer['access']): Pick<Peer, 'name' | 'access' | 'canRun' | 'tag'> {
   const isPage = session !== undefined
   const tag: GuestTag = { isPage }
-  return { name: isPage ? 'a page' : 'a command', access: 'write', canRun: true, tag }
+  return { name: isPage ? 'a page' : 'a command', access, canRun: access === 'write', tag }
 }
 
 /** Whether a request in a document that came over this connection is one, and not only the sight of one (RT32, LO8). */

@@ -7,7 +7,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { idInPath, sharedNames, type TreeEntry, treePath } from '@meshbook/core/executions.ts'
 import { type DocumentId, type Now, newId, type OrgId, type ProjectId, type RandomBytes } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import type { ProjectInfo } from '@meshbook/core/messages.ts'
+import type { DeviceProject } from '@meshbook/core/messages.ts'
 import { assetIn, checkedPath, resolveTree } from '@meshbook/core/tree.ts'
 import type { SyncPath } from '@meshbook/relay/serve/upgrades.ts'
 import { within } from '@meshbook/relay/within.ts'
@@ -30,7 +30,7 @@ export interface LocalProjectsPorts {
 }
 
 interface Open {
-  project: ProjectInfo
+  project: DeviceProject
   tree: DocumentPeer
   files: Y.Map<TreeEntry>
   /** Ends the following of a document, by its id. */
@@ -39,6 +39,8 @@ interface Open {
 
 export interface OpenedDocument {
   id: DocumentId
+  /** What the user may do with it (LO13). */
+  access: 'read' | 'write'
   close(): Promise<void>
 }
 
@@ -50,24 +52,18 @@ export class LocalProjects {
     this.#ports = ports
   }
 
-  /** Opens the trees of those that were known before, and of the attached ones. */
-  async load(attached: readonly ProjectInfo[]): Promise<void> {
-    const { org, store } = this.#ports
-    for (const project of [...attached, ...(await store.query('listKnownProjects', { org }))]) this.#begin(project)
-  }
-
-  /** What the hub named when it welcomed this device. */
-  async learn(projects: readonly ProjectInfo[]): Promise<void> {
-    await this.#ports.store.call('saveProjects', { org: this.#ports.org, projects })
+  /** These and no others are shown, with or without a folder; their trees are opened and in step with the hub (LO6). */
+  async show(projects: readonly DeviceProject[]): Promise<void> {
+    const ids = new Set(projects.map(({ id }) => id))
+    const ended = [...this.#open.values()].filter(({ project }) => !ids.has(project.id))
+    for (const { project } of ended) this.#open.delete(project.id)
     for (const project of projects) this.#begin(project)
-  }
-
-  add(project: ProjectInfo): void {
-    this.#begin(project)
+    for (const open of ended) await end(open)
   }
 
   list(): Project[] {
-    return [...this.#open.values()].map(({ project }) => ({ ...project, createdAt: timeOf(project.id) }))
+    const all = [...this.#open.values()].map(({ project }) => asListed(project))
+    return all.sort((a, b) => Number(a.roles !== undefined) - Number(b.roles !== undefined))
   }
 
   async documents(project: ProjectId): Promise<DocumentInfo[]> {
@@ -99,7 +95,7 @@ export class LocalProjects {
 
   /** No await between the look and the entry: two that ask for one path get one document (LO5). */
   async create(project: ProjectId, path: string, content: string): Promise<DocumentInfo> {
-    const open = await this.#ready(project)
+    const open = await this.#writable(project)
     const id = newId('document', this.#ports.now(), this.#ports.random)
     // Its content first: a crash between leaves what nothing names, never a document without its text.
     if (content === '') await this.#noteMade(id)
@@ -112,7 +108,7 @@ export class LocalProjects {
 
   async move(id: DocumentId, path: string): Promise<DocumentInfo> {
     const { project } = await this.find(id)
-    const open = await this.#ready(project)
+    const open = await this.#writable(project)
     const other = [...this.#paths(open)].find(([, taken]) => taken === checkedPath(path))
     if (other && other[0] !== id) throw new MeshError('CONFLICT', { detail: `there is a document at ${path}` })
     await this.#put(open, id, { path: checkedPath(path), kind: 'document' })
@@ -121,7 +117,7 @@ export class LocalProjects {
 
   async remove(id: DocumentId): Promise<void> {
     const { project, path } = await this.find(id)
-    await this.#put(await this.#ready(project), id, { path, kind: 'document', deletedAt: this.#ports.now() })
+    await this.#put(await this.#writable(project), id, { path, kind: 'document', deletedAt: this.#ports.now() })
   }
 
   async content(id: DocumentId): Promise<string> {
@@ -147,27 +143,28 @@ export class LocalProjects {
       await peer.close()
       throw thrown
     }
-    return { id, close: () => peer.close() }
+    return { id, access: open.project.access ?? 'write', close: () => peer.close() }
   }
 
   async close(): Promise<void> {
-    for (const { followed, tree } of this.#open.values()) {
-      for (const stop of followed.values()) stop()
-      await tree.close()
-    }
+    for (const open of this.#open.values()) await end(open)
     this.#open.clear()
   }
 
-  #begin(project: ProjectInfo): void {
-    if (this.#open.has(project.id)) return
+  #begin(project: DeviceProject): void {
+    const known = this.#open.get(project.id)
+    if (known) {
+      known.project = project
+      return
+    }
     const tree = this.#ports.documents.open(project.id, project.tree)
     const files = tree.doc.getMap<TreeEntry>(sharedNames.files)
     const open: Open = { project, tree, files, followed: new Map() }
     this.#open.set(project.id, open)
     files.observeDeep(() => this.#changed(open))
     tree.ready.then(
-      () => this.#changed(open),
-      () => this.#open.delete(project.id),
+      () => this.#open.get(project.id) === open && this.#changed(open),
+      () => this.#open.get(project.id) === open && this.#open.delete(project.id),
     )
   }
 
@@ -200,6 +197,12 @@ export class LocalProjects {
     return open
   }
 
+  async #writable(id: ProjectId): Promise<Open> {
+    const open = await this.#ready(id)
+    if (open.project.access === 'read') throw new MeshError('READ_ONLY', { detail: `the project ${open.project.name}` })
+    return open
+  }
+
   #paths({ files }: Open, kind?: TreeEntry['kind']): Map<DocumentId, string> {
     const entries = [...files.entries()].filter(([, entry]) => typeof entry === 'object' && entry !== null)
     const paths = resolveTree(entries)
@@ -219,6 +222,7 @@ export class LocalProjects {
       [...this.#paths(open, 'document')].find(([, taken]) => taken === path)?.[0]
     const known = found()
     if (known !== undefined) return known
+    await this.#writable(open.project.id)
     const id = newId('document', this.#ports.now(), this.#ports.random)
     await this.#noteMade(id)
     const meanwhile = found()
@@ -262,6 +266,17 @@ export class LocalProjects {
       throw new MeshError('UNREACHABLE', { detail: 'the hub, and this document has not been on this device yet' })
     await within(limits.handshakeMs, peer.synced, 'the document at the hub')
   }
+}
+
+async function end({ followed, tree }: Open): Promise<void> {
+  for (const stop of followed.values()) stop()
+  await tree.close()
+}
+
+/** What exactly the user is given in a shared project the hub alone knows; whether they may write is known here. */
+function asListed({ id, name, owner, tree, shared, access }: DeviceProject): Project {
+  const roles = shared && { roles: [access === 'read' ? ('viewer' as const) : ('editor' as const)] }
+  return { id, name, owner, tree, createdAt: timeOf(id), ...roles }
 }
 
 /** The first ten digits of an id are its time. */

@@ -163,7 +163,7 @@ class SyncSockets {
     )
     const document = await this.#projects.enter(path)
     if (!live.open) return document.close()
-    const peer = roomPeer(live, tap, wire, guestOf(guest))
+    const peer = roomPeer(live, tap, wire, guestOf(guest, document.access))
     const connection = relay.open({ org, document: document.id }, peer)
     socket.once('close', () => {
       connection.close()

@@ -1,23 +1,27 @@
 /** The device's own web app with all that it shows: made with the device, serving once it is asked to. */
 import { hostname } from 'node:os'
-import type { HubEvent, Me } from '@meshbook/core/api.ts'
+import type { HubEvent, Me, Project } from '@meshbook/core/api.ts'
 import { policyOf } from '@meshbook/core/device-policy.ts'
+import { MeshError } from '@meshbook/core/errors.ts'
 import type { AssetId, Now, OrgId, RandomBytes } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
-import type { DeviceInfo, ProjectInfo, Runtime, SessionInfo } from '@meshbook/core/messages.ts'
+import type { DeviceInfo, Runtime, SessionInfo } from '@meshbook/core/messages.ts'
 import type { Relay } from '@meshbook/relay/relay.ts'
 import type { Device, DeviceLog, DeviceOptions } from '../device-options.ts'
 import type { Documents } from '../documents.ts'
 import { machine } from '../link/machine-facts.ts'
+import { type AccountProjects, infoOf } from '../materialise/account-projects.ts'
 import type { DeviceStore } from '../store/device-store.ts'
 import { Doorkeeper } from './doorkeeper.ts'
 import { HubCalls } from './hub-calls.ts'
 import { LocalProjects } from './local-projects.ts'
 import { type Loopback, type LoopbackOptions, startLoopback } from './loopback.ts'
+import type { FoldersHere } from './routes.ts'
 
 export interface OwnWebAppPorts {
-  device: Pick<Device, 'id' | 'name' | 'linked' | 'attachments'>
+  device: Pick<Device, 'id' | 'name' | 'linked' | 'attachments' | 'attach' | 'detach'>
   kind: DeviceInfo['kind']
+  projects: AccountProjects
   hub: DeviceOptions['hub']
   org: OrgId
   relay: Relay
@@ -59,11 +63,13 @@ export class OwnWebApp {
   async serve(options: LoopbackOptions): Promise<Loopback> {
     const { hub, device, org, asset, relay, limits, now, log, health } = this.#ports
     this.#runtimes = await this.#ports.runtimes()
-    await this.#projects.load(device.attachments().map(({ project }) => project))
+    await this.#show()
     const token = hub?.token
     this.#loopback = await startLoopback(options, {
       doorkeeper: new Doorkeeper({ ...this.#ports, device: device.id }),
       projects: this.#projects,
+      here: this.#folders(),
+      makeProject: hub === undefined ? name => this.#makeProject(name) : undefined,
       hub: new HubCalls(hub && token && { url: hub.url, token, linked: () => device.linked }),
       me: url => this.#me(url),
       devices: () => this.#listDevices(),
@@ -83,15 +89,18 @@ export class OwnWebApp {
     return this.#loopback
   }
 
-  /** The hub is in reach, and names the projects of the account. */
-  async learn(projects: readonly ProjectInfo[]): Promise<void> {
-    if (this.#loopback) await this.#projects.learn(projects)
-    else await this.#ports.store.call('saveProjects', { org: this.#ports.org, projects })
+  /** Some were named, made, taken away, attached or detached. */
+  async projectsChanged(): Promise<void> {
+    if (!this.#loopback) return
+    await this.#show()
+    this.#tell({ type: 'projects' })
   }
 
-  /** Shown at once, whether or not the hub has named it yet. */
-  attached(project: ProjectInfo): void {
-    if (this.#loopback) this.#projects.add(project)
+  /** With those that are attached and that no hub names. */
+  async #show(): Promise<void> {
+    const { projects, device } = this.#ports
+    const all = new Map(device.attachments().map(({ project }) => [project.id, project]))
+    await this.#projects.show([...new Map([...all, ...projects.all().map(it => [it.id, it] as const)]).values()])
   }
 
   devicesChanged(devices: readonly DeviceInfo[]): void {
@@ -102,6 +111,26 @@ export class OwnWebApp {
   sessionsChanged(sessions: readonly SessionInfo[]): void {
     this.#sessions = sessions
     this.#tell({ type: 'sessions', sessions: [...sessions] })
+  }
+
+  #folders(): FoldersHere {
+    const { projects, device } = this.#ports
+    return {
+      state: () => ({ policy: projects.policy, projects: projects.list().map(({ tree: _, ...shown }) => shown) }),
+      setPolicy: policy => projects.setPolicy(policy),
+      attach: async id => {
+        const project = projects.all().find(known => known.id === id)
+        if (!project) throw new MeshError('NOT_FOUND', { detail: `project ${id}` })
+        await device.attach({ project: infoOf(project) })
+      },
+      detach: id => device.detach(id),
+    }
+  }
+
+  async #makeProject(name: string): Promise<Project> {
+    const { id } = await this.#ports.projects.make(name)
+    await this.#show()
+    return this.#projects.list().find(project => project.id === id)!
   }
 
   async close(): Promise<void> {
@@ -115,8 +144,15 @@ export class OwnWebApp {
 
   #me(url: string): Me {
     const { org, device } = this.#ports
-    const owner = this.#projects.list()[0]?.owner ?? 'me'
-    return { user: owner, org, hub: { name: device.name || hostname(), version: 'device', publicUrl: url } }
+    const owner = this.#projects.list().find(({ roles }) => roles === undefined)?.owner ?? 'me'
+    const name = device.name || hostname()
+    return {
+      user: owner,
+      org,
+      hub: { name, version: 'device', publicUrl: url },
+      device: this.#ports.device.id,
+      machine: { name, hub: this.#ports.hub?.url ?? null },
+    }
   }
 
   /** This device is here; of the others nothing is known while the hub is out of reach. */

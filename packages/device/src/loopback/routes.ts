@@ -1,8 +1,21 @@
 /** Every HTTP path of the device's own web app, in one list: what it answers itself, and what it asks of the hub. */
 import type { IncomingMessage } from 'node:http'
-import { type HubEvent, linkSchema, type Me, moveDocumentSchema, newDocumentSchema } from '@meshbook/core/api.ts'
+import type { SignInWays } from '@meshbook/core/account-api.ts'
+import {
+  changeHereSchema,
+  type Here,
+  type HubEvent,
+  linkSchema,
+  type Me,
+  moveDocumentSchema,
+  newDocumentSchema,
+  newFolderSchema,
+  newProjectSchema,
+  type Project,
+  type ProjectsPolicy,
+} from '@meshbook/core/api.ts'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
-import { parseAssetId, parseId } from '@meshbook/core/ids.ts'
+import { type ProjectId, parseAssetId, parseId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, SessionInfo } from '@meshbook/core/messages.ts'
 import { attachmentNamed } from '@meshbook/relay/serve/content-disposition.ts'
@@ -14,7 +27,18 @@ import type { Doorkeeper, Guest } from './doorkeeper.ts'
 import type { HubCalls } from './hub-calls.ts'
 import type { LocalProjects } from './local-projects.ts'
 
+/** Which projects have a folder on this machine (LO10). */
+export interface FoldersHere {
+  state(): Here
+  setPolicy(policy: ProjectsPolicy): Promise<void>
+  attach(project: ProjectId): Promise<void>
+  detach(project: ProjectId): Promise<void>
+}
+
 export interface LoopbackParts {
+  here: FoldersHere
+  /** Absent where a hub makes the projects. */
+  makeProject: ((name: string) => Promise<Project>) | undefined
   me(): Me
   doorkeeper: Doorkeeper
   projects: LocalProjects
@@ -52,7 +76,7 @@ export interface LoopbackRoute {
 const v1 = '/api/v1'
 
 export function loopbackRoutes(parts: LoopbackParts): LoopbackRoute[] {
-  return [...own(parts), ...ofDocuments(parts), ...ofHub(parts)]
+  return [...own(parts), ...ofFolders(parts), ...ofDocuments(parts), ...ofHub(parts)]
 }
 
 function own({ doorkeeper, me, devices, sessions, asset, storage, listen }: LoopbackParts): LoopbackRoute[] {
@@ -61,6 +85,7 @@ function own({ doorkeeper, me, devices, sessions, asset, storage, listen }: Loop
   return [
     { method: 'GET', path: '/healthz', public: true, handle: () => ({ ok: true }) },
     { method: 'POST', path: `${v1}/auth/link`, public: true, body: linkSchema, handle: signIn },
+    { method: 'GET', path: `${v1}/auth`, public: true, handle: () => noOtherWays },
     {
       method: 'POST',
       path: `${v1}/auth/logout`,
@@ -86,6 +111,41 @@ function own({ doorkeeper, me, devices, sessions, asset, storage, listen }: Loop
         })
         forget = doorkeeper.open(guest, () => stream.end())
         return stream.response
+      },
+    },
+  ]
+}
+
+/** A device has no ways to sign in but its own link. */
+const noOtherWays: SignInWays = { providers: [], passkeys: { here: false, at: null } }
+
+function ofFolders({ here }: LoopbackParts): LoopbackRoute[] {
+  return [
+    { method: 'GET', path: `${v1}/here`, handle: () => here.state() },
+    {
+      method: 'PATCH',
+      path: `${v1}/here`,
+      body: changeHereSchema,
+      handle: async ({ body }) => {
+        await here.setPolicy((body as v.InferOutput<typeof changeHereSchema>).policy)
+        return here.state()
+      },
+    },
+    {
+      method: 'POST',
+      path: `${v1}/here/folders`,
+      body: newFolderSchema,
+      handle: async ({ body }) => {
+        await here.attach((body as v.InferOutput<typeof newFolderSchema>).project)
+        return json(here.state(), 201)
+      },
+    },
+    {
+      method: 'DELETE',
+      path: `${v1}/here/folders/:project`,
+      handle: async ({ params }) => {
+        await here.detach(parseId('project', params.project))
+        return here.state()
       },
     },
   ]
@@ -138,12 +198,12 @@ function ofDocuments({ projects }: LoopbackParts): LoopbackRoute[] {
 }
 
 /** What a page asks of the hub through this device; the hub checks the bodies (LO7). */
-function ofHub({ hub }: LoopbackParts): LoopbackRoute[] {
+function ofHub({ hub, makeProject }: LoopbackParts): LoopbackRoute[] {
   const bodyBytes = 2 * limits.cellCodeBytes + 64 * 1024
   const to = (method: LoopbackRoute['method'], path: string, missing: string): LoopbackRoute => ({
     method,
     path: `${v1}${path}`,
-    ...(method === 'POST' && { body: v.unknown(), bodyBytes }),
+    ...((method === 'POST' || method === 'PATCH') && { body: v.unknown(), bodyBytes }),
     handle: ask => hub.pass(ask, missing),
   })
   const [history, runs, sessions] = ['the history of documents', 'runs', 'sessions']
@@ -162,13 +222,26 @@ function ofHub({ hub }: LoopbackParts): LoopbackRoute[] {
     to('POST', '/runs/:id/cancel', runs),
     to('POST', '/runs/:id/again', runs),
     to('POST', '/runs/:id/confirm', runs),
-    to('GET', '/gates', runs),
+    // Where there is no hub nothing asks anybody, and that is the truth.
+    makeProject ? { method: 'GET', path: `${v1}/gates`, handle: () => ({ items: [] }) } : to('GET', '/gates', runs),
     to('GET', '/gates/:id', runs),
     to('POST', '/gates/:id/decide', runs),
     ...['complete', 'inspect', 'variables', 'interrupt', 'restart'].map(method =>
       to('POST', `/sessions/:id/${method}`, sessions),
     ),
-    to('POST', '/projects', 'the right to make projects'),
+    makeProject
+      ? {
+          method: 'POST',
+          path: `${v1}/projects`,
+          body: newProjectSchema,
+          handle: async ({ body }) =>
+            json(await makeProject((body as v.InferOutput<typeof newProjectSchema>).name), 201),
+        }
+      : to('POST', '/projects', 'the right to make projects'),
+    to('GET', '/projects/:id/members', 'the members of projects'),
+    to('POST', '/projects/:id/leave', 'the members of projects'),
+    to('PATCH', '/devices/:id', 'the names of devices'),
+    to('GET', '/audit', 'the log of what was done'),
     to('GET', '/files/:id', 'the files of others'),
   ]
 }

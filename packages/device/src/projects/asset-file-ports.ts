@@ -25,7 +25,7 @@ export interface AssetSharing {
 
 export interface AssetFilePorts
   extends AssetSharing,
-    Pick<FolderPorts, 'disk' | 'now' | 'after' | 'random' | 'limits' | 'problems' | 'trash'> {
+    Pick<FolderPorts, 'disk' | 'now' | 'after' | 'random' | 'limits' | 'problems' | 'trash' | 'isReadOnly'> {
   root: string
   /** Asks for the folder to be looked at again. */
   again(ms?: number): void

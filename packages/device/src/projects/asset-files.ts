@@ -46,6 +46,8 @@ export class AssetFiles {
   readonly #turns = new Turns()
   readonly #missingSince = new Map<DocumentId, number>()
   readonly #failed = new Set<string>()
+  /** Files that nobody gets, because the user may only read. */
+  readonly #staying = new Map<string, FileStamp>()
   #isFirst = true
 
   constructor(tree: ProjectTree, ports: AssetFilePorts, textAt: (path: string) => Promise<string | undefined>) {
@@ -95,12 +97,13 @@ export class AssetFiles {
 
   async #pass(seen: FilesSeen): Promise<void> {
     const view = this.#view
-    const { now } = this.#ports
+    const { now, isReadOnly } = this.#ports
     if (this.#isFirst) await this.#places.recover(seen.arrivals, id => view.rows.get(id)?.path)
     view.saw(seen.files)
-    await settleTwins(view.tree, view.rows, now(), (copy, path) => this.#places.tell(copy, path))
+    if (!isReadOnly) await settleTwins(view.tree, view.rows, now(), (copy, path) => this.#places.tell(copy, path))
     view.sawTree()
-    await this.#noticeMoves()
+    if (!isReadOnly) await this.#noticeMoves()
+    this.#solveStaying()
     if (seen.isWhole) await this.#noticeDeletions(seen.graceMs)
     await this.#references.look(this.#unfetched(), seen.notebooks)
     await this.#followTree()
@@ -181,7 +184,7 @@ export class AssetFiles {
   async #deletedHere(row: AssetFileRow): Promise<void> {
     if (await this.#places.look(row.path)) return
     const entry = this.#view.tree.asset(row.id)
-    if (entry?.asset === row.asset) this.#view.tree.bury(row.id, this.#ports.now())
+    if (entry?.asset === row.asset && !this.#ports.isReadOnly) this.#view.tree.bury(row.id, this.#ports.now())
     await this.#view.tree.peer.durable()
     await this.#view.rows.remove(row.id)
     this.#missingSince.delete(row.id)
@@ -197,6 +200,7 @@ export class AssetFiles {
     for (const [path, stamp] of this.#view.files) {
       const row = rows.at(path)
       if (documents.has(path) || sameStamp(row?.stamp ?? undefined, stamp)) continue
+      if (sameStamp(this.#staying.get(path), stamp)) continue
       bytes += Number(stamp.size) - Number(row?.stamp?.size ?? 0)
       if (bytes <= projectFilesBytes) changed.set(path, stamp)
     }
@@ -223,6 +227,7 @@ export class AssetFiles {
     else if (row?.asset === asset) await this.#view.rows.save({ ...row, stamp })
     else if (!row && id && entry) await this.#found(id, entry, here)
     else if (row && entry && entry.asset !== row.asset) await this.#found(row.id, entry, here)
+    else if (this.#ports.isReadOnly) await this.#stays(row, here)
     else if (!row && (await this.#movedByContent(here))) return false
     else if (!isStaged) return true
     else await this.#share(row?.id, entry, here, bytes)
@@ -233,6 +238,20 @@ export class AssetFiles {
     if (knows(entry, here.asset) || this.#view.isKept(here.asset, here.path))
       await this.#view.rows.save({ ...here, id, own: false })
     else await this.#follower.conflict(id, here.path)
+  }
+
+  /** Nobody gets it: what was changed here is kept beside what comes from elsewhere. */
+  async #stays(row: AssetFileRow | undefined, { path, stamp }: Here): Promise<void> {
+    if (row) return this.#follower.conflict(row.id, path)
+    this.#staying.set(path, stamp)
+    const detail = `${path} is shared with nobody; the file stays on this device`
+    this.#ports.problems.report(join(this.#ports.root, path), new MeshError('READ_ONLY', { detail }))
+  }
+
+  #solveStaying(): void {
+    for (const path of this.#staying.keys())
+      if (!this.#view.files.has(path) && this.#staying.delete(path))
+        this.#ports.problems.solve(join(this.#ports.root, path))
   }
 
   async #movedByContent({ path, stamp, asset }: Here): Promise<boolean> {

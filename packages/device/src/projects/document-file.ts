@@ -65,7 +65,11 @@ export class DocumentFile {
     this.#ports = ports
     this.#stamp = row.stamp ?? undefined
     this.#aside = new SetAside(ports, this.#turns, {
-      found: async (text, expected) => {
+      found: async (text, expected, path) => {
+        if (ports.isReadOnly) {
+          if (!this.#stored.isNothingNew(text, expected)) await keepConflict(ports, path, await this.#absolute())
+          return
+        }
         const since = await this.#durableState()
         const update = await this.#stored.takeAside(peer.doc, since, text, expected)
         if (update) await this.#apply(update)
@@ -170,13 +174,22 @@ export class DocumentFile {
   async #reconcile(): Promise<Reconciled> {
     await this.#recoverOnce()
     for (let tries = 0; tries < mostTries; tries++) {
-      const file = await readAny(this.#ports, await this.#absolute(), this.#expected)
+      const file = this.#asMayBeTaken(await readAny(this.#ports, await this.#absolute(), this.#expected))
       if (!file && this.#exists) return 'missing'
-      if (file?.text !== undefined && file.text !== this.#row.base.text) await this.#merge(file.text)
+      if (file?.text !== undefined && file.text !== this.#row.base.text && !this.#ports.isReadOnly)
+        await this.#merge(file.text)
       const outcome = await this.#settle(file)
       if (outcome) return outcome
     }
     throw new MeshError('CONFLICT', { detail: `${this.path} changes faster than it can be written` })
+  }
+
+  /** Where nothing may be merged, what was changed is set aside like a file without a text (DV107). */
+  #asMayBeTaken(file: OldFile | undefined): OldFile | undefined {
+    if (!this.#ports.isReadOnly || file?.text === undefined) return file
+    if (file.text === this.text || (this.#exists && file.text === this.#row.base.text)) return file
+    const { text: _, ...rest } = file
+    return rest
   }
 
   async #recoverOnce(): Promise<void> {
@@ -327,7 +340,7 @@ export class DocumentFile {
     this.#isFilled = file !== undefined
     this.#stored.regard(old)
     const stranger = await readSettled(this.#ports, absolute, this.#expected)
-    if (stranger) await this.#merge(stranger.text, { version: version + 1 })
+    if (stranger && !this.#ports.isReadOnly) await this.#merge(stranger.text, { version: version + 1 })
     await this.#ports.disk.syncFolder(dirname(absolute))
   }
 

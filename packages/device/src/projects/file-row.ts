@@ -117,6 +117,12 @@ export class FileRow {
     return nearest === base.text ? base : { text: nearest, snapshot: null }
   }
 
+  /** Whether a text that was found in a file that was set aside is none of somebody's own. */
+  isNothingNew(text: string, expected: string | undefined): boolean {
+    const { base, past, before } = this.#row
+    return text === expected || isKnown(text, base.text, past) || text === before?.text
+  }
+
   /**
    * Takes in what was found in a file that was set aside, over a state that is on the disk: the update that brings it into the document, stored; undefined
    * if it is there, also if it is found again after a crash.
@@ -127,8 +133,8 @@ export class FileRow {
     text: string,
     expected: string | undefined,
   ): Promise<Uint8Array | undefined> {
-    const { base, past, client, before } = this.#row
-    if (text === expected || isKnown(text, base.text, past) || text === before?.text) return undefined
+    const { base, past, client } = this.#row
+    if (this.isNothingNew(text, expected)) return undefined
     // Left by a crash and by nobody's memory, perhaps before this device forgot all: what it lacks counts as removed by nobody.
     const isForgotten = expected === undefined
     const nearest = { text: nearestText(text, expected ?? base.text, past), snapshot: null }

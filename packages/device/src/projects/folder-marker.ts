@@ -30,6 +30,11 @@ export function removeMarker(disk: Disk, root: string): Promise<void> {
   return disk.remove(fileOf(root))
 }
 
+/** Whether it carries the mark of any project. */
+export async function hasMark(disk: Disk, root: string): Promise<boolean> {
+  return (await disk.look(fileOf(root))) !== undefined
+}
+
 export async function isMarked(disk: Disk, root: string, project: ProjectId): Promise<boolean> {
   const content = await disk.read(fileOf(root), mostBytes)
   return content !== undefined && Buffer.from(content.bytes).toString('utf8').includes(project)

@@ -23,7 +23,10 @@ export interface ProjectionStore {
 
 /** What one file needs of it. */
 export interface FilePorts
-  extends Pick<FolderPorts, 'disk' | 'store' | 'now' | 'after' | 'limits' | 'problems' | 'trash' | 'deviceName'> {
+  extends Pick<
+    FolderPorts,
+    'disk' | 'store' | 'now' | 'after' | 'limits' | 'problems' | 'trash' | 'deviceName' | 'isReadOnly'
+  > {
   root: string
   names: DiskNames
 }
@@ -47,6 +50,8 @@ export interface FolderPorts {
   deviceName: string
   /** The text of a document as it now stands in its file. */
   projected(text: string): void
+  /** The user may only read here: nothing of the folder goes into a document or the tree (DV107). */
+  isReadOnly?: boolean
   /** How files that are no notebooks are shared; absent where nobody is to get them. */
   sharing?: AssetSharing
 }

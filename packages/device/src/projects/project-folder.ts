@@ -12,6 +12,7 @@ import { isNotebookPath } from './asset-entry.ts'
 import type { AssetSharing } from './asset-file-ports.ts'
 import { AssetFiles, type FilesSeen } from './asset-files.ts'
 import type { FetchState } from './asset-wishes.ts'
+import { conflictOf } from './conflict-copies.ts'
 import { Debounce } from './debounce.ts'
 import { DiskNames, unusableName } from './disk-names.ts'
 import { checkMarker } from './folder-marker.ts'
@@ -40,6 +41,12 @@ const retryMs = 1_000
 const mostFolders = 20_000
 /** Files that are dealt with at a time. */
 const width = 32
+
+export interface FolderProgress {
+  documents: number
+  here: number
+}
+
 export class ProjectFolder {
   readonly project: ProjectInfo
   readonly root: string
@@ -146,6 +153,7 @@ export class ProjectFolder {
   /** Puts a deleted file back, with its document if that is buried; never in the place of another. Returns its path. */
   restore({ path, document }: Origin, bytes: Uint8Array): Promise<string> {
     return this.#turns.take(async () => {
+      if (this.#ports.isReadOnly) throw new MeshError('READ_ONLY', { detail: `the project ${this.project.name}` })
       await checkMarker(this.#ports.disk, this.root, this.project.id)
       const restored = await putBack(this.#ports.disk, this.root, this.#names, path, bytes)
       await this.#newFiles.restoring(restored, document, () => this.#onePass())
@@ -159,6 +167,13 @@ export class ProjectFolder {
     if (!isNew) return this.#assets.fetched(path)
     await checkMarker(this.#ports.disk, this.root, this.project.id)
     return this.#assets.want(path)
+  }
+
+  /** How many documents the tree names, and how many of them have their file (DV108). */
+  progress(): FolderProgress {
+    const ids = [...this.#tree.paths().keys()]
+    const files = new Map(this.#tracked.files().map(file => [file.id, file]))
+    return { documents: ids.length, here: ids.filter(id => files.get(id)?.exists).length }
   }
 
   /** Writes what is not written yet and lets go of everything. */
@@ -183,10 +198,11 @@ export class ProjectFolder {
     const problems = new Map(scan.refused)
     if (scan.hasMoreFiles) problems.set('(all files)', tooManyFiles(this.root, this.#ports.limits.projectFiles))
     const missing = await this.#away.from(scan, this.#tracked.files())
-    await this.#noticeMoves(scan, missing)
+    if (!this.#ports.isReadOnly) await this.#noticeMoves(scan, missing)
     await this.#noticeDeletions(missingFrom(scan, missing))
     await this.#followTree()
-    await this.#newFiles.takeAll(this.#unknown(scan), problems)
+    if (this.#ports.isReadOnly) for (const path of this.#unknown(scan)) problems.set(path, staysHere(path))
+    else await this.#newFiles.takeAll(this.#unknown(scan), problems)
     for (const [id, path] of this.#tree.refused()) problems.set(id, unusableName(path))
     this.#told.tell(problems)
     const changed = this.#tracked.files().filter(file => {
@@ -270,7 +286,12 @@ export class ProjectFolder {
     if (missing.length > 0) await this.#tree.peer.durable()
   }
 
+  /** Where the user may only read, it comes back. */
   async #deletedHere(file: TrackedFile): Promise<void> {
+    if (this.#ports.isReadOnly) {
+      await this.#ports.store.remove(file.id)
+      return this.#forget(file)
+    }
     await this.#ports.trash.keep(await file.text(), { path: file.path, document: file.id })
     await this.#newFiles.markGone(file)
     this.#tree.bury(file.id, this.#ports.now())
@@ -336,4 +357,11 @@ export class ProjectFolder {
 function tooManyFiles(root: string, most: number): MeshError {
   const detail = `${root} has more than ${most} files; the rest stays on this device. List some in .gitignore`
   return new MeshError('TOO_MANY', { detail })
+}
+
+function staysHere(path: string): MeshError {
+  const original = conflictOf(path)
+  const what =
+    original === undefined ? `${path} is shared with nobody` : `${path} has what was changed here in ${original}`
+  return new MeshError('READ_ONLY', { detail: `${what}; the file stays on this device` })
 }

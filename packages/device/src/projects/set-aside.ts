@@ -12,7 +12,7 @@ const most = 4
 
 export interface AsideHandlers {
   /** Gets each text that was read; `expected` is what the file held when it was set aside, if that is known. */
-  found(text: string, expected: string | undefined): Promise<void>
+  found(text: string, expected: string | undefined, path: string): Promise<void>
   /** It cannot be merged, so it is to be kept whole. */
   keep(path: string): Promise<void>
 }
@@ -60,7 +60,7 @@ export class SetAside {
   async #read(path: string, expected: string | undefined): Promise<string | undefined> {
     try {
       const file = await readNotebookFile(this.#ports.disk, path, this.#ports.limits.fileBytes)
-      if (file && file.text !== expected) await this.#handlers.found(file.text, expected)
+      if (file && file.text !== expected) await this.#handlers.found(file.text, expected, path)
       return file?.text
     } catch (thrown) {
       const { code } = asMeshError(thrown)

@@ -6,7 +6,16 @@ import { listUploads, queueUpload, uploaded } from './asset-uploads.ts'
 import { deleteAttachment, listAttachments, saveAttachment, treeSynced } from './attachments.ts'
 import { beginMove, endMove, findMove, keepCarry, listMoves, noteHubText, pendingMerge } from './epochs.ts'
 import { dropRun, holdRun, listHeldRuns, saveRunProgress } from './held-runs.ts'
-import { listKnownProjects, saveProjects } from './known-projects.ts'
+import {
+  forgetLost,
+  leaveOut,
+  listKnownProjects,
+  listLeftOut,
+  listLost,
+  listMade,
+  makeProject,
+  saveProjects,
+} from './known-projects.ts'
 import { addLoopbackSession, endLoopbackSession, findLoopbackSession } from './loopback-sessions.ts'
 import { noteMade, wasMade } from './made-documents.ts'
 import { deleteProjection, listProjections, loadProjection, saveProjection, storedPosition } from './projections.ts'
@@ -48,6 +57,12 @@ export const procedures = {
   endLoopbackSession,
   saveProjects,
   listKnownProjects,
+  leaveOut,
+  listLeftOut,
+  listLost,
+  forgetLost,
+  makeProject,
+  listMade,
   noteMade,
   wasMade,
 }

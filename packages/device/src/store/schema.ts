@@ -26,5 +26,12 @@ export const schema: Schema = {
     `CREATE TABLE loopback_sessions (org_id TEXT NOT NULL, session_id TEXT NOT NULL PRIMARY KEY, hash TEXT NOT NULL UNIQUE, expires_at BIGINT NOT NULL);
     CREATE TABLE known_projects (org_id TEXT NOT NULL, project_id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, owner TEXT NOT NULL, tree_id TEXT NOT NULL);
     CREATE TABLE made_documents (org_id TEXT NOT NULL, document_id TEXT NOT NULL PRIMARY KEY);`,
+    // Which projects get a folder: those that the user wants none of, those that the hub took away, those made here.
+    `ALTER TABLE known_projects ADD COLUMN hub TEXT NOT NULL DEFAULT '';
+    ALTER TABLE known_projects ADD COLUMN access TEXT;
+    ALTER TABLE known_projects ADD COLUMN shared BIGINT NOT NULL DEFAULT 0;
+    CREATE TABLE left_out_projects (org_id TEXT NOT NULL, project_id TEXT NOT NULL PRIMARY KEY);
+    CREATE TABLE lost_projects (org_id TEXT NOT NULL, project_id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, owner TEXT NOT NULL, folder TEXT NOT NULL);
+    CREATE TABLE made_projects (org_id TEXT NOT NULL, project_id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, tree_id TEXT NOT NULL);`,
   ],
 }

@@ -112,6 +112,7 @@ export class Place {
   now: () => number = Date.now
   /** How other files are shared; none are without it. */
   sharing: AssetSharing | undefined
+  isReadOnly = false
   /** Called before each write of a row; one that does not return is a crash. */
   storing: () => Promise<void> = () => Promise.resolve()
 
@@ -157,6 +158,7 @@ export class Place {
       trash,
       deviceName: 'laptop',
       projected: () => undefined,
+      isReadOnly: this.isReadOnly,
       ...(this.sharing && { sharing: this.sharing }),
     })
     if (!(await isMarked(this.disk, this.folder, this.project.id)))

@@ -12,6 +12,7 @@ import { decodeFrame, subprotocol } from '@meshbook/core/frames.ts'
 import { type DocumentId, newId, type OrgId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import {
+  type DeviceProject,
   type DownMessage,
   encodeMessage,
   frameTypes,
@@ -41,6 +42,8 @@ export class ScriptedHub {
   silentAboutRuns = false
   pingMs = 1_000
   publicKey = ''
+  /** Named in each welcome. */
+  projects: DeviceProject[] = []
   /** Handed out with each welcome. */
   token: string | undefined
   lost: Extract<DownMessage, { type: 'WELCOME' }>['lost'] = []
@@ -142,7 +145,7 @@ export class ScriptedHub {
       version: 1,
       pingMs: this.pingMs,
       heartbeatMs: this.pingMs,
-      projects: [],
+      projects: this.projects,
       runs: known,
       lost: this.lost,
       ...(this.takesProblems && { problems: true }),

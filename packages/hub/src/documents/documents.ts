@@ -66,6 +66,17 @@ export class Documents {
     return ensured
   }
 
+  /** One that a device made without a hub: it keeps its ids, and so its documents. */
+  async adoptProject(
+    org: OrgId,
+    owner: string,
+    made: { id: ProjectId; tree: DocumentId; name: string },
+  ): Promise<{ project: Project; created: boolean }> {
+    const adopted = await this.#ports.store.call('adoptProject', { org, owner, ...made, now: this.#ports.now() })
+    if (!this.#projects.has(adopted.project.id)) this.#treeOf(this.#know(org, adopted.project))
+    return adopted
+  }
+
   /** The project that a path names; it says nothing of who may know that. */
   async named(at: { owner: string; project: string }): Promise<ProjectId> {
     const find = () =>

@@ -27,10 +27,13 @@ export async function listProjects({ store, access }: Parts, { who }: UserAsk<un
 }
 
 export async function createProject(
-  { documents }: Parts,
-  { who, body }: UserAsk<InferOutput<typeof newProjectSchema>>,
+  { documents, events }: Parts,
+  { who, body: { name, made } }: UserAsk<InferOutput<typeof newProjectSchema>>,
 ): Promise<Response> {
-  const { project, created } = await documents.ensureProject(who.org, who.name, body.name)
+  const { project, created } = made
+    ? await documents.adoptProject(who.org, who.name, { ...made, name })
+    : await documents.ensureProject(who.org, who.name, name)
+  if (created) events.publish(who.org, { type: 'projects' })
   return json(project satisfies Project, created ? 201 : 200)
 }
 

@@ -3,13 +3,13 @@
  * by the proof at the upgrade and by the store.
  */
 
-import type { Project } from '@meshbook/core/api.ts'
 import { ChannelCredit } from '@meshbook/core/channel-credit.ts'
 import { ChannelQueue } from '@meshbook/core/channel-queue.ts'
 import { asMeshError, errors, MeshError } from '@meshbook/core/errors.ts'
 import { type ChannelFrame, decodeFrame } from '@meshbook/core/frames.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import {
+  type DeviceProject,
   type DownMessage,
   encodeMessage,
   frameTypes,
@@ -18,6 +18,7 @@ import {
   type UpMessage,
 } from '@meshbook/core/messages.ts'
 import { sealProofText } from '@meshbook/core/pairing.ts'
+import { rightsOf } from '@meshbook/core/roles.ts'
 import { LiveSocket } from '@meshbook/relay/serve/live-socket.ts'
 import { hashSecret, newSecret } from '@meshbook/relay/serve/secrets.ts'
 import type { RawData, WebSocket } from 'ws'
@@ -63,6 +64,7 @@ class ChannelSocket implements DeviceLink {
   /** Orders of other hubs that were handed over and still stand in the store. */
   #given: number[] = []
   #left = false
+  #isTellingProjects = false
 
   constructor(parts: Parts, socket: WebSocket, device: ProvenDevice, network: string) {
     this.#parts = parts
@@ -84,12 +86,14 @@ class ChannelSocket implements DeviceLink {
     const { socket } = this.#live
     const forget = this.#enter()
     if (!forget) return
+    const stop = this.#parts.events.onProjects(this.#device.org, () => this.#projectsChanged())
     const timer = setTimeout(() => {
       if (!this.#registered) this.#fail(new MeshError('TIMEOUT', { detail: 'no REGISTER' }))
     }, limits.handshakeMs)
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
     socket.once('close', () => {
       clearTimeout(timer)
+      stop()
       forget()
       this.#closed()
     })
@@ -295,12 +299,33 @@ class ChannelSocket implements DeviceLink {
     await this.#parts.store.call('setSealKey', { org, id, sealKey: seal.key, sealProof: seal.proof })
   }
 
-  /** Those of its user, and those that are shared with its user. */
-  async #projects(): Promise<Project[]> {
+  /** Those of its user, and those that are shared with its user, with what the user may do there. */
+  async #projects(): Promise<DeviceProject[]> {
     const { store, access } = this.#parts
     const memberships = await access.memberships(this.#device)
     const shared = await store.query('sharedProjects', { projects: memberships.map(({ project }) => project) })
-    return [...(await store.query('listProjects', { org: this.#device.org })), ...shared]
+    const writable = new Set(memberships.flatMap(it => (rightsOf(it.roles).has('write') ? [it.project] : [])))
+    const own = await store.query('listProjects', { org: this.#device.org })
+    return [
+      ...own.map(forDevice),
+      ...shared.map(project => ({
+        ...forDevice(project),
+        shared: true as const,
+        ...(!writable.has(project.id) && { access: 'read' as const }),
+      })),
+    ]
+  }
+
+  /** They are read anew, in the order of what else is worked on: the last list is the newest (CH32). */
+  #projectsChanged(): void {
+    if (this.#isTellingProjects || !this.#registered) return
+    this.#isTellingProjects = true
+    this.#order = this.#order
+      .then(async () => {
+        this.#isTellingProjects = false
+        if (this.#live.open) this.send({ type: 'PROJECT_LIST', projects: await this.#projects() })
+      })
+      .catch((error: unknown) => this.#fail(error))
   }
 
   /** The lists, which it needs to show others and nothing else. */
@@ -449,4 +474,8 @@ class ChannelSocket implements DeviceLink {
       .then(() => this.#leavePresence(this.#live.lastFrameAt))
       .catch((error: unknown) => log.debug({ err: error }, 'when a device left was not stored'))
   }
+}
+
+function forDevice({ id, name, owner, tree }: DeviceProject): DeviceProject {
+  return { id, name, owner, tree }
 }

@@ -114,6 +114,7 @@ const plain = {
   admitGrant: notingIn(grants.admitGrant, (_, { grant, device }) => [{ org: grant.org, subject: `device ${device}` }]),
 
   ensureProject: projects.ensureProject,
+  adoptProject: projects.adoptProject,
   listProjects: projects.listProjects,
   everyProject: projects.everyProject,
   sharedProjects: projects.sharedProjects,

@@ -17,6 +17,19 @@ export async function ensureProject(
     a.name,
   ])
   if (known) return { project: known, created: false }
+  return { project: await insertProject(tx, a), created: true }
+}
+
+interface NewProject {
+  org: OrgId
+  id: ProjectId
+  name: string
+  owner: string
+  tree: DocumentId
+  now: number
+}
+
+async function insertProject(tx: Tx, a: NewProject): Promise<Project> {
   const row = await tx.get<{ count: number }>('SELECT COUNT(*) AS count FROM projects WHERE org_id = ?', [a.org])
   if ((row?.count ?? 0) >= limits.projectsPerUser)
     throw new MeshError('TOO_MANY', { detail: `${limits.projectsPerUser} projects of one owner` })
@@ -24,7 +37,31 @@ export async function ensureProject(
     'INSERT INTO projects (org_id, project_id, name, owner, tree_id, created_at) VALUES (?, ?, ?, ?, ?, ?)',
     [a.org, a.id, a.name, a.owner, a.tree, a.now],
   )
-  return { project: { id: a.id, name: a.name, owner: a.owner, tree: a.tree, createdAt: a.now }, created: true }
+  return { id: a.id, name: a.name, owner: a.owner, tree: a.tree, createdAt: a.now }
+}
+
+/** A project that a device made by itself, with the ids that it gave; the same one however often it is brought. */
+export async function adoptProject(tx: Tx, a: NewProject): Promise<{ project: Project; created: boolean }> {
+  const known = await tx.get<Project & { org: OrgId }>(
+    `SELECT org_id AS org, ${projectColumns} FROM projects WHERE project_id = ? OR tree_id = ?`,
+    [a.id, a.tree],
+  )
+  if (known) {
+    const { org, ...project } = known
+    if (org === a.org && project.id === a.id && project.tree === a.tree) return { project, created: false }
+    throw new MeshError('CONFLICT', { detail: 'these ids belong to another project' })
+  }
+  if (await tx.get('SELECT document_id FROM documents WHERE document_id = ?', [a.tree]))
+    throw new MeshError('CONFLICT', { detail: 'these ids belong to another project' })
+  const names = await tx.all<{ name: string }>('SELECT name FROM projects WHERE org_id = ?', [a.org])
+  const name = freeProjectName(a.name, new Set(names.map(row => row.name)))
+  return { project: await insertProject(tx, { ...a, name }), created: true }
+}
+
+function freeProjectName(wanted: string, taken: ReadonlySet<string>): string {
+  let free = wanted
+  for (let n = 2; taken.has(free); n++) free = `${wanted.slice(0, limits.nameChars - 6)} ${n}`
+  return free
 }
 
 export async function listProjects(tx: Tx, a: { org: OrgId }): Promise<Project[]> {

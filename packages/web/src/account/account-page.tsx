@@ -8,6 +8,7 @@ import type {
 } from '@meshbook/core/account-api.ts'
 import { useEffect, useState } from 'preact/hooks'
 import { accountApi } from '../api/account.ts'
+import { AtTheHub } from '../shell/at-the-hub.tsx'
 import { PageHeader } from '../shell/page-header.tsx'
 import { me } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
@@ -40,6 +41,20 @@ async function loadAccount(): Promise<Account> {
 }
 
 export function AccountPage() {
+  return me.value?.machine ? (
+    <>
+      <PageHeader title="Account" />
+      <main id="main" class="page" tabIndex={-1}>
+        <h2 class="greeting">{me.value.user}</h2>
+        <AtTheHub what="Identities, passkeys, browsers and invitations are looked after" path="/account" />
+      </main>
+    </>
+  ) : (
+    <AccountAtHub />
+  )
+}
+
+function AccountAtHub() {
   const [account, setAccount] = useState<Account | undefined>(undefined)
   const load = (): void =>
     void loadAccount()

@@ -13,6 +13,8 @@ import {
   type Gate,
   type GateAnswer,
   gateSchema,
+  type Here,
+  hereSchema,
   type Inspection,
   inspectionSchema,
   listOf,
@@ -21,6 +23,7 @@ import {
   memberSchema,
   meSchema,
   type Project,
+  type ProjectsPolicy,
   projectSchema,
   type Run,
   runSchema,
@@ -96,6 +99,12 @@ export const api = {
     return request('GET', `/audit?${query}`, listOf(auditEntrySchema))
   },
   createProject: (name: string): Promise<Project> => request('POST', '/projects', projectSchema, { body: { name } }),
+
+  here: (): Promise<Here> => request('GET', '/here', hereSchema),
+  setProjectsPolicy: (policy: ProjectsPolicy): Promise<Here> =>
+    request('PATCH', '/here', hereSchema, { body: { policy } }),
+  makeFolder: (project: string): Promise<Here> => request('POST', '/here/folders', hereSchema, { body: { project } }),
+  detachFolder: (project: string): Promise<Here> => request('DELETE', `/here/folders/${project}`, hereSchema),
 
   documents: (project: string): Promise<DocumentInfo[]> => all(`/documents?project=${project}`, documentSchema),
   documentAt: async (path: string): Promise<DocumentInfo> => {

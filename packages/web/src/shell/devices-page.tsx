@@ -4,8 +4,10 @@ import { useEffect } from 'preact/hooks'
 import { pairDialogOpen } from '../pairing/pair-dialog.tsx'
 import { devices, hub, loadRuns, me, signedIn } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
+import { AtTheHub } from './at-the-hub.tsx'
 import { isOwn, policyDialogFor, rename, revoke } from './device-actions.ts'
 import { DeviceCard } from './device-card.tsx'
+import { FoldersHere } from './folders-here.tsx'
 import { Icon } from './icons.tsx'
 import { Menu } from './menu.tsx'
 import { PageHeader } from './page-header.tsx'
@@ -18,10 +20,12 @@ export function DevicesPage() {
   return (
     <>
       <PageHeader title="Devices">
-        <button type="button" class="button" onClick={openPairing}>
-          <Icon name="plus" size={14} />
-          Pair a device
-        </button>
+        {!me.value?.machine && (
+          <button type="button" class="button" onClick={openPairing}>
+            <Icon name="plus" size={14} />
+            Pair a device
+          </button>
+        )}
       </PageHeader>
       <main id="main" class="page" tabIndex={-1}>
         <h2 class="visually-hidden">All devices</h2>
@@ -39,6 +43,8 @@ export function DevicesPage() {
             </DeviceCard>
           ))}
         </div>
+        <AtTheHub what="Devices are paired and revoked" path="/devices" />
+        <FoldersHere />
       </main>
     </>
   )
@@ -63,8 +69,9 @@ function Actions({ device }: { device: DeviceInfo }) {
           },
         },
         { label: 'Rename…', icon: 'pencil', run: () => void rename(device) },
-        'line',
-        { label: 'Revoke…', icon: 'trash', danger: true, run: () => void revoke(device) },
+        ...(me.value?.machine
+          ? []
+          : (['line', { label: 'Revoke…', icon: 'trash', danger: true, run: () => void revoke(device) }] as const)),
       ]}
     />
   )

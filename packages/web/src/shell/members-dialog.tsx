@@ -4,8 +4,9 @@ import { type Role, rightsOf, roles, tidyRoles } from '@meshbook/core/roles.ts'
 import { signal } from '@preact/signals'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { api } from '../api/client.ts'
-import { refresh } from '../state/mesh.ts'
+import { me, refresh } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
+import { AtTheHub } from './at-the-hub.tsx'
 import { confirmed } from './dialogs.tsx'
 import { Icon } from './icons.tsx'
 
@@ -15,8 +16,9 @@ export function showMembers(project: Project): void {
   membersOf.value = project
 }
 
-/** Absent roles: the project is the reader's own. */
+/** Absent roles: the project is the reader's own. The page of a device changes nothing about others (LO11). */
 export function owns({ roles: given }: Project): boolean {
+  if (me.value?.machine) return false
   return given === undefined || rightsOf(given).has('own')
 }
 
@@ -66,6 +68,7 @@ function Members({ project }: { project: Project }) {
     <dialog ref={dialog} class="dialog wide" aria-labelledby="members-title" onClose={close}>
       <div class="dialog-body">
         <h2 id="members-title">Members of {project.name}</h2>
+        <AtTheHub what="Members are changed" path="/" />
         <ul class="member-list">
           {members?.map(member => (
             <MemberRow key={member.id} project={project} member={member} change={change} />
