@@ -232,6 +232,7 @@ async function story(store: HubStore): Promise<void> {
   // Projects and documents.
   const made = { org, id: id('project'), name: 'demo', owner: 'me', tree: id('document'), now }
   const { project } = await store.call('ensureProject', made)
+  await store.call('adoptProject', { ...made, id: id('project'), tree: id('document') })
   const document = id('document')
   await store.call('indexTree', { org, project: project.id, paths: [[document, 'a.md']], now })
   await store.call('adoptDocument', { org, project: project.id, id: id('document'), now })

@@ -28,6 +28,7 @@ const quiet: Record<string, string> = {
   addToken: readWhenAsked,
   addUser: readWhenAsked,
   adoptDocument: 'the tree of the project brings it, which every hub follows',
+  adoptProject: readWhenAsked,
   beatHub: 'each hub reads the beats when it beats itself',
   beginAttempt: readWhenAsked,
   beginUpload: readWhenAsked,

@@ -79,6 +79,6 @@ test('LO10 DV110 without a hub the page makes projects and folders; what only a 
   assert.equal((await ask('POST', '/here/folders', { project: make('project') })).status, 404)
   assert.deepEqual(await json('GET', '/gates'), { items: [] })
   assert.equal((await ask('GET', '/audit')).status, 502)
-  const { device: told } = await json<{ device: object }>('GET', '/me')
+  const { machine: told } = await json<{ machine: object }>('GET', '/me')
   assert.deepEqual(told, { name: 'Desk', hub: null })
 })
