@@ -65,6 +65,7 @@ import { Metrics } from './metrics.ts'
 import { openObjects } from './objects/open-objects.ts'
 import type { Parts } from './parts.ts'
 import { Claims } from './runs/claims.ts'
+import { Imports } from './runs/imports.ts'
 import { Repeats } from './runs/repeats.ts'
 import { expireRuns } from './runs/retention.ts'
 import { RunFeeds } from './runs/run-feeds.ts'
@@ -249,6 +250,7 @@ type Wired =
   | 'sessionRequests'
   | 'sessionControl'
   | 'claims'
+  | 'imports'
   | 'sessionsOf'
   | 'sessionsChanged'
 type Base = Omit<Parts, Wired> & { wake: Wake }
@@ -296,6 +298,7 @@ async function wire(base: Base): Promise<Parts> {
   const runs: Runs = new Runs({ ...base, ...told, audit, fleet, orders, feeds })
   const sessionRequests = new SessionRequests(store, orders)
   const claims = new Claims({ ...base, access, runs })
+  const imports = new Imports({ ...base, audit, access, runs })
   const { accounts: settings, publicUrl } = base.config
   const doors = new OpenDoors()
   const providers = await openProviders(settings, times, now)
@@ -318,6 +321,7 @@ async function wire(base: Base): Promise<Parts> {
     feeds,
     runs,
     claims,
+    imports,
     gates,
     repeats: new Repeats({ ...base, audit, orders, runs }),
     sessionRequests,

@@ -112,6 +112,8 @@ const migrations: readonly string[] = [
   CREATE TABLE orders (org_id TEXT NOT NULL, recipient TEXT NOT NULL, number BIGINT NOT NULL, message TEXT NOT NULL, expires_at BIGINT NOT NULL, PRIMARY KEY (org_id, recipient, number));
   CREATE TABLE news (org_id TEXT NOT NULL, subject TEXT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (org_id, subject));
   CREATE INDEX news_by_position ON news (position);`,
+  // Runs that a device gave itself: null for others; 0 while it goes on there, then the number of its last event.
+  'ALTER TABLE runs ADD COLUMN imported_end BIGINT;',
 ]
 
 export const schema: Schema = { name: 'hub', migrations }
