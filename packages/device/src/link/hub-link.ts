@@ -55,6 +55,8 @@ export interface LinkPorts {
   /** Heads and runs that are held now. */
   held(): { heads: Up<'REGISTER'>['heads']; runs: Up<'REGISTER'>['runs'] }
   problems(): ToldProblems
+  /** Before documents are sent: what the hub must know first. */
+  greeted?(welcome: Down<'WELCOME'>): void
   welcomed(welcome: Down<'WELCOME'>): void
   message(message: HubMessage): void
   left(): void
@@ -247,6 +249,7 @@ export class HubLink {
     if (welcome.credit !== undefined) channel.limitStreams(welcome.credit)
     this.#heartbeat = setInterval(() => void this.#beat(), welcome.heartbeatMs)
     this.#setStatus({ state: 'online' })
+    this.#ports.greeted?.(welcome)
     this.#ports.streams.up(channel)
     this.#ports.welcomed(welcome)
     this.#problems.welcomed(welcome.problems === true)

@@ -1,24 +1,25 @@
 /** Every HTTP path of the device's own web app, in one list: what it answers itself, and what it asks of the hub. */
-import type { IncomingMessage } from 'node:http'
 import { type HubEvent, linkSchema, type Me, moveDocumentSchema, newDocumentSchema } from '@meshbook/core/api.ts'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { parseAssetId, parseId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, SessionInfo } from '@meshbook/core/messages.ts'
 import { attachmentNamed } from '@meshbook/relay/serve/content-disposition.ts'
-import type { Visit } from '@meshbook/relay/serve/doorway.ts'
 import { LatestEvents } from '@meshbook/relay/serve/latest-events.ts'
 import { eventStream } from '@meshbook/relay/serve/sse.ts'
 import * as v from 'valibot'
-import type { Doorkeeper, Guest } from './doorkeeper.ts'
+import type { Doorkeeper } from './doorkeeper.ts'
 import type { HubCalls } from './hub-calls.ts'
 import type { LocalProjects } from './local-projects.ts'
+import { type Ask, json, type LoopbackRoute } from './route.ts'
+import { type LocalDesk, runRoutes } from './run-routes.ts'
 
 export interface LoopbackParts {
   me(): Me
   doorkeeper: Doorkeeper
   projects: LocalProjects
   hub: HubCalls
+  local: LocalDesk
   asset(id: ReturnType<typeof parseAssetId>): Promise<Uint8Array>
   devices(): DeviceInfo[]
   /** As the hub told them last. */
@@ -28,31 +29,10 @@ export interface LoopbackParts {
   listen(listener: (event: HubEvent) => void): () => void
 }
 
-export interface Ask {
-  incoming: IncomingMessage
-  /** Aborted when the asker goes before the answer has ended. */
-  signal: AbortSignal
-  visit: Visit
-  guest: Guest
-  params: Record<string, string>
-  query: URLSearchParams
-  body: unknown
-}
-
-export interface LoopbackRoute {
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
-  path: string
-  /** Without a credential; everything else needs one. */
-  public?: true
-  body?: v.GenericSchema
-  bodyBytes?: number
-  handle(ask: Ask): Promise<unknown> | unknown
-}
-
 const v1 = '/api/v1'
 
 export function loopbackRoutes(parts: LoopbackParts): LoopbackRoute[] {
-  return [...own(parts), ...ofDocuments(parts), ...ofHub(parts)]
+  return [...own(parts), ...ofDocuments(parts), ...runRoutes({ ...parts, ...parts.local }), ...ofHub(parts)]
 }
 
 function own({ doorkeeper, me, devices, sessions, asset, storage, listen }: LoopbackParts): LoopbackRoute[] {
@@ -146,7 +126,7 @@ function ofHub({ hub }: LoopbackParts): LoopbackRoute[] {
     ...(method === 'POST' && { body: v.unknown(), bodyBytes }),
     handle: ask => hub.pass(ask, missing),
   })
-  const [history, runs, sessions] = ['the history of documents', 'runs', 'sessions']
+  const [history, runs] = ['the history of documents', 'runs']
   return [
     to('GET', '/documents/:id/versions', history),
     to('POST', '/documents/:id/versions', history),
@@ -154,20 +134,9 @@ function ofHub({ hub }: LoopbackParts): LoopbackRoute[] {
     to('POST', '/documents/:id/restore', history),
     to('POST', '/documents/:id/undo', history),
     to('POST', '/documents/:id/redo', history),
-    to('GET', '/runs', runs),
-    to('POST', '/runs', runs),
-    to('GET', '/runs/:id', runs),
-    to('GET', '/runs/:id/events', runs),
-    to('POST', '/runs/:id/input', runs),
-    to('POST', '/runs/:id/cancel', runs),
-    to('POST', '/runs/:id/again', runs),
-    to('POST', '/runs/:id/confirm', runs),
     to('GET', '/gates', runs),
     to('GET', '/gates/:id', runs),
     to('POST', '/gates/:id/decide', runs),
-    ...['complete', 'inspect', 'variables', 'interrupt', 'restart'].map(method =>
-      to('POST', `/sessions/:id/${method}`, sessions),
-    ),
     to('POST', '/projects', 'the right to make projects'),
     to('GET', '/files/:id', 'the files of others'),
   ]
@@ -204,8 +173,4 @@ function pictureType(bytes: Uint8Array): string | undefined {
 
 function withCookie(cookie: string): Response {
   return new Response(null, { status: 204, headers: { 'set-cookie': cookie } })
-}
-
-export function json(value: unknown, status = 200): Response {
-  return new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } })
 }

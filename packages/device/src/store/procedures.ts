@@ -7,6 +7,17 @@ import { deleteAttachment, listAttachments, saveAttachment, treeSynced } from '.
 import { beginMove, endMove, findMove, keepCarry, listMoves, noteHubText, pendingMerge } from './epochs.ts'
 import { dropRun, holdRun, listHeldRuns, saveRunProgress } from './held-runs.ts'
 import { listKnownProjects, saveProjects } from './known-projects.ts'
+import {
+  dropHeadLabel,
+  dropLocalRun,
+  lastHeard,
+  leaseLocalRun,
+  listHeadLabels,
+  listLocalRuns,
+  saveHeadLabel,
+  saveLastHeard,
+  saveLocalRun,
+} from './local-runs.ts'
 import { addLoopbackSession, endLoopbackSession, findLoopbackSession } from './loopback-sessions.ts'
 import { noteMade, wasMade } from './made-documents.ts'
 import { deleteProjection, listProjections, loadProjection, saveProjection, storedPosition } from './projections.ts'
@@ -34,6 +45,15 @@ export const procedures = {
   saveRunProgress,
   dropRun,
   listHeldRuns,
+  saveLocalRun,
+  leaseLocalRun,
+  dropLocalRun,
+  listLocalRuns,
+  saveHeadLabel,
+  dropHeadLabel,
+  listHeadLabels,
+  saveLastHeard,
+  lastHeard,
   askGate,
   decideGate,
   dropGates,
