@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Run } from '@meshbook/core/api.ts'
-import { newId, systemRandom } from '@meshbook/core/ids.ts'
+import { deviceIdOf, newId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import { startDevice } from '../device.ts'
@@ -126,7 +126,7 @@ test('DV101 runs of a session go one after the other, each once, also over a res
 test('DV102 I11 what was sent to another device or cannot run here waits, says why, and holds up nobody', async t => {
   const world = await start(t, await place())
   const [other, gpu, r] = [
-    await world.run('print one', { on: `d_${'a'.repeat(26)}` }),
+    await world.run('print one', { on: deviceIdOf(systemRandom(32)) }),
     await world.run('print one', { requires: ['gpu'] }),
     await world.run('print one', { language: 'r' }),
   ]
@@ -157,6 +157,7 @@ test('LO9 input, interrupt, variables, restart and again are answered without a 
   assert.equal((await world.ended(long.id)).status, 'cancelled')
   const again = await world.json<Run>('POST', `/runs/${asking.id}/again`, {})
   assert.equal(again.againOf, asking.id)
+  await until('it asks again', async () => (await world.show(again.id)).status === 'waiting-for-input')
   await world.json('POST', `/sessions/${long.session}/restart`, {})
   assert.equal((await world.ended(again.id)).status, 'cancelled')
   assert.equal((await world.ended((await world.run('print x')).id)).status, 'completed')
