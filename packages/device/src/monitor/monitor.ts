@@ -193,8 +193,9 @@ export class Monitor {
     return [...this.#runs.values()].some(({ lease, ended }) => lease.session === session && !ended && counts(lease.run))
   }
 
+  /** They go one after the other: the ones before it may only not be shown to their end yet. */
   #running(session: SessionId): LeasedRun | undefined {
-    return [...this.#runs.values()].find(run => run.lease.session === session && !run.ended)
+    return [...this.#runs.values()].findLast(run => run.lease.session === session && !run.ended)
   }
 
   /** Shows in the document how a run stands that nobody executes, if the document is open here. */
