@@ -5,7 +5,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
-import type { AssetId, DeviceId, ProjectId, RunId } from '@meshbook/core/ids.ts'
+import type { AssetId, DeviceId, ProjectId } from '@meshbook/core/ids.ts'
 import type { ProjectInfo } from '@meshbook/core/messages.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
 import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
@@ -208,9 +208,8 @@ class RunningDevice implements Device {
     this.#webApp.devicesChanged(this.#localRuns.lastHeard.devices)
     this.#webApp.sessionsChanged(this.#localRuns.lastHeard.sessions)
     const recovered = await this.#monitor.start(labels)
-    const isNobodys = (run: RunId) => !this.#monitor.holds(run) && !this.#localRuns.has(run)
     for (const { session, runs } of recovered)
-      for (const { run, ended } of runs) if (ended && isNobodys(run)) await session.forget(run)
+      for (const { run, ended } of runs) if (ended && !this.#localRuns.has(run)) await session.forget(run)
     this.#localRuns.start(recovered)
     this.#link?.start()
     if (this.#link) this.#sleep.start()

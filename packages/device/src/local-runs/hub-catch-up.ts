@@ -207,12 +207,17 @@ export class HubCatchUp {
   /** False when it has to be asked again. */
   async #hand(run: OwnRun): Promise<boolean> {
     const { ask, gone, store, told, now, monitor } = this.#ports
+    const before = run.record
     run.change({ stage: 'asked', reasons: ['Waiting to learn whether the hub took it.'] })
     await store.save(run.record)
     const answer = await ask(run.record.request)
     if (answer.kind === 'taken') {
       await gone(run)
       return true
+    }
+    if (answer.kind === 'not-sent') {
+      run.change(before)
+      await store.save(run.record)
     }
     if (answer.kind !== 'refused') return false
     const { code, reason } = answer

@@ -208,7 +208,10 @@ export class LocalRuns implements OwnRuns {
     if (known) return known
     const run = this.#take(asked, 'asked')
     run.isPassing = true
-    await this.#ports.store.save(run.record)
+    await this.#ports.store.save(run.record).catch(thrown => {
+      this.#runs.delete(run.id)
+      throw thrown
+    })
     const answer = await send(run.record.request)
     run.isPassing = false
     if (answer.kind === 'taken' || answer.kind === 'refused') {

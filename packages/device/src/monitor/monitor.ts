@@ -82,14 +82,14 @@ export class Monitor {
     return this.#sessions
   }
 
-  /** Takes up the runs and sessions of the time before a restart. Returns what was found of them. */
+  /** Takes up the runs and sessions of the time before a restart. Returns sessions with runs that it does not hold. */
   async start(labels: readonly HeadLabel[] = []): Promise<RecoveredSession[]> {
     this.#noticeOffline()
     for (const label of labels) this.#sessions.label(label)
     const recovered = await this.#ports.kernels.recover()
     for (const { session, alive } of recovered) if (alive) this.#sessions.add(session)
     for (const held of await this.#ports.store.list()) this.#resume(held, recovered)
-    return recovered
+    return recovered.map(found => ({ ...found, runs: found.runs.filter(({ run }) => !this.#runs.has(run)) }))
   }
 
   #resume(held: HeldRun, recovered: readonly RecoveredSession[]): void {
