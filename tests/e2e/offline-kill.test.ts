@@ -78,7 +78,7 @@ const newRun = (): RunId => newId('run', Date.now(), systemRandom) as unknown as
 const codeOf = (run: string) =>
   `print("begin ${run}")\nwith open("ran.txt", "a") as f: f.write("${run}\\n")\nimport time; time.sleep(0.05)\nprint("end ${run}")`
 
-test('DV101 I9 I5 the device is killed again and again while it runs without the hub: each run once, and the hub gets each log whole', async t => {
+test('DV121 I9 I5 the device is killed again and again while it runs without the hub: each run once, and the hub gets each log whole', async t => {
   const bench = await setUp(t)
   await bench.hub.kill('SIGKILL')
   const asked: RunId[] = []

@@ -136,7 +136,7 @@ async function world(t: TestContext, names = ['Anvil', 'Bench']) {
   return { hub, desks, a, b: desks[1]!, document, run, ended, away, hubSide, inHub }
 }
 
-test('DV104 DV108 LO9 RU60 what ran without the hub is at the others once it is back: run, log, output, ran-on, in order, once', async t => {
+test('DV124 DV128 LO20 RU60 what ran without the hub is at the others once it is back: run, log, output, ran-on, in order, once', async t => {
   const { hub, a, b, run, ended, away, hubSide, inHub } = await world(t)
   const online = await run(a, 'print zero', { on: a.device.id })
   assert.equal((await ended(a, online.id)).deviceName, 'Anvil')
@@ -186,7 +186,7 @@ test('DV104 DV108 LO9 RU60 what ran without the hub is at the others once it is 
   assert.deepEqual((await a.json<{ items: Run[] }>('GET', '/runs')).items.length, 5)
 })
 
-test('DV104 I5 a run that goes on while the hub comes back streams on there, takes its input and ends once', async t => {
+test('DV124 I5 a run that goes on while the hub comes back streams on there, takes its input and ends once', async t => {
   const { hub, a, run, ended, away, hubSide, inHub } = await world(t, ['Anvil'])
   await away(a)
   const { id } = await run(a, 'print before\ninput name?\nprint after')
@@ -207,7 +207,7 @@ test('DV104 I5 a run that goes on while the hub comes back streams on there, tak
   for (const each of [id, waiting.id]) assert.equal(a.machine.executions.get(each as never), 1)
 })
 
-test('DV103 RU62 I4 a session that is live elsewhere is not continued here; both keep their variables, and it is said', async t => {
+test('DV123 RU62 I4 a session that is live elsewhere is not continued here; both keep their variables, and it is said', async t => {
   const { a, b, run, ended, away, hubSide, inHub } = await world(t)
   assert.equal((await ended(hubSide, (await run(b, 'print zero', { on: b.device.id })).id)).deviceName, 'Bench')
   await away(a)
@@ -246,7 +246,7 @@ test('DV103 RU62 I4 a session that is live elsewhere is not continued here; both
 })
 
 for (const answer of ['lost after the hub committed', 'lost before the hub saw it'] as const)
-  test(`DV106 a request whose answer was ${answer} runs once, and never also here`, async t => {
+  test(`DV126 a request whose answer was ${answer} runs once, and never also here`, async t => {
     const { a, run, ended, hubSide, inHub } = await world(t, ['Anvil'])
     const isCommitted = answer === 'lost after the hub committed'
     if (isCommitted) a.front.swallow = /^POST \/api\/v1\/runs/
@@ -278,7 +278,7 @@ for (const answer of ['lost after the hub committed', 'lost before the hub saw i
     })
   })
 
-test('DV102 DV107 I11 what was sent to another device waits here, and goes to it once the hub is back', async t => {
+test('DV122 DV127 I11 what was sent to another device waits here, and goes to it once the hub is back', async t => {
   const { a, b, run, ended, away, hubSide } = await world(t)
   await until(
     'both know each other',
@@ -299,7 +299,7 @@ test('DV102 DV107 I11 what was sent to another device waits here, and goes to it
   assert.equal(done.codeHash.length, 64)
 })
 
-test('RU63 DV105 what the hub refuses stays on its device with log and reason', async t => {
+test('RU63 DV125 what the hub refuses stays on its device with log and reason', async t => {
   const { hub, a, run, ended, away, document } = await world(t, ['Anvil'])
   await away(a)
   const { id } = await run(a, 'print mine')

@@ -43,8 +43,8 @@ export const frameTypes = {
   RUN_AFTERWARDS: 13,
   GATE_DECIDED: 44,
   CREDIT: 51,
-  RUN_IMPORT: 70,
-  RUN_IMPORTED: 71,
+  RUN_IMPORT: 71,
+  RUN_IMPORTED: 72,
 } as const
 
 const id = <K extends IdKind>(kind: K) => v.custom<IdTypes[K]>(text => isId(kind, text), `expected a ${kind} id`)

@@ -81,7 +81,7 @@ async function start(t: TestContext, at: Place, hub?: ScriptedHub) {
 
 const typesOf = (log: { event: RunEvent }[]) => log.map(({ event }) => event.type)
 
-test('DV100 DV101 LO9 without a hub a run is placed, executed once, shown in the document and logged with its own numbers', async t => {
+test('DV120 DV121 LO20 without a hub a run is placed, executed once, shown in the document and logged with its own numbers', async t => {
   const at = await place()
   const world = await start(t, at)
   const asked = await world.run('print one')
@@ -107,7 +107,7 @@ test('DV100 DV101 LO9 without a hub a run is placed, executed once, shown in the
   assert.match(list.missing, /The hub cannot be reached/)
 })
 
-test('DV101 runs of a session go one after the other, each once, also over a restart of the device in the middle', async t => {
+test('DV121 runs of a session go one after the other, each once, also over a restart of the device in the middle', async t => {
   const at = await place()
   const first = await start(t, at)
   const runs = [await first.run('print a\nsleep 300'), await first.run('print b'), await first.run('print c')]
@@ -123,7 +123,7 @@ test('DV101 runs of a session go one after the other, each once, also over a res
   assert.ok(a!.at(-1)! <= b![0]! && b!.at(-1)! <= c![0]!)
 })
 
-test('DV102 I11 what was sent to another device or cannot run here waits, says why, and holds up nobody', async t => {
+test('DV122 I11 what was sent to another device or cannot run here waits, says why, and holds up nobody', async t => {
   const world = await start(t, await place())
   const [other, gpu, r] = [
     await world.run('print one', { on: deviceIdOf(systemRandom(32)) }),
@@ -140,7 +140,7 @@ test('DV102 I11 what was sent to another device or cannot run here waits, says w
   assert.deepEqual([cancelled.status, typesOf(await world.log(gpu.id))], ['cancelled', ['cancelled']])
 })
 
-test('LO9 input, interrupt, variables, restart and again are answered without a hub', async t => {
+test('LO20 input, interrupt, variables, restart and again are answered without a hub', async t => {
   const world = await start(t, await place())
   const asking = await world.run('input name?')
   await until('it asks', async () => (await world.show(asking.id)).status === 'waiting-for-input')
@@ -163,7 +163,7 @@ test('LO9 input, interrupt, variables, restart and again are answered without a 
   assert.equal((await world.ended((await world.run('print x')).id)).status, 'completed')
 })
 
-test('DV105 an old hub is not told of what ran without it: log and document stay here, and it is said', async t => {
+test('DV125 an old hub is not told of what ran without it: log and document stay here, and it is said', async t => {
   const at = await place()
   const alone = await start(t, at)
   await alone.ended((await alone.run('print one')).id)

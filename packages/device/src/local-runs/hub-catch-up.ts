@@ -1,5 +1,5 @@
 /**
- * What becomes of this device's own runs when the hub is back (DV104–DV108): those that ran here are imported, and their
+ * What becomes of this device's own runs when the hub is back (DV124–DV128): those that ran here are imported, and their
  * logs follow; those that wait are sent, and what nobody knows of is asked for again.
  */
 
@@ -54,7 +54,7 @@ export class HubCatchUp {
     this.#ports = ports
   }
 
-  /** Before the streams of the documents: the hub knows a run before what it wrote comes (DV104). */
+  /** Before the streams of the documents: the hub knows a run before what it wrote comes (DV124). */
   online({ imports, runs }: Down<'WELCOME'>): void {
     this.#isLinked = true
     this.#takesImports = imports === true
@@ -99,7 +99,7 @@ export class HubCatchUp {
     this.#sendSoon(0)
   }
 
-  /** Looks again for what can be let go: the hub has the log, and the document shows the end (DV108). */
+  /** Looks again for what can be let go: the hub has the log, and the document shows the end (DV128). */
   finish(): void {
     for (const run of this.#reported) {
       if (this.#ports.monitor().holds(run.id)) continue
@@ -187,7 +187,7 @@ export class HubCatchUp {
     }, ms).unref()
   }
 
-  /** In order, and after what ran before it is known there (DV107). */
+  /** In order, and after what ran before it is known there (DV127). */
   async #send(): Promise<void> {
     const imports = [...this.#ports.runs.values()].some(({ isTold, record }) => isTold && record.stage === 'held')
     if (this.#isSending || imports) return
@@ -231,7 +231,7 @@ export class HubCatchUp {
     return true
   }
 
-  /** What the hub did not take, or cannot, stays here and is told (DV105). */
+  /** What the hub did not take, or cannot, stays here and is told (DV125). */
   #tellProblem(): void {
     const runs = [...this.#ports.runs.values()]
     const refused = runs.find(({ record }) => record.stage === 'refused')

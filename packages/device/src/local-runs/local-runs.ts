@@ -1,5 +1,5 @@
 /**
- * Runs that this device decides about itself because the hub cannot be asked (DV100–DV103): taken, placed by the device's
+ * Runs that this device decides about itself because the hub cannot be asked (DV120–DV123): taken, placed by the device's
  * own router, given to the monitor under a lease of its own. What becomes of them when the hub is back is
  * `hub-catch-up.ts`'s part.
  */
@@ -201,7 +201,7 @@ export class LocalRuns implements OwnRuns {
 
   /**
    * Passes a request on to the hub, noted before it is sent: undefined where it was not answered, and then the run waits to
-   * learn whether the hub took it (DV106).
+   * learn whether the hub took it (DV126).
    */
   async passOn(asked: Asked, send: (request: RunRequest) => Promise<HubAnswer>): Promise<OwnRun | HubAnswer> {
     const known = this.#known(asked)
@@ -278,7 +278,7 @@ export class LocalRuns implements OwnRuns {
     await this.#ports.monitor().onInput({ type: 'RUN_INPUT', run: run.id, id: state.inputId, text })
   }
 
-  /** This code is still wanted (DV102). */
+  /** This code is still wanted (DV122). */
   async confirm(run: OwnRun, codeHash: string): Promise<void> {
     const { record } = run
     if (record.asks === null) throw new MeshError('CONFLICT', { detail: `nothing is asked about run ${run.id}` })
@@ -499,7 +499,7 @@ export class LocalRuns implements OwnRuns {
     await this.#trim()
   }
 
-  /** What nobody will ever ask for is kept up to a number (DV105). */
+  /** What nobody will ever ask for is kept up to a number (DV125). */
   async #trim(): Promise<void> {
     const stays = (run: OwnRun) => this.#ports.hasHub && ['held', 'imported'].includes(run.record.stage)
     const ended = [...this.#runs.values()].filter(run => run.hasEnded && !stays(run))

@@ -1,5 +1,5 @@
 /**
- * Which session a run belongs to that the device places itself (DV103): the one that is live here, one that is live
+ * Which session a run belongs to that the device places itself (DV123): the one that is live here, one that is live
  * nowhere, or one of its own beside that of another device.
  */
 import { type DeviceId, type Now, newId, type ProjectId, parseFence, type RandomBytes } from '@meshbook/core/ids.ts'

@@ -1,6 +1,6 @@
 /**
  * Runs and sessions for guests of the device's own web app: what the hub has is asked of the hub, what it does not have, or
- * cannot be asked for, is answered from here (LO7, LO9, LO10).
+ * cannot be asked for, is answered from here (LO7, LO20, LO21).
  */
 import {
   againSchema,

@@ -32,7 +32,7 @@ export interface MonitorPorts {
   folderOf(project: ProjectId): string | undefined
   /** Whether a client of this device wrote it that sends no request beside it (RT32). */
   vouches(document: DocumentId, author: { client: number; clock: number }): boolean
-  /** Runs that this device gives itself (DV100); absent where it never does. */
+  /** Runs that this device gives itself (DV120); absent where it never does. */
   own?: OwnRuns
   store: RunStore
   /** To whoever grants the leases; false while that is out of reach. */
@@ -282,7 +282,7 @@ export class Monitor {
     else if (this.#outOfReach) this.#wait(peer, entry)
   }
 
-  /** What a client of this machine wrote is a request also without the hub, unless that may have it (DV100). */
+  /** What a client of this machine wrote is a request also without the hub, unless that may have it (DV120). */
   #wait(peer: DocumentPeer, entry: EntryView): void {
     const own = this.#own
     const known = own.waits(entry.run)

@@ -1,4 +1,4 @@
-/** What the monitor asks of, and tells, whoever decides about runs while the hub is out of reach (DV100). */
+/** What the monitor asks of, and tells, whoever decides about runs while the hub is out of reach (DV120). */
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { RunId, SessionId } from '@meshbook/core/ids.ts'
 import type { RunRequest } from '@meshbook/core/messages.ts'

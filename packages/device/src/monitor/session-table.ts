@@ -1,6 +1,6 @@
 /**
  * The kernel sessions that are live on this device: started when a lease needs one, given up when it ends or is lost. A
- * kernel is the session that it was started as, unless a label says that it is another one by now (DV103, DV104).
+ * kernel is the session that it was started as, unless a label says that it is another one by now (DV123, DV124).
  */
 import type { Fence, HeadId, ProjectId, SessionId } from '@meshbook/core/ids.ts'
 import type { Lease, UpMessage } from '@meshbook/core/messages.ts'
@@ -15,7 +15,7 @@ export interface SessionTablePorts {
   send(message: UpMessage): boolean
   /** An id for a kernel, where another kernel has that of the session. */
   newKernel(): SessionId
-  /** Runs of this head are not at the hub yet: its kernel stays (DV104). */
+  /** Runs of this head are not at the hub yet: its kernel stays (DV124). */
   isNeeded(head: HeadId): boolean
   keepLabel(label: HeadLabel): void
   dropLabel(label: HeadLabel): void

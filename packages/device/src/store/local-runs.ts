@@ -6,7 +6,7 @@ import type { RunEvent, RunState } from '@meshbook/core/run.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { holdRun } from './held-runs.ts'
 
-/** Which session a kernel of this device is, where that is not what the kernel itself was started as (DV103, DV104). */
+/** Which session a kernel of this device is, where that is not what the kernel itself was started as (DV123, DV124). */
 export interface HeadLabel extends Omit<LocalHead, 'live'> {
   kernel: SessionId
   project: ProjectId
