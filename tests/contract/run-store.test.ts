@@ -11,6 +11,7 @@ import { SqliteDatabase } from '@meshbook/relay/sql/sqlite-database.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { TestPostgres } from '../postgres.ts'
 import { runEndsContract } from './run-ends.ts'
+import { runImportsContract } from './run-imports.ts'
 import { type OpenRunStore, runStoreContract } from './run-store.ts'
 
 const openFile: OpenRunStore = async t => {
@@ -23,6 +24,7 @@ const openFile: OpenRunStore = async t => {
   return store
 }
 runStoreContract('SQLite file in its threads', openFile)
+runImportsContract('SQLite file in its threads', openFile)
 runEndsContract('SQLite file in its threads', openFile, 10)
 
 /** One transaction after the other on a database in memory, in this thread: the procedures need nothing but their Tx. */
@@ -58,6 +60,7 @@ const openInMemory: OpenRunStore = async t => {
   } as unknown as HubStore
 }
 runStoreContract('SQLite in memory', openInMemory)
+runImportsContract('SQLite in memory', openInMemory)
 runEndsContract('SQLite in memory', openInMemory, 240)
 
 const server = await TestPostgres.start({ after })
@@ -70,4 +73,5 @@ const openPostgres: OpenRunStore = async t => {
   return store
 }
 runStoreContract('PostgreSQL, as a role that owns nothing', openPostgres)
+runImportsContract('PostgreSQL, as a role that owns nothing', openPostgres)
 runEndsContract('PostgreSQL, as a role that owns nothing', openPostgres, 10)

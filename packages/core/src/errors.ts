@@ -376,6 +376,13 @@ const catalogue = {
     exit: 1,
     retry: 'never',
   },
+  HUB_OLD: {
+    message: 'The hub is older than this device',
+    hint: 'Update the hub; until then what it does not take is kept on this device.',
+    http: 409,
+    exit: 5,
+    retry: 'never',
+  },
   DATABASE_OLD: {
     message: 'The tables of the database are older than this Meshbook, and its role may not change them',
     hint: 'Run `meshbook hub --migrate` once, with MESHBOOK_DATABASE_OWNER_URL naming the role that owns the tables.',

@@ -49,6 +49,8 @@ export const frameTypes = {
   LAN_END: 46,
   LAN_HELLO: 52,
   PROJECT_LIST: 70,
+  RUN_IMPORT: 71,
+  RUN_IMPORTED: 72,
 } as const
 
 const id = <K extends IdKind>(kind: K) => v.custom<IdTypes[K]>(text => isId(kind, text), `expected a ${kind} id`)
@@ -154,6 +156,19 @@ const credit = v.object({ type: v.literal('CREDIT'), stream: whole, bytes: whole
 const heldHead = v.object({ session: sessionIdSchema, head: headIdSchema, fence: fenceSchema })
 /** A run whose log at the device goes up to `seq` (0: nothing yet). */
 const heldRun = v.object({ run: runIdSchema, fence: fenceSchema, seq: ms })
+
+/** A head that a device gave itself, and the ids that the hub takes where those of the session or head are somebody else's. */
+export const localHeadSchema = v.object({
+  session: sessionIdSchema,
+  sessionName: nameSchema,
+  head: headIdSchema,
+  fence: fenceSchema,
+  spareSession: sessionIdSchema,
+  spareHead: headIdSchema,
+  /** Whether its kernel is still there. */
+  live: v.boolean(),
+})
+export type LocalHead = v.InferOutput<typeof localHeadSchema>
 
 const told = v.pipe(v.string(), v.maxLength(limits.problemTextChars))
 const toldPath = v.pipe(v.string(), v.maxLength(limits.pathBytes))
@@ -277,6 +292,20 @@ const up = {
     seq: seqSchema,
     event: runEventSchema,
   }),
+  /**
+   * A run that this device gave itself while the hub was out of reach, before its events. Idempotent by the run's id; only
+   * for a hub that takes it (WELCOME).
+   */
+  RUN_IMPORT: v.object({
+    type: v.literal('RUN_IMPORT'),
+    project: projectIdSchema,
+    request: runRequestSchema,
+    /** Why it ran there. */
+    reasons: v.pipe(v.array(v.pipe(v.string(), v.maxLength(1_000))), v.maxLength(limits.importedReasons)),
+    head: localHeadSchema,
+    /** The number of its last event, if it has ended. */
+    end: v.optional(seqSchema),
+  }),
   MRP_RESPONSE: v.variant('ok', [
     v.object({ type: v.literal('MRP_RESPONSE'), id: ms, ok: v.literal(true), result: v.unknown() }),
     v.object({
@@ -371,6 +400,8 @@ const down = {
     lost: v.array(headIdSchema),
     /** The hub takes PROBLEMS. */
     problems: v.optional(v.boolean()),
+    /** The hub takes RUN_IMPORT. */
+    imports: v.optional(v.boolean()),
     /** The next refresh token. The one that was shown stays good until this one is. */
     token: v.optional(refreshTokenSchema),
     /** As in REGISTER. */
@@ -414,6 +445,15 @@ const down = {
     fence: fenceSchema,
     seq: ms,
     refused: v.optional(codeOfError),
+  }),
+  /** Where an imported run is now: its events may come, under this fence, from behind `seq`. With `refused` it is not taken. */
+  RUN_IMPORTED: v.object({
+    type: v.literal('RUN_IMPORTED'),
+    run: runIdSchema,
+    settled: v.optional(
+      v.object({ session: sessionIdSchema, sessionName: nameSchema, head: headIdSchema, fence: fenceSchema, seq: ms }),
+    ),
+    refused: v.optional(v.object({ code: codeOfError, reason: v.string() })),
   }),
   MRP_REQUEST: v.object({
     type: v.literal('MRP_REQUEST'),

@@ -29,9 +29,13 @@ import { MachineFacts } from './link/machine-facts.ts'
 import { problemsInWords } from './link/problem-words.ts'
 import { SleepNotice } from './link/sleep-notice.ts'
 import { hubPeer, Streams } from './link/streams.ts'
+import { localRunStore } from './local-runs/local-run-store.ts'
+import { LocalRuns } from './local-runs/local-runs.ts'
 import { mayVouch } from './loopback/guest-peer.ts'
+import { HubCalls } from './loopback/hub-calls.ts'
 import type { Loopback, LoopbackOptions } from './loopback/loopback.ts'
 import { OwnWebApp } from './loopback/own-web-app.ts'
+import { askHub } from './loopback/run-routes.ts'
 import { AccountProjects } from './materialise/account-projects.ts'
 import { freeBytes } from './materialise/free-space.ts'
 import { bringToHub } from './materialise/hub-projects.ts'
@@ -97,6 +101,10 @@ class RunningDevice implements Device {
   readonly #attachments: Attachments
   readonly projects: AccountProjects
   readonly #monitor: Monitor
+  readonly #hubCalls: HubCalls
+  readonly #localRuns: LocalRuns
+  readonly #facts: MachineFacts
+  #factsKnown: { at: number; facts: ReturnType<RunningDevice['measure']> } | undefined
   /** Where an executor of this device asks a person. */
   readonly gates: GateDesk
   readonly #link: HubLink | undefined
@@ -167,6 +175,10 @@ class RunningDevice implements Device {
         drop: run => database.call('dropGates', { org: key.org, run }),
       },
     })
+    this.#facts = new MachineFacts(hub ? new URL(hub.url).host : 'localhost')
+    const token = hub?.token
+    this.#hubCalls = new HubCalls(hub && token && { url: hub.url, token, linked: () => this.linked })
+    this.#localRuns = this.#makeLocalRuns()
     this.#monitor = this.#makeMonitor()
     this.#token = new DeviceToken(key.secrets, error => this.#tokenSaved(error))
     this.ownerKey = new OwnerKeys({
@@ -181,7 +193,13 @@ class RunningDevice implements Device {
     this.#webApp = new OwnWebApp({
       ...ports,
       limits,
-      hub,
+      hubUrl: hub?.url,
+      hubCalls: this.#hubCalls,
+      local: {
+        runs: this.#localRuns,
+        linked: () => this.linked,
+        answer: request => this.#monitor.answer(request),
+      },
       device: this,
       projects: this.projects,
       kind: options.kind,
@@ -213,8 +231,13 @@ class RunningDevice implements Device {
     await this.projects.load()
     await this.#attachments.load()
     this.projects.start()
-    const orphans = await this.#monitor.start()
-    for (const { session, runs } of orphans) for (const { run, ended } of runs) if (ended) await session.forget(run)
+    const labels = await this.#localRuns.load()
+    this.#webApp.devicesChanged(this.#localRuns.lastHeard.devices)
+    this.#webApp.sessionsChanged(this.#localRuns.lastHeard.sessions)
+    const recovered = await this.#monitor.start(labels)
+    for (const { session, runs } of recovered)
+      for (const { run, ended } of runs) if (ended && !this.#localRuns.has(run)) await session.forget(run)
+    this.#localRuns.start(recovered)
     this.#link?.start()
     if (this.#link) this.#sleep.start()
   }
@@ -250,6 +273,7 @@ class RunningDevice implements Device {
     await this.projects.wants(project.id, true)
     this.#foldersChanged()
     await attached.started
+    this.#localRuns.lookAgain()
   }
 
   async detach(project: ProjectId): Promise<void> {
@@ -296,6 +320,7 @@ class RunningDevice implements Device {
   async #close(): Promise<void> {
     await this.#webApp.close()
     await this.projects.close()
+    await this.#localRuns.close()
     await this.#monitor.close()
     await this.#attachments.close()
     this.#sleep.close()
@@ -378,8 +403,9 @@ class RunningDevice implements Device {
       folderOf: project => this.#attachments.folderOf(project),
       vouches: (document, { client, clock }) => mayVouch(this.#relay.delivered({ org, document }, client, clock)),
       send: message => this.#send(message),
+      own: this.#localRuns,
       store: {
-        hold: lease => database.call('holdRun', { org, lease }),
+        hold: (lease, reported) => database.call('holdRun', { org, lease, ...(reported && { reported }) }),
         save: ({ lease, ...progress }) => database.call('saveRunProgress', { org, run: lease.run, ...progress }),
         drop: run => database.call('dropRun', { org, run }),
         list: () => database.query('listHeldRuns', { org }),
@@ -415,6 +441,46 @@ class RunningDevice implements Device {
     })
   }
 
+  #makeLocalRuns(): LocalRuns {
+    const { hub, kind, limits } = this.#options
+    return new LocalRuns({
+      ...this.#ports,
+      device: { id: this.#key.id, name: this.name },
+      kind,
+      limits,
+      hasHub: hub !== undefined,
+      store: localRunStore(this.#database, this.#key.org),
+      monitor: () => this.#monitor,
+      isAttached: project => this.#attachments.folderOf(project) !== undefined,
+      projectOf: document => this.#documents.projectOf(document),
+      facts: () => this.#recentFacts(),
+      send: message => this.#link?.send(message) ?? false,
+      ask: request => askHub(this.#hubCalls, request),
+      changed: run => this.#webApp.runChanged(run),
+      problem: error => (error ? this.#problems.report('own runs', error) : this.#problems.solve('own runs')),
+    })
+  }
+
+  /** No run waits for a measurement but the first; the next one is there when the one after asks. */
+  #recentFacts(): ReturnType<RunningDevice['measure']> {
+    const at = this.#ports.now()
+    const known = this.#factsKnown
+    const isOld = !known || Math.abs(at - known.at) > this.#options.limits.heartbeatMs
+    if (!isOld) return known.facts
+    const facts = this.measure()
+    this.#factsKnown = { at, facts: known?.facts ?? facts }
+    facts.then(
+      () => (this.#factsKnown = { at, facts }),
+      () => (this.#factsKnown = undefined),
+    )
+    return known?.facts ?? facts
+  }
+
+  async measure() {
+    const [runtimes, metrics] = await Promise.all([this.#options.kernels.runtimes(), this.#facts.measure()])
+    return { runtimes, metrics }
+  }
+
   #watchSleep(): SleepNotice {
     const { now, sleep } = this.#ports
     const events = { sleeping: async () => this.#link?.sleep(), woke: () => this.#woke() }
@@ -430,10 +496,9 @@ class RunningDevice implements Device {
   #makeLink(url: string, streams: Streams): HubLink {
     const { limits, name, kind, register, kernels } = this.#options
     const { now, random } = this.#ports
-    const facts = new MachineFacts(new URL(url).host)
     return new HubLink({
       openSocket: openWebSocket,
-      measure: () => facts.measure(),
+      measure: () => this.#facts.measure(),
       url,
       key: this.#key,
       name,
@@ -451,7 +516,8 @@ class RunningDevice implements Device {
       },
       projects: () => this.attachments().map(({ project }) => project.id),
       problems: () => problemsInWords(this.#problems.all(), this.attachments(), limits),
-      held: () => ({ heads: this.#monitor.heads(), runs: this.#monitor.runs() }),
+      held: () => ({ heads: this.#monitor.heads(), runs: [...this.#monitor.runs(), ...this.#localRuns.held()] }),
+      greeted: welcome => this.#localRuns.online(welcome),
       ...(this.#direct && { lan: () => this.#lanState(this.#direct!) }),
       welcomed: ({ projects, runs, lost }) => {
         this.#guard(this.#learn(url, projects))
@@ -461,6 +527,7 @@ class RunningDevice implements Device {
       left: () => {
         this.#hubAssets?.setOnline(false)
         this.#monitor.offline()
+        this.#localRuns.offline()
       },
       message: message => this.#receive(message),
       status: status => {
@@ -490,6 +557,10 @@ class RunningDevice implements Device {
         break
       case 'RUN_ACK':
         monitor.onAck(message)
+        this.#localRuns.onAck(message)
+        break
+      case 'RUN_IMPORTED':
+        this.#guard(this.#localRuns.onImported(message))
         break
       case 'MRP_REQUEST':
         this.#guard(monitor.onSessionRequest(message))
@@ -507,9 +578,10 @@ class RunningDevice implements Device {
         this.#guard(this.#learn(this.#options.hub!.url, message.projects))
         break
       case 'DEVICE_LIST':
-        this.#webApp.devicesChanged(message.devices)
+        this.#heardDevices(message)
         break
       case 'SESSION_LIST':
+        this.#localRuns.heard({ sessions: message.sessions })
         this.#webApp.sessionsChanged(message.sessions)
         break
     }
@@ -567,6 +639,14 @@ class RunningDevice implements Device {
         return
       }
     }
+  }
+
+  #heardDevices({ devices, part, gone = [] }: Extract<HubMessage, { type: 'DEVICE_LIST' }>): void {
+    const replaced = new Set([...devices.map(({ id }) => id), ...gone])
+    const others = part ? this.#localRuns.lastHeard.devices.filter(({ id }) => !replaced.has(id)) : []
+    const known = [...others, ...devices]
+    this.#localRuns.heard({ devices: known })
+    this.#webApp.devicesChanged(known)
   }
 
   #sealKey(): { key: string; proof: string } {

@@ -15,6 +15,7 @@ import type { Uplink } from './uplink.ts'
 
 /** A document that is in step with the hub, whether it is open here or not. */
 interface Joined {
+  project: ProjectId
   /** Those that want to know of changes while it is not open. */
   followers: Set<() => void>
   /** The hub's content has come at least once. */
@@ -99,10 +100,15 @@ export class Documents {
     }
   }
 
+  /** Of a document that is in use on this device. */
+  projectOf(id: DocumentId): ProjectId | undefined {
+    return this.#joined.get(id)?.project
+  }
+
   #join(project: ProjectId, id: DocumentId): Joined {
     const known = this.#joined.get(id)
     if (known) return known
-    const joined: Joined = { followers: new Set(), isSynced: this.#ports.uplink === undefined }
+    const joined: Joined = { project, followers: new Set(), isSynced: this.#ports.uplink === undefined }
     this.#joined.set(id, joined)
     const synced = () => {
       const away = this.#away.get(id)

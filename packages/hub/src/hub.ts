@@ -66,6 +66,7 @@ import { Metrics } from './metrics.ts'
 import { openObjects } from './objects/open-objects.ts'
 import type { Parts } from './parts.ts'
 import { Claims } from './runs/claims.ts'
+import { Imports } from './runs/imports.ts'
 import { Repeats } from './runs/repeats.ts'
 import { expireRuns } from './runs/retention.ts'
 import { RunFeeds } from './runs/run-feeds.ts'
@@ -251,6 +252,7 @@ type Wired =
   | 'sessionRequests'
   | 'sessionControl'
   | 'claims'
+  | 'imports'
   | 'sessionsOf'
   | 'sessionsChanged'
 type Base = Omit<Parts, Wired> & { wake: Wake }
@@ -300,6 +302,7 @@ async function wire(base: Base): Promise<Parts> {
   const runs: Runs = new Runs({ ...base, ...told, audit, fleet, orders, feeds })
   const sessionRequests = new SessionRequests(store, orders)
   const claims = new Claims({ ...base, access, runs })
+  const imports = new Imports({ ...base, audit, access, runs })
   const { accounts: settings, publicUrl } = base.config
   const doors = new OpenDoors()
   const providers = await openProviders(settings, times, now)
@@ -323,6 +326,7 @@ async function wire(base: Base): Promise<Parts> {
     feeds,
     runs,
     claims,
+    imports,
     gates,
     repeats: new Repeats({ ...base, audit, orders, runs }),
     sessionRequests,

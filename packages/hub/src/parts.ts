@@ -29,6 +29,7 @@ import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { ObjectStore } from './objects/object-store.ts'
 import type { Claims } from './runs/claims.ts'
+import type { Imports } from './runs/imports.ts'
 import type { Repeats } from './runs/repeats.ts'
 import type { RunFeeds } from './runs/run-feeds.ts'
 import type { Runs } from './runs/runs.ts'
@@ -77,6 +78,7 @@ export interface Parts {
   documents: Documents
   history: History
   claims: Claims
+  imports: Imports
   /** The bytes of assets. */
   objects: ObjectStore
   uploads: AssetUploads

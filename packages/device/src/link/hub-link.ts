@@ -60,6 +60,8 @@ export interface LinkPorts {
   problems(): ToldProblems
   /** What the hub is told of direct connections, in REGISTER and in each HEARTBEAT. */
   lan?(): Promise<LanState>
+  /** Before documents are sent: what the hub must know first. */
+  greeted?(welcome: Down<'WELCOME'>): void
   welcomed(welcome: Down<'WELCOME'>): void
   message(message: HubMessage): void
   left(): void
@@ -263,6 +265,7 @@ export class HubLink {
     if (welcome.credit !== undefined) channel.limitStreams(welcome.credit)
     this.#heartbeat = setInterval(() => void this.#beat(), welcome.heartbeatMs)
     this.#setStatus({ state: 'online' })
+    this.#ports.greeted?.(welcome)
     this.#ports.streams.up(channel)
     this.#ports.welcomed(welcome)
     this.#problems.welcomed(welcome.problems === true)

@@ -198,7 +198,7 @@ test('LO5 documents are made, renamed and deleted without a hub, one for each pa
 
 test('LO7 what the hub alone has is refused in words while it is out of reach, never empty', async t => {
   const world = await start(t)
-  for (const path of ['/api/v1/runs', `/api/v1/documents/${make('document')}/versions`]) {
+  for (const path of [`/api/v1/runs/${make('run')}`, `/api/v1/documents/${make('document')}/versions`]) {
     const { status, text } = await ask(world, path, { headers: bearer(world) })
     assert.ok(status >= 500, path)
     assert.equal(JSON.parse(text).code, 'UNREACHABLE', path)

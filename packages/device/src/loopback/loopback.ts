@@ -30,7 +30,8 @@ import type { WebSocket } from 'ws'
 import type { Doorkeeper, Guest } from './doorkeeper.ts'
 import { guestOf } from './guest-peer.ts'
 import type { LocalProjects } from './local-projects.ts'
-import { json, type LoopbackParts, type LoopbackRoute, loopbackRoutes } from './routes.ts'
+import { json, type LoopbackRoute } from './route.ts'
+import { type LoopbackParts, loopbackRoutes } from './routes.ts'
 
 export interface LoopbackOptions {
   /** 0: any that is free. */

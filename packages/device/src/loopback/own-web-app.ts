@@ -1,28 +1,32 @@
 /** The device's own web app with all that it shows: made with the device, serving once it is asked to. */
 import { hostname } from 'node:os'
-import type { HubEvent, Me, Project } from '@meshbook/core/api.ts'
+import type { HubEvent, Me, Project, Run } from '@meshbook/core/api.ts'
 import { policyOf } from '@meshbook/core/device-policy.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { AssetId, Now, OrgId, RandomBytes } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, Runtime, SessionInfo } from '@meshbook/core/messages.ts'
 import type { Relay } from '@meshbook/relay/relay.ts'
-import type { Device, DeviceLog, DeviceOptions } from '../device-options.ts'
+import type { Device, DeviceLog } from '../device-options.ts'
 import type { Documents } from '../documents.ts'
 import { machine } from '../link/machine-facts.ts'
 import { type AccountProjects, infoOf } from '../materialise/account-projects.ts'
 import type { DeviceStore } from '../store/device-store.ts'
 import { Doorkeeper } from './doorkeeper.ts'
-import { HubCalls } from './hub-calls.ts'
+import type { HubCalls } from './hub-calls.ts'
 import { LocalProjects } from './local-projects.ts'
 import { type Loopback, type LoopbackOptions, startLoopback } from './loopback.ts'
 import type { FoldersHere } from './routes.ts'
+import type { LocalDesk } from './run-routes.ts'
 
 export interface OwnWebAppPorts {
   device: Pick<Device, 'id' | 'name' | 'linked' | 'attachments' | 'attach' | 'detach'>
   kind: DeviceInfo['kind']
   projects: AccountProjects
-  hub: DeviceOptions['hub']
+  /** Where its hub is, if it has one. */
+  hubUrl: string | undefined
+  hubCalls: HubCalls
+  local: LocalDesk
   org: OrgId
   relay: Relay
   store: DeviceStore
@@ -42,16 +46,18 @@ export class OwnWebApp {
   readonly #listeners = new Set<(event: HubEvent) => void>()
   #runtimes: Runtime[] = []
   /** As the hub told them last. */
-  #devices: readonly DeviceInfo[] = []
-  #sessions: readonly SessionInfo[] = []
+  #devices: readonly DeviceInfo[]
+  #sessions: readonly SessionInfo[]
   #loopback: Loopback | undefined
 
   constructor(ports: OwnWebAppPorts) {
     this.#ports = ports
-    const { hub, device } = ports
+    const { device } = ports
+    this.#devices = []
+    this.#sessions = []
     this.#projects = new LocalProjects({
       ...ports,
-      hasHub: hub !== undefined,
+      hasHub: ports.hubUrl !== undefined,
       linked: () => device.linked,
       changed: project => {
         this.#tell({ type: 'documents', project })
@@ -61,19 +67,19 @@ export class OwnWebApp {
   }
 
   async serve(options: LoopbackOptions): Promise<Loopback> {
-    const { hub, device, org, asset, relay, limits, now, log, health } = this.#ports
+    const { device, org, asset, relay, limits, now, log, health, hubCalls, local } = this.#ports
     this.#runtimes = await this.#ports.runtimes()
     await this.#show()
-    const token = hub?.token
     this.#loopback = await startLoopback(options, {
       doorkeeper: new Doorkeeper({ ...this.#ports, device: device.id }),
       projects: this.#projects,
       here: this.#folders(),
-      makeProject: hub === undefined ? name => this.#makeProject(name) : undefined,
-      hub: new HubCalls(hub && token && { url: hub.url, token, linked: () => device.linked }),
+      makeProject: this.#ports.hubUrl === undefined ? name => this.#makeProject(name) : undefined,
+      hub: hubCalls,
+      local,
       me: url => this.#me(url),
       devices: () => this.#listDevices(),
-      sessions: () => this.#sessions,
+      sessions: () => this.#listSessions(),
       storage: health,
       listen: listener => {
         this.#listeners.add(listener)
@@ -110,7 +116,19 @@ export class OwnWebApp {
 
   sessionsChanged(sessions: readonly SessionInfo[]): void {
     this.#sessions = sessions
-    this.#tell({ type: 'sessions', sessions: [...sessions] })
+    this.#tell({ type: 'sessions', sessions: this.#listSessions() })
+  }
+
+  /** A run of this device changed. */
+  runChanged({ code: _, ...run }: Run): void {
+    this.#tell({ type: 'run', run })
+  }
+
+  /** What is live here is known better here. */
+  #listSessions(): SessionInfo[] {
+    const own = this.#ports.local.runs.sessions()
+    const ids = new Set(own.map(({ id }) => id))
+    return [...own, ...this.#sessions.filter(({ id }) => !ids.has(id))]
   }
 
   #folders(): FoldersHere {
@@ -151,7 +169,7 @@ export class OwnWebApp {
       org,
       hub: { name, version: 'device', publicUrl: url },
       device: this.#ports.device.id,
-      machine: { name, hub: this.#ports.hub?.url ?? null },
+      machine: { name, hub: this.#ports.hubUrl ?? null },
     }
   }
 

@@ -10,7 +10,8 @@ import { WebSocket } from 'ws'
 import { startDevice } from '../device.ts'
 import { ScriptedKernels } from '../testing/scripted-kernels.ts'
 import { temporaryFolder } from '../testing/temporary-folder.ts'
-import { type LoopbackParts, type LoopbackRoute, loopbackRoutes } from './routes.ts'
+import type { LoopbackRoute } from './route.ts'
+import { type LoopbackParts, loopbackRoutes } from './routes.ts'
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined }
 const make = <K extends Parameters<typeof newId>[0]>(kind: K) => newId(kind, Date.now(), systemRandom)

@@ -1,5 +1,4 @@
 /** Every HTTP path of the device's own web app, in one list: what it answers itself, and what it asks of the hub. */
-import type { IncomingMessage } from 'node:http'
 import type { SignInWays } from '@meshbook/core/account-api.ts'
 import {
   changeHereSchema,
@@ -19,13 +18,14 @@ import { type ProjectId, parseAssetId, parseId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, SessionInfo } from '@meshbook/core/messages.ts'
 import { attachmentNamed } from '@meshbook/relay/serve/content-disposition.ts'
-import type { Visit } from '@meshbook/relay/serve/doorway.ts'
 import { LatestEvents } from '@meshbook/relay/serve/latest-events.ts'
 import { eventStream } from '@meshbook/relay/serve/sse.ts'
 import * as v from 'valibot'
-import type { Doorkeeper, Guest } from './doorkeeper.ts'
+import type { Doorkeeper } from './doorkeeper.ts'
 import type { HubCalls } from './hub-calls.ts'
 import type { LocalProjects } from './local-projects.ts'
+import { type Ask, json, type LoopbackRoute } from './route.ts'
+import { type LocalDesk, runRoutes } from './run-routes.ts'
 
 /** Which projects have a folder on this machine (LO10). */
 export interface FoldersHere {
@@ -43,6 +43,7 @@ export interface LoopbackParts {
   doorkeeper: Doorkeeper
   projects: LocalProjects
   hub: HubCalls
+  local: LocalDesk
   asset(id: ReturnType<typeof parseAssetId>): Promise<Uint8Array>
   devices(): DeviceInfo[]
   /** As the hub told them last. */
@@ -52,31 +53,16 @@ export interface LoopbackParts {
   listen(listener: (event: HubEvent) => void): () => void
 }
 
-export interface Ask {
-  incoming: IncomingMessage
-  /** Aborted when the asker goes before the answer has ended. */
-  signal: AbortSignal
-  visit: Visit
-  guest: Guest
-  params: Record<string, string>
-  query: URLSearchParams
-  body: unknown
-}
-
-export interface LoopbackRoute {
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
-  path: string
-  /** Without a credential; everything else needs one. */
-  public?: true
-  body?: v.GenericSchema
-  bodyBytes?: number
-  handle(ask: Ask): Promise<unknown> | unknown
-}
-
 const v1 = '/api/v1'
 
 export function loopbackRoutes(parts: LoopbackParts): LoopbackRoute[] {
-  return [...own(parts), ...ofFolders(parts), ...ofDocuments(parts), ...ofHub(parts)]
+  return [
+    ...own(parts),
+    ...ofFolders(parts),
+    ...ofDocuments(parts),
+    ...runRoutes({ ...parts, ...parts.local }),
+    ...ofHub(parts),
+  ]
 }
 
 function own({ doorkeeper, me, devices, sessions, asset, storage, listen }: LoopbackParts): LoopbackRoute[] {
@@ -206,7 +192,7 @@ function ofHub({ hub, makeProject }: LoopbackParts): LoopbackRoute[] {
     ...((method === 'POST' || method === 'PATCH') && { body: v.unknown(), bodyBytes }),
     handle: ask => hub.pass(ask, missing),
   })
-  const [history, runs, sessions] = ['the history of documents', 'runs', 'sessions']
+  const [history, runs] = ['the history of documents', 'runs']
   return [
     to('GET', '/documents/:id/versions', history),
     to('POST', '/documents/:id/versions', history),
@@ -214,21 +200,10 @@ function ofHub({ hub, makeProject }: LoopbackParts): LoopbackRoute[] {
     to('POST', '/documents/:id/restore', history),
     to('POST', '/documents/:id/undo', history),
     to('POST', '/documents/:id/redo', history),
-    to('GET', '/runs', runs),
-    to('POST', '/runs', runs),
-    to('GET', '/runs/:id', runs),
-    to('GET', '/runs/:id/events', runs),
-    to('POST', '/runs/:id/input', runs),
-    to('POST', '/runs/:id/cancel', runs),
-    to('POST', '/runs/:id/again', runs),
-    to('POST', '/runs/:id/confirm', runs),
     // Where there is no hub nothing asks anybody, and that is the truth.
     makeProject ? { method: 'GET', path: `${v1}/gates`, handle: () => ({ items: [] }) } : to('GET', '/gates', runs),
     to('GET', '/gates/:id', runs),
     to('POST', '/gates/:id/decide', runs),
-    ...['complete', 'inspect', 'variables', 'interrupt', 'restart'].map(method =>
-      to('POST', `/sessions/:id/${method}`, sessions),
-    ),
     makeProject
       ? {
           method: 'POST',
@@ -277,8 +252,4 @@ function pictureType(bytes: Uint8Array): string | undefined {
 
 function withCookie(cookie: string): Response {
   return new Response(null, { status: 204, headers: { 'set-cookie': cookie } })
-}
-
-export function json(value: unknown, status = 200): Response {
-  return new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } })
 }

@@ -3,18 +3,17 @@
  * document. Both are followed from the journal, each at its own pace and again after any cut.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { asMeshError, type ErrorCode, errors } from '@meshbook/core/errors.ts'
+import { asMeshError } from '@meshbook/core/errors.ts'
 import type { Now, RunId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { DownMessage, Lease, UpMessage } from '@meshbook/core/messages.ts'
-import { isTerminal } from '@meshbook/core/run.ts'
 import type { AssetKeeper } from '../assets/asset-keeper.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import type { KernelSession } from '../kernels/port.ts'
 import type { HeldRun } from '../store/held-runs.ts'
 import type { EntryView } from './execution-entry.ts'
+import { LogReport } from './log-report.ts'
 import { cellNameOf, contentOf } from './output-block.ts'
-import { RunForwarder } from './run-forwarder.ts'
 import { RunProjection } from './run-projection.ts'
 import { failureEvent, failureOf, journalOf, type RunSource } from './run-source.ts'
 import type { MonitorLog, RunStore } from './run-store.ts'
@@ -36,11 +35,16 @@ export interface LeasedRunPorts {
   open(): DocumentPeer
   /** The folder of the project, if it is attached here. */
   folder: string | undefined
+  /** Somebody else keeps the log, and tells the hub of it. */
+  isLogKept: boolean
+  /** Where the events of the run come from, once that is known. */
+  sourced(source: RunSource): void
+  /** The document shows how it ended. */
+  over(run: RunId): void
   /** Nothing is left to do. */
   done(run: RunId): void
 }
 
-const reportAgainMs = 1_000
 const contentWaitMs = 5_000
 
 export class LeasedRun {
@@ -52,20 +56,17 @@ export class LeasedRun {
   #projection: RunProjection
   readonly #abort = new AbortController()
   readonly #answered = new Set<string>()
+  readonly #report: LogReport
   #source: RunSource | undefined
   #session: KernelSession | undefined
-  #forwarder: RunForwarder | undefined
-  #reporting: AbortController | undefined
-  #reportTimer: NodeJS.Timeout | undefined
   #cancelReason: string | undefined
-  /** The hub has ended the run: the number of the last event here, once it is known. */
-  #afterwards: { end: number | undefined } | undefined
   #working: Promise<unknown> = Promise.resolve()
   #claiming: Promise<void>
 
   constructor(held: HeldRun, ports: LeasedRunPorts) {
     this.#held = held
     this.#ports = ports
+    this.#report = new LogReport({ ...ports, done: () => this.#work(() => this.#save({ reported: true })) })
     this.#peer = this.#openPeer()
     this.#projection = this.#newProjection()
     this.#claiming = this.#claim()
@@ -156,6 +157,7 @@ export class LeasedRun {
   async #follow(journal: RunSource, known: number): Promise<void> {
     const source = shared(journal)
     this.#source = source
+    this.#ports.sourced(source)
     if (this.#ports.online()) this.report(this.#held.ackedSeq)
     for (let shown = known; ; shown = Math.max(shown, this.#projection.seen)) {
       if (this.#moved.signal.aborted) await this.#changeDocument()
@@ -192,66 +194,24 @@ export class LeasedRun {
     if (this.#ports.online()) this.report(this.#held.ackedSeq)
   }
 
+  /** Where the run is by now; it stays the same run. */
+  moved(lease: Lease): void {
+    this.#held = { ...this.#held, lease }
+  }
+
   /** Sends the log from behind `after`. */
   report(after: number): void {
-    this.stopReporting()
-    if (!this.#source || this.#held.reported) return
-    const { limits, send, log } = this.#ports
-    const abort = new AbortController()
-    this.#reporting = abort
-    this.#forwarder = new RunForwarder(this.lease, this.#source, { limits, send })
-    this.#forwarder.run(after, abort.signal).catch(thrown => {
-      if (!abort.signal.aborted) log.warn({ err: thrown, run: this.lease.run }, 'the log of a run could not be read')
-    })
+    if (this.#source && !this.#held.reported) this.#report.start(this.lease, this.#source, after)
+    else this.#report.stop()
   }
 
   stopReporting(): void {
-    this.#afterwards = undefined
-    clearTimeout(this.#reportTimer)
-    this.#reporting?.abort()
-    this.#reporting = undefined
-    this.#forwarder = undefined
+    this.#report.stop()
   }
 
-  acked({ seq, refused }: Ack): void {
-    this.#held = { ...this.#held, ackedSeq: Math.max(this.#held.ackedSeq, seq) }
-    this.#forwarder?.acked(seq)
-    const end = this.#afterwards?.end
-    if (refused !== undefined) this.#refused(refused, seq)
-    else if (end !== undefined && seq >= end) this.#work(() => this.#save({ reported: true }))
-    else if (this.#forwarder?.isWhole(seq)) this.#work(() => this.#save({ reported: true }))
-  }
-
-  #refused(code: ErrorCode, seq: number): void {
-    if (errors[code].retry === 'backoff') {
-      this.stopReporting()
-      this.#reportTimer = setTimeout(() => this.report(seq), code === 'SEQ_GAP' ? 0 : reportAgainMs)
-      return
-    }
-    if (code === 'RUN_ENDED') {
-      if (!this.#afterwards) this.#work(() => this.#tellAfterwards())
-      return
-    }
-    this.#ports.log.warn({ run: this.lease.run, code }, 'the hub takes no more events of a run')
-    this.stopReporting()
-    this.#work(() => this.#save({ reported: true }))
-  }
-
-  /** The hub's log is closed; it still learns how the run ended here (RU23). */
-  async #tellAfterwards(): Promise<void> {
-    const { lease } = this
-    this.stopReporting()
-    const abort = new AbortController()
-    this.#reporting = abort
-    const told: { end: number | undefined } = { end: undefined }
-    this.#afterwards = told
-    if (!this.#source) return
-    for await (const { seq, event } of this.#source.events(0, abort.signal)) {
-      if (abort.signal.aborted) return
-      if (!isTerminal(event)) continue
-      told.end = seq
-      this.#ports.send({ type: 'RUN_AFTERWARDS', run: lease.run, fence: lease.fence, seq, event })
-    }
+  acked(ack: Ack): void {
+    this.#held = { ...this.#held, ackedSeq: Math.max(this.#held.ackedSeq, ack.seq) }
+    this.#report.acked(ack)
   }
 
   onEntry(entry: EntryView): void {
@@ -281,14 +241,16 @@ export class LeasedRun {
   async #save(change: Partial<HeldRun>): Promise<void> {
     this.#held = { ...this.#held, ...change }
     const { projected, reported } = this.#held
-    if (projected && reported) await this.#drop()
+    const isDone = projected && reported
+    if (isDone) await this.#ports.store.drop(this.lease.run)
     else await this.#ports.store.save(this.#held)
+    if (change.projected) this.#ports.over(this.lease.run)
+    if (isDone) await this.#end()
   }
 
   /** Nothing is left to do. A kernel host that still knows a run which nobody holds is told to forget it at the next start. */
-  async #drop(): Promise<void> {
-    await this.#ports.store.drop(this.lease.run)
-    await this.#source?.forget()
+  async #end(): Promise<void> {
+    if (!this.#ports.isLogKept) await this.#source?.forget()
     this.#ports.done(this.lease.run)
     await this.#peer.close()
   }

@@ -2,19 +2,23 @@
  * The headless monitor: runs what it holds a lease for, shows it in the document and reports it to whoever granted the
  * lease. It executes nothing without a lease and nothing twice (S16); who grants leases is not its business.
  */
-import type { DeviceId, DocumentId, HeadId, Now, ProjectId, RunId } from '@meshbook/core/ids.ts'
+import type { DeviceId, DocumentId, HeadId, Now, ProjectId, RunId, SessionId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { DownMessage, Lease, UpMessage } from '@meshbook/core/messages.ts'
+import { demandsOfText } from '@meshbook/core/notebook/demands.ts'
 import type { AssetKeeper } from '../assets/asset-keeper.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import type { KernelSession, KernelSessions, RecoveredSession } from '../kernels/port.ts'
 import type { HeldRun } from '../store/held-runs.ts'
+import type { HeadLabel } from '../store/local-runs.ts'
 import { DocumentWatch } from './document-watch.ts'
-import type { EntryView } from './execution-entry.ts'
+import { EntryView } from './execution-entry.ts'
 import { LeasedRun, type LeasedRunPorts } from './leased-run.ts'
+import { contentOf } from './output-block.ts'
+import { noOwnRuns, type OwnRuns } from './own-runs.ts'
 import { failureOf, journalOf } from './run-source.ts'
 import type { MonitorLog, RunStore } from './run-store.ts'
-import { answerSessionRequest } from './session-requests.ts'
+import { answerSessionRequest, type SessionAnswer, type SessionRequest } from './session-requests.ts'
 import { SessionTable } from './session-table.ts'
 
 type Down<T extends DownMessage['type']> = Extract<DownMessage, { type: T }>
@@ -28,6 +32,8 @@ export interface MonitorPorts {
   folderOf(project: ProjectId): string | undefined
   /** Whether a client of this device wrote it that sends no request beside it (RT32). */
   vouches(document: DocumentId, author: { client: number; clock: number }): boolean
+  /** Runs that this device gives itself (DV120); absent where it never does. */
+  own?: OwnRuns
   store: RunStore
   /** To whoever grants the leases; false while that is out of reach. */
   send(message: UpMessage): boolean
@@ -39,15 +45,17 @@ export interface MonitorPorts {
 }
 
 const outOfReach = 'The hub cannot be reached; the cell runs as soon as it can.'
-const outOfReachMs = 2_000
 
 export class Monitor {
   readonly #ports: MonitorPorts
+  readonly #own: OwnRuns
   readonly #sessions: SessionTable
   readonly #runs = new Map<RunId, LeasedRun>()
   readonly #watches = new Map<DocumentPeer, DocumentWatch>()
   /** Requests that this connection has asked a lease for. */
   readonly #claimed = new Map<RunId, EntryView>()
+  /** Requests that the hub was ever asked about: it may have them. */
+  readonly #told = new Set<RunId>()
   #online = false
   /** For long enough to be worth telling. */
   #outOfReach = false
@@ -57,12 +65,27 @@ export class Monitor {
 
   constructor(ports: MonitorPorts) {
     this.#ports = ports
-    this.#sessions = new SessionTable(ports.kernels, ports.device.name, message => ports.send(message))
+    const { kernels, own = noOwnRuns } = ports
+    this.#own = own
+    this.#sessions = new SessionTable({
+      kernels,
+      device: ports.device.name,
+      send: message => ports.send(message),
+      newKernel: () => own.newKernel(),
+      isNeeded: head => own.isNeeded(head),
+      keepLabel: label => own.keepLabel(label),
+      dropLabel: label => own.dropLabel(label),
+    })
   }
 
-  /** Takes up the runs and sessions of the time before a restart. Returns sessions with runs that nobody holds a lease for. */
-  async start(): Promise<RecoveredSession[]> {
+  get sessions(): Pick<SessionTable, 'all' | 'named' | 'labelOf' | 'label' | 'get'> {
+    return this.#sessions
+  }
+
+  /** Takes up the runs and sessions of the time before a restart. Returns sessions with runs that it does not hold. */
+  async start(labels: readonly HeadLabel[] = []): Promise<RecoveredSession[]> {
     this.#noticeOffline()
+    for (const label of labels) this.#sessions.label(label)
     const recovered = await this.#ports.kernels.recover()
     for (const { session, alive } of recovered) if (alive) this.#sessions.add(session)
     for (const held of await this.#ports.store.list()) this.#resume(held, recovered)
@@ -139,11 +162,11 @@ export class Monitor {
     this.#outOfReachTimer = setTimeout(() => {
       this.#outOfReach = true
       for (const watch of this.#watches.values()) watch.lookAtAll()
-    }, outOfReachMs).unref()
+    }, this.#ports.limits.hubAwayMs).unref()
   }
 
   async onLease(lease: Lease): Promise<void> {
-    if (this.#closed) return
+    if (this.#closed || this.#own.has(lease.run)) return
     this.#claimed.delete(lease.run)
     const known = this.#runs.get(lease.run)
     const held = await this.#ports.store.hold(lease)
@@ -151,8 +174,42 @@ export class Monitor {
     if (!this.#closed && !this.#runs.has(lease.run)) this.#begin(this.#add(held))
   }
 
+  /** A lease that this device gave itself, and that is in its store. */
+  takeOwn(lease: Lease): void {
+    if (this.#closed || this.#runs.has(lease.run)) return
+    this.#begin(this.#add({ lease, ackedSeq: 0, reported: true, projected: false, failure: null }))
+  }
+
+  /** The hub has the run now, perhaps as one of another session. */
+  async moved(lease: Lease): Promise<void> {
+    const run = this.#runs.get(lease.run)
+    if (!run) return
+    run.moved(lease)
+    await this.#ports.store.hold(lease, true)
+  }
+
+  /** Whether a run of the session, one of those asked about, goes on here. */
+  isBusy(session: SessionId, counts: (run: RunId) => boolean): boolean {
+    return [...this.#runs.values()].some(({ lease, ended }) => lease.session === session && !ended && counts(lease.run))
+  }
+
+  /** They go one after the other: the ones before it may only not be shown to their end yet. */
+  #running(session: SessionId): LeasedRun | undefined {
+    return [...this.#runs.values()].findLast(run => run.lease.session === session && !run.ended)
+  }
+
+  /** Shows in the document how a run stands that nobody executes, if the document is open here. */
+  tell(run: RunId, fields: { status?: 'cancelled' | 'refused'; reason: string }): void {
+    for (const { peer } of this.#watches.values()) {
+      const entry = new EntryView(peer.doc, run)
+      if (entry.get('status') === 'requested') entry.patch(fields)
+    }
+  }
+
   #add(held: HeldRun): LeasedRun {
     const { limits, now, store, assets, device, log } = this.#ports
+    const own = this.#own
+    const { run: id, session } = held.lease
     const ports: LeasedRunPorts = {
       limits,
       now,
@@ -164,7 +221,13 @@ export class Monitor {
       online: () => this.#online,
       open: () => this.#ports.open(held.lease.project, held.lease.document),
       folder: this.#ports.folderOf(held.lease.project),
-      done: run => void this.#runs.delete(run),
+      isLogKept: own.has(id),
+      sourced: source => own.sourced(id, source),
+      over: () => own.over(session),
+      done: run => {
+        this.#runs.delete(run)
+        own.over(session)
+      },
     }
     const run = new LeasedRun(held, ports)
     this.#runs.set(held.lease.run, run)
@@ -196,13 +259,16 @@ export class Monitor {
   }
 
   async onSessionRequest(request: Down<'MRP_REQUEST'>): Promise<void> {
-    const running = [...this.#runs.values()].find(run => run.lease.session === request.session && !run.ended)
+    this.#ports.send(await this.answer(request))
+  }
+
+  answer(request: SessionRequest): Promise<SessionAnswer> {
     const asked = {
       session: this.#sessions.get(request.session),
-      running: running?.lease.run,
+      running: this.#running(request.session)?.lease.run,
       end: (session: KernelSession) => this.#sessions.end(session),
     }
-    this.#ports.send(await answerSessionRequest(request, asked))
+    return answerSessionRequest(request, asked)
   }
 
   #onEntry(peer: DocumentPeer, entry: EntryView): void {
@@ -213,7 +279,38 @@ export class Monitor {
     }
     if (entry.get('status') !== 'requested' || this.#claimed.has(entry.run)) return
     if (this.#online) this.#claim(peer, entry)
-    else if (this.#outOfReach && !entry.get('reason')) entry.patch({ reason: outOfReach })
+    else if (this.#outOfReach) this.#wait(peer, entry)
+  }
+
+  /** What a client of this machine wrote is a request also without the hub, unless that may have it (DV120). */
+  #wait(peer: DocumentPeer, entry: EntryView): void {
+    const own = this.#own
+    const known = own.waits(entry.run)
+    if (known !== undefined) entry.patch({ reason: known })
+    else if (!own.has(entry.run) && this.#isVouched(peer, entry)) this.#askHere(peer, entry)
+    else if (!entry.get('reason')) entry.patch({ reason: outOfReach })
+  }
+
+  #isVouched(peer: DocumentPeer, entry: EntryView): boolean {
+    const author = entry.author()
+    const authors = author ? [author, ...entry.fieldAuthors()] : []
+    const isTold = this.#told.has(entry.run)
+    return authors.length > 0 && !isTold && authors.every(each => this.#ports.vouches(peer.id, each))
+  }
+
+  #askHere(peer: DocumentPeer, entry: EntryView): void {
+    const asked = entry.request()
+    if (!asked) return
+    const { language, code, session, cell } = asked
+    this.#own.asked({
+      id: entry.run,
+      document: peer.id,
+      language,
+      code,
+      ...demandsOfText(contentOf(peer.doc).toString()),
+      ...(cell ? { cell: { by: 'anchor' as const, anchor: cell } } : {}),
+      ...(session ? { session } : {}),
+    })
   }
 
   #claim(peer: DocumentPeer, entry: EntryView): void {
@@ -221,6 +318,7 @@ export class Monitor {
     const author = entry.author()
     if (!asked || !author) return
     this.#claimed.set(entry.run, entry)
+    this.#told.add(entry.run)
     const { language, code, session, cell } = asked
     const where = cell ? { cell: { by: 'anchor' as const, anchor: cell } } : {}
     this.#ports.send({

@@ -4,7 +4,7 @@
  */
 
 import { textOfEvent } from '@meshbook/core/event-text.ts'
-import type { Fence, Seq } from '@meshbook/core/ids.ts'
+import type { Seq } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { Lease, UpMessage } from '@meshbook/core/messages.ts'
 import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
@@ -21,7 +21,6 @@ export interface ForwarderPorts {
 const overheadBytes = 1_024
 
 interface Batch {
-  fence: Fence
   first: Seq
   events: RunEvent[]
   bytes: number
@@ -77,20 +76,19 @@ export class RunForwarder {
   }
 
   /** Events of one turn of the loop share a frame; that a run has started waits a moment for its first output. */
-  #add({ seq, fence, event }: JournalEvent, signal: AbortSignal): void {
+  #add({ seq, event }: JournalEvent, signal: AbortSignal): void {
     const fitting = fit(event, this.#ports.limits.channelFrameBytes - overheadBytes)
     const bytes = sizeOf(fitting)
     const batch = this.#batch
     const fits =
       batch &&
-      batch.fence === fence &&
       batch.events.length < this.#ports.limits.runEventBatch &&
       batch.bytes + bytes <= this.#ports.limits.channelChunkBytes
     if (!fits) this.#send()
     if (fits) {
       batch.events.push(fitting)
       batch.bytes += bytes
-    } else this.#batch = { fence, first: seq, events: [fitting], bytes }
+    } else this.#batch = { first: seq, events: [fitting], bytes }
     if (isTerminal(event)) this.#end = seq
     this.#bytes += bytes
     this.#inFlight.push({ seq, bytes })
@@ -115,7 +113,7 @@ export class RunForwarder {
     this.#ports.send({
       type: 'RUN_EVENT',
       run: this.#lease.run,
-      fence: batch.fence,
+      fence: this.#lease.fence,
       first: batch.first,
       events: batch.events,
     })

@@ -21,7 +21,7 @@ export function journalOf(session: KernelSession, { run }: Lease): RunSource {
   }
 }
 
-export function failureOf({ run, fence }: Lease, event: RunEvent): RunSource {
+export function failureOf({ run, fence }: Pick<Lease, 'run' | 'fence'>, event: RunEvent): RunSource {
   return {
     async *events(after) {
       if (after < 1) yield { run, fence, seq: parseSeq(1), event }

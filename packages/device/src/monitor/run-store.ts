@@ -4,8 +4,8 @@ import type { Lease } from '@meshbook/core/messages.ts'
 import type { HeldRun } from '../store/held-runs.ts'
 
 export interface RunStore {
-  /** Remembers a lease; what was known of the run stays known. */
-  hold(lease: Lease): Promise<HeldRun>
+  /** Remembers a lease; what was known of the run stays known. `reported`: somebody else sees to its log. */
+  hold(lease: Lease, reported?: boolean): Promise<HeldRun>
   save(run: HeldRun): Promise<void>
   drop(run: RunId): Promise<void>
   list(): Promise<HeldRun[]>

@@ -7,8 +7,10 @@ import { type DownMessage, explainIssues, headIdSchema, runIdSchema, type UpMess
 import * as v from 'valibot'
 import type { KernelSession } from '../kernels/port.ts'
 
-type Request = Extract<DownMessage, { type: 'MRP_REQUEST' }>
-type Response = Extract<UpMessage, { type: 'MRP_RESPONSE' }>
+export type SessionRequest = Extract<DownMessage, { type: 'MRP_REQUEST' }>
+export type SessionAnswer = Extract<UpMessage, { type: 'MRP_RESPONSE' }>
+type Request = SessionRequest
+type Response = SessionAnswer
 
 const interruptParams = v.object({ run: v.optional(runIdSchema) })
 const restartParams = v.object({ head: v.nullish(headIdSchema) })

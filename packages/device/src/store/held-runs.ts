@@ -24,12 +24,18 @@ interface Row {
   failure: string | null
 }
 
-/** Keeps what is known of a run that was leased before: only its lease is renewed. */
-export async function holdRun(tx: Tx, { org, lease }: { org: OrgId; lease: Lease }): Promise<HeldRun> {
+/**
+ * Keeps what is known of a run that was leased before: only its lease is renewed. `reported`: somebody else sees to it that
+ * the hub gets the log.
+ */
+export async function holdRun(
+  tx: Tx,
+  { org, lease, reported = false }: { org: OrgId; lease: Lease; reported?: boolean },
+): Promise<HeldRun> {
   await tx.run(
-    `INSERT INTO held_runs (org_id, run_id, lease, acked_seq, reported, projected, failure) VALUES (?, ?, ?, 0, 0, 0, NULL)
-    ON CONFLICT (run_id) DO UPDATE SET lease = excluded.lease, reported = 0`,
-    [org, lease.run, JSON.stringify(lease)],
+    `INSERT INTO held_runs (org_id, run_id, lease, acked_seq, reported, projected, failure) VALUES (?, ?, ?, 0, ?, 0, NULL)
+    ON CONFLICT (run_id) DO UPDATE SET lease = excluded.lease, reported = excluded.reported`,
+    [org, lease.run, JSON.stringify(lease), reported ? 1 : 0],
   )
   return heldOf((await tx.get<Row>('SELECT * FROM held_runs WHERE org_id = ? AND run_id = ?', [org, lease.run]))!)
 }

@@ -16,6 +16,17 @@ import {
   makeProject,
   saveProjects,
 } from './known-projects.ts'
+import {
+  dropHeadLabel,
+  dropLocalRun,
+  lastHeard,
+  leaseLocalRun,
+  listHeadLabels,
+  listLocalRuns,
+  saveHeadLabel,
+  saveLastHeard,
+  saveLocalRun,
+} from './local-runs.ts'
 import { addLoopbackSession, endLoopbackSession, findLoopbackSession } from './loopback-sessions.ts'
 import { noteMade, wasMade } from './made-documents.ts'
 import { deleteProjection, listProjections, loadProjection, saveProjection, storedPosition } from './projections.ts'
@@ -43,6 +54,15 @@ export const procedures = {
   saveRunProgress,
   dropRun,
   listHeldRuns,
+  saveLocalRun,
+  leaseLocalRun,
+  dropLocalRun,
+  listLocalRuns,
+  saveHeadLabel,
+  dropHeadLabel,
+  listHeadLabels,
+  saveLastHeard,
+  lastHeard,
   askGate,
   decideGate,
   dropGates,

@@ -33,5 +33,10 @@ export const schema: Schema = {
     CREATE TABLE left_out_projects (org_id TEXT NOT NULL, project_id TEXT NOT NULL PRIMARY KEY);
     CREATE TABLE lost_projects (org_id TEXT NOT NULL, project_id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, owner TEXT NOT NULL, folder TEXT NOT NULL);
     CREATE TABLE made_projects (org_id TEXT NOT NULL, project_id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, tree_id TEXT NOT NULL);`,
+    // What the device decided while the hub could not be asked.
+    `CREATE TABLE local_runs (org_id TEXT NOT NULL, run_id TEXT NOT NULL PRIMARY KEY, number BIGINT NOT NULL, record TEXT NOT NULL);
+    CREATE INDEX local_runs_in_order ON local_runs (org_id, number);
+    CREATE TABLE head_labels (org_id TEXT NOT NULL, kernel_id TEXT NOT NULL PRIMARY KEY, record TEXT NOT NULL);
+    CREATE TABLE last_heard (org_id TEXT NOT NULL PRIMARY KEY, record TEXT NOT NULL);`,
   ],
 }

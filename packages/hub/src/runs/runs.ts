@@ -29,6 +29,7 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Reconciled } from '../store/heads.ts'
 import type { HubStore } from '../store/hub-store.ts'
+import type { Imported } from '../store/import-run.ts'
 import type { Asker } from '../store/places.ts'
 import { logged } from '../store/run-log.ts'
 import type { Leased, NewRun, Undelivered } from '../store/run-queue.ts'
@@ -206,6 +207,14 @@ export class Runs {
     }
     if (run && gates) this.#ports.gatesChanged(org, id)
     return { type: 'RUN_ACK', run: id, fence, seq, ...(refused ? { refused } : {}) }
+  }
+
+  /** Tells about a run that its device gave itself: its events come next (RU60). */
+  imported(org: OrgId, device: DeviceId, { run, session, created, moved }: Imported): void {
+    if (this.#ports.fleet.orgOf(device) !== org) this.foreign.note(device, org, { session, run: run.id })
+    if (!created) return
+    this.#show(org, run)
+    if (moved) this.#ports.sessionsChanged(org)
   }
 
   async reconcile(own: OrgId, device: DeviceId, message: Up<'REGISTER'>): Promise<Reconciled> {

@@ -214,6 +214,8 @@ class ChannelSocket implements DeviceLink {
         return this.#streams.close(message.stream)
       case 'CLAIM':
         return this.#parts.claims.answer(this.#device, message, this)
+      case 'RUN_IMPORT':
+        return void this.send(await this.#parts.imports.take(this.#device, message))
       case 'PROBLEMS':
         return this.#problems(message)
       case 'OWNER_KEY':
@@ -254,6 +256,7 @@ class ChannelSocket implements DeviceLink {
       runs: found.runs,
       lost: found.lost,
       problems: true,
+      imports: true,
       token,
       credit: limits.streamCreditBytes,
     })

@@ -116,7 +116,7 @@ export async function takeHead(
   return { head: a.newHead, fence: next, moved: true }
 }
 
-async function fenceOf(tx: Tx, org: OrgId, session: SessionId): Promise<number> {
+export async function fenceOf(tx: Tx, org: OrgId, session: SessionId): Promise<number> {
   const row = await tx.get<{ fence: number }>('SELECT fence FROM sessions WHERE org_id = ? AND session_id = ?', [
     org,
     session,
@@ -124,7 +124,7 @@ async function fenceOf(tx: Tx, org: OrgId, session: SessionId): Promise<number> 
   return row?.fence ?? 0
 }
 
-async function endHead(tx: Tx, org: OrgId, head: HeadId, reason: string, now: number): Promise<void> {
+export async function endHead(tx: Tx, org: OrgId, head: HeadId, reason: string, now: number): Promise<void> {
   await tx.run('UPDATE heads SET ended_at = ?, end_reason = ? WHERE org_id = ? AND head_id = ? AND ended_at IS NULL', [
     now,
     reason,
@@ -218,7 +218,7 @@ export async function reconcileDevice(
   const result: Reconciled = { runs: [], lost, resend: [], cancel: [], ended: [], headsEnded: 0 }
   for (const row of active) {
     if (named.has(row.id)) continue
-    if (row.state.status === 'leased' && row.head !== null)
+    if (row.state.status === 'leased' && row.head !== null && row.importedEnd === null)
       result.resend.push(leaseOf(row, row.head, row.state.fence, a.expiresAt))
     else
       pushEnded(

@@ -14,6 +14,7 @@ import * as deviceTokens from './device-tokens.ts'
 import * as gates from './gates.ts'
 import * as heads from './heads.ts'
 import * as identity from './identity.ts'
+import * as imports from './import-run.ts'
 import * as invitations from './invitations.ts'
 import * as lost from './lost-runs.ts'
 import * as members from './members.ts'
@@ -131,6 +132,7 @@ const plain = {
     ...(created ? aboutRun(run) : []),
     ...aboutSessions(leased?.moved === true),
   ]),
+  importRun: noting(imports.importRun, ({ run, moved }) => [...aboutRun(run), ...aboutSessions(moved)]),
   nextPlacement: queue.nextPlacement,
   sessionsWithQueue: queue.sessionsWithQueue,
   leaseRun: noting(queue.leaseRun, leased => (leased ? [...aboutRun(leased.run), ...aboutSessions(leased.moved)] : [])),

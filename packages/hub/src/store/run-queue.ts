@@ -55,18 +55,27 @@ export async function createRun(tx: Tx, a: NewRun): Promise<{ run: Run; created:
 }
 
 async function insertRun(tx: Tx, a: NewRun): Promise<void> {
-  const document = await tx.get<{ project: ProjectId }>(
-    'SELECT project_id AS project FROM documents WHERE org_id = ? AND document_id = ?',
-    [a.org, a.document],
-  )
-  if (!document) throw new MeshError('NOT_FOUND', { detail: `document ${a.document}` })
-  const session = await sessionFor(tx, a, document.project)
+  const project = await projectOf(tx, a)
+  const session = await sessionFor(tx, a, project)
   const { waiting } = (await tx.get<{ waiting: number }>(
     "SELECT COUNT(*) AS waiting FROM runs WHERE org_id = ? AND session_id = ? AND status = 'queued'",
     [a.org, session],
   ))!
   if (waiting >= limits.runQueuePerSession)
     throw new MeshError('TOO_MANY', { detail: `${waiting} runs wait for this session` })
+  await addRun(tx, a, project, session)
+}
+
+export async function projectOf(tx: Tx, a: Pick<NewRun, 'org' | 'document'>): Promise<ProjectId> {
+  const document = await tx.get<{ project: ProjectId }>(
+    'SELECT project_id AS project FROM documents WHERE org_id = ? AND document_id = ?',
+    [a.org, a.document],
+  )
+  if (!document) throw new MeshError('NOT_FOUND', { detail: `document ${a.document}` })
+  return document.project
+}
+
+export async function addRun(tx: Tx, a: NewRun, project: ProjectId, session: SessionId): Promise<void> {
   const { arrival } = (await tx.get<{ arrival: number }>(
     'SELECT COALESCE(MAX(arrival), 0) + 1 AS arrival FROM runs WHERE org_id = ?',
     [a.org],
@@ -78,7 +87,7 @@ async function insertRun(tx: Tx, a: NewRun): Promise<void> {
       a.org,
       a.id,
       arrival,
-      document.project,
+      project,
       a.document,
       session,
       a.language,
@@ -163,7 +172,7 @@ async function lastTook(tx: Tx, { org, document, codeHash, arrival }: RunRow): P
 /** The run whose turn it is, unless one of the session is under way. */
 async function nextRun(tx: Tx, a: { org: OrgId; session: SessionId }): Promise<RunRow | null> {
   const active = await tx.get(
-    `SELECT run_id FROM runs WHERE org_id = ? AND session_id = ? AND status IN ${activeStatuses} LIMIT 1`,
+    `SELECT run_id FROM runs WHERE org_id = ? AND session_id = ? AND status IN ${activeStatuses} AND COALESCE(imported_end, 0) = 0 LIMIT 1`,
     [a.org, a.session],
   )
   if (active) return null

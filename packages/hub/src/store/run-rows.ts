@@ -47,6 +47,8 @@ export interface RunRow {
   /** When the user asked for it, if that was before it was requested here. */
   askedAt: number | null
   confirmedAt: number | null
+  /** Of a run that its device gave itself: 0 while it goes on there, then the number of its last event (RU60). */
+  importedEnd: number | null
 }
 
 /** What a run asks of the device, and where the one who asks is. */
@@ -67,7 +69,7 @@ type Stored = Omit<RunRow, 'cell' | 'state' | 'reasons' | 'demands'> & {
 const rowColumns = `r.org_id AS org, r.run_id AS id, r.arrival AS arrival, r.project_id AS project, r.document_id AS document, r.session_id AS session, s.name AS "sessionName",
   r.language AS language, r.code AS code, r.code_hash AS "codeHash", r.cell AS cell, r.requested_by AS "requestedBy", r.asked_org AS "askedOrg", r.asked_by AS "askedBy", r.requested_at AS "requestedAt", r.expires_at AS "expiresAt",
   r.chosen_device AS "chosenDevice", r.state AS state, r.log_bytes AS "logBytes", r.head_id AS head, r.device_id AS device, r.reasons AS reasons, r.cancel_reason AS "cancelReason", r.demands AS demands,
-  r.asks AS asks, r.asked_at AS "askedAt", r.confirmed_at AS "confirmedAt"`
+  r.asks AS asks, r.asked_at AS "askedAt", r.confirmed_at AS "confirmedAt", r.imported_end AS "importedEnd"`
 const rowTables = 'runs r JOIN sessions s ON s.org_id = r.org_id AND s.session_id = r.session_id'
 
 /** `where` is text of this package, never of a request; values go as parameters. */

@@ -116,6 +116,8 @@ const migrations: readonly string[] = [
 
   // How far each hub has closed what was revoked at another (CH10).
   `ALTER TABLE hub_beats ADD COLUMN heard BIGINT NOT NULL DEFAULT 0;`,
+  // Runs that a device gave itself: null for others; 0 while it goes on there, then the number of its last event.
+  'ALTER TABLE runs ADD COLUMN imported_end BIGINT;',
 ]
 
 export const schema: Schema = { name: 'hub', migrations }
