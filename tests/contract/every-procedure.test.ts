@@ -21,7 +21,7 @@ import { SqliteDatabase } from '@meshbook/relay/sql/sqlite-database.ts'
 import { TestPostgres } from '../postgres.ts'
 
 /** Told to both databases already, by the suites of these files. */
-const otherSuites = ['run-store.ts', 'run-ends.ts', 'member-store.test.ts', 'hubs-store.ts']
+const otherSuites = ['run-store.ts', 'run-imports.ts', 'run-ends.ts', 'member-store.test.ts', 'hubs-store.ts']
 
 const server = await TestPostgres.start({ after })
 

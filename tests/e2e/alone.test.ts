@@ -118,7 +118,10 @@ test('LO12 a stock y-websocket client uses the daemon with the token that `meshb
     WebSocketPolyfill: WithToken as unknown as typeof globalThis.WebSocket,
     disableBc: true,
   })
-  t.after(() => client.destroy())
+  t.after(() => {
+    client.destroy()
+    doc.destroy()
+  })
   await eventually('its content', () => doc.getText('content').toString() === 'from the file\n')
   doc.getText('content').insert(0, 'from the client, ')
   await eventually('the file has it', async () =>

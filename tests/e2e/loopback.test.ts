@@ -1,6 +1,6 @@
 /** The device's own web app with real processes and a real browser: the hub is killed, and work goes on. */
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { listOf, runSchema, tokenSchema } from '@meshbook/core/api.ts'
@@ -36,8 +36,16 @@ test('with the hub killed, the page of the device itself edits and makes documen
   await runOn('Desk')
   const run = await eventually('the run waits', async () => (await client.get('/runs', listOf(runSchema))).items[0])
   assert.deepEqual([run.status, run.reasons[0]], ['queued', 'You chose Desk; no other is tried.'])
-  await command(['attach', await temporaryFolder(t), '--project', 'demo', '--data', desk.data])
+  const attached = await temporaryFolder(t)
+  await command(['attach', attached, '--project', 'demo', '--data', desk.data])
   await cell.locator('.ran-on', { hasText: 'Desk' }).waitFor()
+
+  await eventually('the data came', () =>
+    access(join(attached, 'data/co2-mauna-loa.csv')).then(
+      () => true,
+      () => false,
+    ),
+  )
 
   await hub.kill('SIGKILL')
   await page.reload()

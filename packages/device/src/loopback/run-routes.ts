@@ -90,8 +90,7 @@ async function list(parts: Parts, ask: Ask): Promise<unknown> {
   const { hub, runs: own } = parts
   const local = own.list().filter(run => isWanted(run, ask.query))
   const answer = await hub.pass(ask, runs).catch(orNothing)
-  if (!answer)
-    return { items: local, next: null, missing: 'The hub cannot be reached: the runs that it knows are not here.' }
+  if (!answer) return { items: local, missing: 'The hub cannot be reached: the runs that it knows are not here.' }
   const isFirstPage = ask.query.get('cursor') === null
   if (!answer.ok || local.length === 0 || !isFirstPage) return answer
   const page = v.parse(v.looseObject({ items: v.array(runSchema) }), await answer.json())
