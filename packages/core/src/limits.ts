@@ -155,9 +155,9 @@ export const limits = {
   /** Logs of ended runs, of one project; what a run came to is known for much longer than what it said. */
   runLogBytesPerProject: 4 * GiB,
   /** Why a run ran on its device while the hub was out of reach. */
-  importedReasons: 16,
+  reasonsPerImport: 16,
   /** Ended runs that a device without a hub remembers. */
-  localRuns: 1_000,
+  localRunRows: 1_000,
   /** The link has been down for so long before the device decides by itself where a run goes. */
   hubAwayMs: 2_000,
   runRecordMs: 400 * 24 * 3_600_000,

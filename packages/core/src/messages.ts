@@ -301,7 +301,7 @@ const up = {
     project: projectIdSchema,
     request: runRequestSchema,
     /** Why it ran there. */
-    reasons: v.pipe(v.array(v.pipe(v.string(), v.maxLength(1_000))), v.maxLength(limits.importedReasons)),
+    reasons: v.pipe(v.array(v.pipe(v.string(), v.maxLength(1_000))), v.maxLength(limits.reasonsPerImport)),
     head: localHeadSchema,
     /** The number of its last event, if it has ended. */
     end: v.optional(seqSchema),

@@ -124,7 +124,7 @@ export class HubCatchUp {
       type: 'RUN_IMPORT',
       project: record.project,
       request: record.request,
-      reasons: record.reasons.slice(0, limits.importedReasons).map(reason => reason.slice(0, 1_000)),
+      reasons: record.reasons.slice(0, limits.reasonsPerImport).map(reason => reason.slice(0, 1_000)),
       head: {
         ...{ session, sessionName, head, fence, spareSession, spareHead },
         live: live.some(each => each.kernel.spec.session === kernel && each.head === head),

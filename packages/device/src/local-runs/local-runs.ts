@@ -503,7 +503,7 @@ export class LocalRuns implements OwnRuns {
   async #trim(): Promise<void> {
     const stays = (run: OwnRun) => this.#ports.hasHub && ['held', 'imported'].includes(run.record.stage)
     const ended = [...this.#runs.values()].filter(run => run.hasEnded && !stays(run))
-    for (const run of ended.slice(0, -limits.localRuns))
+    for (const run of ended.slice(0, -limits.localRunRows))
       if (!this.#ports.monitor().holds(run.id)) await this.#forget(run)
   }
 
