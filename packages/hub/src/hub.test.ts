@@ -27,7 +27,7 @@ test('a run goes from POST to its device and back to the log', async t => {
   await device.join(t, hub, [project.id])
   const { id } = await document('a.md', '# A\n')
   const run = await json<Run>('POST', '/runs', { document: id, language: 'python', code: 'print(1)' })
-  assert.equal(run.status, 'queued')
+  assert.equal(run.status, 'leased', 'its device is free: it is given out in the transaction that takes it in')
   const { lease } = await device.next('LEASE')
   assert.deepEqual([lease.run, lease.code], [run.id, 'print(1)'])
   assert.equal((await device.emit(lease, 1, [started, stdout('1\n'), completed])).seq, 3)
