@@ -129,7 +129,9 @@ test('hub and up: a machine joins with a token, runs what the hub asks, survives
     [['studio', 'online']],
   )
   assert.equal((await command(['devices', 'rename', 'studio', 'GPU box', '--hub', again.url], remote)).code, 0)
-  assert.equal((await command(['devices', 'revoke', 'GPU box', '--hub', again.url], remote)).code, 0)
+  const revoking = ['devices', 'revoke', 'GPU box', '--hub', again.url]
+  assert.equal((await command(revoking, remote)).code, 2, 'its live session would be lost')
+  assert.equal((await command([...revoking, '--yes'], remote)).code, 0)
   assert.equal(
     jsonLines((await command(['devices', '--json', '--hub', again.url], remote)).stdout).filter(
       ({ status }) => status === 'online',

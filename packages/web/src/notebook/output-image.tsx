@@ -2,7 +2,7 @@
  * An image. Its size is remembered by its content's hash, so that it never moves the page after the first time; until it
  * is there, and when it cannot be had, a box of the same size stands in its place.
  */
-import { useEffect, useState } from 'preact/hooks'
+import { useLayoutEffect, useState } from 'preact/hooks'
 import { Icon } from '../shell/icons.tsx'
 
 const sizes = new Map<string, [number, number]>(loadSizes())
@@ -38,7 +38,8 @@ export function OutputImage({ url, name, alt }: { url: string; name: string; alt
     setShown('loading')
     setTries(tries + 1)
   }
-  useEffect(() => {
+  // Before it is painted: the network may be back at any moment from then on.
+  useLayoutEffect(() => {
     if (shown !== 'failed') return
     // What failed for want of a network comes by itself with it.
     addEventListener('online', retry)
