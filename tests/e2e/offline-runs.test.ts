@@ -210,6 +210,10 @@ test('DV124 I5 a run that goes on while the hub comes back streams on there, tak
 test('DV123 RU62 I4 a session that is live elsewhere is not continued here; both keep their variables, and it is said', async t => {
   const { a, b, run, ended, away, hubSide, inHub } = await world(t)
   assert.equal((await ended(hubSide, (await run(b, 'print zero', { on: b.device.id })).id)).deviceName, 'Bench')
+  await until(
+    'Anvil has heard of it',
+    async () => (await a.json<{ items: SessionInfo[] }>('GET', '/sessions')).items.length > 0,
+  )
   await away(a)
   const own = await run(a, 'print mine')
   assert.match(own.reasons.join(' '), /The session default is live on another device.*“default \(offline on Anvil\)”/)
