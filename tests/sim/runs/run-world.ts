@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { type DocumentId, newId, parseRunId } from '@meshbook/core/ids.ts'
 import { type Limits, scaledTimes, limits as shippedLimits } from '@meshbook/core/limits.ts'
 import type { HubProcedures } from '@meshbook/hub/store/procedures.ts'
+import { Agenda } from '../world/agenda.ts'
 import type { Chance } from '../world/chance.ts'
 import { DeviceHost, folder, publicKeyOf } from '../world/device-host.ts'
 import { HubHost } from '../world/hub-host.ts'
@@ -43,10 +44,11 @@ export class RunWorld {
   readonly #limits: Limits
   readonly #variations: Variations
   #asked = 0
-  #todo: { at: number; run: () => Promise<void> | void }[] = []
+  readonly #agenda: Agenda
 
   constructor(timeline: Timeline, chance: Chance, shape: RunWorldShape, variations: Variations = asShipped) {
     this.timeline = timeline
+    this.#agenda = new Agenda(timeline)
     timeline.showsWholeMs = true
     this.shape = shape
     this.#chance = chance
@@ -120,25 +122,16 @@ export class RunWorld {
   }
 
   async advance(ms: number): Promise<void> {
-    const until = this.timeline.time + ms
-    for (;;) {
-      this.#todo.sort((a, b) => a.at - b.at)
-      const next = this.#todo[0]
-      if (!next || next.at > until) break
-      this.#todo.shift()
-      await this.timeline.run(Math.max(0, next.at - this.timeline.time))
-      await next.run()
-    }
-    await this.timeline.run(Math.max(0, until - this.timeline.time))
+    await this.#agenda.advance(ms)
   }
 
   later(ms: number, run: () => Promise<void> | void): void {
-    this.#todo.push({ at: this.timeline.time + ms, run })
+    this.#agenda.later(ms, run)
   }
 
   /** Everything is well again. */
   async heal(): Promise<void> {
-    for (const { run } of this.#todo.splice(0)) await run()
+    await this.#agenda.finishAll()
     if (!this.hub.running) await this.hub.start()
     for (const { host } of this.devices) if (!host.running) await host.start()
     for (const { host } of this.devices) this.network.heal(host.name)

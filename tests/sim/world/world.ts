@@ -14,6 +14,7 @@ import * as Y from 'yjs'
 import { DocumentBook } from '../checks/document-book.ts'
 import { Ledger, type Mark, type Place } from '../checks/ledger.ts'
 import { marksIn } from '../checks/marks.ts'
+import { Agenda } from './agenda.ts'
 import { BrowserHost, type OpenPage } from './browser-host.ts'
 import type { Chance } from './chance.ts'
 import { DeviceHost, publicKeyOf } from './device-host.ts'
@@ -75,10 +76,11 @@ export class World {
   readonly #chance: Chance
   readonly #variations: Variations
   readonly #unsafe = new WeakMap<OpenPage, Unsafe>()
-  #todo: { at: number; run: () => Promise<void> | void }[] = []
+  readonly #agenda: Agenda
 
   constructor(timeline: Timeline, chance: Chance, shape: Shape, variations: Variations) {
     this.timeline = timeline
+    this.#agenda = new Agenda(timeline)
     this.#chance = chance
     this.#variations = variations
     this.shape = shape
@@ -128,25 +130,16 @@ export class World {
 
   /** Lets time pass, and does on the way what was put off. */
   async advance(ms: number): Promise<void> {
-    const until = this.timeline.time + ms
-    for (;;) {
-      this.#todo.sort((a, b) => a.at - b.at)
-      const next = this.#todo[0]
-      if (!next || next.at > until) break
-      this.#todo.shift()
-      await this.timeline.run(Math.max(0, next.at - this.timeline.time))
-      await next.run()
-    }
-    await this.timeline.run(Math.max(0, until - this.timeline.time))
+    await this.#agenda.advance(ms)
   }
 
   later(ms: number, run: () => Promise<void> | void): void {
-    this.#todo.push({ at: this.timeline.time + ms, run })
+    this.#agenda.later(ms, run)
   }
 
   /** Everything that was put off, at once. */
   async finishAll(): Promise<void> {
-    for (const { run } of this.#todo.splice(0)) await run()
+    await this.#agenda.finishAll()
   }
 
   async startHub(): Promise<void> {

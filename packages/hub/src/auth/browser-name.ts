@@ -1,4 +1,5 @@
-/** What a list of browser sessions calls a browser. Only this is kept of what the browser says about itself. Pure. */
+/** What lists of browser sessions and versions call a browser. Only this is kept of what it says about itself. Pure. */
+/** The order decides: every browser claims to be several others too. */
 const browsers: readonly [RegExp, string][] = [
   [/\bEdgA?\//, 'Edge'],
   [/\bOPR\//, 'Opera'],

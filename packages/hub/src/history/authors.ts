@@ -3,6 +3,7 @@ import type { Author } from '@meshbook/core/api.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { ChangeMark, ChangeSource } from '@meshbook/relay/history/change-groups.ts'
 import type { Peer } from '@meshbook/relay/relay.ts'
+import { browserName } from '../auth/browser-name.ts'
 import { credentialKey, type Principal } from '../auth/principal.ts'
 import type { DeviceRow } from '../store/identity.ts'
 
@@ -20,31 +21,6 @@ export function deviceAuthor({ id, name, userName }: DeviceRow): Author {
 export function sourceOf({ tag }: Peer): ChangeSource {
   const { author, mark } = (tag ?? {}) as { author?: Author; mark?: ChangeMark }
   return { author, mark }
-}
-
-/** The order decides: every browser claims to be several others too. */
-const browsers: readonly [RegExp, string][] = [
-  [/\bEdgA?\//, 'Edge'],
-  [/\bOPR\//, 'Opera'],
-  [/\b(?:Firefox|FxiOS)\//, 'Firefox'],
-  [/\b(?:Chrome|CriOS|Chromium|HeadlessChrome)\//, 'Chrome'],
-  [/\bSafari\//, 'Safari'],
-]
-const systems: readonly [RegExp, string][] = [
-  [/\biPhone\b/, 'iPhone'],
-  [/\biPad\b/, 'iPad'],
-  [/\bAndroid\b/, 'Android'],
-  [/\bWindows\b/, 'Windows'],
-  [/\bMac OS X\b/, 'Mac'],
-  [/\bCrOS\b/, 'ChromeOS'],
-  [/\bLinux\b/, 'Linux'],
-]
-
-/** `Firefox on Linux`, as far as its User-Agent tells. */
-export function browserName(agent: string): string {
-  const browser = browsers.find(([pattern]) => pattern.test(agent))?.[1] ?? 'A browser'
-  const system = systems.find(([pattern]) => pattern.test(agent))?.[1]
-  return system ? `${browser} on ${system}` : browser
 }
 
 /** A browser with a ticket is a browser; any other program is called what it calls itself. */
