@@ -5,6 +5,7 @@ import AxeBuilder from '@axe-core/playwright'
 import type { Page } from 'playwright-core'
 
 export async function assertGoodPage(page: Page): Promise<void> {
+  await settled(page)
   const { violations } = await new AxeBuilder({ page }).analyze()
   assert.deepEqual(
     violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]),
@@ -18,6 +19,14 @@ export async function assertGoodPage(page: Page): Promise<void> {
       ),
   )
   assert.deepEqual(wide, [])
+}
+
+/** Colours on their way from one state to another are no state of the page. What turns for ever is not waited for. */
+async function settled(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const passing = document.getAnimations().filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity)
+    await Promise.allSettled(passing.map(({ finished }) => finished))
+  })
 }
 
 /** Into the folder `MESHBOOK_SHOTS`, if that is set. */

@@ -34,7 +34,10 @@ test('with the hub killed, the page of the device itself edits and makes documen
     await cell.getByRole('button', { name: 'Run the cell' }).click()
   }
   await runOn('Desk')
-  const run = await eventually('the run waits', async () => (await client.get('/runs', listOf(runSchema))).items[0])
+  const run = await eventually('the run waits and says why', async () => {
+    const { items } = await client.get('/runs', listOf(runSchema))
+    return items[0]?.reasons.length ? items[0] : undefined
+  })
   assert.deepEqual([run.status, run.reasons[0]], ['queued', 'You chose Desk; no other is tried.'])
   const attached = await temporaryFolder(t)
   await command(['attach', attached, '--project', 'demo', '--data', desk.data])
