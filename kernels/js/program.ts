@@ -9,6 +9,7 @@ import type { KernelConfig } from '../wire/server.ts'
 import { describeError } from './errors.ts'
 import { Evaluator, Terminated } from './evaluator.ts'
 import { CellExit, installGlobals } from './globals.ts'
+import { findPackagesIn } from './packages.ts'
 import { Questions } from './questions.ts'
 import { partsOf, partsOfBundle } from './rich.ts'
 import { kinds, type RingWriter } from './ring.ts'
@@ -42,6 +43,7 @@ export class Program {
     this.#config = config
     this.#ring = ring
     this.#answers = answers
+    if (config.packages !== undefined) findPackagesIn(config.packages, config.cwd)
     installGlobals({
       cwd: config.cwd,
       write: (kind, text) => this.#ring.writeText(kinds[kind], text),

@@ -20,6 +20,8 @@ export interface KernelConfig {
   cwd: string
   /** A folder of the kernel's own, for pipes and the like. */
   scratch: string
+  /** Where packages that the project's lock file asks for were installed. */
+  packages?: string
   limits: { frameBytes: number; unackedBytes: number; inputBytes: number; displayBytes: number }
 }
 

@@ -75,9 +75,16 @@ export const anyDevice = (n: number): fc.Arbitrary<RouteDevice> =>
         alwaysOn: fc.boolean(),
         costPerHour: fc.constantFrom(0, 1, 5),
         runsOfOthers: fc.constantFrom('allow', 'owned', 'never'),
+        environments: fc.constantFrom('ask', 'automatic'),
       }),
       attached: fc.constantFrom(true, true, true, false),
       busyRuns: fc.nat(2),
+      environments: fc.constantFrom(
+        undefined,
+        [],
+        [{ language: 'python', file: 'uv.lock', state: 'ready' }],
+        [{ language: 'python', file: 'uv.lock', state: 'missing' }],
+      ),
       owner: fc.constantFrom(undefined, 'ada', 'bob'),
       networks: fc.constantFrom([], ['home'], ['home', 'work']),
     })

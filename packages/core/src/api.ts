@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot'
 import { policyChangeSchema } from './device-policy.ts'
+import { environmentStateSchema } from './environments.ts'
 import { limits } from './limits.ts'
 import {
   cellRefSchema,
@@ -68,6 +69,14 @@ export const newProjectSchema = v.object({
   /** Of a project that a device made without a hub: it stays the same one. Another of this name gives it a number. */
   made: v.optional(v.object({ id: projectIdSchema, tree: documentIdSchema })),
 })
+
+/** `POST /projects/:id/environments`: a device makes the environment that a lock file of the project asks for (EN5). */
+export const environmentOrderSchema = v.object({
+  device: deviceIdSchema,
+  language: environmentStateSchema.entries.language,
+  action: v.picklist(['make', 'stop']),
+})
+export type EnvironmentOrder = v.InferOutput<typeof environmentOrderSchema>
 
 export const projectsPolicies = ['all', 'ask', 'none'] as const
 /** Which projects get a folder on a device by themselves. */

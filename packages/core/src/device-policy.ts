@@ -15,6 +15,8 @@ export const devicePolicySchema = v.object({
   costPerHour: v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1_000_000)),
   /** `owned`: runs of other people in projects of the device's owner, who let them run there. */
   runsOfOthers: v.picklist(['allow', 'owned', 'never']),
+  /** `automatic`: packages that a lock file asks for are installed as soon as it is there; `ask`: when somebody says so. */
+  environments: v.picklist(['ask', 'automatic']),
 })
 export type DevicePolicy = v.InferOutput<typeof devicePolicySchema>
 
@@ -30,6 +32,7 @@ export function policyOf(kind: 'desktop' | 'phone' | 'server' | 'worker', set: P
     alwaysOn: kind === 'server',
     costPerHour: 0,
     runsOfOthers: 'owned',
+    environments: 'ask',
   }
   const changes = Object.fromEntries(Object.entries(set).filter(([, value]) => value !== undefined))
   return { ...usual, ...(changes as Partial<DevicePolicy>), ...(kind === 'phone' && { executes: false }) }

@@ -465,6 +465,31 @@ const catalogue = {
     exit: 10,
     retry: 'never',
   },
+  ENVIRONMENT_UNKNOWN: {
+    message: 'No lock file of the project asks for packages of this language',
+    hint: 'Add one to the project: requirements.txt, uv.lock, pylock.toml, environment.yml, renv.lock or package-lock.json.',
+    http: 404,
+    exit: 2,
+    retry: 'never',
+  },
+  ENVIRONMENT_TOOL_MISSING: {
+    message: 'A program that makes the environment is not installed',
+    hint: 'Install it on that device, then create the environment again.',
+    exit: 1,
+    retry: 'never',
+  },
+  ENVIRONMENT_FAILED: {
+    message: 'The environment could not be created',
+    hint: 'Mend the lock file or what the last lines name, then create it again.',
+    exit: 1,
+    retry: 'never',
+  },
+  ENVIRONMENT_BUSY: {
+    message: 'Another process is creating this environment',
+    hint: 'Wait until it is done.',
+    exit: 5,
+    retry: 'backoff',
+  },
   KERNEL_DIED: {
     message: 'The kernel process ended',
     hint: 'Run the cell again; a fresh session is started and its variables are new.',

@@ -7,6 +7,15 @@ const MiB = 1024 * KiB
 const GiB = 1024 * MiB
 
 export const limits = {
+  /** A lock file above this size is not read. */
+  lockFileBytes: 16 * MiB,
+  /** How often the projects' folders are looked at for lock files and environments. */
+  environmentLookMs: 30_000,
+  environmentMakeMs: 3_600_000,
+  /** Environments of one language that stay in a project. */
+  environmentsKept: 3,
+  environmentsPerDevice: 500,
+
   /** Frames before a socket is authenticated (S12). */
   preAuthFrameBytes: 64 * KiB,
   preAuthFrames: 64,

@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot'
 import { devicePolicySchema } from './device-policy.ts'
+import { environmentStateSchema } from './environments.ts'
 import { type ErrorCode, isErrorCode, MeshError } from './errors.ts'
 import { textOfEvent } from './event-text.ts'
 import { type ChannelFrame, encodeFrame } from './frames.ts'
@@ -43,6 +44,8 @@ export const frameTypes = {
   OWNER_KEYS: 60,
   OWNER_KEY: 61,
   RUN_AFTERWARDS: 13,
+  ENVIRONMENTS: 14,
+  ENVIRONMENT: 47,
   GATE_DECIDED: 44,
   CREDIT: 51,
   LAN_GRANT: 45,
@@ -213,6 +216,10 @@ export const keyCopySchema = v.object({
 })
 export type KeyCopy = v.InferOutput<typeof keyCopySchema>
 
+export const projectEnvironmentSchema = v.object({ project: projectIdSchema, ...environmentStateSchema.entries })
+export type ProjectEnvironment = v.InferOutput<typeof projectEnvironmentSchema>
+const environmentsSchema = v.pipe(v.array(projectEnvironmentSchema), v.maxLength(limits.environmentsPerDevice))
+
 const directPeers = v.pipe(v.array(deviceIdSchema), v.maxLength(limits.lanPeersPerDevice))
 
 const up = {
@@ -322,6 +329,8 @@ const up = {
   CREDIT: credit,
   /** All that is wrong at the device now, in the place of what it told before; only for a hub that takes it (WELCOME). */
   PROBLEMS: v.object({ type: v.literal('PROBLEMS'), ...toldProblemsSchema.entries }),
+  /** The environments of its projects, in the place of what it told before; only for a hub that takes it (WELCOME). */
+  ENVIRONMENTS: v.object({ type: v.literal('ENVIRONMENTS'), items: environmentsSchema }),
   /** Copies of the owner's data key: of a new version with all who get it, or of one that is there, for who lacks it. */
   OWNER_KEY: v.object({
     type: v.literal('OWNER_KEY'),
@@ -353,6 +362,8 @@ export const deviceInfoSchema = v.object({
   owner: v.optional(nameSchema),
   /** Devices of the same user that it is connected with on its own network; absent in DEVICE_LIST, and for devices of others. */
   direct: v.optional(directPeers),
+  /** Of its projects; absent in DEVICE_LIST. */
+  environments: v.optional(environmentsSchema),
 })
 export type DeviceInfo = v.InferOutput<typeof deviceInfoSchema>
 
@@ -400,6 +411,8 @@ const down = {
     lost: v.array(headIdSchema),
     /** The hub takes PROBLEMS. */
     problems: v.optional(v.boolean()),
+    /** The hub takes ENVIRONMENTS. */
+    environments: v.optional(v.boolean()),
     /** The hub takes RUN_IMPORT. */
     imports: v.optional(v.boolean()),
     /** The next refresh token. The one that was shown stays good until this one is. */
@@ -409,6 +422,13 @@ const down = {
   }),
   /** All of them, in the place of those of WELCOME: one was made, shared or taken away. */
   PROJECT_LIST: v.object({ type: v.literal('PROJECT_LIST'), projects: v.array(deviceProjectSchema) }),
+  /** Somebody with the right to run asks the device to make or to stop making the environment of a project (EN5). */
+  ENVIRONMENT: v.object({
+    type: v.literal('ENVIRONMENT'),
+    project: projectIdSchema,
+    language: environmentStateSchema.entries.language,
+    action: v.picklist(['make', 'stop']),
+  }),
   LEASE: v.object({ type: v.literal('LEASE'), lease: leaseSchema }),
   /** Answer to a CLAIM that is not (yet) granted. */
   RUN_REQUEST: v.object({

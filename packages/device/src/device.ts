@@ -17,6 +17,7 @@ import { Attachments, type ProjectSharing } from './attachments.ts'
 import { DeviceKey } from './device-key.ts'
 import type { Device, DeviceOptions, DevicePorts, DeviceStatus } from './device-options.ts'
 import { Documents } from './documents.ts'
+import { Environments } from './environments/environments.ts'
 import { EpochMoves } from './epoch-moves.ts'
 import { GateDesk } from './gates/gate-desk.ts'
 import { DeviceToken } from './keys/device-token.ts'
@@ -107,6 +108,7 @@ class RunningDevice implements Device {
   #factsKnown: { at: number; facts: ReturnType<RunningDevice['measure']> } | undefined
   /** Where an executor of this device asks a person. */
   readonly gates: GateDesk
+  readonly #environments: Environments
   readonly #link: HubLink | undefined
   readonly #token: DeviceToken
   readonly ownerKey: OwnerKeys
@@ -188,6 +190,7 @@ class RunningDevice implements Device {
       send: message => void this.#link?.send(message),
       recovery: options.recovery ?? (async () => null),
     })
+    this.#environments = this.#makeEnvironments()
     this.#link = hub && this.#makeLink(hub.url, this.#streams!)
     this.#sleep = this.#watchSleep()
     this.#webApp = new OwnWebApp({
@@ -208,6 +211,7 @@ class RunningDevice implements Device {
       store: database,
       documents: this.#documents,
       runtimes: () => options.kernels.runtimes(),
+      environments: this.#environments,
       asset: id => this.#findAsset(id),
       health: () => database.health(),
     })
@@ -238,6 +242,7 @@ class RunningDevice implements Device {
     for (const { session, runs } of recovered)
       for (const { run, ended } of runs) if (ended && !this.#localRuns.has(run)) await session.forget(run)
     this.#localRuns.start(recovered)
+    this.#environments.start()
     this.#link?.start()
     if (this.#link) this.#sleep.start()
   }
@@ -284,6 +289,7 @@ class RunningDevice implements Device {
 
   #foldersChanged(): void {
     this.#guard(this.#webApp.projectsChanged())
+    this.#guard(this.#environments.look())
     this.#link?.renew()
   }
 
@@ -319,6 +325,7 @@ class RunningDevice implements Device {
   /** From the outside in: what still writes goes before what it writes to. */
   async #close(): Promise<void> {
     await this.#webApp.close()
+    await this.#environments.close()
     await this.projects.close()
     await this.#localRuns.close()
     await this.#monitor.close()
@@ -515,6 +522,7 @@ class RunningDevice implements Device {
         seal: this.#sealKey(),
       },
       projects: () => this.attachments().map(({ project }) => project.id),
+      environments: () => [...this.#environments.list()],
       problems: () => problemsInWords(this.#problems.all(), this.attachments(), limits),
       held: () => ({ heads: this.#monitor.heads(), runs: [...this.#monitor.runs(), ...this.#localRuns.held()] }),
       greeted: welcome => this.#localRuns.online(welcome),
@@ -565,6 +573,9 @@ class RunningDevice implements Device {
       case 'MRP_REQUEST':
         this.#guard(monitor.onSessionRequest(message))
         break
+      case 'ENVIRONMENT':
+        this.#guard(this.#environments.asked(message))
+        break
       case 'OWNER_KEYS':
         this.#guard(this.ownerKey.receive(message))
         break
@@ -590,6 +601,20 @@ class RunningDevice implements Device {
   async #lanState(direct: DirectPath): Promise<LanState> {
     const lan = await direct.offer()
     return { ...(lan && { lan }), direct: direct.peers() }
+  }
+
+  #makeEnvironments(): Environments {
+    const policy = () => this.#localRuns.lastHeard.devices.find(({ id }) => id === this.id)?.policy
+    return new Environments({
+      folders: () => this.attachments().map(({ project, folder }) => ({ project: project.id, folder })),
+      isAutomatic: () => policy()?.environments === 'automatic',
+      env: process.env,
+      limits: this.#options.limits,
+      changed: () => {
+        this.#webApp.environmentsChanged()
+        this.#link?.environmentsChanged()
+      },
+    })
   }
 
   #makeProjects(): AccountProjects {

@@ -56,6 +56,7 @@ export function devicesCommand(): Command {
         .addOption(new Option('--metered <rule>', 'while its network is paid for').choices(powerRules))
         .addOption(new Option('--always-on <yes|no>', 'whether it never sleeps').choices(['yes', 'no']))
         .addOption(new Option('--runs-of-others <whose>', 'runs of other people').choices(['allow', 'owned', 'never']))
+        .addOption(new Option('--environments <how>', 'packages of lock files').choices(['ask', 'automatic']))
         .option('--cost-per-hour <amount>', 'only compared with other devices'),
     )
       .addHelpText('after', '\nExample:\n  $ meshbook devices set laptop --battery never')
@@ -140,6 +141,7 @@ function policyFrom(options: Record<string, unknown>): PolicyChange {
     battery: options.battery,
     metered: options.metered,
     runsOfOthers: options.runsOfOthers,
+    environments: options.environments,
     costPerHour: options.costPerHour === undefined ? undefined : Number(options.costPerHour),
   }
   const named = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))

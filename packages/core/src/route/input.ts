@@ -1,4 +1,5 @@
 /** What the router is told and what it answers. It is told everything: it asks nobody, reads no clock and keeps nothing. */
+import type { EnvironmentState } from '../environments.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { DeviceId } from '../ids.ts'
 import type { DeviceInfo, DeviceStatus } from '../messages.ts'
@@ -11,6 +12,8 @@ export interface RouteDevice extends Pick<DeviceInfo, Known> {
   attached: boolean
   /** Runs that it holds now. */
   busyRuns: number
+  /** What it has of the packages that the project's lock files ask for. */
+  environments?: readonly Pick<EnvironmentState, 'language' | 'file' | 'state'>[] | undefined
   /** Name of the user whose device it is; absent where there is but one. */
   owner?: string | undefined
   /** Names of the networks that it is on. */

@@ -2,6 +2,8 @@
  * What makes one device better than another (RT10–RT16), as data, the strongest first. Each rank looks at one device and
  * the request alone, so a device more or less cannot turn the order of two others.
  */
+import { hasPackages } from '../environments.ts'
+import { runtimeFor } from '../languages.ts'
 import { limits } from '../limits.ts'
 import { gpuImports, hasGpu } from './hardware.ts'
 import type { RouteDevice, RouteRequest } from './input.ts'
@@ -26,6 +28,20 @@ const gpu: Rank = {
     return hasGpu(best)
       ? `The cell imports ${listed(wanting)}, which a GPU makes faster.`
       : `The cell imports ${listed(wanting)}, but no device that could take it has a GPU.`
+  },
+}
+
+/** What a lock file asks for and this device has not; undefined where nothing is asked for, or it is there. */
+function lacking({ environments = [] }: RouteDevice, { language }: RouteRequest): string | undefined {
+  return environments.find(known => known.language === runtimeFor(language) && !hasPackages(known))?.file
+}
+
+const packages: Rank = {
+  of: (device, request) => Number(lacking(device, request) !== undefined),
+  advantage: "has the project's packages",
+  note: (best, request) => {
+    const file = lacking(best, request)
+    return file && `${best.name} does not have the packages of ${file} yet.`
   },
 }
 
@@ -73,6 +89,7 @@ const busyShares = [0.5, 0.9]
 
 export const ranks: readonly Rank[] = [
   gpu,
+  packages,
   sameNetwork,
   staysOn,
   energy,

@@ -94,6 +94,12 @@ const attached: Rule = {
 /** In the order in which they are asked; what holds for a holder of the session too. */
 export const rules: readonly Rule[] = [executes, takesRunsOf, requirements, language, attached]
 
+/** Whether the owner of a device lets this user execute things of this project there, wherever runs may go just now. */
+export function letsRun(device: RouteDevice, request: Pick<RouteRequest, 'by' | 'projectOwner'>): boolean {
+  const asked = { language: '', requires: [], ...request }
+  return executes.allows(device, asked) && takesRunsOf.allows(device, asked)
+}
+
 export function onBattery({ metrics }: RouteDevice): boolean {
   return metrics?.battery !== undefined && !metrics.battery.charging
 }

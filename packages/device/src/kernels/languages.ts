@@ -8,6 +8,8 @@ import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { runtimeFor } from '@meshbook/core/languages.ts'
+import { madeEnvironment } from '../environments/lock-file.ts'
+import { condaPython, ownPython } from '../environments/own-environment.ts'
 
 const run = promisify(execFile)
 const probeMs = 10_000
@@ -75,11 +77,22 @@ export function kindOf(language: string): KernelKind | undefined {
 }
 
 async function findPython({ projectFolder, env }: SearchPlaces): Promise<Interpreter | undefined> {
-  const venv = projectFolder === undefined ? [] : [join(projectFolder, '.venv/bin/python')]
+  const venv = projectFolder === undefined ? [] : await projectPythons(projectFolder, env)
   // What is found may be a script of a version manager: the interpreter itself is what is started.
   const script =
     'import sys; print("%d.%d.%d" % sys.version_info[:3], sys.executable); sys.exit(sys.version_info < (3, 8))'
   return probe([...venv, 'python3', 'python'], ['-c', script], /^([\d.]+) (\S.*)/, env)
+}
+
+/** The user's own before what was made for the lock file (EN2, EN9). */
+async function projectPythons(projectFolder: string, env: NodeJS.ProcessEnv): Promise<string[]> {
+  const made = await madeEnvironment(projectFolder, 'python')
+  const found = [
+    await ownPython(projectFolder),
+    await condaPython(projectFolder, env),
+    made && join(made, 'bin/python'),
+  ]
+  return found.filter(path => path !== undefined)
 }
 
 /** The first candidate that starts and tells a version (first group or whole match) and perhaps its own path (second). */
@@ -90,7 +103,7 @@ async function probe(
   env: NodeJS.ProcessEnv,
 ): Promise<Interpreter | undefined> {
   for (const candidate of candidates) {
-    const path = await which(candidate, env)
+    const path = await whichTool(candidate, env)
     const answer = path && (await run(path, args, { env, timeout: probeMs }).catch(() => undefined))
     const match = answer ? version.exec(answer.stdout) : null
     if (path && match) return { path: match[2] ?? path, version: match[1] ?? match[0] }
@@ -98,7 +111,8 @@ async function probe(
   return undefined
 }
 
-async function which(name: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+/** The path of a program, by PATH or by itself. */
+export async function whichTool(name: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const paths = name.includes('/') ? [name] : (env.PATH ?? '').split(delimiter).map(folder => join(folder, name))
   for (const path of paths) {
     if (

@@ -10,7 +10,9 @@ import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { RandomBytes } from '@meshbook/core/ids.ts'
+import { runtimeFor } from '@meshbook/core/languages.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
+import { madeEnvironment } from '../environments/lock-file.ts'
 import { writeJson } from './files.ts'
 import { type Interpreter, type KernelKind, kindOf } from './languages.ts'
 import { identityOf } from './process-identity.ts'
@@ -58,6 +60,7 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
   const scratch = join(options.folder, 'scratch')
   await rm(scratch, { recursive: true, force: true })
   await mkdir(scratch, { mode: 0o700 })
+  const made = await madeEnvironment(options.projectFolder, runtimeFor(options.language))
   const config = join(options.folder, 'kernel-config.json')
   await writeJson(config, {
     ...place,
@@ -65,10 +68,11 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
     cwd: options.projectFolder,
     scratch,
     limits: kernelLimits(options.limits),
+    ...(made !== undefined && { packages: made }),
   })
   const command = [...(await wrapper(kind, scratch)), ...kind.command(interpreter, options.nodePath), config]
   const own = {
-    ...venvEnvironment(interpreter, env),
+    ...packagesEnvironment(interpreter, made, env),
     NODE_COMPILE_CACHE: join(dirname(options.folder), 'compile-cache'),
   }
   const { child, exit } = await start(command, { ...env, ...own }, options.projectFolder)
@@ -187,8 +191,14 @@ export function kernelEnvironment(env: NodeJS.ProcessEnv, mark: string): NodeJS.
   return { ...(sameOnEveryCpu ? movable : {}), ...kept, ...pagers, ...fixed }
 }
 
-/** `pip` in a child of a session means the session's own environment. */
-function venvEnvironment({ path }: Interpreter, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  if (!path.endsWith('/.venv/bin/python')) return {}
-  return { VIRTUAL_ENV: dirname(dirname(path)), PATH: [dirname(path), env.PATH].join(delimiter) }
+/** `pip` in a child of a session means the session's own environment, and R finds its packages (EN9). */
+function packagesEnvironment(
+  { path }: Interpreter,
+  made: string | undefined,
+  env: NodeJS.ProcessEnv,
+): NodeJS.ProcessEnv {
+  const folder = dirname(dirname(path))
+  const isOfProject = path.endsWith('/venv/bin/python') || path.endsWith('/.venv/bin/python') || folder === made
+  if (isOfProject) return { VIRTUAL_ENV: folder, PATH: [dirname(path), env.PATH].join(delimiter) }
+  return made === undefined ? {} : { R_LIBS: [made, env.R_LIBS].filter(part => part).join(delimiter) }
 }

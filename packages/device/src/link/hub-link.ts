@@ -9,6 +9,7 @@ import type { Limits } from '@meshbook/core/limits.ts'
 import {
   type DownMessage,
   type Metrics,
+  type ProjectEnvironment,
   protocolVersion,
   type Runtime,
   type ToldProblems,
@@ -16,9 +17,9 @@ import {
 } from '@meshbook/core/messages.ts'
 import { backoffMs } from '@meshbook/engine/backoff.ts'
 import type { DeviceKey } from '../device-key.ts'
+import { ChangeTeller } from './change-teller.ts'
 import { Channel, type OpenSocket } from './channel.ts'
 import { machine } from './machine-facts.ts'
-import { ProblemTeller } from './problem-teller.ts'
 import type { Streams } from './streams.ts'
 
 type Up<T extends UpMessage['type']> = Extract<UpMessage, { type: T }>
@@ -58,6 +59,7 @@ export interface LinkPorts {
   /** Heads and runs that are held now. */
   held(): { heads: Up<'REGISTER'>['heads']; runs: Up<'REGISTER'>['runs'] }
   problems(): ToldProblems
+  environments?(): ProjectEnvironment[]
   /** What the hub is told of direct connections, in REGISTER and in each HEARTBEAT. */
   lan?(): Promise<LanState>
   /** Before documents are sent: what the hub must know first. */
@@ -85,11 +87,17 @@ export class HubLink {
   /** Comes back only when it wakes, or once the longest wait is over. */
   #isAsleep = false
   #said: () => void = () => undefined
-  readonly #problems: ProblemTeller
+  readonly #problems: ChangeTeller
+  readonly #environments: ChangeTeller
 
   constructor(ports: LinkPorts) {
     this.#ports = ports
-    this.#problems = new ProblemTeller({ ...ports, send: message => this.send(message) })
+    const sending = { send: (message: UpMessage) => this.send(message), delayMs: ports.limits.problemsMs }
+    this.#problems = new ChangeTeller({ ...sending, message: () => ({ type: 'PROBLEMS', ...ports.problems() }) })
+    this.#environments = new ChangeTeller({
+      ...sending,
+      message: () => ({ type: 'ENVIRONMENTS', items: ports.environments?.() ?? [] }),
+    })
     this.#url = new URL('/channel', ports.url)
     this.#url.protocol = this.#url.protocol === 'https:' ? 'wss:' : 'ws:'
   }
@@ -114,6 +122,10 @@ export class HubLink {
   /** The hub is told soon. */
   problemsChanged(): void {
     this.#problems.changed()
+  }
+
+  environmentsChanged(): void {
+    this.#environments.changed()
   }
 
   /** The hub is told at once how this device is. */
@@ -269,6 +281,7 @@ export class HubLink {
     this.#ports.streams.up(channel)
     this.#ports.welcomed(welcome)
     this.#problems.welcomed(welcome.problems === true)
+    this.#environments.welcomed(welcome.environments === true)
     this.renew()
   }
 
@@ -286,6 +299,7 @@ export class HubLink {
     this.#isWelcome = false
     this.#ports.streams.down()
     this.#problems.left()
+    this.#environments.left()
     this.#said()
     if (wasWelcome) this.#ports.left()
     if (this.#stopped) {

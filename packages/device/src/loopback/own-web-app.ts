@@ -9,6 +9,7 @@ import type { DeviceInfo, Runtime, SessionInfo } from '@meshbook/core/messages.t
 import type { Relay } from '@meshbook/relay/relay.ts'
 import type { Device, DeviceLog } from '../device-options.ts'
 import type { Documents } from '../documents.ts'
+import type { Environments } from '../environments/environments.ts'
 import { machine } from '../link/machine-facts.ts'
 import { type AccountProjects, infoOf } from '../materialise/account-projects.ts'
 import type { DeviceStore } from '../store/device-store.ts'
@@ -36,6 +37,7 @@ export interface OwnWebAppPorts {
   random: RandomBytes
   log: DeviceLog
   runtimes(): Promise<Runtime[]>
+  environments: Pick<Environments, 'list' | 'asked'>
   asset(id: AssetId): Promise<Uint8Array>
   health(): { ok: boolean; detail: string }
 }
@@ -79,6 +81,8 @@ export class OwnWebApp {
       local,
       me: url => this.#me(url),
       devices: () => this.#listDevices(),
+      environment: order => this.#ports.environments.asked(order),
+      self: device.id,
       sessions: () => this.#listSessions(),
       storage: health,
       listen: listener => {
@@ -107,6 +111,10 @@ export class OwnWebApp {
     const { projects, device } = this.#ports
     const all = new Map(device.attachments().map(({ project }) => [project.id, project]))
     await this.#projects.show([...new Map([...all, ...projects.all().map(it => [it.id, it] as const)]).values()])
+  }
+
+  environmentsChanged(): void {
+    this.#tell({ type: 'devices', devices: this.#listDevices() })
   }
 
   devicesChanged(devices: readonly DeviceInfo[]): void {
@@ -190,6 +198,7 @@ export class OwnWebApp {
     const others = this.#devices.filter(({ id }) => id !== device.id)
     const known = this.#devices.find(({ id }) => id === device.id)
     const there: DeviceInfo[] = device.linked ? others : others.map(other => ({ ...other, status: 'offline' }))
-    return [{ ...own, ...known, status: 'online' }, ...there]
+    const environments = [...this.#ports.environments.list()]
+    return [{ ...own, ...known, status: 'online', environments }, ...there]
   }
 }

@@ -2,6 +2,7 @@
 import type { SignInWays } from '@meshbook/core/account-api.ts'
 import {
   changeHereSchema,
+  environmentOrderSchema,
   type Here,
   type HubEvent,
   linkSchema,
@@ -14,13 +15,14 @@ import {
   type ProjectsPolicy,
 } from '@meshbook/core/api.ts'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
-import { type ProjectId, parseAssetId, parseId } from '@meshbook/core/ids.ts'
+import { type DeviceId, type ProjectId, parseAssetId, parseId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, SessionInfo } from '@meshbook/core/messages.ts'
 import { attachmentNamed } from '@meshbook/relay/serve/content-disposition.ts'
 import { LatestEvents } from '@meshbook/relay/serve/latest-events.ts'
 import { eventStream } from '@meshbook/relay/serve/sse.ts'
 import * as v from 'valibot'
+import type { EnvironmentOrder } from '../environments/environments.ts'
 import type { Doorkeeper } from './doorkeeper.ts'
 import type { HubCalls } from './hub-calls.ts'
 import type { LocalProjects } from './local-projects.ts'
@@ -46,6 +48,9 @@ export interface LoopbackParts {
   local: LocalDesk
   asset(id: ReturnType<typeof parseAssetId>): Promise<Uint8Array>
   devices(): DeviceInfo[]
+  /** This device makes an environment, or stops making it. */
+  environment(order: EnvironmentOrder): Promise<void>
+  self: DeviceId
   /** As the hub told them last. */
   sessions(): readonly SessionInfo[]
   storage(): { ok: boolean; detail: string }
@@ -137,11 +142,23 @@ function ofFolders({ here }: LoopbackParts): LoopbackRoute[] {
   ]
 }
 
-function ofDocuments({ projects }: LoopbackParts): LoopbackRoute[] {
+function ofDocuments(parts: LoopbackParts): LoopbackRoute[] {
+  const { projects } = parts
   const idOf = ({ params }: Ask) => parseId('document', params.id)
   const inProject = ({ query }: Ask) => parseId('project', query.get('project'))
   return [
     { method: 'GET', path: `${v1}/projects`, handle: () => ({ items: projects.list() }) },
+    {
+      method: 'POST',
+      path: `${v1}/projects/:id/environments`,
+      body: environmentOrderSchema,
+      handle: async ask => {
+        const { device, ...order } = ask.body as v.InferOutput<typeof environmentOrderSchema>
+        if (device !== parts.self) return parts.hub.pass(ask, 'other devices')
+        await parts.environment({ project: parseId('project', ask.params.id), ...order })
+        return new Response(null, { status: 204 })
+      },
+    },
     {
       method: 'GET',
       path: `${v1}/documents`,

@@ -72,6 +72,6 @@ export class DeviceTeller {
 }
 
 /** How a device is, and what is wrong there, is for people; other devices act on neither. */
-function forDevices({ problems: _, ...info }: DeviceInfo): DeviceInfo {
+function forDevices({ problems: _, environments: __, ...info }: DeviceInfo): DeviceInfo {
   return { ...info, metrics: null }
 }

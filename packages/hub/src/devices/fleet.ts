@@ -4,6 +4,7 @@
  * the others through the store. It knows nothing of runs.
  */
 import { policyOf } from '@meshbook/core/device-policy.ts'
+import { hasPackages } from '@meshbook/core/environments.ts'
 import type { DeviceId, Now, OrgId, ProjectId, UserId } from '@meshbook/core/ids.ts'
 import { type Limits, limits } from '@meshbook/core/limits.ts'
 import {
@@ -12,6 +13,7 @@ import {
   type DownMessage,
   encodeMessage,
   type Metrics,
+  type ProjectEnvironment,
   type Runtime,
   type ToldProblems,
 } from '@meshbook/core/messages.ts'
@@ -166,14 +168,20 @@ export class Fleet {
     // It has connected to another hub: what is still open here is a dead connection that nobody noticed.
     if (member.link) member.link.close('CONFLICT')
     const before = circumstances(member)
-    const { metrics, network, networks, problems } = facts
+    const { metrics, network, networks, problems, environments } = facts
     member.link = undefined
     member.left = status === 'left'
     member.elsewhere = isElsewhere ? { hub, isOnline: status === 'online' } : undefined
     member.networks = [...networks]
     member.network = network
     const lastSeenAt = Math.max(member.info.lastSeenAt, seenAt)
-    member.info = { ...member.info, metrics, lastSeenAt, ...(problems && { problems }) }
+    member.info = {
+      ...member.info,
+      metrics,
+      lastSeenAt,
+      ...(problems && { problems }),
+      ...(environments && { environments }),
+    }
     if (this.#statusOf(member) !== member.lastStatus || circumstances(member) !== before) this.#note(member, true)
     else this.#changed(member.org, device, { ...seen, isLoad: true })
   }
@@ -236,6 +244,15 @@ export class Fleet {
     if (!member) return
     member.info = { ...member.info, problems }
     this.#note(member, false)
+  }
+
+  /** What packages it has for which project; what others go by when a run is placed. */
+  environments(id: DeviceId, environments: ProjectEnvironment[]): void {
+    const member = this.#members.get(id)
+    if (!member) return
+    const placement = packagesIn(member.info.environments) !== packagesIn(environments)
+    member.info = { ...member.info, environments }
+    this.#note(member, placement)
   }
 
   /** With whom it is connected on its own network, by its own word; shown to its owner (LAN26). */
@@ -308,9 +325,9 @@ export class Fleet {
   presenceOf(id: DeviceId): { status: PresenceStatus; facts: PresenceFacts } | undefined {
     const member = this.#members.get(id)
     if (!member?.link) return undefined
-    const { metrics, problems } = member.info
+    const { metrics, problems, environments } = member.info
     const status = this.#statusOf(member) === 'online' ? 'online' : 'suspect'
-    return { status, facts: { metrics, networks: member.networks, network: member.network, problems } }
+    return { status, facts: { metrics, networks: member.networks, network: member.network, problems, environments } }
   }
 
   connected(): number {
@@ -356,7 +373,7 @@ export class Fleet {
 
   /** What is wrong at a device tells of its owner's files, so nobody else sees it. */
   #shownToOthers(member: Member): DeviceInfo {
-    const { problems: _, direct: __, ...info } = this.#shown(member)
+    const { problems: _, direct: __, environments: ___, ...info } = this.#shown(member)
     return { ...info, owner: member.owner }
   }
 
@@ -375,6 +392,7 @@ export class Fleet {
         ...this.#shown(member),
         ...(isOffered.has(member) ? {} : { policy: { ...member.info.policy, executes: false } }),
         attached: member.projects.has(project),
+        environments: member.info.environments?.filter(known => known.project === project),
         owner: member.owner,
         networks: member.networks,
       }))
@@ -441,6 +459,11 @@ export class Fleet {
 /** What, beside its load, decides whether something that waits may begin on it (RT36). */
 function circumstances({ info: { metrics }, networks }: Member): string {
   return JSON.stringify([metrics?.battery?.charging, metrics?.metered, metrics?.gpus.length, networks])
+}
+
+/** What the router goes by; how far the making of one is, it does not. */
+function packagesIn(environments: readonly ProjectEnvironment[] = []): string {
+  return JSON.stringify(environments.map(known => [known.project, known.language, known.file, hasPackages(known)]))
 }
 
 function memberOf(row: DeviceRow): Member {

@@ -222,6 +222,7 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'PATCH /projects/:id/members/:member': () => ({ roles: ['owner'] }),
   'POST /documents': ids => ({ project: ids.project, path: 'walked.md' }),
   'PATCH /documents/:id': () => ({ path: 'walked.md' }),
+  'POST /projects/:id/environments': ids => ({ device: ids.device, language: 'python', action: 'make' }),
   'POST /documents/:id/versions': () => ({ name: 'walked' }),
   'POST /documents/:id/restore': () => ({ version: 1, request: 'walked-1' }),
   'POST /documents/:id/undo': () => ({ request: 'walked-2' }),

@@ -10,6 +10,7 @@ import {
   confirmSchema,
   decideSchema,
   documentSchema,
+  environmentOrderSchema,
   fileSchema,
   fileStateSchema,
   gateSchema,
@@ -70,6 +71,7 @@ import {
   listProjects,
   moveDocument,
 } from './document-handlers.ts'
+import { orderEnvironment } from './environment-handlers.ts'
 import { hubEventStream } from './event-handlers.ts'
 import { getFile, listFiles } from './file-handlers.ts'
 import { decideGate, getGate, listGates } from './gate-handlers.ts'
@@ -260,6 +262,15 @@ export function routes(parts: Parts): Route[] {
       answer: projectSchema,
       status: 201,
       handle: ask => createProject(parts, ask),
+    }),
+    userRoute({
+      method: 'POST',
+      path: `${v1}/projects/:id/environments`,
+      about: { the: 'project', named: 'id' },
+      scope: 'run',
+      summary: 'Let a device install the packages that a lock file of the project asks for, or stop it',
+      body: environmentOrderSchema,
+      handle: ask => orderEnvironment(parts, ask),
     }),
     userRoute({
       method: 'GET',

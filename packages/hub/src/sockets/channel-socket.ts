@@ -218,6 +218,8 @@ class ChannelSocket implements DeviceLink {
         return void this.send(await this.#parts.imports.take(this.#device, message))
       case 'PROBLEMS':
         return this.#problems(message)
+      case 'ENVIRONMENTS':
+        return this.#environments(message)
       case 'OWNER_KEY':
         return takeOwnerKey(this.#parts, this.#device, message)
       case 'RUN_AFTERWARDS':
@@ -256,6 +258,7 @@ class ChannelSocket implements DeviceLink {
       runs: found.runs,
       lost: found.lost,
       problems: true,
+      environments: true,
       imports: true,
       token,
       credit: limits.streamCreditBytes,
@@ -355,6 +358,11 @@ class ChannelSocket implements DeviceLink {
 
   async #problems({ items, more }: Up<'PROBLEMS'>): Promise<void> {
     this.#parts.fleet.problems(this.#device.id, { items, more })
+    await this.#renewPresence(true)
+  }
+
+  async #environments({ items }: Up<'ENVIRONMENTS'>): Promise<void> {
+    this.#parts.fleet.environments(this.#device.id, items)
     await this.#renewPresence(true)
   }
 

@@ -3,7 +3,7 @@
  * names may change it: a device that has connected elsewhere meanwhile is not theirs any more (CH2).
  */
 import type { DeviceId, OrgId, ProjectId } from '@meshbook/core/ids.ts'
-import type { Metrics, ToldProblems } from '@meshbook/core/messages.ts'
+import type { Metrics, ProjectEnvironment, ToldProblems } from '@meshbook/core/messages.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import type { Subject } from './news.ts'
 
@@ -13,6 +13,7 @@ export interface PresenceFacts {
   networks: readonly string[]
   network: string
   problems?: ToldProblems | undefined
+  environments?: ProjectEnvironment[] | undefined
 }
 
 /** `left`: it said goodbye. `silent`: nobody has its channel. */

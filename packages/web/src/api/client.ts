@@ -6,6 +6,7 @@ import {
   completionsSchema,
   type DocumentInfo,
   documentSchema,
+  type EnvironmentOrder,
   type FileInfo,
   type FileState,
   fileSchema,
@@ -78,6 +79,9 @@ const first = async <S extends v.GenericSchema>(path: string, item: S): Promise<
   (await request('GET', path, listOf(item))).items
 
 export const api = {
+  orderEnvironment: (project: string, order: EnvironmentOrder) =>
+    request('POST', `/projects/${project}/environments`, nothing, { body: order }),
+
   me: (): Promise<Me> => request('GET', '/me', meSchema),
   signIn: (code: string) => request('POST', '/auth/link', nothing, { body: { code } }),
   signOut: () => request('POST', '/auth/logout', nothing, { body: {} }),

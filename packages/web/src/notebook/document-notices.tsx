@@ -6,6 +6,7 @@ import { Icon } from '../shell/icons.tsx'
 import { documents } from '../state/mesh.ts'
 import { notify, report } from '../state/toasts.ts'
 import type { Carried } from '../sync/document-link.ts'
+import { EnvironmentNotices } from './environment-notice.tsx'
 import { useNotebook } from './open-notebook.ts'
 
 export function DocumentNotices() {
@@ -16,6 +17,7 @@ export function DocumentNotices() {
     <>
       <FileProblems project={project} path={current.path} />
       {project.roles && <RolesNotice roles={project.roles} owner={project.owner} />}
+      {(!project.roles || rightsOf(project.roles).has('run')) && <EnvironmentNotices />}
       {carried.value && <CarriedNotice carried={carried.value} />}
       {unreadable.value > 0 && (
         <div class="banner warn" role="alert">

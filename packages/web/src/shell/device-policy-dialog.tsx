@@ -24,6 +24,11 @@ const others: readonly [DevicePolicy['runsOfOthers'], string][] = [
   ['never', 'Never: only my runs'],
 ]
 
+const environments: readonly [DevicePolicy['environments'], string][] = [
+  ['ask', 'Install when somebody asks'],
+  ['automatic', 'Install at once'],
+]
+
 function PolicyForm({ device }: { device: DeviceInfo }) {
   const dialog = useRef<HTMLDialogElement>(null)
   const [policy, setPolicy] = useState(device.policy)
@@ -72,6 +77,12 @@ function PolicyForm({ device }: { device: DeviceInfo }) {
           options={others}
           value={policy.runsOfOthers}
           set={runsOfOthers => set({ runsOfOthers })}
+        />
+        <Choice
+          label="Packages that a lock file asks for"
+          options={environments}
+          value={policy.environments}
+          set={environments => set({ environments })}
         />
         <label>
           Cost an hour

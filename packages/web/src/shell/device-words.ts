@@ -51,6 +51,7 @@ export function policyWords(policy: DevicePolicy, kind: Kind): string[] {
   if (policy.alwaysOn) words.push('Always on')
   if (policy.runsOfOthers === 'allow') words.push('Open to other people')
   if (policy.runsOfOthers === 'never') words.push('Only my runs')
+  if (policy.environments === 'automatic') words.push('Installs packages by itself')
   if (policy.costPerHour > 0) words.push(`Costs ${policy.costPerHour} an hour`)
   return words
 }
