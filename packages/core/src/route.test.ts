@@ -145,6 +145,23 @@ test('RT9 with `never`, nothing begins on battery or on a metered network: elsew
   }
 })
 
+test('RT50 a device that has the packages of the lock file is preferred; without one it is said what is missing', () => {
+  const has = (state: 'ready' | 'own' | 'missing' | 'making' | 'failed') => ({
+    environments: [{ language: 'python' as const, file: 'uv.lock' as const, state }],
+  })
+  for (const state of ['ready', 'own'] as const) {
+    const decision = decide([device(1, has('missing')), device(2, { ...has(state), busyRuns: 5 })], { language: 'py' })
+    assert.equal(target(decision), id(2))
+    assert.match(said(decision), /Device 2 has the project's packages/)
+  }
+  for (const state of ['missing', 'making', 'failed'] as const)
+    assert.match(said(decide([device(1, has(state))])), /Device 1 does not have the packages of uv.lock yet/)
+  const ofAnother = {
+    environments: [{ language: 'r' as const, file: 'renv.lock' as const, state: 'missing' as const }],
+  }
+  assert.equal(to([device(1, ofAnother), device(2, { ...has('ready'), busyRuns: 5 })]), id(1))
+})
+
 test('RT10 imports that want a GPU prefer a device with one, say so, and run without one if there is none', () => {
   const strong = device(2, { metrics: withGpu, busyRuns: 5 })
   for (const [language, name] of [
