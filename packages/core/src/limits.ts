@@ -13,7 +13,7 @@ export const limits = {
   environmentLookMs: 30_000,
   environmentMakeMs: 3_600_000,
   /** Environments of one language that stay in a project. */
-  environmentsKept: 3,
+  environmentsPerLanguage: 3,
   environmentsPerDevice: 500,
 
   /** Frames before a socket is authenticated (S12). */

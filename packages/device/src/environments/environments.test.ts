@@ -115,7 +115,7 @@ test('EN3 EN10 another lock file is another environment; the newest stay', async
     await utimes(join(made, markName), version, version)
   }
   const left = await readdir(join(d.folder, '.meshbook/environments'))
-  assert.equal(left.length, limits.environmentsKept)
+  assert.equal(left.length, limits.environmentsPerLanguage)
   assert.ok(await madeEnvironment(d.folder, 'python'))
 })
 

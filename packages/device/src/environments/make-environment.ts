@@ -27,7 +27,7 @@ export interface MakeOptions {
   steps: readonly Step[]
   projectFolder: string
   env: NodeJS.ProcessEnv
-  limits: Pick<Limits, 'environmentMakeMs' | 'environmentsKept' | 'problemTextChars'>
+  limits: Pick<Limits, 'environmentMakeMs' | 'environmentsPerLanguage' | 'problemTextChars'>
   signal: AbortSignal
   progress(now: Progress): void
 }
@@ -54,7 +54,7 @@ export async function makeEnvironment(options: MakeOptions): Promise<void> {
   } finally {
     await release()
   }
-  await removeOld(lock, options.limits.environmentsKept)
+  await removeOld(lock, options.limits.environmentsPerLanguage)
 }
 
 /** A file beside the folder names who makes it; one whose process has ended makes nothing any more. */
