@@ -99,4 +99,38 @@ for (let i = 0; i < ${count}; i++) { console.log(String(i)); await new Promise(r
   large: 'display.png(new Uint8Array(100_000))',
 }
 
-for (const language of [python, bash, javascript]) kernelContract(language)
+const r: KernelLanguage = {
+  language: 'r',
+  print: text => `cat(${JSON.stringify(`${text}\n`)})`,
+  setVariable: 'answer <- 42',
+  printVariable: 'cat(answer)',
+  fail: {
+    code: 'f <- function() {\n  stop("bad")\n}\nf()',
+    name: 'simpleError',
+    message: /^bad$/,
+    traceback: /^at demo#4: f\(\)\nat demo#2: stop\("bad"\)\nError in f\(\) : bad$/,
+  },
+  ask: 'name <- readline("Name? ")\ncat("hi", name)',
+  busy: 'while (TRUE) {}',
+  sleep: 'Sys.sleep(60)',
+  ignoreInterrupt: 'cat("ready\\n")\nrepeat suspendInterrupts(for (i in 1:1e9) i)',
+  exit3: 'quit(status = 3)',
+  garbage: 'cat("\\xff\\xfe ok\\n")',
+  progress: frames => `for (i in 0:${frames - 1}) cat("\\r", i, sep = "")`,
+  megabytes: count =>
+    `line <- paste0(strrep("x", 99), "\\n")\nlines <- strrep(line, 100)\nfor (i in seq_len(${count} * 100)) cat(lines)`,
+  child: 'cat("before\\n")\nsystem("echo child")\ncat("after\\n")',
+  slowCount: (count, pauseMs) =>
+    `cat("ran\\n", file = "ran.txt", append = TRUE)\nfor (i in 0:${count - 1}) {\n  cat(i, "\\n")\n  Sys.sleep(${pauseMs / 1000})\n}`,
+  daemon: 'system("setsid sleep 300 </dev/null >/dev/null 2>&1 &")',
+  environment: 'cat(names(Sys.getenv()), Sys.getenv())',
+  killSelf: 'tools::pskill(Sys.getpid(), 9)',
+  complete: { code: 'ans', label: 'answer' },
+  inspect: { code: 'mean', text: /Arithmetic Mean/ },
+  variable: { name: 'answer', preview: /^42$/ },
+  stderr: 'message("oops")',
+  result: 'print.plain <- function(x, ...) cat(unclass(x))\nstructure(42, class = "plain")',
+  large: 'display_png(as.raw(rep(0, 1e5)))',
+}
+
+for (const language of [python, bash, javascript, r]) kernelContract(language)

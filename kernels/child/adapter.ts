@@ -1,0 +1,276 @@
+/**
+ * What the requests of the host do to an interpreter that is a child of this program: one cell at a time, its ending,
+ * its input, questions between cells. What a language means by them is on the other side of the pipes (KN30 to KN36).
+ */
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import type { KernelEvent, Run, RunLog, TextKind } from '../wire/run-log.ts'
+import type { KernelAdapter, KernelConfig } from '../wire/server.ts'
+import { Interpreter } from './interpreter.ts'
+import { OutputPipe } from './output-pipe.ts'
+import { PairedStreams } from './paired-streams.ts'
+import { partsOf, readTold, type Told } from './told.ts'
+
+const questionMs = 3000
+const shutdownMs = 500
+/** What was printed may still reach the host before this program ends with its interpreter. */
+const lastWordsMs = 200
+const heldUnits = 256 * 1024
+const gatheredUnits = 128 * 1024
+/** Taken beyond the limit after an interrupt, so that a blocked write can end (KN35). */
+const afterInterruptUnits = 8 * 1024 * 1024
+
+export interface ChildLanguage {
+  /** For people: `R 4.2.2`. */
+  kernel: string
+  version: string
+  /** The command that starts the interpreter; `scratch` and `nonce` are for its side of the protocol. */
+  command(scratch: string, nonce: string): string[]
+  env: NodeJS.ProcessEnv
+  /** How the process of the kernel ends when its interpreter has. */
+  onDeath(code: number | null, signal: NodeJS.Signals | null): void
+}
+
+interface Question {
+  number: number
+  done(result: unknown): void
+}
+
+export class ChildAdapter implements KernelAdapter {
+  readonly kernel: string
+  readonly version: string
+  #language: ChildLanguage
+  #config: KernelConfig
+  #log: RunLog
+  #pipes: Record<TextKind, OutputPipe>
+  #streams: PairedStreams
+  #interpreter: Interpreter
+  #state: 'starting' | 'idle' | 'sent' | 'begun' = 'starting'
+  #waiting: Run | undefined
+  #interruptAtBegin = false
+  #roomAfterInterrupt = 0
+  #gathered: string | undefined
+  #open: { id: string; ask: number } | undefined
+  #question: Question | undefined
+  #questions = 0
+  #closing = false
+
+  constructor(language: ChildLanguage, config: KernelConfig, log: RunLog) {
+    this.#language = language
+    this.kernel = language.kernel
+    this.version = language.version
+    this.#config = config
+    this.#log = log
+    const nonce = randomBytes(12).toString('hex')
+    this.#streams = new PairedStreams(nonce, {
+      text: (kind, text) => this.#text(kind, text),
+      word: word => this.#word(word),
+      hasRoom: () => log.hasRoom || this.#roomAfterInterrupt > 0,
+    })
+    const pipe = (kind: TextKind) => new OutputPipe(join(config.scratch, kind), chunk => this.#chunk(kind, chunk))
+    this.#pipes = { stdout: pipe('stdout'), stderr: pipe('stderr') }
+    this.#interpreter = new Interpreter({
+      command: language.command(config.scratch, nonce),
+      env: language.env,
+      cwd: config.cwd,
+      scratch: config.scratch,
+      stdout: this.#pipes.stdout.path,
+      stderr: this.#pipes.stderr.path,
+      onExit: (code, signal) => this.#exited(code, signal),
+    })
+    log.onRoom = () => this.#goOn()
+  }
+
+  #chunk(kind: TextKind, chunk: Buffer): void {
+    this.#streams.push(kind, chunk)
+    this.#flow()
+  }
+
+  #goOn(): void {
+    this.#streams.advance()
+    this.#flow()
+  }
+
+  #flow(): void {
+    const room = this.#log.hasRoom || this.#roomAfterInterrupt > 0
+    for (const kind of ['stdout', 'stderr'] as const)
+      this.#pipes[kind].flowing = room && this.#streams.heldUnits(kind) < heldUnits
+  }
+
+  #text(kind: TextKind, text: string): void {
+    this.#roomAfterInterrupt = Math.max(0, this.#roomAfterInterrupt - text.length)
+    if (kind === 'stderr' || this.#gathered === undefined) {
+      this.#log.text(kind, text)
+      return
+    }
+    this.#gathered += text
+    if (this.#gathered.length > gatheredUnits) this.#ungather()
+  }
+
+  /** What was gathered is no value: it is output like any other. */
+  #ungather(): void {
+    const text = this.#gathered
+    this.#gathered = undefined
+    if (text) this.#log.text('stdout', text)
+  }
+
+  #word(word: string): void {
+    if (word === 'v') this.#gathered = ''
+    else if (/^m\d+$/.test(word)) this.#told(readTold(this.#config.scratch, word.slice(1)))
+  }
+
+  #told(told: Told): void {
+    switch (told.told) {
+      case 'ready':
+        return this.#idle()
+      case 'begun':
+        return this.#begun()
+      case 'event':
+        return this.#log.emit(told.event)
+      case 'display':
+        return this.#display(told)
+      case 'value':
+        return this.#value(told)
+      case 'ask':
+        return this.#ask(told)
+      case 'answer':
+        if (told.question === this.#question?.number) this.#question.done(told.result)
+        return
+      case 'ended':
+        return this.#ended(told.event)
+    }
+  }
+
+  #display({ id, update, parts }: Extract<Told, { told: 'display' }>): void {
+    const loaded = partsOf(this.#config.scratch, parts, this.#config.limits.displayBytes)
+    const named = { ...(id === undefined ? {} : { id }), ...(update ? { update } : {}) }
+    if (loaded.length > 0) this.#log.emit({ type: 'display', ...named, parts: loaded })
+    else this.#log.text('stderr', '[What was to be displayed is larger than can be shown.]\n')
+  }
+
+  #value({ as, parts }: Extract<Told, { told: 'value' }>): void {
+    const rich = partsOf(this.#config.scratch, parts, this.#config.limits.displayBytes)
+    if (as === 'stdout' || (this.#gathered === undefined && rich.length === 0)) return this.#ungather()
+    const data = this.#gathered?.replace(/\n$/, '') ?? ''
+    this.#gathered = undefined
+    if (data === '' && rich.length === 0) return
+    this.#log.emit({ type: as, parts: [...rich, { mimeType: 'text/plain', data }] })
+  }
+
+  execute(run: Run): void {
+    this.#interruptAtBegin = false
+    if (this.#question || this.#state === 'starting') this.#waiting = run
+    else this.#send(run)
+  }
+
+  #send(run: Run): void {
+    this.#waiting = undefined
+    if (this.#interruptAtBegin) {
+      this.#log.end({ type: 'cancelled' })
+      return
+    }
+    this.#state = 'sent'
+    this.#interpreter.order('execute', run.name, run.code)
+  }
+
+  #idle(): void {
+    this.#state = 'idle'
+    if (this.#waiting) this.#send(this.#waiting)
+  }
+
+  #begun(): void {
+    this.#state = 'begun'
+    if (this.#interruptAtBegin) this.#interruptNow()
+  }
+
+  #ended(event: KernelEvent): void {
+    this.#ungather()
+    this.#open = undefined
+    this.#roomAfterInterrupt = 0
+    this.#state = 'idle'
+    this.#log.end(event)
+  }
+
+  #ask({ ask, prompt, password }: Extract<Told, { told: 'ask' }>): void {
+    const run = this.#log.current?.id.slice(0, 100)
+    this.#open = { id: `${run}-${ask}`, ask }
+    this.#log.emit({ type: 'input-request', id: this.#open.id, prompt, password })
+  }
+
+  input(request: string | undefined, text: string): boolean {
+    const open = this.#open
+    if (!open || (request !== undefined && request !== open.id)) return false
+    this.#open = undefined
+    this.#log.emit({ type: 'input-answered', id: open.id })
+    this.#interpreter.order('input', String(open.ask), text)
+    return true
+  }
+
+  /** Before the code has begun, the interpreter would lose it: then it waits for the beginning. */
+  interrupt(): void {
+    if (this.#state === 'begun') this.#interruptNow()
+    else this.#interruptAtBegin = true
+  }
+
+  #interruptNow(): void {
+    this.#interruptAtBegin = false
+    void this.#interpreter.interrupt()
+    // The one who waits for an order does not hear the signal.
+    if (this.#open) this.#interpreter.order('cancel', String(this.#open.ask))
+    this.#open = undefined
+    this.#roomAfterInterrupt = afterInterruptUnits
+    this.#goOn()
+  }
+
+  complete(code: string, cursor: number): Promise<unknown> {
+    const none = { token: '', items: [] }
+    return this.#answer(none, 'complete', code.slice(0, cursor)).then(({ token, items }) => ({
+      from: cursor - token.length,
+      to: cursor,
+      items,
+    }))
+  }
+
+  inspect(code: string, cursor: number): Promise<unknown> {
+    const before = /[\p{L}\p{N}_.:!]*$/u.exec(code.slice(0, cursor))![0]
+    const after = /^[\p{L}\p{N}_.:!]*/u.exec(code.slice(cursor))![0]
+    return this.#answer({ found: false, text: '' }, 'inspect', before + after)
+  }
+
+  variables(): Promise<unknown> {
+    return this.#answer({ items: [], truncated: false }, 'variables')
+  }
+
+  /** The interpreter itself answers; while a cell has it, or another question, the answer is `none` (KN11). */
+  async #answer<T>(none: T, ...order: string[]): Promise<T> {
+    if (this.#question || this.#state !== 'idle') return none
+    const number = ++this.#questions
+    const { promise, resolve } = Promise.withResolvers<unknown>()
+    this.#question = { number, done: resolve }
+    const [name, ...fields] = order
+    this.#interpreter.order(name!, String(number), ...fields)
+    const timer = setTimeout(() => void this.#interpreter.interrupt(), questionMs)
+    const result = await promise
+    clearTimeout(timer)
+    this.#question = undefined
+    if (this.#waiting) this.#send(this.#waiting)
+    return (result as T | null) ?? none
+  }
+
+  /** Without its interpreter the kernel is nothing: it ends, after what was printed has been handed on. */
+  #exited(code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.#closing) process.exit(0)
+    for (const pipe of Object.values(this.#pipes)) pipe.drain()
+    this.#roomAfterInterrupt = Number.POSITIVE_INFINITY
+    this.#streams.release()
+    this.#ungather()
+    this.#log.flush()
+    setTimeout(() => this.#language.onDeath(code, signal), lastWordsMs)
+  }
+
+  shutdown(): void {
+    this.#closing = true
+    this.#interpreter.order('quit')
+    setTimeout(() => this.#interpreter.kill(), shutdownMs)
+  }
+}

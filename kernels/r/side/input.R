@@ -1,0 +1,64 @@
+# Questions to the person. R is not interactive here: its own readline() would answer itself with nothing, and
+# readLines(stdin()) would read this kernel.
+
+state$asked <- 0L
+
+ask <- function(prompt, password = FALSE) {
+  state$asked <- state$asked + 1L
+  tell("ask", ask = state$asked, prompt = paste(prompt, collapse = ""), password = password)
+  repeat {
+    order <- next_order()
+    if (order[1L] == "quit") leave()
+    if (length(order) < 2L || order[2L] != as.character(state$asked)) next
+    if (order[1L] == "input") return(if (length(order) > 2L) order[3L] else "")
+    if (order[1L] == "cancel") interrupted()
+  }
+}
+
+# The signal is here already. Where the system has lost it, this is an interrupt all the same.
+interrupted <- function() {
+  allowInterrupts(Sys.sleep(0.01))
+  signalCondition(structure(class = c("interrupt", "condition"), list(message = "", call = NULL)))
+  invokeRestart("meshbook_interrupt")
+}
+
+asked_readline <- function(prompt = "") {
+  answer <- ask(prompt)
+  cat(prompt, answer, "\n", sep = "")
+  strsplit(answer, "\n", fixed = TRUE)[[1L]][1L] -> line
+  if (is.na(line)) "" else line
+}
+
+is_stdin <- function(con) {
+  if (is.character(con)) return(identical(con, "stdin"))
+  inherits(con, "connection") && identical(summary(con)$description, "stdin")
+}
+
+# As many lines as wanted; without a number, up to an empty line.
+ask_lines <- function(count, prompt = "") {
+  lines <- character()
+  while (count < 0 || length(lines) < count) {
+    answer <- ask(prompt)
+    if (count < 0 && answer == "") break
+    lines <- c(lines, if (answer == "") "" else strsplit(answer, "\n", fixed = TRUE)[[1L]])
+  }
+  if (count < 0) lines else head_of(lines, count)
+}
+
+asked_readLines <- function(con = stdin(), n = -1L, ...) {
+  if (is_stdin(con)) ask_lines(n) else base::readLines(con, n, ...)
+}
+
+asked_scan <- function(file = "", what = double(), nmax = -1L, n = -1L, ..., text) {
+  if (!missing(text)) return(base::scan(what = what, nmax = nmax, n = n, ..., text = text))
+  if (!identical(file, "") && !is_stdin(file)) return(base::scan(file, what, nmax, n, ...))
+  lines <- character()
+  read <- function() if (length(lines)) base::scan(what = what, nmax = nmax, n = n, ..., text = lines) else what[0L]
+  repeat {
+    if (n > 0 && length(suppressMessages(read())) >= n) break
+    answer <- ask(paste0(length(lines) + 1L, ": "))
+    if (answer == "") break
+    lines <- c(lines, answer)
+  }
+  read()
+}
