@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { KernelEvent, Run, RunLog, TextKind } from '../wire/run-log.ts'
 import type { KernelAdapter, KernelConfig } from '../wire/server.ts'
 import { Interpreter } from './interpreter.ts'
@@ -54,6 +55,7 @@ export class ChildAdapter implements KernelAdapter {
   #question: Question | undefined
   #questions = 0
   #closing = false
+  #left = Promise.withResolvers<void>()
 
   constructor(language: ChildLanguage, config: KernelConfig, log: RunLog) {
     this.#language = language
@@ -214,7 +216,7 @@ export class ChildAdapter implements KernelAdapter {
 
   #interruptNow(): void {
     this.#interruptAtBegin = false
-    void this.#interpreter.interrupt()
+    this.#interpreter.interrupt()
     // The one who waits for an order does not hear the signal.
     if (this.#open) this.#interpreter.order('cancel', String(this.#open.ask))
     this.#open = undefined
@@ -249,7 +251,7 @@ export class ChildAdapter implements KernelAdapter {
     this.#question = { number, done: resolve }
     const [name, ...fields] = order
     this.#interpreter.order(name!, String(number), ...fields)
-    const timer = setTimeout(() => void this.#interpreter.interrupt(), questionMs)
+    const timer = setTimeout(() => this.#interpreter.interrupt(), questionMs)
     const result = await promise
     clearTimeout(timer)
     this.#question = undefined
@@ -259,7 +261,8 @@ export class ChildAdapter implements KernelAdapter {
 
   /** Without its interpreter the kernel is nothing: it ends, after what was printed has been handed on. */
   #exited(code: number | null, signal: NodeJS.Signals | null): void {
-    if (this.#closing) process.exit(0)
+    this.#left.resolve()
+    if (this.#closing) return
     for (const pipe of Object.values(this.#pipes)) pipe.drain()
     this.#roomAfterInterrupt = Number.POSITIVE_INFINITY
     this.#streams.release()
@@ -268,9 +271,16 @@ export class ChildAdapter implements KernelAdapter {
     setTimeout(() => this.#language.onDeath(code, signal), lastWordsMs)
   }
 
-  shutdown(): void {
+  /** The interpreter is asked to leave, so that it can close its files, and then ended. */
+  async close(): Promise<void> {
+    if (!this.#closing) this.#interpreter.order('quit')
     this.#closing = true
-    this.#interpreter.order('quit')
-    setTimeout(() => this.#interpreter.kill(), shutdownMs)
+    await Promise.race([this.#left.promise, sleep(shutdownMs)])
+    await this.#interpreter.kill()
+    for (const pipe of Object.values(this.#pipes)) pipe.close()
+  }
+
+  shutdown(): void {
+    void this.close().finally(() => process.exit(0))
   }
 }

@@ -3,13 +3,10 @@
  * adapter's; this knows files, pipes and processes (KN31).
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, constants, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { makePipe } from './output-pipe.ts'
-
-const ignoredPollMs = 20
-const ignoredTries = 100
 
 export interface InterpreterOptions {
   command: readonly string[]
@@ -55,27 +52,28 @@ export class Interpreter {
   }
 
   /**
-   * Ctrl-C as a terminal would give it, to the whole group. A program that waits for a child as `system()` does ignores
-   * it meanwhile, and would go on with the next line: it is told again when it listens.
+   * Ctrl-C as a terminal would give it, to the whole group. A program that waits for a child as `system()` of C does
+   * ignores it meanwhile: it finds the file when the child has ended (KN35).
    */
-  async interrupt(): Promise<void> {
+  interrupt(): void {
     const pid = this.#child.pid
     if (pid === undefined) return
-    const ignored = ignoresInterrupt(pid)
+    if (ignoresInterrupt(pid)) writeFileSync(join(this.#scratch, 'interrupted'), '', { mode: 0o600 })
     signal(-pid)
-    if (!ignored) return
-    for (let tries = 0; tries < ignoredTries && ignoresInterrupt(pid); tries++) await sleep(ignoredPollMs)
-    if (!ignoresInterrupt(pid)) signal(pid)
   }
 
-  kill(): void {
-    this.#child.kill('SIGKILL')
+  /** Ends it with the children of its group; nothing can be ordered any more. */
+  async kill(): Promise<void> {
+    const { pid, exitCode, signalCode } = this.#child
+    if (pid !== undefined) signal(-pid, 'SIGKILL')
+    if (pid !== undefined && exitCode === null && signalCode === null) await once(this.#child, 'exit')
+    closeSync(this.#orders)
   }
 }
 
-function signal(pid: number): void {
+function signal(pid: number, name: NodeJS.Signals = 'SIGINT'): void {
   try {
-    process.kill(pid, 'SIGINT')
+    process.kill(pid, name)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }

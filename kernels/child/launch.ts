@@ -5,7 +5,7 @@ import { RunLog } from '../wire/run-log.ts'
 import { type KernelConfig, KernelServer } from '../wire/server.ts'
 import { ChildAdapter, type ChildLanguage } from './adapter.ts'
 
-export function serve(configPath: string, language: (config: KernelConfig) => Omit<ChildLanguage, 'onDeath'>): void {
+export function serve(configPath: string, language: (env: NodeJS.ProcessEnv) => Omit<ChildLanguage, 'onDeath'>): void {
   const config = JSON.parse(readFileSync(configPath, 'utf8')) as KernelConfig
   process.chdir(config.cwd)
   // For this program; the user's have their own ideas.
@@ -13,7 +13,7 @@ export function serve(configPath: string, language: (config: KernelConfig) => Om
   // A hang-up or an interrupt of the group is for the interpreter, never for the server that keeps its results.
   process.on('SIGINT', () => undefined).on('SIGHUP', () => undefined)
   const log = new RunLog(config.limits.unackedBytes)
-  const adapter = new ChildAdapter({ ...language(config), onDeath: dieLikewise }, config, log)
+  const adapter = new ChildAdapter({ ...language(process.env), onDeath: dieLikewise }, config, log)
   new KernelServer(config, log, adapter).listen()
   flushCompileCache()
 }

@@ -36,6 +36,10 @@ export class OutputPipe {
       this.#onChunk(buffer.subarray(0, length))
     }
   }
+
+  close(): void {
+    this.#socket.destroy()
+  }
 }
 
 export function makePipe(path: string): void {

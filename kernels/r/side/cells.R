@@ -55,11 +55,13 @@ run_watched <- function(expressions) {
 
 # An interrupt that came when the last cell had ended is nobody's.
 drain_interrupt <- function() {
+  forget_interrupt()
   tryCatch(allowInterrupts(for (i in 1:5000) NULL), interrupt = function(condition) NULL)
 }
 
 run_cell <- function(name, code) {
   drain_interrupt()
+  show_functions()
   tell("begun")
   expressions <- tryCatch(parse_cell(name, code), error = identity)
   end <- if (inherits(expressions, "error")) syntax_error(expressions) else run_watched(expressions)

@@ -8,6 +8,12 @@ call_text <- function(call) {
   substr(text, 1L, call_units)
 }
 
+# The call that a condition is about; at the top level there is none, but R names ours.
+call_of <- function(condition) {
+  call <- tryCatch(conditionCall(condition), error = function(e) NULL)
+  if (identical(call, quote(eval(expressions[i], globalenv())))) NULL else call
+}
+
 say <- function(text) {
   # Somebody has taken the messages for themselves: then they are in that order.
   if (sink.number("message") != 2L) return(cat(text, file = stderr()))
@@ -46,13 +52,17 @@ head_of <- function(values, count) values[seq_len(min(count, length(values)))]
 
 error_of <- function(condition, calls) {
   message <- tryCatch(paste(conditionMessage(condition), collapse = "\n"), error = function(e) "an error without a message")
-  call <- tryCatch(conditionCall(condition), error = function(e) NULL)
+  call <- call_of(condition)
   last <- if (is.null(call)) paste0("Error: ", message) else paste0("Error in ", with_call(call, message))
   traceback <- c(frames_of(calls), strsplit(last, "\n", fixed = TRUE)[[1L]])
   list(name = class(condition)[1L], message = message, traceback = as.list(traceback))
 }
 
 state$warnings <- list()
+# What `warnings()` tells.
+state$last <- list()
+
+last_warnings <- function(...) structure(state$last, dots = list(...), class = "warnings")
 
 # What R itself does with a warning, but told at the end of the expression by us, as nobody else is at the top level.
 on_warning <- function(warning) {
@@ -60,7 +70,7 @@ on_warning <- function(warning) {
   if (is.na(level)) level <- 0L
   if (level >= 2L) return()
   if (level == 1L) {
-    call <- conditionCall(warning)
+    call <- call_of(warning)
     say(paste0("Warning", if (is.null(call)) ": " else " in ", with_call(call, conditionMessage(warning)), "\n"))
   }
   if (level == 0L) state$warnings[[length(state$warnings) + 1L]] <- warning
@@ -74,7 +84,7 @@ on_message <- function(message) {
 
 warning_text <- function(warning) {
   message <- conditionMessage(warning)
-  call <- conditionCall(warning)
+  call <- call_of(warning)
   if (is.null(call)) message else paste0("In ", with_call(call, message))
 }
 
@@ -83,9 +93,7 @@ tell_warnings <- function() {
   if (length(warnings) == 0L) return(invisible())
   state$warnings <- list()
   kept <- head_of(warnings, 50L)
-  # For `warnings()`.
-  texts <- vapply(kept, conditionMessage, "")
-  assign("last.warning", structure(lapply(kept, conditionCall), names = texts), envir = baseenv())
+  state$last <- structure(lapply(kept, call_of), names = vapply(kept, conditionMessage, ""))
   say(paste0(warnings_text(warnings), "\n"))
 }
 

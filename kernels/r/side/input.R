@@ -22,6 +22,13 @@ interrupted <- function() {
   invokeRestart("meshbook_interrupt")
 }
 
+go_on_interrupting <- function() {
+  if (forget_interrupt()) interrupted()
+}
+
+# Whether there was one that came while nobody listened.
+forget_interrupt <- function() isTRUE(suppressWarnings(file.remove(file.path(scratch, "interrupted"))))
+
 asked_readline <- function(prompt = "") {
   answer <- ask(prompt)
   cat(prompt, answer, "\n", sep = "")
@@ -49,16 +56,18 @@ asked_readLines <- function(con = stdin(), n = -1L, ...) {
   if (is_stdin(con)) ask_lines(n) else base::readLines(con, n, ...)
 }
 
-asked_scan <- function(file = "", what = double(), nmax = -1L, n = -1L, ..., text) {
-  if (!missing(text)) return(base::scan(what = what, nmax = nmax, n = n, ..., text = text))
-  if (!identical(file, "") && !is_stdin(file)) return(base::scan(file, what, nmax, n, ...))
+asked_scan <- function(file = "", ...) {
+  given <- list(...)
+  if ("text" %in% names(given) || !(identical(file, "") || is_stdin(file))) return(base::scan(file = file, ...))
+  wanted <- match.call(base::scan, as.call(c(quote(scan), file = "", given)))$n
   lines <- character()
-  read <- function() if (length(lines)) base::scan(what = what, nmax = nmax, n = n, ..., text = lines) else what[0L]
+  read <- function() base::scan(file = "", ..., text = lines)
   repeat {
-    if (n > 0 && length(suppressMessages(read())) >= n) break
+    if (!is.null(wanted) && length(lines) && length(suppressMessages(read())) >= wanted) break
     answer <- ask(paste0(length(lines) + 1L, ": "))
     if (answer == "") break
     lines <- c(lines, answer)
   }
+  if (length(lines) == 0L) lines <- ""
   read()
 }

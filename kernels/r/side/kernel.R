@@ -8,7 +8,7 @@ local({
   kernel$nonce <- args[[2L]]
   kernel$state <- new.env(parent = emptyenv())
   parts <- c("wire", "library", "conditions", "values", "plots", "input", "shown", "cells", "questions", "orders")
-  for (part in parts) sys.source(file.path(args[[3L]], "side", paste0(part, ".R")), kernel, keep.source = FALSE)
+  for (part in parts) sys.source(file.path(args[[3L]], paste0(part, ".R")), kernel, keep.source = FALSE)
   lockEnvironment(kernel, bindings = TRUE)
   kernel$serve()
 })

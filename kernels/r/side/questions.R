@@ -9,6 +9,8 @@ completion <- function(before) {
   utils:::.assignLinebuffer(line)
   utils:::.assignEnd(nchar(line))
   token <- utils:::.guessTokenFromLine()
+  whole <- sub("[$@].*", "", token)
+  if (whole != token && is_lazy(whole, globalenv())) return(list(token = token, items = list()))
   utils:::.completeToken()
   found <- head_of(unique(utils:::.retrieveCompletions()), items_shown)
   list(token = token, items = lapply(found, function(label) list(label = label)))
@@ -30,7 +32,6 @@ own_text <- function(name) {
 
 signature_text <- function(name, package) {
   space <- if (is.null(package)) globalenv() else asNamespace(package)
-  if (is_lazy(name, space)) return("")
   value <- get0(name, space, mode = "function")
   if (is.null(value)) return("")
   text <- deparse(args(value), width.cutoff = 80L)
@@ -64,10 +65,13 @@ variable <- function(name) {
   inside <- unread(name, globalenv())
   if (is.language(inside)) return(list(name = name, type = "language or promise", preview = preview(call_text(inside))))
   value <- get(name, globalenv())
-  list(name = name, type = paste(class(value), collapse = ", "), size = size_of(value), preview = preview_of(value))
+  shown <- list(name = name, type = paste(class(value), collapse = ", "), preview = preview_of(value))
+  size <- size_of(value)
+  if (is.null(size)) shown else c(shown, list(size = size))
 }
 
 size_of <- function(value) {
+  if (is.function(value) || is.environment(value)) return(NULL)
   if (is.object(value) && !is.data.frame(value)) return(as.character(length(unclass(value))))
   paste(if (is.null(dim(value))) length(value) else dim(value), collapse = " \u00d7 ")
 }

@@ -38,6 +38,9 @@ for_cells <- list(
   clear_output = function(wait = TRUE) {
     tell("event", event = list(type = "clear", wait = isTRUE(wait)))
   },
+  warnings = last_warnings,
+  # R's own would step through what follows, with nobody to tell it how.
+  browser = function(...) say("[browser() needs a terminal; the cell goes on.]\n"),
   readLines = asked_readLines,
   scan = asked_scan
 )
@@ -58,9 +61,23 @@ replace_in_base <- function(name, value) {
   lockBinding(name, baseenv())
 }
 
-prepare_world <- function() {
+# Before each cell, as one may have detached it.
+show_functions <- function() {
+  if ("meshbook" %in% search()) return(invisible())
   shown <- attach(NULL, name = "meshbook", warn.conflicts = FALSE)
   for (name in names(for_cells)) assign(name, for_cells[[name]], shown)
+}
+
+# C's system() ignores the signal while it waits for its child, which ends by it: afterwards the interrupt goes on here.
+ends_interrupted <- function(name) {
+  watched <- get(name, baseenv())
+  body(watched) <- call("{", call("on.exit", as.call(list(go_on_interrupting))), body(watched))
+  replace_in_base(name, watched)
+}
+
+prepare_world <- function() {
+  show_functions()
+  ends_interrupted("system")
   replace_in_base("readline", asked_readline)
   replace_in_base("quit", exit_cell)
   replace_in_base("q", exit_cell)

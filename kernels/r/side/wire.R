@@ -24,7 +24,7 @@ json <- function(value) {
   }
   else if (is.list(value)) paste0("[", paste(vapply(value, json, ""), collapse = ","), "]")
   else if (is.logical(value)) if (isTRUE(value)) "true" else "false"
-  else if (is.numeric(value)) format(value, digits = 15L, scientific = FALSE)
+  else if (is.numeric(value)) format(value, digits = 15L, scientific = FALSE, decimal.mark = ".")
   else json_text(value)
 }
 
