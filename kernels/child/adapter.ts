@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { KernelEvent, Run, RunLog, TextKind } from '../wire/run-log.ts'
+import type { KernelEvent, KernelPart, Run, RunLog, TextKind } from '../wire/run-log.ts'
 import type { KernelAdapter, KernelConfig } from '../wire/server.ts'
 import { Interpreter } from './interpreter.ts'
 import { OutputPipe } from './output-pipe.ts'
@@ -28,6 +28,8 @@ export interface ChildLanguage {
   /** The command that starts the interpreter; `scratch` and `nonce` are for its side of the protocol. */
   command(scratch: string, nonce: string): string[]
   env: NodeJS.ProcessEnv
+  /** Standard input at its end, as a file or as a pipe. */
+  stdin: 'null' | 'ended-pipe'
   /** How the process of the kernel ends when its interpreter has. */
   onDeath(code: number | null, signal: NodeJS.Signals | null): void
 }
@@ -74,6 +76,7 @@ export class ChildAdapter implements KernelAdapter {
     this.#interpreter = new Interpreter({
       command: language.command(config.scratch, nonce),
       env: language.env,
+      stdin: language.stdin,
       cwd: config.cwd,
       scratch: config.scratch,
       stdout: this.#pipes.stdout.path,
@@ -124,35 +127,47 @@ export class ChildAdapter implements KernelAdapter {
   #told(told: Told): void {
     switch (told.told) {
       case 'ready':
-        return this.#idle()
+        this.#idle()
+        break
       case 'begun':
-        return this.#begun()
+        this.#begun()
+        break
       case 'event':
-        return this.#log.emit(told.event)
+        this.#log.emit(told.event)
+        break
       case 'display':
-        return this.#display(told)
+        this.#display(told)
+        break
       case 'value':
-        return this.#value(told)
+        this.#value(told)
+        break
       case 'ask':
-        return this.#ask(told)
+        this.#ask(told)
+        break
       case 'answer':
         if (told.question === this.#question?.number) this.#question.done(told.result)
-        return
+        break
       case 'ended':
-        return this.#ended(told.event)
+        this.#ended(told.event)
+        break
     }
   }
 
-  #display({ id, update, parts }: Extract<Told, { told: 'display' }>): void {
+  #display({ as, id, update, parts }: Extract<Told, { told: 'display' }>): void {
     const loaded = partsOf(this.#config.scratch, parts, this.#config.limits.displayBytes)
     const named = { ...(id === undefined ? {} : { id }), ...(update ? { update } : {}) }
-    if (loaded.length > 0) this.#log.emit({ type: 'display', ...named, parts: loaded })
+    if (loaded.length > 0 && as === 'result') this.#log.emit({ type: 'result', parts: loaded })
+    else if (loaded.length > 0) this.#log.emit({ type: 'display', ...named, parts: loaded })
     else this.#log.text('stderr', '[What was to be displayed is larger than can be shown.]\n')
   }
 
   #value({ as, parts }: Extract<Told, { told: 'value' }>): void {
     const rich = partsOf(this.#config.scratch, parts, this.#config.limits.displayBytes)
-    if (as === 'stdout' || (this.#gathered === undefined && rich.length === 0)) return this.#ungather()
+    if (as === 'stdout' || (this.#gathered === undefined && rich.length === 0)) this.#ungather()
+    else this.#show(as, rich)
+  }
+
+  #show(as: 'result' | 'display', rich: KernelPart[]): void {
     const data = this.#gathered?.replace(/\n$/, '') ?? ''
     this.#gathered = undefined
     if (data === '' && rich.length === 0) return

@@ -11,6 +11,7 @@ import { makePipe } from './output-pipe.ts'
 export interface InterpreterOptions {
   command: readonly string[]
   env: NodeJS.ProcessEnv
+  stdin: 'null' | 'ended-pipe'
   cwd: string
   scratch: string
   /** The paths of the named pipes that are its standard output and error. */
@@ -38,8 +39,9 @@ export class Interpreter {
       cwd: options.cwd,
       env: options.env,
       detached: true,
-      stdio: ['ignore', ...outputs] as ['ignore', number, number],
+      stdio: [options.stdin === 'null' ? 'ignore' : 'pipe', ...outputs],
     })
+    this.#child.stdin?.destroy()
     for (const fd of outputs) closeSync(fd)
     this.#child.once('error', () => options.onExit(127, null)).once('exit', options.onExit)
   }

@@ -10,7 +10,8 @@ export type Told =
   | { told: 'ready' }
   | { told: 'begun' }
   | { told: 'event'; event: KernelEvent }
-  | { told: 'display'; id?: string; update?: boolean; parts: ToldPart[] }
+  /** `as: 'result'`: it is the value of the cell. */
+  | { told: 'display'; as?: 'result'; id?: string; update?: boolean; parts: ToldPart[] }
   /** What was printed since the word `v` is the plain text of a value; `as` says what becomes of it. */
   | { told: 'value'; as: 'result' | 'display' | 'stdout'; parts: ToldPart[] }
   | { told: 'ask'; ask: number; prompt: string; password: boolean }

@@ -11,6 +11,7 @@ export function rLanguage(r: string, env: NodeJS.ProcessEnv): Omit<ChildLanguage
   return {
     kernel: `R ${version}`,
     version,
+    stdin: 'null',
     command: (scratch, nonce) => [r, ...options, '--args', scratch, nonce, join(import.meta.dirname, 'side')],
     env: {
       // The files of the person, as everywhere; never those of the project, which nobody has asked to be run (KN41).
