@@ -16,6 +16,7 @@ const questionMs = 3000
 const shutdownMs = 500
 /** What was printed may still reach the host before this program ends with its interpreter. */
 const lastWordsMs = 200
+const promptUnits = 1000
 const heldUnits = 256 * 1024
 const gatheredUnits = 128 * 1024
 /** Taken beyond the limit after an interrupt, so that a blocked write can end (KN35). */
@@ -53,6 +54,8 @@ export class ChildAdapter implements KernelAdapter {
   #interruptAtBegin = false
   #roomAfterInterrupt = 0
   #gathered: string | undefined
+  /** What stands in the last line of the output: the prompt of a question that has none. */
+  #line = ''
   #open: { id: string; ask: number } | undefined
   #question: Question | undefined
   #questions = 0
@@ -104,6 +107,7 @@ export class ChildAdapter implements KernelAdapter {
 
   #text(kind: TextKind, text: string): void {
     this.#roomAfterInterrupt = Math.max(0, this.#roomAfterInterrupt - text.length)
+    if (kind === 'stdout') this.#line = lastLine(this.#line + text)
     if (kind === 'stderr' || this.#gathered === undefined) {
       this.#log.text(kind, text)
       return
@@ -211,7 +215,7 @@ export class ChildAdapter implements KernelAdapter {
   #ask({ ask, prompt, password }: Extract<Told, { told: 'ask' }>): void {
     const run = this.#log.current?.id.slice(0, 100)
     this.#open = { id: `${run}-${ask}`, ask }
-    this.#log.emit({ type: 'input-request', id: this.#open.id, prompt, password })
+    this.#log.emit({ type: 'input-request', id: this.#open.id, prompt: prompt || this.#line, password })
   }
 
   input(request: string | undefined, text: string): boolean {
@@ -298,4 +302,8 @@ export class ChildAdapter implements KernelAdapter {
   shutdown(): void {
     void this.close().finally(() => process.exit(0))
   }
+}
+
+function lastLine(text: string): string {
+  return text.slice(Math.max(text.lastIndexOf('\n'), text.lastIndexOf('\r')) + 1).slice(-promptUnits)
 }

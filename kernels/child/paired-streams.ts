@@ -53,12 +53,13 @@ export class PairedStreams {
     return this.#streams[kind].queue.reduce((sum, piece) => sum + ('text' in piece ? piece.text.length : 1), 0)
   }
 
+  /** Whether something has moved: a piece handed over, or a barrier come to, which may let the other stream go on. */
   #step(kind: TextKind): boolean {
-    const { queue } = this.#streams[kind]
+    const { queue, reached } = this.#streams[kind]
     const piece = queue[0]
     if (!piece || !this.#events.hasRoom()) return false
     const barrier = 'mark' in piece ? barrierOf(piece.mark) : undefined
-    if (barrier !== undefined && !this.#passes(kind, barrier)) return false
+    if (barrier !== undefined && !this.#passes(kind, barrier)) return barrier > reached
     queue.shift()
     if ('text' in piece) this.#events.text(kind, piece.text)
     else if (barrier === undefined && kind === 'stdout') this.#events.word(piece.mark)

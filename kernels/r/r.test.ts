@@ -127,7 +127,8 @@ test('KN14 KN21 a write that nobody acknowledges blocks the program, and an inte
 })
 
 test('KN24 readline, readLines and scan ask; an answer is for the question that is open', async t => {
-  const { adapter, start: begin } = await start(t)
+  const { adapter, cwd, start: begin, run } = await start(t)
+  await writeFile(join(cwd, 'x.txt'), 'a b\n')
   const asking = begin(
     'a <- readline("A? "); b <- readLines(stdin(), 2); d <- scan(n = 2, quiet = TRUE); cat(a, b, sum(d), sep = "|")',
   )
@@ -141,6 +142,10 @@ test('KN24 readline, readLines and scan ask; an answer is for the question that 
     assert.equal(adapter.input(request.id, 'again'), false)
   }
   assert.equal((await asking.ended).at(-1)!.type, 'completed', JSON.stringify(asking.events.at(-1)))
+  assert.equal(
+    textOf(await run('cat(scan(text = "1 2", quiet = TRUE), scan("x.txt", "", quiet = TRUE))'), 'stdout'),
+    '1 2 a b',
+  )
   assert.match(textOf(await asking.ended, 'stdout'), /one\|two\|three\|9$/)
 })
 

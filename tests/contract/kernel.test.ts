@@ -1,4 +1,6 @@
 /** The kernel contract on every kernel that comes with Meshbook. */
+import { spawnSync } from 'node:child_process'
+import { test } from 'node:test'
 import { type KernelLanguage, kernelContract } from './kernel.ts'
 
 const python: KernelLanguage = {
@@ -133,4 +135,44 @@ const r: KernelLanguage = {
   large: 'display_png(as.raw(rep(0, 1e5)))',
 }
 
+const julia: KernelLanguage = {
+  language: 'julia',
+  print: text => `println(${JSON.stringify(text)})`,
+  setVariable: 'answer = 42',
+  printVariable: 'print(answer)',
+  fail: {
+    code: 'function f()\n    error("bad")\nend\nf()',
+    name: 'ErrorException',
+    message: /^bad$/,
+    traceback: /at demo#4: f\(\)\n[\s\S]*ErrorException: bad/,
+  },
+  ask: 'print("Name? ")\nprintln("hi ", readline())',
+  busy: 'while true end',
+  sleep: 'sleep(60)',
+  ignoreInterrupt: 'println("ready")\nBase.disable_sigint() do\n    while true end\nend',
+  exit3: 'exit(3)',
+  garbage: 'write(stdout, UInt8[0xff, 0xfe]); println(" ok")',
+  progress: frames => `for i in 0:${frames - 1}\n    print("\\r", i)\nend`,
+  megabytes: count =>
+    `let lines = (repeat("x", 99) * "\\n")^100\n    for _ in 1:${count}*100\n        print(lines)\n    end\nend`,
+  child: 'println("before")\nrun(`echo child`)\nprintln("after")',
+  slowCount: (count, pauseMs) =>
+    `open(io -> println(io, "ran"), "ran.txt", "a")\nfor i in 0:${count - 1}\n    println(i)\n    sleep(${pauseMs / 1000})\nend`,
+  daemon:
+    'run(pipeline(detach(`setsid sleep 300`); stdin = devnull, stdout = devnull, stderr = devnull); wait = false);',
+  environment: 'println(ENV)',
+  killSelf: 'ccall(:kill, Cint, (Cint, Cint), getpid(), 9)',
+  complete: { code: 'ans', label: 'answer' },
+  inspect: { code: 'sum', text: /sum\(/ },
+  variable: { name: 'answer', preview: /^42$/ },
+  stderr: 'println(stderr, "oops")',
+  result: '40 + 2',
+  large:
+    'struct Picture end\nBase.show(io::IO, ::MIME"image/png", ::Picture) = write(io, zeros(UInt8, 100_000))\ndisplay(Picture())',
+}
+
 for (const language of [python, bash, javascript, r]) kernelContract(language)
+
+const hasJulia = spawnSync('julia', ['--version']).status === 0
+if (hasJulia) kernelContract(julia)
+else test('julia: the kernel contract', { skip: 'Julia is not installed' }, () => undefined)

@@ -34,7 +34,8 @@ end
 function run_watched(name, code)
     try
         reenable_sigint() do
-            show_value(code, evaluate(name, code))
+            value = evaluate(name, code)
+            Base.invokelatest(show_value, code, value)
         end
         (type = "completed",)
     catch error

@@ -33,8 +33,8 @@ function offered(mime, value)
 end
 
 function parts_of(value)
-    found = Any[offered(mime, value) for mime in richer]
-    [filter(!isnothing, found); part("text/plain", value)]
+    found = filter(!isnothing, Any[offered(mime, value) for mime in richer])
+    push!(found, part("text/plain", value))
 end
 
 Base.display(::CellDisplay, value) = tell("display"; parts = parts_of(value))

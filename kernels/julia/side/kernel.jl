@@ -41,7 +41,8 @@ function serve()
     disable_sigint() do
         tell("ready")
         while true
-            carry_out(next_order())
+            # What cells have defined since is known to it.
+            Base.invokelatest(carry_out, next_order())
         end
     end
 end

@@ -3,7 +3,7 @@
 # Those that it was started with: what a cell redirects is not meant.
 const out = stdout
 const err = stderr
-const orders = Base.Filesystem.open(joinpath(scratch, "orders"), Base.Filesystem.JL_O_RDWR | Base.Filesystem.JL_O_CLOEXEC)
+const orders = Base.Filesystem.open(joinpath(scratch, "orders"), Base.Filesystem.JL_O_RDONLY | Base.Filesystem.JL_O_CLOEXEC)
 const told = Ref(0)
 const barriers = Ref(0)
 

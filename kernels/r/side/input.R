@@ -57,13 +57,14 @@ asked_readLines <- function(con = stdin(), n = -1L, ...) {
 }
 
 asked_scan <- function(file = "", ...) {
-  given <- list(...)
-  if ("text" %in% names(given) || !(identical(file, "") || is_stdin(file))) return(base::scan(file = file, ...))
-  wanted <- match.call(base::scan, as.call(c(quote(scan), file = "", given)))$n
+  given <- as.list(match.call(base::scan, as.call(list(quote(scan), file = file, ...))))[-1L]
+  if ("text" %in% names(given) || !(identical(file, "") || is_stdin(file))) {
+    return(do.call(base::scan, if (identical(file, "")) given[names(given) != "file"] else given, quote = TRUE))
+  }
   lines <- character()
-  read <- function() base::scan(file = "", ..., text = lines)
+  read <- function() do.call(base::scan, c(given[names(given) != "file"], list(text = lines)), quote = TRUE)
   repeat {
-    if (!is.null(wanted) && length(lines) && length(suppressMessages(read())) >= wanted) break
+    if (!is.null(given[["n"]]) && length(lines) && length(suppressMessages(read())) >= given[["n"]]) break
     answer <- ask(paste0(length(lines) + 1L, ": "))
     if (answer == "") break
     lines <- c(lines, answer)
