@@ -111,19 +111,35 @@ test('KN21 an interrupt ends what waits for a child, a blocked write, and is cau
   assert.equal(textOf(await run('cat("still")'), 'stdout'), 'still')
 })
 
+test('KN32 a forked R may tell, and is no second kernel when an interrupt or an exit ends it', async t => {
+  const { adapter, start: begin, run } = await start(t)
+  const told = await run(
+    'parallel::mclapply(1:3, function(i) { message("m", i); display(i) }, mc.cores = 3); message("own")',
+  )
+  assert.deepEqual(textOf(told, 'stderr').trim().split('\n').sort(), ['m1', 'm2', 'm3', 'own'])
+  assert.equal(told.filter(({ type }) => type === 'display').length, 3)
+  const sleeping = begin('cat("on\n"); parallel::mclapply(1:2, function(i) Sys.sleep(60), mc.cores = 2)')
+  await sleeping.when(event => event.type === 'stdout')
+  await sleep(300)
+  adapter.interrupt()
+  assert.equal((await sleeping.ended).at(-1)!.type, 'cancelled')
+  await run('x <- suppressWarnings(parallel::mclapply(1:2, function(i) q(), mc.cores = 2))')
+  for (const text of ['one', 'two']) assert.equal(textOf(await run(`cat("${text}")`), 'stdout'), text)
+})
+
 test('KN14 KN21 a write that nobody acknowledges blocks the program, and an interrupt breaks it', async t => {
   const { adapter, log, start: begin } = await start(t, 50_000)
-  const blocked = begin('repeat cat(strrep("x", 9999), "\\n")')
+  begin('repeat cat(strrep("x", 9999), "\\n")').ended.catch(() => undefined)
   log.onFrame = () => undefined
-  await sleep(500)
+  for (let i = 0; i < 1000 && log.hasRoom; i++) await sleep(20)
+  await sleep(300)
   const held = log.current!.bytes
-  assert.ok(held < 400_000, `${held}`)
+  assert.ok(held > 50_000 && held < 400_000, `${held}`)
   await sleep(200)
   assert.equal(log.current!.bytes, held, 'blocked')
   adapter.interrupt()
   for (let i = 0; i < 100 && log.current; i++) await sleep(20)
   assert.equal(log.current, undefined)
-  blocked.ended.catch(() => undefined)
 })
 
 test('KN24 readline, readLines and scan ask; an answer is for the question that is open', async t => {
@@ -205,7 +221,7 @@ test('KN41 the library of a project with renv is used, and its .Rprofile is not 
 test('KN34 when R is killed, what it had printed is told and the kernel ends likewise', async t => {
   const { start: begin, death } = await start(t)
   const run = begin('cat("last words"); tools::pskill(Sys.getpid(), 9)')
+  run.ended.catch(() => undefined)
   assert.deepEqual(await death, { code: null, signal: 'SIGKILL' })
   assert.equal(textOf(run.events, 'stdout'), 'last words')
-  run.ended.catch(() => undefined)
 })

@@ -147,7 +147,8 @@ const julia: KernelLanguage = {
     traceback: /at demo#4: f\(\)\n[\s\S]*ErrorException: bad/,
   },
   ask: 'print("Name? ")\nprintln("hi ", readline())',
-  busy: 'while true end',
+  // One that neither allocates nor waits has no point at which Julia could be interrupted.
+  busy: 'while true\n    sum(rand(100))\nend',
   sleep: 'sleep(60)',
   ignoreInterrupt: 'println("ready")\nBase.disable_sigint() do\n    while true end\nend',
   exit3: 'exit(3)',

@@ -65,6 +65,7 @@ run_cell <- function(name, code) {
   tell("begun")
   expressions <- tryCatch(parse_cell(name, code), error = identity)
   end <- if (inherits(expressions, "error")) syntax_error(expressions) else run_watched(expressions)
+  end_fork()
   finish(tell_warnings)
   finish(end_plots)
   barrier()

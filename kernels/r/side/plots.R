@@ -31,7 +31,7 @@ tell_pages <- function() suspendInterrupts({
   pages <- sort(list.files(scratch, "^plot[0-9]+-[0-9]+\\.png$"))
   if (!is.null(own_device())) pages <- pages[-length(pages)]
   for (page in pages) {
-    name <- paste0("p", state$told + 1L, ".png")
+    name <- next_name("p")
     file.rename(file.path(scratch, page), file.path(scratch, name))
     if (file.size(file.path(scratch, name)) > 0) tell("display", parts = list(list(mimeType = "image/png", file = name)))
   }

@@ -4,7 +4,7 @@
 bytes_part <- function(type, data, file) {
   if (!is.null(file)) data <- readBin(file, "raw", file.size(file))
   if (!is.raw(data)) return(list(mimeType = type, data = paste(data, collapse = "\n")))
-  name <- paste0("d", state$told + 1L)
+  name <- next_name("d")
   write_bytes(name, data)
   list(mimeType = type, file = name)
 }
@@ -46,6 +46,7 @@ for_cells <- list(
 )
 
 exit_cell <- function(save = "default", status = 0, runLast = TRUE) {
+  end_fork()
   signalCondition(structure(class = c("meshbook_exit", "condition"), list(message = "", call = NULL, status = status)))
   # Not within a cell: R itself decides.
   leave(status)

@@ -1,6 +1,7 @@
 # Files and marks: how R's side is told something, and tells.
 
 state$told <- 0L
+state$pid <- Sys.getpid()
 state$barriers <- 0L
 
 json_text <- function(text) {
@@ -53,10 +54,22 @@ write_bytes <- function(name, bytes) {
   writeBin(bytes, target)
 }
 
-tell <- function(kind, ...) suspendInterrupts({
+# A copy of R that a cell has forked has numbers of its own.
+next_name <- function(letter) {
   state$told <- state$told + 1L
-  write_bytes(paste0("m", state$told), charToRaw(json(list(told = kind, ...))))
-  mark(paste0("m", state$told))
+  own <- if (is_fork()) Sys.getpid() %% 1e6 * 1e6 else 0
+  sprintf("%s%.0f", letter, own + state$told)
+}
+
+is_fork <- function() Sys.getpid() != state$pid
+
+# A fork that comes out of its cell's code is not to be a second kernel, nor to clean up after the first.
+end_fork <- function() if (is_fork()) tools::pskill(Sys.getpid(), 9L)
+
+tell <- function(kind, ...) suspendInterrupts({
+  name <- next_name("m")
+  write_bytes(name, charToRaw(json(list(told = kind, ...))))
+  mark(name)
 })
 
 # The number of the next order, or NA if there will be none.
