@@ -7,12 +7,13 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KernelEvent, KernelPart, Run, RunLog, TextKind } from '../wire/run-log.ts'
 import type { KernelAdapter, KernelConfig } from '../wire/server.ts'
+import type { ChildLanguage } from './child-language.ts'
 import { Interpreter } from './interpreter.ts'
 import { OutputPipe } from './output-pipe.ts'
 import { PairedStreams } from './paired-streams.ts'
+import { Questions, topicAt } from './questions.ts'
 import { partsOf, readTold, type Told } from './told.ts'
 
-const questionMs = 3000
 const shutdownMs = 500
 /** What was printed may still reach the host before this program ends with its interpreter. */
 const lastWordsMs = 200
@@ -21,24 +22,6 @@ const heldUnits = 256 * 1024
 const gatheredUnits = 128 * 1024
 /** Taken beyond the limit after an interrupt, so that a blocked write can end (KN35). */
 const afterInterruptUnits = 8 * 1024 * 1024
-
-export interface ChildLanguage {
-  /** For people: `R 4.2.2`. */
-  kernel: string
-  version: string
-  /** The command that starts the interpreter; `scratch` and `nonce` are for its side of the protocol. */
-  command(scratch: string, nonce: string): string[]
-  env: NodeJS.ProcessEnv
-  /** Standard input at its end, as a file or as a pipe. */
-  stdin: 'null' | 'ended-pipe'
-  /** How the process of the kernel ends when its interpreter has. */
-  onDeath(code: number | null, signal: NodeJS.Signals | null): void
-}
-
-interface Question {
-  number: number
-  done(result: unknown): void
-}
 
 export class ChildAdapter implements KernelAdapter {
   readonly kernel: string
@@ -57,8 +40,7 @@ export class ChildAdapter implements KernelAdapter {
   /** What stands in the last line of the output: the prompt of a question that has none. */
   #line = ''
   #open: { id: string; ask: number } | undefined
-  #question: Question | undefined
-  #questions = 0
+  #questions: Questions
   #closing = false
   #left = Promise.withResolvers<void>()
 
@@ -86,6 +68,7 @@ export class ChildAdapter implements KernelAdapter {
       stderr: this.#pipes.stderr.path,
       onExit: (code, signal) => this.#exited(code, signal),
     })
+    this.#questions = new Questions(this.#interpreter)
     log.onRoom = () => this.#goOn()
   }
 
@@ -149,7 +132,7 @@ export class ChildAdapter implements KernelAdapter {
         this.#ask(told)
         break
       case 'answer':
-        if (told.question === this.#question?.number) this.#question.done(told.result)
+        this.#questions.answered(told.question, told.result)
         break
       case 'ended':
         this.#ended(told.event)
@@ -180,7 +163,7 @@ export class ChildAdapter implements KernelAdapter {
 
   execute(run: Run): void {
     this.#interruptAtBegin = false
-    if (this.#question || this.#state === 'starting') this.#waiting = run
+    if (this.#questions.isOpen || this.#state === 'starting') this.#waiting = run
     else this.#send(run)
   }
 
@@ -253,9 +236,7 @@ export class ChildAdapter implements KernelAdapter {
   }
 
   inspect(code: string, cursor: number): Promise<unknown> {
-    const before = /[\p{L}\p{N}_.:!]*$/u.exec(code.slice(0, cursor))![0]
-    const after = /^[\p{L}\p{N}_.:!]*/u.exec(code.slice(cursor))![0]
-    return this.#answer({ found: false, text: '' }, 'inspect', before + after)
+    return this.#answer({ found: false, text: '' }, 'inspect', topicAt(code, cursor))
   }
 
   variables(): Promise<unknown> {
@@ -263,17 +244,9 @@ export class ChildAdapter implements KernelAdapter {
   }
 
   /** The interpreter itself answers; while a cell has it, or another question, the answer is `none` (KN11). */
-  async #answer<T>(none: T, ...order: string[]): Promise<T> {
-    if (this.#question || this.#state !== 'idle') return none
-    const number = ++this.#questions
-    const { promise, resolve } = Promise.withResolvers<unknown>()
-    this.#question = { number, done: resolve }
-    const [name, ...fields] = order
-    this.#interpreter.order(name!, String(number), ...fields)
-    const timer = setTimeout(() => this.#interpreter.interrupt(), questionMs)
-    const result = await promise
-    clearTimeout(timer)
-    this.#question = undefined
+  async #answer<T>(none: T, name: string, ...fields: string[]): Promise<T> {
+    if (this.#questions.isOpen || this.#state !== 'idle') return none
+    const result = await this.#questions.ask(name, ...fields)
     if (this.#waiting) this.#send(this.#waiting)
     return (result as T | null) ?? none
   }

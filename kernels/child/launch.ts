@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { RunLog } from '../wire/run-log.ts'
 import { type KernelConfig, KernelServer } from '../wire/server.ts'
-import { ChildAdapter, type ChildLanguage } from './adapter.ts'
+import { ChildAdapter } from './adapter.ts'
+import type { ChildLanguage } from './child-language.ts'
 
 export function serve(configPath: string, language: (env: NodeJS.ProcessEnv) => Omit<ChildLanguage, 'onDeath'>): void {
   const config = JSON.parse(readFileSync(configPath, 'utf8')) as KernelConfig

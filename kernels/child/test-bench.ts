@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { type KernelEvent, Run, RunLog } from '../wire/run-log.ts'
-import { ChildAdapter, type ChildLanguage } from './adapter.ts'
+import { ChildAdapter } from './adapter.ts'
+import type { ChildLanguage } from './child-language.ts'
 
 const terminal = new Set(['completed', 'failed', 'cancelled'])
 const withinMs = 20_000

@@ -1,7 +1,7 @@
 /** How Julia is started as the interpreter of a kernel; its side of the protocol is in side/. */
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import type { ChildLanguage } from '../child/adapter.ts'
+import type { ChildLanguage } from '../child/child-language.ts'
 import { utf8Environment } from '../child/launch.ts'
 
 export function juliaLanguage(julia: string, env: NodeJS.ProcessEnv): Omit<ChildLanguage, 'onDeath'> {
