@@ -96,6 +96,7 @@ function installTools() {
     { command: 'redis-server', package: 'redis-server' },
     { command: 'ip', package: 'iproute2' },
     { command: 'iptables', package: 'iptables' },
+    { command: 'R', package: 'r-base-core' },
   ]
   const missing = tools.filter(tool => !onPath(tool.command)).map(tool => tool.package)
   if (missing.length === 0) return

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { constants, existsSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { type IPty, spawn } from '@lydell/node-pty'
-import { MarkScanner } from './marks.ts'
+import { MarkScanner } from '../wire/marks.ts'
 
 export interface ShellEvents {
   text(text: string): void

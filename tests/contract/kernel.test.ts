@@ -1,4 +1,6 @@
 /** The kernel contract on every kernel that comes with Meshbook. */
+import { spawnSync } from 'node:child_process'
+import { test } from 'node:test'
 import { type KernelLanguage, kernelContract } from './kernel.ts'
 
 const python: KernelLanguage = {
@@ -99,4 +101,79 @@ for (let i = 0; i < ${count}; i++) { console.log(String(i)); await new Promise(r
   large: 'display.png(new Uint8Array(100_000))',
 }
 
-for (const language of [python, bash, javascript]) kernelContract(language)
+const r: KernelLanguage = {
+  language: 'r',
+  print: text => `cat(${JSON.stringify(`${text}\n`)})`,
+  setVariable: 'answer <- 42',
+  printVariable: 'cat(answer)',
+  fail: {
+    code: 'f <- function() {\n  stop("bad")\n}\nf()',
+    name: 'simpleError',
+    message: /^bad$/,
+    traceback: /^at demo#4: f\(\)\nat demo#2: stop\("bad"\)\nError in f\(\) : bad$/,
+  },
+  ask: 'name <- readline("Name? ")\ncat("hi", name)',
+  busy: 'while (TRUE) {}',
+  sleep: 'Sys.sleep(60)',
+  ignoreInterrupt: 'cat("ready\\n")\nrepeat suspendInterrupts(for (i in 1:1e9) i)',
+  exit3: 'quit(status = 3)',
+  garbage: 'cat("\\xff\\xfe ok\\n")',
+  progress: frames => `for (i in 0:${frames - 1}) cat("\\r", i, sep = "")`,
+  megabytes: count =>
+    `line <- paste0(strrep("x", 99), "\\n")\nlines <- strrep(line, 100)\nfor (i in seq_len(${count} * 100)) cat(lines)`,
+  child: 'cat("before\\n")\nsystem("echo child")\ncat("after\\n")',
+  slowCount: (count, pauseMs) =>
+    `cat("ran\\n", file = "ran.txt", append = TRUE)\nfor (i in 0:${count - 1}) {\n  cat(i, "\\n")\n  Sys.sleep(${pauseMs / 1000})\n}`,
+  daemon: 'system("setsid sleep 300 </dev/null >/dev/null 2>&1 &")',
+  environment: 'cat(names(Sys.getenv()), Sys.getenv())',
+  killSelf: 'tools::pskill(Sys.getpid(), 9)',
+  complete: { code: 'ans', label: 'answer' },
+  inspect: { code: 'mean', text: /Arithmetic Mean/ },
+  variable: { name: 'answer', preview: /^42$/ },
+  stderr: 'message("oops")',
+  result: 'print.plain <- function(x, ...) cat(unclass(x))\nstructure(42, class = "plain")',
+  large: 'display_png(as.raw(rep(0, 1e5)))',
+}
+
+const julia: KernelLanguage = {
+  language: 'julia',
+  print: text => `println(${JSON.stringify(text)})`,
+  setVariable: 'answer = 42',
+  printVariable: 'print(answer)',
+  fail: {
+    code: 'function f()\n    error("bad")\nend\nf()',
+    name: 'ErrorException',
+    message: /^bad$/,
+    traceback: /at demo#4: f\(\)\n[\s\S]*ErrorException: bad/,
+  },
+  ask: 'print("Name? ")\nprintln("hi ", readline())',
+  // One that neither allocates nor waits has no point at which Julia could be interrupted.
+  busy: 'while true\n    sum(rand(100))\nend',
+  sleep: 'sleep(60)',
+  ignoreInterrupt: 'println("ready")\nBase.disable_sigint() do\n    while true end\nend',
+  exit3: 'exit(3)',
+  garbage: 'write(stdout, UInt8[0xff, 0xfe]); println(" ok")',
+  progress: frames => `for i in 0:${frames - 1}\n    print("\\r", i)\nend`,
+  megabytes: count =>
+    `let lines = (repeat("x", 99) * "\\n")^100\n    for _ in 1:${count}*100\n        print(lines)\n    end\nend`,
+  child: 'println("before")\nrun(`echo child`)\nprintln("after")',
+  slowCount: (count, pauseMs) =>
+    `open(io -> println(io, "ran"), "ran.txt", "a")\nfor i in 0:${count - 1}\n    println(i)\n    sleep(${pauseMs / 1000})\nend`,
+  daemon:
+    'run(pipeline(detach(`setsid sleep 300`); stdin = devnull, stdout = devnull, stderr = devnull); wait = false);',
+  environment: 'println(ENV)',
+  killSelf: 'ccall(:kill, Cint, (Cint, Cint), getpid(), 9)',
+  complete: { code: 'ans', label: 'answer' },
+  inspect: { code: 'sum', text: /sum\(/ },
+  variable: { name: 'answer', preview: /^42$/ },
+  stderr: 'println(stderr, "oops")',
+  result: '40 + 2',
+  large:
+    'struct Picture end\nBase.show(io::IO, ::MIME"image/png", ::Picture) = write(io, zeros(UInt8, 100_000))\ndisplay(Picture())',
+}
+
+for (const language of [python, bash, javascript, r]) kernelContract(language)
+
+const hasJulia = spawnSync('julia', ['--version']).status === 0
+if (hasJulia) kernelContract(julia)
+else test('julia: the kernel contract', { skip: 'Julia is not installed' }, () => undefined)

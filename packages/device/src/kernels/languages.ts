@@ -67,6 +67,22 @@ const kinds = {
     ownNamespaces: true,
     pipes: true,
   },
+  r: {
+    title: 'R',
+    command: ({ path }, nodePath) => [nodePath, join(kernels, 'r/kernel.ts'), path],
+    find: places => probe(['R'], ['--version'], /(?<=^R version )(?:[4-9]|\d\d)\.[\d.]+/, places.env),
+    install: 'Install R 4.0 or later (`apt install r-base-core`, or from r-project.org).',
+    ownNamespaces: true,
+    pipes: false,
+  },
+  julia: {
+    title: 'Julia',
+    command: ({ path }, nodePath) => [nodePath, join(kernels, 'julia/kernel.ts'), path],
+    find: places => probe(['julia'], ['--version'], /(?<=^julia version )(?:1\.(?:9|\d\d)|[2-9])\.[\d.]+/, places.env),
+    install: 'Install Julia 1.9 or later (from julialang.org).',
+    ownNamespaces: true,
+    pipes: false,
+  },
 } as const satisfies Record<string, KernelKind>
 
 export const kernelLanguages = Object.keys(kinds) as (keyof typeof kinds)[]

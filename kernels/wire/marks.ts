@@ -1,6 +1,6 @@
 /**
- * Splits what comes out of the terminal into text and marks. A mark is `ESC ] mb ; nonce ; word BEL`, printed by the
- * shell's loop: being in the same stream as the output, it tells exactly where the output of a cell ends.
+ * Splits what comes out of a terminal or a pipe into text and marks. A mark is `ESC ] mb ; nonce ; word BEL`, printed by the
+ * program that runs the cells: being in the same stream as the output, it tells exactly where the output of a cell ends.
  */
 export type Piece = { text: string } | { mark: string }
 

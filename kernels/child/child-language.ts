@@ -1,0 +1,13 @@
+/** What a language says of its interpreter, so that the adapter can run it as a child. */
+export interface ChildLanguage {
+  /** For people: `R 4.2.2`. */
+  kernel: string
+  version: string
+  /** The command that starts the interpreter; `scratch` and `nonce` are for its side of the protocol. */
+  command(scratch: string, nonce: string): string[]
+  env: NodeJS.ProcessEnv
+  /** Standard input at its end, as a file or as a pipe. */
+  stdin: 'null' | 'ended-pipe'
+  /** How the process of the kernel ends when its interpreter has. */
+  onDeath(code: number | null, signal: NodeJS.Signals | null): void
+}

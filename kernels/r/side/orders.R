@@ -1,0 +1,19 @@
+# The loop: one order after the other.
+
+carry_out <- function(order) {
+  field <- function(index) if (length(order) >= index) order[index] else ""
+  switch(order[1L],
+    execute = run_cell(field(2L), field(3L)),
+    complete = answer(field(2L), function() completion(field(3L))),
+    inspect = answer(field(2L), function() documentation(field(3L))),
+    variables = answer(field(2L), variables),
+    quit = leave()
+  )
+}
+
+serve <- function() suspendInterrupts({
+  use_project_library()
+  prepare_world()
+  tell("ready")
+  repeat carry_out(next_order())
+})
