@@ -336,6 +336,14 @@ export const limits = {
   /** How long a keychain has to answer. */
   keychainMs: 3_000,
   shutdownMs: 5_000,
+
+  /** Longer code is shown without colours on a published page. */
+  highlightedCodeBytes: 64 * KiB,
+  /** One formula of a published page, and how often its macros may expand. */
+  mathBytes: 8 * KiB,
+  mathExpansions: 500,
+  /** Colours that the outputs of one published page may have a rule of their own for. */
+  publishedColours: 512,
 } as const
 
 export type Limits = { readonly [K in keyof typeof limits]: number }
