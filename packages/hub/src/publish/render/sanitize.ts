@@ -133,7 +133,7 @@ export function imageSource(source: string, asset: SanitizeContext['asset']): st
 function image(tagName: string, { src = '', ...attribs }: Record<string, string>, { asset }: SanitizeContext) {
   const source = imageSource(src, asset)
   const rest = { alt: '', ...attribs, loading: 'lazy' }
-  return { tagName, attribs: (source === undefined ? rest : { ...rest, src: source }) as Record<string, string> }
+  return { tagName, attribs: (source === undefined ? rest : { src: source, ...rest }) as Record<string, string> }
 }
 
 /** A reader is not told from which page they came, and no page is vouched for by a link of somebody's document. */
