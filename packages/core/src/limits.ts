@@ -346,6 +346,7 @@ export const limits = {
   publishedEntriesBytes: 2 * MiB,
   /** Rendering one page; a page that takes longer is shown as plain text. */
   publishRenderMs: 5_000,
+  publishThreadStartMs: 20_000,
   publishRendersWaiting: 64,
   publishThreadMemoryMiB: 512,
   publishThreadIdleMs: 60_000,

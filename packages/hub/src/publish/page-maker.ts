@@ -19,6 +19,8 @@ export class PageMaker {
   readonly #queue: Waiting[] = []
   #current: Waiting | undefined
   #worker: Worker | undefined
+  /** The thread has loaded what it needs; a busy machine takes a while for that, and no document is to blame. */
+  #isReady = false
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
@@ -68,13 +70,13 @@ export class PageMaker {
     }
     this.#worker ??= this.#start()
     this.#worker.ref()
-    this.#watch()
+    this.#watch(this.#isReady ? this.#limits.publishRenderMs : this.#limits.publishThreadStartMs)
     this.#worker.postMessage(this.#current.job)
   }
 
-  #watch(): void {
+  #watch(ms: number): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#abandon('making a page took too long'), this.#limits.publishRenderMs)
+    this.#timer = setTimeout(() => this.#abandon('making a page took too long'), ms)
   }
 
   #start(): Worker {
@@ -93,7 +95,8 @@ export class PageMaker {
   /** What fails by itself is as a page that takes too long: it is shown as text. */
   #answered(answer: ThreadAnswer): void {
     if ('ready' in answer) {
-      if (this.#current) this.#watch()
+      this.#isReady = true
+      if (this.#current) this.#watch(this.#limits.publishRenderMs)
       return
     }
     const waiting = this.#current
@@ -114,6 +117,7 @@ export class PageMaker {
   async #end(error: MeshError): Promise<void> {
     const [worker, waiting] = [this.#worker, this.#current]
     this.#worker = undefined
+    this.#isReady = false
     this.#current = undefined
     clearTimeout(this.#timer)
     waiting?.reject(error)
