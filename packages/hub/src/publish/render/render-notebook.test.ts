@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { ExecutionEntry } from '@meshbook/core/executions.ts'
 import type { AssetId, RunId } from '@meshbook/core/ids.ts'
 import sanitizeHtml from 'sanitize-html'
+import { hostilePieces } from '../../testing/hostile-pieces.ts'
 import { renderNotebook, renderPlain } from './render-notebook.ts'
 
 const picture = `sha256-${'a'.repeat(64)}` as AssetId
@@ -120,49 +121,6 @@ test('PB5 every colour that a program chose has a rule, and a flood of them a bo
   assert.ok([...html.matchAll(/^\.[fb][gc]-[0-9a-f]{6}\{/gm)].length < 900)
 })
 
-const hostile: readonly string[] = [
-  '<script>steal()</script>',
-  '<img src=x onerror=steal()>',
-  '<img src="javascript:steal()">',
-  '<svg onload=steal()><script>steal()</script></svg>',
-  '<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror=steal()&gt;">',
-  '<iframe src="https://evil.example"></iframe><iframe srcdoc="<script>steal()</script>"></iframe>',
-  '<object data="https://evil.example"></object><embed src="https://evil.example">',
-  '<a href="javascript:steal()">x</a> [y](javascript:steal()) [z](data:text/html,steal) <a href="&#106;avascript:steal()">w</a>',
-  '<a href="vbscript:x">x</a><a href=" \u0001javascript:steal()">y</a>',
-  '<style>@import "https://evil.example"; *{background:url(https://evil.example)}</style>',
-  '<p style="background:url(https://evil.example)" onclick="steal()">x</p>',
-  '<link rel="stylesheet" href="https://evil.example"><base href="https://evil.example"><meta http-equiv="refresh" content="0;url=https://evil.example">',
-  '<form action="https://evil.example"><input name="a"><button formaction="https://evil.example">x</button></form>',
-  '![x](https://evil.example/a.png) ![y](//evil.example/a.png) ![z](data:image/svg+xml,<svg onload=steal()>)',
-  '<img srcset="https://evil.example/a.png 1x" src="asset:sha256-0">',
-  '<video src="https://evil.example" poster="https://evil.example"></video><audio src=x></audio><picture><source srcset=x></picture>',
-  '<details open ontoggle=steal()>x</details><body onload=steal()>',
-  '![$" onerror=steal() x="$](https://x.example) ![$" onerror=steal() x="$](asset:PICTURE)',
-  '[x](https://x.example "$\\" onmouseover=steal() y=\\"$")',
-  '# h <img src=x onerror=steal()> $" onclick=steal()$',
-  '## <a href="javascript:steal()" class="anchor">x</a>',
-  '$\\href{javascript:steal()}{x}$ $\\htmlStyle{color:red}{x}$ $\\includegraphics{https://evil.example/x}$ $\\html@mathml{}{}$',
-  '$$\\def\\a{\\a\\a}\\a$$ $\\text{<img src=x onerror=steal()>}$',
-  '\ue0000\ue001 <p title="\ue0000\ue001">x</p> $x$',
-  '<noscript><p title="</noscript><img src=x onerror=steal()>"></noscript>',
-  '<textarea><img title="</textarea><img src=x onerror=steal()>"></textarea>',
-  '<xmp><img title="</xmp><img src=x onerror=steal()>"></xmp><template><img src=x onerror=steal()></template>',
-  '<!--><img src=x onerror=steal()>--> <!--!><img src=x onerror=steal()>-->',
-  '```html\n</code></pre><script>steal()</script>\n```',
-  '```"><script>steal()</script>\nx\n```',
-  '```python {"><img src=x onerror=steal()>}\n"</code><script>steal()</script>"\n```',
-  '```output:r\n</pre><script>steal()</script>\u001b[38;2;1;2;3"onclick=steal()m\n```',
-  '```output:r"onclick=steal()\nx\n```',
-  '| <script>steal()</script> |\n|---|\n| <img src=x onerror=steal()> |',
-  '---\ntitle: "</title><script>steal()</script>"\ndescription: "\\"><script>steal()</script>"\nauthor: "<b onclick=steal()>"\nlang: "en\\" onload=\\"steal()"\n---\n',
-  '<div class="page cell error" id="content" role="alert">x</div><h2 id="content">y</h2>',
-  '<input type="text" autofocus onfocus=steal()><input type=image src=https://evil.example>',
-  '<a href="https://x.example" target="_top" ping="https://evil.example" download>x</a>',
-  '<table background="https://evil.example"><td background="https://evil.example">x</table>',
-  '<x-foo is="y"><slot name="z"></slot></x-foo><marquee onstart=steal()>x</marquee><dialog open>x</dialog>',
-]
-
 const entryOf = (html: string): ((run: RunId) => ExecutionEntry) =>
   entryWith([{ at: 'inline', mimeType: 'text/html', data: `${html}<p>kept</p>` }])
 
@@ -202,7 +160,7 @@ function faultsOfAttribute(tag: string, key: string, value: string): string[] {
 }
 
 test('PB4 nothing of a hostile document can run, load or be submitted', async t => {
-  for (const text of hostile)
+  for (const text of hostilePieces)
     await t.test(JSON.stringify(text.slice(0, 70)), () => {
       const own = text.replaceAll('PICTURE', picture)
       assert.deepEqual(faultsOf(render(own)), [])
