@@ -279,7 +279,7 @@ test('S10 the spy can tell: in the app it reads what it should not', async t => 
   const { page } = await signedIn(t, s)
   const found = await spy(page)
   assert.equal(found.storage, 'secret')
-  assert.match(found.api!, /"name":"me"/)
+  assert.match(found.api!, /"user":"me"/)
 })
 
 test('PB12 PB14 PB15 a page follows its document or stays, and is gone when it is taken back', async t => {
