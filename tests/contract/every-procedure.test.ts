@@ -15,9 +15,11 @@ import type { HubStore } from '@meshbook/hub/store/hub-store.ts'
 import { hubModules } from '@meshbook/hub/store/open-store.ts'
 import { type HubProcedures, procedures } from '@meshbook/hub/store/procedures.ts'
 import { logged } from '@meshbook/hub/store/run-log.ts'
+import type { Database } from '@meshbook/relay/sql/database.ts'
 import { PostgresDatabase } from '@meshbook/relay/sql/postgres-database.ts'
 import { migratePostgres } from '@meshbook/relay/sql/postgres-migrate.ts'
 import { SqliteDatabase } from '@meshbook/relay/sql/sqlite-database.ts'
+import type { HistoryProcedures } from '@meshbook/relay/store/history-procedures.ts'
 import { TestPostgres } from '../postgres.ts'
 
 /** Told to both databases already, by the suites of these files. */
@@ -248,6 +250,36 @@ async function story(store: HubStore): Promise<void> {
   const invited = { ...place, email: 'kim@a.example', roles: ['viewer' as const], by: user, now }
   await store.call('audited', { org, call: 'inviteMember', args: invited, note: { ...noteOf('member-invited'), org } })
   await store.call('dropInvitation', { ...place, email: 'kim@a.example' })
+
+  // What everybody may read.
+  const publication = { org, document, mode: 'continuous' as const, version: null, indexed: false, entries: null }
+  const shown = parseAssetId(`sha256-${hashOf('shown')}`)
+  await store.call('publishDocument', { ...publication, assets: [], by: 'me', now })
+  const history = store as unknown as Database<HistoryProcedures>
+  const written = { kind: 'edit' as const, of: null, request: null, chars: 1, added: 1, removed: 0, authors: [] }
+  const version = { ...written, at: now, epoch: 1, position: 1, hash: 'h', unattributed: false }
+  const covered = { epoch: 1, position: 1 }
+  await history.call('addVersions', { org, document, after: 0, covered, versions: [version], texts: [] })
+  await store.call('publishDocument', { ...publication, mode: 'pinned', version: 1, assets: [], by: 'me', now })
+  await history.query('historyOutline', { org, document })
+  await store.call('publishDocument', {
+    ...publication,
+    indexed: true,
+    entries: '{}',
+    assets: [shown],
+    by: 'me',
+    now: now + 1,
+  })
+  await store.query('findPublication', { org, document })
+  await store.query('listPublications', place)
+  for (const path of ['a.md', 'a', 'not there'])
+    await store.query('findPublished', { owner: 'me', project: 'demo', path })
+  await store.query('publishedIn', { owner: 'me', project: 'demo', first: document })
+  await store.call('indexTree', { ...place, paths: [[document, 'moved.md']], now: now + 2 })
+  await store.query('findPublished', { owner: 'me', project: 'demo', path: 'a.md' })
+  await store.call('indexTree', { ...place, paths: [[document, 'a.md']], now: now + 3 })
+  await store.call('unpublishDocument', { org, document })
+  await store.call('unpublishDocument', { org, document })
 
   // Runs, gates, what became of them.
   const asked = (name: string) => ({

@@ -49,6 +49,10 @@ export class ApiClient {
   }
 
   /** The document at `<owner>/<project>/<path>`. */
+  put<T>(path: string, body: unknown, schema: v.GenericSchema<unknown, T>): Promise<T> {
+    return this.#json('PUT', path, body, schema)
+  }
+
   async documentAt(path: string): Promise<DocumentInfo> {
     const { items } = await this.get(`/documents?path=${encodeURIComponent(path)}`, listOf(documentSchema))
     if (items[0]) return items[0]

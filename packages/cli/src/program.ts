@@ -16,6 +16,7 @@ import { linkCommand, openCommand } from './commands/link.ts'
 import { membersCommand } from './commands/members.ts'
 import { monitorCommand } from './commands/monitor.ts'
 import { pairCommand } from './commands/pair.ts'
+import { publishCommand } from './commands/publish.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { runCommand } from './commands/run.ts'
 import { runsCommand } from './commands/runs.ts'
@@ -49,6 +50,7 @@ for (const command of [
   sessionsCommand,
   statusCommand,
   historyCommand,
+  publishCommand,
   devicesCommand,
   membersCommand,
   auditCommand,

@@ -18,6 +18,7 @@ import { MembersDialog } from './shell/members-dialog.tsx'
 import { Palette } from './shell/palette.tsx'
 import { PathPage } from './shell/path-page.tsx'
 import { ProblemPage } from './shell/problem-page.tsx'
+import { PublishDialog } from './shell/publish-dialog.tsx'
 import { RunsPage } from './shell/runs-page.tsx'
 import { SessionsPage } from './shell/sessions-page.tsx'
 import { ShortcutsDialog } from './shell/shortcuts-dialog.tsx'
@@ -65,6 +66,7 @@ export function App() {
       <Palette />
       <ShortcutsDialog />
       <MembersDialog />
+      <PublishDialog />
       <Dialogs />
       <PairDialog />
       <DevicePolicyDialog />

@@ -97,6 +97,8 @@ async function worldOf(t: TestContext): Promise<World> {
     token,
     device: device.id,
     version: '1',
+    owner: '@me',
+    path: 'a.md',
   }
   return {
     test,
@@ -223,6 +225,7 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /documents': ids => ({ project: ids.project, path: 'walked.md' }),
   'PATCH /documents/:id': () => ({ path: 'walked.md' }),
   'POST /projects/:id/environments': ids => ({ device: ids.device, language: 'python', action: 'make' }),
+  'PUT /publications/:id': () => ({ mode: 'continuous' }),
   'POST /documents/:id/versions': () => ({ name: 'walked' }),
   'POST /documents/:id/restore': () => ({ version: 1, request: 'walked-1' }),
   'POST /documents/:id/undo': () => ({ request: 'walked-2' }),
@@ -254,7 +257,7 @@ const ownThings: readonly (readonly [part: string, id: string])[] = [
 /** `:id` is that of what the route is about. */
 function pathOf(route: Route, ids: Record<string, string>): string {
   const own = ownThings.find(([part]) => route.path.includes(part))?.[1] ?? about(route)
-  return route.path.replace(/:(\w+)/g, (_, name: string) => {
+  return route.path.replace(/:(\w+)(?:\{[^}]*\})?/g, (_, name: string) => {
     const id = ids[name === 'id' ? own : name]
     assert.ok(id !== undefined, `${keyOf(route)}: the walker has no ${name}`)
     return id
@@ -291,7 +294,7 @@ function check(route: Route, set: HeaderSet, { status, text, headers }: RawAnswe
   if (mayRead) return
   assert.ok(!text.includes(canary), what)
   for (const id of Object.values(world.ids))
-    assert.ok(id === '1' || !withoutDetail(text).includes(id), `${what} tells ${id}`)
+    assert.ok(['1', '@me', 'a.md'].includes(id) || !withoutDetail(text).includes(id), `${what} tells ${id}`)
 }
 
 /** A problem repeats the id that was asked for. */
@@ -305,6 +308,7 @@ async function stateOf({ test, ids }: World): Promise<string> {
     '/tokens',
     '/devices',
     '/projects',
+    `/publications?project=${ids.project}`,
     `/documents?project=${ids.project}`,
     `/files?project=${ids.project}`,
     '/runs',
@@ -331,6 +335,27 @@ test('RW1 every route says what it is about, or is known to be public', () => {
     // A route with an id in its path is about that, or about what is the caller's alone.
     if (/\/:id/.test(route.path)) assert.ok(route.about !== 'shared', keyOf(route))
   }
+})
+
+/** Routes that anybody may call, and why that is right. What is not here and public fails. */
+const open: Readonly<Record<string, string>> = {
+  'GET /healthz': 'tells only that the process runs',
+  'GET /readyz': 'tells only whether it takes writes',
+  'GET /openapi.json': 'is the same for everybody',
+  'GET /:owner{@[^/]+}/:project/:path{.+}': 'is for readers of what was published, and finds nothing else (PB11)',
+}
+/** Ways in: they give something only for a secret that they take. */
+const waysIn = /^(?:GET|POST|PUT|DELETE) \/(?:auth|pair)(?:\/|$)/
+
+test('RW1 a route that anybody may call is known to be so, with its reason', () => {
+  const found = routes({} as Parts).filter(({ access }) => access.to === 'public')
+  const unknown = found.map(keyOf).filter(key => !waysIn.test(key) && !open[key])
+  assert.deepEqual(unknown, [])
+  for (const key of Object.keys(open))
+    assert.ok(
+      found.some(route => keyOf(route) === key),
+      `${key} is no route`,
+    )
 })
 
 test('RW1 no route accepts what it should not, and nothing of the owner changes by it', async t => {

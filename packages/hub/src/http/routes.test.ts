@@ -138,6 +138,9 @@ test('S5 exactly these routes are public', async t => {
     'GET /healthz',
     'GET /metrics',
     'GET /readyz',
+    // Of what was published, and nothing else (PB11).
+    'GET /{owner}/{project}/{path}',
+    'HEAD /{owner}/{project}/{path}',
     'POST /api/v1/auth/device',
     'POST /api/v1/auth/device/token',
     'POST /api/v1/auth/github',

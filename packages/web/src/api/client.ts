@@ -52,6 +52,7 @@ import {
   pairingSchema,
   pairOutcomeSchema,
 } from '@meshbook/core/pairing-api.ts'
+import { type Publication, type PublishRequest, publicationSchema } from '@meshbook/core/publish-api.ts'
 import type { Role } from '@meshbook/core/roles.ts'
 import * as v from 'valibot'
 import { ApiError, request, requestText } from './http.ts'
@@ -124,6 +125,12 @@ export const api = {
   moveDocument: (id: string, path: string): Promise<DocumentInfo> =>
     request('PATCH', `/documents/${id}`, documentSchema, { body: { path } }),
   deleteDocument: (id: string) => request('DELETE', `/documents/${id}`, nothing),
+
+  publications: (project: string): Promise<Publication[]> =>
+    first(`/publications?project=${project}`, publicationSchema),
+  publish: (id: string, body: PublishRequest): Promise<Publication> =>
+    request('PUT', `/publications/${id}`, publicationSchema, { body }),
+  unpublish: (id: string) => request('DELETE', `/publications/${id}`, nothing),
 
   versions: (id: string, cursor?: string): Promise<{ items: Version[]; next?: string | undefined }> =>
     request('GET', `/documents/${id}/versions?limit=100${cursor ? `&cursor=${cursor}` : ''}`, listOf(versionSchema)),

@@ -1,5 +1,7 @@
 /** The notebook's actions for the palette and the list of shortcuts. */
+
 import { undoAnywhere } from '../history/history-actions.ts'
+import { showPublish } from '../shell/publish-dialog.tsx'
 import type { Command } from '../state/commands.ts'
 import { togglePanel } from '../state/layout.ts'
 import { devices } from '../state/mesh.ts'
@@ -174,6 +176,13 @@ export function notebookCommands(notebook: OpenNotebook): Command[] {
       title: 'Undo my last change, from any device',
       icon: 'history',
       run: () => void undoAnywhere(notebook.history),
+    },
+    {
+      id: 'publish',
+      group: 'History',
+      title: 'Publish…',
+      icon: 'eye',
+      run: () => showPublish(notebook.project, notebook.document),
     },
     { id: 'variables', group: 'Moving', title: 'Variables', icon: 'braces', run: () => togglePanel('variables') },
   ]

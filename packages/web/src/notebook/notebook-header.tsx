@@ -5,6 +5,7 @@ import { deleteDocument, newDocument, renameDocument } from '../shell/document-a
 import { titleOf } from '../shell/file-tree.ts'
 import { Icon } from '../shell/icons.tsx'
 import { Menu } from '../shell/menu.tsx'
+import { PublishedBadge, showPublish } from '../shell/publish-dialog.tsx'
 import { sidePanel, togglePanel, toggleSidebar } from '../state/layout.ts'
 import { documents } from '../state/mesh.ts'
 import { clearAllOutputs, interrupt, restart, restartAndRunAll, runAbove, runAll } from './actions.ts'
@@ -31,6 +32,7 @@ export function NotebookHeader() {
           </span>
         </h1>
         <SyncBadge />
+        <PublishedBadge project={project} document={current} />
       </div>
       <Presence />
       <WhereLabel />
@@ -86,6 +88,7 @@ export function NotebookHeader() {
           { label: 'Version history', icon: 'history', hint: 'H', run: () => togglePanel('history') },
           'line',
           { label: 'New notebook…', icon: 'plus', run: () => void newDocument(project) },
+          { label: 'Publish…', icon: 'eye', run: () => showPublish(project, current) },
           { label: 'Rename or move…', icon: 'pencil', run: () => void renameDocument(project, current) },
           { label: 'Delete…', icon: 'trash', danger: true, run: () => void deleteDocument(project, current) },
         ]}
