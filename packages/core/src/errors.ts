@@ -81,6 +81,13 @@ const catalogue = {
     exit: 1,
     retry: 'never',
   },
+  BAD_FORMAT: {
+    message: 'The file cannot be read as a notebook',
+    hint: 'Open and save it once with the program that wrote it, or repair it at the named place; the original is left untouched.',
+    http: 422,
+    exit: 1,
+    retry: 'never',
+  },
   UNAUTHENTICATED: {
     message: 'You are not signed in',
     hint: 'Open the sign-in link that `meshbook start` prints, or send a token as `Authorization: Bearer mb_…`.',

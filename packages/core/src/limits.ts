@@ -336,6 +336,14 @@ export const limits = {
   /** How long a keychain has to answer. */
   keychainMs: 3_000,
   shutdownMs: 5_000,
+
+  /** A notebook file that is imported. */
+  importBytes: 256 * MiB,
+  formatCells: 20_000,
+  /** Nesting of its JSON. */
+  formatDepth: 128,
+  /** Text of one cell's imported outputs that stands in the document; all of it is kept beside it. */
+  formatOutputChars: 16 * KiB,
 } as const
 
 export type Limits = { readonly [K in keyof typeof limits]: number }
