@@ -26,6 +26,8 @@ export interface Place {
   form: FileForm
   ids: Counter
   previous: Piece['tail'] | 'start'
+  /** The blank text after it. */
+  follow: string
   isLast: boolean
 }
 
@@ -41,13 +43,13 @@ const before: Record<Place['previous'], string> = {
   output: `\`\`\`python\n\n\`\`\`\n\n\`\`\`output:run_${'0'.repeat(26)}\n\n\`\`\`\n\n`,
   other: '```json-cell\nnull\n```\n\n',
 }
-const after = '\n```python\nend\n```\n'
+const after = '```python\nend\n```\n'
 
 /** Undefined if what `details` say does not give this cell. Moves `ids` on. */
 export function cellText(cell: Json, details: Details, place: Place): Chosen | undefined {
   for (const text of candidates(cell, details, place)) {
     if (!text.isWellFormed() || text.includes('\0')) continue
-    const read = readBack(text, place)
+    const read = readBack(text, place, place.isLast && details.text !== undefined)
     if (!read || !sameJson(read.piece.cell, cell)) continue
     place.ids.next = read.next
     return { text, tail: read.piece.tail }
@@ -55,21 +57,25 @@ export function cellText(cell: Json, details: Details, place: Place): Chosen | u
   return undefined
 }
 
-/** The one piece that a text is where it stands, if it is one and leaves what follows alone. */
-function readBack(text: string, { form, ids, previous, isLast }: Place): { piece: Piece; next: number } | undefined {
+/** The one piece that a text is where it stands, if it is one and leaves what follows alone; `bare`: nothing follows. */
+function readBack(
+  text: string,
+  { form, ids, previous, follow }: Place,
+  bare: boolean,
+): { piece: Piece; next: number } | undefined {
   const lead = before[previous]
   const counter = { next: ids.next - (form.minor >= 5 && /^(?:x|```python)/.test(lead) ? 1 : 0) }
   const language = form.language === 'python' ? '' : frontMatterFor(text, form.language)
   const start = previous === 'start' ? '' : language
-  const bare = isLast && !text.endsWith('\n')
-  const { pieces, end } = piecesOf(`${start}${lead}${text}${bare ? '' : after}`, form, counter)
+  const next = `${follow}${after}`
+  const { pieces, end } = piecesOf(`${start}${lead}${text}${bare ? '' : next}`, form, counter)
   const at = lead === '' ? 0 : 1
   const piece = pieces[at]
   if (!piece || pieces.length !== at + (bare ? 1 : 2) || end !== '') return undefined
   if (piece.gap !== (at === 0 ? '' : '\n')) return undefined
   if (bare) return { piece, next: counter.next }
   const sentinel = pieces[at + 1]!
-  const isWhole = sentinel.gap === '\n' && sentinel.open === '```python\n' && sentinel.run === undefined
+  const isWhole = sentinel.gap === follow && sentinel.open === '```python\n' && sentinel.run === undefined
   return isWhole ? { piece, next: counter.next - (form.minor >= 5 ? 1 : 0) } : undefined
 }
 

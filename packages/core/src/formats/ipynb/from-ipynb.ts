@@ -148,11 +148,18 @@ function headOf(metadata: JsonObject, file: JsonObject, ours: JsonObject, assets
 }
 
 function bodyText({ cells, metadata }: Source, head: string, restore: boolean, form: FileForm): string {
-  const place: Place = { form, ids: { next: 1 }, previous: head === '' ? 'start' : 'other', isLast: false }
+  const place: Place = {
+    form,
+    ids: { next: 1 },
+    previous: head === '' ? 'start' : 'other',
+    follow: '\n',
+    isLast: false,
+  }
   const language = languageIn(metadata)
   const parts = cells.map((cell, i) => {
     const details = restore ? detailsIn(cell) : undefined
-    const at = { ...place, isLast: i === cells.length - 1 }
+    const next = restore && i + 1 < cells.length ? detailsIn(cells[i + 1]!) : undefined
+    const at = { ...place, follow: next?.gap ?? '\n', isLast: i === cells.length - 1 }
     const restored = details && cellText(withoutOurs(cell), details, at)
     const chosen = restored ?? (details && cellText(withoutOurs(cell), {}, at)) ?? cellText(cell, {}, at)
     if (!chosen) throw new MeshError('INTERNAL', { detail: `cell ${i + 1} has no form` })

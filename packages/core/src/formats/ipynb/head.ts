@@ -152,7 +152,6 @@ const headChars = 8_000
 /** Front matter that says this; what is too long for it becomes an asset. */
 export function headText(metadata: JsonObject, file: JsonObject, rest: string, assets: AssetTable): string {
   const lines = metadataLines(metadata)
-  if (metadata.keys.length === 0 && file.keys.length === 0 && rest === '') return ''
   if (lines.length <= headChars && !metadata.keys.some(key => key.length > 200)) return joinedHead(rest, lines, file)
   const asset = assets.put(
     new TextEncoder().encode(writeJson(metadata, { indent: null, end: '', ascii: false, crlf: false })),

@@ -87,7 +87,10 @@ class PieceReader {
   }
 
   #held({ held, note, content }: Extract<ProsePart, { kind: 'held' }>): Json {
-    if (held === 'json-cell') return parsed(content) ?? content
+    if (held === 'json-cell') {
+      const cell = parsed(content)
+      return cell === undefined ? content : cell
+    }
     const read = readNote(note, this.#form.assets) ?? new JsonObject()
     return this.#cell(held === 'raw-cell' ? 'raw' : 'markdown', content, read, false)
   }

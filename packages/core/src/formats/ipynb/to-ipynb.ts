@@ -40,7 +40,7 @@ export function toIpynb(markdown: string, { assets = [], outputs = true }: Expor
   const table = new AssetTable(assets)
   const { text, crlf, bom } = normalised(markdown)
   const head = readHead(text, table)
-  const language = head.language ?? mostUsed(text)
+  const language = head.language ?? (head.metadata ? 'python' : mostUsed(text))
   const form = formOf(head.file, language, table, outputs)
   const { pieces, end } = piecesOf(text, form, { next: 1 })
   if (pieces.length > limits.formatCells) throw new MeshError('TOO_LARGE', { detail: `${pieces.length} cells` })
@@ -142,7 +142,8 @@ function withDetails(text: string, pieces: readonly Piece[], form: FileForm, hea
     const previous = i > 0 ? pieces[i - 1]!.tail : head.text === '' ? 'start' : 'other'
     const gap = piece.gap === defaultGap(i, head.text) ? {} : { gap: piece.gap }
     const written = text.slice(piece.from, piece.to)
-    const details = form.outputs ? detailsOf(piece, written, { form, ids, previous, isLast }) : {}
+    const follow = pieces[i + 1]?.gap ?? '\n'
+    const details = form.outputs ? detailsOf(piece, written, { form, ids, previous, follow, isLast }) : {}
     return addDetails(piece.cell, { ...gap, ...details })
   })
 }
@@ -174,6 +175,8 @@ function addDetails(cell: Json, details: Details): Json {
   const fields = jsonObject(Object.fromEntries(Object.entries(details).sort(([a], [b]) => (a < b ? -1 : 1))))
   const metadata = cell instanceof JsonObject ? cell.get('metadata') : undefined
   if (fields.keys.length === 0 || !(cell instanceof JsonObject) || !(metadata instanceof JsonObject)) return cell
+  // It says that itself already; two such keys would be no file that others can read.
+  if (metadata.keys.includes('meshbook')) return cell
   const added = metadata.withSorted('meshbook', fields)
   return new JsonObject(cell.entries.map(([key, value]) => [key, key === 'metadata' ? added : value]))
 }
