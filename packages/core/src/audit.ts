@@ -27,5 +27,7 @@ export const auditActions = [
   'account-invitation-withdrawn',
   'pairing-denied',
   'device-shut-out',
+  'document-published',
+  'document-unpublished',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

@@ -344,6 +344,29 @@ export const limits = {
   formatDepth: 128,
   /** Text of one cell's imported outputs that stands in the document; all of it is kept beside it. */
   formatOutputChars: 16 * KiB,
+  publishedPerProject: 500,
+  /** Addresses that a published document had before, which lead to the one it has. */
+  publishedPathsPerDocument: 20,
+  /** A longer text is shown plain, and of it no more than this. */
+  publishedTextBytes: 4 * MiB,
+  /** What runs displayed, kept with a published version. */
+  publishedEntriesBytes: 2 * MiB,
+  /** Rendering one page; a page that takes longer is shown as plain text. */
+  publishRenderMs: 5_000,
+  publishRendersWaiting: 64,
+  publishThreadMemoryMiB: 512,
+  publishThreadIdleMs: 60_000,
+  /** A page of a document that goes on changing is made anew at most so often. */
+  publishFollowMs: 2_000,
+  /** Pages that are kept ready. */
+  publishedCacheBytes: 64 * MiB,
+  /** Longer code is shown without colours on a published page. */
+  highlightedCodeBytes: 64 * KiB,
+  /** One formula of a published page, and how often its macros may expand. */
+  mathBytes: 8 * KiB,
+  mathExpansions: 500,
+  /** Colours that the outputs of one published page may have a rule of their own for. */
+  publishedColours: 512,
 } as const
 
 export type Limits = { readonly [K in keyof typeof limits]: number }

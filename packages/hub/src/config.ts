@@ -20,6 +20,8 @@ export interface HubConfig {
   tls: { cert: string; key: string } | null
   /** Origin under which browsers reach the hub, where that is not its own address. */
   publicUrl: string | null
+  /** Origin under which published pages are read, and nothing else; null: they share the hub's, sandboxed. */
+  publishUrl: string | null
   trustedProxies: BlockList
   /** PostgreSQL instead of a file in the data folder: the hub's role, and the owner of the tables where it may change them. */
   database: { url: string; ownerUrl: string | null } | null
@@ -54,6 +56,8 @@ export const hubSettings = {
   MESHBOOK_TLS_CERT: 'PEM file of the certificate; with MESHBOOK_TLS_KEY the hub serves HTTPS',
   MESHBOOK_TLS_KEY: 'PEM file of the key of MESHBOOK_TLS_CERT',
   MESHBOOK_PUBLIC_URL: 'address under which browsers reach the hub through a proxy, such as https://mesh.example',
+  MESHBOOK_PUBLISH_URL:
+    'address of its own for published pages, such as https://pages.example; it leads to the same port and serves nothing else',
   MESHBOOK_TRUSTED_PROXIES: 'addresses or networks of proxies whose X-Forwarded-For is believed, with commas between',
   MESHBOOK_DATABASE_URL:
     'PostgreSQL instead of a file, as a role that owns no table: postgresql://hub:password@host/meshbook',
@@ -76,7 +80,8 @@ export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): Hu
     port: parsePort(flags.port ?? setting('PORT') ?? '3005', flags.port === undefined ? 'PORT' : '--port'),
     dataFolder: resolve(flags.data ?? setting('MESHBOOK_DATA') ?? join(homedir(), '.meshbook')),
     tls: parseTls(setting('MESHBOOK_TLS_CERT'), setting('MESHBOOK_TLS_KEY')),
-    publicUrl: parsePublicUrl(setting('MESHBOOK_PUBLIC_URL')),
+    publicUrl: parsePublicUrl('MESHBOOK_PUBLIC_URL', setting('MESHBOOK_PUBLIC_URL')),
+    publishUrl: parsePublicUrl('MESHBOOK_PUBLISH_URL', setting('MESHBOOK_PUBLISH_URL')),
     trustedProxies: parseProxies(setting('MESHBOOK_TRUSTED_PROXIES')),
     database: parseDatabase(setting('MESHBOOK_DATABASE_URL'), setting('MESHBOOK_DATABASE_OWNER_URL')),
     redisUrl: parseServerUrl('MESHBOOK_REDIS_URL', setting('MESHBOOK_REDIS_URL'), /^rediss?:$/, 'redis://host:6379'),
@@ -112,7 +117,7 @@ function parseTls(cert: string | undefined, key: string | undefined): HubConfig[
   return { cert: resolve(cert), key: resolve(key) }
 }
 
-function parsePublicUrl(text: string | undefined): string | null {
+function parsePublicUrl(name: Setting, text: string | undefined): string | null {
   if (!text) return null
   const url = URL.parse(text)
   const plain =
@@ -124,7 +129,7 @@ function parsePublicUrl(text: string | undefined): string | null {
     !url.username &&
     !url.password
   if (plain) return url.origin
-  throw bad('MESHBOOK_PUBLIC_URL', 'an origin without a path, such as https://mesh.example')
+  throw bad(name, 'an origin without a path, such as https://mesh.example')
 }
 
 function parseProxies(text: string | undefined): BlockList {

@@ -65,6 +65,10 @@ import { type Log, newLog } from './log.ts'
 import { Metrics } from './metrics.ts'
 import { openObjects } from './objects/open-objects.ts'
 import type { Parts } from './parts.ts'
+import { atOwnOrigin } from './publish/own-origin.ts'
+import { PageMaker } from './publish/page-maker.ts'
+import { Publications, type PublicationsPorts } from './publish/publications.ts'
+import { PublishedPages } from './publish/published-pages.ts'
 import { Claims } from './runs/claims.ts'
 import { Imports } from './runs/imports.ts'
 import { Repeats } from './runs/repeats.ts'
@@ -179,6 +183,10 @@ async function start(
   closers.push(() => documents?.close())
   let url = ''
   const hub = Buffer.from(ports.random(12)).toString('hex')
+  const history = new History({ recorder, versions: store, documents, relay, now })
+  const maker = new PageMaker(times)
+  closers.push(() => maker.close())
+  const publishing = { store, documents: objects.documents, history, maker, now }
   const others = config.database && new OtherHubs({ ...ports, store, wake, times, hub, org: user.org })
   const parts = await wire({
     config,
@@ -193,7 +201,9 @@ async function start(
     events,
     relay,
     documents,
-    history: new History({ recorder, versions: store, documents, relay, now }),
+    history,
+    publishing,
+    pages: new PublishedPages({ ...publishing, limits: times }),
     objects: objects.assets,
     uploads,
     collector,
@@ -255,7 +265,8 @@ type Wired =
   | 'imports'
   | 'sessionsOf'
   | 'sessionsChanged'
-type Base = Omit<Parts, Wired> & { wake: Wake }
+  | 'publications'
+type Base = Omit<Parts, Wired> & { wake: Wake; publishing: Omit<PublicationsPorts, 'audit' | 'events'> }
 
 /** The parts that devices and runs are made of; each tells the next by the functions given here. */
 async function wire(base: Base): Promise<Parts> {
@@ -314,6 +325,7 @@ async function wire(base: Base): Promise<Parts> {
     audit,
     accounts,
     passkeys: new Passkeys({ ...base, audit, accounts }),
+    publications: new Publications({ ...base.publishing, audit, events }),
     memberships: new Memberships({ ...base, audit, doors, runs }),
     doors,
     rates: new SyncRates(times, now),
@@ -359,11 +371,14 @@ class Soon<Key> {
 
 /** `answer` makes a server answer, before it listens; `begin` starts what goes on by itself and returns what stops all. */
 function serving(parts: Parts): { answer: (server: Server) => void; begin: () => () => Promise<void> } {
-  const listener = listenerOf(buildApp(parts, routes(parts)))
   const upgrades = new Upgrades(parts)
+  const { request, upgrade } = atOwnOrigin(parts, {
+    request: listenerOf(buildApp(parts, routes(parts))),
+    upgrade: (request, socket, head) => upgrades.handle(request, socket, head),
+  })
   const answer = (server: Server): void => {
-    server.on('request', listener)
-    server.on('upgrade', (request, socket, head) => upgrades.handle(request, socket, head))
+    server.on('request', request)
+    server.on('upgrade', upgrade)
   }
   const begin = (): (() => Promise<void>) => {
     const upkeep = new Upkeep(parts)

@@ -28,6 +28,8 @@ import type { Presence } from './hubs/presence.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { ObjectStore } from './objects/object-store.ts'
+import type { Publications } from './publish/publications.ts'
+import type { PublishedPages } from './publish/published-pages.ts'
 import type { Claims } from './runs/claims.ts'
 import type { Imports } from './runs/imports.ts'
 import type { Repeats } from './runs/repeats.ts'
@@ -77,6 +79,9 @@ export interface Parts {
   relay: Relay
   documents: Documents
   history: History
+  publications: Publications
+  /** What readers of published documents get. */
+  pages: PublishedPages
   claims: Claims
   imports: Imports
   /** The bytes of assets. */

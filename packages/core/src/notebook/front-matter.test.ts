@@ -9,6 +9,7 @@ test('kernelspec, session, title and the meshbook block are read; everything els
   )
   assert.deepEqual(frontMatter, {
     title: 'Weather',
+    authors: ['A', 'B'],
     kernelspec: { name: 'python3', language: 'python' },
     session: 'shared',
     runsOn: 'Studio',
@@ -64,4 +65,16 @@ test('front matter begins on the first line and must be closed', () => {
 
 test('S14 a key named __proto__ reaches no field', () => {
   assert.deepEqual(readFrontMatter('__proto__: {session: a}\nmeshbook: {__proto__: {runs-on: b}}'), { requires: [] })
+})
+
+test('what a page says of its document is read by the names of Quarto and MyST', () => {
+  const yaml = 'subtitle: Below\nauthors:\n  - name: Ada\n  - Grace\ndate: 2026-05-03\nlang: pt-BR'
+  assert.deepEqual(readFrontMatter(yaml), {
+    description: 'Below',
+    authors: ['Ada', 'Grace'],
+    date: '2026-05-03',
+    lang: 'pt-BR',
+    requires: [],
+  })
+  assert.deepEqual(readFrontMatter('lang: "en\\" onload=x"\nauthor: {a: b}\ndescription: [x]'), { requires: [] })
 })

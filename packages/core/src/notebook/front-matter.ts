@@ -8,6 +8,12 @@ import { contentOf, LineReader } from './lines.ts'
 
 export interface FrontMatter {
   title?: string
+  /** What a published page says of the document besides its title, as its author wrote it. */
+  description?: string
+  authors?: string[]
+  date?: string
+  /** Of its prose, as a language tag (`en`, `pt-BR`). */
+  lang?: string
   kernelspec?: { name: string; language?: string }
   /** Name of the session that the notebook's cells share. */
   session?: string
@@ -57,10 +63,25 @@ function fieldsOf(value: unknown): FrontMatter {
   const kernelspec = kernelspecOf(value.kernelspec ?? value.jupyter)
   return {
     ...(title !== undefined && { title }),
+    ...aboutOf(value),
     ...(kernelspec && { kernelspec }),
     ...(session !== undefined && { session }),
     ...(runsOn !== undefined && { runsOn }),
     requires: textsOf(mesh.requires),
+  }
+}
+
+/** Quarto's and MyST's names for the same things. */
+function aboutOf(value: Record<string, unknown>): Pick<FrontMatter, 'description' | 'authors' | 'date' | 'lang'> {
+  const description = textOf(value.description) ?? textOf(value.subtitle) ?? textOf(value.abstract)
+  const authors = [value.authors ?? value.author].flat().flatMap(one => textOf(isRecord(one) ? one.name : one) ?? [])
+  const date = textOf(value.date instanceof Date ? value.date.toISOString().slice(0, 10) : value.date)
+  const lang = textOf(value.lang)
+  return {
+    ...(description !== undefined && { description }),
+    ...(authors.length > 0 && { authors }),
+    ...(date !== undefined && { date }),
+    ...(lang !== undefined && /^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}$/.test(lang) && { lang }),
   }
 }
 

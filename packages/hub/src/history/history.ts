@@ -48,6 +48,10 @@ export class History {
     return this.#ports.versions.query('listVersions', { ...key, before, rows })
   }
 
+  version(key: DocumentKey, version: number): Promise<VersionRow> {
+    return this.#find(key, version)
+  }
+
   async text(key: DocumentKey, version: number): Promise<string> {
     const { hash } = await this.#find(key, version)
     return readText(await this.#ports.versions.query('historyText', { ...key, hash }))

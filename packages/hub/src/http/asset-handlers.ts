@@ -1,12 +1,11 @@
 /** Blobs: immutable, so a browser may keep them for ever; never a page of the hub, whatever they hold (S9). */
-import { Readable } from 'node:stream'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { type AssetId, type OrgId, parseAssetId, parseId } from '@meshbook/core/ids.ts'
-import { attachmentNamed } from '@meshbook/relay/serve/content-disposition.ts'
 import { problemResponse } from '@meshbook/relay/serve/problem.ts'
 import type { Parts } from '../parts.ts'
 import type { AssetRow } from '../store/assets.ts'
-import { matchesTag, pieceOf, rangeOf } from './ranges.ts'
+import { assetResponse } from './asset-response.ts'
+import { pieceOf } from './ranges.ts'
 import { param, placeOf, type UserAsk } from './route.ts'
 
 export async function putAsset(parts: Parts, ask: UserAsk<undefined>): Promise<Response> {
@@ -65,24 +64,8 @@ export async function getAsset(parts: Parts, ask: UserAsk<undefined>): Promise<R
   const found = org && (await store.query('findAsset', { org, id }))
   const row = org && found?.unreferencedAt ? await store.call('claimAsset', { org, id }) : found
   if (!row) return withOffset(parts, ask, await uploadOrgOf(parts, ask), id, new MeshError('NOT_FOUND', { detail: id }))
-  const headers = headersOf(id, row, ask.query.get('name'))
-  const { method, headers: asked } = ask.request
-  if (matchesTag(asked.get('if-none-match'), headers.etag!)) return new Response(null, { status: 304, headers })
-  if (method === 'HEAD') return new Response(null, { headers: { ...headers, ...wholeHeaders(row) } })
-  const range = rangeOf(asked, row.bytes, headers.etag!)
-  if (range === 'unsatisfiable')
-    return new Response(null, { status: 416, headers: { ...headers, 'content-range': `bytes */${row.bytes}` } })
-  const { start, end } = range ?? { start: 0, end: row.bytes - 1 }
-  const answered = {
-    ...headers,
-    'content-length': String(end - start + 1),
-    ...(range ? { 'content-range': `bytes ${start}-${end}/${row.bytes}` } : {}),
-  }
-  const body = row.bytes === 0 ? null : await objects.get(row.object, range)
-  return new Response(body && (Readable.toWeb(Readable.from(body)) as ReadableStream), {
-    status: range ? 206 : 200,
-    headers: answered,
-  })
+  const whole = ask.request.method === 'HEAD' ? wholeHeaders(row) : {}
+  return assetResponse(objects, ask.request, id, row, whole, ask.query.get('name'))
 }
 
 function uploadOrgOf(parts: Parts, ask: UserAsk<undefined>): Promise<OrgId> {
@@ -108,18 +91,5 @@ function offsetHeaders(offset: number): Record<string, string> {
 }
 
 function wholeHeaders({ bytes }: AssetRow): Record<string, string> {
-  return { 'content-length': String(bytes), 'upload-offset': String(bytes), 'upload-complete': '?1' }
-}
-
-function headersOf(id: AssetId, { mimeType }: AssetRow, name: string | null): Record<string, string> {
-  const isShown = name === null && /^image\/(png|jpeg|gif|webp)$/.test(mimeType)
-  return {
-    'content-type': mimeType,
-    etag: `"${id}"`,
-    'accept-ranges': 'bytes',
-    'cache-control': 'private, max-age=31536000, immutable',
-    // An SVG may be shown as an image, where it runs nothing; opened by itself it is a sandboxed download.
-    'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-    ...(isShown ? {} : { 'content-disposition': attachmentNamed(name ?? id) }),
-  }
+  return { 'upload-offset': String(bytes), 'upload-complete': '?1' }
 }

@@ -42,7 +42,7 @@ const components = {
 export function openApi(routes: readonly Route[], version: string): object {
   const paths: Record<string, Record<string, unknown>> = {}
   for (const route of routes) {
-    const path = route.path.replace(/:(\w+)/g, '{$1}')
+    const path = route.path.replace(/:(\w+)(?:\{[^/]+\})?/g, '{$1}')
     const item = paths[path] ?? {}
     item[route.method.toLowerCase()] = operation(route)
     if (route.head) item.head = operation(route)

@@ -84,6 +84,7 @@ import {
 import { addMember, changeMember, leaveProject, listMembers, removeMember } from './member-handlers.ts'
 import { openApi } from './openapi.ts'
 import { pairingRoutes } from './pairing-routes.ts'
+import { publishRoutes } from './publish-routes.ts'
 import { publicRoute, type Route, userRoute } from './route.ts'
 import {
   answerInput,
@@ -680,6 +681,7 @@ export function routes(parts: Parts): Route[] {
     }),
     ...accountRoutes(parts),
     ...pairingRoutes(parts),
+    ...publishRoutes(parts),
   ]
   return list
 }

@@ -1,5 +1,5 @@
 /**
- * Procedures over who names which asset. A holder is `document:<id>`, `version:<id>` or `run:<id>`. Documents are read
+ * Procedures over who names which asset. A holder is `document:<id>`, `version:<id>`, `run:<id>` or `publication:<document id>`. Documents are read
  * elsewhere and their references recorded with the position they were read at; all else records its own.
  */
 import { type AssetId, type DocumentId, isAssetId, type OrgId } from '@meshbook/core/ids.ts'
@@ -7,7 +7,7 @@ import type { RunEvent } from '@meshbook/core/run.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { countBytes, removeLater } from './assets.ts'
 
-export type AssetHolder = `document:${string}` | `version:${string}` | `run:${string}`
+export type AssetHolder = `document:${string}` | `version:${string}` | `run:${string}` | `publication:${string}`
 
 /** For use inside the transaction that writes the version or the event. */
 export async function addReferences(tx: Tx, a: { org: OrgId; holder: AssetHolder; assets: AssetId[] }): Promise<void> {

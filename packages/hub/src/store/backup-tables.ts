@@ -45,6 +45,9 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   orders: leftOut('what was under way between hubs; whoever asked has an answer by then or asks again'),
   news: leftOut('hints between running hubs; they begin with a look at everything'),
 
+  publications: kept('what everybody may read; a page that was published is so after a restore'),
+  publication_paths: kept('addresses that published documents had before'),
+
   projects: kept('names and trees'),
   documents: kept('index of the trees; runs name its rows'),
 

@@ -27,6 +27,7 @@ import * as people from './people.ts'
 import * as places from './places.ts'
 import * as presence from './presence.ts'
 import * as projects from './projects.ts'
+import * as publications from './publications.ts'
 import * as repeat from './repeat-run.ts'
 import * as asks from './run-asks.ts'
 import * as log from './run-log.ts'
@@ -262,6 +263,13 @@ const plain = {
   listPasskeys: passkeys.listPasskeys,
   renamePasskey: passkeys.renamePasskey,
   removePasskey: passkeys.removePasskey,
+
+  publishDocument: noting(publications.publishDocument, ({ project }) => [`documents ${project}`]),
+  unpublishDocument: noting(publications.unpublishDocument, gone => (gone ? [`documents ${gone.project}`] : [])),
+  findPublication: publications.findPublication,
+  listPublications: publications.listPublications,
+  findPublished: publications.findPublished,
+  publishedIn: publications.publishedIn,
 }
 
 export type AuditedCall = keyof typeof plain

@@ -4,6 +4,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import type { DocumentId, OrgId, ProjectId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
+import { leavePublishedPath } from './publications.ts'
 
 const projectColumns = 'project_id AS id, name, owner, tree_id AS tree, created_at AS "createdAt"'
 
@@ -122,6 +123,7 @@ export async function indexTree(
   for (const [id, path] of before) {
     const next = wanted.get(id) ?? null
     if (next === path || (next === null && gone?.has(id) === false)) continue
+    if (path !== null) await leavePublishedPath(tx, { ...a, document: id, path })
     await tx.run('UPDATE documents SET path = ?, updated_at = ? WHERE org_id = ? AND document_id = ?', [
       next,
       a.now,

@@ -118,6 +118,11 @@ const migrations: readonly string[] = [
   `ALTER TABLE hub_beats ADD COLUMN heard BIGINT NOT NULL DEFAULT 0;`,
   // Runs that a device gave itself: null for others; 0 while it goes on there, then the number of its last event.
   'ALTER TABLE runs ADD COLUMN imported_end BIGINT;',
+  // Documents that everybody may read (PB10…), and the addresses that they had before.
+  `CREATE TABLE publications (org_id TEXT NOT NULL, document_id TEXT NOT NULL, project_id TEXT NOT NULL, mode TEXT NOT NULL, version BIGINT, indexed BIGINT NOT NULL, entries TEXT, published_by TEXT NOT NULL, published_at BIGINT NOT NULL, changed_at BIGINT NOT NULL, PRIMARY KEY (org_id, document_id));
+  CREATE INDEX publications_by_project ON publications (org_id, project_id);
+  CREATE TABLE publication_paths (org_id TEXT NOT NULL, project_id TEXT NOT NULL, path TEXT NOT NULL, document_id TEXT NOT NULL, left_at BIGINT NOT NULL, PRIMARY KEY (org_id, project_id, path, document_id));
+  CREATE INDEX publication_paths_by_document ON publication_paths (org_id, document_id, left_at);`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }

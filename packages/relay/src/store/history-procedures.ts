@@ -15,6 +15,8 @@ export const schema: Schema = {
     // What a text shows must be there for as long as the text is.
     `CREATE TABLE history_assets (org_id TEXT NOT NULL, document_id TEXT NOT NULL, hash TEXT NOT NULL, asset_id TEXT NOT NULL, PRIMARY KEY (org_id, document_id, hash, asset_id)) WITHOUT ROWID;
     CREATE INDEX history_assets_by_asset ON history_assets (org_id, asset_id);`,
+    // A version that something else shows is kept like one with a name.
+    'ALTER TABLE history_versions ADD COLUMN held BIGINT NOT NULL DEFAULT 0;',
   ],
 }
 
@@ -231,11 +233,11 @@ async function addTwin(
 
 /** All versions in ascending order, for retention. */
 export async function historyOutline(tx: Tx, args: DocumentArgs): Promise<Aged[]> {
-  const rows = await tx.all<{ version: number; at: number; name: string | null }>(
-    `SELECT version, recorded_at AS at, name FROM history_versions WHERE ${where} ORDER BY version`,
+  const rows = await tx.all<{ version: number; at: number; name: string | null; held: number }>(
+    `SELECT version, recorded_at AS at, name, held FROM history_versions WHERE ${where} ORDER BY version`,
     keysOf(args),
   )
-  return rows.map(({ version, at, name }) => ({ version, at, named: name !== null }))
+  return rows.map(({ version, at, name, held }) => ({ version, at, named: name !== null || held !== 0 }))
 }
 
 /** Takes versions away, and the texts that no other version needs; the newest one always stays. */
@@ -243,7 +245,7 @@ export async function dropVersions(tx: Tx, args: DocumentArgs & { drop: number[]
   const head = await historyHead(tx, args)
   for (const version of args.drop)
     if (version !== head?.version)
-      await tx.run(`DELETE FROM history_versions WHERE ${where} AND version = ? AND name IS NULL`, [
+      await tx.run(`DELETE FROM history_versions WHERE ${where} AND version = ? AND name IS NULL AND held = 0`, [
         ...keysOf(args),
         version,
       ])
@@ -260,6 +262,17 @@ export async function dropVersions(tx: Tx, args: DocumentArgs & { drop: number[]
     `DELETE FROM history_assets WHERE ${where} AND hash NOT IN (SELECT hash FROM history_texts WHERE ${where})`,
     [...keysOf(args), ...keysOf(args)],
   )
+}
+
+/** Keeps this version for as long as it is held, and no other one; null lets go. For use inside another transaction. */
+export async function holdVersion(tx: Tx, args: DocumentArgs & { version: number | null }): Promise<void> {
+  await tx.run(`UPDATE history_versions SET held = 0 WHERE ${where} AND held <> 0`, keysOf(args))
+  if (args.version === null) return
+  const { changes } = await tx.run(`UPDATE history_versions SET held = 1 WHERE ${where} AND version = ?`, [
+    ...keysOf(args),
+    args.version,
+  ])
+  if (changes === 0) throw new MeshError('NOT_FOUND', { detail: `version ${args.version}` })
 }
 
 export const procedures = {

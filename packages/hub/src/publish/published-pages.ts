@@ -1,0 +1,151 @@
+/**
+ * The pages of published documents, ready to be sent: made when somebody asks, kept while the document stands where it
+ * stood, made anew at most every few seconds while it goes on changing (PB15). Whether anything is published is asked of
+ * the store each time, so that what is taken back is gone at once, whichever hub it was taken back at (PB12).
+ */
+import { createHash } from 'node:crypto'
+import type { AssetId, Now } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import type { DocumentStore } from '@meshbook/relay/store/document-store.ts'
+import type { History } from '../history/history.ts'
+import type { HubStore } from '../store/hub-store.ts'
+import type { PublishedRow } from '../store/publications.ts'
+import { addressOf, assetFolderOf } from './page-address.ts'
+import type { PageMaker } from './page-maker.ts'
+import type { PageContent } from './render-job.ts'
+
+export interface Page {
+  html: Buffer
+  styleHash: string
+  etag: string
+  assets: ReadonlySet<AssetId>
+  /** When what it shows was last changed. */
+  changedAt: number
+}
+
+interface Kept extends Page {
+  /** What it was made of. */
+  source: string
+  madeAt: number
+  /** How long that took. */
+  tookMs: number
+}
+
+export interface PublishedPagesPorts {
+  store: HubStore
+  documents: DocumentStore
+  history: History
+  maker: PageMaker
+  now: Now
+  limits: Limits
+}
+
+export class PublishedPages {
+  readonly #ports: PublishedPagesPorts
+  /** The least recently used first. */
+  readonly #kept = new Map<string, Kept>()
+  readonly #making = new Map<string, Promise<Kept>>()
+  #bytes = 0
+
+  constructor(ports: PublishedPagesPorts) {
+    this.#ports = ports
+  }
+
+  find(at: { owner: string; project: string; path: string }): Promise<PublishedRow | null> {
+    return this.#ports.store.query('findPublished', at)
+  }
+
+  async page(row: PublishedRow): Promise<Page> {
+    const { now, limits } = this.#ports
+    const key = keyOf(row)
+    const kept = this.#kept.get(key)
+    if (kept) this.#kept.delete(key)
+    if (kept) this.#kept.set(key, kept)
+    if (kept?.source === sourceOf(row)) return kept
+    // Making a page must not take more than a part of the time, however fast the document changes.
+    const restMs = kept ? Math.max(limits.publishFollowMs, 10 * kept.tookMs) : 0
+    if (kept && row.mode === 'continuous' && now() - kept.madeAt < restMs) return kept
+    return this.#made(key, row)
+  }
+
+  /** The published document of a project that shows an asset; it is looked for in `first` before the others. */
+  async showing(
+    at: { owner: string; project: string; first: string },
+    asset: AssetId,
+  ): Promise<PublishedRow | undefined> {
+    for (const row of await this.#ports.store.query('publishedIn', at))
+      if ((await this.page(row)).assets.has(asset)) return row
+    return undefined
+  }
+
+  /** One at a time for a document: who asks meanwhile gets the same. */
+  #made(key: string, row: PublishedRow): Promise<Kept> {
+    const making = this.#making.get(key)
+    if (making) return making
+    const made = this.#make(row)
+      .then(page => this.#keep(key, page))
+      .finally(() => this.#making.delete(key))
+    this.#making.set(key, made)
+    return made
+  }
+
+  async #make(row: PublishedRow): Promise<Kept> {
+    const { maker, now, limits } = this.#ports
+    const { content, changedAt } = await this.#contentOf(row)
+    const made = await maker.page(content, {
+      title: titleOf(row.path),
+      note: noteOf(row, changedAt),
+      indexed: row.indexed,
+      assets: { before: assetFolderOf(row), after: `?of=${row.document}` },
+    })
+    const html = Buffer.from(made.html)
+    const etag = `"${createHash('sha256').update(html).digest('base64url').slice(0, 27)}"`
+    const tookMs = made.plain ? limits.publishRenderMs : made.tookMs
+    const facts = { source: sourceOf(row), changedAt, madeAt: now(), tookMs }
+    return { html, styleHash: made.styleHash, etag, assets: new Set(made.assets), ...facts }
+  }
+
+  async #contentOf(row: PublishedRow): Promise<{ content: PageContent; changedAt: number }> {
+    const { documents, history } = this.#ports
+    const key = { org: row.org, document: row.document }
+    if (row.version !== null) {
+      const { at } = await history.version(key, row.version)
+      return { content: { text: await history.text(key, row.version), entries: row.entries }, changedAt: at }
+    }
+    const { snapshot, tail } = await documents.open(key)
+    return { content: { pieces: snapshot ? [snapshot.data, ...tail] : tail }, changedAt: row.updatedAt }
+  }
+
+  #keep(key: string, page: Kept): Kept {
+    this.#drop(key)
+    this.#kept.set(key, page)
+    this.#bytes += page.html.byteLength
+    for (const oldest of this.#kept.keys()) {
+      if (this.#bytes <= this.#ports.limits.publishedCacheBytes || oldest === key) break
+      this.#drop(oldest)
+    }
+    return page
+  }
+
+  #drop(key: string): void {
+    this.#bytes -= this.#kept.get(key)?.html.byteLength ?? 0
+    this.#kept.delete(key)
+  }
+}
+
+const keyOf = ({ org, document, mode, version }: PublishedRow): string => `${org} ${document} ${mode} ${version ?? ''}`
+
+/** All that a page depends on. */
+function sourceOf(row: PublishedRow): string {
+  const at = row.mode === 'pinned' ? '' : `${row.epoch}.${row.position}`
+  return [at, row.changedAt, row.indexed, addressOf(row)].join(' ')
+}
+
+const titleOf = (path: string): string => path.split('/').at(-1)!.replace(/\.md$/, '')
+
+function noteOf(row: PublishedRow, changedAt: number): string {
+  const when = new Date(changedAt).toISOString()
+  const day = `${when.slice(0, 10)}, ${when.slice(11, 16)} UTC`
+  const state = row.version === null ? `Last changed ${day}` : `Version ${row.version}, ${day}`
+  return `${row.owner}/${row.projectName}/${row.path} · ${state} · Published with Meshbook`
+}

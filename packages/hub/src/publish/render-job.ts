@@ -1,0 +1,102 @@
+/** What the thread that makes pages is asked and answers, and the work itself, which runs on either side of a thread. */
+import { type ExecutionEntry, sharedNames } from '@meshbook/core/executions.ts'
+import { type AssetId, assetsIn, type RunId } from '@meshbook/core/ids.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import { parseNotebook } from '@meshbook/core/notebook/cells.ts'
+import * as Y from 'yjs'
+import { type RenderSource, renderPage, renderPlain } from './render/render-notebook.ts'
+
+/** A document's log, or the text of a version with what its runs displayed (JSON). */
+export type PageContent = { pieces: readonly Uint8Array[] } | { text: string; entries: string | null }
+
+/** `assets`: where they are found, the id between. */
+export interface PageSettings {
+  title: string
+  note: string
+  indexed: boolean
+  assets: { before: string; after: string }
+}
+
+export type RenderJob =
+  | { kind: 'page'; content: PageContent; settings: PageSettings }
+  | { kind: 'plain'; content: PageContent; settings: PageSettings }
+  | { kind: 'entries'; pieces: readonly Uint8Array[]; text: string }
+
+export interface MadePage {
+  html: string
+  styleHash: string
+  /** That the page names. */
+  assets: AssetId[]
+  /** How long it took. */
+  tookMs: number
+}
+export interface KeptEntries {
+  entries: string
+  assets: AssetId[]
+}
+export type JobResult = MadePage | KeptEntries
+
+export function doJob(job: RenderJob): JobResult {
+  if (job.kind === 'entries') return entriesJob(job.pieces, job.text)
+  const started = performance.now()
+  const { text, entry } = read(job.content)
+  const asked = new Set<AssetId>()
+  const { before, after } = job.settings.assets
+  const asset = (id: AssetId): string => {
+    asked.add(id)
+    return `${before}${id}${after}`
+  }
+  const source: RenderSource = { ...job.settings, text, asset, entry, outline: true }
+  const isPlain = job.kind === 'plain' || text.length > limits.publishedTextBytes
+  const page = isPlain ? renderPlain({ ...source, text: text.slice(0, limits.publishedTextBytes) }) : renderPage(source)
+  return { ...page, assets: [...asked], tookMs: performance.now() - started }
+}
+
+type EntryOf = (run: RunId) => ExecutionEntry | undefined
+
+function read(content: PageContent): { text: string; entry: EntryOf } {
+  if ('text' in content) {
+    const kept = new Map(Object.entries(JSON.parse(content.entries ?? '{}') as Record<string, ExecutionEntry>))
+    return { text: content.text, entry: run => kept.get(run) }
+  }
+  const doc = docOf(content.pieces)
+  return { text: doc.getText(sharedNames.content).toString(), entry: entriesIn(doc) }
+}
+
+function docOf(pieces: readonly Uint8Array[]): Y.Doc {
+  const doc = new Y.Doc()
+  doc.transact(() => {
+    for (const piece of pieces) Y.applyUpdate(doc, piece)
+  })
+  return doc
+}
+
+function entriesIn(doc: Y.Doc): EntryOf {
+  const map = doc.getMap(sharedNames.executions)
+  return run => {
+    const value = map.get(run)
+    const entry: unknown = value instanceof Y.Map ? value.toJSON() : value
+    return typeof entry === 'object' && entry !== null ? (entry as ExecutionEntry) : undefined
+  }
+}
+
+/** Of what the document knows of the runs in a text, that which a page shows; as much of it as there is room for. */
+function entriesJob(pieces: readonly Uint8Array[], text: string): KeptEntries {
+  const entry = entriesIn(docOf(pieces))
+  const kept: [string, string][] = []
+  let left = limits.publishedEntriesBytes
+  for (const block of parseNotebook(text).blocks) {
+    const json = block.kind === 'output' ? shownOf(entry(block.runId)) : undefined
+    if (json === undefined || block.kind !== 'output' || json.length > left) continue
+    left -= json.length
+    kept.push([block.runId, json])
+  }
+  const entries = `{${kept.map(([run, json]) => `${JSON.stringify(run)}:${json}`).join(',')}}`
+  return { entries, assets: assetsIn(entries) }
+}
+
+function shownOf(entry: ExecutionEntry | undefined): string | undefined {
+  if (!entry) return undefined
+  const { status, error, result, displayData, fullOutput } = entry
+  return JSON.stringify({ status, error, result, displayData, fullOutput })
+}
