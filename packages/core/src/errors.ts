@@ -434,7 +434,7 @@ const catalogue = {
   },
   WOULD_OVERWRITE: {
     message: 'There is something already',
-    hint: 'Choose another name; or, to restore over data, use --replace, which keeps the old data under a dated name.',
+    hint: 'Choose another name, or use --force; to restore over data, use --replace, which keeps the old data under a dated name.',
     exit: 5,
     retry: 'never',
   },

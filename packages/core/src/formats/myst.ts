@@ -26,7 +26,7 @@ function textOf({ type, source, metadata, language, open }: PlainCell): string {
   if (type === 'markdown') return source === '' ? '' : `${source}\n`
   const fence = fenceFor(source)
   if (type === 'raw') return `${fence}{raw} ${rawFormat(metadata)}\n${source}\n${fence}\n`
-  const kept = open !== undefined && /^`+\{code-cell\}/.test(open) ? /^(`+)[^\n]*\n([^]*)$/.exec(open) : null
+  const kept = open !== undefined && /^`+\{code-cell\}/.test(open) ? /^(`+)[^\n]*\n([\s\S]*)$/.exec(open) : null
   if (kept) return `${open}${source}\n${kept[1]}\n`
   const options = optionLines(metadata)
   // A first line that looks like an option is kept from being one by an empty line.

@@ -118,7 +118,7 @@ function cellIn(line: string, source: string, language: string, mark: string): P
 
 /** Text may stand in a string of Python too. */
 function unquoted(source: string): string {
-  const match = /^r?("""|''')\n?([^]*?)\n?\1\s*$/.exec(source)
+  const match = /^r?("""|''')\n?([\s\S]*?)\n?\1\s*$/.exec(source)
   return match && !match[2]!.includes(match[1]!) ? match[2]! : source
 }
 

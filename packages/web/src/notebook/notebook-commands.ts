@@ -1,4 +1,5 @@
 /** The notebook's actions for the palette and the list of shortcuts. */
+import { formatCommands } from '../formats/format-actions.ts'
 import { undoAnywhere } from '../history/history-actions.ts'
 import type { Command } from '../state/commands.ts'
 import { togglePanel } from '../state/layout.ts'
@@ -80,6 +81,7 @@ export function notebookCommands(notebook: OpenNotebook): Command[] {
       run: () => void restartAndRunAll(notebook),
     },
     ...whereCommands(notebook),
+    ...formatCommands(notebook),
     {
       id: 'edit',
       group: 'Moving',

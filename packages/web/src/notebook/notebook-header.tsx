@@ -1,5 +1,6 @@
 /** The bar above a notebook: where it is, whether it is saved, where it runs, and what can be done with all of it. */
 
+import { formatEntries } from '../formats/format-actions.ts'
 import { AccountButton } from '../shell/account-menu.tsx'
 import { deleteDocument, newDocument, renameDocument } from '../shell/document-actions.ts'
 import { titleOf } from '../shell/file-tree.ts'
@@ -86,6 +87,8 @@ export function NotebookHeader() {
           { label: 'Version history', icon: 'history', hint: 'H', run: () => togglePanel('history') },
           'line',
           { label: 'New notebook…', icon: 'plus', run: () => void newDocument(project) },
+          ...formatEntries(notebook),
+          'line',
           { label: 'Rename or move…', icon: 'pencil', run: () => void renameDocument(project, current) },
           { label: 'Delete…', icon: 'trash', danger: true, run: () => void deleteDocument(project, current) },
         ]}

@@ -4,7 +4,8 @@ import { type CellBlock, type OutputBlock, parseNotebook } from '../../notebook/
 import { findFrontMatter } from '../../notebook/front-matter.ts'
 import { type ProsePart, prosePartsOf, withoutDots } from '../prose.ts'
 import { attachmentsIn, type CellType, type Counter, cellOf, type FileForm, readNote } from './cell-note.ts'
-import { inlineJson, type Json, JsonObject, jsonObject, parseJson, writeJson } from './json-text.ts'
+import { type Json, JsonObject, jsonObject, parseJson, writeJson } from './json-text.ts'
+import { jsonAfter, readOutputNote } from './output-note.ts'
 import { outputsOf } from './outputs.ts'
 
 export interface Piece {
@@ -77,7 +78,7 @@ class PieceReader {
   #outputs(output: OutputBlock | undefined, note: JsonObject): { outputs: Json[]; count: Json } {
     if (!this.#form.outputs) return { outputs: [], count: null }
     if (!output) return { outputs: [], count: note.get('execution_count') ?? null }
-    const own = outputNote(jsonAfter(this.#text.slice(output.from, output.textFrom)))
+    const own = readOutputNote(this.#text.slice(output.from, output.textFrom))
     return outputsOf({ text: output.text, images: output.images, note: own }, this.#form.assets)
   }
 
@@ -118,16 +119,6 @@ function parsed(text: string): Json | undefined {
     // It has been edited by hand; what stands there is kept as a text.
     return undefined
   }
-}
-
-/** The object after the first words of an opening line. */
-function jsonAfter(open: string): string {
-  return /^[^\n{]*(?:\{code-cell\}[^\n{]*)?(\{.*\})[ \t]*\r?(?:\n|$)/.exec(open)?.[1] ?? ''
-}
-
-function outputNote(text: string): JsonObject {
-  const value = text === '' ? undefined : parsed(text)
-  return value instanceof JsonObject && inlineJson(value) === text ? value : new JsonObject()
 }
 
 /** What a fence says about its cell in its own way: another language, MyST's tags. */
