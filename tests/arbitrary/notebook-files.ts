@@ -197,17 +197,15 @@ const cell: fc.Arbitrary<Json> = fc.oneof(
   fc
     .tuple(id, metadata, sourceJson)
     .map(([id, metadata, source]) => object({ cell_type: 'markdown', id, metadata, source })),
-  fc
-    .tuple(id, metadata, sourceJson, anyObject)
-    .map(([id, metadata, source, more]) =>
-      object({
-        attachments: object({ 'b.png': object({ 'image/png': png }), c: more }),
-        cell_type: 'markdown',
-        id,
-        metadata,
-        source,
-      }),
-    ),
+  fc.tuple(id, metadata, sourceJson, anyObject).map(([id, metadata, source, more]) =>
+    object({
+      attachments: object({ 'b.png': object({ 'image/png': png }), c: more }),
+      cell_type: 'markdown',
+      id,
+      metadata,
+      source,
+    }),
+  ),
   fc
     .tuple(id, metadata, sourceJson)
     .map(([id, metadata, source]) => object({ cell_type: 'raw', id, metadata, source })),
