@@ -85,6 +85,12 @@ step(
 )
 
 const clusterSettings = '/etc/postgresql-common/createcluster.d/meshbook-tests.conf'
+/** Libraries of the system's Python: Jupyter's own judge of notebook files, and what makes real ones. */
+const pythonModules = ['nbformat', 'ipykernel', 'pandas', 'matplotlib'].map(name => ({
+  file: `/usr/lib/python3/dist-packages/${name}/__init__.py`,
+  package: `python3-${name}`,
+}))
+
 if (mode === 'test') installTools()
 
 /** What the tests use beyond npm packages, from the distribution's own packages. */
@@ -97,8 +103,11 @@ function installTools() {
     { command: 'ip', package: 'iproute2' },
     { command: 'iptables', package: 'iptables' },
     { command: 'R', package: 'r-base-core' },
+    ...pythonModules,
   ]
-  const missing = tools.filter(tool => !onPath(tool.command)).map(tool => tool.package)
+  const missing = tools
+    .filter(tool => !(tool.file ? existsSync(tool.file) : onPath(tool.command)))
+    .map(tool => tool.package)
   if (missing.length === 0) return
   if (!onPath('apt-get')) return say(`Not installed: ${missing.join(', ')}. The tests that need them are skipped.`)
   const sudo = process.getuid?.() === 0 ? [] : ['sudo']

@@ -63,6 +63,19 @@ export class ApiClient {
     return (await this.#fetch('GET', path, undefined, AbortSignal.timeout(limits.requestMs))).text()
   }
 
+  async bytes(path: string): Promise<Uint8Array> {
+    const response = await this.#fetch('GET', path, undefined, AbortSignal.timeout(limits.requestMs))
+    if (Number(response.headers.get('content-length')) <= limits.importBytes) return response.bytes()
+    await response.body?.cancel()
+    throw new MeshError('TOO_LARGE', { detail: path })
+  }
+
+  /** Of a blob; nothing happens where the hub has it. */
+  async putBytes(path: string, bytes: Uint8Array): Promise<void> {
+    const response = await this.#fetch('PUT', path, bytes, AbortSignal.timeout(10 * limits.requestMs))
+    await response.body?.cancel()
+  }
+
   async send(method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<void> {
     const response = await this.#fetch(method, path, body, AbortSignal.timeout(limits.requestMs))
     await response.body?.cancel()
@@ -79,7 +92,9 @@ export class ApiClient {
     const { hub, token } = this.#hub
     const headers: Record<string, string> = {
       authorization: `Bearer ${token}`,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(body === undefined
+        ? {}
+        : { 'content-type': isBytes(body) ? 'application/octet-stream' : 'application/json' }),
     }
     let response: Response
     try {
@@ -87,7 +102,7 @@ export class ApiClient {
         method,
         headers,
         signal,
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(body === undefined ? {} : { body: isBytes(body) ? body : JSON.stringify(body) }),
       })
     } catch (cause) {
       if (signal.aborted && signal.reason instanceof MeshError) throw signal.reason
@@ -153,6 +168,8 @@ export class ApiClient {
     }
   }
 }
+
+const isBytes = (body: unknown): body is Uint8Array<ArrayBuffer> => body instanceof Uint8Array
 
 async function problemFrom(response: Response): Promise<MeshError> {
   const body: unknown = await response.json().catch(() => undefined)

@@ -8,10 +8,12 @@ import { backupCommand } from './commands/backup.ts'
 import { detachCommand } from './commands/detach.ts'
 import { devicesCommand } from './commands/devices.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { exportCommand } from './commands/export.ts'
 import { fetchCommand } from './commands/fetch.ts'
 import { gateCommand } from './commands/gate.ts'
 import { historyCommand } from './commands/history.ts'
 import { hubCommand } from './commands/hub.ts'
+import { importCommand } from './commands/import.ts'
 import { linkCommand, openCommand } from './commands/link.ts'
 import { membersCommand } from './commands/members.ts'
 import { monitorCommand } from './commands/monitor.ts'
@@ -44,6 +46,8 @@ for (const command of [
   attachCommand,
   detachCommand,
   fetchCommand,
+  importCommand,
+  exportCommand,
   runCommand,
   runsCommand,
   gateCommand,

@@ -81,6 +81,13 @@ const catalogue = {
     exit: 1,
     retry: 'never',
   },
+  BAD_FORMAT: {
+    message: 'The file cannot be read as a notebook',
+    hint: 'Open and save it once with the program that wrote it, or repair it at the named place; the original is left untouched.',
+    http: 422,
+    exit: 1,
+    retry: 'never',
+  },
   UNAUTHENTICATED: {
     message: 'You are not signed in',
     hint: 'Open the sign-in link that `meshbook start` prints, or send a token as `Authorization: Bearer mb_…`.',
@@ -427,7 +434,7 @@ const catalogue = {
   },
   WOULD_OVERWRITE: {
     message: 'There is something already',
-    hint: 'Choose another name; or, to restore over data, use --replace, which keeps the old data under a dated name.',
+    hint: 'Choose another name, or use --force; to restore over data, use --replace, which keeps the old data under a dated name.',
     exit: 5,
     retry: 'never',
   },

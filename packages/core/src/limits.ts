@@ -346,6 +346,13 @@ export const limits = {
   keychainMs: 3_000,
   shutdownMs: 5_000,
 
+  /** A notebook file that is imported. */
+  importBytes: 256 * MiB,
+  formatCells: 20_000,
+  /** Nesting of its JSON. */
+  formatDepth: 128,
+  /** Text of one cell's imported outputs that stands in the document; all of it is kept beside it. */
+  formatOutputChars: 16 * KiB,
   publishedPerProject: 500,
   /** Addresses that a published document had before, which lead to the one it has. */
   publishedPathsPerDocument: 20,

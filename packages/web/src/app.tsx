@@ -3,6 +3,7 @@
 import { useEffect } from 'preact/hooks'
 import { AccountPage } from './account/account-page.tsx'
 import { SignInPage } from './account/signin-page.tsx'
+import { keepFileDrops } from './formats/format-actions.ts'
 import { PairDialog } from './pairing/pair-dialog.tsx'
 import { PairPage } from './pairing/pair-page.tsx'
 import { keepAppCommands } from './shell/app-commands.ts'
@@ -36,6 +37,7 @@ export function App() {
     return () => removeEventListener('keydown', handleGlobalKey)
   }, [])
   useEffect(keepAppCommands, [])
+  useEffect(keepFileDrops, [])
   const route = routeOf(here.value)
   if (route.page === 'pair') return <PairPage />
   if (route.page === 'signin' || signedIn.value === 'no') return <SignInPage />

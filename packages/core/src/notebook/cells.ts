@@ -182,7 +182,7 @@ function cellFrom(
 const languageName = /^[a-z][a-z0-9_+#.-]{0,39}$/
 
 /** What kind of cell an info string announces, if any. */
-function cellKindOf(
+export function cellKindOf(
   info: string,
   frontMatter: FrontMatter | undefined,
 ): { language: string; style: CellStyle } | undefined {

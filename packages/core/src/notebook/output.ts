@@ -115,14 +115,14 @@ function sameImage(a: ImageRef, b: ImageRef): boolean {
 }
 
 /** Image lines, each after an empty line, so that Markdown shows them below each other. */
-function renderImages(images: readonly ImageRef[], eol: string): string {
+export function renderImages(images: readonly ImageRef[], eol: string): string {
   return images
     .map(({ alt, asset }) => `${eol}![${plainAlt(alt).replace(/[\\[\]]/g, '\\$&')}](asset:${asset})${eol}`)
     .join('')
 }
 
 /** An image's description on one line: control characters and line ends become spaces. */
-function plainAlt(alt: string): string {
+export function plainAlt(alt: string): string {
   return alt
     .replace(/[\u0000-\u001f\u007f\u0085\u2028\u2029]+/g, ' ')
     .slice(0, 500)

@@ -60,9 +60,10 @@ async function send(method: string, path: string, options: RequestOptions): Prom
   const timeout = AbortSignal.timeout(limits.requestMs)
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout
   const headers: Record<string, string> = { accept: 'application/json', ...options.headers }
-  if (options.body !== undefined) headers['content-type'] = 'application/json'
+  if (options.body !== undefined)
+    headers['content-type'] = options.body instanceof Uint8Array ? 'application/octet-stream' : 'application/json'
   try {
-    const body = options.body === undefined ? null : JSON.stringify(options.body)
+    const body = bodyOf(options.body)
     return await fetch(`/api/v1${path}`, { method, headers, body, signal, credentials: 'same-origin' })
   } catch (thrown) {
     if (options.signal?.aborted) throw thrown
@@ -73,6 +74,11 @@ async function send(method: string, path: string, options: RequestOptions): Prom
       'Check that Meshbook is running; the page goes on when it is back.',
     )
   }
+}
+
+function bodyOf(body: unknown): BodyInit | null {
+  if (body === undefined) return null
+  return body instanceof Uint8Array ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body)
 }
 
 async function sendChecked(method: string, path: string, options: RequestOptions): Promise<Response> {
@@ -86,6 +92,21 @@ async function sendChecked(method: string, path: string, options: RequestOptions
 /** The body of an answer as text, whatever it is. */
 export async function requestText(method: string, path: string, options: RequestOptions = {}): Promise<string> {
   return (await sendChecked(method, path, options)).text()
+}
+
+/** A blob; undefined if it is not there or larger than that. */
+export async function requestBytes(path: string, mostBytes: number): Promise<Uint8Array | undefined> {
+  const response = await send('GET', path, { headers: { accept: '*/*' } })
+  if (response.status === 404) return undefined
+  if (!response.ok) throw await errorOf(response)
+  if (Number(response.headers.get('content-length')) <= mostBytes) return new Uint8Array(await response.arrayBuffer())
+  await response.body?.cancel()
+  return undefined
+}
+
+export async function sendBytes(method: string, path: string, body: Uint8Array): Promise<void> {
+  const response = await sendChecked(method, path, { body })
+  await response.body?.cancel()
 }
 
 /** The beginning of a blob and its type; of an image the type alone, the browser loads it itself. */

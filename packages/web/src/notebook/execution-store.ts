@@ -17,6 +17,7 @@ export class ExecutionStore {
   /** Runs that have not ended. */
   readonly running: Signal<ReadonlySet<string>> = signal(new Set())
   readonly #notebook: NotebookStore
+  #imported: ReadonlyMap<string, ExecutionEntry> = new Map()
   readonly #entries = new Map<string, Signal<ExecutionEntry | undefined>>()
 
   constructor(notebook: NotebookStore) {
@@ -37,7 +38,15 @@ export class ExecutionStore {
   read(run: string): ExecutionEntry | undefined {
     const value = this.map.get(run)
     const plain: unknown = value instanceof Y.Map ? Object.fromEntries(value.entries()) : value
-    return isEntry(plain) ? { ...plain, id: run } : undefined
+    return isEntry(plain) ? { ...plain, id: run } : this.#imported.get(run)
+  }
+
+  /** Outputs of no run of ours; a run of the same name comes before them. */
+  showImported(entries: ReadonlyMap<string, ExecutionEntry>): void {
+    this.#imported = entries
+    batch(() => {
+      for (const [run, entry] of this.#entries) if (entries.has(run)) entry.value = this.read(run)
+    })
   }
 
   write(entry: ExecutionEntry & { outputBy: 'monitor' }): void {

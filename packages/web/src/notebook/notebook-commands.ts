@@ -1,5 +1,5 @@
 /** The notebook's actions for the palette and the list of shortcuts. */
-
+import { formatCommands } from '../formats/format-actions.ts'
 import { undoAnywhere } from '../history/history-actions.ts'
 import { showPublish } from '../shell/publish-dialog.tsx'
 import type { Command } from '../state/commands.ts'
@@ -82,6 +82,7 @@ export function notebookCommands(notebook: OpenNotebook): Command[] {
       run: () => void restartAndRunAll(notebook),
     },
     ...whereCommands(notebook),
+    ...formatCommands(notebook),
     {
       id: 'edit',
       group: 'Moving',

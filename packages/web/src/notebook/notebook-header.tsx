@@ -1,5 +1,6 @@
 /** The bar above a notebook: where it is, whether it is saved, where it runs, and what can be done with all of it. */
 
+import { formatEntries } from '../formats/format-actions.ts'
 import { AccountButton } from '../shell/account-menu.tsx'
 import { deleteDocument, newDocument, renameDocument } from '../shell/document-actions.ts'
 import { titleOf } from '../shell/file-tree.ts'
@@ -89,6 +90,8 @@ export function NotebookHeader() {
           'line',
           { label: 'New notebook…', icon: 'plus', run: () => void newDocument(project) },
           { label: 'Publish…', icon: 'eye', run: () => showPublish(project, current) },
+          ...formatEntries(notebook),
+          'line',
           { label: 'Rename or move…', icon: 'pencil', run: () => void renameDocument(project, current) },
           { label: 'Delete…', icon: 'trash', danger: true, run: () => void deleteDocument(project, current) },
         ]}

@@ -6,6 +6,7 @@ import { rightsOf } from '@meshbook/core/roles.ts'
 import { useEffect, useState } from 'preact/hooks'
 import { api } from '../api/client.ts'
 import { type ApiError, asApiError } from '../api/http.ts'
+import { showImported } from '../formats/show-imported.ts'
 import { titleOf } from '../shell/file-tree.ts'
 import { ProblemPage } from '../shell/problem-page.tsx'
 import { documents, me, problemsAt, projectNamed, projects } from '../state/mesh.ts'
@@ -58,7 +59,10 @@ export function NotebookPage({ project: name, path }: { project: string; path: s
       .then(notebook => {
         opened = notebook
         if (dropped) notebook.close()
-        else setState({ is: 'open', notebook })
+        else {
+          setState({ is: 'open', notebook })
+          void showImported(notebook)
+        }
       })
       .catch(thrown => dropped || setState({ is: 'failed', error: asApiError(thrown) }))
     return () => {

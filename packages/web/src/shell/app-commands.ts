@@ -1,5 +1,6 @@
 /** What can be done on every page, for the command palette (W66): places, devices, sessions. */
 import { effect, untracked } from '@preact/signals'
+import { importCommand } from '../formats/format-actions.ts'
 import { pairDialogOpen } from '../pairing/pair-dialog.tsx'
 import { type Command, registerCommands } from '../state/commands.ts'
 import { navigate } from '../state/location.ts'
@@ -22,7 +23,7 @@ const places: readonly (readonly [string, string, IconName])[] = [
 /** Keeps them as the devices and sessions are. Returns what ends it. */
 export function keepAppCommands(): () => void {
   return effect(() => {
-    const list = signedIn.value === 'yes' ? [...goTo(), ...aboutDevices(), ...aboutSessions()] : []
+    const list = signedIn.value === 'yes' ? [...goTo(), importCommand(), ...aboutDevices(), ...aboutSessions()] : []
     untracked(() => registerCommands('app', list))
   })
 }

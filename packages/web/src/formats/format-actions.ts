@@ -1,0 +1,137 @@
+/** Import and export from the page: files that are chosen or dropped become documents, documents become downloads. */
+import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
+import type { TextFormat } from '@meshbook/core/formats/convert.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import { api } from '../api/client.ts'
+import { ApiError } from '../api/http.ts'
+import type { OpenNotebook } from '../notebook/open-notebook.ts'
+import { loadYaml } from '../notebook/yaml-when-needed.ts'
+import type { MenuEntry } from '../shell/menu.tsx'
+import type { Command } from '../state/commands.ts'
+import { here, navigate, notebookUrl, routeOf } from '../state/location.ts'
+import { documents, loadDocuments, projectNamed, projects } from '../state/mesh.ts'
+import { notify, report } from '../state/toasts.ts'
+import { fetchAssets, sendAssets } from './page-assets.ts'
+
+const formats: readonly (readonly [TextFormat, string])[] = [
+  ['ipynb', 'Jupyter (.ipynb)'],
+  ['qmd', 'Quarto (.qmd)'],
+  ['myst', 'MyST (.md)'],
+  ['percent', 'script with # %%'],
+]
+const accepted = '.ipynb,.qmd,.md,.py,.r,.jl,.js,.ts,.sh'
+
+export function formatCommands(notebook: OpenNotebook): Command[] {
+  const group = 'Import and export'
+  return formats.map(([format, name]) => ({
+    id: `export-${format}`,
+    group,
+    title: `Export as ${name}`,
+    icon: 'file',
+    run: () => void exportAs(notebook, format),
+  }))
+}
+
+export function importCommand(): Command {
+  const run = () => chooseFiles(currentProject())
+  return { id: 'import', group: 'Import and export', title: 'Import a notebook…', icon: 'file', run }
+}
+
+export function formatEntries(notebook: OpenNotebook): MenuEntry[] {
+  return [
+    { label: 'Import…', icon: 'file', run: () => chooseFiles(notebook.project) },
+    { title: 'Export as' },
+    ...formats.map(([format, name]) => ({
+      label: name,
+      icon: 'file' as const,
+      run: () => void exportAs(notebook, format),
+    })),
+  ]
+}
+
+/** Files that are dropped anywhere on the page are imported. Returns what ends it. */
+export function keepFileDrops(): () => void {
+  const over = (event: DragEvent) => {
+    if (event.dataTransfer?.types.includes('Files')) event.preventDefault()
+  }
+  const drop = (event: DragEvent) => {
+    const files = [...(event.dataTransfer?.files ?? [])].filter(({ name }) => /\.(?:ipynb|qmd)$/i.test(name))
+    if (files.length === 0) return
+    event.preventDefault()
+    void importFiles(currentProject(), files)
+  }
+  addEventListener('dragover', over)
+  addEventListener('drop', drop)
+  return () => {
+    removeEventListener('dragover', over)
+    removeEventListener('drop', drop)
+  }
+}
+
+function currentProject(): Project | undefined {
+  const route = routeOf(here.value)
+  return (route.page === 'notebook' ? projectNamed(route.project) : undefined) ?? projects.value?.[0]
+}
+
+function chooseFiles(project: Project | undefined): void {
+  const input = Object.assign(document.createElement('input'), { type: 'file', accept: accepted, multiple: true })
+  input.onchange = () => void importFiles(project, [...(input.files ?? [])])
+  input.click()
+}
+
+async function importFiles(project: Project | undefined, files: readonly File[]): Promise<void> {
+  if (!project) return notify('There is no project yet', 'Make one first, then import into it.', 'bad')
+  let last: DocumentInfo | undefined
+  for (const file of files) {
+    try {
+      last = await importOne(project, file)
+    } catch (thrown) {
+      report(thrown, `${file.name} was not imported`)
+    }
+  }
+  if (!last) return
+  await loadDocuments(project.id)
+  navigate(notebookUrl(project.name, last.path))
+}
+
+async function importOne(project: Project, file: File): Promise<DocumentInfo> {
+  if (file.size > limits.importBytes) throw new ApiError('TOO_LARGE', file.name)
+  await loadYaml()
+  const { importFile } = await import('./convert-files.ts')
+  const { markdown, assets } = importFile(file.name, new Uint8Array(await file.arrayBuffer()))
+  if (new Blob([markdown]).size > limits.requestBodyBytes)
+    throw new ApiError('TOO_LARGE', file.name, 'Import it with `meshbook import` into an attached folder.')
+  await sendAssets(assets, project.id)
+  return api.createDocument(project.id, freePath(project, file.name), markdown)
+}
+
+function freePath(project: Project, name: string): string {
+  const base = name.replace(/\.[^.]*$/, '')
+  const taken = new Set((documents.value.get(project.id) ?? []).map(({ path }) => path.toLowerCase()))
+  for (let n = 1; ; n++) {
+    const path = n === 1 ? `${base}.md` : `${base}-${n}.md`
+    if (!taken.has(path.toLowerCase())) return path
+  }
+}
+
+async function exportAs({ store, document: of, project }: OpenNotebook, format: TextFormat): Promise<void> {
+  try {
+    await loadYaml()
+    const { assetsNeeded, exportText } = await import('./convert-files.ts')
+    const markdown = store.text.toString()
+    const assets = await fetchAssets(found => assetsNeeded(markdown, found), project.id)
+    const { text, extension, missing } = exportText(markdown, format, { assets, outputs: true })
+    const name = of.path.slice(of.path.lastIndexOf('/') + 1).replace(/\.[^.]*$/, '')
+    download(`${name}.${extension}`, text)
+    if (missing.length > 0) notify('Exported without some pictures', `${missing.length} are not at the hub yet.`, 'bad')
+  } catch (thrown) {
+    report(thrown, 'The notebook was not exported')
+  }
+}
+
+function download(name: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: 'application/octet-stream' }))
+  const link = Object.assign(document.createElement('a'), { href: url, download: name })
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(url), limits.requestMs)
+}
