@@ -25,13 +25,12 @@ pre { white-space: pre-wrap; }
  */
 const guard = `(() => {
   for (const name of ['RTCPeerConnection', 'webkitRTCPeerConnection', 'RTCDataChannel', 'WebTransport', 'WebSocketStream']) delete window[name]
-  const { postMessage } = parent
   addEventListener('click', event => {
     const link = event.composedPath().find(node => node instanceof Element && node.localName === 'a')
     const href = link && String(link.href?.baseVal ?? link.href)
     if (!href || /^#/.test(link.getAttribute('href') ?? link.getAttribute('xlink:href') ?? '')) return
     event.preventDefault()
-    if (/^https?:/.test(href)) postMessage({ meshbookLink: href }, '*')
+    if (/^https?:/.test(href)) parent.postMessage({ meshbookLink: href }, '*')
   }, true)
 })()`
 
