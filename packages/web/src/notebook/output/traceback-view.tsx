@@ -13,11 +13,19 @@ export function TracebackView({ lines, last }: { lines: readonly string[]; last:
           <CellFrame key={at} frame={part.frame} />
         ) : part.kind === 'library' ? (
           <LibraryFrames key={at} frames={part.frames} />
-        ) : part.text === last ? null : (
+        ) : says(part.text, last) ? null : (
           <OutputText key={at} text={part.text} tone="traceback" />
         ),
       )}
     </div>
+  )
+}
+
+/** The line that stands above the traceback already, whatever its colours and the module before the name. */
+const says = (text: string, last: string): boolean => {
+  const bare = text.replace(/\u001b\[[0-9;:]*m/g, '').trim()
+  return (
+    bare === last.trim() || (bare.endsWith(`.${last.trim()}`) && /^[\w.]+$/.test(bare.slice(0, -last.trim().length)))
   )
 }
 
