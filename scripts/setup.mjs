@@ -97,7 +97,15 @@ function installTools() {
     { command: 'ip', package: 'iproute2' },
     { command: 'iptables', package: 'iptables' },
   ]
-  const missing = tools.filter(tool => !onPath(tool.command)).map(tool => tool.package)
+  // For the Python of the distribution: outputs as people make them.
+  const modules = [
+    { module: 'pandas', package: 'python3-pandas' },
+    { module: 'matplotlib', package: 'python3-matplotlib' },
+  ]
+  const missing = [
+    ...tools.filter(tool => !onPath(tool.command)),
+    ...modules.filter(({ module }) => !hasModule(module)),
+  ].map(tool => tool.package)
   if (missing.length === 0) return
   if (!onPath('apt-get')) return say(`Not installed: ${missing.join(', ')}. The tests that need them are skipped.`)
   const sudo = process.getuid?.() === 0 ? [] : ['sudo']
@@ -113,6 +121,11 @@ function installTools() {
   if (missing.includes('postgresql'))
     spawnSync(...commandOf([...sudo, 'rm', '-f', clusterSettings]), { stdio: 'ignore' })
   if (missing.includes('redis-server')) withoutService(sudo)
+}
+
+function hasModule(name) {
+  const script = `import importlib.util as u, sys; sys.exit(0 if u.find_spec('${name}') else 1)`
+  return spawnSync('/usr/bin/python3', ['-c', script], { stdio: 'ignore' }).status === 0
 }
 
 /** The tests start servers of their own: Debian is to make no cluster, and to leave no service running. */

@@ -182,3 +182,53 @@ test('OU8 a link of an output opens nothing by itself: the page asks', async t =
   await cell.getByRole('button', { name: 'Dismiss' }).click()
   await asked.waitFor({ state: 'detached' })
 })
+
+test('OU10 an image has the size that its program asks for, and is enlarged by a press', async t => {
+  const { page } = await openScene(t, {}, [
+    `import io, matplotlib.pyplot as plt
+figure, axes = plt.subplots(figsize=(4, 2))
+file = io.BytesIO(); figure.savefig(file, format="png", dpi=200); plt.close(figure)
+class Sharp:
+    def _repr_png_(self): return file.getvalue(), {"width": 200, "height": 100}
+Sharp()`,
+  ])
+  await runAll(page)
+  const image = page.locator('.output-image[data-shown="there"] img').first()
+  await image.waitFor()
+  assert.deepEqual(await image.evaluate((img: HTMLImageElement) => [img.width, img.naturalWidth]), [200, 800])
+  await page.getByRole('button', { name: /^Enlarge/ }).click()
+  const large = page.locator('dialog.enlarged img')
+  await large.waitFor()
+  assert.equal(await large.evaluate((img: HTMLImageElement) => img.width), 800)
+  await page.keyboard.press('Escape')
+  await large.waitFor({ state: 'detached' })
+})
+
+test('OU4 columns of several levels, spanned rows and long tables; a table that was given colours is a frame', async t => {
+  const { page } = await openScene(t, {}, [
+    `import pandas as pd
+frame = pd.DataFrame({"k": list("aabb"), "l": list("xyxy"), "v": [1, 2, 3, 4]})
+frame.groupby(["k", "l"]).agg({"v": ["min", "max"]})`,
+    `class Long:
+    def _repr_html_(self): return "<table><thead><tr><th>n</th></tr></thead>" + "".join("<tr><td>%d</td></tr>" % n for n in range(3000)) + "</table>"
+Long()`,
+    `class Coloured:
+    def _repr_html_(self): return "<style>td { background: yellow }</style><table><tr><td>1</td></tr></table>"
+Coloured()`,
+  ])
+  await runAll(page)
+  const levels = page.locator('.cell').nth(0)
+  assert.deepEqual(
+    (await levels.locator('thead th').allTextContents()).map(text => text.trim()),
+    ['k', 'l', 'v · min', 'v · max'],
+  )
+  assert.deepEqual(await levels.locator('tbody tr').nth(1).locator('th, td').allTextContents(), ['', 'y', '2', '2'])
+  const long = page.locator('.cell').nth(1)
+  assert.equal(await long.locator('tbody tr').count(), 200)
+  await long.getByRole('button', { name: /2,800 of 3,000 rows/ }).click()
+  assert.equal(await long.locator('tbody tr').count(), 1_200)
+  const coloured = page.locator('.cell').nth(2)
+  await coloured.scrollIntoViewIfNeeded()
+  await coloured.frameLocator('iframe').locator('td').waitFor()
+  assert.equal(await coloured.locator('.data-table').count(), 0)
+})

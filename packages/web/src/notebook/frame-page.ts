@@ -15,7 +15,8 @@ tbody tr:hover { background: HOVER; }
 svg, img { max-width: 100%; height: auto; }
 a { color: inherit; }
 pre { white-space: pre-wrap; }
-#figure { width: 100%; overflow-x: auto; }
+#scroll { width: 100%; overflow-x: auto; }
+#figure.vega-embed { display: block; }
 #figure svg { max-width: none; }
 #figure.vega-embed { padding: 0; }`
 

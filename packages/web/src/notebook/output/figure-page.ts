@@ -39,5 +39,9 @@ const script = `(() => {
 })()`
 
 export function figurePage(look: FrameLook): string {
-  return frameOf('<div id="figure"></div>', look, script)
+  return frameOf(
+    '<div id="scroll" tabindex="0" role="group" aria-label="Figure"><div id="figure"></div></div>',
+    look,
+    script,
+  )
 }

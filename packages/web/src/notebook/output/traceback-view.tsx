@@ -43,7 +43,7 @@ function CellFrame({ frame }: { frame: TraceFrame }) {
   return (
     <div class="trace-cell">
       <button type="button" class="pill" onClick={go}>
-        Cell {number}, line {line}
+        {number === undefined ? 'Cell' : `Cell ${number}`}, line {line}
       </button>
       <OutputText text={frame.text.split('\n').slice(1).join('\n')} tone="traceback" />
     </div>

@@ -37,9 +37,14 @@ test('OU9 IPython writes its frames in colours, with lines of code around', () =
   ])
   assert.deepEqual(
     parts.map(part => part.kind),
-    ['text', 'library', 'text'],
+    ['text', 'cell', 'library', 'text'],
   )
   assert.equal(framesIn(parts), 2)
+  assert.deepEqual(parts[1]?.kind === 'cell' && parts[1].frame.cell, { number: undefined, line: 2, code: '1 / x' })
+  assert.deepEqual(placeOf([{ key: 'a', code: 'x = 0\n1 / x' }], { number: undefined, line: 2, code: '1 / x' }), {
+    key: 'a',
+    offset: 6,
+  })
 })
 
 test('OU9 JavaScript names its cells too', () => {

@@ -6,8 +6,8 @@
 export interface TraceFrame {
   /** The lines of it, with their colours. */
   text: string
-  /** The cell that it is in, counted from 1, its line there, and what stands there. */
-  cell: { number: number; line: number; code: string } | undefined
+  /** The cell that it is in, counted from 1 where that is known, its line there, and what stands there. */
+  cell: { number: number | undefined; line: number; code: string } | undefined
 }
 
 export type TracePart =
@@ -23,7 +23,9 @@ const heads = [
   /^\s*(?:File|Cell|Input) (?<place>.+?)(?:, line |:)(?<line>\d+)/,
   /^\s+at (?:.*\()?(?<place>[^()]+?):(?<line>\d+)(?::\d+)?\)?$/,
 ]
-const cellNames = [/^<?cell (\d+)(?:, version \d+)?>?$/]
+const ownCell = /^<?cell (\d+)(?:, version \d+)?>?$/
+/** IPython counts executions, not cells. */
+const countedCell = /^In ?\[\d+\]$/
 
 export function partsOfTraceback(lines: readonly string[]): TracePart[] {
   const all = lines.flatMap(line => line.split('\n'))
@@ -60,10 +62,18 @@ function endOf(lines: readonly string[], from: number): number {
 
 function frameOf(lines: readonly string[]): TraceFrame {
   const head = headOf(lines[0]!)!
-  const number = cellNames.flatMap(name => name.exec(head.place)?.[1] ?? [])[0]
-  const code = bare(lines[1] ?? '').trim()
+  const number = ownCell.exec(head.place)?.[1]
   const text = lines.join('\n').replace(/\n+$/, '')
-  return { text, cell: number === undefined ? undefined : { number: Number(number), line: head.line, code } }
+  if (number === undefined && !countedCell.test(head.place)) return { text, cell: undefined }
+  const cell = { number: number === undefined ? undefined : Number(number), line: head.line, code: codeIn(lines) }
+  return { text, cell }
+}
+
+/** The line of code that a frame shows: the one with an arrow, or the first. */
+function codeIn(lines: readonly string[]): string {
+  const rest = lines.slice(1).map(bare)
+  const arrow = rest.flatMap(line => /^-+>\s*\d+\s(.*)$/.exec(line)?.[1] ?? [])[0]
+  return (arrow ?? rest[0] ?? '').trim()
 }
 
 function addFrame(parts: TracePart[], frame: TraceFrame): void {
@@ -90,7 +100,7 @@ export function placeOf(
   cells: readonly { key: string; code: string }[],
   { number, line, code }: NonNullable<TraceFrame['cell']>,
 ): { key: string; offset: number } | undefined {
-  const named = cells[number - 1]
+  const named = number === undefined ? undefined : cells[number - 1]
   const among = named ? [named, ...cells.filter(cell => cell !== named)] : cells
   for (const { key, code: text } of among) {
     const lines = text.split('\n')
