@@ -44,6 +44,8 @@ export function OutputImage({ url, name, alt, size: wanted }: Props) {
   const [width, height] = wantedSize(wanted, sizes.get(name)) ?? []
   const large = useRef<HTMLDialogElement>(null)
   const label = alt || 'Plot'
+  const isAsked = (wanted?.width ?? wanted?.height) !== undefined && width !== undefined
+  const asked = isAsked ? ({ width: `${width}px`, height: 'auto', objectFit: 'contain' } as const) : undefined
   const retry = () => {
     setShown('loading')
     setTries(tries + 1)
@@ -73,6 +75,7 @@ export function OutputImage({ url, name, alt, size: wanted }: Props) {
             alt={label}
             width={width}
             height={height}
+            style={asked}
             loading="lazy"
             decoding="async"
             onLoad={event => {
