@@ -136,6 +136,7 @@ export function hostilePayloads(port: number): Payload[] {
   script('top-location', url => `top.location = '${url}'`)
   script('parent-location', url => `parent.location.replace('${url}')`)
   script('location', url => `location = '${url}'`, { leaves: true })
+  script('location-later', url => `onload = () => setTimeout(() => { location = '${url}' }, 50)`, { leaves: true })
   script('open-self', url => `open('${url}', '_self')`, { leaves: true })
   script('location-js', url => `location = "javascript:" + ${JSON.stringify(steal(url)).replaceAll('</', '<\\/')}`)
   script('data-page', url => `location = 'data:text/html,<img src=${url}>'`, { leaves: true })
@@ -172,6 +173,12 @@ export function hostilePayloads(port: number): Payload[] {
   )
   for (const [name, load] of [
     ['webrtc-srcdoc', 'f.srcdoc = page'],
+    ['webrtc-attribute', "const a = document.createAttribute('srcdoc'); a.value = page; f.setAttributeNode(a)"],
+    [
+      'webrtc-html',
+      "f.innerHTML = ''; const d = document.createElement('div'); document.body.append(d); d.innerHTML = '<iframe srcdoc=\"' + page.replaceAll('\"', '&quot;') + '\"></iframe>'",
+    ],
+    ['webrtc-policy', "f.srcdoc = trustedTypes.createPolicy('mine', { createHTML: text => text }).createHTML(page)"],
     ['webrtc-blob', "f.src = URL.createObjectURL(new Blob([page], { type: 'text/html' }))"],
   ] as const)
     script(

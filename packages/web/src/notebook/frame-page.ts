@@ -1,7 +1,7 @@
 /** The page inside an output's frame: its policy, its look, the output, and the script that guards and tells its height. Pure. */
 
 const policy =
-  "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+  "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; trusted-types default; require-trusted-types-for 'script'"
 
 const look = `
 :root { color-scheme: DARK; }
@@ -21,11 +21,17 @@ pre { white-space: pre-wrap; }
 #figure.vega-embed { padding: 0; }`
 
 /**
- * Before anything of the output: no policy covers WebRTC, so it is taken away; frames inside this one are other origins
- * and cannot lend theirs. A link would leave the frame, which shows nothing else: the page around is asked instead.
+ * Before anything of the output: no policy covers WebRTC, so it is taken away. Frames inside this one would have their
+ * own: they are other origins and cannot lend it, and no script can give one a page, as every string goes through the
+ * policy here before it becomes HTML. A link would leave the frame, which shows nothing else: the page around is asked instead.
  */
 const guard = `(() => {
-  for (const name of ['RTCPeerConnection', 'webkitRTCPeerConnection', 'RTCDataChannel', 'WebTransport', 'WebSocketStream']) delete window[name]
+  for (const name of ['RTCPeerConnection', 'webkitRTCPeerConnection', 'RTCDataChannel', 'WebTransport', 'WebSocketStream', 'XSLTProcessor']) delete window[name]
+  globalThis.trustedTypes?.createPolicy('default', {
+    createHTML: (html, type, sink) => /srcdoc/i.test(sink) ? '' : html.replace(/srcdoc/gi, 'data-srcdoc'),
+    createScript: text => text,
+    createScriptURL: url => url,
+  })
   addEventListener('click', event => {
     const link = event.composedPath().find(node => node instanceof Element && node.localName === 'a')
     const href = link && String(link.href?.baseVal ?? link.href)

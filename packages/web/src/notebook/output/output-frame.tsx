@@ -2,7 +2,7 @@
  * A sandboxed frame: as high as what is in it, live only near the screen, and asking before a link leaves (S9, OU8).
  * Of what it says only a height, an address and words are believed, and each is checked.
  */
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 
 const mostHeight = 4_000
 const leastHeight = 24
@@ -46,7 +46,7 @@ export function OutputFrame({ page, guess, title, heard }: Props) {
     return () => removeEventListener('message', receive)
   }, [heard])
   useEffect(() => setLeft(false), [page])
-  useEffect(() => {
+  useLayoutEffect(() => {
     loads.current = 0
   }, [page, isNear])
   // Its own page is the first that it loads. The policy of this page stopped the next, which leaves an error in its place.
