@@ -125,6 +125,7 @@ function installTools() {
   if (missing.includes('redis-server')) withoutService(sudo)
 }
 
+
 /** The tests start servers of their own: Debian is to make no cluster, and to leave no service running. */
 function withoutCluster(sudo) {
   const write = `mkdir -p ${dirname(clusterSettings)} && echo 'create_main_cluster = false' > ${clusterSettings}`

@@ -42,9 +42,15 @@ def _call(value, name):
         return None
 
 
-def _part(mime_type, data, display_bytes):
+def _sizes(metadata):
+    """How large an image wants to be shown, as IPython writes it beside the data."""
+    found = metadata if isinstance(metadata, dict) else {}
+    return {name: int(found[name]) for name in ("width", "height") if isinstance(found.get(name), (int, float)) and 1 <= found[name] <= 20000}
+
+
+def _part(mime_type, data, display_bytes, metadata=None):
     if isinstance(data, tuple):
-        data = data[0]
+        data, metadata = data[0], data[1] if len(data) > 1 else metadata
     if data is None:
         return None
     if isinstance(data, (bytes, bytearray)):
@@ -55,7 +61,7 @@ def _part(mime_type, data, display_bytes):
         body = json.dumps(data, default=str)
     if len(body) > display_bytes:
         return None
-    part = {"mimeType": mime_type, "data": body}
+    part = dict(_sizes(metadata), mimeType=mime_type, data=body)
     if isinstance(data, (bytes, bytearray)) or mime_type in ("image/png", "image/jpeg", "image/gif", "application/pdf"):
         part["base64"] = True
     return part
@@ -67,8 +73,9 @@ def parts_of(value, display_bytes):
     if figure is not None and isinstance(value, figure):
         return _figure_parts(value, display_bytes)
     bundle = _call(value, "_repr_mimebundle_")
+    metadata = {}
     if isinstance(bundle, tuple):
-        bundle = bundle[0]
+        bundle, metadata = bundle[0], bundle[1] if len(bundle) > 1 and isinstance(bundle[1], dict) else {}
     found = dict(bundle) if isinstance(bundle, dict) else {}
     for mime_type, method in _methods:
         if mime_type not in found:
@@ -77,7 +84,7 @@ def parts_of(value, display_bytes):
                 found[mime_type] = data
     found.setdefault("text/plain", None)
     plain = found.pop("text/plain")
-    parts = [_part(mime_type, data, display_bytes) for mime_type, data in found.items()]
+    parts = [_part(mime_type, data, display_bytes, metadata.get(mime_type, metadata)) for mime_type, data in found.items()]
     parts.append({"mimeType": "text/plain", "data": (plain if isinstance(plain, str) else _plain(value))[:TEXT_UNITS]})
     return [part for part in parts if part]
 

@@ -31,6 +31,9 @@ export interface StdinRequest {
 export interface DisplayDatum {
   id?: string
   parts: MimePart[]
+  /** Where what stands for it in the text of the output block begins, and its length, in UTF-16 units. */
+  at?: number
+  chars?: number
 }
 
 /** Times are milliseconds since 1970. */
@@ -61,7 +64,7 @@ export interface ExecutionEntry {
   reason?: string
   stdinRequest?: StdinRequest | null
   stdinResponse?: { id?: string; text: string; respondedAt: number } | null
-  result?: { parts: MimePart[] } | null
+  result?: Omit<DisplayDatum, 'id'> | null
   error?: RunError | null
   displayData?: DisplayDatum[]
   /** Output beyond the cap of the document. */

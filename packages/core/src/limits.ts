@@ -150,6 +150,8 @@ export const limits = {
   runEventBytes: 256 * KiB,
   runEventBatch: 256,
   displayInlineBytes: 16 * KiB,
+  /** Of all that one run displayed, what stands in its entry in the document; more goes to assets. */
+  entryInlineBytes: 64 * KiB,
   displayBytes: 16 * MiB,
   displaysPerRun: 200,
   inputBytes: 64 * KiB,

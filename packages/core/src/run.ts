@@ -15,10 +15,14 @@ const name = v.pipe(v.string(), v.maxLength(200))
 const mimeType = v.pipe(v.string(), v.maxLength(200), v.regex(/^[\w.+-]+\/[\w.+-]+$/))
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 
+/** How large an image wants to be shown, in pixels of a page: what is drawn for sharp screens has more of its own. */
+const pixels = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(20_000)))
+const shownAs = { width: pixels, height: pixels }
+
 /** One representation of a displayed value: small ones inline (text, or base64 for binary types), large ones by asset. */
 export const mimePartSchema = v.variant('at', [
-  v.object({ at: v.literal('inline'), mimeType, data: v.string() }),
-  v.object({ at: v.literal('asset'), mimeType, asset: v.custom<string>(isAssetId), bytes: count }),
+  v.object({ at: v.literal('inline'), mimeType, data: v.string(), ...shownAs }),
+  v.object({ at: v.literal('asset'), mimeType, asset: v.custom<string>(isAssetId), bytes: count, ...shownAs }),
 ])
 export type MimePart = v.InferOutput<typeof mimePartSchema>
 

@@ -38,9 +38,12 @@ export class AssetKeeper {
     bytesOf: (id: AssetId) => Promise<Uint8Array>,
     projectFolder: string | undefined,
     project?: ProjectId,
+    inlineBytes: number = this.#ports.limits.displayInlineBytes,
   ): Promise<RunEvent> {
     if (event.type !== 'display' && event.type !== 'result') return event
-    const parts = await Promise.all(event.parts.map(part => this.#slimPart(part, bytesOf, projectFolder, project)))
+    const parts = await Promise.all(
+      event.parts.map(part => this.#slimPart(part, bytesOf, projectFolder, project, inlineBytes)),
+    )
     return { ...event, parts }
   }
 
@@ -49,11 +52,14 @@ export class AssetKeeper {
     bytesOf: (id: AssetId) => Promise<Uint8Array>,
     projectFolder: string | undefined,
     project: ProjectId | undefined,
+    inlineBytes: number,
   ): Promise<MimePart> {
     const isImage = part.mimeType.startsWith('image/')
-    if (part.at === 'inline' && !isImage && Buffer.byteLength(part.data) <= this.#ports.limits.displayInlineBytes)
-      return part
-    const bytes = part.at === 'asset' ? await bytesOf(parseAssetId(part.asset)) : inlineBytes(part)
+    // The plain text is what the output block shows, whatever its size; the caps of that are its own.
+    const isShort =
+      part.at === 'inline' && (part.mimeType === 'text/plain' || Buffer.byteLength(part.data) <= inlineBytes)
+    if (isShort && !isImage) return part
+    const bytes = part.at === 'asset' ? await bytesOf(parseAssetId(part.asset)) : contentOf(part)
     if (bytes.byteLength > this.#ports.limits.displayBytes)
       return {
         at: 'inline',
@@ -62,7 +68,15 @@ export class AssetKeeper {
       }
     const asset = await this.keep(bytes, part.mimeType, project)
     if (isImage && projectFolder !== undefined) await this.#putBeside(projectFolder, asset, part.mimeType, bytes)
-    return { at: 'asset', mimeType: part.mimeType, asset, bytes: bytes.byteLength }
+    const { width, height } = part
+    return {
+      at: 'asset',
+      mimeType: part.mimeType,
+      asset,
+      bytes: bytes.byteLength,
+      ...(width ? { width } : {}),
+      ...(height ? { height } : {}),
+    }
   }
 
   async keep(bytes: Uint8Array, mimeType: string, project?: ProjectId): Promise<AssetId> {
@@ -111,6 +125,6 @@ export class AssetKeeper {
   }
 }
 
-function inlineBytes({ mimeType, data }: Extract<MimePart, { at: 'inline' }>): Uint8Array {
+function contentOf({ mimeType, data }: Extract<MimePart, { at: 'inline' }>): Uint8Array {
   return Buffer.from(data, isTextType(mimeType) ? 'utf8' : 'base64')
 }

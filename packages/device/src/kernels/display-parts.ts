@@ -29,13 +29,14 @@ export class DisplayParts {
     return converted
   }
 
-  async #part({ mimeType, data, base64 }: KernelPart): Promise<MimePart | undefined> {
+  async #part({ mimeType, data, base64, width, height }: KernelPart): Promise<MimePart | undefined> {
     const { displayInlineBytes, displayBytes, runEventBytes } = this.#limits
+    const size = { ...(width ? { width } : {}), ...(height ? { height } : {}) }
     const bytes = Buffer.from(data, base64 ? 'base64' : 'utf8')
     // The plain text is what a document shows where it can show nothing else, so it stands in the event.
     if (mimeType === 'text/plain')
       return { at: 'inline', mimeType, data: data.slice(0, runEventBytes / 4).toWellFormed() }
-    if (bytes.length <= displayInlineBytes) return { at: 'inline', mimeType, data: data.toWellFormed() }
+    if (bytes.length <= displayInlineBytes) return { at: 'inline', mimeType, data: data.toWellFormed(), ...size }
     if (bytes.length > displayBytes) {
       return {
         at: 'inline',
@@ -43,7 +44,7 @@ export class DisplayParts {
         data: `[${mimeType} of ${bytes.length} bytes is larger than allowed]`,
       }
     }
-    return { at: 'asset', mimeType, asset: await this.#store(bytes), bytes: bytes.length }
+    return { at: 'asset', mimeType, asset: await this.#store(bytes), bytes: bytes.length, ...size }
   }
 
   async #store(bytes: Buffer): Promise<AssetId> {

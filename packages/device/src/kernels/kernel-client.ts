@@ -10,7 +10,17 @@ import * as v from 'valibot'
 
 const retryMs = 8
 
-const part = v.object({ mimeType: v.string(), data: v.string(), base64: v.optional(v.boolean()) })
+/** How large an image wants to be shown; what is no size is none. */
+const pixels = v.optional(
+  v.fallback(v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(20_000))), undefined),
+)
+const part = v.object({
+  mimeType: v.string(),
+  data: v.string(),
+  base64: v.optional(v.boolean()),
+  width: pixels,
+  height: pixels,
+})
 const text = v.string()
 const kernelEventSchema = v.variant('type', [
   v.object({ type: v.literal('started') }),

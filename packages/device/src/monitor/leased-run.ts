@@ -92,7 +92,8 @@ export class LeasedRun {
       now,
       ranOn: { device: device.id, name: device.name },
       claimedBy: device.id,
-      slim: (event, source) => assets.slim(event, id => source.asset(id), folder, this.lease.project),
+      slim: (event, source, inlineBytes) =>
+        assets.slim(event, id => source.asset(id), folder, this.lease.project, inlineBytes),
       keepText: pieces => assets.keepText(this.lease.run, pieces, this.lease.project),
     })
   }

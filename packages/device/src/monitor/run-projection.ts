@@ -13,6 +13,7 @@ import { EntryView } from './execution-entry.ts'
 import { anchorOf, findOutput, makeOutput, updateOutput } from './output-block.ts'
 import type { RunSource } from './run-source.ts'
 import { RunView } from './run-view.ts'
+import { updateEarlier } from './update-earlier.ts'
 
 export interface ProjectionPorts {
   limits: Limits
@@ -21,10 +22,14 @@ export interface ProjectionPorts {
   ranOn: { device: string; name: string }
   claimedBy: number | string
   /** The event with what is too large to stand in a document put into assets. */
-  slim(event: RunEvent, source: RunSource): Promise<RunEvent>
+  slim(event: RunEvent, source: RunSource, inlineBytes: number): Promise<RunEvent>
   /** Keeps text that is too long for the document. */
   keepText(pieces: AsyncIterable<Uint8Array>): Promise<{ asset: AssetId; bytes: number }>
 }
+
+/** What a program can do ten thousand times a second. */
+const paced = new Set<RunEvent['type']>(['stdout', 'stderr', 'display', 'clear'])
+const leastInlineBytes = 512
 
 export class RunProjection {
   readonly #peer: DocumentPeer
@@ -184,7 +189,7 @@ export class RunProjection {
   async follow(source: RunSource, known: number, signal: AbortSignal): Promise<boolean> {
     for await (const { seq, event } of source.events(0, signal)) {
       if (signal.aborted) break
-      this.#view.add(await this.#ports.slim(event, source))
+      this.#view.add(await this.#ports.slim(event, source, this.#inlineBytes()))
       this.#seen = seq
       if (isTerminal(event)) {
         await this.#finish(source, signal)
@@ -194,6 +199,12 @@ export class RunProjection {
     }
     this.#stop()
     return false
+  }
+
+  /** What a part may have and still stand in the entry, which is written anew with each thing displayed. */
+  #inlineBytes(): number {
+    const { entryInlineBytes, displayInlineBytes } = this.#ports.limits
+    return Math.max(leastInlineBytes, Math.min(displayInlineBytes, entryInlineBytes - this.#view.inlineChars))
   }
 
   async #finish(source: RunSource, signal: AbortSignal): Promise<void> {
@@ -212,7 +223,7 @@ export class RunProjection {
 
   /** The first output is shown at once, later output at most every `projectionMs`; what is not output never waits. */
   #flushSoon(event: RunEvent): void {
-    const isOutput = event.type === 'stdout' || event.type === 'stderr'
+    const isOutput = paced.has(event.type)
     const wait = isOutput ? this.#flushedAt + this.#ports.limits.projectionMs - performance.now() : 0
     if (wait <= 0) {
       if (isOutput) this.#flushedAt = performance.now()
@@ -234,6 +245,7 @@ export class RunProjection {
       this.#claimNow()
       const { status, ...entry } = this.#view.entry
       this.#entry.patch({ ...entry, ...extra, ranOn: this.#ports.ranOn, ...(status ? { status } : {}) })
+      updateEarlier(doc, run, this.#view.elsewhere)
       if (this.#block !== 'there') return
       const shown = updateOutput(doc, run, this.#entry.get('outputPosition'), this.#view.text, this.#view.images)
       if (!shown) this.#block = 'gone'

@@ -66,3 +66,60 @@ test('output without end is capped in text and in displays (I10)', () => {
   assert.ok(view.truncated)
   assert.equal(view.entry.displayData?.length, limits.displaysPerRun)
 })
+
+test('OU11 what is displayed is replaced in its place, in text and in the entry, wherever it was shown', () => {
+  const show = (id: string, text: string, update?: boolean): RunEvent => ({
+    type: 'display',
+    at: 1,
+    id,
+    ...(update ? { update } : {}),
+    parts: [plain(text)],
+  })
+  const view = viewOf(
+    { type: 'stdout', at: 1, text: 'first\n' },
+    show('bar', '10 %'),
+    { type: 'stdout', at: 1, text: 'between\n' },
+    show('bar', '10 %'),
+    { type: 'result', at: 1, parts: [plain('42')] },
+  )
+  const text = () => view.text
+  assert.equal(text(), 'first\n10 %\nbetween\n10 %\n42')
+  for (let n = 11; n <= 100; n++) view.add(show('bar', `${n} %`, true))
+  assert.equal(text(), 'first\n100 %\nbetween\n100 %\n42')
+  assert.deepEqual(
+    view.entry.displayData?.map(({ at, chars }) => text().slice(at, at! + chars!)),
+    ['100 %', '100 %'],
+  )
+  const { result } = view.entry
+  assert.equal(text().slice(result?.at, result!.at! + result!.chars!), '42')
+})
+
+test('OU11 clearing takes the displays along, and makes room for as many again', () => {
+  const view = new RunView()
+  for (let i = 0; i < 3 * limits.displaysPerRun; i++) {
+    view.add({ type: 'display', at: 1, parts: [plain(`frame ${i}`)] })
+    view.add({ type: 'clear', at: 1, wait: true })
+  }
+  view.add({ type: 'display', at: 1, parts: [plain('last')] })
+  assert.equal(view.text, 'last')
+  assert.equal(view.entry.displayData?.length, 1)
+  view.add({ type: 'clear', at: 1, wait: false })
+  assert.deepEqual(view.entry.displayData, [])
+})
+
+test('OU12 an update of what this run has not displayed is kept for the run that has', () => {
+  const view = viewOf({ type: 'display', at: 1, id: 'earlier', update: true, parts: [plain('new')] })
+  assert.equal(view.text, '')
+  assert.deepEqual([...view.elsewhere], [['earlier', [plain('new')]]])
+})
+
+test('the text between many displays stays within the caps of a document (I10)', () => {
+  const view = new RunView()
+  const lines = `${'x'.repeat(99)}\n`.repeat(2_000)
+  for (let i = 0; i < limits.displaysPerRun; i++) {
+    view.add({ type: 'stdout', at: 1, text: lines })
+    view.add({ type: 'display', at: 1, parts: [plain('shown')] })
+  }
+  assert.ok(Buffer.byteLength(view.text) < 2.2 * limits.documentOutputBytes, `${Buffer.byteLength(view.text)}`)
+  assert.ok(view.truncated)
+})

@@ -2,12 +2,12 @@
  * What a run's events so far look like in a document: the text of its output block, its images, and the fields of its
  * entry. Pure; the same events always give the same view, so a projection can be made again from the journal.
  */
-import type { DisplayDatum, ExecutionEntry, ExecutionStatus } from '@meshbook/core/executions.ts'
+import type { ExecutionEntry, ExecutionStatus } from '@meshbook/core/executions.ts'
 import { type AssetId, isAssetId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { ImageRef } from '@meshbook/core/notebook/output.ts'
 import type { MimePart, RunEvent } from '@meshbook/core/run.ts'
-import { TerminalText } from '@meshbook/core/terminal.ts'
+import { OutputFlow } from './output-flow.ts'
 
 const statusOf: Partial<Record<RunEvent['type'], ExecutionStatus>> = {
   started: 'running',
@@ -18,29 +18,48 @@ const statusOf: Partial<Record<RunEvent['type'], ExecutionStatus>> = {
 }
 
 export class RunView {
-  #terminal = new TerminalText()
+  #flow = new OutputFlow()
   #atLineStart = true
   #clearFirst = false
-  #shown: { id: string | undefined; parts: MimePart[] }[] = []
-  #displays: DisplayDatum[] = []
+  #displayed = 0
+  #hasDisplayed = false
   #entry: Partial<ExecutionEntry> = {}
-  /** Bytes of text that came, whether shown or not. */
-  textBytes = 0
+  readonly #elsewhere = new Map<string, MimePart[]>()
 
   get text(): string {
-    return this.#terminal.text()
+    return this.#flow.text
   }
 
   get truncated(): boolean {
-    return this.#terminal.truncated.bytes > 0
+    return this.#flow.truncated
   }
 
   get images(): ImageRef[] {
-    return this.#shown.flatMap(({ parts }) => imageOf(parts) ?? [])
+    return this.#flow.shown.flatMap(({ parts }) => imageOf(parts) ?? [])
   }
 
   get entry(): Partial<ExecutionEntry> {
-    return this.#displays.length > 0 ? { ...this.#entry, displayData: this.#displays } : this.#entry
+    const shown = this.#flow.shown
+    const displayData = shown.filter(({ isResult }) => !isResult).map(({ isResult: _, ...display }) => display)
+    const [result] = shown.filter(({ isResult }) => isResult).map(({ isResult: _, ...display }) => display)
+    return {
+      ...this.#entry,
+      // An output that was cleared takes what it displayed with it.
+      ...(displayData.length > 0 || this.#hasDisplayed ? { displayData } : {}),
+      ...(result ? { result } : {}),
+    }
+  }
+
+  /** New values of what earlier runs displayed, by the name they gave it (OU12). */
+  get elsewhere(): ReadonlyMap<string, MimePart[]> {
+    return this.#elsewhere
+  }
+
+  /** How much of what is displayed would stand in the entry itself. */
+  get inlineChars(): number {
+    return this.#flow.shown
+      .flatMap(({ parts }) => parts)
+      .reduce((sum, part) => sum + (part.at === 'inline' ? part.data.length : 0), 0)
   }
 
   /** Whether the event changes what is to be seen, and not only the entry's times. */
@@ -63,8 +82,7 @@ export class RunView {
         this.#display(event)
         return
       case 'result':
-        this.#entry.result = { parts: event.parts }
-        this.#show(undefined, event.parts)
+        this.#show(event.parts, { isResult: true })
         return
       case 'input-request':
         this.#print(event.prompt)
@@ -106,8 +124,7 @@ export class RunView {
   #print(text: string): void {
     if (text === '') return
     if (this.#clearFirst) this.#clear()
-    this.#terminal.feed(text)
-    this.textBytes += text.length
+    this.#flow.print(text)
     this.#atLineStart = text.endsWith('\n')
   }
 
@@ -122,34 +139,32 @@ export class RunView {
 
   #clear(): void {
     this.#clearFirst = false
-    this.#terminal = new TerminalText()
+    this.#flow = new OutputFlow()
+    this.#displayed = 0
     this.#atLineStart = true
-    this.#shown = []
-    this.#displays = []
   }
 
   #display({ id, update, parts }: Extract<RunEvent, { type: 'display' }>): void {
-    const known = id === undefined ? undefined : this.#displays.findIndex(display => display.id === id)
-    if (update && known !== undefined && known >= 0) {
-      this.#displays = this.#displays.with(known, { id: id!, parts })
-      this.#shown = this.#shown.map(shown => (shown.id === id ? { id, parts } : shown))
+    if (update && id !== undefined) {
+      if (!this.#flow.update(id, parts, shownText(parts))) this.#elsewhere.set(id, parts)
       return
     }
-    if (this.#displays.length >= limits.displaysPerRun) return
-    if (this.#clearFirst) this.#clear()
-    this.#displays = [...this.#displays, id === undefined ? { parts } : { id, parts }]
-    this.#show(id, parts)
+    if (this.#displayed >= limits.displaysPerRun) return
+    this.#displayed++
+    this.#hasDisplayed = true
+    this.#show(parts, { id })
   }
 
-  /** An image is shown as one; anything else by its plain text, richer forms being in the entry. */
-  #show(id: string | undefined, parts: MimePart[]): void {
+  #show(parts: MimePart[], options: { id?: string | undefined; isResult?: boolean }): void {
     if (this.#clearFirst) this.#clear()
-    if (imageOf(parts)) this.#shown = [...this.#shown, { id, parts }]
-    else {
-      const text = plainOf(parts)
-      if (text) this.#printLines(text)
-    }
+    this.#flow.show(parts, shownText(parts), options)
+    this.#atLineStart = true
   }
+}
+
+/** An image is shown as one; anything else by its plain text, richer forms being in the entry. */
+export function shownText(parts: readonly MimePart[]): string {
+  return imageOf(parts) ? '' : (plainOf(parts) ?? '')
 }
 
 function plainOf(parts: readonly MimePart[]): string | undefined {
@@ -161,7 +176,7 @@ function altOf(text: string | undefined): string {
   return text === undefined || /^<.*>$/s.test(text) ? 'image' : text
 }
 
-function imageOf(parts: readonly MimePart[]): ImageRef | undefined {
+export function imageOf(parts: readonly MimePart[]): ImageRef | undefined {
   const image = parts.find(part => part.at === 'asset' && part.mimeType.startsWith('image/'))
   if (image?.at !== 'asset' || !isAssetId(image.asset)) return undefined
   return { alt: altOf(plainOf(parts)), asset: image.asset as AssetId }

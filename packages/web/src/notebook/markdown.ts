@@ -1,7 +1,9 @@
-/** Markdown to safe HTML. Images of assets come from this hub; links leave the app without telling where from. */
+/** Markdown to safe HTML, with formulas. Images of assets come from this hub; links leave the app without telling where from. */
 import { isAssetId } from '@meshbook/core/ids.ts'
 import DOMPurify from 'dompurify'
-import { Marked } from 'marked'
+import { Marked, type TokenizerAndRendererExtension } from 'marked'
+import { formulaAt } from './output/math-text.ts'
+import { loadMath, typesetter } from './output/math-when-needed.ts'
 
 /** Images only from this hub's assets, from the file's own text (`data:`), or from https. */
 function safeImage(source: string): string | undefined {
@@ -10,8 +12,21 @@ function safeImage(source: string): string | undefined {
   return /^(data:image\/(png|jpeg|gif|webp);|\/api\/v1\/assets\/sha256-)/.test(source) ? source : undefined
 }
 
+/** A formula goes through the sanitiser as text, and is typeset behind it. */
+const formula: TokenizerAndRendererExtension = {
+  name: 'formula',
+  level: 'inline',
+  start: source => source.indexOf('$'),
+  tokenizer(source) {
+    const found = formulaAt(source)
+    return found && { type: 'formula', raw: source.slice(0, found.length), tex: found.tex, display: found.display }
+  },
+  renderer: ({ tex, display }) => `<code data-formula="${display ? 'block' : 'inline'}">${escaped(String(tex))}</code>`,
+}
+
 const marked = new Marked({
   gfm: true,
+  extensions: [formula],
   renderer: {
     /** An image from elsewhere would tell its server who reads; it is a link instead. */
     image({ href, text }) {
@@ -62,8 +77,28 @@ const allowed = {
     /^(?:https?:|mailto:|asset:|data:image\/|#|\/api\/v1\/assets\/|[^a-z]|[a-z+.-]+(?:[^a-z+.\-:]|$))/i,
 }
 
+/** Drawn again once the typesetter is here, if it is read inside of a component. */
 export function markdownToHtml(source: string): string {
-  return purify.sanitize(marked.parse(source, { async: false }), allowed)
+  const html = purify.sanitize(marked.parse(source, { async: false }), allowed)
+  return html.includes('data-formula=') ? withFormulas(html) : html
+}
+
+function withFormulas(html: string): string {
+  const typeset = typesetter.value?.typeset
+  // Without the typesetter, as when it cannot be had offline, the TeX is shown.
+  if (!typeset) loadMath().catch(() => undefined)
+  const { body } = new DOMParser().parseFromString(html, 'text/html')
+  for (const place of body.querySelectorAll<HTMLElement>('code[data-formula]')) {
+    const display = place.dataset.formula === 'block'
+    const drawn = typeset?.(place.textContent ?? '', display)
+    if (drawn === undefined) continue
+    const formula = body.ownerDocument.createElement('span')
+    formula.className = display ? 'formula-block' : 'formula-inline'
+    // KaTeX made this HTML, of text alone.
+    formula.innerHTML = drawn
+    place.replaceWith(formula)
+  }
+  return body.innerHTML
 }
 
 /** Headings of prose, for the outline. */

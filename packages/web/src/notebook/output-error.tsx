@@ -1,14 +1,20 @@
-/** An error: what happened first, where it happened on demand, and what to do if Meshbook itself ended the run. */
+/** An error: what happened first, then where in this notebook, and what to do if Meshbook itself ended the run. */
 import { errors, isErrorCode } from '@meshbook/core/errors.ts'
 import type { RunError } from '@meshbook/core/run.ts'
-import { useState } from 'preact/hooks'
+import { useMemo, useState } from 'preact/hooks'
 import { Hint } from '../shell/hint.tsx'
 import { Icon } from '../shell/icons.tsx'
+import { framesIn, partsOfTraceback } from './output/traceback.ts'
+import { TracebackView } from './output/traceback-view.tsx'
 import { OutputText } from './output-text.tsx'
 
 export function OutputError({ error }: { error: RunError }) {
-  const [open, setOpen] = useState(false)
-  const traceback = Array.isArray(error.traceback) ? error.traceback.join('\n') : ''
+  const lines = Array.isArray(error.traceback) ? error.traceback.filter(line => typeof line === 'string') : []
+  const parts = useMemo(() => partsOfTraceback(lines), [error])
+  const hasFrames = framesIn(parts) > 0
+  // Where the error is in a cell, that is shown at once; what only libraries say is asked for.
+  const [open, setOpen] = useState(parts.some(part => part.kind === 'cell'))
+  const last = `${error.name}: ${error.message}`
   return (
     <div class="output-error">
       <div class="error-line">
@@ -17,7 +23,7 @@ export function OutputError({ error }: { error: RunError }) {
           <strong>{error.name}</strong>
           {error.message && <span>: {error.message}</span>}
         </span>
-        {traceback !== '' && (
+        {lines.length > 0 && (
           <button type="button" class="pill" aria-expanded={open} onClick={() => setOpen(!open)}>
             <Icon name="chevron" size={12} class={open ? 'turned' : ''} />
             Traceback
@@ -29,7 +35,12 @@ export function OutputError({ error }: { error: RunError }) {
           <Hint text={errors[error.code].hint} />
         </p>
       )}
-      {open && <OutputText text={traceback} tone="traceback" />}
+      {open &&
+        (hasFrames ? (
+          <TracebackView lines={lines} last={last} />
+        ) : (
+          <OutputText text={lines.join('\n')} tone="traceback" />
+        ))}
     </div>
   )
 }

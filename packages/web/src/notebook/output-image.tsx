@@ -1,8 +1,8 @@
 /**
- * An image. Its size is remembered by its content's hash, so that it never moves the page after the first time; until it
+ * An image, enlarged by a press. Its size is remembered by its content's hash, so that it never moves the page after the first time; until it
  * is there, and when it cannot be had, a box of the same size stands in its place.
  */
-import { useLayoutEffect, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Icon } from '../shell/icons.tsx'
 
 const sizes = new Map<string, [number, number]>(loadSizes())
@@ -30,10 +30,22 @@ function remember(name: string, width: number, height: number): void {
 
 type Shown = 'loading' | 'there' | 'failed'
 
-export function OutputImage({ url, name, alt }: { url: string; name: string; alt: string }) {
+interface Props {
+  url: string
+  name: string
+  alt: string
+  /** As the program that made it wants it shown, in pixels of the page. */
+  size?: { width: number | undefined; height: number | undefined }
+}
+
+export function OutputImage({ url, name, alt, size: wanted }: Props) {
   const [shown, setShown] = useState<Shown>('loading')
   const [tries, setTries] = useState(0)
-  const [width, height] = sizes.get(name) ?? []
+  const [width, height] = wantedSize(wanted, sizes.get(name)) ?? []
+  const large = useRef<HTMLDialogElement>(null)
+  const label = alt || 'Plot'
+  const isAsked = (wanted?.width ?? wanted?.height) !== undefined && width !== undefined
+  const asked = isAsked ? ({ width: `${width}px`, height: 'auto', objectFit: 'contain' } as const) : undefined
   const retry = () => {
     setShown('loading')
     setTries(tries + 1)
@@ -51,22 +63,68 @@ export function OutputImage({ url, name, alt }: { url: string; name: string; alt
       {shown === 'failed' ? (
         <ImageMissing size={size} retry={retry} />
       ) : (
-        <img
-          key={tries}
-          src={url}
-          alt={alt || 'Plot'}
-          width={width}
-          height={height}
-          loading="lazy"
-          decoding="async"
-          onLoad={event => {
-            remember(name, event.currentTarget.naturalWidth, event.currentTarget.naturalHeight)
-            setShown('there')
-          }}
-          onError={() => setShown('failed')}
-        />
+        <button
+          type="button"
+          class="enlarge"
+          aria-label={`Enlarge: ${label}`}
+          onClick={() => large.current?.showModal()}
+        >
+          <img
+            key={tries}
+            src={url}
+            alt={label}
+            width={width}
+            height={height}
+            style={asked}
+            loading="lazy"
+            decoding="async"
+            onLoad={event => {
+              remember(name, event.currentTarget.naturalWidth, event.currentTarget.naturalHeight)
+              setShown('there')
+            }}
+            onError={() => setShown('failed')}
+          />
+        </button>
       )}
+      <Enlarged dialog={large} url={url} label={label} />
     </figure>
+  )
+}
+
+/** A known width or height alone keeps the proportions. */
+function wantedSize(wanted: Props['size'], known: [number, number] | undefined): [number, number] | undefined {
+  const { width, height } = wanted ?? {}
+  if (width && height) return [width, height]
+  if (!known || (!width && !height)) return known
+  const scale = width ? width / known[0] : height! / known[1]
+  return [Math.round(known[0] * scale), Math.round(known[1] * scale)]
+}
+
+function Enlarged({
+  dialog,
+  url,
+  label,
+}: {
+  dialog: preact.RefObject<HTMLDialogElement | null>
+  url: string
+  label: string
+}) {
+  const [open, setOpen] = useState(false)
+  const close = () => dialog.current?.close()
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape and the button close it as well
+    <dialog
+      ref={dialog}
+      class="enlarged"
+      aria-label={label}
+      onToggle={event => setOpen(event.newState === 'open')}
+      onClick={event => event.target === dialog.current && close()}
+    >
+      {open && <img src={url} alt={label} />}
+      <button type="button" class="button" onClick={close}>
+        Close
+      </button>
+    </dialog>
   )
 }
 

@@ -43,3 +43,28 @@ test('a prompt is asked once', () => {
   assert.equal(withoutPrompt('hello\nName: ', 'Name: '), 'hello')
   assert.equal(withoutPrompt('hello', undefined), 'hello')
 })
+
+test('OU11 a display stands where the device says, whatever its plain text', () => {
+  const image = { parts: [{ at: 'asset' as const, mimeType: 'image/png', asset: 'a', bytes: 1 }], at: 2, chars: 0 }
+  const bars = { parts: [{ at: 'inline' as const, mimeType: 'text/html', data: '' }], at: 4, chars: 3 }
+  assert.deepEqual(segmentsOf('a\nb\nbar\nc', [image, bars]), [
+    { text: 'a' },
+    { display: image },
+    { text: 'b' },
+    { display: bars },
+    { text: 'c' },
+  ])
+})
+
+test('OU11 a place that is none, as after an edit of the block, is not believed', () => {
+  const display = {
+    parts: [
+      { at: 'inline' as const, mimeType: 'text/html', data: '<b>' },
+      { at: 'inline' as const, mimeType: 'text/plain', data: 'plain' },
+    ],
+    at: 3,
+    chars: 5,
+  }
+  assert.deepEqual(segmentsOf('edited\nplain\nrest', [display]), [{ text: 'edited' }, { display }, { text: 'rest' }])
+  assert.deepEqual(segmentsOf('', [{ ...display, at: 900 }]), [{ display: { ...display, at: 900 } }])
+})

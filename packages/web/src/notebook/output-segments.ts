@@ -11,7 +11,7 @@ export function segmentsOf(text: string, displays: readonly DisplayDatum[]): Out
   let at = 0
   for (const display of displays) {
     const plain = plainOf(display)
-    const found = plain === undefined ? undefined : findLines(text, plain, at)
+    const found = told(text, display, at) ?? (plain === undefined ? undefined : findLines(text, plain, at))
     if (found) {
       pushText(segments, text.slice(at, found.from))
       at = found.to
@@ -23,6 +23,17 @@ export function segmentsOf(text: string, displays: readonly DisplayDatum[]): Out
   }
   pushText(segments, text.slice(at))
   return segments
+}
+
+/** Where the device says that it stands, if it stands on lines of its own there: somebody may have edited the text. */
+function told(text: string, { at, chars }: DisplayDatum, from: number): { from: number; to: number } | undefined {
+  if (typeof at !== 'number' || typeof chars !== 'number' || at < from || chars < 0) return undefined
+  const to = at + chars
+  // What ends the text may have been taken off it, as the traceback is.
+  if (chars === 0 && at > text.length) return { from: text.length, to: text.length }
+  const isLines = (at === 0 || text[at - 1] === '\n') && (chars === 0 || to === text.length || text[to] === '\n')
+  if (to > text.length || !isLines) return undefined
+  return { from: at, to: chars === 0 ? at : Math.min(text.length, to + 1) }
 }
 
 const isLast = (display: DisplayDatum, displays: readonly DisplayDatum[]): boolean => display === displays.at(-1)

@@ -3,6 +3,7 @@ import type { DisplayDatum, ExecutionEntry } from '@meshbook/core/executions.ts'
 import { isAssetId } from '@meshbook/core/ids.ts'
 import { assetUrl } from '../api/client.ts'
 import { useNotebook } from './open-notebook.ts'
+import { isRich } from './output/forms.ts'
 import { OutputError } from './output-error.tsx'
 import { OutputImage } from './output-image.tsx'
 import { segmentsOf, withoutPrompt, withoutTail } from './output-segments.ts'
@@ -56,9 +57,7 @@ function displaysOf(entry: ExecutionEntry | undefined): DisplayDatum[] {
     ...(Array.isArray(entry?.displayData) ? entry.displayData : []),
     ...(entry?.result ? [entry.result as DisplayDatum] : []),
   ]
-  return list.filter(
-    display => Array.isArray(display?.parts) && display.parts.some(part => part.mimeType !== 'text/plain'),
-  )
+  return list.filter(display => Array.isArray(display?.parts) && isRich(display.parts))
 }
 
 const megabytes = (bytes: number): string =>

@@ -47,6 +47,12 @@ function PillText({ entry }: { entry: ExecutionEntry }) {
       <span>{placeName(entry)}</span>
       <span class="faint">·</span>
       <span>{isRunning ? duration(Math.max(0, now - since), 'coarse') : duration(entry.durationMs ?? 0)}</span>
+      {!isRunning && entry.startedAt !== undefined && (
+        <>
+          <span class="faint">·</span>
+          <span>{timeOfDay(entry.startedAt, now)}</span>
+        </>
+      )}
     </>
   )
 }

@@ -1,61 +1,99 @@
-/** One displayed value: the richest of its forms that is safe to show here. */
+/** One displayed value: in the best of its forms, or the one that was chosen for it (OU2, OU3). */
 import type { MimePart } from '@meshbook/core/run.ts'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useMemo, useState } from 'preact/hooks'
 import { assetUrl } from '../api/client.ts'
 import { JsonTree } from './json-tree.tsx'
 import { MarkdownView } from './markdown-view.tsx'
+import { FigureFrame } from './output/figure-frame.tsx'
+import { type Form, formsOf } from './output/forms.ts'
+import { LatexView } from './output/latex-view.tsx'
+import { OutputMenu } from './output/output-menu.tsx'
+import { parseHtml } from './output/page-facts.ts'
+import { type TableData, tableOf, tableOfResource } from './output/table-data.ts'
+import { TableView } from './output/table-view.tsx'
 import { OutputImage } from './output-image.tsx'
 import { OutputText } from './output-text.tsx'
 import { SandboxFrame } from './sandbox-frame.tsx'
 
-const preferred = [
-  'text/html',
-  'image/svg+xml',
-  'image/png',
-  'image/jpeg',
-  'image/gif',
-  'image/webp',
-  'text/markdown',
-  'text/latex',
-  'application/json',
-  'text/plain',
-]
-
-export function bestPart(parts: readonly MimePart[]): MimePart | undefined {
-  const rank = (part: MimePart) =>
-    preferred.indexOf(part.mimeType) + 1 || (part.mimeType.endsWith('+json') ? preferred.length : 99)
-  return parts.toSorted((a, b) => rank(a) - rank(b))[0]
-}
-
 export function RichOutput({ parts }: { parts: readonly MimePart[] }) {
-  const part = bestPart(parts)
-  if (!part) return null
-  const { mimeType } = part
-  if (/^image\/(png|jpeg|gif|webp)$/.test(mimeType) || (part.at === 'asset' && mimeType === 'image/svg+xml'))
-    return <Picture part={part} />
-  return <Loaded part={part}>{text => drawn(mimeType, text)}</Loaded>
+  const [chosen, setChosen] = useState<string | undefined>(undefined)
+  const forms = formsOf(parts)
+  const form = forms.find(({ label }) => label === chosen) ?? forms[0]
+  if (!form) return <NotShown parts={parts} />
+  return (
+    <div class="rich-output" data-form={form.kind}>
+      <Drawn form={form} alt={altOf(parts)} />
+      <OutputMenu forms={forms} form={form} choose={setChosen} />
+    </div>
+  )
 }
 
-function drawn(mimeType: string, text: string) {
-  if (mimeType === 'text/html') return <SandboxFrame html={text} />
-  // As an image an SVG can neither run scripts nor load anything (S9), and has its own size.
-  if (mimeType === 'image/svg+xml')
-    return (
-      <OutputImage
-        url={`data:image/svg+xml,${encodeURIComponent(text)}`}
-        name={`svg:${text.length}:${text.slice(0, 200)}`}
-        alt=""
-      />
-    )
-  if (mimeType === 'text/markdown') return <MarkdownView source={text} />
-  if (mimeType === 'application/json' || mimeType.endsWith('+json')) return <JsonTree text={text} />
-  return <OutputText text={text} />
+function NotShown({ parts }: { parts: readonly MimePart[] }) {
+  const types = parts.map(({ mimeType }) => mimeType).join(', ')
+  return types === '' ? null : <p class="notice">This output is of a type that is not shown here: {types}</p>
 }
 
-function Picture({ part }: { part: MimePart }) {
-  if (part.at === 'asset') return <OutputImage url={assetUrl(part.asset)} name={part.asset} alt="" />
+function Drawn({ form: { kind, part }, alt }: { form: Form; alt: string }) {
+  const isPixels = kind === 'image' && part.mimeType !== 'image/svg+xml'
+  if (isPixels || (kind === 'image' && part.at === 'asset')) return <Picture part={part} alt={alt} />
+  return <Loaded part={part}>{text => <DrawnText kind={kind} mimeType={part.mimeType} text={text} alt={alt} />}</Loaded>
+}
+
+function DrawnText({ kind, mimeType, text, alt }: { kind: Form['kind']; mimeType: string; text: string; alt: string }) {
+  switch (kind) {
+    case 'plotly':
+    case 'vega':
+      return <FigureFrame kind={kind} mimeType={mimeType} figure={text} />
+    case 'table':
+      return <TableOr text={text} read={tableOfResource} other={<JsonTree text={text} />} />
+    case 'html':
+      return <TableOr text={text} read={readHtml} other={<SandboxFrame html={text} />} />
+    case 'page':
+      return <SandboxFrame html={text} />
+    case 'image':
+      return <SvgImage text={text} alt={alt} />
+    case 'markdown':
+      return <MarkdownView source={text} />
+    case 'latex':
+      return <LatexView source={text} />
+    case 'json':
+      return <JsonTree text={text} />
+    case 'text':
+      return <OutputText text={text} />
+  }
+}
+
+const readHtml = (html: string): TableData | undefined => tableOf(html, parseHtml)
+
+interface TableOrProps {
+  text: string
+  read: (text: string) => TableData | undefined
+  other: preact.JSX.Element
+}
+
+function TableOr({ text, read, other }: TableOrProps) {
+  const table = useMemo(() => read(text), [text, read])
+  return table ? <TableView table={table} /> : other
+}
+
+/** As an image an SVG can neither run scripts nor load anything (S9), and has its own size. */
+function SvgImage({ text, alt }: { text: string; alt: string }) {
+  const url = `data:image/svg+xml,${encodeURIComponent(text.toWellFormed())}`
+  return <OutputImage url={url} name={`svg:${text.length}:${text.slice(0, 200)}`} alt={alt} />
+}
+
+function Picture({ part, alt }: { part: MimePart; alt: string }) {
+  const size = { width: part.width, height: part.height }
+  if (part.at === 'asset') return <OutputImage url={assetUrl(part.asset)} name={part.asset} alt={alt} size={size} />
   const url = `data:${part.mimeType};base64,${part.data.replace(/[^A-Za-z0-9+/=]/g, '')}`
-  return <OutputImage url={url} name={`${url.length}:${url.slice(-48)}`} alt="" />
+  return <OutputImage url={url} name={`${url.length}:${url.slice(-48)}`} alt={alt} size={size} />
+}
+
+/** What stands for the image where it cannot be seen. An address in memory (`<Plot object at 0x…>`) tells nobody anything. */
+function altOf(parts: readonly MimePart[]): string {
+  const plain = parts.find(part => part.mimeType === 'text/plain')
+  const text = plain?.at === 'inline' ? plain.data.trim().slice(0, 200) : ''
+  return /^<.*>$/s.test(text) ? '' : text
 }
 
 /** Small values are in the document, large ones are fetched. */
@@ -65,6 +103,7 @@ function Loaded({ part, children }: { part: MimePart; children: (text: string) =
   useEffect(() => {
     if (part.at === 'inline') return setText(part.data)
     const abort = new AbortController()
+    setFailed(false)
     fetch(assetUrl(part.asset), { signal: abort.signal })
       .then(async response => (response.ok ? setText(await response.text()) : setFailed(true)))
       .catch(() => setFailed(!abort.signal.aborted))

@@ -1,0 +1,60 @@
+/** The frames of an error: those of cells lead to their line, those of libraries are folded (OU9). */
+import { useMemo } from 'preact/hooks'
+import { useNotebook } from '../open-notebook.ts'
+import { OutputText } from '../output-text.tsx'
+import { partsOfTraceback, placeOf, type TraceFrame } from './traceback.ts'
+
+export function TracebackView({ lines, last }: { lines: readonly string[]; last: string }) {
+  const parts = useMemo(() => partsOfTraceback(lines), [lines])
+  return (
+    <div class="trace">
+      {parts.map((part, at) =>
+        part.kind === 'cell' ? (
+          <CellFrame key={at} frame={part.frame} />
+        ) : part.kind === 'library' ? (
+          <LibraryFrames key={at} frames={part.frames} />
+        ) : says(part.text, last) ? null : (
+          <OutputText key={at} text={part.text} tone="traceback" />
+        ),
+      )}
+    </div>
+  )
+}
+
+/** The line that stands above the traceback already, whatever its colours and the module before the name. */
+const says = (text: string, last: string): boolean => {
+  const bare = text.replace(/\u001b\[[0-9;:]*m/g, '').trim()
+  return (
+    bare === last.trim() || (bare.endsWith(`.${last.trim()}`) && /^[\w.]+$/.test(bare.slice(0, -last.trim().length)))
+  )
+}
+
+function CellFrame({ frame }: { frame: TraceFrame }) {
+  const notebook = useNotebook()
+  const { number, line } = frame.cell!
+  const go = () => {
+    const cells = notebook.store.order.peek().flatMap(key => {
+      const view = notebook.store.view(key)?.peek()
+      return view?.kind === 'cell' ? [{ key, code: view.code }] : []
+    })
+    const place = placeOf(cells, frame.cell!)
+    if (place) notebook.edit(place.key, place.offset)
+  }
+  return (
+    <div class="trace-cell">
+      <button type="button" class="pill" onClick={go}>
+        {number === undefined ? 'Cell' : `Cell ${number}`}, line {line}
+      </button>
+      <OutputText text={frame.text.split('\n').slice(1).join('\n')} tone="traceback" />
+    </div>
+  )
+}
+
+function LibraryFrames({ frames }: { frames: readonly TraceFrame[] }) {
+  return (
+    <details class="trace-library">
+      <summary>{frames.length === 1 ? '1 frame in a library' : `${frames.length} frames in libraries`}</summary>
+      <OutputText text={frames.map(({ text }) => text).join('\n')} tone="traceback" />
+    </details>
+  )
+}

@@ -1,0 +1,13 @@
+/** What the bundler makes of these: the address of a file of its own. */
+declare module '*.css?url' {
+  const url: string
+  export default url
+}
+declare module '*.js?url' {
+  const url: string
+  export default url
+}
+declare module '*?worker&url' {
+  const url: string
+  export default url
+}
