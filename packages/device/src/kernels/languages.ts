@@ -67,6 +67,17 @@ const kinds = {
   },
 } as const satisfies Record<string, KernelKind>
 
+/** Any kernel of Jupyter's: which one, its kernelspec says. */
+export const jupyterKind: KernelKind = {
+  title: 'Jupyter',
+  command: (_kernel, nodePath) => [nodePath, join(kernels, 'jupyter/kernel.ts')],
+  find: () => Promise.resolve(undefined),
+  install: '',
+  // A Jupyter kernel looks for its children in /proc, which has the numbers of the machine.
+  ownNamespaces: false,
+  pipes: false,
+}
+
 export const kernelLanguages = Object.keys(kinds) as (keyof typeof kinds)[]
 
 export function kindOf(language: string): KernelKind | undefined {
@@ -98,7 +109,7 @@ async function probe(
   return undefined
 }
 
-async function which(name: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+export async function which(name: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const paths = name.includes('/') ? [name] : (env.PATH ?? '').split(delimiter).map(folder => join(folder, name))
   for (const path of paths) {
     if (
