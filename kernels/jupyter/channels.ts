@@ -33,10 +33,10 @@ export class Channels {
 
   constructor(options: ChannelsOptions) {
     this.#options = options
-    const common = { linger: 0, maxMessageSize: options.messageBytes, receiveHighWaterMark: 0, sendHighWaterMark: 0 }
+    const common = { linger: 0, maxMessageSize: options.messageBytes, receiveHighWaterMark: 0 }
     // A kernel finds the channel for its questions by the name of the one who asked on `shell`.
     const routingId = randomBytes(12).toString('hex')
-    const dealer = () => new Dealer({ ...common, routingId })
+    const dealer = () => new Dealer({ ...common, sendHighWaterMark: 0, routingId })
     this.#requests = { shell: dealer(), control: dealer(), stdin: dealer() }
     this.#iopub = new Subscriber(common)
     this.#heart = new Dealer({ linger: 0 })

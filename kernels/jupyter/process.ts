@@ -39,7 +39,7 @@ export class KernelProcess {
   constructor(options: ProcessOptions) {
     const { spec, connectionFile, cwd, onText, onExit } = options
     this.#spec = spec
-    const [program, ...args] = spec.argv.map(part => filled(part, spec, connectionFile))
+    const [program, ...args] = argvOf(spec).map(part => filled(part, spec, connectionFile))
     const env = { ...process.env, ...environmentOf(spec, connectionFile), JPY_PARENT_PID: String(process.pid) }
     this.#child = spawn(program!, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#read('stdout', onText)
@@ -105,6 +105,14 @@ export class KernelProcess {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
     }
   }
+}
+
+/**
+ * ipykernel reads what children and libraries write by a thread of its own, and tells it up to 200 ms later: often after
+ * the run that it belongs to. Without that it comes through the pipes here, in time (JK8).
+ */
+function argvOf({ argv }: Kernelspec): string[] {
+  return argv.includes('ipykernel_launcher') ? [...argv, '--IPKernelApp.capture_fd_output=False'] : argv
 }
 
 function filled(text: string, { resourceDir }: Kernelspec, connectionFile: string): string {
