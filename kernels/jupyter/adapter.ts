@@ -82,7 +82,7 @@ export class JupyterAdapter implements KernelAdapter {
     this.#run = new RunInKernel(run.code, this.#kernel, {
       notice: text => this.#text('stderr', text),
       lost: how => this.onEnd(how),
-      leaving: () => this.#kernel.kill(),
+      leaving: () => void this.#kernel.shutdown(),
       end: event => this.#end(event),
     })
   }

@@ -27,7 +27,7 @@ export const errorSchema = v.object({
 export const inputSchema = v.object({ prompt: v.fallback(text, ''), password: v.fallback(flag, false) })
 export const executeReplySchema = v.object({
   status: text,
-  payload: orNothing(v.array(v.looseObject({ source: orNothing(text) }))),
+  payload: orNothing(v.array(v.object({ source: orNothing(text), keepkernel: orNothing(v.boolean()) }))),
   user_expressions: orNothing(v.record(text, v.unknown())),
 })
 export const infoSchema = v.object({

@@ -65,7 +65,7 @@ export class Questions {
     const told = reply && contentOf(inspectSchema, reply)
     const text = told?.data['text/plain']
     if (!told?.found || typeof text !== 'string') return none
-    return { found: true, text: stripVTControlCharacters(text).slice(0, documentUnits) }
+    return { found: true, text: plain(text).slice(0, documentUnits) }
   }
 
   /** In Python with the means of the built-in kernel; of other languages nothing is known. */
@@ -83,6 +83,11 @@ export class Questions {
     const parsed = v.safeParse(expressionSchema, answer)
     return parsed.success ? fromBase64(parsed.output.data['text/plain']) : nothing
   }
+}
+
+/** Without colours, and without what made a typewriter's text bold or underlined. */
+function plain(text: string): string {
+  return stripVTControlCharacters(text.replace(/[^\n]\x08/g, ''))
 }
 
 /** The representation of a text in Base64 is the same in every version: itself between quotes. */

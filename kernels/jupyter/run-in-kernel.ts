@@ -11,14 +11,13 @@ const idleMs = 10_000
 const startCheckMs = 10_000
 const deafBeats = 5
 const beginMs = 200
-const leaveMs = 2000
 
 export interface RunEars {
   /** Something for the user to read beside the output. */
   notice(text: string): void
   /** The kernel does not answer any more. */
   lost(how: string): void
-  /** The kernel said that it would end, and has not. */
+  /** The kernel asks to be ended. */
   leaving(): void
   end(event: KernelEvent): void
 }
@@ -101,10 +100,12 @@ export class RunInKernel {
 
   #replied(message: Message): void {
     this.#reply = message
-    const leaves = contentOf(executeReplySchema, message)?.payload?.some(each => each.source === 'ask_exit')
+    const leaves = contentOf(executeReplySchema, message)?.payload?.some(
+      each => each.source === 'ask_exit' && each.keepkernel !== true,
+    )
     if (leaves) {
       this.isLeaving = true
-      setTimeout(() => this.#state !== 'ended' && this.#ears.leaving(), leaveMs)
+      this.#ears.leaving()
     }
     this.heard()
     this.#endIfOver()

@@ -24,7 +24,10 @@ export const ipykernel: KernelLanguage = {
   progress: frames => `for i in range(${frames}): print("\\r%d" % i, end="")`,
   megabytes: count =>
     `line = "x" * 99 + "\\n"\nimport sys\nfor _ in range(${count} * 100): sys.stdout.write(line * 100)`,
-  child: 'import subprocess\nprint("before", flush=True)\nsubprocess.run(["echo", "child"])\nprint("after")',
+  child: {
+    program: 'import subprocess\nprint("before")\nsubprocess.run(["echo", "child"])\nprint("after")',
+    unordered: 'what Python prints is a message, what a child writes comes through a pipe',
+  },
   slowCount: (count, pauseMs) =>
     `import time\nwith open("ran.txt", "a") as f: _ = f.write("ran\\n")\nfor i in range(${count}):\n    print(i, flush=True)\n    time.sleep(${pauseMs / 1000})`,
   daemon: 'import subprocess\n_ = subprocess.Popen(["sleep", "300"], start_new_session=True)',
