@@ -55,17 +55,12 @@ export const deno: KernelLanguage = {
   sleep: 'await new Promise(resolve => setTimeout(resolve, 60_000))',
   ignoreInterrupt:
     'console.log("ready"); new Deno.Command("sh", { args: ["-c", "trap \'\' INT; sleep 60"] }).outputSync()',
-  exit3: 'Deno.exit(3)',
-  garbage: 'Deno.stdout.writeSync(new Uint8Array([255, 254, 32, 111, 107, 10])); undefined',
-  progress: frames =>
-    `{ const text = new TextEncoder(); for (let i = 0; i < ${frames}; i++) Deno.stdout.writeSync(text.encode("\\r" + i)) }`,
+  exit3: { none: 'the variables go with the process' },
+  garbage: { none: 'deno gives its programs no standard output but the console' },
+  progress: { none: 'its console writes whole lines' },
   megabytes: count =>
     `{ const line = ("x".repeat(99) + "\\n").repeat(100).slice(0, -1); for (let i = 0; i < ${count} * 100; i++) console.log(line) }`,
-  child: {
-    program:
-      'console.log("before"); new Deno.Command("echo", { args: ["child"], stdout: "inherit" }).outputSync(); console.log("after")',
-    unordered: 'what Deno prints is a message, what a child writes comes through a pipe',
-  },
+  child: { none: 'deno gives its programs no standard output but the console' },
   slowCount: (count, pauseMs) => `Deno.writeTextFileSync("ran.txt", "ran\\n", { append: true })
 for (let i = 0; i < ${count}; i++) { console.log(String(i)); await new Promise(resolve => setTimeout(resolve, ${pauseMs})) }`,
   daemon:
@@ -77,5 +72,8 @@ for (let i = 0; i < ${count}; i++) { console.log(String(i)); await new Promise(r
   variable: { none: 'deno has no request for it' },
   stderr: 'console.error("oops")',
   result: '40 + 2',
+  resultText: '\u001b[33m42\u001b[39m',
+  interrupt: { none: 'its kernel has no interrupt: the signal ends it, and the message is ignored' },
+  blocks: { none: 'its publisher drops what does not fit into the buffer of a socket' },
   large: 'await Deno.jupyter.display({ "image/png": btoa("x".repeat(100_000)) }, { raw: true })',
 }

@@ -21,7 +21,8 @@ export const irkernel: KernelLanguage = {
   exit3: { none: 'IRkernel tells no status, and the variables go with the process' },
   garbage: 'system("printf \'\\\\377\\\\376 ok\\\\n\'")',
   progress: frames => `for (i in 0:${frames - 1}) cat("\\r", i, sep = "")`,
-  megabytes: count => `line <- strrep(paste0(strrep("x", 99), "\\n"), 1000)\nfor (i in 1:(${count} * 10)) cat(line)`,
+  megabytes: count => `line <- strrep(paste0(strrep("x", 99), "\\n"), 100)\nfor (i in 1:(${count} * 100)) cat(line)`,
+  flood: { none: 'IRkernel takes what is printed through a text connection, at about one megabyte a second' },
   child: {
     program: 'cat("before\\n"); system("echo child"); cat("after\\n")',
     unordered: 'what R prints is a message, what a child writes comes through a pipe',
