@@ -96,8 +96,10 @@ function installTools() {
     { command: 'redis-server', package: 'redis-server' },
     { command: 'ip', package: 'iproute2' },
     { command: 'iptables', package: 'iptables' },
+    { file: '/usr/share/jupyter/kernels/python3/kernel.json', package: 'python3-ipykernel' },
+    { file: '/usr/share/jupyter/kernels/ir/kernel.json', package: 'r-cran-irkernel' },
   ]
-  const missing = tools.filter(tool => !onPath(tool.command)).map(tool => tool.package)
+  const missing = tools.filter(tool => !isThere(tool)).map(tool => tool.package)
   if (missing.length === 0) return
   if (!onPath('apt-get')) return say(`Not installed: ${missing.join(', ')}. The tests that need them are skipped.`)
   const sudo = process.getuid?.() === 0 ? [] : ['sudo']
@@ -129,6 +131,11 @@ function withoutService(sudo) {
 
 function commandOf([command, ...args]) {
   return [command, args]
+}
+
+/** Some packages bring no command of their own. */
+function isThere({ command, file }) {
+  return file === undefined ? onPath(command) : existsSync(file)
 }
 
 function onPath(command) {

@@ -27,7 +27,7 @@ async function started(t: TestContext, interruptMode: 'signal' | 'message' = 'si
     displayName: 'Scripted',
     language: 'scripted',
     argv: [process.execPath, join(import.meta.dirname, 'testing/scripted-kernel.ts'), '{connection_file}'],
-    env: { WHERE: '${HOME}/{resource_dir}' },
+    env: { WHERE: '$HOME {resource_dir} $NOBODY_SET_THIS $$' },
     resourceDir: '/specs/scripted',
     interruptMode,
   }
@@ -84,6 +84,11 @@ test('the connection file is for its owner alone and carries a key (JK4)', async
   const { key, ip } = JSON.parse(await readFile(path, 'utf8'))
   assert.match(key, /^[0-9a-f]{64}$/)
   assert.match(ip, /^127\./)
+})
+
+test('environment and arguments of the kernelspec are filled in (JK2)', async t => {
+  const { execute } = await started(t)
+  assert.equal(await execute('where'), `${process.env.HOME} /specs/scripted $NOBODY_SET_THIS $\n`)
 })
 
 test('what is forged or broken is dropped and counted, and widgets are ignored (JK4, JK10)', async t => {

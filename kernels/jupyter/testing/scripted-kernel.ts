@@ -51,6 +51,9 @@ async function execute(code: string, parent: Header): Promise<object> {
     case 'late':
       await stream(`${code}\n`, parent)
       break
+    case 'where':
+      await stream(`${process.env.WHERE}\n`, parent)
+      break
     case 'forged':
       await publish('stream', { name: 'stdout', text: 'never said\n' }, parent, forger)
       await iopub.send(['topic', 'no delimiter'])

@@ -89,7 +89,8 @@ async function pythonPrefix(env: NodeJS.ProcessEnv): Promise<string | undefined>
 
 async function namesIn(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => [])
-  return names.filter(name => /^[\w.-]{1,100}$/.test(name)).sort()
+  const fitting = names.filter(name => /^[\w.-]{1,100}$/.test(name)).sort()
+  return fitting.slice(0, limits.kernelspecsPerDevice)
 }
 
 async function readKernelspec(
