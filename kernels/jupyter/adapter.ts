@@ -18,6 +18,8 @@ import type { Kernelspec } from './process.ts'
 import { Questions } from './questions.ts'
 import { RunInKernel } from './run-in-kernel.ts'
 
+const promptUnits = 16_384
+
 export interface JupyterConfig extends KernelConfig {
   jupyter: { spec: Kernelspec; startMs: number; messageBytes: number }
 }
@@ -79,6 +81,8 @@ export class JupyterAdapter implements KernelAdapter {
   }
 
   execute(run: Run): void {
+    // The run before may have ended while its kernel stood still.
+    this.#kernel.go()
     this.#run = new RunInKernel(run.code, this.#kernel, {
       notice: text => this.#text('stderr', text),
       lost: how => this.onEnd(how),
@@ -169,7 +173,8 @@ export class JupyterAdapter implements KernelAdapter {
   onQuestion(message: Message): void {
     const { prompt, password } = contentOf(inputSchema, message)!
     const id = message.header.msg_id.slice(0, 200)
-    if (this.#run?.asks(id, message.header)) this.#log.emit({ type: 'input-request', id, prompt, password })
+    if (!this.#run?.asks(id, message.header)) return
+    this.#log.emit({ type: 'input-request', id, prompt: prompt.slice(0, promptUnits), password })
   }
 
   input(request: string | undefined, text: string): boolean {

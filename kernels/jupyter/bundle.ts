@@ -8,12 +8,17 @@ export function partsOf(bundle: Record<string, unknown>, displayBytes: number): 
   let room = displayBytes
   return types.map(mimeType => {
     const part = partOf(mimeType, bundle[mimeType])
-    const bytes = Buffer.byteLength(part.data)
+    const bytes = bytesOf(part)
     if (bytes > room)
       return { mimeType: 'text/plain', data: `[${mimeType} of ${bytes} bytes is larger than a display may be]` }
     room -= bytes
     return part
   })
+}
+
+/** In a frame: what JSON makes of a text may be several times as long. */
+function bytesOf({ data, base64 }: KernelPart): number {
+  return base64 ? data.length : Buffer.byteLength(JSON.stringify(data))
 }
 
 function partOf(mimeType: string, value: unknown): KernelPart {

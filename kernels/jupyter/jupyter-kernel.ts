@@ -17,6 +17,7 @@ import { KernelProcess, type Kernelspec } from './process.ts'
 const readyRetryMs = 150
 const beatMs = 3000
 const goodbyeMs = 1000
+const versionUnits = 50
 
 export interface JupyterKernelOptions {
   spec: Kernelspec
@@ -110,7 +111,7 @@ export class JupyterKernel {
     }
     const about = contentOf(infoSchema, info)?.language_info
     this.language = about?.name ?? this.#options.spec.language
-    this.version = about?.version ?? ''
+    this.version = (about?.version ?? '').slice(0, versionUnits)
     this.#isReady = true
   }
 

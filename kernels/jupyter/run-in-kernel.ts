@@ -11,6 +11,9 @@ const idleMs = 10_000
 const startCheckMs = 10_000
 const deafBeats = 5
 const beginMs = 200
+/** More than the host keeps of them. */
+const tracebackLines = 400
+const lineUnits = 4000
 
 export interface RunEars {
   /** Something for the user to read beside the output. */
@@ -151,8 +154,9 @@ export class RunInKernel {
     const told = this.#reply && status === 'error' ? contentOf(errorSchema, this.#reply) : undefined
     const error = told?.traceback.length ? told : (this.#error ?? told)
     if (!error) return { name: 'NotExecuted', message: `The kernel answered "${status}".`, traceback: [] }
-    const traceback = error.traceback.flatMap(text => text.split('\n'))
-    return { name: error.ename, message: error.evalue, traceback }
+    const lines = error.traceback.flatMap(text => text.split('\n')).slice(0, tracebackLines)
+    const traceback = lines.map(line => line.slice(0, lineUnits))
+    return { name: error.ename.slice(0, lineUnits), message: error.evalue.slice(0, 16 * lineUnits), traceback }
   }
 
   /** False if the run can ask nothing any more. */
