@@ -65,7 +65,8 @@ async function unasked({ language }: KernelWish, places: SearchPlaces): Promise<
   const { specs, broken } = await findKernelspecs(places)
   const spec = specs.find(each => runs(each, language))
   if (spec) return jupyter(spec)
-  const reasons = broken.map(({ path, reason }) => ` ${path} cannot be used: ${reason}.`)
+  const concerned = broken.filter(({ name }) => !kind || canonicalLanguage(name) === canonicalLanguage(language))
+  const reasons = concerned.map(({ path, reason }) => ` ${path} cannot be used: ${reason}.`)
   throw new MeshError('KERNEL_MISSING', { detail: missing(language, kind) + reasons.join('') })
 }
 
