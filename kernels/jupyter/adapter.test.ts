@@ -114,10 +114,10 @@ for (const mode of ['signal', 'message'] as const)
     assert.equal(events.at(-1)!.type, 'cancelled')
   })
 
-test('what comes after the end belongs to the next run (KN17)', async t => {
+test('what comes soon after `idle` belongs to the run, what comes later to the next one (JK6, KN17)', async t => {
   const { execute } = await started(t)
-  assert.equal(await execute('late'), 'late\n')
-  await sleep(100)
+  assert.equal(await execute('late'), 'late\nsoon after\n')
+  await sleep(400)
   assert.equal(await execute('first'), 'after the end\nfirst\n')
 })
 

@@ -31,6 +31,7 @@ export const executeReplySchema = v.object({
   user_expressions: orNothing(v.record(text, v.unknown())),
 })
 export const infoSchema = v.object({
+  implementation: orNothing(text),
   language_info: orNothing(v.object({ name: orNothing(text), version: orNothing(text) })),
 })
 export const completeSchema = v.object({

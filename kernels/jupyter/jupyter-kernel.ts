@@ -18,6 +18,8 @@ const readyRetryMs = 150
 const beatMs = 3000
 const goodbyeMs = 1000
 const versionUnits = 50
+/** Implementations that send what was printed before they say that they are idle. */
+const flushing = new Set(['ipython', 'irkernel'])
 
 export interface JupyterKernelOptions {
   spec: Kernelspec
@@ -49,6 +51,8 @@ export class JupyterKernel {
   #unansweredBeats = 0
   language = ''
   version = ''
+  /** Whether all output of a run comes before its `idle`; of others, deno for one, much may come after it (JK6). */
+  isIdleLast = false
 
   private constructor(options: JupyterKernelOptions, key: string, connectionFile: string, chosen: Ports) {
     this.#options = options
@@ -109,7 +113,8 @@ export class JupyterKernel {
       const answered = reply.then(message => (info = message))
       await Promise.race([Promise.all([heard, answered]), sleep(readyRetryMs)])
     }
-    const about = contentOf(infoSchema, info)?.language_info
+    const { implementation, language_info: about } = contentOf(infoSchema, info) ?? {}
+    this.isIdleLast = flushing.has(implementation?.toLowerCase() ?? '')
     this.language = about?.name ?? this.#options.spec.language
     this.version = (about?.version ?? '').slice(0, versionUnits)
     this.#isReady = true

@@ -8,6 +8,7 @@ import type { JupyterKernel } from './jupyter-kernel.ts'
 import type { Header, Message } from './message.ts'
 
 const idleMs = 10_000
+const quietMs = 50
 const startCheckMs = 10_000
 const deafBeats = 5
 const beginMs = 200
@@ -111,14 +112,14 @@ export class RunInKernel {
       this.#ears.leaving()
     }
     this.heard()
-    this.#endIfOver()
   }
 
   /** Something came from the kernel: what is on its way is waited for again. */
   heard(): void {
     if (!this.#reply || this.#state === 'ended') return
     clearTimeout(this.#idleTimer)
-    this.#idleTimer = setTimeout(() => this.#neverIdle(), idleMs)
+    if (this.#isIdle) this.#endIfOver()
+    else this.#idleTimer = setTimeout(() => this.#neverIdle(), idleMs)
   }
 
   #neverIdle(): void {
@@ -129,8 +130,10 @@ export class RunInKernel {
 
   #endIfOver(): void {
     if (!this.#reply || !this.#isIdle || this.isLeaving) return
+    clearTimeout(this.#idleTimer)
     // What its children wrote is in the pipes by now: it is read before the end is told.
-    setImmediate(() => setImmediate(() => this.left()))
+    if (this.#kernel.isIdleLast) setImmediate(() => setImmediate(() => this.left()))
+    else this.#idleTimer = setTimeout(() => this.left(), quietMs)
   }
 
   /** Tells the end, once. */

@@ -74,6 +74,5 @@ for (let i = 0; i < ${count}; i++) { console.log(String(i)); await new Promise(r
   result: '40 + 2',
   resultText: '\u001b[33m42\u001b[39m',
   interrupt: { none: 'its kernel has no interrupt: the signal ends it, and the message is ignored' },
-  blocks: { none: 'its publisher drops what does not fit into the buffer of a socket' },
   large: 'await Deno.jupyter.display({ "image/png": btoa("x".repeat(100_000)) }, { raw: true })',
 }

@@ -41,9 +41,8 @@ export interface KernelLanguage {
   garbage: string | { none: string }
   progress: ((frames: number) => string) | { none: string }
   megabytes(count: number): string
-  /** Why 50 MB are too many for it, or why it does not keep what is not read at once. */
+  /** Why 50 MB are too many for it. */
   flood?: { none: string }
-  blocks?: { none: string }
   interrupt?: { none: string }
   /** `child` printed by a child process between two lines of its own: before, child, after. */
   child: string | { program: string; unordered: string } | { none: string }
@@ -506,19 +505,18 @@ export function kernelContract(language: KernelLanguage): void {
     )
   })
 
-  if (!language.blocks)
-    test(`${name}: without a host the program is blocked, and nothing it printed is lost (KN12, KN14)`, async t => {
-      const it = await bed(t, language, { kernelUnackedBytes: 500_000 })
-      const session = await it.sessions.start(it.spec)
-      const run = await order(session, language.megabytes(4))
-      await it.sessions.close()
-      process.kill((await processes(it.folder, it.spec.session)).host, 'SIGKILL')
-      await sleep(100)
-      const [found] = await it.again().recover()
-      const { stdout, last } = await outcome(found!.session, run)
-      assert.equal(last.type, 'completed')
-      assert.equal(stdout, `${'x'.repeat(99)}\n`.repeat(40_000))
-    })
+  test(`${name}: without a host the program is blocked, and nothing it printed is lost (KN12, KN14)`, async t => {
+    const it = await bed(t, language, { kernelUnackedBytes: 500_000 })
+    const session = await it.sessions.start(it.spec)
+    const run = await order(session, language.megabytes(4))
+    await it.sessions.close()
+    process.kill((await processes(it.folder, it.spec.session)).host, 'SIGKILL')
+    await sleep(100)
+    const [found] = await it.again().recover()
+    const { stdout, last } = await outcome(found!.session, run)
+    assert.equal(last.type, 'completed')
+    assert.equal(stdout, `${'x'.repeat(99)}\n`.repeat(40_000))
+  })
 
   test(`${name}: when host and kernel were killed, recovery closes the run as interrupted (I5, I9)`, async t => {
     const it = await bed(t, language)

@@ -32,7 +32,10 @@ async function shell(): Promise<void> {
     const { type, content } = await answerTo(message)
     await socket.send([client!, ...codec.encode(type, content, message.header).frames])
     await publish('status', { execution_state: 'idle' }, message.header)
-    if (message.content.code === 'late') setTimeout(() => void stream('after the end\n', message.header), 30)
+    if (message.content.code === 'late') {
+      await stream('soon after\n', message.header)
+      setTimeout(() => void stream('after the end\n', message.header), 300)
+    }
   }
 }
 
