@@ -103,11 +103,10 @@ function installTools() {
     { command: 'ip', package: 'iproute2' },
     { command: 'iptables', package: 'iptables' },
     { command: 'R', package: 'r-base-core' },
+    { file: '/usr/share/jupyter/kernels/ir/kernel.json', package: 'r-cran-irkernel' },
     ...pythonModules,
   ]
-  const missing = tools
-    .filter(tool => !(tool.file ? existsSync(tool.file) : onPath(tool.command)))
-    .map(tool => tool.package)
+  const missing = tools.filter(tool => !isThere(tool)).map(tool => tool.package)
   if (missing.length === 0) return
   if (!onPath('apt-get')) return say(`Not installed: ${missing.join(', ')}. The tests that need them are skipped.`)
   const sudo = process.getuid?.() === 0 ? [] : ['sudo']
@@ -125,7 +124,6 @@ function installTools() {
   if (missing.includes('redis-server')) withoutService(sudo)
 }
 
-
 /** The tests start servers of their own: Debian is to make no cluster, and to leave no service running. */
 function withoutCluster(sudo) {
   const write = `mkdir -p ${dirname(clusterSettings)} && echo 'create_main_cluster = false' > ${clusterSettings}`
@@ -140,6 +138,11 @@ function withoutService(sudo) {
 
 function commandOf([command, ...args]) {
   return [command, args]
+}
+
+/** Some packages bring no command of their own. */
+function isThere({ command, file }) {
+  return file === undefined ? onPath(command) : existsSync(file)
 }
 
 function onPath(command) {

@@ -11,6 +11,7 @@ const helloBytes = 4096
 const helloMs = 10_000
 const waitingClients = 8
 const socketBytes = 1 << 20
+const closeMs = 1000
 const protocol = 1
 
 export interface KernelConfig {
@@ -71,6 +72,16 @@ export class KernelServer {
 
   listen(): void {
     createServer({ noDelay: true }, socket => this.#accept(socket)).listen(this.#config.port, this.#config.address)
+  }
+
+  /** Resolves when the client has what was sent to it, or is gone, or does not read. */
+  close(): Promise<void> {
+    const socket = this.#client?.socket
+    if (!socket || socket.destroyed) return Promise.resolve()
+    return new Promise(resolve => {
+      socket.once('close', () => resolve()).end()
+      setTimeout(resolve, closeMs)
+    })
   }
 
   #accept(socket: Socket): void {

@@ -71,6 +71,9 @@ function print(event: RunEvent): void {
     case 'stdout':
       process.stdout.write(event.text)
       break
+    case 'started':
+      if (event.notice !== undefined) process.stderr.write(`\u001b[2m${event.notice}\u001b[0m\n`)
+      break
     case 'stderr':
       process.stderr.write(event.text)
       break

@@ -62,6 +62,8 @@ export interface ExecutionEntry {
   ranOn?: { device: string; name: string }
   /** Why it waits or was refused, in words for a person. */
   reason?: string
+  /** Something to know of the kernel that ran it: said once by each kernel, beside the output. */
+  notice?: string
   stdinRequest?: StdinRequest | null
   stdinResponse?: { id?: string; text: string; respondedAt: number } | null
   result?: Omit<DisplayDatum, 'id'> | null

@@ -224,6 +224,10 @@ export const limits = {
   kernelFrameBytes: 32 * MiB,
   kernelUnackedBytes: 32 * MiB,
   interruptGraceMs: 5_000,
+  /** One message of a Jupyter kernel; one that sends more is cut off. */
+  jupyterMessageBytes: 128 * MiB,
+  kernelspecBytes: 64 * KiB,
+  kernelspecsPerDevice: 64,
   /** A kernel host that no daemon has looked after for so long, and that runs nothing, ends its session. */
   hostAloneMs: 24 * 3_600_000,
   journalBytes: 512 * MiB,

@@ -125,6 +125,8 @@ export const runRequestSchema = v.object({
   /** What the notebook says of where it runs: `meshbook: {runs-on, requires}` of its front matter. */
   runsOn: v.optional(nameSchema),
   requires: v.optional(requiresSchema),
+  /** The kernelspec that the notebook names, if it is for the cell's language; a device without it says so and goes on. */
+  kernel: v.optional(nameSchema),
   /** The run is dropped when it has not started by then: milliseconds since 1970. */
   expiresAt: v.optional(ms),
   /** When the user asked, if it was kept before it was sent. */
@@ -142,6 +144,8 @@ export const leaseSchema = v.object({
   head: headIdSchema,
   fence: fenceSchema,
   language: languageSchema,
+  /** As in the request. */
+  kernel: v.optional(nameSchema),
   code: codeSchema,
   cell: v.optional(cellRefSchema),
   requestedBy: v.pipe(v.string(), v.maxLength(200)),

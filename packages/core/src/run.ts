@@ -42,7 +42,15 @@ export const gateDecisions = ['approved', 'rejected', 'expired'] as const
 export type GateDecision = (typeof gateDecisions)[number]
 /** Every event carries `at`: milliseconds since 1970 on the executor's clock. */
 export const runEventSchema = v.variant('type', [
-  v.object({ type: v.literal('started'), at, device: name, language: name, kernel: name }),
+  /** `notice`: what the user should know of the kernel, for example that it is not the one that was asked for. */
+  v.object({
+    type: v.literal('started'),
+    at,
+    device: name,
+    language: name,
+    kernel: name,
+    notice: v.optional(v.pipe(v.string(), v.maxLength(limits.problemTextChars))),
+  }),
   v.object({ type: v.literal('stdout'), at, text }),
   v.object({ type: v.literal('stderr'), at, text }),
   v.object({

@@ -4,7 +4,8 @@ import { relative, resolve, sep } from 'node:path'
 import { type DocumentInfo, runSchema } from '@meshbook/core/api.ts'
 import { exitCodes, MeshError } from '@meshbook/core/errors.ts'
 import { type CellBlock, parseNotebook } from '@meshbook/core/notebook/cells.ts'
-import { type Demands, demandsOf } from '@meshbook/core/notebook/demands.ts'
+import { demandsOf } from '@meshbook/core/notebook/demands.ts'
+import type { FrontMatter } from '@meshbook/core/notebook/front-matter.ts'
 import { Command } from 'commander'
 import type { ApiClient } from '../api-client.ts'
 import { type Attachment, control } from '../control.ts'
@@ -42,11 +43,11 @@ async function runFile(file: string, options: RunOptions): Promise<number> {
   const text = await settledText(client, document, resolve(file))
   const notebook = parseNotebook(text)
   const cells = notebook.blocks.filter(block => block.kind === 'cell')
-  const demands = demandsOf(notebook.frontMatter)
   const session = options.session ?? notebook.frontMatter?.session
   const device = options.on === undefined ? undefined : (await findDevice(client, options.on)).id
+  const how = { session, device, frontMatter: notebook.frontMatter, json: options.json === true }
   for (const cell of chosenCells(cells, options.cell)) {
-    const code = await runCell(client, document, cell, { session, device, demands, json: options.json === true })
+    const code = await runCell(client, document, cell, how)
     if (code !== exitCodes.ok) return code
   }
   return exitCodes.ok
@@ -108,7 +109,7 @@ async function runCell(
   client: ApiClient,
   document: DocumentInfo,
   cell: CellBlock,
-  how: { session: string | undefined; device: string | undefined; demands: Demands; json: boolean },
+  how: { session: string | undefined; device: string | undefined; frontMatter: FrontMatter | undefined; json: boolean },
 ): Promise<number> {
   const request = {
     document: document.id,
@@ -116,7 +117,7 @@ async function runCell(
     language: cell.language,
     code: cell.code,
     codeHash: createHash('sha256').update(cell.code).digest('hex'),
-    ...how.demands,
+    ...demandsOf(how.frontMatter, cell.language),
     ...(how.session === undefined ? {} : { session: how.session }),
     ...(how.device === undefined ? {} : { on: how.device }),
   }

@@ -7,7 +7,7 @@ import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { ProjectId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { ProjectEnvironment } from '@meshbook/core/messages.ts'
-import { whichTool } from '../kernels/languages.ts'
+import { which } from '../kernels/languages.ts'
 import { type FoundLock, isMade, locksOf } from './lock-file.ts'
 import { makeEnvironment, type Progress } from './make-environment.ts'
 import { hasOwn } from './own-environment.ts'
@@ -160,7 +160,7 @@ export class Environments {
 
   async #make(projectFolder: string, lock: FoundLock, making: Making): Promise<void> {
     const { env, limits } = this.#ports
-    const steps = await recipeFor(lock, name => whichTool(name, env))
+    const steps = await recipeFor(lock, name => which(name, env))
     await makeEnvironment({
       lock,
       steps,

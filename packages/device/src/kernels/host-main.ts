@@ -32,6 +32,7 @@ export async function host(folder: string): Promise<void> {
       folder,
       mark: spec.session,
       language: spec.language,
+      kernelspec: spec.kernelspec,
       projectFolder: spec.projectFolder,
       env: process.env,
       limits,

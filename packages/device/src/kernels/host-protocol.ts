@@ -28,6 +28,7 @@ export const sessionSpecSchema = v.object({
   projectFolder: text,
   language: text,
   name: text,
+  kernelspec: v.optional(text),
   device: v.pipe(text, v.maxLength(200)),
 })
 

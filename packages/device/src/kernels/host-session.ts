@@ -112,7 +112,7 @@ export class HostSession {
   #ensureKernel(): Promise<LiveKernel> {
     if (this.#kernel) return Promise.resolve(this.#kernel)
     this.#starting ??= LiveKernel.start(
-      { ...this.#options.place, projectFolder: this.spec.projectFolder },
+      { ...this.#options.place, projectFolder: this.spec.projectFolder, kernelspec: this.spec.kernelspec },
       this.#handlers(),
     )
       .then(kernel => (this.#kernel = kernel))
@@ -167,7 +167,10 @@ export class HostSession {
   }
 
   #started(kernel: LiveKernel): Unclocked & { type: 'started' } {
-    return { type: 'started', device: this.spec.device, language: this.spec.language, kernel: kernel.name }
+    const { notice, name } = kernel
+    kernel.notice = undefined
+    const { device, language } = this.spec
+    return { type: 'started', device, language, kernel: name, ...(notice !== undefined && { notice }) }
   }
 
   /** Takes up the next run of the queue. */

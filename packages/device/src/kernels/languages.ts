@@ -85,6 +85,17 @@ const kinds = {
   },
 } as const satisfies Record<string, KernelKind>
 
+/** Any kernel of Jupyter's: which one, its kernelspec says. */
+export const jupyterKind: KernelKind = {
+  title: 'Jupyter',
+  command: (_kernel, nodePath) => [nodePath, join(kernels, 'jupyter/kernel.ts')],
+  find: () => Promise.resolve(undefined),
+  install: '',
+  // A Jupyter kernel looks for its children in /proc, which has the numbers of the machine.
+  ownNamespaces: false,
+  pipes: false,
+}
+
 export const kernelLanguages = Object.keys(kinds) as (keyof typeof kinds)[]
 
 export function kindOf(language: string): KernelKind | undefined {
@@ -119,7 +130,7 @@ async function probe(
   env: NodeJS.ProcessEnv,
 ): Promise<Interpreter | undefined> {
   for (const candidate of candidates) {
-    const path = await whichTool(candidate, env)
+    const path = await which(candidate, env)
     const answer = path && (await run(path, args, { env, timeout: probeMs }).catch(() => undefined))
     const match = answer ? version.exec(answer.stdout) : null
     if (path && match) return { path: match[2] ?? path, version: match[1] ?? match[0] }
@@ -128,7 +139,7 @@ async function probe(
 }
 
 /** The path of a program, by PATH or by itself. */
-export async function whichTool(name: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+export async function which(name: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const paths = name.includes('/') ? [name] : (env.PATH ?? '').split(delimiter).map(folder => join(folder, name))
   for (const path of paths) {
     if (

@@ -14,7 +14,8 @@ import { runtimeFor } from '@meshbook/core/languages.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { madeEnvironment } from '../environments/lock-file.ts'
 import { writeJson } from './files.ts'
-import { type Interpreter, type KernelKind, kindOf } from './languages.ts'
+import { chooseKernel, type KernelChoice } from './kernel-choice.ts'
+import type { Interpreter, KernelKind } from './languages.ts'
 import { identityOf } from './process-identity.ts'
 import { markName } from './process-tree.ts'
 
@@ -22,11 +23,14 @@ const run = promisify(execFile)
 const namespaces = ['unshare', '-p', '-f', '-T', '-i', '-u', 'setsid']
 /** On Linux every session has an address of its own, so the port is the same in every image. */
 const linuxPort = 47_100
+const lastWordUnits = 4_000
 
 export interface LaunchOptions {
   folder: string
   mark: string
   language: string
+  /** The name of the kernelspec that the notebook asks for. */
+  kernelspec?: string | undefined
   projectFolder: string
   env: NodeJS.ProcessEnv
   limits: Limits
@@ -42,13 +46,16 @@ export interface Launched {
   address: string
   port: number
   token: string
+  /** What the user should know of which kernel it is. */
+  notice: string | undefined
 }
 
 export async function launch(options: LaunchOptions): Promise<Launched> {
-  const kind = kindOf(options.language)
   const env = kernelEnvironment(options.env, options.mark)
-  const interpreter = await kind?.find({ projectFolder: options.projectFolder, env, nodePath: options.nodePath })
-  if (!kind || !interpreter) throw new MeshError('KERNEL_MISSING', { detail: missing(options.language, kind) })
+  const { projectFolder, nodePath } = options
+  const choice = await chooseKernel(options, { projectFolder, env, nodePath })
+  const { kind, interpreter } = choice
+  const notice = choice.notice?.slice(0, options.limits.problemTextChars)
   await access(options.projectFolder, constants.X_OK).catch(cause => {
     throw new MeshError('KERNEL_START', {
       detail: `the project's folder ${options.projectFolder} cannot be entered`,
@@ -69,6 +76,7 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
     scratch,
     limits: kernelLimits(options.limits),
     ...(made !== undefined && { packages: made }),
+    ...jupyterPart(choice, options.limits),
   })
   const command = [...(await wrapper(kind, scratch)), ...kind.command(interpreter, options.nodePath), config]
   const own = {
@@ -77,11 +85,20 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
   }
   const { child, exit } = await start(command, { ...env, ...own }, options.projectFolder)
   const identity = (await identityOf(child.pid!)) ?? 'ended'
-  return { exit, pid: child.pid!, identity, ...place, token }
+  const told = exit.then(async how => (await lastWords(options.folder)) ?? how)
+  return { exit: told, pid: child.pid!, identity, ...place, token, notice }
 }
 
-export function missing(language: string, kind: KernelKind | undefined): string {
-  return kind ? `no ${kind.title} was found. ${kind.install}` : `there is no kernel for "${language}"`
+/** Why a kernel ended, if it could still tell (KN25). */
+export async function lastWords(folder: string): Promise<string | undefined> {
+  const text = await readFile(join(folder, 'scratch', 'last-words'), 'utf8').catch(() => '')
+  return text.slice(0, lastWordUnits).toWellFormed() || undefined
+}
+
+/** The adapter gives up before its host does, so that it can say why. */
+function jupyterPart({ spec }: KernelChoice, limits: Limits) {
+  const startMs = limits.kernelStartMs * 0.9
+  return spec && { jupyter: { spec, startMs, messageBytes: limits.jupyterMessageBytes } }
 }
 
 function kernelLimits(limits: Limits) {

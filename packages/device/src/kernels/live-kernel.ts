@@ -11,7 +11,7 @@ import type { Limits } from '@meshbook/core/limits.ts'
 import * as v from 'valibot'
 import { readJson, writeJson } from './files.ts'
 import { KernelClient, type KernelHandlers } from './kernel-client.ts'
-import { launch } from './launch.ts'
+import { lastWords, launch } from './launch.ts'
 import { isAlive } from './process-identity.ts'
 import { killTree } from './process-tree.ts'
 
@@ -36,6 +36,7 @@ export interface KernelPlace {
   /** Carried by every process of the session. */
   mark: string
   language: string
+  kernelspec?: string | undefined
   projectFolder: string
   env: NodeJS.ProcessEnv
   limits: Limits
@@ -55,6 +56,8 @@ export class LiveKernel {
   #place: KernelPlace
   #file: KernelFile
   #exit: Promise<string> | undefined
+  /** What the user should know of which kernel it is; of one that was just started. */
+  notice: string | undefined
 
   private constructor(place: KernelPlace, file: KernelFile, client: KernelClient, exit: Promise<string> | undefined) {
     this.#place = place
@@ -86,7 +89,9 @@ export class LiveKernel {
       const id = Buffer.from(place.random(12)).toString('hex')
       const file = { id, pid, identity, address, port, token, kernel: client.kernel }
       await writeJson(join(place.folder, 'kernel.json'), file)
-      return new LiveKernel(place, file, client, exit)
+      const kernel = new LiveKernel(place, file, client, exit)
+      kernel.notice = launched.notice
+      return kernel
     } catch (cause) {
       await killTree(place.mark, launched.pid)
       const why = ended.signal.aborted ? `it ended at its start: ${await exit}` : (cause as Error).message
@@ -133,7 +138,9 @@ export class LiveKernel {
     const how = await Promise.race([this.#exit ?? later, later])
     if (how !== undefined) return how
     const again = await LiveKernel.#connect(this.#place, this.#file, handlers, this.#exit)
-    return again ?? (await Promise.race([this.#exit ?? later, later])) ?? 'the kernel process ended'
+    if (again) return again
+    const told = (await Promise.race([this.#exit ?? later, later])) ?? (await lastWords(this.#place.folder))
+    return told ?? 'the kernel process ended'
   }
 
   /** Asks it to end, then ends it and everything it has started. */

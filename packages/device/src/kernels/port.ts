@@ -32,6 +32,8 @@ export interface SessionSpec {
   projectFolder: string
   language: string
   name: string
+  /** The name of the kernelspec that the notebook asks for; only where the device has it (JK3). */
+  kernelspec?: string | undefined
   /** Name of this device, for the `started` event. */
   device: string
 }

@@ -9,14 +9,15 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { asMeshError, isErrorCode, MeshError } from '@meshbook/core/errors.ts'
 import { isId, type SessionId } from '@meshbook/core/ids.ts'
-import { runtimeFor } from '@meshbook/core/languages.ts'
-import type { Runtime } from '@meshbook/core/messages.ts'
+import { type Runtime, runtimeSchema } from '@meshbook/core/messages.ts'
 import * as v from 'valibot'
 import { readJson, writeJson } from './files.ts'
 import { HostLink } from './host-link.ts'
 import { type HostAddress, type HostState, hostAddressSchema, hostFileSchema } from './host-protocol.ts'
-import { kernelLanguages, kindOf } from './languages.ts'
-import { kernelEnvironment, missing } from './launch.ts'
+import { chooseKernel, type KernelWish } from './kernel-choice.ts'
+import { findKernelspecs } from './kernelspecs.ts'
+import { kernelLanguages, kindOf, type SearchPlaces } from './languages.ts'
+import { kernelEnvironment } from './launch.ts'
 import { forgetKernel, readKernelFile } from './live-kernel.ts'
 import type { KernelSession, KernelSessions, KernelSessionsOptions, RecoveredSession, SessionSpec } from './port.ts'
 import { isAlive } from './process-identity.ts'
@@ -45,20 +46,43 @@ class Sessions implements KernelSessions {
   }
 
   async runtimes(): Promise<Runtime[]> {
-    const found = await Promise.all(kernelLanguages.map(language => this.#runtime(language)))
-    return found.filter(runtime => runtime !== undefined)
+    const found = await Promise.all([...kernelLanguages.map(language => this.#runtime(language)), this.#kernelspecs()])
+    return found.flat().filter(runtime => v.is(runtimeSchema, runtime))
+  }
+
+  /** Each kernel of Jupyter's that is installed. */
+  async #kernelspecs(): Promise<Runtime[]> {
+    const { specs } = await findKernelspecs(this.#places(undefined))
+    return specs.map(({ language, name, displayName }) => ({
+      language,
+      kernel: `${displayName} · ${name}`,
+      version: '',
+    }))
+  }
+
+  #places(projectFolder: string | undefined): SearchPlaces {
+    return { projectFolder, env: this.#env, nodePath: this.#nodePath }
   }
 
   async #runtime(language: string): Promise<Runtime | undefined> {
     const kind = kindOf(language)
-    const interpreter = await kind?.find({ projectFolder: undefined, env: this.#env, nodePath: this.#nodePath })
+    const interpreter = await kind?.find(this.#places(undefined))
     return (
       kind && interpreter && { language, kernel: `${kind.title} ${interpreter.version}`, version: interpreter.version }
     )
   }
 
   async missing(language: string): Promise<string | undefined> {
-    return (await this.#runtime(runtimeFor(language))) ? undefined : missing(language, kindOf(language))
+    return this.#missing({ language, kernelspec: undefined }, undefined)
+  }
+
+  async #missing(wish: KernelWish, projectFolder: string | undefined): Promise<string | undefined> {
+    try {
+      await chooseKernel(wish, this.#places(projectFolder))
+      return undefined
+    } catch (thrown) {
+      return asMeshError(thrown).detail
+    }
   }
 
   onDown(listener: (session: SessionId, reason: string) => void): void {
@@ -79,7 +103,7 @@ class Sessions implements KernelSessions {
 
   async #start(spec: SessionSpec): Promise<KernelSession> {
     if (this.#closed) throw new MeshError('SHUTTING_DOWN')
-    if (!kindOf(spec.language)) throw new MeshError('KERNEL_MISSING', { detail: missing(spec.language, undefined) })
+    await this.#check(spec)
     const known = this.#sessions.get(spec.session)
     if (!known && this.#sessions.size >= this.#options.limits.sessionsPerDevice)
       throw new MeshError('TOO_MANY', { detail: 'sessions are live on this device' })
@@ -91,6 +115,13 @@ class Sessions implements KernelSessions {
       throw error
     }
     return session
+  }
+
+  /** A language that is nobody's is refused before anything is made for it; of the others, the host tells. */
+  async #check(spec: SessionSpec): Promise<void> {
+    const { language, kernelspec, projectFolder } = spec
+    const why = kindOf(language) ? undefined : await this.#missing({ language, kernelspec }, projectFolder)
+    if (why !== undefined) throw new MeshError('KERNEL_MISSING', { detail: why })
   }
 
   /** A session that could not be started leaves nothing behind, unless its journal still has runs. */

@@ -20,6 +20,7 @@ import { canonicalLanguage } from '@meshbook/core/languages.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, DownMessage, Lease, RunRequest, SessionInfo, UpMessage } from '@meshbook/core/messages.ts'
+import { sessionNameOf } from '@meshbook/core/notebook/demands.ts'
 import { queued, stepRun } from '@meshbook/core/run.ts'
 import type { RecoveredSession } from '../kernels/port.ts'
 import type { Monitor } from '../monitor/monitor.ts'
@@ -242,7 +243,7 @@ export class LocalRuns implements OwnRuns {
     const askedAt = Math.min(request.askedAt ?? at, at)
     const expiresAt = request.expiresAt ?? at + limits.runWaitMs
     if (expiresAt <= at) throw new MeshError('RUN_EXPIRED', { detail: `run ${id}` })
-    const whole = { ...request, id, codeHash, askedAt, expiresAt, session: request.session ?? 'default' }
+    const whole = { ...request, id, codeHash, askedAt, expiresAt, session: sessionNameOf(request) }
     const run = new OwnRun(newRecord(whole, { project, path, by, againOf: againOf ?? null, stage }))
     const key = keyOf(wantedOf(run.record))
     const waiting = [...this.#runs.values()].filter(
@@ -451,6 +452,7 @@ export class LocalRuns implements OwnRuns {
       head: label.head,
       fence: label.fence,
       language: canonicalLanguage(request.language),
+      ...(request.kernel !== undefined && { kernel: request.kernel }),
       code: request.code,
       ...(request.cell ? { cell: request.cell } : {}),
       requestedBy: by,

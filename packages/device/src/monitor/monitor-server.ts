@@ -17,6 +17,7 @@ import {
 import { runtimeFor } from '@meshbook/core/languages.ts'
 import { limits as defaultLimits, type Limits } from '@meshbook/core/limits.ts'
 import type { Lease, UpMessage } from '@meshbook/core/messages.ts'
+import { demandsOfText, sessionNameOf } from '@meshbook/core/notebook/demands.ts'
 import { isTerminal } from '@meshbook/core/run.ts'
 import { AssetKeeper } from '../assets/asset-keeper.ts'
 import type { KernelSessions } from '../kernels/port.ts'
@@ -25,6 +26,7 @@ import { NodeDisk } from '../projects/node-disk.ts'
 import type { HeldRun } from '../store/held-runs.ts'
 import { EntryView, runIdsOf } from './execution-entry.ts'
 import { Monitor } from './monitor.ts'
+import { contentOf } from './output-block.ts'
 import type { MonitorLog, RunStore } from './run-store.ts'
 import { ServerDocument } from './server-document.ts'
 
@@ -188,7 +190,12 @@ class MonitorServer {
   #grant(document: ServerDocument, run: RunId, entry: EntryView): void {
     const asked = entry.request()
     if (!asked) return
-    const { language, code, session: sessionName = 'default', cell } = asked
+    const { language, code, session: wanted, cell } = asked
+    const { kernel } = demandsOfText(contentOf(document.peer.doc).toString(), language)
+    const sessionName = sessionNameOf({
+      ...(wanted !== undefined && { session: wanted }),
+      ...(kernel !== undefined && { kernel }),
+    })
     const session = hashId('ses', `${document.peer.id} ${runtimeFor(language)} ${sessionName}`) as SessionId
     const now = this.#options.now()
     const lease: Lease = {
@@ -200,6 +207,7 @@ class MonitorServer {
       head: hashId('head', session) as HeadId,
       fence: parseFence(1),
       language: runtimeFor(language),
+      ...(kernel !== undefined && { kernel }),
       code,
       ...(cell ? { cell: { by: 'anchor', anchor: cell } } : {}),
       requestedBy: 'the document',

@@ -307,7 +307,7 @@ export class Monitor {
       document: peer.id,
       language,
       code,
-      ...demandsOfText(contentOf(peer.doc).toString()),
+      ...demandsOfText(contentOf(peer.doc).toString(), language),
       ...(cell ? { cell: { by: 'anchor' as const, anchor: cell } } : {}),
       ...(session ? { session } : {}),
     })

@@ -32,6 +32,11 @@ test('output, result, error and question follow each other on lines of their own
   assert.equal(error?.name, 'E')
 })
 
+test('what is to be known of the kernel stands beside the output, not in it (JK3)', () => {
+  const view = viewOf({ type: 'started', at: 1, device: 'd', language: 'python', kernel: 'k', notice: 'not the one' })
+  assert.deepEqual([view.text, view.entry.notice], ['', 'not the one'])
+})
+
 test('a picture is shown as one, with its text as the description; an update replaces it', () => {
   const other = `sha256-${'b'.repeat(64)}`
   const first: RunEvent = { type: 'display', at: 1, id: 'd', parts: [image, plain('<Figure>')] }

@@ -69,6 +69,7 @@ export class RunView {
     switch (event.type) {
       case 'started':
         this.#entry.startedAt = event.at
+        if (event.notice !== undefined) this.#entry.notice = event.notice
         return
       case 'stdout':
       case 'stderr':

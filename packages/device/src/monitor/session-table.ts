@@ -94,7 +94,7 @@ export class SessionTable {
   }
 
   async #start(lease: Lease, projectFolder: string): Promise<KernelSession> {
-    const { session, head, fence, project, language, sessionName } = lease
+    const { session, head, fence, project, language, sessionName, kernel } = lease
     const started = await this.#ports.kernels.start({
       session: this.#kernelFor(lease),
       head,
@@ -103,6 +103,7 @@ export class SessionTable {
       projectFolder,
       language,
       name: sessionName,
+      ...(kernel !== undefined && { kernelspec: kernel }),
       device: this.#ports.device,
     })
     this.#live.set(session, started)

@@ -106,8 +106,11 @@ export class Claims {
   }
 
   /** Where it goes is not the word of the device that asks for it (RT31). */
-  async #demanded(org: OrgId, { on: _, runsOn: __, requires: ___, ...asked }: RunRequest): Promise<RunRequest> {
-    return { ...asked, ...demandsOfText(await this.#ports.documents.content(org, asked.document)) }
+  async #demanded(
+    org: OrgId,
+    { on: _, runsOn: __, requires: ___, kernel: ____, ...asked }: RunRequest,
+  ): Promise<RunRequest> {
+    return { ...asked, ...demandsOfText(await this.#ports.documents.content(org, asked.document), asked.language) }
   }
 
   /** Who delivered the struct, if that connection might run then. */

@@ -14,7 +14,7 @@ import type { Documents } from '../documents/documents.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { DeviceRow } from '../store/identity.ts'
 import type { Imported, ImportedRun } from '../store/import-run.ts'
-import { hashOf, type Runs } from './runs.ts'
+import { demandsIn, hashOf, type Runs } from './runs.ts'
 import { checkStands } from './standing-cell.ts'
 
 type Import = Extract<UpMessage, { type: 'RUN_IMPORT' }>
@@ -89,7 +89,7 @@ export class Imports {
       codeHash,
       cell: request.cell ?? null,
       chosenDevice: request.on ?? null,
-      demands: { runsOn: request.runsOn, requires: request.requires },
+      demands: demandsIn(request),
       requestedBy: device.userName,
       asker: { org: device.org, user: device.user },
       // The device's clock is not the hub's: nothing is asked for in the future.

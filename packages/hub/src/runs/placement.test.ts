@@ -194,6 +194,21 @@ test('RT31 a CLAIM is not believed about where its run goes: the hub reads its o
   assert.ok(!thief.received.some(({ type }) => type === 'LEASE'))
 })
 
+test('RU67 the kernel that is asked for comes with the lease, and a session of its own with it', async t => {
+  const s = await scene(t, '---\nkernelspec: python3\n---\n')
+  const desk = await s.add('Desk')
+  const asked = await s.run({ id: 'asked', kernel: 'python3' })
+  const { lease } = await desk.next('LEASE')
+  assert.deepEqual([lease.run, lease.kernel, lease.sessionName], ['asked', 'python3', 'default (python3)'])
+  await s.run({ id: 'plain' })
+  const plain = (await desk.next('LEASE')).lease
+  assert.deepEqual([plain.run, plain.kernel, plain.sessionName], ['plain', undefined, 'default'])
+  assert.notEqual(asked.session, plain.session)
+  const doc = await intent(t, s, 'foreign', 'claimed', 'print(1)')
+  await claim(desk, doc, { id: 'claimed', document: s.doc, kernel: 'another' }, 'wait')
+  assert.equal((await s.show('claimed')).session, asked.session, 'the notebook is believed, not the device (RT31)')
+})
+
 test('RT32 I11 an intent of the page runs nothing before its request, which carries the choice of the user', async t => {
   const s = await scene(t)
   const desk = await s.add('Desk', idle)

@@ -18,6 +18,7 @@ import {
 import { canonicalLanguage, runtimeFor } from '@meshbook/core/languages.ts'
 import { type Limits, limits } from '@meshbook/core/limits.ts'
 import type { DownMessage, RunRequest, UpMessage } from '@meshbook/core/messages.ts'
+import { sessionNameOf } from '@meshbook/core/notebook/demands.ts'
 import type { RouteDecision } from '@meshbook/core/route.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
 import type { Audit, AuditSource } from '../auth/audit.ts'
@@ -33,7 +34,7 @@ import type { Imported } from '../store/import-run.ts'
 import type { Asker } from '../store/places.ts'
 import { logged } from '../store/run-log.ts'
 import type { Leased, NewRun, Undelivered } from '../store/run-queue.ts'
-import type { RunRow } from '../store/run-rows.ts'
+import type { RunDemands, RunRow } from '../store/run-rows.ts'
 import type { Offer, Submitted } from '../store/submit-run.ts'
 import { decidePlacement } from './decide-placement.ts'
 import { ForeignWork } from './foreign-work.ts'
@@ -117,12 +118,12 @@ export class Runs {
       document: request.document,
       language: canonicalLanguage(request.language),
       runtime: runtimeFor(request.language),
-      sessionName: request.session ?? 'default',
+      sessionName: sessionNameOf(request),
       newSession: newId('session', at, random),
       code: request.code,
       cell: request.cell ?? null,
       chosenDevice: request.on ?? null,
-      demands: { runsOn: request.runsOn, requires: request.requires, ...(networks.length > 0 && { networks }) },
+      demands: { ...demandsIn(request), ...(networks.length > 0 && { networks }) },
       expiresAt: request.expiresAt ?? at + limits.runWaitMs,
       askedAt: request.askedAt ?? null,
       offer: {
@@ -438,6 +439,11 @@ const undeliveredKey = ({ org, id, device, status, cancelReason }: Undelivered):
   [org, id, device, status, cancelReason === null].join(' ')
 
 /** The hash of the code as it came; a hash that was sent along must agree, or the code was altered on its way. */
+/** What the request asks of where it runs, and in what. */
+export function demandsIn({ runsOn, requires, kernel }: RunRequest): RunDemands {
+  return { runsOn, requires, kernel }
+}
+
 export function hashOf(request: RunRequest): string {
   if (Buffer.byteLength(JSON.stringify(request.code)) > limits.channelFrameBytes - leaseOverheadBytes)
     throw new MeshError('TOO_LARGE', { detail: 'the code of a cell' })

@@ -55,6 +55,8 @@ export interface RunRow {
 export interface RunDemands {
   runsOn?: string | undefined
   requires?: readonly string[] | undefined
+  /** Name of a kernelspec. */
+  kernel?: string | undefined
   /** Names of networks. */
   networks?: readonly string[] | undefined
 }
@@ -129,6 +131,7 @@ export function leaseOf(row: RunRow, head: HeadId, fence: Fence, expiresAt: numb
     head,
     fence,
     language,
+    ...(row.demands.kernel !== undefined && { kernel: row.demands.kernel }),
     code,
     ...(row.cell ? { cell: row.cell } : {}),
     requestedBy,

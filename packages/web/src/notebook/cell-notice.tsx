@@ -58,7 +58,7 @@ export function CellNotice({
     case 'cancelled':
       return <Notice kind="warn" text={entry.reason || 'Cancelled'} />
     default:
-      return null
+      return entry?.notice ? <Notice kind="warn" text={entry.notice} /> : null
   }
 }
 

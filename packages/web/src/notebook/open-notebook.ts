@@ -3,6 +3,7 @@
 import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
 import { canonicalLanguage, runtimeFor } from '@meshbook/core/languages.ts'
 import type { SessionInfo } from '@meshbook/core/messages.ts'
+import { demandsOf, sessionNameOf } from '@meshbook/core/notebook/demands.ts'
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals'
 import { createContext } from 'preact'
 import { useContext } from 'preact/hooks'
@@ -71,7 +72,10 @@ export class OpenNotebook {
 
   /** The session that cells of a language run in, if it has been made. */
   sessionOf(language: string): SessionInfo | undefined {
-    const name = this.runner.session.value ?? this.store.frontMatter.value?.session ?? 'default'
+    const frontMatter = this.store.frontMatter.value
+    const session = this.runner.session.value ?? frontMatter?.session
+    const { kernel } = demandsOf(frontMatter, language)
+    const name = sessionNameOf({ ...(session !== undefined && { session }), ...(kernel !== undefined && { kernel }) })
     const runtime = runtimeFor(language)
     return sessions.value.find(
       session =>

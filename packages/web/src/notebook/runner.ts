@@ -123,7 +123,7 @@ export class Runner {
       const request = {
         ...run,
         ...this.#session,
-        ...demandsOf(this.#notebook.page.notebook.frontMatter),
+        ...demandsOf(this.#notebook.page.notebook.frontMatter, run.language),
         ...(on !== undefined && { on }),
         document: this.#document,
         codeHash: await codeHash(run.code),
