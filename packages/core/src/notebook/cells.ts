@@ -175,7 +175,7 @@ function cellFrom(
   const codeFrom = header.to
   const codeTo = contentTo - lastEol(text, codeFrom, contentTo, '')
   const code = plainLines(text.slice(codeFrom, codeTo), fence.indent)
-  const options = style === 'quarto' ? quartoOptions(code, language) : header.options
+  const options = style === 'myst' ? header.options : commentOptions(code, language)
   return { kind: 'cell', from, to, language, style, code, codeFrom, codeTo, options, index, fence, outputsTo: to }
 }
 
@@ -215,7 +215,7 @@ function plainLines(text: string, indent: number): string {
 }
 
 /** `#| key: value` lines at the top of the code, which stay part of it. Values are the text after the colon. */
-function quartoOptions(code: string, language: string): Record<string, string> {
+export function commentOptions(code: string, language: string): Record<string, string> {
   const mark = `${commentOf(language)}|`
   const entries: [string, string][] = []
   for (const line of code.split('\n')) {

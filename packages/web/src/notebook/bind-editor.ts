@@ -3,6 +3,7 @@ import type { Editor } from '../editor/code-editor.ts'
 import type { Item, Page } from './items.ts'
 import type { NotebookStore } from './notebook-store.ts'
 import { contained, isContained } from './page-edits.ts'
+import { proseSlice } from './prose-slice.ts'
 import { cellTextChanges, plainOf, type Slice, toEditorChanges, toTextChanges } from './slice.ts'
 import { type Change, diffOf } from './text-delta.ts'
 
@@ -32,15 +33,6 @@ export function bindCell(store: NotebookStore, key: string, editor: () => Editor
     if (item?.kind === 'cell') store.write(cellTextChanges(store.page.text, item.cell, changes))
   }
   return { typed, close: stop }
-}
-
-/** The text of a prose item without the blank lines around it, which its editor does not show. */
-export function proseSlice(item: Item | undefined, text: string): Slice | undefined {
-  if (item?.kind !== 'prose' && item?.kind !== 'front-matter') return undefined
-  const source = text.slice(item.from, item.to)
-  const lead = /^(?:[ \t]*\r?\n)*/.exec(source)![0].length
-  const tail = /(?:\r?\n[ \t]*)*$/.exec(source)![0].length
-  return lead + tail >= source.length ? { from: item.to, to: item.to } : { from: item.from + lead, to: item.to - tail }
 }
 
 /**

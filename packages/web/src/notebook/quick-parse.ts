@@ -3,7 +3,14 @@
  * and typing inside a line of code. Answers undefined where only a full parse is sure. Its answer equals
  * `parseNotebook` of the new text, which a property test proves.
  */
-import type { Block, CellBlock, Fence, Notebook, OutputBlock } from '@meshbook/core/notebook/cells.ts'
+import {
+  type Block,
+  type CellBlock,
+  commentOptions,
+  type Fence,
+  type Notebook,
+  type OutputBlock,
+} from '@meshbook/core/notebook/cells.ts'
 import type { Change } from './text-delta.ts'
 
 export function quickParse(
@@ -54,7 +61,7 @@ function grownOutput(block: OutputBlock, oldText: string, change: Change, text: 
   }
 }
 
-/** Only typing within one line of a plain cell: a line ending, a fence or an option may change the structure. */
+/** Only typing within one line of a plain cell: a line ending or a fence may change the structure. */
 function grownCell(block: CellBlock, oldText: string, change: Change, text: string): CellBlock | undefined {
   const { codeFrom, codeTo, fence } = block
   const inside = codeFrom <= change.from && change.to <= codeTo && oldText[codeTo] === '\n'
@@ -69,12 +76,14 @@ function grownCell(block: CellBlock, oldText: string, change: Change, text: stri
     return undefined
   if (closesWithin(text, change.from, change.from + change.insert.length, fence)) return undefined
   const shift = change.insert.length - (change.to - change.from)
+  const code = text.slice(codeFrom, codeTo + shift)
   return {
     ...block,
     to: block.to + shift,
     outputsTo: block.outputsTo + shift,
     codeTo: codeTo + shift,
-    code: text.slice(codeFrom, codeTo + shift),
+    code,
+    options: commentOptions(code, block.language),
   }
 }
 
