@@ -1,7 +1,7 @@
 /** Completion and hover documentation from the kernel, wherever it runs. */
 import { autocompletion, type CompletionContext, type CompletionResult } from '@codemirror/autocomplete'
 import { type Extension, Facet, StateEffect, StateField } from '@codemirror/state'
-import { EditorView, hoverTooltip, showTooltip, type Tooltip } from '@codemirror/view'
+import { type EditorView, hoverTooltip, showTooltip, type Tooltip } from '@codemirror/view'
 import type { Completions, Inspection } from '@meshbook/core/api.ts'
 
 /** Asks the kernel; answers undefined where there is none, or it does not answer in time. */
@@ -70,7 +70,8 @@ async function explain(view: EditorView, assistant: Assistant, pos: number): Pro
   const text = view.state.doc.toString()
   const found = await assistant.inspect(text, pos, new AbortController().signal)
   if (view.state.doc.toString() !== text || view.state.selection.main.head !== pos) return
-  const words = found?.found && found.text.trim() !== '' ? found.text : 'Nothing is known about this. Run the cell that defines it.'
+  const words =
+    found?.found && found.text.trim() !== '' ? found.text : 'Nothing is known about this. Run the cell that defines it.'
   view.dispatch({ effects: setTooltip.of({ pos, above: true, create: () => ({ dom: docOf(words, 'status') }) }) })
 }
 

@@ -62,8 +62,8 @@ export function moveTo(notebook: OpenNotebook, key: string, place: number): void
   const at = store.indexOf(key)
   if (at < 0 || place < 0 || place > store.page.items.length || place === at || place === at + 1) return
   const plan = planMove(store.page, at, place, item => isBusy(notebook, item.key))
-  if (plan === 'busy') return notify('Not moved', 'Cells at both ends are running. Move it when one has ended.')
-  if (plan === undefined) return
+  if (plan === 'busy') notify('Not moved', 'Cells at both ends are running. Move it when one has ended.')
+  if (plan === undefined || plan === 'busy') return
   notebook.mover.move(plan)
   const moved = store.order.value[place > at ? place - 1 : place]
   if (moved !== undefined) notebook.select(moved)

@@ -2,19 +2,10 @@
 import { Icon } from '../shell/icons.tsx'
 import { Menu } from '../shell/menu.tsx'
 import { changeLanguage, convertItem, insertBeside, move, remove, runAbove, runBelow, runSelected } from './actions.ts'
+import { cellLanguages } from './cell-languages.ts'
 import { useNotebook } from './open-notebook.ts'
 
-const languages = ['python', 'bash', 'javascript', 'typescript', 'r', 'julia']
-
-export function CellMenu({
-  itemKey,
-  language,
-  selected,
-}: {
-  itemKey: string
-  language: string
-  selected: boolean
-}) {
+export function CellMenu({ itemKey, language, selected }: { itemKey: string; language: string; selected: boolean }) {
   const notebook = useNotebook()
   return (
     <div class="item-tools">
@@ -23,7 +14,7 @@ export function CellMenu({
         class="pill mono"
         button={language}
         entries={() =>
-          languages.map(name => ({
+          cellLanguages.map(name => ({
             label: name,
             chosen: name === language,
             run: () => changeLanguage(notebook, itemKey, name),

@@ -2,8 +2,9 @@
  * Writes options of a cell in the cell's own style (NB40): `#|` lines at the top of the code, MyST's `:key:` lines before
  * it, or the lines of MyST's `---` block if the cell has one. Pure.
  */
-import type { CellBlock } from '@meshbook/core/notebook/cells.ts'
+
 import { commentOf } from '@meshbook/core/languages.ts'
+import type { CellBlock } from '@meshbook/core/notebook/cells.ts'
 import { type CellOptions, optionsOf } from './cell-options.ts'
 import type { Change } from './text-delta.ts'
 
@@ -48,7 +49,9 @@ export function setOptions(text: string, cell: CellBlock, wanted: CellOptions): 
   const changes = lines.flatMap(({ name, from, to, next }): Change[] => {
     if (!Object.hasOwn(values, name)) return []
     const value = values[name]
-    return [value === undefined ? { from, to: next, insert: '' } : { from, to, insert: place.dialect.write(name, value) }]
+    return [
+      value === undefined ? { from, to: next, insert: '' } : { from, to, insert: place.dialect.write(name, value) },
+    ]
   })
   const missing = Object.entries(values).filter(
     ([name, value]) => value !== undefined && !lines.some(line => line.name === name),
@@ -56,7 +59,10 @@ export function setOptions(text: string, cell: CellBlock, wanted: CellOptions): 
   if (missing.length === 0) return changes
   const at = lines.at(-1)?.next ?? place.from
   const insert = missing.map(([name, value]) => `${place.dialect.write(name, value!)}${eol}`).join('')
-  return [...changes, { from: at, to: at, insert: text[at - 1] === '\n' || at === 0 ? insert : `${eol}${insert}`.trimEnd() }]
+  return [
+    ...changes,
+    { from: at, to: at, insert: text[at - 1] === '\n' || at === 0 ? insert : `${eol}${insert}`.trimEnd() },
+  ]
 }
 
 function placeOf(text: string, cell: CellBlock): Place {
@@ -127,4 +133,5 @@ const listed = (tags: readonly string[]): string | undefined =>
   tags.length > 0 ? `[${tags.map(word).join(', ')}]` : undefined
 
 /** A text of its own in YAML, also in a list. */
-const word = (value: string): string => (/^[A-Za-z_][\w.:-]*[\w]$|^[A-Za-z_]$/.test(value) ? value : JSON.stringify(value))
+const word = (value: string): string =>
+  /^[A-Za-z_][\w.:-]*[\w]$|^[A-Za-z_]$/.test(value) ? value : JSON.stringify(value)

@@ -41,7 +41,14 @@ test('NB50 a selection in a cell shows in the same cell of another page, at the 
 test('NB50 what strangers send as a cursor shows nowhere unless it is a place of this text', t => {
   const one = page()
   t.after(one.close)
-  for (const cursor of [7, {}, { head: 'x' }, { head: { item: 5 } }, { head: { tname: 'other' } }, { head: { type: [] } }]) {
+  for (const cursor of [
+    7,
+    {},
+    { head: 'x' },
+    { head: { item: 5 } },
+    { head: { tname: 'other' } },
+    { head: { type: [] } },
+  ]) {
     const stranger = new Awareness(new Y.Doc())
     stranger.setLocalState({ user: { name: { toString: 1 } }, cursor })
     tell(stranger, one.awareness)

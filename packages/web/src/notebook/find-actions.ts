@@ -12,9 +12,11 @@ export function openFind(notebook: OpenNotebook, mode: 'find' | 'replace'): void
 
 export function stepFind(notebook: OpenNotebook, by: 1 | -1): void {
   const { find } = notebook
-  if (find.open.peek() === undefined) return openFind(notebook, 'find')
-  find.step(by)
-  void showFound(notebook)
+  if (find.open.peek() === undefined) openFind(notebook, 'find')
+  else {
+    find.step(by)
+    void showFound(notebook)
+  }
 }
 
 /** Scrolls to the place that is shown; in code it is selected. */

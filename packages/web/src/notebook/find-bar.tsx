@@ -5,7 +5,7 @@ import { replaceFound, showFound, stepFind } from './find-actions.ts'
 import { markFound } from './find-marks.ts'
 import { useNotebook } from './open-notebook.ts'
 
-export default function FindBar() {
+export function FindBar() {
   const notebook = useNotebook()
   const { find } = notebook
   const { text, caseSensitive, pattern } = find.query.value
@@ -49,12 +49,7 @@ export default function FindBar() {
           onInput={event => find.ask({ text: event.currentTarget.value })}
           onKeyDown={keys}
         />
-        <Toggle
-          label="Match case"
-          text="Aa"
-          on={caseSensitive}
-          set={on => find.ask({ caseSensitive: on })}
-        />
+        <Toggle label="Match case" text="Aa" on={caseSensitive} set={on => find.ask({ caseSensitive: on })} />
         <Toggle label="Regular expression" text=".*" on={pattern} set={on => find.ask({ pattern: on })} />
         <span class="find-count" role="status">
           {countWords(result, find.at.value, text)}
@@ -107,7 +102,11 @@ function ReplaceRow({ onEscape }: { onEscape: () => void }) {
   )
 }
 
-function countWords({ found, more, problem }: { found: readonly unknown[]; more: boolean; problem?: string }, at: number, text: string): string {
+function countWords(
+  { found, more, problem }: { found: readonly unknown[]; more: boolean; problem?: string },
+  at: number,
+  text: string,
+): string {
   if (text === '' || problem) return ''
   if (found.length === 0) return 'Nothing found'
   return `${(at + 1).toLocaleString()} of ${found.length.toLocaleString()}${more ? '+' : ''}`

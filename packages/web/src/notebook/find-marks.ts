@@ -58,7 +58,10 @@ function occurrences(element: Element, word: string, most: number): Range[] {
   const ranges: Range[] = []
   for (let at = text.indexOf(word); at >= 0 && ranges.length < most; at = text.indexOf(word, at + word.length)) {
     const range = new Range()
-    const [start, end] = [nodes.findLast(({ from }) => from <= at)!, nodes.findLast(({ from }) => from < at + word.length)!]
+    const [start, end] = [
+      nodes.findLast(({ from }) => from <= at)!,
+      nodes.findLast(({ from }) => from < at + word.length)!,
+    ]
     range.setStart(start.node, at - start.from)
     range.setEnd(end.node, at + word.length - end.from)
     ranges.push(range)

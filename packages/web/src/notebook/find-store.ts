@@ -99,8 +99,7 @@ export class FindStore {
     const answer = await this.#find(pieces, this.query.peek(), this.replacement.peek())
     // What was typed meanwhile is not in the places that were found.
     if (answer === undefined || 'problem' in answer || this.#store.page !== page) return undefined
-    const isShown = (place: Found) =>
-      place.piece === shown?.piece && place.from === shown.from && place.to === shown.to
+    const isShown = (place: Found) => place.piece === shown?.piece && place.from === shown.from && place.to === shown.to
     const found = which === 'all' ? answer.found : answer.found.filter(isShown)
     const { changes, ...counts } = replacementOf(page, pieces, found)
     this.#store.write(changes, 'step')

@@ -84,5 +84,8 @@ test('NB22 a fence grows for what would close it, and prose that would swallow t
 })
 
 test('NB22 line endings of the file are kept', () => {
-  assert.equal(replaced('A x\r\n\r\n```js\r\nx\r\n```\r\n', query('x'), '1\n2').text, 'A 1\r\n2\r\n\r\n```js\r\n1\r\n2\r\n```\r\n')
+  assert.equal(
+    replaced('A x\r\n\r\n```js\r\nx\r\n```\r\n', query('x'), '1\n2').text,
+    'A 1\r\n2\r\n\r\n```js\r\n1\r\n2\r\n```\r\n',
+  )
 })

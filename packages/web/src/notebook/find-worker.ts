@@ -9,9 +9,10 @@ export interface FindQuestion {
 }
 export type FindReply = FindAnswer | { problem: string }
 
-onmessage = ({ data: { pieces, query, most, replacement } }: MessageEvent<FindQuestion>) => {
+addEventListener('message', ({ data }: MessageEvent<FindQuestion>) => {
+  const { pieces, query, most, replacement } = data
   postMessage(answer(() => findIn(pieces, query, most, replacement)))
-}
+})
 
 function answer(find: () => FindAnswer): FindReply {
   try {

@@ -12,12 +12,21 @@ const all: YamlEdit[] = [
   [['session'], 'deep'],
   [['kernelspec', 'name'], 'ir'],
   [['meshbook', 'runs-on'], 'studio'],
-  [['meshbook', 'requires'], ['gpu', 'ram>=8']],
+  [
+    ['meshbook', 'requires'],
+    ['gpu', 'ram>=8'],
+  ],
   [['meshbook', 'stop-on-error'], false],
 ]
 
 test('NB41 every setting is read back as it was set, whatever stood there, and taken back leaves the text', () => {
-  for (const text of ['# A\n', '', '---\nother: 1 # why\n---\n# A\n', '---\nmeshbook: x\nother: 1\n---\n', '---\r\nother: 1\r\n---\r\nA']) {
+  for (const text of [
+    '# A\n',
+    '',
+    '---\nother: 1 # why\n---\n# A\n',
+    '---\nmeshbook: x\nother: 1\n---\n',
+    '---\r\nother: 1\r\n---\r\nA',
+  ]) {
     const after = set(text, all)
     const { title, session, kernelspec, runsOn, requires, stopOnError } = read(after)
     assert.deepEqual(

@@ -13,12 +13,15 @@ const ranOn = 30
 const proseLine = 27
 
 export function guessHeight(view: ItemView): number {
-  if (view.kind === 'front-matter') return 36
-  if (view.kind === 'prose') return Math.round(view.source.trim().split('\n').length * proseLine + 16)
   if (view.kind === 'output') return Math.round(outputHeight(view.output))
+  if (view.kind !== 'cell') return proseHeight(view)
   const code = Math.max(1, countLines(view.code)) * codeLine + codePadding
   const outputs = view.outputs.reduce((sum, output) => sum + outputHeight(output), 0)
   return Math.round(code + outputs + (view.outputs.length > 0 ? ranOn : 0))
+}
+
+function proseHeight({ kind, source }: { kind: string; source: string }): number {
+  return kind === 'front-matter' ? 36 : Math.round(source.trim().split('\n').length * proseLine + 16)
 }
 
 function outputHeight({ text, images }: OutputView): number {

@@ -76,10 +76,7 @@ function useDrawn(
   )
   return useComputed(
     () =>
-      near.value ||
-      notebook.near.printing.value ||
-      notebook.selected.value === key ||
-      notebook.revealed.value === key,
+      near.value || notebook.near.printing.value || notebook.selected.value === key || notebook.revealed.value === key,
   ).value
 }
 

@@ -189,7 +189,8 @@ function addedItems({ beforeState, afterState, doc }: Y.Transaction, text: Y.Tex
     const before = beforeState.get(client) ?? 0
     if (after === before) continue
     for (const struct of doc.store.clients.get(client) ?? [])
-      if (struct.id.clock + struct.length > before && struct instanceof Y.Item && struct.parent === text) added.push(struct)
+      if (struct.id.clock + struct.length > before && struct instanceof Y.Item && struct.parent === text)
+        added.push(struct)
   }
   return added
 }

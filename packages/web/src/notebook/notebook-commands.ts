@@ -137,14 +137,16 @@ function sayWhetherSaved(notebook: OpenNotebook): void {
 /** Where it runs (W66). A device's row says by its mark whether it is chosen. */
 function whereCommands(notebook: OpenNotebook): Command[] {
   const { runner } = notebook
-  const choices = [undefined, ...devices.peek().filter(({ kind }) => kind !== 'phone')].map((device): Row => [
-    `run-on-${device?.id ?? 'automatic'}`,
-    `Run on: ${device?.name ?? 'automatic'}`,
-    device === undefined ? 'bolt' : 'laptop',
-    () => {
-      runner.on.value = device?.id
-    },
-  ])
+  const choices = [undefined, ...devices.peek().filter(({ kind }) => kind !== 'phone')].map(
+    (device): Row => [
+      `run-on-${device?.id ?? 'automatic'}`,
+      `Run on: ${device?.name ?? 'automatic'}`,
+      device === undefined ? 'bolt' : 'laptop',
+      () => {
+        runner.on.value = device?.id
+      },
+    ],
+  )
   const chosen = () => devices.peek().find(({ id }) => id === runner.on.peek())?.name
   const toggleFork = () => (runner.session.peek() === undefined ? fork(notebook) : backToShared(notebook))
   return group('Where it runs', [

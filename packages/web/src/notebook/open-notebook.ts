@@ -15,8 +15,8 @@ import { Cursors } from './cursors.ts'
 import type { ExecutionStore } from './execution-store.ts'
 import { FindStore } from './find-store.ts'
 import { Mover } from './mover.ts'
-import type { NotebookStore } from './notebook-store.ts'
 import { NearWindow } from './near-window.ts'
+import type { NotebookStore } from './notebook-store.ts'
 import { keepChoice } from './run-choice.ts'
 import type { Runner } from './runner.ts'
 import { settleUnplaced } from './settle-unplaced.ts'
@@ -224,7 +224,11 @@ export class OpenNotebook {
   }
 }
 
-function rangeOf(order: readonly string[], anchor: string | undefined, selected: string | undefined): readonly string[] {
+function rangeOf(
+  order: readonly string[],
+  anchor: string | undefined,
+  selected: string | undefined,
+): readonly string[] {
   if (selected === undefined) return []
   const [a, b] = [order.indexOf(anchor ?? selected), order.indexOf(selected)]
   return a < 0 || b < 0 ? [selected] : order.slice(Math.min(a, b), Math.max(a, b) + 1)

@@ -55,7 +55,10 @@ test('NB30 past a cell that runs its neighbours move, and between two that run n
   const isAorB = (item: Item) => item.kind === 'cell' && 'ab'.includes(item.cell.code)
   const plan = planMove(openPage(text), 1, 4, isA) as MovePlan
   const runs = openPage(text).items[1]!
-  assert.ok(plan.changes.every(({ from, to }) => to <= runs.from || from >= runs.to), 'its own text is not touched')
+  assert.ok(
+    plan.changes.every(({ from, to }) => to <= runs.from || from >= runs.to),
+    'its own text is not touched',
+  )
   assert.deepEqual(named(applyChanges(text, plan.changes)), ['# One', 'b', 'Words.', 'a>a said', 'c>c said'])
   assert.equal(moved(text, 1, 3, isAorB), 'busy')
 })

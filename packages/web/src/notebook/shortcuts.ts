@@ -75,11 +75,7 @@ export function chordsOf({ key, ctrlKey, metaKey, altKey, shiftKey }: PressedKey
 }
 
 /** The command of a key that was pressed after `before` (the chord before it, if that was a moment ago). */
-export function commandOf(
-  pressed: PressedKey,
-  before: string | undefined,
-  place: FocusPlace,
-): ShortcutId | undefined {
+export function commandOf(pressed: PressedKey, before: string | undefined, place: FocusPlace): ShortcutId | undefined {
   const chords = chordsOf(pressed)
   const wanted = [...chords, ...(before === undefined ? [] : chords.map(chord => `${before} ${chord}`))]
   const holds = (mode: ShortcutMode, key: string) =>
