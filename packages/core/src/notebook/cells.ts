@@ -112,12 +112,30 @@ function readFence(lines: LineReader, opening: Opening, from: number, infoTo: nu
   const contentFrom = lines.at
   const eol = lines.text.slice(infoTo, contentFrom) as Fence['eol']
   const found = { info, from, contentFrom }
-  for (let line = lines.next(); line; line = lines.next()) {
-    if (closes(contentOf(lines.text, line), opening))
+  const { text } = lines
+  const closing = marks.char.repeat(marks.length)
+  // Most of a notebook is output, so what is looked for is the fence and not each line.
+  for (let at = text.indexOf(closing, contentFrom); at >= 0; at = text.indexOf(closing, at + 1)) {
+    const start = lineStart(text, at, contentFrom)
+    if (start === undefined) continue
+    lines.skipTo(start)
+    const line = lines.next()
+    if (line && closes(contentOf(text, line), opening))
       return { ...found, fence: { ...marks, closed: true, eol }, contentTo: line.from, to: line.next }
   }
-  const end = lines.text.length
+  const end = text.length
+  lines.skipTo(end)
   return { ...found, fence: { ...marks, closed: false, eol }, contentTo: end, to: end }
+}
+
+/** Where the line begins in which only up to 3 spaces stand before `at`. */
+function lineStart(text: string, at: number, from: number): number | undefined {
+  for (let start = at; start >= Math.max(from, at - 3); start--) {
+    const before = text[start - 1]
+    if (start === from || before === '\n' || before === '\r') return start
+    if (before !== ' ') return undefined
+  }
+  return undefined
 }
 
 function outputFrom(text: string, found: FoundFence): OutputBlock | undefined {

@@ -9,6 +9,7 @@ import type { Caret } from '../editor/remote-carets.ts'
 import { cursorsOf, type PeerCursor } from '../sync/peers.ts'
 import type { Item } from './items.ts'
 import type { NotebookStore } from './notebook-store.ts'
+import type { TextReader } from './page-text.ts'
 import { proseSlice } from './prose-slice.ts'
 import type { Slice } from './slice.ts'
 
@@ -40,7 +41,7 @@ export class Cursors {
   #send(): void {
     this.#timer = undefined
     const told = this.#told
-    const slice = told && sliceOf(this.#store.find(told.key), this.#store.page.text)
+    const slice = told && sliceOf(this.#store.find(told.key), this.#store.page.source)
     const at = (offset: number) =>
       Y.relativePositionToJSON(
         Y.createRelativePositionFromTypeIndex(this.#store.text, Math.min(slice!.from + offset, slice!.to)),
@@ -55,7 +56,7 @@ export class Cursors {
     for (const cursor of cursorsOf(this.#awareness.getStates(), this.#awareness.clientID).slice(0, mostCursors)) {
       const head = this.#offsetOf(cursor.head)
       const item = head === undefined ? undefined : page.items.find(({ from, to }) => from <= head && head <= to)
-      const slice = sliceOf(item, page.text)
+      const slice = sliceOf(item, page.source)
       if (!item || !slice || head === undefined) continue
       found.set(item.key, [...(found.get(item.key) ?? []), this.#caret(cursor, head, slice)])
     }
@@ -88,6 +89,6 @@ export class Cursors {
 }
 
 /** What the editor of an item shows of the text. */
-function sliceOf(item: Item | undefined, text: string): Slice | undefined {
+function sliceOf(item: Item | undefined, text: TextReader): Slice | undefined {
   return item?.kind === 'cell' ? { from: item.cell.codeFrom, to: item.cell.codeTo } : proseSlice(item, text)
 }

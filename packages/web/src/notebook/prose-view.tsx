@@ -103,11 +103,11 @@ function ProseEditor({ itemKey }: { itemKey: string }) {
       show: (from, to) => editor.current?.show(from, to),
     })
     void loadEditor(({ createEditor }) => {
-      const slice = proseSlice(store.find(itemKey), store.page.text)
+      const slice = proseSlice(store.find(itemKey), store.page.source)
       if (dropped || !slice) return
       editor.current = createEditor({
         parent: host.current!,
-        text: plainOf(store.page.text, slice),
+        text: plainOf(store.page.source, slice),
         language: undefined,
         label: 'Text in Markdown',
         hint: 'Markdown…',

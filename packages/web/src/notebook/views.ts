@@ -1,6 +1,7 @@
 /** What of an item is shown, without offsets, so that text which only moved is never drawn again. Pure. */
 import type { CellStyle, OutputBlock } from '@meshbook/core/notebook/cells.ts'
 import type { Item } from './items.ts'
+import type { TextReader } from './page-text.ts'
 
 export interface OutputView {
   runId: string
@@ -20,7 +21,7 @@ export type ItemView =
   | { kind: 'prose' | 'front-matter'; source: string }
   | { kind: 'output'; output: OutputView }
 
-export function viewOf(item: Item, text: string): ItemView {
+export function viewOf(item: Item, text: TextReader): ItemView {
   if (item.kind === 'cell') {
     const { language, style, code, options } = item.cell
     return { kind: 'cell', language, style, code, options, outputs: item.outputs.map(outputView) }
