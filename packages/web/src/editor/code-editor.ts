@@ -123,9 +123,13 @@ function extensionsOf(options: EditorOptions): Extension[] {
     prose || matchMedia('(max-width: 640px)').matches ? EditorView.lineWrapping : [],
     options.hint === undefined ? [] : placeholder(options.hint),
     options.assistant ? assistance(options.assistant) : [],
-    keymap.of([...(prose ? [] : [...closeBracketsKeymap, ...completionKeymap]), ...defaultKeymap, indentWithTab]),
-    // Escape leaves the editor only after it has closed a list of completions.
-    Prec.low(keymap.of([{ key: 'Escape', run: does(options.keys.escape) }])),
+    // Escape leaves the editor after it has closed a list of completions, whatever is selected.
+    keymap.of([
+      ...(prose ? [] : [...closeBracketsKeymap, ...completionKeymap]),
+      { key: 'Escape', run: does(options.keys.escape) },
+      ...defaultKeymap,
+      indentWithTab,
+    ]),
     EditorView.contentAttributes.of({
       'aria-label': options.label,
       tabindex: '0',

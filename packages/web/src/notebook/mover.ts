@@ -100,8 +100,15 @@ export class Mover {
   #strayOf(item: Y.Item): Stray | undefined {
     const left = item.origin && this.#find(item.origin)
     const right = item.rightOrigin && this.#find(item.rightOrigin)
-    if (left && right) return { item, side: 'after', at: left, clock: item.origin!.clock }
-    return right ? { item, side: 'before', at: right, clock: item.rightOrigin!.clock } : undefined
+    if (left && right) return { item, side: 'after', ...this.#latest(left, item.origin!.clock) }
+    return right ? { item, side: 'before', ...this.#latest(right, item.rightOrigin!.clock) } : undefined
+  }
+
+  /** The last of the moves of a character that was moved several times. */
+  #latest(at: Moved, clock: number): { at: Moved; clock: number } {
+    const target = replaced(at, clock)
+    const next = findIn(this.#moved, target)
+    return next ? this.#latest(next, target.clock) : { at, clock }
   }
 
   #find(id: Y.ID): Moved | undefined {
@@ -161,7 +168,7 @@ function indexOf(text: Y.Text, wanted: Y.Item): number {
   return at
 }
 
-const findIn = (list: readonly Moved[], id: Y.ID): Moved | undefined =>
+const findIn = (list: readonly Moved[], id: { client: number; clock: number }): Moved | undefined =>
   list.findLast(({ client, clock, length }) => client === id.client && clock <= id.clock && id.clock < clock + length)
 
 const replaced = (at: Moved, clock: number) => ({ client: at.toClient, clock: at.toClock + clock - at.clock })

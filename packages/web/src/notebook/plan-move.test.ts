@@ -134,6 +134,19 @@ test('NB31 what another page typed into a cell that was moved meanwhile is where
   }
 })
 
+test('NB31 what was typed before two moves of a cell is where the second one put it', () => {
+  const { pages, sync } = twoPages()
+  const [one, other] = pages as [OnePage, OnePage]
+  move(one, 1, 3)
+  move(one, 2, 5)
+  typeAfter(other, 'python\na', ' = 42')
+  sync()
+  sync()
+  assert.deepEqual(named(other.text.toString()), ['# One', 'b', 'Words.', 'c>c said', 'a = 42>a said'])
+  one.store.undo.undo()
+  assert.equal(named(one.text.toString()).filter(name => name === 'a = 42>a said').length, 1)
+})
+
 test('NB31 what is written at the old place by somebody who knows of the move stays there', () => {
   const { pages, sync } = twoPages()
   const [one, other] = pages as [OnePage, OnePage]
