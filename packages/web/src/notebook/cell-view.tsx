@@ -21,7 +21,7 @@ export function CellView({ itemKey, view, index }: { itemKey: string; view: View
   const options = optionsOf(view)
   const editing = useComputed(() => notebook.editing.value === itemKey).value
   const selected = useComputed(() => notebook.selected.value === itemKey).value
-  const hidesCode = options.hideInput && !editing && !notebook.shownInputs.value.has(itemKey)
+  const hidesCode = options.hideInput && !editing
   return (
     <div class="cell" data-status={entry?.status ?? 'idle'}>
       <RunButton itemKey={itemKey} run={run} status={entry?.status} />

@@ -54,8 +54,6 @@ export class OpenNotebook {
   readonly dialog: Signal<NotebookDialog | undefined> = signal(undefined)
   /** Outputs that this page shows although they are hidden, or hides: by the item's key. */
   readonly shownOutputs: Signal<ReadonlyMap<string, boolean>> = signal(new Map())
-  /** Cells whose hidden code this page shows. */
-  readonly shownInputs: Signal<ReadonlySet<string>> = signal(new Set())
   readonly near = new NearWindow()
   /** An item that is dragged, and before which one it would go. */
   readonly drag: Signal<{ key: string; place: number; top: number } | undefined> = signal(undefined)
