@@ -17,5 +17,11 @@ export default defineConfig({
   },
   // The hub replaces this word in index.html by a fresh nonce and names it in the page's policy.
   html: { cspNonce: 'MESHBOOK_NONCE' },
-  build: { target: 'es2022', sourcemap: false, cssCodeSplit: false, modulePreload: { polyfill: false } },
+  build: {
+    target: 'es2022',
+    sourcemap: false,
+    cssCodeSplit: false,
+    manifest: true,
+    modulePreload: { polyfill: false },
+  },
 })

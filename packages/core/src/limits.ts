@@ -140,6 +140,9 @@ export const limits = {
 
   cellCodeBytes: 1 * MiB,
   frontMatterBytes: 64 * KiB,
+  /** Time for one search of a notebook, and places that it lists. */
+  findMs: 2_000,
+  findMatches: 5_000,
   frontMatterAliases: 50,
   runQueuePerSession: 1_000,
   /** Text of one run kept in the log; the rest is counted, not kept. */

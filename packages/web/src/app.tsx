@@ -1,27 +1,20 @@
 /** The frame of the window, and which page is in it. */
 
 import { useEffect } from 'preact/hooks'
-import { AccountPage } from './account/account-page.tsx'
-import { SignInPage } from './account/signin-page.tsx'
 import { keepFileDrops } from './formats/format-actions.ts'
-import { PairDialog } from './pairing/pair-dialog.tsx'
-import { PairPage } from './pairing/pair-page.tsx'
+import { pairDialogOpen } from './pairing/pair-dialog-open.ts'
 import { keepAppCommands } from './shell/app-commands.ts'
-import { AuditPage } from './shell/audit-page.tsx'
 import { ConnectionAnnouncer } from './shell/connection-announcer.tsx'
-import { DevicePolicyDialog } from './shell/device-policy-dialog.tsx'
-import { DevicesPage } from './shell/devices-page.tsx'
+import { policyDialogFor } from './shell/device-actions.ts'
 import { Dialogs } from './shell/dialogs.tsx'
 import { EvictedBanner } from './shell/evicted-banner.tsx'
 import { handleGlobalKey } from './shell/global-keys.ts'
-import { HomePage } from './shell/home-page.tsx'
-import { MembersDialog } from './shell/members-dialog.tsx'
+import { lazyPage } from './shell/lazy-page.tsx'
+import { membersOf } from './shell/members.ts'
 import { Palette } from './shell/palette.tsx'
 import { PathPage } from './shell/path-page.tsx'
 import { ProblemPage } from './shell/problem-page.tsx'
-import { PublishDialog } from './shell/publish-dialog.tsx'
-import { RunsPage } from './shell/runs-page.tsx'
-import { SessionsPage } from './shell/sessions-page.tsx'
+import { publishedAbout } from './shell/publish.tsx'
 import { ShortcutsDialog } from './shell/shortcuts-dialog.tsx'
 import { Sidebar } from './shell/sidebar.tsx'
 import { StorageBanner } from './shell/storage-banner.tsx'
@@ -30,6 +23,21 @@ import { UnreachablePage } from './shell/unreachable-page.tsx'
 import { drawerOpen } from './state/layout.ts'
 import { here, type Route, routeOf } from './state/location.ts'
 import { signedIn } from './state/mesh.ts'
+
+const AccountPage = lazyPage(() => import('./account/account-page.tsx').then(module => module.AccountPage))
+const SignInPage = lazyPage(() => import('./account/signin-page.tsx').then(module => module.SignInPage))
+const PairDialog = lazyPage(() => import('./pairing/pair-dialog.tsx').then(module => module.PairDialog))
+const PairPage = lazyPage(() => import('./pairing/pair-page.tsx').then(module => module.PairPage))
+const AuditPage = lazyPage(() => import('./shell/audit-page.tsx').then(module => module.AuditPage))
+const DevicePolicyDialog = lazyPage(() =>
+  import('./shell/device-policy-dialog.tsx').then(module => module.DevicePolicyDialog),
+)
+const DevicesPage = lazyPage(() => import('./shell/devices-page.tsx').then(module => module.DevicesPage))
+const HomePage = lazyPage(() => import('./shell/home-page.tsx').then(module => module.HomePage))
+const MembersDialog = lazyPage(() => import('./shell/members-dialog.tsx').then(module => module.MembersDialog))
+const PublishDialog = lazyPage(() => import('./shell/publish-dialog.tsx').then(module => module.PublishDialog))
+const RunsPage = lazyPage(() => import('./shell/runs-page.tsx').then(module => module.RunsPage))
+const SessionsPage = lazyPage(() => import('./shell/sessions-page.tsx').then(module => module.SessionsPage))
 
 export function App() {
   useEffect(() => {
@@ -67,11 +75,11 @@ export function App() {
       </div>
       <Palette />
       <ShortcutsDialog />
-      <MembersDialog />
-      <PublishDialog />
+      {membersOf.value && <MembersDialog />}
+      {publishedAbout.value && <PublishDialog />}
       <Dialogs />
-      <PairDialog />
-      <DevicePolicyDialog />
+      {pairDialogOpen.value && <PairDialog />}
+      {policyDialogFor.value && <DevicePolicyDialog />}
       <ConnectionAnnouncer />
       <ToastList />
     </>

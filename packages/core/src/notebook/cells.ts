@@ -112,12 +112,30 @@ function readFence(lines: LineReader, opening: Opening, from: number, infoTo: nu
   const contentFrom = lines.at
   const eol = lines.text.slice(infoTo, contentFrom) as Fence['eol']
   const found = { info, from, contentFrom }
-  for (let line = lines.next(); line; line = lines.next()) {
-    if (closes(contentOf(lines.text, line), opening))
+  const { text } = lines
+  const closing = marks.char.repeat(marks.length)
+  // Most of a notebook is output, so what is looked for is the fence and not each line.
+  for (let at = text.indexOf(closing, contentFrom); at >= 0; at = text.indexOf(closing, at + 1)) {
+    const start = lineStart(text, at, contentFrom)
+    if (start === undefined) continue
+    lines.skipTo(start)
+    const line = lines.next()
+    if (line && closes(contentOf(text, line), opening))
       return { ...found, fence: { ...marks, closed: true, eol }, contentTo: line.from, to: line.next }
   }
-  const end = lines.text.length
+  const end = text.length
+  lines.skipTo(end)
   return { ...found, fence: { ...marks, closed: false, eol }, contentTo: end, to: end }
+}
+
+/** Where the line begins in which only up to 3 spaces stand before `at`. */
+function lineStart(text: string, at: number, from: number): number | undefined {
+  for (let start = at; start >= Math.max(from, at - 3); start--) {
+    const before = text[start - 1]
+    if (start === from || before === '\n' || before === '\r') return start
+    if (before !== ' ') return undefined
+  }
+  return undefined
 }
 
 function outputFrom(text: string, found: FoundFence): OutputBlock | undefined {
@@ -175,7 +193,7 @@ function cellFrom(
   const codeFrom = header.to
   const codeTo = contentTo - lastEol(text, codeFrom, contentTo, '')
   const code = plainLines(text.slice(codeFrom, codeTo), fence.indent)
-  const options = style === 'quarto' ? quartoOptions(code, language) : header.options
+  const options = style === 'myst' ? header.options : commentOptions(code, language)
   return { kind: 'cell', from, to, language, style, code, codeFrom, codeTo, options, index, fence, outputsTo: to }
 }
 
@@ -215,7 +233,7 @@ function plainLines(text: string, indent: number): string {
 }
 
 /** `#| key: value` lines at the top of the code, which stay part of it. Values are the text after the colon. */
-function quartoOptions(code: string, language: string): Record<string, string> {
+export function commentOptions(code: string, language: string): Record<string, string> {
   const mark = `${commentOf(language)}|`
   const entries: [string, string][] = []
   for (const line of code.split('\n')) {

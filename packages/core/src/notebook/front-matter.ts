@@ -21,6 +21,8 @@ export interface FrontMatter {
   runsOn?: string
   /** What a device must have, for example `gpu`. */
   requires: string[]
+  /** Whether a cell that fails ends a list of runs; it does if this is not said. */
+  stopOnError?: boolean
   /** Why the YAML could not be read, in words for a person; the other fields are then empty. */
   problem?: string
 }
@@ -68,6 +70,7 @@ function fieldsOf(value: unknown): FrontMatter {
     ...(session !== undefined && { session }),
     ...(runsOn !== undefined && { runsOn }),
     requires: textsOf(mesh.requires),
+    ...(typeof mesh['stop-on-error'] === 'boolean' && { stopOnError: mesh['stop-on-error'] }),
   }
 }
 

@@ -6,10 +6,11 @@ import { closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirro
 import { defaultKeymap, indentWithTab } from '@codemirror/commands'
 import { bracketMatching, indentOnInput, indentUnit } from '@codemirror/language'
 import { Annotation, Compartment, EditorState, type Extension, Prec } from '@codemirror/state'
-import { drawSelection, EditorView, type KeyBinding, keymap, placeholder } from '@codemirror/view'
+import { drawSelection, EditorView, type KeyBinding, keymap, lineNumbers, placeholder } from '@codemirror/view'
 import type { Change } from '../notebook/text-delta.ts'
-import { type Assistant, assistance } from './assist.ts'
+import { type Assistant, assistance, showDocumentation } from './assist.ts'
 import { highlightingFor } from './languages.ts'
+import { type Caret, caretsShown, showCarets } from './remote-carets.ts'
 import { editorLook } from './theme.ts'
 
 export interface EditorOptions {
@@ -23,6 +24,9 @@ export interface EditorOptions {
   /** What the user changed, in ascending order, in coordinates of the text before. */
   onChange(changes: Change[]): void
   onFocus(focused: boolean): void
+  /** Where the cursor is; undefined when it is elsewhere. */
+  onSelect(range: { anchor: number; head: number } | undefined): void
+  lineNumbers: boolean
   keys: EditorKeys
 }
 
@@ -41,6 +45,11 @@ export interface Editor {
   text(): string
   apply(changes: readonly Change[]): void
   setLanguage(language: string): void
+  setLineNumbers(shown: boolean): void
+  /** Carets of other people. */
+  setCarets(carets: readonly Caret[]): void
+  /** Selects a range without taking the focus. */
+  show(from: number, to: number): void
   focus(at?: 'start' | 'end' | number): void
   destroy(): void
 }
@@ -49,10 +58,14 @@ const fromOutside = Annotation.define<boolean>()
 
 export function createEditor(options: EditorOptions): Editor {
   const language = new Compartment()
+  const numbers = new Compartment()
   let destroyed = false
   const view = new EditorView({
     parent: options.parent,
-    state: EditorState.create({ doc: options.text, extensions: [extensionsOf(options), language.of([])] }),
+    state: EditorState.create({
+      doc: options.text,
+      extensions: [numbers.of(numbersIf(options.lineNumbers)), extensionsOf(options), language.of([])],
+    }),
   })
   const setLanguage = (name: string) => {
     highlightingFor(name).then(
@@ -65,12 +78,22 @@ export function createEditor(options: EditorOptions): Editor {
     text: () => view.state.doc.toString(),
     apply: changes => applyTo(view, changes),
     setLanguage,
+    setLineNumbers: shown => view.dispatch({ effects: numbers.reconfigure(numbersIf(shown)) }),
+    setCarets: carets => showCarets(view, carets),
+    show: (from, to) => show(view, from, to),
     focus: at => focus(view, at),
     destroy: () => {
       destroyed = true
       view.destroy()
     },
   }
+}
+
+const numbersIf = (shown: boolean): Extension => (shown ? lineNumbers() : [])
+
+function show(view: EditorView, from: number, to: number): void {
+  const { length } = view.state.doc
+  view.dispatch({ selection: { anchor: Math.min(from, length), head: Math.min(to, length) } })
 }
 
 function applyTo(view: EditorView, changes: readonly Change[]): void {
@@ -91,16 +114,22 @@ function extensionsOf(options: EditorOptions): Extension[] {
   const prose = options.language === undefined
   return [
     Prec.highest(keymap.of(ownKeys(options.keys))),
+    options.assistant ? Prec.high(keymap.of([{ key: 'Shift-Tab', run: showDocumentation }])) : [],
     drawSelection(),
+    caretsShown,
     indentUnit.of(options.language === 'python' ? '    ' : '  '),
     EditorState.tabSize.of(4),
     prose ? [] : [indentOnInput(), bracketMatching(), closeBrackets()],
     prose || matchMedia('(max-width: 640px)').matches ? EditorView.lineWrapping : [],
     options.hint === undefined ? [] : placeholder(options.hint),
     options.assistant ? assistance(options.assistant) : [],
-    keymap.of([...(prose ? [] : [...closeBracketsKeymap, ...completionKeymap]), ...defaultKeymap, indentWithTab]),
-    // Escape leaves the editor only after it has closed a list of completions.
-    Prec.low(keymap.of([{ key: 'Escape', run: does(options.keys.escape) }])),
+    // Escape leaves the editor after it has closed a list of completions, whatever is selected.
+    keymap.of([
+      ...(prose ? [] : [...closeBracketsKeymap, ...completionKeymap]),
+      { key: 'Escape', run: does(options.keys.escape) },
+      ...defaultKeymap,
+      indentWithTab,
+    ]),
     EditorView.contentAttributes.of({
       'aria-label': options.label,
       tabindex: '0',
@@ -110,6 +139,7 @@ function extensionsOf(options: EditorOptions): Extension[] {
     }),
     EditorView.updateListener.of(update => {
       if (update.focusChanged) options.onFocus(update.view.hasFocus)
+      if (update.focusChanged || update.selectionSet || update.docChanged) tellSelection(update.view, options)
       if (!update.docChanged || update.transactions.every(transaction => transaction.annotation(fromOutside))) return
       const changes: Change[] = []
       update.changes.iterChanges((from, to, _fromB, _toB, insert) =>
@@ -119,6 +149,11 @@ function extensionsOf(options: EditorOptions): Extension[] {
     }),
     editorLook,
   ]
+}
+
+function tellSelection(view: EditorView, { onSelect }: EditorOptions): void {
+  const { anchor, head } = view.state.selection.main
+  onSelect(view.hasFocus ? { anchor, head } : undefined)
 }
 
 const does = (run: () => void) => () => {

@@ -17,6 +17,8 @@ const look = EditorView.theme({
     backgroundColor: 'var(--accent-soft)',
     outline: '1px solid var(--line-strong)',
   },
+  '.cm-gutters': { backgroundColor: 'transparent', border: '0', color: 'var(--text-3)', fontSize: '0.75rem' },
+  '.cm-lineNumbers .cm-gutterElement': { minWidth: '2.4em', padding: '0 4px 0 8px' },
   '.cm-placeholder': { color: 'var(--text-3)' },
   '.cm-tooltip': {
     border: '0',

@@ -2,7 +2,8 @@
 import { api } from '../api/client.ts'
 import { notify, report } from '../state/toasts.ts'
 import type { OpenNotebook } from './open-notebook.ts'
-import { clearOutputs, convert, insertAt, type NewItem, removeItem, setLanguage, swapWithNext } from './page-edits.ts'
+import { clearOutputs, convert, insertAt, type NewItem, removeItems, setLanguage } from './page-edits.ts'
+import { planMove } from './plan-move.ts'
 
 export function insert(notebook: OpenNotebook, index: number, item: NewItem, then: 'edit' | 'select' = 'edit'): void {
   const { store } = notebook
@@ -37,23 +38,39 @@ export function insertBeside(
   insert(notebook, side === 'above' ? Math.max(0, at) : at + 1, newCell(notebook, key), then)
 }
 
-export function remove(notebook: OpenNotebook, key: string): void {
+/** Removes all that is selected. */
+export function removeAll(notebook: OpenNotebook, keys: readonly string[] = notebook.chosenKeys): void {
   const { store } = notebook
-  const at = store.indexOf(key)
-  store.write(removeItem(store.page, at), 'step')
-  notebook.select(store.order.value[Math.min(at, store.order.value.length - 1)])
-  notify('Deleted', 'Undo brings it back.')
+  const first = keys.map(key => store.indexOf(key)).filter(at => at >= 0)
+  if (first.length === 0) return
+  store.write(removeItems(store.page, first), 'step')
+  notebook.select(store.order.value[Math.min(first[0]!, store.order.value.length - 1)])
+  notify(keys.length === 1 ? 'Deleted' : `${keys.length} items deleted`, 'Undo brings it back.')
 }
 
+export const remove = (notebook: OpenNotebook, key: string): void => removeAll(notebook, [key])
+
+/** One place up or down. */
 export function move(notebook: OpenNotebook, key: string, by: 1 | -1): void {
-  const { store, executions } = notebook
+  const at = notebook.store.indexOf(key)
+  moveTo(notebook, key, by === 1 ? at + 2 : at - 1)
+}
+
+/** Moves an item before the one that is at `place` now (NB30). */
+export function moveTo(notebook: OpenNotebook, key: string, place: number): void {
+  const { store } = notebook
   const at = store.indexOf(key)
-  const first = by === 1 ? at : at - 1
-  const firstKey = store.page.items[first]?.key
-  const busy = firstKey !== undefined && executions.running.value.has(notebook.runOf(firstKey) ?? '')
-  store.write(swapWithNext(store.page, first, busy ? 'second' : 'first'), 'step')
-  const moved = store.order.value[at + by]
+  if (at < 0 || place < 0 || place > store.page.items.length || place === at || place === at + 1) return
+  const plan = planMove(store.page, at, place, item => isBusy(notebook, item.key))
+  if (plan === 'busy') notify('Not moved', 'Cells at both ends are running. Move it when one has ended.')
+  if (plan === undefined || plan === 'busy') return
+  notebook.mover.move(plan)
+  const moved = store.order.value[place > at ? place - 1 : place]
   if (moved !== undefined) notebook.select(moved)
+}
+
+function isBusy(notebook: OpenNotebook, key: string): boolean {
+  return notebook.executions.running.value.has(notebook.runOf(key) ?? '')
 }
 
 export function changeLanguage(notebook: OpenNotebook, key: string, language: string): void {
@@ -61,9 +78,11 @@ export function changeLanguage(notebook: OpenNotebook, key: string, language: st
   if (item?.kind === 'cell') notebook.store.write(setLanguage(notebook.store.page, item.cell, language), 'step')
 }
 
-export function convertItem(notebook: OpenNotebook, key: string): void {
+/** Turns an item of a kind into the other one. */
+export function convertItem(notebook: OpenNotebook, key: string, from?: 'cell' | 'prose'): void {
   const { store } = notebook
   const at = store.indexOf(key)
+  if (from !== undefined && store.page.items[at]?.kind !== from) return
   store.write(convert(store.page, at, notebook.language.value), 'step')
   notebook.select(store.order.value[Math.min(at, store.order.value.length - 1)])
 }
@@ -76,6 +95,7 @@ const cellKeys = (notebook: OpenNotebook): string[] =>
   notebook.store.page.items.filter(item => item.kind === 'cell').map(item => item.key)
 
 export function runOne(notebook: OpenNotebook, key: string): void {
+  if (notebook.store.find(key)?.kind !== 'cell') return
   notebook.runner.run(key).catch(thrown => report(thrown, 'The cell was not run'))
 }
 
@@ -85,11 +105,30 @@ function runKeys(notebook: OpenNotebook, keys: readonly string[]): void {
 
 export const runAll = (notebook: OpenNotebook): void => runKeys(notebook, cellKeys(notebook))
 
-export function runAbove(notebook: OpenNotebook, key: string): void {
-  const at = notebook.store.indexOf(key)
+function runWhere(notebook: OpenNotebook, wanted: (at: number) => boolean): void {
+  const at = new Map(notebook.store.page.items.map((item, index) => [item.key, index]))
   runKeys(
     notebook,
-    cellKeys(notebook).filter(other => notebook.store.indexOf(other) < at),
+    cellKeys(notebook).filter(key => wanted(at.get(key)!)),
+  )
+}
+
+export function runAbove(notebook: OpenNotebook, key: string): void {
+  const at = notebook.store.indexOf(key)
+  runWhere(notebook, other => other < at)
+}
+
+/** This cell and all below it. */
+export function runBelow(notebook: OpenNotebook, key: string): void {
+  const at = notebook.store.indexOf(key)
+  runWhere(notebook, other => other >= at)
+}
+
+export function runSelected(notebook: OpenNotebook): void {
+  const chosen = notebook.chosen.peek()
+  runKeys(
+    notebook,
+    cellKeys(notebook).filter(key => chosen.has(key)),
   )
 }
 
@@ -100,17 +139,16 @@ export function advance(notebook: OpenNotebook, key: string): void {
   else notebook.select(next)
 }
 
-function runIfCell(notebook: OpenNotebook, key: string): void {
-  if (notebook.store.find(key)?.kind === 'cell') runOne(notebook, key)
-}
-
+/** Of several selected items all cells run, and the selection goes on after the last. */
 export function runAndAdvance(notebook: OpenNotebook, key: string): void {
-  runIfCell(notebook, key)
-  advance(notebook, key)
+  const keys = notebook.chosenKeys
+  if (keys.length > 1) runSelected(notebook)
+  else runOne(notebook, key)
+  advance(notebook, keys.length > 1 ? keys.at(-1)! : key)
 }
 
 export function runAndInsert(notebook: OpenNotebook, key: string): void {
-  runIfCell(notebook, key)
+  runOne(notebook, key)
   insertBeside(notebook, key, 'below')
 }
 

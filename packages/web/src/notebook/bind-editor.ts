@@ -3,6 +3,7 @@ import type { Editor } from '../editor/code-editor.ts'
 import type { Item, Page } from './items.ts'
 import type { NotebookStore } from './notebook-store.ts'
 import { contained, isContained } from './page-edits.ts'
+import { proseSlice } from './prose-slice.ts'
 import { cellTextChanges, plainOf, type Slice, toEditorChanges, toTextChanges } from './slice.ts'
 import { type Change, diffOf } from './text-delta.ts'
 
@@ -24,23 +25,14 @@ export function bindCell(store: NotebookStore, key: string, editor: () => Editor
     const slice = cellSlice(itemIn(before, key))
     const next = cellSlice(itemIn(after, key))
     if (!shown || !slice || !next) return
-    const edits = toEditorChanges(shown.text(), plainOf(after.text, next), slice, changes)
+    const edits = toEditorChanges(shown.text(), plainOf(after.source, next), slice, changes)
     if (edits.length > 0) shown.apply(edits)
   })
   const typed = (changes: Change[]) => {
     const item = store.find(key)
-    if (item?.kind === 'cell') store.write(cellTextChanges(store.page.text, item.cell, changes))
+    if (item?.kind === 'cell') store.write(cellTextChanges(store.page.source, item.cell, changes))
   }
   return { typed, close: stop }
-}
-
-/** The text of a prose item without the blank lines around it, which its editor does not show. */
-export function proseSlice(item: Item | undefined, text: string): Slice | undefined {
-  if (item?.kind !== 'prose' && item?.kind !== 'front-matter') return undefined
-  const source = text.slice(item.from, item.to)
-  const lead = /^(?:[ \t]*\r?\n)*/.exec(source)![0].length
-  const tail = /(?:\r?\n[ \t]*)*$/.exec(source)![0].length
-  return lead + tail >= source.length ? { from: item.to, to: item.to } : { from: item.from + lead, to: item.to - tail }
 }
 
 /**
@@ -51,10 +43,10 @@ export function bindProse(store: NotebookStore, key: string, editor: () => Edito
   /** The text as the document had it when it was last seen. */
   let base = shownOf(store, key)
   const stop = store.onText((_changes, _before, after) => {
-    const slice = proseSlice(itemIn(after, key), after.text)
+    const slice = proseSlice(itemIn(after, key), after.source)
     const shown = editor()
     if (!slice || !shown) return
-    const next = plainOf(after.text, slice)
+    const next = plainOf(after.source, slice)
     const own = shown.text()
     const change = diffOf(base, next)
     const edit = change && rebased(change, diffOf(base, trimmed(own)))
@@ -64,12 +56,11 @@ export function bindProse(store: NotebookStore, key: string, editor: () => Edito
     shown.apply([{ ...edit, from: edit.from + lead, to: edit.to + lead }])
   })
   const write = (text: string) => {
-    const slice = proseSlice(store.find(key), store.page.text)
+    const slice = proseSlice(store.find(key), store.page.source)
     if (!slice) return
-    const change = diffOf(plainOf(store.page.text, slice), text)
+    const change = diffOf(plainOf(store.page.source, slice), text)
     base = text
-    if (change)
-      store.write(toTextChanges(store.page.text, slice, [change], store.page.text.includes('\r\n') ? '\r\n' : '\n'))
+    if (change) store.write(toTextChanges(store.page.source, slice, [change], eolOf(store)))
   }
   const typed = () => {
     const text = trimmed(editor()?.text() ?? '')
@@ -94,10 +85,19 @@ export function rebased(change: Change, own: Change | undefined): Change | undef
   return { ...change, from: change.from + shift, to: change.to + shift }
 }
 
+/** As the first line of the text ends. */
+function eolOf({ page: { source } }: NotebookStore): '\n' | '\r\n' {
+  for (let at = 0; at < source.length; at += 1_000) {
+    const end = source.slice(at, at + 1_001).indexOf('\n')
+    if (end >= 0) return source.slice(at + end - 1, at + end) === '\r' ? '\r\n' : '\n'
+  }
+  return '\n'
+}
+
 const leadingLines = /^(?:[ \t]*\n)+/
 const trimmed = (text: string): string => text.replace(leadingLines, '').replace(/(?:\n[ \t]*)+$/, '')
 
 function shownOf(store: NotebookStore, key: string): string {
-  const slice = proseSlice(store.find(key), store.page.text)
-  return slice ? plainOf(store.page.text, slice) : ''
+  const slice = proseSlice(store.find(key), store.page.source)
+  return slice ? plainOf(store.page.source, slice) : ''
 }

@@ -1,12 +1,11 @@
 /** What can be done with a cell, at its upper right: language, move, more. */
 import { Icon } from '../shell/icons.tsx'
 import { Menu } from '../shell/menu.tsx'
-import { changeLanguage, convertItem, insertBeside, move, remove, runAbove } from './actions.ts'
+import { changeLanguage, convertItem, insertBeside, move, remove, runAbove, runBelow, runSelected } from './actions.ts'
+import { cellLanguages } from './cell-languages.ts'
 import { useNotebook } from './open-notebook.ts'
 
-const languages = ['python', 'bash', 'javascript', 'typescript', 'r', 'julia']
-
-export function CellMenu({ itemKey, language }: { itemKey: string; language: string }) {
+export function CellMenu({ itemKey, language, selected }: { itemKey: string; language: string; selected: boolean }) {
   const notebook = useNotebook()
   return (
     <div class="item-tools">
@@ -15,7 +14,7 @@ export function CellMenu({ itemKey, language }: { itemKey: string; language: str
         class="pill mono"
         button={language}
         entries={() =>
-          languages.map(name => ({
+          cellLanguages.map(name => ({
             label: name,
             chosen: name === language,
             run: () => changeLanguage(notebook, itemKey, name),
@@ -46,6 +45,13 @@ export function CellMenu({ itemKey, language }: { itemKey: string; language: str
         button={<Icon name="more" />}
         entries={() => [
           { label: 'Run cells above', icon: 'up', run: () => runAbove(notebook, itemKey) },
+          { label: 'Run this and below', icon: 'downArrow', run: () => runBelow(notebook, itemKey) },
+          ...(selected && notebook.chosen.value.size > 1
+            ? [{ label: 'Run the selected cells', icon: 'play' as const, run: () => runSelected(notebook) }]
+            : []),
+          'line',
+          { label: 'Options…', icon: 'gear', hint: 'P', run: () => notebook.askOptions(itemKey) },
+          { label: 'Show or hide output', icon: 'eye', hint: 'O', run: () => notebook.toggleOutput(itemKey) },
           'line',
           { label: 'Insert cell above', icon: 'plus', hint: 'A', run: () => insertBeside(notebook, itemKey, 'above') },
           { label: 'Insert cell below', icon: 'plus', hint: 'B', run: () => insertBeside(notebook, itemKey, 'below') },

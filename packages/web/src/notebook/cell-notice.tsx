@@ -30,8 +30,6 @@ export function CellNotice({
         {elsewhere}
       </Notice>
     )
-  if (notebook.runner.waiting.value.includes(itemKey))
-    return <Notice kind="wait" text="Queued: runs after the cells above" />
   const known = runs.value.get(run ?? '')
   if (known?.status === 'queued' && known.asks !== null)
     return (

@@ -61,6 +61,20 @@ export class ExecutionStore {
     }, this.#notebook.local)
   }
 
+  /** Runs anchored in `from` to `to`, each with where it is. */
+  anchoredIn(from: number, to: number): { run: string; offset: number }[] {
+    return [...this.map.keys()].flatMap(run => {
+      const offset = this.#offsetOf(this.read(run)?.cell)
+      return offset !== undefined && from <= offset && offset < to ? [{ run, offset }] : []
+    })
+  }
+
+  /** Anchors a run at another place of the text (NB32). */
+  anchorAt(run: string, offset: number): void {
+    const cell = Y.relativePositionToJSON(Y.createRelativePositionFromTypeIndex(this.#notebook.text, offset))
+    this.update(run, { cell })
+  }
+
   readonly #receive = (events: Y.YEvent<Y.AbstractType<unknown>>[]): void => {
     const changed = new Set<string>()
     for (const event of events) {

@@ -3,7 +3,8 @@ import { Icon } from '../shell/icons.tsx'
 import { useNotebook } from './open-notebook.ts'
 
 export function FrontMatterView({ source }: { source: string }) {
-  const { problem } = useNotebook().store.page.notebook.frontMatter ?? {}
+  const notebook = useNotebook()
+  const { problem } = notebook.store.page.notebook.frontMatter ?? {}
   return (
     <details class="front-matter">
       <summary>
@@ -12,6 +13,9 @@ export function FrontMatterView({ source }: { source: string }) {
         {problem && <span class="pill bad">{problem}</span>}
       </summary>
       <pre>{source.trim()}</pre>
+      <button type="button" class="button small" onClick={() => notebook.askSettings()}>
+        Settings…
+      </button>
     </details>
   )
 }

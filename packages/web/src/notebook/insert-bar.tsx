@@ -1,6 +1,8 @@
 /** The thin place between two items where something new can be put. */
 import { Icon } from '../shell/icons.tsx'
+import { Menu } from '../shell/menu.tsx'
 import { insert, insertProse, newCell } from './actions.ts'
+import { cellLanguages } from './cell-languages.ts'
 import { useNotebook } from './open-notebook.ts'
 
 export function InsertBar({ index, always = false }: { index: number; always?: boolean }) {
@@ -27,6 +29,18 @@ export function InsertBar({ index, always = false }: { index: number; always?: b
           <Icon name="plus" size={14} />
           Text
         </button>
+        <Menu
+          label="Insert a cell of another language"
+          title="Another language"
+          class="icon-button small"
+          button={<Icon name="down" size={14} />}
+          entries={() =>
+            cellLanguages.map(language => ({
+              label: language,
+              run: () => insert(notebook, index, { kind: 'cell', language }),
+            }))
+          }
+        />
       </div>
     </div>
   )

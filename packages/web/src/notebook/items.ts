@@ -10,8 +10,9 @@ import {
   type OutputBlock,
   parseNotebook,
 } from '@meshbook/core/notebook/cells.ts'
+import { PageText, type TextReader } from './page-text.ts'
 import { quickParse } from './quick-parse.ts'
-import { applyChanges, type Change, mapOffset } from './text-delta.ts'
+import { type Change, mapOffset } from './text-delta.ts'
 
 export type Item =
   | { key: string; kind: 'front-matter'; from: number; to: number }
@@ -21,47 +22,63 @@ export type Item =
 type Unkeyed = Item extends infer I ? (I extends Item ? Omit<I, 'key'> : never) : never
 
 export interface Page {
-  text: string
+  /** The text, for who reads it here and there. */
+  source: TextReader
+  /** The whole text; making it takes time after each change of a long one. */
+  readonly text: string
   notebook: Notebook
   items: Item[]
   /** Number of keys given so far. */
   keys: number
 }
 
+const nothing: Notebook = { frontMatter: undefined, blocks: [] }
+
 export function openPage(text: string): Page {
-  return keyed(
-    { text: '', notebook: { frontMatter: undefined, blocks: [] }, items: [], keys: 0 },
-    [],
-    text,
-    parseNotebook(text),
-  )
+  const source = new PageText([text])
+  return keyed(pageOf(new PageText([]), nothing, [], 0), [], source, parseNotebook(text))
 }
 
 /** The page after a change of its text. */
 export function advance(page: Page, changes: readonly Change[]): Page {
   if (changes.length === 0) return page
-  const text = applyChanges(page.text, changes)
-  const notebook = quickParse(page.notebook, page.text, changes, text) ?? parseNotebook(text)
-  return keyed(page, changes, text, notebook)
+  const source = textOf(page).changed(changes)
+  const notebook = quickParse(page.notebook, page.source, changes, source) ?? parseNotebook(source.toString())
+  return keyed(page, changes, source, notebook)
 }
 
 /** The page with its text parsed anew. */
 export function reread(page: Page): Page {
-  return keyed(page, [], page.text, parseNotebook(page.text))
+  return keyed(page, [], textOf(page), parseNotebook(page.text))
 }
 
-function keyed(before: Page, changes: readonly Change[], text: string, notebook: Notebook): Page {
+const textOf = ({ source }: Page): PageText => (source instanceof PageText ? source : new PageText([source.slice(0)]))
+
+function pageOf(source: PageText, notebook: Notebook, items: Item[], keys: number): Page {
+  return {
+    source,
+    get text() {
+      return source.toString()
+    },
+    notebook,
+    items,
+    keys,
+  }
+}
+
+function keyed(before: Page, changes: readonly Change[], text: PageText, notebook: Notebook): Page {
   const found = itemsOf(notebook.blocks, text)
   const keys = matchByPlace(before.items, changes, found)
   const used = new Set(keys.filter(key => key !== undefined))
   let made = before.keys
+  let last: string | undefined
   const items = found.map((item, at): Item => {
-    const key = keys[at] ?? spareKey(before.items, used, item.kind, keys.slice(0, at).findLast(Boolean)) ?? `b${made++}`
-    keys[at] = key
+    const key = keys[at] ?? spareKey(before.items, used, item.kind, last) ?? `b${made++}`
+    last = key
     used.add(key)
     return { ...item, key } as Item
   })
-  return { text, notebook, items, keys: made }
+  return pageOf(text, notebook, items, made)
 }
 
 /**
@@ -104,24 +121,18 @@ function spareKey(
   return undefined
 }
 
-function itemsOf(blocks: readonly Block[], text: string): Unkeyed[] {
+function itemsOf(blocks: readonly Block[], text: TextReader): Unkeyed[] {
   const items: Unkeyed[] = []
-  let ownedTo = 0
+  let cell: Extract<Unkeyed, { kind: 'cell' }> | undefined
   for (const block of blocks) {
     const { kind, from, to } = block
-    if (to <= ownedTo) continue
-    if (kind === 'cell') {
-      ownedTo = block.outputsTo
-      const outputs = blocks.filter(
-        other => other.kind === 'output' && from < other.from && other.to <= ownedTo,
-      ) as OutputBlock[]
-      items.push({ kind, from, to: ownedTo, cell: block, outputs })
+    if (cell && to <= cell.to) {
+      if (kind === 'output') cell.outputs.push(block)
+    } else if (kind === 'cell') {
+      cell = { kind, from, to: block.outputsTo, cell: block, outputs: [] }
+      items.push(cell)
     } else if (kind === 'output') items.push({ kind, from, to, output: block })
-    else if (kind === 'front-matter' || !isBlank(text, from, to)) items.push({ kind, from, to })
+    else if (kind === 'front-matter' || text.slice(from, to).trim() !== '') items.push({ kind, from, to })
   }
   return items
-}
-
-function isBlank(text: string, from: number, to: number): boolean {
-  return text.slice(from, to).trim() === ''
 }

@@ -1,222 +1,166 @@
-/** The notebook's actions for the palette and the list of shortcuts. */
+/** The notebook's actions by name: for the keyboard, the palette and the list of shortcuts. */
 import { formatCommands } from '../formats/format-actions.ts'
 import { undoAnywhere } from '../history/history-actions.ts'
-import { showPublish } from '../shell/publish-dialog.tsx'
+import type { IconName } from '../shell/icons.tsx'
+import { showPublish } from '../shell/publish.tsx'
 import type { Command } from '../state/commands.ts'
 import { togglePanel } from '../state/layout.ts'
 import { devices } from '../state/mesh.ts'
+import { notify } from '../state/toasts.ts'
 import {
-  advance,
   clearAllOutputs,
   convertItem,
   insertBeside,
   interrupt,
   move,
-  remove,
+  removeAll,
   restart,
   restartAndRunAll,
   runAbove,
   runAll,
   runAndAdvance,
   runAndInsert,
+  runBelow,
   runOne,
+  runSelected,
 } from './actions.ts'
+import { copyItems, cutItems, pasteItems } from './clipboard.ts'
+import { openFind, stepFind } from './find-actions.ts'
+import { lineNumbers } from './look.ts'
 import type { OpenNotebook } from './open-notebook.ts'
 import { backToShared, fork, keepInNotebook } from './runtime-actions.ts'
+import { keysOf } from './shortcuts.ts'
+
+type Row = readonly [id: string, title: string, icon: IconName, run: () => void]
 
 export function notebookCommands(notebook: OpenNotebook): Command[] {
-  const withSelected = (act: (key: string) => void) => () => {
-    const key =
-      notebook.selected.peek() ?? notebook.store.order.peek().find(other => notebook.store.find(other)?.kind === 'cell')
-    if (key !== undefined) act(key)
-  }
-  const running = 'Running'
-  const editing = 'Editing (press Esc first)'
   return [
-    {
-      id: 'run-advance',
-      group: running,
-      title: 'Run cell and go on',
-      icon: 'play',
-      keys: 'Shift Enter',
-      run: withSelected(key => runAndAdvance(notebook, key)),
-    },
-    {
-      id: 'run',
-      group: running,
-      title: 'Run cell',
-      icon: 'play',
-      keys: 'Mod Enter',
-      run: withSelected(key => runOne(notebook, key)),
-    },
-    {
-      id: 'run-insert',
-      group: running,
-      title: 'Run cell and insert below',
-      icon: 'play',
-      keys: 'Alt Enter',
-      run: withSelected(key => runAndInsert(notebook, key)),
-    },
-    { id: 'run-all', group: running, title: 'Run all cells', icon: 'play', run: () => runAll(notebook) },
-    {
-      id: 'run-above',
-      group: running,
-      title: 'Run cells above',
-      icon: 'play',
-      run: withSelected(key => runAbove(notebook, key)),
-    },
-    {
-      id: 'interrupt',
-      group: running,
-      title: 'Interrupt',
-      icon: 'stop',
-      keys: 'Ctrl Shift C',
-      run: () => void interrupt(notebook),
-    },
-    { id: 'restart', group: running, title: 'Restart the runtime', icon: 'restart', run: () => void restart(notebook) },
-    {
-      id: 'restart-run-all',
-      group: running,
-      title: 'Restart and run all',
-      icon: 'restart',
-      run: () => void restartAndRunAll(notebook),
-    },
+    ...group('Running', runningRows(notebook)),
     ...whereCommands(notebook),
     ...formatCommands(notebook),
-    {
-      id: 'edit',
-      group: 'Moving',
-      title: 'Edit',
-      keys: 'Enter',
-      icon: 'pencil',
-      run: withSelected(key => notebook.edit(key)),
-    },
-    {
-      id: 'command',
-      group: 'Moving',
-      title: 'Leave the editor',
-      keys: 'Esc',
-      run: withSelected(key => notebook.select(key)),
-    },
-    {
-      id: 'next',
-      group: 'Moving',
-      title: 'Next and previous item',
-      keys: '↓ ↑',
-      run: withSelected(key => advance(notebook, key)),
-    },
-    {
-      id: 'insert-above',
-      group: editing,
-      title: 'Insert cell above',
-      keys: 'A',
-      icon: 'plus',
-      run: withSelected(key => insertBeside(notebook, key, 'above')),
-    },
-    {
-      id: 'insert-below',
-      group: editing,
-      title: 'Insert cell below',
-      keys: 'B',
-      icon: 'plus',
-      run: withSelected(key => insertBeside(notebook, key, 'below')),
-    },
-    {
-      id: 'delete',
-      group: editing,
-      title: 'Delete',
-      keys: 'D D',
-      icon: 'trash',
-      run: withSelected(key => remove(notebook, key)),
-    },
-    {
-      id: 'undo',
-      group: editing,
-      title: 'Undo',
-      keys: 'Z',
-      icon: 'restart',
-      run: () => void notebook.store.undo.undo(),
-    },
-    {
-      id: 'move-up',
-      group: editing,
-      title: 'Move up',
-      keys: 'Shift K',
-      icon: 'up',
-      run: withSelected(key => move(notebook, key, -1)),
-    },
-    {
-      id: 'move-down',
-      group: editing,
-      title: 'Move down',
-      keys: 'Shift J',
-      icon: 'downArrow',
-      run: withSelected(key => move(notebook, key, 1)),
-    },
-    {
-      id: 'convert',
-      group: editing,
-      title: 'Turn into text, into a cell',
-      keys: 'M Y',
-      icon: 'text',
-      run: withSelected(key => convertItem(notebook, key)),
-    },
-    { id: 'clear', group: editing, title: 'Clear all outputs', icon: 'eraser', run: () => clearAllOutputs(notebook) },
-    { id: 'outline', group: 'Moving', title: 'Outline', keys: 'O', icon: 'list', run: () => togglePanel('outline') },
-    {
-      id: 'history',
-      group: 'History',
-      title: 'Version history',
-      keys: 'H',
-      icon: 'history',
-      run: () => togglePanel('history'),
-    },
-    {
-      id: 'undo-anywhere',
-      group: 'History',
-      title: 'Undo my last change, from any device',
-      icon: 'history',
-      run: () => void undoAnywhere(notebook.history),
-    },
-    {
-      id: 'publish',
-      group: 'History',
-      title: 'Publish…',
-      icon: 'eye',
-      run: () => showPublish(notebook.project, notebook.document),
-    },
-    { id: 'variables', group: 'Moving', title: 'Variables', icon: 'braces', run: () => togglePanel('variables') },
+    ...group('Moving (press Esc first)', movingRows(notebook)),
+    ...group('Editing (press Esc first)', editingRows(notebook)),
+    ...group('Looking', lookingRows(notebook)),
   ]
+}
+
+function group(name: string, rows: readonly Row[]): Command[] {
+  return rows.map(([id, title, icon, run]) => {
+    const keys = keysOf(id)
+    return { id, title, group: name, icon, run, ...(keys !== undefined && { keys }) }
+  })
+}
+
+/** The selected item; from the palette, before anything was selected, the first cell. */
+const withSelected = (notebook: OpenNotebook, act: (key: string) => void) => () => {
+  const { store } = notebook
+  const key = notebook.selected.peek() ?? store.order.peek().find(other => store.find(other)?.kind === 'cell')
+  if (key !== undefined) act(key)
+}
+
+function runningRows(notebook: OpenNotebook): Row[] {
+  const selected = (act: (key: string) => void) => withSelected(notebook, act)
+  const { runner } = notebook
+  return [
+    ['run-advance', 'Run cell and go on', 'play', selected(key => runAndAdvance(notebook, key))],
+    ['run', 'Run cell', 'play', selected(key => runOne(notebook, key))],
+    ['run-insert', 'Run cell and insert below', 'play', selected(key => runAndInsert(notebook, key))],
+    ['run-selected', 'Run the selected cells', 'play', () => runSelected(notebook)],
+    ['run-all', 'Run all cells', 'play', () => runAll(notebook)],
+    ['run-above', 'Run cells above', 'play', selected(key => runAbove(notebook, key))],
+    ['run-below', 'Run this cell and all below', 'play', selected(key => runBelow(notebook, key))],
+    ['run-resume', 'Go on with the cells that were not run', 'play', () => void runner.resume()],
+    ['interrupt', 'Interrupt', 'stop', () => void interrupt(notebook)],
+    ['restart', 'Restart the runtime', 'restart', () => void restart(notebook)],
+    ['restart-run-all', 'Restart and run all', 'restart', () => void restartAndRunAll(notebook)],
+  ]
+}
+
+function movingRows(notebook: OpenNotebook): Row[] {
+  const selected = (act: (key: string) => void) => withSelected(notebook, act)
+  return [
+    ['edit', 'Edit', 'pencil', selected(key => notebook.edit(key))],
+    ['command', 'Leave the editor', 'exit', selected(key => notebook.select(key))],
+    ['next', 'Next item', 'downArrow', () => notebook.selectBeside(1)],
+    ['previous', 'Item before', 'up', () => notebook.selectBeside(-1)],
+    ['extend-down', 'Select one more below', 'downArrow', () => notebook.selectBeside(1, 'extend')],
+    ['extend-up', 'Select one more above', 'up', () => notebook.selectBeside(-1, 'extend')],
+    ['select-all', 'Select all items', 'list', () => notebook.selectAll()],
+  ]
+}
+
+function editingRows(notebook: OpenNotebook): Row[] {
+  const selected = (act: (key: string) => void) => withSelected(notebook, act)
+  const { store } = notebook
+  return [
+    ['insert-above', 'Insert cell above', 'plus', selected(key => insertBeside(notebook, key, 'above', 'select'))],
+    ['insert-below', 'Insert cell below', 'plus', selected(key => insertBeside(notebook, key, 'below', 'select'))],
+    ['delete', 'Delete', 'trash', () => removeAll(notebook)],
+    ['undo', 'Undo', 'restart', () => void store.undo.undo()],
+    ['redo', 'Redo', 'restart', () => void store.undo.redo()],
+    ['move-up', 'Move up', 'up', selected(key => move(notebook, key, -1))],
+    ['move-down', 'Move down', 'downArrow', selected(key => move(notebook, key, 1))],
+    ['to-text', 'Turn into text', 'text', selected(key => convertItem(notebook, key, 'cell'))],
+    ['to-code', 'Turn into a cell', 'code', selected(key => convertItem(notebook, key, 'prose'))],
+    ['cut', 'Cut items', 'copy', () => void cutItems(notebook)],
+    ['copy', 'Copy items', 'copy', () => void copyItems(notebook)],
+    ['paste', 'Paste below', 'copy', () => void pasteItems(notebook, 'below')],
+    ['paste-above', 'Paste above', 'copy', () => void pasteItems(notebook, 'above')],
+    ['options', 'Options of the cell', 'gear', selected(key => notebook.askOptions(key))],
+    ['clear', 'Clear all outputs', 'eraser', () => clearAllOutputs(notebook)],
+    ['settings', 'Settings of the notebook', 'gear', () => notebook.askSettings()],
+    ['undo-anywhere', 'Undo my last change, from any device', 'history', () => void undoAnywhere(notebook.history)],
+  ]
+}
+
+function lookingRows(notebook: OpenNotebook): Row[] {
+  const selected = (act: (key: string) => void) => withSelected(notebook, act)
+  return [
+    ['find', 'Find in the notebook', 'search', () => openFind(notebook, 'find')],
+    ['replace', 'Find and replace', 'search', () => openFind(notebook, 'replace')],
+    ['find-next', 'Next place found', 'downArrow', () => stepFind(notebook, 1)],
+    ['find-previous', 'Place found before', 'up', () => stepFind(notebook, -1)],
+    ['toggle-output', 'Show or hide the output', 'eye', selected(key => notebook.toggleOutput(key))],
+    ['line-numbers', 'Line numbers on or off', 'list', () => lineNumbers.toggle()],
+    ['documentation', 'Documentation of what the cursor is at', 'text', selected(key => notebook.edit(key))],
+    ['outline', 'Outline', 'list', () => togglePanel('outline')],
+    ['variables', 'Variables', 'braces', () => togglePanel('variables')],
+    ['history', 'Version history', 'history', () => togglePanel('history')],
+    ['publish', 'Publish…', 'eye', () => showPublish(notebook.project, notebook.document)],
+    ['save', 'Is it saved?', 'check', () => sayWhetherSaved(notebook)],
+  ]
+}
+
+/** Nobody has to save; who presses the keys for it anyway is told that it is done. */
+function sayWhetherSaved(notebook: OpenNotebook): void {
+  const { atRisk, unsent } = notebook.link.facts.peek()
+  if (atRisk > 0) notify('Not saved yet', 'This browser could not store the newest changes; keep the page open.', 'bad')
+  else notify('Saved', unsent > 0 ? 'On this device; the hub gets it when it can be reached.' : 'Every change is kept.')
 }
 
 /** Where it runs (W66). A device's row says by its mark whether it is chosen. */
 function whereCommands(notebook: OpenNotebook): Command[] {
-  const group = 'Where it runs'
   const { runner } = notebook
-  const choices: Command[] = [undefined, ...devices.peek().filter(({ kind }) => kind !== 'phone')].map(device => ({
-    id: `run-on-${device?.id ?? 'automatic'}`,
-    group,
-    title: `Run on: ${device?.name ?? 'automatic'}`,
-    icon: device === undefined ? 'bolt' : 'laptop',
-    run: () => {
-      runner.on.value = device?.id
-    },
-  }))
-  return [
+  const choices = [undefined, ...devices.peek().filter(({ kind }) => kind !== 'phone')].map(
+    (device): Row => [
+      `run-on-${device?.id ?? 'automatic'}`,
+      `Run on: ${device?.name ?? 'automatic'}`,
+      device === undefined ? 'bolt' : 'laptop',
+      () => {
+        runner.on.value = device?.id
+      },
+    ],
+  )
+  const chosen = () => devices.peek().find(({ id }) => id === runner.on.peek())?.name
+  const toggleFork = () => (runner.session.peek() === undefined ? fork(notebook) : backToShared(notebook))
+  return group('Where it runs', [
     ...choices,
-    {
-      id: 'keep-runs-on',
-      group,
-      title: 'Keep the chosen device in the notebook (runs-on)',
-      icon: 'bookmark',
-      run: () => void keepInNotebook(notebook, devices.peek().find(({ id }) => id === runner.on.peek())?.name),
-    },
-    {
-      id: 'fork',
-      group,
-      title: 'Fork runtime, or go back to the shared session',
-      icon: 'fork',
-      run: () => (runner.session.peek() === undefined ? fork(notebook) : backToShared(notebook)),
-    },
-  ]
+    [
+      'keep-runs-on',
+      'Keep the chosen device in the notebook (runs-on)',
+      'bookmark',
+      () => void keepInNotebook(notebook, chosen()),
+    ],
+    ['fork', 'Fork runtime, or go back to the shared session', 'fork', toggleFork],
+  ])
 }

@@ -6,10 +6,11 @@ import { deleteDocument, newDocument, renameDocument } from '../shell/document-a
 import { titleOf } from '../shell/file-tree.ts'
 import { Icon } from '../shell/icons.tsx'
 import { Menu } from '../shell/menu.tsx'
-import { PublishedBadge, showPublish } from '../shell/publish-dialog.tsx'
+import { PublishedBadge, showPublish } from '../shell/publish.tsx'
 import { sidePanel, togglePanel, toggleSidebar } from '../state/layout.ts'
 import { documents } from '../state/mesh.ts'
-import { clearAllOutputs, interrupt, restart, restartAndRunAll, runAbove, runAll } from './actions.ts'
+import { clearAllOutputs, interrupt, restart, restartAndRunAll, runAbove, runAll, runBelow } from './actions.ts'
+import { openFind } from './find-actions.ts'
 import { useNotebook } from './open-notebook.ts'
 import { Presence } from './presence.tsx'
 import { SyncBadge } from './sync-badge.tsx'
@@ -42,7 +43,7 @@ export function NotebookHeader() {
         type="button"
         class="icon-button only-wide"
         aria-label="Outline"
-        title="Outline (O)"
+        title="Outline (T)"
         aria-pressed={sidePanel.value === 'outline'}
         onClick={() => togglePanel('outline')}
       >
@@ -52,7 +53,7 @@ export function NotebookHeader() {
         type="button"
         class="icon-button only-wide"
         aria-label="Variables"
-        title="Variables"
+        title="Variables (I)"
         aria-pressed={sidePanel.value === 'variables'}
         onClick={() => togglePanel('variables')}
       >
@@ -79,13 +80,21 @@ export function NotebookHeader() {
             disabled: notebook.selected.value === undefined,
             run: () => runAbove(notebook, notebook.selected.value!),
           },
+          {
+            label: 'Run the selected cell and all below',
+            icon: 'downArrow',
+            disabled: notebook.selected.value === undefined,
+            run: () => runBelow(notebook, notebook.selected.value!),
+          },
           { label: 'Interrupt', icon: 'stop', hint: 'Ctrl Shift C', run: () => void interrupt(notebook) },
-          { label: 'Restart', icon: 'restart', run: () => void restart(notebook) },
+          { label: 'Restart', icon: 'restart', hint: '0 0', run: () => void restart(notebook) },
           { label: 'Restart and run all', icon: 'restart', run: () => void restartAndRunAll(notebook) },
           { label: 'Clear all outputs', icon: 'eraser', run: () => clearAllOutputs(notebook) },
           'line',
-          { label: 'Outline', icon: 'list', hint: 'O', run: () => togglePanel('outline') },
-          { label: 'Variables', icon: 'braces', run: () => togglePanel('variables') },
+          { label: 'Find and replace…', icon: 'search', hint: 'Ctrl F', run: () => openFind(notebook, 'replace') },
+          { label: 'Settings of the notebook…', icon: 'gear', run: () => notebook.askSettings() },
+          { label: 'Outline', icon: 'list', hint: 'T', run: () => togglePanel('outline') },
+          { label: 'Variables', icon: 'braces', hint: 'I', run: () => togglePanel('variables') },
           { label: 'Version history', icon: 'history', hint: 'H', run: () => togglePanel('history') },
           'line',
           { label: 'New notebook…', icon: 'plus', run: () => void newDocument(project) },
@@ -103,6 +112,7 @@ export function NotebookHeader() {
 
 function RunButtons() {
   const notebook = useNotebook()
+  const progress = notebook.runner.progress.value
   const busy = notebook.executions.running.value.size > 0 || notebook.runner.waiting.value.length > 0
   return (
     <div class="run-buttons">
@@ -113,7 +123,9 @@ function RunButtons() {
         onClick={() => (busy ? void interrupt(notebook) : runAll(notebook))}
       >
         <Icon name={busy ? 'stop' : 'play'} size={14} />
-        <span>{busy ? 'Stop' : 'Run all'}</span>
+        <span class="tabular">
+          {busy ? (progress ? `Stop ${progress.done + 1}/${progress.total}` : 'Stop') : 'Run all'}
+        </span>
       </button>
       <button
         type="button"

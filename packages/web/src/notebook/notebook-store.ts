@@ -84,7 +84,7 @@ export class NotebookStore {
     this.#cancelFrame?.()
     this.#cancelFrame = undefined
     batch(() => {
-      for (const item of this.page.items) this.#show(item.key, viewOf(item, this.page.text))
+      for (const item of this.page.items) this.#show(item.key, viewOf(item, this.page.source))
       this.frontMatter.value = this.page.notebook.frontMatter
       const keys = this.page.items.map(item => item.key)
       if (keys.length !== this.order.value.length || keys.some((key, at) => key !== this.order.value[at]))

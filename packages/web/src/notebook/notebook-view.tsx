@@ -1,7 +1,6 @@
 /** An open notebook: header, items, side panel, keyboard. */
-import { useEffect } from 'preact/hooks'
-import { HistoryPanel } from '../history/history-panel.tsx'
-import { VersionView } from '../history/version-view.tsx'
+import { useEffect, useMemo } from 'preact/hooks'
+import { lazyPage } from '../shell/lazy-page.tsx'
 import { registerCommands } from '../state/commands.ts'
 import { sidePanel } from '../state/layout.ts'
 import { devices } from '../state/mesh.ts'
@@ -9,17 +8,26 @@ import { shownNotebook } from '../state/shown-notebook.ts'
 import { DocumentNotices } from './document-notices.tsx'
 import { InsertBar } from './insert-bar.tsx'
 import { ItemView } from './item-view.tsx'
-import { handleKey } from './keyboard.ts'
+import { keyboardOf } from './keyboard.ts'
 import { notebookCommands } from './notebook-commands.ts'
 import { NotebookHeader } from './notebook-header.tsx'
 import { NotebookContext, type OpenNotebook } from './open-notebook.ts'
-import { OutlinePanel } from './outline-panel.tsx'
+import { QueueBar } from './queue-bar.tsx'
 import { RunAnnouncer } from './run-announcer.tsx'
-import { VariablesPanel } from './variables-panel.tsx'
+
+const HistoryPanel = lazyPage(() => import('../history/history-panel.tsx').then(module => module.HistoryPanel))
+const VersionView = lazyPage(() => import('../history/version-view.tsx').then(module => module.VersionView))
+const OutlinePanel = lazyPage(() => import('./outline-panel.tsx').then(module => module.OutlinePanel))
+const VariablesPanel = lazyPage(() => import('./variables-panel.tsx').then(module => module.VariablesPanel))
+const FindBar = lazyPage(() => import('./find-bar.tsx').then(module => module.FindBar))
+const SettingsDialog = lazyPage(() => import('./settings-dialog.tsx').then(module => module.SettingsDialog))
+const OptionsDialog = lazyPage(() => import('./options-dialog.tsx').then(module => module.OptionsDialog))
 
 export function NotebookView({ notebook }: { notebook: OpenNotebook }) {
   const mesh = devices.value.map(({ id, name }) => `${id} ${name}`).join()
-  useEffect(() => registerCommands('notebook', notebookCommands(notebook)), [notebook, mesh])
+  const commands = useMemo(() => notebookCommands(notebook), [notebook, mesh])
+  useEffect(() => registerCommands('notebook', commands), [commands])
+  useEffect(() => notebook.near.followPrinting(), [notebook])
   useEffect(() => {
     shownNotebook.value = notebook
     return () => {
@@ -27,10 +35,11 @@ export function NotebookView({ notebook }: { notebook: OpenNotebook }) {
     }
   }, [notebook])
   useEffect(() => {
-    const keys = (event: KeyboardEvent) => handleKey(notebook, event)
+    const byId = new Map(commands.map(command => [command.id, command]))
+    const keys = keyboardOf(notebook, () => byId)
     addEventListener('keydown', keys)
     return () => removeEventListener('keydown', keys)
-  }, [notebook])
+  }, [notebook, commands])
   return (
     <NotebookContext.Provider value={notebook}>
       <NotebookHeader />
@@ -51,9 +60,28 @@ export function NotebookView({ notebook }: { notebook: OpenNotebook }) {
         {sidePanel.value === 'variables' && <VariablesPanel />}
         {sidePanel.value === 'history' && <HistoryPanel />}
       </div>
+      <Overlays notebook={notebook} />
       <RunAnnouncer />
     </NotebookContext.Provider>
   )
+}
+
+/** What lies above the items and moves none of them. */
+function Overlays({ notebook }: { notebook: OpenNotebook }) {
+  const dialog = notebook.dialog.value
+  return (
+    <>
+      {notebook.find.open.value !== undefined && <FindBar />}
+      <QueueBar />
+      {dialog?.about === 'settings' && <SettingsDialog />}
+      {dialog?.about === 'options' && <OptionsDialog key={dialog.key} itemKey={dialog.key} />}
+    </>
+  )
+}
+
+function DropLine({ notebook }: { notebook: OpenNotebook }) {
+  const drag = notebook.drag.value
+  return drag ? <div class="drop-line" style={{ top: `${drag.top}px` }} /> : null
 }
 
 function Items({ notebook }: { notebook: OpenNotebook }) {
@@ -61,19 +89,28 @@ function Items({ notebook }: { notebook: OpenNotebook }) {
   const empty = keys.length === 0
   return (
     <div class="column">
-      {empty && (
-        <div class="empty">
-          <h2>An empty notebook</h2>
-          <p>
-            A notebook is a Markdown file: text, and fenced code that runs on one of your machines. Add a cell and press
-            Shift Enter.
-          </p>
-        </div>
-      )}
+      {empty && <EmptyNotebook />}
+      <DropLine notebook={notebook} />
       {keys.map((key, at) => (
         <ItemView key={key} itemKey={key} index={at} />
       ))}
       <InsertBar index={keys.length} always />
+    </div>
+  )
+}
+
+function EmptyNotebook() {
+  return (
+    <div class="empty">
+      <h2>An empty notebook</h2>
+      <p>
+        A notebook is a Markdown file: text, and fenced code that runs on one of your machines. Add a cell below, write
+        something like <code>print(6 * 7)</code>, and press <kbd>Shift</kbd> <kbd>Enter</kbd>.
+      </p>
+      <p class="muted">
+        <kbd>Esc</kbd> leaves a cell, then <kbd>A</kbd> and <kbd>B</kbd> put new ones above and below, <kbd>M</kbd>{' '}
+        makes text of one. <kbd>?</kbd> lists all keys.
+      </p>
     </div>
   )
 }

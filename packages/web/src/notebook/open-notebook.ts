@@ -11,15 +11,28 @@ import { api } from '../api/client.ts'
 import { HistoryStore } from '../history/history-store.ts'
 import { runs, sessions } from '../state/mesh.ts'
 import type { DocumentLink } from '../sync/document-link.ts'
+import { optionsOf } from './cell-options.ts'
+import { Cursors } from './cursors.ts'
 import type { ExecutionStore } from './execution-store.ts'
+import { FindStore } from './find-store.ts'
+import { Mover } from './mover.ts'
+import { NearWindow } from './near-window.ts'
 import type { NotebookStore } from './notebook-store.ts'
 import { keepChoice } from './run-choice.ts'
 import type { Runner } from './runner.ts'
 import { settleUnplaced } from './settle-unplaced.ts'
 
+/** What a dialog of the notebook is about. */
+export type NotebookDialog = { about: 'options'; key: string } | { about: 'settings' }
+
 /** Puts the cursor into an item's editor. */
 export type Place = 'start' | 'end' | number
-export type FocusEditor = (at: Place | undefined) => void
+/** What an item's editor can be told. */
+export interface EditorHandle {
+  focus(at: Place | undefined): void
+  /** Selects a range without taking the focus. */
+  show(from: number, to: number): void
+}
 
 export class OpenNotebook {
   readonly document: DocumentInfo
@@ -29,10 +42,23 @@ export class OpenNotebook {
   readonly executions: ExecutionStore
   readonly runner: Runner
   readonly history: HistoryStore
+  readonly mover: Mover
+  readonly find: FindStore
   /** Key of the item that commands are about. */
   readonly selected: Signal<string | undefined> = signal(undefined)
   /** Key of the item whose text is being edited. */
   readonly editing: Signal<string | undefined> = signal(undefined)
+  /** Where a selection of several items began. */
+  readonly anchor: Signal<string | undefined> = signal(undefined)
+  /** All items that are selected. */
+  readonly chosen: ReadonlySignal<ReadonlySet<string>>
+  readonly dialog: Signal<NotebookDialog | undefined> = signal(undefined)
+  /** Outputs that this page shows although they are hidden, or hides: by the item's key. */
+  readonly shownOutputs: Signal<ReadonlyMap<string, boolean>> = signal(new Map())
+  readonly near = new NearWindow()
+  /** An item that is dragged, and before which one it would go. */
+  readonly drag: Signal<{ key: string; place: number; top: number } | undefined> = signal(undefined)
+  readonly cursors: Cursors
   readonly language: ReadonlySignal<string>
   readonly #stopSettling: () => void
   readonly #stopKeeping: () => void
@@ -52,6 +78,10 @@ export class OpenNotebook {
     this.executions = parts.executions
     this.runner = parts.runner
     this.history = new HistoryStore(parts.document.id, api)
+    this.mover = new Mover(parts.store, parts.executions)
+    this.find = new FindStore(parts.store)
+    this.cursors = new Cursors(parts.store, parts.link.awareness)
+    this.chosen = computed(() => new Set(rangeOf(this.store.order.value, this.anchor.value, this.selected.value)))
     this.language = computed(() => this.#mainLanguage(this.store.order.value))
     this.#stopKeeping = keepChoice(parts.document.id, parts.runner, () => localStorage)
     this.#stopSettling = settleUnplaced(this.executions, runs, parts.store.doc.clientID)
@@ -99,25 +129,31 @@ export class OpenNotebook {
 
   /** Where in the text the editor that is asked for puts the cursor. */
   editAt: Place | undefined
-  readonly #focusers = new Map<string, FocusEditor>()
-  /** The editor of an item tells how it is focused; the returned function takes that back. */
-  addEditor(key: string, focus: FocusEditor): () => void {
-    this.#focusers.set(key, focus)
+  readonly #editors = new Map<string, EditorHandle>()
+  /** The editor of an item is there; the returned function takes that back. */
+  addEditor(key: string, editor: EditorHandle): () => void {
+    this.#editors.set(key, editor)
     return () => {
-      if (this.#focusers.get(key) === focus) this.#focusers.delete(key)
+      if (this.#editors.get(key) === editor) this.#editors.delete(key)
     }
+  }
+
+  editorOf(key: string): EditorHandle | undefined {
+    return this.#editors.get(key)
   }
 
   /** Selects an item and begins to edit it; an editor that is still loading takes the focus when it is there. */
   edit(key: string, at?: Place): void {
     this.editAt = at
+    this.anchor.value = undefined
     this.selected.value = key
     this.editing.value = key
-    this.#focusers.get(key)?.(at)
+    this.#editors.get(key)?.focus(at)
   }
 
-  /** Selects an item and leaves its editor. */
-  select(key: string | undefined): void {
+  /** Selects an item and leaves its editor; `extend` keeps what was selected between. */
+  select(key: string | undefined, extend?: 'extend'): void {
+    this.anchor.value = extend ? (this.anchor.peek() ?? this.selected.peek()) : undefined
     this.selected.value = key
     this.editing.value = undefined
     if (key === undefined) return
@@ -126,13 +162,78 @@ export class OpenNotebook {
     requestAnimationFrame(() => this.selected.peek() === key && this.editing.peek() === undefined && focusItem(key))
   }
 
+  /** Item that is to be drawn although it is far from the window. */
+  readonly revealed: Signal<string | undefined> = signal(undefined)
+  /** Scrolls to an item, drawn or not; resolves when it is there. `within` finds the place in it. */
+  async reveal(key: string, within?: (item: HTMLElement) => Element | undefined): Promise<void> {
+    this.revealed.value = key
+    document.getElementById(`item-${key}`)?.scrollIntoView({ block: 'nearest' })
+    for (let frame = 0; frame < 3; frame++) {
+      await new Promise(resolve => requestAnimationFrame(resolve))
+      const item = document.getElementById(`item-${key}`)
+      if (item) (within?.(item) ?? item).scrollIntoView({ block: within ? 'center' : 'nearest' })
+    }
+  }
+
+  /** Selects the item after or before the selected one. */
+  selectBeside(by: 1 | -1, extend?: 'extend'): void {
+    const order = this.store.order.peek()
+    const at = order.indexOf(this.selected.peek() ?? '')
+    const next = order[at < 0 ? 0 : at + by]
+    if (next !== undefined) this.select(next, extend)
+  }
+
+  selectAll(): void {
+    const order = this.store.order.peek()
+    this.select(order.at(-1))
+    this.anchor.value = order[0]
+  }
+
+  /** The keys of what commands are about, in order. */
+  get chosenKeys(): string[] {
+    return [...this.chosen.peek()]
+  }
+
+  askOptions(key: string): void {
+    if (this.store.find(key)?.kind === 'cell') this.dialog.value = { about: 'options', key }
+  }
+
+  askSettings(): void {
+    this.dialog.value = { about: 'settings' }
+  }
+
+  /** Whether an output is shown: what this page was told, or else what the cell's options say. */
+  showsOutput(key: string, hidden: boolean): boolean {
+    return this.shownOutputs.value.get(key) ?? !hidden
+  }
+
+  toggleOutput(key: string): void {
+    const item = this.store.find(key)
+    if (item?.kind !== 'cell') return
+    const shown = this.showsOutput(key, optionsOf(item.cell).hideOutput)
+    this.shownOutputs.value = new Map(this.shownOutputs.peek()).set(key, !shown)
+  }
+
   close(): void {
     this.#stopSettling()
     this.#stopKeeping()
+    this.find.close()
+    this.cursors.close()
+    this.mover.close()
     this.executions.close()
     this.store.close()
     this.link.close()
   }
+}
+
+function rangeOf(
+  order: readonly string[],
+  anchor: string | undefined,
+  selected: string | undefined,
+): readonly string[] {
+  if (selected === undefined) return []
+  const [a, b] = [order.indexOf(anchor ?? selected), order.indexOf(selected)]
+  return a < 0 || b < 0 ? [selected] : order.slice(Math.min(a, b), Math.max(a, b) + 1)
 }
 
 function focusItem(key: string): void {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { openPage } from './items.ts'
-import { contained, convert, insertAt, isContained, removeItem, setLanguage, swapWithNext } from './page-edits.ts'
+import { contained, convert, insertAt, isContained, removeItems, setLanguage } from './page-edits.ts'
 import { applyChanges } from './text-delta.ts'
 
 const text = '# One\n\n```python\na = 1\n```\n\n```output:run-1\n1\n```\n\nTwo\n\n```js\nb\n```\n'
@@ -28,17 +28,7 @@ test('an inserted cell stands alone between blank lines, wherever it goes', () =
 })
 
 test('a removed cell takes its output with it and leaves its neighbours', () => {
-  assert.deepEqual(kinds(applyChanges(text, removeItem(openPage(text), 1))), ['# One\n\nTwo', 'cell:b'])
-})
-
-test('neighbours change places, whichever of the two texts moves', () => {
-  for (const moving of ['first', 'second'] as const) {
-    const after = applyChanges(text, swapWithNext(openPage(text), 1, moving))
-    assert.deepEqual(kinds(after), ['# One\n\nTwo', 'cell:a = 1', 'cell:b'], moving)
-    assert.equal(openPage(after).items[1]!.kind === 'cell' && after.includes('```output:run-1\n1\n```'), true)
-    const last = applyChanges(text, swapWithNext(openPage(text), 2, moving))
-    assert.deepEqual(kinds(last), ['# One', 'cell:a = 1', 'cell:b', 'Two'], moving)
-  }
+  assert.deepEqual(kinds(applyChanges(text, removeItems(openPage(text), [1]))), ['# One\n\nTwo', 'cell:b'])
 })
 
 test('the language of a cell changes on its fence alone', () => {

@@ -1,14 +1,19 @@
 /** Edits of a notebook's structure as changes of its text: insert, delete, move, convert. Pure. */
 import { type CellBlock, parseNotebook } from '@meshbook/core/notebook/cells.ts'
-import type { Item, Page } from './items.ts'
+import type { Page } from './items.ts'
 import type { Change } from './text-delta.ts'
 
 export type NewItem = { kind: 'cell'; language: string; code?: string } | { kind: 'prose'; text: string }
 
 /** Puts a new item before the item at `index`; at the end if there is none. */
 export function insertAt(page: Page, index: number, item: NewItem): Change[] {
+  return pieceAt(page, index, sourceOf(item))
+}
+
+/** Puts a piece of Markdown before the item at `index`. */
+export function pieceAt(page: Page, index: number, piece: string): Change[] {
   const at = page.items[index]?.from ?? page.text.length
-  return [{ from: at, to: at, insert: spaced(page.text, at, at, sourceOf(item)) }]
+  return [{ from: at, to: at, insert: spaced(page.text, at, at, piece) }]
 }
 
 export function sourceOf(item: NewItem): string {
@@ -23,53 +28,33 @@ function longestRun(code: string): number {
 }
 
 /** Blank lines around a piece that stands between `from` and `to`. */
-function spaced(text: string, from: number, to: number, piece: string): string {
-  const before = text.slice(0, from)
+export function spaced(text: string, from: number, to: number, piece: string): string {
+  const before = text.slice(Math.max(0, from - 3), from)
   const lead = before === '' || /\n\r?\n$/.test(before) ? '' : before.endsWith('\n') ? '\n' : '\n\n'
-  const after = text.slice(to)
+  const after = text.slice(to, to + 2)
   const tail = after === '' || /^\r?\n/.test(after) ? '' : '\n'
   return lead + piece + tail
 }
 
-/** The item and the blank lines after it. */
-function extentOf(page: Page, item: Item): { from: number; to: number } {
-  const blank = /^(?:[ \t]*\r?\n)*/.exec(page.text.slice(item.to))?.[0].length ?? 0
-  return { from: item.from, to: item.to + blank }
+/** Where the blank lines after `from` end. */
+export function blankTo(text: string, from: number): number {
+  const blank = /(?:[ \t]*\r?\n)*/y
+  blank.lastIndex = from
+  return blank.test(text) ? blank.lastIndex : from
 }
 
-export function removeItem(page: Page, index: number): Change[] {
-  const item = page.items[index]
-  return item ? [{ ...extentOf(page, item), insert: '' }] : []
-}
-
-/**
- * Lets the items at `index` and `index + 1` change places. The text of only one of them moves, since what moves gets a
- * new identity: choose the one that nothing is anchored in.
- */
-export function swapWithNext(page: Page, index: number, moving: 'first' | 'second'): Change[] {
-  const first = page.items[index]
-  const second = page.items[index + 1]
-  if (!first || !second || first.kind === 'front-matter') return []
-  const slice = (item: Item) =>
-    `${page.text
-      .slice(item.from, item.to)
-      .replace(/^(?:[ \t]*\r?\n)+/, '')
-      .trimEnd()}\n`
-  if (moving === 'second') {
-    return [
-      {
-        from: first.from,
-        to: first.from,
-        insert: `${spaced(page.text, first.from, first.from, slice(second)).trimEnd()}\n\n`,
-      },
-      { from: first.to, to: second.to, insert: page.text.slice(second.to).trim() === '' ? '' : '\n' },
-    ]
+/** Removes the items at these places and the blank lines after them. */
+export function removeItems(page: Page, places: readonly number[]): Change[] {
+  const changes: Change[] = []
+  for (const place of places) {
+    const item = page.items[place]
+    if (!item) continue
+    const to = blankTo(page.text, item.to)
+    const last = changes.at(-1)
+    if (last && last.to >= item.from) last.to = to
+    else changes.push({ from: item.from, to, insert: '' })
   }
-  const { from, to } = extentOf(page, first)
-  return [
-    { from, to, insert: '' },
-    { from: second.to, to: second.to, insert: spaced(page.text, second.to, second.to, slice(first)) },
-  ]
+  return changes
 }
 
 export function setLanguage(page: Page, cell: CellBlock, language: string): Change[] {

@@ -1,19 +1,21 @@
 /** Prose: rendered, or in an editor while it is edited. */
+import { useComputed, useSignalEffect } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import type { Editor } from '../editor/code-editor.ts'
 import { loadEditor } from '../editor/load-editor.ts'
 import { Icon } from '../shell/icons.tsx'
 import { Menu } from '../shell/menu.tsx'
 import { convertItem, insertBeside, move, remove } from './actions.ts'
-import { bindProse, proseSlice } from './bind-editor.ts'
+import { bindProse } from './bind-editor.ts'
 import { editorKeys } from './editor-keys.ts'
 import { MarkdownView } from './markdown-view.tsx'
 import { useNotebook } from './open-notebook.ts'
+import { proseSlice } from './prose-slice.ts'
 import { plainOf } from './slice.ts'
 
 export function ProseView({ itemKey, source }: { itemKey: string; source: string }) {
   const notebook = useNotebook()
-  const editing = notebook.editing.value === itemKey
+  const editing = useComputed(() => notebook.editing.value === itemKey).value
   return (
     <div class="prose-item">
       {editing ? <ProseEditor itemKey={itemKey} /> : <Rendered itemKey={itemKey} source={source} />}
@@ -44,8 +46,8 @@ export function ProseView({ itemKey, source }: { itemKey: string; source: string
               hint: 'B',
               run: () => insertBeside(notebook, itemKey, 'below'),
             },
-            { label: 'Move up', icon: 'up', hint: 'K', run: () => move(notebook, itemKey, -1) },
-            { label: 'Move down', icon: 'downArrow', hint: 'J', run: () => move(notebook, itemKey, 1) },
+            { label: 'Move up', icon: 'up', hint: 'Shift K', run: () => move(notebook, itemKey, -1) },
+            { label: 'Move down', icon: 'downArrow', hint: 'Shift J', run: () => move(notebook, itemKey, 1) },
             { label: 'Turn into a cell', icon: 'code', hint: 'Y', run: () => convertItem(notebook, itemKey) },
             'line',
             { label: 'Delete', icon: 'trash', hint: 'D D', danger: true, run: () => remove(notebook, itemKey) },
@@ -91,33 +93,43 @@ function placeIn(source: string, { clientX, clientY }: MouseEvent): number | 'en
 function ProseEditor({ itemKey }: { itemKey: string }) {
   const notebook = useNotebook()
   const host = useRef<HTMLDivElement>(null)
+  const editor = useRef<Editor | undefined>(undefined)
   useEffect(() => {
-    let editor: Editor | undefined
     let dropped = false
     const { store } = notebook
-    const binding = bindProse(store, itemKey, () => editor)
-    const forget = notebook.addEditor(itemKey, at => editor?.focus(at))
+    const binding = bindProse(store, itemKey, () => editor.current)
+    const forget = notebook.addEditor(itemKey, {
+      focus: at => editor.current?.focus(at),
+      show: (from, to) => editor.current?.show(from, to),
+    })
     void loadEditor(({ createEditor }) => {
-      const slice = proseSlice(store.find(itemKey), store.page.text)
+      const slice = proseSlice(store.find(itemKey), store.page.source)
       if (dropped || !slice) return
-      editor = createEditor({
+      editor.current = createEditor({
         parent: host.current!,
-        text: plainOf(store.page.text, slice),
+        text: plainOf(store.page.source, slice),
         language: undefined,
         label: 'Text in Markdown',
         hint: 'Markdown…',
         onChange: binding.typed,
         onFocus: focused => focused && notebook.edit(itemKey),
+        onSelect: range => notebook.cursors.tell(itemKey, range),
+        lineNumbers: false,
         keys: editorKeys(notebook, itemKey),
       })
-      editor.focus(notebook.editAt)
+      editor.current.focus(notebook.editAt)
+      editor.current.setCarets(notebook.cursors.shown.peek().get(itemKey) ?? [])
     })
     return () => {
       dropped = true
       forget()
       binding.close()
-      editor?.destroy()
+      editor.current?.destroy()
     }
   }, [itemKey, notebook])
+  useSignalEffect(() => {
+    const carets = notebook.cursors.shown.value.get(itemKey) ?? []
+    editor.current?.setCarets(carets)
+  })
   return <div class="prose-editor" ref={host} />
 }

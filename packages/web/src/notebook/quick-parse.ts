@@ -3,14 +3,22 @@
  * and typing inside a line of code. Answers undefined where only a full parse is sure. Its answer equals
  * `parseNotebook` of the new text, which a property test proves.
  */
-import type { Block, CellBlock, Fence, Notebook, OutputBlock } from '@meshbook/core/notebook/cells.ts'
+import {
+  type Block,
+  type CellBlock,
+  commentOptions,
+  type Fence,
+  type Notebook,
+  type OutputBlock,
+} from '@meshbook/core/notebook/cells.ts'
+import type { TextReader } from './page-text.ts'
 import type { Change } from './text-delta.ts'
 
 export function quickParse(
   before: Notebook,
-  oldText: string,
+  oldText: TextReader,
   changes: readonly Change[],
-  text: string,
+  text: TextReader,
 ): Notebook | undefined {
   const [change] = changes
   if (changes.length !== 1 || !change) return undefined
@@ -31,18 +39,29 @@ function reaching(block: Block, at: number, by: number): Block {
   return block.kind === 'cell' && block.outputsTo > at ? { ...block, outputsTo: block.outputsTo + by } : block
 }
 
-function grownBlock(block: Block, oldText: string, change: Change, text: string): Block | undefined {
+function grownBlock(block: Block, oldText: TextReader, change: Change, text: TextReader): Block | undefined {
   if (block.kind === 'output') return grownOutput(block, oldText, change, text)
   return block.kind === 'cell' ? grownCell(block, oldText, change, text) : undefined
 }
 
-function grownOutput(block: OutputBlock, oldText: string, change: Change, text: string): OutputBlock | undefined {
+function grownOutput(
+  block: OutputBlock,
+  oldText: TextReader,
+  change: Change,
+  text: TextReader,
+): OutputBlock | undefined {
   const { textFrom, textTo, fence } = block
-  const inside = textFrom <= change.from && change.to <= textTo && oldText[textTo] === '\n'
-  if (!inside || fence.eol !== '\n' || !fence.closed || change.insert.includes('\r') || oldText[textTo - 1] === '\r')
+  const inside = textFrom <= change.from && change.to <= textTo && charAt(oldText, textTo) === '\n'
+  if (
+    !inside ||
+    fence.eol !== '\n' ||
+    !fence.closed ||
+    change.insert.includes('\r') ||
+    charAt(oldText, textTo - 1) === '\r'
+  )
     return undefined
   const shift = change.insert.length - (change.to - change.from)
-  if (closesWithin(text, change.from, change.from + change.insert.length, fence)) return undefined
+  if (closesWithin(text, change, textFrom, textTo + shift, fence)) return undefined
   const tail = shiftedImages(block, shift)
   return {
     ...block,
@@ -54,37 +73,68 @@ function grownOutput(block: OutputBlock, oldText: string, change: Change, text: 
   }
 }
 
-/** Only typing within one line of a plain cell: a line ending, a fence or an option may change the structure. */
-function grownCell(block: CellBlock, oldText: string, change: Change, text: string): CellBlock | undefined {
+/** Only typing within one line of a plain cell: a line ending or a fence may change the structure. */
+function grownCell(block: CellBlock, oldText: TextReader, change: Change, text: TextReader): CellBlock | undefined {
   const { codeFrom, codeTo, fence } = block
-  const inside = codeFrom <= change.from && change.to <= codeTo && oldText[codeTo] === '\n'
+  const inside = codeFrom <= change.from && change.to <= codeTo && charAt(oldText, codeTo) === '\n'
   if (!inside || block.style !== 'plain' || fence.indent > 0 || !fence.closed || block.code.includes('\r'))
     return undefined
   if (
     /[\r\n]/.test(change.insert) ||
     /[\r\n]/.test(oldText.slice(change.from, change.to)) ||
-    oldText[codeTo - 1] === '\r' ||
+    charAt(oldText, codeTo - 1) === '\r' ||
     /\r/.test(oldText.slice(codeFrom, codeTo))
   )
     return undefined
-  if (closesWithin(text, change.from, change.from + change.insert.length, fence)) return undefined
   const shift = change.insert.length - (change.to - change.from)
+  if (closesWithin(text, change, codeFrom, codeTo + shift, fence)) return undefined
+  const code = text.slice(codeFrom, codeTo + shift)
   return {
     ...block,
     to: block.to + shift,
     outputsTo: block.outputsTo + shift,
     codeTo: codeTo + shift,
-    code: text.slice(codeFrom, codeTo + shift),
+    code,
+    options: commentOptions(code, block.language),
   }
 }
 
-/** Whether a line that touches `from` to `to` closes the fence. */
-function closesWithin(text: string, from: number, to: number, { char, length }: Fence): boolean {
-  const start = text.lastIndexOf('\n', from - 1) + 1
-  const end = text.indexOf('\n', to)
-  const lines = text.slice(start, end < 0 ? text.length : end)
+/** Whether a line that touches the change closes the fence. The lines between `start` and `end` are what is in it. */
+function closesWithin(
+  text: TextReader,
+  { from, insert }: Change,
+  start: number,
+  end: number,
+  { char, length }: Fence,
+): boolean {
+  const lines = linesAround(text, from, from + insert.length, start, end)
   return lines.includes(char.repeat(length)) && lines.split(/\r\n?|\n/).some(line => isClosing(line, char, length))
 }
+
+const step = 512
+
+/** The whole lines from `from` to `to`, none beyond `start` and `end`. */
+function linesAround(text: TextReader, from: number, to: number, start: number, end: number): string {
+  let [low, high] = [from, to]
+  let found = text.slice(from, to)
+  for (let at = -1; at < 0 && low > start; ) {
+    const next = Math.max(start, low - step)
+    const piece = text.slice(next, low)
+    at = piece.lastIndexOf('\n')
+    found = piece.slice(at + 1) + found
+    low = next
+  }
+  for (let at = -1; at < 0 && high < end; ) {
+    const next = Math.min(end, high + step)
+    const piece = text.slice(high, next)
+    at = piece.indexOf('\n')
+    found += at < 0 ? piece : piece.slice(0, at)
+    high = next
+  }
+  return found
+}
+
+const charAt = (text: TextReader, at: number): string => text.slice(at, at + 1)
 
 export function isClosing(line: string, char: string, length: number): boolean {
   const marks = /^ {0,3}(`{3,}|~{3,})[ \t]*$/.exec(line)?.[1]

@@ -1,5 +1,6 @@
 /** The button at the left of a cell: run it, or stop it; and how its last run went. */
 import type { ExecutionStatus } from '@meshbook/core/executions.ts'
+import { useComputed } from '@preact/signals'
 import { Icon, type IconName } from '../shell/icons.tsx'
 import { report } from '../state/toasts.ts'
 import { runOne, stopRun } from './actions.ts'
@@ -11,8 +12,9 @@ interface Look {
   class: string
 }
 
-function lookOf(status: ExecutionStatus | undefined, waits: boolean): Look {
-  if (waits) return { icon: 'clock', label: 'Waits for the cells above. Stop waiting', class: 'queued' }
+/** `place` in the list of cells that wait, from 1; 0 if it does not. */
+function lookOf(status: ExecutionStatus | undefined, place: number): Look {
+  if (place > 0) return { icon: 'clock', label: `Place ${place} in the queue. Stop waiting`, class: 'queued' }
   switch (status) {
     case 'requested':
     case 'claimed':
@@ -35,11 +37,11 @@ export function RunButton({
   status: ExecutionStatus | undefined
 }) {
   const notebook = useNotebook()
-  const waits = notebook.runner.waiting.value.includes(itemKey)
-  const look = lookOf(status, waits)
+  const place = useComputed(() => notebook.runner.waiting.value.indexOf(itemKey) + 1).value
+  const look = lookOf(status, place)
   const press = (event: Event) => {
     event.stopPropagation()
-    if (waits) notebook.runner.stopWaiting()
+    if (place > 0) notebook.runner.stopWaiting()
     else if (look.class === '') {
       notebook.selected.value = itemKey
       runOne(notebook, itemKey)
@@ -47,7 +49,11 @@ export function RunButton({
   }
   return (
     <button type="button" class={`run-button ${look.class}`} aria-label={look.label} title={look.label} onClick={press}>
-      <Icon name={look.icon} class={look.icon === 'spinner' ? 'spin' : ''} />
+      {place > 0 ? (
+        <span class="queue-place">{place}</span>
+      ) : (
+        <Icon name={look.icon} class={look.icon === 'spinner' ? 'spin' : ''} />
+      )}
       {look.class === 'running' && <Icon name="spinner" size={30} class="ring spin" />}
     </button>
   )

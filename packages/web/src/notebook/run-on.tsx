@@ -1,7 +1,7 @@
 /** The choice of the device that the next runs of this notebook go to (W51, W52). */
 import { runtimeFor } from '@meshbook/core/languages.ts'
 import type { DeviceInfo } from '@meshbook/core/messages.ts'
-import { deviceIcons } from '../shell/device-card.tsx'
+import { deviceIcons } from '../shell/device-icons.ts'
 import { Icon } from '../shell/icons.tsx'
 import { deviceById, devices, me } from '../state/mesh.ts'
 import type { OpenNotebook } from './open-notebook.ts'

@@ -80,6 +80,47 @@ test('a list of cells runs in order and stops at the first that fails', async ()
   assert.deepEqual(runner.waiting.value, [])
 })
 
+const failing = '```python\na\n```\n\n```python\nfails\n```\n\n```python\nc\n```\n\n```python\nd\n```\n'
+const codes = (asked: readonly RunRequest[]) => asked.map(({ code }) => code.split('\n').at(-1))
+
+test('NB11 what a failure dropped is said and can be gone on with', async () => {
+  const { runner, asked, keys } = mesh(failing)
+  await runner.runAll(keys)
+  assert.deepEqual(runner.dropped.value, { after: keys[1], rest: [keys[2], keys[3]] })
+  assert.equal(runner.progress.value, undefined)
+  await runner.resume()
+  assert.deepEqual(codes(asked), ['a', 'fails', 'c', 'd'])
+  assert.equal(runner.dropped.value, undefined)
+})
+
+test('NB11 a list goes on after a failure where the notebook or the cell says so', async () => {
+  for (const text of [
+    `---\nmeshbook: {stop-on-error: false}\n---\n${failing}`,
+    failing.replace('fails', '#| tags: [raises-exception]\nfails'),
+  ]) {
+    const { runner, asked, store } = mesh(text)
+    await runner.runAll(store.order.value)
+    assert.deepEqual(codes(asked), ['a', 'fails', 'c', 'd'])
+  }
+})
+
+test('NB11 a refused run ends a list whatever the notebook says', async () => {
+  const { runner, asked, store } = mesh(
+    `---\nmeshbook: {stop-on-error: false}\n---\n${failing.replace('fails', 'refused')}`,
+  )
+  await runner.runAll(store.order.value)
+  assert.deepEqual(codes(asked), ['a'])
+  assert.equal(runner.dropped.value?.rest.length, 2)
+})
+
+test('NB10 a cell that is not to be evaluated is left out of a list, and runs alone', async () => {
+  const { runner, asked, keys } = mesh(failing.replace('fails', '#| eval: false\nb'))
+  await runner.runAll(keys)
+  assert.deepEqual(codes(asked), ['a', 'c', 'd'])
+  await runner.run(keys[1]!)
+  assert.deepEqual(codes(asked), ['a', 'c', 'd', 'b'])
+})
+
 test('an empty cell is skipped, and what waits can be dropped', async () => {
   const { runner, asked, keys } = mesh()
   await runner.runAll([keys[3]!, keys[2]!])

@@ -1,6 +1,6 @@
 /**
  * Asks for runs: the visible intent goes into the document, the authority to the hub, under one run id. A list of cells
- * runs one after the other and stops at the first that does not complete.
+ * runs one after the other and stops at the first that does not complete, unless the notebook says otherwise (NB11).
  */
 import type { ExecutionStatus } from '@meshbook/core/executions.ts'
 import { type Now, newId, type RandomBytes, type RunId } from '@meshbook/core/ids.ts'
@@ -10,6 +10,7 @@ import { demandsOf } from '@meshbook/core/notebook/demands.ts'
 import { effect, type Signal, signal } from '@preact/signals'
 import * as Y from 'yjs'
 import { asApiError } from '../api/http.ts'
+import { mayFail, optionsOf } from './cell-options.ts'
 import { type ExecutionStore, isActive } from './execution-store.ts'
 import type { NotebookStore } from './notebook-store.ts'
 
@@ -28,9 +29,19 @@ export interface RunFailure {
   hint: string
 }
 
+export interface Dropped {
+  /** Key of the cell that failed, and of those after it. */
+  after: string
+  rest: readonly string[]
+}
+
 export class Runner {
   /** Keys of cells that wait for the cells above them, in order. */
   readonly waiting: Signal<readonly string[]> = signal([])
+  /** How far the list is that is being run. */
+  readonly progress: Signal<{ done: number; total: number } | undefined> = signal(undefined)
+  /** What a failure kept from being run. */
+  readonly dropped: Signal<Dropped | undefined> = signal(undefined)
   /** Why the last request of a cell was not taken, by the cell's key. */
   readonly failures: Signal<ReadonlyMap<string, RunFailure>> = signal(new Map())
   /** The device chosen with "Run on…". */
@@ -57,21 +68,53 @@ export class Runner {
   /** Runs cells one after the other; a new call replaces what is still waiting. Resolves when the last has ended. */
   async runAll(keys: readonly string[]): Promise<void> {
     const chain = ++this.#chain
-    this.waiting.value = keys
-    for (const key of keys) {
-      if (chain !== this.#chain) return
+    const cells = keys.filter(key => this.#runsInList(key))
+    this.dropped.value = undefined
+    this.waiting.value = cells
+    for (const [done, key] of cells.entries()) {
+      this.progress.value = { done, total: cells.length }
       this.waiting.value = this.waiting.value.filter(other => other !== key)
-      const run = await this.run(key)
-      if (run && (await this.ended(run)) !== 'completed') break
-      if (run === undefined && this.failures.value.has(key)) break
+      const goesOn = await this.#runInList(key)
+      if (chain !== this.#chain) return
+      if (goesOn) continue
+      const rest = this.waiting.value
+      if (rest.length > 0) this.dropped.value = { after: key, rest }
+      break
     }
-    if (chain === this.#chain) this.waiting.value = []
+    this.waiting.value = []
+    this.progress.value = undefined
+  }
+
+  /** Whether the list goes on after this cell (NB11). */
+  async #runInList(key: string): Promise<boolean> {
+    const run = await this.run(key)
+    if (run === undefined) return !this.failures.value.has(key)
+    const status = await this.ended(run)
+    return status === 'completed' || (status === 'error' && this.#goesOnAfterError(key))
+  }
+
+  #goesOnAfterError(key: string): boolean {
+    const item = this.#notebook.find(key)
+    const { stopOnError = true } = this.#notebook.page.notebook.frontMatter ?? {}
+    return !stopOnError || (item?.kind === 'cell' && mayFail(item.cell))
+  }
+
+  #runsInList(key: string): boolean {
+    const item = this.#notebook.find(key)
+    return item?.kind === 'cell' && optionsOf(item.cell).runs
+  }
+
+  /** Goes on with the cells that were dropped, as far as they still exist. */
+  async resume(): Promise<void> {
+    const { rest = [] } = this.dropped.value ?? {}
+    await this.runAll(rest)
   }
 
   /** Drops what waits; runs that were already requested go on. */
   stopWaiting(): void {
     this.#chain++
     this.waiting.value = []
+    this.progress.value = undefined
   }
 
   /** Asks for one run. Resolves with its id once the hub has taken it; undefined if there is nothing to run or it refused. */

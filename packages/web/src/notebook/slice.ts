@@ -4,6 +4,7 @@
  * changes of the text into changes of the editor.
  */
 import type { CellBlock } from '@meshbook/core/notebook/cells.ts'
+import type { TextReader } from './page-text.ts'
 import { isClosing } from './quick-parse.ts'
 import { applyChanges, type Change, diffOf } from './text-delta.ts'
 
@@ -13,13 +14,13 @@ export interface Slice {
 }
 
 /** What the editor shows of a slice. */
-export function plainOf(text: string, slice: Slice): string {
+export function plainOf(text: TextReader, slice: Slice): string {
   const raw = text.slice(slice.from, slice.to)
   return raw.includes('\r') ? raw.replace(/\r\n?/g, '\n') : raw
 }
 
 /** Changes of the text for changes of an editor that shows `slice`, in ascending order, none overlapping. */
-export function toTextChanges(text: string, slice: Slice, changes: readonly Change[], eol: string): Change[] {
+export function toTextChanges(text: TextReader, slice: Slice, changes: readonly Change[], eol: string): Change[] {
   const raw = text.slice(slice.from, slice.to)
   const place = raw.includes('\r') ? placesOf(raw) : undefined
   return changes.map(({ from, to, insert }) => ({
@@ -41,7 +42,7 @@ function placesOf(raw: string): number[] {
 }
 
 /** The changes for an edit of a cell's code: with a line ending where there was no line, and longer fences if needed. */
-export function cellTextChanges(text: string, cell: CellBlock, changes: readonly Change[]): Change[] {
+export function cellTextChanges(text: TextReader, cell: CellBlock, changes: readonly Change[]): Change[] {
   const slice = { from: cell.codeFrom, to: cell.codeTo }
   const eol = cell.fence.eol || '\n'
   const inside = toTextChanges(text, slice, changes, eol)
@@ -52,8 +53,8 @@ export function cellTextChanges(text: string, cell: CellBlock, changes: readonly
 }
 
 /** A cell without any line: its closing fence begins where the code is to stand. */
-function needsLine(text: string, cell: CellBlock): boolean {
-  return cell.fence.closed && cell.codeFrom === cell.codeTo && !/[\r\n]/.test(text[cell.codeTo] ?? '')
+function needsLine(text: TextReader, cell: CellBlock): boolean {
+  return cell.fence.closed && cell.codeFrom === cell.codeTo && !/[\r\n]/.test(text.slice(cell.codeTo, cell.codeTo + 1))
 }
 
 function appendTo(changes: Change[], at: number, insert: string): void {
@@ -68,14 +69,15 @@ function fenceLength(code: string, { fence }: CellBlock): number {
   return Math.max(fence.length, ...closing.map(line => line.trim().length + 1))
 }
 
-function withFences(text: string, cell: CellBlock, inside: Change[], length: number): Change[] {
+function withFences(text: TextReader, cell: CellBlock, inside: Change[], length: number): Change[] {
   const { fence, from, to, codeTo } = cell
   const more = fence.char.repeat(length - fence.length)
   const open = from + fence.indent
   const outside: Change[] = [{ from: open, to: open, insert: more }, ...inside]
   if (!fence.closed) return outside
-  const close = text.indexOf(fence.char.repeat(fence.length), codeTo)
-  return close >= 0 && close < to ? [...outside, { from: close, to: close, insert: more }] : outside
+  const found = text.slice(codeTo, to).indexOf(fence.char.repeat(fence.length))
+  const close = codeTo + found
+  return found >= 0 ? [...outside, { from: close, to: close, insert: more }] : outside
 }
 
 /**

@@ -1,11 +1,13 @@
 /** The variables of the notebook's session, asked for again after each run. */
 import type { Variables } from '@meshbook/core/api.ts'
+import { signal } from '@preact/signals'
 import { useEffect, useState } from 'preact/hooks'
 import { api } from '../api/client.ts'
 import { asApiError } from '../api/http.ts'
 import { Icon } from '../shell/icons.tsx'
 import { useNotebook } from './open-notebook.ts'
-import { PanelTop } from './outline-panel.tsx'
+import { PanelTop } from './panel-top.tsx'
+import { shownVariables, type VariableOrder } from './sort-variables.ts'
 
 export function VariablesPanel() {
   const notebook = useNotebook()
@@ -47,24 +49,67 @@ export function VariablesPanel() {
   )
 }
 
+const columns = ['name', 'type', 'size'] as const
+const order = signal<VariableOrder>({ by: 'name', down: false })
+const filter = signal('')
+
 function VariableTable({ variables }: { variables: Variables }) {
+  const rows = shownVariables(variables.items, filter.value, order.value)
   return (
-    <ul class="variables">
-      {variables.items.map(({ name, type, size, preview }) => (
-        <li key={name}>
-          <div class="row">
-            <span class="mono ellipsis">{name}</span>
-            <span class="faint ellipsis">
-              {type}
-              {size && ` · ${size}`}
-            </span>
-          </div>
-          <div class="mono muted ellipsis" title={preview}>
-            {preview}
-          </div>
-        </li>
-      ))}
-      {variables.truncated && <li class="faint">… and more</li>}
-    </ul>
+    <>
+      <input
+        class="field small"
+        type="search"
+        aria-label="Filter the variables"
+        placeholder="Filter"
+        value={filter.value}
+        onInput={event => {
+          filter.value = event.currentTarget.value
+        }}
+      />
+      <table class="variables">
+        <thead>
+          <tr>
+            {columns.map(column => (
+              <ColumnHead key={column} column={column} />
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ name, type, size, preview }) => (
+            <tr key={name}>
+              <th scope="row" class="mono">
+                {name}
+                <div class="mono muted ellipsis" title={preview}>
+                  {preview}
+                </div>
+              </th>
+              <td>{type}</td>
+              <td class="tabular">{size}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {rows.length === 0 && variables.items.length > 0 && <p class="panel-empty">None matches the filter.</p>}
+      {variables.truncated && <p class="panel-empty">… and more than are listed.</p>}
+    </>
+  )
+}
+
+function ColumnHead({ column }: { column: (typeof columns)[number] }) {
+  const { by, down } = order.value
+  const sorted = by === column
+  return (
+    <th scope="col" aria-sort={sorted ? (down ? 'descending' : 'ascending') : 'none'}>
+      <button
+        type="button"
+        onClick={() => {
+          order.value = { by: column, down: sorted && !down }
+        }}
+      >
+        {column[0]!.toUpperCase() + column.slice(1)}
+        {sorted && (down ? ' ↓' : ' ↑')}
+      </button>
+    </th>
   )
 }

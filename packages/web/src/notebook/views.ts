@@ -1,6 +1,7 @@
 /** What of an item is shown, without offsets, so that text which only moved is never drawn again. Pure. */
 import type { CellStyle, OutputBlock } from '@meshbook/core/notebook/cells.ts'
 import type { Item } from './items.ts'
+import type { TextReader } from './page-text.ts'
 
 export interface OutputView {
   runId: string
@@ -12,6 +13,7 @@ export interface CellView {
   language: string
   style: CellStyle
   code: string
+  options: Readonly<Record<string, string>>
   outputs: readonly OutputView[]
 }
 export type ItemView =
@@ -19,10 +21,10 @@ export type ItemView =
   | { kind: 'prose' | 'front-matter'; source: string }
   | { kind: 'output'; output: OutputView }
 
-export function viewOf(item: Item, text: string): ItemView {
+export function viewOf(item: Item, text: TextReader): ItemView {
   if (item.kind === 'cell') {
-    const { language, style, code } = item.cell
-    return { kind: 'cell', language, style, code, outputs: item.outputs.map(outputView) }
+    const { language, style, code, options } = item.cell
+    return { kind: 'cell', language, style, code, options, outputs: item.outputs.map(outputView) }
   }
   if (item.kind === 'output') return { kind: 'output', output: outputView(item.output) }
   return { kind: item.kind, source: text.slice(item.from, item.to) }
@@ -38,11 +40,18 @@ export function sameView(a: ItemView, b: ItemView): boolean {
       a.code === b.code &&
       a.language === b.language &&
       a.style === b.style &&
+      sameOptions(a.options, b.options) &&
       sameList(a.outputs, b.outputs, sameOutput)
     )
   }
   if (a.kind === 'output' && b.kind === 'output') return sameOutput(a.output, b.output)
   return a.kind === b.kind && 'source' in a && 'source' in b && a.source === b.source
+}
+
+function sameOptions(a: CellView['options'], b: CellView['options']): boolean {
+  if (a === b) return true
+  const keys = Object.keys(a)
+  return keys.length === Object.keys(b).length && keys.every(key => a[key] === b[key])
 }
 
 function sameOutput(a: OutputView, b: OutputView): boolean {

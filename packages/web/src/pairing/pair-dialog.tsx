@@ -1,14 +1,12 @@
 /** The screen that pairs: shows a code, then asks for the two digits that the new device shows. */
 import type { Pairing } from '@meshbook/core/pairing-api.ts'
-import { signal } from '@preact/signals'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { api } from '../api/client.ts'
 import { type ApiError, asApiError } from '../api/http.ts'
 import { Icon } from '../shell/icons.tsx'
+import { pairDialogOpen } from './pair-dialog-open.ts'
 import { endedHere, hasEnded } from './pairing-words.ts'
 import { QrCode } from './qr-code.tsx'
-
-export const pairDialogOpen = signal(false)
 
 export function PairDialog() {
   return pairDialogOpen.value ? <OpenDialog /> : null

@@ -6,7 +6,7 @@ import { navigate } from '../state/location.ts'
 import { devices, me, signOut } from '../state/mesh.ts'
 import { shownNotebook } from '../state/shown-notebook.ts'
 import { setTheme, type Theme, theme } from '../state/theme.ts'
-import { deviceIcons } from './device-card.tsx'
+import { deviceIcons } from './device-icons.ts'
 import { Icon, type IconName } from './icons.tsx'
 import { Popover } from './popover.tsx'
 

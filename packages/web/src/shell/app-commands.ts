@@ -1,7 +1,7 @@
 /** What can be done on every page, for the command palette (W66): places, devices, sessions. */
 import { effect, untracked } from '@preact/signals'
 import { importCommand } from '../formats/format-actions.ts'
-import { pairDialogOpen } from '../pairing/pair-dialog.tsx'
+import { pairDialogOpen } from '../pairing/pair-dialog-open.ts'
 import { type Command, registerCommands } from '../state/commands.ts'
 import { navigate } from '../state/location.ts'
 import { devices, sessions, signedIn } from '../state/mesh.ts'

@@ -3,20 +3,14 @@ import type { DeviceInfo } from '@meshbook/core/messages.ts'
 import { notebookUrl } from '../state/location.ts'
 import { me, projects, sessions } from '../state/mesh.ts'
 import { runsHeldBy } from './device-actions.ts'
+import { deviceIcons } from './device-icons.ts'
 import { DeviceLoad } from './device-load.tsx'
 import { counted, kindWords, policyWords, sessionName, statusText, systemName, wakeHint } from './device-words.ts'
 import { titleOf } from './file-tree.ts'
 import { Hint } from './hint.tsx'
-import { Icon, type IconName } from './icons.tsx'
+import { Icon } from './icons.tsx'
 import { Link } from './link.tsx'
 import { Popover } from './popover.tsx'
-
-export const deviceIcons: Record<DeviceInfo['kind'], IconName> = {
-  desktop: 'laptop',
-  phone: 'phone',
-  server: 'server',
-  worker: 'cloud',
-}
 
 export function DeviceCard({ device, children }: { device: DeviceInfo; children?: preact.ComponentChildren }) {
   const isHere = me.value?.device === device.id

@@ -1,7 +1,7 @@
 /** Every device of the mesh. */
 import type { DeviceInfo } from '@meshbook/core/messages.ts'
 import { useEffect } from 'preact/hooks'
-import { pairDialogOpen } from '../pairing/pair-dialog.tsx'
+import { pairDialogOpen } from '../pairing/pair-dialog-open.ts'
 import { devices, hub, loadRuns, me, signedIn } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
 import { AtTheHub } from './at-the-hub.tsx'

@@ -9,6 +9,7 @@ const paths = {
   chevron: 'M6 4l4 4-4 4',
   down: 'M4 6l4 4 4-4',
   more: 'M3.5 8h.01M8 8h.01M12.5 8h.01',
+  grip: 'M6 4h.01M10 4h.01M6 8h.01M10 8h.01M6 12h.01M10 12h.01',
   file: 'M4 1.8h5l3.2 3.2v9.2H4zM9 1.8V5h3.2',
   lines: 'M4 1.8h5l3.2 3.2v9.2H4zM6.2 8h3.8M6.2 10.6h3.8',
   image: 'M2.3 3h11.4v10H2.3zM2.3 11.2l3.3-3.4 2.7 2.7 1.9-1.9 3.5 3.3M10.6 5.9h.01',
@@ -53,7 +54,7 @@ const paths = {
 export type IconName = keyof typeof paths
 
 const filled = new Set<IconName>(['play', 'stop'])
-const dotted = new Set<IconName>(['more'])
+const dotted = new Set<IconName>(['more', 'grip'])
 
 export function Icon({ name, size = 16, class: extra = '' }: { name: IconName; size?: number; class?: string }) {
   const width = dotted.has(name) ? 2.4 : 1.5

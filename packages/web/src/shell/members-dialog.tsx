@@ -1,20 +1,13 @@
 /** Who may do what in a project: a list for everybody, and changes for its owners. */
 import type { Member, Project } from '@meshbook/core/api.ts'
 import { type Role, rightsOf, roles, tidyRoles } from '@meshbook/core/roles.ts'
-import { signal } from '@preact/signals'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { api } from '../api/client.ts'
-import { me, refresh } from '../state/mesh.ts'
+import { me } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
 import { AtTheHub } from './at-the-hub.tsx'
-import { confirmed } from './dialogs.tsx'
 import { Icon } from './icons.tsx'
-
-const membersOf = signal<Project | undefined>(undefined)
-
-export function showMembers(project: Project): void {
-  membersOf.value = project
-}
+import { membersOf } from './members.ts'
 
 /** Absent roles: the project is the reader's own. The page of a device changes nothing about others (LO11). */
 export function owns({ roles: given }: Project): boolean {
@@ -27,21 +20,6 @@ const explained: Record<Role, string> = {
   runner: 'may read, and run cells as they stand',
   editor: 'may read and write',
   owner: 'may do everything',
-}
-
-export async function leaveProject(project: Project): Promise<void> {
-  const title = `Leave “${project.name}” of ${project.owner}?`
-  if (
-    !(await confirmed({
-      title,
-      text: 'You can only come back when you are asked in again.',
-      action: 'Leave',
-      danger: true,
-    }))
-  )
-    return
-  await api.leaveProject(project.id).catch(thrown => report(thrown, 'You have not left the project'))
-  await refresh()
 }
 
 export function MembersDialog() {

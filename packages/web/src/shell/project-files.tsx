@@ -11,7 +11,7 @@ import { firstRows, isNotebookPath, nameOf, type TreeNode, titleOf, treeOf } fro
 import { fileIcon } from './file-words.ts'
 import { Icon } from './icons.tsx'
 import { Link } from './link.tsx'
-import { leaveProject, showMembers } from './members-dialog.tsx'
+import { leaveProject, showMembers } from './members.ts'
 import { Menu } from './menu.tsx'
 import { UnsentPill } from './unsent-pill.tsx'
 

@@ -1,46 +1,18 @@
 /** Publishing a document: whether everybody may read it, as what, where, and taking it back. */
 import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
 import type { Publication, PublishRequest } from '@meshbook/core/publish-api.ts'
-import { signal } from '@preact/signals'
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { api } from '../api/client.ts'
-import { documents } from '../state/mesh.ts'
 import { loadPublications, publications } from '../state/publications.ts'
 import { notify, report } from '../state/toasts.ts'
 import { AtTheHub } from './at-the-hub.tsx'
 import { titleOf } from './file-tree.ts'
 import { Icon } from './icons.tsx'
 import { owns } from './members-dialog.tsx'
-
-const asked = signal<{ project: Project; document: DocumentInfo } | undefined>(undefined)
-
-export function showPublish(project: Project, document: DocumentInfo): void {
-  asked.value = { project, document }
-}
-
-/** In the bar above a notebook that everybody may read. */
-export function PublishedBadge({ project, document }: { project: Project; document: DocumentInfo }) {
-  const list = documents.value.get(project.id)
-  useEffect(() => {
-    loadPublications(project.id).catch(thrown => report(thrown, 'What is published could not be loaded'))
-  }, [project.id, list])
-  const publication = publications.value.get(document.id)
-  if (!publication) return null
-  const pinned = publication.version === null ? '' : ` · v${publication.version}`
-  return (
-    <button
-      type="button"
-      class="pill accent published only-wide"
-      title={`Everybody may read it at ${publication.url}`}
-      onClick={() => showPublish(project, document)}
-    >
-      <Icon name="eye" size={13} /> Published{pinned}
-    </button>
-  )
-}
+import { publishedAbout } from './publish.tsx'
 
 export function PublishDialog() {
-  const about = asked.value
+  const about = publishedAbout.value
   return about ? <Publish key={about.document.id} {...about} /> : null
 }
 
@@ -48,7 +20,7 @@ function Publish({ project, document }: { project: Project; document: DocumentIn
   const dialog = useRef<HTMLDialogElement>(null)
   useLayoutEffect(() => dialog.current?.showModal(), [])
   const close = () => {
-    asked.value = undefined
+    publishedAbout.value = undefined
   }
   return (
     <dialog ref={dialog} class="dialog" aria-labelledby="publish-title" onClose={close}>

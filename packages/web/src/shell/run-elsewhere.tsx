@@ -4,7 +4,7 @@ import { hasEnded } from '@meshbook/core/run.ts'
 import { api } from '../api/client.ts'
 import { devices, type RunInfo, rememberRun } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
-import { deviceIcons } from './device-card.tsx'
+import { deviceIcons } from './device-icons.ts'
 import { confirmed } from './dialogs.tsx'
 import { Menu } from './menu.tsx'
 

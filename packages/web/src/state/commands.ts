@@ -30,7 +30,8 @@ export const shortcutsOpen = signal(false)
 
 const mac = /Mac|iPhone|iPad/.test(navigator.platform)
 export const modKey = mac ? '⌘' : 'Ctrl'
+const arrows = { ArrowUp: '↑', ArrowDown: '↓', Escape: 'Esc' }
 const symbols: Record<string, string> = mac
-  ? { Mod: '⌘', Ctrl: '⌃', Shift: '⇧', Alt: '⌥', Enter: '↵' }
-  : { Mod: 'Ctrl', Enter: '↵' }
+  ? { Mod: '⌘', Ctrl: '⌃', Shift: '⇧', Alt: '⌥', Enter: '↵', ...arrows }
+  : { Mod: 'Ctrl', Enter: '↵', ...arrows }
 export const keyCaps = (keys: string): string[] => keys.split(' ').map(key => symbols[key] ?? key)

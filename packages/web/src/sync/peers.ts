@@ -21,6 +21,22 @@ export function peersOf(states: ReadonlyMap<number, unknown>, own: number, ownBr
   return peers
 }
 
+/** Where somebody's cursor is: positions of the shared text as they sent them, not checked yet. */
+export interface PeerCursor extends Peer {
+  anchor: unknown
+  head: unknown
+}
+
+/** The cursors in all other pages that show one, this browser's too; in the form that other Yjs editors use. */
+export function cursorsOf(states: ReadonlyMap<number, unknown>, own: number): PeerCursor[] {
+  return [...states].flatMap(([client, state]) => {
+    const cursor = client === own ? undefined : (state as { cursor?: unknown } | null)?.cursor
+    if (typeof cursor !== 'object' || cursor === null) return []
+    const { anchor, head } = cursor as Record<string, unknown>
+    return [{ client, ...look(userOf(state).name), anchor, head }]
+  })
+}
+
 function userOf(state: unknown): { name: string; browser: string | undefined } {
   const user = typeof state === 'object' && state !== null ? (state as { user?: unknown }).user : undefined
   const { name, browser } = typeof user === 'object' && user !== null ? (user as Record<string, unknown>) : {}

@@ -1,0 +1,69 @@
+/** Two people in one notebook: they see where the other is, and a move loses nothing of what the other types. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { eventually } from '../mesh-process.ts'
+import { openNotebook, selectItem } from './notebook-page.ts'
+
+const cell = (code: string) => `\`\`\`python\n${code}\n\`\`\`\n`
+const text = `# Two\n\n${cell('one = 1')}\n${cell('two = 2')}\n${cell('three = 3')}`
+
+test('NB50 the caret and the selection of another browser show in the cell, with the name', async t => {
+  const { page, context, mesh } = await openNotebook(t, text)
+  const state = await context.storageState()
+  const other = await context.browser()!.newContext({ storageState: state, colorScheme: 'dark' })
+  const second = await other.newPage()
+  await second.goto(`${mesh.url}/p/demo/page.md`)
+  await second.locator('.cell .cm-content').first().click()
+  await second.keyboard.press('Home')
+  await second.keyboard.press('Shift+End')
+  const caret = page.locator('.cell').first().locator('.remote-caret')
+  await caret.waitFor()
+  assert.equal(await page.locator('.cell').first().locator('.remote-selection').first().textContent(), 'one = 1')
+  assert.notEqual(await caret.locator('.remote-name').textContent(), '')
+  await second.keyboard.press('Escape')
+  await caret.waitFor({ state: 'detached' })
+})
+
+test('NB30 NB31 a cell is dragged to another place with its output, and moved on with the keyboard', async t => {
+  const output = '```output:run-0001\nsaid\n```\n'
+  const { page, reloadWhen } = await openNotebook(t, text.replace('one = 1\n```\n', `one = 1\n\`\`\`\n\n${output}`))
+  await selectItem(page, 1)
+  const grip = page.locator('.item[data-selected="true"] .drag-handle')
+  const from = (await grip.boundingBox())!
+  const to = (await page.locator('.item').nth(3).boundingBox())!
+  await page.mouse.move(from.x + 5, from.y + 5)
+  await page.mouse.down()
+  await page.mouse.move(from.x + 5, from.y + 40, { steps: 4 })
+  await page.locator('.drop-line').waitFor()
+  await page.mouse.move(from.x + 5, to.y + to.height - 4, { steps: 6 })
+  await page.mouse.up()
+  const order = (now: string) => [...now.matchAll(/^(one|two|three|said)/gm)].map(([name]) => name).join()
+  await reloadWhen('the cell is the last, with its output', now => order(now) === 'two,three,one,said')
+  await selectItem(page, 3)
+  await page.locator('.item[data-selected="true"] .drag-handle').focus()
+  await page.keyboard.press('ArrowUp')
+  await page.keyboard.press('ArrowUp')
+  await reloadWhen('the keyboard moved it back', now => order(now) === 'one,said,two,three')
+})
+
+test('NB31 what is typed into a cell while another browser moves it stays in it', async t => {
+  const { page, context, mesh, file } = await openNotebook(t, text)
+  const other = await context.browser()!.newContext({ storageState: await context.storageState() })
+  const second = await other.newPage()
+  await second.goto(`${mesh.url}/p/demo/page.md`)
+  await second.locator('.cell .cm-content').first().click()
+  await second.keyboard.press('End')
+  await other.setOffline(true)
+  await second.keyboard.type(' + 41')
+  await selectItem(page, 1)
+  await page.keyboard.press('Shift+J')
+  await page.keyboard.press('Shift+J')
+  await eventually('the move is in the file', async () => /three = 3[\s\S]*one = 1/.test(await file()))
+  await other.setOffline(false)
+  const after = await eventually('both are in the file', async () => {
+    const now = await file()
+    return now.includes('one = 1 + 41') && now
+  })
+  assert.match(after, /three = 3[\s\S]*```python\none = 1 \+ 41\n```/)
+  assert.equal(after.match(/\+ 41/g)?.length, 1)
+})
