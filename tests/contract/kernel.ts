@@ -13,7 +13,13 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { type Fence, newId, type RunId, type SessionId, systemRandom } from '@meshbook/core/ids.ts'
 import { type Limits, limits } from '@meshbook/core/limits.ts'
 import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
-import type { JournalEvent, KernelSession, KernelSessions, SessionSpec } from '@meshbook/device/kernels/port.ts'
+import type {
+  JournalEvent,
+  KernelSession,
+  KernelSessions,
+  KernelSessionsOptions,
+  SessionSpec,
+} from '@meshbook/device/kernels/port.ts'
 import { processesOf } from '@meshbook/device/kernels/process-tree.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
 import { encodeFrame } from '@meshbook/kernels/wire/frames.ts'
@@ -21,6 +27,8 @@ import { encodeFrame } from '@meshbook/kernels/wire/frames.ts'
 /** What the suite asks of a language: programs, and what they must show. */
 export interface KernelLanguage {
   language: string
+  /** What is set up for each test, in the folder of its project, and what the sessions are told of it. */
+  prepare?(t: TestContext, project: string): Promise<Partial<KernelSessionsOptions>>
   print(text: string): string
   setVariable: string
   printVariable: string
@@ -29,7 +37,7 @@ export interface KernelLanguage {
   ask: string
   busy: string
   sleep: string
-  ignoreInterrupt: string
+  ignoreInterrupt: string | { none: string }
   exit3: string
   /** Bytes FF FE, then `ok`. */
   garbage: string
@@ -40,7 +48,7 @@ export interface KernelLanguage {
   /** Appends a line to `ran.txt` in the project, prints `0` to `count - 1` with pauses, ends. */
   slowCount(count: number, pauseMs: number): string
   /** Starts a process that leaves the session and sleeps. */
-  daemon: string
+  daemon: string | { none: string }
   environment: string
   killSelf: string
   complete: { code: string; label: string }
@@ -65,7 +73,8 @@ export interface Bed {
 }
 
 /** A folder, a project and a daemon of its own; nothing of it is left after the test. */
-export async function bed(t: TestContext, language: string, changed: Partial<Limits> = {}): Promise<Bed> {
+export async function bed(t: TestContext, kind: string | KernelLanguage, changed: Partial<Limits> = {}): Promise<Bed> {
+  const language = typeof kind === 'string' ? kind : kind.language
   const root = await mkdtemp(join(tmpdir(), 'meshbook-kernel-'))
   const folder = join(root, 'sessions')
   const project = await mkdtemp(join(root, 'project-'))
@@ -75,6 +84,7 @@ export async function bed(t: TestContext, language: string, changed: Partial<Lim
     random: systemRandom,
     limits: { ...limits, ...changed },
     env: { ...process.env, MESHBOOK_SECRET: 'canary' },
+    ...(typeof kind === 'string' ? {} : await kind.prepare?.(t, project)),
   }
   const opened: KernelSessions[] = []
   const again = () => {
@@ -348,7 +358,7 @@ export function kernelContract(language: KernelLanguage): void {
   ]
 
   test(`${name}: features of one session`, async t => {
-    const it = await bed(t, name)
+    const it = await bed(t, language)
     const session = await it.sessions.start(it.spec)
     for (const { title, run, ...options } of features) {
       const skip = 'skip' in options ? options.skip : undefined
@@ -357,7 +367,7 @@ export function kernelContract(language: KernelLanguage): void {
   })
 
   test(`${name}: the kernel lets nobody in without the token, and one client at a time (KN5, KN6, KN7)`, async t => {
-    const it = await bed(t, name)
+    const it = await bed(t, language)
     const session = await it.sessions.start(it.spec)
     const config = JSON.parse(await readFile(join(it.folder, it.spec.session, 'kernel-config.json'), 'utf8'))
     assert.equal((await stat(join(it.folder, it.spec.session, 'kernel-config.json'))).mode & 0o777, 0o600)
@@ -379,7 +389,7 @@ export function kernelContract(language: KernelLanguage): void {
   })
 
   test(`${name}: 50 MB of output flow through with bounded memory, and beyond the cap the run goes on`, async t => {
-    const it = await bed(t, name, { runOutputBytes: 20_000_000 })
+    const it = await bed(t, language, { runOutputBytes: 20_000_000 })
     const session = await it.sessions.start(it.spec)
     const { stdout, stderr, last } = await execute(session, language.megabytes(50))
     assert.equal(last.type, 'completed')
@@ -391,7 +401,7 @@ export function kernelContract(language: KernelLanguage): void {
   })
 
   test(`${name}: kill -9 of the kernel host in mid-run loses and doubles nothing (I5, I9)`, async t => {
-    const it = await bed(t, name)
+    const it = await bed(t, language)
     const session = await it.sessions.start(it.spec)
     const run = await order(session, language.slowCount(30, 20))
     await when(session, run, hasText('5'))
@@ -408,7 +418,7 @@ export function kernelContract(language: KernelLanguage): void {
   })
 
   test(`${name}: kill -9 of the host at any moment around the order never runs it twice (I9)`, async t => {
-    const it = await bed(t, name)
+    const it = await bed(t, language)
     const session = await it.sessions.start(it.spec)
     const runs: RunId[] = []
     for (let delay = 0; delay < 5; delay++) {
@@ -425,7 +435,7 @@ export function kernelContract(language: KernelLanguage): void {
   })
 
   test(`${name}: kill -9 of the kernel in mid-run ends the run with KERNEL_DIED, and the next has a fresh kernel (I9)`, async t => {
-    const it = await bed(t, name)
+    const it = await bed(t, language)
     const session = await it.sessions.start(it.spec)
     const down: string[] = []
     it.sessions.onDown((_session, reason) => down.push(reason))
@@ -441,7 +451,7 @@ export function kernelContract(language: KernelLanguage): void {
   })
 
   test(`${name}: a run goes on while the daemon is restarted (I9)`, async t => {
-    const it = await bed(t, name)
+    const it = await bed(t, language)
     const session = await it.sessions.start(it.spec)
     const run = await order(session, language.slowCount(20, 20))
     await when(session, run, hasText('2'))
@@ -458,7 +468,7 @@ export function kernelContract(language: KernelLanguage): void {
   })
 
   test(`${name}: without a host the program is blocked, and nothing it printed is lost (KN12, KN14)`, async t => {
-    const it = await bed(t, name, { kernelUnackedBytes: 500_000 })
+    const it = await bed(t, language, { kernelUnackedBytes: 500_000 })
     const session = await it.sessions.start(it.spec)
     const run = await order(session, language.megabytes(4))
     await it.sessions.close()
@@ -471,7 +481,7 @@ export function kernelContract(language: KernelLanguage): void {
   })
 
   test(`${name}: when host and kernel were killed, recovery closes the run as interrupted (I5, I9)`, async t => {
-    const it = await bed(t, name)
+    const it = await bed(t, language)
     const session = await it.sessions.start(it.spec)
     const run = await order(session, language.slowCount(50, 50))
     await when(session, run, hasText('1'))
@@ -485,33 +495,37 @@ export function kernelContract(language: KernelLanguage): void {
     assert.match(stdout, /1/)
   })
 
-  test(`${name}: code that ignores the interrupt is ended after the grace, as cancelled`, async t => {
-    const it = await bed(t, name, { interruptGraceMs: 300 })
-    const session = await it.sessions.start(it.spec)
-    const run = await order(session, language.ignoreInterrupt)
-    await when(session, run, hasText('ready'))
-    await session.cancel(run, 'enough')
-    const { last } = await outcome(session, run)
-    assert.ok(last.type === 'cancelled', JSON.stringify(last))
-    assert.match(last.reason, /^enough/)
-    assert.equal((await execute(session, language.print('fresh'))).stdout, 'fresh\n')
-  })
+  const { ignoreInterrupt } = language
+  if (typeof ignoreInterrupt === 'string')
+    test(`${name}: code that ignores the interrupt is ended after the grace, as cancelled`, async t => {
+      const it = await bed(t, language, { interruptGraceMs: 300 })
+      const session = await it.sessions.start(it.spec)
+      const run = await order(session, ignoreInterrupt)
+      await when(session, run, hasText('ready'))
+      await session.cancel(run, 'enough')
+      const { last } = await outcome(session, run)
+      assert.ok(last.type === 'cancelled', JSON.stringify(last))
+      assert.match(last.reason, /^enough/)
+      assert.equal((await execute(session, language.print('fresh'))).stdout, 'fresh\n')
+    })
 
-  test(`${name}: the end of a session ends also what has left it (I9)`, async t => {
-    const it = await bed(t, name)
-    const session = await it.sessions.start(it.spec)
-    const run = await order(session, language.daemon)
-    await outcome(session, run)
-    assert.ok((await processesOf(it.spec.session, undefined)).length >= 2)
-    await session.restart(fence(2))
-    assert.equal(session.spec.fence, 2)
-    assert.equal((await execute(session, language.print('fresh'))).stdout, 'fresh\n')
-    await it.sessions.stopAll()
-    assert.deepEqual(await processesOf(it.spec.session, undefined), [])
-  })
+  const { daemon } = language
+  if (typeof daemon === 'string')
+    test(`${name}: the end of a session ends also what has left it (I9)`, async t => {
+      const it = await bed(t, language)
+      const session = await it.sessions.start(it.spec)
+      const run = await order(session, daemon)
+      await outcome(session, run)
+      assert.ok((await processesOf(it.spec.session, undefined)).length >= 2)
+      await session.restart(fence(2))
+      assert.equal(session.spec.fence, 2)
+      assert.equal((await execute(session, language.print('fresh'))).stdout, 'fresh\n')
+      await it.sessions.stopAll()
+      assert.deepEqual(await processesOf(it.spec.session, undefined), [])
+    })
 
   test(`${name}: a session that nobody looks after ends by itself, with its kernel (I9)`, async t => {
-    const it = await bed(t, name, { hostAloneMs: 200 })
+    const it = await bed(t, language, { hostAloneMs: 200 })
     const session = await it.sessions.start(it.spec)
     const run = await order(session, language.slowCount(10, 50))
     await it.sessions.close()
@@ -524,7 +538,7 @@ export function kernelContract(language: KernelLanguage): void {
   })
 
   test(`${name}: a session whose runs are all forgotten leaves no folder, and another finds its journal again`, async t => {
-    const it = await bed(t, name)
+    const it = await bed(t, language)
     const session = await it.sessions.start(it.spec)
     const run = await order(session, language.print('kept'))
     await outcome(session, run)

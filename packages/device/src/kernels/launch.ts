@@ -12,7 +12,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import type { RandomBytes } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { writeJson } from './files.ts'
-import { type Interpreter, type KernelKind, kindOf } from './languages.ts'
+import { type Interpreter, type KernelKind, kindOf, mrpKind } from './languages.ts'
 import { identityOf } from './process-identity.ts'
 import { markName } from './process-tree.ts'
 
@@ -30,6 +30,13 @@ export interface LaunchOptions {
   limits: Limits
   nodePath: string
   random: RandomBytes
+  /** The interpreter is not started: it is there (kernels/SPEC.md, MRP). */
+  runtime?: RuntimeAt
+}
+
+export interface RuntimeAt {
+  url: string
+  session: string
 }
 
 export interface Launched {
@@ -43,7 +50,7 @@ export interface Launched {
 }
 
 export async function launch(options: LaunchOptions): Promise<Launched> {
-  const kind = kindOf(options.language)
+  const kind = options.runtime ? mrpKind : kindOf(options.language)
   const env = kernelEnvironment(options.env, options.mark)
   const interpreter = await kind?.find({ projectFolder: options.projectFolder, env, nodePath: options.nodePath })
   if (!kind || !interpreter) throw new MeshError('KERNEL_MISSING', { detail: missing(options.language, kind) })
@@ -65,6 +72,7 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
     cwd: options.projectFolder,
     scratch,
     limits: kernelLimits(options.limits),
+    ...(options.runtime ? { runtime: options.runtime } : {}),
   })
   const command = [...(await wrapper(kind, scratch)), ...kind.command(interpreter, options.nodePath), config]
   const own = {

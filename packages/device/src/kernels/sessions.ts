@@ -45,11 +45,21 @@ class Sessions implements KernelSessions {
   }
 
   async runtimes(): Promise<Runtime[]> {
-    const found = await Promise.all(kernelLanguages.map(language => this.#runtime(language)))
+    const names = new Set([...kernelLanguages, ...Object.keys(this.#options.runtimeUrls ?? {})])
+    const found = await Promise.all([...names].map(language => this.#runtime(language)))
     return found.filter(runtime => runtime !== undefined)
   }
 
+  /** Where the user has said that the language runs. */
+  #urlOf(language: string): string | undefined {
+    const urls = this.#options.runtimeUrls ?? {}
+    const name = runtimeFor(language)
+    return Object.hasOwn(urls, name) ? urls[name] : undefined
+  }
+
   async #runtime(language: string): Promise<Runtime | undefined> {
+    const url = this.#urlOf(language)
+    if (url !== undefined) return { language, kernel: `MRP at ${url}`.slice(0, 100), version: 'MRP' }
     const kind = kindOf(language)
     const interpreter = await kind?.find({ projectFolder: undefined, env: this.#env, nodePath: this.#nodePath })
     return (
@@ -79,7 +89,8 @@ class Sessions implements KernelSessions {
 
   async #start(spec: SessionSpec): Promise<KernelSession> {
     if (this.#closed) throw new MeshError('SHUTTING_DOWN')
-    if (!kindOf(spec.language)) throw new MeshError('KERNEL_MISSING', { detail: missing(spec.language, undefined) })
+    if (!this.#urlOf(spec.language) && !kindOf(spec.language))
+      throw new MeshError('KERNEL_MISSING', { detail: missing(spec.language, undefined) })
     const known = this.#sessions.get(spec.session)
     if (!known && this.#sessions.size >= this.#options.limits.sessionsPerDevice)
       throw new MeshError('TOO_MANY', { detail: 'sessions are live on this device' })
@@ -122,7 +133,13 @@ class Sessions implements KernelSessions {
   async #save(spec: SessionSpec): Promise<void> {
     const folder = this.#folderOf(spec.session)
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    await writeJson(join(folder, 'spec.json'), { spec, nodePath: this.#nodePath, limits: this.#options.limits })
+    const url = this.#urlOf(spec.language)
+    await writeJson(join(folder, 'spec.json'), {
+      spec,
+      nodePath: this.#nodePath,
+      limits: this.#options.limits,
+      ...(url === undefined ? {} : { runtimeUrl: url }),
+    })
   }
 
   async #open(spec: SessionSpec, onDown: (reason: string) => void): Promise<{ link: HostLink; state: HostState }> {
