@@ -43,7 +43,10 @@ export function monitorCommand(): Command {
     .option('--doc <path>', 'a document to look after (repeatable)', more, [])
     .option('--name <name>', 'how it is shown to others in the document')
     .option('--runtime <lang=url>', 'a language that an MRP runtime at a URL runs (repeatable)', more, [])
-    .option('--stuck-after <minutes>', `stop a run of which nothing came for so long; 0: never (default ${limits.stuckRunMs / 60_000})`)
+    .option(
+      '--stuck-after <minutes>',
+      `stop a run of which nothing came for so long; 0: never (default ${limits.stuckRunMs / 60_000})`,
+    )
     .option('--data <folder>', 'where the journals of its kernels are kept (default ~/.meshbook, or MESHBOOK_DATA)')
     .addOption(
       new Option('--log-level <level>', 'what is logged to stderr')

@@ -27,8 +27,8 @@ import { stand } from './election.ts'
 import { isOpenStatus } from './entry-guard.ts'
 import { EntryView, runIdsOf } from './execution-entry.ts'
 import { Monitor } from './monitor.ts'
-import type { MonitorLog, RunStore } from './run-store.ts'
 import { runtimeUrlNotice } from './run-projection.ts'
+import type { MonitorLog, RunStore } from './run-store.ts'
 import { ServerDocument } from './server-document.ts'
 import { StuckRuns } from './stuck-runs.ts'
 import { WatchedDocument } from './watched-document.ts'
@@ -271,8 +271,7 @@ class MonitorServer {
       const entry = new EntryView(this.#documents.get(waits.document)!.peer.doc, run)
       entry.patch({ status: 'cancelled', reason, completedAt: this.#options.now() })
     }
-    if (this.#monitor.holds(run))
-      this.#inBackground(run, this.#monitor.onCancel({ type: 'RUN_CANCEL', run, reason }))
+    if (this.#monitor.holds(run)) this.#inBackground(run, this.#monitor.onCancel({ type: 'RUN_CANCEL', run, reason }))
   }
 
   #grant(document: ServerDocument, run: RunId, entry: EntryView): void {

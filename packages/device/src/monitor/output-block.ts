@@ -86,6 +86,13 @@ export function findCell(doc: Y.Doc, notebook: Notebook, ref: CellRef, code: str
   return cell && (cell.from === at || cell.code === code) ? cell : undefined
 }
 
+/** For a request that does not say which cell it is: the first with its code, if any. */
+export function anchorByCode(doc: Y.Doc, code: string): Record<string, unknown> | undefined {
+  const content = contentOf(doc)
+  const cell = cellsOf(parseNotebook(content.toString())).find(each => each.code.trimEnd() === code.trimEnd())
+  return cell && positionAt(content, cell.from)
+}
+
 /** What people call the cell, for tracebacks: `cell 3`, or just `cell` where it is not known. */
 export function cellNameOf(doc: Y.Doc, ref: CellRef | undefined, code: string): string {
   const cell = ref && findCell(doc, parseNotebook(contentOf(doc).toString()), ref, code)

@@ -11,7 +11,7 @@ import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import { EntryView } from './execution-entry.ts'
 import { asForeign } from './foreign-entry.ts'
-import { anchorOf, findOutput, makeOutput, updateOutput } from './output-block.ts'
+import { anchorByCode, anchorOf, findOutput, makeOutput, updateOutput } from './output-block.ts'
 import type { RunSource } from './run-source.ts'
 import { RunView } from './run-view.ts'
 
@@ -103,11 +103,7 @@ export class RunProjection {
       claimedBy: this.#ports.claimedBy,
       claimedAt: this.#ports.now(),
       ranOn: this.#ports.ranOn,
-      ...(foreign
-        ? { reason: runtimeUrlNotice }
-        : this.#entry.get('reason')
-          ? { reason: '' }
-          : {}),
+      ...(foreign ? { reason: runtimeUrlNotice } : this.#entry.get('reason') ? { reason: '' } : {}),
     }
   }
 
@@ -173,7 +169,7 @@ export class RunProjection {
       this.#block = 'there'
       return
     }
-    const anchor = this.#entry.get('cell')
+    const anchor = this.#entry.get('cell') ?? anchorByCode(doc, code)
     const cell =
       this.#lease.cell ??
       (typeof anchor === 'object' && anchor !== null

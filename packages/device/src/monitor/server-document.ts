@@ -206,7 +206,8 @@ export class ServerDocument {
 
   #disconnected(): void {
     clearInterval(this.#ping)
-    for (const { reject } of this.#waiting.splice(0)) reject(new MeshError('UNREACHABLE', { detail: this.#options.url }))
+    for (const { reject } of this.#waiting.splice(0))
+      reject(new MeshError('UNREACHABLE', { detail: this.#options.url }))
     this.#client.closed()
     if (this.#isOpen) this.#options.connected(false)
     this.#isOpen = false
