@@ -66,6 +66,8 @@ export type MonitorEvent =
   | { event: 'run'; run: RunId; language: string }
   | { event: 'ended'; run: RunId; status: string }
 
+const standAgainMs = 1_000
+
 const noLog: MonitorLog = { warn: () => undefined }
 
 type Claim = Extract<UpMessage, { type: 'CLAIM' }>
@@ -234,13 +236,16 @@ class MonitorServer {
 
   async #stand(document: ServerDocument, run: RunId): Promise<void> {
     const { now } = this.#options
-    if (this.#standing.has(run)) return
+    // Without a connection nothing begins; when it is back, all requests are looked at again (HM22).
+    if (this.#standing.has(run) || document.connection === undefined) return
     this.#standing.add(run)
     try {
       const isQueued = [...this.#queues.values()].some(queue => queue.some(lease => lease.run === run))
       const ports = { now, limits: this.#limits, signal: this.#closing.signal }
       const at = this.#known.has(run) || isQueued ? now() : await stand(run, document, ports)
       if (at !== undefined) this.#take(document, run, at)
+      // Another was first; should it be gone before it took the run, this one tries again.
+      else setTimeout(() => this.#monitor.lookAgain(), standAgainMs).unref()
     } finally {
       this.#standing.delete(run)
     }
