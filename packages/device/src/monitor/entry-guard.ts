@@ -4,6 +4,7 @@ import { isRunId, type Now, type RunId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type * as Y from 'yjs'
 import { EntryView, executionsOf } from './execution-entry.ts'
+import { dropEmptyTwins } from './output-block.ts'
 
 /** What the monitor says in an entry. */
 const saidFields = [
@@ -60,7 +61,10 @@ export class EntryGuard {
     const entry = new EntryView(this.#doc, run)
     if (!end || !entry.exists || entry.get('status') === end.said.status) return
     if (this.#now() > end.until || end.tries++ > this.#limits.entryGuardTries) return
-    entry.patch(end.said)
+    this.#doc.transact(() => {
+      entry.patch(end.said)
+      dropEmptyTwins(this.#doc, run)
+    }, this)
   }
 
   close(): void {

@@ -145,6 +145,20 @@ test('a requester that makes no block gets one after a moment, at the anchor and
   )
 })
 
+test('HM4 a requester that makes its block just after the monitor made one: the empty one goes', async t => {
+  const { server, machine, page, folder } = await world(t)
+  startMonitor(t, server, machine, folder)
+  page.ask('exec-1', 'print hello')
+  await until('the end', () => page.entry('exec-1')?.status === 'completed')
+  page.doc.transact(() => {
+    page.text.insert(page.text.toString().indexOf('\n```output'), '\n```output:exec-1\n```\n')
+    page.set('exec-1', { status: 'ready', outputBlockReady: true })
+  })
+  await until('the end again', () => page.entry('exec-1')?.status === 'completed')
+  await until('one block', () => page.text.toString().split('output:exec-1').length === 2)
+  assert.match(page.text.toString(), /```output:exec-1\nhello\n```\n/)
+})
+
 test('a plain object is answered by a plain object, and its runtimeUrl is ignored with a notice (I6)', async t => {
   const { server, machine, page, folder } = await world(t)
   startMonitor(t, server, machine, folder)

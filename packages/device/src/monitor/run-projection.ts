@@ -11,7 +11,7 @@ import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import { EntryView } from './execution-entry.ts'
 import { asForeign } from './foreign-entry.ts'
-import { anchorByCode, anchorOf, findOutput, makeOutput, updateOutput } from './output-block.ts'
+import { anchorByCode, anchorOf, dropEmptyTwins, findOutput, makeOutput, updateOutput } from './output-block.ts'
 import type { RunSource } from './run-source.ts'
 import { RunView } from './run-view.ts'
 
@@ -256,6 +256,7 @@ export class RunProjection {
       if (this.#block !== 'there') return
       const shown = updateOutput(doc, run, this.#entry.get('outputPosition'), this.#view.text, this.#view.images)
       if (!shown) this.#block = 'gone'
+      else if (this.#guarded > 0) dropEmptyTwins(doc, run)
     }, this)
   }
 
