@@ -17,10 +17,18 @@ export async function stand(
   if (connection === undefined) return undefined
   const at = ports.now()
   claims.make(run, at)
-  const isSettled = await settled(document, ports)
-  const isHeld = isSettled && document.connection === connection
-  const isOpen = new EntryView(document.peer.doc, run).get('status') === 'requested'
-  if (isHeld && isOpen && goesOn(claims.of(run), client, other => document.isPresent(other))) return at
+  const isFirst = () => goesOn(claims.of(run), client, other => document.isPresent(other))
+  const isHeld = () => document.connection === connection
+  const isOpen = () => new EntryView(document.peer.doc, run).get('status') === 'requested'
+  const isMine = async () => {
+    if (!(await settled(document, ports, ports.limits.claimSettleMs)) || !isHeld() || !isOpen() || !isFirst())
+      return false
+    // Said before it is done: of two who go at once the server lets at least one see the other before it is answered.
+    claims.ran(run, at, ports.now())
+    if (!(await settled(document, ports, 0)) || !isHeld() || !isOpen()) return false
+    return !claims.of(run).some(it => it.ranAt !== undefined && it.client !== client && document.isPresent(it.client))
+  }
+  if (await isMine()) return at
   claims.withdraw(run)
   return undefined
 }
@@ -28,11 +36,12 @@ export async function stand(
 /** False when the connection did not hold, or somebody wants it to end. */
 async function settled(
   document: ServerDocument,
-  { limits, signal }: { limits: Limits; signal: AbortSignal },
+  { signal }: { signal: AbortSignal },
+  waitMs: number,
 ): Promise<boolean> {
   try {
     await document.roundTrip()
-    await sleep(limits.claimSettleMs, undefined, { signal })
+    if (waitMs > 0) await sleep(waitMs, undefined, { signal })
     return true
   } catch (thrown) {
     if (signal.aborted || asMeshError(thrown).code === 'UNREACHABLE') return false

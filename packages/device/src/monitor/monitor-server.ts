@@ -257,7 +257,7 @@ class MonitorServer {
     const isForeign = entry.get('runtimeUrl') !== undefined && entry.get('runtimeUrl') !== null
     const reason = isForeign ? { reason: runtimeUrlNotice } : entry.get('reason') ? { reason: '' } : {}
     document.peer.doc.transact(() => {
-      document.claims.ran(run, at, now())
+      if (!document.claims.of(run).some(it => it.client === document.client)) document.claims.ran(run, at, now())
       const ranOn = { device: name, name }
       entry.patch({ status: 'claimed', claimedBy: document.client, claimedAt: at, ranOn, ...reason })
     })

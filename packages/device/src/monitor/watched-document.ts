@@ -1,10 +1,12 @@
 /** One document of a server as a monitor without a hub looks after it: its requests, its ends, its double and orphaned runs. */
-import type { Now, RunId } from '@meshbook/core/ids.ts'
+import { isRunId, type Now, type RunId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
+import type * as Y from 'yjs'
 import { DocumentWatch } from './document-watch.ts'
 import { DoubleRuns } from './double-runs.ts'
 import { EntryGuard, isEndStatus, isOpenStatus } from './entry-guard.ts'
 import { EntryView, runIdsOf } from './execution-entry.ts'
+import { contentOf, dropEmptyTwins } from './output-block.ts'
 import type { ServerDocument } from './server-document.ts'
 
 export interface WatchedDocumentPorts {
@@ -34,6 +36,23 @@ export class WatchedDocument {
     this.#watch = new DocumentWatch(document.peer, entry => {
       if (entry.get('status') === 'cancelled') cancel(entry.run)
     })
+    contentOf(document.peer.doc).observe(this.#onText)
+  }
+
+  /** A block that a page made besides the monitor's (HM4): the entry may not tell of it. */
+  readonly #onText = ({ delta }: Y.YTextEvent, { local }: Y.Transaction): void => {
+    if (local) return
+    const inserted = delta.map(({ insert }) => (typeof insert === 'string' ? insert : '')).join('')
+    const runs = [...inserted.matchAll(/output:(\S+)/g)].map(([, run]) => run).filter(isRunId)
+    if (runs.length > 0) queueMicrotask(() => this.#dropTwins(runs))
+  }
+
+  #dropTwins(runs: readonly RunId[]): void {
+    const { claims, client, peer } = this.document
+    const mine = runs.filter(run => claims.of(run).some(it => it.client === client && it.ranAt !== undefined))
+    peer.doc.transact(() => {
+      for (const run of mine) dropEmptyTwins(peer.doc, run)
+    }, this)
   }
 
   /** From time to time. */
@@ -76,6 +95,7 @@ export class WatchedDocument {
   }
 
   close(): void {
+    contentOf(this.document.peer.doc).unobserve(this.#onText)
     this.#watch.close()
     this.#guard.close()
     this.document.close()
