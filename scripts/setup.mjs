@@ -92,6 +92,18 @@ const pythonModules = ['nbformat', 'ipykernel', 'pandas', 'matplotlib'].map(name
 }))
 
 if (mode === 'test') installTools()
+if (mode === 'test') installServer()
+
+/** The stock server of y-websocket, which version 3 no longer has, in the cache of the benchmarks. */
+function installServer() {
+  const script =
+    "import(process.argv[1]).then(it => it.peerFolder({ name: 'y-websocket', version: '2.1.0', packages: ['y-websocket@2.1.0'] }))"
+  must(
+    localNode,
+    ['--disable-warning=ExperimentalWarning', '-e', script, join(root, 'bench/relay/peer-package.ts')],
+    'The server of y-websocket could not be installed; the lines above say why.',
+  )
+}
 
 /** What the tests use beyond npm packages, from the distribution's own packages. */
 function installTools() {

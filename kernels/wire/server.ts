@@ -32,12 +32,13 @@ export interface KernelAdapter {
   readonly version: string
   execute(run: Run): void
   /** False if nothing of the run takes input. Without `request` the open question is meant. */
-  input(request: string | undefined, text: string): boolean
+  input(request: string | undefined, text: string): boolean | Promise<boolean>
   interrupt(): void
   complete(code: string, cursor: number): Promise<unknown>
   inspect(code: string, cursor: number): Promise<unknown>
   variables(): Promise<unknown>
-  shutdown(): void
+  /** `restart`: another kernel takes its place. */
+  shutdown(restart: boolean): void
 }
 
 interface Client {
@@ -158,7 +159,7 @@ export class KernelServer {
       case 'ack':
         return this.#log.ack(run, Number(message.n))
       case 'input':
-        return { accepted: this.#input(run, message) }
+        return this.#input(run, message)
       case 'interrupt':
         return { running: this.#interrupt(run) }
       case 'complete':
@@ -168,7 +169,7 @@ export class KernelServer {
       case 'variables':
         return this.#adapter.variables()
       case 'shutdown':
-        setImmediate(() => this.#adapter.shutdown())
+        setImmediate(() => this.#adapter.shutdown(message.restart === true))
         return {}
       default:
         throw new Refusal('UNKNOWN', `no such request: ${message.type}`)
@@ -200,10 +201,11 @@ export class KernelServer {
     setImmediate(() => this.#pump(client))
   }
 
-  #input(run: string, message: Message): boolean {
-    if (this.#log.current?.id !== run) return false
+  async #input(run: string, message: Message): Promise<{ accepted: boolean }> {
+    if (this.#log.current?.id !== run) return { accepted: false }
     const request = message.request === undefined ? undefined : String(message.request)
-    return this.#adapter.input(request, String(message.text).slice(0, this.#config.limits.inputBytes))
+    const text = String(message.text).slice(0, this.#config.limits.inputBytes)
+    return { accepted: await this.#adapter.input(request, text) }
   }
 
   #interrupt(run: string): boolean {

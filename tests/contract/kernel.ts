@@ -13,7 +13,13 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { type Fence, newId, type RunId, type SessionId, systemRandom } from '@meshbook/core/ids.ts'
 import { type Limits, limits } from '@meshbook/core/limits.ts'
 import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
-import type { JournalEvent, KernelSession, KernelSessions, SessionSpec } from '@meshbook/device/kernels/port.ts'
+import type {
+  JournalEvent,
+  KernelSession,
+  KernelSessions,
+  KernelSessionsOptions,
+  SessionSpec,
+} from '@meshbook/device/kernels/port.ts'
 import { processesOf } from '@meshbook/device/kernels/process-tree.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
 import { encodeFrame } from '@meshbook/kernels/wire/frames.ts'
@@ -27,6 +33,8 @@ export interface KernelLanguage {
   env?: Record<string, string>
   /** How the process is told from others that holds the user's program. */
   process?: RegExp
+  /** What is set up for each test, in the folder of its project, and what the sessions are told of it. */
+  prepare?(t: TestContext, project: string): Promise<Partial<KernelSessionsOptions>>
   print(text: string): string
   setVariable: string
   printVariable: string
@@ -49,7 +57,7 @@ export interface KernelLanguage {
   /** Appends a line to `ran.txt` in the project, prints `0` to `count - 1` with pauses, ends. */
   slowCount(count: number, pauseMs: number): string
   /** Starts a process that leaves the session and sleeps. */
-  daemon: string
+  daemon: string | { none: string }
   environment: string
   killSelf: string
   complete: { code: string; label: string }
@@ -74,11 +82,11 @@ export interface Bed {
   again(): KernelSessions
 }
 
-export type BedKernel = Pick<KernelLanguage, 'language' | 'kernelspec' | 'env'>
+export type BedKernel = Pick<KernelLanguage, 'language' | 'kernelspec' | 'env' | 'prepare'>
 
 /** A folder, a project and a daemon of its own; nothing of it is left after the test. */
-export async function bed(t: TestContext, language: string | BedKernel, changed: Partial<Limits> = {}): Promise<Bed> {
-  const kernel = typeof language === 'string' ? { language } : language
+export async function bed(t: TestContext, kind: string | BedKernel, changed: Partial<Limits> = {}): Promise<Bed> {
+  const kernel: BedKernel = typeof kind === 'string' ? { language: kind } : kind
   const root = await mkdtemp(join(tmpdir(), 'meshbook-kernel-'))
   const folder = join(root, 'sessions')
   const project = await mkdtemp(join(root, 'project-'))
@@ -88,6 +96,7 @@ export async function bed(t: TestContext, language: string | BedKernel, changed:
     random: systemRandom,
     limits: { ...limits, ...changed },
     env: { ...process.env, ...kernel.env, MESHBOOK_SECRET: 'canary' },
+    ...(await kernel.prepare?.(t, project)),
   }
   const opened: KernelSessions[] = []
   const again = () => {
@@ -533,12 +542,12 @@ export function kernelContract(language: KernelLanguage): void {
     assert.match(stdout, /1/)
   })
 
-  if (typeof language.ignoreInterrupt === 'string') ignoresInterrupt(language.ignoreInterrupt)
-  function ignoresInterrupt(program: string): void {
+  const { ignoreInterrupt } = language
+  if (typeof ignoreInterrupt === 'string')
     test(`${name}: code that ignores the interrupt is ended after the grace, as cancelled`, async t => {
       const it = await bed(t, language, { interruptGraceMs: 300 })
       const session = await it.sessions.start(it.spec)
-      const run = await order(session, program)
+      const run = await order(session, ignoreInterrupt)
       await when(session, run, hasText('ready'))
       await session.cancel(run, 'enough')
       const { last } = await outcome(session, run)
@@ -546,20 +555,21 @@ export function kernelContract(language: KernelLanguage): void {
       assert.match(last.reason, /^enough/)
       assert.equal((await execute(session, language.print('fresh'))).stdout, 'fresh\n')
     })
-  }
 
-  test(`${name}: the end of a session ends also what has left it (I9)`, async t => {
-    const it = await bed(t, language)
-    const session = await it.sessions.start(it.spec)
-    const run = await order(session, language.daemon)
-    await outcome(session, run)
-    assert.ok((await processesOf(it.spec.session, undefined)).length >= 2)
-    await session.restart(fence(2))
-    assert.equal(session.spec.fence, 2)
-    assert.equal((await execute(session, language.print('fresh'))).stdout, 'fresh\n')
-    await it.sessions.stopAll()
-    assert.deepEqual(await processesOf(it.spec.session, undefined), [])
-  })
+  const { daemon } = language
+  if (typeof daemon === 'string')
+    test(`${name}: the end of a session ends also what has left it (I9)`, async t => {
+      const it = await bed(t, language)
+      const session = await it.sessions.start(it.spec)
+      const run = await order(session, daemon)
+      await outcome(session, run)
+      assert.ok((await processesOf(it.spec.session, undefined)).length >= 2)
+      await session.restart(fence(2))
+      assert.equal(session.spec.fence, 2)
+      assert.equal((await execute(session, language.print('fresh'))).stdout, 'fresh\n')
+      await it.sessions.stopAll()
+      assert.deepEqual(await processesOf(it.spec.session, undefined), [])
+    })
 
   test(`${name}: a session that nobody looks after ends by itself, with its kernel (I9)`, async t => {
     const it = await bed(t, language, { hostAloneMs: 200 })

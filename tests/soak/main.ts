@@ -16,6 +16,7 @@ export type Soak = (options: SoakOptions) => Promise<Record<string, unknown>>
 const soaks: Record<string, () => Promise<{ soak: Soak }>> = {
   kill: () => import('./kill.ts'),
   malformed: () => import('./malformed.ts'),
+  monitors: () => import('./monitors.ts'),
   'pairing-guesses': () => import('./pairing-guesses.ts'),
   partitions: () => import('./partitions.ts'),
   'power-cut': () => import('./power-cut.ts'),

@@ -6,7 +6,7 @@
 import { type DocumentId, isId } from './ids.ts'
 import type { MimePart, RunError } from './run.ts'
 
-export const sharedNames = { content: 'content', executions: 'executions', files: 'files' } as const
+export const sharedNames = { content: 'content', executions: 'executions', files: 'files', claims: 'claims' } as const
 
 export const executionStatuses = [
   'requested',
@@ -69,6 +69,8 @@ export interface ExecutionEntry {
   result?: Omit<DisplayDatum, 'id'> | null
   error?: RunError | null
   displayData?: DisplayDatum[]
+  /** Who ran it, where monitors that could not see each other both did. */
+  ranBy?: { name: string; at: number }[]
   /** Output beyond the cap of the document. */
   fullOutput?: { asset: string; bytes: number } | null
 }

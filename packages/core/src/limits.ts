@@ -195,6 +195,16 @@ export const limits = {
   claimShownMs: 25,
   startSentMs: 5,
   outputBlockWaitMs: 500,
+  /** Of several monitors on one document: how long one waits for claims of others, beyond a round trip. */
+  claimSettleMs: 250,
+  claimKeptMs: 3_600_000,
+  /** How long after a run what it came to is set again in its entry, and how often in all. */
+  entryGuardMs: 10_000,
+  entryGuardTries: 100,
+  /** A run whose monitor was not seen for so long counts as interrupted. */
+  monitorGoneMs: 60_000,
+  /** A run of which nothing has come for so long is stopped by a monitor that no hub has asked. */
+  stuckRunMs: 6 * 3_600_000,
   leaseMs: 60_000,
 
   /** How often a hub beats in the shared store, and what waits there for a device that another hub has. */

@@ -19,7 +19,8 @@ const unreachableEndMs = 5000
 
 /** Resolves when the daemon can connect. */
 export async function host(folder: string): Promise<void> {
-  const { spec, nodePath, limits: given } = v.parse(hostFileSchema, await readJson(join(folder, 'spec.json')))
+  const file = v.parse(hostFileSchema, await readJson(join(folder, 'spec.json')))
+  const { spec, nodePath, limits: given, runtimeUrl } = file
   const limits = given as unknown as Limits
   const journal = await Journal.open(join(folder, 'runs'))
   const session: HostSession = new HostSession({
@@ -38,6 +39,7 @@ export async function host(folder: string): Promise<void> {
       limits,
       nodePath,
       random: systemRandom,
+      ...(runtimeUrl === undefined ? {} : { runtime: { url: runtimeUrl, session: spec.name } }),
     },
     onEvents: entry => server.wake(entry),
     onDown: reason => server.down(reason),

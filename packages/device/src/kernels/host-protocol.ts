@@ -37,6 +37,7 @@ export const hostFileSchema = v.object({
   spec: sessionSpecSchema,
   nodePath: text,
   limits: v.record(text, v.number()),
+  runtimeUrl: v.optional(text),
 })
 
 /** How a running host is reached: `host.json`, readable for its owner alone. */

@@ -313,9 +313,10 @@ export class HostSession {
     this.#options.onDown(reason)
   }
 
-  async #stopKernel(kernel: LiveKernel, reason: string, polite = false): Promise<void> {
+  async #stopKernel(kernel: LiveKernel, reason: string, asked?: 'end' | 'restart'): Promise<void> {
+    const polite = asked !== undefined
     this.#kernel = this.#current = undefined
-    await (polite ? kernel.end() : kernel.kill())
+    await (polite ? kernel.end(asked === 'restart') : kernel.kill())
     // What has arrived from it still counts.
     await this.#intake.settled()
     const waiting = this.#queue.splice(0)
@@ -336,14 +337,14 @@ export class HostSession {
       if (fence < this.spec.fence)
         throw new MeshError('STALE_FENCE', { detail: `the session is held under fence ${this.spec.fence}` })
       this.spec = { ...this.spec, fence }
-      if (this.#kernel) await this.#stopKernel(this.#kernel, 'the session was restarted', true)
+      if (this.#kernel) await this.#stopKernel(this.#kernel, 'the session was restarted', 'restart')
       await this.#ensureKernel()
     })
   }
 
   shutdown(): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#kernel) await this.#stopKernel(this.#kernel, 'the session was ended', true)
+      if (this.#kernel) await this.#stopKernel(this.#kernel, 'the session was ended', 'end')
     })
   }
 

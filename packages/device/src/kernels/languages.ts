@@ -96,6 +96,16 @@ export const jupyterKind: KernelKind = {
   pipes: false,
 }
 
+/** For whatever language the runtime at a URL speaks. */
+export const mrpKind: KernelKind = {
+  title: 'MRP runtime',
+  command: (_runtime, nodePath) => [nodePath, ...nodeFlags, join(kernels, 'mrp/kernel.ts')],
+  find: async ({ nodePath }) => ({ path: nodePath, version: 'MRP' }),
+  install: '',
+  ownNamespaces: false,
+  pipes: false,
+}
+
 export const kernelLanguages = Object.keys(kinds) as (keyof typeof kinds)[]
 
 export function kindOf(language: string): KernelKind | undefined {

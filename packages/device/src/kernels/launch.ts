@@ -15,7 +15,7 @@ import type { Limits } from '@meshbook/core/limits.ts'
 import { madeEnvironment } from '../environments/lock-file.ts'
 import { writeJson } from './files.ts'
 import { chooseKernel, type KernelChoice } from './kernel-choice.ts'
-import type { Interpreter, KernelKind } from './languages.ts'
+import { type Interpreter, type KernelKind, mrpKind, type SearchPlaces } from './languages.ts'
 import { identityOf } from './process-identity.ts'
 import { markName } from './process-tree.ts'
 
@@ -36,6 +36,13 @@ export interface LaunchOptions {
   limits: Limits
   nodePath: string
   random: RandomBytes
+  /** The interpreter is not started: it is there (kernels/SPEC.md, MRP). */
+  runtime?: RuntimeAt
+}
+
+export interface RuntimeAt {
+  url: string
+  session: string
 }
 
 export interface Launched {
@@ -53,7 +60,7 @@ export interface Launched {
 export async function launch(options: LaunchOptions): Promise<Launched> {
   const env = kernelEnvironment(options.env, options.mark)
   const { projectFolder, nodePath } = options
-  const choice = await chooseKernel(options, { projectFolder, env, nodePath })
+  const choice = await kernelFor(options, { projectFolder, env, nodePath })
   const { kind, interpreter } = choice
   const notice = choice.notice?.slice(0, options.limits.problemTextChars)
   await access(options.projectFolder, constants.X_OK).catch(cause => {
@@ -77,6 +84,7 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
     limits: kernelLimits(options.limits),
     ...(made !== undefined && { packages: made }),
     ...jupyterPart(choice, options.limits),
+    ...(options.runtime ? { runtime: options.runtime } : {}),
   })
   const command = [...(await wrapper(kind, scratch)), ...kind.command(interpreter, options.nodePath), config]
   const own = {
@@ -87,6 +95,12 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
   const identity = (await identityOf(child.pid!)) ?? 'ended'
   const told = exit.then(async how => (await lastWords(options.folder)) ?? how)
   return { exit: told, pid: child.pid!, identity, ...place, token, notice }
+}
+
+/** A runtime at a URL is started by nobody here: what is launched only speaks with it. */
+async function kernelFor(options: LaunchOptions, places: SearchPlaces): Promise<KernelChoice> {
+  if (!options.runtime) return chooseKernel(options, places)
+  return { kind: mrpKind, interpreter: (await mrpKind.find(places))! }
 }
 
 /** Why a kernel ended, if it could still tell (KN25). */

@@ -11,7 +11,7 @@ import type { Limits } from '@meshbook/core/limits.ts'
 import * as v from 'valibot'
 import { readJson, writeJson } from './files.ts'
 import { KernelClient, type KernelHandlers } from './kernel-client.ts'
-import { lastWords, launch } from './launch.ts'
+import { lastWords, launch, type RuntimeAt } from './launch.ts'
 import { isAlive } from './process-identity.ts'
 import { killTree } from './process-tree.ts'
 
@@ -42,6 +42,7 @@ export interface KernelPlace {
   limits: Limits
   nodePath: string
   random: RandomBytes
+  runtime?: RuntimeAt
 }
 
 export async function readKernelFile(folder: string): Promise<KernelFile | undefined> {
@@ -144,8 +145,8 @@ export class LiveKernel {
   }
 
   /** Asks it to end, then ends it and everything it has started. */
-  async end(): Promise<void> {
-    const polite = this.client.request('shutdown').catch(() => undefined)
+  async end(restart: boolean): Promise<void> {
+    const polite = this.client.request('shutdown', { restart }).catch(() => undefined)
     await Promise.race([polite.then(() => this.#exit), new Promise(resolve => setTimeout(resolve, shutdownMs))])
     await this.kill()
   }

@@ -104,4 +104,6 @@ export interface KernelSessionsOptions {
   /** What kernels inherit, without the names that begin with MESHBOOK_; the process's own if absent. */
   env?: NodeJS.ProcessEnv
   nodePath?: string
+  /** Languages whose kernel is a runtime at a URL (kernels/SPEC.md, MRP). From the user's own settings alone (I6). */
+  runtimeUrls?: Readonly<Record<string, string>>
 }

@@ -46,7 +46,8 @@ class Sessions implements KernelSessions {
   }
 
   async runtimes(): Promise<Runtime[]> {
-    const found = await Promise.all([...kernelLanguages.map(language => this.#runtime(language)), this.#kernelspecs()])
+    const names = new Set([...kernelLanguages, ...Object.keys(this.#options.runtimeUrls ?? {})])
+    const found = await Promise.all([...[...names].map(language => this.#runtime(language)), this.#kernelspecs()])
     return found.flat().filter(runtime => v.is(runtimeSchema, runtime))
   }
 
@@ -64,7 +65,16 @@ class Sessions implements KernelSessions {
     return { projectFolder, env: this.#env, nodePath: this.#nodePath }
   }
 
+  /** Where the user has said that the language runs. */
+  #urlOf(language: string): string | undefined {
+    const urls = this.#options.runtimeUrls ?? {}
+    const name = runtimeFor(language)
+    return Object.hasOwn(urls, name) ? urls[name] : undefined
+  }
+
   async #runtime(language: string): Promise<Runtime | undefined> {
+    const url = this.#urlOf(language)
+    if (url !== undefined) return { language, kernel: `MRP at ${url}`.slice(0, 100), version: 'MRP' }
     const kind = kindOf(language)
     const interpreter = await kind?.find(this.#places(undefined))
     return (
@@ -103,7 +113,7 @@ class Sessions implements KernelSessions {
 
   async #start(spec: SessionSpec): Promise<KernelSession> {
     if (this.#closed) throw new MeshError('SHUTTING_DOWN')
-    await this.#check(spec)
+    if (!this.#urlOf(spec.language)) await this.#check(spec)
     const known = this.#sessions.get(spec.session)
     if (!known && this.#sessions.size >= this.#options.limits.sessionsPerDevice)
       throw new MeshError('TOO_MANY', { detail: 'sessions are live on this device' })
@@ -153,7 +163,13 @@ class Sessions implements KernelSessions {
   async #save(spec: SessionSpec): Promise<void> {
     const folder = this.#folderOf(spec.session)
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    await writeJson(join(folder, 'spec.json'), { spec, nodePath: this.#nodePath, limits: this.#options.limits })
+    const url = this.#urlOf(spec.language)
+    await writeJson(join(folder, 'spec.json'), {
+      spec,
+      nodePath: this.#nodePath,
+      limits: this.#options.limits,
+      ...(url === undefined ? {} : { runtimeUrl: url }),
+    })
   }
 
   async #open(spec: SessionSpec, onDown: (reason: string) => void): Promise<{ link: HostLink; state: HostState }> {

@@ -43,6 +43,11 @@ export class EntryView {
     return this.#value() !== undefined
   }
 
+  get isPlain(): boolean {
+    const value = this.#value()
+    return value !== undefined && !(value instanceof Y.Map)
+  }
+
   get<K extends keyof ExecutionEntry | 'runtimeUrl'>(field: K): unknown {
     const value = this.#value()
     if (value instanceof Y.Map) return plain(value.get(field))
@@ -56,9 +61,12 @@ export class EntryView {
     return result.success ? result.output : undefined
   }
 
-  stdinAnswer(): StdinAnswer | undefined {
-    const result = v.safeParse(answerSchema, this.get('stdinResponse'))
-    return result.success ? result.output : undefined
+  /** One line without its end; `false` for what is there and is no answer. */
+  stdinAnswer(): StdinAnswer | false | undefined {
+    const given = this.get('stdinResponse')
+    if (given === undefined || given === null) return undefined
+    const result = v.safeParse(answerSchema, given)
+    return result.success ? { ...result.output, text: result.output.text.replace(/\r?\n$/, '') } : false
   }
 
   /** The Yjs id of the struct that wrote the entry: who that connection was, the relay knows. */
@@ -82,7 +90,7 @@ export class EntryView {
   }
 
   /** Changes the fields that are not already so. Does nothing where there is no entry. */
-  patch(fields: Partial<ExecutionEntry>): void {
+  patch(fields: Partial<ExecutionEntry> | Record<string, unknown>): void {
     const value = this.#value()
     const changed = Object.entries(fields).filter(
       ([name, field]) => !same(this.get(name as keyof ExecutionEntry), field),

@@ -11,7 +11,7 @@ import type { AssetKeeper } from '../assets/asset-keeper.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import type { KernelSession } from '../kernels/port.ts'
 import type { HeldRun } from '../store/held-runs.ts'
-import type { EntryView } from './execution-entry.ts'
+import type { EntryView, StdinAnswer } from './execution-entry.ts'
 import { LogReport } from './log-report.ts'
 import { cellNameOf, contentOf } from './output-block.ts'
 import { RunProjection } from './run-projection.ts'
@@ -33,6 +33,9 @@ export interface LeasedRunPorts {
   online(): boolean
   /** Opens the document of the run. */
   open(): DocumentPeer
+  /** How a claim names this monitor, where that is not the device. */
+  claimedBy?: (() => number | string) | undefined
+  isForeign?: boolean | undefined
   /** The folder of the project, if it is attached here. */
   folder: string | undefined
   /** Somebody else keeps the log, and tells the hub of it. */
@@ -46,6 +49,9 @@ export interface LeasedRunPorts {
 }
 
 const contentWaitMs = 5_000
+const passwordRefused =
+  'A password is not taken from the document, which keeps everything for ever; it is answered by POST /runs/:id/input.'
+const answerRefused = 'The answer was not taken: it is no text, or too long.'
 
 export class LeasedRun {
   readonly #ports: LeasedRunPorts
@@ -91,7 +97,8 @@ export class LeasedRun {
       limits,
       now,
       ranOn: { device: device.id, name: device.name },
-      claimedBy: device.id,
+      claimedBy: this.#ports.claimedBy?.() ?? device.id,
+      isForeign: this.#ports.isForeign === true,
       slim: (event, source, inlineBytes) =>
         assets.slim(event, id => source.asset(id), folder, this.lease.project, inlineBytes),
       keepText: pieces => assets.keepText(this.lease.run, pieces, this.lease.project),
@@ -218,16 +225,17 @@ export class LeasedRun {
   onEntry(entry: EntryView): void {
     this.#projection.noticeEntry()
     const answer = entry.stdinAnswer()
-    const asked = entry.get('stdinRequest') as { id?: unknown } | null | undefined
-    if (
-      !answer ||
-      typeof asked?.id !== 'string' ||
-      (answer.id ?? asked.id) !== asked.id ||
-      this.#answered.has(asked.id)
-    )
-      return
-    this.#answered.add(asked.id)
-    this.#work(() => this.input(asked.id as string, answer.text))
+    if (answer === undefined) return
+    const asked = entry.get('stdinRequest') as { id?: unknown; password?: unknown } | null | undefined
+    if (answer === false) entry.patch({ stdinResponse: null, reason: answerRefused })
+    else if (asked?.password === true) entry.patch({ stdinResponse: null, reason: passwordRefused })
+    else if (typeof asked?.id === 'string') this.#answer(asked.id, answer)
+  }
+
+  #answer(asked: string, { id, text }: StdinAnswer): void {
+    if ((id ?? asked) !== asked || this.#answered.has(asked)) return
+    this.#answered.add(asked)
+    this.#work(() => this.input(asked, text))
   }
 
   async input(id: string, text: string): Promise<void> {
@@ -237,6 +245,12 @@ export class LeasedRun {
   async cancel(reason: string): Promise<void> {
     this.#cancelReason = reason
     if (this.#source) await this.#session?.cancel(this.lease.run, reason)
+  }
+
+  /** Another one has run it too and shows it: here it ends without a word (HM23). */
+  async abandon(reason: string): Promise<void> {
+    this.#projection.mute()
+    await this.cancel(reason)
   }
 
   async #save(change: Partial<HeldRun>): Promise<void> {

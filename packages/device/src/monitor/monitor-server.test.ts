@@ -83,6 +83,13 @@ class Page {
     )
   }
 
+  set(id: string, fields: Record<string, unknown>): void {
+    const entry = this.entries.get(id) as Y.Map<unknown>
+    this.doc.transact(() => {
+      for (const [name, value] of Object.entries(fields)) entry.set(name, value)
+    })
+  }
+
   entry(id: string): ExecutionEntry | undefined {
     const value = this.entries.get(id)
     return value instanceof Y.Map ? (value.toJSON() as ExecutionEntry) : (value as ExecutionEntry | undefined)
@@ -138,6 +145,20 @@ test('a requester that makes no block gets one after a moment, at the anchor and
   )
 })
 
+test('HM4 a requester that makes its block just after the monitor made one: the empty one goes', async t => {
+  const { server, machine, page, folder } = await world(t)
+  startMonitor(t, server, machine, folder)
+  page.ask('exec-1', 'print hello')
+  await until('the end', () => page.entry('exec-1')?.status === 'completed')
+  page.doc.transact(() => {
+    page.text.insert(page.text.toString().indexOf('\n```output'), '\n```output:exec-1\n```\n')
+    page.set('exec-1', { status: 'ready', outputBlockReady: true })
+  })
+  await until('the end again', () => page.entry('exec-1')?.status === 'completed')
+  await until('one block', () => page.text.toString().split('output:exec-1').length === 2)
+  assert.match(page.text.toString(), /```output:exec-1\nhello\n```\n/)
+})
+
 test('a plain object is answered by a plain object, and its runtimeUrl is ignored with a notice (I6)', async t => {
   const { server, machine, page, folder } = await world(t)
   startMonitor(t, server, machine, folder)
@@ -158,17 +179,40 @@ test('a plain object is answered by a plain object, and its runtimeUrl is ignore
   assert.match(String(entry.reason), /runtimeUrl of the request was ignored/)
 })
 
-test('a question is answered through the document; a password never stands in it', async t => {
+test('HM10 a question is answered through the document, with or without a line end; the answer is taken out', async t => {
   const { server, machine, page, folder } = await world(t)
   startMonitor(t, server, machine, folder)
-  page.ask('exec-1', 'password Secret: ', { outputBy: 'monitor' })
-  await until('the question', () => page.entry('exec-1')?.stdinRequest?.prompt === 'Secret: ')
-  assert.equal(page.entry('exec-1')!.stdinRequest!.password, true)
-  const entry = page.entries.get('exec-1') as Y.Map<unknown>
-  entry.set('stdinResponse', { text: 'hunter2', respondedAt: Date.now() })
+  page.ask('exec-1', 'input Name: \ninput Again: ', { outputBy: 'monitor' })
+  for (const [prompt, text] of [
+    ['Name: ', 'Ada\n'],
+    ['Again: ', 'Bob'],
+  ] as const) {
+    await until('the question', () => page.entry('exec-1')?.stdinRequest?.prompt === prompt)
+    page.set('exec-1', { stdinResponse: { text, respondedAt: Date.now() } })
+  }
   await until('the end', () => page.entry('exec-1')?.status === 'completed')
-  assert.match(page.text.toString(), /Secret: \n7 characters/)
-  assert.doesNotMatch(page.text.toString() + JSON.stringify(page.entry('exec-1')), /hunter2/)
+  assert.match(page.text.toString(), /Name: \ngot Ada\nAgain: \ngot Bob\n/)
+  assert.equal(page.entry('exec-1')!.stdinResponse, null)
+})
+
+test('HM10 HM11 an answer that is too long, and any answer to a password, is refused with the reason and taken out', async t => {
+  const { server, machine, page, folder } = await world(t)
+  startMonitor(t, server, machine, folder)
+  page.ask('exec-1', 'input Name: \npassword Secret: ', { outputBy: 'monitor' })
+  await until('the question', () => page.entry('exec-1')?.stdinRequest?.prompt === 'Name: ')
+  page.set('exec-1', { stdinResponse: { text: 'x'.repeat(limits.inputBytes + 1), respondedAt: 1 } })
+  await until('the refusal', () => /too long/.test(page.entry('exec-1')?.reason ?? ''))
+  assert.equal(page.entry('exec-1')!.stdinResponse, null)
+  page.set('exec-1', { stdinResponse: { text: 'Ada', respondedAt: 1 } })
+  await until('the password', () => page.entry('exec-1')?.stdinRequest?.password === true)
+  page.set('exec-1', { stdinResponse: { text: 'hunter2', respondedAt: 1 } })
+  await until('the refusal', () => /POST \/runs\/:id\/input/.test(page.entry('exec-1')?.reason ?? ''))
+  assert.equal(page.entry('exec-1')!.stdinResponse, null)
+  assert.equal(page.entry('exec-1')!.status, 'running')
+  assert.doesNotMatch(page.text.toString() + JSON.stringify(page.entry('exec-1')), /hunter2|characters/)
+  page.set('exec-1', { status: 'cancelled' })
+  await until('the end', () => page.entry('exec-1')?.completedAt !== undefined)
+  assert.equal(page.entry('exec-1')!.status, 'cancelled')
 })
 
 test('two monitors on one document: each run is executed once', async t => {

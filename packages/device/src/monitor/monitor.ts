@@ -38,6 +38,10 @@ export interface MonitorPorts {
   /** To whoever grants the leases; false while that is out of reach. */
   send(message: UpMessage): boolean
   device: { id: DeviceId | string; name: string }
+  /** How a claim in a document names this monitor; the device's id if absent. */
+  claimedBy?: (document: DocumentId) => number | string
+  /** Pages know nothing of Meshbook (HM3). */
+  isForeign?: boolean
   assets: AssetKeeper
   limits: Limits
   now: Now
@@ -207,7 +211,7 @@ export class Monitor {
   }
 
   #add(held: HeldRun): LeasedRun {
-    const { limits, now, store, assets, device, log } = this.#ports
+    const { limits, now, store, assets, device, log, claimedBy, isForeign } = this.#ports
     const own = this.#own
     const { run: id, session } = held.lease
     const ports: LeasedRunPorts = {
@@ -221,6 +225,8 @@ export class Monitor {
       online: () => this.#online,
       open: () => this.#ports.open(held.lease.project, held.lease.document),
       folder: this.#ports.folderOf(held.lease.project),
+      claimedBy: claimedBy && (() => claimedBy(held.lease.document)),
+      isForeign,
       isLogKept: own.has(id),
       sourced: source => own.sourced(id, source),
       over: () => own.over(session),
@@ -256,6 +262,10 @@ export class Monitor {
 
   async onCancel({ run, reason }: Down<'RUN_CANCEL'>): Promise<void> {
     await this.#runs.get(run)?.cancel(reason)
+  }
+
+  async abandon(run: RunId, reason: string): Promise<void> {
+    await this.#runs.get(run)?.abandon(reason)
   }
 
   async onSessionRequest(request: Down<'MRP_REQUEST'>): Promise<void> {

@@ -33,6 +33,17 @@ function findIn(doc: Y.Doc, notebook: Notebook, run: RunId, position: unknown): 
   return blocks.find(block => at !== undefined && block.from <= at && at <= block.fenceTo) ?? blocks[0]
 }
 
+/** Requester and monitor may both have made the block: of several the empty ones go (HM4). */
+export function dropEmptyTwins(doc: Y.Doc, run: RunId): void {
+  const content = contentOf(doc)
+  const text = content.toString()
+  if (text.split(`output:${run}`).length <= 2) return
+  const blocks = parseNotebook(text).blocks.filter(it => it.kind === 'output' && it.runId === run) as OutputBlock[]
+  const empty = blocks.filter(({ text, images }) => text === '' && images.length === 0)
+  const twins = empty.length === blocks.length ? empty.slice(1) : empty
+  for (const { from, to } of twins.reverse()) applyToText(content, [{ at: from, remove: to - from, insert: '' }])
+}
+
 /** Makes an empty block after the cell, in the place of the cell's old output. Returns its position, if there is such a cell. */
 export function makeOutput(
   doc: Y.Doc,
@@ -84,6 +95,13 @@ export function findCell(doc: Y.Doc, notebook: Notebook, ref: CellRef, code: str
   const at = offsetOf(doc, ref.anchor)
   const cell = at === undefined ? undefined : cellAt(notebook, at)
   return cell && (cell.from === at || cell.code === code) ? cell : undefined
+}
+
+/** For a request that does not say which cell it is: the first with its code, if any. */
+export function anchorByCode(doc: Y.Doc, code: string): Record<string, unknown> | undefined {
+  const content = contentOf(doc)
+  const cell = cellsOf(parseNotebook(content.toString())).find(each => each.code.trimEnd() === code.trimEnd())
+  return cell && positionAt(content, cell.from)
 }
 
 /** What people call the cell, for tracebacks: `cell 3`, or just `cell` where it is not known. */

@@ -10,10 +10,13 @@ import type { Lease } from '@meshbook/core/messages.ts'
 import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import { EntryView } from './execution-entry.ts'
-import { anchorOf, findOutput, makeOutput, updateOutput } from './output-block.ts'
+import { asForeign } from './foreign-entry.ts'
+import { anchorByCode, anchorOf, dropEmptyTwins, findOutput, makeOutput, updateOutput } from './output-block.ts'
 import type { RunSource } from './run-source.ts'
 import { RunView } from './run-view.ts'
 import { updateEarlier } from './update-earlier.ts'
+
+export const runtimeUrlNotice = 'The runtimeUrl of the request was ignored: a document cannot choose an address.'
 
 export interface ProjectionPorts {
   limits: Limits
@@ -21,6 +24,8 @@ export interface ProjectionPorts {
   /** This device, for the pill below the output. */
   ranOn: { device: string; name: string }
   claimedBy: number | string
+  /** Every entry is answered in the shapes of pages that know nothing of Meshbook, not only plain objects (HM3). */
+  isForeign?: boolean
   /** The event with what is too large to stand in a document put into assets. */
   slim(event: RunEvent, source: RunSource, inlineBytes: number): Promise<RunEvent>
   /** Keeps text that is too long for the document. */
@@ -45,6 +50,8 @@ export class RunProjection {
   #flushTimer: NodeJS.Timeout | undefined
   #flushedAt = Number.NEGATIVE_INFINITY
   #seen = 0
+  #guarded = 0
+  #muted = false
 
   constructor(peer: DocumentPeer, lease: Lease, ports: ProjectionPorts) {
     this.#peer = peer
@@ -95,17 +102,13 @@ export class RunProjection {
   }
 
   #claimFields(): Partial<ExecutionEntry> {
-    const foreign = this.#entry.get('runtimeUrl') !== undefined
+    const foreign = (this.#entry.get('runtimeUrl') ?? undefined) !== undefined
     return {
       status: 'claimed',
       claimedBy: this.#ports.claimedBy,
       claimedAt: this.#ports.now(),
       ranOn: this.#ports.ranOn,
-      ...(foreign
-        ? { reason: 'The runtimeUrl of the request was ignored: a document cannot choose an address.' }
-        : this.#entry.get('reason')
-          ? { reason: '' }
-          : {}),
+      ...(foreign ? { reason: runtimeUrlNotice } : this.#entry.get('reason') ? { reason: '' } : {}),
     }
   }
 
@@ -124,8 +127,22 @@ export class RunProjection {
     }
   }
 
-  /** The entry changed: what was waited for may be here. */
+  /** Nothing more is written: another one shows the run. */
+  mute(): void {
+    this.#muted = true
+    this.#stop()
+  }
+
+  /** The entry changed: what was waited for may be here, or what was set is undone (HM5). */
   noticeEntry(): void {
+    this.#await()
+    if (this.#waiting !== undefined || this.#block === undefined || this.#muted) return
+    if (this.#guarded++ > this.#ports.limits.entryGuardTries) return
+    if (this.#entry.get('status') === 'requested') this.#entry.patch(this.#claimFields())
+    if (this.#seen > 0) this.#flushTimer ??= setTimeout(() => this.#flush())
+  }
+
+  #await(): void {
     if (this.#waiting === 'entry' && this.#entry.exists) {
       this.#stopWaiting()
       this.#take()
@@ -157,7 +174,7 @@ export class RunProjection {
       this.#block = 'there'
       return
     }
-    const anchor = this.#entry.get('cell')
+    const anchor = this.#entry.get('cell') ?? anchorByCode(doc, code)
     const cell =
       this.#lease.cell ??
       (typeof anchor === 'object' && anchor !== null
@@ -241,15 +258,26 @@ export class RunProjection {
     this.#flushTimer = undefined
     const { doc } = this.#peer
     const { run } = this.#lease
+    if (this.#muted) return
     doc.transact(() => {
       this.#claimNow()
-      const { status, ...entry } = this.#view.entry
-      this.#entry.patch({ ...entry, ...extra, ranOn: this.#ports.ranOn, ...(status ? { status } : {}) })
+      // The requester is about to write the entry.
+      if (this.#waiting === 'block') return
+      this.#entry.patch(this.#fields(extra))
       updateEarlier(doc, run, this.#view.elsewhere)
       if (this.#block !== 'there') return
       const shown = updateOutput(doc, run, this.#entry.get('outputPosition'), this.#view.text, this.#view.images)
       if (!shown) this.#block = 'gone'
+      else if (this.#guarded > 0) dropEmptyTwins(doc, run)
     }, this)
+  }
+
+  #fields(extra: Partial<ExecutionEntry>): Record<string, unknown> {
+    const { status, ...entry } = { ...this.#view.entry, ...extra, ranOn: this.#ports.ranOn }
+    // Somebody wants it to stop: that stays to be seen until it has.
+    const isStopping = this.#entry.get('status') === 'cancelled' && status === 'running'
+    const fields = { ...entry, ...(status && !isStopping ? { status } : {}) }
+    return this.#ports.isForeign || this.#entry.isPlain ? asForeign(fields) : fields
   }
 
   #stop(): void {

@@ -6,10 +6,12 @@ import type { DocumentId, RandomBytes } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { backoffMs } from '@meshbook/engine/backoff.ts'
 import { SyncClient } from '@meshbook/relay/sync-client.ts'
+import { step1Frame } from '@meshbook/relay/sync-frames.ts'
 import { WebSocket } from 'ws'
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import type { DocumentPeer } from '../document-peer.ts'
+import { Claims } from './claims.ts'
 import type { MonitorLog } from './run-store.ts'
 
 export interface ServerDocumentOptions {
@@ -26,9 +28,12 @@ export interface ServerDocumentOptions {
 
 /** At a server that never says what is durable, an edit counts as kept once it is on its way. */
 const handOverMs = 1_000
+/** The first bytes of a frame with the answer to a state vector: sync, step 2. */
+const isStep2 = (frame: Uint8Array): boolean => frame[0] === 0 && frame[1] === 1
 
 export class ServerDocument {
   readonly peer: DocumentPeer
+  readonly claims: Claims
   readonly #options: ServerDocumentOptions
   readonly #doc = new Y.Doc()
   readonly #awareness = new Awareness(this.#doc)
@@ -40,7 +45,12 @@ export class ServerDocument {
   #ping: NodeJS.Timeout | undefined
   #closed = false
   #isOpen = false
-  #wasMyTurn = false
+  /** Which connection this is, while there is one that has brought the document. */
+  #connections = 0
+  #asked = 0
+  #answered = 0
+  #waiting: { asked: number; resolve(): void; reject(error: MeshError): void }[] = []
+  #whenBack: () => void = () => undefined
 
   constructor(options: ServerDocumentOptions) {
     this.#options = options
@@ -52,6 +62,7 @@ export class ServerDocument {
       send: frame => this.#socket?.send(frame),
       onStatus: ({ synced }) => synced && this.#synced.resolve(),
     })
+    this.claims = new Claims(this.#doc, options.name)
     const synced = this.#synced.promise
     this.peer = {
       id: options.id,
@@ -68,20 +79,49 @@ export class ServerDocument {
     this.#connect()
   }
 
-  /** Of several monitors the one with the smallest client id acts: without a hub there is nobody else to decide. */
-  isMyTurn(): boolean {
-    const monitors = [...this.#awareness.getStates()]
-      .filter(([, state]) => state.monitor === true)
-      .map(([client]) => client)
-    return Math.min(...monitors) === this.#doc.clientID
+  get client(): number {
+    return this.#doc.clientID
   }
 
-  /** Calls back when this monitor becomes the one that acts. */
-  onTurn(listener: () => void): void {
+  /** Names the connection while it holds and the document has come by it. */
+  get connection(): number | undefined {
+    return this.#isOpen && this.#client.synced ? this.#connections : undefined
+  }
+
+  /** Resolves when the server has answered to what is sent now: all that it had taken before has come by then. */
+  roundTrip(): Promise<void> {
+    const socket = this.#socket
+    if (!this.#isOpen || !socket) return Promise.reject(new MeshError('UNREACHABLE', { detail: this.#options.url }))
+    const asked = ++this.#asked
+    socket.send(step1Frame(Y.encodeStateVector(this.#doc)))
+    return new Promise((resolve, reject) => this.#waiting.push({ asked, resolve, reject }))
+  }
+
+  #monitors(): number[] {
+    return [...this.#awareness.getStates()].filter(([, state]) => state.monitor === true).map(([client]) => client)
+  }
+
+  isPresent(client: number): boolean {
+    return client === this.client || this.#monitors().includes(client)
+  }
+
+  /** What is for one monitor to do, whoever it concerns, is for the one with the smallest client id. */
+  isFirst(): boolean {
+    return Math.min(...this.#monitors(), this.client) === this.client
+  }
+
+  isAlone(): boolean {
+    return this.#monitors().every(client => client === this.client)
+  }
+
+  /** Calls back when the document has come (again), and when another monitor came or went. */
+  onChange(listener: () => void): void {
+    this.#whenBack = listener
+    let before = ''
     this.#awareness.on('change', () => {
-      const isMine = this.isMyTurn()
-      if (isMine && !this.#wasMyTurn) listener()
-      this.#wasMyTurn = isMine
+      const now = this.#monitors().sort().join(' ')
+      if (now !== before) listener()
+      before = now
     })
   }
 
@@ -136,12 +176,17 @@ export class ServerDocument {
       heard = false
       socket.ping()
     }, this.#options.limits.pingMs)
+    this.#connections++
+    // The client asks for the document itself.
+    this.#asked = 1
+    this.#answered = 0
     this.#client.opened({ extensions: socket.protocol === subprotocol })
   }
 
   #receive(socket: WebSocket, frame: Uint8Array): void {
     try {
       this.#client.receive(frame)
+      if (isStep2(frame)) this.#step2()
     } catch (thrown) {
       this.#options.log.warn(
         { err: thrown, document: this.#options.path },
@@ -151,8 +196,18 @@ export class ServerDocument {
     }
   }
 
+  #step2(): void {
+    const answered = ++this.#answered
+    const done = this.#waiting.filter(({ asked }) => asked <= answered)
+    this.#waiting = this.#waiting.filter(({ asked }) => asked > answered)
+    for (const { resolve } of done) resolve()
+    if (answered === 1) this.#whenBack()
+  }
+
   #disconnected(): void {
     clearInterval(this.#ping)
+    for (const { reject } of this.#waiting.splice(0))
+      reject(new MeshError('UNREACHABLE', { detail: this.#options.url }))
     this.#client.closed()
     if (this.#isOpen) this.#options.connected(false)
     this.#isOpen = false
