@@ -14,6 +14,12 @@ export function demandsOf(frontMatter: FrontMatter | undefined): Demands {
 }
 
 /** The same from a whole text. */
+/** How long the notebook lets one of its runs take. */
+export function timeoutOfText(text: string): number | undefined {
+  const found = findFrontMatter(text)
+  return found && readFrontMatter(found.yaml).timeoutMs
+}
+
 export function demandsOfText(text: string): Demands {
   const found = findFrontMatter(text)
   return demandsOf(found && readFrontMatter(found.yaml))

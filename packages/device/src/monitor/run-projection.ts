@@ -11,6 +11,7 @@ import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import { EntryView } from './execution-entry.ts'
 import { anchorOf, findOutput, makeOutput, updateOutput } from './output-block.ts'
+import { RedrawPace } from './redraw-pace.ts'
 import type { RunSource } from './run-source.ts'
 import { RunView } from './run-view.ts'
 
@@ -39,6 +40,7 @@ export class RunProjection {
   #claimTimer: NodeJS.Timeout | undefined
   #flushTimer: NodeJS.Timeout | undefined
   #flushedAt = Number.NEGATIVE_INFINITY
+  readonly #pace: RedrawPace
   #seen = 0
 
   constructor(peer: DocumentPeer, lease: Lease, ports: ProjectionPorts) {
@@ -46,6 +48,7 @@ export class RunProjection {
     this.#lease = lease
     this.#ports = ports
     this.#entry = new EntryView(peer.doc, lease.run)
+    this.#pace = new RedrawPace(ports.limits)
   }
 
   /** The last event that was gone through. */
@@ -210,18 +213,27 @@ export class RunProjection {
     while (this.#waiting !== undefined) await new Promise(resolve => setTimeout(resolve, 10))
   }
 
-  /** The first output is shown at once, later output at most every `projectionMs`; what is not output never waits. */
+  /**
+   * The first output is shown at once, later output at most every `projectionMs`, and what only redraws its last lines
+   * more and more rarely; what is not output never waits.
+   */
   #flushSoon(event: RunEvent): void {
     const isOutput = event.type === 'stdout' || event.type === 'stderr'
-    const wait = isOutput ? this.#flushedAt + this.#ports.limits.projectionMs - performance.now() : 0
-    if (wait <= 0) {
-      if (isOutput) this.#flushedAt = performance.now()
-      this.#flush()
-    } else this.#flushTimer ??= setTimeout(() => this.#onTimer(), wait)
+    if (!isOutput) this.#flush()
+    if (!isOutput || this.#flushTimer !== undefined) return
+    const wait = this.#flushedAt + this.#ports.limits.projectionMs - performance.now()
+    if (wait <= 0) this.#onTimer()
+    else this.#flushTimer = setTimeout(() => this.#onTimer(), wait)
   }
 
   #onTimer(): void {
-    this.#flushedAt = performance.now()
+    const now = performance.now()
+    const wait = this.#pace.waitFor(this.#view.text, now)
+    if (wait > 0) {
+      this.#flushTimer = setTimeout(() => this.#onTimer(), Math.min(wait, this.#ports.limits.projectionMs))
+      return
+    }
+    this.#flushedAt = now
     this.#flush()
   }
 
@@ -237,6 +249,7 @@ export class RunProjection {
       if (this.#block !== 'there') return
       const shown = updateOutput(doc, run, this.#entry.get('outputPosition'), this.#view.text, this.#view.images)
       if (!shown) this.#block = 'gone'
+      this.#pace.shown(this.#view.text, performance.now())
     }, this)
   }
 
