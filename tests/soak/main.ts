@@ -18,6 +18,7 @@ const soaks: Record<string, () => Promise<{ soak: Soak }>> = {
   malformed: () => import('./malformed.ts'),
   'pairing-guesses': () => import('./pairing-guesses.ts'),
   partitions: () => import('./partitions.ts'),
+  programs: () => import('./programs.ts'),
   'power-cut': () => import('./power-cut.ts'),
   revocation: () => import('./revocation.ts'),
   'run-partitions': () => import('./run-partitions.ts'),
