@@ -78,6 +78,7 @@ async function textsOf(
 ): Promise<Map<string, string>> {
   const ids = await settled(world, files)
   const texts = new Map<string, string>()
+  world.begin()
   const work = Array.from({ length: workers }, async (_, worker) => {
     for (const notebook of notebooks.filter((_each, index) => index % workers === worker)) {
       texts.set(notebook.name, await runAll(world, notebook, ids.get(notebook.name)!))
@@ -163,11 +164,16 @@ async function logOf(world: World, run: string, whole = true): Promise<NumberedE
   return eventsIn(text)
 }
 
+/** Only line feeds end a line: an event may hold whatever else is taken for the end of one. */
 function eventsIn(text: string): NumberedEvent[] {
-  return [...text.matchAll(/^id: (\d+)\ndata: (.*)\n/gm)].map(([, seq, data]) => ({
-    seq: Number(seq) as NumberedEvent['seq'],
-    event: JSON.parse(data!),
-  }))
+  const blocks = text.split('\n\n').slice(0, -1)
+  return blocks.flatMap(block => {
+    const lines = block.split('\n')
+    const fieldOf = (name: string) => lines.find(line => line.startsWith(`${name}: `))?.slice(name.length + 2)
+    const [id, data] = [fieldOf('id'), fieldOf('data')]
+    if (id === undefined || data === undefined) return []
+    return [{ seq: Number(id) as NumberedEvent['seq'], event: JSON.parse(data) }]
+  })
 }
 
 /** The first output that is not what the log of its run says. */

@@ -28,6 +28,8 @@ export interface World {
   /** Ids of the project's documents by their paths. */
   documents(): Promise<Map<string, string>>
   figures: { cuts: number; kills: number }
+  /** From here on things go wrong, where they do on this path. */
+  begin(): void
   close(): Promise<void>
 }
 
@@ -78,7 +80,15 @@ async function alone(t: Cleanup, base: string, folder: string): Promise<World> {
   const ask = asker(desk.url, token)
   const close = async () => void (await desk.kill('SIGTERM'))
   const figures = { cuts: 0, kills: 0 }
-  return { path: 'local', folder, ask, documents: documentsOf(ask, await projectNamed(ask)), figures, close }
+  return {
+    path: 'local',
+    folder,
+    ask,
+    documents: documentsOf(ask, await projectNamed(ask)),
+    figures,
+    begin: () => undefined,
+    close,
+  }
 }
 
 async function throughHub(t: Cleanup, base: string, folder: string, path: Path, chance: Chance): Promise<World> {
@@ -93,13 +103,16 @@ async function throughHub(t: Cleanup, base: string, folder: string, path: Path, 
   await json(['attach', folder, '--project', 'work'], data)
   const ask = asker(hub.url, token!)
   const figures = { cuts: 0, kills: 0 }
-  const trouble = path === 'reconnect' ? new Trouble(front, desk, start, chance, figures) : undefined
+  let trouble: Trouble | undefined
+  const begin = () => {
+    if (path === 'reconnect') trouble = new Trouble(front, desk, start, chance, figures)
+  }
   const close = async () => {
     await trouble?.stop()
     await desk.now.kill('SIGTERM')
     await hub.kill('SIGTERM')
   }
-  return { path, folder, ask, documents: documentsOf(ask, await projectNamed(ask)), figures, close }
+  return { path, folder, ask, documents: documentsOf(ask, await projectNamed(ask)), figures, begin, close }
 }
 
 /** Cuts the connection of hub and device again and again, and kills the device's process in between. */
@@ -124,8 +137,6 @@ class Trouble {
     chance: Chance,
     figures: World['figures'],
   ): Promise<void> {
-    // Everything is at the hub before anything goes wrong.
-    await sleep(6_000)
     while (!this.#ended) {
       await sleep(chance.between(100, 1_500))
       if (chance.next() < 0.25) {
