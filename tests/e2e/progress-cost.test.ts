@@ -116,7 +116,7 @@ for (const [how, pauseMs] of [
   ['over several seconds', 0.7],
   ['as fast as it can', 0],
 ] as const) {
-  test(`10,000 frames of a progress bar ${how} cost at most 1 KB of document and 20 KB of updates (DV34)`, async t => {
+  test(`10,000 frames of a progress bar ${how} cost at most 1 KB of document and 20 KB of updates (KH31)`, async t => {
     const { shown, state, updates, count } = await cost(t, bar(10_000, pauseMs))
     t.diagnostic(`${shown} bytes of text, ${state} of document, ${updates} in ${count} updates`)
     assert.ok(shown <= 1024 && state <= 1024, `${shown} bytes of text, ${state} of document`)
