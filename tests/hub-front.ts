@@ -1,6 +1,6 @@
 /** What stands between a device and its hub: it is cut on command, also between a request and its answer. */
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import type { TestContext } from 'node:test'
+import type { Cleanup } from './mesh-process.ts'
 
 export class HubFront {
   /** Where the hub is by now. */
@@ -19,7 +19,7 @@ export class HubFront {
     this.#server = createServer(client => this.#accept(client))
   }
 
-  static async start(t: TestContext, target: string): Promise<HubFront> {
+  static async start(t: Cleanup, target: string): Promise<HubFront> {
     const front = new HubFront(target)
     await new Promise<void>(resolve => front.#server.listen(0, '127.0.0.1', resolve))
     front.#port = (front.#server.address() as { port: number }).port

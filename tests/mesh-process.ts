@@ -4,7 +4,6 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { TestContext } from 'node:test'
 import { ApiClient, findHub } from '@meshbook/cli/api-client.ts'
 import { dataFolder } from '@meshbook/cli/data-folder.ts'
 
@@ -12,6 +11,11 @@ const main = join(import.meta.dirname, '../packages/cli/src/main.ts')
 
 /** Tests leave the keychain of whoever runs them alone. */
 const noKeychain = { MESHBOOK_KEYCHAIN: 'off' }
+
+/** Who ends what was begun: a test, or something longer. */
+export interface Cleanup {
+  after(close: () => unknown): void
+}
 
 export interface MeshProcess {
   url: string
@@ -24,7 +28,7 @@ export interface MeshProcess {
   kill(signal: NodeJS.Signals): Promise<number | null>
 }
 
-export async function temporaryFolder(t: TestContext): Promise<string> {
+export async function temporaryFolder(t: Cleanup): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'meshbook-'))
   t.after(async () => {
     await stopProcessesOf(folder)
@@ -35,7 +39,7 @@ export async function temporaryFolder(t: TestContext): Promise<string> {
 
 /** Starts a command that prints a `ready` line, and waits for it. The process is stopped when the test ends. */
 export async function startProcess(
-  t: TestContext,
+  t: Cleanup,
   data: string,
   args: string[],
   env: NodeJS.ProcessEnv = {},
@@ -64,7 +68,7 @@ export async function startProcess(
 }
 
 export function startMesh(
-  t: TestContext,
+  t: Cleanup,
   data: string,
   args: string[] = ['--port', '0'],
   env: NodeJS.ProcessEnv = {},

@@ -19,6 +19,7 @@ const soaks: Record<string, () => Promise<{ soak: Soak }>> = {
   monitors: () => import('./monitors.ts'),
   'pairing-guesses': () => import('./pairing-guesses.ts'),
   partitions: () => import('./partitions.ts'),
+  programs: () => import('./programs.ts'),
   'power-cut': () => import('./power-cut.ts'),
   revocation: () => import('./revocation.ts'),
   'run-partitions': () => import('./run-partitions.ts'),

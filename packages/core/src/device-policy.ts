@@ -17,7 +17,20 @@ export const devicePolicySchema = v.object({
   runsOfOthers: v.picklist(['allow', 'owned', 'never']),
   /** `automatic`: packages that a lock file asks for are installed as soon as it is there; `ask`: when somebody says so. */
   environments: v.picklist(['ask', 'automatic']),
+  /** A session that nobody used for so long gives its memory back; 0: never. */
+  idleMinutes: v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(366 * 24 * 60)),
+  /** What the processes of one session may take together; 0: most of what the machine has. */
+  memoryBytes: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  /** How long one run may go on; 0: as long as it takes. */
+  runMinutes: v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(366 * 24 * 60)),
 })
+/** What its kernel hosts keep to, whatever a notebook says. */
+export const kernelPolicySchema = v.pick(devicePolicySchema, ['idleMinutes', 'memoryBytes', 'runMinutes'])
+export type KernelPolicy = v.InferOutput<typeof kernelPolicySchema>
+
+export function kernelPolicyOf({ idleMinutes, memoryBytes, runMinutes }: DevicePolicy): KernelPolicy {
+  return { idleMinutes, memoryBytes, runMinutes }
+}
 export type DevicePolicy = v.InferOutput<typeof devicePolicySchema>
 
 /** The fields to change; what is not named stays as it is. */
@@ -33,6 +46,9 @@ export function policyOf(kind: 'desktop' | 'phone' | 'server' | 'worker', set: P
     costPerHour: 0,
     runsOfOthers: 'owned',
     environments: 'ask',
+    idleMinutes: 0,
+    memoryBytes: 0,
+    runMinutes: 0,
   }
   const changes = Object.fromEntries(Object.entries(set).filter(([, value]) => value !== undefined))
   return { ...usual, ...(changes as Partial<DevicePolicy>), ...(kind === 'phone' && { executes: false }) }

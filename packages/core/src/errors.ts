@@ -511,6 +511,27 @@ const catalogue = {
     exit: 10,
     retry: 'never',
   },
+  KERNEL_MEMORY: {
+    message: 'The session used more memory than it may',
+    hint: 'Its variables are gone. Use less at a time, or raise the limit: `meshbook devices set DEVICE --memory 12GB`.',
+    http: 500,
+    exit: 10,
+    retry: 'never',
+  },
+  RUN_TIMEOUT: {
+    message: 'The run took longer than it may',
+    hint: 'Split the work, or raise the limit: `timeout` in the front matter, `meshbook devices set DEVICE --run-minutes 120`.',
+    http: 500,
+    exit: 10,
+    retry: 'never',
+  },
+  JOURNAL_FULL: {
+    message: 'The outputs that this session keeps have used up their room',
+    hint: 'They wait for the hub: runs begin again once it has taken them. Without a hub, restart the session after older runs have made room.',
+    http: 507,
+    exit: 10,
+    retry: 'backoff',
+  },
   NO_DEVICE: {
     message: 'No device can run this',
     hint: 'Start Meshbook on a machine that has the language (`meshbook up`).',

@@ -244,6 +244,19 @@ export const limits = {
   /** A kernel host that no daemon has looked after for so long, and that runs nothing, ends its session. */
   hostAloneMs: 24 * 3_600_000,
   journalBytes: 512 * MiB,
+  /** Pictures and the like of one run that are kept, those that others replaced among them. */
+  runDisplayBytes: 512 * MiB,
+  /** Of the machine's memory, what a session may take where nobody set a limit. */
+  sessionMemoryPercent: 80,
+  /** How often the memory of a session is looked at; faster when it is near its limit. */
+  memoryCheckMs: 1_000,
+  memoryNearMs: 100,
+  /** How often a kernel host looks for a changed policy and at the time it has been idle. */
+  policyCheckMs: 2_000,
+  /** How long the idle end of a session is remembered for who comes back. */
+  idleNoticeMs: 7 * 24 * 3_600_000,
+  /** An output that is only redrawn is shown every sixteenth of the time it has gone on, at most so rarely. */
+  redrawMaxMs: 5_000,
   sessionsPerDevice: 32,
 
   fileBytes: 16 * MiB,

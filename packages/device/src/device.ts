@@ -4,6 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { kernelPolicyOf } from '@meshbook/core/device-policy.ts'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { AssetId, DeviceId, ProjectId } from '@meshbook/core/ids.ts'
 import type { DeviceProject, ProjectInfo, UpMessage } from '@meshbook/core/messages.ts'
@@ -671,6 +672,8 @@ class RunningDevice implements Device {
     const others = part ? this.#localRuns.lastHeard.devices.filter(({ id }) => !replaced.has(id)) : []
     const known = [...others, ...devices]
     this.#localRuns.heard({ devices: known })
+    const own = known.find(({ id }) => id === this.id)
+    if (own) this.#guard(this.#options.kernels.setPolicy(kernelPolicyOf(own.policy)))
     this.#webApp.devicesChanged(known)
   }
 

@@ -229,6 +229,9 @@ class MachinePort implements KernelSessions {
   onDown(listener: (session: SessionId, reason: string) => void): void {
     this.#machine.onDown(this.#process, session => listener(session, 'it ended'))
   }
+  async setPolicy(): Promise<void> {
+    // Simulated kernels take nothing.
+  }
   async close(): Promise<void> {
     // Kernels go on without the daemon.
   }

@@ -57,7 +57,10 @@ export function devicesCommand(): Command {
         .addOption(new Option('--always-on <yes|no>', 'whether it never sleeps').choices(['yes', 'no']))
         .addOption(new Option('--runs-of-others <whose>', 'runs of other people').choices(['allow', 'owned', 'never']))
         .addOption(new Option('--environments <how>', 'packages of lock files').choices(['ask', 'automatic']))
-        .option('--cost-per-hour <amount>', 'only compared with other devices'),
+        .option('--cost-per-hour <amount>', 'only compared with other devices')
+        .option('--memory <size>', 'what a session may take, such as 12GB; 0: 80 % of the machine')
+        .option('--run-minutes <number>', 'how long a run may go on; 0: as long as it takes')
+        .option('--idle-minutes <number>', 'after how long an unused session ends; 0: never'),
     )
       .addHelpText('after', '\nExample:\n  $ meshbook devices set laptop --battery never')
       .action(set),
@@ -143,11 +146,22 @@ function policyFrom(options: Record<string, unknown>): PolicyChange {
     runsOfOthers: options.runsOfOthers,
     environments: options.environments,
     costPerHour: options.costPerHour === undefined ? undefined : Number(options.costPerHour),
+    memoryBytes: options.memory === undefined ? undefined : bytesOf(String(options.memory)),
+    runMinutes: options.runMinutes === undefined ? undefined : Number(options.runMinutes),
+    idleMinutes: options.idleMinutes === undefined ? undefined : Number(options.idleMinutes),
   }
   const named = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   const parsed = v.safeParse(policyChangeSchema, named)
   if (parsed.success && Object.keys(named).length > 0) return parsed.output
   throw new MeshError('BAD_REQUEST', { detail: 'say what to set, such as --battery never; see --help' })
+}
+
+const sizes: Record<string, number> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 }
+
+/** `12GB`, `512 MB`, `1.5g`, or bytes; NaN, which no policy is, for anything else. */
+function bytesOf(text: string): number {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(text.trim()) ?? []
+  return Math.round(Number(number) * sizes[unit.toUpperCase()]!)
 }
 
 function loadText({ status, metrics }: DeviceInfo): string {

@@ -19,6 +19,12 @@ export function demandsOf(frontMatter: FrontMatter | undefined, language: string
 }
 
 /** The same from a whole text. */
+/** How long the notebook lets one of its runs take. */
+export function timeoutOfText(text: string): number | undefined {
+  const found = findFrontMatter(text)
+  return found && readFrontMatter(found.yaml).timeoutMs
+}
+
 export function demandsOfText(text: string, language: string): Demands {
   const found = findFrontMatter(text)
   return demandsOf(found && readFrontMatter(found.yaml), language)

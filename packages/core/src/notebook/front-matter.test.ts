@@ -26,6 +26,12 @@ test('the short forms of Quarto and a single requirement are read', () => {
   assert.deepEqual(readFrontMatter(''), { requires: [] })
 })
 
+test('a time-out is read with and without its unit, and nothing else for one (KH13)', () => {
+  const read = (text: string) => readFrontMatter(`meshbook: {timeout: ${text}}`).timeoutMs
+  assert.deepEqual(['90', '90s', '10 m', '1.5h', '2d'].map(read), [90_000, 90_000, 600_000, 5_400_000, 172_800_000])
+  for (const none of ['0', '-1', 'soon', '10 weeks', '[1]', '{a: 1}', '1e9']) assert.equal(read(none), undefined, none)
+})
+
 test('values of the wrong kind are passed over', () => {
   assert.deepEqual(readFrontMatter('session: [a]\ntitle: {b: c}\nkernelspec: [1]\nmeshbook: text'), { requires: [] })
   assert.deepEqual(readFrontMatter('meshbook: {requires: [gpu, {a: b}, null]}').requires, ['gpu'])

@@ -23,6 +23,8 @@ export interface FrontMatter {
   requires: string[]
   /** Whether a cell that fails ends a list of runs; it does if this is not said. */
   stopOnError?: boolean
+  /** How long one run may take. */
+  timeoutMs?: number
   /** Why the YAML could not be read, in words for a person; the other fields are then empty. */
   problem?: string
 }
@@ -62,6 +64,7 @@ function fieldsOf(value: unknown): FrontMatter {
   const title = textOf(value.title)
   const session = textOf(value.session)
   const runsOn = textOf(mesh['runs-on'])
+  const timeoutMs = durationOf(textOf(mesh.timeout))
   const kernelspec = kernelspecOf(value.kernelspec ?? value.jupyter)
   return {
     ...(title !== undefined && { title }),
@@ -69,6 +72,7 @@ function fieldsOf(value: unknown): FrontMatter {
     ...(kernelspec && { kernelspec }),
     ...(session !== undefined && { session }),
     ...(runsOn !== undefined && { runsOn }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
     requires: textsOf(mesh.requires),
     ...(typeof mesh['stop-on-error'] === 'boolean' && { stopOnError: mesh['stop-on-error'] }),
   }
@@ -98,6 +102,15 @@ function kernelspecOf(value: unknown): FrontMatter['kernelspec'] {
   const language = textOf(value.language)
   if (named === undefined) return undefined
   return { name: named, ...(language !== undefined && { language }) }
+}
+
+const unitMs: Record<string, number> = { '': 1000, s: 1000, m: 60_000, h: 3_600_000, d: 24 * 3_600_000 }
+
+/** `90`, `90 s`, `10m`, `1.5h`; a number alone counts seconds. */
+function durationOf(text: string | undefined): number | undefined {
+  const [, number, unit = ''] = /^(\d{1,9}(?:\.\d{1,3})?)\s*([smhd]?)$/.exec(text ?? '') ?? []
+  const ms = Math.round(Number(number) * unitMs[unit]!)
+  return ms > 0 ? ms : undefined
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

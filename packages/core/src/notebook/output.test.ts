@@ -60,6 +60,14 @@ test('a surrogate pair is never cut by an edit', () => {
   ])
 })
 
+test('KH30 a text that was only shown on the way leaves no trace in the fences', () => {
+  const empty = insertInto('```python\n1\n```\nText\n')
+  const grown = update(empty, 'a\n`````\n')
+  assert.match(grown, /^``````output/m)
+  assert.equal(update(grown, 'a'), update(empty, 'a'))
+  assert.equal(update(grown, 'a\n```'), update(empty, 'a\n```'))
+})
+
 test('S1 a longer run of backticks grows both fences', () => {
   const text = update(insertInto('```py\n1\n```\n'), '```python\nevil()\n```')
   assert.equal(text, '```py\n1\n```\n\n````output:run_2\n```python\nevil()\n```\n````\n')

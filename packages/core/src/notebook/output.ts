@@ -83,12 +83,14 @@ function rewrite(text: string, output: OutputBlock, newText: string, images: rea
 
 function fenceEdits(text: string, output: OutputBlock, newText: string): Edit[] {
   const { fence, from, textFrom, textTo } = output
-  const longer = fence.char.repeat(Math.max(0, fenceFor(newText, fence.char).length - fence.length))
+  // As long as this text needs, whatever stood there meanwhile: the end must not depend on what was shown on the way.
+  const change = fenceFor(newText, fence.char).length - fence.length
   const kept = commonPrefix(output.text, newText)
   const content = { at: textFrom + kept, remove: textTo - textFrom - kept, insert: newText.slice(kept) }
-  if (longer === '') return [content]
+  if (change === 0) return [content]
   const closing = textTo + (text.startsWith('\r\n', textTo) ? 2 : 1)
-  return [{ at: from, remove: 0, insert: longer }, content, { at: closing, remove: 0, insert: longer }]
+  const edit = { remove: Math.max(0, -change), insert: fence.char.repeat(Math.max(0, change)) }
+  return [{ at: from, ...edit }, content, { at: closing, ...edit }]
 }
 
 /** Length of the common beginning; never between the two halves of a surrogate pair. */

@@ -12,6 +12,7 @@ import { HostServer } from './host-server.ts'
 import { HostSession } from './host-session.ts'
 import { Journal } from './journal.ts'
 import { identityOf } from './process-identity.ts'
+import { markOf } from './process-tree.ts'
 
 const aloneCheckMs = 60_000
 const reachableCheckMs = 2000
@@ -31,7 +32,7 @@ export async function host(folder: string): Promise<void> {
     assets: join(folder, 'assets'),
     place: {
       folder,
-      mark: spec.session,
+      mark: markOf(folder),
       language: spec.language,
       kernelspec: spec.kernelspec,
       projectFolder: spec.projectFolder,
@@ -60,11 +61,16 @@ export async function host(folder: string): Promise<void> {
     const alone = server.aloneSince !== undefined && Date.now() - server.aloneSince > limits.hostAloneMs
     if (alone && session.isIdle) await session.shutdown().then(end)
   })
+  every(limits.policyCheckMs, async () => {
+    if (session.isOver) await end()
+  })
   // A host whose address is gone (its folder was removed, or another host has taken its place) can never be reached
   // again, and would be an orphan with its kernel.
   every(reachableCheckMs, async () => {
     const address = v.safeParse(hostAddressSchema, await readJson(join(folder, 'host.json')))
     if (address.success && address.output.token === token) return
+    // Another host has the kernel now.
+    if (address.success) process.exit(1)
     await Promise.race([session.shutdown(), sleep(unreachableEndMs)])
     process.exit(1)
   })

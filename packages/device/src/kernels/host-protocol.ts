@@ -48,7 +48,10 @@ const code = codeSchema
 const run = runIdSchema
 export const hostRequestSchema = v.variant('type', [
   v.object({ type: v.literal('start'), spec: sessionSpecSchema }),
-  v.object({ type: v.literal('execute'), order: v.object({ run, fence: fenceSchema, code, cellName: text }) }),
+  v.object({
+    type: v.literal('execute'),
+    order: v.object({ run, fence: fenceSchema, code, cellName: text, timeoutMs: v.optional(count) }),
+  }),
   v.object({ type: v.literal('events'), run, after: count, sub: count }),
   v.object({ type: v.literal('credit'), sub: count, bytes: count }),
   v.object({ type: v.literal('no-more-events'), sub: count }),

@@ -8,12 +8,14 @@ import type { Limits } from '@meshbook/core/limits.ts'
 import * as v from 'valibot'
 import { DisplayParts } from './display-parts.ts'
 import { EventIntake } from './event-intake.ts'
+import { dropIdleNote, idleNotice, minutesInWords, readIdleNote, writeIdleNote } from './idle-note.ts'
 import type { Journal } from './journal.ts'
 import type { KernelClient, KernelHandlers, NumberedKernelEvent } from './kernel-client.ts'
 import { type KernelPlace, LiveKernel } from './live-kernel.ts'
 import type { ExecuteOrder, SessionSpec } from './port.ts'
-import { failure, Recorder, type Unclocked } from './recorder.ts'
-import type { RunEntry } from './run-entry.ts'
+import { failure, megabytes, Recorder, type Unclocked } from './recorder.ts'
+import type { JournalRecord, RunEntry, StopCode } from './run-entry.ts'
+import { SessionBounds } from './session-bounds.ts'
 
 const attachedSchema = v.union([
   v.object({ known: v.literal(false) }),
@@ -46,6 +48,10 @@ export class HostSession {
   #queue: RunEntry[] = []
   #active: RunEntry | undefined
   #intake: EventIntake
+  #bounds: SessionBounds
+  /** What the next run says before anything else. */
+  #notice: string | undefined
+  #hasRested = false
   #grace: NodeJS.Timeout | undefined
   #orders = 0
   /** Changes of the session's state that wait for something are done one after the other. */
@@ -66,6 +72,15 @@ export class HostSession {
       onEvents: options.onEvents,
       onEnded: entry => this.#leave(entry),
     })
+    this.#bounds = new SessionBounds({
+      ...options.place,
+      limits: options.limits,
+      now: options.now,
+      pid: () => this.#kernel?.pid,
+      isIdle: () => this.isIdle,
+      onOver: (entry, code, detail) => void this.#inTurn(() => this.#over(entry, code, detail)),
+      onIdle: minutes => void this.#inTurn(() => this.#rest(minutes)),
+    })
     for (const entry of options.journal.runs.values()) this.#orders = Math.max(this.#orders, entry.order.number)
   }
 
@@ -79,6 +94,11 @@ export class HostSession {
 
   get isIdle(): boolean {
     return !this.#active && this.#queue.length === 0
+  }
+
+  /** Nobody used it, its kernel has ended, and nothing of it is waited for: the host may go. */
+  get isOver(): boolean {
+    return this.#hasRested && !this.#kernel && !this.#starting && this.isIdle && this.#journal.runs.size === 0
   }
 
   #inTurn<T>(act: () => Promise<T>): Promise<T> {
@@ -106,6 +126,7 @@ export class HostSession {
     if (spec.fence < this.spec.fence)
       throw new MeshError('STALE_FENCE', { detail: `the session is held under fence ${this.spec.fence}` })
     this.spec = spec
+    this.#bounds.used()
     await this.#ensureKernel()
   }
 
@@ -115,9 +136,17 @@ export class HostSession {
       { ...this.#options.place, projectFolder: this.spec.projectFolder, kernelspec: this.spec.kernelspec },
       this.#handlers(),
     )
-      .then(kernel => (this.#kernel = kernel))
+      .then(kernel => this.#began(kernel))
       .finally(() => (this.#starting = undefined))
     return this.#starting
+  }
+
+  async #began(kernel: LiveKernel): Promise<LiveKernel> {
+    const note = await readIdleNote(this.#options.place.folder)
+    this.#notice = note && idleNotice(note)
+    this.#hasRested = false
+    this.#kernel = kernel
+    return kernel
   }
 
   /** Of one kernel: the end of an earlier one's connection must not be taken for the end of this one. */
@@ -142,9 +171,7 @@ export class HostSession {
     if (this.#queue.length >= this.#limits.runQueuePerSession)
       throw new MeshError('TOO_MANY', { detail: 'runs wait in this session' })
     if (this.#journal.bytes > this.#limits.journalBytes)
-      throw new MeshError('DISK_FULL', {
-        detail: 'the journal of the session is full until the hub has taken its runs',
-      })
+      throw new MeshError('JOURNAL_FULL', { detail: megabytes(this.#journal.bytes) })
     const record = { t: 'order', number: ++this.#orders, ...order } as const
     const kernel = this.#kernel
     if (!kernel || !this.isIdle) {
@@ -153,8 +180,7 @@ export class HostSession {
       return
     }
     // The usual case is one write: the order, the intent, and that it has started.
-    const started = { t: 'event', seq: 1, n: 0, event: { ...this.#started(kernel), at: this.#options.now() } } as never
-    const entry = await this.#journal.create(record, { t: 'intent', kernel: kernel.id }, started)
+    const entry = await this.#journal.create(record, ...(await this.#opening(kernel)))
     this.#options.onEvents(entry)
     this.#run(entry, kernel)
   }
@@ -171,6 +197,16 @@ export class HostSession {
     kernel.notice = undefined
     const { device, language } = this.spec
     return { type: 'started', device, language, kernel: name, ...(notice !== undefined && { notice }) }
+  }
+
+  /** What stands at the beginning of every run's journal. */
+  async #opening(kernel: LiveKernel): Promise<JournalRecord[]> {
+    const at = this.#options.now()
+    const event = (seq: number, said: object) => ({ t: 'event', seq, n: 0, event: { ...said, at } }) as never
+    const notice = this.#notice === undefined ? [] : [event(2, { type: 'stderr', text: this.#notice })]
+    this.#notice = undefined
+    if (notice.length > 0) await dropIdleNote(this.#options.place.folder)
+    return [{ t: 'intent', kernel: kernel.id }, event(1, this.#started(kernel)), ...notice]
   }
 
   /** Takes up the next run of the queue. */
@@ -195,16 +231,13 @@ export class HostSession {
   }
 
   async #intend(entry: RunEntry, kernel: LiveKernel): Promise<void> {
-    await this.#journal.append(
-      entry,
-      { t: 'intent', kernel: kernel.id },
-      this.#recorder.own(entry, this.#started(kernel)),
-    )
+    await this.#journal.append(entry, ...(await this.#opening(kernel)))
     this.#options.onEvents(entry)
   }
 
   #run(entry: RunEntry, kernel: LiveKernel): void {
     this.#active = entry
+    this.#bounds.runBegins(entry)
     this.#tell(entry, kernel.client).catch(error => {
       // If the kernel has ended, the end of its connection closes the run.
       if (error instanceof MeshError && error.code === 'KERNEL_DIED') return
@@ -213,7 +246,7 @@ export class HostSession {
   }
 
   /** The kernel runs it, or if it knows it already, tells what came after the last that is in the journal. */
-  async #tell({ order, lastN, cancelReason }: RunEntry, client: KernelClient): Promise<void> {
+  async #tell({ order, lastN, cancelReason, stop }: RunEntry, client: KernelClient): Promise<void> {
     const { run, code, cellName } = order
     const attached = v.parse(
       attachedSchema,
@@ -222,11 +255,12 @@ export class HostSession {
     // Not known to a living kernel: the host ended before it was told, so it has had no effects. `execute` itself
     // attaches if it is known.
     if (!attached.known) await client.request('execute', { run, code, name: cellName })
-    if (cancelReason !== undefined) this.#interrupt(run)
+    if (cancelReason !== undefined || stop) this.#interrupt(run)
   }
 
   #leave(entry: RunEntry): void {
     clearTimeout(this.#grace)
+    this.#bounds.runEnds()
     this.#active = undefined
     this.#journal.rest(entry)
     void this.#inTurn(() => this.#next())
@@ -243,6 +277,7 @@ export class HostSession {
     this.#journal.rest(entry)
     if (this.#active === entry) {
       clearTimeout(this.#grace)
+      this.#bounds.runEnds()
       this.#active = undefined
     }
     if (!this.#active && this.#queue.length > 0) void this.#inTurn(() => this.#next())
@@ -251,7 +286,7 @@ export class HostSession {
   cancel(run: RunId, reason: string): Promise<void> {
     return this.#inTurn(async () => {
       const entry = this.#known(run)
-      if (entry.ended || entry.cancelReason !== undefined) return
+      if (entry.ended || entry.cancelReason !== undefined || entry.stop) return
       await this.#journal.append(entry, { t: 'cancel', reason })
       if (this.#active === entry) this.#interrupt(run)
       else {
@@ -290,6 +325,7 @@ export class HostSession {
   /** Completion, documentation, variables: of a kernel that runs; they are nobody's reason to start one. */
   ask(type: 'complete' | 'inspect' | 'variables', fields: object): Promise<unknown> {
     const client = this.#kernel?.client
+    this.#bounds.used()
     if (!client) return Promise.reject(new MeshError('KERNEL_DIED', { detail: 'the session has no kernel now' }))
     return client.request(type, fields)
   }
@@ -309,7 +345,36 @@ export class HostSession {
   async #endKernel(reason: string): Promise<void> {
     const kernel = this.#kernel
     if (!kernel) return
+    const active = this.#active
+    const isKilled = reason.includes('SIGKILL') || reason === 'the kernel process ended'
+    if (active && isKilled && (await this.#bounds.ranOutOfMemory()))
+      await this.#stop(active, 'KERNEL_MEMORY', "the machine's memory ran out, and the system ended the kernel")
     await this.#stopKernel(kernel, reason)
+    this.#options.onDown(reason)
+  }
+
+  /** A bound was reached: a run that takes too long is interrupted first; what takes too much memory is ended at once. */
+  async #over(entry: RunEntry | undefined, code: StopCode, detail: string): Promise<void> {
+    if (entry !== this.#active) return
+    if (entry && code === 'RUN_TIMEOUT' && entry.stop) return
+    if (entry) await this.#stop(entry, code, detail)
+    if (code === 'KERNEL_MEMORY') await this.#endKernel(new MeshError(code, { detail }).message)
+    else if (entry) this.#interrupt(entry.order.run)
+  }
+
+  async #stop(entry: RunEntry, code: StopCode, detail: string): Promise<void> {
+    if (entry.ended || entry.stop || entry.cancelReason !== undefined) return
+    await this.#journal.append(entry, { t: 'stop', code, detail })
+  }
+
+  /** Nobody used it for as long as the policy says. */
+  async #rest(minutes: number): Promise<void> {
+    const kernel = this.#kernel
+    if (!kernel || !this.isIdle) return
+    await writeIdleNote(this.#options.place.folder, { at: this.#options.now(), minutes })
+    const reason = `idle: nobody used it for ${minutesInWords(minutes)}`
+    this.#hasRested = true
+    await this.#stopKernel(kernel, reason, 'end')
     this.#options.onDown(reason)
   }
 
@@ -321,12 +386,16 @@ export class HostSession {
     await this.#intake.settled()
     const waiting = this.#queue.splice(0)
     const active = this.#active
-    if (active) await this.#finish(active, this.#lastWord(active, reason, polite))
+    if (active) {
+      for (const said of this.#recorder.lastWords(active)) await this.#write(active, said)
+      await this.#finish(active, this.#lastWord(active, reason, polite))
+    }
     for (const entry of waiting)
       await this.#finish(entry, { type: 'interrupted', reason: `It was not started: ${reason}.` })
   }
 
   #lastWord(entry: RunEntry, reason: string, asked: boolean): Unclocked {
+    if (entry.stop) return failure(new MeshError(entry.stop.code, { detail: entry.stop.detail }))
     if (entry.cancelReason !== undefined) return { type: 'cancelled', reason: `${entry.cancelReason} (${reason})` }
     if (asked) return { type: 'cancelled', reason }
     return failure(new MeshError('KERNEL_DIED', { detail: reason }))
@@ -344,6 +413,7 @@ export class HostSession {
 
   shutdown(): Promise<void> {
     return this.#inTurn(async () => {
+      this.#bounds.stop()
       if (this.#kernel) await this.#stopKernel(this.#kernel, 'the session was ended', 'end')
     })
   }

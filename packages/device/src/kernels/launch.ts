@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, constants, mkdir, readFile, rm } from 'node:fs/promises'
+import { access, constants, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -172,6 +172,7 @@ async function start(
   const exit = exitOf(child)
   try {
     await once(child, 'spawn')
+    await endFirst(child.pid!)
   } catch (cause) {
     throw new MeshError('KERNEL_START', {
       detail: `${program} could not be started in ${cwd}: ${(cause as Error).message}`,
@@ -179,6 +180,12 @@ async function start(
     })
   }
   return { child, exit }
+}
+
+/** Where memory runs out all the same, the system ends what a cell has started, and nothing else of this user. */
+async function endFirst(pid: number): Promise<void> {
+  // Another system, or one that forbids it: there it chooses as it does.
+  await writeFile(`/proc/${pid}/oom_score_adj`, '500').catch(() => undefined)
 }
 
 const signals: Record<number, string> = {
@@ -195,10 +202,7 @@ function exitOf(child: ChildProcess): Promise<string> {
     child.once('exit', (code, signal) => {
       // A shell around the kernel tells a signal as 128 and its number.
       const name = signal ?? (code !== null && code > 128 ? (signals[code - 128] ?? `signal ${code - 128}`) : undefined)
-      const memory = name === 'SIGKILL' ? ' (perhaps because memory ran out)' : ''
-      resolve(
-        name ? `the kernel process was ended by ${name}${memory}` : `the kernel process exited with status ${code}`,
-      )
+      resolve(name ? `the kernel process was ended by ${name}` : `the kernel process exited with status ${code}`)
     })
   })
 }

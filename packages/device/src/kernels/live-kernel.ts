@@ -12,8 +12,8 @@ import * as v from 'valibot'
 import { readJson, writeJson } from './files.ts'
 import { KernelClient, type KernelHandlers } from './kernel-client.ts'
 import { lastWords, launch, type RuntimeAt } from './launch.ts'
-import { isAlive } from './process-identity.ts'
-import { killTree } from './process-tree.ts'
+import { identityOf, isAlive } from './process-identity.ts'
+import { killKnown, killTree, processesOf } from './process-tree.ts'
 
 const exitWaitMs = 200
 const aliveCheckMs = 50
@@ -130,6 +130,10 @@ export class LiveKernel {
     }
   }
 
+  get pid(): number {
+    return this.#file.pid
+  }
+
   /**
    * After the connection has ended: the same kernel over a new one, or how it ended, in words. A process that has just
    * been killed may still be seen for a moment, so its end is waited for first.
@@ -146,9 +150,13 @@ export class LiveKernel {
 
   /** Asks it to end, then ends it and everything it has started. */
   async end(restart: boolean): Promise<void> {
+    // What has cleared its environment is known by its parents, which may be gone afterwards.
+    const before = await processesOf(this.#place.mark, this.#file.pid)
+    const known = await Promise.all(before.map(async pid => ({ pid, identity: (await identityOf(pid)) ?? '' })))
     const polite = this.client.request('shutdown', { restart }).catch(() => undefined)
     await Promise.race([polite.then(() => this.#exit), new Promise(resolve => setTimeout(resolve, shutdownMs))])
     await this.kill()
+    await killKnown(known)
   }
 
   async kill(): Promise<void> {

@@ -3,6 +3,7 @@
  * It knows nothing of processes, sockets or files; `createKernelSessions` in sessions.ts is the implementation.
  */
 import type { Completions, Inspection, Variables } from '@meshbook/core/api.ts'
+import type { KernelPolicy } from '@meshbook/core/device-policy.ts'
 import type { AssetId, Fence, HeadId, Now, ProjectId, RandomBytes, RunId, Seq, SessionId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { Runtime } from '@meshbook/core/messages.ts'
@@ -14,6 +15,8 @@ export interface ExecuteOrder {
   code: string
   /** Shown as the file name of the cell in tracebacks. */
   cellName: string
+  /** What the notebook says of how long it may take; the device's policy may say less. */
+  timeoutMs?: number | undefined
 }
 
 export interface JournalEvent {
@@ -89,6 +92,8 @@ export interface KernelSessions {
   recover(): Promise<RecoveredSession[]>
   /** Called when the kernel of a session has ended by itself. */
   onDown(listener: (session: SessionId, reason: string) => void): void
+  /** What sessions may take from now on, those that run among them. */
+  setPolicy(policy: KernelPolicy): Promise<void>
   /** Detaches; kernels and their runs go on. */
   close(): Promise<void>
   /** Ends every session of this folder and leaves no process behind. */

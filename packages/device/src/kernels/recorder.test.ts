@@ -31,7 +31,7 @@ async function recorder(t: TestContext, changed: Partial<Limits> = {}) {
       events.map(event => ({ run: 'r', n: ++n, event, bytes: 0 })),
     )
     for (const record of records) entry.add(record, 0)
-    return records.map(record => record.event)
+    return records.flatMap(record => (record.t === 'event' ? [record.event] : []))
   }
   return { convert, entry, made, folder }
 }
@@ -56,7 +56,7 @@ test('neighbouring text is joined, other text is not, and the number of the last
 })
 
 test('output above the cap is counted, said once, and the run goes on (I10)', async t => {
-  const { convert } = await recorder(t, { runOutputBytes: 10 })
+  const { convert, entry } = await recorder(t, { runOutputBytes: 10 })
   assert.deepEqual(
     (await convert({ type: 'stdout', text: '12345' })).map(({ type }) => type),
     ['stdout'],
@@ -66,9 +66,10 @@ test('output above the cap is counted, said once, and the run goes on (I10)', as
     ['stderr'],
   )
   assert.deepEqual(await convert({ type: 'stdout', text: '1' }), [])
+  assert.deepEqual([entry.isCapped, entry.seen.dropped], [true, 7])
   assert.deepEqual(
-    (await convert({ type: 'completed' })).map(({ type }) => type),
-    ['completed'],
+    (await convert({ type: 'completed' })).map(event => ('text' in event ? event.text : event.type)),
+    ['[0.0 MB more were printed and not kept.]\n', 'completed'],
   )
 })
 

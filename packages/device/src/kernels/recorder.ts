@@ -2,7 +2,7 @@
  * Turns the events of a kernel into the numbered events of a run (I5): time, duration, caps, joined text. It decides
  * what is recorded; that it becomes durable, and the order in which, is the session's.
  */
-import type { MeshError } from '@meshbook/core/errors.ts'
+import { MeshError } from '@meshbook/core/errors.ts'
 import type { Now, Seq } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { explainIssues } from '@meshbook/core/messages.ts'
@@ -10,7 +10,7 @@ import { type RunError, type RunEvent, runEventSchema } from '@meshbook/core/run
 import * as v from 'valibot'
 import type { DisplayParts } from './display-parts.ts'
 import type { KernelEvent, NumberedKernelEvent } from './kernel-client.ts'
-import type { JournalRecord, RunEntry } from './run-entry.ts'
+import { type JournalRecord, partBytes, type RunEntry } from './run-entry.ts'
 
 const nameUnits = 200
 const tracebackLines = 400
@@ -47,8 +47,9 @@ export class Recorder {
   }
 
   /** The records of some kernel events of one run, numbered from the entry's last. Neighbouring text is joined. */
-  async convert(entry: RunEntry, events: NumberedKernelEvent[]): Promise<EventRecord[]> {
+  async convert(entry: RunEntry, events: NumberedKernelEvent[]): Promise<JournalRecord[]> {
     const records: EventRecord[] = []
+    const wasCapped = entry.isCapped
     for (const { n, event } of joined(events, this.#limits.runEventBytes)) {
       if (n <= entry.lastN) continue
       for (const made of await this.#events(entry, event)) {
@@ -60,7 +61,7 @@ export class Recorder {
         })
       }
     }
-    return records
+    return entry.isCapped && !wasCapped ? [...records, { t: 'capped' }] : records
   }
 
   /** What a kernel sends is the user's program's: an event that breaks the schema becomes a note about it. */
@@ -79,53 +80,72 @@ export class Recorder {
         return []
       case 'stdout':
       case 'stderr':
-        return this.#text(event as TextEvent, entry.seen)
+        return this.#text(event as TextEvent, entry)
       case 'display':
-        return this.#display(event, entry.seen)
+        return this.#display(event, entry)
       case 'result':
         return [{ type: 'result', parts: await this.#parts.convert(event.parts) }]
       case 'input-request':
         return [{ ...event, id: event.id.slice(0, nameUnits), prompt: event.prompt.toWellFormed() }]
       case 'cancelled':
-        return [ending(entry, { type: 'cancelled', reason: 'interrupted' })]
+        return [...this.lastWords(entry), ending(entry, { type: 'cancelled', reason: 'interrupted' })]
       case 'completed':
-        return [ending(entry, event)]
+        return [...this.lastWords(entry), ending(entry, event)]
       case 'failed':
-        return [ending(entry, { type: 'failed', error: shorten(event.error) })]
+        return [...this.lastWords(entry), ending(entry, { type: 'failed', error: shorten(event.error) })]
       default:
         return [event]
     }
   }
 
-  /** Beyond the cap the text is counted, not kept, and that is said once. */
-  #text(event: Unclocked & { type: 'stdout' | 'stderr' }, counts: { bytes: number }): Unclocked[] {
+  /** Beyond the cap the text is counted, not kept, and that is said at once, and how much it was at the end. */
+  #text(event: Unclocked & { type: 'stdout' | 'stderr' }, entry: RunEntry): Unclocked[] {
     const { runOutputBytes } = this.#limits
-    const before = counts.bytes
-    counts.bytes += Buffer.byteLength(event.text)
-    if (counts.bytes <= runOutputBytes) return [event]
-    if (before > runOutputBytes) return []
-    return [
-      {
-        type: 'stderr',
-        text: `\n[More than ${runOutputBytes} bytes of output: the rest is not recorded. The run goes on.]\n`,
-      },
-    ]
+    const { seen } = entry
+    const bytes = Buffer.byteLength(event.text)
+    seen.bytes += bytes
+    const isWithin = seen.bytes <= runOutputBytes && entry.size <= journalShare * runOutputBytes
+    if (isWithin && !entry.isCapped) return [event]
+    seen.dropped += bytes
+    if (entry.isCapped) return []
+    entry.isCapped = true
+    const text = `\n[Output stopped at ${megabytes(seen.bytes - bytes)}: the rest is not recorded. The run goes on.]\n`
+    return [{ type: 'stderr', text }]
   }
 
-  async #display(event: KernelEvent & { type: 'display' }, counts: { displays: number }): Promise<Unclocked[]> {
-    const { displaysPerRun } = this.#limits
-    if (!event.update) counts.displays++
-    if (counts.displays > displaysPerRun + 1) return []
-    if (counts.displays > displaysPerRun)
+  /** What has to be said before the end. */
+  lastWords({ isCapped, seen }: RunEntry): Unclocked[] {
+    if (!isCapped || seen.dropped === 0) return []
+    return [{ type: 'stderr', text: `[${megabytes(seen.dropped)} more were printed and not kept.]\n` }]
+  }
+
+  async #display(event: KernelEvent & { type: 'display' }, { seen }: RunEntry): Promise<Unclocked[]> {
+    const { displaysPerRun, runDisplayBytes } = this.#limits
+    if (!event.update) seen.displays++
+    if (seen.displays > displaysPerRun + 1 || seen.displayBytes > runDisplayBytes) return []
+    if (seen.displays > displaysPerRun)
       return [{ type: 'stderr', text: `[More than ${displaysPerRun} displays: the rest is not shown.]\n` }]
     const { id, update } = event
     const named = id === undefined ? {} : { id: id.slice(0, nameUnits), ...(update ? { update } : {}) }
-    return [{ type: 'display', ...named, parts: await this.#parts.convert(event.parts) }]
+    const parts = await this.#parts.convert(event.parts)
+    seen.displayBytes += partBytes(parts)
+    const last = `[More than ${megabytes(runDisplayBytes)} of displays: the rest is not shown.]\n`
+    const note: Unclocked[] = seen.displayBytes > runDisplayBytes ? [{ type: 'stderr', text: last }] : []
+    return [{ type: 'display', ...named, parts }, ...note]
   }
 }
 
-/** A run that was cancelled ends as cancelled, whatever its code made of the interrupt. */
+/** Text with many control characters takes more room in the journal than it has bytes. */
+const journalShare = 2
+
+export function megabytes(bytes: number): string {
+  const mega = bytes / 2 ** 20
+  return `${mega < 10 ? mega.toFixed(1) : Math.round(mega)} MB`
+}
+
+/** A run that was cancelled, or reached a limit, ends so, whatever its code made of the interrupt. */
 function ending(entry: RunEntry, event: Unclocked): Unclocked {
+  if (entry.stop) return failure(new MeshError(entry.stop.code, { detail: entry.stop.detail }))
   return entry.cancelReason === undefined ? event : { type: 'cancelled', reason: entry.cancelReason }
 }
 
@@ -162,9 +182,7 @@ function canJoin(a: KernelEvent, b: KernelEvent, maxBytes: number): KernelEvent 
 }
 
 /** The terminal event of a run that Meshbook itself ends. */
-export function failure(error: MeshError): Unclocked {
-  return {
-    type: 'failed',
-    error: { name: error.code, message: error.message.slice(0, 4000), traceback: [], code: error.code },
-  }
+export function failure({ code, message, entry }: MeshError): Unclocked {
+  const text = `${message.slice(0, 4000)}. ${entry.hint}`
+  return { type: 'failed', error: { name: code, message: text, traceback: [], code } }
 }

@@ -1,17 +1,31 @@
 /** What the journal knows of one run: its order, how far it went, and where its events stand in its file. */
 import type { AssetId, Fence, RunId, Seq } from '@meshbook/core/ids.ts'
-import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
+import { isTerminal, type MimePart, type RunEvent } from '@meshbook/core/run.ts'
 import { readRecords } from './journal-file.ts'
 
 export type JournalRecord =
   /** `number` counts the orders of a session: the order of its queue. */
-  | { t: 'order'; number: number; run: RunId; fence: Fence; code: string; cellName: string }
+  | {
+      t: 'order'
+      number: number
+      run: RunId
+      fence: Fence
+      code: string
+      cellName: string
+      timeoutMs?: number | undefined
+    }
   /** Written before the kernel is told: from here on only that kernel knows whether the run has had effects. */
   | { t: 'intent'; kernel: string }
   | { t: 'cancel'; reason: string }
   | { t: 'fence'; fence: Fence }
+  /** It reached a limit, and ends as failed with this code whatever its code makes of the interrupt. */
+  | { t: 'stop'; code: StopCode; detail: string }
+  /** It printed more than is kept: from here on text is only counted. */
+  | { t: 'capped' }
   /** `n` is the number of the last kernel event that is part of it; 0 where the host made it by itself. */
   | { t: 'event'; seq: Seq; n: number; event: RunEvent }
+
+export type StopCode = 'KERNEL_MEMORY' | 'RUN_TIMEOUT'
 
 export interface SeqEvent {
   seq: Seq
@@ -19,6 +33,10 @@ export interface SeqEvent {
 }
 
 export type Order = JournalRecord & { t: 'order' }
+
+export function partBytes(parts: readonly MimePart[]): number {
+  return parts.reduce((sum, part) => sum + (part.at === 'inline' ? Buffer.byteLength(part.data) : part.bytes), 0)
+}
 
 const tailBytes = 256 * 1024
 const indexBytes = 64 * 1024
@@ -30,12 +48,14 @@ export class RunEntry {
   /** The kernel that was told to run it. */
   kernel: string | undefined
   cancelReason: string | undefined
+  stop: { code: StopCode; detail: string } | undefined
+  isCapped = false
   lastSeq = 0
   lastN = 0
   ended = false
   startedAt: number | undefined
   /** What the kernel has sent so far, whether or not it was recorded. */
-  readonly seen = { bytes: 0, displays: 0 }
+  readonly seen = { bytes: 0, dropped: 0, displays: 0, displayBytes: 0 }
   readonly assets = new Set<AssetId>()
   /** Durable bytes of the file. */
   size = 0
@@ -68,6 +88,8 @@ export class RunEntry {
     if (record.t === 'intent') this.kernel = record.kernel
     else if (record.t === 'cancel') this.cancelReason = record.reason
     else if (record.t === 'fence') this.fence = record.fence
+    else if (record.t === 'stop') this.stop ??= { code: record.code, detail: record.detail }
+    else if (record.t === 'capped') this.isCapped = true
     else if (record.t === 'event') this.#addEvent(record, start, end)
   }
 
@@ -87,6 +109,7 @@ export class RunEntry {
   see(event: RunEvent): void {
     if (event.type === 'stdout' || event.type === 'stderr') this.seen.bytes += Buffer.byteLength(event.text)
     if (event.type === 'display' && !event.update) this.seen.displays++
+    if (event.type === 'display') this.seen.displayBytes += partBytes(event.parts)
   }
 
   #keepTail(seq: Seq, event: RunEvent, bytes: number): void {

@@ -89,14 +89,25 @@ export class HostedSession implements KernelSession {
     }
   }
 
+  /** It has a kernel, or is about to have one. */
+  get isLive(): boolean {
+    return this.state?.alive !== false
+  }
+
+  /** Its kernel has ended by itself. */
+  noteDown(): void {
+    if (this.state) this.state = { ...this.state, alive: false }
+  }
+
   async start(spec: SessionSpec): Promise<void> {
     this.#spec = spec
     await this.#door.save(spec)
     this.#took(v.parse(hostStateSchema, await this.#request({ type: 'start', spec })))
   }
 
-  async execute({ run, fence, code, cellName }: ExecuteOrder): Promise<void> {
-    await this.#request({ type: 'execute', order: { run, fence, code, cellName } })
+  async execute({ run, fence, code, cellName, timeoutMs }: ExecuteOrder): Promise<void> {
+    const most = timeoutMs === undefined ? {} : { timeoutMs }
+    await this.#request({ type: 'execute', order: { run, fence, code, cellName, ...most } })
   }
 
   async *events(run: RunId, after: number, signal: AbortSignal): AsyncGenerator<JournalEvent> {
@@ -147,6 +158,7 @@ export class HostedSession implements KernelSession {
     await this.#request({ type: 'shutdown' })
     this.#link?.close()
     this.#link = undefined
+    this.noteDown()
   }
 
   async forget(run: RunId): Promise<void> {

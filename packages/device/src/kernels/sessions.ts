@@ -7,21 +7,25 @@ import { once } from 'node:events'
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { KernelPolicy } from '@meshbook/core/device-policy.ts'
 import { asMeshError, isErrorCode, MeshError } from '@meshbook/core/errors.ts'
 import { isId, type SessionId } from '@meshbook/core/ids.ts'
+import { runtimeFor } from '@meshbook/core/languages.ts'
 import { type Runtime, runtimeSchema } from '@meshbook/core/messages.ts'
 import * as v from 'valibot'
 import { readJson, writeJson } from './files.ts'
 import { HostLink } from './host-link.ts'
 import { type HostAddress, type HostState, hostAddressSchema, hostFileSchema } from './host-protocol.ts'
+import { readIdleNote } from './idle-note.ts'
 import { chooseKernel, type KernelWish } from './kernel-choice.ts'
+import { writePolicy } from './kernel-policy.ts'
 import { findKernelspecs } from './kernelspecs.ts'
 import { kernelLanguages, kindOf, type SearchPlaces } from './languages.ts'
 import { kernelEnvironment } from './launch.ts'
 import { forgetKernel, readKernelFile } from './live-kernel.ts'
 import type { KernelSession, KernelSessions, KernelSessionsOptions, RecoveredSession, SessionSpec } from './port.ts'
 import { isAlive } from './process-identity.ts'
-import { markName } from './process-tree.ts'
+import { hostMarkName, killHosts, killTree, markedBelow, markName, markOf, placeOf } from './process-tree.ts'
 import { HostedSession } from './session.ts'
 
 const entry = fileURLToPath(new URL('./kernel-host.ts', import.meta.url))
@@ -37,6 +41,7 @@ class Sessions implements KernelSessions {
   #sessions = new Map<SessionId, HostedSession>()
   #starting = new Map<SessionId, Promise<unknown>>()
   #listeners: ((session: SessionId, reason: string) => void)[] = []
+  #policy: { text: string; written: Promise<void> } | undefined
   #closed = false
 
   constructor(options: KernelSessionsOptions) {
@@ -115,7 +120,10 @@ class Sessions implements KernelSessions {
     if (this.#closed) throw new MeshError('SHUTTING_DOWN')
     if (!this.#urlOf(spec.language)) await this.#check(spec)
     const known = this.#sessions.get(spec.session)
-    if (!known && this.#sessions.size >= this.#options.limits.sessionsPerDevice)
+    if (
+      !known &&
+      [...this.#sessions.values()].filter(({ isLive }) => isLive).length >= this.#options.limits.sessionsPerDevice
+    )
       throw new MeshError('TOO_MANY', { detail: 'sessions are live on this device' })
     const session = known ?? this.#add(spec)
     try {
@@ -146,11 +154,14 @@ class Sessions implements KernelSessions {
 
   #add(spec: SessionSpec): HostedSession {
     const folder = this.#folderOf(spec.session)
-    const session = new HostedSession(spec, {
+    const session: HostedSession = new HostedSession(spec, {
       folder,
       save: changed => this.#save(changed),
       open: (current, onDown) => this.#open(current, onDown),
-      onDown: reason => this.#down(spec.session, reason),
+      onDown: reason => {
+        session.noteDown()
+        this.#down(spec.session, reason)
+      },
     })
     this.#sessions.set(spec.session, session)
     return session
@@ -184,6 +195,8 @@ class Sessions implements KernelSessions {
         await endHost(running)
       }
     }
+    // One that was being started when a daemon was killed has no address yet.
+    await killHosts(markOf(folder))
     await this.#spawnHost(folder)
     const address = await hostOf(folder)
     if (!address) throw new MeshError('KERNEL_START', { detail: 'the kernel host ended at once' })
@@ -194,7 +207,7 @@ class Sessions implements KernelSessions {
     const { [markName]: _mark, ...env } = this.#env
     const host = spawn(this.#nodePath, [entry, folder], {
       cwd: folder,
-      env,
+      env: { ...env, [hostMarkName]: markOf(folder) },
       detached: true,
       stdio: ['ignore', 'pipe', 'ignore'],
     })
@@ -219,8 +232,19 @@ class Sessions implements KernelSessions {
   async recover(): Promise<RecoveredSession[]> {
     await mkdir(this.#options.folder, { recursive: true, mode: 0o700 })
     const names = (await readdir(this.#options.folder)).filter(name => isId('session', name))
+    await this.#endStrays(new Set(names))
     const found = await Promise.all(names.map(name => this.#recover(name as SessionId)))
     return found.filter(session => session !== undefined)
+  }
+
+  /** What runs for a session whose folder is gone can never be reached again (I9). */
+  async #endStrays(known: ReadonlySet<string>): Promise<void> {
+    const place = placeOf(this.#options.folder)
+    for (const name of await markedBelow(this.#options.folder)) {
+      if (known.has(name) || this.#sessions.has(name as SessionId)) continue
+      await killHosts(`${name}${place}`)
+      await killTree(`${name}${place}`, undefined)
+    }
   }
 
   async #recover(id: SessionId): Promise<RecoveredSession | undefined> {
@@ -230,6 +254,7 @@ class Sessions implements KernelSessions {
       await rm(folder, { recursive: true, force: true })
       return undefined
     }
+    if (await this.#isResting(folder)) return undefined
     const session = this.#sessions.get(id) ?? this.#add(file.output.spec)
     try {
       await session.open()
@@ -243,6 +268,27 @@ class Sessions implements KernelSessions {
     if (alive || runs.length > 0) return { session, runs, alive }
     await this.#discard(session)
     return undefined
+  }
+
+  /** Its idle end is still to be told to who comes back, and there is nothing else. */
+  async #isResting(folder: string): Promise<boolean> {
+    const note = await readIdleNote(folder)
+    const runs = await readdir(join(folder, 'runs')).catch(() => [])
+    if (!note || runs.some(name => name.endsWith('.run')) || (await hostOf(folder))) return false
+    return this.#options.now() - note.at < this.#options.limits.idleNoticeMs
+  }
+
+  setPolicy(policy: KernelPolicy): Promise<void> {
+    const text = JSON.stringify(policy)
+    if (this.#policy?.text === text) return this.#policy.written
+    const written = (this.#policy?.written ?? Promise.resolve())
+      .catch(() => undefined)
+      .then(() => mkdir(this.#options.folder, { recursive: true, mode: 0o700 }))
+      .then(() => writePolicy(this.#options.folder, policy))
+    // One that the disk refused is written the next time it is told.
+    written.catch(() => (this.#policy = undefined))
+    this.#policy = { text, written }
+    return written
   }
 
   async close(): Promise<void> {
@@ -262,7 +308,7 @@ class Sessions implements KernelSessions {
   async #stopFolder(id: SessionId): Promise<void> {
     const session = this.#sessions.get(id)
     if (session) await this.#stop(session)
-    else await endEverything(this.#folderOf(id), id)
+    else await endEverything(this.#folderOf(id))
   }
 
   /** Politely through its host; then whatever is left of it. */
@@ -270,7 +316,7 @@ class Sessions implements KernelSessions {
     const folder = this.#folderOf(session.spec.session)
     if (await hostOf(folder)) await session.shutdown().catch(thrown => asMeshError(thrown))
     session.close()
-    await endEverything(folder, session.spec.session)
+    await endEverything(folder)
   }
 }
 
@@ -311,11 +357,12 @@ function kill(pid: number): void {
 }
 
 /** Nothing of the session runs afterwards (I9). The journal stays until its runs are forgotten. */
-async function endEverything(folder: string, session: SessionId): Promise<void> {
+async function endEverything(folder: string): Promise<void> {
   const host = await hostOf(folder)
   if (host) await endHost(host)
   const kernel = await readKernelFile(folder)
-  await forgetKernel({ folder, mark: session }, kernel && (await isAlive(kernel)) ? kernel.pid : undefined)
+  await killHosts(markOf(folder))
+  await forgetKernel({ folder, mark: markOf(folder) }, kernel && (await isAlive(kernel)) ? kernel.pid : undefined)
   await rm(join(folder, 'host.json'), { force: true })
   const runs = (await readdir(join(folder, 'runs')).catch(() => [])).filter(name => name.endsWith('.run'))
   if (runs.length === 0) await rm(folder, { recursive: true, force: true })

@@ -7,6 +7,7 @@ import { asMeshError } from '@meshbook/core/errors.ts'
 import type { Now, RunId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { DownMessage, Lease, UpMessage } from '@meshbook/core/messages.ts'
+import { timeoutOfText } from '@meshbook/core/notebook/demands.ts'
 import type { AssetKeeper } from '../assets/asset-keeper.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import type { KernelSession } from '../kernels/port.ts'
@@ -140,7 +141,8 @@ export class LeasedRun {
       const session = await sessionIn(this.#folder())
       this.#session = session
       const cellName = cellNameOf(this.#peer.doc, this.lease.cell, code)
-      await session.execute({ run, fence, code, cellName })
+      const timeoutMs = timeoutOfText(contentOf(this.#peer.doc).toString())
+      await session.execute({ run, fence, code, cellName, ...(timeoutMs !== undefined && { timeoutMs }) })
       if (this.#cancelReason !== undefined) await session.cancel(run, this.#cancelReason)
       return journalOf(session, this.lease)
     } catch (thrown) {

@@ -12,6 +12,7 @@ import type { DocumentPeer } from '../document-peer.ts'
 import { EntryView } from './execution-entry.ts'
 import { asForeign } from './foreign-entry.ts'
 import { anchorByCode, anchorOf, dropEmptyTwins, findOutput, makeOutput, updateOutput } from './output-block.ts'
+import { RedrawPace } from './redraw-pace.ts'
 import type { RunSource } from './run-source.ts'
 import { RunView } from './run-view.ts'
 import { updateEarlier } from './update-earlier.ts'
@@ -49,6 +50,7 @@ export class RunProjection {
   #claimTimer: NodeJS.Timeout | undefined
   #flushTimer: NodeJS.Timeout | undefined
   #flushedAt = Number.NEGATIVE_INFINITY
+  readonly #pace: RedrawPace
   #seen = 0
   #guarded = 0
   #muted = false
@@ -58,6 +60,7 @@ export class RunProjection {
     this.#lease = lease
     this.#ports = ports
     this.#entry = new EntryView(peer.doc, lease.run)
+    this.#pace = new RedrawPace(ports.limits)
   }
 
   /** The last event that was gone through. */
@@ -238,18 +241,27 @@ export class RunProjection {
     while (this.#waiting !== undefined) await new Promise(resolve => setTimeout(resolve, 10))
   }
 
-  /** The first output is shown at once, later output at most every `projectionMs`; what is not output never waits. */
+  /**
+   * The first output is shown at once, later output at most every `projectionMs`, and what only redraws its last lines
+   * more and more rarely; what is not output never waits.
+   */
   #flushSoon(event: RunEvent): void {
     const isOutput = paced.has(event.type)
-    const wait = isOutput ? this.#flushedAt + this.#ports.limits.projectionMs - performance.now() : 0
-    if (wait <= 0) {
-      if (isOutput) this.#flushedAt = performance.now()
-      this.#flush()
-    } else this.#flushTimer ??= setTimeout(() => this.#onTimer(), wait)
+    if (!isOutput) this.#flush()
+    if (!isOutput || this.#flushTimer !== undefined) return
+    const wait = this.#flushedAt + this.#ports.limits.projectionMs - performance.now()
+    if (wait <= 0) this.#onTimer()
+    else this.#flushTimer = setTimeout(() => this.#onTimer(), wait)
   }
 
   #onTimer(): void {
-    this.#flushedAt = performance.now()
+    const now = performance.now()
+    const wait = this.#pace.waitFor(this.#view.text, now)
+    if (wait > 0) {
+      this.#flushTimer = setTimeout(() => this.#onTimer(), Math.min(wait, this.#ports.limits.projectionMs))
+      return
+    }
+    this.#flushedAt = now
     this.#flush()
   }
 
@@ -269,6 +281,7 @@ export class RunProjection {
       const shown = updateOutput(doc, run, this.#entry.get('outputPosition'), this.#view.text, this.#view.images)
       if (!shown) this.#block = 'gone'
       else if (this.#guarded > 0) dropEmptyTwins(doc, run)
+      this.#pace.shown(this.#view.text, performance.now())
     }, this)
   }
 

@@ -5,6 +5,7 @@
  *     print TEXT · write TEXT (no line end) · sleep MS · input PROMPT · password PROMPT · image · result TEXT · fail MESSAGE · forever
  */
 import { createHash } from 'node:crypto'
+import type { KernelPolicy } from '@meshbook/core/device-policy.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type AssetId, parseAssetId, parseSeq, type RunId, type SessionId } from '@meshbook/core/ids.ts'
 import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
@@ -35,6 +36,7 @@ export class ScriptedMachine {
   /** How often each run was really executed. */
   readonly executions = new Map<RunId, number>()
   stopped = false
+  policy: KernelPolicy | undefined
 }
 
 export class ScriptedKernels implements KernelSessions {
@@ -76,6 +78,10 @@ export class ScriptedKernels implements KernelSessions {
   kill(id: SessionId): void {
     this.machine.sessions.get(id)?.die()
     this.#down(id, 'killed')
+  }
+
+  async setPolicy(policy: KernelPolicy): Promise<void> {
+    this.machine.policy = policy
   }
 
   close(): Promise<void> {

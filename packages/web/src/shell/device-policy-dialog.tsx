@@ -98,6 +98,24 @@ function PolicyForm({ device }: { device: DeviceInfo }) {
           />
           <span class="faint">In any currency; among devices that fit, the cheaper one is preferred.</span>
         </label>
+        <Amount
+          label="Memory of a session, in GB"
+          note="A session that takes more is ended, and says so. 0: 80 % of the machine."
+          value={policy.memoryBytes / 2 ** 30}
+          set={gigabytes => set({ memoryBytes: Math.round(gigabytes * 2 ** 30) })}
+        />
+        <Amount
+          label="Minutes of a run"
+          note="A run that takes longer is ended. 0: as long as it takes."
+          value={policy.runMinutes}
+          set={runMinutes => set({ runMinutes })}
+        />
+        <Amount
+          label="Minutes until an unused session ends"
+          note="It gives its memory back; its variables are gone. 0: never."
+          value={policy.idleMinutes}
+          set={idleMinutes => set({ idleMinutes })}
+        />
         <div class="dialog-actions">
           <button type="button" class="button" onClick={close}>
             Cancel
@@ -127,6 +145,32 @@ function Switch({ label, note, on, disabled = false, set }: SwitchProps) {
         {label}
         <span class="faint"> {note}</span>
       </span>
+    </label>
+  )
+}
+
+interface AmountProps {
+  label: string
+  note: string
+  value: number
+  set: (value: number) => void
+}
+
+function Amount({ label, note, value, set }: AmountProps) {
+  return (
+    <label>
+      {label}
+      <input
+        class="field"
+        type="number"
+        min="0"
+        max="500000"
+        step="any"
+        inputMode="decimal"
+        value={value}
+        onInput={event => set(Math.max(0, event.currentTarget.valueAsNumber || 0))}
+      />
+      <span class="faint">{note}</span>
     </label>
   )
 }

@@ -44,6 +44,12 @@ test('W61 only what is not as usual is said of a policy, and only what was chang
     'Always on',
     'Only my runs',
   ])
+  const bounds = { memoryBytes: 12 * 2 ** 30, runMinutes: 90, idleMinutes: 1 }
+  assert.deepEqual(policyWords(policyOf('desktop', bounds), 'desktop'), [
+    'At most 12.0 GB a session',
+    'Runs up to 90 minutes',
+    'Ends sessions idle for 1 minute',
+  ])
   const before = policyOf('desktop', {})
   assert.deepEqual(policyChange(before, { ...before }), {})
   assert.deepEqual(policyChange(before, { ...before, executes: false, costPerHour: 2 }), {

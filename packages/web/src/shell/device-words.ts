@@ -52,6 +52,9 @@ export function policyWords(policy: DevicePolicy, kind: Kind): string[] {
   if (policy.runsOfOthers === 'allow') words.push('Open to other people')
   if (policy.runsOfOthers === 'never') words.push('Only my runs')
   if (policy.environments === 'automatic') words.push('Installs packages by itself')
+  if (policy.memoryBytes > 0) words.push(`At most ${(policy.memoryBytes / 2 ** 30).toFixed(1)} GB a session`)
+  if (policy.runMinutes > 0) words.push(`Runs up to ${counted(policy.runMinutes, 'minute')}`)
+  if (policy.idleMinutes > 0) words.push(`Ends sessions idle for ${counted(policy.idleMinutes, 'minute')}`)
   if (policy.costPerHour > 0) words.push(`Costs ${policy.costPerHour} an hour`)
   return words
 }
