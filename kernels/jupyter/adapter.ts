@@ -110,8 +110,8 @@ export class JupyterAdapter implements KernelAdapter {
     switch (type) {
       case 'stream': {
         const stream = contentOf(streamSchema, message)
-        if (stream) this.#text(stream.name, stream.text)
-        else this.#bad()
+        if (!stream) this.#bad()
+        else if (!this.#run?.isMark(stream.text)) this.#text(stream.name, stream.text)
         return
       }
       case 'display_data':
@@ -145,7 +145,7 @@ export class JupyterAdapter implements KernelAdapter {
       this.#bad()
       return
     }
-    const parts = partsOf(content.data, this.#options.config.limits.displayBytes)
+    const parts = partsOf(content.data, this.#options.config.limits.displayBytes, content.metadata)
     const id = content.transient?.display_id
     if (type === 'execute_result') this.#log.emit({ type: 'result', parts })
     else

@@ -18,8 +18,13 @@ const readyRetryMs = 150
 const beatMs = 3000
 const goodbyeMs = 1000
 const versionUnits = 50
-/** Implementations that send what was printed before they say that they are idle. */
-const flushing = new Set(['ipython', 'irkernel'])
+
+/**
+ * How it is known that all output of a run is here (JK6): some say that they are idle after it, one prints a mark that
+ * comes last, and of others it is only known that nothing comes any more.
+ */
+export type OutputEnd = 'idle' | 'mark' | 'quiet'
+const outputEnds: Record<string, OutputEnd> = { ipython: 'idle', irkernel: 'idle', 'deno kernel': 'mark' }
 
 export interface JupyterKernelOptions {
   spec: Kernelspec
@@ -51,8 +56,7 @@ export class JupyterKernel {
   #unansweredBeats = 0
   language = ''
   version = ''
-  /** Whether all output of a run comes before its `idle`; of others, deno for one, much may come after it (JK6). */
-  isIdleLast = false
+  outputEnd: OutputEnd = 'quiet'
 
   private constructor(options: JupyterKernelOptions, key: string, connectionFile: string, chosen: Ports) {
     this.#options = options
@@ -114,7 +118,7 @@ export class JupyterKernel {
       await Promise.race([Promise.all([heard, answered]), sleep(readyRetryMs)])
     }
     const { implementation, language_info: about } = contentOf(infoSchema, info) ?? {}
-    this.isIdleLast = flushing.has(implementation?.toLowerCase() ?? '')
+    this.outputEnd = outputEnds[implementation?.toLowerCase() ?? ''] ?? 'quiet'
     this.language = about?.name ?? this.#options.spec.language
     this.version = (about?.version ?? '').slice(0, versionUnits)
     this.#isReady = true
@@ -170,6 +174,10 @@ export class JupyterKernel {
 
   stop(): void {
     this.#process.stop()
+  }
+
+  get isStopped(): boolean {
+    return this.#process.isStopped
   }
 
   go(): void {
