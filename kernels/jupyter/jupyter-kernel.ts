@@ -15,7 +15,7 @@ import { type Header, type Message, MessageCodec } from './message.ts'
 import { KernelProcess, type Kernelspec } from './process.ts'
 
 const readyRetryMs = 150
-const beatMs = 3000
+const usualBeatMs = 3000
 const goodbyeMs = 1000
 const versionUnits = 50
 
@@ -35,6 +35,8 @@ export interface JupyterKernelOptions {
   scratch: string
   startMs: number
   messageBytes: number
+  /** How often it is looked whether its heart beats. */
+  beatMs?: number
   date: () => string
   onIopub(message: Message): void
   onQuestion(message: Message): void
@@ -79,7 +81,7 @@ export class JupyterKernel {
       onBeat: () => (this.#unansweredBeats = 0),
     })
     this.#channels.connect()
-    this.#heartbeat = setInterval(() => this.#beat(), beatMs)
+    this.#heartbeat = setInterval(() => this.#beat(), options.beatMs ?? usualBeatMs)
   }
 
   static async start(options: JupyterKernelOptions): Promise<JupyterKernel> {
@@ -156,6 +158,10 @@ export class JupyterKernel {
   #beat(): void {
     this.#unansweredBeats++
     this.#channels.beat()
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid
   }
 
   /** How many beats of the heart were not answered in a row. */

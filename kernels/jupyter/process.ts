@@ -73,6 +73,10 @@ export class KernelProcess {
     return `the kernel ${this.#spec.name} (${this.#spec.argv[0]}) ${how}${last ? `; its last words: ${last}` : ''}`
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
   get hasEnded(): boolean {
     return this.#ended
   }

@@ -8,9 +8,9 @@ import { contentOf, errorSchema, executeReplySchema } from './contents.ts'
 import type { JupyterKernel } from './jupyter-kernel.ts'
 import type { Header, Message } from './message.ts'
 
-const idleMs = 10_000
+/** How long is waited for what may never come. */
+export const patience = { idleMs: 10_000, startCheckMs: 10_000 }
 const quietMs = 50
-const startCheckMs = 10_000
 const deafBeats = 5
 const beginMs = 200
 /** More than the host keeps of them. */
@@ -34,6 +34,7 @@ export class RunInKernel {
   readonly #ears: RunEars
   readonly #id: string
   readonly #startCheck: NodeJS.Timeout
+  readonly #idleMs: number
   #state: 'sent' | 'busy' | 'begun' | 'ended' = 'sent'
   #isIdle = false
   #reply: Message | undefined
@@ -46,9 +47,10 @@ export class RunInKernel {
   #mark: { text: string; request: string } | undefined
   isLeaving = false
 
-  constructor(code: string, kernel: JupyterKernel, ears: RunEars) {
+  constructor(code: string, kernel: JupyterKernel, ears: RunEars, { idleMs, startCheckMs } = patience) {
     this.#kernel = kernel
     this.#ears = ears
+    this.#idleMs = idleMs
     const { id, reply } = kernel.ask('shell', 'execute_request', {
       code,
       silent: false,
@@ -65,9 +67,9 @@ export class RunInKernel {
   }
 
   #checkStart(): void {
-    if (this.#state !== 'sent') clearInterval(this.#startCheck)
-    else if (this.#kernel.unansweredBeats >= deafBeats)
-      this.#ears.lost('the kernel did not take the run, and its heartbeat stands still')
+    const isDeaf = this.#state === 'sent' && this.#kernel.unansweredBeats >= deafBeats
+    if (isDeaf || this.#state !== 'sent') clearInterval(this.#startCheck)
+    if (isDeaf) this.#ears.lost('the kernel did not take the run, and its heartbeat stands still')
   }
 
   status(parent: string | undefined, state: string | undefined): void {
@@ -121,7 +123,7 @@ export class RunInKernel {
   heard(): void {
     if (!this.#reply || this.#state === 'ended') return
     if (this.#isIdle) this.#endIfOver()
-    else this.#after(idleMs, () => this.#endWithout())
+    else this.#after(this.#idleMs, () => this.#endWithout())
   }
 
   /** Unless something is heard before. A kernel that stands still, or whose messages are not read yet, is waited for. */
@@ -151,7 +153,7 @@ export class RunInKernel {
         return
       case 'mark':
         this.#mark ??= this.#askForMark()
-        this.#after(idleMs, () => this.#endWithout())
+        this.#after(this.#idleMs, () => this.#endWithout())
         return
       case 'quiet':
         this.#after(quietMs, () => this.left())
