@@ -64,7 +64,9 @@ function takeTurn() {
       if (error.code !== 'EEXIST') throw error
     }
     const holder = holderOf(lock)
-    if (holder === undefined || !isAlive(holder)) rmSync(lock, { force: true })
+    // One without a number is being written, unless its writer was killed just then.
+    const isLeft = holder === undefined ? ageOf(lock) > 5_000 : !isAlive(holder)
+    if (isLeft) rmSync(lock, { force: true })
     else if (waits === 0) say('Waiting for another start that is installing')
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
   }
@@ -73,6 +75,10 @@ function takeTurn() {
 function holderOf(lock) {
   const text = existsSync(lock) ? readFileSync(lock, 'utf8') : ''
   return /^\d+$/.test(text) ? Number(text) : undefined
+}
+
+function ageOf(path) {
+  return Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
 }
 
 function isAlive(pid) {
