@@ -1,6 +1,6 @@
 /** The kernel contract on kernels of Jupyter's, and what only they do. */
 import assert from 'node:assert/strict'
-import { readdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -45,4 +45,14 @@ test('ir (Jupyter): an interrupt at any moment ends the run, never the kernel (J
     assert.ok(last.type === 'cancelled' && last.reason === 'enough', JSON.stringify(last))
   }
   assert.equal((await execute(session, irkernel.printVariable)).stdout, '42')
+})
+
+test('python3 (Jupyter): in a project with venv it is the Python of that, where that has ipykernel (JK3)', async t => {
+  const it = await bed(t, ipykernel)
+  await mkdir(join(it.project, 'venv/bin'), { recursive: true })
+  await writeFile(join(it.project, 'venv/pyvenv.cfg'), 'home = /usr/bin\ninclude-system-site-packages = true\n')
+  await symlink('/usr/bin/python3', join(it.project, 'venv/bin/python'))
+  const session = await it.sessions.start(it.spec)
+  const { stdout } = await execute(session, 'import sys\nprint("ipykernel" in sys.modules, sys.prefix)')
+  assert.equal(stdout, `True ${join(it.project, 'venv')}\n`)
 })

@@ -32,17 +32,6 @@ test('a notebook with the kernelspec python3 runs in ipykernel, its Bash cells i
   assert.match(sessions.stdout, /default \(python3\)/)
 })
 
-test('python3 is the Python of an environment in venv, where that has ipykernel (JK3)', async t => {
-  const { data, folder, file, attach } = await attached(t)
-  await mkdir(join(folder, 'venv/bin'), { recursive: true })
-  await writeFile(join(folder, 'venv/pyvenv.cfg'), 'home = /usr/bin\ninclude-system-site-packages = true\n')
-  await symlink('/usr/bin/python3', join(folder, 'venv/bin/python'))
-  await writeFile(file, notebook.replace('answer = 42', 'print(sys.prefix)'))
-  await attach()
-  const { stdout, stderr } = await command(['run', file, '--cell', '1', '--data', data])
-  assert.match(stdout, /^True\n.*\/work\/venv\n/, stderr)
-})
-
 test('without ipykernel in the .venv the built-in kernel runs it, and offers what would help, once (JK3)', async t => {
   const { data, folder, file, attach } = await attached(t)
   await mkdir(join(folder, '.venv/bin'), { recursive: true })
