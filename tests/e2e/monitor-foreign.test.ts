@@ -261,7 +261,7 @@ test('HM20 HM21 HM22 60 requests, two to four monitors over slow connections wit
 
 for (const planted of plantedElections)
   test(`HM21 the trials find it when ${planted.name}`, async () => {
-    const { trials, twice } = await manyTrials(20, 5, () => undefined, planted)
+    const { trials, twice } = await manyTrials(60, 5, () => undefined, planted)
     assert.ok(twice > 0, `${twice} of ${trials}`)
   })
 
