@@ -27,6 +27,8 @@ export interface MadePage {
   styleHash: string
   /** That the page names. */
   assets: AssetId[]
+  /** HTML of the outputs that have a page of their own, by what their address says. */
+  programs: Map<string, string>
   /** How long it took. */
   tookMs: number
 }
@@ -46,10 +48,16 @@ export function doJob(job: RenderJob): JobResult {
     asked.add(id)
     return `${before}${id}${after}`
   }
-  const source: RenderSource = { ...job.settings, text, asset, entry, outline: true }
+  const programs = new Map<string, string>()
+  const program = (run: RunId, display: number, html: string): string => {
+    const name = `${run}.${display}`
+    programs.set(name, html)
+    return `?output=${encodeURIComponent(name)}`
+  }
+  const source: RenderSource = { ...job.settings, text, asset, entry, program, outline: true }
   const isPlain = job.kind === 'plain' || text.length > limits.publishedTextBytes
   const page = isPlain ? renderPlain({ ...source, text: text.slice(0, limits.publishedTextBytes) }) : renderPage(source)
-  return { ...page, assets: [...asked], tookMs: performance.now() - started }
+  return { ...page, assets: [...asked], programs, tookMs: performance.now() - started }
 }
 
 type EntryOf = (run: RunId) => ExecutionEntry | undefined
