@@ -1,8 +1,8 @@
 /** Builds the web app. The hub serves `dist/` as it is. */
 import { fileURLToPath } from 'node:url'
+import { limits } from '@meshbook/core/limits.ts'
 import preact from '@preact/preset-vite'
 import { defineConfig, type Plugin } from 'vite'
-import { limits } from '../core/src/limits.ts'
 
 const inSource = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const fullYaml = fileURLToPath(new URL('../browser/index.js', import.meta.resolve('yaml')))
