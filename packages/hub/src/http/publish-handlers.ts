@@ -35,6 +35,9 @@ export async function unpublish(parts: Parts, ask: UserAsk<undefined>): Promise<
   await parts.publications.unpublish(keyOf(ask), ask)
 }
 
+/** Of assets that are missing, in a header. */
+const mostNamed = 64
+
 /** A download that a browser never shows as a page of the hub, whatever the document says (FM44). */
 export async function exportHtml(parts: Parts, ask: UserAsk<undefined>): Promise<Response> {
   const { query } = ask
@@ -51,7 +54,7 @@ export async function exportHtml(parts: Parts, ask: UserAsk<undefined>): Promise
       'content-disposition': attachmentNamed(`${title}.html`),
       'content-security-policy': `sandbox; ${pagePolicy(made.styleHash)}; frame-ancestors 'none'`,
       'cache-control': 'no-store',
-      'x-missing-assets': String(made.missing),
+      'x-missing-assets': made.missing.slice(0, mostNamed).join(' '),
     },
   })
 }

@@ -6,7 +6,7 @@ import { startTestHub } from '../testing/test-hub.ts'
 
 async function start(t: TestContext) {
   const test = await startTestHub(t)
-  const put = async (query: string, body: string | Uint8Array, type = 'text/markdown; charset=utf-8') => {
+  const put = async (query: string, body: string | Uint8Array<ArrayBuffer>, type = 'text/markdown; charset=utf-8') => {
     const answer = await fetch(`${test.hub.url}/api/v1/projects/${test.project.id}/documents?${query}`, {
       method: 'PUT',
       headers: { authorization: `Bearer ${test.token}`, 'content-type': type },
@@ -24,7 +24,7 @@ test('FM52 a text far above the body of a request becomes a document, character 
   assert.ok(Buffer.byteLength(text) > 6 * limits.requestBodyBytes)
   const { status, said } = await put('path=large.md', text)
   assert.deepEqual([status, said.path], [201, 'large.md'])
-  assert.equal(await content(said.id), text)
+  assert.ok((await content(said.id)) === text.slice(1), 'but for its mark, which `text()` takes away')
 })
 
 test('FM52 a path that is taken is kept, unless replacing is asked for: then it is a change of the document there', async t => {

@@ -18,7 +18,7 @@ export interface HtmlExport {
   pieces: AsyncIterable<Uint8Array>
   styleHash: string
   /** Pictures and outputs that the hub does not have, or that are too many. */
-  missing: number
+  missing: AssetId[]
 }
 
 export class HtmlExports {
@@ -45,7 +45,7 @@ export class HtmlExports {
     const assets = { ...settings.assets, absent }
     const page =
       absent.length === 0 ? first : await this.#ports.maker.page(content, { ...settings, kept: first.kept, assets })
-    const missing = absent.length + page.wanted.length
+    const missing = [...absent, ...page.wanted]
     return { pieces: this.#filled(page.html, mark, rows), styleHash: page.styleHash, missing }
   }
 
