@@ -4,8 +4,8 @@ import { copyFile, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { openBrowser, openDocument, signIn } from '../browser.ts'
-import { largeNotebook } from '../formats/large-notebook.ts'
 import { makeNotebook, validated } from '../formats/jupyter-file.ts'
+import { largeNotebook } from '../formats/large-notebook.ts'
 import { command, eventually, startMesh, temporaryFolder } from '../mesh-process.ts'
 
 interface File {

@@ -118,9 +118,7 @@ export class ApiClient {
     const { hub, token } = this.#hub
     const headers: Record<string, string> = {
       authorization: `Bearer ${token}`,
-      ...(body === undefined
-        ? {}
-        : { 'content-type': isBytes(body) ? bytesType : 'application/json' }),
+      ...(body === undefined ? {} : { 'content-type': isBytes(body) ? bytesType : 'application/json' }),
     }
     let response: Response
     try {

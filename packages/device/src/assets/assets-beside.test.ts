@@ -46,7 +46,11 @@ async function deviceWith(t: Parameters<NonNullable<Parameters<typeof test>[0]>>
   const [data, folder] = [await temporaryFolder(), await temporaryFolder()]
   const device = await startDevice(
     { folder: data, name: 'Desk', kind: 'desktop', limits, kernels: new ScriptedKernels(), projectsFolder: data },
-    { now: Date.now, random: systemRandom, log: { debug: () => undefined, info: () => undefined, warn: () => undefined } },
+    {
+      now: Date.now,
+      random: systemRandom,
+      log: { debug: () => undefined, info: () => undefined, warn: () => undefined },
+    },
   )
   t.after(() => device.close())
   const { url, token } = await device.serveLoopback({ port: 0, webFolder: null })

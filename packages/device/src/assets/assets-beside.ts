@@ -29,7 +29,8 @@ export class AssetsBeside {
     const wanted = assetsIn(text).filter(id => !this.#kept.has(id))
     if (wanted.length === 0) return
     const files = await this.#filesFor(path)
-    for (const id of wanted) wanted.push(...(await this.#takeOne(id, files.get(id))).filter(more => !wanted.includes(more)))
+    for (const id of wanted)
+      wanted.push(...(await this.#takeOne(id, files.get(id))).filter(more => !wanted.includes(more)))
   }
 
   async #takeOne(id: AssetId, file: string | undefined): Promise<AssetId[]> {

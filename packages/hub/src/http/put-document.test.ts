@@ -54,7 +54,11 @@ test('FM52 what is too large, no Markdown text or no path is refused, and nothin
   const tooLarge = await put('path=b.md', 'x'.repeat(limits.documentBytes + 1))
   assert.deepEqual([tooLarge.status, tooLarge.said.code], [413, 'TOO_LARGE'])
   const fits = await put('path=full.md', 'x'.repeat(limits.documentBytes))
-  assert.deepEqual([fits.status, fits.said.code], [413, 'TOO_LARGE'], 'with what stands beside the text it is too large')
+  assert.deepEqual(
+    [fits.status, fits.said.code],
+    [413, 'TOO_LARGE'],
+    'with what stands beside the text it is too large',
+  )
   assert.equal((await put('path=b.md', 'x', 'text/plain')).said.code, 'BAD_REQUEST')
   assert.equal((await put('path=b.md', Uint8Array.of(0xff, 0xfe))).said.code, 'BAD_REQUEST')
   assert.equal((await put('path=../b.md', 'x')).said.code, 'BAD_PATH')
