@@ -1,10 +1,11 @@
 /** Notebooks of Jupyter in Meshbook and back: real kernels made them, a browser shows and runs them, nbformat judges. */
 import assert from 'node:assert/strict'
-import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { openBrowser, openDocument, signIn } from '../browser.ts'
 import { makeNotebook, validated } from '../formats/jupyter-file.ts'
+import { largeNotebook } from '../formats/large-notebook.ts'
 import { command, eventually, startMesh, temporaryFolder } from '../mesh-process.ts'
 
 interface File {
@@ -117,6 +118,44 @@ test('FM3 a document with outputs of runs comes back from a notebook file as it 
     'the dropped notebook',
     async () => (await readFile(join(folder, 'dropped.md'), 'utf8').catch(() => '')) === text,
   )
+})
+
+test('FM52 DV130 a notebook of 20 MB goes into a project of the hub, over another only with --force; files bring their pictures', async t => {
+  const data = await temporaryFolder(t)
+  await startMesh(t, data)
+  const large = join(data, 'large.ipynb')
+  await writeFile(large, largeNotebook({ cells: 200, pictures: 40, pictureBytes: 384 * 1024, lines: 400 }))
+  assert.ok((await stat(large)).size > 20_000_000)
+  const into = ['import', large, '--project', 'demo', '--data', data, '--json']
+  const first = await command(into)
+  assert.equal(first.code, 0, first.stdout + first.stderr)
+  const told = JSON.parse(first.stdout) as { to: string; assets: number }
+  assert.deepEqual([told.to, told.assets], ['me/demo/large.md', 40])
+  const again = await command(into)
+  assert.deepEqual([again.code, JSON.parse(again.stdout).error], [5, 'WOULD_OVERWRITE'])
+  assert.equal((await command([...into, '--force'])).code, 0)
+  const back = join(data, 'back.ipynb')
+  const exported = await command(['export', 'me/demo/large.md', '--to', 'ipynb', '-o', back, '--data', data, '--json'])
+  assert.deepEqual(JSON.parse(exported.stdout).missing, [])
+  assert.ok((await readFile(back)).equals(await readFile(large)))
+  const page = join(data, 'large.html')
+  const drawn = await command(['export', 'me/demo/large.md', '--to', 'html', '-o', page, '--data', data, '--json'])
+  assert.deepEqual(JSON.parse(drawn.stdout).missing, [], drawn.stdout + drawn.stderr)
+  assert.equal((await readFile(page, 'utf8')).split('data:image/png;base64,').length - 1, 40)
+
+  const apart = join(data, 'apart')
+  await mkdir(apart)
+  const small = join(apart, 'small.ipynb')
+  await writeFile(small, largeNotebook({ cells: 3, pictures: 2, pictureBytes: 2_000, lines: 1 }))
+  const alone = await command(['import', small, '--data', join(data, 'nothing')])
+  assert.equal(alone.code, 0, alone.stderr)
+  const folder = join(data, 'projects/demo/sub')
+  await cp(join(apart, '_assets'), join(folder, '_assets'), { recursive: true })
+  await copyFile(join(apart, 'small.md'), join(folder, 'small.md'))
+  await eventually('its pictures are at the hub', async () => {
+    const answer = await command(['export', 'me/demo/sub/small.md', '--to', 'ipynb', '-o', '-', '--data', data])
+    return answer.code === 0 && answer.stdout === (await readFile(small, 'utf8'))
+  })
 })
 
 test('FM51 a broken file is named with line, column and place, and nothing is written; a folder is imported whole', async t => {

@@ -2,7 +2,7 @@
 
 import { type DocumentInfo, documentSchema, listOf } from '@meshbook/core/api.ts'
 import { isErrorCode, MeshError } from '@meshbook/core/errors.ts'
-import type { Seq } from '@meshbook/core/ids.ts'
+import { type AssetId, isAssetId, type Seq } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { isTerminal, type NumberedEvent, runEventSchema } from '@meshbook/core/run.ts'
 import { createParser } from 'eventsource-parser'
@@ -30,6 +30,8 @@ export async function findHub(
 
 /** The hub sends a beat where there is nothing to tell; a stream that has missed two is dead, though nobody said so. */
 const silenceMs = 2.5 * limits.eventStreamBeatMs
+
+const assetsNamed = (header: string): AssetId[] => header.split(' ').filter(isAssetId)
 
 export class ApiClient {
   readonly #hub: Credentials
@@ -59,8 +61,26 @@ export class ApiClient {
     throw new MeshError('NOT_FOUND', { detail: path })
   }
 
+  /** As it is, with the mark of its byte order. */
   async text(path: string): Promise<string> {
-    return (await this.#fetch('GET', path, undefined, AbortSignal.timeout(limits.requestMs))).text()
+    const answer = await this.#fetch('GET', path, undefined, AbortSignal.timeout(limits.requestMs))
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(await answer.bytes())
+  }
+
+  /** A document as one file of HTML, and how much of it the hub does not have. */
+  async html(document: string, outputs: boolean): Promise<{ text: string; missing: AssetId[] }> {
+    const path = `/documents/${document}/export?to=html&outputs=${outputs ? 'yes' : 'no'}`
+    const answer = await this.#fetch('GET', path, undefined, AbortSignal.timeout(10 * limits.requestMs))
+    return { text: await answer.text(), missing: assetsNamed(answer.headers.get('x-missing-assets') ?? '') }
+  }
+
+  /** A whole text at a path of a project; over a document only with `replace`. */
+  async putDocument(project: string, path: string, text: string, replace: boolean): Promise<DocumentInfo> {
+    const query = new URLSearchParams({ path, ...(replace && { replace: 'yes' }) })
+    const bytes = new TextEncoder().encode(text)
+    const signal = AbortSignal.timeout(10 * limits.requestMs)
+    const answer = await this.#fetch('PUT', `/projects/${project}/documents?${query}`, bytes, signal, 'text/markdown')
+    return v.parse(documentSchema, await answer.json())
   }
 
   async bytes(path: string): Promise<Uint8Array> {
@@ -88,13 +108,17 @@ export class ApiClient {
     throw new MeshError('BAD_MESSAGE', { detail: `${method} ${path} answered in a form this version does not know` })
   }
 
-  async #fetch(method: string, path: string, body: unknown, signal: AbortSignal): Promise<Response> {
+  async #fetch(
+    method: string,
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+    bytesType = 'application/octet-stream',
+  ): Promise<Response> {
     const { hub, token } = this.#hub
     const headers: Record<string, string> = {
       authorization: `Bearer ${token}`,
-      ...(body === undefined
-        ? {}
-        : { 'content-type': isBytes(body) ? 'application/octet-stream' : 'application/json' }),
+      ...(body === undefined ? {} : { 'content-type': isBytes(body) ? bytesType : 'application/json' }),
     }
     let response: Response
     try {

@@ -435,6 +435,7 @@ const catalogue = {
   WOULD_OVERWRITE: {
     message: 'There is something already',
     hint: 'Choose another name, or use --force; to restore over data, use --replace, which keeps the old data under a dated name.',
+    http: 409,
     exit: 5,
     retry: 'never',
   },

@@ -392,6 +392,11 @@ export const limits = {
   publishedPathsPerDocument: 20,
   /** A longer text is shown plain, and of it no more than this. */
   publishedTextBytes: 4 * MiB,
+  /** What imported outputs hold beside the text, read for one page. */
+  publishedOutputs: 2_000,
+  publishedOutputsBytes: 32 * MiB,
+  /** Pictures inside one exported page, each as often as it is shown. */
+  exportPictureBytes: 256 * MiB,
   /** What runs displayed, kept with a published version. */
   publishedEntriesBytes: 2 * MiB,
   /** Rendering one page; a page that takes longer is shown as plain text. */

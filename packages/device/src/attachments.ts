@@ -5,6 +5,7 @@ import type { AssetId, DocumentId, Now, OrgId, ProjectId, RandomBytes } from '@m
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { ProjectInfo } from '@meshbook/core/messages.ts'
 import type { After } from '@meshbook/relay/timers.ts'
+import { AssetsBeside } from './assets/assets-beside.ts'
 import { PicturesBeside } from './assets/pictures-beside.ts'
 import type { DocumentPeer } from './document-peer.ts'
 import type { Documents } from './documents.ts'
@@ -35,6 +36,7 @@ export interface AttachmentPorts {
   trash: string
   deviceName: string
   findAsset(asset: AssetId): Promise<Uint8Array>
+  keepAsset(project: ProjectId, asset: AssetId, bytes: Uint8Array): Promise<boolean>
   /** Whether the user of this device may write in a project (DV107). */
   mayWrite(project: ProjectId): boolean
   /** How files that are no notebooks are shared; absent without a hub. */
@@ -130,6 +132,7 @@ export class Attachments {
   #follow(project: ProjectInfo, folder: string, treeSynced: boolean): Attached {
     const { disk, now, after, random, limits, org, database, documents, problems, deviceName, findAsset } = this.#ports
     const pictures = new PicturesBeside(disk, folder, findAsset)
+    const beside = new AssetsBeside({ disk, keep: (...asset) => this.#ports.keepAsset(project.id, ...asset) }, folder)
     const isReadOnly = !this.#ports.mayWrite(project.id)
     const follower = new ProjectFolder(project, folder, {
       store: {
@@ -151,6 +154,7 @@ export class Attachments {
       trash: new Trash(disk, this.#trash, project.id),
       deviceName,
       projected: text => void pictures.bring(text),
+      taken: (path, text) => beside.take(path, text),
       isReadOnly,
       ...this.#sharing(project.id),
     })

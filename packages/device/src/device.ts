@@ -166,6 +166,7 @@ class RunningDevice implements Device {
       trash: join(options.folder, 'trash'),
       deviceName: options.name,
       findAsset: asset => this.#findAsset(asset),
+      keepAsset: (project, asset, bytes) => this.#keeper.keepNamed(asset, bytes, project),
       mayWrite: project => this.projects.mayWrite(project),
       ...(this.#hubAssets && { sharing: this.#shareFiles(this.#hubAssets) }),
     })
@@ -214,6 +215,7 @@ class RunningDevice implements Device {
       runtimes: () => options.kernels.runtimes(),
       environments: this.#environments,
       asset: id => this.#findAsset(id),
+      keepAsset: (...asset) => this.#keeper.keepNamed(...asset),
       health: () => database.health(),
     })
   }

@@ -65,6 +65,7 @@ import { type Log, newLog } from './log.ts'
 import { Metrics } from './metrics.ts'
 import { openObjects } from './objects/open-objects.ts'
 import type { Parts } from './parts.ts'
+import { HtmlExports } from './publish/html-exports.ts'
 import { atOwnOrigin } from './publish/own-origin.ts'
 import { PageMaker } from './publish/page-maker.ts'
 import { Publications, type PublicationsPorts } from './publish/publications.ts'
@@ -203,7 +204,8 @@ async function start(
     documents,
     history,
     publishing,
-    pages: new PublishedPages({ ...publishing, limits: times }),
+    pages: new PublishedPages({ ...publishing, objects: objects.assets, limits: times }),
+    htmlExports: new HtmlExports({ ...publishing, objects: objects.assets, random: ports.random }),
     objects: objects.assets,
     uploads,
     collector,

@@ -28,6 +28,7 @@ import type { Presence } from './hubs/presence.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { ObjectStore } from './objects/object-store.ts'
+import type { HtmlExports } from './publish/html-exports.ts'
 import type { Publications } from './publish/publications.ts'
 import type { PublishedPages } from './publish/published-pages.ts'
 import type { Claims } from './runs/claims.ts'
@@ -82,6 +83,7 @@ export interface Parts {
   publications: Publications
   /** What readers of published documents get. */
   pages: PublishedPages
+  htmlExports: HtmlExports
   claims: Claims
   imports: Imports
   /** The bytes of assets. */

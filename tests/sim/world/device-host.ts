@@ -166,6 +166,7 @@ export class DeviceHost {
       trash: trashFolder,
       deviceName: 'simulated',
       findAsset: () => Promise.reject(new Error('there are no assets in this world')),
+      keepAsset: async () => true,
       mayWrite: () => true,
     })
     const kernels = this.#setting.kernels?.(process)

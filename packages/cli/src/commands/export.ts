@@ -44,16 +44,23 @@ interface Source {
   base: string
   name: string
   find: Parameters<typeof collectAssets>[1]
+  /** As a page, by the hub, which knows what runs displayed beside the text. */
+  drawn?(outputs: boolean): Promise<Exported>
 }
 
 async function exportNotebook(notebook: string, options: ExportOptions): Promise<void> {
   const line = progress()
   const source = await sourceOf(notebook, options)
+  if (options.to === 'html' && source.drawn) return written(await source.drawn(options.outputs), source, options)
   const assets = await collectAssets(source.markdown, source.find, text => line.show(text)).finally(() => line.clear())
   const made =
     options.to === 'html'
       ? html(source, assets, options)
       : exportText(source.markdown, options.to, { assets, outputs: options.outputs })
+  await written(made, source, options)
+}
+
+async function written(made: Exported, source: Source, options: ExportOptions): Promise<void> {
   if (options.out === '-') process.stdout.write(made.text)
   else await writeFiles(made, pathFor(made, source, options), options)
 }
@@ -108,7 +115,11 @@ async function documentAt(path: string, options: ExportOptions): Promise<Source>
   const markdown = await client.text(`/documents/${document.id}/content`)
   const name = basename(document.path).replace(/\.(?:md|qmd|markdown)$/i, '')
   const find = atHub(client)
-  return { markdown, base: name, name, find }
+  const drawn = async (outputs: boolean): Promise<Exported> => {
+    const { text, missing } = await client.html(document.id, outputs)
+    return { text, extension: 'html', files: new Map(), missing }
+  }
+  return { markdown, base: name, name, find, drawn }
 }
 
 /** One file: pictures stand in it, and nothing in it is fetched or run. */

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
-import { documentSchema, listOf, type Project, projectSchema } from '@meshbook/core/api.ts'
+import { listOf, type Project, projectSchema } from '@meshbook/core/api.ts'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { extensionOf } from '@meshbook/core/formats/assets.ts'
 import { type Imported, importFile } from '@meshbook/core/formats/convert.ts'
@@ -28,7 +28,7 @@ export function importCommand(): Command {
     .argument('<file...>', 'files, or folders with notebooks in them')
     .option('--project <name>', 'into this project of the hub (name, or owner/name) instead of beside the file')
     .option('--to <path>', 'where to: a .md file for one notebook, or a folder')
-    .option('--force', 'write over files that are there')
+    .option('--force', 'write over files that are there; in a project as a change of the document')
     .addHelpText(
       'after',
       '\nExamples:\n  $ meshbook import analysis.ipynb\n  $ meshbook import ~/notebooks --to ~/thesis/notebooks\n  $ meshbook import analysis.ipynb --project thesis',
@@ -79,7 +79,7 @@ async function readOne(file: string): Promise<Imported> {
   if (size > limits.importBytes) throw new MeshError('TOO_LARGE', { detail: file })
   try {
     const imported = importFile(basename(file), await readFile(file))
-    if (imported.markdown.length <= limits.documentBytes) return imported
+    if (Buffer.byteLength(imported.markdown) <= limits.documentBytes) return imported
     throw new MeshError('TOO_LARGE', { detail: 'its text' })
   } catch (thrown) {
     const error = asMeshError(thrown)
@@ -151,11 +151,8 @@ async function hubTarget(name: string, options: ImportOptions): Promise<Target> 
         : options.to.endsWith('.md')
           ? options.to
           : `${options.to.replace(/\/$/, '')}/${path}`
-    if (Buffer.byteLength(imported.markdown) > limits.requestBodyBytes)
-      throw new MeshError('TOO_LARGE', { detail: `${path}: import it into an attached folder instead (--to)` })
     await upload(client, imported, project.id)
-    const body = { project: project.id, path: to, content: imported.markdown }
-    const document = await client.post('/documents', body, documentSchema)
+    const document = await client.putDocument(project.id, to, imported.markdown, options.force === true)
     return `${project.owner}/${project.name}/${document.path}`
   }
 }

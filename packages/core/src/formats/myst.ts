@@ -25,7 +25,7 @@ function headOf({ head, kernelspec: { name, shown } }: PlainDocument): string {
 function textOf({ type, source, metadata, language, open }: PlainCell): string {
   if (type === 'markdown') return source === '' ? '' : `${source}\n`
   const fence = fenceFor(source)
-  if (type === 'raw') return `${fence}{raw} ${rawFormat(metadata)}\n${source}\n${fence}\n`
+  if (type === 'raw') return `${fence}${rawDirective(metadata)}\n${source}\n${fence}\n`
   const kept = open !== undefined && /^`+\{code-cell\}/.test(open) ? /^(`+)[^\n]*\n([\s\S]*)$/.exec(open) : null
   if (kept) return `${open}${source}\n${kept[1]}\n`
   const options = optionLines(metadata)
@@ -41,6 +41,9 @@ function optionLines(metadata: JsonObject): string {
     .join('')
 }
 
-function rawFormat(metadata: JsonObject): string {
-  return /latex|tex/.test(String(metadata.get('raw_mimetype') ?? metadata.get('format') ?? '')) ? 'latex' : 'html'
+/** A raw cell that names no format is one for jupytext and myst-nb too; one that does is shown in that format alone. */
+function rawDirective(metadata: JsonObject): string {
+  const format = metadata.get('raw_mimetype') ?? metadata.get('format')
+  if (typeof format !== 'string') return '{raw-cell}'
+  return `{raw} ${/latex|tex/.test(format) ? 'latex' : 'html'}`
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { cellsOf, parseNotebook } from '../notebook/cells.ts'
+import { exportText, importFile } from './convert.ts'
 import { toMyst } from './myst.ts'
 import { fromPercent, toPercent } from './percent.ts'
 import { plainCellsOf } from './plain-cells.ts'
@@ -154,4 +155,29 @@ quoted
     ],
   )
   assert.deepEqual(cells[1]!.metadata.keys, ['title', 'tags'])
+})
+
+test('FM41 FM42 a notebook is written as jupytext reads it: tags, raw cells, magics, fences in text', () => {
+  const cells = [
+    { cell_type: 'raw', id: 'a', metadata: {}, source: ['raw *text*'] },
+    {
+      cell_type: 'code',
+      execution_count: null,
+      id: 'b',
+      metadata: { tags: ['parameters'] },
+      outputs: [],
+      source: ['%time 1'],
+    },
+    { cell_type: 'markdown', id: 'c', metadata: {}, source: ['```python\n', 'print(1)\n', '```'] },
+  ]
+  const kernelspec = { display_name: 'Python 3', language: 'python', name: 'python3' }
+  const file = JSON.stringify({ cells, metadata: { kernelspec }, nbformat: 4, nbformat_minor: 5 })
+  const { markdown, assets } = importFile('x.ipynb', new TextEncoder().encode(file))
+  const myst = exportText(markdown, 'myst', { assets, outputs: true }).text
+  assert.match(myst, /^```\{raw-cell\}\nraw \*text\*\n```$/m)
+  assert.match(myst, /^:tags: \["parameters"\]$/m)
+  const percent = exportText(markdown, 'percent', { assets, outputs: true }).text
+  assert.match(percent, /^# %% \[raw\]\n# raw \*text\*$/m)
+  assert.match(percent, /^# %% tags=\["parameters"\]\n# %time 1$/m)
+  assert.match(percent, /^# ```python\n# print\(1\)\n# ```$/m)
 })

@@ -40,6 +40,18 @@ export function editsBetween(before: string, after: string): LineEdit[] {
   )
 }
 
+/** Of edits as they are done to a text one by one: from the end, so that what comes before stays where it was. */
+export function fromTheEnd(edits: readonly Edit[], text: TextLike): void {
+  for (const { at, remove, insert } of edits.toReversed()) {
+    if (remove > 0) text.delete(at, remove)
+    if (insert !== '') text.insert(at, insert)
+  }
+}
+interface TextLike {
+  insert(at: number, text: string): void
+  delete(at: number, chars: number): void
+}
+
 /**
  * Edits that bring every line of `other` that `text` lacks into `text`, and remove nothing: for two texts without a
  * common ancestor. Doing it twice changes nothing the second time.

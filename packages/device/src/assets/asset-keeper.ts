@@ -80,9 +80,17 @@ export class AssetKeeper {
   }
 
   async keep(bytes: Uint8Array, mimeType: string, project?: ProjectId): Promise<AssetId> {
-    const asset = parseAssetId(`sha256-${createHash('sha256').update(bytes).digest('hex')}`)
+    const asset = nameOf(bytes)
     await writeOnce(this.#ports.disk, this.#ports.folder, asset, bytes)
     return this.#passOn(asset, mimeType, project)
+  }
+
+  /** Of bytes that have their name already, which nobody waits for at the hub; false if it is another's. */
+  async keepNamed(asset: AssetId, bytes: Uint8Array, project: ProjectId): Promise<boolean> {
+    if (nameOf(bytes) !== asset) return false
+    await writeOnce(this.#ports.disk, this.#ports.folder, asset, bytes)
+    await this.#ports.queue?.(asset, 'application/octet-stream', project)
+    return true
   }
 
   async #passOn(asset: AssetId, mimeType: string, project?: ProjectId): Promise<AssetId> {
@@ -123,6 +131,10 @@ export class AssetKeeper {
       if (!['READ_ONLY_FOLDER', 'DISK_FULL', 'STORAGE_FAILED'].includes(asMeshError(thrown).code)) throw thrown
     }
   }
+}
+
+function nameOf(bytes: Uint8Array): AssetId {
+  return parseAssetId(`sha256-${createHash('sha256').update(bytes).digest('hex')}`)
 }
 
 function contentOf({ mimeType, data }: Extract<MimePart, { at: 'inline' }>): Uint8Array {

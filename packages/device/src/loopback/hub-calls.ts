@@ -18,7 +18,15 @@ export interface HubCall {
   signal: AbortSignal
 }
 
-const passedOn = ['content-type', 'content-length', 'content-range', 'accept-ranges', 'etag', 'content-disposition']
+const passedOn = [
+  'content-type',
+  'content-length',
+  'content-range',
+  'accept-ranges',
+  'etag',
+  'content-disposition',
+  'x-missing-assets',
+]
 const asked = ['content-type', 'range', 'if-none-match', 'last-event-id', 'accept']
 
 export class HubCalls {

@@ -8,6 +8,7 @@ import { idInPath, sharedNames, type TreeEntry, treePath } from '@meshbook/core/
 import { type DocumentId, type Now, newId, type OrgId, type ProjectId, type RandomBytes } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { DeviceProject } from '@meshbook/core/messages.ts'
+import { editsBetween, fromTheEnd } from '@meshbook/core/text/edits.ts'
 import { assetIn, checkedPath, resolveTree } from '@meshbook/core/tree.ts'
 import type { SyncPath } from '@meshbook/relay/serve/upgrades.ts'
 import { within } from '@meshbook/relay/within.ts'
@@ -99,11 +100,31 @@ export class LocalProjects {
     const id = newId('document', this.#ports.now(), this.#ports.random)
     // Its content first: a crash between leaves what nothing names, never a document without its text.
     if (content === '') await this.#noteMade(id)
-    else await this.#write(project, id, content)
+    else await this.#write(project, id, content, peer => peer.ready)
     if ([...this.#paths(open)].some(([, taken]) => taken.toLowerCase() === checkedPath(path).toLowerCase()))
       throw new MeshError('CONFLICT', { detail: `there is a document at ${path}` })
     await this.#add(open, id, checkedPath(path))
     return infoOf(project, id, path)
+  }
+
+  /** A whole text at a path: a new document, or where it is asked for a change of the one there (FM52). */
+  async write(
+    project: ProjectId,
+    path: string,
+    text: string,
+    replace: boolean,
+  ): Promise<{ document: DocumentInfo; created: boolean }> {
+    const open = await this.#writable(project)
+    const there = [...this.#paths(open, 'document')].find(([, taken]) => taken === checkedPath(path))?.[0]
+    if (there === undefined) return { document: await this.create(project, path, text), created: true }
+    if (!replace) throw new MeshError('WOULD_OVERWRITE', { detail: path })
+    await this.#write(project, there, text, peer => this.#here(peer))
+    return { document: infoOf(project, there, path), created: false }
+  }
+
+  /** READ_ONLY where the user may only read. */
+  async writable(project: ProjectId): Promise<void> {
+    await this.#writable(project)
   }
 
   async move(id: DocumentId, path: string): Promise<DocumentInfo> {
@@ -245,11 +266,17 @@ export class LocalProjects {
     await open.tree.durable()
   }
 
-  async #write(project: ProjectId, id: DocumentId, content: string): Promise<void> {
+  async #write(
+    project: ProjectId,
+    id: DocumentId,
+    content: string,
+    isReady: (peer: DocumentPeer) => Promise<void>,
+  ): Promise<void> {
     const peer = this.#ports.documents.open(project, id)
     try {
-      await peer.ready
-      peer.doc.getText(sharedNames.content).insert(0, content)
+      await isReady(peer)
+      const text = peer.doc.getText(sharedNames.content)
+      peer.doc.transact(() => fromTheEnd(editsBetween(text.toString(), content), text))
       await peer.durable()
     } finally {
       await peer.close()

@@ -98,6 +98,7 @@ async function serve(
   const query = new URL(request.url).searchParams
   const answer = await route.handle({
     incoming,
+    request,
     signal: request.signal,
     visit,
     guest,

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import type { HubEvent, Me, Project, Run } from '@meshbook/core/api.ts'
 import { policyOf } from '@meshbook/core/device-policy.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
-import type { AssetId, Now, OrgId, RandomBytes } from '@meshbook/core/ids.ts'
+import type { AssetId, Now, OrgId, ProjectId, RandomBytes } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, Runtime, SessionInfo } from '@meshbook/core/messages.ts'
 import type { Relay } from '@meshbook/relay/relay.ts'
@@ -39,6 +39,7 @@ export interface OwnWebAppPorts {
   runtimes(): Promise<Runtime[]>
   environments: Pick<Environments, 'list' | 'asked'>
   asset(id: AssetId): Promise<Uint8Array>
+  keepAsset(id: AssetId, bytes: Uint8Array, project: ProjectId): Promise<boolean>
   health(): { ok: boolean; detail: string }
 }
 
@@ -69,7 +70,7 @@ export class OwnWebApp {
   }
 
   async serve(options: LoopbackOptions): Promise<Loopback> {
-    const { device, org, asset, relay, limits, now, log, health, hubCalls, local } = this.#ports
+    const { device, org, asset, keepAsset, relay, limits, now, log, health, hubCalls, local } = this.#ports
     this.#runtimes = await this.#ports.runtimes()
     await this.#show()
     this.#loopback = await startLoopback(options, {
@@ -90,6 +91,7 @@ export class OwnWebApp {
         return () => this.#listeners.delete(listener)
       },
       asset,
+      keepAsset,
       relay,
       org,
       limits,

@@ -6,6 +6,7 @@ import type { Guest } from './doorkeeper.ts'
 
 export interface Ask {
   incoming: IncomingMessage
+  request: Request
   /** Aborted when the asker goes before the answer has ended. */
   signal: AbortSignal
   visit: Visit
@@ -16,7 +17,7 @@ export interface Ask {
 }
 
 export interface LoopbackRoute {
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   path: string
   /** Without a credential; everything else needs one. */
   public?: true

@@ -15,9 +15,10 @@ import {
   type ProjectsPolicy,
 } from '@meshbook/core/api.ts'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
-import { type DeviceId, type ProjectId, parseAssetId, parseId } from '@meshbook/core/ids.ts'
+import { type AssetId, type DeviceId, type ProjectId, parseAssetId, parseId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, SessionInfo } from '@meshbook/core/messages.ts'
+import { readBytes, readMarkdown } from '@meshbook/relay/serve/body.ts'
 import { attachmentNamed } from '@meshbook/relay/serve/content-disposition.ts'
 import { LatestEvents } from '@meshbook/relay/serve/latest-events.ts'
 import { eventStream } from '@meshbook/relay/serve/sse.ts'
@@ -46,7 +47,9 @@ export interface LoopbackParts {
   projects: LocalProjects
   hub: HubCalls
   local: LocalDesk
-  asset(id: ReturnType<typeof parseAssetId>): Promise<Uint8Array>
+  asset(id: AssetId): Promise<Uint8Array>
+  /** Resolves when it is durable here and goes to the hub when that is in reach; false for other bytes than the name says. */
+  keepAsset(id: AssetId, bytes: Uint8Array, project: ProjectId): Promise<boolean>
   devices(): DeviceInfo[]
   /** This device makes an environment, or stops making it. */
   environment(order: EnvironmentOrder): Promise<void>
@@ -70,7 +73,8 @@ export function loopbackRoutes(parts: LoopbackParts): LoopbackRoute[] {
   ]
 }
 
-function own({ doorkeeper, me, devices, sessions, asset, storage, listen }: LoopbackParts): LoopbackRoute[] {
+function own(parts: LoopbackParts): LoopbackRoute[] {
+  const { doorkeeper, me, devices, sessions, asset, storage, listen } = parts
   const signIn = async ({ body }: Ask): Promise<Response> =>
     withCookie(await doorkeeper.signIn((body as v.InferOutput<typeof linkSchema>).code))
   return [
@@ -86,6 +90,7 @@ function own({ doorkeeper, me, devices, sessions, asset, storage, listen }: Loop
     { method: 'GET', path: `${v1}/devices`, handle: () => ({ items: devices() }) },
     { method: 'GET', path: `${v1}/sessions`, handle: () => ({ items: sessions() }) },
     { method: 'GET', path: `${v1}/assets/:asset`, handle: ask => answerAsset(asset, ask) },
+    { method: 'PUT', path: `${v1}/assets/:asset`, handle: ask => keepAsset(parts, ask) },
     {
       method: 'GET',
       path: `${v1}/events`,
@@ -180,6 +185,17 @@ function ofDocuments(parts: LoopbackParts): LoopbackRoute[] {
         return json(await projects.create(project, path, content ?? ''), 201)
       },
     },
+    {
+      method: 'PUT',
+      path: `${v1}/projects/:id/documents`,
+      handle: async ask => {
+        const project = parseId('project', ask.params.id)
+        const text = await readMarkdown(ask.request, limits.documentBytes)
+        const replace = ask.query.get('replace') === 'yes'
+        const { document, created } = await projects.write(project, ask.query.get('path') ?? '', text, replace)
+        return json(document, created ? 201 : 200)
+      },
+    },
     { method: 'GET', path: `${v1}/documents/:id`, handle: ask => projects.find(idOf(ask)) },
     {
       method: 'GET',
@@ -211,6 +227,7 @@ function ofHub({ hub, makeProject }: LoopbackParts): LoopbackRoute[] {
   })
   const [history, runs] = ['the history of documents', 'runs']
   return [
+    to('GET', '/documents/:id/export', 'what draws a notebook as a page'),
     to('GET', '/documents/:id/versions', history),
     to('POST', '/documents/:id/versions', history),
     to('GET', '/documents/:id/versions/:version', history),
@@ -256,6 +273,15 @@ async function answerAsset(read: LoopbackParts['asset'], { params, query }: Ask)
       ...(type && name === null ? {} : { 'content-disposition': attachmentNamed(name ?? id) }),
     },
   })
+}
+
+/** What an import brings; the hub gets it later (LO22). */
+async function keepAsset({ projects, keepAsset: keep }: LoopbackParts, ask: Ask): Promise<Response> {
+  const [id, project] = [parseAssetId(ask.params.asset), parseId('project', ask.query.get('project'))]
+  await projects.writable(project)
+  const bytes = await readBytes(ask.request, limits.importBytes)
+  if (await keep(id, bytes, project)) return new Response(null, { status: 201 })
+  throw new MeshError('BAD_REQUEST', { detail: `the bytes are not those of ${id}` })
 }
 
 /** By its first bytes: this device keeps no types of assets. */

@@ -208,6 +208,7 @@ export class DocumentFile {
   }
 
   async #merge(text: string, change: Partial<Projection> = {}): Promise<void> {
+    await this.#ports.taken?.(this.path, text)
     const base = this.#baseOf(text)
     const since = await this.#durableState()
     const update = mergeFile(this.peer.doc, this.#row.client, base, text, since)

@@ -25,7 +25,7 @@ export interface ProjectionStore {
 export interface FilePorts
   extends Pick<
     FolderPorts,
-    'disk' | 'store' | 'now' | 'after' | 'limits' | 'problems' | 'trash' | 'deviceName' | 'isReadOnly'
+    'disk' | 'store' | 'now' | 'after' | 'limits' | 'problems' | 'trash' | 'deviceName' | 'isReadOnly' | 'taken'
   > {
   root: string
   names: DiskNames
@@ -50,6 +50,8 @@ export interface FolderPorts {
   deviceName: string
   /** The text of a document as it now stands in its file. */
   projected(text: string): void
+  /** Before a text of a file goes into its document; what it names must not be here alone then (DV130). */
+  taken?(path: string, text: string): Promise<void>
   /** The user may only read here: nothing of the folder goes into a document or the tree (DV107). */
   isReadOnly?: boolean
   /** How files that are no notebooks are shared; absent where nobody is to get them. */

@@ -49,6 +49,7 @@ const attachments = new Attachments({
   trash: join(data, 'trash'),
   deviceName: 'laptop',
   findAsset: async () => new Uint8Array(),
+  keepAsset: async () => true,
   mayWrite: () => true,
 })
 const info = { id: parseId('project', project), name: 'p', owner: 'me', tree: parseId('document', tree) }

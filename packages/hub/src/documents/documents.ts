@@ -151,6 +151,13 @@ export class Documents {
     return this.#info(org, id)
   }
 
+  /** The document at a path, if there is one. */
+  async at(org: OrgId, project: ProjectId, path: string): Promise<DocumentId | undefined> {
+    const known = await this.#found(org, project)
+    const id = (await this.#loadedTree(known)).idAt(checkedPath(path))
+    return id && this.#checkedOwn(known, id)
+  }
+
   async move(org: OrgId, projectId: ProjectId, id: DocumentId, path: string): Promise<DocumentInfo> {
     const tree = await this.#loadedTree(await this.#found(org, projectId))
     const there = tree.idAt(checkedPath(path))

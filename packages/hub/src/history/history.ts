@@ -10,6 +10,7 @@ import { nextRedo, nextUndo } from '@meshbook/core/history/undo-plan.ts'
 import type { Now, ProjectId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { Edit } from '@meshbook/core/notebook/edits.ts'
+import { editsBetween, fromTheEnd } from '@meshbook/core/text/edits.ts'
 import { mergeEdits } from '@meshbook/core/text/merge.ts'
 import type { ChangeMark } from '@meshbook/relay/history/change-groups.ts'
 import type { VersionRecorder } from '@meshbook/relay/history/version-recorder.ts'
@@ -78,6 +79,22 @@ export class History {
     // Also when the text was restored before and the hub was killed then.
     if (path === null) await this.#ports.documents.revive(key.org, project, key.document)
     return done
+  }
+
+  /** Makes the text this one, as a change by the author; what was there before is a version (FM52). */
+  async rewrite(key: DocumentKey, author: Author, text: string): Promise<void> {
+    const { relay, recorder } = this.#ports
+    await recorder.catchUp(key)
+    const peer = openOwnPeer(relay, key, 'hub: import', undefined, { author })
+    try {
+      await peer.ready()
+      const content = peer.doc.getText(sharedNames.content)
+      peer.doc.transact(() => fromTheEnd(editsBetween(content.toString(), text), content))
+      await peer.durable()
+      await recorder.flush(key)
+    } finally {
+      peer.close()
+    }
   }
 
   /** Takes the newest change of the author's user back, or brings back what was taken (HI21). */
@@ -203,10 +220,7 @@ function applyOnce(doc: Y.Doc, client: number, editsOf: (text: string) => readon
   if (edits.length === 0) return false
   doc.clientID = client
   doc.transact(() => {
-    for (const { at, remove, insert } of edits.toReversed()) {
-      if (remove > 0) text.delete(at, remove)
-      if (insert !== '') text.insert(at, insert)
-    }
+    fromTheEnd(edits, text)
     if (edits.every(({ insert }) => insert === '')) {
       text.insert(0, ' ')
       text.delete(0, 1)

@@ -9,7 +9,9 @@ import type {
 } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type DocumentId, parseId } from '@meshbook/core/ids.ts'
+import { limits } from '@meshbook/core/limits.ts'
 import { tidyRoles } from '@meshbook/core/roles.ts'
+import { readMarkdown } from '@meshbook/relay/serve/body.ts'
 import { cursorOf, pageOf, rowsOf } from '@meshbook/relay/serve/page.ts'
 import type { InferOutput } from 'valibot'
 import type { Principal } from '../auth/principal.ts'
@@ -68,6 +70,20 @@ export async function createDocument(
   const { who, body, request } = ask
   const author = authorOf(who, request.headers.get('user-agent') ?? '')
   return documents.create(placeOf(ask).org, body.project, body.path, body.content ?? '', author)
+}
+
+/** A whole text at a path: a new document, or a change of the one there (FM52). */
+export async function putDocument(parts: Parts, ask: UserAsk<undefined>): Promise<Response> {
+  const { who, request, query } = ask
+  const { documents, history } = parts
+  const [path, project, { org }] = [query.get('path') ?? '', parseId('project', param(ask, 'id')), placeOf(ask)]
+  const author = authorOf(who, request.headers.get('user-agent') ?? '')
+  const text = await readMarkdown(request, limits.documentBytes)
+  const there = await documents.at(org, project, path)
+  if (there === undefined) return json(await documents.create(org, project, path, text, author), 201)
+  if (query.get('replace') !== 'yes') throw new MeshError('WOULD_OVERWRITE', { detail: path })
+  await history.rewrite({ org, document: there }, author, text)
+  return json(await parts.store.query('findDocument', { org, id: there }))
 }
 
 export async function getDocument({ store }: Parts, ask: UserAsk<unknown>): Promise<DocumentInfo> {

@@ -3,7 +3,7 @@ import { listOf } from '@meshbook/core/api.ts'
 import { publicationSchema, publicationStateSchema, publishSchema } from '@meshbook/core/publish-api.ts'
 import type { Parts } from '../parts.ts'
 import { nothing, readPublished, readPublishedList } from './page-handlers.ts'
-import { getPublication, listPublications, publish, unpublish } from './publish-handlers.ts'
+import { exportHtml, getPublication, listPublications, publish, unpublish } from './publish-handlers.ts'
 import { publicRoute, type Route, userRoute } from './route.ts'
 
 export function publishRoutes(parts: Parts): Route[] {
@@ -45,6 +45,16 @@ export function publishRoutes(parts: Parts): Route[] {
       scope: 'all',
       summary: 'Take a published document back; its page is gone at once',
       handle: ask => unpublish(parts, ask),
+    }),
+    userRoute({
+      method: 'GET',
+      path: '/api/v1/documents/:id/export',
+      about: { the: 'document', named: 'id' },
+      scope: 'read',
+      summary: 'The document as one file of HTML with its pictures inside, as a download',
+      query: { to: 'html', outputs: 'no: without outputs' },
+      produces: 'text/html',
+      handle: ask => exportHtml(parts, ask),
     }),
     ...pageRoutes(parts),
   ]

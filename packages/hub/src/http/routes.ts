@@ -70,6 +70,7 @@ import {
   listDocuments,
   listProjects,
   moveDocument,
+  putDocument,
 } from './document-handlers.ts'
 import { orderEnvironment } from './environment-handlers.ts'
 import { hubEventStream } from './event-handlers.ts'
@@ -356,6 +357,17 @@ export function routes(parts: Parts): Route[] {
       answer: documentSchema,
       status: 201,
       handle: ask => createDocument(parts, ask),
+    }),
+    userRoute({
+      method: 'PUT',
+      path: `${v1}/projects/:id/documents`,
+      about: { the: 'project', named: 'id' },
+      scope: 'write',
+      summary: 'Write a whole Markdown text (text/markdown) at a path; over a document as a change of it, if asked to',
+      query: { path: 'of the document', replace: 'yes: over the one that is there' },
+      answer: documentSchema,
+      status: 201,
+      handle: ask => putDocument(parts, ask),
     }),
     userRoute({
       method: 'GET',

@@ -11,8 +11,8 @@ import type { History } from '../history/history.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { PublishedRow } from '../store/publications.ts'
 import { type EncodedPage, encodedPage } from './encoded-page.ts'
+import { type KeptOutputsPorts, pageWithOutputs } from './kept-outputs.ts'
 import { addressOf, assetFolderOf } from './page-address.ts'
-import type { PageMaker } from './page-maker.ts'
 import { indexPage } from './render/index-page.ts'
 import type { RenderedPage } from './render/page.ts'
 import type { PageContent } from './render-job.ts'
@@ -38,11 +38,10 @@ interface Kept extends Page {
   tookMs: number
 }
 
-export interface PublishedPagesPorts {
+export interface PublishedPagesPorts extends KeptOutputsPorts {
   store: HubStore
   documents: DocumentStore
   history: History
-  maker: PageMaker
   now: Now
   limits: Limits
 }
@@ -103,9 +102,9 @@ export class PublishedPages {
   }
 
   async #make(row: PublishedRow): Promise<Kept> {
-    const { maker, now, limits } = this.#ports
+    const { now, limits } = this.#ports
     const { content, changedAt } = await this.#contentOf(row)
-    const made = await maker.page(content, {
+    const made = await pageWithOutputs(this.#ports, row.org, content, {
       title: titleOf(row.path),
       note: noteOf(row, changedAt),
       indexed: row.indexed,

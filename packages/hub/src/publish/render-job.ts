@@ -1,5 +1,7 @@
 /** What the thread that makes pages is asked and answers, and the work itself, which runs on either side of a thread. */
 import { type ExecutionEntry, sharedNames } from '@meshbook/core/executions.ts'
+import { importedEntries, keptOutputs } from '@meshbook/core/formats/imported-entries.ts'
+import { withoutOutputs } from '@meshbook/core/formats/without-outputs.ts'
 import { type AssetId, assetsIn, type RunId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { parseNotebook } from '@meshbook/core/notebook/cells.ts'
@@ -9,12 +11,17 @@ import { type RenderSource, renderPage, renderPlain } from './render/render-note
 /** A document's log, or the text of a version with what its runs displayed (JSON). */
 export type PageContent = { pieces: readonly Uint8Array[] } | { text: string; entries: string | null }
 
-/** `assets`: where they are found, the id between. */
 export interface PageSettings {
   title: string
-  note: string
-  indexed: boolean
-  assets: { before: string; after: string }
+  note?: string
+  indexed?: boolean
+  /** Where they are found, the id between; but for those that are nowhere. */
+  assets: { before: string; after: string; absent?: readonly AssetId[] }
+  /** What imported outputs hold beside the text, as far as it is known (FM25). */
+  kept?: ReadonlyMap<AssetId, Uint8Array>
+  /** For somebody's own use: without outputs, or a text of any length. */
+  withoutOutputs?: boolean
+  whole?: boolean
 }
 
 export type RenderJob =
@@ -29,6 +36,8 @@ export interface MadePage {
   assets: AssetId[]
   /** HTML of the outputs that have a page of their own, by what their address says. */
   programs: Map<string, string>
+  /** Outputs that it would show and that `kept` does not have. */
+  wanted: AssetId[]
   /** How long it took. */
   tookMs: number
 }
@@ -41,10 +50,13 @@ export type JobResult = MadePage | KeptEntries
 export function doJob(job: RenderJob): JobResult {
   if (job.kind === 'entries') return entriesJob(job.pieces, job.text)
   const started = performance.now()
-  const { text, entry } = read(job.content)
+  const { settings } = job
+  const content = read(job.content)
+  const text = settings.withoutOutputs ? withoutOutputs(content.text) : content.text
   const asked = new Set<AssetId>()
-  const { before, after } = job.settings.assets
-  const asset = (id: AssetId): string => {
+  const { before, after, absent = [] } = settings.assets
+  const asset = (id: AssetId): string | undefined => {
+    if (absent.includes(id)) return undefined
     asked.add(id)
     return `${before}${id}${after}`
   }
@@ -54,10 +66,17 @@ export function doJob(job: RenderJob): JobResult {
     programs.set(name, html)
     return `?output=${encodeURIComponent(name)}`
   }
-  const source: RenderSource = { ...job.settings, text, asset, entry, program, outline: true }
+  const kept = settings.kept ?? new Map<AssetId, Uint8Array>()
+  const imported = importedEntries(text, kept)
+  const entry: EntryOf = run => imported.get(run) ?? content.entry(run)
+  // A file for somebody's own use has no address to lead to.
+  const programOf = settings.whole ? {} : { program }
+  const source: RenderSource = { ...settings, text, asset, entry, ...programOf, outline: true }
   const isPlain = job.kind === 'plain' || text.length > limits.publishedTextBytes
-  const page = isPlain ? renderPlain({ ...source, text: text.slice(0, limits.publishedTextBytes) }) : renderPage(source)
-  return { ...page, assets: [...asked], programs, tookMs: performance.now() - started }
+  const shown = settings.whole ? text : text.slice(0, limits.publishedTextBytes)
+  const page = isPlain ? renderPlain({ ...source, text: shown }) : renderPage(source)
+  const wanted = isPlain ? [] : keptOutputs(text).filter(id => !kept.has(id))
+  return { ...page, assets: [...asked], programs, wanted, tookMs: performance.now() - started }
 }
 
 type EntryOf = (run: RunId) => ExecutionEntry | undefined

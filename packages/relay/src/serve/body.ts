@@ -22,6 +22,18 @@ export async function readForm(request: Request, capBytes: number): Promise<URLS
   throw new MeshError('BAD_REQUEST', { detail: 'the body must be application/x-www-form-urlencoded' })
 }
 
+/** Text of a document, as it is: no page of elsewhere can send this type without being asked first (S6). */
+export async function readMarkdown(request: Request, capBytes: number): Promise<string> {
+  const type = request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
+  if (type !== 'text/markdown') throw new MeshError('BAD_REQUEST', { detail: 'the body must be text/markdown' })
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readBytes(request, capBytes))
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause
+    throw new MeshError('BAD_REQUEST', { detail: 'the body is not UTF-8', cause })
+  }
+}
+
 export function checked<S extends v.GenericSchema>(schema: S, value: unknown, what: string): v.InferOutput<S> {
   const result = v.safeParse(schema, value)
   if (result.success) return result.output
@@ -37,6 +49,10 @@ function parse(text: string): unknown {
 }
 
 async function readText(request: Request, capBytes: number): Promise<string> {
+  return (await readBytes(request, capBytes)).toString('utf8')
+}
+
+export async function readBytes(request: Request, capBytes: number): Promise<Buffer> {
   if (Number(request.headers.get('content-length') ?? 0) > capBytes) throw tooLarge(capBytes)
   const chunks: Uint8Array[] = []
   let bytes = 0
@@ -45,7 +61,7 @@ async function readText(request: Request, capBytes: number): Promise<string> {
     if (bytes > capBytes) throw tooLarge(capBytes)
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks)
 }
 
 function tooLarge(capBytes: number): MeshError {

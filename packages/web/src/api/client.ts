@@ -122,6 +122,12 @@ export const api = {
     request('GET', `/files/${id}`, fileStateSchema, { signal }),
   createDocument: (project: string, path: string, content: string): Promise<DocumentInfo> =>
     request('POST', '/documents', documentSchema, { body: { project, path, content } }),
+  /** A text of any length that a document may have; nothing that is there is written over. */
+  putDocument: (project: string, path: string, content: string): Promise<DocumentInfo> =>
+    request('PUT', `/projects/${project}/documents?path=${encodeURIComponent(path)}`, documentSchema, {
+      body: new TextEncoder().encode(content),
+      headers: { 'content-type': 'text/markdown' },
+    }),
   moveDocument: (id: string, path: string): Promise<DocumentInfo> =>
     request('PATCH', `/documents/${id}`, documentSchema, { body: { path } }),
   deleteDocument: (id: string) => request('DELETE', `/documents/${id}`, nothing),

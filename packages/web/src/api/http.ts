@@ -61,7 +61,7 @@ async function send(method: string, path: string, options: RequestOptions): Prom
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout
   const headers: Record<string, string> = { accept: 'application/json', ...options.headers }
   if (options.body !== undefined)
-    headers['content-type'] = options.body instanceof Uint8Array ? 'application/octet-stream' : 'application/json'
+    headers['content-type'] ??= options.body instanceof Uint8Array ? 'application/octet-stream' : 'application/json'
   try {
     const body = bodyOf(options.body)
     return await fetch(`/api/v1${path}`, { method, headers, body, signal, credentials: 'same-origin' })
@@ -102,6 +102,12 @@ export async function requestBytes(path: string, mostBytes: number): Promise<Uin
   if (Number(response.headers.get('content-length')) <= mostBytes) return new Uint8Array(await response.arrayBuffer())
   await response.body?.cancel()
   return undefined
+}
+
+/** An answer that becomes a file, and one of its headers. */
+export async function requestFile(path: string, header: string): Promise<[Blob, string]> {
+  const response = await sendChecked('GET', path, { headers: { accept: '*/*' } })
+  return [await response.blob(), response.headers.get(header) ?? '']
 }
 
 export async function sendBytes(method: string, path: string, body: Uint8Array): Promise<void> {

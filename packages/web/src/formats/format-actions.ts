@@ -3,7 +3,7 @@ import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
 import type { TextFormat } from '@meshbook/core/formats/convert.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { api } from '../api/client.ts'
-import { ApiError } from '../api/http.ts'
+import { ApiError, requestFile } from '../api/http.ts'
 import type { OpenNotebook } from '../notebook/open-notebook.ts'
 import { loadYaml } from '../notebook/yaml-when-needed.ts'
 import type { MenuEntry } from '../shell/menu.tsx'
@@ -13,11 +13,14 @@ import { documents, loadDocuments, projectNamed, projects } from '../state/mesh.
 import { notify, report } from '../state/toasts.ts'
 import { fetchAssets, sendAssets } from './page-assets.ts'
 
-const formats: readonly (readonly [TextFormat, string])[] = [
+type Format = TextFormat | 'html'
+
+const formats: readonly (readonly [Format, string])[] = [
   ['ipynb', 'Jupyter (.ipynb)'],
   ['qmd', 'Quarto (.qmd)'],
   ['myst', 'MyST (.md)'],
   ['percent', 'script with # %%'],
+  ['html', 'HTML, one file'],
 ]
 const accepted = '.ipynb,.qmd,.md,.py,.r,.jl,.js,.ts,.sh'
 
@@ -99,10 +102,9 @@ async function importOne(project: Project, file: File): Promise<DocumentInfo> {
   await loadYaml()
   const { importFile } = await import('./convert-files.ts')
   const { markdown, assets } = importFile(file.name, new Uint8Array(await file.arrayBuffer()))
-  if (new Blob([markdown]).size > limits.requestBodyBytes)
-    throw new ApiError('TOO_LARGE', file.name, 'Import it with `meshbook import` into an attached folder.')
+  if (new Blob([markdown]).size > limits.documentBytes) throw new ApiError('TOO_LARGE', `the text of ${file.name}`)
   await sendAssets(assets, project.id)
-  return api.createDocument(project.id, freePath(project, file.name), markdown)
+  return api.putDocument(project.id, freePath(project, file.name), markdown)
 }
 
 function freePath(project: Project, name: string): string {
@@ -114,23 +116,43 @@ function freePath(project: Project, name: string): string {
   }
 }
 
-async function exportAs({ store, document: of, project }: OpenNotebook, format: TextFormat): Promise<void> {
+async function exportAs(notebook: OpenNotebook, format: Format): Promise<void> {
+  const { path } = notebook.document
   try {
-    await loadYaml()
-    const { assetsNeeded, exportText } = await import('./convert-files.ts')
-    const markdown = store.text.toString()
-    const assets = await fetchAssets(found => assetsNeeded(markdown, found), project.id)
-    const { text, extension, missing } = exportText(markdown, format, { assets, outputs: true })
-    const name = of.path.slice(of.path.lastIndexOf('/') + 1).replace(/\.[^.]*$/, '')
-    download(`${name}.${extension}`, text)
-    if (missing.length > 0) notify('Exported without some pictures', `${missing.length} are not at the hub yet.`, 'bad')
+    const { content, extension, missing } = await (format === 'html' ? drawn(notebook) : written(notebook, format))
+    const name = `${path.slice(path.lastIndexOf('/') + 1).replace(/\.[^.]*$/, '')}.${extension}`
+    download(name, content)
+    if (missing === 0) notify(`Exported ${name}`)
+    else notify('Exported without some pictures', `${missing} are not at the hub yet.`, 'bad')
   } catch (thrown) {
     report(thrown, 'The notebook was not exported')
   }
 }
 
-function download(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'application/octet-stream' }))
+interface ExportedFile {
+  content: BlobPart
+  extension: string
+  /** How many assets are not in it. */
+  missing: number
+}
+
+async function written({ store, project }: OpenNotebook, format: TextFormat): Promise<ExportedFile> {
+  await loadYaml()
+  const { assetsNeeded, exportText } = await import('./convert-files.ts')
+  const markdown = store.text.toString()
+  const assets = await fetchAssets(found => assetsNeeded(markdown, found), project.id)
+  const { text, extension, missing } = exportText(markdown, format, { assets, outputs: true })
+  return { content: text, extension, missing: missing.length }
+}
+
+/** The hub draws it: only what it has is in it (FM44). */
+async function drawn({ document: { id } }: OpenNotebook): Promise<ExportedFile> {
+  const [content, missing] = await requestFile(`/documents/${id}/export?to=html`, 'x-missing-assets')
+  return { content, extension: 'html', missing: missing === '' ? 0 : missing.split(' ').length }
+}
+
+function download(name: string, content: BlobPart): void {
+  const url = URL.createObjectURL(new Blob([content], { type: 'application/octet-stream' }))
   const link = Object.assign(document.createElement('a'), { href: url, download: name })
   link.click()
   setTimeout(() => URL.revokeObjectURL(url), limits.requestMs)

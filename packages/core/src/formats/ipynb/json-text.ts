@@ -233,17 +233,37 @@ interface Marks {
   comma: string
 }
 
+/** In pieces that are joined once: a text that is joined at each level is copied as often as it is deep. */
 function layOut(value: Json, marks: Marks, line: string): string {
-  if (typeof value === 'string') return marks.string(value)
-  if (value instanceof JsonNumber) return value.text
-  if (value === null || typeof value === 'boolean') return String(value)
+  const pieces: string[] = []
+  lay(value, marks, line, pieces)
+  return pieces.join('')
+}
+
+function lay(value: Json, marks: Marks, line: string, pieces: string[]): void {
+  if (typeof value === 'string') pieces.push(marks.string(value))
+  else if (value instanceof JsonNumber) pieces.push(value.text)
+  else if (value === null || typeof value === 'boolean') pieces.push(String(value))
+  else layItems(value, marks, line, pieces)
+}
+
+function layItems(value: readonly Json[] | JsonObject, marks: Marks, line: string, pieces: string[]): void {
   const [open, close] = Array.isArray(value) ? ['[', ']'] : ['{', '}']
   const inner = marks.indent === null ? '' : `${line}${marks.indent}`
-  const items = Array.isArray(value)
-    ? value.map(item => layOut(item, marks, inner))
-    : value.entries.map(([key, item]) => `${marks.string(key)}${marks.colon}${layOut(item, marks, inner)}`)
-  if (items.length === 0) return `${open}${close}`
-  return `${open}${inner}${items.join(`${marks.comma}${inner}`)}${marks.indent === null ? '' : line}${close}`
+  const before = pieces.push(open)
+  const next = (): void => void pieces.push(pieces.length === before ? inner : `${marks.comma}${inner}`)
+  if (value instanceof JsonObject)
+    for (const [key, item] of value.entries) {
+      next()
+      pieces.push(`${marks.string(key)}${marks.colon}`)
+      lay(item, marks, inner, pieces)
+    }
+  else
+    for (const item of value) {
+      next()
+      lay(item, marks, inner, pieces)
+    }
+  pieces.push(pieces.length === before || marks.indent === null ? close : `${line}${close}`)
 }
 
 const quoted = (text: string): string => JSON.stringify(text)

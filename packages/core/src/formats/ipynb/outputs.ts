@@ -162,7 +162,22 @@ function replaced(object: JsonObject, key: string, value: Json): JsonObject {
   return new JsonObject(object.entries.map(([name, old]) => [name, name === key ? value : old]))
 }
 
-function keptIn(name: Json | undefined, assets: AssetTable): Json[] | undefined {
+/** Outputs as an asset keeps them: without the pictures, and where those belong. */
+export interface Kept {
+  outputs: Json[]
+  pictures: Picture[]
+}
+export interface Picture {
+  /** Which of the outputs. */
+  output: number
+  type: string
+  asset: AssetId
+  /** Of its base64 text: nothing or a line end. */
+  ending: string
+}
+
+/** What the asset with this name holds; undefined where it is not to be had. */
+export function keptParts(name: Json | undefined, assets: AssetTable): Kept | undefined {
   const [id] = typeof name === 'string' ? assetsIn(name) : []
   const bytes = id && assets.get(id)
   if (!bytes) return undefined
@@ -170,19 +185,28 @@ function keptIn(name: Json | undefined, assets: AssetTable): Json[] | undefined 
   const outputs = kept instanceof JsonObject ? kept.get('outputs') : undefined
   const pictures = kept instanceof JsonObject ? kept.get('pictures') : undefined
   if (!Array.isArray(outputs) || !Array.isArray(pictures)) return undefined
-  return pictures.reduce<Json[]>((list, picture) => withPicture(list, picture, assets), outputs)
+  return { outputs, pictures: pictures.flatMap(picture => pictureAt(picture) ?? []) }
 }
 
-function withPicture(outputs: Json[], picture: Json, assets: AssetTable): Json[] {
-  if (!(picture instanceof JsonObject)) return outputs
-  const at = Number((picture.get('output') as { text?: string } | undefined)?.text)
+function pictureAt(picture: Json): Picture | undefined {
+  if (!(picture instanceof JsonObject)) return undefined
+  const output = Number((picture.get('output') as { text?: string } | undefined)?.text)
   const [type, asset, ending] = ['type', 'asset', 'ending'].map(key => picture.get(key))
+  if (!Number.isInteger(output) || typeof type !== 'string' || !isAssetId(asset)) return undefined
+  return { output, type, asset, ending: String(ending) }
+}
+
+function keptIn(name: Json | undefined, assets: AssetTable): Json[] | undefined {
+  const kept = keptParts(name, assets)
+  return kept?.pictures.reduce<Json[]>((list, picture) => withPicture(list, picture, assets), kept.outputs)
+}
+
+function withPicture(outputs: Json[], { output: at, type, asset, ending }: Picture, assets: AssetTable): Json[] {
   const output = outputs[at]
   const data = output instanceof JsonObject ? output.get('data') : undefined
-  const bytes = isAssetId(asset) ? assets.get(asset) : undefined
-  if (!(output instanceof JsonObject) || !(data instanceof JsonObject) || typeof type !== 'string' || !bytes)
-    return outputs
-  return outputs.with(at, replaced(output, 'data', replaced(data, type, base64Of(bytes) + String(ending))))
+  const bytes = assets.get(asset)
+  if (!(output instanceof JsonObject) || !(data instanceof JsonObject) || !bytes) return outputs
+  return outputs.with(at, replaced(output, 'data', replaced(data, type, base64Of(bytes) + ending)))
 }
 
 /** Assets that an asset with outputs names, for whoever fetches them. */
