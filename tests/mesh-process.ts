@@ -93,7 +93,7 @@ async function firstLine(child: ChildProcess, errors: () => string): Promise<Rea
   const line = await new Promise<string>((resolve, reject) => {
     lines.once('line', resolve)
     child.once('exit', code => reject(new Error(`it ended with ${code} before it was ready:\n${errors()}`)))
-    setTimeout(() => reject(new Error(`not ready after 30 s:\n${errors()}`)), 30_000).unref()
+    setTimeout(() => reject(new Error(`not ready after 60 s:\n${errors()}`)), 60_000).unref()
   })
   const ready: Ready = JSON.parse(line)
   if (!ready.ready) throw new Error(`it did not start: ${line}`)

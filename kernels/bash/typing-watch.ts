@@ -68,6 +68,6 @@ export class TypingWatch {
   #ask(run: string): void {
     this.#open = `${run.slice(0, 100)}-${++this.#count}`
     const prompt = this.#line.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, '')
-    this.#emit({ type: 'input-request', id: this.#open, prompt, password: secret.test(prompt) })
+    this.#emit({ type: 'input-request', id: this.#open, prompt, password: secret.test(prompt), printed: true })
   }
 }

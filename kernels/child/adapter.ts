@@ -198,7 +198,9 @@ export class ChildAdapter implements KernelAdapter {
   #ask({ ask, prompt, password }: Extract<Told, { told: 'ask' }>): void {
     const run = this.#log.current?.id.slice(0, 100)
     this.#open = { id: `${run}-${ask}`, ask }
-    this.#log.emit({ type: 'input-request', id: this.#open.id, prompt: prompt || this.#line, password })
+    const printed = prompt === '' && this.#line !== ''
+    const asked = printed ? { prompt: this.#line, printed } : { prompt }
+    this.#log.emit({ type: 'input-request', id: this.#open.id, ...asked, password })
   }
 
   input(request: string | undefined, text: string): boolean {

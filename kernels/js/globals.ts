@@ -1,6 +1,7 @@
 /** What a cell finds around it besides Node's own globals: `require`, `display`, `prompt`, and output that is told. */
+import childProcess from 'node:child_process'
 import { Console } from 'node:console'
-import { createRequire } from 'node:module'
+import { createRequire, syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { constants, Script } from 'node:vm'
 import { importName } from './source.ts'
@@ -8,6 +9,10 @@ import { importName } from './source.ts'
 export interface CellWorld {
   cwd: string
   write(kind: 'stdout' | 'stderr', text: string): void
+  /** Returns once all that was printed has been taken up. */
+  settle(): void
+  /** What children have printed by now belongs here. */
+  childrenPrinted(): void
   ask(prompt: string, password: boolean): string
   show(value: unknown, options: { id?: string; update?: boolean; raw?: boolean }): void
   clear(wait: boolean): void
@@ -23,7 +28,8 @@ export class CellExit extends Error {
   }
 }
 
-export function installGlobals(world: CellWorld): void {
+/** Returns what tells the bytes that wait for the rest of their character, for the end of a run. */
+export function installGlobals(world: CellWorld): () => void {
   const file = join(world.cwd, 'cell.js')
   const ask = (prompt: unknown = '') => world.ask(String(prompt), false)
   const globals = {
@@ -39,12 +45,16 @@ export function installGlobals(world: CellWorld): void {
   for (const [name, value] of Object.entries(globals)) {
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false })
   }
-  for (const kind of ['stdout', 'stderr'] as const) replaceWrite(kind, text => world.write(kind, text))
+  const ends = (['stdout', 'stderr'] as const).map(kind => replaceWrite(kind, text => world.write(kind, text)))
+  keepChildrenInOrder(world)
   // Node's own console also reports each call, with its arguments, to the inspector that the evaluator uses.
   globalThis.console = new Console({ stdout: process.stdout, stderr: process.stderr })
   process.exit = ((status?: number) => {
     throw new CellExit(Number(status ?? process.exitCode ?? 0))
   }) as typeof process.exit
+  return () => {
+    for (const end of ends) end()
+  }
 }
 
 /** `import()` is resolved from the project's folder. */
@@ -56,16 +66,37 @@ function importer(filename: string): unknown {
   }).runInThisContext()
 }
 
-function replaceWrite(kind: 'stdout' | 'stderr', write: (text: string) => void): void {
+function replaceWrite(kind: 'stdout' | 'stderr', write: (text: string) => void): () => void {
   const stream = process[kind]
   const decoder = new TextDecoder()
   stream.write = ((chunk: string | Uint8Array, encoding?: unknown, done?: unknown) => {
-    const text = typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true })
+    const text = typeof chunk === 'string' ? decoder.decode() + chunk : decoder.decode(chunk, { stream: true })
     if (text) write(text)
     const callback = typeof encoding === 'function' ? encoding : done
     if (typeof callback === 'function') process.nextTick(callback as () => void)
     return true
   }) as typeof stream.write
+  return () => {
+    const rest = decoder.decode()
+    if (rest) write(rest)
+  }
+}
+
+/** A child prints into a pipe, a cell past it: of one that is waited for, the order is known, and kept (KN18). */
+function keepChildrenInOrder(world: CellWorld): void {
+  for (const name of ['spawnSync', 'execSync', 'execFileSync'] as const) {
+    const original = childProcess[name] as (...given: unknown[]) => unknown
+    const waited = (...given: unknown[]) => {
+      world.settle()
+      try {
+        return original(...given)
+      } finally {
+        world.childrenPrinted()
+      }
+    }
+    Object.assign(childProcess, { [name]: waited })
+  }
+  syncBuiltinESMExports()
 }
 
 function displayOf(world: CellWorld): unknown {

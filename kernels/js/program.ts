@@ -4,7 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import { receiveMessageOnPort } from 'node:worker_threads'
-import type { KernelEvent } from '../wire/run-log.ts'
+import type { KernelEvent, KernelPart } from '../wire/run-log.ts'
 import type { KernelConfig } from '../wire/server.ts'
 import { describeError } from './errors.ts'
 import { Evaluator, Terminated } from './evaluator.ts'
@@ -38,15 +38,20 @@ export class Program {
   #questions: Questions
   #run: string | undefined
   #inputs = 0
+  /** Values whose own display takes its time. */
+  #showing: Promise<void>[] = []
+  readonly #endText: () => void
 
   constructor(config: KernelConfig, ring: RingWriter, answers: AnswerBox) {
     this.#config = config
     this.#ring = ring
     this.#answers = answers
     if (config.packages !== undefined) findPackagesIn(config.packages, config.cwd)
-    installGlobals({
+    this.#endText = installGlobals({
       cwd: config.cwd,
       write: (kind, text) => this.#ring.writeText(kinds[kind], text),
+      settle: () => this.#ring.settle(),
+      childrenPrinted: () => this.#ring.write(kinds.children, ' '),
       ask: (prompt, password) => this.#ask(prompt, password),
       show: (value, options) => this.#show(value, options),
       clear: wait => this.#tell({ event: { type: 'clear', wait } }),
@@ -70,12 +75,14 @@ export class Program {
   async #execute(run: string, code: string, name: string): Promise<void> {
     this.#run = run
     this.#timers.begin()
+    this.#showing = []
     const event = await this.#outcome(code, name)
     // An interrupted run has been ended; what its code still does is nobody's.
     if (event && this.#run === run) this.#end(event)
   }
 
   #end(event: KernelEvent): void {
+    this.#endText()
     this.#tell({ ended: this.#run!, event })
     this.#run = undefined
   }
@@ -85,6 +92,7 @@ export class Program {
     try {
       const value = await this.#evaluator.evaluate(prepare(code), file)
       const result = await value
+      await Promise.all(this.#showing)
       if (result !== undefined) {
         this.#tell({ event: { type: 'result', parts: await partsOf(result, this.#config.limits.displayBytes) } })
       }
@@ -110,12 +118,22 @@ export class Program {
 
   #show(value: unknown, options: { id?: string; update?: boolean; raw?: boolean }): void {
     const { displayBytes } = this.#config.limits
-    const send = (parts: Awaited<ReturnType<typeof partsOf>>) => {
+    const send = (parts: KernelPart[]) => {
       const named = options.id === undefined ? {} : { id: options.id, ...(options.update ? { update: true } : {}) }
       this.#tell({ event: { type: 'display', ...named, parts } })
     }
-    if (options.raw) send(partsOfBundle(value as Record<string, unknown>, displayBytes))
-    else void partsOf(value, displayBytes).then(send)
+    const parts = options.raw
+      ? partsOfBundle(value as Record<string, unknown>, displayBytes)
+      : partsOf(value, displayBytes)
+    // At once where that can be: what is printed next stands below it.
+    if (!(parts instanceof Promise)) send(parts)
+    else this.#showLater(parts.then(send))
+  }
+
+  #showLater(shown: Promise<void>): void {
+    this.#showing.push(shown)
+    // The run ends with it; until then it is no rejection that nobody minds.
+    shown.catch(() => undefined)
   }
 
   /** Blocks the thread, as `prompt` does in a browser; an interrupt terminates the wait. */

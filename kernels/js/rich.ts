@@ -12,10 +12,12 @@ export function plainText(value: unknown): string {
 }
 
 /** Every representation the value offers through `[Symbol.for('Jupyter.display')]()`, the plain text last. */
-export async function partsOf(value: unknown, displayBytes: number): Promise<KernelPart[]> {
+export function partsOf(value: unknown, displayBytes: number): KernelPart[] | Promise<KernelPart[]> {
   const offered = isObject(value) ? value[displaySymbol] : undefined
-  const bundle = typeof offered === 'function' ? await offered.call(value) : {}
-  return partsOfBundle({ ...bundle, 'text/plain': bundle['text/plain'] ?? plainText(value) }, displayBytes)
+  const bundle = typeof offered === 'function' ? offered.call(value) : {}
+  const whole = (own: Record<string, unknown>) =>
+    partsOfBundle({ ...own, 'text/plain': own['text/plain'] ?? plainText(value) }, displayBytes)
+  return isObject(bundle) && typeof bundle.then === 'function' ? Promise.resolve(bundle).then(whole) : whole(bundle)
 }
 
 export function partsOfBundle(bundle: Record<string, unknown>, displayBytes: number): KernelPart[] {

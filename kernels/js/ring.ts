@@ -11,7 +11,7 @@ const slots = { written: 0, read: 1, asleep: 2 } as const
 
 /** Records of one message: `first` begins it, `last` ends it. A message that was cut off is dropped by the next first. */
 const flag = { first: 1, last: 2 } as const
-export const kinds = { stdout: 1, stderr: 2, json: 3 } as const
+export const kinds = { stdout: 1, stderr: 2, json: 3, children: 4 } as const
 export type RecordKind = (typeof kinds)[keyof typeof kinds]
 
 export interface RingMemory {
@@ -50,6 +50,15 @@ export class RingWriter {
       const part = bytes.subarray(start, start + recordBytes)
       const flags = (start === 0 ? flag.first : 0) | (start + part.length === bytes.length ? flag.last : 0)
       this.#record((kind << 2) | flags, part)
+    }
+  }
+
+  /** Returns once the reader has taken all of it. */
+  settle(): void {
+    for (;;) {
+      const read = Atomics.load(this.#control, slots.read)
+      if (read === Atomics.load(this.#control, slots.written)) return
+      Atomics.wait(this.#control, slots.read, read, 1000)
     }
   }
 

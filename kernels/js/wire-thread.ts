@@ -65,6 +65,7 @@ class JsAdapter implements KernelAdapter {
   #take(kind: RecordKind, message: string): void {
     if (kind === kinds.stdout) this.#log.text('stdout', message)
     else if (kind === kinds.stderr) this.#log.text('stderr', message)
+    else if (kind === kinds.children) for (const pipe of this.#pipes) pipe.drain()
     else this.#told(JSON.parse(message) as Told)
   }
 
@@ -80,7 +81,7 @@ class JsAdapter implements KernelAdapter {
   }
 
   #end(event: KernelEvent): void {
-    for (const pipe of this.#pipes) pipe.drain()
+    for (const pipe of this.#pipes) pipe.end()
     clearInterval(this.#timer)
     this.#open = undefined
     this.#log.end(event)
@@ -184,12 +185,20 @@ class ChildPipe {
 
   /** Takes what is in the pipe now; children that ended have written all of theirs. */
   drain(): void {
+    while (this.#socket.readableLength > 0) this.#socket.read()
     const buffer = Buffer.alloc(65_536)
     for (;;) {
       const length = readNow(this.#fd, buffer)
       if (length === 0) return
       this.#write(this.#decoder.decode(buffer.subarray(0, length), { stream: true }))
     }
+  }
+
+  /** The run is over: what is left of a character is not the next one's. */
+  end(): void {
+    this.drain()
+    const rest = this.#decoder.decode()
+    if (rest) this.#write(rest)
   }
 }
 

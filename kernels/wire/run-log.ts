@@ -30,7 +30,7 @@ export type KernelEvent =
   | { type: 'display'; id?: string; update?: boolean; parts: KernelPart[] }
   | { type: 'result'; parts: KernelPart[] }
   | { type: 'clear'; wait: boolean }
-  | { type: 'input-request'; id: string; prompt: string; password: boolean }
+  | { type: 'input-request'; id: string; prompt: string; password: boolean; printed?: boolean }
   | { type: 'input-answered'; id: string }
   | { type: 'completed' }
   | { type: 'failed'; error: KernelError }

@@ -51,6 +51,6 @@ test('KH10 KH11 KH13 the bounds of a device hold for its runs, and the notebook 
   assert.deepEqual([slow.status, slow.error?.code], ['failed', 'RUN_TIMEOUT'])
   await eventually('the file says so', async () => {
     const now = await readFile(file, 'utf8')
-    return /MB of the 200 MB that it may take/.test(now) && /the notebook sets a timeout of 10 s/.test(now)
+    return /MB of the 200 MB that it may take/.test(now) && /it was given a timeout of 10 s/.test(now)
   })
 })

@@ -135,37 +135,9 @@ export function codeOf({ language, steps }: Program): string {
 }
 
 export function answersOf({ language, steps }: Program): string[] {
-  const has = (step: Step) => languages[language]!.step(step) !== undefined
-  return steps.filter(has).flatMap(step => (step.do === 'ask' ? [step.answer] : []))
+  return steps.flatMap(step => (step.do === 'ask' && hasStep(language, step) ? [step.answer] : []))
 }
 
-/**
- * Everything that it prints, where that is known beforehand: not of bytes that are no text, of what an end or a question
- * adds, or of a terminal, which changes line ends and echoes.
- */
-export function printedBy({ language, steps }: Program): string | undefined {
-  if (language === 'bash') return undefined
-  const pieces = steps.filter(step => languages[language]!.step(step) !== undefined).map(printedByStep)
-  return pieces.includes(undefined) ? undefined : pieces.join('')
-}
-
-function printedByStep(step: Step): string | undefined {
-  const numbers = (count: number) => Array.from({ length: count }, (_, i) => i)
-  switch (step.do) {
-    case 'write':
-    case 'error':
-    case 'fork':
-    case 'child':
-      return step.text
-    case 'sleep':
-      return ''
-    case 'threads':
-      return step.texts.map(text => `${text}\n`).join('')
-    case 'repeat':
-      return numbers(step.count)
-        .map(i => `${i} ${step.text}\n`)
-        .join('')
-    default:
-      return undefined
-  }
+export function hasStep(language: string, step: Step): boolean {
+  return languages[language]!.step(step) !== undefined
 }

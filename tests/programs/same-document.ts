@@ -9,7 +9,8 @@ import { RunView } from '@meshbook/device/monitor/run-view.ts'
 import * as v from 'valibot'
 import type { Cleanup } from '../mesh-process.ts'
 import { chanceOf } from '../soak/random.ts'
-import { answersOf, codeOf, printedBy, programLanguages } from './languages.ts'
+import { asForetold, foretoldOf, isAsForetold } from './foretold.ts'
+import { answersOf, codeOf, programLanguages } from './languages.ts'
 import { type Program, programOf } from './program.ts'
 import { openWorld, type Path, paths, settled, type World } from './world.ts'
 
@@ -17,7 +18,7 @@ export interface ProgramFigures {
   programs: number
   runs: number
   notebooks: number
-  /** Programs of which everything that they print was known beforehand. */
+  /** Programs of which what the document shows was known beforehand. */
   foretold: number
   cuts: number
   kills: number
@@ -25,8 +26,22 @@ export interface ProgramFigures {
 
 const cellsPerNotebook = 10
 const workers = 2
-const runMs = 90_000
+const runMs = 180_000
 const shownMs = 15_000
+
+interface Done {
+  run: string
+  log: NumberedEvent[]
+}
+
+/** A notebook once all of its cells have run. */
+interface Shown {
+  /** With the same names of runs on every path. */
+  text: string
+  foretold: number
+  /** What does not show what was foretold. */
+  wrong: string[]
+}
 
 interface Notebook {
   name: string
@@ -43,17 +58,21 @@ export async function sameDocuments(
   say: (text: string) => void,
 ): Promise<ProgramFigures> {
   const notebooks = notebooksOf(seed, count)
+  const files = new Map(notebooks.map(({ name, text }) => [name, text]))
+  // One after the other: what a machine has to do to start them all at once says nothing about programs.
+  const opened: World[] = []
+  for (const path of paths) opened.push(await openWorld(t, await folders(), path, files, chanceOf(seed + 1)))
   const worlds = await Promise.all(
-    paths.map(async path => {
-      const files = new Map(notebooks.map(({ name, text }) => [name, text]))
-      const world = await openWorld(t, await folders(), path, files, chanceOf(seed + 1))
-      return { world, texts: await textsOf(world, notebooks, files, say) }
-    }),
+    opened.map(async world => ({ world, shown: await shownOf(world, notebooks, files, say) })),
   )
   const [local] = worlds
-  for (const { world, texts } of worlds) compare(notebooks, local!.texts, texts, world.path)
+  const wrong = worlds.flatMap(({ world, shown }) => [
+    ...[...shown.values()].flatMap(notebook => notebook.wrong),
+    ...differences(notebooks, local!.shown, shown, world.path),
+  ])
+  assert.equal(wrong.length, 0, wrong.join('\n\n'))
   const sum = (name: 'cuts' | 'kills') => worlds.reduce((all, { world }) => all + world.figures[name], 0)
-  const foretold = notebooks.flatMap(({ programs }) => programs).filter(each => printedBy(each) !== undefined).length
+  const foretold = [...local!.shown.values()].reduce((all, notebook) => all + notebook.foretold, 0)
   const figures = { programs: count, runs: count * paths.length, notebooks: notebooks.length, foretold }
   return { ...figures, cuts: sum('cuts'), kills: sum('kills') }
 }
@@ -70,28 +89,32 @@ export function notebooksOf(seed: number, count: number): Notebook[] {
 }
 
 /** What each notebook holds once all its cells have run. */
-async function textsOf(
+async function shownOf(
   world: World,
   notebooks: readonly Notebook[],
   files: ReadonlyMap<string, string>,
   say: (text: string) => void,
-): Promise<Map<string, string>> {
+): Promise<Map<string, Shown>> {
   const ids = await settled(world, files)
-  const texts = new Map<string, string>()
+  const shown = new Map<string, Shown>()
   world.begin()
   const work = Array.from({ length: workers }, async (_, worker) => {
     for (const notebook of notebooks.filter((_each, index) => index % workers === worker)) {
-      texts.set(notebook.name, await runAll(world, notebook, ids.get(notebook.name)!))
-      if (texts.size % 10 === 0) say(`${world.path}: ${texts.size} of ${notebooks.length} notebooks`)
+      shown.set(notebook.name, await runAll(world, notebook, ids.get(notebook.name)!))
+      if (shown.size % 10 === 0) say(`${world.path}: ${shown.size} of ${notebooks.length} notebooks`)
     }
   })
-  await Promise.all(work)
-  await world.close()
-  return texts
+  try {
+    await Promise.all(work)
+  } finally {
+    await world.close()
+  }
+  return shown
 }
 
-async function runAll(world: World, { name, programs, session }: Notebook, document: string): Promise<string> {
-  const done: { run: string; log: NumberedEvent[] }[] = []
+async function runAll(world: World, notebook: Notebook, document: string): Promise<Shown> {
+  const { name, programs, session } = notebook
+  const done: Done[] = []
   for (const [index, program] of programs.entries()) {
     const about = `${world.path} ${name} cell ${index + 1}:\n${codeOf(program)}`
     const run = await request(world, document, session, index, program)
@@ -99,19 +122,33 @@ async function runAll(world: World, { name, programs, session }: Notebook, docum
     assert.ok(status !== 'interrupted', `${status}: ${about}`)
     const log = await logOf(world, run)
     assert.ok(isTerminal(log.at(-1)!.event), about)
-    const printed = log.map(({ event }) => ('text' in event ? event.text : '')).join('')
-    const foretold = printedBy(program)
-    if (foretold !== undefined) assert.equal(printed, foretold.toWellFormed(), `what it printed: ${about}`)
     done.push({ run, log })
   }
   const until = performance.now() + shownMs
   for (;;) {
     const text = await (await world.ask('GET', `/documents/${document}/content`)).text()
     const missing = lackingIn(text, done)
-    if (missing === undefined) return done.reduce((all, { run }, index) => all.replaceAll(run, `run-${index}`), text)
+    if (missing === undefined) return judged(world, notebook, text, done)
     if (performance.now() > until) assert.deepEqual(missing, undefined, `${world.path} ${name}: not as its log says`)
     await sleep(50)
   }
+}
+
+function judged(world: World, { name, programs }: Notebook, text: string, done: readonly Done[]): Shown {
+  const shown: Shown = { text, foretold: 0, wrong: [] }
+  for (const [index, { run, log }] of done.entries()) {
+    shown.text = shown.text.replaceAll(run, `run-${index}`)
+    const foretold = foretoldOf(programs[index]!, log)
+    if (foretold === undefined) continue
+    shown.foretold++
+    const block = outputsOf(text).find(({ runId }) => runId === run)!.text
+    if (!isAsForetold(block, foretold))
+      shown.wrong.push(
+        `${world.path} ${name} cell ${index + 1}: not as foretold\n${codeOf(programs[index]!)}\n` +
+          firstDifference(asForetold(block), foretold),
+      )
+  }
+  return shown
 }
 
 async function request(world: World, document: string, session: string, index: number, program: Program) {
@@ -176,9 +213,11 @@ function eventsIn(text: string): NumberedEvent[] {
   })
 }
 
+const outputsOf = (text: string) => parseNotebook(text).blocks.filter(block => block.kind === 'output')
+
 /** The first output that is not what the log of its run says. */
-function lackingIn(text: string, done: readonly { run: string; log: NumberedEvent[] }[]): unknown {
-  const blocks = parseNotebook(text).blocks.filter(block => block.kind === 'output')
+function lackingIn(text: string, done: readonly Done[]): unknown {
+  const blocks = outputsOf(text)
   for (const [index, { run, log }] of done.entries()) {
     const [shown, ...more] = blocks.filter(({ runId }) => runId === run).map(block => block.text)
     const wanted = viewOf(log)
@@ -193,7 +232,24 @@ function viewOf(log: readonly NumberedEvent[]): string {
   return view.text
 }
 
-function compare(notebooks: readonly Notebook[], wanted: Map<string, string>, texts: Map<string, string>, path: Path) {
-  for (const { name } of notebooks)
-    assert.equal(texts.get(name), wanted.get(name), `${name} differs between local and ${path}`)
+/** From two lines before it on. */
+function firstDifference(shown: string, wanted: string): string {
+  const [here, there] = [shown.split('\n'), wanted.split('\n')]
+  const at = here.findIndex((line, index) => line !== there[index])
+  const from = Math.max(0, (at < 0 ? here.length : at) - 2)
+  const show = (lines: string[]) => JSON.stringify(lines.slice(from, from + 6).map(line => line.slice(0, 300)))
+  return `line ${from + 3}\nshown:  ${show(here)}\nwanted: ${show(there)}`
+}
+
+function differences(
+  notebooks: readonly Notebook[],
+  wanted: Map<string, Shown>,
+  shown: Map<string, Shown>,
+  path: Path,
+): string[] {
+  return notebooks.flatMap(({ name }) => {
+    const [here, there] = [shown.get(name)?.text, wanted.get(name)?.text]
+    if (here !== undefined && here === there) return []
+    return [`${name} differs between ${path} and local:\n${firstDifference(here ?? '', there ?? '')}`]
+  })
 }

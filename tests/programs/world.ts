@@ -128,6 +128,8 @@ class Trouble {
     figures: World['figures'],
   ) {
     this.#done = this.#go(front, desk, start, chance, figures)
+    // Whoever stops it is told.
+    this.#done.catch(() => undefined)
   }
 
   async #go(
@@ -142,7 +144,10 @@ class Trouble {
       if (chance.next() < 0.25) {
         await desk.now.kill('SIGKILL')
         figures.kills++
+        const killed = performance.now()
         desk.now = await start()
+        // On a busy machine nothing would ever get done between two kills.
+        await sleep(2 * (performance.now() - killed))
       } else {
         front.cut()
         figures.cuts++

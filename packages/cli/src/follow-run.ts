@@ -123,7 +123,7 @@ async function answerInput(
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   try {
-    const text = await terminal.question(request.prompt)
+    const text = await terminal.question(request.printed ? '' : request.prompt)
     await client.send('POST', `/runs/${encodeURIComponent(run)}/input`, { id: request.id, text })
   } finally {
     terminal.close()

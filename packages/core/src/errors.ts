@@ -528,7 +528,7 @@ const catalogue = {
   },
   JOURNAL_FULL: {
     message: 'The outputs that this session keeps have used up their room',
-    hint: 'They wait for the hub: runs begin again once it has taken them. Without a hub, restart the session after older runs have made room.',
+    hint: 'They wait for the hub: runs begin again once it has taken them. Without a hub, older ones make room once the notebook shows them.',
     http: 507,
     exit: 10,
     retry: 'backoff',

@@ -127,6 +127,8 @@ export const runRequestSchema = v.object({
   requires: v.optional(requiresSchema),
   /** The kernelspec that the notebook names, if it is for the cell's language; a device without it says so and goes on. */
   kernel: v.optional(nameSchema),
+  /** How long it may take, where that is less than what the notebook and the device's policy say (KH13). */
+  timeoutMs: v.optional(whole),
   /** The run is dropped when it has not started by then: milliseconds since 1970. */
   expiresAt: v.optional(ms),
   /** When the user asked, if it was kept before it was sent. */
@@ -146,6 +148,7 @@ export const leaseSchema = v.object({
   language: languageSchema,
   /** As in the request. */
   kernel: v.optional(nameSchema),
+  timeoutMs: v.optional(whole),
   code: codeSchema,
   cell: v.optional(cellRefSchema),
   requestedBy: v.pipe(v.string(), v.maxLength(200)),

@@ -62,7 +62,15 @@ export const runEventSchema = v.variant('type', [
   }),
   v.object({ type: v.literal('result'), at, parts: v.array(mimePartSchema) }),
   v.object({ type: v.literal('clear'), at, wait: v.boolean() }),
-  v.object({ type: v.literal('input-request'), at, id: name, prompt: text, password: v.boolean() }),
+  v.object({
+    type: v.literal('input-request'),
+    at,
+    id: name,
+    prompt: text,
+    password: v.boolean(),
+    /** The program has printed the prompt itself: it stands in the text. */
+    printed: v.optional(v.boolean()),
+  }),
   v.object({ type: v.literal('input-answered'), at, id: name }),
   /** A person is asked: these exact bytes, yes or no. Without `deciders` (names of users) whoever may run decides. */
   v.object({

@@ -5,7 +5,7 @@ import { type DocumentInfo, runSchema } from '@meshbook/core/api.ts'
 import { exitCodes, MeshError } from '@meshbook/core/errors.ts'
 import { type CellBlock, parseNotebook } from '@meshbook/core/notebook/cells.ts'
 import { demandsOf } from '@meshbook/core/notebook/demands.ts'
-import type { FrontMatter } from '@meshbook/core/notebook/front-matter.ts'
+import { durationOf, type FrontMatter } from '@meshbook/core/notebook/front-matter.ts'
 import { Command } from 'commander'
 import type { ApiClient } from '../api-client.ts'
 import { type Attachment, control } from '../control.ts'
@@ -19,6 +19,7 @@ interface RunOptions extends ClientOptions {
   cell?: string[]
   on?: string
   session?: string
+  timeout?: string
 }
 
 export function runCommand(): Command {
@@ -31,6 +32,7 @@ export function runCommand(): Command {
     .option('--cell <n...>', 'only these cells, counted from 1')
     .option('--on <device>', 'on this device and no other (id or name)')
     .option('--session <name>', 'in this session instead of the one that the notebook names')
+    .option('--timeout <time>', 'end a cell that takes longer: 90s, 10m, 1.5h; a device may allow less')
     .addHelpText('after', '\nExample:\n  $ meshbook run analysis.md --cell 1 2')
     .action(async (file: string, _options, command: Command) => {
       process.exitCode = await runFile(file, optionsOf<RunOptions>(command))
@@ -45,12 +47,20 @@ async function runFile(file: string, options: RunOptions): Promise<number> {
   const cells = notebook.blocks.filter(block => block.kind === 'cell')
   const session = options.session ?? notebook.frontMatter?.session
   const device = options.on === undefined ? undefined : (await findDevice(client, options.on)).id
-  const how = { session, device, frontMatter: notebook.frontMatter, json: options.json === true }
+  const timeoutMs = timeoutOf(options.timeout)
+  const how = { session, device, timeoutMs, frontMatter: notebook.frontMatter, json: options.json === true }
   for (const cell of chosenCells(cells, options.cell)) {
     const code = await runCell(client, document, cell, how)
     if (code !== exitCodes.ok) return code
   }
   return exitCodes.ok
+}
+
+function timeoutOf(text: string | undefined): number | undefined {
+  const ms = durationOf(text)
+  if (text !== undefined && ms === undefined)
+    throw new MeshError('BAD_REQUEST', { detail: `--timeout ${text}: a time is 90s, 10m or 1.5h` })
+  return ms
 }
 
 /** The document of a file that stands in an attached folder. */
@@ -109,7 +119,13 @@ async function runCell(
   client: ApiClient,
   document: DocumentInfo,
   cell: CellBlock,
-  how: { session: string | undefined; device: string | undefined; frontMatter: FrontMatter | undefined; json: boolean },
+  how: {
+    session: string | undefined
+    device: string | undefined
+    timeoutMs: number | undefined
+    frontMatter: FrontMatter | undefined
+    json: boolean
+  },
 ): Promise<number> {
   const request = {
     document: document.id,
@@ -120,6 +136,7 @@ async function runCell(
     ...demandsOf(how.frontMatter, cell.language),
     ...(how.session === undefined ? {} : { session: how.session }),
     ...(how.device === undefined ? {} : { on: how.device }),
+    ...(how.timeoutMs === undefined ? {} : { timeoutMs: how.timeoutMs }),
   }
   const run = await client.post('/runs', request, runSchema)
   if (how.json) printJson({ run: run.id, cell: cell.index + 1, status: run.status, reasons: run.reasons })

@@ -107,7 +107,7 @@ function kernelspecOf(value: unknown): FrontMatter['kernelspec'] {
 const unitMs: Record<string, number> = { '': 1000, s: 1000, m: 60_000, h: 3_600_000, d: 24 * 3_600_000 }
 
 /** `90`, `90 s`, `10m`, `1.5h`; a number alone counts seconds. */
-function durationOf(text: string | undefined): number | undefined {
+export function durationOf(text: string | undefined): number | undefined {
   const [, number, unit = ''] = /^(\d{1,9}(?:\.\d{1,3})?)\s*([smhd]?)$/.exec(text ?? '') ?? []
   const ms = Math.round(Number(number) * unitMs[unit]!)
   return ms > 0 ? ms : undefined

@@ -102,7 +102,7 @@ test('a run that takes too long is interrupted and fails; its variables stay (KH
     await run(session, 'import time\nprint("before")\ntime.sleep(60)', { timeoutMs: 300 }),
     'RUN_TIMEOUT',
   )
-  assert.match(message, /the notebook sets a timeout of 0\.3 s/)
+  assert.match(message, /it was given a timeout of 0\.3 s/)
   assert.equal(textOf(await run(session, 'print(kept)')), '1\n')
   await sessions.setPolicy({ ...unlimited, runMinutes: 0.01 })
   assert.match(

@@ -121,17 +121,27 @@ async function findPython({ projectFolder, env }: SearchPlaces): Promise<Interpr
 }
 
 /** The first candidate that starts and tells a version (first group or whole match) and perhaps its own path (second). */
-async function probe(
+/** What answered before. A machine that is too busy to answer in time has not lost its interpreter (KH32). */
+const answeredBefore = new Map<string, Interpreter>()
+
+export async function probe(
   candidates: string[],
   args: string[],
   version: RegExp,
   env: NodeJS.ProcessEnv,
+  timeoutMs: number = probeMs,
 ): Promise<Interpreter | undefined> {
   for (const candidate of candidates) {
     const path = await which(candidate, env)
-    const answer = path && (await run(path, args, { env, timeout: probeMs }).catch(() => undefined))
-    const match = answer ? version.exec(answer.stdout) : null
-    if (path && match) return { path: match[2] ?? path, version: match[1] ?? match[0] }
+    if (!path) continue
+    const key = [path, ...args].join('\0')
+    const answer = await run(path, args, { env, timeout: timeoutMs }).catch((error: { killed?: boolean }) => error)
+    const match = 'stdout' in answer && !('code' in answer) ? version.exec(String(answer.stdout)) : null
+    const found = match ? { path: match[2] ?? path, version: match[1] ?? match[0] } : undefined
+    if (found) answeredBefore.set(key, found)
+    const isSlow = 'killed' in answer && answer.killed === true
+    const known = found ?? (isSlow ? answeredBefore.get(key) : undefined)
+    if (known) return known
   }
   return undefined
 }

@@ -15,7 +15,7 @@ export interface ExecuteOrder {
   code: string
   /** Shown as the file name of the cell in tracebacks. */
   cellName: string
-  /** What the notebook says of how long it may take; the device's policy may say less. */
+  /** What the notebook or the request says of how long it may take; the device's policy may say less. */
   timeoutMs?: number | undefined
 }
 

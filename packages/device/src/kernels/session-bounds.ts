@@ -97,7 +97,7 @@ export class SessionBounds {
     const policy = this.#policy.runMinutes > 0 ? this.#policy.runMinutes * minuteMs : Number.POSITIVE_INFINITY
     const most = Math.min(own, policy)
     if (most === Number.POSITIVE_INFINITY) return
-    const who = own <= policy ? 'the notebook sets a timeout of' : 'the policy of this device allows'
+    const who = own <= policy ? 'it was given a timeout of' : 'the policy of this device allows'
     const left = (entry.startedAt ?? this.#options.now()) + most - this.#options.now()
     const tell = () => this.#options.onOver(entry, 'RUN_TIMEOUT', `${who} ${inWords(most)}`)
     this.#deadline = setTimeout(tell, Math.min(Math.max(0, left), timerMs))

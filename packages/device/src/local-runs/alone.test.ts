@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Run } from '@meshbook/core/api.ts'
 import { deviceIdOf, newId, systemRandom } from '@meshbook/core/ids.ts'
-import { limits } from '@meshbook/core/limits.ts'
+import { type Limits, limits } from '@meshbook/core/limits.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import { startDevice } from '../device.ts'
 import { ScriptedHub } from '../testing/scripted-hub.ts'
@@ -28,13 +28,13 @@ async function place(cells = 'print one'): Promise<Place> {
   return { data: await temporaryFolder(), folder, machine: new ScriptedMachine() }
 }
 
-async function start(t: TestContext, at: Place, hub?: ScriptedHub) {
+async function start(t: TestContext, at: Place, hub?: ScriptedHub, bounds: Partial<Limits> = {}) {
   const device = await startDevice(
     {
       folder: at.data,
       name: 'Desk',
       kind: 'desktop',
-      limits: { ...limits, fileDebounceMs: 20, reconnectMinMs: 20, reconnectMaxMs: 100, hubAwayMs: 50 },
+      limits: { ...limits, fileDebounceMs: 20, reconnectMinMs: 20, reconnectMaxMs: 100, hubAwayMs: 50, ...bounds },
       kernels: new ScriptedKernels(at.machine),
       projectsFolder: at.data,
       ...(hub && { hub: { url: hub.url } }),
@@ -174,4 +174,18 @@ test('DV125 an old hub is not told of what ran without it: log and document stay
   await until('it is told', () => world.device.problems().some(text => text.includes('older than this device')))
   assert.deepEqual(hub.all('RUN_IMPORT'), [])
   assert.deepEqual(hub.all('REGISTER')[0]!.heads, [])
+})
+
+test('DV125 without a hub the logs of old runs make room for new ones, once the document shows them', async t => {
+  const world = await start(t, await place(), undefined, { journalBytes: 2_000 })
+  const runs: string[] = []
+  for (let index = 0; index < 8; index++) {
+    const { id } = await world.run(`print ${String(index).repeat(300)}`)
+    await world.ended(id)
+    runs.push(id)
+  }
+  const kept = async () => (await world.json<{ items: Run[] }>('GET', '/runs')).items.map(({ id }) => id as string)
+  await until('there is room', async () => (await kept()).length < 4)
+  assert.equal((await kept())[0], runs.at(-1))
+  assert.equal((await world.log(runs.at(-1)!)).at(-1)!.event.type, 'completed')
 })

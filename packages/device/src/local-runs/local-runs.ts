@@ -33,6 +33,7 @@ import { type HubAnswer, HubCatchUp } from './hub-catch-up.ts'
 import type { LocalRunStore } from './local-run-store.ts'
 import { type FoundSession, keyOf, LocalSessions, type Wanted } from './local-sessions.ts'
 import { endedBy, newRecord, OwnRun, shown, sourceOfOnly, wantedOf } from './own-run.ts'
+import { spareRuns } from './spare-runs.ts'
 
 export interface LocalRunsPorts {
   device: { id: DeviceId; name: string }
@@ -131,6 +132,7 @@ export class LocalRuns implements OwnRuns {
   over(): void {
     this.#catchUp.finish()
     this.lookAgain()
+    this.#save(this.#trim())
   }
   isNeeded(head: HeadId): boolean {
     return [...this.#runs.values()].some(({ record }) => record.stage === 'held' && record.head?.head === head)
@@ -453,6 +455,7 @@ export class LocalRuns implements OwnRuns {
       fence: label.fence,
       language: canonicalLanguage(request.language),
       ...(request.kernel !== undefined && { kernel: request.kernel }),
+      ...(request.timeoutMs !== undefined && { timeoutMs: request.timeoutMs }),
       code: request.code,
       ...(request.cell ? { cell: request.cell } : {}),
       requestedBy: by,
@@ -501,11 +504,11 @@ export class LocalRuns implements OwnRuns {
     await this.#trim()
   }
 
-  /** What nobody will ever ask for is kept up to a number (DV125). */
+  /** What nobody will ever ask for is kept up to a number and a size (DV125). */
   async #trim(): Promise<void> {
     const stays = (run: OwnRun) => this.#ports.hasHub && ['held', 'imported'].includes(run.record.stage)
     const ended = [...this.#runs.values()].filter(run => run.hasEnded && !stays(run))
-    for (const run of ended.slice(0, -limits.localRunRows))
+    for (const run of spareRuns(ended, this.#ports.limits))
       if (!this.#ports.monitor().holds(run.id)) await this.#forget(run)
   }
 

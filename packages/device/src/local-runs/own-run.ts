@@ -48,7 +48,7 @@ export class OwnRun {
     const fence = 'fence' in state ? state.fence : parseFence(1)
     const next = stepRun(state, { type: 'event', fence, seq, event })
     if ('refused' in next) return false
-    this.change({ state: next })
+    this.change({ state: next, bytes: (this.record.bytes ?? 0) + JSON.stringify(event).length })
     return next.status !== state.status
   }
 

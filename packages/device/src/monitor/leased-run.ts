@@ -141,7 +141,7 @@ export class LeasedRun {
       const session = await sessionIn(this.#folder())
       this.#session = session
       const cellName = cellNameOf(this.#peer.doc, this.lease.cell, code)
-      const timeoutMs = timeoutOfText(contentOf(this.#peer.doc).toString())
+      const timeoutMs = least(timeoutOfText(contentOf(this.#peer.doc).toString()), this.lease.timeoutMs)
       await session.execute({ run, fence, code, cellName, ...(timeoutMs !== undefined && { timeoutMs }) })
       if (this.#cancelReason !== undefined) await session.cancel(run, this.#cancelReason)
       return journalOf(session, this.lease)
@@ -287,4 +287,10 @@ export class LeasedRun {
     await Promise.race([this.#working, sleep(this.#ports.limits.shutdownMs, undefined, { ref: false })])
     await this.#peer.close()
   }
+}
+
+/** The smaller of two bounds that may be missing. */
+function least(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return Math.min(a, b)
 }

@@ -32,6 +32,16 @@ test('output, result, error and question follow each other on lines of their own
   assert.equal(error?.name, 'E')
 })
 
+test('a prompt that the program has printed itself is not repeated', () => {
+  const view = viewOf(
+    { type: 'stdout', at: 1, text: 'Name: ' },
+    { type: 'input-request', at: 2, id: 'i', prompt: 'Name: ', password: false, printed: true },
+    { type: 'input-answered', at: 3, id: 'i' },
+    { type: 'stdout', at: 4, text: 'hi\n' },
+  )
+  assert.equal(view.text, 'Name: \nhi')
+})
+
 test('what is to be known of the kernel stands beside the output, not in it (JK3)', () => {
   const view = viewOf({ type: 'started', at: 1, device: 'd', language: 'python', kernel: 'k', notice: 'not the one' })
   assert.deepEqual([view.text, view.entry.notice], ['', 'not the one'])

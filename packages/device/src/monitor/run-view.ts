@@ -86,7 +86,7 @@ export class RunView {
         this.#show(event.parts, { isResult: true })
         return
       case 'input-request':
-        this.#print(event.prompt)
+        if (!event.printed) this.#print(event.prompt)
         this.#entry.stdinRequest = {
           id: event.id,
           prompt: event.prompt,

@@ -33,6 +33,8 @@ export interface LocalRun {
   lease: Lease | null
   head: HeadLabel | null
   state: RunState
+  /** Of its log so far; absent in what an older device stored. */
+  bytes?: number
   reasons: string[]
   asks: 'expired' | null
   refused: { code: ErrorCode; reason: string } | null

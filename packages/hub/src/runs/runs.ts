@@ -440,8 +440,8 @@ const undeliveredKey = ({ org, id, device, status, cancelReason }: Undelivered):
 
 /** The hash of the code as it came; a hash that was sent along must agree, or the code was altered on its way. */
 /** What the request asks of where it runs, and in what. */
-export function demandsIn({ runsOn, requires, kernel }: RunRequest): RunDemands {
-  return { runsOn, requires, kernel }
+export function demandsIn({ runsOn, requires, kernel, timeoutMs }: RunRequest): RunDemands {
+  return { runsOn, requires, kernel, timeoutMs }
 }
 
 export function hashOf(request: RunRequest): string {

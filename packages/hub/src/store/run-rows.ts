@@ -57,6 +57,8 @@ export interface RunDemands {
   requires?: readonly string[] | undefined
   /** Name of a kernelspec. */
   kernel?: string | undefined
+  /** How long it may take. */
+  timeoutMs?: number | undefined
   /** Names of networks. */
   networks?: readonly string[] | undefined
 }
@@ -132,6 +134,7 @@ export function leaseOf(row: RunRow, head: HeadId, fence: Fence, expiresAt: numb
     fence,
     language,
     ...(row.demands.kernel !== undefined && { kernel: row.demands.kernel }),
+    ...(row.demands.timeoutMs !== undefined && { timeoutMs: row.demands.timeoutMs }),
     code,
     ...(row.cell ? { cell: row.cell } : {}),
     requestedBy,
