@@ -14,7 +14,18 @@ const text = [
     'print("\\x1b[7minverse\\x1b[0m \\x1b[44;97mon blue\\x1b[0m \\x1b[38;5;226mpale\\x1b[0m \\x1b[33;41mboth\\x1b[0m")',
   ),
   fence('python', 'class Data:\n    def _repr_json_(self): return {"list": [1, 2, 3]}\nData()'),
-  '## What went wrong\n',
+  `## What went wrong
+
+| ${'a wide column | '.repeat(8)}
+| ${'--- | '.repeat(8)}
+| ${'1 | '.repeat(8)}
+
+$$${'x_1 + '.repeat(40)} y$$
+
+\`\`\`text
+${'a long line of no program '.repeat(8)}
+\`\`\`
+`,
   fence('python', 'for n in range(300): print("a line", n)'),
   fence('python', '{}["nothing"]'),
 ].join('\n')
@@ -135,4 +146,16 @@ test('NB73 whatever opens by keyboard closes with Escape and gives the focus bac
   await page.locator('.find .field').first().waitFor()
   await page.keyboard.press('Escape')
   await page.locator('.item:focus').waitFor()
+})
+
+test('NB74 without the hub a panel that was never opened is told not to be there, and the notebook stays', async t => {
+  const { page, mesh } = await openNotebook(t, text)
+  const title = page.getByRole('heading', { name: 'Ice' })
+  const before = await title.boundingBox()
+  await mesh.kill('SIGKILL')
+  await fromMenu(page, 'Settings of the notebook…')
+  await page.getByText('This could not be opened').waitFor()
+  await page.getByRole('button', { name: 'Reload' }).waitFor()
+  assert.equal((await title.boundingBox())?.width, before?.width)
+  assert.equal(await page.getByText('The page could not be loaded').count(), 0)
 })

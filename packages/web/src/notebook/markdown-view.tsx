@@ -1,6 +1,8 @@
 /** Rendered Markdown. The renderer is a chunk of its own, loaded while the document is on its way. */
 import { signal } from '@preact/signals'
+import { useEffect, useRef } from 'preact/hooks'
 import { memo } from '../shell/memo.ts'
+import { scrolledByKeys } from './scrolled-by-keys.ts'
 
 type Renderer = typeof import('./markdown.ts')
 export const renderer = signal<Renderer | undefined>(undefined)
@@ -11,7 +13,10 @@ export async function loadRenderer(): Promise<void> {
 
 export const MarkdownView = memo(function MarkdownView({ source }: { source: string }) {
   const loaded = renderer.value
+  const prose = useRef<HTMLDivElement>(null)
+  const drawn = loaded !== undefined
+  useEffect(() => (drawn ? scrolledByKeys(prose.current!) : undefined), [drawn, source])
   if (!loaded) return <div class="prose plain">{source}</div>
   // DOMPurify made this HTML (S9).
-  return <div class="prose" dangerouslySetInnerHTML={{ __html: loaded.markdownToHtml(source) }} />
+  return <div class="prose" ref={prose} dangerouslySetInnerHTML={{ __html: loaded.markdownToHtml(source) }} />
 })
