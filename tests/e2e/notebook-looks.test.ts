@@ -58,7 +58,7 @@ const states: Record<string, (page: Page) => Promise<void>> = {
 
 async function fromMenu(page: Page, entry: string): Promise<void> {
   await page.getByRole('button', { name: 'Notebook menu' }).click()
-  await page.getByRole('menuitem', { name: entry }).click()
+  await page.locator('.menu-item:visible').filter({ hasText: entry }).first().click()
 }
 
 async function runAll(page: Page): Promise<void> {
