@@ -159,7 +159,7 @@ test('NB73 whatever opens by keyboard closes with Escape and gives the focus bac
   await page.locator('.item:focus').waitFor()
 })
 
-test('NB74 without the hub a panel that was never opened is told not to be there, and the notebook stays', async t => {
+test('NB74 without the hub a panel that was never opened says that it cannot be, and the notebook stays', async t => {
   const { page, mesh } = await openNotebook(t, text)
   const title = page.getByRole('heading', { name: 'Ice' })
   const before = await title.boundingBox()
