@@ -59,7 +59,7 @@ async function runAll(page: Page): Promise<void> {
   await page.locator('.output-error').first().waitFor()
 }
 
-test('NB71 every state of the page is without fault at three sizes, light and dark', { timeout: 400_000 }, async t => {
+test('NB71 the notebook and its find bar are without fault at three sizes, light and dark', { timeout: 400_000 }, async t => {
   const { page, faults } = await openNotebook(t, text)
   await runAll(page)
   for (const { theme, width, height } of looks) {
