@@ -23,13 +23,14 @@ export interface OpenBrowser {
 
 export async function openBrowser(
   t: TestContext,
-  options: { width?: number; height?: number; dark?: boolean } = {},
+  options: { width?: number; height?: number; dark?: boolean; touch?: boolean } = {},
 ): Promise<OpenBrowser> {
   const browser = await chromium.launch({ executablePath: chromiumPath, args: browserFlags })
   t.after(() => browser.close())
   const context = await browser.newContext({
     viewport: { width: options.width ?? 1440, height: options.height ?? 900 },
     colorScheme: options.dark ? 'dark' : 'light',
+    ...(options.touch && { hasTouch: true, isMobile: true }),
   })
   const page = await context.newPage()
   page.setDefaultTimeout(20_000)

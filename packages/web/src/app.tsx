@@ -9,7 +9,7 @@ import { policyDialogFor } from './shell/device-actions.ts'
 import { Dialogs } from './shell/dialogs.tsx'
 import { EvictedBanner } from './shell/evicted-banner.tsx'
 import { handleGlobalKey } from './shell/global-keys.ts'
-import { lazyPage } from './shell/lazy-page.tsx'
+import { lazyPage, lazyPart } from './shell/lazy-page.tsx'
 import { membersOf } from './shell/members.ts'
 import { Palette } from './shell/palette.tsx'
 import { PathPage } from './shell/path-page.tsx'
@@ -26,16 +26,16 @@ import { signedIn } from './state/mesh.ts'
 
 const AccountPage = lazyPage(() => import('./account/account-page.tsx').then(module => module.AccountPage))
 const SignInPage = lazyPage(() => import('./account/signin-page.tsx').then(module => module.SignInPage))
-const PairDialog = lazyPage(() => import('./pairing/pair-dialog.tsx').then(module => module.PairDialog))
+const PairDialog = lazyPart(() => import('./pairing/pair-dialog.tsx').then(module => module.PairDialog))
 const PairPage = lazyPage(() => import('./pairing/pair-page.tsx').then(module => module.PairPage))
 const AuditPage = lazyPage(() => import('./shell/audit-page.tsx').then(module => module.AuditPage))
-const DevicePolicyDialog = lazyPage(() =>
+const DevicePolicyDialog = lazyPart(() =>
   import('./shell/device-policy-dialog.tsx').then(module => module.DevicePolicyDialog),
 )
 const DevicesPage = lazyPage(() => import('./shell/devices-page.tsx').then(module => module.DevicesPage))
 const HomePage = lazyPage(() => import('./shell/home-page.tsx').then(module => module.HomePage))
-const MembersDialog = lazyPage(() => import('./shell/members-dialog.tsx').then(module => module.MembersDialog))
-const PublishDialog = lazyPage(() => import('./shell/publish-dialog.tsx').then(module => module.PublishDialog))
+const MembersDialog = lazyPart(() => import('./shell/members-dialog.tsx').then(module => module.MembersDialog))
+const PublishDialog = lazyPart(() => import('./shell/publish-dialog.tsx').then(module => module.PublishDialog))
 const RunsPage = lazyPage(() => import('./shell/runs-page.tsx').then(module => module.RunsPage))
 const SessionsPage = lazyPage(() => import('./shell/sessions-page.tsx').then(module => module.SessionsPage))
 

@@ -34,6 +34,7 @@ export function CodeArea({
   useEffect(() => {
     const observer = new IntersectionObserver(entries => entries.some(entry => entry.isIntersecting) && setNear(true), {
       rootMargin: '600px',
+      scrollMargin: '600px',
     })
     observer.observe(host.current!)
     return () => observer.disconnect()

@@ -24,11 +24,12 @@ export function markFound(notebook: OpenNotebook): () => void {
     void notebook.find.at.value
     later()
   })
-  addEventListener('scroll', later, { passive: true })
+  // What scrolls is an element, whose events do not rise: they are seen on their way down.
+  addEventListener('scroll', later, { passive: true, capture: true })
   return () => {
     stop()
     clearTimeout(timer)
-    removeEventListener('scroll', later)
+    removeEventListener('scroll', later, { capture: true })
     CSS.highlights.delete(name)
   }
 }

@@ -34,9 +34,10 @@ export function ItemView({ itemKey, index }: { itemKey: string; index: number })
   const height = drawn ? undefined : `${notebook.near.heights.get(itemKey) ?? guessHeight(view)}px`
   return (
     <>
-      {view.kind !== 'front-matter' && (drawn ? <InsertBar index={index} /> : <div class="insert-bar" />)}
+      {view.kind !== 'front-matter' && (drawn ? <InsertBar index={index} /> : <div key="place" class="insert-bar" />)}
       {/* biome-ignore lint/a11y/useKeyWithClickEvents lint/a11y/useSemanticElements: the arrow keys select, see keyboard.ts; a fieldset is for forms */}
       <div
+        key="item"
         ref={element}
         id={`item-${itemKey}`}
         class={`item item-${view.kind}`}

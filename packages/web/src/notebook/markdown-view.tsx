@@ -1,6 +1,8 @@
 /** Rendered Markdown. The renderer is a chunk of its own, loaded while the document is on its way. */
 import { signal } from '@preact/signals'
+import { useEffect, useRef } from 'preact/hooks'
 import { memo } from '../shell/memo.ts'
+import { scrolledByKeys } from './scrolled-by-keys.ts'
 
 type Renderer = typeof import('./markdown.ts')
 export const renderer = signal<Renderer | undefined>(undefined)
@@ -11,11 +13,13 @@ export async function loadRenderer(): Promise<void> {
 
 export const MarkdownView = memo(function MarkdownView({ source }: { source: string }) {
   const loaded = renderer.value
+  const prose = useRef<HTMLDivElement>(null)
+  const html = loaded?.markdownToHtml(source)
+  useEffect(() => (prose.current ? scrolledByKeys(prose.current) : undefined), [html])
   if (!loaded) return <div class="prose plain">{source}</div>
-  const html = loaded.markdownToHtml(source)
   if (html === undefined) return <AsWritten source={source} />
   // DOMPurify made this HTML (S9).
-  return <div class="prose" dangerouslySetInnerHTML={{ __html: html }} />
+  return <div class="prose" ref={prose} dangerouslySetInnerHTML={{ __html: html }} />
 })
 
 function AsWritten({ source }: { source: string }) {

@@ -4,8 +4,10 @@
  */
 import { type Signal, signal } from '@preact/signals'
 
-const drawWithin = '1400px 0px'
-const keepWithin = '5000px 0px'
+/** The notebook scrolls within the page: the margin has to hold for what scrolls, else it is cut off at its edge. */
+const within = (margin: string): IntersectionObserverInit => ({ rootMargin: margin, scrollMargin: margin })
+const drawWithin = within('1400px 0px')
+const keepWithin = within('5000px 0px')
 
 export class NearWindow {
   /** All items are drawn, as for paper. */
@@ -13,8 +15,8 @@ export class NearWindow {
   /** How high an item was when it was last drawn, by its key. */
   readonly heights = new Map<string, number>()
   readonly #items = new Map<Element, (near: boolean) => void>()
-  readonly #draw = new IntersectionObserver(entries => this.#tell(entries, true), { rootMargin: drawWithin })
-  readonly #keep = new IntersectionObserver(entries => this.#tell(entries, false), { rootMargin: keepWithin })
+  readonly #draw = new IntersectionObserver(entries => this.#tell(entries, true), drawWithin)
+  readonly #keep = new IntersectionObserver(entries => this.#tell(entries, false), keepWithin)
 
   /** Returns what ends it. */
   watch(element: Element, tell: (near: boolean) => void): () => void {

@@ -114,18 +114,18 @@ function RunButtons() {
   const notebook = useNotebook()
   const progress = notebook.runner.progress.value
   const busy = notebook.executions.running.value.size > 0 || notebook.runner.waiting.value.length > 0
+  const words = busy ? (progress ? `Stop ${progress.done + 1}/${progress.total}` : 'Stop') : 'Run all'
   return (
     <div class="run-buttons">
       <button
         type="button"
         class={`button run-all ${busy ? '' : 'primary'}`}
-        aria-label={busy ? 'Stop' : 'Run all'}
+        aria-label={words}
+        title={busy ? 'Stop' : 'Run all'}
         onClick={() => (busy ? void interrupt(notebook) : runAll(notebook))}
       >
         <Icon name={busy ? 'stop' : 'play'} size={14} />
-        <span class="tabular">
-          {busy ? (progress ? `Stop ${progress.done + 1}/${progress.total}` : 'Stop') : 'Run all'}
-        </span>
+        <span class="tabular">{words}</span>
       </button>
       <button
         type="button"

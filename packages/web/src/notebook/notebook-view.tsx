@@ -1,6 +1,6 @@
 /** An open notebook: header, items, side panel, keyboard. */
 import { useEffect, useMemo } from 'preact/hooks'
-import { lazyPage } from '../shell/lazy-page.tsx'
+import { lazyPart } from '../shell/lazy-page.tsx'
 import { registerCommands } from '../state/commands.ts'
 import { sidePanel } from '../state/layout.ts'
 import { devices } from '../state/mesh.ts'
@@ -15,13 +15,13 @@ import { NotebookContext, type OpenNotebook } from './open-notebook.ts'
 import { QueueBar } from './queue-bar.tsx'
 import { RunAnnouncer } from './run-announcer.tsx'
 
-const HistoryPanel = lazyPage(() => import('../history/history-panel.tsx').then(module => module.HistoryPanel))
-const VersionView = lazyPage(() => import('../history/version-view.tsx').then(module => module.VersionView))
-const OutlinePanel = lazyPage(() => import('./outline-panel.tsx').then(module => module.OutlinePanel))
-const VariablesPanel = lazyPage(() => import('./variables-panel.tsx').then(module => module.VariablesPanel))
-const FindBar = lazyPage(() => import('./find-bar.tsx').then(module => module.FindBar))
-const SettingsDialog = lazyPage(() => import('./settings-dialog.tsx').then(module => module.SettingsDialog))
-const OptionsDialog = lazyPage(() => import('./options-dialog.tsx').then(module => module.OptionsDialog))
+const HistoryPanel = lazyPart(() => import('../history/history-panel.tsx').then(module => module.HistoryPanel))
+const VersionView = lazyPart(() => import('../history/version-view.tsx').then(module => module.VersionView))
+const OutlinePanel = lazyPart(() => import('./outline-panel.tsx').then(module => module.OutlinePanel))
+const VariablesPanel = lazyPart(() => import('./variables-panel.tsx').then(module => module.VariablesPanel))
+const FindBar = lazyPart(() => import('./find-bar.tsx').then(module => module.FindBar))
+const SettingsDialog = lazyPart(() => import('./settings-dialog.tsx').then(module => module.SettingsDialog))
+const OptionsDialog = lazyPart(() => import('./options-dialog.tsx').then(module => module.OptionsDialog))
 
 export function NotebookView({ notebook }: { notebook: OpenNotebook }) {
   const mesh = devices.value.map(({ id, name }) => `${id} ${name}`).join()

@@ -1,11 +1,31 @@
-/** A page that is a chunk of its own, so that the list of documents is there at once. */
+/** A page, or a part of one, that is a chunk of its own, so that the list of documents is there at once. */
 import type { FunctionComponent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { notify } from '../state/toasts.ts'
 import { ProblemPage } from './problem-page.tsx'
 
-export function lazyPage<Props extends object>(
-  load: () => Promise<FunctionComponent<Props>>,
-): FunctionComponent<Props> {
+type Load<Props> = () => Promise<FunctionComponent<Props>>
+
+export function lazyPage<Props extends object>(load: Load<Props>): FunctionComponent<Props> {
+  return lazy(load, () => (
+    <ProblemPage title="The page could not be loaded" text="Meshbook may have been updated." hint="Reload the page." />
+  ))
+}
+
+/** A panel or dialog: what it belongs to stays as it is when it cannot be loaded, and opening it again tries again. */
+export function lazyPart<Props extends object>(load: Load<Props>): FunctionComponent<Props> {
+  return lazy(load, NotLoaded)
+}
+
+function NotLoaded() {
+  useEffect(() => {
+    const detail = 'The hub cannot be reached, or Meshbook was updated. Nothing is lost: reload when the hub is back.'
+    notify('This could not be opened', detail, 'bad', { label: 'Reload', run: () => location.reload() })
+  }, [])
+  return null
+}
+
+function lazy<Props extends object>(load: Load<Props>, Failed: FunctionComponent): FunctionComponent<Props> {
   let known: FunctionComponent<Props> | undefined
   return props => {
     const [Loaded, setLoaded] = useState(() => known)
@@ -19,14 +39,7 @@ export function lazyPage<Props extends object>(
         })
         .catch(() => setFailed(true))
     }, [])
-    if (failed)
-      return (
-        <ProblemPage
-          title="The page could not be loaded"
-          text="Meshbook may have been updated."
-          hint="Reload the page."
-        />
-      )
+    if (failed) return <Failed />
     return Loaded ? <Loaded {...props} /> : null
   }
 }

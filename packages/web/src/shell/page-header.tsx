@@ -10,7 +10,7 @@ export function PageHeader({ title, children }: { title: string; children?: Comp
       <button type="button" class="icon-button" aria-label="Show or hide the sidebar" onClick={toggleSidebar}>
         <Icon name="sidebar" />
       </button>
-      <h1 class="crumbs">{title}</h1>
+      {title && <h1 class="crumbs">{title}</h1>}
       <div class="grow" />
       {children}
       <AccountButton />

@@ -9,7 +9,7 @@ export function ProblemPage({ title, text, hint }: { title: string; text: string
       <PageHeader title="" />
       <main id="main" class="page" tabIndex={-1}>
         <div class="empty" role="alert">
-          <h2>{title}</h2>
+          <h1>{title}</h1>
           {text && <p>{text}</p>}
           {hint && (
             <p>

@@ -111,6 +111,7 @@ function useNear(place: preact.RefObject<HTMLElement | null>): boolean {
     if (!place.current) return
     const observer = new IntersectionObserver(entries => setNear(entries.at(-1)!.isIntersecting), {
       rootMargin: nearby,
+      scrollMargin: nearby,
     })
     observer.observe(place.current)
     return () => observer.disconnect()

@@ -1,0 +1,164 @@
+/** How the notebook looks: every state at three sizes, light and dark, and with fingers; and what scrolling leaves of it. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Page } from 'playwright-core'
+import { assertGoodPage, shot } from '../page-checks.ts'
+import { openNotebook, selectItem } from './notebook-page.ts'
+
+const fence = (language: string, code: string) => `\`\`\`${language}\n${code}\n\`\`\`\n`
+const text = [
+  '---\ntitle: Ice\n---\n',
+  '# Ice\n\nThe slope is $\\hat\\beta$.\n\n| lake | days |\n|---|--:|\n| Inari | 191 |\n\n- [x] read\n',
+  fence(
+    'python',
+    'print("\\x1b[7minverse\\x1b[0m \\x1b[44;97mon blue\\x1b[0m \\x1b[38;5;226mpale\\x1b[0m \\x1b[33;41mboth\\x1b[0m")',
+  ),
+  fence('python', 'class Data:\n    def _repr_json_(self): return {"list": [1, 2, 3]}\nData()'),
+  `## What went wrong
+
+| ${'a wide column | '.repeat(8)}
+| ${'--- | '.repeat(8)}
+| ${'1 | '.repeat(8)}
+
+$$${'x_1 + '.repeat(40)} y$$
+
+\`\`\`text
+${'a long line of no program '.repeat(8)}
+\`\`\`
+`,
+  fence('python', 'for n in range(300): print("a line", n)'),
+  fence('python', '{}["nothing"]'),
+].join('\n')
+
+const looks = (['light', 'dark'] as const).flatMap(theme =>
+  (
+    [
+      [1280, 800],
+      [768, 1024],
+      [390, 844],
+    ] as const
+  ).map(([width, height]) => ({ theme, width, height })),
+)
+
+/** What is open over or beside the notebook, by the button of its menu or its command. */
+const states: Record<string, (page: Page) => Promise<void>> = {
+  find: async page => {
+    await fromMenu(page, 'Find and replace…')
+    await page.locator('.find .field').first().fill('lake')
+    await page.locator('.find-count').getByText('1 of').waitFor()
+  },
+}
+
+async function fromMenu(page: Page, entry: string): Promise<void> {
+  await page.getByRole('button', { name: 'Notebook menu' }).click()
+  await page.locator('.menu-item:visible').filter({ hasText: entry }).first().click()
+}
+
+async function runAll(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Run all' }).click()
+  await page.locator('.output-error').first().waitFor()
+}
+
+test('NB71 the notebook and its find bar are without fault at three sizes, light and dark', { timeout: 400_000 }, async t => {
+  const { page, faults } = await openNotebook(t, text)
+  await runAll(page)
+  for (const { theme, width, height } of looks) {
+    await page.emulateMedia({ colorScheme: theme })
+    await page.setViewportSize({ width, height })
+    await assertGoodPage(page)
+    await shot(page, `notebook ${width} ${theme}`)
+  }
+  for (const [name, open] of Object.entries(states)) {
+    await page.setViewportSize({ width: 1280, height: 800 })
+    await open(page)
+    for (const { theme, width, height } of [looks[0]!, looks[5]!]) {
+      await page.emulateMedia({ colorScheme: theme })
+      await page.setViewportSize({ width, height })
+      await assertGoodPage(page)
+      await shot(page, `${name} ${width} ${theme}`)
+    }
+    await page.setViewportSize({ width: 1280, height: 800 })
+    await page.keyboard.press('Escape')
+  }
+  assert.deepEqual(faults, [])
+})
+
+test('NB20 what is found is marked, also what scrolling brings', async t => {
+  const { page } = await openNotebook(t, `lake\n\n${fence('python', 'x = 1\n'.repeat(90))}\nlake lake\n`)
+  await fromMenu(page, 'Find and replace…')
+  await page.locator('.find .field').first().fill('lake')
+  const marks = (count: number) =>
+    page.waitForFunction(wanted => CSS.highlights.get('found')?.size === wanted, count, { timeout: 20_000 })
+  await marks(1)
+  await page.locator('.stage').evaluate(element => element.scrollTo(0, element.scrollHeight))
+  await marks(2)
+})
+
+test('NB72 a finger finds targets of 44 pixels', async t => {
+  const { page } = await openNotebook(t, text, { width: 390, height: 844, touch: true })
+  await runAll(page)
+  await page.locator('.cell').first().tap()
+  const small = await page.evaluate(() =>
+    [...document.querySelectorAll('button, summary, input, select')]
+      .filter(element => element.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
+      .filter(element => !element.closest('.prose') && getComputedStyle(element).pointerEvents !== 'none')
+      .filter(element => {
+        const { width, height } = element.getBoundingClientRect()
+        const { top = '0', bottom = '0', content } = getComputedStyle(element, '::after')
+        const reach = content === 'none' ? 0 : -Number.parseFloat(top) - Number.parseFloat(bottom)
+        return width > 1 && (width < 44 || height + reach < 44)
+      })
+      .map(element => element.outerHTML.slice(0, 120)),
+  )
+  assert.deepEqual(small, [])
+})
+
+test('NB60 what was scrolled away is there again when one comes back, and before it can be seen', async t => {
+  const cells = Array.from({ length: 60 }, (_, at) => fence('python', `value_${at} = ${at}\n`.repeat(12)))
+  const { page } = await openNotebook(t, cells.join('\n'))
+  const stage = page.locator('.stage')
+  const drawn = (at: number) => page.locator('.item').nth(at).locator('.cell').count()
+  await stage.evaluate(element => element.scrollTo(0, element.scrollHeight))
+  await page.locator('.item').nth(59).locator('.cell').waitFor()
+  await stage.evaluate(element => element.scrollTo(0, 0))
+  for (const at of [0, 2, 5]) await page.locator('.item').nth(at).locator('.cell').waitFor()
+  await stage.evaluate(element => element.scrollTo(0, 4000))
+  await page.waitForTimeout(500)
+  const edge = await page.evaluate(() =>
+    [...document.querySelectorAll('.item')].findIndex(item => item.getBoundingClientRect().top > innerHeight + 200),
+  )
+  assert.equal(await drawn(edge), 1, `item ${edge} is just below the window`)
+})
+
+test('NB73 whatever opens by keyboard closes with Escape and gives the focus back', async t => {
+  const { page } = await openNotebook(t, text)
+  await selectItem(page, 2)
+  for (const [key, name] of [
+    ['p', 'Options of the cell'],
+    ['?', 'Keyboard shortcuts'],
+    ['Control+k', 'Search documents and actions'],
+  ] as const) {
+    await page.keyboard.press(key)
+    await page.locator('dialog[open]').first().waitFor()
+    await page.keyboard.press('Escape')
+    await page.locator('dialog[open]').waitFor({ state: 'detached' })
+    const focused = await page.evaluate(() => document.activeElement?.classList.contains('item'))
+    assert.ok(focused, `the focus is lost after “${name}”`)
+  }
+  await page.keyboard.press('Control+f')
+  await page.locator('.find .field').first().waitFor()
+  await page.keyboard.press('Escape')
+  await page.locator('.item:focus').waitFor()
+})
+
+test('NB74 without the hub a panel that was never opened says that it cannot be, and the notebook stays', async t => {
+  const { page, mesh } = await openNotebook(t, text)
+  const title = page.getByRole('heading', { name: 'Ice' })
+  const before = await title.boundingBox()
+  await mesh.kill('SIGKILL')
+  await fromMenu(page, 'Settings of the notebook…')
+  await page.getByText('This could not be opened').waitFor()
+  await page.getByRole('button', { name: 'Reload' }).waitFor()
+  assert.equal((await title.boundingBox())?.width, before?.width)
+  assert.equal(await page.getByText('The page could not be loaded').count(), 0)
+})
