@@ -138,6 +138,8 @@ const trial: Record<string, string> = {
   bash: 'echo $((6 * 7))',
   javascript: 'console.log(6 * 7)',
   typescript: 'console.log((6 * 7) as number)',
+  r: 'cat(42)',
+  julia: 'print(42)',
 }
 
 async function tryKernel(kernels: KernelSessions, language: string, folder: string): Promise<Finding> {
