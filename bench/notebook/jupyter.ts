@@ -64,7 +64,7 @@ export async function startJupyter(program: string, folder: string, content: Con
     async stream(page: Page) {
       await page.locator('.jp-CodeCell').nth(1).locator('.cm-content').click()
       await page.keyboard.press('Control+Enter')
-      await page.getByText('line 20 ').first().waitFor({ timeout: 60_000 })
+      await page.getByText('line 10 ').first().waitFor({ timeout: 60_000 })
     },
     async stopStream(page: Page) {
       await page.keyboard.press('Escape')

@@ -38,7 +38,7 @@ export async function startOurs(folder: string, content: Content): Promise<Conte
     async stream(page: Page) {
       const cell = page.locator('.cell').filter({ hasText: 'flush=True' })
       await cell.getByRole('button', { name: 'Run the cell' }).click()
-      await page.getByText('line 20 ').first().waitFor()
+      await page.getByText('line 10 ').first().waitFor()
     },
     async stopStream(page: Page) {
       await page.keyboard.press('Control+Shift+C')

@@ -13,7 +13,7 @@ test('NB60 far items are placeholders; the outline, the keyboard, find and paper
   const { page, reloadWhen, faults } = await openNotebook(t, text)
   await page.locator('.cm-content').first().waitFor()
   const drawn = () => page.locator('.cell').count()
-  assert.equal(await page.locator('.item').count(), 256)
+  assert.ok((await page.locator('.item').count()) < 120, 'what is far is one empty stretch')
   assert.ok((await drawn()) < 100, `${await drawn()} cells are drawn`)
   await selectItem(page, 0)
   await page.keyboard.press('t')

@@ -5,12 +5,14 @@
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { sharedNames } from '@meshbook/core/executions.ts'
 import type { DocumentId, Epoch, OrgId, ProjectId } from '@meshbook/core/ids.ts'
+import { limits } from '@meshbook/core/limits.ts'
 import { type LocalPeer, openLocalPeer } from '@meshbook/relay/local-peer.ts'
 import type { Relay } from '@meshbook/relay/relay.ts'
 import type { DocumentPeer } from './document-peer.ts'
 import type { EpochMoves } from './epoch-moves.ts'
 import type { Problems } from './problems.ts'
 import { Turns } from './projects/turns.ts'
+import { writeWaits } from './projects/write-waits.ts'
 import type { Uplink } from './uplink.ts'
 
 /** A document that is in step with the hub, whether it is open here or not. */
@@ -132,7 +134,8 @@ export class Documents {
     const isNew = open?.isDirty && this.#ports.uplink?.settledAt(id) !== undefined
     if (!open || open.isNoting || (!isNew && !open.unnoted)) return
     open.isNoting = true
-    this.#ports.relay.after(noteMs, () => {
+    const { length } = open.local.doc.getText(sharedNames.content)
+    this.#ports.relay.after(Math.max(noteMs, writeWaits(length, limits).longestMs), () => {
       open.isNoting = false
       void this.#noteHubText(id)
     })

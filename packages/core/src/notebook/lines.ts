@@ -31,19 +31,25 @@ export class LineReader {
   next(): Line | undefined {
     const from = this.#at
     if (from >= this.text.length) return undefined
-    const lf = this.#find('\n', this.#lf)
-    const cr = this.#find('\r', this.#cr)
-    this.#lf = lf
-    this.#cr = cr
+    if (this.#lf < from) this.#lf = this.#orEnd(this.text.indexOf('\n', from))
+    const lf = this.#lf
+    const cr = this.#crBefore(lf)
     const to = Math.min(lf, cr)
     this.#at = Math.min(to + (cr + 1 === lf ? 2 : 1), this.text.length)
     return { from, to, next: this.#at }
   }
 
-  /** The next `char` at or after the current line; `known` is the answer of the last time, still valid if not passed. */
-  #find(char: string, known: number): number {
-    if (known >= this.#at) return known
-    const found = this.text.indexOf(char, this.#at)
+  /** Not looked for beyond the line: where a text has none, each reader would go through all that is left of it. */
+  #crBefore(lf: number): number {
+    const from = this.#at
+    if (this.#cr >= from) return this.#cr
+    const found = this.text.slice(from, lf).indexOf('\r')
+    if (found < 0) return this.text.length
+    this.#cr = from + found
+    return this.#cr
+  }
+
+  #orEnd(found: number): number {
     return found < 0 ? this.text.length : found
   }
 }

@@ -1,27 +1,32 @@
 /** Calls back when no request came for `quietMs`, and at the latest `longestMs` after the first one. */
 import type { After } from '@meshbook/relay/timers.ts'
 
+export interface Waits {
+  quietMs: number
+  longestMs: number
+}
+
 export class Debounce {
   readonly #action: () => void
   readonly #after: After
-  readonly #quietMs: number
-  readonly #longestMs: number
+  readonly #waits: () => Waits
   #stopQuiet: (() => void) | undefined
   #stopLongest: (() => void) | undefined
   #stopped = false
 
-  constructor(after: After, quietMs: number, longestMs: number, action: () => void) {
+  /** `waits` is asked at every request. */
+  constructor(after: After, waits: () => Waits, action: () => void) {
     this.#after = after
-    this.#quietMs = quietMs
-    this.#longestMs = longestMs
+    this.#waits = waits
     this.#action = action
   }
 
   request(): void {
     if (this.#stopped) return
+    const { quietMs, longestMs } = this.#waits()
     this.#stopQuiet?.()
-    this.#stopQuiet = this.#after(this.#quietMs, () => this.#fire())
-    this.#stopLongest ??= this.#after(this.#longestMs, () => this.#fire())
+    this.#stopQuiet = this.#after(quietMs, () => this.#fire())
+    this.#stopLongest ??= this.#after(longestMs, () => this.#fire())
   }
 
   stop(): void {

@@ -73,8 +73,12 @@ export class ProjectFolder {
     this.root = root
     this.#ports = ports
     this.#tree = new ProjectTree(ports.open(project.tree), this.#names)
-    const { fileDebounceMs, fileMaxWaitMs } = ports.limits
-    this.#pass = new Debounce(ports.after, fileDebounceMs, fileMaxWaitMs, () => void this.rescan())
+    const waits = { quietMs: ports.limits.fileDebounceMs, longestMs: ports.limits.fileMaxWaitMs }
+    this.#pass = new Debounce(
+      ports.after,
+      () => waits,
+      () => void this.rescan(),
+    )
     this.#watcher = new FolderWatcher(ports.disk, () => this.#pass.request())
     this.#tracked = new TrackedFiles(root, this.#names, ports, () => this.#pass.request())
     this.#told = new ToldProblems(ports.problems, root)

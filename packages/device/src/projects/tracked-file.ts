@@ -18,6 +18,7 @@ import type { FolderPorts } from './folder-ports.ts'
 import { type Leftover, leftoversOf } from './leftovers.ts'
 import { safeJoin } from './safe-join.ts'
 import { Turns } from './turns.ts'
+import { writeWaits } from './write-waits.ts'
 
 interface Awake {
   file: DocumentFile
@@ -198,9 +199,14 @@ export class TrackedFile {
     const file = new DocumentFile(peer, row, this.#exists, this.#ports)
     await file.recover(leftovers)
     const { after, limits } = this.#ports
-    const write = new Debounce(after, limits.fileDebounceMs, limits.fileMaxWaitMs, () => this.#ports.write(this))
+    const text = peer.doc.getText(sharedNames.content)
+    const write = new Debounce(
+      after,
+      () => writeWaits(text.length, limits),
+      () => this.#ports.write(this),
+    )
     const awake: Awake = { file, peer, write, changes: 0 }
-    peer.doc.getText(sharedNames.content).observe(() => write.request())
+    text.observe(() => write.request())
     peer.doc.on('update', () => {
       awake.changes++
       this.usedAt = this.#ports.now()

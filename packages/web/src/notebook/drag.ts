@@ -49,8 +49,12 @@ export function beginDrag(notebook: OpenNotebook, key: string, event: PointerEve
 /** Before which item something dropped at this height goes, and where the line that shows it is in the column. */
 function placeAt(notebook: OpenNotebook, y: number): { place: number; top: number } {
   const column = document.querySelector('.column')!.getBoundingClientRect().top
-  const boxes = notebook.store.page.items.map(({ key }) => document.getElementById(`item-${key}`))
-  const boxOf = (at: number) => boxes[at]?.getBoundingClientRect()
+  const { items } = notebook.store.page
+  const boxes = items.flatMap(({ key }, at) => {
+    const item = document.getElementById(`item-${key}`)
+    return item ? [{ at, item }] : []
+  })
+  const boxOf = (nth: number) => boxes[nth]?.item.getBoundingClientRect()
   let [low, high] = [0, boxes.length]
   while (low < high) {
     const middle = (low + high) >> 1
@@ -58,7 +62,8 @@ function placeAt(notebook: OpenNotebook, y: number): { place: number; top: numbe
     if (box && y > box.top + box.height / 2) low = middle + 1
     else high = middle
   }
-  const place = notebook.store.page.items[0]?.kind === 'front-matter' ? Math.max(1, low) : low
-  const top = boxOf(place)?.top ?? (boxOf(place - 1)?.bottom ?? column) + 10
+  const before = boxes[low]?.at ?? (boxes.at(-1)?.at ?? -1) + 1
+  const place = items[0]?.kind === 'front-matter' ? Math.max(1, before) : before
+  const top = boxOf(low)?.top ?? (boxOf(low - 1)?.bottom ?? column) + 10
   return { place, top: top - column - 8 }
 }

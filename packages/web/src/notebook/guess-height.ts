@@ -25,7 +25,7 @@ function proseHeight({ kind, source }: { kind: string; source: string }): number
 }
 
 function outputHeight({ text, images }: OutputView): number {
-  const lines = countLines(text)
+  const lines = countLines(text, showsWholeUpTo + 1)
   const shown = lines > showsWholeUpTo ? foldedLines * codeLine + foldBar : lines * codeLine
   return shown + (lines > 0 ? outputPadding : 0) + images.length * imageHeight
 }

@@ -43,9 +43,14 @@ export function openPage(text: string): Page {
 export function advance(page: Page, changes: readonly Change[]): Page {
   if (changes.length === 0) return page
   const source = textOf(page).changed(changes)
-  const notebook = quickParse(page.notebook, page.source, changes, source) ?? parseNotebook(source.toString())
-  return keyed(page, changes, source, notebook)
+  const quick = quickParse(page.notebook, page.source, changes, source)
+  if (quick) return pageOf(source, quick, keptItems(page.items, itemsOf(quick.blocks, source)), page.keys)
+  return keyed(page, changes, source, parseNotebook(source.toString()))
 }
+
+/** A quick parse leaves every block in its place, and so every item. */
+const keptItems = (before: readonly Item[], found: readonly Unkeyed[]): Item[] =>
+  found.map((item, at) => ({ ...item, key: before[at]!.key }) as Item)
 
 /** The page with its text parsed anew. */
 export function reread(page: Page): Page {

@@ -6,6 +6,7 @@ import { rightsOf } from '@meshbook/core/roles.ts'
 import { useEffect, useState } from 'preact/hooks'
 import { api } from '../api/client.ts'
 import { type ApiError, asApiError } from '../api/http.ts'
+import { loadEditor } from '../editor/load-editor.ts'
 import { showImported } from '../formats/show-imported.ts'
 import { titleOf } from '../shell/file-tree.ts'
 import { ProblemPage } from '../shell/problem-page.tsx'
@@ -114,6 +115,8 @@ async function open(
   const document = listed ?? (await api.documentAt(`${project.owner}/${project.name}/${path}`))
   const address = `${project.owner}/${project.name}/${pathOfId(document.id)}`
   const user = me.value?.user ?? ''
+  // On its way while the document comes.
+  void loadEditor(() => undefined)
   const [link] = await Promise.all([
     openDocument({ document: document.id, address, user, ...answers }, ports),
     loadRenderer(),

@@ -24,6 +24,8 @@ export class NotebookStore {
   readonly frontMatter: Signal<FrontMatter | undefined> = signal(undefined)
   page: Page
   readonly #views = new Map<string, Signal<ItemView>>()
+  /** What each item was at the last look: its strings are those of the last parse, so that equal ones are the same. */
+  readonly #seen = new Map<string, ItemView>()
   readonly #listeners = new Set<TextListener>()
   readonly #nextFrame: NextFrame
   #cancelFrame: (() => void) | undefined
@@ -91,13 +93,20 @@ export class NotebookStore {
         this.order.value = keys
     })
     const live = new Set(this.order.value)
-    for (const key of this.#views.keys()) if (!live.has(key)) this.#views.delete(key)
+    for (const key of this.#views.keys()) if (!live.has(key)) this.#forget(key)
   }
 
   #show(key: string, view: ItemView): void {
     const shown = this.#views.get(key)
+    const seen = this.#seen.get(key)
+    this.#seen.set(key, view)
     if (!shown) this.#views.set(key, signal(view))
-    else if (!sameView(shown.peek(), view)) shown.value = view
+    else if (!seen || !sameView(seen, view)) shown.value = view
+  }
+
+  #forget(key: string): void {
+    this.#views.delete(key)
+    this.#seen.delete(key)
   }
 
   /** Reads the whole text again. */

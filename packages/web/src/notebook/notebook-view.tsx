@@ -7,7 +7,7 @@ import { devices } from '../state/mesh.ts'
 import { shownNotebook } from '../state/shown-notebook.ts'
 import { DocumentNotices } from './document-notices.tsx'
 import { InsertBar } from './insert-bar.tsx'
-import { ItemView } from './item-view.tsx'
+import { ItemList } from './item-list.tsx'
 import { keyboardOf } from './keyboard.ts'
 import { notebookCommands } from './notebook-commands.ts'
 import { NotebookHeader } from './notebook-header.tsx'
@@ -91,9 +91,7 @@ function Items({ notebook }: { notebook: OpenNotebook }) {
     <div class="column">
       {empty && <EmptyNotebook />}
       <DropLine notebook={notebook} />
-      {keys.map((key, at) => (
-        <ItemView key={key} itemKey={key} index={at} />
-      ))}
+      <ItemList notebook={notebook} />
       <InsertBar index={keys.length} always />
     </div>
   )

@@ -22,6 +22,9 @@ import { keepChoice } from './run-choice.ts'
 import type { Runner } from './runner.ts'
 import { settleUnplaced } from './settle-unplaced.ts'
 
+/** Drawn at once when a notebook opens, before anything is measured. */
+const firstItems = 10
+
 /** What a dialog of the notebook is about. */
 export type NotebookDialog = { about: 'options'; key: string } | { about: 'settings' }
 
@@ -55,7 +58,7 @@ export class OpenNotebook {
   readonly dialog: Signal<NotebookDialog | undefined> = signal(undefined)
   /** Outputs that this page shows although they are hidden, or hides: by the item's key. */
   readonly shownOutputs: Signal<ReadonlyMap<string, boolean>> = signal(new Map())
-  readonly near = new NearWindow()
+  readonly near: NearWindow
   /** An item that is dragged, and before which one it would go. */
   readonly drag: Signal<{ key: string; place: number; top: number } | undefined> = signal(undefined)
   readonly cursors: Cursors
@@ -77,6 +80,7 @@ export class OpenNotebook {
     this.store = parts.store
     this.executions = parts.executions
     this.runner = parts.runner
+    this.near = new NearWindow(parts.store.order.peek().slice(0, firstItems))
     this.history = new HistoryStore(parts.document.id, api)
     this.mover = new Mover(parts.store, parts.executions)
     this.find = new FindStore(parts.store)

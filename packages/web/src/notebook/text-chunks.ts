@@ -46,11 +46,11 @@ function endOfLines(text: string, from: number, lines: number): number {
   return at
 }
 
-/** Lines of a piece; a line ending at its very end begins no new one. */
-export function countLines(text: string): number {
+/** Lines of a piece, counted up to `most`; a line ending at its very end begins no new one. */
+export function countLines(text: string, most = Number.POSITIVE_INFINITY): number {
   if (text === '') return 0
   let lines = text.endsWith('\n') ? 0 : 1
-  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines++
+  for (let at = text.indexOf('\n'); at >= 0 && lines < most; at = text.indexOf('\n', at + 1)) lines++
   return lines
 }
 

@@ -5,10 +5,10 @@
 import { limits } from '@meshbook/core/limits.ts'
 import type { After } from '@meshbook/relay/timers.ts'
 import { type EditVector, joined, noEdits } from './edit-vector.ts'
-import type { DocumentDatabase, OldDocument, ReadDocument, StoredRow } from './link-ports.ts'
+import type { DocumentDatabase, OldDocument, StoredRow } from './link-ports.ts'
 import { MemoryDatabase } from './memory-database.ts'
 import { putAside } from './put-aside.ts'
-import { compacted, editsOf, isReadable, mergedUpdate } from './stored-rows.ts'
+import { compacted, editsOf, isReadable } from './stored-rows.ts'
 
 /** Why nothing is saved on this device: no room, the browser forbids it, or it fails otherwise. */
 export type StoreProblem = 'full' | 'forbidden' | 'failing'
@@ -20,8 +20,8 @@ export interface KeeperState {
 }
 
 export interface KeptDocument {
-  /** Undefined: it is known, but nothing of it is here yet. */
-  update: Uint8Array | undefined
+  /** What is stored, in its order; empty if it is known, but nothing of it is here yet. */
+  updates: readonly Uint8Array[]
   epoch: number
   made: EditVector
   acked: EditVector
@@ -41,6 +41,8 @@ export interface KeeperOptions {
 const compactAfterRows = 200
 const idleMs = 1_000
 const acknowledgeMs = 200
+/** A key never waits for the database; keys that follow each other share a transaction. */
+const gatherMs = 30
 const retryMs = 5_000
 
 export class DocumentKeeper {
@@ -56,6 +58,7 @@ export class DocumentKeeper {
   #cancelIdle: (() => void) | undefined
   #cancelDrain: (() => void) | undefined
   #carry: typeof import('./carry-over.ts').carryOver | undefined
+  #cancelGather: (() => void) | undefined
   #closed = false
 
   constructor(options: KeeperOptions) {
@@ -87,11 +90,9 @@ export class DocumentKeeper {
   async #load(): Promise<KeptDocument | undefined> {
     const { document } = this.#options
     let read = await this.#timely(this.#database.read(document))
-    let update = read && updateOf(read)
-    if (read && read.rows.length > 0 && !update) {
+    if (read && !read.rows.every(isReadable)) {
       await this.#database.quarantine(document, row => !isReadable(row))
       read = await this.#database.read(document)
-      update = read && updateOf(read)
     }
     if (!read) return undefined
     const { head, rows, old, unreadable } = read
@@ -101,7 +102,7 @@ export class DocumentKeeper {
     this.#epoch = head.epoch
     this.#acked = this.#ackedStored = head.acked
     this.#tell({ stored: made })
-    return { update, epoch: head.epoch, made, acked: head.acked, old, unreadable }
+    return { updates: rows.map(row => row.update), epoch: head.epoch, made, acked: head.acked, old, unreadable }
   }
 
   /** The epoch of what is appended from now on. */
@@ -113,7 +114,7 @@ export class DocumentKeeper {
   append(row: StoredRow): void {
     this.#queue.push(row)
     if (!this.#writing && this.#queue.length > compactAfterRows) this.#queue = mergedQueue(this.#queue, this.#acked)
-    void this.#drainNow()
+    this.#cancelGather ??= this.#options.after(gatherMs, () => void this.#drainNow())
     this.#idleAgain()
   }
 
@@ -192,6 +193,8 @@ export class DocumentKeeper {
   }
 
   #drainNow(): Promise<void> {
+    this.#cancelGather?.()
+    this.#cancelGather = undefined
     this.#writing ??= this.#drain().then(goOn => {
       this.#writing = undefined
       if (goOn && this.#waits) void this.#drainNow()
@@ -283,16 +286,6 @@ export class DocumentKeeper {
     const stored = this.#database.lasting ? (news.stored ?? this.#state.stored) : noEdits
     this.#state = { ...this.#state, ...news, stored }
     this.#options.onState(this.#state)
-  }
-}
-
-/** Undefined if there are no rows, or one of them cannot be read. */
-function updateOf({ rows }: ReadDocument): Uint8Array | undefined {
-  if (rows.length === 1) return isReadable(rows[0]!) ? rows[0]!.update : undefined
-  try {
-    return rows.length === 0 ? undefined : mergedUpdate(rows)
-  } catch {
-    return undefined
   }
 }
 

@@ -111,8 +111,10 @@ export class DocumentLink {
       this.#acked = kept.acked
       this.unreadable.value = kept.unreadable
       this.#lookAtOld(kept.old)
-      if (kept.update) Y.applyUpdate(this.doc, kept.update, this.#keeper)
-      if (kept.update) this.#ready.resolve()
+      this.doc.transact(() => {
+        for (const update of kept.updates) Y.applyUpdate(this.doc, update, this.#keeper)
+      }, this.#keeper)
+      if (kept.updates.length > 0) this.#ready.resolve()
     }
     this.doc.on('update', this.#keep)
     this.awareness.setLocalStateField('user', { name: this.#options.user, browser: this.#ports.browser })
@@ -160,7 +162,7 @@ export class DocumentLink {
     const n = (this.#have[this.tab] ?? 0) + 1
     this.#have = { ...this.#have, [this.tab]: n }
     this.#keeper.append({ update, edits: { [this.tab]: n } })
-    this.#tabs.post({ type: 'edit', from: this.tab, epoch, n, update })
+    this.#tabs.postSoon({ type: 'edit', from: this.tab, epoch, n, update })
     this.#edited()
   }
 

@@ -31,6 +31,7 @@ export class StoredList {
   readonly #marker: Marker
   readonly #after: After
   #waiting = false
+  #marked: string | undefined
 
   constructor(database: DocumentDatabase, marker: Marker, after: After) {
     this.#database = database
@@ -67,7 +68,10 @@ export class StoredList {
   #show(heads: ReadonlyMap<string, StoredHead>): void {
     const unsent = new Map([...heads].map(([document, head]) => [document, unsentOf(head)]))
     this.unsent.value = unsent
-    if (this.#database.lasting) this.#marker.write(JSON.stringify(Object.fromEntries(unsent)))
+    const text = JSON.stringify(Object.fromEntries(unsent))
+    if (!this.#database.lasting || text === this.#marked) return
+    this.#marked = text
+    this.#marker.write(text)
   }
 }
 

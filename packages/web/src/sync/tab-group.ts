@@ -32,6 +32,7 @@ export interface TabMember {
 const pingMs = limits.pingMs / 2
 const answerMs = limits.pingMs / 2 - 1_000
 const askAgainMs = 1_000
+const gatherMs = 30
 
 export class TabGroup {
   readonly #document: string
@@ -48,6 +49,8 @@ export class TabGroup {
   #cancelAnswer: (() => void) | undefined
   #closed = false
   #early: TabMessage[] = []
+  readonly #outgoing: TabMessage[] = []
+  #cancelFlush: (() => void) | undefined
 
   constructor(document: string, member: TabMember, ports: LinkPorts) {
     this.#document = document
@@ -79,7 +82,21 @@ export class TabGroup {
   }
 
   post(message: TabMessage): void {
-    if (!this.#closed) this.#channel.post(tabMessage(message))
+    if (this.#closed) return
+    this.#flush()
+    this.#channel.post(tabMessage(message))
+  }
+
+  /** A key does not wait for the other tabs: they are told of it a moment later, and before anything else. */
+  postSoon(message: TabMessage): void {
+    this.#outgoing.push(message)
+    this.#cancelFlush ??= this.#ports.after(gatherMs, () => this.#flush())
+  }
+
+  #flush(): void {
+    this.#cancelFlush?.()
+    this.#cancelFlush = undefined
+    for (const message of this.#outgoing.splice(0)) if (!this.#closed) this.#channel.post(tabMessage(message))
   }
 
   /** Tells the others what the leader knows. */
@@ -104,6 +121,7 @@ export class TabGroup {
 
   close(): void {
     this.resign()
+    this.#flush()
     this.#closed = true
     this.#channel.close()
   }
