@@ -10,7 +10,7 @@ import { gzipSync } from 'node:zlib'
 
 const dist = join(import.meta.dirname, '../../packages/web/dist')
 const shellBytes = 120 * 1024
-const notebookBytes = 167 * 1024
+const notebookBytes = 170 * 1024
 
 interface Chunk {
   file: string
