@@ -2,7 +2,7 @@
 // because Node 24 itself is one of the things it installs. Every step is skipped when nothing it depends on has changed.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -49,12 +49,55 @@ function must(command, args, hint) {
   process.exit(1)
 }
 
+/** Two of these at once would remove each other's packages: the second waits, and finds everything done. */
+function takeTurn() {
+  const lock = join(root, '.meshbook-setup')
+  process.once('exit', () => {
+    if (holderOf(lock) === process.pid) rmSync(lock, { force: true })
+  })
+  for (let waits = 0; ; waits++) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: 'wx' })
+      return
+    } catch (error) {
+      if (error.code === 'EROFS' || error.code === 'EACCES') return
+      if (error.code !== 'EEXIST') throw error
+    }
+    const holder = holderOf(lock)
+    // One without a number is being written, unless its writer was killed just then.
+    const isLeft = holder === undefined ? ageOf(lock) > 5_000 : !isAlive(holder)
+    if (isLeft) rmSync(lock, { force: true })
+    else if (waits === 0) say('Waiting for another start that is installing')
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+  }
+}
+
+function holderOf(lock) {
+  const text = existsSync(lock) ? readFileSync(lock, 'utf8') : ''
+  return /^\d+$/.test(text) ? Number(text) : undefined
+}
+
+function ageOf(path) {
+  return Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error.code === 'EPERM'
+  }
+}
+
 const localNode = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'node.cmd' : 'node')
 const packageFiles = [
   'package-lock.json',
   'package.json',
   ...readdirSync(join(root, 'packages')).map(name => `packages/${name}/package.json`),
 ]
+
+takeTurn()
 
 step(
   'packages',

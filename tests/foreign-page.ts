@@ -29,6 +29,7 @@ export class ForeignPage {
   readonly #options: PageOptions
   readonly #asked = new Map<string, Entry>()
   readonly #seen = new Map<string, string>()
+  #closed = false
 
   constructor(url: string, name: string, options: PageOptions = {}) {
     this.#options = options
@@ -47,7 +48,8 @@ export class ForeignPage {
   }
 
   async until(what: string, check: () => boolean, ms = 20_000): Promise<void> {
-    for (const end = performance.now() + ms; performance.now() < end; await sleep(5)) if (check()) return
+    for (const end = performance.now() + ms; performance.now() < end && !this.#closed; await sleep(5))
+      if (check()) return
     const entries = [...this.#asked.keys()].map(id => JSON.stringify(this.entry(id)))
     throw new Error(`${what} did not happen in ${ms} ms: ${entries.join(' ')}`)
   }
@@ -189,7 +191,9 @@ export class ForeignPage {
     this.complaints.push(`${id}: ${what}`)
   }
 
+  /** Whoever still waits for something waits no longer. */
   close(): void {
+    this.#closed = true
     this.provider.destroy()
     this.doc.destroy()
   }

@@ -5,7 +5,7 @@ import time
 
 from jupyter_client.manager import start_new_kernel
 
-manager = client = None
+manager = client = total = None
 for line in sys.stdin:
     words = line.rstrip("\n").split(" ", 1)
     started = time.perf_counter()
@@ -24,7 +24,8 @@ for line in sys.stdin:
                 first = (time.perf_counter() - started) * 1000
             idle = message["msg_type"] == "status" and message["content"]["execution_state"] == "idle"
         client.get_shell_msg(timeout=60)
+        total = (time.perf_counter() - started) * 1000
     if words[0] == "stop":
         client.stop_channels()
         manager.shutdown_kernel(now=True)
-    print(json.dumps({"first": first}), flush=True)
+    print(json.dumps({"first": first, "total": total}), flush=True)

@@ -1,6 +1,6 @@
 /**
  * A Jupyter kernel through Meshbook's host (journal, fsync and all) beside jupyter_client on the same ipykernel, in turns:
- * from nothing to the first output, and the first output of a cell in a kernel that is there.
+ * from nothing to the first output, the first output of a cell in a kernel that is there, and how fast much output comes.
  */
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -15,7 +15,10 @@ import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
 const quick = process.argv.includes('--quick')
 const starts = quick ? 3 : 10
 const cells = quick ? 50 : 300
+const floods = quick ? 1 : 3
+const floodMb = 20
 const code = 'print(1)'
+const flood = `import sys; line = "x" * 99 + chr(10); [sys.stdout.write(line * 100) for _ in range(${floodMb * 100})] and None`
 
 const root = await mkdtemp(join(tmpdir(), 'meshbook-bench-'))
 const sessions = createKernelSessions({ folder: join(root, 's'), now: Date.now, random: systemRandom, limits })
@@ -24,11 +27,11 @@ const peer = spawn('/usr/bin/python3', [join(import.meta.dirname, 'jupyter-clien
 })
 const answers = createInterface({ input: peer.stdout })[Symbol.asyncIterator]()
 
-async function ask(line: string): Promise<number> {
+async function ask(line: string, wanted: 'first' | 'total' = 'first'): Promise<number> {
   peer.stdin.write(`${line}\n`)
   const { value, done } = await answers.next()
   if (done) throw new Error('jupyter_client ended: is python3-jupyter-client installed?')
-  return (JSON.parse(value) as { first: number }).first
+  return (JSON.parse(value) as Record<typeof wanted, number>)[wanted]
 }
 
 const id = <K extends 'session' | 'head' | 'project' | 'run'>(kind: K) => newId(kind, Date.now(), systemRandom)
@@ -56,6 +59,18 @@ async function firstOutput(session: KernelSession, since = performance.now()): P
   return first
 }
 
+/** Until the end is told, everything being on disk by then. */
+async function whole(session: KernelSession): Promise<number> {
+  const since = performance.now()
+  const run = id('run')
+  await session.execute({ run, fence: session.spec.fence, code: flood, cellName: 'bench' })
+  let bytes = 0
+  for await (const { event } of session.events(run, 0, AbortSignal.timeout(60_000)))
+    if (event.type === 'stdout') bytes += event.text.length
+  if (bytes !== floodMb * 1e6) throw new Error(`${bytes} bytes came`)
+  return performance.now() - since
+}
+
 async function started(kernelspec: string | undefined): Promise<number> {
   const since = performance.now()
   const session = await open(kernelspec)
@@ -71,6 +86,9 @@ const rows: Record<string, number[]> = {
   'cell, ipykernel in Meshbook': [],
   'cell, ipykernel in jupyter_client': [],
   'cell, built-in Python': [],
+  '20 MB, ipykernel in Meshbook': [],
+  '20 MB, ipykernel in jupyter_client': [],
+  '20 MB, built-in Python': [],
 }
 const note = (name: string, ms: number) => rows[name]!.push(ms)
 try {
@@ -87,6 +105,11 @@ try {
     note('cell, ipykernel in jupyter_client', await ask(`run ${code}`))
     note('cell, built-in Python', await firstOutput(own))
   }
+  for (let i = 0; i < floods; i++) {
+    note('20 MB, ipykernel in Meshbook', await whole(ours))
+    note('20 MB, ipykernel in jupyter_client', await ask(`run ${flood}`, 'total'))
+    note('20 MB, built-in Python', await whole(own))
+  }
   await ask('stop')
 } finally {
   peer.kill()
@@ -96,5 +119,5 @@ try {
 for (const [name, all] of Object.entries(rows)) {
   const sorted = all.toSorted((a, b) => a - b)
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!.toFixed(1)
-  process.stdout.write(`${name.padEnd(38)} p50 ${at(0.5).padStart(7)} ms   p95 ${at(0.95).padStart(7)} ms\n`)
+  process.stdout.write(`${name.padEnd(38)} p50 ${at(0.5).padStart(7)} ms   p99 ${at(0.99).padStart(7)} ms\n`)
 }

@@ -11,7 +11,13 @@ import { JupyterAdapter } from './adapter.ts'
 import { Faults } from './faults.ts'
 import { JupyterKernel } from './jupyter-kernel.ts'
 
-async function started(t: TestContext, interruptMode: 'signal' | 'message' = 'signal') {
+interface Manner {
+  interruptMode?: 'signal' | 'message'
+  implementation?: string
+  beatMs?: number
+}
+
+async function started(t: TestContext, { interruptMode = 'signal', implementation, beatMs }: Manner = {}) {
   const scratch = await mkdtemp(join(tmpdir(), 'meshbook-jupyter-'))
   const faults = new Faults(join(scratch, 'faults.json'))
   const log = new RunLog(1 << 20)
@@ -27,7 +33,10 @@ async function started(t: TestContext, interruptMode: 'signal' | 'message' = 'si
     displayName: 'Scripted',
     language: 'scripted',
     argv: [process.execPath, join(import.meta.dirname, 'testing/scripted-kernel.ts'), '{connection_file}'],
-    env: { WHERE: '$HOME {resource_dir} $NOBODY_SET_THIS $$' },
+    env: {
+      WHERE: '$HOME {resource_dir} $NOBODY_SET_THIS $$',
+      ...(implementation !== undefined && { IMPLEMENTATION: implementation }),
+    },
     resourceDir: '/specs/scripted',
     interruptMode,
   }
@@ -45,11 +54,13 @@ async function started(t: TestContext, interruptMode: 'signal' | 'message' = 'si
     start: async ears => {
       const date = () => '2026-01-01T00:00:00Z'
       const onFault = (kind: string) => faults.note(kind)
-      const kernel = await JupyterKernel.start({ ...jupyter, ...ears, ...place, date, onFault })
+      const beat = beatMs === undefined ? {} : { beatMs }
+      const kernel = await JupyterKernel.start({ ...jupyter, ...ears, ...place, ...beat, date, onFault })
       kernels.push(kernel)
       return kernel
     },
     end: how => (ended = how),
+    patience: { idleMs: 500, startCheckMs: 50 },
   })
   const begin = (code: string) => {
     events.length = 0
@@ -106,7 +117,7 @@ test('what is forged or broken is dropped and counted, and widgets are ignored (
 
 for (const mode of ['signal', 'message'] as const)
   test(`an interrupt goes by ${mode} where the kernelspec says so, also one that comes early (JK11)`, async t => {
-    const { adapter, begin, until, text, log, events } = await started(t, mode)
+    const { adapter, begin, until, text, log, events } = await started(t, { interruptMode: mode })
     begin('wait')
     adapter.interrupt()
     await until(() => log.current === undefined)
@@ -121,6 +132,44 @@ test('what comes soon after `idle` belongs to the run, what comes later to the n
   assert.equal(await execute('first'), 'after the end\nfirst\n')
 })
 
+test('a kernel that never says that it is done does not keep the run open, and that is said (JK6)', async t => {
+  const { execute, events } = await started(t)
+  assert.equal(
+    await execute('never idle'),
+    'never idle\n\n[The kernel did not say that it is done: some output may be missing.]\n',
+  )
+  assert.equal(events.at(-1)!.type, 'completed')
+  assert.equal(await execute('first'), 'first\n')
+})
+
+test('of a kernel whose output comes by a queue a mark in it is the end, and without one a pause (JK6)', async t => {
+  const { execute } = await started(t, { implementation: 'Deno kernel' })
+  assert.equal(await execute('tail'), 'said late\n')
+  assert.equal(await execute('tail without a mark'), '')
+  assert.equal(await execute('first'), 'first\n')
+})
+
+test('a kernel that takes no run and whose heart stands still is given up (JK12)', async t => {
+  const { begin, execute, until, ended } = await started(t, { beatMs: 40 })
+  await execute('freeze')
+  await sleep(100)
+  begin('first')
+  await until(() => ended() !== '')
+  assert.equal(ended(), 'the kernel did not take the run, and its heartbeat stands still')
+})
+
+test('a kernel that is at work answers no heartbeat for long, and is not given up (JK12)', async t => {
+  const { begin, until, text, ended, adapter, kernels } = await started(t, { beatMs: 20 })
+  begin('wait')
+  await until(() => text() === 'waits\n')
+  process.kill(kernels[0]!.pid!, 'SIGSTOP')
+  await until(() => kernels[0]!.unansweredBeats > 10)
+  process.kill(kernels[0]!.pid!, 'SIGCONT')
+  adapter.interrupt()
+  await until(() => text().includes('by signal'))
+  assert.equal(ended(), '')
+})
+
 test('displays keep every representation, their names and updates (JK9)', async t => {
   const { execute, events } = await started(t)
   await execute('displays')
@@ -130,7 +179,7 @@ test('displays keep every representation, their names and updates (JK9)', async 
   assert.deepEqual(one.parts, [
     { mimeType: 'application/json', data: '{"text":"one"}' },
     { mimeType: 'text/latex', data: '$one$' },
-    { mimeType: 'image/png', data: 'AAAA', base64: true },
+    { mimeType: 'image/png', data: 'AAAA', base64: true, width: 320, height: 200 },
     { mimeType: 'text/plain', data: 'one' },
   ])
   assert.deepEqual(clear, { type: 'clear', wait: true })

@@ -16,7 +16,7 @@ import type { JupyterKernel } from './jupyter-kernel.ts'
 import type { Message } from './message.ts'
 import type { Kernelspec } from './process.ts'
 import { Questions } from './questions.ts'
-import { RunInKernel } from './run-in-kernel.ts'
+import { type patience, RunInKernel } from './run-in-kernel.ts'
 
 const promptUnits = 16_384
 
@@ -38,6 +38,7 @@ export interface AdapterOptions {
   faults: Faults
   /** Starts a kernel; also another one in the place of one that a cell has ended. */
   start(ears: KernelEars): Promise<JupyterKernel>
+  patience?: typeof patience
   /** The kernel is gone, and with it the session's namespace. */
   end(how: string): void
 }
@@ -83,12 +84,13 @@ export class JupyterAdapter implements KernelAdapter {
   execute(run: Run): void {
     // The run before may have ended while its kernel stood still.
     this.#kernel.go()
-    this.#run = new RunInKernel(run.code, this.#kernel, {
-      notice: text => this.#text('stderr', text),
-      lost: how => this.onEnd(how),
+    const ears = {
+      notice: (text: string) => this.#text('stderr', text),
+      lost: (how: string) => this.onEnd(how),
       leaving: () => void this.#kernel.shutdown(),
-      end: event => this.#end(event),
-    })
+      end: (event: KernelEvent) => this.#end(event),
+    }
+    this.#run = new RunInKernel(run.code, this.#kernel, ears, this.#options.patience)
   }
 
   #end(event: KernelEvent): void {
@@ -110,8 +112,8 @@ export class JupyterAdapter implements KernelAdapter {
     switch (type) {
       case 'stream': {
         const stream = contentOf(streamSchema, message)
-        if (stream) this.#text(stream.name, stream.text)
-        else this.#bad()
+        if (!stream) this.#bad()
+        else if (!this.#run?.isMark(stream.text)) this.#text(stream.name, stream.text)
         return
       }
       case 'display_data':
@@ -145,7 +147,7 @@ export class JupyterAdapter implements KernelAdapter {
       this.#bad()
       return
     }
-    const parts = partsOf(content.data, this.#options.config.limits.displayBytes)
+    const parts = partsOf(content.data, this.#options.config.limits.displayBytes, content.metadata)
     const id = content.transient?.display_id
     if (type === 'execute_result') this.#log.emit({ type: 'result', parts })
     else

@@ -20,6 +20,17 @@ test('a bundle is kept whole, with the plain text last (JK9)', () => {
   ])
 })
 
+test('a picture keeps the size that it is meant to be shown in, and nonsense there changes nothing (JK9)', () => {
+  const sizes = (about: unknown) => {
+    const [{ width, height } = {} as never] = partsOf({ 'image/png': 'AAAA' }, 1000, { 'image/png': about })
+    return [width, height]
+  }
+  assert.deepEqual(sizes({ width: 640, height: 480.4 }), [640, 480])
+  assert.deepEqual(sizes({ width: 0.2 }), [1, undefined])
+  for (const about of [7, null, 'wide', [], { width: '50%', height: -1 }, { width: 1e9, height: null }])
+    assert.deepEqual(sizes(about), [undefined, undefined], JSON.stringify(about))
+})
+
 test('what is larger than a display may be is said in its place (JK9)', () => {
   const parts = partsOf({ 'image/png': 'A'.repeat(100), 'text/plain': 'small' }, 50)
   assert.deepEqual(

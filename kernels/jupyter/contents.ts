@@ -16,6 +16,7 @@ export const statusSchema = v.object({ execution_state: text })
 export const streamSchema = v.object({ name: v.picklist(['stdout', 'stderr']), text })
 export const displaySchema = v.object({
   data: bundle,
+  metadata: v.fallback(v.optional(bundle, {}), {}),
   transient: orNothing(v.object({ display_id: orNothing(text) })),
 })
 export const clearSchema = v.object({ wait: flag })

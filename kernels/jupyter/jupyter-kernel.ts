@@ -15,11 +15,16 @@ import { type Header, type Message, MessageCodec } from './message.ts'
 import { KernelProcess, type Kernelspec } from './process.ts'
 
 const readyRetryMs = 150
-const beatMs = 3000
+const usualBeatMs = 3000
 const goodbyeMs = 1000
 const versionUnits = 50
-/** Implementations that send what was printed before they say that they are idle. */
-const flushing = new Set(['ipython', 'irkernel'])
+
+/**
+ * How it is known that all output of a run is here (JK6): some say that they are idle after it, one prints a mark that
+ * comes last, and of others it is only known that nothing comes any more.
+ */
+export type OutputEnd = 'idle' | 'mark' | 'quiet'
+const outputEnds: Record<string, OutputEnd> = { ipython: 'idle', irkernel: 'idle', 'deno kernel': 'mark' }
 
 export interface JupyterKernelOptions {
   spec: Kernelspec
@@ -30,6 +35,8 @@ export interface JupyterKernelOptions {
   scratch: string
   startMs: number
   messageBytes: number
+  /** How often it is looked whether its heart beats. */
+  beatMs?: number
   date: () => string
   onIopub(message: Message): void
   onQuestion(message: Message): void
@@ -51,8 +58,7 @@ export class JupyterKernel {
   #unansweredBeats = 0
   language = ''
   version = ''
-  /** Whether all output of a run comes before its `idle`; of others, deno for one, much may come after it (JK6). */
-  isIdleLast = false
+  outputEnd: OutputEnd = 'quiet'
 
   private constructor(options: JupyterKernelOptions, key: string, connectionFile: string, chosen: Ports) {
     this.#options = options
@@ -75,7 +81,7 @@ export class JupyterKernel {
       onBeat: () => (this.#unansweredBeats = 0),
     })
     this.#channels.connect()
-    this.#heartbeat = setInterval(() => this.#beat(), beatMs)
+    this.#heartbeat = setInterval(() => this.#beat(), options.beatMs ?? usualBeatMs)
   }
 
   static async start(options: JupyterKernelOptions): Promise<JupyterKernel> {
@@ -114,7 +120,7 @@ export class JupyterKernel {
       await Promise.race([Promise.all([heard, answered]), sleep(readyRetryMs)])
     }
     const { implementation, language_info: about } = contentOf(infoSchema, info) ?? {}
-    this.isIdleLast = flushing.has(implementation?.toLowerCase() ?? '')
+    this.outputEnd = outputEnds[implementation?.toLowerCase() ?? ''] ?? 'quiet'
     this.language = about?.name ?? this.#options.spec.language
     this.version = (about?.version ?? '').slice(0, versionUnits)
     this.#isReady = true
@@ -154,6 +160,10 @@ export class JupyterKernel {
     this.#channels.beat()
   }
 
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
   /** How many beats of the heart were not answered in a row. */
   get unansweredBeats(): number {
     return this.#unansweredBeats
@@ -170,6 +180,10 @@ export class JupyterKernel {
 
   stop(): void {
     this.#process.stop()
+  }
+
+  get isStopped(): boolean {
+    return this.#process.isStopped
   }
 
   go(): void {

@@ -4,10 +4,13 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { constants } from 'node:os'
+import { join } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
 import type { TextKind } from '../wire/run-log.ts'
 
 const tailUnits = 4000
+const irkernelMain = 'IRkernel::main()'
+const irkernelCare = join(import.meta.dirname, 'irkernel.R')
 
 /** What the device found: a kernelspec, checked. */
 export interface Kernelspec {
@@ -70,6 +73,10 @@ export class KernelProcess {
     return `the kernel ${this.#spec.name} (${this.#spec.argv[0]}) ${how}${last ? `; its last words: ${last}` : ''}`
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
   get hasEnded(): boolean {
     return this.#ended
   }
@@ -84,6 +91,10 @@ export class KernelProcess {
     if (this.#stopped) return
     this.#stopped = true
     this.#signal('SIGSTOP')
+  }
+
+  get isStopped(): boolean {
+    return this.#stopped
   }
 
   go(): void {
@@ -108,11 +119,14 @@ export class KernelProcess {
 }
 
 /**
- * ipykernel reads what children and libraries write by a thread of its own, and tells it up to 200 ms later: often after
- * the run that it belongs to. Without that it comes through the pipes here, in time (JK8).
+ * Two kernels are started with something of ours. ipykernel reads what children and libraries write by a thread of its
+ * own, and tells it up to 200 ms later: often after the run that it belongs to. Without that it comes through the pipes
+ * here, in time (JK8). IRkernel would end by an interrupt that comes in a moment when it does not expect one (JK11).
  */
 function argvOf({ argv }: Kernelspec): string[] {
-  return argv.includes('ipykernel_launcher') ? [...argv, '--IPKernelApp.capture_fd_output=False'] : argv
+  if (argv.includes('ipykernel_launcher')) return [...argv, '--IPKernelApp.capture_fd_output=False']
+  const before = `sys.source(${JSON.stringify(irkernelCare)}, new.env()); `
+  return argv.map(part => (part === irkernelMain ? before + part : part))
 }
 
 function filled(text: string, { resourceDir }: Kernelspec, connectionFile: string): string {

@@ -2,14 +2,15 @@
  * One run inside a Jupyter kernel: from its request to the moment when both its answer and its `idle` are here, which
  * come on two channels in any order (JK6). It knows the request's id and nothing of what the code prints.
  */
+import { randomUUID } from 'node:crypto'
 import type { KernelError, KernelEvent } from '../wire/run-log.ts'
 import { contentOf, errorSchema, executeReplySchema } from './contents.ts'
 import type { JupyterKernel } from './jupyter-kernel.ts'
 import type { Header, Message } from './message.ts'
 
-const idleMs = 10_000
+/** How long is waited for what may never come. */
+export const patience = { idleMs: 10_000, startCheckMs: 10_000 }
 const quietMs = 50
-const startCheckMs = 10_000
 const deafBeats = 5
 const beginMs = 200
 /** More than the host keeps of them. */
@@ -33,6 +34,7 @@ export class RunInKernel {
   readonly #ears: RunEars
   readonly #id: string
   readonly #startCheck: NodeJS.Timeout
+  readonly #idleMs: number
   #state: 'sent' | 'busy' | 'begun' | 'ended' = 'sent'
   #isIdle = false
   #reply: Message | undefined
@@ -42,11 +44,13 @@ export class RunInKernel {
   #question: { id: string; header: Header } | undefined
   #idleTimer: NodeJS.Timeout | undefined
   #beginTimer: NodeJS.Timeout | undefined
+  #mark: { text: string; request: string } | undefined
   isLeaving = false
 
-  constructor(code: string, kernel: JupyterKernel, ears: RunEars) {
+  constructor(code: string, kernel: JupyterKernel, ears: RunEars, { idleMs, startCheckMs } = patience) {
     this.#kernel = kernel
     this.#ears = ears
+    this.#idleMs = idleMs
     const { id, reply } = kernel.ask('shell', 'execute_request', {
       code,
       silent: false,
@@ -63,9 +67,9 @@ export class RunInKernel {
   }
 
   #checkStart(): void {
-    if (this.#state !== 'sent') clearInterval(this.#startCheck)
-    else if (this.#kernel.unansweredBeats >= deafBeats)
-      this.#ears.lost('the kernel did not take the run, and its heartbeat stands still')
+    const isDeaf = this.#state === 'sent' && this.#kernel.unansweredBeats >= deafBeats
+    if (isDeaf || this.#state !== 'sent') clearInterval(this.#startCheck)
+    if (isDeaf) this.#ears.lost('the kernel did not take the run, and its heartbeat stands still')
   }
 
   status(parent: string | undefined, state: string | undefined): void {
@@ -97,6 +101,7 @@ export class RunInKernel {
 
   /** False if the error is not the run's. */
   failed(parent: string | undefined, error: JupyterError): boolean {
+    if (parent !== undefined && parent === this.#mark?.request) return true
     if (parent !== this.#id) return false
     this.#error = error
     return true
@@ -117,23 +122,67 @@ export class RunInKernel {
   /** Something came from the kernel: what is on its way is waited for again. */
   heard(): void {
     if (!this.#reply || this.#state === 'ended') return
-    clearTimeout(this.#idleTimer)
     if (this.#isIdle) this.#endIfOver()
-    else this.#idleTimer = setTimeout(() => this.#neverIdle(), idleMs)
+    else this.#after(this.#idleMs, () => this.#endWithout())
   }
 
-  #neverIdle(): void {
-    if (!this.isLeaving) this.#ears.notice('\n[The kernel did not say that it is done: some output may be missing.]\n')
-    this.#isIdle = true
-    this.#endIfOver()
+  /** Unless something is heard before. A kernel that stands still, or whose messages are not read yet, is waited for. */
+  #after(ms: number, then: () => void): void {
+    clearTimeout(this.#idleTimer)
+    const isNewest = () => this.#idleTimer === timer
+    const timer = setTimeout(() => {
+      if (this.#kernel.isStopped) this.#after(ms, then)
+      else setImmediate(() => setImmediate(() => isNewest() && then()))
+    }, ms)
+    this.#idleTimer = timer
+  }
+
+  #endWithout(): void {
+    if (this.isLeaving || this.#state === 'ended') return
+    this.#ears.notice('\n[The kernel did not say that it is done: some output may be missing.]\n')
+    this.left()
   }
 
   #endIfOver(): void {
     if (!this.#reply || !this.#isIdle || this.isLeaving) return
     clearTimeout(this.#idleTimer)
-    // What its children wrote is in the pipes by now: it is read before the end is told.
-    if (this.#kernel.isIdleLast) setImmediate(() => setImmediate(() => this.left()))
-    else this.#idleTimer = setTimeout(() => this.left(), quietMs)
+    switch (this.#kernel.outputEnd) {
+      case 'idle':
+        // What its children wrote is in the pipes by now: it is read before the end is told.
+        setImmediate(() => setImmediate(() => this.left()))
+        return
+      case 'mark':
+        this.#mark ??= this.#askForMark()
+        this.#after(this.#idleMs, () => this.#endWithout())
+        return
+      case 'quiet':
+        this.#after(quietMs, () => this.left())
+    }
+  }
+
+  /** Deno sends output by a queue of its own, which its `idle` overtakes. What is put into that queue now comes last. */
+  #askForMark(): { text: string; request: string } {
+    const text = `end ${randomUUID()}`
+    const { id, reply } = this.#kernel.ask('shell', 'execute_request', {
+      code: `await Deno.jupyter.broadcast("stream", { name: "stdout", text: "${text}" }); undefined`,
+      silent: true,
+      store_history: false,
+      user_expressions: {},
+      allow_stdin: false,
+      stop_on_error: false,
+    })
+    void reply.then(message => {
+      // The cell has changed what the mark is printed with.
+      if (contentOf(executeReplySchema, message)?.status !== 'ok') this.#after(quietMs, () => this.left())
+    })
+    return { text, request: id }
+  }
+
+  /** Whether the text is the end of the run's output, and nobody's output. */
+  isMark(text: string): boolean {
+    if (text !== this.#mark?.text) return false
+    this.left()
+    return true
   }
 
   /** Tells the end, once. */

@@ -1,6 +1,6 @@
 /** What is subtle in R's side, asked of R itself without a host. The contract of all kernels is in tests/contract. */
 import assert from 'node:assert/strict'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -43,6 +43,23 @@ test('KN40 each page of base graphics is one picture, complete, also where the c
   assert.deepEqual([pictures(failed).length, failure(failed).message], [1, 'after'])
   assert.equal(pictures(await run('pdf(NULL); plot(1); invisible(dev.off())')).length, 0, 'a device of the user’s own')
   assert.equal(pictures(await run('1 + 1')).length, 0)
+})
+
+test('the example of docs/kernels.md shows a picture, a display that is replaced, and a table', async t => {
+  const docs = await readFile(new URL('../../docs/kernels.md', import.meta.url), 'utf8')
+  const { run } = await start(t)
+  const events = await run(/```r\n([\s\S]*?)```/.exec(docs)![1]!)
+  assert.equal(pictures(events).length, 1)
+  const named = events.filter(event => event.type === 'display' && event.id === 'state')
+  assert.deepEqual(
+    named.map(event => event.type === 'display' && [event.update, event.parts.at(-1)!.data]),
+    [
+      [undefined, '[1] "counting"'],
+      [true, '[1] "done"'],
+    ],
+  )
+  const result = events.find(event => event.type === 'result')
+  assert.ok(result?.type === 'result' && result.parts.some(({ mimeType }) => mimeType === 'text/html'))
 })
 
 test('KN42 what a cell removes, overwrites, sinks, closes or detaches does not reach the kernel', async t => {

@@ -14,6 +14,9 @@ export interface KernelPart {
   mimeType: string
   data: string
   base64?: boolean
+  /** In pixels of a page. */
+  width?: number
+  height?: number
 }
 export interface KernelError {
   name: string

@@ -1,18 +1,33 @@
 /** Builds the web app. The hub serves `dist/` as it is. */
 import { fileURLToPath } from 'node:url'
+import { limits } from '@meshbook/core/limits.ts'
 import preact from '@preact/preset-vite'
-import { defineConfig } from 'vite'
+import { defineConfig, type Plugin } from 'vite'
 
 const inSource = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const fullYaml = fileURLToPath(new URL('../browser/index.js', import.meta.resolve('yaml')))
 
+/** The limits as the numbers that they are: of the whole catalogue, a page needs a few. */
+const plainLimits: Plugin = {
+  name: 'plain-limits',
+  enforce: 'pre',
+  transform(code, id) {
+    if (!/import \{ limits \} from '[^']*\/limits\.ts'/.test(code) || !/\.tsx?$/.test(id)) return undefined
+    const known = limits as Readonly<Record<string, unknown>>
+    return code.replace(/(?<![\w$.])limits\.(\w+)/g, (found, name: string) =>
+      typeof known[name] === 'number' ? `(${known[name]})` : found,
+    )
+  },
+}
+
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [preact()],
+  plugins: [plainLimits, preact()],
   resolve: {
     alias: [
       { find: /^yaml$/, replacement: inSource('src/notebook/yaml-when-needed.ts') },
       { find: /^virtual:full-yaml$/, replacement: fullYaml },
+      { find: /^lib0\/logging$/, replacement: inSource('src/sync/library-warnings.ts') },
     ],
   },
   // The hub replaces this word in index.html by a fresh nonce and names it in the page's policy.
@@ -20,8 +35,11 @@ export default defineConfig({
   build: {
     target: 'es2022',
     sourcemap: false,
-    cssCodeSplit: false,
     manifest: true,
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      // What is not used is left out, also where its value reads a property.
+      treeshake: { propertyReadSideEffects: false },
+    },
   },
 })

@@ -57,7 +57,9 @@ export const deno: KernelLanguage = {
     'console.log("ready"); new Deno.Command("sh", { args: ["-c", "trap \'\' INT; sleep 60"] }).outputSync()',
   exit3: { none: 'the variables go with the process' },
   garbage: { none: 'deno gives its programs no standard output but the console' },
-  progress: { none: 'its console writes whole lines' },
+  // Its console writes whole lines.
+  progress: frames =>
+    `for (let i = 0; i < ${frames}; i++) await Deno.jupyter.broadcast("stream", { name: "stdout", text: "\\r" + i })`,
   megabytes: count =>
     `{ const line = ("x".repeat(99) + "\\n").repeat(100).slice(0, -1); for (let i = 0; i < ${count} * 100; i++) console.log(line) }`,
   child: { none: 'deno gives its programs no standard output but the console' },

@@ -4,7 +4,7 @@ import type { KernelLanguage } from './kernel.ts'
 export const irkernel: KernelLanguage = {
   language: 'r',
   kernelspec: 'ir',
-  process: /^IRkernel::main/,
+  process: /IRkernel::main/,
   print: text => `cat(${JSON.stringify(text)}, "\\n", sep = "")`,
   setVariable: 'answer <- 42',
   printVariable: 'cat(answer)',

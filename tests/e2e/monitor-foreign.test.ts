@@ -11,7 +11,7 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ForeignPage, type PageOptions } from '../foreign-page.ts'
 import { command, temporaryFolder } from '../mesh-process.ts'
-import { manyTrials } from '../monitor-trials.ts'
+import { manyTrials, plantedElections } from '../monitor-trials.ts'
 import { dialects, MrpServer } from '../mrp-server.ts'
 import { YWebsocketServer } from '../y-websocket-server.ts'
 
@@ -193,6 +193,20 @@ test('HM30 kill -9 of the monitor in mid-run: the next one follows the run to it
   assert.equal(await readFile(join(work, 'ran.txt'), 'utf8'), 'ran\n')
 })
 
+test('HM35 SIGINT in mid-run: the run is interrupted at once, and says why', async t => {
+  const { page: open, monitor } = await bed(t)
+  const first = monitor()
+  const page = await open()
+  page.addCell(counting(600))
+  page.ask('exec-1', counting(600))
+  await page.until('some output', () => page.output('exec-1')?.includes('line 3\n') === true)
+  await stop(first, 'SIGINT')
+  assert.equal(first.exitCode, 0)
+  const { status, reason } = await page.over('exec-1')
+  assert.equal(status, 'interrupted')
+  assert.match(String(reason), /stopped while it went on/)
+})
+
 test('HM33 a kernel that dies ends its run as an error, and the next request has a fresh one', async t => {
   const { page: open, monitor } = await bed(t)
   monitor()
@@ -245,6 +259,12 @@ test('HM20 HM21 HM22 60 requests, two to four monitors over slow connections wit
   assert.deepEqual([runOnce, complaints], [trials, []])
 })
 
+for (const planted of plantedElections)
+  test(`HM21 the trials find it when ${planted.name}`, async () => {
+    const { trials, twice } = await manyTrials(60, 5, () => undefined, planted)
+    assert.ok(twice > 0, `${twice} of ${trials}`)
+  })
+
 test('HM1 wrong addresses, languages and times are usage errors that say what is wanted', async () => {
   const cases: [string[], RegExp][] = [
     [['ws://localhost:1'], /--doc/],
@@ -254,10 +274,11 @@ test('HM1 wrong addresses, languages and times are usage errors that say what is
     [['ws://localhost:1', '--doc', 'n.md', '--runtime', 'python=http://me:secret@localhost/'], /no user, password/],
     [['ws://localhost:1', '--doc', 'n.md', '--stuck-after', 'soon'], /minutes/],
   ]
-  for (const [args, wanted] of cases) {
+  const check = async ([args, wanted]: [string[], RegExp]) => {
     const { code, stderr } = await command(['monitor', ...args])
     assert.equal(code, 2, args.join(' '))
     assert.match(stderr, wanted)
     assert.doesNotMatch(stderr, /secret/)
   }
+  await Promise.all(cases.map(check))
 })

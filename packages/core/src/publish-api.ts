@@ -13,7 +13,7 @@ export const publishModes = ['continuous', 'pinned'] as const
 export const publishSchema = v.object({
   mode: v.picklist(publishModes),
   version: v.optional(version),
-  /** Whether search engines may list it; not unless somebody says so. */
+  /** Whether search engines may list it; not unless somebody says so, and then until somebody says otherwise. */
   indexed: v.optional(v.boolean()),
 })
 export type PublishRequest = v.InferOutput<typeof publishSchema>

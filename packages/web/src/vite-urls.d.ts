@@ -11,3 +11,5 @@ declare module '*?worker&url' {
   const url: string
   export default url
 }
+/** A look that comes with the chunk that imports it. */
+declare module '*.css'

@@ -109,6 +109,7 @@ async function runMonitor(url: string, options: MonitorOptions): Promise<void> {
     log: newLog(options.logLevel, process.stderr),
     onEvent: report,
     signal: aborting.signal,
+    endsKernels: true,
     ...ports,
   })
   const ended = Promise.race([stop, monitor]).catch(() => undefined)

@@ -22,6 +22,7 @@ export function publishCommand(): Command {
     .argument('[document]', 'a Markdown file of an attached project, owner/project/path, or the id of a document')
     .option('--pin <version>', 'show this version whatever changes; "now" for the document as it is')
     .option('--index', 'let search engines list it')
+    .option('--no-index', 'tell search engines to stay away; so it is unless you say otherwise')
     .option('--list', 'list what is published')
     .option('--remove', 'take it back; its page is gone at once')
     .addHelpText(
@@ -51,11 +52,11 @@ async function publish(wanted: string | undefined, _: unknown, command: Command)
 function requestOf({ pin, index, list, remove }: PublishOptions): PublishRequest {
   if (pin !== undefined && (list || remove))
     throw new MeshError('BAD_REQUEST', { detail: '--pin goes with neither --list nor --remove' })
-  const indexed = index ?? false
-  if (pin === undefined) return { mode: 'continuous', indexed }
-  if (pin === 'now') return { mode: 'pinned', indexed }
+  const indexed = index === undefined ? {} : { indexed: index }
+  if (pin === undefined) return { mode: 'continuous', ...indexed }
+  if (pin === 'now') return { mode: 'pinned', ...indexed }
   if (!/^[1-9]\d{0,14}$/.test(pin)) throw new MeshError('BAD_REQUEST', { detail: '--pin: a version number, or now' })
-  return { mode: 'pinned', version: Number(pin), indexed }
+  return { mode: 'pinned', version: Number(pin), ...indexed }
 }
 
 async function idOf(client: ApiClient, wanted: string, options: ClientOptions): Promise<string> {

@@ -2,10 +2,11 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, open, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { asMeshError } from '@meshbook/core/errors.ts'
 import { newId, parseFence, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import { findKernelspecs } from '@meshbook/device/kernels/kernelspecs.ts'
 import type { KernelSessions } from '@meshbook/device/kernels/port.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
 import { WebSocket } from 'ws'
@@ -126,18 +127,32 @@ export async function checkKernels(): Promise<Finding[]> {
       if (!runtimes.some(runtime => runtime.language === language))
         findings.push({ check: `Kernel ${language}`, ok: false, seen: 'not found', fix: hint })
     }
-    return findings
+    return [...findings, ...(await brokenKernelspecs())]
   } finally {
     await kernels.stopAll()
     await rm(folder, { recursive: true, force: true })
   }
 }
 
+async function brokenKernelspecs(): Promise<Finding[]> {
+  const places = { projectFolder: undefined, env: process.env, nodePath: process.execPath }
+  const { broken } = await findKernelspecs(places)
+  return broken.map(({ name, path, reason }) => ({
+    check: `Kernelspec ${name}`,
+    ok: false,
+    seen: `${path} cannot be used: ${reason}`,
+    fix: `Install its kernel again, or remove the folder ${dirname(path)}.`,
+  }))
+}
+
+/** What prints 42; of another language it is only tried whether its kernel starts. */
 const trial: Record<string, string> = {
   python: 'print(6 * 7)',
   bash: 'echo $((6 * 7))',
   javascript: 'console.log(6 * 7)',
   typescript: 'console.log((6 * 7) as number)',
+  r: 'cat(6 * 7)',
+  julia: 'print(6 * 7)',
 }
 
 async function tryKernel(kernels: KernelSessions, language: string, folder: string): Promise<Finding> {
@@ -163,7 +178,7 @@ async function tryKernel(kernels: KernelSessions, language: string, folder: stri
       if (event.type === 'stdout') printed += event.text
     await session.shutdown()
     const seen = `${session.kernelName}, first answer after ${Math.round(performance.now() - started)} ms`
-    return printed.trim() === '42'
+    return printed.trim() === (trial[language] === undefined ? '' : '42')
       ? { check, ok: true, seen }
       : {
           check,

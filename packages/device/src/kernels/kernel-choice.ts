@@ -10,11 +10,11 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { canonicalLanguage, isRunnable, runtimeFor } from '@meshbook/core/languages.ts'
 import type { Kernelspec } from '@meshbook/kernels/jupyter/process.ts'
 import { type FoundKernelspecs, findKernelspecs } from './kernelspecs.ts'
-import { type Interpreter, jupyterKind, type KernelKind, kindOf, type SearchPlaces, which } from './languages.ts'
+import { type Interpreter, jupyterKind, type KernelKind, kindOf, type SearchPlaces } from './languages.ts'
+import { projectPythons } from './project-python.ts'
 
 const run = promisify(execFile)
 const probeMs = 10_000
-const venvPython = '.venv/bin/python'
 
 export interface KernelChoice {
   kind: KernelKind
@@ -38,8 +38,8 @@ export async function chooseKernel(wish: KernelWish, places: SearchPlaces): Prom
   const found = await findKernelspecs(places)
   const spec = found.specs.find(each => each.name.toLowerCase() === name.toLowerCase())
   if (spec && !runs(spec, language)) return unasked(wish, places)
-  const inVenv = await venvKernel(name, language, places)
-  if (inVenv !== undefined) return 'absent' in inVenv ? fallback(wish, places, inVenv.absent) : jupyter(inVenv)
+  const own = await projectKernel(name, language, places)
+  if (own !== undefined) return 'absent' in own ? fallback(wish, places, own.absent) : jupyter(own)
   if (spec) return jupyter(spec)
   return fallback(wish, places, absence(name, found))
 }
@@ -87,29 +87,27 @@ interface Absence {
 }
 
 /**
- * `python3` is the Python of the project: with a `.venv` that one, if it has ipykernel. A kernelspec of another name is a
- * choice that somebody made by name.
+ * `python3` is the Python of the project, as it would be without asking: with an environment that one, if it has
+ * ipykernel. A kernelspec of another name is a choice that somebody made by name.
  */
-async function venvKernel(
+async function projectKernel(
   name: string,
   language: string,
-  places: SearchPlaces,
+  { projectFolder, env }: SearchPlaces,
 ): Promise<Kernelspec | { absent: Absence } | undefined> {
   if (canonicalLanguage(name) !== 'python' || runtimeFor(language) !== 'python') return undefined
-  if (places.projectFolder === undefined) return undefined
-  const python = await which(join(places.projectFolder, venvPython), places.env)
-  if (python === undefined) return undefined
-  if (!(await hasIpykernel(python, places.env))) {
-    const next = `; install it with \`${venvPython} -m pip install ipykernel\``
-    return { absent: { what: 'ipykernel is not installed in .venv', next } }
-  }
+  if (projectFolder === undefined) return undefined
+  const [own] = await projectPythons(projectFolder, env)
+  if (own === undefined) return undefined
+  if (!(await hasIpykernel(own.path, env)))
+    return { absent: { what: `ipykernel is not installed in ${own.name}`, next: `; ${own.offer('ipykernel')}` } }
   return {
     name,
     displayName: 'Python 3 (ipykernel)',
     language: 'python',
-    argv: [python, '-m', 'ipykernel_launcher', '-f', '{connection_file}'],
+    argv: [own.path, '-m', 'ipykernel_launcher', '-f', '{connection_file}'],
     env: {},
-    resourceDir: join(places.projectFolder, '.venv/share/jupyter/kernels', name),
+    resourceDir: join(own.prefix, 'share/jupyter/kernels', name),
     interruptMode: 'signal',
   }
 }

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import type { MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import { locksOf, markName } from '../environments/lock-file.ts'
 import { temporaryFolder } from '../testing/temporary-folder.ts'
 import { chooseKernel } from './kernel-choice.ts'
 import { findKernelspecs } from './kernelspecs.ts'
+import { RuntimeFinder } from './runtime-finder.ts'
 
 /** A machine with nothing on it but what the test puts there, beside what every machine has. */
 async function machine() {
@@ -28,10 +30,10 @@ async function machine() {
       `${folder}/kernels/${name}/kernel.json`,
       typeof content === 'string' ? content : JSON.stringify({ argv: ['sh', '{connection_file}'], ...content }),
     )
-  /** A `.venv` whose Python says that ipykernel is there, or not. */
-  const venv = (has: boolean) =>
+  /** An environment whose Python says that ipykernel is there, or not. */
+  const venv = (has: boolean, folder = 'project/.venv') =>
     write(
-      'project/.venv/bin/python',
+      `${folder}/bin/python`,
       `#!/bin/sh\ncase "$2" in *find_spec*) exit ${has ? 0 : 1};; esac\nexec /usr/bin/python3 "$@"\n`,
       0o755,
     )
@@ -122,6 +124,94 @@ test('python3 means the ipykernel of the project’s .venv, and without it the b
   const { spec: found, notice } = await choose('python', 'python3')
   assert.equal(found?.argv[0], join(places.projectFolder, '.venv/bin/python'))
   assert.equal(notice, undefined)
+})
+
+test('so it is in venv and in a conda environment, each with the command that fits (JK3)', async () => {
+  for (const [folder, python, offer] of [
+    [
+      'project/venv',
+      'venv',
+      'not installed in venv; using the built-in kernel; install it with `venv/bin/python -m pip install ipykernel`',
+    ],
+    [
+      'miniforge3/envs/notes',
+      'conda',
+      'not installed in the conda environment notes; using the built-in kernel; install it with `conda install --name notes ipykernel`',
+    ],
+  ] as const) {
+    const { choose, root, venv, write } = await machine()
+    if (python === 'conda') await write('project/environment.yml', 'name: notes\n')
+    await venv(false, folder)
+    assert.equal((await choose('python', 'python3')).notice, `ipykernel is ${offer}`)
+    await venv(true, folder)
+    assert.equal((await choose('python', 'python3')).spec?.argv[0], join(root, folder, 'bin/python'))
+  }
+})
+
+test('what uv has made gets packages by uv (JK3)', async () => {
+  const offer = async (files: string[]) => {
+    const { choose, venv, write } = await machine()
+    const folder = files.includes('venv') ? 'project/venv' : 'project/.venv'
+    await venv(false, folder)
+    await write(`${folder}/pyvenv.cfg`, 'home = /usr/bin\nuv = 0.9.0\n')
+    if (files.includes('uv.lock')) await write('project/uv.lock', '')
+    return /install it with (.*)/.exec((await choose('python', 'python3')).notice!)?.[1]
+  }
+  assert.equal(await offer([]), '`uv pip install ipykernel`')
+  assert.equal(await offer(['uv.lock']), '`uv add ipykernel`')
+  assert.equal(await offer(['uv.lock', 'venv']), '`uv pip install --python venv ipykernel`')
+})
+
+test('python3 means the environment that was made for the lock file, and kernelspecs are found in it (JK1, JK3)', async () => {
+  const { choose, places, root, spec, venv, write } = await machine()
+  const { projectFolder } = places
+  for (const [file, words] of [
+    ['environment.yml', 'add ipykernel to environment.yml'],
+    ['requirements.txt', 'add ipykernel to requirements.txt'],
+    ['uv.lock', 'run `uv add ipykernel`'],
+  ] as const) {
+    await write(`project/${file}`, 'greet\n')
+    const { folder } = (await locksOf(projectFolder)).find(lock => lock.file === file)!
+    const name = folder.slice(root.length + 1)
+    await venv(false, name)
+    const { notice } = await choose('python', 'python3')
+    assert.ok(!notice?.includes(file), 'not before it is whole (EN4)')
+    await write(`${name}/${markName}`, '{}')
+    assert.equal(
+      (await choose('python', 'python3')).notice,
+      `ipykernel is not installed in the environment made from ${file}; using the built-in kernel; ${words} and create the environment again`,
+    )
+    await venv(true, name)
+    assert.equal((await choose('python', 'python3')).spec?.argv[0], join(folder, 'bin/python'))
+    await spec(`${name}/share/jupyter`, 'own', { argv: ['python'], language: 'python' })
+    assert.equal((await choose('python', 'own')).spec?.argv[0], join(folder, 'bin/python'))
+  }
+  await venv(true)
+  const own = await choose('python', 'python3')
+  assert.equal(own.spec?.argv[0], join(projectFolder, '.venv/bin/python'), "the user's own comes first (EN2)")
+})
+
+test('what is installed is asked again when something was installed, and else not (JK14)', async () => {
+  const { places, spec, write } = await machine()
+  let now = 0
+  const finder = new RuntimeFinder({ places, urls: {}, now: () => now, keptMs: 20_000 })
+  const julia = async () => (await finder.find()).find(({ language }) => language === 'julia')?.version
+  await write('bin/asked', '')
+  await write('bin/julia', `#!/bin/sh\necho x >> ${places.env.HOME}/asked\necho julia version 1.10.1\n`, 0o755)
+  const asked = async () => (await readFile(join(places.env.HOME!, 'asked'), 'utf8')).split('x').length - 1
+  assert.equal(await julia(), '1.10.1')
+  await Promise.all([julia(), julia(), julia()])
+  assert.equal(await asked(), 1)
+  await spec('.local/share/jupyter', 'fresh', { language: 'cobol' })
+  assert.ok((await finder.find()).some(({ language }) => language === 'cobol'))
+  await rm(join(places.env.HOME!, 'bin/julia'))
+  assert.equal(await julia(), undefined)
+  await write('bin/julia', '#!/bin/sh\necho julia version 1.11.0\n', 0o755)
+  assert.equal(await julia(), '1.11.0')
+  await writeFile(join(places.env.HOME!, 'bin/julia'), '#!/bin/sh\necho julia version 1.12.0\n')
+  assert.equal(await julia(), '1.11.0', 'written in place: that is seen later')
+  now += 20_000
+  assert.equal(await julia(), '1.12.0')
 })
 
 test('what was asked for and is missing or broken is replaced, and that is said (JK3)', async () => {

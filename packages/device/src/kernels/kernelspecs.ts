@@ -14,6 +14,7 @@ import { explainIssues } from '@meshbook/core/messages.ts'
 import type { Kernelspec } from '@meshbook/kernels/jupyter/process.ts'
 import * as v from 'valibot'
 import { type SearchPlaces, which } from './languages.ts'
+import { projectPythons } from './project-python.ts'
 
 const run = promisify(execFile)
 const probeMs = 10_000
@@ -38,12 +39,14 @@ export interface FoundKernelspecs {
   /** The first of a name counts, in the order of the folders. */
   specs: Kernelspec[]
   broken: BrokenKernelspec[]
+  /** Where they were looked for, whether or not there is anything. */
+  folders: string[]
 }
 
 export async function findKernelspecs(places: SearchPlaces): Promise<FoundKernelspecs> {
-  const found: FoundKernelspecs = { specs: [], broken: [] }
+  const found: FoundKernelspecs = { specs: [], broken: [], folders: await kernelspecFolders(places) }
   const names = new Set<string>()
-  for (const folder of await kernelspecFolders(places)) {
+  for (const folder of found.folders) {
     for (const name of await namesIn(folder)) {
       if (names.has(name.toLowerCase()) || found.specs.length >= limits.kernelspecsPerDevice) continue
       const spec = await readKernelspec(join(folder, name), name, places)
@@ -56,10 +59,12 @@ export async function findKernelspecs(places: SearchPlaces): Promise<FoundKernel
   return found
 }
 
-/** As Jupyter looks for them, the project's own environment before those of the machine. */
+/** As Jupyter looks for them, the project's own environments before those of the machine. */
 async function kernelspecFolders({ projectFolder, env }: SearchPlaces): Promise<string[]> {
   const named = (env.JUPYTER_PATH ?? '').split(delimiter).filter(path => path !== '')
-  const project = projectFolder === undefined ? [] : [join(projectFolder, '.venv/share/jupyter')]
+  const own = projectFolder === undefined ? [] : await projectPythons(projectFolder, env)
+  const prefixes = projectFolder === undefined ? [] : [join(projectFolder, '.venv'), ...own.map(each => each.prefix)]
+  const project = prefixes.map(folder => join(folder, 'share/jupyter'))
   const prefix = await pythonPrefix(env)
   const data = [
     ...named,

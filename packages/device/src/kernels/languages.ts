@@ -8,8 +8,7 @@ import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { runtimeFor } from '@meshbook/core/languages.ts'
-import { madeEnvironment } from '../environments/lock-file.ts'
-import { condaPython, ownPython } from '../environments/own-environment.ts'
+import { projectPythons } from './project-python.ts'
 
 const run = promisify(execFile)
 const probeMs = 10_000
@@ -114,22 +113,11 @@ export function kindOf(language: string): KernelKind | undefined {
 }
 
 async function findPython({ projectFolder, env }: SearchPlaces): Promise<Interpreter | undefined> {
-  const venv = projectFolder === undefined ? [] : await projectPythons(projectFolder, env)
+  const own = projectFolder === undefined ? [] : await projectPythons(projectFolder, env)
   // What is found may be a script of a version manager: the interpreter itself is what is started.
   const script =
     'import sys; print("%d.%d.%d" % sys.version_info[:3], sys.executable); sys.exit(sys.version_info < (3, 8))'
-  return probe([...venv, 'python3', 'python'], ['-c', script], /^([\d.]+) (\S.*)/, env)
-}
-
-/** The user's own before what was made for the lock file (EN2, EN9). */
-async function projectPythons(projectFolder: string, env: NodeJS.ProcessEnv): Promise<string[]> {
-  const made = await madeEnvironment(projectFolder, 'python')
-  const found = [
-    await ownPython(projectFolder),
-    await condaPython(projectFolder, env),
-    made && join(made, 'bin/python'),
-  ]
-  return found.filter(path => path !== undefined)
+  return probe([...own.map(({ path }) => path), 'python3', 'python'], ['-c', script], /^([\d.]+) (\S.*)/, env)
 }
 
 /** The first candidate that starts and tells a version (first group or whole match) and perhaps its own path (second). */

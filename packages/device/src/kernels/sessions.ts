@@ -10,8 +10,7 @@ import { fileURLToPath } from 'node:url'
 import type { KernelPolicy } from '@meshbook/core/device-policy.ts'
 import { asMeshError, isErrorCode, MeshError } from '@meshbook/core/errors.ts'
 import { isId, type SessionId } from '@meshbook/core/ids.ts'
-import { runtimeFor } from '@meshbook/core/languages.ts'
-import { type Runtime, runtimeSchema } from '@meshbook/core/messages.ts'
+import type { Runtime } from '@meshbook/core/messages.ts'
 import * as v from 'valibot'
 import { readJson, writeJson } from './files.ts'
 import { HostLink } from './host-link.ts'
@@ -19,13 +18,13 @@ import { type HostAddress, type HostState, hostAddressSchema, hostFileSchema } f
 import { readIdleNote } from './idle-note.ts'
 import { chooseKernel, type KernelWish } from './kernel-choice.ts'
 import { writePolicy } from './kernel-policy.ts'
-import { findKernelspecs } from './kernelspecs.ts'
-import { kernelLanguages, kindOf, type SearchPlaces } from './languages.ts'
+import { kindOf, type SearchPlaces } from './languages.ts'
 import { kernelEnvironment } from './launch.ts'
 import { forgetKernel, readKernelFile } from './live-kernel.ts'
 import type { KernelSession, KernelSessions, KernelSessionsOptions, RecoveredSession, SessionSpec } from './port.ts'
 import { isAlive } from './process-identity.ts'
 import { hostMarkName, killHosts, killTree, markedBelow, markName, markOf, placeOf } from './process-tree.ts'
+import { RuntimeFinder } from './runtime-finder.ts'
 import { HostedSession } from './session.ts'
 
 const entry = fileURLToPath(new URL('./kernel-host.ts', import.meta.url))
@@ -38,6 +37,7 @@ class Sessions implements KernelSessions {
   #options: KernelSessionsOptions
   #env: NodeJS.ProcessEnv
   #nodePath: string
+  #runtimes: RuntimeFinder
   #sessions = new Map<SessionId, HostedSession>()
   #starting = new Map<SessionId, Promise<unknown>>()
   #listeners: ((session: SessionId, reason: string) => void)[] = []
@@ -48,22 +48,16 @@ class Sessions implements KernelSessions {
     this.#options = options
     this.#env = kernelEnvironment(options.env ?? process.env, '')
     this.#nodePath = options.nodePath ?? process.execPath
+    this.#runtimes = new RuntimeFinder({
+      places: this.#places(undefined),
+      urls: options.runtimeUrls ?? {},
+      now: options.now,
+      keptMs: options.limits.runtimesKeptMs,
+    })
   }
 
-  async runtimes(): Promise<Runtime[]> {
-    const names = new Set([...kernelLanguages, ...Object.keys(this.#options.runtimeUrls ?? {})])
-    const found = await Promise.all([...[...names].map(language => this.#runtime(language)), this.#kernelspecs()])
-    return found.flat().filter(runtime => v.is(runtimeSchema, runtime))
-  }
-
-  /** Each kernel of Jupyter's that is installed. */
-  async #kernelspecs(): Promise<Runtime[]> {
-    const { specs } = await findKernelspecs(this.#places(undefined))
-    return specs.map(({ language, name, displayName }) => ({
-      language,
-      kernel: `${displayName} · ${name}`,
-      version: '',
-    }))
+  runtimes(): Promise<Runtime[]> {
+    return this.#runtimes.find()
   }
 
   #places(projectFolder: string | undefined): SearchPlaces {
@@ -72,19 +66,7 @@ class Sessions implements KernelSessions {
 
   /** Where the user has said that the language runs. */
   #urlOf(language: string): string | undefined {
-    const urls = this.#options.runtimeUrls ?? {}
-    const name = runtimeFor(language)
-    return Object.hasOwn(urls, name) ? urls[name] : undefined
-  }
-
-  async #runtime(language: string): Promise<Runtime | undefined> {
-    const url = this.#urlOf(language)
-    if (url !== undefined) return { language, kernel: `MRP at ${url}`.slice(0, 100), version: 'MRP' }
-    const kind = kindOf(language)
-    const interpreter = await kind?.find(this.#places(undefined))
-    return (
-      kind && interpreter && { language, kernel: `${kind.title} ${interpreter.version}`, version: interpreter.version }
-    )
+    return this.#runtimes.urlOf(language)
   }
 
   async missing(language: string): Promise<string | undefined> {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { RunId } from '@meshbook/core/ids.ts'
 import fc from 'fast-check'
 import * as Y from 'yjs'
-import { Claims, goesOn } from './claims.ts'
+import { Claims, goesOn, isTaken } from './claims.ts'
 
 const run = 'exec-1' as RunId
 
@@ -53,6 +53,11 @@ test('HM23 runs that more than one has run are found; claims alone are none, and
   const claims = new Claims(doc, 'one')
   assert.deepEqual(claims.ranTwice(), [])
   assert.equal(claims.of(run).length, 2)
+  new Claims(other, 'two').goes(run, 1, 3)
+  Y.applyUpdate(doc, Y.encodeStateAsUpdate(other))
+  assert.deepEqual(claims.ranTwice(), [], 'who goes may still withdraw')
+  assert.ok(isTaken(claims.of(run), doc.clientID, () => true))
+  assert.ok(!isTaken(claims.of(run), other.clientID, client => client !== doc.clientID))
   new Claims(other, 'two').ran(run, 1, 3)
   Y.applyUpdate(doc, Y.encodeStateAsUpdate(other))
   assert.deepEqual(claims.ranTwice(), [run])

@@ -9,7 +9,7 @@ import * as v from 'valibot'
 import type * as Y from 'yjs'
 
 const when = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
-const claimSchema = v.object({ at: when, name: nameSchema, ranAt: v.optional(when) })
+const claimSchema = v.object({ at: when, name: nameSchema, goesAt: v.optional(when), ranAt: v.optional(when) })
 
 export interface Claim extends v.InferOutput<typeof claimSchema> {
   run: RunId
@@ -31,13 +31,18 @@ export class Claims {
     this.#map.set(keyOf(run, this.#client), { at, name: this.#name })
   }
 
+  /** Said before it is run, so that of two who go at once one sees the other. Not run yet: it may be withdrawn. */
+  goes(run: RunId, at: number, goesAt: number): void {
+    this.#map.set(keyOf(run, this.#client), { at, name: this.#name, goesAt })
+  }
+
   withdraw(run: RunId): void {
     this.#map.delete(keyOf(run, this.#client))
   }
 
   /** From now on it counts as run here, whatever becomes of it. */
   ran(run: RunId, at: number, ranAt: number): void {
-    this.#map.set(keyOf(run, this.#client), { at, name: this.#name, ranAt })
+    this.#map.set(keyOf(run, this.#client), { at, name: this.#name, goesAt: ranAt, ranAt })
   }
 
   of(run: RunId): Claim[] {
@@ -68,6 +73,11 @@ export class Claims {
 export function goesOn(claims: readonly Claim[], client: number, isPresent: (client: number) => boolean): boolean {
   const first = claims.filter(claim => claim.client === client || isPresent(claim.client)).sort(byRank)[0]
   return first?.client === client
+}
+
+/** Whether another one who is there goes on already, or has. */
+export function isTaken(claims: readonly Claim[], client: number, isPresent: (client: number) => boolean): boolean {
+  return claims.some(claim => claim.goesAt !== undefined && claim.client !== client && isPresent(claim.client))
 }
 
 export function byRank(a: Claim, b: Claim): number {

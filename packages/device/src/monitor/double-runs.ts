@@ -1,7 +1,7 @@
 /** Runs that two monitors have run, which could not see each other: ended in one place, and shown as what they are (HM23). */
 import type { RunId } from '@meshbook/core/ids.ts'
 import type { Claim } from './claims.ts'
-import { isEndStatus } from './entry-guard.ts'
+import { isEndStatus, isOpenStatus } from './entry-guard.ts'
 import { EntryView } from './execution-entry.ts'
 import { findOutput, updateOutput } from './output-block.ts'
 import type { ServerDocument } from './server-document.ts'
@@ -32,7 +32,12 @@ export class DoubleRuns {
   #giveWay(run: RunId, ran: readonly Claim[]): void {
     const { document, abandon } = this.#ports
     const isMine = ran.slice(1).some(({ client }) => client === document.client)
-    if (isMine) abandon(run, `It was also run by ${ran[0]!.name}, which shows it.`)
+    if (!isMine) return
+    abandon(run, `It was also run by ${ran[0]!.name}, which shows it.`)
+    // Should that one be gone, the run has an end all the same (HM31).
+    const entry = new EntryView(document.peer.doc, run)
+    const isMarkedMine = entry.get('claimedBy') === document.client && isOpenStatus(entry.get('status'))
+    if (isMarkedMine) entry.patch({ claimedBy: ran[0]!.client })
   }
 
   /** Once it is over, by the first of those who are there. */

@@ -3,11 +3,23 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { asMeshError } from '@meshbook/core/errors.ts'
 import type { Now, RunId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
-import { goesOn } from './claims.ts'
+import { goesOn, isTaken } from './claims.ts'
 import { EntryView } from './execution-entry.ts'
 import type { ServerDocument } from './server-document.ts'
 
-/** When it was claimed, if this monitor goes on; else it has withdrawn. */
+export interface ElectionPorts {
+  now: Now
+  limits: Limits
+  signal: AbortSignal
+}
+
+/** When it was claimed, if this monitor goes on; undefined if it does not. */
+export type Election = (run: RunId, document: ServerDocument, ports: ElectionPorts) => Promise<number | undefined>
+
+/**
+ * Of two who go at once the server, which keeps order, lets at least one see the other before it is answered; who sees
+ * another withdraws.
+ */
 export async function stand(
   run: RunId,
   document: ServerDocument,
@@ -17,16 +29,14 @@ export async function stand(
   if (connection === undefined) return undefined
   const at = ports.now()
   claims.make(run, at)
-  const isFirst = () => goesOn(claims.of(run), client, other => document.isPresent(other))
-  const isHeld = () => document.connection === connection
+  const isPresent = (other: number) => document.isPresent(other)
+  const isFirst = () => goesOn(claims.of(run), client, isPresent)
   const isOpen = () => new EntryView(document.peer.doc, run).get('status') === 'requested'
+  const isFree = () => document.connection === connection && isOpen() && !isTaken(claims.of(run), client, isPresent)
   const isMine = async () => {
-    if (!(await settled(document, ports, ports.limits.claimSettleMs)) || !isHeld() || !isOpen() || !isFirst())
-      return false
-    // Said before it is done: of two who go at once the server lets at least one see the other before it is answered.
-    claims.ran(run, at, ports.now())
-    if (!(await settled(document, ports, 0)) || !isHeld() || !isOpen()) return false
-    return !claims.of(run).some(it => it.ranAt !== undefined && it.client !== client && document.isPresent(it.client))
+    if (!(await settled(document, ports, ports.limits.claimSettleMs)) || !isFree() || !isFirst()) return false
+    claims.goes(run, at, ports.now())
+    return (await settled(document, ports, 0)) && isFree()
   }
   if (await isMine()) return at
   claims.withdraw(run)

@@ -21,6 +21,7 @@ function startMonitor(
   machine: ScriptedMachine,
   folder: string,
   name = 'monitor',
+  endsKernels = false,
 ): () => Promise<void> {
   const stop = new AbortController()
   const done = monitorServer({
@@ -33,6 +34,7 @@ function startMonitor(
     random: systemRandom,
     limits: quick,
     signal: stop.signal,
+    endsKernels,
   })
   const end = () => {
     stop.abort()
@@ -261,6 +263,49 @@ test('a monitor that is replaced in mid-run goes on where the kernel is; a run t
   assert.equal(machine.executions.get('exec-1' as RunId), 1)
   await until('the lost run', () => page.entry('exec-lost')?.status === 'interrupted')
 })
+
+test('HM20 HM23 one that notes that it goes, and withdraws, does not end the run of the one that runs', async t => {
+  const { server, machine, page, folder } = await world(t)
+  startMonitor(t, server, machine, folder)
+  page.ask('exec-1', 'print first\nsleep 300\nprint last', { outputBy: 'monitor' })
+  await until('the first output', () => page.text.toString().includes('first\n'))
+  const claims = page.doc.getMap('claims')
+  claims.set('exec-1 7', { at: 1, name: 'other', goesAt: 2 })
+  setTimeout(() => claims.delete('exec-1 7'), 100)
+  await until('the end', () => page.entry('exec-1')?.status === 'completed')
+  assert.match(page.text.toString(), /```output:exec-1\nfirst\nlast\n```/)
+})
+
+test('HM23 HM31 a run that gives way is no longer marked as the one of the monitor that gave way', async t => {
+  const { server, machine, page, folder } = await world(t)
+  startMonitor(t, server, machine, folder)
+  page.ask('exec-1', 'print first\nforever', { outputBy: 'monitor' })
+  await until('the first output', () => page.text.toString().includes('first\n'))
+  page.doc.getMap('claims').set('exec-1 7', { at: 1, name: 'other', goesAt: 2, ranAt: 2 })
+  await until('it is the run of the other', () => (page.entry('exec-1')?.claimedBy as unknown) === 7)
+})
+
+for (const others of [0, 1])
+  test(`HM35 a monitor that stops for good says what becomes of its runs, ${others} other there`, async t => {
+    const { server, machine, page, folder } = await world(t)
+    const stop = startMonitor(t, server, machine, folder, 'one', true)
+    page.ask('exec-1', 'print first\nforever', { outputBy: 'monitor' })
+    page.ask('exec-2', 'print second', { outputBy: 'monitor' })
+    await until('the first output', () => page.text.toString().includes('first\n'))
+    await until('the second waits', () => page.entry('exec-2')?.status === 'claimed')
+    const another = new ScriptedMachine()
+    if (others > 0) {
+      startMonitor(t, server, another, folder, 'two')
+      await until('both are there', () => page.provider.awareness.getStates().size === 3)
+    }
+    await stop()
+    await until('the end', () => page.entry('exec-1')?.status === 'interrupted')
+    assert.match(page.entry('exec-1')!.reason!, /stopped while it went on/)
+    const wanted = others > 0 ? 'completed' : 'interrupted'
+    await until('the other end', () => page.entry('exec-2')?.status === wanted)
+    assert.deepEqual([...machine.executions.keys()], ['exec-1'])
+    assert.deepEqual([...another.executions.keys()], others > 0 ? ['exec-2'] : [])
+  })
 
 test('output that looks like cells and fences stays output (S1)', async t => {
   const { server, machine, page, folder } = await world(t)

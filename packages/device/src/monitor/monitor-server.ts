@@ -3,6 +3,8 @@
  * the map of executions is the only authority: whoever may write it may run code in `folder`.
  */
 import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { asMeshError } from '@meshbook/core/errors.ts'
 import {
   base32,
   type DocumentId,
@@ -27,6 +29,7 @@ import type { HeldRun } from '../store/held-runs.ts'
 import { stand } from './election.ts'
 import { isOpenStatus } from './entry-guard.ts'
 import { EntryView, runIdsOf } from './execution-entry.ts'
+import { leaveRuns } from './leave-runs.ts'
 import { Monitor } from './monitor.ts'
 import { contentOf } from './output-block.ts'
 import { runtimeUrlNotice } from './run-projection.ts'
@@ -56,6 +59,8 @@ export interface MonitorServerOptions {
   onEvent?: (event: MonitorEvent) => void
   /** Ends it. */
   signal: AbortSignal
+  /** Kernels end with it, so that the document is to say which runs have no end (HM35); else the next start finds them. */
+  endsKernels?: boolean
   now: Now
   random: RandomBytes
   limits?: Limits
@@ -74,7 +79,7 @@ const noLog: MonitorLog = { warn: () => undefined }
 
 type Claim = Extract<UpMessage, { type: 'CLAIM' }>
 
-/** Runs until the signal is aborted; kernels and their runs go on and are found again by the next start. */
+/** Runs until the signal is aborted. */
 export async function monitorServer(options: MonitorServerOptions): Promise<void> {
   const server = new MonitorServer(options)
   await server.start()
@@ -259,7 +264,7 @@ class MonitorServer {
     const isForeign = entry.get('runtimeUrl') !== undefined && entry.get('runtimeUrl') !== null
     const reason = isForeign ? { reason: runtimeUrlNotice } : entry.get('reason') ? { reason: '' } : {}
     document.peer.doc.transact(() => {
-      if (!document.claims.of(run).some(it => it.client === document.client)) document.claims.ran(run, at, now())
+      document.claims.ran(run, at, now())
       const ranOn = { device: name, name }
       entry.patch({ status: 'claimed', claimedBy: document.client, claimedAt: at, ranOn, ...reason })
     })
@@ -332,11 +337,23 @@ class MonitorServer {
     this.#inBackground(lease.run, this.#monitor.onLease(lease))
   }
 
+  /** Waits until the server has heard of it. */
+  async #leave(document: ServerDocument): Promise<void> {
+    const waiting = [...this.#queues.values()].flatMap(queue => queue.slice(1).map(({ run }) => run))
+    leaveRuns(document, new Set(waiting), this.#options.now)
+    if (document.connection === undefined) return
+    const heard = document.roundTrip().catch(thrown => {
+      if (asMeshError(thrown).code !== 'UNREACHABLE') throw thrown
+    })
+    await Promise.race([heard, sleep(this.#limits.shutdownMs, undefined, { ref: false })])
+  }
+
   async close(): Promise<void> {
     this.#closing.abort()
     clearInterval(this.#looking)
     this.#stuck.close()
     await this.#monitor.close()
+    if (this.#options.endsKernels) await Promise.all([...this.#documents.values()].map(it => this.#leave(it)))
     for (const watched of this.#watched) watched.close()
   }
 }

@@ -4,9 +4,12 @@
  */
 import { type AssetId, isAssetId } from '@meshbook/core/ids.ts'
 import type { Parts } from '../parts.ts'
+import { encodingFor } from '../publish/encoded-page.ts'
 import { nothingHere } from '../publish/nothing-here.ts'
 import { addressOf } from '../publish/page-address.ts'
+import { titleOf } from '../publish/published-pages.ts'
 import { pagePolicy } from '../publish/render/page.ts'
+import { programPage } from '../publish/render/program-page.ts'
 import type { PublishedRow } from '../store/publications.ts'
 import { assetResponse } from './asset-response.ts'
 import { matchesTag } from './ranges.ts'
@@ -32,13 +35,43 @@ export async function readPublished(parts: Parts, ask: Ask<undefined>): Promise<
   const row = await parts.pages.find(named)
   if (!row) return nothing()
   if (row.path !== named.path && row.path !== `${named.path}.md`) return moved(row)
-  return pageResponse(parts, ask, row)
+  const output = ask.query.get('output')
+  return output === null ? pageResponse(parts, ask, row) : programResponse(parts, ask, row, output)
+}
+
+/** What of a project is published (PB19). */
+export async function readPublishedList(parts: Parts, ask: Ask<undefined>): Promise<Response> {
+  const { publishUrl } = parts.config
+  if (publishUrl !== null && ask.visit.origin !== publishUrl) return elsewhere(publishUrl, ask)
+  const named = plainly({ owner: param(ask, 'owner').slice(1), project: param(ask, 'project') })
+  const index = named && (await parts.pages.index(named))
+  if (!index) return nothing()
+  return new Response(index.html, {
+    headers: { ...pageHeaders(index.styleHash), ...(index.indexed ? {} : notIndexed) },
+  })
+}
+
+/** An output whose script is what it shows, apart from everything (PB20). */
+async function programResponse(
+  { pages }: Parts,
+  { request }: Ask<undefined>,
+  row: PublishedRow,
+  output: string,
+): Promise<Response> {
+  const html = (await pages.page(row)).programs.get(output)
+  if (html === undefined) return nothing()
+  const page = programPage({ title: titleOf(row.path), back: addressOf(row), html })
+  const headers = { ...headersWith(`${page.policy}; frame-ancestors 'none'`), ...notIndexed }
+  return new Response(request.method === 'HEAD' ? null : page.html, { headers })
 }
 
 /** Pages that have an origin of their own are not shown under the app's, whether they are there or not. */
 function elsewhere(origin: string, { request }: Ask<undefined>): Response {
-  const { pathname } = new URL(request.url)
-  return new Response(null, { status: 302, headers: { location: `${origin}${pathname}`, 'cache-control': kept } })
+  const { pathname, search } = new URL(request.url)
+  return new Response(null, {
+    status: 302,
+    headers: { location: `${origin}${pathname}${search}`, 'cache-control': kept },
+  })
 }
 
 /** Names as the store has them, or undefined where no document can have such a name. */
@@ -51,24 +84,35 @@ function plainly<T extends Record<string, string>>(at: T): T | undefined {
 async function pageResponse({ pages }: Parts, { request }: Ask<undefined>, row: PublishedRow): Promise<Response> {
   const page = await pages.page(row)
   const changed = new Date(page.changedAt).toUTCString()
+  const encoding = encodingFor(request.headers.get('accept-encoding'))
+  const etag = `"${page.etag}${encoding ? `-${encoding}` : ''}"`
   const headers = {
     ...pageHeaders(page.styleHash),
-    etag: page.etag,
+    etag,
+    vary: 'accept-encoding',
     'last-modified': changed,
     ...(row.indexed ? {} : notIndexed),
   }
-  if (isKnown(request.headers, page.etag, page.changedAt)) return new Response(null, { status: 304, headers })
-  const length = { 'content-length': String(page.html.byteLength) }
-  const body = request.method === 'HEAD' ? null : new Uint8Array(page.html)
-  return new Response(body, { headers: { ...headers, ...length } })
+  if (isKnown(request.headers, etag, page.changedAt)) return new Response(null, { status: 304, headers })
+  const bytes = encoding ? page.encoded[encoding] : page.html
+  const about = {
+    'content-length': String(bytes.byteLength),
+    ...(encoding && { 'content-encoding': encoding }),
+  }
+  const body = request.method === 'HEAD' ? null : new Uint8Array(bytes)
+  return new Response(body, { headers: { ...headers, ...about } })
 }
 
 const notIndexed = { 'x-robots-tag': 'noindex, nofollow' }
 
 function pageHeaders(styleHash: string): Record<string, string> {
+  return headersWith(`${apart}; ${pagePolicy(styleHash)}; frame-ancestors 'none'`)
+}
+
+function headersWith(policy: string): Record<string, string> {
   return {
     'content-type': 'text/html; charset=utf-8',
-    'content-security-policy': `${apart}; ${pagePolicy(styleHash)}; frame-ancestors 'none'`,
+    'content-security-policy': policy,
     'cache-control': kept,
     'permissions-policy': 'camera=(), microphone=(), geolocation=()',
   }

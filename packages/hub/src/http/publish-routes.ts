@@ -2,7 +2,7 @@
 import { listOf } from '@meshbook/core/api.ts'
 import { publicationSchema, publicationStateSchema, publishSchema } from '@meshbook/core/publish-api.ts'
 import type { Parts } from '../parts.ts'
-import { nothing, readPublished } from './page-handlers.ts'
+import { nothing, readPublished, readPublishedList } from './page-handlers.ts'
 import { exportHtml, getPublication, listPublications, publish, unpublish } from './publish-handlers.ts'
 import { publicRoute, type Route, userRoute } from './route.ts'
 
@@ -56,17 +56,30 @@ export function publishRoutes(parts: Parts): Route[] {
       produces: 'text/html',
       handle: ask => exportHtml(parts, ask),
     }),
-    pageRoute(parts),
+    ...pageRoutes(parts),
   ]
 }
 
-/** Public, because publishing is telling everybody; it finds nothing that is not published. */
-export function pageRoute(parts: Parts): Route {
+/** Public, because publishing is telling everybody; they find nothing that is not published. */
+export function pageRoutes(parts: Parts): Route[] {
+  const list = (path: string): Route =>
+    publicRoute({
+      method: 'GET',
+      path,
+      summary: 'What of a project is published, as a page; 404 where nothing is',
+      produces: 'text/html',
+      head: true,
+      handle: ask => readPublishedList(parts, ask),
+    })
+  return [list('/:owner{@[^/]+}/:project'), list('/:owner{@[^/]+}/:project/'), pageRoute(parts)]
+}
+
+function pageRoute(parts: Parts): Route {
   return publicRoute({
     method: 'GET',
     path: '/:owner{@[^/]+}/:project/:path{.+}',
     summary: 'A published document as a page, or under `_assets/` what it shows; 404 for everything else',
-    query: { of: 'the document that shows the asset' },
+    query: { of: 'the document that shows the asset', output: 'a run and which of its outputs, on a page of its own' },
     produces: 'text/html',
     head: true,
     handle: ask => readPublished(parts, ask),
@@ -78,5 +91,5 @@ export function pagesOnly(parts: Parts): Route[] {
   const path = '/*'
   const handle = nothing
   const rest = { method: 'GET', path, summary: 'Nothing else is here', produces: 'text/html', head: true } as const
-  return [pageRoute(parts), publicRoute({ ...rest, handle })]
+  return [...pageRoutes(parts), publicRoute({ ...rest, handle })]
 }

@@ -48,9 +48,9 @@ export class Publications {
     if (!(await store.query('findDocument', { org: key.org, id: key.document })))
       throw new MeshError('NOT_FOUND', { detail: `document ${key.document}` })
     const content = await this.#contentOf(key, asked, by.author)
-    const indexed = asked.indexed ?? false
+    const { indexed } = asked
     const args = { ...key, mode: asked.mode, indexed, ...content, by: by.name, now: now() }
-    const detail = { mode: asked.mode, version: content.version, indexed }
+    const detail = { mode: asked.mode, version: content.version, ...(indexed !== undefined && { indexed }) }
     const note = audit.note('document-published', by.source, { org: key.org, target: key.document, detail })
     const row = await audit.call('publishDocument', args, note)
     events.publish(key.org, { type: 'documents', project: row.project })

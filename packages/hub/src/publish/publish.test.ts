@@ -143,6 +143,91 @@ test('PB15 a continuous page follows the document, and is made anew only every s
   assert.match(later.text, /second words/)
 })
 
+test('PB18 a page is sent compressed to who asks for that, each form with a tag of its own', async t => {
+  const { publish, read } = await start(t)
+  await publish({ mode: 'continuous' })
+  const plain = await fetchRaw(read, page, undefined)
+  assert.deepEqual([plain.headers['content-encoding'], plain.headers.vary], [undefined, 'accept-encoding'])
+  const tags = new Set([plain.headers.etag])
+  for (const accepts of ['gzip', 'br']) {
+    const answer = await fetchRaw(read, page, accepts)
+    assert.deepEqual([answer.headers['content-encoding'], answer.headers.vary], [accepts, 'accept-encoding'])
+    assert.ok(Number(answer.headers['content-length']) < Buffer.byteLength(plain.text))
+    const again = { 'accept-encoding': accepts, 'if-none-match': String(answer.headers.etag) }
+    assert.equal((await read(page, again)).status, 304)
+    assert.equal((await read(page, { ...again, 'accept-encoding': 'identity' })).status, 200)
+    tags.add(answer.headers.etag)
+  }
+  assert.equal(tags.size, 3)
+})
+
+const fetchRaw = (
+  read: (path: string, headers?: Record<string, string>) => Promise<RawAnswer>,
+  path: string,
+  accepts: string | undefined,
+) => read(path, accepts === undefined ? {} : { 'accept-encoding': accepts })
+
+test('PB19 PB11 what is published of a project is listed, and where nothing is there is no list', async t => {
+  const { test, document, publish, read } = await start(t)
+  const lists = ['/@me/demo/', '/@me/demo']
+  const nowhere = await read('/@me/nothing/x')
+  const isNothing = async (path: string) => {
+    const { status, text: body } = await read(path)
+    assert.deepEqual([status, body], [404, nowhere.text], path)
+  }
+  for (const path of [...lists, '/@nobody/demo/', '/@me/nothing/']) await isNothing(path)
+  await test.document('secret.md', '# Secret')
+  await publish({ mode: 'continuous', indexed: true })
+  const other = await test.document('a & b.md', '# B')
+  await test.json('PUT', `/publications/${other.id}`, { mode: 'pinned' })
+  for (const path of lists) {
+    const { text: body, headers, status } = await read(path)
+    assert.equal(status, 200)
+    assert.match(body, /<a href="\/@me\/demo\/a%20%26%20b">a &amp; b<\/a>[\s\S]*<a href="\/@me\/demo\/notes\/report">/)
+    assert.doesNotMatch(body, /secret/i)
+    assert.equal(headers['x-robots-tag'], 'noindex, nofollow')
+    assert.equal(headers['content-security-policy'], (await read(page)).headers['content-security-policy'])
+  }
+  await test.json('DELETE', `/publications/${other.id}`)
+  assert.equal((await read(lists[0]!)).headers['x-robots-tag'], undefined)
+  await test.json('DELETE', `/publications/${document.id}`)
+  for (const path of lists) await isNothing(path)
+})
+
+test('PB20 an output whose script is what it shows has a page of its own, as long as the published page shows it', async t => {
+  const { test, document, publish, read } = await start(t)
+  const doc = openDocument(t, test, 'notes/report.md')
+  await until(() => doc.getText('content').length > 0)
+  const program = '<div id="x"></div><script>x.textContent = "drawn"</script>'
+  const parts = [
+    { at: 'inline', mimeType: 'text/html', data: program },
+    { at: 'inline', mimeType: 'text/plain', data: '<Figure>' },
+  ]
+  const entry = new Y.Map<unknown>(Object.entries({ id: 'run-1', status: 'completed', displayData: [{ parts }] }))
+  doc.transact(() => {
+    doc.getMap('executions').set('run-1', entry)
+    doc.getText('content').insert(0, '```python\nf\n```\n\n```output:run-1\n<Figure>\n```\n\n')
+  })
+  await until(async () => (await (await test.api('GET', `/documents/${document.id}/content`)).text()).includes('run-1'))
+  assert.equal((await read(`${page}?output=run-1.0`)).status, 404)
+  await publish({ mode: 'pinned' })
+  const shown = (await read(page)).text
+  assert.match(shown, /<a href="\?output=run-1\.0">Open the interactive figure<\/a>/)
+  assert.doesNotMatch(shown, /&lt;Figure&gt;|drawn/)
+  const answer = await read(`${page}?output=run-1.0`)
+  const policy = String(answer.headers['content-security-policy'])
+  assert.match(policy, /^sandbox allow-scripts; default-src 'none'; /)
+  for (const part of ["connect-src 'none'", "frame-src 'none'", "form-action 'none'", "frame-ancestors 'none'"])
+    assert.ok(policy.includes(part), part)
+  assert.match(answer.text, /<iframe sandbox="allow-scripts" [^>]*srcdoc="[^"]*&lt;script&gt;x\.textContent/)
+  assert.doesNotMatch(answer.text, /<script/)
+  assert.equal(answer.headers['x-robots-tag'], 'noindex, nofollow')
+  for (const output of ['run-1.1', 'run-2.0', '', '__proto__'])
+    assert.equal((await read(`${page}?output=${output}`)).status, 404, output)
+  await test.json('DELETE', `/publications/${document.id}`)
+  assert.equal((await read(`${page}?output=run-1.0`)).status, 404)
+})
+
 test('PB14 a pinned page stays while the document changes, and its version is never thinned out', async t => {
   const { test, document, publish, read, type } = await start(t)
   const pinned = await publish({ mode: 'pinned' })
@@ -295,6 +380,9 @@ test('PB16 search engines are let in only where somebody says so', async t => {
   const answer = await read(page)
   assert.equal(answer.headers['x-robots-tag'], undefined)
   assert.doesNotMatch(answer.text, /name="robots"/)
+  assert.equal((await publish({ mode: 'pinned' })).indexed, true)
+  assert.equal((await publish({ mode: 'pinned', indexed: false })).indexed, false)
+  assert.equal((await publish({ mode: 'continuous' })).indexed, false)
 })
 
 test('PB17 S10 with an origin of their own pages are there and nothing else is, and they are nowhere else', async t => {

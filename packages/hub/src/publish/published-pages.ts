@@ -10,15 +10,22 @@ import type { DocumentStore } from '@meshbook/relay/store/document-store.ts'
 import type { History } from '../history/history.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { PublishedRow } from '../store/publications.ts'
+import { type EncodedPage, encodedPage } from './encoded-page.ts'
 import { type KeptOutputsPorts, pageWithOutputs } from './kept-outputs.ts'
 import { addressOf, assetFolderOf } from './page-address.ts'
+import { indexPage } from './render/index-page.ts'
+import type { RenderedPage } from './render/page.ts'
 import type { PageContent } from './render-job.ts'
 
 export interface Page {
   html: Buffer
+  encoded: EncodedPage
   styleHash: string
+  /** Names its bytes; the tag of an answer adds how it is sent. */
   etag: string
   assets: ReadonlySet<AssetId>
+  /** HTML of outputs that have a page of their own (PB20). */
+  programs: ReadonlyMap<string, string>
   /** When what it shows was last changed. */
   changedAt: number
 }
@@ -52,6 +59,12 @@ export class PublishedPages {
 
   find(at: { owner: string; project: string; path: string }): Promise<PublishedRow | null> {
     return this.#ports.store.query('findPublished', at)
+  }
+
+  /** The list of a project; undefined where nothing is published (PB19). */
+  async index(at: { owner: string; project: string }): Promise<(RenderedPage & { indexed: boolean }) | undefined> {
+    const [first, ...rest] = await this.#ports.store.query('publishedList', at)
+    return first && { ...indexPage([first, ...rest]), indexed: [first, ...rest].every(({ indexed }) => indexed) }
   }
 
   async page(row: PublishedRow): Promise<Page> {
@@ -98,10 +111,12 @@ export class PublishedPages {
       assets: { before: assetFolderOf(row), after: `?of=${row.document}` },
     })
     const html = Buffer.from(made.html)
-    const etag = `"${createHash('sha256').update(html).digest('base64url').slice(0, 27)}"`
+    const encoded = await encodedPage(html)
+    const etag = tagOf(html)
     const tookMs = made.plain ? limits.publishRenderMs : made.tookMs
+    const { styleHash, programs } = made
     const facts = { source: sourceOf(row), changedAt, madeAt: now(), tookMs }
-    return { html, styleHash: made.styleHash, etag, assets: new Set(made.assets), ...facts }
+    return { html, encoded, styleHash, programs, etag, assets: new Set(made.assets), ...facts }
   }
 
   async #contentOf(row: PublishedRow): Promise<{ content: PageContent; changedAt: number }> {
@@ -118,7 +133,7 @@ export class PublishedPages {
   #keep(key: string, page: Kept): Kept {
     this.#drop(key)
     this.#kept.set(key, page)
-    this.#bytes += page.html.byteLength
+    this.#bytes += bytesOf(page)
     for (const oldest of this.#kept.keys()) {
       if (this.#bytes <= this.#ports.limits.publishedCacheBytes || oldest === key) break
       this.#drop(oldest)
@@ -127,10 +142,19 @@ export class PublishedPages {
   }
 
   #drop(key: string): void {
-    this.#bytes -= this.#kept.get(key)?.html.byteLength ?? 0
+    const kept = this.#kept.get(key)
+    if (kept) this.#bytes -= bytesOf(kept)
     this.#kept.delete(key)
   }
 }
+
+function bytesOf({ html, encoded, programs }: Page): number {
+  const texts = [...programs.values()].reduce((sum, text) => sum + 2 * text.length, 0)
+  return html.byteLength + encoded.br.byteLength + encoded.gzip.byteLength + texts
+}
+
+/** Without the quotes of an ETag. */
+const tagOf = (html: Buffer): string => createHash('sha256').update(html).digest('base64url').slice(0, 27)
 
 const keyOf = ({ org, document, mode, version }: PublishedRow): string => `${org} ${document} ${mode} ${version ?? ''}`
 
@@ -140,7 +164,7 @@ function sourceOf(row: PublishedRow): string {
   return [at, row.changedAt, row.indexed, addressOf(row)].join(' ')
 }
 
-const titleOf = (path: string): string => path.split('/').at(-1)!.replace(/\.md$/, '')
+export const titleOf = (path: string): string => path.split('/').at(-1)!.replace(/\.md$/, '')
 
 function noteOf(row: PublishedRow, changedAt: number): string {
   const when = new Date(changedAt).toISOString()

@@ -36,6 +36,8 @@ export interface MadePage {
   assets: AssetId[]
   /** Outputs that it would show and that `kept` does not have. */
   wanted: AssetId[]
+  /** HTML of the outputs that have a page of their own, by what their address says. */
+  programs: Map<string, string>
   /** How long it took. */
   tookMs: number
 }
@@ -61,12 +63,20 @@ export function doJob(job: RenderJob): JobResult {
   const kept = settings.kept ?? new Map<AssetId, Uint8Array>()
   const imported = importedEntries(text, kept)
   const entry: EntryOf = run => imported.get(run) ?? content.entry(run)
-  const source: RenderSource = { ...settings, text, asset, entry, outline: true }
+  const programs = new Map<string, string>()
+  const program = (run: RunId, display: number, html: string): string => {
+    const name = `${run}.${display}`
+    programs.set(name, html)
+    return `?output=${encodeURIComponent(name)}`
+  }
+  // A file of somebody's own has no pages beside it.
+  const beside = settings.whole ? {} : { program }
+  const source: RenderSource = { ...settings, ...beside, text, asset, entry, outline: true }
   const isPlain = job.kind === 'plain' || text.length > limits.publishedTextBytes
   const shown = settings.whole ? text : text.slice(0, limits.publishedTextBytes)
   const page = isPlain ? renderPlain({ ...source, text: shown }) : renderPage(source)
   const wanted = isPlain ? [] : keptOutputs(text).filter(id => !kept.has(id))
-  return { ...page, assets: [...asked], wanted, tookMs: performance.now() - started }
+  return { ...page, assets: [...asked], wanted, programs, tookMs: performance.now() - started }
 }
 
 type EntryOf = (run: RunId) => ExecutionEntry | undefined

@@ -270,6 +270,7 @@ const plain = {
   listPublications: publications.listPublications,
   findPublished: publications.findPublished,
   publishedIn: publications.publishedIn,
+  publishedList: publications.publishedList,
 }
 
 export type AuditedCall = keyof typeof plain

@@ -36,6 +36,8 @@ export interface PublishedRow {
   position: number
 }
 
+export interface ListedRow extends Pick<PublishedRow, 'owner' | 'projectName' | 'path' | 'indexed' | 'changedAt'> {}
+
 type Flat<T extends { indexed: boolean }> = Omit<T, 'indexed'> & { indexed: number }
 const unflatten = <T extends { indexed: boolean }>(row: Flat<T>): T =>
   ({ ...row, indexed: row.indexed !== 0 }) as unknown as T
@@ -50,7 +52,8 @@ interface NewPublication {
   document: DocumentId
   mode: Publication['mode']
   version: number | null
-  indexed: boolean
+  /** As it was before, if it is not said. */
+  indexed: boolean | undefined
   entries: string | null
   /** Assets that the entries name. */
   assets: AssetId[]
@@ -66,6 +69,7 @@ export async function publishDocument(tx: Tx, a: NewPublication): Promise<Public
   )
   if (!document) throw new MeshError('NOT_FOUND', { detail: `document ${a.document}` })
   await checkRoom(tx, { ...a, ...document })
+  const indexed = a.indexed ?? (await findPublication(tx, a))?.indexed ?? false
   await holdVersion(tx, a)
   const holder = `publication:${a.document}` as const
   await dropReferences(tx, { org: a.org, holder })
@@ -73,7 +77,7 @@ export async function publishDocument(tx: Tx, a: NewPublication): Promise<Public
   await tx.run(
     `INSERT INTO publications (org_id, document_id, project_id, mode, version, indexed, entries, published_by, published_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (org_id, document_id) DO UPDATE SET mode = excluded.mode, version = excluded.version, indexed = excluded.indexed, entries = excluded.entries, published_by = excluded.published_by, changed_at = excluded.changed_at`,
-    [a.org, a.document, document.project, a.mode, a.version, a.indexed ? 1 : 0, a.entries, a.by, a.now, a.now],
+    [a.org, a.document, document.project, a.mode, a.version, indexed ? 1 : 0, a.entries, a.by, a.now, a.now],
   )
   return (await findPublication(tx, a))!
 }
@@ -153,6 +157,15 @@ export async function findPublished(
     [a.path, `${a.path}.md`, a.owner, a.project, a.path, `${a.path}.md`, a.path, `${a.path}.md`],
   )
   return row ? unflatten<PublishedRow>(row) : null
+}
+
+/** What of a project the list shows to readers, by path. */
+export async function publishedList(tx: Tx, a: { owner: string; project: string }): Promise<ListedRow[]> {
+  const rows = await tx.all<Flat<ListedRow>>(
+    `SELECT p.owner AS owner, p.name AS "projectName", d.path AS path, u.indexed AS indexed, CASE WHEN u.mode = 'pinned' THEN u.changed_at ELSE d.updated_at END AS "changedAt" FROM ${tables} WHERE p.owner = ? AND p.name = ? AND d.path IS NOT NULL ORDER BY d.path LIMIT ?`,
+    [a.owner, a.project, limits.publishedPerProject],
+  )
+  return rows.map(row => ({ ...unflatten<ListedRow>(row), changedAt: Number(row.changedAt) }))
 }
 
 /** Everything of a project that readers find, `first` before the rest. */

@@ -10,6 +10,7 @@ import { me, newestVersion } from '../state/mesh.ts'
 import { nameVersion, redoAnywhere, undoAnywhere } from './history-actions.ts'
 import type { HistoryStore } from './history-store.ts'
 import { authorsText, byDay, sizeText, timeOf, whatText } from './version-words.ts'
+import '../styles/history.css'
 
 export function HistoryPanel() {
   const { history, link } = useNotebook()

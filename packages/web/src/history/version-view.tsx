@@ -9,6 +9,7 @@ import { shownRows } from './fold-rows.ts'
 import { restoreVersion } from './history-actions.ts'
 import type { Against, HistoryStore } from './history-store.ts'
 import { authorsText, sizeText, whatText, whenOf } from './version-words.ts'
+import '../styles/history.css'
 
 export function VersionView() {
   const { history } = useNotebook()

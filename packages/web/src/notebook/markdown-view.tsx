@@ -12,6 +12,17 @@ export async function loadRenderer(): Promise<void> {
 export const MarkdownView = memo(function MarkdownView({ source }: { source: string }) {
   const loaded = renderer.value
   if (!loaded) return <div class="prose plain">{source}</div>
+  const html = loaded.markdownToHtml(source)
+  if (html === undefined) return <AsWritten source={source} />
   // DOMPurify made this HTML (S9).
-  return <div class="prose" dangerouslySetInnerHTML={{ __html: loaded.markdownToHtml(source) }} />
+  return <div class="prose" dangerouslySetInnerHTML={{ __html: html }} />
 })
+
+function AsWritten({ source }: { source: string }) {
+  return (
+    <>
+      <p class="notice warn">This text is too long or too deeply nested to be set; it is shown as it was written.</p>
+      <div class="prose plain">{source}</div>
+    </>
+  )
+}

@@ -1,5 +1,6 @@
 /** Markdown to safe HTML, with formulas. Images of assets come from this hub; links leave the app without telling where from. */
 import { isAssetId } from '@meshbook/core/ids.ts'
+import { isIntricate } from '@meshbook/core/notebook/intricate.ts'
 import DOMPurify from 'dompurify'
 import { Marked, type TokenizerAndRendererExtension } from 'marked'
 import { formulaAt } from './output/math-text.ts'
@@ -77,10 +78,28 @@ const allowed = {
     /^(?:https?:|mailto:|asset:|data:image\/|#|\/api\/v1\/assets\/|[^a-z]|[a-z+.-]+(?:[^a-z+.\-:]|$))/i,
 }
 
-/** Drawn again once the typesetter is here, if it is read inside of a component. */
-export function markdownToHtml(source: string): string {
-  const html = purify.sanitize(marked.parse(source, { async: false }), allowed)
+/** Of one text; the others stay as they were written (OU15). */
+const mostFormulas = 1_000
+
+/**
+ * Drawn again once the typesetter is here, if it is read inside of a component. Undefined for what would keep the page
+ * from doing anything else, or has no end for the parser (OU15).
+ */
+export function markdownToHtml(source: string): string | undefined {
+  const parsed = isIntricate(source) ? undefined : tried(() => marked.parse(source, { async: false }))
+  if (parsed === undefined) return undefined
+  const html = purify.sanitize(parsed, allowed)
   return html.includes('data-formula=') ? withFormulas(html) : html
+}
+
+/** Undefined if it nests deeper than the stack goes. */
+function tried<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (thrown) {
+    if (thrown instanceof RangeError) return undefined
+    throw thrown
+  }
 }
 
 function withFormulas(html: string): string {
@@ -88,7 +107,7 @@ function withFormulas(html: string): string {
   // Without the typesetter, as when it cannot be had offline, the TeX is shown.
   if (!typeset) loadMath().catch(() => undefined)
   const { body } = new DOMParser().parseFromString(html, 'text/html')
-  for (const place of body.querySelectorAll<HTMLElement>('code[data-formula]')) {
+  for (const place of [...body.querySelectorAll<HTMLElement>('code[data-formula]')].slice(0, mostFormulas)) {
     const display = place.dataset.formula === 'block'
     const drawn = typeset?.(place.textContent ?? '', display)
     if (drawn === undefined) continue
@@ -103,11 +122,10 @@ function withFormulas(html: string): string {
 
 /** Headings of prose, for the outline. */
 export function headingsOf(source: string): { level: number; text: string }[] {
-  return marked
-    .lexer(source)
-    .flatMap(token =>
-      token.type === 'heading' ? [{ level: token.depth as number, text: plain(token.text as string) }] : [],
-    )
+  const tokens = isIntricate(source) ? undefined : tried(() => marked.lexer(source))
+  return (tokens ?? []).flatMap(token =>
+    token.type === 'heading' ? [{ level: token.depth as number, text: plain(token.text as string) }] : [],
+  )
 }
 
 const plain = (text: string): string => text.replace(/[*_`~]|!?\[([^\]]*)\]\([^)]*\)/g, '$1').trim()

@@ -1,12 +1,11 @@
 /** The notebook's actions by name: for the keyboard, the palette and the list of shortcuts. */
 import { formatCommands } from '../formats/format-actions.ts'
-import { undoAnywhere } from '../history/history-actions.ts'
 import type { IconName } from '../shell/icons.tsx'
 import { showPublish } from '../shell/publish.tsx'
 import type { Command } from '../state/commands.ts'
 import { togglePanel } from '../state/layout.ts'
 import { devices } from '../state/mesh.ts'
-import { notify } from '../state/toasts.ts'
+import { notify, report } from '../state/toasts.ts'
 import {
   clearAllOutputs,
   convertItem,
@@ -109,8 +108,17 @@ function editingRows(notebook: OpenNotebook): Row[] {
     ['options', 'Options of the cell', 'gear', selected(key => notebook.askOptions(key))],
     ['clear', 'Clear all outputs', 'eraser', () => clearAllOutputs(notebook)],
     ['settings', 'Settings of the notebook', 'gear', () => notebook.askSettings()],
-    ['undo-anywhere', 'Undo my last change, from any device', 'history', () => void undoAnywhere(notebook.history)],
+    ['undo-anywhere', 'Undo my last change, from any device', 'history', () => void undoAnywhere(notebook)],
   ]
+}
+
+async function undoAnywhere({ history }: OpenNotebook): Promise<void> {
+  try {
+    const actions = await import('../history/history-actions.ts')
+    await actions.undoAnywhere(history)
+  } catch (thrown) {
+    report(thrown, 'The change was not undone')
+  }
 }
 
 function lookingRows(notebook: OpenNotebook): Row[] {

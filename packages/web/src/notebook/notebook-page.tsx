@@ -19,6 +19,8 @@ import { loadRenderer } from './markdown-view.tsx'
 import { browserFrame, NotebookStore } from './notebook-store.ts'
 import { NotebookView } from './notebook-view.tsx'
 import { OpenNotebook } from './open-notebook.ts'
+import { displaysOf } from './output-view.tsx'
+import { richDrawing } from './rich-when-needed.tsx'
 import { Runner } from './runner.ts'
 import { loadYaml } from './yaml-when-needed.ts'
 
@@ -123,6 +125,7 @@ async function open(
       readFrontMatter(store).catch(thrown => report(thrown, 'The front matter was not read'))
   })
   const executions = new ExecutionStore(store)
+  await readyForOutputs(executions)
   return new OpenNotebook({
     document,
     project,
@@ -137,6 +140,16 @@ async function open(
     }),
   })
 }
+
+/** With rich outputs it opens with what draws them, so that nothing moves; without it says so in their place. */
+async function readyForOutputs(executions: ExecutionStore): Promise<void> {
+  const load = () => richDrawing.load().catch(() => undefined)
+  if ([...executions.map.keys()].some(run => displaysOf(executions.read(run)).length > 0)) await load()
+  else whenIdle(load)
+}
+
+const whenIdle = (act: () => void): unknown =>
+  'requestIdleCallback' in globalThis ? requestIdleCallback(act) : setTimeout(act, 1_000)
 
 async function readFrontMatter(store: NotebookStore): Promise<void> {
   if (store.page.notebook.frontMatter && (await loadYaml())) store.reread()

@@ -8,7 +8,7 @@ import { OutputError } from './output-error.tsx'
 import { OutputImage } from './output-image.tsx'
 import { segmentsOf, withoutPrompt, withoutTail } from './output-segments.ts'
 import { OutputText } from './output-text.tsx'
-import { RichOutput } from './rich-output.tsx'
+import { RichWhenNeeded } from './rich-when-needed.tsx'
 import type { OutputView as View } from './views.ts'
 
 export function OutputView({ output }: { output: View }) {
@@ -27,7 +27,7 @@ export function OutputView({ output }: { output: View }) {
         'text' in segment ? (
           <OutputText key={at} text={segment.text} />
         ) : (
-          <RichOutput key={at} parts={segment.display.parts} />
+          <RichWhenNeeded key={at} parts={segment.display.parts} />
         ),
       )}
       {images.map(image => (
@@ -52,7 +52,7 @@ function textOf(text: string, entry: ExecutionEntry | undefined): string {
 }
 
 /** What the run displayed, and its result, if a richer form than text of it exists. Written by peers, so it is checked. */
-function displaysOf(entry: ExecutionEntry | undefined): DisplayDatum[] {
+export function displaysOf(entry: ExecutionEntry | undefined): DisplayDatum[] {
   const list = [
     ...(Array.isArray(entry?.displayData) ? entry.displayData : []),
     ...(entry?.result ? [entry.result as DisplayDatum] : []),

@@ -7,6 +7,7 @@ import { Icon } from '../shell/icons.tsx'
 import { pairDialogOpen } from './pair-dialog-open.ts'
 import { endedHere, hasEnded } from './pairing-words.ts'
 import { QrCode } from './qr-code.tsx'
+import '../styles/pairing.css'
 
 export function PairDialog() {
   return pairDialogOpen.value ? <OpenDialog /> : null

@@ -9,6 +9,7 @@ import { signedIn, startMesh } from '../state/mesh.ts'
 import { ApproveGrant } from './approve-grant.tsx'
 import { ApproveRedirect } from './approve-redirect.tsx'
 import { JoinBrowser } from './join-browser.tsx'
+import '../styles/pairing.css'
 
 interface Asked {
   kind: PairingFragment

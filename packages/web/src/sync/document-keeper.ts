@@ -4,10 +4,10 @@
  */
 import { limits } from '@meshbook/core/limits.ts'
 import type { After } from '@meshbook/relay/timers.ts'
-import { carryOver, putAside } from './carry-over.ts'
 import { type EditVector, joined, noEdits } from './edit-vector.ts'
 import type { DocumentDatabase, OldDocument, ReadDocument, StoredRow } from './link-ports.ts'
 import { MemoryDatabase } from './memory-database.ts'
+import { putAside } from './put-aside.ts'
 import { compacted, editsOf, isReadable, mergedUpdate } from './stored-rows.ts'
 
 /** Why nothing is saved on this device: no room, the browser forbids it, or it fails otherwise. */
@@ -55,6 +55,7 @@ export class DocumentKeeper {
   #rows = 0
   #cancelIdle: (() => void) | undefined
   #cancelDrain: (() => void) | undefined
+  #carry: typeof import('./carry-over.ts').carryOver | undefined
   #closed = false
 
   constructor(options: KeeperOptions) {
@@ -140,11 +141,17 @@ export class DocumentKeeper {
     if (this.#queue.length > 0) void this.#drainNow()
   }
 
+  /** Few pages ever compare texts: it is a chunk of its own. False if that cannot be had now. */
+  async readyToCarry(): Promise<boolean> {
+    this.#carry ??= (await import('./carry-over.ts').catch(() => undefined))?.carryOver
+    return this.#carry !== undefined
+  }
+
   /** Brings what is due of older documents into this one; the row is stored when this resolves (W21). */
   async carryOver(current: Uint8Array, edit: string): Promise<StoredRow | undefined> {
     let row: StoredRow | undefined
     await this.#rewriteAnyhow(stored => {
-      const done = stored && stored.head.epoch === this.#epoch ? carryOver(stored, current, edit) : undefined
+      const done = stored && stored.head.epoch === this.#epoch ? this.#carry?.(stored, current, edit) : undefined
       row = done?.row
       return done?.next
     })

@@ -7,12 +7,12 @@ import { type Signal, signal } from '@preact/signals'
 import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { ApiError } from '../api/http.ts'
-import { isDue } from './carry-over.ts'
 import { DocumentKeeper, type KeeperState } from './document-keeper.ts'
 import { countBeyond, covers, type EditVector, joined, noEdits } from './edit-vector.ts'
 import { HubConnection, type HubState } from './hub-connection.ts'
 import type { LinkPorts, OldDocument } from './link-ports.ts'
 import { type Peer, peersOf } from './peers.ts'
+import { isDue } from './put-aside.ts'
 import { textOfRows } from './stored-rows.ts'
 import { losesWork, type SyncFacts } from './sync-status.ts'
 import { TabGroup, type TabMember } from './tab-group.ts'
@@ -303,6 +303,11 @@ export class DocumentLink {
   }
 
   async #carryOnce(): Promise<void> {
+    if (this.#closed || this.#newEpoch !== undefined) return
+    if (!(await this.#keeper.readyToCarry())) {
+      this.#stops.push(this.#ports.after(carryAfterMs, () => this.#carryOver(false)))
+      return
+    }
     if (this.#closed || this.#newEpoch !== undefined) return
     const name = `${this.tab}+${++this.#carries}`
     const row = await this.#keeper.carryOver(Y.encodeStateAsUpdate(this.doc), name)

@@ -21,6 +21,8 @@ export interface Shown {
 export interface DisplayContext {
   asset(id: string): string | undefined
   prose: ProseWriter
+  /** Where an output whose script is what it shows has a page of its own (PB20); absent where there are no such pages. */
+  program?: ((display: number, html: string) => string) | undefined
   /** What an image without words is called. */
   name: string
 }
@@ -29,21 +31,30 @@ export interface DisplayContext {
 export function displaysOf(entry: ExecutionEntry | undefined, context: DisplayContext): Shown[] {
   const own = Array.isArray(entry?.displayData) ? entry.displayData : []
   const all = [...own, ...(entry?.result ? [entry.result] : [])]
-  return all.flatMap(display => shownOf(display, context) ?? [])
+  return all.flatMap((display, n) => shownOf(display, n, context) ?? [])
 }
 
-function shownOf(display: Pick<DisplayDatum, 'parts'>, context: DisplayContext): Shown | undefined {
+function shownOf(display: Pick<DisplayDatum, 'parts'>, n: number, context: DisplayContext): Shown | undefined {
   const parts = Array.isArray(display?.parts) ? display.parts.filter(isPart) : []
-  const plain = parts.find(part => part.mimeType === 'text/plain')
+  const text = parts.find(part => part.mimeType === 'text/plain')
+  const plain = text?.at === 'inline' ? text.data.replace(/\n$/, '') : undefined
+  const link = programLink(parts, n, context)
   for (const [type, draw] of forms) {
     for (const part of parts.filter(one => type.test(one.mimeType))) {
       const html = draw(part, context)
       if (html === undefined) continue
       const assets = part.at === 'asset' ? [part.asset] : []
-      return { html, assets, plain: plain?.at === 'inline' ? plain.data.replace(/\n$/, '') : undefined }
+      return { html: html.startsWith('<img') ? html : html + link, assets, plain }
     }
   }
-  return undefined
+  return link === '' ? undefined : { html: link, assets: [], plain }
+}
+
+/** Only of HTML with a script: all other HTML is on the page itself. */
+function programLink(parts: readonly MimePart[], n: number, { program }: DisplayContext): string {
+  const part = parts.find(({ mimeType }) => mimeType === 'text/html')
+  if (!program || part?.at !== 'inline' || !/<script\b/i.test(part.data)) return ''
+  return `<p class="full"><a href="${escapeHtml(program(n, part.data))}">Open the interactive figure</a></p>`
 }
 
 const isPart = (part: unknown): part is MimePart => {

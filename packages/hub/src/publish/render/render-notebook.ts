@@ -23,6 +23,8 @@ export interface RenderSource {
   asset(id: AssetId): string | undefined
   /** What is known of a run beside its text: what it displayed, and its error. */
   entry?(run: RunId): ExecutionEntry | undefined
+  /** Where an output that is a program has a page of its own. */
+  program?(run: RunId, display: number, html: string): string
   outline: boolean
   /** A line at the end of the page. */
   note?: string
@@ -105,5 +107,6 @@ const cellElement = (html: string): string => (html === '' ? '' : `<div class="c
 
 function outputIn(source: RenderSource, block: OutputBlock, name: string, prose: ProseWriter, rules: ColourRules) {
   const asset = (id: string): string | undefined => (isAssetId(id) ? source.asset(id) : undefined)
-  return outputHtml(block, source.entry?.(block.runId), { asset, prose, rules, name })
+  const program = source.program && ((n: number, html: string) => source.program!(block.runId, n, html))
+  return outputHtml(block, source.entry?.(block.runId), { asset, prose, rules, name, program })
 }
