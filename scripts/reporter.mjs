@@ -1,4 +1,5 @@
-// A reporter for node --test: names each failure with its error, records skipped tests, prints the closing counts.
+// A reporter for node --test: names each failure with its error, records skipped tests and the files that failed,
+// prints the closing counts.
 import { appendFileSync } from 'node:fs'
 
 export default async function* report(source) {
@@ -17,6 +18,8 @@ export default async function* report(source) {
     } else if (type === 'test:pass') counts.pass++
     else {
       counts.fail++
+      if (process.env.MESHBOOK_FAILED_FILE && data.file)
+        appendFileSync(process.env.MESHBOOK_FAILED_FILE, `${data.file}\n`)
       failures.push(`✖ ${data.name} (${data.file ?? ''})\n${indent(describe(data.details.error))}\n`)
     }
   }
