@@ -37,9 +37,5 @@ export default defineConfig({
     sourcemap: false,
     manifest: true,
     modulePreload: { polyfill: false },
-    rolldownOptions: {
-      // What is not used is left out, also where its value reads a property.
-      treeshake: { propertyReadSideEffects: false },
-    },
   },
 })
