@@ -1,6 +1,7 @@
 /** The notebook by keyboard alone: what each key does is still so after a reload. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { eventually } from '../mesh-process.ts'
 import { openNotebook, selectItem } from './notebook-page.ts'
 
 const cell = (code: string) => `\`\`\`python\n${code}\n\`\`\`\n`
@@ -14,8 +15,12 @@ test('NB2 Enter edits, Escape leaves, and A, B, D D, Z, M and Y change the noteb
   await page.keyboard.press('Enter')
   await page.locator('.cm-content:focus').waitFor()
   await page.keyboard.type('new = 0')
-  await page.keyboard.press('Escape')
-  await page.locator('.item:focus').waitFor()
+  // The first closes a list of completions, where one has opened.
+  await eventually('the editor is left', async () => {
+    await page.keyboard.press('Escape')
+    await page.waitForTimeout(300)
+    return (await page.locator('.item:focus').count()) === 1
+  })
   let text = await reloadWhen('the new cell is in the file', now => now.includes('new = 0'))
   assert.deepEqual(order(text), ['# Keys', 'new', 'one', 'two', 'three'])
   await selectItem(page, 1)

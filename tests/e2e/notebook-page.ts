@@ -60,3 +60,21 @@ export async function selectItem(page: Page, at: number): Promise<void> {
   }
   throw new Error(`item ${at} was not selected`)
 }
+
+/** Scrolls until something is drawn: what is far from the window is not in the page (NB60). */
+export async function bringIntoView(page: Page, wanted: Locator): Promise<Locator> {
+  const stage = page.locator('.stage')
+  const scrolledTo = (to: number) =>
+    stage.evaluate((element, top) => {
+      element.scrollTo(0, top)
+      return element.scrollTop + element.clientHeight >= element.scrollHeight - 1
+    }, to)
+  for (let round = 0; round < 3 && (await wanted.count()) === 0; round++)
+    for (let top = 0; (await wanted.count()) === 0; top += 700) {
+      const isEnd = await scrolledTo(top)
+      await page.waitForTimeout(100)
+      if (isEnd) break
+    }
+  await wanted.first().scrollIntoViewIfNeeded()
+  return wanted
+}
