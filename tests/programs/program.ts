@@ -36,7 +36,7 @@ const words = [
   '--- ',
   '<script>alert(1)</script>',
   '![x](http://example.invalid/x.png)',
-  '\${not} {{a}} %s template',
+  '\u0024{not} {{a}} %s template',
   'trailing spaces   ',
   '',
 ]
