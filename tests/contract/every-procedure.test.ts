@@ -275,6 +275,7 @@ async function story(store: HubStore): Promise<void> {
   for (const path of ['a.md', 'a', 'not there'])
     await store.query('findPublished', { owner: 'me', project: 'demo', path })
   await store.query('publishedIn', { owner: 'me', project: 'demo', first: document })
+  await store.query('publishedList', { owner: 'me', project: 'demo' })
   await store.call('indexTree', { ...place, paths: [[document, 'moved.md']], now: now + 2 })
   await store.query('findPublished', { owner: 'me', project: 'demo', path: 'a.md' })
   await store.call('indexTree', { ...place, paths: [[document, 'a.md']], now: now + 3 })

@@ -140,7 +140,7 @@ test('a missing kernel: the run ends at once and says what to install', async t 
   const mesh = await startMesh(t, data, ['--port', '0'], { PATH: bin })
   const client = await clientOf(mesh)
   const document = await client.documentAt('me/demo/welcome.md')
-  const run = await client.post('/runs', { document: document.id, language: 'python', code: 'print(1)' }, runSchema)
+  const run = await client.post('/runs', { document: document.id, language: 'julia', code: 'print(1)' }, runSchema)
   for await (const { event } of client.events(run.id, 0, AbortSignal.timeout(10_000))) {
     if (isTerminal(event)) assert.equal(event.type === 'failed' && event.error.code, 'KERNEL_MISSING')
   }

@@ -50,11 +50,12 @@ test('EN5 EN6 EN9 EN11 the page offers the packages of requirements.txt, shows t
   })
   const attached = await temporaryFolder(t)
   await command(['attach', attached, '--project', 'demo', '--data', other.data])
-  const device = await eventually('the other device tells what it lacks', async () => {
+  const lacks = async () => {
     const { items } = await client.get('/devices', listOf(deviceInfoSchema))
     const bare = items.find(({ name }) => name === 'bare')
     return bare?.environments?.some(({ state }) => state === 'missing') ? bare : undefined
-  })
+  }
+  const device = await eventually('the other device tells what it lacks', lacks, 60_000)
   await client.send('PATCH', `/devices/${device.id}`, { policy: { environments: 'automatic' } })
   await eventually(
     'its policy makes it install them',

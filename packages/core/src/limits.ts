@@ -10,7 +10,7 @@ export const limits = {
   /** A lock file above this size is not read. */
   lockFileBytes: 16 * MiB,
   /** How often the projects' folders are looked at for lock files and environments. */
-  environmentLookMs: 30_000,
+  environmentLookMs: 10_000,
   environmentMakeMs: 3_600_000,
   /** Environments of one language that stay in a project. */
   environmentsPerLanguage: 3,
