@@ -342,6 +342,8 @@ const open: Readonly<Record<string, string>> = {
   'GET /healthz': 'tells only that the process runs',
   'GET /readyz': 'tells only whether it takes writes',
   'GET /openapi.json': 'is the same for everybody',
+  'GET /:owner{@[^/]+}/:project': 'what its owner publishes there, and only that',
+  'GET /:owner{@[^/]+}/:project/': 'the same',
   'GET /:owner{@[^/]+}/:project/:path{.+}': 'is for readers of what was published, and finds nothing else (PB11)',
 }
 /** Ways in: they give something only for a secret that they take. */

@@ -139,7 +139,11 @@ test('S5 exactly these routes are public', async t => {
     'GET /metrics',
     'GET /readyz',
     // Of what was published, and nothing else (PB11).
+    'GET /{owner}/{project}',
+    'GET /{owner}/{project}/',
     'GET /{owner}/{project}/{path}',
+    'HEAD /{owner}/{project}',
+    'HEAD /{owner}/{project}/',
     'HEAD /{owner}/{project}/{path}',
     'POST /api/v1/auth/device',
     'POST /api/v1/auth/device/token',
