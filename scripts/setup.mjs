@@ -159,6 +159,7 @@ function installTools() {
     { command: 'iptables', package: 'iptables' },
     { command: 'R', package: 'r-base-core' },
     { file: '/usr/share/jupyter/kernels/ir/kernel.json', package: 'r-cran-irkernel' },
+    { file: '/usr/share/doc/python3-venv', package: 'python3-venv' },
     ...pythonModules,
   ]
   const missing = tools.filter(tool => !isThere(tool)).map(tool => tool.package)
