@@ -14,7 +14,7 @@ import type { KernelSession } from '../kernels/port.ts'
 import type { HeldRun } from '../store/held-runs.ts'
 import type { EntryView, StdinAnswer } from './execution-entry.ts'
 import { LogReport } from './log-report.ts'
-import { cellNameOf, contentOf } from './output-block.ts'
+import { cellNameOf, contentOf, hasCell } from './output-block.ts'
 import { RunProjection } from './run-projection.ts'
 import { failureEvent, failureOf, journalOf, type RunSource } from './run-source.ts'
 import type { MonitorLog, RunStore } from './run-store.ts'
@@ -50,6 +50,7 @@ export interface LeasedRunPorts {
 }
 
 const contentWaitMs = 5_000
+const cellWaitMs = 1_000
 const passwordRefused =
   'A password is not taken from the document, which keeps everything for ever; it is answered by POST /runs/:id/input.'
 const answerRefused = 'The answer was not taken: it is no text, or too long.'
@@ -140,7 +141,7 @@ export class LeasedRun {
     try {
       const session = await sessionIn(this.#folder())
       this.#session = session
-      const cellName = cellNameOf(this.#peer.doc, this.lease.cell, code)
+      const cellName = await this.#cellName()
       const timeoutMs = least(timeoutOfText(contentOf(this.#peer.doc).toString()), this.lease.timeoutMs)
       await session.execute({ run, fence, code, cellName, ...(timeoutMs !== undefined && { timeoutMs }) })
       if (this.#cancelReason !== undefined) await session.cancel(run, this.#cancelReason)
@@ -151,6 +152,22 @@ export class LeasedRun {
       await this.#save({ failure })
       return failureOf(this.lease, failure)
     }
+  }
+
+  /** After a cut the lease may be here before the text of its cell is; a traceback should name the cell all the same. */
+  async #cellName(): Promise<string> {
+    const { doc } = this.#peer
+    const { cell, code } = this.lease
+    if (cell !== undefined && !hasCell(doc, cell, code)) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const look = () => hasCell(doc, cell, code) && resolve()
+      const timer = setTimeout(resolve, cellWaitMs)
+      doc.on('update', look)
+      await promise
+      doc.off('update', look)
+      clearTimeout(timer)
+    }
+    return cellNameOf(doc, cell, code)
   }
 
   #folder(): string {

@@ -104,6 +104,10 @@ export function anchorByCode(doc: Y.Doc, code: string): Record<string, unknown> 
   return cell && positionAt(content, cell.from)
 }
 
+export function hasCell(doc: Y.Doc, ref: CellRef, code: string): boolean {
+  return findCell(doc, parseNotebook(contentOf(doc).toString()), ref, code) !== undefined
+}
+
 /** What people call the cell, for tracebacks: `cell 3`, or just `cell` where it is not known. */
 export function cellNameOf(doc: Y.Doc, ref: CellRef | undefined, code: string): string {
   const cell = ref && findCell(doc, parseNotebook(contentOf(doc).toString()), ref, code)

@@ -138,3 +138,12 @@ test('the text between many displays stays within the caps of a document (I10)',
   assert.ok(Buffer.byteLength(view.text) < 2.2 * limits.documentOutputBytes, `${Buffer.byteLength(view.text)}`)
   assert.ok(view.truncated)
 })
+
+test('OU11 what an error clears leaves no empty line before it', () => {
+  const view = viewOf(
+    { type: 'stdout', at: 1, text: 'half a line' },
+    { type: 'clear', at: 2, wait: true },
+    { type: 'failed', at: 3, durationMs: 2, error: { name: 'E', message: 'm', traceback: ['E: m'] } },
+  )
+  assert.equal(view.text, 'E: m')
+})

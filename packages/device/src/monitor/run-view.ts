@@ -134,8 +134,9 @@ export class RunView {
     this.#print(text.endsWith('\n') ? text : `${text}\n`)
   }
 
+  /** What is about to be cleared needs no end. */
   #endLine(): void {
-    if (!this.#atLineStart) this.#print('\n')
+    if (!this.#atLineStart && !this.#clearFirst) this.#print('\n')
   }
 
   #clear(): void {
