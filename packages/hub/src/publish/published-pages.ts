@@ -31,8 +31,10 @@ export interface Page {
 }
 
 interface Kept extends Page {
-  /** What it was made of. */
-  source: string
+  /** How it was published, and under which address. */
+  published: string
+  /** Where the document stood. */
+  position: string
   madeAt: number
   /** How long that took. */
   tookMs: number
@@ -73,11 +75,11 @@ export class PublishedPages {
     const kept = this.#kept.get(key)
     if (kept) this.#kept.delete(key)
     if (kept) this.#kept.set(key, kept)
-    if (kept?.source === sourceOf(row)) return kept
+    if (kept?.published !== publishedOf(row)) return this.#made(key, row)
+    if (kept.position === positionOf(row)) return kept
     // Making a page must not take more than a part of the time, however fast the document changes.
-    const restMs = kept ? Math.max(limits.publishFollowMs, 10 * kept.tookMs) : 0
-    if (kept && row.mode === 'continuous' && now() - kept.madeAt < restMs) return kept
-    return this.#made(key, row)
+    const restMs = Math.max(limits.publishFollowMs, 10 * kept.tookMs)
+    return now() - kept.madeAt < restMs ? kept : this.#made(key, row)
   }
 
   /** The published document of a project that shows an asset; it is looked for in `first` before the others. */
@@ -90,14 +92,15 @@ export class PublishedPages {
     return undefined
   }
 
-  /** One at a time for a document: who asks meanwhile gets the same. */
+  /** One at a time for a document published in one way: who asks meanwhile gets the same. */
   #made(key: string, row: PublishedRow): Promise<Kept> {
-    const making = this.#making.get(key)
+    const job = `${key} ${publishedOf(row)}`
+    const making = this.#making.get(job)
     if (making) return making
     const made = this.#make(row)
       .then(page => this.#keep(key, page))
-      .finally(() => this.#making.delete(key))
-    this.#making.set(key, made)
+      .finally(() => this.#making.delete(job))
+    this.#making.set(job, made)
     return made
   }
 
@@ -115,7 +118,7 @@ export class PublishedPages {
     const etag = tagOf(html)
     const tookMs = made.plain ? limits.publishRenderMs : made.tookMs
     const { styleHash, programs } = made
-    const facts = { source: sourceOf(row), changedAt, madeAt: now(), tookMs }
+    const facts = { published: publishedOf(row), position: positionOf(row), changedAt, madeAt: now(), tookMs }
     return { html, encoded, styleHash, programs, etag, assets: new Set(made.assets), ...facts }
   }
 
@@ -158,11 +161,10 @@ const tagOf = (html: Buffer): string => createHash('sha256').update(html).digest
 
 const keyOf = ({ org, document, mode, version }: PublishedRow): string => `${org} ${document} ${mode} ${version ?? ''}`
 
-/** All that a page depends on. */
-function sourceOf(row: PublishedRow): string {
-  const at = row.mode === 'pinned' ? '' : `${row.epoch}.${row.position}`
-  return [at, row.changedAt, row.indexed, addressOf(row)].join(' ')
-}
+const publishedOf = (row: PublishedRow): string => [row.changedAt, row.indexed, addressOf(row)].join(' ')
+
+/** What a continuous page depends on beside how it is published; a pinned one is named by its version. */
+const positionOf = ({ mode, epoch, position }: PublishedRow): string => (mode === 'pinned' ? '' : `${epoch}.${position}`)
 
 export const titleOf = (path: string): string => path.split('/').at(-1)!.replace(/\.md$/, '')
 
