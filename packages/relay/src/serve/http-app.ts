@@ -77,8 +77,10 @@ function refuseMethod(routes: readonly Listed[], path: string, c: Context<Env>):
 
 async function webApp(webFolder: string | null, c: Context<Env>): Promise<Response> {
   const { method, path } = c.req
+  const visit = c.get('visit')
   if (isChange(method) || path.startsWith('/api/')) throw new MeshError('NOT_FOUND')
-  return isAppPage(path) ? appPage(webFolder, c.get('visit')) : appFile(webFolder, path, c.get('visit'))
+  if (isAppPage(path)) return appPage(webFolder, path, visit)
+  return appFile(webFolder, { path, accepts: c.req.header('accept-encoding') ?? null, visit })
 }
 
 function failed({ log }: FramePorts, thrown: unknown, c: Context<Env>): Response {

@@ -1,0 +1,20 @@
+/** Follows what the hub says once the first list is drawn, and keeps it for the next start. */
+import { effect } from '@preact/signals'
+import { documents, hub as hubState, projects, signedIn, startMesh } from '../state/mesh.ts'
+import { storedList } from '../sync/browser-storage.ts'
+import { hub, showLists } from './first-list.ts'
+
+export async function follow(): Promise<void> {
+  void storedList.start()
+  effect(() => {
+    if (signedIn.value === 'no') hub.value = 'signed-out'
+    else if (signedIn.value === 'unreachable' || hubState.value === 'down') hub.value = 'down'
+    else if (hubState.value === 'open') hub.value = 'open'
+  })
+  effect(() => {
+    const known = projects.value
+    if (!known || known.some(({ id }) => !documents.value.has(id))) return
+    showLists({ projects: known, documents: known.flatMap(({ id }) => documents.value.get(id) ?? []) }, Date.now())
+  })
+  await startMesh()
+}

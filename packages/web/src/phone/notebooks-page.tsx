@@ -1,0 +1,115 @@
+/** The first page: what was worked on last, and the projects. */
+import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
+import { hub, lists, recent } from './first-list.ts'
+import { notebookAt, projectAt } from './place.ts'
+import { Go } from './shell/go.tsx'
+import { Icon } from './shell/icons.tsx'
+
+const recentRows = 12
+
+export function NotebooksPage() {
+  const known = lists.value
+  return (
+    <main class="page">
+      <header class="head">
+        <h1>Notebooks</h1>
+      </header>
+      {known === undefined ? hub.value === 'down' ? <NothingHere /> : <Waiting /> : <Known projects={known.projects} />}
+    </main>
+  )
+}
+
+function Known({ projects }: { projects: readonly Project[] }) {
+  const byId = new Map(projects.map(project => [project.id as string, project]))
+  const rows = recent.value.filter(({ project }) => byId.has(project)).slice(0, recentRows)
+  return (
+    <>
+      {rows.length > 0 && (
+        <section>
+          <h2>Recent</h2>
+          <ul class="rows">
+            {rows.map(document => (
+              <NotebookRow key={document.id} document={document} project={byId.get(document.project)!} />
+            ))}
+          </ul>
+        </section>
+      )}
+      <section>
+        <h2>Projects</h2>
+        <ul class="rows">
+          {projects.map(project => (
+            <ProjectRow key={project.id} project={project} />
+          ))}
+        </ul>
+      </section>
+    </>
+  )
+}
+
+export function NotebookRow({ document, project }: { document: DocumentInfo; project: Project }) {
+  const { path, updatedAt } = document
+  return (
+    <li>
+      <Go to={notebookAt(project.name, path)} class="row">
+        <span class="words">
+          <span class="name">{titleOf(path)}</span>
+          <span class="about">{project.name}</span>
+        </span>
+        <time dateTime={new Date(updatedAt).toISOString()}>{ago(updatedAt, Date.now())}</time>
+      </Go>
+    </li>
+  )
+}
+
+function ProjectRow({ project }: { project: Project }) {
+  const count = recent.value.filter(document => document.project === project.id).length
+  return (
+    <li>
+      <Go to={projectAt(project.name)} class="row">
+        <span class="words">
+          <span class="name">{project.name}</span>
+          {project.roles && <span class="about">shared by {project.owner}</span>}
+        </span>
+        <span class="count">{count}</span>
+        <Icon name="chevron" size={18} />
+      </Go>
+    </li>
+  )
+}
+
+/** As high as the rows that come, so that nothing jumps. */
+function Waiting() {
+  return (
+    <div class="rows waiting" role="status" aria-label="Loading your notebooks">
+      {[1, 2, 3, 4, 5].map(row => (
+        <div key={row} class="row" />
+      ))}
+    </div>
+  )
+}
+
+function NothingHere() {
+  return (
+    <div class="empty">
+      <h2>Nothing is kept on this phone yet</h2>
+      <p>Open a notebook once while the hub answers, and it is here from then on, also without a network.</p>
+      <button type="button" class="button" onClick={() => location.reload()}>
+        Try again
+      </button>
+    </div>
+  )
+}
+
+const titleOf = (path: string): string => path.split('/').at(-1)!.replace(/\.md$/, '')
+
+const units = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+] as const
+const words = new Intl.RelativeTimeFormat(undefined, { style: 'narrow' })
+
+function ago(at: number, now: number): string {
+  for (const [unit, ms] of units) if (now - at >= ms) return words.format(-Math.floor((now - at) / ms), unit)
+  return 'now'
+}

@@ -1,0 +1,22 @@
+/**
+ * The service worker of `/m/` (PH10, PH11): gives the app of one version from its cache, and the assets of documents
+ * from theirs. It answers for nothing else, so no list and no right is ever shown from a cache as if the hub had said it.
+ */
+import { asset, isAsset } from './assets.ts'
+import { worker } from './scope.ts'
+import { install, isPage, isShellFile, page, removeOthers, shellFile } from './shell-cache.ts'
+
+worker.addEventListener('install', event => event.waitUntil(install()))
+worker.addEventListener('activate', event => event.waitUntil(removeOthers().then(() => worker.clients.claim())))
+worker.addEventListener('message', event => {
+  if (event.data === 'take over') void worker.skipWaiting()
+})
+
+worker.addEventListener('fetch', event => {
+  const { request } = event
+  const url = new URL(request.url)
+  if (request.method !== 'GET' || url.origin !== worker.location.origin) return
+  if (request.mode === 'navigate' && isPage(url.pathname)) event.respondWith(page(request))
+  else if (isShellFile(url.pathname)) event.respondWith(shellFile(request))
+  else if (isAsset(url.pathname)) event.respondWith(asset(request))
+})
