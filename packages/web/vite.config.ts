@@ -1,9 +1,10 @@
 /** Builds the web app, and the phone's with it. The hub serves `dist/` as it is. */
 import preact from '@preact/preset-vite'
 import { build, defineConfig, type Plugin } from 'vite'
-import { compressed } from './build/compressed.ts'
+import { chunkOf } from './bundle/chunks.ts'
+import { compressed } from './bundle/compressed.ts'
 import { phone, phoneWorker } from './vite.phone.config.ts'
-import { alias, nonceWord, plainLimits } from './vite.shared.ts'
+import { alias, nonceWord, smaller } from './vite.shared.ts'
 
 /** The phone's app lies in the folder that this build empties, so it is built after it. */
 const alsoPhone: Plugin = {
@@ -17,7 +18,7 @@ const alsoPhone: Plugin = {
 
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [plainLimits, preact(), alsoPhone, compressed(`${import.meta.dirname}/dist`)],
+  plugins: [smaller, preact(), alsoPhone, compressed(`${import.meta.dirname}/dist`)],
   resolve: { alias },
   html: { cspNonce: nonceWord },
   build: {
@@ -25,5 +26,8 @@ export default defineConfig({
     sourcemap: false,
     manifest: true,
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      output: { codeSplitting: { groups: [{ name: chunkOf, debugName: 'frame and notebook', test: /\.[jt]sx?$/ }] } },
+    },
   },
 })

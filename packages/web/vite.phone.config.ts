@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import preact from '@preact/preset-vite'
 import { type InlineConfig, minifySync, type Plugin } from 'vite'
-import { alias, nonceWord, plainLimits } from './vite.shared.ts'
+import { alias, nonceWord, smaller } from './vite.shared.ts'
 
 const here = import.meta.dirname
 const out = join(here, 'dist/m')
@@ -23,7 +23,7 @@ export const phone: InlineConfig = {
   root: join(here, 'phone'),
   base: '/m/',
   logLevel: 'warn',
-  plugins: [plainLimits, early, preact()],
+  plugins: [smaller, early, preact()],
   resolve: { alias },
   html: { cspNonce: nonceWord },
   build: {
@@ -55,7 +55,7 @@ export function phoneWorker(): InlineConfig {
     configFile: false,
     root: join(here, 'src/phone/worker'),
     logLevel: 'warn',
-    plugins: [plainLimits],
+    plugins: [smaller],
     define: {
       __SHELL_FILES__: JSON.stringify(files.map(file => `/m${file}`)),
       __SHELL_VERSION__: JSON.stringify(version),

@@ -8,6 +8,8 @@ import { api } from '../api/client.ts'
 import { type ApiError, asApiError } from '../api/http.ts'
 import { loadEditor } from '../editor/load-editor.ts'
 import { showImported } from '../formats/show-imported.ts'
+import { htmlReading } from '../prose/raw-html.ts'
+import { mayHoldHtml } from '../prose/read-prose.ts'
 import { titleOf } from '../shell/file-tree.ts'
 import { ProblemPage } from '../shell/problem-page.tsx'
 import { documents, me, problemsAt, projectNamed, projects } from '../state/mesh.ts'
@@ -16,7 +18,6 @@ import { browserPorts } from '../sync/browser-ports.ts'
 import { type LinkOptions, openDocument } from '../sync/document-link.ts'
 import type { LinkPorts } from '../sync/link-ports.ts'
 import { ExecutionStore } from './execution-store.ts'
-import { loadRenderer } from './markdown-view.tsx'
 import { browserFrame, NotebookStore } from './notebook-store.ts'
 import { NotebookView } from './notebook-view.tsx'
 import { OpenNotebook } from './open-notebook.ts'
@@ -117,10 +118,7 @@ async function open(
   const user = me.value?.user ?? ''
   // On its way while the document comes.
   void loadEditor(() => undefined)
-  const [link] = await Promise.all([
-    openDocument({ document: document.id, address, user, ...answers }, ports),
-    loadRenderer(),
-  ])
+  const link = await openDocument({ document: document.id, address, user, ...answers }, ports)
   const store = new NotebookStore(link.doc, browserFrame)
   await readFrontMatter(store)
   store.onText((_changes, before, after) => {
@@ -128,7 +126,7 @@ async function open(
       readFrontMatter(store).catch(thrown => report(thrown, 'The front matter was not read'))
   })
   const executions = new ExecutionStore(store)
-  await readyForOutputs(executions)
+  await Promise.all([readyForProse(store), readyForOutputs(executions)])
   return new OpenNotebook({
     document,
     project,
@@ -142,6 +140,14 @@ async function open(
       random: systemRandom,
     }),
   })
+}
+
+/** With HTML in its text it opens with what checks it, so that nothing moves; without it says so there. */
+async function readyForProse({ page }: NotebookStore): Promise<void> {
+  const load = () => htmlReading.load().catch(() => undefined)
+  const text = (from: number, to: number) => page.source.slice(from, to)
+  if (page.items.some(({ kind, from, to }) => kind === 'prose' && mayHoldHtml(text(from, to)))) await load()
+  else whenIdle(load)
 }
 
 /** With rich outputs it opens with what draws them, so that nothing moves; without it says so in their place. */
