@@ -311,7 +311,7 @@ async function story(store: HubStore): Promise<void> {
     await store.query('undeliveredOrders')
     const begun: RunEvent = { type: 'started', at: now, device: 'Desk', language: 'python', kernel: 'python' }
     const all = [begun, ...events]
-    await store.call('appendEvents', { ...holding, id: run.id, first: parseSeq(1), events: all.map(logged) })
+    await store.call('appendEvents', { ...holding, id: run.id, first: parseSeq(1), events: all.map(logged), now })
     return { ...holding, id: run.id, session: run.session }
   }
   const gate = { gate: id('gate'), nonce: 'n'.repeat(32), title: 'Delete?', shown: 'rm \0 x', expiresAt: now + 1 }

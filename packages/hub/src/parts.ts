@@ -31,6 +31,8 @@ import type { ObjectStore } from './objects/object-store.ts'
 import type { HtmlExports } from './publish/html-exports.ts'
 import type { Publications } from './publish/publications.ts'
 import type { PublishedPages } from './publish/published-pages.ts'
+import type { PushKeyPair } from './notify/push-key.ts'
+import type { Ways } from './notify/ways.ts'
 import type { Claims } from './runs/claims.ts'
 import type { Imports } from './runs/imports.ts'
 import type { Repeats } from './runs/repeats.ts'
@@ -81,6 +83,10 @@ export interface Parts {
   documents: Documents
   history: History
   publications: Publications
+  /** Of the hub, for push. */
+  pushKey: PushKeyPair
+  /** How users are told of what waits for them. */
+  ways: Ways
   /** What readers of published documents get. */
   pages: PublishedPages
   htmlExports: HtmlExports

@@ -35,7 +35,8 @@ export interface OutgoingPorts {
 
 export type Outgoing = (request: OutgoingRequest, signal?: AbortSignal) => Promise<OutgoingAnswer>
 
-const systemPorts: OutgoingPorts = { resolve: name => resolveName(name, { all: true }), times: limits }
+export const systemResolve: OutgoingPorts['resolve'] = name => resolveName(name, { all: true })
+const systemPorts: OutgoingPorts = { resolve: systemResolve, times: limits }
 
 /** Throws OUTGOING_REFUSED before anything is sent, UNREACHABLE or TIMEOUT; an answer of any status is an answer. */
 export function outgoing(ports: OutgoingPorts = systemPorts): Outgoing {
