@@ -79,7 +79,7 @@ async function worldOf(t: TestContext): Promise<World> {
   const cookie = await signIn(test)
   const [browser] = (await test.json<{ items: { id: string }[] }>('GET', '/browser-sessions')).items
   const { id: pairing } = await test.json<{ id: string }>('POST', '/pairings')
-  const ntfy = { kind: 'ntfy', server: 'http://127.0.0.1:9', topic: 'walked' }
+  const ntfy = { kind: 'ntfy', server: 'http://127.0.0.1:9999', topic: 'walked' }
   const { id: way } = await test.json<{ id: string }>('POST', '/push/ways', ntfy)
   const { id: invitation } = await test.json<{ id: string }>('POST', '/invitations', {})
   // Those of somebody else are in passkeys.test.ts (AU24) and accounts.test.ts (AU5).
