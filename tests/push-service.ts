@@ -72,11 +72,9 @@ export class PushService {
   readonly subscriptions = new Map<string, Subscription>()
   /** What was wrong with requests; a test ends with none. */
   readonly wrongs: string[] = []
-  readonly #server: Server
   #count = 0
 
   private constructor(server: Server) {
-    this.#server = server
     this.origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     server.on('request', (request, answer) => {
       this.#take(request, answer).catch((error: unknown) => {

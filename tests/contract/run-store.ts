@@ -113,7 +113,15 @@ export async function worldOf(store: HubStore): Promise<World> {
         })
       )?.lease,
     append: ({ run, fence }, device, first, events) =>
-      store.call('appendEvents', { org, id: run, device, fence, first: parseSeq(first), events: events.map(logged), now }),
+      store.call('appendEvents', {
+        org,
+        id: run,
+        device,
+        fence,
+        first: parseSeq(first),
+        events: events.map(logged),
+        now,
+      }),
     log: async run => numbered(await store.query('readEvents', { org, id: parseRunId(run), after: 0, mostBytes: 1e9 })),
   }
 }

@@ -286,7 +286,11 @@ type Wired =
   | 'sessionsChanged'
   | 'publications'
   | 'ways'
-type Base = Omit<Parts, Wired> & { wake: Wake; publishing: Omit<PublicationsPorts, 'audit' | 'events'>; notifier: Notifier }
+type Base = Omit<Parts, Wired> & {
+  wake: Wake
+  publishing: Omit<PublicationsPorts, 'audit' | 'events'>
+  notifier: Notifier
+}
 
 /** The parts that devices and runs are made of; each tells the next by the functions given here. */
 async function wire(base: Base): Promise<Parts> {

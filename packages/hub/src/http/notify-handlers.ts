@@ -10,8 +10,8 @@ import type {
   Way,
   WayTest,
 } from '@meshbook/core/notify-api.ts'
-import { hashSecret } from '@meshbook/relay/serve/secrets.ts'
 import type { RateLimiter } from '@meshbook/relay/serve/rate-limiter.ts'
+import { hashSecret } from '@meshbook/relay/serve/secrets.ts'
 import type { InferOutput } from 'valibot'
 import { pushKeyAt } from '../notify/push-key.ts'
 import { parseWay } from '../notify/ways.ts'

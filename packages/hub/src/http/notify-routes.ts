@@ -75,7 +75,8 @@ export function notifyRoutes(parts: Parts): Route[] {
     }),
     userRoute({
       ...{ ...own, method: 'POST', path: `${push}/looking`, scope: 'read' },
-      summary: 'This page is in front of its user, or not any more: the end of what was asked for here is then not told',
+      summary:
+        'This page is in front of its user, or not any more: the end of what was asked for here is then not told',
       body: lookingSchema,
       handle: ask => look(parts, ask),
     }),

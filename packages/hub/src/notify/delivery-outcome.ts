@@ -14,7 +14,10 @@ export interface Attempt {
   random: () => number
 }
 
-export function outcomeOf(a: Attempt, { status, headers }: Pick<OutgoingAnswer, 'status' | 'headers'>): DeliveryOutcome {
+export function outcomeOf(
+  a: Attempt,
+  { status, headers }: Pick<OutgoingAnswer, 'status' | 'headers'>,
+): DeliveryOutcome {
   const detail = `HTTP ${status}`
   if (status >= 200 && status < 300) return { as: 'accepted' }
   if (status >= 300 && status < 400) return { as: 'failed', code: 'moved', detail }
@@ -29,20 +32,25 @@ export function outcomeOf(a: Attempt, { status, headers }: Pick<OutgoingAnswer, 
 export function outcomeOfError(a: Attempt, thrown: unknown): DeliveryOutcome {
   if (!(thrown instanceof MeshError)) return again(a, 'unreachable', 'the message could not be made')
   const detail = thrown.detail ?? thrown.message
-  if (thrown.code === 'OUTGOING_REFUSED' || thrown.code === 'PUSH_SERVICE') return { as: 'failed', code: 'address', detail }
+  if (thrown.code === 'OUTGOING_REFUSED' || thrown.code === 'PUSH_SERVICE')
+    return { as: 'failed', code: 'address', detail }
   return again(a, 'unreachable', detail)
 }
 
 function again(a: Attempt, code: WayFailure, detail: string, retryAfter?: string): DeliveryOutcome {
   const pause = { minMs: limits.deliveryRetryMinMs, maxMs: limits.deliveryRetryMaxMs }
-  const waitMs = Math.max(backoffMs({ attempt: a.attempt, ...pause, random: a.random }), retryAfterMs(retryAfter, a.now))
+  const waitMs = Math.max(
+    backoffMs({ attempt: a.attempt, ...pause, random: a.random }),
+    retryAfterMs(retryAfter, a.now),
+  )
   return { as: 'again', at: a.now + waitMs, code, detail }
 }
 
 /** Seconds or a date (RFC 9110); beyond the life of a notice it does not matter how far. */
 export function retryAfterMs(text: string | undefined, now: number): number {
   if (text === undefined) return 0
-  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - now
+  const isDate = /^[A-Z][a-z]{2}, /.test(text)
+  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : isDate ? Date.parse(text) - now : 0
   return Number.isNaN(ms) ? 0 : Math.min(Math.max(0, ms), limits.noticeMs)
 }
 
@@ -54,6 +62,7 @@ export const nextSteps: Readonly<Record<WayFailure, string>> = {
   'too-large': 'The service does not take messages of this size.',
   'not-allowed': 'The service refuses the hub: check the token, or remove this way and add it again.',
   moved: 'The address leads elsewhere; add the new address as a way.',
-  address: 'The address is in a network that the hub does not send to, or its push service is not allowed (MESHBOOK_PUSH_SERVICES).',
+  address:
+    'The address is in a network that the hub does not send to, or its push service is not allowed (MESHBOOK_PUSH_SERVICES).',
   expired: 'The service could not be reached for a day; what was to be told is in the inbox.',
 }

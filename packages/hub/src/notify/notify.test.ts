@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { test } from 'node:test'
-import { notificationOf } from '@meshbook/core/notification.ts'
 import { newId, systemRandom } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { Lease } from '@meshbook/core/messages.ts'
-import { type MadeWay, type NotifySettings, pushPayloadSchema, type PushKey, type Way, type WayTest } from '@meshbook/core/notify-api.ts'
+import { notificationOf } from '@meshbook/core/notification.ts'
+import {
+  type MadeWay,
+  type NotifySettings,
+  type PushKey,
+  pushPayloadSchema,
+  type Way,
+  type WayTest,
+} from '@meshbook/core/notify-api.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import * as v from 'valibot'
 import { startNtfy, startWebhook } from '../../../../tests/notify-servers.ts'
@@ -15,7 +22,7 @@ import { rawRequest } from '../testing/raw-request.ts'
 import { signIn } from '../testing/sign-in.ts'
 import { completed, started, TestDevice } from '../testing/test-device.ts'
 import { startTestHub, type TestHub } from '../testing/test-hub.ts'
-import { addTestUser, makeMember, setRoles, type TestUser } from '../testing/test-user.ts'
+import { addTestUser, makeMember, setRoles } from '../testing/test-user.ts'
 import { until } from '../testing/until.ts'
 
 interface Asking {
@@ -91,16 +98,22 @@ const failed = (): RunEvent => ({
   error: { name: 'ValueError', message: 'x must be positive', traceback: [] },
 })
 const ended = (): RunEvent => ({ type: 'completed', at: at(), durationMs: 61_000 })
-const gateEvent = (title = 'Send it?', more: object = {}) =>
-  ({
-    ...{ type: 'gate-opened', at: at(), gate: newId('gate', at(), systemRandom), nonce: 'n'.repeat(32), title },
-    ...{ shown: 'rm -rf /', expiresAt: at() + 86_400_000, ...more },
-  }) as const
+const gateEvent = (
+  title = 'Send it?',
+  more: { deciders?: string[] } = {},
+): Extract<RunEvent, { type: 'gate-opened' }> => ({
+  type: 'gate-opened',
+  ...{ at: at(), gate: newId('gate', at(), systemRandom), nonce: 'n'.repeat(32), title },
+  ...{ shown: 'rm -rf /', expiresAt: at() + 86_400_000, ...more },
+})
 
 test('NT1 NT10 NT11 every kind is told, encrypted for the phone alone, signed by the hub, with words and a way to what it is about', async t => {
   const s = await scene(t)
   const lease = await s.run()
-  await s.desk.emit(lease, 1, [started, { type: 'input-request', at: at(), id: 'q', prompt: 'Name? ', password: false }])
+  await s.desk.emit(lease, 1, [
+    started,
+    { type: 'input-request', at: at(), id: 'q', prompt: 'Name? ', password: false },
+  ])
   const asked = await s.told(/^train\.md needs input$/)
   assert.deepEqual([asked.payload.kind, asked.payload.url, asked.urgency], ['input', `/m/runs/${lease.run}`, 'high'])
   assert.equal(asked.payload.text, 'Name?\nIt runs on Desk.')
@@ -123,7 +136,14 @@ test('NT1 NT10 NT11 every kind is told, encrypted for the phone alone, signed by
   assert.ok(!JSON.stringify(waits.payload).includes('rm -rf'), 'what is decided about is read in the app')
 
   await s.desk.drop()
-  await s.json('POST', '/runs', { id: 'old', session: 'old', document: s.doc, language: 'python', code: 'old', expiresAt: at() + 60 })
+  await s.json('POST', '/runs', {
+    id: 'old',
+    session: 'old',
+    document: s.doc,
+    language: 'python',
+    code: 'old',
+    expiresAt: at() + 60,
+  })
   const wanted = await s.told(/^Still want train\.md to run\?$/)
   assert.equal(wanted.payload.kind, 'wanted')
   for (let gone = 0; gone < 100; gone += 20) {
@@ -238,7 +258,10 @@ test('NT5 in quiet hours only gates and input are told, the rest together when t
   assert.deepEqual(s.titles(), ['Send it?'])
   s.clock.offsetMs += 3_700_000
   const summary = await s.told(/run finished/)
-  assert.deepEqual([summary.payload.kind, summary.payload.title], ['summary', '1 run finished, 1 run failed, 1 decision waits'])
+  assert.deepEqual(
+    [summary.payload.kind, summary.payload.title],
+    ['summary', '1 run finished, 1 run failed, 1 decision waits'],
+  )
   assert.match(String(summary.payload.text), /train\.md finished\ntrain\.md failed\nLater\?/)
   await s.quiet()
   assert.equal(s.phone.received.length, 2)
@@ -265,8 +288,15 @@ test('NT1 kinds are turned off for all projects or one, and on again for one', a
   await s.settings({ kinds: { finished: false }, projects: [{ project: s.project.id, kinds: { finished: true } }] })
   await s.desk.emit(await s.run(), 1, [started, ended()])
   await s.told(/finished/)
-  for (const bad of [{ quiet: { from: '25:00', to: '07:00', zone: 'UTC', urgent: true } }, { quiet: { from: '22:00', to: '07:00', zone: '+02:00', urgent: true } }, { afterSeconds: -1 }])
-    assert.equal((await s.api('PUT', '/push/settings', { kinds: {}, afterSeconds: 0, quiet: null, projects: [], ...bad })).status, 400)
+  for (const bad of [
+    { quiet: { from: '25:00', to: '07:00', zone: 'UTC', urgent: true } },
+    { quiet: { from: '22:00', to: '07:00', zone: '+02:00', urgent: true } },
+    { afterSeconds: -1 },
+  ])
+    assert.equal(
+      (await s.api('PUT', '/push/settings', { kinds: {}, afterSeconds: 0, quiet: null, projects: [], ...bad })).status,
+      400,
+    )
 })
 
 test('NT12 what fails for a while is tried again, as late as the service says, over a restart of the hub too', async t => {
@@ -297,10 +327,17 @@ test('NT12 404 and 410 drop the subscription with what waits for it; 413, 400 an
     const { phone, way } = await s.subscribe()
     phone.answers.push({ status })
     await s.desk.emit(await s.run(), 1, [started, ended()])
-    await until(async () => !(await s.json<{ items: Way[] }>('GET', '/push/ways')).items.some(({ id }) => id === way.id))
+    await until(
+      async () => !(await s.json<{ items: Way[] }>('GET', '/push/ways')).items.some(({ id }) => id === way.id),
+    )
     assert.equal(phone.attempts, 1)
   }
-  for (const [status, code] of [[413, 'too-large'], [400, 'not-accepted'], [403, 'not-allowed'], [302, 'moved']] as const) {
+  for (const [status, code] of [
+    [413, 'too-large'],
+    [400, 'not-accepted'],
+    [403, 'not-allowed'],
+    [302, 'moved'],
+  ] as const) {
     const before = s.phone.attempts
     s.phone.answers.push({ status })
     await s.desk.emit(await s.run(), 1, [started, ended()])
@@ -318,7 +355,9 @@ test('NT12 after a day a notice is given up, and the way says so', async t => {
   const s = await scene(t)
   s.phone.answers.push({ status: 503, headers: { 'retry-after': '999999' } })
   await s.desk.emit(await s.run(), 1, [started, ended()])
-  await until(async () => (await s.json<{ items: Way[] }>('GET', '/push/ways')).items[0]?.failure?.code === 'server-error')
+  await until(
+    async () => (await s.json<{ items: Way[] }>('GET', '/push/ways')).items[0]?.failure?.code === 'server-error',
+  )
   s.clock.offsetMs += 90_000_000
   await s.quiet()
   assert.equal(s.phone.attempts, 1)
@@ -326,7 +365,10 @@ test('NT12 after a day a notice is given up, and the way says so', async t => {
 
 test('NT13 NT15 S15 ways to other push services, to inside and beyond the number are refused; another subscription replaces the old one', async t => {
   const s = await scene(t)
-  const refusal = async (who: Pick<TestUser, 'api'>, body: object) => {
+  const refusal = async (
+    who: { api(method: string, path: string, body?: unknown): Promise<Response> },
+    body: object,
+  ) => {
     const answer = await who.api('POST', '/push/ways', body)
     return [answer.status, ((await answer.json()) as { code?: string }).code]
   }
@@ -338,14 +380,24 @@ test('NT13 NT15 S15 ways to other push services, to inside and beyond the number
   const eve = await addTestUser(s, 'eve')
   const inside = { kind: 'webhook', url: 'http://127.0.0.1:9999/hook' }
   assert.deepEqual(await refusal(eve, inside), [422, 'OUTGOING_REFUSED'])
-  assert.deepEqual(await refusal(s, { kind: 'webhook', url: 'http://169.254.169.254/latest' }), [422, 'OUTGOING_REFUSED'])
-  assert.deepEqual(await refusal(eve, { kind: 'ntfy', server: 'http://[::1]:80', topic: 't' }), [422, 'OUTGOING_REFUSED'])
+  assert.deepEqual(await refusal(s, { kind: 'webhook', url: 'http://169.254.169.254/latest' }), [
+    422,
+    'OUTGOING_REFUSED',
+  ])
+  assert.deepEqual(await refusal(eve, { kind: 'ntfy', server: 'http://[::1]:80', topic: 't' }), [
+    422,
+    'OUTGOING_REFUSED',
+  ])
 
   const again = await s.api('POST', '/push/ways', { kind: 'push', subscription: phone })
   assert.deepEqual([again.status, ((await again.json()) as Way).id], [200, way.id])
   const { key } = await s.json<PushKey>('GET', '/push/key')
   const newer = s.service.subscribe(key)
-  const replaced = await s.json<MadeWay>('POST', '/push/ways', { kind: 'push', subscription: newer, replaces: phone.endpoint })
+  const replaced = await s.json<MadeWay>('POST', '/push/ways', {
+    kind: 'push',
+    subscription: newer,
+    replaces: phone.endpoint,
+  })
   const ids = (await s.json<{ items: Way[] }>('GET', '/push/ways')).items.map(({ id }) => id)
   assert.ok(ids.includes(replaced.id) && !ids.includes(way.id))
   const shown = JSON.stringify(await s.json('GET', '/push/ways'))
@@ -369,7 +421,14 @@ test('NT14 ntfy and webhooks are told the same, by their own rules, and their se
   await until(() => ntfy.told.length === 1)
   assert.deepEqual(
     { ...ntfy.told[0]!.body, click: '' },
-    { topic: 'mine', title: 'Grüße 🎈?', message: 'train.md waits for your decision on Desk.', priority: 4, tags: ['warning'], click: '' },
+    {
+      topic: 'mine',
+      title: 'Grüße 🎈?',
+      message: 'train.md waits for your decision on Desk.',
+      priority: 4,
+      tags: ['warning'],
+      click: '',
+    },
   )
   await s.quiet()
   s.clock.offsetMs += 30_000
@@ -380,7 +439,10 @@ test('NT14 ntfy and webhooks are told the same, by their own rules, and their se
   assert.equal(body.receipt, undefined)
   const listed = JSON.stringify(await s.json('GET', '/push/ways'))
   for (const hidden of [secret, 'tk_secret', '/in?x=1', 'mine'])
-    assert.ok(!listed.includes(`"${hidden}"`) && !s.logged.some(line => line.includes(hidden) && hidden.length > 6), hidden)
+    assert.ok(
+      !listed.includes(`"${hidden}"`) && !s.logged.some(line => line.includes(hidden) && hidden.length > 6),
+      hidden,
+    )
   assert.deepEqual([...ntfy.wrongs, ...hook.wrongs], [])
 })
 
@@ -397,7 +459,8 @@ test('NT20 NT21 a test says how far it came, a receipt works once and without a 
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ receipt }),
     })
-  const wayNow = async () => (await s.json<{ items: Way[] }>('GET', '/push/ways')).items.find(({ id }) => id === way.id)!
+  const wayNow = async () =>
+    (await s.json<{ items: Way[] }>('GET', '/push/ways')).items.find(({ id }) => id === way.id)!
   assert.deepEqual([(await confirm('x'.repeat(43))).status, (await wayNow()).confirmedAt], [204, null])
   assert.equal((await confirm(message!.payload.receipt)).status, 204)
   const { test: station, confirmedAt } = await wayNow()
@@ -417,7 +480,13 @@ test('NT20 NT21 a test says how far it came, a receipt works once and without a 
 test('NT20 receipts are limited for each address', async t => {
   const s = await scene(t)
   const ask = async () =>
-    (await fetch(`${s.hub.url}/api/v1/push/receipts`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: `{"receipt":"${'x'.repeat(43)}"}` })).status
+    (
+      await fetch(`${s.hub.url}/api/v1/push/receipts`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: `{"receipt":"${'x'.repeat(43)}"}`,
+      })
+    ).status
   const statuses: number[] = []
   for (let n = 0; n < 130; n++) statuses.push(await ask())
   assert.ok(statuses.slice(0, 60).every(status => status === 204) && statuses.includes(429))
@@ -426,7 +495,10 @@ test('NT20 receipts are limited for each address', async t => {
 test('NT23 signing out, and revoking a token, take their push ways along in the same moment', async t => {
   const s = await scene(t)
   const made = await s.json<{ id: string; token: string }>('POST', '/tokens', { name: 'phone' })
-  const byToken = { json: async <T>(method: string, path: string, body?: unknown) => (await (await s.api(method, path, body, { authorization: `Bearer ${made.token}` })).json()) as T }
+  const byToken = {
+    json: async <T>(method: string, path: string, body?: unknown) =>
+      (await (await s.api(method, path, body, { authorization: `Bearer ${made.token}` })).json()) as T,
+  }
   const { way } = await s.subscribe(byToken)
   const cookie = await signIn(s)
   const { key } = await s.json<PushKey>('GET', '/push/key')
@@ -450,9 +522,14 @@ test('NT10 S19 the private key of the hub is in no answer and no line of the log
   await s.json('POST', `/push/ways/${way.id}/test`)
   const { DatabaseSync } = await import('node:sqlite')
   const db = new DatabaseSync(`${s.folder}/hub.db`, { readOnly: true })
-  const row = db.prepare('SELECT public_key AS pub, private_key AS priv FROM push_keys').get() as { pub: string; priv: string }
+  const row = db.prepare('SELECT public_key AS pub, private_key AS priv FROM push_keys').get() as {
+    pub: string
+    priv: string
+  }
   db.close()
-  const answers = await Promise.all(['/push/key', '/push/ways', '/push/settings', '/me', '/audit'].map(async path => (await s.api('GET', path)).text()))
+  const answers = await Promise.all(
+    ['/push/key', '/push/ways', '/push/settings', '/me', '/audit'].map(async path => (await s.api('GET', path)).text()),
+  )
   for (const text of [...answers, ...s.logged, JSON.stringify(s.phone.received)]) assert.ok(!text.includes(row.priv))
   assert.equal((JSON.parse(answers[0]!) as PushKey).key, row.pub)
   await s.restart()

@@ -2,10 +2,10 @@
 import { createECDH, createHash } from 'node:crypto'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type Now, newId, parseId, type RandomBytes, type WayId } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
 import type { MadeWay, NewWay, Way, WayTest } from '@meshbook/core/notify-api.ts'
 import { RateLimiter } from '@meshbook/relay/serve/rate-limiter.ts'
 import { newSecret } from '@meshbook/relay/serve/secrets.ts'
-import type { Limits } from '@meshbook/core/limits.ts'
 import type { Audit, AuditSource } from '../auth/audit.ts'
 import { credentialKey, type Principal } from '../auth/principal.ts'
 import { type AddressKind, addressKind } from '../outgoing/address-kind.ts'
@@ -69,7 +69,13 @@ export class Ways {
     }
     const url = wish.kind === 'ntfy' ? wish.server : wish.url
     const inside = isOwner && (await this.#leadsInside(url))
-    if (!inside) await checkedAddresses(this.#ports, checkedUrl(url), ['public'], AbortSignal.timeout(this.#ports.times.outgoingMs))
+    if (!inside)
+      await checkedAddresses(
+        this.#ports,
+        checkedUrl(url),
+        ['public'],
+        AbortSignal.timeout(this.#ports.times.outgoingMs),
+      )
     if (wish.kind === 'ntfy')
       return { ...nothing, kind: 'ntfy', url, inside, topic: wish.topic, secret: wish.token ?? null }
     return { ...nothing, kind: 'webhook', url, inside, secret: newSecret(this.#ports.random, 'mbs_') }
@@ -107,7 +113,8 @@ export class Ways {
     await notifier.deliver({ org, notice, way: id })
     const after = (await this.list(who)).find(way => way.id === id)
     // Its service has forgotten the subscription, so there is no such way any more.
-    if (!after?.test) throw new MeshError('NOT_FOUND', { detail: `${known.host} does not know this subscription any more` })
+    if (!after?.test)
+      throw new MeshError('NOT_FOUND', { detail: `${known.host} does not know this subscription any more` })
     return after.test
   }
 }
