@@ -380,7 +380,16 @@ async function story(store: HubStore): Promise<void> {
   await store.call('planNotices', { org, user, now: now + 4 })
   await store.query('dueDeliveries', { ...page, now: now + 4 })
   const words = { title: 'T' as Filled, text: 'x' as Filled, url: '/m/', tag: 'test' }
-  await store.call('makeTest', { org, user, way: hook.id, id: 'test-1', ...words, now: now + 5 })
+  await store.call('makeTest', {
+    org,
+    user,
+    way: hook.id,
+    notice: 'test-1',
+    ...words,
+    ...leased,
+    now: now + 5,
+    receiptHash: hashOf('test'),
+  })
   await store.query('listWays', { org, user })
   await store.call('removeWay', { org, user, id: hook.id })
   await store.call('sweepNotices', { before: now + day, rows: 100 })

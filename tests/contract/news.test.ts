@@ -51,7 +51,7 @@ const quiet: Record<string, string> = {
   heardNews: 'whoever waits for it asks again and again',
   inviteMember: readWhenAsked,
   linkIdentity: readWhenAsked,
-  makeTest: everyHubLooks,
+  makeTest: ofThisHub,
   markAssets: ofThisHub,
   newGrant: readWhenAsked,
   newPairing: readWhenAsked,

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
+import { createECDH } from 'node:crypto'
 import { test } from 'node:test'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { wayFailures } from '@meshbook/core/notify-api.ts'
+import webPush from 'web-push'
 import { nextSteps, outcomeOf, outcomeOfError, retryAfterMs } from './delivery-outcome.ts'
-import { longestPayloadBytes } from './way-requests.ts'
+import { requestOf } from './way-requests.ts'
 import { durationText, endedWords, gateWords, summaryWords } from './words.ts'
 
 const attempt = { kind: 'push', attempt: 1, now: 1_000_000, random: () => 0 } as const
@@ -60,7 +62,20 @@ test('NT13 NT20 an address that is refused is not tried again; every failure say
 })
 
 test('NT11 the longest words fit into one push message, and those of a program are shown without its colours', () => {
-  assert.ok(longestPayloadBytes <= 3_993, 'what is left of 4096 bytes by encryption')
+  const long = gateWords(
+    { id: 'r' as never, path: '🎈'.repeat(900), deviceName: '"'.repeat(300) },
+    'g' as never,
+    '🎈'.repeat(900),
+  )
+  const keys = createECDH('prime256v1')
+  const p256dh = keys.generateKeys('base64url')
+  const nothing = { inside: false, topic: null, secret: null, auth: 'A'.repeat(22) }
+  const notice = { ...long, id: 'i'.repeat(32), kind: 'gate' as const, tag: 't'.repeat(24), madeAt: 1_800_000_000_000 }
+  const target = { ...nothing, id: 'w' as never, kind: 'push' as const, url: 'https://fcm.googleapis.com/x', p256dh }
+  const ports = { hubUrl: 'https://m.example', pushServices: [], now: 0, receipt: 'r'.repeat(43) }
+  const details = { subject: 'https://m.example', ...webPush.generateVAPIDKeys() }
+  const { body } = requestOf({ attempt: 1, until: 1, target, notice }, { ...ports, details })
+  assert.ok(body!.length > 1_500 && body!.length <= 4_096, `${body!.length} bytes`)
   const run = { id: 'r' as never, path: 'a/b/train.md', deviceName: 'Desk' }
   const { title, text } = endedWords(run, { status: 'failed', ms: 100, why: '\n\u001b[31mNo\u001b[0m\nmore' })
   assert.deepEqual([title, text], ['train.md failed', 'No\nIt failed after 0.1 s on Desk.'])

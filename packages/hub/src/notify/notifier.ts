@@ -2,7 +2,7 @@
  * Looks for notices and deliveries that are due, and sends them. Everything that it must remember is in the store, so that
  * it may be killed at any moment, and several hubs may look at the same (NT12). What is told to whom is not decided here.
  */
-import type { Now, RandomBytes } from '@meshbook/core/ids.ts'
+import type { Now, RandomBytes, UserId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { hashSecret } from '@meshbook/relay/serve/secrets.ts'
 import type { Log } from '../log.ts'
@@ -12,6 +12,7 @@ import type { HubStore } from '../store/hub-store.ts'
 import { outcomeOf, outcomeOfError } from './delivery-outcome.ts'
 import type { PushKeyPair } from './push-key.ts'
 import { requestOf } from './way-requests.ts'
+import type { Words } from './words.ts'
 
 export interface NotifierPorts {
   store: HubStore
@@ -88,13 +89,26 @@ export class Notifier {
 
   /** Sends it, if nobody else does; what came of it is in the store. */
   async deliver(delivery: DeliveryKey): Promise<void> {
-    const { store, key, now, times } = this.#ports
-    const receipt = key.receiptOf(delivery.notice, delivery.way)
+    const claimed = await this.#ports.store.call('claimDelivery', { ...delivery, ...this.#lease(delivery) })
+    if (claimed) await this.#finish(delivery, claimed)
+  }
+
+  /** Sends a test right away (NT21); false when there is no such way. */
+  async test(user: UserId, delivery: DeliveryKey, words: Words & { tag: string }): Promise<boolean> {
+    const claimed = await this.#ports.store.call('makeTest', { ...delivery, ...words, user, ...this.#lease(delivery) })
+    if (claimed) await this.#finish(delivery, claimed)
+    return claimed !== null
+  }
+
+  #lease({ notice, way }: DeliveryKey): { receiptHash: string; now: number; leaseUntil: number } {
+    const { key, now, times } = this.#ports
     const at = now()
-    const lease = { receiptHash: hashSecret(receipt), now: at, leaseUntil: at + times.deliveryLeaseMs }
-    const claimed = await store.call('claimDelivery', { ...delivery, ...lease })
-    if (!claimed) return
-    const outcome = await this.#send(claimed, receipt)
+    return { receiptHash: hashSecret(key.receiptOf(notice, way)), now: at, leaseUntil: at + times.deliveryLeaseMs }
+  }
+
+  async #finish(delivery: DeliveryKey, claimed: ClaimedDelivery): Promise<void> {
+    const { store, key, now } = this.#ports
+    const outcome = await this.#send(claimed, key.receiptOf(delivery.notice, delivery.way))
     // Whether it arrived is not known: another hub, or this one when it is back, sends it once more.
     if (this.#stop.signal.aborted && outcome.as === 'again') return
     await store.call('settleDelivery', { ...delivery, attempt: claimed.attempt, outcome, now: now() })

@@ -1,7 +1,6 @@
 /** What goes over the wire for a notice on each kind of way. Nothing is sent here. */
 import { createHmac } from 'node:crypto'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { limits } from '@meshbook/core/limits.ts'
 import type { MessageKind, PushPayload } from '@meshbook/core/notify-api.ts'
 import webPush from 'web-push'
 import type { OutgoingRequest } from '../outgoing/guarded-request.ts'
@@ -119,6 +118,3 @@ export function webhookSignature(secret: string, body: string, seconds: number):
   const mac = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex')
   return `t=${seconds},v1=${mac}`
 }
-
-/** Standard services take 4096 bytes of an encrypted message; this is what words of the longest take at worst. */
-export const longestPayloadBytes = 4 * (limits.noticeTitleChars + limits.noticeTextChars) + 1_024

@@ -21,7 +21,7 @@ import { testWords } from './words.ts'
 export interface WaysPorts {
   store: HubStore
   audit: Audit
-  notifier: Pick<Notifier, 'deliver'>
+  notifier: Pick<Notifier, 'test'>
   pushServices: readonly string[]
   resolve: OutgoingPorts['resolve']
   times: Limits
@@ -102,15 +102,14 @@ export class Ways {
 
   /** Goes the whole way at once; that the phone has shown it comes later, and stands in the list (NT21). */
   async test(who: Principal, id: WayId): Promise<WayTest> {
-    const { store, notifier, now, random } = this.#ports
+    const { notifier, random } = this.#ports
     const { org, user } = who
     const known = (await this.list(who)).find(way => way.id === id)
     if (!known) throw notThere(id)
     this.#tests.count(`${org} ${user}`)
     const notice = idFrom('test', id, newSecret(random))
-    const about = { id: notice, tag: 'test', ...testWords(known.name) }
-    if (!(await store.call('makeTest', { org, user, way: id, ...about, now: now() }))) throw notThere(id)
-    await notifier.deliver({ org, notice, way: id })
+    const words = { tag: 'test', ...testWords(known.name) }
+    if (!(await notifier.test(user, { org, notice, way: id }, words))) throw notThere(id)
     const after = (await this.list(who)).find(way => way.id === id)
     // Its service has forgotten the subscription, so there is no such way any more.
     if (!after?.test)

@@ -6,10 +6,9 @@
 import type { OrgId, UserId, WayId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { WayFailure } from '@meshbook/core/notify-api.ts'
-import type { Filled } from '@meshbook/core/notify-words.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { mayBeTold } from './may-be-told.ts'
-import { insertNotice, type NoticeRow, selectNotices, tellOutcome } from './notices.ts'
+import { insertNotice, type NoticeRow, selectNotices, tellOutcome, type Words } from './notices.ts'
 import type { Asker } from './places.ts'
 import { dropWay, isCredentialGood, targetColumns, type WayTarget } from './ways.ts'
 
@@ -201,32 +200,31 @@ async function noteFailure(tx: Tx, a: DeliveryKey, { code, detail, now }: Failur
   ])
 }
 
-/** A message that goes one way, to see how far it comes (NT21). False when the user has no such way. */
+/** A message that goes one way, to see how far it comes, taken by who makes it (NT21). Null when the user has no such way. */
 export async function makeTest(
   tx: Tx,
-  a: {
+  a: Words & {
     org: OrgId
     user: UserId
     way: WayId
-    id: string
+    notice: string
     tag: string
-    title: Filled
-    text: Filled
-    url: string
     now: number
+    receiptHash: string
+    leaseUntil: number
   },
-): Promise<boolean> {
+): Promise<ClaimedDelivery | null> {
+  const to: Asker = { org: a.org, user: a.user }
   const way = await tx.get('SELECT 1 AS one FROM ways WHERE org_id = ? AND user_id = ? AND way_id = ?', [
     a.org,
     a.user,
     a.way,
   ])
-  if (!way) return false
-  const to: Asker = { org: a.org, user: a.user }
+  if (!way) return null
   const about = { places: [], subject: { of: 'nothing' } as const, kind: 'test' as const, onlyWays: [a.way] }
-  await insertNotice(tx, { ...a, ...about, to }, 'told')
-  await insertDelivery(tx, a, a.way, a.now)
-  return true
+  await insertNotice(tx, { ...a, ...about, id: a.notice, to }, 'told')
+  await insertDelivery(tx, { ...to, id: a.notice }, a.way, a.now)
+  return claimDelivery(tx, a)
 }
 
 /** Whose receipt it is, if it has not come yet. */
