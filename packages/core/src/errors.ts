@@ -567,6 +567,20 @@ const catalogue = {
     exit: 1,
     retry: 'never',
   },
+  OUTGOING_REFUSED: {
+    message: 'Meshbook sends nothing to this address',
+    hint: 'Use a public http(s) address. One in a private network can be set by the owner of the hub, who is its first user.',
+    http: 422,
+    exit: 1,
+    retry: 'never',
+  },
+  PUSH_SERVICE: {
+    message: 'This push service is not known to the hub',
+    hint: 'If your browser really uses it, the owner of the hub can allow it with MESHBOOK_PUSH_SERVICES.',
+    http: 422,
+    exit: 1,
+    retry: 'never',
+  },
   INTERRUPTED: { message: 'Interrupted', hint: 'Run it again when you are ready.', exit: 130, retry: 'never' },
   SHUTTING_DOWN: {
     message: 'Meshbook is shutting down',

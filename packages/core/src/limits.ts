@@ -310,6 +310,41 @@ export const limits = {
   backupHoldMs: 24 * 60 * 60_000,
   restoreHoldMs: 30 * 24 * 60 * 60_000,
 
+  /** Telling people: ways of one user, and what goes out. */
+  waysPerUser: 20,
+  wayUrlChars: 2_048,
+  notifyProjects: 200,
+  /** Runs that took no longer are not told, where a user has set nothing else. */
+  notifyAfterSeconds: 30,
+  noticeTitleChars: 100,
+  noticeTextChars: 300,
+  /** More notices to one user become summaries, which come at most so often. */
+  noticesPerHour: 30,
+  noticeSummaryMs: 10 * 60_000,
+  /** Lines of a summary that name what is in it. */
+  noticeSummaryLines: 5,
+  /** How long runs that a lost device had are gathered for one notice. */
+  noticeGatherMs: 2_000,
+  /** For so long a notice is tried again, and for so long it is remembered. */
+  noticeMs: 24 * 3_600_000,
+  noticeKeptMs: 7 * 24 * 3_600_000,
+  noticeSweepRows: 500,
+  noticeLookMs: 500,
+  noticeRows: 200,
+  /** A delivery that a hub has taken is that of another one after so long. */
+  deliveryLeaseMs: 60_000,
+  deliveriesPerHub: 16,
+  deliveriesPerUser: 4,
+  deliveryRetryMinMs: 5_000,
+  deliveryRetryMaxMs: 3_600_000,
+  pushTestsPerMinute: 6,
+  receiptsPerMinute: 120,
+  /** How long a page that said so counts as looked at. */
+  lookingMs: 60_000,
+  /** A request to an address that a user gave. */
+  outgoingMs: 15_000,
+  outgoingAnswerBytes: 16 * KiB,
+
   authTriesPerMinute: 30,
   emailChars: 254,
   /** Members and invitations of one project. */

@@ -63,7 +63,11 @@ import { tellingStore } from './hubs/telling-store.ts'
 import { noWake, type Wake } from './hubs/wake.ts'
 import { type Log, newLog } from './log.ts'
 import { Metrics } from './metrics.ts'
+import { Notifier } from './notify/notifier.ts'
+import { PushKeyPair } from './notify/push-key.ts'
+import { Ways } from './notify/ways.ts'
 import { openObjects } from './objects/open-objects.ts'
+import { outgoing, systemResolve } from './outgoing/guarded-request.ts'
 import type { Parts } from './parts.ts'
 import { HtmlExports } from './publish/html-exports.ts'
 import { atOwnOrigin } from './publish/own-origin.ts'
@@ -188,6 +192,16 @@ async function start(
   const maker = new PageMaker(times)
   closers.push(() => maker.close())
   const publishing = { store, documents: objects.documents, history, maker, now }
+  const pushKey = await PushKeyPair.open(store, now())
+  const notifier = new Notifier({
+    ...ports,
+    store,
+    times,
+    key: pushKey,
+    send: outgoing({ resolve: systemResolve, times }),
+    hubUrl: () => config.publicUrl ?? url,
+    pushServices: config.pushServices,
+  })
   const others = config.database && new OtherHubs({ ...ports, store, wake, times, hub, org: user.org })
   const parts = await wire({
     config,
@@ -204,6 +218,8 @@ async function start(
     documents,
     history,
     publishing,
+    pushKey,
+    notifier,
     pages: new PublishedPages({ ...publishing, objects: objects.assets, limits: times }),
     htmlExports: new HtmlExports({ ...publishing, objects: objects.assets, random: ports.random }),
     objects: objects.assets,
@@ -229,6 +245,7 @@ async function start(
   const logMs = Math.ceil(config.runRetentionDays * 24 * 3_600_000)
   closers.push(collectRegularly(times.runRetentionMs, () => expireRuns({ store, now, logMs }), log))
   closers.push(begin())
+  closers.push(notifier.begin())
   log.info({ url, version }, 'the hub listens')
   return handleOf(parts, user, { url, localUrl, port }, closing(close, log))
 }
@@ -268,7 +285,12 @@ type Wired =
   | 'sessionsOf'
   | 'sessionsChanged'
   | 'publications'
-type Base = Omit<Parts, Wired> & { wake: Wake; publishing: Omit<PublicationsPorts, 'audit' | 'events'> }
+  | 'ways'
+type Base = Omit<Parts, Wired> & {
+  wake: Wake
+  publishing: Omit<PublicationsPorts, 'audit' | 'events'>
+  notifier: Notifier
+}
 
 /** The parts that devices and runs are made of; each tells the next by the functions given here. */
 async function wire(base: Base): Promise<Parts> {
@@ -328,6 +350,7 @@ async function wire(base: Base): Promise<Parts> {
     accounts,
     passkeys: new Passkeys({ ...base, audit, accounts }),
     publications: new Publications({ ...base.publishing, audit, events }),
+    ways: new Ways({ ...base, audit, pushServices: base.config.pushServices, resolve: systemResolve }),
     memberships: new Memberships({ ...base, audit, doors, runs }),
     doors,
     rates: new SyncRates(times, now),

@@ -3,6 +3,7 @@ import { hubSettings } from '@meshbook/hub/config.ts'
 import { Command } from 'commander'
 import { control } from '../control.ts'
 import { type DataFolder, dataFolder } from '../data-folder.ts'
+import { checkPush } from '../doctor/check-push.ts'
 import { checkServers } from '../doctor/check-servers.ts'
 import { checkDisk, checkHub, checkKernels, checkNode, type Finding } from '../doctor/checks.ts'
 import { printJson, progress, say } from '../print.ts'
@@ -51,7 +52,7 @@ async function examineHub(hub: string | undefined, folder: DataFolder): Promise<
   if (hub) return checkHub(hub.replace(/\/$/, ''))
   try {
     const status = await control(folder.control, '/status', {})
-    const findings = status.hub ? await checkHub(status.hub) : []
+    const findings = status.hub ? [...(await checkHub(status.hub)), ...(await checkPush(folder))] : []
     findings.push({
       check: `Device ${status.device}`,
       ok: status.linked || status.hub === null,

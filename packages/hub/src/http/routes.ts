@@ -85,6 +85,7 @@ import {
   turnBack,
 } from './history-handlers.ts'
 import { addMember, changeMember, leaveProject, listMembers, removeMember } from './member-handlers.ts'
+import { notifyRoutes } from './notify-routes.ts'
 import { openApi } from './openapi.ts'
 import { pairingRoutes } from './pairing-routes.ts'
 import { publishRoutes } from './publish-routes.ts'
@@ -705,6 +706,7 @@ export function routes(parts: Parts): Route[] {
     ...accountRoutes(parts),
     ...pairingRoutes(parts),
     ...publishRoutes(parts),
+    ...notifyRoutes(parts),
   ]
   return list
 }
