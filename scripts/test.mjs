@@ -14,6 +14,9 @@ const mode = process.argv[2] ?? 'all'
 const folder = mkdtempSync(join(tmpdir(), 'meshbook-test-'))
 const skipFile = join(folder, 'skipped.jsonl')
 const failedFile = join(folder, 'failed.txt')
+const timesFile = join(folder, 'times.txt')
+const slowestToName = 15
+const begun = Date.now()
 const unsteady = []
 let failed = 0
 
@@ -72,6 +75,7 @@ function runFiles(title, list, concurrency, timeoutMs) {
   return run(title, process.execPath, args, {
     MESHBOOK_SKIP_FILE: skipFile,
     MESHBOOK_FAILED_FILE: failedFile,
+    MESHBOOK_TIMES_FILE: timesFile,
     NODE_COMPILE_CACHE: join(folder, 'compiled'),
   })
 }
@@ -80,6 +84,14 @@ function failedFiles() {
   if (!existsSync(failedFile)) return []
   const paths = readFileSync(failedFile, 'utf8').trim().split('\n')
   return [...new Set(paths)].map(path => relative(root, path))
+}
+
+function nameSlowest() {
+  const lines = existsSync(timesFile) ? readFileSync(timesFile, 'utf8').trim().split('\n') : []
+  const times = lines.map(line => [Number.parseInt(line, 10) / 1000, relative(root, line.slice(line.indexOf(' ') + 1))])
+  const slowest = times.sort(([a], [b]) => b - a).slice(0, slowestToName)
+  process.stdout.write('\n── slowest files\n')
+  for (const [seconds, file] of slowest) process.stdout.write(`${seconds.toFixed(1).padStart(7)} s  ${file}\n`)
 }
 
 function checkSkips() {
@@ -113,7 +125,9 @@ if (mode === 'all') {
   await suite('end to end', ['tests/e2e/*.test.ts'], { timeoutMs: 240_000, again: true })
 }
 checkSkips()
+nameSlowest()
 rmSync(folder, { recursive: true, force: true })
 for (const file of unsteady) process.stdout.write(`\nUNSTEADY: ${file} failed beside others and passed by itself.\n`)
-process.stdout.write(failed === 0 ? '\nAll suites passed.\n' : `\n${failed} failed.\n`)
+const minutes = ((Date.now() - begun) / 60_000).toFixed(1)
+process.stdout.write(failed === 0 ? `\nAll suites passed in ${minutes} min.\n` : `\n${failed} failed.\n`)
 process.exit(failed === 0 ? 0 : 1)
