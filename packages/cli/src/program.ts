@@ -2,35 +2,40 @@
 
 import { asMeshError, exitCodes } from '@meshbook/core/errors.ts'
 import { Command } from 'commander'
-import { attachCommand } from './commands/attach.ts'
-import { auditCommand } from './commands/audit.ts'
-import { backupCommand } from './commands/backup.ts'
-import { detachCommand } from './commands/detach.ts'
-import { devicesCommand } from './commands/devices.ts'
-import { doctorCommand } from './commands/doctor.ts'
-import { exportCommand } from './commands/export.ts'
-import { fetchCommand } from './commands/fetch.ts'
-import { gateCommand } from './commands/gate.ts'
-import { historyCommand } from './commands/history.ts'
-import { hubCommand } from './commands/hub.ts'
-import { importCommand } from './commands/import.ts'
-import { linkCommand, openCommand } from './commands/link.ts'
-import { membersCommand } from './commands/members.ts'
-import { monitorCommand } from './commands/monitor.ts'
-import { pairCommand } from './commands/pair.ts'
-import { publishCommand } from './commands/publish.ts'
-import { restoreCommand } from './commands/restore.ts'
-import { runCommand } from './commands/run.ts'
-import { runsCommand } from './commands/runs.ts'
-import { sessionsCommand } from './commands/sessions.ts'
-import { startCommand } from './commands/start.ts'
-import { statusCommand } from './commands/status.ts'
-import { tokenCommand } from './commands/token.ts'
-import { trashCommand } from './commands/trash.ts'
-import { upCommand } from './commands/up.ts'
-import { versionCommand } from './commands/version.ts'
 import { printError } from './print.ts'
 import { version } from './version.ts'
+
+/** In the order of the help. Each is loaded when it is asked for: hub and device are large, and most commands need neither. */
+const commands: Record<string, () => Promise<() => Command>> = {
+  start: async () => (await import('./commands/start.ts')).startCommand,
+  hub: async () => (await import('./commands/hub.ts')).hubCommand,
+  up: async () => (await import('./commands/up.ts')).upCommand,
+  attach: async () => (await import('./commands/attach.ts')).attachCommand,
+  detach: async () => (await import('./commands/detach.ts')).detachCommand,
+  fetch: async () => (await import('./commands/fetch.ts')).fetchCommand,
+  import: async () => (await import('./commands/import.ts')).importCommand,
+  export: async () => (await import('./commands/export.ts')).exportCommand,
+  run: async () => (await import('./commands/run.ts')).runCommand,
+  runs: async () => (await import('./commands/runs.ts')).runsCommand,
+  gate: async () => (await import('./commands/gate.ts')).gateCommand,
+  sessions: async () => (await import('./commands/sessions.ts')).sessionsCommand,
+  status: async () => (await import('./commands/status.ts')).statusCommand,
+  history: async () => (await import('./commands/history.ts')).historyCommand,
+  publish: async () => (await import('./commands/publish.ts')).publishCommand,
+  devices: async () => (await import('./commands/devices.ts')).devicesCommand,
+  members: async () => (await import('./commands/members.ts')).membersCommand,
+  audit: async () => (await import('./commands/audit.ts')).auditCommand,
+  pair: async () => (await import('./commands/pair.ts')).pairCommand,
+  monitor: async () => (await import('./commands/monitor.ts')).monitorCommand,
+  open: async () => (await import('./commands/link.ts')).openCommand,
+  link: async () => (await import('./commands/link.ts')).linkCommand,
+  token: async () => (await import('./commands/token.ts')).tokenCommand,
+  backup: async () => (await import('./commands/backup.ts')).backupCommand,
+  restore: async () => (await import('./commands/restore.ts')).restoreCommand,
+  trash: async () => (await import('./commands/trash.ts')).trashCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  version: async () => (await import('./commands/version.ts')).versionCommand,
+}
 
 const program = new Command('meshbook')
   .description('All the computers you own behave as one.')
@@ -39,39 +44,14 @@ const program = new Command('meshbook')
   .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError('Run with --help to see how it is used.')
 
-for (const command of [
-  startCommand,
-  hubCommand,
-  upCommand,
-  attachCommand,
-  detachCommand,
-  fetchCommand,
-  importCommand,
-  exportCommand,
-  runCommand,
-  runsCommand,
-  gateCommand,
-  sessionsCommand,
-  statusCommand,
-  historyCommand,
-  publishCommand,
-  devicesCommand,
-  membersCommand,
-  auditCommand,
-  pairCommand,
-  monitorCommand,
-  openCommand,
-  linkCommand,
-  tokenCommand,
-  backupCommand,
-  restoreCommand,
-  trashCommand,
-  doctorCommand,
-  versionCommand,
-]) {
-  program.addCommand(command())
-}
+for (const load of wanted()) program.addCommand((await load())())
 throwInsteadOfExit(program)
+
+/** All of them for help and for what is no command. */
+function wanted() {
+  const name = process.argv.slice(2).find(arg => !arg.startsWith('-'))
+  return name !== undefined && Object.hasOwn(commands, name) ? [commands[name]!] : Object.values(commands)
+}
 
 /** Commander ends the process itself unless each command is told not to, the nested ones too. */
 function throwInsteadOfExit(command: Command): void {
