@@ -21,12 +21,20 @@ export default async function* report(source) {
     else {
       counts.fail++
       if (process.env.MESHBOOK_FAILED_FILE && data.file)
-        appendFileSync(process.env.MESHBOOK_FAILED_FILE, `${data.file}\n`)
+        appendFileSync(
+          process.env.MESHBOOK_FAILED_FILE,
+          `${isFound(data.details.error) ? 'found' : 'failed'} ${data.file}\n`,
+        )
       failures.push(`✖ ${data.name} (${data.file ?? ''})\n${indent(describe(data.details.error))}\n`)
     }
   }
   for (const failure of failures) yield `\n${failure}`
   yield `\n# tests ${counts.tests}\n# pass ${counts.pass}\n# fail ${counts.fail}\n# skipped ${counts.skipped}\n`
+}
+
+/** What random inputs found is a fault, also if the next ones do not find it. */
+function isFound(error) {
+  return /Property failed after \d+ tests/.test(describe(error))
 }
 
 function describe(error) {

@@ -64,7 +64,7 @@ test('the daemon is killed again and again while file and document are edited: n
     const count = (line: string) => lines.filter(it => it === line).length
     return [...acknowledged.map(n => `typed ${n}`), ...saved].every(line => count(line) === 1)
   }
-  await until('everything in the file', async () => whole(await readFile(file, 'utf8')), 5_000).catch(async () => {
+  await until('everything in the file', async () => whole(await readFile(file, 'utf8'))).catch(async () => {
     const text = await readFile(file, 'utf8')
     const bad = [...acknowledged.map(n => `typed ${n}`), ...saved].filter(
       line => text.split('\n').filter(it => it === line).length !== 1,
