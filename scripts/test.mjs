@@ -117,15 +117,16 @@ must('lint', biome, ['check', '.'])
 must('types', tsc, ['--noEmit'])
 await suite('repository rules', ['tests/repo/*.test.ts'])
 await suite('core', ['packages/{core,engine}/src/**/*.test.ts'])
+// A third of the time of what follows goes by with waiting, so on two processors three files run beside each other.
 await suite('packages', ['packages/{relay,hub,device,web,cli}/src/**/*.test.ts', 'kernels/*/*.test.ts'], {
+  concurrency: 3,
   again: true,
 })
 if (mode === 'all') {
-  await suite('contracts', ['tests/contract/*.test.ts'], { again: true })
+  await suite('contracts', ['tests/contract/*.test.ts'], { concurrency: 3, again: true })
   await suite('simulated worlds', ['tests/sim/**/*.test.ts'], { timeoutMs: 240_000 })
-  await suite('crashes and network', ['tests/{crash,network}/*.test.ts'], { timeoutMs: 240_000, again: true })
-  // Most of their time goes by with waiting for each other's processes.
-  await suite('end to end', ['tests/e2e/*.test.ts'], { concurrency: 3, timeoutMs: 240_000, again: true })
+  for (const [title, files] of Object.entries({ 'crashes and network': '{crash,network}', 'end to end': 'e2e' }))
+    await suite(title, [`tests/${files}/*.test.ts`], { concurrency: 3, timeoutMs: 240_000, again: true })
 }
 checkSkips()
 nameSlowest()
