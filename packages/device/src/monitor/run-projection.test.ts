@@ -17,7 +17,7 @@ import * as Y from 'yjs'
 import type { DocumentPeer } from '../document-peer.ts'
 import { until } from '../testing/until.ts'
 import { executionsOf } from './execution-entry.ts'
-import { contentOf } from './output-block.ts'
+import { contentOf } from './notebook-reading.ts'
 import { RunProjection } from './run-projection.ts'
 import type { RunSource } from './run-source.ts'
 

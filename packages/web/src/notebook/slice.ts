@@ -4,9 +4,9 @@
  * changes of the text into changes of the editor.
  */
 import type { CellBlock } from '@meshbook/core/notebook/cells.ts'
-import type { TextReader } from './page-text.ts'
-import { isClosing } from './quick-parse.ts'
-import { applyChanges, type Change, diffOf } from './text-delta.ts'
+import { isClosing } from '@meshbook/core/notebook/quick-parse.ts'
+import type { TextReader } from '@meshbook/core/text/long-text.ts'
+import { applyChanges, type Change, diffOf } from '@meshbook/core/text/text-delta.ts'
 
 export interface Slice {
   from: number

@@ -3,16 +3,10 @@
  * and typing inside a line of code. Answers undefined where only a full parse is sure. Its answer equals
  * `parseNotebook` of the new text, which a property test proves.
  */
-import {
-  type Block,
-  type CellBlock,
-  commentOptions,
-  type Fence,
-  type Notebook,
-  type OutputBlock,
-} from '@meshbook/core/notebook/cells.ts'
-import type { TextReader } from './page-text.ts'
-import type { Change } from './text-delta.ts'
+
+import type { TextReader } from '../text/long-text.ts'
+import type { Change } from '../text/text-delta.ts'
+import { type Block, type CellBlock, commentOptions, type Fence, type Notebook, type OutputBlock } from './cells.ts'
 
 export function quickParse(
   before: Notebook,
