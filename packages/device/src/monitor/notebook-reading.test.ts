@@ -13,7 +13,19 @@ const notebook = [
   '```python\nz\n```\n\n```output:run_b\nthree\n```\n',
 ].join('')
 
-const insert = fc.constantFrom('a', 'line\n', '\n', '```', '\n```\n', '`', '<!-- ', '- ', '\r\n', '```python\nq\n```\n', '')
+const insert = fc.constantFrom(
+  'a',
+  'line\n',
+  '\n',
+  '```',
+  '\n```\n',
+  '`',
+  '<!-- ',
+  '- ',
+  '\r\n',
+  '```python\nq\n```\n',
+  '',
+)
 const edit = fc.record({ at: fc.nat(400), remove: fc.nat(6), insert, by: fc.constantFrom('here', 'there', 'observer') })
 type Edit = typeof edit extends fc.Arbitrary<infer E> ? E : never
 

@@ -21,6 +21,11 @@ function findIn(doc: Y.Doc, notebook: Notebook, run: RunId, position: unknown): 
   return blocks.find(block => at !== undefined && block.from <= at && at <= block.fenceTo) ?? blocks[0]
 }
 
+/** Whether the text holds several blocks of this run. */
+export function hasTwins(doc: Y.Doc, run: RunId): boolean {
+  return readingOf(doc).notebook.blocks.filter(it => it.kind === 'output' && it.runId === run).length > 1
+}
+
 /** Requester and monitor may both have made the block: of several the empty ones go (HM4). */
 export function dropEmptyTwins(doc: Y.Doc, run: RunId): void {
   const { blocks: all } = readingOf(doc).notebook
