@@ -14,7 +14,7 @@ import type { NotebookStore } from './notebook-store.ts'
 import { proseSlice } from './prose-slice.ts'
 import type { Slice } from './slice.ts'
 
-const tellEveryMs = 60
+const tellEveryMs = 120
 const mostCursors = 50
 
 export class Cursors {

@@ -67,6 +67,16 @@ export function syncStatus(facts: SyncFacts): SyncStatus {
   }
 }
 
+/**
+ * Whether `next` may be shown a moment later than it is so: that what was on its way has arrived, or that little more is
+ * on its way than what is shown. Neither says of anything that it is saved which is not.
+ */
+export function mayWait(shown: SyncStatus, next: SyncStatus): boolean {
+  if (shown.kind !== 'syncing' || shown.tone !== next.tone) return false
+  return next.kind === 'synced' || (next.kind === 'syncing' && next.count <= shown.count + littleMore)
+}
+const littleMore = 3
+
 type Base = Omit<SyncStatus, 'count'>
 
 function statusOf(facts: SyncFacts): Base {
