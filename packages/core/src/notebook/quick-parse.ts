@@ -7,6 +7,7 @@
 import type { TextReader } from '../text/long-text.ts'
 import type { Change } from '../text/text-delta.ts'
 import { type Block, type CellBlock, commentOptions, type Fence, type Notebook, type OutputBlock } from './cells.ts'
+import { closes } from './markdown.ts'
 
 export function quickParse(
   before: Notebook,
@@ -71,11 +72,10 @@ function grownOutput(
 function grownCell(block: CellBlock, oldText: TextReader, change: Change, text: TextReader): CellBlock | undefined {
   const { codeFrom, codeTo, fence } = block
   const inside = codeFrom <= change.from && change.to <= codeTo && charAt(oldText, codeTo) === '\n'
-  if (!inside || block.style !== 'plain' || fence.indent > 0 || !fence.closed || block.code.includes('\r'))
+  if (!inside || block.style !== 'plain' || fence.indent > 0 || !fence.closed)
     return undefined
   if (
-    /[\r\n]/.test(change.insert) ||
-    /[\r\n]/.test(oldText.slice(change.from, change.to)) ||
+    /[\r\n]/.test(change.insert + oldText.slice(change.from, change.to)) ||
     charAt(oldText, codeTo - 1) === '\r' ||
     /\r/.test(oldText.slice(codeFrom, codeTo))
   )
@@ -99,10 +99,10 @@ function closesWithin(
   { from, insert }: Change,
   start: number,
   end: number,
-  { char, length }: Fence,
+  fence: Fence,
 ): boolean {
   const lines = linesAround(text, from, from + insert.length, start, end)
-  return lines.includes(char.repeat(length)) && lines.split(/\r\n?|\n/).some(line => isClosing(line, char, length))
+  return lines.includes(fence.char.repeat(fence.length)) && lines.split(/\r\n?|\n/).some(line => closes(line, fence))
 }
 
 const step = 512
@@ -129,11 +129,6 @@ function linesAround(text: TextReader, from: number, to: number, start: number, 
 }
 
 const charAt = (text: TextReader, at: number): string => text.slice(at, at + 1)
-
-export function isClosing(line: string, char: string, length: number): boolean {
-  const marks = /^ {0,3}(`{3,}|~{3,})[ \t]*$/.exec(line)?.[1]
-  return marks !== undefined && marks[0] === char && marks.length >= length
-}
 
 function shifted(block: Block, by: number): Block {
   const moved = { ...block, from: block.from + by, to: block.to + by }

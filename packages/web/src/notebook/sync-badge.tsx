@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks'
 import { Icon, type IconName } from '../shell/icons.tsx'
 import { Popover } from '../shell/popover.tsx'
 import { askToKeep, measureRoom, storageRoom } from '../sync/browser-storage.ts'
-import type { SyncKind, SyncStatus } from '../sync/sync-status.ts'
+import { type SyncKind, type SyncStatus, syncStatus } from '../sync/sync-status.ts'
 import { useCalmStatus } from './calm-status.ts'
 import { useNotebook } from './open-notebook.ts'
 
@@ -17,7 +17,7 @@ const icons: Partial<Record<SyncKind, IconName>> = {
 }
 
 export function SyncBadge() {
-  const status = useCalmStatus(useNotebook().link.facts)
+  const status = useCalmStatus(syncStatus(useNotebook().link.facts.value))
   const icon = icons[status.kind]
   return (
     <span class="sync-badge" data-sync={status.kind} data-unsent={status.count}>

@@ -72,10 +72,9 @@ export function syncStatus(facts: SyncFacts): SyncStatus {
  * on its way than what is shown. Neither says of anything that it is saved which is not.
  */
 export function mayWait(shown: SyncStatus, next: SyncStatus): boolean {
-  if (shown.kind !== 'syncing' || shown.tone !== next.tone) return false
-  return next.kind === 'synced' || (next.kind === 'syncing' && next.count <= shown.count + littleMore)
+  const isCalm = next.kind === 'synced' || (next.kind === 'syncing' && next.count < shown.count + 4)
+  return shown.kind === 'syncing' && isCalm && next.tone === shown.tone
 }
-const littleMore = 3
 
 type Base = Omit<SyncStatus, 'count'>
 
