@@ -72,7 +72,8 @@ export function syncStatus(facts: SyncFacts): SyncStatus {
  * on its way than what is shown. Neither says of anything that it is saved which is not.
  */
 export function mayWait(shown: SyncStatus, next: SyncStatus): boolean {
-  const isCalm = next.kind === 'synced' || (next.kind === 'syncing' && next.count < shown.count + 4)
+  // `synced` or `syncing`; nothing is on its way once it is synced.
+  const isCalm = next.kind.startsWith('sync') && next.count < shown.count + 4
   return shown.kind === 'syncing' && isCalm && next.tone === shown.tone
 }
 
