@@ -102,7 +102,7 @@ function closesWithin(
   fence: Fence,
 ): boolean {
   const lines = linesAround(text, from, from + insert.length, start, end)
-  return lines.includes(fence.char.repeat(fence.length)) && lines.split(/\r\n?|\n/).some(line => closes(line, fence))
+  return lines.split(/\r\n?|\n/).some(line => closes(line, fence))
 }
 
 const step = 512
