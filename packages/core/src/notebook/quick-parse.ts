@@ -72,8 +72,7 @@ function grownOutput(
 function grownCell(block: CellBlock, oldText: TextReader, change: Change, text: TextReader): CellBlock | undefined {
   const { codeFrom, codeTo, fence } = block
   const inside = codeFrom <= change.from && change.to <= codeTo && charAt(oldText, codeTo) === '\n'
-  if (!inside || block.style !== 'plain' || fence.indent > 0 || !fence.closed)
-    return undefined
+  if (!inside || block.style !== 'plain' || fence.indent > 0 || !fence.closed) return undefined
   if (
     /[\r\n]/.test(change.insert + oldText.slice(change.from, change.to)) ||
     charAt(oldText, codeTo - 1) === '\r' ||
@@ -94,13 +93,7 @@ function grownCell(block: CellBlock, oldText: TextReader, change: Change, text: 
 }
 
 /** Whether a line that touches the change closes the fence. The lines between `start` and `end` are what is in it. */
-function closesWithin(
-  text: TextReader,
-  { from, insert }: Change,
-  start: number,
-  end: number,
-  fence: Fence,
-): boolean {
+function closesWithin(text: TextReader, { from, insert }: Change, start: number, end: number, fence: Fence): boolean {
   const lines = linesAround(text, from, from + insert.length, start, end)
   return lines.split(/\r\n?|\n/).some(line => closes(line, fence))
 }
