@@ -1,10 +1,11 @@
 /** What of a notebook is looked through, and what a replacement does to its text. Pure. */
+
+import { applyChanges, type Change } from '@meshbook/core/text/text-delta.ts'
 import type { Found } from './find-text.ts'
 import type { Page } from './items.ts'
 import { isContained } from './page-edits.ts'
 import { proseSlice } from './prose-slice.ts'
 import { cellTextChanges, plainOf, type Slice, toTextChanges } from './slice.ts'
-import { applyChanges, type Change } from './text-delta.ts'
 
 export interface Piece {
   key: string

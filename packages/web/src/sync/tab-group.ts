@@ -32,7 +32,7 @@ export interface TabMember {
 const pingMs = limits.pingMs / 2
 const answerMs = limits.pingMs / 2 - 1_000
 const askAgainMs = 1_000
-const gatherMs = 30
+const gatherMs = 100
 
 export class TabGroup {
   readonly #document: string

@@ -3,16 +3,11 @@
  * and typing inside a line of code. Answers undefined where only a full parse is sure. Its answer equals
  * `parseNotebook` of the new text, which a property test proves.
  */
-import {
-  type Block,
-  type CellBlock,
-  commentOptions,
-  type Fence,
-  type Notebook,
-  type OutputBlock,
-} from '@meshbook/core/notebook/cells.ts'
-import type { TextReader } from './page-text.ts'
-import type { Change } from './text-delta.ts'
+
+import type { TextReader } from '../text/long-text.ts'
+import type { Change } from '../text/text-delta.ts'
+import { type Block, type CellBlock, commentOptions, type Fence, type Notebook, type OutputBlock } from './cells.ts'
+import { closes } from './markdown.ts'
 
 export function quickParse(
   before: Notebook,
@@ -77,11 +72,9 @@ function grownOutput(
 function grownCell(block: CellBlock, oldText: TextReader, change: Change, text: TextReader): CellBlock | undefined {
   const { codeFrom, codeTo, fence } = block
   const inside = codeFrom <= change.from && change.to <= codeTo && charAt(oldText, codeTo) === '\n'
-  if (!inside || block.style !== 'plain' || fence.indent > 0 || !fence.closed || block.code.includes('\r'))
-    return undefined
+  if (!inside || block.style !== 'plain' || fence.indent > 0 || !fence.closed) return undefined
   if (
-    /[\r\n]/.test(change.insert) ||
-    /[\r\n]/.test(oldText.slice(change.from, change.to)) ||
+    /[\r\n]/.test(change.insert + oldText.slice(change.from, change.to)) ||
     charAt(oldText, codeTo - 1) === '\r' ||
     /\r/.test(oldText.slice(codeFrom, codeTo))
   )
@@ -100,15 +93,9 @@ function grownCell(block: CellBlock, oldText: TextReader, change: Change, text: 
 }
 
 /** Whether a line that touches the change closes the fence. The lines between `start` and `end` are what is in it. */
-function closesWithin(
-  text: TextReader,
-  { from, insert }: Change,
-  start: number,
-  end: number,
-  { char, length }: Fence,
-): boolean {
+function closesWithin(text: TextReader, { from, insert }: Change, start: number, end: number, fence: Fence): boolean {
   const lines = linesAround(text, from, from + insert.length, start, end)
-  return lines.includes(char.repeat(length)) && lines.split(/\r\n?|\n/).some(line => isClosing(line, char, length))
+  return lines.split(/\r\n?|\n/).some(line => closes(line, fence))
 }
 
 const step = 512
@@ -135,11 +122,6 @@ function linesAround(text: TextReader, from: number, to: number, start: number, 
 }
 
 const charAt = (text: TextReader, at: number): string => text.slice(at, at + 1)
-
-export function isClosing(line: string, char: string, length: number): boolean {
-  const marks = /^ {0,3}(`{3,}|~{3,})[ \t]*$/.exec(line)?.[1]
-  return marks !== undefined && marks[0] === char && marks.length >= length
-}
 
 function shifted(block: Block, by: number): Block {
   const moved = { ...block, from: block.from + by, to: block.to + by }
