@@ -3,14 +3,14 @@ import { fileURLToPath } from 'node:url'
 import preact from '@preact/preset-vite'
 import { defineConfig } from 'vite'
 import { chunkOf } from './bundle/chunks.ts'
-import { fewErrorTexts, lexerAlone, plainLimits, schemasWhenUsed } from './bundle/smaller-code.ts'
+import { fewErrorTexts, lexerAlone, oneEnvironment, plainLimits, schemasWhenUsed } from './bundle/smaller-code.ts'
 
 const inSource = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const fullYaml = fileURLToPath(new URL('../browser/index.js', import.meta.resolve('yaml')))
 
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [plainLimits, schemasWhenUsed, fewErrorTexts, lexerAlone, preact()],
+  plugins: [plainLimits, schemasWhenUsed, fewErrorTexts, lexerAlone, oneEnvironment, preact()],
   resolve: {
     alias: [
       { find: /^yaml$/, replacement: inSource('src/notebook/yaml-when-needed.ts') },

@@ -3,11 +3,14 @@ import { type Role, rightsOf } from '@meshbook/core/roles.ts'
 import { useRef } from 'preact/hooks'
 import { FileProblems } from '../shell/file-problems.tsx'
 import { Icon } from '../shell/icons.tsx'
+import { fromPart } from '../shell/lazy-page.tsx'
 import { documents } from '../state/mesh.ts'
 import { notify, report } from '../state/toasts.ts'
 import type { Carried } from '../sync/document-link.ts'
-import { EnvironmentNotices } from './environment-notice.tsx'
+import { doing } from './doing-when-needed.ts'
 import { useNotebook } from './open-notebook.ts'
+
+const EnvironmentNotices = fromPart(doing, part => part.EnvironmentNotices)
 
 export function DocumentNotices() {
   const { link, project, document } = useNotebook()
