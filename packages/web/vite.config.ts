@@ -25,6 +25,8 @@ export default defineConfig({
     sourcemap: false,
     manifest: true,
     modulePreload: { polyfill: false },
-    rolldownOptions: { output: { codeSplitting: { groups: [{ name: chunkOf, debugName: 'frame and notebook', test: /\.[jt]sx?$/ }] } } },
+    rolldownOptions: {
+      output: { codeSplitting: { groups: [{ name: chunkOf, debugName: 'frame and notebook', test: /\.[jt]sx?$/ }] } },
+    },
   },
 })

@@ -37,4 +37,3 @@ export function chunkOf(id: string, build: { getModuleInfo: Look }): string | nu
   if (groups.frame.has(id) && !id.endsWith('/main.tsx')) return 'frame'
   return groups.notebook.has(id) ? 'notebook' : null
 }
-

@@ -22,7 +22,10 @@ export const schemasWhenUsed: Plugin = {
   enforce: 'pre',
   transform(code, id) {
     if (!id.endsWith('.ts') || !/import \* as v from 'valibot'/.test(code)) return undefined
-    return code.replace(/(?<![\w$.])v\.(?!is\b|parse\b|safeParse\b|assert\b|getDotPath\b)\w+(?:<[^()]*?>)?\(/g, '/* @__PURE__ */ $&')
+    return code.replace(
+      /(?<![\w$.])v\.(?!is\b|parse\b|safeParse\b|assert\b|getDotPath\b)\w+(?:<[^()]*?>)?\(/g,
+      '/* @__PURE__ */ $&',
+    )
   },
 }
 
@@ -43,7 +46,15 @@ export const lexerAlone: Plugin = {
 }
 
 /** Errors that a page speaks of without an answer of the hub that has the words, or by the number of a closed socket alone. */
-const spokenHere = new Set(['INTERNAL', 'TIMEOUT', 'UNREACHABLE', 'BAD_ID', 'CONFLICT', 'PAIRING_CODE', 'PASSKEY_REFUSED'])
+const spokenHere = new Set([
+  'INTERNAL',
+  'TIMEOUT',
+  'UNREACHABLE',
+  'BAD_ID',
+  'CONFLICT',
+  'PAIRING_CODE',
+  'PASSKEY_REFUSED',
+])
 const textsId = '\0error-texts'
 
 /**
@@ -58,7 +69,8 @@ export const fewErrorTexts: Plugin = {
   transform(code, id) {
     if (!id.endsWith('/core/src/errors.ts')) return undefined
     const catalogue = /const catalogue = \{[\s\S]*?\n\} as const satisfies/
-    if (!catalogue.test(code)) throw new Error('the catalogue of errors is not written as it was: look at fewErrorTexts')
+    if (!catalogue.test(code))
+      throw new Error('the catalogue of errors is not written as it was: look at fewErrorTexts')
     return code.replace(catalogue, () => `const catalogue = ${shortCatalogue()} as const satisfies`)
   },
 }
@@ -77,7 +89,8 @@ function shortCatalogue(): string {
   const others = entries.filter(([code]) => !isSpoken(code))
   const codes = (retry: string) => others.filter(([, entry]) => entry.retry === retry).map(([code]) => code)
   const named = ['never', 'backoff', 'after-auth'].map(
-    retry => `...Object.fromEntries('${codes(retry).join(' ')}'.split(' ').map(code => [code, { ...unnamed, retry: '${retry}' }]))`,
+    retry =>
+      `...Object.fromEntries('${codes(retry).join(' ')}'.split(' ').map(code => [code, { ...unnamed, retry: '${retry}' }]))`,
   )
   const unnamed = `{ message: 'That did not work', hint: '' }`
   return `((unnamed) => ({ ${named.join(', ')}, ...${JSON.stringify(Object.fromEntries(full))} }))(${unnamed})`

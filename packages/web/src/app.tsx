@@ -4,7 +4,6 @@ import { useEffect } from 'preact/hooks'
 import { pairDialogOpen } from './pairing/pair-dialog-open.ts'
 import { ConnectionAnnouncer } from './shell/connection-announcer.tsx'
 import { policyDialogFor } from './shell/device-dialog-open.ts'
-import { Dialogs } from './shell/dialogs.tsx'
 import { EvictedBanner } from './shell/evicted-banner.tsx'
 import { handleGlobalKey } from './shell/global-keys.ts'
 import { LaterParts } from './shell/later-parts.tsx'
@@ -71,7 +70,6 @@ export function App() {
       <LaterParts />
       {membersOf.value && <MembersDialog />}
       {publishedAbout.value && <PublishDialog />}
-      <Dialogs />
       {pairDialogOpen.value && <PairDialog />}
       {policyDialogFor.value && <DevicePolicyDialog />}
       <ConnectionAnnouncer />

@@ -10,7 +10,7 @@ import type { Command } from '../state/commands.ts'
 import { here, navigate, notebookUrl, routeOf } from '../state/location.ts'
 import { documents, loadDocuments, projectNamed, projects } from '../state/mesh.ts'
 import { notify, report } from '../state/toasts.ts'
-import { type Format, formats } from './format-entries.ts'
+import { type Format, formats } from './formats.ts'
 import { fetchAssets, sendAssets } from './page-assets.ts'
 
 const accepted = '.ipynb,.qmd,.md,.py,.r,.jl,.js,.ts,.sh'

@@ -2,8 +2,8 @@
 import { Icon } from '../shell/icons.tsx'
 import { Menu } from '../shell/menu.tsx'
 import { cellLanguages } from './cell-languages.ts'
-import { useNotebook } from './open-notebook.ts'
 import { act } from './doing-when-needed.ts'
+import { useNotebook } from './open-notebook.ts'
 
 export function CellMenu({ itemKey, language, selected }: { itemKey: string; language: string; selected: boolean }) {
   const notebook = useNotebook()
@@ -47,17 +47,39 @@ export function CellMenu({ itemKey, language, selected }: { itemKey: string; lan
           { label: 'Run cells above', icon: 'up', run: () => act(to => to.runAbove(notebook, itemKey)) },
           { label: 'Run this and below', icon: 'downArrow', run: () => act(to => to.runBelow(notebook, itemKey)) },
           ...(selected && notebook.chosen.value.size > 1
-            ? [{ label: 'Run the selected cells', icon: 'play' as const, run: () => act(to => to.runSelected(notebook)) }]
+            ? [
+                {
+                  label: 'Run the selected cells',
+                  icon: 'play' as const,
+                  run: () => act(to => to.runSelected(notebook)),
+                },
+              ]
             : []),
           'line',
           { label: 'Options…', icon: 'gear', hint: 'P', run: () => notebook.askOptions(itemKey) },
           { label: 'Show or hide output', icon: 'eye', hint: 'O', run: () => notebook.toggleOutput(itemKey) },
           'line',
-          { label: 'Insert cell above', icon: 'plus', hint: 'A', run: () => act(to => to.insertBeside(notebook, itemKey, 'above')) },
-          { label: 'Insert cell below', icon: 'plus', hint: 'B', run: () => act(to => to.insertBeside(notebook, itemKey, 'below')) },
+          {
+            label: 'Insert cell above',
+            icon: 'plus',
+            hint: 'A',
+            run: () => act(to => to.insertBeside(notebook, itemKey, 'above')),
+          },
+          {
+            label: 'Insert cell below',
+            icon: 'plus',
+            hint: 'B',
+            run: () => act(to => to.insertBeside(notebook, itemKey, 'below')),
+          },
           { label: 'Turn into text', icon: 'text', hint: 'M', run: () => act(to => to.convertItem(notebook, itemKey)) },
           'line',
-          { label: 'Delete', icon: 'trash', hint: `D D`, danger: true, run: () => act(to => to.remove(notebook, itemKey)) },
+          {
+            label: 'Delete',
+            icon: 'trash',
+            hint: `D D`,
+            danger: true,
+            run: () => act(to => to.remove(notebook, itemKey)),
+          },
         ]}
       />
     </div>

@@ -6,10 +6,11 @@ import { Popover } from '../shell/popover.tsx'
 import { RunAgain, runWords, StillWanted } from '../shell/run-actions.tsx'
 import { type RunInfo, runs } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
+import { stopRun } from './actions.ts'
 import { isActive } from './execution-store.ts'
 import { useNotebook } from './open-notebook.ts'
-import { RunOnChoices } from './run-on-when-needed.ts'
-import { act } from './doing-when-needed.ts'
+import { RunOnChoices } from './run-on.tsx'
+import { runElsewhere } from './runtime-actions.ts'
 
 export function CellNotice({
   itemKey,
@@ -108,7 +109,7 @@ function Elsewhere({ itemKey, run, language }: { itemKey: string; run: string | 
           notebook={notebook}
           language={language}
           close={close}
-          choose={device => act(to => to.runElsewhere(notebook, itemKey, run, device))}
+          choose={device => void runElsewhere(notebook, itemKey, run, device)}
         />
       )}
     </Popover>
@@ -123,7 +124,7 @@ function Drop({ itemKey, run }: { itemKey: string; run: string | undefined }) {
       type="button"
       class="button small"
       key={itemKey}
-      onClick={() => act(to => to.stopRun(notebook, run).catch(thrown => report(thrown, 'The run was not cancelled')))}
+      onClick={() => void stopRun(notebook, run).catch(thrown => report(thrown, 'The run was not cancelled'))}
     >
       Drop it
     </button>

@@ -1,6 +1,6 @@
 /** A cell: its run button, code, outputs and what can be done with it. */
 import { useComputed } from '@preact/signals'
-import { fromPart } from '../shell/lazy-page.tsx'
+import { fromPart } from '../shell/from-part.tsx'
 import { CellMenu } from './cell-menu.tsx'
 import { optionsOf } from './cell-options.ts'
 import { CodeArea } from './code-area.tsx'

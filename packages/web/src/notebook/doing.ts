@@ -1,7 +1,9 @@
 /** All that a user does in a notebook; a chunk of its own, since a notebook is read before anything is done with it. */
-export * from '../shell/session-actions.ts'
+
 export { RunGates } from '../gates/gate-list.tsx'
+export * from '../shell/session-actions.ts'
 export * from './actions.ts'
+export { CarriedNotice } from './carried-notice.tsx'
 export { CellNotice } from './cell-notice.tsx'
 export * from './clipboard.ts'
 export { beginDrag } from './drag.ts'

@@ -1,7 +1,7 @@
 /** The grip beside an item: dragged with a pointer, or moved with the arrow keys (NB30). */
 import { Icon } from '../shell/icons.tsx'
-import { useNotebook } from './open-notebook.ts'
 import { act, now } from './doing-when-needed.ts'
+import { useNotebook } from './open-notebook.ts'
 
 export function DragHandle({ itemKey, selected }: { itemKey: string; selected: boolean }) {
   const notebook = useNotebook()

@@ -1,7 +1,7 @@
 /** What the keys of an editor do in the notebook around it. */
 import type { EditorKeys } from '../editor/code-editor.ts'
-import type { OpenNotebook } from './open-notebook.ts'
 import { act } from './doing-when-needed.ts'
+import type { OpenNotebook } from './open-notebook.ts'
 
 export function editorKeys(notebook: OpenNotebook, key: string): EditorKeys {
   const { store } = notebook

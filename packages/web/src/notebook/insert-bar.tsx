@@ -2,8 +2,8 @@
 import { Icon } from '../shell/icons.tsx'
 import { Menu } from '../shell/menu.tsx'
 import { cellLanguages } from './cell-languages.ts'
-import { useNotebook } from './open-notebook.ts'
 import { act } from './doing-when-needed.ts'
+import { useNotebook } from './open-notebook.ts'
 
 export function InsertBar({ index, always = false }: { index: number; always?: boolean }) {
   const notebook = useNotebook()

@@ -9,11 +9,11 @@ import { Menu } from '../shell/menu.tsx'
 import { PublishedBadge, showPublish } from '../shell/publish.tsx'
 import { sidePanel, togglePanel, toggleSidebar } from '../state/layout.ts'
 import { documents } from '../state/mesh.ts'
+import { act } from './doing-when-needed.ts'
 import { useNotebook } from './open-notebook.ts'
 import { Presence } from './presence.tsx'
 import { SyncBadge } from './sync-badge.tsx'
 import { WhereLabel } from './where-label.tsx'
-import { act } from './doing-when-needed.ts'
 
 export function NotebookHeader() {
   const notebook = useNotebook()
@@ -90,7 +90,12 @@ export function NotebookHeader() {
           { label: 'Restart and run all', icon: 'restart', run: () => act(to => to.restartAndRunAll(notebook)) },
           { label: 'Clear all outputs', icon: 'eraser', run: () => act(to => to.clearAllOutputs(notebook)) },
           'line',
-          { label: 'Find and replace…', icon: 'search', hint: 'Ctrl F', run: () => act(to => to.openFind(notebook, 'replace')) },
+          {
+            label: 'Find and replace…',
+            icon: 'search',
+            hint: 'Ctrl F',
+            run: () => act(to => to.openFind(notebook, 'replace')),
+          },
           { label: 'Settings of the notebook…', icon: 'gear', run: () => notebook.askSettings() },
           { label: 'Outline', icon: 'list', hint: 'T', run: () => togglePanel('outline') },
           { label: 'Variables', icon: 'braces', hint: 'I', run: () => togglePanel('variables') },

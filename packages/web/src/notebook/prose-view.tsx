@@ -7,11 +7,11 @@ import { MarkdownView } from '../prose/markdown-view.tsx'
 import { Icon } from '../shell/icons.tsx'
 import { Menu } from '../shell/menu.tsx'
 import { bindProse } from './bind-editor.ts'
+import { act } from './doing-when-needed.ts'
 import { editorKeys } from './editor-keys.ts'
 import { useNotebook } from './open-notebook.ts'
 import { proseSlice } from './prose-slice.ts'
 import { plainOf } from './slice.ts'
-import { act } from './doing-when-needed.ts'
 
 export function ProseView({ itemKey, source }: { itemKey: string; source: string }) {
   const notebook = useNotebook()
@@ -47,10 +47,26 @@ export function ProseView({ itemKey, source }: { itemKey: string; source: string
               run: () => act(to => to.insertBeside(notebook, itemKey, 'below')),
             },
             { label: 'Move up', icon: 'up', hint: 'Shift K', run: () => act(to => to.move(notebook, itemKey, -1)) },
-            { label: 'Move down', icon: 'downArrow', hint: 'Shift J', run: () => act(to => to.move(notebook, itemKey, 1)) },
-            { label: 'Turn into a cell', icon: 'code', hint: 'Y', run: () => act(to => to.convertItem(notebook, itemKey)) },
+            {
+              label: 'Move down',
+              icon: 'downArrow',
+              hint: 'Shift J',
+              run: () => act(to => to.move(notebook, itemKey, 1)),
+            },
+            {
+              label: 'Turn into a cell',
+              icon: 'code',
+              hint: 'Y',
+              run: () => act(to => to.convertItem(notebook, itemKey)),
+            },
             'line',
-            { label: 'Delete', icon: 'trash', hint: 'D D', danger: true, run: () => act(to => to.remove(notebook, itemKey)) },
+            {
+              label: 'Delete',
+              icon: 'trash',
+              hint: 'D D',
+              danger: true,
+              run: () => act(to => to.remove(notebook, itemKey)),
+            },
           ]}
         />
       </div>

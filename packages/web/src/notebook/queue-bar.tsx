@@ -1,7 +1,7 @@
 /** Floats above the notebook while a list of cells runs, and after one failed: how far it is, and how to go on (NB10, NB11). */
 import { Icon } from '../shell/icons.tsx'
-import { useNotebook } from './open-notebook.ts'
 import { act } from './doing-when-needed.ts'
+import { useNotebook } from './open-notebook.ts'
 
 export function QueueBar() {
   const notebook = useNotebook()

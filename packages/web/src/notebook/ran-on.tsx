@@ -1,7 +1,7 @@
 /** The line below an output: where it ran, how long, and, on request, why there (W54). */
 import type { ExecutionEntry } from '@meshbook/core/executions.ts'
+import { fromPart } from '../shell/from-part.tsx'
 import { Icon } from '../shell/icons.tsx'
-import { fromPart } from '../shell/lazy-page.tsx'
 import { Popover } from '../shell/popover.tsx'
 import { deviceById } from '../state/mesh.ts'
 import { doing } from './doing-when-needed.ts'

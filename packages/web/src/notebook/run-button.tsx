@@ -3,8 +3,8 @@ import type { ExecutionStatus } from '@meshbook/core/executions.ts'
 import { useComputed } from '@preact/signals'
 import { Icon, type IconName } from '../shell/icons.tsx'
 import { report } from '../state/toasts.ts'
-import { useNotebook } from './open-notebook.ts'
 import { act } from './doing-when-needed.ts'
+import { useNotebook } from './open-notebook.ts'
 
 interface Look {
   icon: IconName
@@ -45,7 +45,8 @@ export function RunButton({
     else if (look.class === '') {
       notebook.selected.value = itemKey
       act(to => to.runOne(notebook, itemKey))
-    } else if (run !== undefined) act(to => to.stopRun(notebook, run).catch(thrown => report(thrown, 'The cell was not stopped')))
+    } else if (run !== undefined)
+      act(to => to.stopRun(notebook, run).catch(thrown => report(thrown, 'The cell was not stopped')))
   }
   return (
     <button type="button" class={`run-button ${look.class}`} aria-label={look.label} title={look.label} onClick={press}>

@@ -5,8 +5,8 @@ import { deviceIcons } from '../shell/device-icons.ts'
 import { Icon } from '../shell/icons.tsx'
 import { deviceById, devices, me } from '../state/mesh.ts'
 import type { OpenNotebook } from './open-notebook.ts'
+import { keepInNotebook } from './runtime-actions.ts'
 import { deviceNamed } from './where.ts'
-import { act } from './doing-when-needed.ts'
 
 interface Choice {
   notebook: OpenNotebook
@@ -109,7 +109,7 @@ function InNotebook({
   const isSame = runsOn !== undefined && chosen !== undefined && deviceNamed(devices.value, runsOn)?.id === chosen.id
   const keep = (device: string | undefined) => {
     close()
-    act(to => to.keepInNotebook(notebook, device))
+    void keepInNotebook(notebook, device)
   }
   return (
     <>

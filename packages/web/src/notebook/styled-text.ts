@@ -8,7 +8,6 @@ export interface StyledPiece {
 }
 
 /** Control sequences that are not about style are left out; the resolver leaves none, a traceback may have some. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one
 const sequence = /\u001b\[([\x20-\x3f]*)([\x40-\x7e])/g
 
 export function styledPieces(text: string): StyledPiece[] {

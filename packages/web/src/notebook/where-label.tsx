@@ -1,14 +1,14 @@
 /** Where the notebook's code runs, in the bar; opened, it lets the user choose, and shows the session (W50). */
 import { useEffect, useState } from 'preact/hooks'
+import { fromPart } from '../shell/from-part.tsx'
 import { Hint } from '../shell/hint.tsx'
 import { Icon, type IconName } from '../shell/icons.tsx'
-import { fromPart } from '../shell/lazy-page.tsx'
 import { Popover } from '../shell/popover.tsx'
 import { devices, me } from '../state/mesh.ts'
+import { doing } from './doing-when-needed.ts'
 import { type OpenNotebook, useNotebook } from './open-notebook.ts'
 import { RunOnChoices } from './run-on-when-needed.ts'
 import { type Where, type WhereKind, whereOf } from './where.ts'
-import { doing } from './doing-when-needed.ts'
 
 const icons: Record<WhereKind, IconName> = {
   live: 'bolt',

@@ -1,8 +1,8 @@
 /** What opens the panel of account, devices and settings. */
 import { me } from '../state/mesh.ts'
+import { fromPart } from './from-part.tsx'
 import { Icon } from './icons.tsx'
 import { later } from './later-when-needed.ts'
-import { fromPart } from './lazy-page.tsx'
 import { Popover } from './popover.tsx'
 
 const AccountPanel = fromPart(later, part => part.AccountPanel)

@@ -4,10 +4,9 @@ import { hasEnded } from '@meshbook/core/run.ts'
 import { api } from '../api/client.ts'
 import { loadRuns, type RunInfo, runs, sessions } from '../state/mesh.ts'
 import { notify, report } from '../state/toasts.ts'
+import { ask, confirmed } from './ask.ts'
 import { type Held, lostByRevoking } from './device-words.ts'
-import { ask, confirmed } from './dialogs.tsx'
 import { titleOf } from './file-tree.ts'
-
 
 export const isOwn = ({ owner }: DeviceInfo): boolean => owner === undefined
 

@@ -1,6 +1,7 @@
 /** The parts of the frame that come later, for what asks for them. */
 import { paletteOpen, shortcutsOpen } from '../state/commands.ts'
-import { sayNotLoaded } from './lazy-page.tsx'
+import { dropQuestion } from './ask.ts'
+import { sayNotLoaded } from './from-part.tsx'
 import { neededPart } from './needed-part.ts'
 
 type Later = typeof import('./later.ts')
@@ -13,6 +14,7 @@ export function withLater(run: (part: Later) => unknown): void {
   later.load().then(run, () => {
     paletteOpen.value = false
     shortcutsOpen.value = false
+    dropQuestion()
     sayNotLoaded()
   })
 }

@@ -1,8 +1,7 @@
 /** A page, or a part of one, that is a chunk of its own, so that the list of documents is there at once. */
 import type { FunctionComponent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { notify } from '../state/toasts.ts'
-import type { NeededPart } from './needed-part.ts'
+import { sayNotLoaded } from './from-part.tsx'
 import { ProblemPage } from './problem-page.tsx'
 
 type Load<Props> = () => Promise<FunctionComponent<Props>>
@@ -21,25 +20,6 @@ export function lazyPart<Props extends object>(load: Load<Props>): FunctionCompo
 function NotLoaded() {
   useEffect(sayNotLoaded, [])
   return null
-}
-
-export function sayNotLoaded(): void {
-  const detail = 'The hub cannot be reached, or Meshbook was updated. Nothing is lost: reload when the hub is back.'
-  notify('This could not be opened', detail, 'bad', { label: 'Reload', run: () => location.reload() })
-}
-
-/** A component of a part that others load too; drawn at once when that is here. */
-export function fromPart<T, Props extends object>(
-  { part, load }: NeededPart<T>,
-  pick: (part: T) => FunctionComponent<Props>,
-): FunctionComponent<Props> {
-  return props => {
-    const Drawn = part.value && pick(part.value)
-    useEffect(() => {
-      if (!Drawn) load().catch(sayNotLoaded)
-    }, [])
-    return Drawn ? <Drawn {...props} /> : null
-  }
 }
 
 function lazy<Props extends object>(load: Load<Props>, Failed: FunctionComponent): FunctionComponent<Props> {

@@ -2,8 +2,8 @@
 import type { SessionInfo } from '@meshbook/core/messages.ts'
 import { api } from '../api/client.ts'
 import { notify, report } from '../state/toasts.ts'
+import { ask, confirmed } from './ask.ts'
 import { counted, sessionName } from './device-words.ts'
-import { ask, confirmed } from './dialogs.tsx'
 import { workOf } from './session-work.ts'
 
 export async function interruptSession(session: Pick<SessionInfo, 'id'>): Promise<void> {
