@@ -96,7 +96,7 @@ function shortCatalogue(): string {
   return `((unnamed) => ({ ${named.join(', ')}, ...${JSON.stringify(Object.fromEntries(full))} }))(${unnamed})`
 }
 
-const here = '\0browser-environment'
+const here = '\0browser-environment.js'
 
 /** What lib0 asks about where it runs: in a page there is one answer, and no command line to look for it. */
 export const oneEnvironment: Plugin = {
