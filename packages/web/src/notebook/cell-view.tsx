@@ -1,6 +1,6 @@
 /** A cell: its run button, code, outputs and what can be done with it. */
 import { useComputed } from '@preact/signals'
-import { fromPart } from '../shell/from-part.tsx'
+import { whenThere } from '../shell/from-part.tsx'
 import { CellMenu } from './cell-menu.tsx'
 import { optionsOf } from './cell-options.ts'
 import { CodeArea } from './code-area.tsx'
@@ -12,9 +12,9 @@ import { RanOn } from './ran-on.tsx'
 import { RunButton } from './run-button.tsx'
 import type { CellView as View } from './views.ts'
 
-const RunGates = fromPart(doing, part => part.RunGates)
-const CellNotice = fromPart(doing, part => part.CellNotice)
-const StdinPrompt = fromPart(doing, part => part.StdinPrompt)
+const RunGates = whenThere(doing, part => part.RunGates)
+const CellNotice = whenThere(doing, part => part.CellNotice)
+const StdinPrompt = whenThere(doing, part => part.StdinPrompt)
 
 export function CellView({ itemKey, view, index }: { itemKey: string; view: View; index: number }) {
   const notebook = useNotebook()

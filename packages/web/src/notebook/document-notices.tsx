@@ -1,14 +1,14 @@
 /** What the user has to know about this document: what is wrong with its file on a device, with its copy in this browser, or what one may not do. */
 import { type Role, rightsOf } from '@meshbook/core/roles.ts'
 import { FileProblems } from '../shell/file-problems.tsx'
-import { fromPart } from '../shell/from-part.tsx'
+import { whenThere } from '../shell/from-part.tsx'
 import { Icon } from '../shell/icons.tsx'
 import { documents } from '../state/mesh.ts'
 import { doing } from './doing-when-needed.ts'
 import { useNotebook } from './open-notebook.ts'
 
-const CarriedNotice = fromPart(doing, part => part.CarriedNotice)
-const EnvironmentNotices = fromPart(doing, part => part.EnvironmentNotices)
+const CarriedNotice = whenThere(doing, part => part.CarriedNotice)
+const EnvironmentNotices = whenThere(doing, part => part.EnvironmentNotices)
 
 export function DocumentNotices() {
   const { link, project, document } = useNotebook()
