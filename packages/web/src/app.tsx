@@ -4,9 +4,10 @@ import { useEffect } from 'preact/hooks'
 import { pairDialogOpen } from './pairing/pair-dialog-open.ts'
 import { ConnectionAnnouncer } from './shell/connection-announcer.tsx'
 import { policyDialogFor } from './shell/device-dialog-open.ts'
-import { EvictedBanner } from './shell/evicted-banner.tsx'
+import { whenThere } from './shell/from-part.tsx'
 import { handleGlobalKey } from './shell/global-keys.ts'
 import { LaterParts } from './shell/later-parts.tsx'
+import { later } from './shell/later-when-needed.ts'
 import { lazyPage, lazyPart } from './shell/lazy-page.tsx'
 import { membersOf } from './shell/members.ts'
 import { PathPage } from './shell/path-page.tsx'
@@ -20,6 +21,7 @@ import { drawerOpen } from './state/layout.ts'
 import { here, type Route, routeOf } from './state/location.ts'
 import { signedIn } from './state/mesh.ts'
 
+const EvictedBanner = whenThere(later, part => part.EvictedBanner)
 const AccountPage = lazyPage(() => import('./account/account-page.tsx').then(module => module.AccountPage))
 const SignInPage = lazyPage(() => import('./account/signin-page.tsx').then(module => module.SignInPage))
 const PairDialog = lazyPart(() => import('./pairing/pair-dialog.tsx').then(module => module.PairDialog))

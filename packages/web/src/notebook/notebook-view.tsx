@@ -7,6 +7,7 @@ import { devices } from '../state/mesh.ts'
 import { shownNotebook } from '../state/shown-notebook.ts'
 import { DocumentNotices } from './document-notices.tsx'
 import { doing } from './doing-when-needed.ts'
+import { keepEarlyKeys } from './early-keys.ts'
 import { InsertBar } from './insert-bar.tsx'
 import { ItemList } from './item-list.tsx'
 import { NotebookHeader } from './notebook-header.tsx'
@@ -35,7 +36,7 @@ export function NotebookView({ notebook }: { notebook: OpenNotebook }) {
     }
   }, [notebook])
   useEffect(() => {
-    if (!to) return
+    if (!to) return keepEarlyKeys()
     const byId = new Map(commands.map(command => [command.id, command]))
     const keys = to.keyboardOf(notebook, () => byId)
     addEventListener('keydown', keys)
