@@ -1,28 +1,16 @@
 /** Builds the web app. The hub serves `dist/` as it is. */
 import { fileURLToPath } from 'node:url'
-import { limits } from '@meshbook/core/limits.ts'
 import preact from '@preact/preset-vite'
-import { defineConfig, type Plugin } from 'vite'
+import { defineConfig } from 'vite'
+import { chunkOf } from './bundle/chunks.ts'
+import { fewErrorTexts, lexerAlone, oneEnvironment, plainLimits, schemasWhenUsed } from './bundle/smaller-code.ts'
 
 const inSource = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const fullYaml = fileURLToPath(new URL('../browser/index.js', import.meta.resolve('yaml')))
 
-/** The limits as the numbers that they are: of the whole catalogue, a page needs a few. */
-const plainLimits: Plugin = {
-  name: 'plain-limits',
-  enforce: 'pre',
-  transform(code, id) {
-    if (!/import \{ limits \} from '[^']*\/limits\.ts'/.test(code) || !/\.tsx?$/.test(id)) return undefined
-    const known = limits as Readonly<Record<string, unknown>>
-    return code.replace(/(?<![\w$.])limits\.(\w+)/g, (found, name: string) =>
-      typeof known[name] === 'number' ? `(${known[name]})` : found,
-    )
-  },
-}
-
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [plainLimits, preact()],
+  plugins: [plainLimits, schemasWhenUsed, fewErrorTexts, lexerAlone, oneEnvironment, preact()],
   resolve: {
     alias: [
       { find: /^yaml$/, replacement: inSource('src/notebook/yaml-when-needed.ts') },
@@ -37,5 +25,13 @@ export default defineConfig({
     sourcemap: false,
     manifest: true,
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          includeDependenciesRecursively: false,
+          groups: [{ name: chunkOf, debugName: 'frame and notebook', test: /\.m?[jt]sx?$/ }],
+        },
+      },
+    },
   },
 })

@@ -161,6 +161,13 @@ export const sessionMethods = ['complete', 'inspect', 'variables', 'interrupt', 
 export type SessionMethod = (typeof sessionMethods)[number]
 
 /** The receiver of stream data has taken so many bytes more of it (hub SPEC CH20). */
+const open = v.object({
+  type: v.literal('OPEN'),
+  stream: whole,
+  project: projectIdSchema,
+  document: documentIdSchema,
+})
+const closed = v.object({ type: v.literal('CLOSE'), stream: whole, code: codeOfError, reason: v.string() })
 const credit = v.object({ type: v.literal('CREDIT'), stream: whole, bytes: whole })
 
 const heldHead = v.object({ session: sessionIdSchema, head: headIdSchema, fence: fenceSchema })
@@ -331,7 +338,7 @@ const up = {
     }),
   ]),
   /** Opens a document of a project on a stream; an id that the hub does not know yet becomes a new document. */
-  OPEN: v.object({ type: v.literal('OPEN'), stream: whole, project: projectIdSchema, document: documentIdSchema }),
+  OPEN: open,
   CLOSE: v.object({ type: v.literal('CLOSE'), stream: whole }),
   CREDIT: credit,
   /** All that is wrong at the device now, in the place of what it told before; only for a hub that takes it (WELCOME). */
@@ -489,7 +496,7 @@ const down = {
     method: v.picklist(sessionMethods),
     params: v.record(v.string(), v.unknown()),
   }),
-  CLOSE: v.object({ type: v.literal('CLOSE'), stream: whole, code: codeOfError, reason: v.string() }),
+  CLOSE: closed,
   CREDIT: credit,
   /** Without metrics. The whole list comes after WELCOME; with `part` only what changed since the last one. */
   DEVICE_LIST: v.object({
@@ -540,8 +547,8 @@ const down = {
 /** What two devices say to each other on a direct connection, beside SYNC; nothing else is understood there (LAN20). */
 const direct = {
   LAN_HELLO: v.object({ type: v.literal('LAN_HELLO'), nonce: lanNonceSchema }),
-  OPEN: up.OPEN,
-  CLOSE: down.CLOSE,
+  OPEN: open,
+  CLOSE: closed,
   CREDIT: credit,
 }
 
@@ -552,11 +559,8 @@ export type DownMessage = MessageOf<typeof down>
 export type DirectMessage = MessageOf<typeof direct>
 type ControlType = Exclude<keyof typeof frameTypes, 'SYNC' | 'SYNC_PART'>
 
-const typeOfNumber = new Map<number, ControlType>(
-  Object.entries(frameTypes)
-    .filter(([type]) => type !== 'SYNC' && type !== 'SYNC_PART')
-    .map(([type, number]) => [number, type as ControlType]),
-)
+// Where nothing is parsed, as in a page that only takes schemas from here, it is not made.
+const typeOfNumber = /* @__PURE__ */ typesByNumber()
 const textEncoder = new TextEncoder()
 const textDecoder = new TextDecoder('utf-8', { fatal: true })
 
@@ -566,6 +570,11 @@ export function encodeMessage(message: UpMessage | DownMessage | DirectMessage):
     stream: 0,
     payload: textEncoder.encode(textOf(message)),
   })
+}
+
+function typesByNumber(): Map<number, ControlType> {
+  const control = Object.entries(frameTypes).filter(([type]) => type !== 'SYNC' && type !== 'SYNC_PART')
+  return new Map(control.map(([type, number]) => [number, type as ControlType]))
 }
 
 function textOf(message: UpMessage | DownMessage | DirectMessage): string {

@@ -1,9 +1,10 @@
 /** Signs in: by the one-time code of a link, at a provider, with a passkey; and with an invitation for the first time. */
 import type { SignInWays } from '@meshbook/core/account-api.ts'
-import { errors, isErrorCode } from '@meshbook/core/errors.ts'
+import { isErrorCode } from '@meshbook/core/errors.ts'
 import { useEffect, useState } from 'preact/hooks'
 import { accountApi } from '../api/account.ts'
 import { api } from '../api/client.ts'
+import { loadErrorTexts, wordsOf } from '../api/error-texts.ts'
 import { ApiError, asApiError } from '../api/http.ts'
 import { Hint } from '../shell/hint.tsx'
 import { Icon } from '../shell/icons.tsx'
@@ -11,6 +12,7 @@ import { Link } from '../shell/link.tsx'
 import { navigate } from '../state/location.ts'
 import { me, signedIn, startMesh } from '../state/mesh.ts'
 import { SignInChoices } from './signin-choices.tsx'
+import '../styles/pages.css'
 
 interface Arrival {
   code: string | undefined
@@ -114,14 +116,16 @@ function Working({ text }: { text: string }) {
 }
 
 function Failed({ error }: { error: ApiError }) {
+  useEffect(loadErrorTexts, [])
+  const words = wordsOf(error.code)
   return (
     <div class="signin-error" role="alert">
       <Icon name="warning" />
       <div>
-        <strong>{errors[error.code].message}</strong>
+        <strong>{words.message}</strong>
         {error.detail && <p>{error.detail}</p>}
         <p>
-          <Hint text={error.hint} />
+          <Hint text={error.hint || words.hint} />
         </p>
       </div>
     </div>

@@ -9,8 +9,8 @@ export class ApiError extends Error {
   readonly detail: string
   readonly hint: string
 
-  constructor(code: ErrorCode, detail?: string, hint?: string) {
-    super(errors[code].message)
+  constructor(code: ErrorCode, detail?: string, hint?: string, message: string = errors[code].message) {
+    super(message)
     this.name = 'ApiError'
     this.code = code
     this.detail = detail && detail !== this.message ? detail : ''
@@ -23,7 +23,12 @@ export function asApiError(thrown: unknown): ApiError {
   return new ApiError('INTERNAL', thrown instanceof Error ? thrown.message : String(thrown))
 }
 
-const problemSchema = v.object({ code: v.string(), detail: v.optional(v.string()), hint: v.optional(v.string()) })
+const problemSchema = v.object({
+  code: v.string(),
+  title: v.optional(v.string()),
+  detail: v.optional(v.string()),
+  hint: v.optional(v.string()),
+})
 
 const byStatus: Record<number, ErrorCode> = {
   401: 'UNAUTHENTICATED',
@@ -39,8 +44,8 @@ async function errorOf(response: Response): Promise<ApiError> {
   const body = v.safeParse(problemSchema, await response.json().catch(() => undefined))
   const fallback = byStatus[response.status] ?? 'INTERNAL'
   if (!body.success) return new ApiError(fallback)
-  const { code, detail, hint } = body.output
-  return new ApiError(isErrorCode(code) ? code : fallback, detail, hint)
+  const { code, title, detail, hint } = body.output
+  return isErrorCode(code) ? new ApiError(code, detail, hint, title) : new ApiError(fallback, detail, hint)
 }
 
 export interface RequestOptions {

@@ -6,22 +6,13 @@ import { api } from '../api/client.ts'
 import { ApiError, requestFile } from '../api/http.ts'
 import type { OpenNotebook } from '../notebook/open-notebook.ts'
 import { loadYaml } from '../notebook/yaml-when-needed.ts'
-import type { MenuEntry } from '../shell/menu.tsx'
 import type { Command } from '../state/commands.ts'
 import { here, navigate, notebookUrl, routeOf } from '../state/location.ts'
 import { documents, loadDocuments, projectNamed, projects } from '../state/mesh.ts'
 import { notify, report } from '../state/toasts.ts'
+import { type Format, formats } from './formats.ts'
 import { fetchAssets, sendAssets } from './page-assets.ts'
 
-type Format = TextFormat | 'html'
-
-const formats: readonly (readonly [Format, string])[] = [
-  ['ipynb', 'Jupyter (.ipynb)'],
-  ['qmd', 'Quarto (.qmd)'],
-  ['myst', 'MyST (.md)'],
-  ['percent', 'script with # %%'],
-  ['html', 'HTML, one file'],
-]
 const accepted = '.ipynb,.qmd,.md,.py,.r,.jl,.js,.ts,.sh'
 
 export function formatCommands(notebook: OpenNotebook): Command[] {
@@ -38,18 +29,6 @@ export function formatCommands(notebook: OpenNotebook): Command[] {
 export function importCommand(): Command {
   const run = () => chooseFiles(currentProject())
   return { id: 'import', group: 'Import and export', title: 'Import a notebook…', icon: 'file', run }
-}
-
-export function formatEntries(notebook: OpenNotebook): MenuEntry[] {
-  return [
-    { label: 'Import…', icon: 'file', run: () => chooseFiles(notebook.project) },
-    { title: 'Export as' },
-    ...formats.map(([format, name]) => ({
-      label: name,
-      icon: 'file' as const,
-      run: () => void exportAs(notebook, format),
-    })),
-  ]
 }
 
 /** Files that are dropped anywhere on the page are imported. Returns what ends it. */
@@ -76,7 +55,7 @@ function currentProject(): Project | undefined {
   return (route.page === 'notebook' ? projectNamed(route.project) : undefined) ?? projects.value?.[0]
 }
 
-function chooseFiles(project: Project | undefined): void {
+export function chooseFiles(project: Project | undefined): void {
   const input = Object.assign(document.createElement('input'), { type: 'file', accept: accepted, multiple: true })
   input.onchange = () => void importFiles(project, [...(input.files ?? [])])
   input.click()
@@ -116,7 +95,7 @@ function freePath(project: Project, name: string): string {
   }
 }
 
-async function exportAs(notebook: OpenNotebook, format: Format): Promise<void> {
+export async function exportAs(notebook: OpenNotebook, format: Format): Promise<void> {
   const { path } = notebook.document
   try {
     const { content, extension, missing } = await (format === 'html' ? drawn(notebook) : written(notebook, format))

@@ -1,6 +1,6 @@
 /**
  * What the sync indicator shows while somebody types: each key is on its way and on the hub a moment later, and drawing
- * that twice a key costs the key its time (NB63). Whatever is not so good is shown at once.
+ * that twice a key costs the key its time (NB64). Whatever is not so good is shown at once.
  */
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { mayWait, type SyncStatus } from '../sync/sync-status.ts'

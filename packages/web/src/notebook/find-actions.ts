@@ -1,17 +1,18 @@
 /** Opening the search, going from place to place, and showing where a place is. */
 import { notify } from '../state/toasts.ts'
+import { findOf } from './find-store.ts'
 import type { OpenNotebook } from './open-notebook.ts'
 
 /** What is selected on the page is what is looked for. */
 export function openFind(notebook: OpenNotebook, mode: 'find' | 'replace'): void {
   const selected = getSelection()?.toString() ?? ''
-  if (selected !== '' && !selected.includes('\n')) notebook.find.ask({ text: selected, pattern: false })
-  notebook.find.show(mode)
+  if (selected !== '' && !selected.includes('\n')) findOf(notebook).ask({ text: selected, pattern: false })
+  findOf(notebook).show(mode)
   requestAnimationFrame(() => document.querySelector<HTMLInputElement>('.find input')?.select())
 }
 
 export function stepFind(notebook: OpenNotebook, by: 1 | -1): void {
-  const { find } = notebook
+  const find = findOf(notebook)
   if (find.open.peek() === undefined) openFind(notebook, 'find')
   else {
     find.step(by)
@@ -21,8 +22,8 @@ export function stepFind(notebook: OpenNotebook, by: 1 | -1): void {
 
 /** Scrolls to the place that is shown; in code it is selected. */
 export async function showFound(notebook: OpenNotebook): Promise<void> {
-  const { pieces, found } = notebook.find.result.peek()
-  const place = found[notebook.find.at.peek()]
+  const { pieces, found } = findOf(notebook).result.peek()
+  const place = found[findOf(notebook).at.peek()]
   const piece = place && pieces[place.piece]
   if (!piece) return
   const words = piece.text.slice(place.from, place.to)
@@ -53,7 +54,7 @@ function placeIn(item: HTMLElement, part: keyof typeof containers, words: string
 }
 
 export async function replaceFound(notebook: OpenNotebook, which: 'this' | 'all'): Promise<void> {
-  const counts = await notebook.find.replace(which)
+  const counts = await findOf(notebook).replace(which)
   if (!counts) return notify('Nothing was replaced', 'The notebook was changed meanwhile. Try again.')
   const { replaced, left } = counts
   const skipped = left > 0 ? `${left} left: the text would swallow what follows it.` : 'Undo brings it back.'

@@ -3,11 +3,12 @@ import { useEffect } from 'preact/hooks'
 import { Icon } from '../shell/icons.tsx'
 import { replaceFound, showFound, stepFind } from './find-actions.ts'
 import { markFound } from './find-marks.ts'
+import { findOf } from './find-store.ts'
 import { useNotebook } from './open-notebook.ts'
 
 export function FindBar() {
   const notebook = useNotebook()
-  const { find } = notebook
+  const find = findOf(notebook)
   const { text, caseSensitive, pattern } = find.query.value
   const replacing = find.open.value === 'replace'
   const result = find.result.value
@@ -70,7 +71,7 @@ export function FindBar() {
 
 function ReplaceRow({ onEscape }: { onEscape: () => void }) {
   const notebook = useNotebook()
-  const { find } = notebook
+  const find = findOf(notebook)
   const keys = (event: KeyboardEvent) => {
     if (event.key === 'Escape') onEscape()
     else if (event.key === 'Enter') void replaceFound(notebook, 'this')

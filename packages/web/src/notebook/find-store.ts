@@ -111,3 +111,9 @@ export class FindStore {
     this.hide()
   }
 }
+
+/** The search of a notebook, which has one from when it is first asked for. */
+export function findOf(notebook: { store: NotebookStore; finder: Signal<FindStore | undefined> }): FindStore {
+  notebook.finder.value ??= new FindStore(notebook.store)
+  return notebook.finder.value
+}

@@ -8,19 +8,22 @@ import { api } from '../api/client.ts'
 import { type ApiError, asApiError } from '../api/http.ts'
 import { loadEditor } from '../editor/load-editor.ts'
 import { showImported } from '../formats/show-imported.ts'
+import { htmlReading } from '../prose/raw-html.ts'
+import { mayHoldHtml } from '../prose/read-prose.ts'
 import { titleOf } from '../shell/file-tree.ts'
 import { ProblemPage } from '../shell/problem-page.tsx'
+import { whenIdle } from '../shell/when-idle.ts'
 import { documents, me, problemsAt, projectNamed, projects } from '../state/mesh.ts'
 import { notify, report } from '../state/toasts.ts'
 import { browserPorts } from '../sync/browser-ports.ts'
 import { type LinkOptions, openDocument } from '../sync/document-link.ts'
 import type { LinkPorts } from '../sync/link-ports.ts'
+import { loadDoing } from './doing-when-needed.ts'
 import { ExecutionStore } from './execution-store.ts'
-import { loadRenderer } from './markdown-view.tsx'
 import { browserFrame, NotebookStore } from './notebook-store.ts'
 import { NotebookView } from './notebook-view.tsx'
 import { OpenNotebook } from './open-notebook.ts'
-import { displaysOf } from './output-view.tsx'
+import { isMoreThanText } from './output-view.tsx'
 import { richDrawing } from './rich-when-needed.tsx'
 import { Runner } from './runner.ts'
 import { loadYaml } from './yaml-when-needed.ts'
@@ -117,10 +120,8 @@ async function open(
   const user = me.value?.user ?? ''
   // On its way while the document comes.
   void loadEditor(() => undefined)
-  const [link] = await Promise.all([
-    openDocument({ document: document.id, address, user, ...answers }, ports),
-    loadRenderer(),
-  ])
+  void loadDoing()
+  const link = await openDocument({ document: document.id, address, user, ...answers }, ports)
   const store = new NotebookStore(link.doc, browserFrame)
   await readFrontMatter(store)
   store.onText((_changes, before, after) => {
@@ -128,7 +129,7 @@ async function open(
       readFrontMatter(store).catch(thrown => report(thrown, 'The front matter was not read'))
   })
   const executions = new ExecutionStore(store)
-  await readyForOutputs(executions)
+  await Promise.all([readyForProse(store), readyForOutputs(store, executions)])
   return new OpenNotebook({
     document,
     project,
@@ -144,15 +145,24 @@ async function open(
   })
 }
 
-/** With rich outputs it opens with what draws them, so that nothing moves; without it says so in their place. */
-async function readyForOutputs(executions: ExecutionStore): Promise<void> {
-  const load = () => richDrawing.load().catch(() => undefined)
-  if ([...executions.map.keys()].some(run => displaysOf(executions.read(run)).length > 0)) await load()
+/** With HTML in its text it opens with what checks it, so that nothing moves; without it says so there. */
+async function readyForProse({ page }: NotebookStore): Promise<void> {
+  const load = () => htmlReading.load().catch(() => undefined)
+  const text = (from: number, to: number) => page.source.slice(from, to)
+  if (page.items.some(({ kind, from, to }) => kind === 'prose' && mayHoldHtml(text(from, to)))) await load()
   else whenIdle(load)
 }
 
-const whenIdle = (act: () => void): unknown =>
-  'requestIdleCallback' in globalThis ? requestIdleCallback(act) : setTimeout(act, 1_000)
+/** With rich outputs it opens with what draws them, so that nothing moves; without it says so in their place. */
+async function readyForOutputs(store: NotebookStore, executions: ExecutionStore): Promise<void> {
+  const load = () => richDrawing.load().catch(() => undefined)
+  const hasImages = store.order.peek().some(key => {
+    const view = store.view(key)?.peek()
+    return view?.kind === 'cell' && view.outputs.some(({ images }) => images.length > 0)
+  })
+  if (hasImages || [...executions.map.keys()].some(run => isMoreThanText(executions.read(run)))) await load()
+  else whenIdle(load)
+}
 
 async function readFrontMatter(store: NotebookStore): Promise<void> {
   if (store.page.notebook.frontMatter && (await loadYaml())) store.reread()

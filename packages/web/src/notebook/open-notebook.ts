@@ -14,8 +14,8 @@ import type { DocumentLink } from '../sync/document-link.ts'
 import { optionsOf } from './cell-options.ts'
 import { Cursors } from './cursors.ts'
 import type { ExecutionStore } from './execution-store.ts'
-import { FindStore } from './find-store.ts'
-import { Mover } from './mover.ts'
+import type { FindStore } from './find-store.ts'
+import type { Mover } from './mover.ts'
 import { NearWindow } from './near-window.ts'
 import type { NotebookStore } from './notebook-store.ts'
 import { keepChoice } from './run-choice.ts'
@@ -45,8 +45,11 @@ export class OpenNotebook {
   readonly executions: ExecutionStore
   readonly runner: Runner
   readonly history: HistoryStore
-  readonly mover: Mover
-  readonly find: FindStore
+  /** Made when the first item is moved. */
+  mover: Mover | undefined
+  /** Made when something is looked for first. */
+  readonly finder: Signal<FindStore | undefined> = signal(undefined)
+  readonly isFinding: ReadonlySignal<boolean> = computed(() => this.finder.value?.open.value !== undefined)
   /** Key of the item that commands are about. */
   readonly selected: Signal<string | undefined> = signal(undefined)
   /** Key of the item whose text is being edited. */
@@ -82,8 +85,6 @@ export class OpenNotebook {
     this.runner = parts.runner
     this.near = new NearWindow(parts.store.order.peek().slice(0, firstItems))
     this.history = new HistoryStore(parts.document.id, api)
-    this.mover = new Mover(parts.store, parts.executions)
-    this.find = new FindStore(parts.store)
     this.cursors = new Cursors(parts.store, parts.link.awareness)
     this.chosen = computed(() => new Set(rangeOf(this.store.order.value, this.anchor.value, this.selected.value)))
     this.language = computed(() => this.#mainLanguage(this.store.order.value))
@@ -221,9 +222,9 @@ export class OpenNotebook {
   close(): void {
     this.#stopSettling()
     this.#stopKeeping()
-    this.find.close()
+    this.finder.peek()?.close()
     this.cursors.close()
-    this.mover.close()
+    this.mover?.close()
     this.executions.close()
     this.store.close()
     this.link.close()

@@ -1,8 +1,8 @@
 /** The headings of the notebook and, below each, its cells. The place where the selection is, is marked. */
 import { canonicalLanguage, commentOf } from '@meshbook/core/languages.ts'
 import { signal } from '@preact/signals'
+import { headingsOf } from '../prose/read-prose.ts'
 import { optionsOf } from './cell-options.ts'
-import { renderer } from './markdown-view.tsx'
 import { type OpenNotebook, useNotebook } from './open-notebook.ts'
 import { PanelTop } from './panel-top.tsx'
 
@@ -64,7 +64,7 @@ function entriesOf({ store }: OpenNotebook): Entry[] {
   return store.order.value.flatMap((key): Entry[] => {
     const view = store.view(key)?.value
     if (view?.kind === 'prose') {
-      const headings = renderer.value?.headingsOf(view.source) ?? []
+      const headings = headingsOf(view.source)
       level = (headings.at(-1)?.level ?? level - 1) + 1
       return headings.map((heading, at) => ({ key, at, ...heading }))
     }

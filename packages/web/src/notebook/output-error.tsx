@@ -1,7 +1,8 @@
 /** An error: what happened first, then where in this notebook, and what to do if Meshbook itself ended the run. */
-import { errors, isErrorCode } from '@meshbook/core/errors.ts'
+import { type ErrorCode, isErrorCode } from '@meshbook/core/errors.ts'
 import type { RunError } from '@meshbook/core/run.ts'
-import { useMemo, useState } from 'preact/hooks'
+import { useEffect, useMemo, useState } from 'preact/hooks'
+import { loadErrorTexts, wordsOf } from '../api/error-texts.ts'
 import { Hint } from '../shell/hint.tsx'
 import { Icon } from '../shell/icons.tsx'
 import { framesIn, partsOfTraceback } from './output/traceback.ts'
@@ -32,7 +33,7 @@ export function OutputError({ error }: { error: RunError }) {
       </div>
       {isErrorCode(error.code) && (
         <p class="error-hint">
-          <Hint text={errors[error.code].hint} />
+          <ErrorHint code={error.code} />
         </p>
       )}
       {open &&
@@ -43,4 +44,9 @@ export function OutputError({ error }: { error: RunError }) {
         ))}
     </div>
   )
+}
+
+function ErrorHint({ code }: { code: ErrorCode }) {
+  useEffect(loadErrorTexts, [])
+  return <Hint text={wordsOf(code).hint} />
 }

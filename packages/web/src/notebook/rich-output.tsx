@@ -2,8 +2,8 @@
 import type { MimePart } from '@meshbook/core/run.ts'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { assetUrl } from '../api/client.ts'
+import { MarkdownView } from '../prose/markdown-view.tsx'
 import { JsonTree } from './json-tree.tsx'
-import { MarkdownView } from './markdown-view.tsx'
 import { FigureFrame } from './output/figure-frame.tsx'
 import { type Form, formsOf } from './output/forms.ts'
 import { LatexView } from './output/latex-view.tsx'
@@ -14,6 +14,10 @@ import { TableView } from './output/table-view.tsx'
 import { OutputImage } from './output-image.tsx'
 import { OutputText } from './output-text.tsx'
 import { SandboxFrame } from './sandbox-frame.tsx'
+import '../styles/rich.css'
+
+export { OutputError } from './output-error.tsx'
+export { OutputImage }
 
 export function RichOutput({ parts }: { parts: readonly MimePart[] }) {
   const [chosen, setChosen] = useState<string | undefined>(undefined)

@@ -6,6 +6,7 @@ import { api } from '../api/client.ts'
 import { asApiError } from '../api/http.ts'
 import { ago } from '../notebook/duration.ts'
 import { PageHeader } from './page-header.tsx'
+import '../styles/pages.css'
 
 type Loaded = { items: AuditEntry[]; next?: string | undefined }
 

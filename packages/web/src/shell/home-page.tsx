@@ -10,6 +10,7 @@ import { Icon } from './icons.tsx'
 import { Link } from './link.tsx'
 import { PageHeader } from './page-header.tsx'
 import { UnsentPill } from './unsent-pill.tsx'
+import '../styles/pages.css'
 
 const isShown = (document: DocumentInfo): boolean => !document.path.startsWith('.meshbook/')
 

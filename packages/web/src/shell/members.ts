@@ -4,7 +4,7 @@ import { signal } from '@preact/signals'
 import { api } from '../api/client.ts'
 import { refresh } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
-import { confirmed } from './dialogs.tsx'
+import { confirmed } from './ask.ts'
 
 /** The project whose members are shown. */
 export const membersOf = signal<Project | undefined>(undefined)

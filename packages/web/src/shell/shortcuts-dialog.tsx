@@ -2,16 +2,12 @@
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import { commands, keyCaps, shortcutsOpen } from '../state/commands.ts'
 
-export function ShortcutsDialog() {
-  return shortcutsOpen.value ? <OpenDialog /> : null
-}
-
 const general = [
   { title: 'Command palette and search', keys: 'Mod K', group: 'Everywhere' },
   { title: 'This list', keys: '?', group: 'Everywhere' },
 ]
 
-function OpenDialog() {
+export function OpenShortcuts() {
   const dialog = useRef<HTMLDialogElement>(null)
   useLayoutEffect(() => dialog.current?.showModal(), [])
   const listed = [...commands.value.filter(command => command.keys), ...general]

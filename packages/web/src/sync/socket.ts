@@ -92,7 +92,7 @@ export class LastingSocket {
       this.#handlers.onRefused(code, reason)
       return
     }
-    const { reconnectMinMs: minMs, reconnectMaxMs: maxMs } = limits
+    const [minMs, maxMs] = [limits.reconnectMinMs, limits.reconnectMaxMs]
     const wait = backoffMs({ attempt: ++this.#attempts, minMs, maxMs, random: this.#ports.random })
     this.#cancelRetry = this.#ports.after(wait, () => this.#connect())
   }

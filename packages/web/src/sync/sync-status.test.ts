@@ -107,7 +107,7 @@ test('what strangers say of themselves is shown as a short name and nothing else
   )
 })
 
-test('NB63 while edits are on their way, only that they have arrived or that a few more follow may be shown later', () => {
+test('NB64 while edits are on their way, only that they have arrived or that a few more follow may be shown later', () => {
   for (const { status: shown } of rows)
     for (const { status: next, say } of rows) {
       const isCalm = next.kind === 'synced' || (next.kind === 'syncing' && next.count <= shown.count + 3)

@@ -1,8 +1,8 @@
 /** LaTeX of an output: a formula where it is one, else its source (OU6). */
 import { useEffect, useState } from 'preact/hooks'
+import { formulaOf } from '../../prose/math-text.ts'
+import { loadMath, typesetter } from '../../prose/math-when-needed.ts'
 import { OutputText } from '../output-text.tsx'
-import { formulaOf } from './math-text.ts'
-import { loadMath, typesetter } from './math-when-needed.ts'
 
 export function LatexView({ source }: { source: string }) {
   const formula = formulaOf(source)

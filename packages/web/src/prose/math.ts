@@ -4,6 +4,7 @@
  */
 import katex from 'katex'
 import 'katex/contrib/copy-tex'
+import styleUrl from 'katex/dist/katex.min.css?url'
 
 const mostChars = 20_000
 const mostExpansions = 500
@@ -25,4 +26,19 @@ export function typeset(tex: string, display: boolean): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** The look of formulas, which is of no use without them. */
+export function addStyle(): Promise<void> {
+  const link = document.createElement('link')
+  link.rel = 'stylesheet'
+  link.href = styleUrl
+  return new Promise((resolve, reject) => {
+    link.addEventListener('load', () => resolve())
+    link.addEventListener('error', () => {
+      link.remove()
+      reject(new Error('the look of formulas could not be loaded'))
+    })
+    document.head.append(link)
+  })
 }

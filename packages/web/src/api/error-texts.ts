@@ -1,0 +1,19 @@
+/**
+ * What an error means and what to do: the hub says it with its answers, and what a page must say by itself is always here.
+ * For others that the page only knows by their code, as those of runs, the catalogue is fetched.
+ */
+import { type ErrorCode, errors } from '@meshbook/core/errors.ts'
+import { neededPart } from '../shell/needed-part.ts'
+
+const catalogue = neededPart(() => import('virtual:error-texts'))
+
+/** Read inside of a component, it is drawn again once the words are here. */
+export function wordsOf(code: ErrorCode): { message: string; hint: string } {
+  const known = errors[code]
+  if (known.hint !== '') return known
+  const [message, hint] = catalogue.part.value?.texts[code] ?? [known.message, known.hint]
+  return { message, hint }
+}
+
+/** When it cannot be had, the general words stay. */
+export const loadErrorTexts = (): void => void catalogue.load().catch(() => undefined)

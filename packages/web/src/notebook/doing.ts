@@ -1,0 +1,17 @@
+/** All that a user does in a notebook; a chunk of its own, since a notebook is read before anything is done with it. */
+
+export { RunGates } from '../gates/gate-list.tsx'
+export * from '../shell/session-actions.ts'
+export * from './actions.ts'
+export { CarriedNotice } from './carried-notice.tsx'
+export { CellNotice } from './cell-notice.tsx'
+export * from './clipboard.ts'
+export { beginDrag } from './drag.ts'
+export { EnvironmentNotices } from './environment-notice.tsx'
+export { openFind, stepFind } from './find-actions.ts'
+export { keyboardOf } from './keyboard.ts'
+export { notebookCommands } from './notebook-commands.ts'
+export { Why } from './ran-where.tsx'
+export * from './runtime-actions.ts'
+export { StdinPrompt } from './stdin-prompt.tsx'
+export { WhereSession } from './where-session.tsx'
