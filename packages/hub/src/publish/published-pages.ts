@@ -164,7 +164,8 @@ const keyOf = ({ org, document, mode, version }: PublishedRow): string => `${org
 const publishedOf = (row: PublishedRow): string => [row.changedAt, row.indexed, addressOf(row)].join(' ')
 
 /** What a continuous page depends on beside how it is published; a pinned one is named by its version. */
-const positionOf = ({ mode, epoch, position }: PublishedRow): string => (mode === 'pinned' ? '' : `${epoch}.${position}`)
+const positionOf = ({ mode, epoch, position }: PublishedRow): string =>
+  mode === 'pinned' ? '' : `${epoch}.${position}`
 
 export const titleOf = (path: string): string => path.split('/').at(-1)!.replace(/\.md$/, '')
 

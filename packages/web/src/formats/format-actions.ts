@@ -10,8 +10,9 @@ import type { MenuEntry } from '../shell/menu.tsx'
 import type { Command } from '../state/commands.ts'
 import { here, navigate, notebookUrl, routeOf } from '../state/location.ts'
 import { documents, loadDocuments, projectNamed, projects } from '../state/mesh.ts'
-import { notify, report } from '../state/toasts.ts'
+import { notify, report, type ShownWork, showWork } from '../state/toasts.ts'
 import { fetchAssets, sendAssets } from './page-assets.ts'
+import { readImport } from './read-import.ts'
 
 type Format = TextFormat | 'html'
 
@@ -84,26 +85,33 @@ function chooseFiles(project: Project | undefined): void {
 
 async function importFiles(project: Project | undefined, files: readonly File[]): Promise<void> {
   if (!project) return notify('There is no project yet', 'Make one first, then import into it.', 'bad')
-  let last: DocumentInfo | undefined
-  for (const file of files) {
+  const made: DocumentInfo[] = []
+  for (const [at, file] of files.entries()) {
+    const which = files.length === 1 ? file.name : `${file.name} (${at + 1} of ${files.length})`
+    const work = showWork(`Importing ${which}`)
     try {
-      last = await importOne(project, file)
+      made.push(await importOne(project, file, work))
+      // The next one must not take its path.
+      await loadDocuments(project.id)
     } catch (thrown) {
       report(thrown, `${file.name} was not imported`)
+    } finally {
+      work.end()
     }
   }
+  const last = made.at(-1)
   if (!last) return
-  await loadDocuments(project.id)
+  notify(made.length === 1 ? `Imported ${last.path}` : `Imported ${made.length} notebooks`)
   navigate(notebookUrl(project.name, last.path))
 }
 
-async function importOne(project: Project, file: File): Promise<DocumentInfo> {
+async function importOne(project: Project, file: File, work: ShownWork): Promise<DocumentInfo> {
   if (file.size > limits.importBytes) throw new ApiError('TOO_LARGE', file.name)
-  await loadYaml()
-  const { importFile } = await import('./convert-files.ts')
-  const { markdown, assets } = importFile(file.name, new Uint8Array(await file.arrayBuffer()))
+  work.say('Reading the file…')
+  const { markdown, assets } = await readImport(file)
   if (new Blob([markdown]).size > limits.documentBytes) throw new ApiError('TOO_LARGE', `the text of ${file.name}`)
-  await sendAssets(assets, project.id)
+  await sendAssets(assets, project.id, sent => work.say(`Picture ${sent + 1} of ${assets.size}…`))
+  work.say('Making the document…')
   return api.putDocument(project.id, freePath(project, file.name), markdown)
 }
 

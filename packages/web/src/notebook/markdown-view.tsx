@@ -3,6 +3,7 @@ import { signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { memo } from '../shell/memo.ts'
 import { scrolledByKeys } from './scrolled-by-keys.ts'
+import { writtenPieces } from './written-pieces.ts'
 
 type Renderer = typeof import('./markdown.ts')
 export const renderer = signal<Renderer | undefined>(undefined)
@@ -26,7 +27,13 @@ function AsWritten({ source }: { source: string }) {
   return (
     <>
       <p class="notice warn">This text is too long or too deeply nested to be set; it is shown as it was written.</p>
-      <div class="prose plain">{source}</div>
+      <div class="prose plain">
+        {writtenPieces(source).map((piece, at) => (
+          <div key={at} class="written-piece">
+            {piece}
+          </div>
+        ))}
+      </div>
     </>
   )
 }

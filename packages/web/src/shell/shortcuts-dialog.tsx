@@ -1,6 +1,7 @@
 /** The list of keyboard shortcuts, made from the commands that have one. */
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import { commands, keyCaps, shortcutsOpen } from '../state/commands.ts'
+import { Icon } from './icons.tsx'
 
 export function ShortcutsDialog() {
   return shortcutsOpen.value ? <OpenDialog /> : null
@@ -26,7 +27,15 @@ function OpenDialog() {
       }}
     >
       <div class="dialog-body">
-        <h2 id="shortcuts-title">Keyboard shortcuts</h2>
+        <div class="row">
+          <h2 id="shortcuts-title" class="grow">
+            Keyboard shortcuts
+          </h2>
+          {/* At the top, since a dialog is scrolled to what takes the focus in it. */}
+          <button type="button" class="icon-button" aria-label="Close" onClick={() => dialog.current?.close()}>
+            <Icon name="close" />
+          </button>
+        </div>
         <div class="shortcut-groups">
           {groups.map(group => (
             <section key={group}>
@@ -47,11 +56,6 @@ function OpenDialog() {
               </dl>
             </section>
           ))}
-        </div>
-        <div class="dialog-actions">
-          <button type="button" class="button" onClick={() => dialog.current?.close()}>
-            Close
-          </button>
         </div>
       </div>
     </dialog>
