@@ -1,8 +1,9 @@
 /** The bar to find and replace in the whole notebook. */
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { Icon } from '../shell/icons.tsx'
-import { replaceFound, showFound, stepFind } from './find-actions.ts'
+import { stepFind } from './find-actions.ts'
 import { markFound } from './find-marks.ts'
+import { replaceFound, showFound } from './find-places.ts'
 import { useNotebook } from './open-notebook.ts'
 
 export function FindBar() {
@@ -16,7 +17,7 @@ export function FindBar() {
   useLayoutEffect(() => field.current?.select(), [])
   useEffect(() => {
     if (result.found.length > 0) void showFound(notebook)
-  }, [text, caseSensitive, pattern, result.found.length > 0])
+  }, [text, caseSensitive, pattern, result.found.length > 0, find.steps.value])
   useEffect(() => markFound(notebook), [notebook])
   const close = () => {
     find.hide()
