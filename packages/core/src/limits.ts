@@ -385,8 +385,6 @@ export const limits = {
 
   /** A notebook file that is imported. */
   importBytes: 256 * MiB,
-  /** Time for a page to read one. */
-  importMs: 120_000,
   formatCells: 20_000,
   /** Nesting of its JSON. */
   formatDepth: 128,

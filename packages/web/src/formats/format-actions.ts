@@ -12,7 +12,6 @@ import { here, navigate, notebookUrl, routeOf } from '../state/location.ts'
 import { documents, loadDocuments, projectNamed, projects } from '../state/mesh.ts'
 import { notify, report, type ShownWork, showWork } from '../state/toasts.ts'
 import { fetchAssets, sendAssets } from './page-assets.ts'
-import { readImport } from './read-import.ts'
 
 type Format = TextFormat | 'html'
 
@@ -23,6 +22,7 @@ const formats: readonly (readonly [Format, string])[] = [
   ['percent', 'script with # %%'],
   ['html', 'HTML, one file'],
 ]
+const paintMs = 50
 const accepted = '.ipynb,.qmd,.md,.py,.r,.jl,.js,.ts,.sh'
 
 export function formatCommands(notebook: OpenNotebook): Command[] {
@@ -108,7 +108,12 @@ async function importFiles(project: Project | undefined, files: readonly File[])
 async function importOne(project: Project, file: File, work: ShownWork): Promise<DocumentInfo> {
   if (file.size > limits.importBytes) throw new ApiError('TOO_LARGE', file.name)
   work.say('Reading the file…')
-  const { markdown, assets } = await readImport(file)
+  await loadYaml()
+  const { importFile } = await import('./convert-files.ts')
+  const bytes = new Uint8Array(await file.arrayBuffer())
+  // Reading takes a while, and what is said is to be on the screen before it.
+  await new Promise(resolve => setTimeout(resolve, paintMs))
+  const { markdown, assets } = importFile(file.name, bytes)
   if (new Blob([markdown]).size > limits.documentBytes) throw new ApiError('TOO_LARGE', `the text of ${file.name}`)
   await sendAssets(assets, project.id, sent => work.say(`Picture ${sent + 1} of ${assets.size}…`))
   work.say('Making the document…')
