@@ -1,57 +1,12 @@
-/** The `meshbook` program: one file per command; errors are turned into words and exit codes here and only here. */
+/** Runs the `meshbook` command: errors are turned into words and exit codes here and only here. */
 
 import { asMeshError, exitCodes } from '@meshbook/core/errors.ts'
-import { Command } from 'commander'
+import type { Command } from 'commander'
+import { meshbookProgram } from './all-commands.ts'
 import { printError } from './print.ts'
-import { version } from './version.ts'
 
-/** In the order of the help. Each is loaded when it is asked for: hub and device are large, and most commands need neither. */
-const commands: Record<string, () => Promise<() => Command>> = {
-  start: async () => (await import('./commands/start.ts')).startCommand,
-  hub: async () => (await import('./commands/hub.ts')).hubCommand,
-  up: async () => (await import('./commands/up.ts')).upCommand,
-  attach: async () => (await import('./commands/attach.ts')).attachCommand,
-  detach: async () => (await import('./commands/detach.ts')).detachCommand,
-  fetch: async () => (await import('./commands/fetch.ts')).fetchCommand,
-  import: async () => (await import('./commands/import.ts')).importCommand,
-  export: async () => (await import('./commands/export.ts')).exportCommand,
-  run: async () => (await import('./commands/run.ts')).runCommand,
-  runs: async () => (await import('./commands/runs.ts')).runsCommand,
-  gate: async () => (await import('./commands/gate.ts')).gateCommand,
-  sessions: async () => (await import('./commands/sessions.ts')).sessionsCommand,
-  status: async () => (await import('./commands/status.ts')).statusCommand,
-  history: async () => (await import('./commands/history.ts')).historyCommand,
-  publish: async () => (await import('./commands/publish.ts')).publishCommand,
-  devices: async () => (await import('./commands/devices.ts')).devicesCommand,
-  members: async () => (await import('./commands/members.ts')).membersCommand,
-  audit: async () => (await import('./commands/audit.ts')).auditCommand,
-  pair: async () => (await import('./commands/pair.ts')).pairCommand,
-  monitor: async () => (await import('./commands/monitor.ts')).monitorCommand,
-  open: async () => (await import('./commands/link.ts')).openCommand,
-  link: async () => (await import('./commands/link.ts')).linkCommand,
-  token: async () => (await import('./commands/token.ts')).tokenCommand,
-  backup: async () => (await import('./commands/backup.ts')).backupCommand,
-  restore: async () => (await import('./commands/restore.ts')).restoreCommand,
-  trash: async () => (await import('./commands/trash.ts')).trashCommand,
-  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
-  version: async () => (await import('./commands/version.ts')).versionCommand,
-}
-
-const program = new Command('meshbook')
-  .description('All the computers you own behave as one.')
-  .version(version)
-  .option('--json', 'print one JSON object per line')
-  .configureHelp({ showGlobalOptions: true })
-  .showHelpAfterError('Run with --help to see how it is used.')
-
-for (const load of wanted()) program.addCommand((await load())())
+const program = await meshbookProgram(process.argv.slice(2).find(arg => !arg.startsWith('-')))
 throwInsteadOfExit(program)
-
-/** All of them for help and for what is no command. */
-function wanted() {
-  const name = process.argv.slice(2).find(arg => !arg.startsWith('-'))
-  return name !== undefined && Object.hasOwn(commands, name) ? [commands[name]!] : Object.values(commands)
-}
 
 /** Commander ends the process itself unless each command is told not to, the nested ones too. */
 function throwInsteadOfExit(command: Command): void {

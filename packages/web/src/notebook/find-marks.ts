@@ -49,7 +49,7 @@ function rangesOf(notebook: OpenNotebook): Range[] {
 }
 
 /** Where a word stands in an element, also across the elements that colour it. */
-function occurrences(element: Element, word: string, most: number): Range[] {
+export function occurrences(element: Element, word: string, most: number): Range[] {
   const nodes: { node: Text; from: number }[] = []
   let text = ''
   const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT)

@@ -12,6 +12,8 @@ export interface Piece {
   part: 'code' | 'prose' | 'output'
   text: string
   slice: Slice
+  /** Of an output. */
+  run?: string
 }
 
 export function piecesOf(page: Page): Piece[] {
@@ -22,8 +24,10 @@ export function piecesOf(page: Page): Piece[] {
       text: plainOf(page.text, slice),
       slice,
     })
-    const output = ({ textFrom, textTo }: { textFrom: number; textTo: number }) =>
-      piece('output', { from: textFrom, to: textTo })
+    const output = ({ runId, textFrom, textTo }: { runId: string; textFrom: number; textTo: number }) => ({
+      ...piece('output', { from: textFrom, to: textTo }),
+      run: runId,
+    })
     if (item.kind === 'cell')
       return [piece('code', { from: item.cell.codeFrom, to: item.cell.codeTo }), ...item.outputs.map(output)]
     if (item.kind === 'output') return [output(item.output)]

@@ -91,7 +91,7 @@ export function NotebookPage({ project: name, path }: { project: string; path: s
       <ProblemPage
         title={state.error.code === 'NOT_FOUND' ? 'No such document' : state.error.message}
         text={state.error.detail}
-        hint={deletedHint(project?.id ?? '', path) ?? state.error.hint}
+        hint={problemHint(project?.id ?? '', path) ?? state.error.hint}
       />
     )
   if (state.is === 'unavailable') return <NotOnThisDevice path={path} />
@@ -99,10 +99,10 @@ export function NotebookPage({ project: name, path }: { project: string; path: s
   return <NotebookView key={state.notebook.document.id} notebook={state.notebook} />
 }
 
-/** Somebody edited it while it was deleted: where the edit is. */
-function deletedHint(project: string, path: string): string | undefined {
-  const kept = problemsAt(project, path).find(({ problem }) => problem.trash !== undefined)
-  return kept && `${kept.device}: ${kept.problem.text}. ${kept.problem.next}`
+/** Why there is no document (W42): the file is no text, or somebody edited it while it was deleted, and where the edit is. */
+function problemHint(project: string, path: string): string | undefined {
+  const [found] = problemsAt(project, path)
+  return found && `${found.device}: ${found.problem.text}. ${found.problem.next}`
 }
 
 type Answers = Pick<LinkOptions, 'onUnavailable' | 'onReplaced' | 'signal'>

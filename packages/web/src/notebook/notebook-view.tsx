@@ -1,5 +1,6 @@
 /** An open notebook: header, items, side panel, keyboard. */
 import { useEffect, useMemo } from 'preact/hooks'
+import { whenThere } from '../shell/from-part.tsx'
 import { lazyPart } from '../shell/lazy-page.tsx'
 import { registerCommands } from '../state/commands.ts'
 import { sidePanel } from '../state/layout.ts'
@@ -12,9 +13,9 @@ import { InsertBar } from './insert-bar.tsx'
 import { ItemList } from './item-list.tsx'
 import { NotebookHeader } from './notebook-header.tsx'
 import { NotebookContext, type OpenNotebook } from './open-notebook.ts'
-import { QueueBar } from './queue-bar.tsx'
-import { RunAnnouncer } from './run-announcer.tsx'
 
+const QueueBar = whenThere(doing, part => part.QueueBar)
+const RunAnnouncer = whenThere(doing, part => part.RunAnnouncer)
 const HistoryPanel = lazyPart(() => import('../history/history-panel.tsx').then(module => module.HistoryPanel))
 const VersionView = lazyPart(() => import('../history/version-view.tsx').then(module => module.VersionView))
 const OutlinePanel = lazyPart(() => import('./outline-panel.tsx').then(module => module.OutlinePanel))

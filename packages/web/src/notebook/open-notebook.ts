@@ -61,6 +61,8 @@ export class OpenNotebook {
   readonly dialog: Signal<NotebookDialog | undefined> = signal(undefined)
   /** Outputs that this page shows although they are hidden, or hides: by the item's key. */
   readonly shownOutputs: Signal<ReadonlyMap<string, boolean>> = signal(new Map())
+  /** Runs whose long output is shown whole, also after it was scrolled away. */
+  readonly wholeOutputs: Signal<ReadonlySet<string>> = signal(new Set())
   readonly near: NearWindow
   /** An item that is dragged, and before which one it would go. */
   readonly drag: Signal<{ key: string; place: number; top: number } | undefined> = signal(undefined)
@@ -178,6 +180,13 @@ export class OpenNotebook {
       const item = document.getElementById(`item-${key}`)
       if (item) (within?.(item) ?? item).scrollIntoView({ block: within ? 'center' : 'nearest' })
     }
+  }
+
+  setWhole(run: string, on: boolean): void {
+    const whole = new Set(this.wholeOutputs.peek())
+    if (on) whole.add(run)
+    else whole.delete(run)
+    this.wholeOutputs.value = whole
   }
 
   /** Selects the item after or before the selected one. */

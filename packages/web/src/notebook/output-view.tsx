@@ -23,7 +23,7 @@ export function OutputView({ output }: { output: View }) {
     <div class="output">
       {segments.map((segment, at) =>
         'text' in segment ? (
-          <OutputText key={at} text={segment.text} />
+          <OutputText key={at} text={segment.text} run={output.runId} />
         ) : (
           <RichWhenNeeded key={at} parts={segment.display.parts} />
         ),
