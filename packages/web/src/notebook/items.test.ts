@@ -31,6 +31,14 @@ const pieces = fc.constantFrom(
   '![x](asset:',
   '- ',
   '\n\n',
+  '<!-- ',
+  '-->',
+  '<div>\n',
+  '> ',
+  '    ',
+  '```{python}\n',
+  `![x](asset:sha256-${'a'.repeat(64)})\n`,
+  '\r',
 )
 const change = (text: string) =>
   fc
