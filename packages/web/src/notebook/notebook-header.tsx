@@ -2,9 +2,9 @@
 
 import { formatEntries } from '../formats/format-entries.ts'
 import { AccountButton } from '../shell/account-menu.tsx'
-import { deleteDocument, newDocument, renameDocument } from '../shell/document-actions.ts'
 import { titleOf } from '../shell/file-tree.ts'
 import { Icon } from '../shell/icons.tsx'
+import { withLater } from '../shell/later-when-needed.ts'
 import { Menu } from '../shell/menu.tsx'
 import { PublishedBadge, showPublish } from '../shell/publish.tsx'
 import { sidePanel, togglePanel, toggleSidebar } from '../state/layout.ts'
@@ -101,12 +101,17 @@ export function NotebookHeader() {
           { label: 'Variables', icon: 'braces', hint: 'I', run: () => togglePanel('variables') },
           { label: 'Version history', icon: 'history', hint: 'H', run: () => togglePanel('history') },
           'line',
-          { label: 'New notebook…', icon: 'plus', run: () => void newDocument(project) },
+          { label: 'New notebook…', icon: 'plus', run: () => withLater(to => to.newDocument(project)) },
           { label: 'Publish…', icon: 'eye', run: () => showPublish(project, current) },
           ...formatEntries(notebook),
           'line',
-          { label: 'Rename or move…', icon: 'pencil', run: () => void renameDocument(project, current) },
-          { label: 'Delete…', icon: 'trash', danger: true, run: () => void deleteDocument(project, current) },
+          { label: 'Rename or move…', icon: 'pencil', run: () => withLater(to => to.renameDocument(project, current)) },
+          {
+            label: 'Delete…',
+            icon: 'trash',
+            danger: true,
+            run: () => withLater(to => to.deleteDocument(project, current)),
+          },
         ]}
       />
       <AccountButton />

@@ -1,7 +1,8 @@
 /** Floats above the notebook while a list of cells runs, and after one failed: how far it is, and how to go on (NB10, NB11). */
+
 import { Icon } from '../shell/icons.tsx'
+import { interrupt } from './actions.ts'
 import { type Asking, useAsking } from './asking.ts'
-import { act } from './doing-when-needed.ts'
 import { useNotebook } from './open-notebook.ts'
 
 export function QueueBar() {
@@ -21,7 +22,7 @@ function Progress({ done, total }: { done: number; total: number }) {
       <span class="tabular">
         Running {done + 1} of {total}
       </span>
-      <button type="button" class="button small" onClick={() => act(to => to.interrupt(notebook))}>
+      <button type="button" class="button small" onClick={() => void interrupt(notebook)}>
         Stop
       </button>
     </section>
@@ -44,7 +45,7 @@ function Asks({ run, prompt }: Asking) {
       <button type="button" class="button small primary" onClick={() => void show()}>
         Answer
       </button>
-      <button type="button" class="button small" onClick={() => act(to => to.interrupt(notebook))}>
+      <button type="button" class="button small" onClick={() => void interrupt(notebook)}>
         Stop
       </button>
     </section>

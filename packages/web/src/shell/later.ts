@@ -3,6 +3,7 @@ export { chooseFiles, exportAs, keepFileDrops } from '../formats/format-actions.
 export { RunOnChoices } from '../notebook/run-on.tsx'
 export { AccountPanel } from './account-panel.tsx'
 export { keepAppCommands } from './app-commands.ts'
+export * from './document-actions.ts'
 export { EvictedBanner } from './evicted-banner.tsx'
 export { OpenPalette } from './palette.tsx'
 export { QuestionDialog } from './question-dialog.tsx'
