@@ -41,7 +41,9 @@ export function installClock(): void {
   )
 }
 
-/** Types at the cursor, one key every `gapMs`. */
+const lineKeys = 60
+
+/** Types lines at the cursor, one key every `gapMs`. */
 export async function typeKeys(page: Page, keys: number, gapMs: number): Promise<Typed> {
   await page.evaluate(() => {
     const clock = (globalThis as unknown as { benchClock: Typed }).benchClock
@@ -49,7 +51,7 @@ export async function typeKeys(page: Page, keys: number, gapMs: number): Promise
     clock.work.length = 0
   })
   for (let at = 0; at < keys; at++) {
-    await page.keyboard.press('x')
+    await page.keyboard.press(at % lineKeys === lineKeys - 1 ? 'Enter' : 'x')
     await page.waitForTimeout(gapMs)
   }
   return await page.evaluate(() => (globalThis as unknown as { benchClock: Typed }).benchClock)

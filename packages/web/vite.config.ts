@@ -27,7 +27,12 @@ export default defineConfig({
     manifest: true,
     modulePreload: { polyfill: false },
     rolldownOptions: {
-      output: { codeSplitting: { groups: [{ name: chunkOf, debugName: 'frame and notebook', test: /\.[jt]sx?$/ }] } },
+      output: {
+        codeSplitting: {
+          includeDependenciesRecursively: false,
+          groups: [{ name: chunkOf, debugName: 'frame and notebook', test: /\.m?[jt]sx?$/ }],
+        },
+      },
     },
   },
 })

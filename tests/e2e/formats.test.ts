@@ -59,6 +59,14 @@ test('FM1 a notebook of Jupyter is imported, shown, run and exported: what nobod
   assert.equal(ran.code, 0, ran.stderr)
   assert.equal(await readFile(fromPage, 'utf8'), await readFile(after, 'utf8'), 'page and command make the same file')
   assert.equal(await validated(after), 'valid same')
+
+  await page.getByRole('button', { name: 'Notebook menu' }).click()
+  const choosing = page.waitForEvent('filechooser')
+  await page.getByText('Import…', { exact: true }).click()
+  await (await choosing).setFiles(made)
+  await page.getByRole('status').getByText('Imported made-2.md').waitFor()
+  await page.waitForURL(/\/made-2\.md$/)
+  await page.locator('.cell').filter({ hasText: 'plt.plot' }).locator('img').first().waitFor()
   const [before, now] = [await cellsOf(made), await cellsOf(after)]
   assert.deepEqual(now.toSpliced(2, 1), before.toSpliced(2, 1))
   assert.deepEqual([now[2]!.id, now[2]!.source], [before[2]!.id, before[2]!.source])

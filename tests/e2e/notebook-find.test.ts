@@ -62,3 +62,31 @@ test('NB21 a pattern that would take for ever is ended, and the page goes on', a
   await find.getByLabel('Find', { exact: true }).fill('a{60}')
   await find.getByText('1 of 1').waitFor()
 })
+
+test('NB20 the bar takes what is typed also after the palette had the focus; a place in a folded output is unfolded; what was unfolded stays so', async t => {
+  const { page, cell } = await openNotebook(
+    t,
+    `# Lines\n\n\`\`\`python\nfor n in range(900): print("entry", n)\n\`\`\`\n\n${filler}`,
+  )
+  await page.getByRole('button', { name: /^Run/ }).nth(1).press('Enter')
+  const output = cell('range(900)').locator('.output')
+  await output.getByRole('button', { name: 'Show all 900 lines' }).press('Enter')
+  const stage = page.locator('.stage')
+  await stage.evaluate(element => element.scrollTo(0, element.scrollHeight))
+  await page.locator('.cell').filter({ hasText: 'value_119' }).waitFor()
+  await stage.evaluate(element => element.scrollTo(0, 0))
+  await output.getByRole('button', { name: 'Show less' }).press('Enter')
+  await page.keyboard.press('Control+k')
+  await page.getByRole('combobox').waitFor()
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('Control+f')
+  await page.locator('.find .field:focus').waitFor()
+  await page.keyboard.type('entry 450')
+  await page.locator('.find-count').getByText('1 of 1').waitFor()
+  await page.waitForFunction(() => {
+    const [range] = [...(CSS.highlights.get('found') ?? [])] as Range[]
+    const box = range?.getBoundingClientRect()
+    return box !== undefined && box.top > 0 && box.bottom < innerHeight
+  })
+  await output.getByRole('button', { name: 'Show less' }).waitFor()
+})

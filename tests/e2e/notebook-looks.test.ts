@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { assertGoodPage, shot } from '../page-checks.ts'
+import { assertGoodPage, assertInWindow, assertNoSidewaysScrolling, shot } from '../page-checks.ts'
 import { bringIntoView, openNotebook, selectItem } from './notebook-page.ts'
 
 const fence = (language: string, code: string) => `\`\`\`${language}\n${code}\n\`\`\`\n`
@@ -30,23 +30,61 @@ ${'a long line of no program '.repeat(8)}
   fence('python', '{}["nothing"]'),
 ].join('\n')
 
-const looks = (['light', 'dark'] as const).flatMap(theme =>
-  (
-    [
-      [1280, 800],
-      [768, 1024],
-      [390, 844],
-    ] as const
-  ).map(([width, height]) => ({ theme, width, height })),
-)
+const sizes = [
+  [1440, 900],
+  [820, 1180],
+  [390, 844],
+] as const
 
-/** What is open over or beside the notebook, by the button of its menu or its command. */
-const states: Record<string, (page: Page) => Promise<void>> = {
-  find: async page => {
-    await fromMenu(page, 'Find and replace…')
-    await page.locator('.find .field').first().fill('lake')
-    await page.locator('.find-count').getByText('1 of').waitFor()
+/** At every size, light and dark, and without sideways scrolling on the narrowest phone. */
+async function look(page: Page, name: string, within?: string): Promise<void> {
+  const part = within === undefined ? {} : { within }
+  for (const [width, height] of sizes) {
+    await page.setViewportSize({ width, height })
+    for (const theme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme: theme })
+      await assertGoodPage(page, { ...part, colours: theme === 'dark' })
+      if (within !== undefined) await assertInWindow(page, within)
+      await shot(page, `${name} ${width} ${theme}`)
+    }
+  }
+  await page.setViewportSize({ width: 320, height: 640 })
+  await assertNoSidewaysScrolling(page)
+  if (within !== undefined) await assertInWindow(page, within)
+  await shot(page, `${name} 320 dark`)
+  await page.setViewportSize({ width: 1440, height: 900 })
+}
+
+/** What is open over or beside the notebook: how to open it, and the part of the page that it is. */
+const states: Record<string, { within: string; open: (page: Page) => Promise<void>; close?: string }> = {
+  find: {
+    within: '.find',
+    open: async page => {
+      await fromMenu(page, 'Find and replace…')
+      await page.locator('.find .field').first().fill('lake')
+      await page.locator('.find-count').getByText('1 of').waitFor()
+    },
   },
+  variables: {
+    within: '.side-panel',
+    close: 'Close variables',
+    open: async page => {
+      await fromMenu(page, 'Variables')
+      await page.locator('.variables tbody tr').first().waitFor()
+    },
+  },
+  versions: {
+    within: '.side-panel',
+    close: 'Close history',
+    open: async page => {
+      await fromMenu(page, 'Version history')
+      await page.locator('.side-panel').getByText('Today').waitFor()
+    },
+  },
+  settings: { within: 'dialog[open]', open: page => fromMenu(page, 'Settings of the notebook…') },
+  publish: { within: 'dialog[open]', open: page => fromMenu(page, 'Publish…') },
+  palette: { within: 'dialog[open]', open: page => page.keyboard.press('Control+k') },
+  'run on': { within: '.popover:popover-open', open: page => page.locator('.topbar .where').click() },
 }
 
 async function fromMenu(page: Page, entry: string): Promise<void> {
@@ -59,28 +97,36 @@ async function runAll(page: Page): Promise<void> {
   await page.locator('.output-error').first().waitFor()
 }
 
-test('NB71 the notebook and its find bar are without fault at three sizes, light and dark', {
+test('NB71 the notebook, with an error, is without fault at three sizes, light and dark', {
   timeout: 400_000,
 }, async t => {
   const { page, faults } = await openNotebook(t, text)
   await runAll(page)
-  for (const { theme, width, height } of looks) {
-    await page.emulateMedia({ colorScheme: theme })
-    await page.setViewportSize({ width, height })
-    await assertGoodPage(page)
-    await shot(page, `notebook ${width} ${theme}`)
-  }
-  for (const [name, open] of Object.entries(states)) {
-    await page.setViewportSize({ width: 1280, height: 800 })
+  await look(page, 'notebook')
+  assert.deepEqual(faults, [])
+})
+
+test('NB71 what opens over and beside the notebook is without fault at three sizes, light and dark', {
+  timeout: 400_000,
+}, async t => {
+  const { page, faults } = await openNotebook(
+    t,
+    `# Ice\n\nA lake.\n\n${fence('python', 'lakes = {"Inari": 191}\nname = input("Which lake? ")\n{}[name]')}`,
+  )
+  await page.getByRole('button', { name: 'Run all' }).click()
+  await page.locator('.stdin').waitFor()
+  await look(page, 'question', '.stdin')
+  await page.locator('.stdin input').fill('Saimaa')
+  await page.keyboard.press('Enter')
+  await page.locator('.output-error').waitFor()
+  await look(page, 'error', '.cell')
+  for (const [name, { within, open, close }] of Object.entries(states)) {
     await open(page)
-    for (const { theme, width, height } of [looks[0]!, looks[5]!]) {
-      await page.emulateMedia({ colorScheme: theme })
-      await page.setViewportSize({ width, height })
-      await assertGoodPage(page)
-      await shot(page, `${name} ${width} ${theme}`)
-    }
-    await page.setViewportSize({ width: 1280, height: 800 })
-    await page.keyboard.press('Escape')
+    await page.locator(within).waitFor()
+    await look(page, name, within)
+    if (close) await page.getByRole('button', { name: close }).click()
+    else await page.keyboard.press('Escape')
+    await page.locator(within).waitFor({ state: 'hidden' })
   }
   assert.deepEqual(faults, [])
 })

@@ -47,3 +47,20 @@ test('NB12 0 0 restarts the runtime, and restart and run all begins with no vari
   await cellOf('"end"').locator('.output').getByText('end').waitFor()
   assert.ok((await file()).includes('globals'))
 })
+
+test('NB13 a list that waits for an answer says so wherever one looks, and leads to the question', async t => {
+  const { page, cell: cellOf } = await openNotebook(
+    t,
+    `${Array.from({ length: 40 }, (_, n) => cell(`#| eval: false\nvalue_${n} = ${n}`)).join('\n')}\n${cell('print("hello", input("Your name? "))')}\n${cell('print("end", 1 + 1)')}`,
+  )
+  await page.getByRole('button', { name: 'Run all' }).press('Enter')
+  const bar = page.getByRole('region', { name: 'Run queue' })
+  await bar.getByText('A cell asks: Your name?').waitFor()
+  await page.locator('[role="status"]').getByText('The program asks: Your name?').waitFor({ state: 'attached' })
+  await bar.getByRole('button', { name: 'Answer' }).press('Enter')
+  await page.locator('.stdin input:focus').waitFor()
+  await page.keyboard.type('Ada')
+  await page.keyboard.press('Enter')
+  await cellOf('hello').getByText('hello Ada').waitFor()
+  await cellOf('"end"').locator('.output').getByText('end 2').waitFor()
+})

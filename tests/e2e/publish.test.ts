@@ -414,7 +414,7 @@ test('PB10 a document is published by command, listed and taken back', async t =
   const run = (...args: string[]) => command(['publish', ...args, '--hub', s.hub.url], env)
   const first = await run(s.id)
   assert.equal(first.stdout.trim().split('\n').at(-1), s.at('/@me/demo/bergen'))
-  const pinned = await run('me/demo/bergen.md', '--pin', 'now', '--json')
+  const pinned = await run('me/demo/bergen', '--pin', 'now', '--json')
   assert.equal((JSON.parse(pinned.stdout) as Publication).version, 1)
   assert.match((await run('--list')).stdout, /bergen\.md +version 1/)
   assert.equal((await run(s.id, '--pin', '99')).code, 1)

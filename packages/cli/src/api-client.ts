@@ -50,14 +50,16 @@ export class ApiClient {
     return this.#json('POST', path, body, schema)
   }
 
-  /** The document at `<owner>/<project>/<path>`. */
   put<T>(path: string, body: unknown, schema: v.GenericSchema<unknown, T>): Promise<T> {
     return this.#json('PUT', path, body, schema)
   }
 
+  /** The document at `<owner>/<project>/<path>`; `.md` may be left out, as it is in the addresses of pages. */
   async documentAt(path: string): Promise<DocumentInfo> {
-    const { items } = await this.get(`/documents?path=${encodeURIComponent(path)}`, listOf(documentSchema))
-    if (items[0]) return items[0]
+    for (const one of path.endsWith('.md') ? [path] : [path, `${path}.md`]) {
+      const { items } = await this.get(`/documents?path=${encodeURIComponent(one)}`, listOf(documentSchema))
+      if (items[0]) return items[0]
+    }
     throw new MeshError('NOT_FOUND', { detail: path })
   }
 

@@ -18,10 +18,10 @@ import type { DataFolder } from './data-folder.ts'
 import { keychainUse } from './keychain-use.ts'
 import { openLog } from './log.ts'
 import { serveLoopback } from './loopback-port.ts'
-import { machineName, privateFolder } from './mesh.ts'
 import { OwnToken } from './own-token.ts'
 import { HubDoor } from './sign-in/hub-door.ts'
 import { remember } from './sign-in/memory.ts'
+import { machineName, privateFolder } from './this-machine.ts'
 
 export interface DaemonOptions {
   folder: DataFolder

@@ -3,11 +3,9 @@
  * other commands reach them. Owns the order of starting and stopping; knows nothing of HTTP or documents.
  */
 import { existsSync } from 'node:fs'
-import { cp, mkdir, readdir } from 'node:fs/promises'
-import { hostname, platform } from 'node:os'
+import { cp, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Project } from '@meshbook/core/api.ts'
-import { MeshError } from '@meshbook/core/errors.ts'
 import { systemRandom } from '@meshbook/core/ids.ts'
 import { scaledTimes } from '@meshbook/core/limits.ts'
 import { type Device, startDevice } from '@meshbook/device/device.ts'
@@ -21,6 +19,7 @@ import { controlHandlers, type HubAccess, projectInfo } from './control-handlers
 import type { DataFolder } from './data-folder.ts'
 import { keychainUse } from './keychain-use.ts'
 import { openLog } from './log.ts'
+import { machineName, privateFolder } from './this-machine.ts'
 
 const demoFolder = new URL('../../../demo', import.meta.url).pathname
 
@@ -113,18 +112,4 @@ function accessTo(hub: Hub, folder: DataFolder): HubAccess {
     signInLink: to => hub.signInLink(to ?? firstPage(folder)),
     project: name => hub.ensureProject(name),
   }
-}
-
-export async function privateFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-  } catch (cause) {
-    throw new MeshError('READ_ONLY_FOLDER', { detail: folder, cause })
-  }
-}
-
-/** The name people see for this machine, until they rename it. */
-export function machineName(): string {
-  const name = hostname().replace(/\.(local|lan|home)$/, '')
-  return name || { darwin: 'Mac', win32: 'Windows PC' }[platform() as string] || 'Linux machine'
 }

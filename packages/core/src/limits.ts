@@ -269,7 +269,7 @@ export const limits = {
   fileMaxWaitMs: 1_000,
   /** What each million characters of a document add to those two: its file is written whole. */
   fileQuietPerMillionMs: 80,
-  fileWaitPerMillionMs: 1_000,
+  fileWaitPerMillionMs: 4_000,
   /** Former texts of a file that an editor's older buffer is compared with. */
   pastTexts: 128,
   pastTextBytes: 256 * KiB,

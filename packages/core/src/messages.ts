@@ -559,11 +559,8 @@ export type DownMessage = MessageOf<typeof down>
 export type DirectMessage = MessageOf<typeof direct>
 type ControlType = Exclude<keyof typeof frameTypes, 'SYNC' | 'SYNC_PART'>
 
-const typeOfNumber = new Map<number, ControlType>(
-  Object.entries(frameTypes)
-    .filter(([type]) => type !== 'SYNC' && type !== 'SYNC_PART')
-    .map(([type, number]) => [number, type as ControlType]),
-)
+// Where nothing is parsed, as in a page that only takes schemas from here, it is not made.
+const typeOfNumber = /* @__PURE__ */ typesByNumber()
 const textEncoder = new TextEncoder()
 const textDecoder = new TextDecoder('utf-8', { fatal: true })
 
@@ -573,6 +570,11 @@ export function encodeMessage(message: UpMessage | DownMessage | DirectMessage):
     stream: 0,
     payload: textEncoder.encode(textOf(message)),
   })
+}
+
+function typesByNumber(): Map<number, ControlType> {
+  const control = Object.entries(frameTypes).filter(([type]) => type !== 'SYNC' && type !== 'SYNC_PART')
+  return new Map(control.map(([type, number]) => [number, type as ControlType]))
 }
 
 function textOf(message: UpMessage | DownMessage | DirectMessage): string {

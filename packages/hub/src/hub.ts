@@ -47,7 +47,6 @@ import { Fleet, type FleetChange } from './devices/fleet.ts'
 import { LanGrants } from './devices/lan-grants.ts'
 import { registerDevice } from './devices/registration.ts'
 import { Documents } from './documents/documents.ts'
-import { RedisNeighbours } from './documents/redis-neighbours.ts'
 import { Gates } from './gates/gates.ts'
 import { sourceOf } from './history/authors.ts'
 import { History } from './history/history.ts'
@@ -58,7 +57,6 @@ import { concernedOf } from './hubs/concerned.ts'
 import { Orders } from './hubs/orders.ts'
 import { OtherHubs } from './hubs/other-hubs.ts'
 import { alone, sharedPresence } from './hubs/presence.ts'
-import { RedisWake } from './hubs/redis-wake.ts'
 import { tellingStore } from './hubs/telling-store.ts'
 import { noWake, type Wake } from './hubs/wake.ts'
 import { type Log, newLog } from './log.ts'
@@ -147,11 +145,11 @@ async function start(
   const onHealth = (health: StorageHealth): void => tellStorage(events, metrics, log, health)
   const opened = await openStore(config, onHealth)
   const { documents: documentStore, log: sharedLog } = opened
-  const wake = wakeOf(config, ports)
+  const wake = await wakeOf(config, ports)
   const store = config.database ? tellingStore(opened.store, wake) : opened.store
   closers.push(() => store.close())
   closers.push(() => wake.close())
-  const neighbours = neighboursOf(config, ports)
+  const neighbours = await neighboursOf(config, ports)
   closers.push(() => neighbours.close())
   const user = await ensureFirstUser({ ...ports, store }, config.bootstrapToken)
   const objects = await openObjects(config, documentStore, ports)
@@ -250,13 +248,17 @@ async function start(
   return handleOf(parts, user, { url, localUrl, port }, closing(close, log))
 }
 
-/** Without Redis other hubs' edits are found by looking at the log alone. */
-function neighboursOf({ redisUrl }: HubConfig, { random, log }: HubPorts): Neighbours {
-  return redisUrl === null ? new NeighbourExchange().connect() : new RedisNeighbours({ url: redisUrl, random, log })
+/** Without Redis, which is loaded only where there is one, other hubs' edits are found by looking at the log alone. */
+async function neighboursOf({ redisUrl }: HubConfig, { random, log }: HubPorts): Promise<Neighbours> {
+  if (redisUrl === null) return new NeighbourExchange().connect()
+  const { RedisNeighbours } = await import('./documents/redis-neighbours.ts')
+  return new RedisNeighbours({ url: redisUrl, random, log })
 }
 
-function wakeOf({ database, redisUrl }: HubConfig, { random, log }: HubPorts): Wake {
-  return database && redisUrl !== null ? new RedisWake({ url: redisUrl, random, log }) : noWake
+async function wakeOf({ database, redisUrl }: HubConfig, { random, log }: HubPorts): Promise<Wake> {
+  if (!database || redisUrl === null) return noWake
+  const { RedisWake } = await import('./hubs/redis-wake.ts')
+  return new RedisWake({ url: redisUrl, random, log })
 }
 
 type Wired =

@@ -19,7 +19,7 @@ function closureOf(id: string, look: Look, found = new Set<string>()): Set<strin
 
 /**
  * What every page loads is one chunk, and what a notebook alone loads beyond that is another: many small ones are longer
- * together, and a request each. What other pages share with a notebook stays apart from both.
+ * together, and a request each. The little that other pages share with a notebook goes with the first.
  */
 function chunkGroups(look: Look): { frame: Set<string>; notebook: Set<string> } {
   const page = inSource('notebook/notebook-page.tsx')
@@ -27,8 +27,9 @@ function chunkGroups(look: Look): { frame: Set<string>; notebook: Set<string> } 
   const others = new Set<string>()
   const pages = [...frame].flatMap(id => look(id)?.dynamicallyImportedIds ?? [])
   for (const other of pages) if (other !== page) closureOf(other, look, others)
-  const notebook = [...closureOf(page, look)].filter(id => id !== page && !frame.has(id) && !others.has(id))
-  return { frame, notebook: new Set(notebook) }
+  const notebook = [...closureOf(page, look)].filter(id => id !== page && !frame.has(id))
+  const shared = notebook.filter(id => others.has(id))
+  return { frame: new Set([...frame, ...shared]), notebook: new Set(notebook.filter(id => !others.has(id))) }
 }
 
 let groups: ReturnType<typeof chunkGroups> | undefined

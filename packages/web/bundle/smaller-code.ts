@@ -95,3 +95,14 @@ function shortCatalogue(): string {
   const unnamed = `{ message: 'That did not work', hint: '' }`
   return `((unnamed) => ({ ${named.join(', ')}, ...${JSON.stringify(Object.fromEntries(full))} }))(${unnamed})`
 }
+
+const here = '\0browser-environment.js'
+
+/** What lib0 asks about where it runs: in a page there is one answer, and no command line to look for it. */
+export const oneEnvironment: Plugin = {
+  name: 'one-environment',
+  enforce: 'pre',
+  resolveId: (source, importer) =>
+    source === 'lib0/environment' || (source === './environment.js' && importer?.includes('/lib0/')) ? here : undefined,
+  load: id => (id === here ? 'export const isBrowser = true\nexport const getVariable = () => null' : undefined),
+}

@@ -1,21 +1,18 @@
 /** The frame of the window, and which page is in it. */
 
 import { useEffect } from 'preact/hooks'
-import { keepFileDrops } from './formats/format-actions.ts'
 import { pairDialogOpen } from './pairing/pair-dialog-open.ts'
-import { keepAppCommands } from './shell/app-commands.ts'
 import { ConnectionAnnouncer } from './shell/connection-announcer.tsx'
-import { policyDialogFor } from './shell/device-actions.ts'
-import { Dialogs } from './shell/dialogs.tsx'
-import { EvictedBanner } from './shell/evicted-banner.tsx'
+import { policyDialogFor } from './shell/device-dialog-open.ts'
+import { whenThere } from './shell/from-part.tsx'
 import { handleGlobalKey } from './shell/global-keys.ts'
+import { LaterParts } from './shell/later-parts.tsx'
+import { later } from './shell/later-when-needed.ts'
 import { lazyPage, lazyPart } from './shell/lazy-page.tsx'
 import { membersOf } from './shell/members.ts'
-import { Palette } from './shell/palette.tsx'
 import { PathPage } from './shell/path-page.tsx'
 import { ProblemPage } from './shell/problem-page.tsx'
 import { publishedAbout } from './shell/publish.tsx'
-import { ShortcutsDialog } from './shell/shortcuts-dialog.tsx'
 import { Sidebar } from './shell/sidebar.tsx'
 import { StorageBanner } from './shell/storage-banner.tsx'
 import { ToastList } from './shell/toast-list.tsx'
@@ -24,6 +21,7 @@ import { drawerOpen } from './state/layout.ts'
 import { here, type Route, routeOf } from './state/location.ts'
 import { signedIn } from './state/mesh.ts'
 
+const EvictedBanner = whenThere(later, part => part.EvictedBanner)
 const AccountPage = lazyPage(() => import('./account/account-page.tsx').then(module => module.AccountPage))
 const SignInPage = lazyPage(() => import('./account/signin-page.tsx').then(module => module.SignInPage))
 const PairDialog = lazyPart(() => import('./pairing/pair-dialog.tsx').then(module => module.PairDialog))
@@ -44,8 +42,6 @@ export function App() {
     addEventListener('keydown', handleGlobalKey)
     return () => removeEventListener('keydown', handleGlobalKey)
   }, [])
-  useEffect(keepAppCommands, [])
-  useEffect(keepFileDrops, [])
   const route = routeOf(here.value)
   if (route.page === 'pair') return <PairPage />
   if (route.page === 'signin' || signedIn.value === 'no') return <SignInPage />
@@ -73,11 +69,9 @@ export function App() {
           <Page route={route} />
         </div>
       </div>
-      <Palette />
-      <ShortcutsDialog />
+      <LaterParts />
       {membersOf.value && <MembersDialog />}
       {publishedAbout.value && <PublishDialog />}
-      <Dialogs />
       {pairDialogOpen.value && <PairDialog />}
       {policyDialogFor.value && <DevicePolicyDialog />}
       <ConnectionAnnouncer />

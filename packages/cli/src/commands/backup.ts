@@ -6,9 +6,9 @@ import { type Lock, newRecoveryKey, storedRecipient, storeRecipient } from '@mes
 import { type BackupReport, writeBackup } from '@meshbook/hub/backup/write-backup.ts'
 import { Command } from 'commander'
 import { backupProgress } from '../backup-progress.ts'
-import { privateFolder } from '../mesh.ts'
 import { printJson, say } from '../print.ts'
 import { readSecret } from '../secret-input.ts'
+import { privateFolder } from '../this-machine.ts'
 import { hubDataOf, optionsOf } from './options.ts'
 
 interface BackupOptions {

@@ -63,6 +63,7 @@ async function idOf(client: ApiClient, wanted: string, options: ClientOptions): 
   if (isId('document', wanted)) return wanted
   const file = resolve(wanted)
   if (existsSync(file)) return (await documentOf(client, file, options)).id
+  if (existsSync(`${file}.md`)) return (await documentOf(client, `${file}.md`, options)).id
   return (await client.documentAt(wanted)).id
 }
 

@@ -5,7 +5,7 @@ import type { Newcomer } from '@meshbook/core/pairing-api.ts'
 import { DeviceKey } from '@meshbook/device/device-key.ts'
 import type { DataFolder } from '../data-folder.ts'
 import { keychainUse } from '../keychain-use.ts'
-import { machineName, privateFolder } from '../mesh.ts'
+import { machineName, privateFolder } from '../this-machine.ts'
 
 export async function keyOf(folder: DataFolder): Promise<DeviceKey> {
   await privateFolder(folder.root)

@@ -1,5 +1,6 @@
 /** Two texts side by side as rows of lines, with the words that differ marked. Pure; for pages and terminals alike. */
 import diff from 'fast-diff'
+import { changedLines } from '../text/changed-lines.ts'
 import { type Hunk, hunksBetween, linesOf } from '../text/edits.ts'
 
 /** From and to, in UTF-16 units of the row's text. */
@@ -42,7 +43,8 @@ export function diffRows(before: string, after: string): DiffRow[] {
 /** How many lines the second text has that the first has not, and the other way round. */
 export function diffSize(before: string, after: string): DiffSize {
   const size = { added: 0, removed: 0 }
-  for (const { from, to, lines } of hunksBetween(linesOf(before), linesOf(after))) {
+  const changed = changedLines(before, after)
+  for (const { from, to, lines } of hunksBetween(linesOf(changed.before), linesOf(changed.after))) {
     size.added += lines.length
     size.removed += to - from
   }

@@ -31,6 +31,17 @@ export function parseNotebook(text: string): Notebook {
   return { frontMatter, blocks: blocks.finish() }
 }
 
+/** Whether a text that begins a line is prose to its end, where the line `next` begins another block, or the text ends. */
+export function staysProse(prose: string, next: string | undefined, frontMatter: FrontMatter | undefined): boolean {
+  const text = prose + (next ?? '')
+  const lines = new LineReader(text)
+  for (let fence = nextFence(lines); fence; fence = nextFence(lines)) {
+    if (fence.from >= prose.length) return fence.from === prose.length
+    if (outputFrom(text, fence) || cellKindOf(fence.info, frontMatter)) return false
+  }
+  return next === undefined
+}
+
 /** Collects blocks in order; what lies between them is prose. */
 class BlockList {
   readonly #text: string

@@ -3,6 +3,7 @@
  * the parser reads back exactly that text and finds no new cell in it (S1). Must not know who runs what.
  */
 import { isHighSurrogate } from '../terminal/characters.ts'
+import type { TextReader } from '../text/long-text.ts'
 import type { CellBlock, OutputBlock, OutputImage } from './blocks.ts'
 import type { Edit } from './edits.ts'
 
@@ -29,7 +30,7 @@ export function renderOutputBlock(runId: string, text: string, eol: '\n' | '\r\n
  * Makes the cell's output block an empty one of this run: in the place of the output blocks that directly follow the
  * cell (with their images), or after the cell. `textOffset` is where its text will stand once the edit is applied.
  */
-export function planOutputInsert(text: string, cell: CellBlock, runId: string): Edit & { textOffset: number } {
+export function planOutputInsert(text: TextReader, cell: CellBlock, runId: string): Edit & { textOffset: number } {
   const eol = eolOf(cell)
   const block = renderOutputBlock(runId, '', eol)
   const at = cell.output?.from ?? cell.to
@@ -41,7 +42,7 @@ export function planOutputInsert(text: string, cell: CellBlock, runId: string): 
 }
 
 /** What must stand between a cell and a new line below it: the rest of its last line, and the fence it may lack. */
-function closingOf(cell: CellBlock, text: string, eol: string): string {
+function closingOf(cell: CellBlock, text: TextReader, eol: string): string {
   const { char, length, closed } = cell.fence
   const lineEnd = isLineEnd(text, cell.to - 1) ? '' : eol
   return closed ? lineEnd : `${lineEnd}${char.repeat(length)}${eol}`
@@ -52,7 +53,7 @@ function closingOf(cell: CellBlock, text: string, eol: string): string {
  * only appended to. Offsets are of the text as it is; see `applyEdits` for the order.
  */
 export function planOutputUpdate(
-  text: string,
+  text: TextReader,
   output: OutputBlock,
   newText: string,
   images: readonly ImageRef[],
@@ -63,32 +64,32 @@ export function planOutputUpdate(
 }
 
 /** Whether the block has the form that `renderOutputBlock` gives it. */
-function isOwnForm(text: string, { fence, from, textTo, fenceTo }: OutputBlock): boolean {
+function isOwnForm(text: TextReader, { fence, from, textTo, fenceTo }: OutputBlock): boolean {
   const { char, length, indent, closed, eol } = fence
   if (!closed || indent > 0 || eol === '' || eol === '\r') return false
   const closing = text.slice(textTo, fenceTo)
   return (
-    text.startsWith(char.repeat(length), from) &&
+    text.slice(from, from + length) === char.repeat(length) &&
     closing.startsWith(`${eol}${char.repeat(length)}`) &&
     closing.trim() === char.repeat(length)
   )
 }
 
-function rewrite(text: string, output: OutputBlock, newText: string, images: readonly ImageRef[]): Edit[] {
+function rewrite(text: TextReader, output: OutputBlock, newText: string, images: readonly ImageRef[]): Edit[] {
   const eol = eolOf(output)
   const insert = renderOutputBlock(output.runId, newText, eol) + renderImages(images, eol)
   const after = output.to < text.length && images.length > 0 && !isLineEnd(text, output.to) ? eol : ''
   return [{ at: output.from, remove: output.to - output.from, insert: insert + after }]
 }
 
-function fenceEdits(text: string, output: OutputBlock, newText: string): Edit[] {
+function fenceEdits(text: TextReader, output: OutputBlock, newText: string): Edit[] {
   const { fence, from, textFrom, textTo } = output
   // As long as this text needs, whatever stood there meanwhile: the end must not depend on what was shown on the way.
   const change = fenceFor(newText, fence.char).length - fence.length
   const kept = commonPrefix(output.text, newText)
   const content = { at: textFrom + kept, remove: textTo - textFrom - kept, insert: newText.slice(kept) }
   if (change === 0) return [content]
-  const closing = textTo + (text.startsWith('\r\n', textTo) ? 2 : 1)
+  const closing = textTo + (text.slice(textTo, textTo + 2) === '\r\n' ? 2 : 1)
   const edit = { remove: Math.max(0, -change), insert: fence.char.repeat(Math.max(0, change)) }
   return [{ at: from, ...edit }, content, { at: closing, ...edit }]
 }
@@ -102,7 +103,7 @@ function commonPrefix(a: string, b: string): number {
   return at > 0 && isHighSurrogate(a.charCodeAt(at - 1)) ? at - 1 : at
 }
 
-function imagesEdit(text: string, output: OutputBlock, images: readonly ImageRef[]): Edit {
+function imagesEdit(text: TextReader, output: OutputBlock, images: readonly ImageRef[]): Edit {
   const { fenceTo: at, to } = output
   if (images.length === output.images.length && images.every((image, i) => sameImage(image, output.images[i]!)))
     return { at, remove: 0, insert: '' }
@@ -135,6 +136,6 @@ function eolOf(block: CellBlock | OutputBlock): '\n' | '\r\n' {
   return block.fence.eol === '\r\n' ? '\r\n' : '\n'
 }
 
-function isLineEnd(text: string, at: number): boolean {
-  return text[at] === '\n' || text[at] === '\r'
+function isLineEnd(text: TextReader, at: number): boolean {
+  return /^[\r\n]/.test(text.slice(at, at + 1))
 }

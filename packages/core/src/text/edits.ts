@@ -6,6 +6,7 @@
 
 import diff from 'fast-diff'
 import type { Edit } from '../notebook/edits.ts'
+import { changedLines } from './changed-lines.ts'
 
 /** Middles with more pairs of lines than this are taken as replaced as a whole, so that no diff runs for seconds. */
 const mostLinePairs = 40_000_000
@@ -33,10 +34,11 @@ export function linesOf(text: string): string[] {
 
 /** Edits, in ascending order, that turn `before` into `after` and keep as much of `before` as is sensible. */
 export function editsBetween(before: string, after: string): LineEdit[] {
-  const old = linesOf(before)
+  const changed = changedLines(before, after)
+  const old = linesOf(changed.before)
   const starts = startsOf(old)
-  return hunksBetween(old, linesOf(after)).flatMap(hunk =>
-    editsOfHunk(starts[hunk.from]!, old.slice(hunk.from, hunk.to), hunk.lines),
+  return hunksBetween(old, linesOf(changed.after)).flatMap(hunk =>
+    editsOfHunk(changed.from + starts[hunk.from]!, old.slice(hunk.from, hunk.to), hunk.lines),
   )
 }
 

@@ -2,7 +2,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { parse } from 'yaml'
 
 const condaHomes = ['miniforge3', 'mambaforge', 'miniconda3', 'anaconda3', 'micromamba']
 
@@ -18,7 +17,7 @@ export async function ownPython(projectFolder: string): Promise<string | undefin
 /** The environment of conda that `environment.yml` names. */
 export async function condaPython(projectFolder: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const text = await readFile(join(projectFolder, 'environment.yml'), 'utf8').catch(() => undefined)
-  const name = text === undefined ? undefined : nameIn(text)
+  const name = text === undefined ? undefined : await nameIn(text)
   if (name === undefined) return undefined
   for (const home of homes(env)) {
     const path = join(home, 'envs', name, 'bin/python')
@@ -28,8 +27,10 @@ export async function condaPython(projectFolder: string, env: NodeJS.ProcessEnv)
 }
 
 /** A name that leads elsewhere is none. */
-function nameIn(text: string): string | undefined {
+async function nameIn(text: string): Promise<string | undefined> {
   try {
+    // Every kernel host would load it.
+    const { parse } = await import('yaml')
     const { name } = (parse(text, { maxAliasCount: 10 }) ?? {}) as { name?: unknown }
     return typeof name === 'string' && /^[\w][\w.-]*$/.test(name) ? name : undefined
   } catch {

@@ -65,6 +65,9 @@ function failed(events: RunEvent[], code: string): string {
   return last.error.message
 }
 
+/** A host looks at its bounds now and then, and a busy machine is slow to end processes. */
+const hostGoesMs = 30_000
+
 test('a session that takes too much memory ends and says how much; others go on (KH11)', async t => {
   const { sessions, specOf } = await bench(t)
   await sessions.setPolicy({ ...unlimited, memoryBytes: 200 * MB })
@@ -138,14 +141,14 @@ test('an unused session ends, and the next run says that its variables are gone 
   const down: string[] = []
   sessions.onDown((_id, reason) => down.push(reason))
   await sessions.setPolicy({ ...unlimited, idleMinutes: 0.005 })
-  await until('it ends', () => down.length > 0, 10_000)
+  await until('it ends', () => down.length > 0, hostGoesMs)
   assert.match(down[0]!, /^idle: nobody used it for 0\.005 minutes$/)
   assert.deepEqual(await processesOf(session.spec.session, undefined), [])
   await session.forget(first)
   await until(
     'the host goes',
     async () => (await hostsOf(markOf(join(folder, session.spec.session)))).length === 0,
-    10_000,
+    hostGoesMs,
   )
   await sessions.setPolicy(unlimited)
   const later = again()

@@ -62,7 +62,7 @@ export async function host(folder: string): Promise<void> {
     if (alone && session.isIdle) await session.shutdown().then(end)
   })
   every(limits.policyCheckMs, async () => {
-    if (session.isOver) await end()
+    if (await session.isOverForAll()) await end()
   })
   // A host whose address is gone (its folder was removed, or another host has taken its place) can never be reached
   // again, and would be an orphan with its kernel.

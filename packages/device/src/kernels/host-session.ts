@@ -103,6 +103,13 @@ export class HostSession {
     return this.#hasRested && !this.#kernel && !this.#starting && this.isIdle && this.#journal.runs.size === 0
   }
 
+  /** Over, and whoever asked for the last thing has its answer: unanswered it would be asked again, of a new host. */
+  async isOverForAll(): Promise<boolean> {
+    if (!this.isOver) return false
+    await this.#inTurn(() => new Promise<void>(resolve => setImmediate(resolve)))
+    return this.isOver
+  }
+
   #inTurn<T>(act: () => Promise<T>): Promise<T> {
     const done = this.#turn.then(act)
     this.#turn = done.catch(() => undefined)

@@ -14,7 +14,8 @@ import type { KernelSession } from '../kernels/port.ts'
 import type { HeldRun } from '../store/held-runs.ts'
 import type { EntryView, StdinAnswer } from './execution-entry.ts'
 import { LogReport } from './log-report.ts'
-import { cellNameOf, contentOf, hasCell } from './output-block.ts'
+import { contentOf, keepReading } from './notebook-reading.ts'
+import { cellNameOf, hasCell } from './output-block.ts'
 import { RunProjection } from './run-projection.ts'
 import { failureEvent, failureOf, journalOf, type RunSource } from './run-source.ts'
 import type { MonitorLog, RunStore } from './run-store.ts'
@@ -62,6 +63,8 @@ export class LeasedRun {
   /** The document gave way to another. */
   #moved = new AbortController()
   #projection: RunProjection
+  /** Lets the document's text go, which is kept read while the run is shown in it. */
+  #release: () => void = () => undefined
   readonly #abort = new AbortController()
   readonly #answered = new Set<string>()
   readonly #report: LogReport
@@ -86,11 +89,17 @@ export class LeasedRun {
     const peer = this.#ports.open()
     const moved = new AbortController()
     this.#moved = moved
+    this.#release = keepReading(peer.doc)
     void peer.replaced?.then(() => {
       moved.abort()
       if (this.#held.projected) void peer.close()
     })
     return peer
+  }
+
+  async #closePeer(): Promise<void> {
+    this.#release()
+    await this.#peer.close()
   }
 
   #newProjection(): RunProjection {
@@ -209,7 +218,7 @@ export class LeasedRun {
 
   /** The output block is found in the new document's text by the id of the run, as after a restart. */
   async #changeDocument(): Promise<void> {
-    await this.#peer.close()
+    await this.#closePeer()
     this.#peer = this.#openPeer()
     this.#projection = this.#newProjection()
     this.#claiming = this.#claim()
@@ -276,6 +285,7 @@ export class LeasedRun {
     this.#held = { ...this.#held, ...change }
     const { projected, reported } = this.#held
     const isDone = projected && reported
+    if (projected) this.#release()
     if (isDone) await this.#ports.store.drop(this.lease.run)
     else await this.#ports.store.save(this.#held)
     if (change.projected) this.#ports.over(this.lease.run)
@@ -286,7 +296,7 @@ export class LeasedRun {
   async #end(): Promise<void> {
     if (!this.#ports.isLogKept) await this.#source?.forget()
     this.#ports.done(this.lease.run)
-    await this.#peer.close()
+    await this.#closePeer()
   }
 
   #work(action: () => Promise<unknown>): void {
@@ -302,7 +312,7 @@ export class LeasedRun {
     this.stopReporting()
     // A kernel that is just starting is not waited for longer than a stop may take.
     await Promise.race([this.#working, sleep(this.#ports.limits.shutdownMs, undefined, { ref: false })])
-    await this.#peer.close()
+    await this.#closePeer()
   }
 }
 

@@ -11,7 +11,15 @@ import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import { EntryView } from './execution-entry.ts'
 import { asForeign } from './foreign-entry.ts'
-import { anchorByCode, anchorOf, dropEmptyTwins, findOutput, makeOutput, updateOutput } from './output-block.ts'
+import {
+  anchorByCode,
+  anchorOf,
+  dropEmptyTwins,
+  findOutput,
+  hasTwins,
+  makeOutput,
+  updateOutput,
+} from './output-block.ts'
 import { RedrawPace } from './redraw-pace.ts'
 import type { RunSource } from './run-source.ts'
 import { RunView } from './run-view.ts'
@@ -278,9 +286,11 @@ export class RunProjection {
       this.#entry.patch(this.#fields(extra))
       updateEarlier(doc, run, this.#view.elsewhere)
       if (this.#block !== 'there') return
+      // Looked for before the text changes: what has changed is read whole (DV131).
+      const twins = this.#guarded > 0 && hasTwins(doc, run)
       const shown = updateOutput(doc, run, this.#entry.get('outputPosition'), this.#view.text, this.#view.images)
       if (!shown) this.#block = 'gone'
-      else if (this.#guarded > 0) dropEmptyTwins(doc, run)
+      else if (twins) dropEmptyTwins(doc, run)
       this.#pace.shown(this.#view.text, performance.now())
     }, this)
   }

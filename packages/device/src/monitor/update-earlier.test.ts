@@ -5,7 +5,7 @@ import { parseRunId } from '@meshbook/core/ids.ts'
 import type { MimePart } from '@meshbook/core/run.ts'
 import * as Y from 'yjs'
 import { executionsOf } from './execution-entry.ts'
-import { contentOf } from './output-block.ts'
+import { contentOf } from './notebook-reading.ts'
 import { updateEarlier } from './update-earlier.ts'
 
 const plain = (data: string): MimePart => ({ at: 'inline', mimeType: 'text/plain', data })

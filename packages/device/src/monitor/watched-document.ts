@@ -6,7 +6,8 @@ import { DocumentWatch } from './document-watch.ts'
 import { DoubleRuns } from './double-runs.ts'
 import { EntryGuard, isEndStatus, isOpenStatus } from './entry-guard.ts'
 import { EntryView, runIdsOf } from './execution-entry.ts'
-import { contentOf, dropEmptyTwins } from './output-block.ts'
+import { contentOf } from './notebook-reading.ts'
+import { dropEmptyTwins } from './output-block.ts'
 import type { ServerDocument } from './server-document.ts'
 
 export interface WatchedDocumentPorts {

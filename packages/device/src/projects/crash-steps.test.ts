@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { appendFileSync, closeSync, existsSync, linkSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { sharedNames } from '@meshbook/core/executions.ts'
 import { newId, systemRandom } from '@meshbook/core/ids.ts'
@@ -119,48 +119,51 @@ const deaths = Array.from({ length: mostSteps }, (_, i) => [
   { steps: i + 1, save: 'into the file' },
   { steps: i + 1, save: 'by renaming' },
 ])
-for (const { steps, save } of deaths.flat()) {
-  test(`DV25 a crash at step ${steps} of writing a file loses and doubles nothing, also of what others save ${save} (I9, I13)`, async t => {
-    const p = await place(t)
-    await p.write('a.md', 'first\nlast\n')
-    await p.start()
-    p.text('a.md').insert(0, 'typed 0\n')
-    await p.settled('a.md')
-    await p.stop()
+// Most of their time is waiting for a death that may not come.
+describe('DV25 a crash while a file is written', { concurrency: 8 }, () => {
+  for (const { steps, save } of deaths.flat()) {
+    test(`DV25 a crash at step ${steps} of writing a file loses and doubles nothing, also of what others save ${save} (I9, I13)`, async t => {
+      const p = await place(t)
+      await p.write('a.md', 'first\nlast\n')
+      await p.start()
+      p.text('a.md').insert(0, 'typed 0\n')
+      await p.settled('a.md')
+      await p.stop()
 
-    const mortal = new MortalProcess(steps)
-    t.after(() => mortal.bury())
-    Object.assign(p, { disk: mortal.disk, after: mortal.after, storing: mortal.storing, hasCrashed: true })
-    const file = join(p.folder, 'a.md')
-    const open = openSync(file, 'a')
-    p.text('a.md').insert(0, 'typed 1\n')
-    void p.start()
-    const hasTaken = () => mortal.isDead || p.text('a.md').toString().includes('mine')
-    writeSync(open, 'mine\n')
-    await until('the death or the end', hasTaken)
-    p.text('a.md').insert(0, 'typed 2\n')
-    await until('the death', () => mortal.isDead, 1_500).catch(() => mortal.bury())
-    writeSync(open, 'late\n')
-    closeSync(open)
-    if (existsSync(file)) {
-      if (save === 'by renaming') p.appendBySave('a.md', 'after\n')
-      else appendFileSync(file, 'after\n')
-    }
-    const appended = existsSync(file) ? ['after'] : []
+      const mortal = new MortalProcess(steps)
+      t.after(() => mortal.bury())
+      Object.assign(p, { disk: mortal.disk, after: mortal.after, storing: mortal.storing, hasCrashed: true })
+      const file = join(p.folder, 'a.md')
+      const open = openSync(file, 'a')
+      p.text('a.md').insert(0, 'typed 1\n')
+      void p.start()
+      const hasTaken = () => mortal.isDead || p.text('a.md').toString().includes('mine')
+      writeSync(open, 'mine\n')
+      await until('the death or the end', hasTaken)
+      p.text('a.md').insert(0, 'typed 2\n')
+      await until('the death', () => mortal.isDead, 1_500).catch(() => mortal.bury())
+      writeSync(open, 'late\n')
+      closeSync(open)
+      if (existsSync(file)) {
+        if (save === 'by renaming') p.appendBySave('a.md', 'after\n')
+        else appendFileSync(file, 'after\n')
+      }
+      const appended = existsSync(file) ? ['after'] : []
 
-    const whole = new MortalProcess(Number.POSITIVE_INFINITY)
-    Object.assign(p, { disk: whole.disk, after: whole.after, storing: () => Promise.resolve() })
-    t.after(() => p.folderOf?.close())
-    await p.start()
-    const wanted = ['typed 2', 'typed 1', 'typed 0', 'first', 'last', 'mine', 'late', ...appended]
-    await p.settled('a.md', text => {
-      const lines = text.split('\n')
-      return wanted.every(line => lines.filter(it => it === line).length === 1) && lines.length === wanted.length + 1
+      const whole = new MortalProcess(Number.POSITIVE_INFINITY)
+      Object.assign(p, { disk: whole.disk, after: whole.after, storing: () => Promise.resolve() })
+      t.after(() => p.folderOf?.close())
+      await p.start()
+      const wanted = ['typed 2', 'typed 1', 'typed 0', 'first', 'last', 'mine', 'late', ...appended]
+      await p.settled('a.md', text => {
+        const lines = text.split('\n')
+        return wanted.every(line => lines.filter(it => it === line).length === 1) && lines.length === wanted.length + 1
+      })
+      await p.folderOf!.close()
+      assert.deepEqual(
+        readdirSync(p.folder).filter(name => name.startsWith('.meshbook-')),
+        [],
+      )
     })
-    await p.folderOf!.close()
-    assert.deepEqual(
-      readdirSync(p.folder).filter(name => name.startsWith('.meshbook-')),
-      [],
-    )
-  })
-}
+  }
+})

@@ -13,6 +13,8 @@ const mostToldChars = 200
 export class DiskNames {
   /** By path of the tree. */
   #found: ReadonlyMap<string, string> = new Map()
+  /** The names that files had whose paths are found in another case, until somebody has dealt with that. */
+  #respelled: ReadonlyMap<string, string> = new Map()
   #folds = false
 
   /** The folder finds a file by its name in any case. */
@@ -26,8 +28,22 @@ export class DiskNames {
     this.#folds = known !== undefined && known.stamp.inode === other?.stamp.inode
   }
 
-  learn(found: ReadonlyMap<string, string>): void {
+  /** `known`: the paths of files that have a document. */
+  learn(found: ReadonlyMap<string, string>, known: readonly string[]): void {
+    this.#respelled = this.#folds ? this.#respelledIn(found, known) : this.#respelled
     this.#found = found
+  }
+
+  #respelledIn(found: ReadonlyMap<string, string>, known: readonly string[]): Map<string, string> {
+    const away = known.filter(path => !found.has(path))
+    const keys = away.length === 0 ? new Set() : new Set([...found.keys()].map(foldedName))
+    const before = away.map(path => [path, this.found(path)] as const)
+    return new Map(before.filter((it): it is [string, string] => it[1] !== undefined && keys.has(foldedName(it[0]))))
+  }
+
+  /** Its file was there, and is now found in another case. */
+  isRespelled(path: string): boolean {
+    return this.#respelled.has(path)
   }
 
   /** What two paths have in common that the folder takes for one file. */
@@ -37,15 +53,15 @@ export class DiskNames {
 
   /** Where it was last found; undefined where it was never seen. */
   found(path: string): string | undefined {
-    return this.#found.get(path)
+    return this.#found.get(path) ?? this.#respelled.get(path)
   }
 
   /** What was found at both of them is found there no more. */
   moved(from: string, to: string): void {
-    const found = new Map(this.#found)
-    found.delete(from)
-    found.delete(to)
-    this.#found = found
+    const without = (names: ReadonlyMap<string, string>) =>
+      new Map([...names].filter(([path]) => path !== from && path !== to))
+    this.#found = without(this.#found)
+    this.#respelled = without(this.#respelled)
   }
 
   onDisk(path: string): string {

@@ -1,5 +1,6 @@
 /** Files that are not where they were: which are truly away and not just being replaced, and since when. */
 import type { DocumentId, Now } from '@meshbook/core/ids.ts'
+import type { DiskNames } from './disk-names.ts'
 import type { Scan } from './scan-folder.ts'
 import type { TrackedFile } from './tracked-file.ts'
 
@@ -17,11 +18,15 @@ export class MissingFiles {
     this.#uses = new Map(files.map(file => [file, file.uses]))
   }
 
-  /** What the look did not find. One that was dealt with meanwhile may have had no name at that moment only. */
-  async from(scan: Scan, files: readonly TrackedFile[]): Promise<TrackedFile[]> {
+  /**
+   * What the look did not find. One that was dealt with meanwhile may have had no name at that moment only, unless the
+   * look found it in another case, where it is still there by its old name.
+   */
+  async from(scan: Scan, files: readonly TrackedFile[], names: DiskNames): Promise<TrackedFile[]> {
     const isQuiet = (file: TrackedFile) => file.uses % 2 === 0 && file.uses === this.#uses.get(file)
     const missing: TrackedFile[] = []
-    for (const file of missingFrom(scan, files)) if (isQuiet(file) || !(await file.isThere())) missing.push(file)
+    for (const file of missingFrom(scan, files))
+      if (isQuiet(file) || names.isRespelled(file.path) || !(await file.isThere())) missing.push(file)
     return missing
   }
 

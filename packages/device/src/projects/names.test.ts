@@ -9,12 +9,30 @@ import fc from 'fast-check'
 import { foldingDisk } from '../testing/folding-disk.ts'
 import { type Place, place } from '../testing/project-place.ts'
 import { until } from '../testing/until.ts'
+import type { Disk } from './disk.ts'
 import { DiskNames, foldedName, nameFiles, otherSpelling } from './disk-names.ts'
 
 async function foldingPlace(t: TestContext): Promise<Place> {
   const p = await place(t)
   p.disk = foldingDisk(() => p.folder)
   return p
+}
+
+/** Told of what is done on the disk of a place. */
+function watched(p: Place, told: { read: () => void; listed: (names: string[]) => Promise<void> }): Disk {
+  const { disk } = p
+  const read: Disk['read'] = (file, cap) => {
+    told.read()
+    return disk.read(file, cap)
+  }
+  const list: Disk['list'] = async folder => {
+    const entries = await disk.list(folder)
+    if (folder === p.folder) await told.listed((entries ?? []).map(({ name }) => name))
+    return entries
+  }
+  return new Proxy(disk, {
+    get: (target, name: keyof Disk) => (name === 'read' ? read : name === 'list' ? list : target[name].bind(target)),
+  })
 }
 
 function addDocument(p: Place, path: string, text: string) {
@@ -75,6 +93,35 @@ test('DV48 a rename here that changes only the case renames the document', async
   await rename(join(p.folder, 'readme.md'), join(p.folder, 'ReadMe.md'))
   await until('the new name', () => p.live()['ReadMe.md'] === id)
   assert.deepEqual(await p.trashed(), [])
+})
+
+test('DV48 a rename by case that is seen while something is done to the file is not lost', async t => {
+  const p = await foldingPlace(t)
+  await p.write('readme.md', 'text\n')
+  await p.start()
+  const id = p.live()['readme.md']!
+  const text = p.documents.doc(id).getText('content')
+  await p.folderOf!.rescan()
+  let reads = 0
+  let seen = false
+  const between = async () => {
+    seen = true
+    const before = reads
+    text.insert(0, 'x')
+    text.delete(0, 1)
+    await until('the document was dealt with', () => reads > before)
+  }
+  p.disk = watched(p, {
+    read: () => reads++,
+    listed: async names => void (!seen && names.includes('ReadMe.md') && (await between())),
+  })
+  await p.stop()
+  await p.start()
+  await p.folderOf!.rescan()
+  await rename(join(p.folder, 'readme.md'), join(p.folder, 'ReadMe.md'))
+  await until('the new name', () => p.live()['ReadMe.md'] === id)
+  assert.equal(seen, true)
+  assert.deepEqual([await notebooks(p), await p.trashed(), text.toString()], [['ReadMe.md'], [], 'text\n'])
 })
 
 test('DV48 two documents that swap names of one spelling on such a folder keep their texts', async t => {

@@ -42,6 +42,7 @@ function decode(bytes: Uint8Array, file: string): { text: string; style: FileSty
   if (raw.includes('\0')) throw new MeshError('BAD_NOTEBOOK', { detail: `${file} holds binary data` })
   const bom = raw.startsWith('\ufeff')
   const text = bom ? raw.slice(1) : raw
+  if (!text.includes('\r')) return { text, style: { eol: '\n', bom } }
   const windows = (text.match(/\r\n/g) ?? []).length
   const all = (text.match(/\n/g) ?? []).length
   return { text: text.replaceAll('\r\n', '\n'), style: { eol: windows * 2 > all ? '\r\n' : '\n', bom } }

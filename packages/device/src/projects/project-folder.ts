@@ -201,7 +201,7 @@ export class ProjectFolder {
       this.#tracked.later(this.#ports.limits.fileMaxWaitMs, () => this.#pass.request())
     const problems = new Map(scan.refused)
     if (scan.hasMoreFiles) problems.set('(all files)', tooManyFiles(this.root, this.#ports.limits.projectFiles))
-    const missing = await this.#away.from(scan, this.#tracked.files())
+    const missing = await this.#away.from(scan, this.#tracked.files(), this.#names)
     if (!this.#ports.isReadOnly) await this.#noticeMoves(scan, missing)
     await this.#noticeDeletions(missingFrom(scan, missing))
     await this.#followTree()
@@ -248,10 +248,14 @@ export class ProjectFolder {
     const caps = { documents: documentsPerProject, folders: mostFolders, files: this.#assets ? projectFiles : 0 }
     const known = new Map<string, string | null>()
     for (const path of this.#tree.paths().values()) known.set(path, null)
-    for (const file of this.#tracked.files()) known.set(file.path, file.inode)
-    this.#away.begin(this.#tracked.files())
+    const tracked = this.#tracked.files()
+    for (const file of tracked) known.set(file.path, file.inode)
+    this.#away.begin(tracked)
     const scan = await scanFolder(this.#ports.disk, this.root, caps, known, this.#names)
-    this.#names.learn(scan.spelled)
+    this.#names.learn(
+      scan.spelled,
+      tracked.map(file => file.path),
+    )
     return scan
   }
 

@@ -88,7 +88,7 @@ test('kill -9 in the middle of recording and restoring: nothing acknowledged is 
     hub = await start(t, folder, hub.port)
     const again = await call('POST', `/documents/${id}/restore`, body)
     assert.equal(again.status, 200, await again.text())
-    await until(() => provider.synced && text.toString().includes('kept two'), 10_000)
+    await until(() => provider.synced && text.toString().includes('kept two'))
     text.insert(text.length, `typed after round ${round}\n`)
     await until(async () => (await (await call('GET', `/documents/${id}/content`)).text()) === text.toString())
     const repeated = await call('POST', `/documents/${id}/restore`, body)

@@ -1,5 +1,5 @@
 /** Waits for something to become true, with an end. */
-export async function until(check: () => Promise<boolean> | boolean, ms = 5_000): Promise<void> {
+export async function until(check: () => Promise<boolean> | boolean, ms = 20_000): Promise<void> {
   const deadline = performance.now() + ms
   while (!(await check())) {
     if (performance.now() > deadline) throw new Error(`still not true after ${ms} ms: ${check}`)

@@ -18,6 +18,7 @@ import { Invitations } from './invitations-section.tsx'
 import { NotAnswered, passkeySupport } from './passkey-calls.ts'
 import { Passkeys } from './passkeys-section.tsx'
 import { Sessions } from './sessions-section.tsx'
+import '../styles/pages.css'
 
 interface Account {
   ways: SignInWays

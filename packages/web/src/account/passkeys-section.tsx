@@ -2,7 +2,7 @@
 import type { PasskeyInfo, SignInWays } from '@meshbook/core/account-api.ts'
 import { accountApi } from '../api/account.ts'
 import { ago } from '../notebook/duration.ts'
-import { ask, confirmed } from '../shell/dialogs.tsx'
+import { ask, confirmed } from '../shell/ask.ts'
 import { Icon } from '../shell/icons.tsx'
 import { type Act, Row, Section } from './account-section.tsx'
 import { addPasskey } from './passkey-calls.ts'

@@ -2,7 +2,7 @@
 import type { BrowserSessionInfo } from '@meshbook/core/account-api.ts'
 import { accountApi } from '../api/account.ts'
 import { ago } from '../notebook/duration.ts'
-import { confirmed } from '../shell/dialogs.tsx'
+import { confirmed } from '../shell/ask.ts'
 import { type Act, Row, Section } from './account-section.tsx'
 
 export function Sessions({ sessions, act }: { sessions: BrowserSessionInfo[]; act: Act }) {

@@ -12,6 +12,7 @@ import { Link } from '../shell/link.tsx'
 import { navigate } from '../state/location.ts'
 import { me, signedIn, startMesh } from '../state/mesh.ts'
 import { SignInChoices } from './signin-choices.tsx'
+import '../styles/pages.css'
 
 interface Arrival {
   code: string | undefined

@@ -1,9 +1,5 @@
 /** Every route of the hub that the web app uses, typed. */
 import {
-  type AuditEntry,
-  auditEntrySchema,
-  type Completions,
-  completionsSchema,
   type DocumentInfo,
   documentSchema,
   type EnvironmentOrder,
@@ -14,23 +10,14 @@ import {
   type Gate,
   type GateAnswer,
   gateSchema,
-  type Here,
-  hereSchema,
-  type Inspection,
-  inspectionSchema,
   listOf,
   type Me,
-  type Member,
-  memberSchema,
   meSchema,
   type Project,
-  type ProjectsPolicy,
   projectSchema,
   type Run,
   runSchema,
-  type Variables,
   type Version,
-  variablesSchema,
   versionSchema,
 } from '@meshbook/core/api.ts'
 import type { PolicyChange } from '@meshbook/core/device-policy.ts'
@@ -41,44 +28,12 @@ import {
   type SessionInfo,
   sessionInfoSchema,
 } from '@meshbook/core/messages.ts'
-import {
-  type AuthorizeDevice,
-  authorizedSchema,
-  claimedSchema,
-  type DeviceRequest,
-  deviceRequestSchema,
-  type Pairing,
-  type PairOutcome,
-  pairingSchema,
-  pairOutcomeSchema,
-} from '@meshbook/core/pairing-api.ts'
 import { type Publication, type PublishRequest, publicationSchema } from '@meshbook/core/publish-api.ts'
-import type { Role } from '@meshbook/core/roles.ts'
 import * as v from 'valibot'
 import { ApiError, request, requestText } from './http.ts'
+import { all, first } from './lists.ts'
 
 const nothing = v.unknown()
-const maxPages = 200
-
-/** All pages of a list. */
-async function all<S extends v.GenericSchema>(path: string, item: S): Promise<v.InferOutput<S>[]> {
-  const items: v.InferOutput<S>[] = []
-  const schema = listOf(item)
-  let cursor: string | undefined
-  for (let page = 0; page < maxPages; page++) {
-    const url =
-      cursor === undefined ? path : `${path}${path.includes('?') ? '&' : '?'}cursor=${encodeURIComponent(cursor)}`
-    const answer: { items: v.InferOutput<S>[]; next?: string | undefined } = await request('GET', url, schema)
-    items.push(...answer.items)
-    if (answer.next === undefined) break
-    cursor = answer.next
-  }
-  return items
-}
-
-const first = async <S extends v.GenericSchema>(path: string, item: S): Promise<v.InferOutput<S>[]> =>
-  (await request('GET', path, listOf(item))).items
-
 export const api = {
   orderEnvironment: (project: string, order: EnvironmentOrder) =>
     request('POST', `/projects/${project}/environments`, nothing, { body: order }),
@@ -88,28 +43,7 @@ export const api = {
   signOut: () => request('POST', '/auth/logout', nothing, { body: {} }),
 
   projects: (): Promise<Project[]> => all('/projects', projectSchema),
-  members: (project: string): Promise<Member[]> => all(`/projects/${project}/members`, memberSchema),
-  /** What has an @ is an address, and makes an invitation. */
-  addMember: (project: string, who: string, roles: readonly Role[]): Promise<Member> =>
-    request('POST', `/projects/${project}/members`, memberSchema, {
-      body: { ...(who.includes('@') ? { email: who } : { user: who }), roles },
-    }),
-  setRoles: (project: string, member: string, roles: readonly Role[]) =>
-    request('PATCH', `/projects/${project}/members/${encodeURIComponent(member)}`, nothing, { body: { roles } }),
-  removeMember: (project: string, member: string) =>
-    request('DELETE', `/projects/${project}/members/${encodeURIComponent(member)}`, nothing),
-  leaveProject: (project: string) => request('POST', `/projects/${project}/leave`, nothing, { body: {} }),
-  audit: (action: string, cursor?: string): Promise<{ items: AuditEntry[]; next?: string | undefined }> => {
-    const query = new URLSearchParams({ limit: '100', ...(action && { action }), ...(cursor && { cursor }) })
-    return request('GET', `/audit?${query}`, listOf(auditEntrySchema))
-  },
   createProject: (name: string): Promise<Project> => request('POST', '/projects', projectSchema, { body: { name } }),
-
-  here: (): Promise<Here> => request('GET', '/here', hereSchema),
-  setProjectsPolicy: (policy: ProjectsPolicy): Promise<Here> =>
-    request('PATCH', '/here', hereSchema, { body: { policy } }),
-  makeFolder: (project: string): Promise<Here> => request('POST', '/here/folders', hereSchema, { body: { project } }),
-  detachFolder: (project: string): Promise<Here> => request('DELETE', `/here/folders/${project}`, hereSchema),
 
   documents: (project: string): Promise<DocumentInfo[]> => all(`/documents?project=${project}`, documentSchema),
   documentAt: async (path: string): Promise<DocumentInfo> => {
@@ -157,23 +91,6 @@ export const api = {
   setPolicy: (id: string, policy: PolicyChange) => request('PATCH', `/devices/${id}`, nothing, { body: { policy } }),
   renameDevice: (id: string, name: string) => request('PATCH', `/devices/${id}`, nothing, { body: { name } }),
   revokeDevice: (id: string) => request('DELETE', `/devices/${id}`, nothing),
-  newPairing: (): Promise<Pairing> => request('POST', '/pairings', pairingSchema, { body: {} }),
-  /** How it stands once it is no longer as it was `seen`, or after a while. */
-  pairing: (id: string, seen: string, signal: AbortSignal): Promise<Pairing> =>
-    request('GET', `/pairings/${id}?seen=${seen}`, pairingSchema, { signal }),
-  confirmPairing: (id: string, digits: string): Promise<Pairing> =>
-    request('POST', `/pairings/${id}/confirm`, pairingSchema, { body: { digits } }),
-  cancelPairing: (id: string, as?: 'denied') => request('DELETE', `/pairings/${id}${as ? '?denied' : ''}`, nothing),
-  /** This browser shows a code that another screen made. */
-  showCode: (code: string, publicKey: string, name: string) =>
-    request('POST', '/pair', claimedSchema, { body: { as: 'browser', code, publicKey, name } }),
-  pairResult: (claim: string, signal: AbortSignal): Promise<PairOutcome> =>
-    request('POST', '/pair/result', pairOutcomeSchema, { body: { claim, wait: true }, signal }),
-  findDeviceRequest: (userCode: string): Promise<DeviceRequest> =>
-    request('POST', '/auth/device/find', deviceRequestSchema, { body: { userCode } }),
-  decideDevice: (userCode: string, approve: boolean) =>
-    request('POST', '/auth/device/decide', nothing, { body: { userCode, approve } }),
-  authorizeDevice: (body: AuthorizeDevice) => request('POST', '/auth/device/authorize', authorizedSchema, { body }),
   sessions: (): Promise<SessionInfo[]> => all('/sessions', sessionInfoSchema),
 
   runs: (): Promise<Run[]> => first('/runs?limit=100', runSchema),
@@ -199,18 +116,6 @@ export const api = {
   /** Answers with the waiting runs that were cancelled. */
   restart: (session: string, queued: 'keep' | 'cancel' = 'keep'): Promise<{ cancelled: string[] }> =>
     request('POST', `/sessions/${session}/restart`, v.object({ cancelled: v.array(v.string()) }), { body: { queued } }),
-  complete: (session: string, code: string, cursor: number, signal?: AbortSignal): Promise<Completions> =>
-    request('POST', `/sessions/${session}/complete`, completionsSchema, {
-      body: { code, cursor },
-      ...(signal && { signal }),
-    }),
-  inspect: (session: string, code: string, cursor: number, signal?: AbortSignal): Promise<Inspection> =>
-    request('POST', `/sessions/${session}/inspect`, inspectionSchema, {
-      body: { code, cursor },
-      ...(signal && { signal }),
-    }),
-  variables: (session: string): Promise<Variables> =>
-    request('POST', `/sessions/${session}/variables`, variablesSchema, { body: {} }),
 }
 
 export const assetUrl = (asset: string): string => `/api/v1/assets/${asset}`

@@ -13,7 +13,9 @@ const look = EditorView.theme({
   '.cm-selectionBackground, &.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground': {
     backgroundColor: 'light-dark(#dddbfb, #3a3777)',
   },
-  '.cm-matchingBracket, &.cm-focused .cm-matchingBracket': {
+  // Only where one writes.
+  '.cm-matchingBracket': { backgroundColor: 'transparent' },
+  '&.cm-focused .cm-matchingBracket': {
     backgroundColor: 'var(--accent-soft)',
     outline: '1px solid var(--line-strong)',
   },

@@ -13,6 +13,7 @@ import { toggleSidebar } from '../state/layout.ts'
 import { devices } from '../state/mesh.ts'
 import { FilePreview } from './file-preview.tsx'
 import { type Arrival, useArrival } from './file-state.ts'
+import '../styles/pages.css'
 
 export function FilePage({ project, file }: { project: Project; file: FileInfo }) {
   const arrival = useArrival(file)

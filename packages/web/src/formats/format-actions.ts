@@ -6,22 +6,14 @@ import { api } from '../api/client.ts'
 import { ApiError, requestFile } from '../api/http.ts'
 import type { OpenNotebook } from '../notebook/open-notebook.ts'
 import { loadYaml } from '../notebook/yaml-when-needed.ts'
-import type { MenuEntry } from '../shell/menu.tsx'
 import type { Command } from '../state/commands.ts'
 import { here, navigate, notebookUrl, routeOf } from '../state/location.ts'
 import { documents, loadDocuments, projectNamed, projects } from '../state/mesh.ts'
-import { notify, report } from '../state/toasts.ts'
+import { notify, report, type ShownWork, showWork } from '../state/toasts.ts'
+import { type Format, formats } from './formats.ts'
 import { fetchAssets, sendAssets } from './page-assets.ts'
 
-type Format = TextFormat | 'html'
-
-const formats: readonly (readonly [Format, string])[] = [
-  ['ipynb', 'Jupyter (.ipynb)'],
-  ['qmd', 'Quarto (.qmd)'],
-  ['myst', 'MyST (.md)'],
-  ['percent', 'script with # %%'],
-  ['html', 'HTML, one file'],
-]
+const paintMs = 50
 const accepted = '.ipynb,.qmd,.md,.py,.r,.jl,.js,.ts,.sh'
 
 export function formatCommands(notebook: OpenNotebook): Command[] {
@@ -38,18 +30,6 @@ export function formatCommands(notebook: OpenNotebook): Command[] {
 export function importCommand(): Command {
   const run = () => chooseFiles(currentProject())
   return { id: 'import', group: 'Import and export', title: 'Import a notebook…', icon: 'file', run }
-}
-
-export function formatEntries(notebook: OpenNotebook): MenuEntry[] {
-  return [
-    { label: 'Import…', icon: 'file', run: () => chooseFiles(notebook.project) },
-    { title: 'Export as' },
-    ...formats.map(([format, name]) => ({
-      label: name,
-      icon: 'file' as const,
-      run: () => void exportAs(notebook, format),
-    })),
-  ]
 }
 
 /** Files that are dropped anywhere on the page are imported. Returns what ends it. */
@@ -76,7 +56,7 @@ function currentProject(): Project | undefined {
   return (route.page === 'notebook' ? projectNamed(route.project) : undefined) ?? projects.value?.[0]
 }
 
-function chooseFiles(project: Project | undefined): void {
+export function chooseFiles(project: Project | undefined): void {
   const input = Object.assign(document.createElement('input'), { type: 'file', accept: accepted, multiple: true })
   input.onchange = () => void importFiles(project, [...(input.files ?? [])])
   input.click()
@@ -84,26 +64,38 @@ function chooseFiles(project: Project | undefined): void {
 
 async function importFiles(project: Project | undefined, files: readonly File[]): Promise<void> {
   if (!project) return notify('There is no project yet', 'Make one first, then import into it.', 'bad')
-  let last: DocumentInfo | undefined
-  for (const file of files) {
+  const made: DocumentInfo[] = []
+  for (const [at, file] of files.entries()) {
+    const which = files.length === 1 ? file.name : `${file.name} (${at + 1} of ${files.length})`
+    const work = showWork(`Importing ${which}`)
     try {
-      last = await importOne(project, file)
+      made.push(await importOne(project, file, work))
+      // The next one must not take its path.
+      await loadDocuments(project.id)
     } catch (thrown) {
       report(thrown, `${file.name} was not imported`)
+    } finally {
+      work.end()
     }
   }
+  const last = made.at(-1)
   if (!last) return
-  await loadDocuments(project.id)
+  notify(made.length === 1 ? `Imported ${last.path}` : `Imported ${made.length} notebooks`)
   navigate(notebookUrl(project.name, last.path))
 }
 
-async function importOne(project: Project, file: File): Promise<DocumentInfo> {
+async function importOne(project: Project, file: File, work: ShownWork): Promise<DocumentInfo> {
   if (file.size > limits.importBytes) throw new ApiError('TOO_LARGE', file.name)
+  work.say('Reading the file…')
   await loadYaml()
   const { importFile } = await import('./convert-files.ts')
-  const { markdown, assets } = importFile(file.name, new Uint8Array(await file.arrayBuffer()))
+  const bytes = new Uint8Array(await file.arrayBuffer())
+  // Reading takes a while, and what is said is to be on the screen before it.
+  await new Promise(resolve => setTimeout(resolve, paintMs))
+  const { markdown, assets } = importFile(file.name, bytes)
   if (new Blob([markdown]).size > limits.documentBytes) throw new ApiError('TOO_LARGE', `the text of ${file.name}`)
-  await sendAssets(assets, project.id)
+  await sendAssets(assets, project.id, sent => work.say(`Picture ${sent + 1} of ${assets.size}…`))
+  work.say('Making the document…')
   return api.putDocument(project.id, freePath(project, file.name), markdown)
 }
 
@@ -116,7 +108,7 @@ function freePath(project: Project, name: string): string {
   }
 }
 
-async function exportAs(notebook: OpenNotebook, format: Format): Promise<void> {
+export async function exportAs(notebook: OpenNotebook, format: Format): Promise<void> {
   const { path } = notebook.document
   try {
     const { content, extension, missing } = await (format === 'html' ? drawn(notebook) : written(notebook, format))

@@ -21,6 +21,14 @@ export async function fetchAssets(
   }
 }
 
-export async function sendAssets(assets: ReadonlyMap<AssetId, Uint8Array>, project: string): Promise<void> {
-  for (const [id, bytes] of assets) await sendBytes('PUT', `/assets/${id}?project=${project}`, bytes)
+export async function sendAssets(
+  assets: ReadonlyMap<AssetId, Uint8Array>,
+  project: string,
+  tell: (sent: number) => void,
+): Promise<void> {
+  let sent = 0
+  for (const [id, bytes] of assets) {
+    tell(sent++)
+    await sendBytes('PUT', `/assets/${id}?project=${project}`, bytes)
+  }
 }

@@ -1,7 +1,7 @@
 /** What a person does with versions: each asks first where it changes the text, and offers the way back. */
 import type { Version } from '@meshbook/core/api.ts'
 import { nextRedo, nextUndo } from '@meshbook/core/history/undo-plan.ts'
-import { ask, confirmed } from '../shell/dialogs.tsx'
+import { ask, confirmed } from '../shell/ask.ts'
 import { me } from '../state/mesh.ts'
 import { notify, report } from '../state/toasts.ts'
 import type { HistoryStore } from './history-store.ts'

@@ -1,6 +1,7 @@
 /** What a user does in a notebook, by name: for buttons, keys and the palette alike. */
 import { api } from '../api/client.ts'
 import { notify, report } from '../state/toasts.ts'
+import { Mover } from './mover.ts'
 import type { OpenNotebook } from './open-notebook.ts'
 import { clearOutputs, convert, insertAt, type NewItem, removeItems, setLanguage } from './page-edits.ts'
 import { planMove } from './plan-move.ts'
@@ -64,6 +65,7 @@ export function moveTo(notebook: OpenNotebook, key: string, place: number): void
   const plan = planMove(store.page, at, place, item => isBusy(notebook, item.key))
   if (plan === 'busy') notify('Not moved', 'Cells at both ends are running. Move it when one has ended.')
   if (plan === undefined || plan === 'busy') return
+  notebook.mover ??= new Mover(store, notebook.executions)
   notebook.mover.move(plan)
   const moved = store.order.value[place > at ? place - 1 : place]
   if (moved !== undefined) notebook.select(moved)

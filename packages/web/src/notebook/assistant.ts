@@ -1,5 +1,5 @@
 /** Completion and documentation for a cell, from its session; silence where there is none. */
-import { api } from '../api/client.ts'
+import { kernelApi } from '../api/kernel.ts'
 import type { Assistant } from '../editor/assist.ts'
 import type { OpenNotebook } from './open-notebook.ts'
 
@@ -15,7 +15,7 @@ export function assistantFor(notebook: OpenNotebook, key: string): Assistant {
     return id === undefined ? undefined : await question(id).catch(() => undefined)
   }
   return {
-    complete: (code, cursor, signal) => ask(id => api.complete(id, code, cursor, signal)),
-    inspect: (code, cursor, signal) => ask(id => api.inspect(id, code, cursor, signal)),
+    complete: (code, cursor, signal) => ask(id => kernelApi.complete(id, code, cursor, signal)),
+    inspect: (code, cursor, signal) => ask(id => kernelApi.inspect(id, code, cursor, signal)),
   }
 }

@@ -1,11 +1,12 @@
 /** Ties an editor to one item of the notebook: both ways, with other people's edits in between. */
+
+import { type Change, diffOf } from '@meshbook/core/text/text-delta.ts'
 import type { Editor } from '../editor/code-editor.ts'
 import type { Item, Page } from './items.ts'
 import type { NotebookStore } from './notebook-store.ts'
 import { contained, isContained } from './page-edits.ts'
 import { proseSlice } from './prose-slice.ts'
 import { cellTextChanges, plainOf, type Slice, toEditorChanges, toTextChanges } from './slice.ts'
-import { type Change, diffOf } from './text-delta.ts'
 
 export interface Binding {
   /** Takes what the user typed. */

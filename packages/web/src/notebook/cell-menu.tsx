@@ -1,8 +1,8 @@
 /** What can be done with a cell, at its upper right: language, move, more. */
 import { Icon } from '../shell/icons.tsx'
 import { Menu } from '../shell/menu.tsx'
-import { changeLanguage, convertItem, insertBeside, move, remove, runAbove, runBelow, runSelected } from './actions.ts'
 import { cellLanguages } from './cell-languages.ts'
+import { act } from './doing-when-needed.ts'
 import { useNotebook } from './open-notebook.ts'
 
 export function CellMenu({ itemKey, language, selected }: { itemKey: string; language: string; selected: boolean }) {
@@ -17,7 +17,7 @@ export function CellMenu({ itemKey, language, selected }: { itemKey: string; lan
           cellLanguages.map(name => ({
             label: name,
             chosen: name === language,
-            run: () => changeLanguage(notebook, itemKey, name),
+            run: () => act(to => to.changeLanguage(notebook, itemKey, name)),
           }))
         }
       />
@@ -26,7 +26,7 @@ export function CellMenu({ itemKey, language, selected }: { itemKey: string; lan
         class="icon-button small"
         aria-label="Move up"
         title="Move up"
-        onClick={() => move(notebook, itemKey, -1)}
+        onClick={() => act(to => to.move(notebook, itemKey, -1))}
       >
         <Icon name="up" />
       </button>
@@ -35,7 +35,7 @@ export function CellMenu({ itemKey, language, selected }: { itemKey: string; lan
         class="icon-button small"
         aria-label="Move down"
         title="Move down"
-        onClick={() => move(notebook, itemKey, 1)}
+        onClick={() => act(to => to.move(notebook, itemKey, 1))}
       >
         <Icon name="downArrow" />
       </button>
@@ -44,20 +44,42 @@ export function CellMenu({ itemKey, language, selected }: { itemKey: string; lan
         class="icon-button small"
         button={<Icon name="more" />}
         entries={() => [
-          { label: 'Run cells above', icon: 'up', run: () => runAbove(notebook, itemKey) },
-          { label: 'Run this and below', icon: 'downArrow', run: () => runBelow(notebook, itemKey) },
+          { label: 'Run cells above', icon: 'up', run: () => act(to => to.runAbove(notebook, itemKey)) },
+          { label: 'Run this and below', icon: 'downArrow', run: () => act(to => to.runBelow(notebook, itemKey)) },
           ...(selected && notebook.chosen.value.size > 1
-            ? [{ label: 'Run the selected cells', icon: 'play' as const, run: () => runSelected(notebook) }]
+            ? [
+                {
+                  label: 'Run the selected cells',
+                  icon: 'play' as const,
+                  run: () => act(to => to.runSelected(notebook)),
+                },
+              ]
             : []),
           'line',
           { label: 'Options…', icon: 'gear', hint: 'P', run: () => notebook.askOptions(itemKey) },
           { label: 'Show or hide output', icon: 'eye', hint: 'O', run: () => notebook.toggleOutput(itemKey) },
           'line',
-          { label: 'Insert cell above', icon: 'plus', hint: 'A', run: () => insertBeside(notebook, itemKey, 'above') },
-          { label: 'Insert cell below', icon: 'plus', hint: 'B', run: () => insertBeside(notebook, itemKey, 'below') },
-          { label: 'Turn into text', icon: 'text', hint: 'M', run: () => convertItem(notebook, itemKey) },
+          {
+            label: 'Insert cell above',
+            icon: 'plus',
+            hint: 'A',
+            run: () => act(to => to.insertBeside(notebook, itemKey, 'above')),
+          },
+          {
+            label: 'Insert cell below',
+            icon: 'plus',
+            hint: 'B',
+            run: () => act(to => to.insertBeside(notebook, itemKey, 'below')),
+          },
+          { label: 'Turn into text', icon: 'text', hint: 'M', run: () => act(to => to.convertItem(notebook, itemKey)) },
           'line',
-          { label: 'Delete', icon: 'trash', hint: `D D`, danger: true, run: () => remove(notebook, itemKey) },
+          {
+            label: 'Delete',
+            icon: 'trash',
+            hint: `D D`,
+            danger: true,
+            run: () => act(to => to.remove(notebook, itemKey)),
+          },
         ]}
       />
     </div>

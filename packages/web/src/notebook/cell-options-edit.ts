@@ -5,8 +5,8 @@
 
 import { commentOf } from '@meshbook/core/languages.ts'
 import type { CellBlock } from '@meshbook/core/notebook/cells.ts'
+import type { Change } from '@meshbook/core/text/text-delta.ts'
 import { type CellOptions, optionsOf } from './cell-options.ts'
-import type { Change } from './text-delta.ts'
 
 interface Dialect {
   write(key: string, value: string): string

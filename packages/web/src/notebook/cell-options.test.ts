@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { cellsOf, parseNotebook } from '@meshbook/core/notebook/cells.ts'
+import { applyChanges } from '@meshbook/core/text/text-delta.ts'
 import { type CellOptions, mayFail, optionsOf } from './cell-options.ts'
 import { setOptions } from './cell-options-edit.ts'
-import { applyChanges } from './text-delta.ts'
 
 const cellOf = (text: string) => cellsOf(parseNotebook(text))[0]!
 const plain: CellOptions = { label: '', tags: [], hideInput: false, hideOutput: false, runs: true }

@@ -1,17 +1,20 @@
 /** A cell: its run button, code, outputs and what can be done with it. */
 import { useComputed } from '@preact/signals'
-import { RunGates } from '../gates/gate-list.tsx'
+import { whenThere } from '../shell/from-part.tsx'
 import { CellMenu } from './cell-menu.tsx'
-import { CellNotice } from './cell-notice.tsx'
 import { optionsOf } from './cell-options.ts'
 import { CodeArea } from './code-area.tsx'
+import { doing } from './doing-when-needed.ts'
 import { HiddenPart, OptionMarks } from './hidden-part.tsx'
 import { useNotebook } from './open-notebook.ts'
 import { OutputView } from './output-view.tsx'
 import { RanOn } from './ran-on.tsx'
 import { RunButton } from './run-button.tsx'
-import { StdinPrompt } from './stdin-prompt.tsx'
 import type { CellView as View } from './views.ts'
+
+const RunGates = whenThere(doing, part => part.RunGates)
+const CellNotice = whenThere(doing, part => part.CellNotice)
+const StdinPrompt = whenThere(doing, part => part.StdinPrompt)
 
 export function CellView({ itemKey, view, index }: { itemKey: string; view: View; index: number }) {
   const notebook = useNotebook()

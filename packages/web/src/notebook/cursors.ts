@@ -2,6 +2,8 @@
  * Where others are in an open notebook, and where this page is, told to them. Positions are of the shared text, in the
  * form that other Yjs editors send (`cursor: {anchor, head}`), and come from strangers (NB50).
  */
+
+import type { TextReader } from '@meshbook/core/text/long-text.ts'
 import { type Signal, signal } from '@preact/signals'
 import type { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
@@ -9,11 +11,10 @@ import type { Caret } from '../editor/remote-carets.ts'
 import { cursorsOf, type PeerCursor } from '../sync/peers.ts'
 import type { Item } from './items.ts'
 import type { NotebookStore } from './notebook-store.ts'
-import type { TextReader } from './page-text.ts'
 import { proseSlice } from './prose-slice.ts'
 import type { Slice } from './slice.ts'
 
-const tellEveryMs = 60
+const tellEveryMs = 120
 const mostCursors = 50
 
 export class Cursors {

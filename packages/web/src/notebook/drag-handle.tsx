@@ -1,7 +1,6 @@
 /** The grip beside an item: dragged with a pointer, or moved with the arrow keys (NB30). */
 import { Icon } from '../shell/icons.tsx'
-import { move } from './actions.ts'
-import { beginDrag } from './drag.ts'
+import { act, now } from './doing-when-needed.ts'
 import { useNotebook } from './open-notebook.ts'
 
 export function DragHandle({ itemKey, selected }: { itemKey: string; selected: boolean }) {
@@ -11,9 +10,11 @@ export function DragHandle({ itemKey, selected }: { itemKey: string; selected: b
     const by = event.key === 'ArrowUp' ? -1 : event.key === 'ArrowDown' ? 1 : 0
     if (by === 0 || event.altKey || event.ctrlKey || event.metaKey) return
     event.preventDefault()
-    move(notebook, itemKey, by)
-    const moved = notebook.selected.peek()
-    requestAnimationFrame(() => document.querySelector<HTMLElement>(`#item-${moved} .drag-handle`)?.focus())
+    act(to => {
+      to.move(notebook, itemKey, by)
+      const moved = notebook.selected.peek()
+      requestAnimationFrame(() => document.querySelector<HTMLElement>(`#item-${moved} .drag-handle`)?.focus())
+    })
   }
   return (
     <button
@@ -23,7 +24,7 @@ export function DragHandle({ itemKey, selected }: { itemKey: string; selected: b
       aria-label="Move the item: drag it, or press the up and down arrows"
       title="Drag to move"
       onKeyDown={keys}
-      onPointerDown={event => event.button === 0 && beginDrag(notebook, itemKey, event)}
+      onPointerDown={event => event.button === 0 && now(to => to.beginDrag(notebook, itemKey, event))}
     >
       <Icon name="grip" size={14} />
     </button>

@@ -1,17 +1,17 @@
 /** What the keys of an editor do in the notebook around it. */
 import type { EditorKeys } from '../editor/code-editor.ts'
-import { runAndAdvance, runAndInsert, runOne } from './actions.ts'
+import { act } from './doing-when-needed.ts'
 import type { OpenNotebook } from './open-notebook.ts'
 
 export function editorKeys(notebook: OpenNotebook, key: string): EditorKeys {
   const { store } = notebook
   return {
     run: () => {
-      if (store.find(key)?.kind === 'cell') runOne(notebook, key)
+      if (store.find(key)?.kind === 'cell') act(to => to.runOne(notebook, key))
       else notebook.select(key)
     },
-    runAndAdvance: () => runAndAdvance(notebook, key),
-    runAndInsert: () => runAndInsert(notebook, key),
+    runAndAdvance: () => act(to => to.runAndAdvance(notebook, key)),
+    runAndInsert: () => act(to => to.runAndInsert(notebook, key)),
     escape: () => notebook.select(key),
     undo: () => void store.undo.undo(),
     redo: () => void store.undo.redo(),

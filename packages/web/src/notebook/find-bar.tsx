@@ -1,19 +1,24 @@
 /** The bar to find and replace in the whole notebook. */
-import { useEffect } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { Icon } from '../shell/icons.tsx'
-import { replaceFound, showFound, stepFind } from './find-actions.ts'
+import { stepFind } from './find-actions.ts'
 import { markFound } from './find-marks.ts'
+import { replaceFound, showFound } from './find-places.ts'
+import { findOf } from './find-store.ts'
 import { useNotebook } from './open-notebook.ts'
 
 export function FindBar() {
   const notebook = useNotebook()
-  const { find } = notebook
+  const find = findOf(notebook)
   const { text, caseSensitive, pattern } = find.query.value
   const replacing = find.open.value === 'replace'
   const result = find.result.value
+  const field = useRef<HTMLInputElement>(null)
+  // The bar may come a while after it was asked for, and the page obeys `autofocus` only once.
+  useLayoutEffect(() => field.current?.select(), [])
   useEffect(() => {
     if (result.found.length > 0) void showFound(notebook)
-  }, [text, caseSensitive, pattern, result.found.length > 0])
+  }, [text, caseSensitive, pattern, result.found.length > 0, find.steps.value])
   useEffect(() => markFound(notebook), [notebook])
   const close = () => {
     find.hide()
@@ -39,13 +44,13 @@ export function FindBar() {
           <Icon name={replacing ? 'down' : 'chevron'} />
         </button>
         <input
+          ref={field}
           class="field"
           aria-label="Find"
           placeholder="Find"
           value={text}
           spellcheck={false}
           autocomplete="off"
-          autofocus
           onInput={event => find.ask({ text: event.currentTarget.value })}
           onKeyDown={keys}
         />
@@ -70,7 +75,7 @@ export function FindBar() {
 
 function ReplaceRow({ onEscape }: { onEscape: () => void }) {
   const notebook = useNotebook()
-  const { find } = notebook
+  const find = findOf(notebook)
   const keys = (event: KeyboardEvent) => {
     if (event.key === 'Escape') onEscape()
     else if (event.key === 'Enter') void replaceFound(notebook, 'this')

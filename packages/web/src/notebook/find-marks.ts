@@ -3,6 +3,7 @@
  * outputs stay as they are. Words that a pattern found are looked for as words, never by the pattern (NB21).
  */
 import { effect } from '@preact/signals'
+import { findOf } from './find-store.ts'
 import type { OpenNotebook } from './open-notebook.ts'
 
 const name = 'found'
@@ -20,8 +21,8 @@ export function markFound(notebook: OpenNotebook): () => void {
     timer = setTimeout(() => CSS.highlights.set(name, new Highlight(...rangesOf(notebook))), settleMs)
   }
   const stop = effect(() => {
-    void notebook.find.result.value
-    void notebook.find.at.value
+    void findOf(notebook).result.value
+    void findOf(notebook).at.value
     later()
   })
   // What scrolls is an element, whose events do not rise: they are seen on their way down.
@@ -35,7 +36,7 @@ export function markFound(notebook: OpenNotebook): () => void {
 }
 
 function rangesOf(notebook: OpenNotebook): Range[] {
-  const { pieces, found } = notebook.find.result.peek()
+  const { pieces, found } = findOf(notebook).result.peek()
   const words = new Set(found.map(({ piece, from, to }) => pieces[piece]?.text.slice(from, to) ?? ''))
   const few = [...words].filter(word => word !== '' && !word.includes('\n')).slice(0, mostWords)
   const ranges: Range[] = []
@@ -48,7 +49,7 @@ function rangesOf(notebook: OpenNotebook): Range[] {
 }
 
 /** Where a word stands in an element, also across the elements that colour it. */
-function occurrences(element: Element, word: string, most: number): Range[] {
+export function occurrences(element: Element, word: string, most: number): Range[] {
   const nodes: { node: Text; from: number }[] = []
   let text = ''
   const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT)

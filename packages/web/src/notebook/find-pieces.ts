@@ -1,16 +1,19 @@
 /** What of a notebook is looked through, and what a replacement does to its text. Pure. */
+
+import { applyChanges, type Change } from '@meshbook/core/text/text-delta.ts'
 import type { Found } from './find-text.ts'
 import type { Page } from './items.ts'
 import { isContained } from './page-edits.ts'
 import { proseSlice } from './prose-slice.ts'
 import { cellTextChanges, plainOf, type Slice, toTextChanges } from './slice.ts'
-import { applyChanges, type Change } from './text-delta.ts'
 
 export interface Piece {
   key: string
   part: 'code' | 'prose' | 'output'
   text: string
   slice: Slice
+  /** Of an output. */
+  run?: string
 }
 
 export function piecesOf(page: Page): Piece[] {
@@ -21,8 +24,10 @@ export function piecesOf(page: Page): Piece[] {
       text: plainOf(page.text, slice),
       slice,
     })
-    const output = ({ textFrom, textTo }: { textFrom: number; textTo: number }) =>
-      piece('output', { from: textFrom, to: textTo })
+    const output = ({ runId, textFrom, textTo }: { runId: string; textFrom: number; textTo: number }) => ({
+      ...piece('output', { from: textFrom, to: textTo }),
+      run: runId,
+    })
     if (item.kind === 'cell')
       return [piece('code', { from: item.cell.codeFrom, to: item.cell.codeTo }), ...item.outputs.map(output)]
     if (item.kind === 'output') return [output(item.output)]

@@ -24,6 +24,8 @@ export class FindStore {
   readonly result: Signal<FindResult> = signal(nothing)
   /** Which of what was found is shown. */
   readonly at: Signal<number> = signal(0)
+  /** Counts how often a place was asked for: the bar shows it, also when it is the same one again. */
+  readonly steps: Signal<number> = signal(0)
   readonly #store: NotebookStore
   readonly #search = new FindSearch()
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -87,6 +89,7 @@ export class FindStore {
 
   /** Goes on by one place, round at the ends. Answers what is shown now. */
   step(by: 1 | -1): void {
+    this.steps.value++
     const { found } = this.result.peek()
     if (found.length > 0) this.at.value = (this.at.peek() + by + found.length) % found.length
   }
@@ -110,4 +113,10 @@ export class FindStore {
   close(): void {
     this.hide()
   }
+}
+
+/** The search of a notebook, which has one from when it is first asked for. */
+export function findOf(notebook: { store: NotebookStore; finder: Signal<FindStore | undefined> }): FindStore {
+  notebook.finder.value ??= new FindStore(notebook.store)
+  return notebook.finder.value
 }

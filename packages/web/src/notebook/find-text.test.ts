@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { applyChanges } from '@meshbook/core/text/text-delta.ts'
 import { piecesOf, replacementOf } from './find-pieces.ts'
 import { type FindQuery, findIn } from './find-text.ts'
 import { openPage } from './items.ts'
-import { applyChanges } from './text-delta.ts'
 
 const query = (text: string, more: Partial<FindQuery> = {}): FindQuery => ({
   text,

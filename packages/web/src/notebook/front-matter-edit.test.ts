@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { findFrontMatter, readFrontMatter } from '@meshbook/core/notebook/front-matter.ts'
+import { applyChanges } from '@meshbook/core/text/text-delta.ts'
 import { parseDocument } from 'yaml'
 import { setFrontMatter, type YamlEdit } from './front-matter-edit.ts'
-import { applyChanges } from './text-delta.ts'
 
 const set = (text: string, edits: readonly YamlEdit[]) => applyChanges(text, setFrontMatter(text, edits, parseDocument))
 const read = (text: string) => readFrontMatter(findFrontMatter(text)?.yaml ?? '')

@@ -3,8 +3,8 @@
  * W52). Pure; the YAML package is a parameter because it is loaded only when it is needed.
  */
 import { findFrontMatter, readFrontMatter } from '@meshbook/core/notebook/front-matter.ts'
+import { type Change, diffOf } from '@meshbook/core/text/text-delta.ts'
 import type { parseDocument as Parse } from 'yaml'
-import { type Change, diffOf } from './text-delta.ts'
 
 export type YamlValue = string | boolean | readonly string[]
 /** A value and where it stands; undefined takes it away. */

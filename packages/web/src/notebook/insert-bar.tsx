@@ -1,8 +1,8 @@
 /** The thin place between two items where something new can be put. */
 import { Icon } from '../shell/icons.tsx'
 import { Menu } from '../shell/menu.tsx'
-import { insert, insertProse, newCell } from './actions.ts'
 import { cellLanguages } from './cell-languages.ts'
+import { act } from './doing-when-needed.ts'
 import { useNotebook } from './open-notebook.ts'
 
 export function InsertBar({ index, always = false }: { index: number; always?: boolean }) {
@@ -15,7 +15,7 @@ export function InsertBar({ index, always = false }: { index: number; always?: b
           type="button"
           class="button small"
           tabIndex={always ? 0 : -1}
-          onClick={() => insert(notebook, index, newCell(notebook, before()))}
+          onClick={() => act(to => to.insert(notebook, index, to.newCell(notebook, before())))}
         >
           <Icon name="plus" size={14} />
           Code
@@ -24,7 +24,7 @@ export function InsertBar({ index, always = false }: { index: number; always?: b
           type="button"
           class="button small"
           tabIndex={always ? 0 : -1}
-          onClick={() => insertProse(notebook, index)}
+          onClick={() => act(to => to.insertProse(notebook, index))}
         >
           <Icon name="plus" size={14} />
           Text
@@ -37,7 +37,7 @@ export function InsertBar({ index, always = false }: { index: number; always?: b
           entries={() =>
             cellLanguages.map(language => ({
               label: language,
-              run: () => insert(notebook, index, { kind: 'cell', language }),
+              run: () => act(to => to.insert(notebook, index, { kind: 'cell', language })),
             }))
           }
         />

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseNotebook } from '@meshbook/core/notebook/cells.ts'
+import { quickParse } from '@meshbook/core/notebook/quick-parse.ts'
+import { applyChanges, type Change, changesOf, diffOf, mapOffset } from '@meshbook/core/text/text-delta.ts'
 import fc from 'fast-check'
 import { advance, openPage } from './items.ts'
-import { quickParse } from './quick-parse.ts'
-import { applyChanges, type Change, changesOf, diffOf, mapOffset } from './text-delta.ts'
 
 const notebook =
   '---\ntitle: T\n---\n\n# Hello\n\n```python\nprint(1)\n```\n\n```output:run-1\n1\n```\n\nMore *prose*.\n\n~~~js\n1 + 1\n~~~\n\n```output:run-2\n2\n```\n![plot](asset:sha256-' +
@@ -31,6 +31,14 @@ const pieces = fc.constantFrom(
   '![x](asset:',
   '- ',
   '\n\n',
+  '<!-- ',
+  '-->',
+  '<div>\n',
+  '> ',
+  '    ',
+  '```{python}\n',
+  `![x](asset:sha256-${'a'.repeat(64)})\n`,
+  '\r',
 )
 const change = (text: string) =>
   fc

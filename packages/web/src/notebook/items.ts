@@ -10,9 +10,9 @@ import {
   type OutputBlock,
   parseNotebook,
 } from '@meshbook/core/notebook/cells.ts'
-import { PageText, type TextReader } from './page-text.ts'
-import { quickParse } from './quick-parse.ts'
-import { type Change, mapOffset } from './text-delta.ts'
+import { quickParse } from '@meshbook/core/notebook/quick-parse.ts'
+import { LongText, type TextReader } from '@meshbook/core/text/long-text.ts'
+import { type Change, mapOffset } from '@meshbook/core/text/text-delta.ts'
 
 export type Item =
   | { key: string; kind: 'front-matter'; from: number; to: number }
@@ -35,8 +35,8 @@ export interface Page {
 const nothing: Notebook = { frontMatter: undefined, blocks: [] }
 
 export function openPage(text: string): Page {
-  const source = new PageText([text])
-  return keyed(pageOf(new PageText([]), nothing, [], 0), [], source, parseNotebook(text))
+  const source = new LongText([text])
+  return keyed(pageOf(new LongText([]), nothing, [], 0), [], source, parseNotebook(text))
 }
 
 /** The page after a change of its text. */
@@ -57,9 +57,9 @@ export function reread(page: Page): Page {
   return keyed(page, [], textOf(page), parseNotebook(page.text))
 }
 
-const textOf = ({ source }: Page): PageText => (source instanceof PageText ? source : new PageText([source.slice(0)]))
+const textOf = ({ source }: Page): LongText => (source instanceof LongText ? source : new LongText([source.slice(0)]))
 
-function pageOf(source: PageText, notebook: Notebook, items: Item[], keys: number): Page {
+function pageOf(source: LongText, notebook: Notebook, items: Item[], keys: number): Page {
   return {
     source,
     get text() {
@@ -71,7 +71,7 @@ function pageOf(source: PageText, notebook: Notebook, items: Item[], keys: numbe
   }
 }
 
-function keyed(before: Page, changes: readonly Change[], text: PageText, notebook: Notebook): Page {
+function keyed(before: Page, changes: readonly Change[], text: LongText, notebook: Notebook): Page {
   const found = itemsOf(notebook.blocks, text)
   const keys = matchByPlace(before.items, changes, found)
   const used = new Set(keys.filter(key => key !== undefined))

@@ -1,16 +1,15 @@
 /** The bar above a notebook: where it is, whether it is saved, where it runs, and what can be done with all of it. */
 
-import { formatEntries } from '../formats/format-actions.ts'
+import { formatEntries } from '../formats/format-entries.ts'
 import { AccountButton } from '../shell/account-menu.tsx'
-import { deleteDocument, newDocument, renameDocument } from '../shell/document-actions.ts'
 import { titleOf } from '../shell/file-tree.ts'
 import { Icon } from '../shell/icons.tsx'
+import { withLater } from '../shell/later-when-needed.ts'
 import { Menu } from '../shell/menu.tsx'
 import { PublishedBadge, showPublish } from '../shell/publish.tsx'
 import { sidePanel, togglePanel, toggleSidebar } from '../state/layout.ts'
 import { documents } from '../state/mesh.ts'
-import { clearAllOutputs, interrupt, restart, restartAndRunAll, runAbove, runAll, runBelow } from './actions.ts'
-import { openFind } from './find-actions.ts'
+import { act } from './doing-when-needed.ts'
 import { useNotebook } from './open-notebook.ts'
 import { Presence } from './presence.tsx'
 import { SyncBadge } from './sync-badge.tsx'
@@ -78,31 +77,41 @@ export function NotebookHeader() {
             label: 'Run cells above the selected one',
             icon: 'up',
             disabled: notebook.selected.value === undefined,
-            run: () => runAbove(notebook, notebook.selected.value!),
+            run: () => act(to => to.runAbove(notebook, notebook.selected.value!)),
           },
           {
             label: 'Run the selected cell and all below',
             icon: 'downArrow',
             disabled: notebook.selected.value === undefined,
-            run: () => runBelow(notebook, notebook.selected.value!),
+            run: () => act(to => to.runBelow(notebook, notebook.selected.value!)),
           },
-          { label: 'Interrupt', icon: 'stop', hint: 'Ctrl Shift C', run: () => void interrupt(notebook) },
-          { label: 'Restart', icon: 'restart', hint: '0 0', run: () => void restart(notebook) },
-          { label: 'Restart and run all', icon: 'restart', run: () => void restartAndRunAll(notebook) },
-          { label: 'Clear all outputs', icon: 'eraser', run: () => clearAllOutputs(notebook) },
+          { label: 'Interrupt', icon: 'stop', hint: 'Ctrl Shift C', run: () => act(to => to.interrupt(notebook)) },
+          { label: 'Restart', icon: 'restart', hint: '0 0', run: () => act(to => to.restart(notebook)) },
+          { label: 'Restart and run all', icon: 'restart', run: () => act(to => to.restartAndRunAll(notebook)) },
+          { label: 'Clear all outputs', icon: 'eraser', run: () => act(to => to.clearAllOutputs(notebook)) },
           'line',
-          { label: 'Find and replace…', icon: 'search', hint: 'Ctrl F', run: () => openFind(notebook, 'replace') },
+          {
+            label: 'Find and replace…',
+            icon: 'search',
+            hint: 'Ctrl F',
+            run: () => act(to => to.openFind(notebook, 'replace')),
+          },
           { label: 'Settings of the notebook…', icon: 'gear', run: () => notebook.askSettings() },
           { label: 'Outline', icon: 'list', hint: 'T', run: () => togglePanel('outline') },
           { label: 'Variables', icon: 'braces', hint: 'I', run: () => togglePanel('variables') },
           { label: 'Version history', icon: 'history', hint: 'H', run: () => togglePanel('history') },
           'line',
-          { label: 'New notebook…', icon: 'plus', run: () => void newDocument(project) },
+          { label: 'New notebook…', icon: 'plus', run: () => withLater(to => to.newDocument(project)) },
           { label: 'Publish…', icon: 'eye', run: () => showPublish(project, current) },
           ...formatEntries(notebook),
           'line',
-          { label: 'Rename or move…', icon: 'pencil', run: () => void renameDocument(project, current) },
-          { label: 'Delete…', icon: 'trash', danger: true, run: () => void deleteDocument(project, current) },
+          { label: 'Rename or move…', icon: 'pencil', run: () => withLater(to => to.renameDocument(project, current)) },
+          {
+            label: 'Delete…',
+            icon: 'trash',
+            danger: true,
+            run: () => withLater(to => to.deleteDocument(project, current)),
+          },
         ]}
       />
       <AccountButton />
@@ -122,7 +131,7 @@ function RunButtons() {
         class={`button run-all ${busy ? '' : 'primary'}`}
         aria-label={words}
         title={busy ? 'Stop' : 'Run all'}
-        onClick={() => (busy ? void interrupt(notebook) : runAll(notebook))}
+        onClick={() => (busy ? act(to => to.interrupt(notebook)) : act(to => to.runAll(notebook)))}
       >
         <Icon name={busy ? 'stop' : 'play'} size={14} />
         <span class="tabular">{words}</span>
@@ -132,7 +141,7 @@ function RunButtons() {
         class="icon-button only-wide"
         aria-label="Restart the runtime"
         title="Restart"
-        onClick={() => void restart(notebook)}
+        onClick={() => act(to => to.restart(notebook))}
       >
         <Icon name="restart" />
       </button>

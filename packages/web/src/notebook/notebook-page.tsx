@@ -12,16 +12,18 @@ import { htmlReading } from '../prose/raw-html.ts'
 import { mayHoldHtml } from '../prose/read-prose.ts'
 import { titleOf } from '../shell/file-tree.ts'
 import { ProblemPage } from '../shell/problem-page.tsx'
+import { whenIdle } from '../shell/when-idle.ts'
 import { documents, me, problemsAt, projectNamed, projects } from '../state/mesh.ts'
 import { notify, report } from '../state/toasts.ts'
 import { browserPorts } from '../sync/browser-ports.ts'
 import { type LinkOptions, openDocument } from '../sync/document-link.ts'
 import type { LinkPorts } from '../sync/link-ports.ts'
+import { loadDoing } from './doing-when-needed.ts'
 import { ExecutionStore } from './execution-store.ts'
 import { browserFrame, NotebookStore } from './notebook-store.ts'
 import { NotebookView } from './notebook-view.tsx'
 import { OpenNotebook } from './open-notebook.ts'
-import { displaysOf } from './output-view.tsx'
+import { isMoreThanText } from './output-view.tsx'
 import { richDrawing } from './rich-when-needed.tsx'
 import { Runner } from './runner.ts'
 import { loadYaml } from './yaml-when-needed.ts'
@@ -89,7 +91,7 @@ export function NotebookPage({ project: name, path }: { project: string; path: s
       <ProblemPage
         title={state.error.code === 'NOT_FOUND' ? 'No such document' : state.error.message}
         text={state.error.detail}
-        hint={deletedHint(project?.id ?? '', path) ?? state.error.hint}
+        hint={problemHint(project?.id ?? '', path) ?? state.error.hint}
       />
     )
   if (state.is === 'unavailable') return <NotOnThisDevice path={path} />
@@ -97,10 +99,10 @@ export function NotebookPage({ project: name, path }: { project: string; path: s
   return <NotebookView key={state.notebook.document.id} notebook={state.notebook} />
 }
 
-/** Somebody edited it while it was deleted: where the edit is. */
-function deletedHint(project: string, path: string): string | undefined {
-  const kept = problemsAt(project, path).find(({ problem }) => problem.trash !== undefined)
-  return kept && `${kept.device}: ${kept.problem.text}. ${kept.problem.next}`
+/** Why there is no document (W42): the file is no text, or somebody edited it while it was deleted, and where the edit is. */
+function problemHint(project: string, path: string): string | undefined {
+  const [found] = problemsAt(project, path)
+  return found && `${found.device}: ${found.problem.text}. ${found.problem.next}`
 }
 
 type Answers = Pick<LinkOptions, 'onUnavailable' | 'onReplaced' | 'signal'>
@@ -118,6 +120,7 @@ async function open(
   const user = me.value?.user ?? ''
   // On its way while the document comes.
   void loadEditor(() => undefined)
+  void loadDoing()
   const link = await openDocument({ document: document.id, address, user, ...answers }, ports)
   const store = new NotebookStore(link.doc, browserFrame)
   await readFrontMatter(store)
@@ -126,7 +129,7 @@ async function open(
       readFrontMatter(store).catch(thrown => report(thrown, 'The front matter was not read'))
   })
   const executions = new ExecutionStore(store)
-  await Promise.all([readyForProse(store), readyForOutputs(executions)])
+  await Promise.all([readyForProse(store), readyForOutputs(store, executions)])
   return new OpenNotebook({
     document,
     project,
@@ -151,14 +154,15 @@ async function readyForProse({ page }: NotebookStore): Promise<void> {
 }
 
 /** With rich outputs it opens with what draws them, so that nothing moves; without it says so in their place. */
-async function readyForOutputs(executions: ExecutionStore): Promise<void> {
+async function readyForOutputs(store: NotebookStore, executions: ExecutionStore): Promise<void> {
   const load = () => richDrawing.load().catch(() => undefined)
-  if ([...executions.map.keys()].some(run => displaysOf(executions.read(run)).length > 0)) await load()
+  const hasImages = store.order.peek().some(key => {
+    const view = store.view(key)?.peek()
+    return view?.kind === 'cell' && view.outputs.some(({ images }) => images.length > 0)
+  })
+  if (hasImages || [...executions.map.keys()].some(run => isMoreThanText(executions.read(run)))) await load()
   else whenIdle(load)
 }
-
-const whenIdle = (act: () => void): unknown =>
-  'requestIdleCallback' in globalThis ? requestIdleCallback(act) : setTimeout(act, 1_000)
 
 async function readFrontMatter(store: NotebookStore): Promise<void> {
   if (store.page.notebook.frontMatter && (await loadYaml())) store.reread()

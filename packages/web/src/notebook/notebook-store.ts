@@ -4,10 +4,10 @@
  */
 import { sharedNames } from '@meshbook/core/executions.ts'
 import type { FrontMatter } from '@meshbook/core/notebook/front-matter.ts'
+import { type Change, changesOf, type Delta } from '@meshbook/core/text/text-delta.ts'
 import { batch, type ReadonlySignal, type Signal, signal } from '@preact/signals'
 import * as Y from 'yjs'
 import { advance, type Item, openPage, type Page, reread } from './items.ts'
-import { type Change, changesOf, type Delta } from './text-delta.ts'
 import { type ItemView, sameView, viewOf } from './views.ts'
 
 export type TextListener = (changes: readonly Change[], before: Page, after: Page) => void

@@ -1,20 +1,21 @@
 /** An open notebook: header, items, side panel, keyboard. */
 import { useEffect, useMemo } from 'preact/hooks'
+import { whenThere } from '../shell/from-part.tsx'
 import { lazyPart } from '../shell/lazy-page.tsx'
 import { registerCommands } from '../state/commands.ts'
 import { sidePanel } from '../state/layout.ts'
 import { devices } from '../state/mesh.ts'
 import { shownNotebook } from '../state/shown-notebook.ts'
 import { DocumentNotices } from './document-notices.tsx'
+import { doing } from './doing-when-needed.ts'
+import { keepEarlyKeys } from './early-keys.ts'
 import { InsertBar } from './insert-bar.tsx'
 import { ItemList } from './item-list.tsx'
-import { keyboardOf } from './keyboard.ts'
-import { notebookCommands } from './notebook-commands.ts'
 import { NotebookHeader } from './notebook-header.tsx'
 import { NotebookContext, type OpenNotebook } from './open-notebook.ts'
-import { QueueBar } from './queue-bar.tsx'
-import { RunAnnouncer } from './run-announcer.tsx'
 
+const QueueBar = whenThere(doing, part => part.QueueBar)
+const RunAnnouncer = whenThere(doing, part => part.RunAnnouncer)
 const HistoryPanel = lazyPart(() => import('../history/history-panel.tsx').then(module => module.HistoryPanel))
 const VersionView = lazyPart(() => import('../history/version-view.tsx').then(module => module.VersionView))
 const OutlinePanel = lazyPart(() => import('./outline-panel.tsx').then(module => module.OutlinePanel))
@@ -25,7 +26,8 @@ const OptionsDialog = lazyPart(() => import('./options-dialog.tsx').then(module 
 
 export function NotebookView({ notebook }: { notebook: OpenNotebook }) {
   const mesh = devices.value.map(({ id, name }) => `${id} ${name}`).join()
-  const commands = useMemo(() => notebookCommands(notebook), [notebook, mesh])
+  const to = doing.part.value
+  const commands = useMemo(() => to?.notebookCommands(notebook) ?? [], [notebook, mesh, to])
   useEffect(() => registerCommands('notebook', commands), [commands])
   useEffect(() => notebook.near.followPrinting(), [notebook])
   useEffect(() => {
@@ -35,8 +37,9 @@ export function NotebookView({ notebook }: { notebook: OpenNotebook }) {
     }
   }, [notebook])
   useEffect(() => {
+    if (!to) return keepEarlyKeys()
     const byId = new Map(commands.map(command => [command.id, command]))
-    const keys = keyboardOf(notebook, () => byId)
+    const keys = to.keyboardOf(notebook, () => byId)
     addEventListener('keydown', keys)
     return () => removeEventListener('keydown', keys)
   }, [notebook, commands])
@@ -71,7 +74,7 @@ function Overlays({ notebook }: { notebook: OpenNotebook }) {
   const dialog = notebook.dialog.value
   return (
     <>
-      {notebook.find.open.value !== undefined && <FindBar />}
+      {notebook.isFinding.value && <FindBar />}
       <QueueBar />
       {dialog?.about === 'settings' && <SettingsDialog />}
       {dialog?.about === 'options' && <OptionsDialog key={dialog.key} itemKey={dialog.key} />}

@@ -14,8 +14,8 @@ import type { DocumentLink } from '../sync/document-link.ts'
 import { optionsOf } from './cell-options.ts'
 import { Cursors } from './cursors.ts'
 import type { ExecutionStore } from './execution-store.ts'
-import { FindStore } from './find-store.ts'
-import { Mover } from './mover.ts'
+import type { FindStore } from './find-store.ts'
+import type { Mover } from './mover.ts'
 import { NearWindow } from './near-window.ts'
 import type { NotebookStore } from './notebook-store.ts'
 import { keepChoice } from './run-choice.ts'
@@ -45,8 +45,11 @@ export class OpenNotebook {
   readonly executions: ExecutionStore
   readonly runner: Runner
   readonly history: HistoryStore
-  readonly mover: Mover
-  readonly find: FindStore
+  /** Made when the first item is moved. */
+  mover: Mover | undefined
+  /** Made when something is looked for first. */
+  readonly finder: Signal<FindStore | undefined> = signal(undefined)
+  readonly isFinding: ReadonlySignal<boolean> = computed(() => this.finder.value?.open.value !== undefined)
   /** Key of the item that commands are about. */
   readonly selected: Signal<string | undefined> = signal(undefined)
   /** Key of the item whose text is being edited. */
@@ -58,6 +61,8 @@ export class OpenNotebook {
   readonly dialog: Signal<NotebookDialog | undefined> = signal(undefined)
   /** Outputs that this page shows although they are hidden, or hides: by the item's key. */
   readonly shownOutputs: Signal<ReadonlyMap<string, boolean>> = signal(new Map())
+  /** Runs whose long output is shown whole, also after it was scrolled away. */
+  readonly wholeOutputs: Signal<ReadonlySet<string>> = signal(new Set())
   readonly near: NearWindow
   /** An item that is dragged, and before which one it would go. */
   readonly drag: Signal<{ key: string; place: number; top: number } | undefined> = signal(undefined)
@@ -82,8 +87,6 @@ export class OpenNotebook {
     this.runner = parts.runner
     this.near = new NearWindow(parts.store.order.peek().slice(0, firstItems))
     this.history = new HistoryStore(parts.document.id, api)
-    this.mover = new Mover(parts.store, parts.executions)
-    this.find = new FindStore(parts.store)
     this.cursors = new Cursors(parts.store, parts.link.awareness)
     this.chosen = computed(() => new Set(rangeOf(this.store.order.value, this.anchor.value, this.selected.value)))
     this.language = computed(() => this.#mainLanguage(this.store.order.value))
@@ -179,6 +182,13 @@ export class OpenNotebook {
     }
   }
 
+  setWhole(run: string, on: boolean): void {
+    const whole = new Set(this.wholeOutputs.peek())
+    if (on) whole.add(run)
+    else whole.delete(run)
+    this.wholeOutputs.value = whole
+  }
+
   /** Selects the item after or before the selected one. */
   selectBeside(by: 1 | -1, extend?: 'extend'): void {
     const order = this.store.order.peek()
@@ -221,9 +231,9 @@ export class OpenNotebook {
   close(): void {
     this.#stopSettling()
     this.#stopKeeping()
-    this.find.close()
+    this.finder.peek()?.close()
     this.cursors.close()
-    this.mover.close()
+    this.mover?.close()
     this.executions.close()
     this.store.close()
     this.link.close()

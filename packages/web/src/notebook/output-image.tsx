@@ -4,6 +4,7 @@
  */
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Icon } from '../shell/icons.tsx'
+import '../styles/rich.css'
 
 const sizes = new Map<string, [number, number]>(loadSizes())
 const storageKey = 'meshbook.image-sizes'

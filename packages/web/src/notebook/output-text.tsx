@@ -2,10 +2,11 @@
 import type { ComponentChildren } from 'preact'
 import { useRef, useState } from 'preact/hooks'
 import { AnsiText } from './ansi.tsx'
+import { useNotebook } from './open-notebook.ts'
 import { carryOf, chunksOf, countLines, foldOf, type TextChunk } from './text-chunks.ts'
 
-export function OutputText({ text, tone = '' }: { text: string; tone?: string }) {
-  const [whole, setWhole] = useState(false)
+export function OutputText({ text, tone = '', run }: { text: string; tone?: string; run?: string }) {
+  const [whole, setWhole] = useWhole(run)
   const fold = foldOf(text)
   if (!fold) return <WholeText text={text} tone={tone} />
   if (whole) {
@@ -32,6 +33,13 @@ export function OutputText({ text, tone = '' }: { text: string; tone?: string })
       </Terminal>
     </div>
   )
+}
+
+/** Of a run's own output it is kept with the notebook: what is far from the window is not drawn, and comes back as it was. */
+function useWhole(run: string | undefined): [boolean, (on: boolean) => void] {
+  const notebook = useNotebook()
+  const own = useState(false)
+  return run === undefined ? own : [notebook.wholeOutputs.value.has(run), on => notebook.setWhole(run, on)]
 }
 
 function WholeText({ text, tone }: { text: string; tone: string }) {

@@ -4,11 +4,9 @@ import { isAssetId } from '@meshbook/core/ids.ts'
 import { assetUrl } from '../api/client.ts'
 import { useNotebook } from './open-notebook.ts'
 import { isRich } from './output/forms.ts'
-import { OutputError } from './output-error.tsx'
-import { OutputImage } from './output-image.tsx'
 import { segmentsOf, withoutPrompt, withoutTail } from './output-segments.ts'
 import { OutputText } from './output-text.tsx'
-import { RichWhenNeeded } from './rich-when-needed.tsx'
+import { RichWhenNeeded, WhenDrawn } from './rich-when-needed.tsx'
 import type { OutputView as View } from './views.ts'
 
 export function OutputView({ output }: { output: View }) {
@@ -25,15 +23,17 @@ export function OutputView({ output }: { output: View }) {
     <div class="output">
       {segments.map((segment, at) =>
         'text' in segment ? (
-          <OutputText key={at} text={segment.text} />
+          <OutputText key={at} text={segment.text} run={output.runId} />
         ) : (
           <RichWhenNeeded key={at} parts={segment.display.parts} />
         ),
       )}
       {images.map(image => (
-        <OutputImage key={image.asset} url={assetUrl(image.asset)} name={image.asset} alt={image.alt} />
+        <WhenDrawn key={image.asset}>
+          {({ OutputImage }) => <OutputImage url={assetUrl(image.asset)} name={image.asset} alt={image.alt} />}
+        </WhenDrawn>
       ))}
-      {error && <OutputError error={error} />}
+      {error && <WhenDrawn>{({ OutputError }) => <OutputError error={error} />}</WhenDrawn>}
       {entry?.fullOutput && isAssetId(entry.fullOutput.asset) && (
         <a class="fold-bar" href={assetUrl(entry.fullOutput.asset)} target="_blank" rel="noopener">
           Full output ({megabytes(entry.fullOutput.bytes)})
@@ -62,3 +62,7 @@ export function displaysOf(entry: ExecutionEntry | undefined): DisplayDatum[] {
 
 const megabytes = (bytes: number): string =>
   bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} KB` : `${(bytes / 1e6).toFixed(1)} MB`
+
+/** Whether more than text is shown of it: a richer form, or an error with its traceback. */
+export const isMoreThanText = (entry: ExecutionEntry | undefined): boolean =>
+  displaysOf(entry).length > 0 || (entry?.status === 'error' && entry.error !== undefined)

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { applyChanges } from '@meshbook/core/text/text-delta.ts'
 import fc from 'fast-check'
 import { openPage } from './items.ts'
 import { contained, convert, insertAt, isContained, removeItems, setLanguage } from './page-edits.ts'
-import { applyChanges } from './text-delta.ts'
 
 const text = '# One\n\n```python\na = 1\n```\n\n```output:run-1\n1\n```\n\nTwo\n\n```js\nb\n```\n'
 const kinds = (source: string) =>

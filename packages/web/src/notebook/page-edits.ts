@@ -1,7 +1,7 @@
 /** Edits of a notebook's structure as changes of its text: insert, delete, move, convert. Pure. */
 import { type CellBlock, parseNotebook } from '@meshbook/core/notebook/cells.ts'
+import type { Change } from '@meshbook/core/text/text-delta.ts'
 import type { Page } from './items.ts'
-import type { Change } from './text-delta.ts'
 
 export type NewItem = { kind: 'cell'; language: string; code?: string } | { kind: 'prose'; text: string }
 

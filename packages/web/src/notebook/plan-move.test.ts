@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemRandom } from '@meshbook/core/ids.ts'
+import { applyChanges } from '@meshbook/core/text/text-delta.ts'
 import fc from 'fast-check'
 import * as Y from 'yjs'
 import { ExecutionStore } from './execution-store.ts'
@@ -9,7 +10,6 @@ import { Mover } from './mover.ts'
 import { NotebookStore } from './notebook-store.ts'
 import { type MovePlan, planMove } from './plan-move.ts'
 import { Runner } from './runner.ts'
-import { applyChanges } from './text-delta.ts'
 
 const cell = (code: string, run?: string) =>
   `\`\`\`python\n${code}\n\`\`\`\n\n${run ? `\`\`\`output:${run}\n${code} said\n\`\`\`\n\n` : ''}`

@@ -2,9 +2,10 @@
  * A move of one item as one edit of the text: what stands there is removed, and put in elsewhere. What is removed gets a
  * new identity in the shared text, so an item that a run writes into stays, and its neighbours move past it (NB30). Pure.
  */
+
+import type { Change } from '@meshbook/core/text/text-delta.ts'
 import type { Item, Page } from './items.ts'
 import { blankTo, spaced } from './page-edits.ts'
-import type { Change } from './text-delta.ts'
 
 export interface MovePlan {
   changes: Change[]

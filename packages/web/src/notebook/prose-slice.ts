@@ -1,6 +1,7 @@
 /** Which part of a prose item its editor shows. Pure. */
+
+import type { TextReader } from '@meshbook/core/text/long-text.ts'
 import type { Item } from './items.ts'
-import type { TextReader } from './page-text.ts'
 import type { Slice } from './slice.ts'
 
 /** The text of a prose item without the blank lines around it, which its editor does not show. */

@@ -6,8 +6,8 @@ import { loadEditor } from '../editor/load-editor.ts'
 import { MarkdownView } from '../prose/markdown-view.tsx'
 import { Icon } from '../shell/icons.tsx'
 import { Menu } from '../shell/menu.tsx'
-import { convertItem, insertBeside, move, remove } from './actions.ts'
 import { bindProse } from './bind-editor.ts'
+import { act } from './doing-when-needed.ts'
 import { editorKeys } from './editor-keys.ts'
 import { useNotebook } from './open-notebook.ts'
 import { proseSlice } from './prose-slice.ts'
@@ -38,19 +38,35 @@ export function ProseView({ itemKey, source }: { itemKey: string; source: string
               label: 'Insert cell above',
               icon: 'plus',
               hint: 'A',
-              run: () => insertBeside(notebook, itemKey, 'above'),
+              run: () => act(to => to.insertBeside(notebook, itemKey, 'above')),
             },
             {
               label: 'Insert cell below',
               icon: 'plus',
               hint: 'B',
-              run: () => insertBeside(notebook, itemKey, 'below'),
+              run: () => act(to => to.insertBeside(notebook, itemKey, 'below')),
             },
-            { label: 'Move up', icon: 'up', hint: 'Shift K', run: () => move(notebook, itemKey, -1) },
-            { label: 'Move down', icon: 'downArrow', hint: 'Shift J', run: () => move(notebook, itemKey, 1) },
-            { label: 'Turn into a cell', icon: 'code', hint: 'Y', run: () => convertItem(notebook, itemKey) },
+            { label: 'Move up', icon: 'up', hint: 'Shift K', run: () => act(to => to.move(notebook, itemKey, -1)) },
+            {
+              label: 'Move down',
+              icon: 'downArrow',
+              hint: 'Shift J',
+              run: () => act(to => to.move(notebook, itemKey, 1)),
+            },
+            {
+              label: 'Turn into a cell',
+              icon: 'code',
+              hint: 'Y',
+              run: () => act(to => to.convertItem(notebook, itemKey)),
+            },
             'line',
-            { label: 'Delete', icon: 'trash', hint: 'D D', danger: true, run: () => remove(notebook, itemKey) },
+            {
+              label: 'Delete',
+              icon: 'trash',
+              hint: 'D D',
+              danger: true,
+              run: () => act(to => to.remove(notebook, itemKey)),
+            },
           ]}
         />
       </div>

@@ -1,11 +1,15 @@
 /** Floats above the notebook while a list of cells runs, and after one failed: how far it is, and how to go on (NB10, NB11). */
+
 import { Icon } from '../shell/icons.tsx'
 import { interrupt } from './actions.ts'
+import { type Asking, useAsking } from './asking.ts'
 import { useNotebook } from './open-notebook.ts'
 
 export function QueueBar() {
   const notebook = useNotebook()
   const { progress, dropped } = notebook.runner
+  const asking = useAsking()
+  if (progress.value && asking) return <Asks {...asking} />
   if (progress.value) return <Progress {...progress.value} />
   return dropped.value ? <Dropped after={dropped.value.after} rest={dropped.value.rest.length} /> : null
 }
@@ -18,6 +22,29 @@ function Progress({ done, total }: { done: number; total: number }) {
       <span class="tabular">
         Running {done + 1} of {total}
       </span>
+      <button type="button" class="button small" onClick={() => void interrupt(notebook)}>
+        Stop
+      </button>
+    </section>
+  )
+}
+
+/** The list waits for a person, who may be looking at another part of it. */
+function Asks({ run, prompt }: Asking) {
+  const notebook = useNotebook()
+  const show = async () => {
+    const key = [...notebook.executions.newest.peek()].find(([, newest]) => newest === run)?.[0]
+    if (key === undefined) return
+    await notebook.reveal(key, item => item.querySelector('.stdin') ?? undefined)
+    document.querySelector<HTMLInputElement>(`#item-${CSS.escape(key)} .stdin input`)?.focus()
+  }
+  return (
+    <section class="queue-bar" aria-label="Run queue">
+      <Icon name="keyboard" />
+      <span class="ellipsis">{prompt === '' ? 'A cell asks for an answer' : `A cell asks: ${prompt}`}</span>
+      <button type="button" class="button small primary" onClick={() => void show()}>
+        Answer
+      </button>
       <button type="button" class="button small" onClick={() => void interrupt(notebook)}>
         Stop
       </button>

@@ -14,6 +14,10 @@ import { TableView } from './output/table-view.tsx'
 import { OutputImage } from './output-image.tsx'
 import { OutputText } from './output-text.tsx'
 import { SandboxFrame } from './sandbox-frame.tsx'
+import '../styles/rich.css'
+
+export { OutputError } from './output-error.tsx'
+export { OutputImage }
 
 export function RichOutput({ parts }: { parts: readonly MimePart[] }) {
   const [chosen, setChosen] = useState<string | undefined>(undefined)

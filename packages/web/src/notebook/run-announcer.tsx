@@ -1,5 +1,6 @@
 /** Says how runs go to those who hear the page. */
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { useAsking } from './asking.ts'
 import { useNotebook } from './open-notebook.ts'
 
 const words: Record<string, string> = {
@@ -23,6 +24,10 @@ export function RunAnnouncer() {
     if (last !== undefined) setText(`Run ${words[executions.read(last)?.status ?? ''] ?? 'ended'}`)
     else if (started.length > 0) setText('Running')
   }, [running])
+  const asking = useAsking()
+  useEffect(() => {
+    if (asking) setText(asking.prompt === '' ? 'The program asks for an answer' : `The program asks: ${asking.prompt}`)
+  }, [asking?.request])
   return (
     <div class="visually-hidden" role="status" aria-live="polite">
       {text}

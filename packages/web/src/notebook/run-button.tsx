@@ -3,7 +3,7 @@ import type { ExecutionStatus } from '@meshbook/core/executions.ts'
 import { useComputed } from '@preact/signals'
 import { Icon, type IconName } from '../shell/icons.tsx'
 import { report } from '../state/toasts.ts'
-import { runOne, stopRun } from './actions.ts'
+import { act } from './doing-when-needed.ts'
 import { useNotebook } from './open-notebook.ts'
 
 interface Look {
@@ -44,8 +44,9 @@ export function RunButton({
     if (place > 0) notebook.runner.stopWaiting()
     else if (look.class === '') {
       notebook.selected.value = itemKey
-      runOne(notebook, itemKey)
-    } else if (run !== undefined) stopRun(notebook, run).catch(thrown => report(thrown, 'The cell was not stopped'))
+      act(to => to.runOne(notebook, itemKey))
+    } else if (run !== undefined)
+      act(to => to.stopRun(notebook, run).catch(thrown => report(thrown, 'The cell was not stopped')))
   }
   return (
     <button type="button" class={`run-button ${look.class}`} aria-label={look.label} title={look.label} onClick={press}>

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { cellsOf, parseNotebook } from '@meshbook/core/notebook/cells.ts'
+import { applyChanges, type Change, changesOf, type Delta } from '@meshbook/core/text/text-delta.ts'
 import fc from 'fast-check'
 import * as Y from 'yjs'
 import { advance, openPage, type Page } from './items.ts'
 import { cellTextChanges, plainOf, toEditorChanges } from './slice.ts'
-import { applyChanges, type Change, changesOf, type Delta } from './text-delta.ts'
 
 /** A person with the notebook open and an editor in its first cell. */
 class Peer {

@@ -4,9 +4,9 @@
  * changes of the text into changes of the editor.
  */
 import type { CellBlock } from '@meshbook/core/notebook/cells.ts'
-import type { TextReader } from './page-text.ts'
-import { isClosing } from './quick-parse.ts'
-import { applyChanges, type Change, diffOf } from './text-delta.ts'
+import { closes } from '@meshbook/core/notebook/markdown.ts'
+import type { TextReader } from '@meshbook/core/text/long-text.ts'
+import { applyChanges, type Change, diffOf } from '@meshbook/core/text/text-delta.ts'
 
 export interface Slice {
   from: number
@@ -65,7 +65,7 @@ function appendTo(changes: Change[], at: number, insert: string): void {
 
 /** How long the fence must be so that no line of the code closes it (S1 for code). */
 function fenceLength(code: string, { fence }: CellBlock): number {
-  const closing = code.split('\n').filter(line => isClosing(line, fence.char, fence.length))
+  const closing = code.split('\n').filter(line => closes(line, fence))
   return Math.max(fence.length, ...closing.map(line => line.trim().length + 1))
 }
 

@@ -4,6 +4,7 @@ import { Icon, type IconName } from '../shell/icons.tsx'
 import { Popover } from '../shell/popover.tsx'
 import { askToKeep, measureRoom, storageRoom } from '../sync/browser-storage.ts'
 import { type SyncKind, type SyncStatus, syncStatus } from '../sync/sync-status.ts'
+import { useCalmStatus } from './calm-status.ts'
 import { useNotebook } from './open-notebook.ts'
 
 const icons: Partial<Record<SyncKind, IconName>> = {
@@ -16,7 +17,7 @@ const icons: Partial<Record<SyncKind, IconName>> = {
 }
 
 export function SyncBadge() {
-  const status = syncStatus(useNotebook().link.facts.value)
+  const status = useCalmStatus(syncStatus(useNotebook().link.facts.value))
   const icon = icons[status.kind]
   return (
     <span class="sync-badge" data-sync={status.kind} data-unsent={status.count}>

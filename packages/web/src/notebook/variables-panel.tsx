@@ -2,8 +2,8 @@
 import type { Variables } from '@meshbook/core/api.ts'
 import { signal } from '@preact/signals'
 import { useEffect, useState } from 'preact/hooks'
-import { api } from '../api/client.ts'
 import { asApiError } from '../api/http.ts'
+import { kernelApi } from '../api/kernel.ts'
 import { Icon } from '../shell/icons.tsx'
 import { useNotebook } from './open-notebook.ts'
 import { PanelTop } from './panel-top.tsx'
@@ -19,7 +19,7 @@ export function VariablesPanel() {
   const load = async () => {
     if (live === undefined) return
     try {
-      setFound(await api.variables(live))
+      setFound(await kernelApi.variables(live))
       setProblem('')
     } catch (thrown) {
       setProblem(asApiError(thrown).message)

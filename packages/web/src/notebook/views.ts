@@ -1,7 +1,7 @@
 /** What of an item is shown, without offsets, so that text which only moved is never drawn again. Pure. */
 import type { CellStyle, OutputBlock } from '@meshbook/core/notebook/cells.ts'
+import type { TextReader } from '@meshbook/core/text/long-text.ts'
 import type { Item } from './items.ts'
-import type { TextReader } from './page-text.ts'
 
 export interface OutputView {
   runId: string

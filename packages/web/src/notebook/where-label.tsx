@@ -1,14 +1,13 @@
 /** Where the notebook's code runs, in the bar; opened, it lets the user choose, and shows the session (W50). */
 import { useEffect, useState } from 'preact/hooks'
+import { fromPart } from '../shell/from-part.tsx'
 import { Hint } from '../shell/hint.tsx'
 import { Icon, type IconName } from '../shell/icons.tsx'
 import { Popover } from '../shell/popover.tsx'
-import { interruptSession, restartSession, workOf } from '../shell/session-actions.ts'
-import { sidePanel } from '../state/layout.ts'
 import { devices, me } from '../state/mesh.ts'
+import { doing } from './doing-when-needed.ts'
 import { type OpenNotebook, useNotebook } from './open-notebook.ts'
-import { RunOnChoices } from './run-on.tsx'
-import { backToShared, fork } from './runtime-actions.ts'
+import { RunOnChoices } from './run-on-when-needed.ts'
 import { type Where, type WhereKind, whereOf } from './where.ts'
 
 const icons: Record<WhereKind, IconName> = {
@@ -19,6 +18,8 @@ const icons: Record<WhereKind, IconName> = {
   next: 'circle',
   none: 'circle',
 }
+
+const WhereSession = fromPart(doing, part => part.WhereSession)
 
 export function whereRuns(notebook: OpenNotebook): Where {
   return whereOf({
@@ -55,80 +56,11 @@ export function WhereLabel() {
           <p class="muted where-note">
             <Hint text={note} />
           </p>
-          <Session notebook={notebook} close={close} />
+          <WhereSession notebook={notebook} close={close} />
           <RunOnChoices notebook={notebook} language={notebook.language.value} close={close} />
         </div>
       )}
     </Popover>
-  )
-}
-
-function Session({ notebook, close }: { notebook: OpenNotebook; close: () => void }) {
-  const session = notebook.sessionOf(notebook.language.value)
-  const isLive = session?.device !== undefined && session.device !== null
-  const { current, waiting } = session ? workOf(session.id) : { current: undefined, waiting: 0 }
-  const isForked = notebook.runner.session.value !== undefined
-  const then = (act: () => void) => () => {
-    close()
-    act()
-  }
-  return (
-    <div class="session-tools">
-      {waiting > 0 && <p class="faint">{waiting === 1 ? '1 run waits for it.' : `${waiting} runs wait for it.`}</p>}
-      <div class="row tools">
-        {session && isLive && (
-          <>
-            <button
-              type="button"
-              class="button small"
-              disabled={!current && notebook.executions.running.value.size === 0}
-              onClick={then(() => void interruptSession(session))}
-            >
-              Interrupt
-            </button>
-            <button type="button" class="button small" onClick={then(() => void restartSession(session))}>
-              Restart…
-            </button>
-            <button
-              type="button"
-              class="button small"
-              onClick={then(() => {
-                sidePanel.value = 'variables'
-              })}
-            >
-              Variables
-            </button>
-          </>
-        )}
-        <ForkButton notebook={notebook} isForked={isForked} close={close} />
-      </div>
-    </div>
-  )
-}
-
-export function ForkButton({
-  notebook,
-  isForked,
-  close,
-}: {
-  notebook: OpenNotebook
-  isForked: boolean
-  close: () => void
-}) {
-  return (
-    <button
-      type="button"
-      class="button small"
-      title={isForked ? 'Go on in the session that all devices share' : 'A session of your own, with no variables yet'}
-      onClick={() => {
-        close()
-        if (isForked) backToShared(notebook)
-        else fork(notebook)
-      }}
-    >
-      <Icon name="fork" size={13} />
-      {isForked ? 'Back to the shared session' : 'Fork runtime'}
-    </button>
   )
 }
 

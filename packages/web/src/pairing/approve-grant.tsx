@@ -1,8 +1,8 @@
 /** A machine without a browser waits under a code; the user looks at it and decides (RFC 8628). */
 import type { DeviceRequest } from '@meshbook/core/pairing-api.ts'
 import { useEffect, useState } from 'preact/hooks'
-import { api } from '../api/client.ts'
 import { type ApiError, asApiError } from '../api/http.ts'
+import { pairingApi } from '../api/pairing.ts'
 import { ApproveMachine } from './approve-machine.tsx'
 import { PairFailed } from './pair-failed.tsx'
 
@@ -12,7 +12,7 @@ export function ApproveGrant({ code }: { code: string }) {
   const [error, setError] = useState<ApiError | undefined>(undefined)
   const fail = (thrown: unknown) => setError(asApiError(thrown))
   useEffect(() => {
-    api.findDeviceRequest(code).then(setRequest, fail)
+    pairingApi.findDeviceRequest(code).then(setRequest, fail)
   }, [])
   if (error) return <PairFailed error={error} />
   if (!request) return null
@@ -24,6 +24,6 @@ export function ApproveGrant({ code }: { code: string }) {
         <a href="/devices">Your devices</a>
       </>
     )
-  const decide = (approve: boolean) => api.decideDevice(code, approve).then(() => setDecided(approve), fail)
+  const decide = (approve: boolean) => pairingApi.decideDevice(code, approve).then(() => setDecided(approve), fail)
   return <ApproveMachine machine={request} decide={decide} />
 }

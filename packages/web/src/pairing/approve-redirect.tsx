@@ -3,8 +3,8 @@ import { fingerprintOf } from '@meshbook/core/pairing.ts'
 import { type AuthorizeDevice, authorizeDeviceSchema } from '@meshbook/core/pairing-api.ts'
 import { useEffect, useState } from 'preact/hooks'
 import * as v from 'valibot'
-import { api } from '../api/client.ts'
 import { type ApiError, asApiError } from '../api/http.ts'
+import { pairingApi } from '../api/pairing.ts'
 import { ApproveMachine } from './approve-machine.tsx'
 import { PairFailed } from './pair-failed.tsx'
 
@@ -20,7 +20,7 @@ export function ApproveRedirect({ value }: { value: string }) {
   if (error) return <PairFailed error={error} />
   const decide = (approve: boolean) => {
     if (!approve) location.assign(`${asked.redirectUri}?error=access_denied&state=${asked.state}`)
-    else api.authorizeDevice(asked).then(({ redirect }) => location.assign(redirect), fail)
+    else pairingApi.authorizeDevice(asked).then(({ redirect }) => location.assign(redirect), fail)
   }
   return <ApproveMachine machine={{ ...asked, fingerprint }} decide={decide} />
 }

@@ -1,8 +1,8 @@
 /** A new browser: shows the code to the hub, and its two digits to the person in front of it. */
 import { digitsOf, readPairingCode, transcriptText } from '@meshbook/core/pairing.ts'
 import { useEffect, useState } from 'preact/hooks'
-import { api } from '../api/client.ts'
 import { ApiError, asApiError } from '../api/http.ts'
+import { pairingApi } from '../api/pairing.ts'
 import { Icon } from '../shell/icons.tsx'
 import { navigate } from '../state/location.ts'
 import { startMesh } from '../state/mesh.ts'
@@ -52,11 +52,11 @@ async function join(typed: string, show: (digits: string) => void, signal: Abort
   const code = readPairingCode(typed)
   if (!code) throw new ApiError('PAIRING_CODE')
   const publicKey = base64url(crypto.getRandomValues(new Uint8Array(32)))
-  const { pairing, claim } = await api.showCode(code, publicKey, browserName(navigator.userAgent))
+  const { pairing, claim } = await pairingApi.showCode(code, publicKey, browserName(navigator.userAgent))
   const text = transcriptText({ pairing, code, publicKey, sealKey: '' })
   show(digitsOf(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))))
   for (;;) {
-    const { state } = await api.pairResult(claim, signal)
+    const { state } = await pairingApi.pairResult(claim, signal)
     if (state === 'done') return undefined
     if (hasEnded(state)) return endedThere[state]
   }

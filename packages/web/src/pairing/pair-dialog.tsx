@@ -1,8 +1,8 @@
 /** The screen that pairs: shows a code, then asks for the two digits that the new device shows. */
 import type { Pairing } from '@meshbook/core/pairing-api.ts'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
-import { api } from '../api/client.ts'
 import { type ApiError, asApiError } from '../api/http.ts'
+import { pairingApi } from '../api/pairing.ts'
 import { Icon } from '../shell/icons.tsx'
 import { pairDialogOpen } from './pair-dialog-open.ts'
 import { endedHere, hasEnded } from './pairing-words.ts'
@@ -56,13 +56,13 @@ function Attempt({ again, close }: { again: () => void; close: () => void }) {
 
 /** Makes a pairing and follows it; one that is left before its end is cancelled. */
 async function follow(show: (pairing: Pairing) => void, signal: AbortSignal): Promise<void> {
-  const made = await api.newPairing()
-  signal.addEventListener('abort', () => void api.cancelPairing(made.id).catch(() => undefined))
+  const made = await pairingApi.newPairing()
+  signal.addEventListener('abort', () => void pairingApi.cancelPairing(made.id).catch(() => undefined))
   let now = made
   while (!signal.aborted) {
     show({ ...now, ...(made.code && { code: made.code }), ...(made.url && { url: made.url }) })
     if (now.state === 'done' || hasEnded(now.state)) return
-    now = await api.pairing(made.id, now.state, signal)
+    now = await pairingApi.pairing(made.id, now.state, signal)
   }
 }
 
@@ -112,12 +112,12 @@ function Digits({ pairing, changed }: { pairing: Pairing; changed: (pairing: Pai
   const submit = (event: Event) => {
     event.preventDefault()
     const digits = input.current?.value.trim() ?? ''
-    api.confirmPairing(pairing.id, digits).then(changed, thrown => {
+    pairingApi.confirmPairing(pairing.id, digits).then(changed, thrown => {
       setError(asApiError(thrown))
       input.current?.select()
     })
   }
-  const refuse = () => api.cancelPairing(pairing.id, 'denied').catch(thrown => setError(asApiError(thrown)))
+  const refuse = () => pairingApi.cancelPairing(pairing.id, 'denied').catch(thrown => setError(asApiError(thrown)))
   return (
     <form onSubmit={submit} class="pair-form">
       <p role="status">

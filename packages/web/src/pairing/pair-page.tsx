@@ -10,6 +10,7 @@ import { ApproveGrant } from './approve-grant.tsx'
 import { ApproveRedirect } from './approve-redirect.tsx'
 import { JoinBrowser } from './join-browser.tsx'
 import '../styles/pairing.css'
+import '../styles/pages.css'
 
 interface Asked {
   kind: PairingFragment

@@ -31,7 +31,7 @@ const writtenPiece = (piece: Piece, withHtml: boolean): string =>
 
 const draw = (source: string): string => written(drawProse(readProse(source)!).drawn)
 
-test('Markdown is drawn as the elements that it names', () => {
+test('OU16 Markdown is drawn as the elements that it names', () => {
   const cases = [
     ['# A *b*', '<h1>A <em>b</em></h1>'],
     [
@@ -62,7 +62,7 @@ test('what stands for a character is that character, and what is escaped is not'
   assert.equal(draw('&#0; &#xD800; &nonsense'), '<p>\ufffd \ufffd &#38;nonsense</p>')
 })
 
-test('S9 a link leads to the web, to mail or within the page, and tells nobody from where', () => {
+test('S9 OU16 a link leads to the web, to mail or within the page, and tells nobody from where', () => {
   const out = 'rel="noopener noreferrer" target="_blank"'
   assert.equal(draw('[a](https://b.c "t")'), `<p><a href="https://b.c" ${out} title="t">a</a></p>`)
   assert.equal(draw('[a](other.md)'), `<p><a href="other.md" ${out}>a</a></p>`)
@@ -72,7 +72,7 @@ test('S9 a link leads to the web, to mail or within the page, and tells nobody f
     assert.doesNotMatch(draw(`[a](${href})`), /<a [^>]*href="(?!JAVASCRIPT&colon;)/, href)
 })
 
-test('S9 an image comes from this hub or from the text; one from elsewhere is a link', () => {
+test('S9 OU16 an image comes from this hub or from the text; one from elsewhere is a link', () => {
   const asset = `sha256-${'a'.repeat(64)}`
   assert.equal(
     draw(`![a *b*](asset:${asset})`),
@@ -82,14 +82,14 @@ test('S9 an image comes from this hub or from the text; one from elsewhere is a 
   assert.equal(draw('![a](asset:../me)'), '<p><em>a</em></p>')
 })
 
-test('S9 HTML in Markdown is handed on for the sanitiser, with what is drawn between it', () => {
+test('S9 OU16 HTML in Markdown is handed on for the sanitiser, with what is drawn between it', () => {
   assert.equal(draw('a <b>*c*</b>'), '<p>[(a )<b>(<em>c</em>)</b>]</p>')
   assert.match(draw('<details>\n\n*a*\n\n</details>'), /^\[<details>\s*\(\)\(<p><em>a<\/em><\/p>\)\(\)<\/details>\]$/)
   assert.equal(draw('a<br>b <!-- note -->'), '<p>a<br></br>b </p>')
   assert.equal(drawProse(readProse('<!-- cell -->')!).hasHtml, false)
 })
 
-test('S9 nothing hostile is an element of what is drawn', () => {
+test('S9 OU16 nothing hostile is an element of what is drawn', () => {
   const { drawn, hasHtml } = drawProse(readProse(hostileProse(1))!)
   assert.ok(hasHtml)
   const elements = written(drawn, false).match(/<\w+[^>]*>/g) ?? []

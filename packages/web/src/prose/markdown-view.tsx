@@ -5,6 +5,7 @@ import { drawProse } from './draw-prose.ts'
 import { htmlReading, loadHtmlReading } from './raw-html.ts'
 import { readProse } from './read-prose.ts'
 import { scrolledByKeys } from './scrolled-by-keys.ts'
+import { writtenPieces } from './written-pieces.ts'
 
 export const MarkdownView = memo(function MarkdownView({ source }: { source: string }) {
   const prose = useRef<HTMLDivElement>(null)
@@ -38,7 +39,13 @@ function AsWritten({ source }: { source: string }) {
   return (
     <>
       <p class="notice warn">This text is too long or too deeply nested to be set; it is shown as it was written.</p>
-      <div class="prose plain">{source}</div>
+      <div class="prose plain">
+        {writtenPieces(source).map((piece, at) => (
+          <div key={at} class="written-piece">
+            {piece}
+          </div>
+        ))}
+      </div>
     </>
   )
 }

@@ -2,10 +2,11 @@
 import type { AuditEntry } from '@meshbook/core/api.ts'
 import { auditActions } from '@meshbook/core/audit.ts'
 import { useEffect, useState } from 'preact/hooks'
-import { api } from '../api/client.ts'
 import { asApiError } from '../api/http.ts'
+import { membersApi } from '../api/members.ts'
 import { ago } from '../notebook/duration.ts'
 import { PageHeader } from './page-header.tsx'
+import '../styles/pages.css'
 
 type Loaded = { items: AuditEntry[]; next?: string | undefined }
 
@@ -15,7 +16,7 @@ export function AuditPage() {
   const [problem, setProblem] = useState('')
   const load = async (cursor?: string) => {
     try {
-      const page = await api.audit(action, cursor)
+      const page = await membersApi.audit(action, cursor)
       setProblem('')
       setLoaded(before => ({ ...page, items: cursor && before ? [...before.items, ...page.items] : page.items }))
     } catch (thrown) {

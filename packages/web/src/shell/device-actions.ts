@@ -1,16 +1,12 @@
 /** What is done about a device, for its card and for the palette alike. */
 import type { DeviceInfo } from '@meshbook/core/messages.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
-import { signal } from '@preact/signals'
 import { api } from '../api/client.ts'
 import { loadRuns, type RunInfo, runs, sessions } from '../state/mesh.ts'
 import { notify, report } from '../state/toasts.ts'
+import { ask, confirmed } from './ask.ts'
 import { type Held, lostByRevoking } from './device-words.ts'
-import { ask, confirmed } from './dialogs.tsx'
 import { titleOf } from './file-tree.ts'
-
-/** Id of the device whose settings are open. */
-export const policyDialogFor = signal<string | undefined>(undefined)
 
 export const isOwn = ({ owner }: DeviceInfo): boolean => owner === undefined
 

@@ -5,8 +5,9 @@ import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { api } from '../api/client.ts'
 import { deviceById } from '../state/mesh.ts'
 import { notify, report } from '../state/toasts.ts'
-import { policyDialogFor } from './device-actions.ts'
+import { policyDialogFor } from './device-dialog-open.ts'
 import { policyChange } from './device-words.ts'
+import '../styles/pages.css'
 
 export function DevicePolicyDialog() {
   const device = deviceById.value.get(policyDialogFor.value ?? '')

@@ -5,12 +5,14 @@ import { pairDialogOpen } from '../pairing/pair-dialog-open.ts'
 import { devices, hub, loadRuns, me, signedIn } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
 import { AtTheHub } from './at-the-hub.tsx'
-import { isOwn, policyDialogFor, rename, revoke } from './device-actions.ts'
+import { isOwn, rename, revoke } from './device-actions.ts'
 import { DeviceCard } from './device-card.tsx'
+import { policyDialogFor } from './device-dialog-open.ts'
 import { FoldersHere } from './folders-here.tsx'
 import { Icon } from './icons.tsx'
 import { Menu } from './menu.tsx'
 import { PageHeader } from './page-header.tsx'
+import '../styles/pages.css'
 
 export function DevicesPage() {
   useEffect(() => {

@@ -5,7 +5,7 @@ import { api } from '../api/client.ts'
 import { here, navigate, notebookUrl } from '../state/location.ts'
 import { documents, loadDocuments, projects, refresh } from '../state/mesh.ts'
 import { notify, report } from '../state/toasts.ts'
-import { ask, confirmed } from './dialogs.tsx'
+import { ask, confirmed } from './ask.ts'
 import { titleOf } from './file-tree.ts'
 
 const starter = (title: string): string => `# ${title}\n\n\`\`\`python\n\n\`\`\`\n`

@@ -1,7 +1,7 @@
 /** Which projects have a folder on the machine whose own page this is, and by which policy (LO10). */
 import type { Here, ProjectsPolicy } from '@meshbook/core/api.ts'
 import { useEffect, useState } from 'preact/hooks'
-import { api } from '../api/client.ts'
+import { hereApi } from '../api/here.ts'
 import { me, projects } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
 import { Hint } from './hint.tsx'
@@ -20,7 +20,7 @@ export function FoldersHere() {
 
 function Folders({ machine }: { machine: string }) {
   const [here, setHere] = useState<Here | undefined>(undefined)
-  const load = () => void api.here().then(setHere, thrown => report(thrown, 'The folders could not be loaded'))
+  const load = () => void hereApi.here().then(setHere, thrown => report(thrown, 'The folders could not be loaded'))
   const act = (title: string, work: () => Promise<Here>) => void work().then(setHere, thrown => report(thrown, title))
   useEffect(load, [projects.value])
   const isFilling = here?.projects.some(({ progress }) => progress && progress.here < progress.documents) === true
@@ -41,7 +41,7 @@ function Folders({ machine }: { machine: string }) {
           class="field"
           value={here.policy}
           onChange={({ currentTarget: { value } }) =>
-            act('It was not set', () => api.setProjectsPolicy(value as ProjectsPolicy))
+            act('It was not set', () => hereApi.setProjectsPolicy(value as ProjectsPolicy))
           }
         >
           {Object.entries(policies).map(([policy, words]) => (
@@ -81,7 +81,7 @@ function Row({ project, act }: { project: Here['projects'][number]; act: Act }) 
           type="button"
           class={`button small ${state === 'offered' ? 'primary' : ''}`}
           aria-label={`Make a folder for ${full}`}
-          onClick={() => act('The folder was not made', () => api.makeFolder(id))}
+          onClick={() => act('The folder was not made', () => hereApi.makeFolder(id))}
         >
           Make a folder
         </button>
@@ -91,7 +91,7 @@ function Row({ project, act }: { project: Here['projects'][number]; act: Act }) 
           class="button small"
           aria-label={`Detach the folder of ${full}`}
           title="The files stay where they are"
-          onClick={() => act('The folder was not detached', () => api.detachFolder(id))}
+          onClick={() => act('The folder was not detached', () => hereApi.detachFolder(id))}
         >
           Detach
         </button>

@@ -4,12 +4,13 @@ import { ago } from '../notebook/duration.ts'
 import { notebookUrl } from '../state/location.ts'
 import { devices, documents, me, projects } from '../state/mesh.ts'
 import { DeviceCard } from './device-card.tsx'
-import { newDocument, newProject } from './document-actions.ts'
 import { titleOf } from './file-tree.ts'
 import { Icon } from './icons.tsx'
 import { Link } from './link.tsx'
 import { PageHeader } from './page-header.tsx'
 import { UnsentPill } from './unsent-pill.tsx'
+import '../styles/pages.css'
+import { withLater } from './later-when-needed.ts'
 
 const isShown = (document: DocumentInfo): boolean => !document.path.startsWith('.meshbook/')
 
@@ -23,7 +24,7 @@ export function HomePage() {
   return (
     <>
       <PageHeader title="Home">
-        <button type="button" class="button primary" onClick={() => void newDocument()}>
+        <button type="button" class="button primary" onClick={() => withLater(to => to.newDocument())}>
           <Icon name="plus" size={14} />
           New notebook
         </button>
@@ -94,7 +95,11 @@ function NoDocuments({ hasProject }: { hasProject: boolean }) {
         machines, and its output is written below it. The file on your disk is the notebook, so any editor and git work
         with it.
       </p>
-      <button type="button" class="button primary" onClick={() => void (hasProject ? newDocument() : newProject())}>
+      <button
+        type="button"
+        class="button primary"
+        onClick={() => withLater(to => (hasProject ? to.newDocument() : to.newProject()))}
+      >
         <Icon name="plus" size={14} />
         {hasProject ? 'New notebook' : 'New project'}
       </button>

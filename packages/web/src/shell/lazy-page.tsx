@@ -1,7 +1,7 @@
 /** A page, or a part of one, that is a chunk of its own, so that the list of documents is there at once. */
 import type { FunctionComponent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { notify } from '../state/toasts.ts'
+import { sayNotLoaded } from './from-part.tsx'
 import { ProblemPage } from './problem-page.tsx'
 
 type Load<Props> = () => Promise<FunctionComponent<Props>>
@@ -18,10 +18,7 @@ export function lazyPart<Props extends object>(load: Load<Props>): FunctionCompo
 }
 
 function NotLoaded() {
-  useEffect(() => {
-    const detail = 'The hub cannot be reached, or Meshbook was updated. Nothing is lost: reload when the hub is back.'
-    notify('This could not be opened', detail, 'bad', { label: 'Reload', run: () => location.reload() })
-  }, [])
+  useEffect(sayNotLoaded, [])
   return null
 }
 

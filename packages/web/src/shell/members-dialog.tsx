@@ -2,7 +2,7 @@
 import type { Member, Project } from '@meshbook/core/api.ts'
 import { type Role, rightsOf, roles, tidyRoles } from '@meshbook/core/roles.ts'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
-import { api } from '../api/client.ts'
+import { membersApi } from '../api/members.ts'
 import { me } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
 import { AtTheHub } from './at-the-hub.tsx'
@@ -31,7 +31,7 @@ function Members({ project }: { project: Project }) {
   const dialog = useRef<HTMLDialogElement>(null)
   const [members, setMembers] = useState<Member[]>()
   const load = () =>
-    api.members(project.id).then(setMembers, thrown => report(thrown, 'The members could not be loaded'))
+    membersApi.members(project.id).then(setMembers, thrown => report(thrown, 'The members could not be loaded'))
   useLayoutEffect(() => dialog.current?.showModal(), [])
   useEffect(() => void load(), [])
   const close = () => {
@@ -69,7 +69,7 @@ function MemberRow({ project, member, change }: { project: Project; member: Memb
   const name = member.name ?? member.email ?? ''
   const mayChange = owns(project) && !member.host
   const set = (next: Role[]) =>
-    change(`The roles of ${name} were not changed`, () => api.setRoles(project.id, member.id, next))
+    change(`The roles of ${name} were not changed`, () => membersApi.setRoles(project.id, member.id, next))
   return (
     <li class="member-row">
       <Icon name="user" />
@@ -87,7 +87,7 @@ function MemberRow({ project, member, change }: { project: Project; member: Memb
           class="icon-button small"
           aria-label={`Remove ${name}`}
           title="Remove"
-          onClick={() => change(`${name} was not removed`, () => api.removeMember(project.id, member.id))}
+          onClick={() => change(`${name} was not removed`, () => membersApi.removeMember(project.id, member.id))}
         >
           <Icon name="close" />
         </button>
@@ -130,7 +130,7 @@ function AddMember({ project, change }: { project: Project; change: Change }) {
     const name = who.trim()
     if (name === '') return
     change(`${name} was not added`, async () => {
-      await api.addMember(project.id, name, chosen)
+      await membersApi.addMember(project.id, name, chosen)
       setWho('')
     })
   }

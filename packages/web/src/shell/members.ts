@@ -1,10 +1,10 @@
 /** What one does about the members of a project from its list of files. */
 import type { Project } from '@meshbook/core/api.ts'
 import { signal } from '@preact/signals'
-import { api } from '../api/client.ts'
+import { membersApi } from '../api/members.ts'
 import { refresh } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
-import { confirmed } from './dialogs.tsx'
+import { confirmed } from './ask.ts'
 
 /** The project whose members are shown. */
 export const membersOf = signal<Project | undefined>(undefined)
@@ -24,6 +24,6 @@ export async function leaveProject(project: Project): Promise<void> {
     }))
   )
     return
-  await api.leaveProject(project.id).catch(thrown => report(thrown, 'You have not left the project'))
+  await membersApi.leaveProject(project.id).catch(thrown => report(thrown, 'You have not left the project'))
   await refresh()
 }

@@ -40,11 +40,7 @@ const found = computed<Command[]>(() => {
     .map(({ command }) => command)
 })
 
-export function Palette() {
-  return paletteOpen.value ? <OpenPalette /> : null
-}
-
-function OpenPalette() {
+export function OpenPalette() {
   const dialog = useRef<HTMLDialogElement>(null)
   // Before the next key: what is typed right after the shortcut belongs to the palette.
   useLayoutEffect(() => {

@@ -1,6 +1,6 @@
 /** A panel that opens at its button, in the browser's top layer: Escape and a click outside close it. */
-import type { ComponentChildren } from 'preact'
-import { useId, useRef, useState } from 'preact/hooks'
+import type { ComponentChildren, RefObject } from 'preact'
+import { useEffect, useId, useRef, useState } from 'preact/hooks'
 
 interface PopoverProps {
   /** Of the panel, and of the button unless that says in words what it is. */
@@ -33,6 +33,7 @@ export function Popover({
   const panel = useRef<HTMLDivElement>(null)
   const [open, setOpen] = useState(false)
 
+  useEffect(() => (open ? keepPlaced(trigger, panel) : undefined), [open])
   const close = () => panel.current?.hidePopover()
   const toggled = (event: Event) => {
     const opening = (event as ToggleEvent).newState === 'open'
@@ -92,6 +93,18 @@ function place(trigger: HTMLElement | null, panel: HTMLElement | null): void {
   const top = below + height > innerHeight - margin && at.top - gap - height > margin ? at.top - gap - height : below
   panel.style.left = `${Math.max(margin, Math.min(left, innerWidth - width - margin))}px`
   panel.style.top = `${Math.max(margin, Math.min(top, innerHeight - height - margin))}px`
+}
+
+/** A window that is turned or made smaller, or content that grows, must not leave the panel outside. */
+function keepPlaced(trigger: RefObject<HTMLElement | null>, panel: RefObject<HTMLElement | null>): () => void {
+  const again = () => place(trigger.current, panel.current)
+  const observer = new ResizeObserver(again)
+  if (panel.current) observer.observe(panel.current)
+  addEventListener('resize', again)
+  return () => {
+    observer.disconnect()
+    removeEventListener('resize', again)
+  }
 }
 
 function moveFocus(panel: HTMLElement | null, by: number, event: Event): void {

@@ -6,10 +6,10 @@ import { useMemo, useState } from 'preact/hooks'
 import { drawerOpen } from '../state/layout.ts'
 import { here, notebookUrl } from '../state/location.ts'
 import { documents, files } from '../state/mesh.ts'
-import { deleteDocument, newDocument, renameDocument } from './document-actions.ts'
 import { firstRows, isNotebookPath, nameOf, type TreeNode, titleOf, treeOf } from './file-tree.ts'
 import { fileIcon } from './file-words.ts'
 import { Icon } from './icons.tsx'
+import { withLater } from './later-when-needed.ts'
 import { Link } from './link.tsx'
 import { leaveProject, showMembers } from './members.ts'
 import { Menu } from './menu.tsx'
@@ -53,7 +53,7 @@ export function ProjectFiles({ project }: { project: Project }) {
           class="icon-button small reveal"
           aria-label={`New notebook in ${project.name}`}
           title="New notebook"
-          onClick={() => void newDocument(project)}
+          onClick={() => withLater(to => to.newDocument(project))}
         >
           <Icon name="plus" />
         </button>
@@ -125,8 +125,17 @@ function DocumentRow({ document, project }: { document: DocumentInfo; project: P
         class="icon-button small reveal"
         button={<Icon name="more" />}
         entries={() => [
-          { label: 'Rename or move…', icon: 'pencil', run: () => void renameDocument(project, document) },
-          { label: 'Delete…', icon: 'trash', danger: true, run: () => void deleteDocument(project, document) },
+          {
+            label: 'Rename or move…',
+            icon: 'pencil',
+            run: () => withLater(to => to.renameDocument(project, document)),
+          },
+          {
+            label: 'Delete…',
+            icon: 'trash',
+            danger: true,
+            run: () => withLater(to => to.deleteDocument(project, document)),
+          },
         ]}
       />
     </li>

@@ -10,6 +10,7 @@ import { titleOf } from './file-tree.ts'
 import { Icon } from './icons.tsx'
 import { owns } from './members-dialog.tsx'
 import { publishedAbout } from './publish.tsx'
+import '../styles/pages.css'
 
 export function PublishDialog() {
   const about = publishedAbout.value

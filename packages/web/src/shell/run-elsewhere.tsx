@@ -4,8 +4,8 @@ import { hasEnded } from '@meshbook/core/run.ts'
 import { api } from '../api/client.ts'
 import { devices, type RunInfo, rememberRun } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
+import { confirmed } from './ask.ts'
 import { deviceIcons } from './device-icons.ts'
-import { confirmed } from './dialogs.tsx'
 import { Menu } from './menu.tsx'
 
 export function RunElsewhere({ run }: { run: RunInfo }) {

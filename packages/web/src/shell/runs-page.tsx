@@ -8,6 +8,7 @@ import { titleOf } from './file-tree.ts'
 import { PageHeader } from './page-header.tsx'
 import { noFilter, passes, queryOf, type RunFilter, runStates } from './run-filters.ts'
 import { RunRow } from './run-row.tsx'
+import '../styles/pages.css'
 
 type Loading = 'loading' | 'loaded' | 'failed'
 

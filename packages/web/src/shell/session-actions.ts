@@ -1,29 +1,10 @@
 /** What is done about a session, wherever it is shown. */
 import type { SessionInfo } from '@meshbook/core/messages.ts'
-import { hasEnded } from '@meshbook/core/run.ts'
 import { api } from '../api/client.ts'
-import { type RunInfo, runs } from '../state/mesh.ts'
 import { notify, report } from '../state/toasts.ts'
+import { ask, confirmed } from './ask.ts'
 import { counted, sessionName } from './device-words.ts'
-import { ask, confirmed } from './dialogs.tsx'
-
-export interface SessionWork {
-  /** What it executes now. */
-  current: RunInfo | undefined
-  waiting: number
-  /** The newest run of it that is known. */
-  newest: RunInfo | undefined
-}
-
-export function workOf(session: string, known: Iterable<RunInfo> = runs.value.values()): SessionWork {
-  const own = [...known].filter(run => run.session === session).sort((a, b) => b.requestedAt - a.requestedAt)
-  const live = own.filter(run => !hasEnded(run.status))
-  return {
-    current: live.find(run => run.status !== 'queued'),
-    waiting: live.filter(run => run.status === 'queued').length,
-    newest: own[0],
-  }
-}
+import { workOf } from './session-work.ts'
 
 export async function interruptSession(session: Pick<SessionInfo, 'id'>): Promise<void> {
   await api.interrupt(session.id).then(

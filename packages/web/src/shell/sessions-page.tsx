@@ -12,7 +12,9 @@ import { Icon } from './icons.tsx'
 import { Link } from './link.tsx'
 import { Menu, type MenuEntry } from './menu.tsx'
 import { PageHeader } from './page-header.tsx'
-import { interruptSession, restartSession, type SessionWork, workOf } from './session-actions.ts'
+import { interruptSession, restartSession } from './session-actions.ts'
+import { type SessionWork, workOf } from './session-work.ts'
+import '../styles/pages.css'
 
 export function SessionsPage() {
   const [all, setAll] = useState(false)

@@ -1,17 +1,14 @@
 /** The list of keyboard shortcuts, made from the commands that have one. */
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import { commands, keyCaps, shortcutsOpen } from '../state/commands.ts'
-
-export function ShortcutsDialog() {
-  return shortcutsOpen.value ? <OpenDialog /> : null
-}
+import { Icon } from './icons.tsx'
 
 const general = [
   { title: 'Command palette and search', keys: 'Mod K', group: 'Everywhere' },
   { title: 'This list', keys: '?', group: 'Everywhere' },
 ]
 
-function OpenDialog() {
+export function OpenShortcuts() {
   const dialog = useRef<HTMLDialogElement>(null)
   useLayoutEffect(() => dialog.current?.showModal(), [])
   const listed = [...commands.value.filter(command => command.keys), ...general]
@@ -26,7 +23,15 @@ function OpenDialog() {
       }}
     >
       <div class="dialog-body">
-        <h2 id="shortcuts-title">Keyboard shortcuts</h2>
+        <div class="row">
+          <h2 id="shortcuts-title" class="grow">
+            Keyboard shortcuts
+          </h2>
+          {/* At the top, since a dialog is scrolled to what takes the focus in it. */}
+          <button type="button" class="icon-button" aria-label="Close" onClick={() => dialog.current?.close()}>
+            <Icon name="close" />
+          </button>
+        </div>
         <div class="shortcut-groups">
           {groups.map(group => (
             <section key={group}>
@@ -47,11 +52,6 @@ function OpenDialog() {
               </dl>
             </section>
           ))}
-        </div>
-        <div class="dialog-actions">
-          <button type="button" class="button" onClick={() => dialog.current?.close()}>
-            Close
-          </button>
         </div>
       </div>
     </dialog>

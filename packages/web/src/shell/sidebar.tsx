@@ -6,8 +6,8 @@ import { drawerOpen, sidebarShown } from '../state/layout.ts'
 import { here, routeOf } from '../state/location.ts'
 import { devices, hub, projects, sessions } from '../state/mesh.ts'
 import { AccountMenu } from './account-menu.tsx'
-import { newDocument, newProject } from './document-actions.ts'
 import { Icon, type IconName } from './icons.tsx'
+import { withLater } from './later-when-needed.ts'
 import { Link } from './link.tsx'
 import { ProjectFiles } from './project-files.tsx'
 
@@ -45,7 +45,7 @@ export function Sidebar() {
         class="side-row new-notebook"
         onClick={() => {
           closeDrawer()
-          void newDocument()
+          withLater(to => to.newDocument())
         }}
       >
         <Icon name="plus" />
@@ -58,7 +58,7 @@ export function Sidebar() {
           list.map(project => <ProjectFiles key={project.id} project={project} />)
         )}
         {list !== undefined && (
-          <button type="button" class="side-row faint" onClick={() => void newProject()}>
+          <button type="button" class="side-row faint" onClick={() => withLater(to => to.newProject())}>
             <Icon name="plus" />
             New project
           </button>

@@ -4,7 +4,8 @@ import { asApiError } from '../api/http.ts'
 
 export interface Toast {
   id: number
-  kind: 'info' | 'bad'
+  /** What is `busy` stays until it has ended. */
+  kind: 'info' | 'bad' | 'busy'
   title: string
   detail: string
   /** What can be done about it with one press. */
@@ -20,7 +21,7 @@ const shownMs = { info: 4_000, bad: 12_000 }
 const withActionMs = 12_000
 let lastId = 0
 
-export function notify(title: string, detail = '', kind: Toast['kind'] = 'info', action?: ToastAction): void {
+export function notify(title: string, detail = '', kind: 'info' | 'bad' = 'info', action?: ToastAction): void {
   const id = ++lastId
   toasts.value = [...toasts.value.slice(-3), { id, kind, title, detail, action }]
   setTimeout(() => dismiss(id), action ? withActionMs : shownMs[kind])
@@ -31,6 +32,23 @@ export function report(thrown: unknown, title: string): void {
   const error = asApiError(thrown)
   if (error.code === 'UNAUTHENTICATED') return
   notify(title, [error.detail || error.message, error.hint].filter(Boolean).join(' '), 'bad')
+}
+
+export interface ShownWork {
+  /** How far it is. */
+  say(detail: string): void
+  end(): void
+}
+
+/** Says that something is being done, until it has ended. */
+export function showWork(title: string): ShownWork {
+  const id = ++lastId
+  const show = (detail: string) => {
+    const others = toasts.peek().filter(toast => toast.id !== id)
+    toasts.value = [...others.slice(-3), { id, kind: 'busy', title, detail, action: undefined }]
+  }
+  show('')
+  return { say: show, end: () => dismiss(id) }
 }
 
 export function dismiss(id: number): void {

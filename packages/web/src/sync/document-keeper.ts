@@ -42,7 +42,7 @@ const compactAfterRows = 200
 const idleMs = 1_000
 const acknowledgeMs = 200
 /** A key never waits for the database; keys that follow each other share a transaction. */
-const gatherMs = 30
+const gatherMs = 100
 const retryMs = 5_000
 
 export class DocumentKeeper {

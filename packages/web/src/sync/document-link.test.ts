@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { MemoryDocumentStore } from '@meshbook/relay/store/memory-document-store.ts'
 import { newKey, startRelay, turns, until } from '@meshbook/relay/testing/temporary.ts'
+import { openDocument } from './document-link.ts'
+import type { LinkPorts } from './link-ports.ts'
 import { BrowserSide, type BrowserTab, HubSide } from './testing/browser-world.ts'
 
 function world(t: TestContext) {
@@ -79,6 +81,30 @@ test('a document that was never opened here is not available offline, and opens 
   await until(() => tab.unavailable)
   online(mine)
   await until(() => tab.text === 'hello')
+})
+
+test('of two tabs that open a document before the hub answers, the second has it as soon as the first (W13)', async t => {
+  const { browser, open, online } = world(t)
+  const other = open(browser('other'))
+  await synced(other)
+  other.type('hello')
+  await synced(other)
+  const mine = browser('mine')
+  mine.online = false
+  const [first, second] = [open(mine), open(mine)]
+  await until(() => first.unavailable && second.unavailable)
+  const before = performance.now()
+  online(mine)
+  await until(() => first.text === 'hello' && second.text === 'hello')
+  // Not by taking the lead from a tab that leads well, which takes ten.
+  assert.ok(performance.now() - before < 4_000)
+})
+
+test('a page that was left before its document was found opens no link (W11)', async () => {
+  const gone = AbortSignal.abort()
+  const nothing = () => undefined
+  const options = { document: 'doc', address: 'me/p/doc', user: 'me', onReplaced: nothing, onUnavailable: nothing }
+  await assert.rejects(openDocument({ ...options, signal: gone }, {} as LinkPorts), { name: 'AbortError' })
 })
 
 test('tabs of a browser share one connection, and each shows what the others type, also offline (W10)', async t => {

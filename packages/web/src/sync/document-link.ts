@@ -377,6 +377,8 @@ function refusalError({ code, reason }: Refusal): ApiError {
 }
 
 export async function openDocument(options: LinkOptions, ports: LinkPorts): Promise<DocumentLink> {
+  // A signal that has fired tells nobody again: the link would stay for as long as the page.
+  options.signal?.throwIfAborted()
   const link = new DocumentLink(options, ports)
   options.signal?.addEventListener('abort', () => link.close(), { once: true })
   try {

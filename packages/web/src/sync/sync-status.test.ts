@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { peersOf } from './peers.ts'
-import { losesWork, type SyncFacts, syncStatus } from './sync-status.ts'
+import { losesWork, mayWait, type SyncFacts, syncStatus } from './sync-status.ts'
 
 /** Every combination that can be: what is at risk is also unsent. */
 const table: SyncFacts[] = (['connecting', 'offline', 'receiving', 'live'] as const).flatMap(hub =>
@@ -105,4 +105,15 @@ test('what strangers say of themselves is shown as a short name and nothing else
       [6, 3],
     ],
   )
+})
+
+test('NB64 while edits are on their way, only that they have arrived or that a few more follow may be shown later', () => {
+  for (const { status: shown } of rows)
+    for (const { status: next, say } of rows) {
+      const isCalm = next.kind === 'synced' || (next.kind === 'syncing' && next.count <= shown.count + 3)
+      assert.equal(mayWait(shown, next), shown.kind === 'syncing' && isCalm && shown.tone === next.tone, say)
+    }
+  const ofCount = (unsent: number) => syncStatus({ ...rows[0]!.facts, hub: 'live', unsent })
+  assert.equal(mayWait(ofCount(2), ofCount(40)), false)
+  assert.equal(mayWait(ofCount(0), ofCount(1)), false)
 })

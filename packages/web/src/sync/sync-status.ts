@@ -67,6 +67,16 @@ export function syncStatus(facts: SyncFacts): SyncStatus {
   }
 }
 
+/**
+ * Whether `next` may be shown a moment later than it is so: that what was on its way has arrived, or that little more is
+ * on its way than what is shown. Neither says of anything that it is saved which is not.
+ */
+export function mayWait(shown: SyncStatus, next: SyncStatus): boolean {
+  // `synced` or `syncing`; nothing is on its way once it is synced.
+  const isCalm = next.kind.startsWith('sync') && next.count < shown.count + 4
+  return shown.kind === 'syncing' && isCalm && next.tone === shown.tone
+}
+
 type Base = Omit<SyncStatus, 'count'>
 
 function statusOf(facts: SyncFacts): Base {

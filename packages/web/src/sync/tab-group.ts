@@ -32,7 +32,9 @@ export interface TabMember {
 const pingMs = limits.pingMs / 2
 const answerMs = limits.pingMs / 2 - 1_000
 const askAgainMs = 1_000
-const gatherMs = 30
+/** Of no use to a tab that comes later: it says hello, and is told all there is. */
+const news = new Set<TabMessage['type']>(['edit', 'remote', 'status', 'presence'])
+const gatherMs = 100
 
 export class TabGroup {
   readonly #document: string
@@ -44,7 +46,10 @@ export class TabGroup {
   #status: LeaderStatus | undefined
   #leading = false
   #started = false
-  #asking = false
+  /** Another tab has been heard; before that there is nobody to tell. */
+  #heard = false
+  /** Asked a moment ago; `again` when there was reason to ask once more meanwhile. */
+  #asking: 'no' | 'asked' | 'again' = 'no'
   #cancelPing: (() => void) | undefined
   #cancelAnswer: (() => void) | undefined
   #closed = false
@@ -59,6 +64,7 @@ export class TabGroup {
     this.#channel = ports.openTabs(document, message => {
       const read = readTabMessage(message)
       if (!read || this.#closed) return
+      this.#heard = true
       if (this.#started) this.#receive(read)
       else this.#early.push(read)
     })
@@ -82,13 +88,14 @@ export class TabGroup {
   }
 
   post(message: TabMessage): void {
-    if (this.#closed) return
+    if (this.#closed || (!this.#heard && news.has(message.type))) return
     this.#flush()
     this.#channel.post(tabMessage(message))
   }
 
   /** A key does not wait for the other tabs: they are told of it a moment later, and before anything else. */
   postSoon(message: TabMessage): void {
+    if (!this.#heard && news.has(message.type)) return
     this.#outgoing.push(message)
     this.#cancelFlush ??= this.#ports.after(gatherMs, () => this.#flush())
   }
@@ -148,10 +155,15 @@ export class TabGroup {
   }
 
   #ask(): void {
-    if (this.#asking) return
-    this.#asking = true
+    if (this.#asking !== 'no') {
+      this.#asking = 'again'
+      return
+    }
+    this.#asking = 'asked'
     this.#ports.after(askAgainMs, () => {
-      this.#asking = false
+      const again = this.#asking === 'again'
+      this.#asking = 'no'
+      if (again && !this.#closed) this.#ask()
     })
     const { tab: from, epoch, have } = this.#member
     this.post({ type: 'hello', from, epoch, vector: this.#member.vector(), have })
@@ -224,6 +236,8 @@ export class TabGroup {
   }
 
   #takeStatus({ epoch, acked, status }: Extract<TabMessage, { type: 'status' }>): void {
+    // The leader has content now that this tab has nothing of: what it brought before could not be taken (W13).
+    if (epoch !== undefined && this.#member.epoch === undefined) this.#ask()
     if (this.#leading || (epoch !== undefined && epoch !== this.#member.epoch)) return
     this.#member.takeAcked(acked)
     this.#hear(status)

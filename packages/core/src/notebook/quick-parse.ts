@@ -1,8 +1,11 @@
 /**
  * The parse of a text after a small change, without reading the whole text again: output that streams into its block,
- * and typing inside a line of code. Answers undefined where only a full parse is sure. Its answer equals
+ * and typing in code and prose. Answers undefined where only a full parse is sure. Its answer equals
  * `parseNotebook` of the new text, which a property test proves.
  */
+
+import type { TextReader } from '../text/long-text.ts'
+import type { Change } from '../text/text-delta.ts'
 import {
   type Block,
   type CellBlock,
@@ -10,9 +13,10 @@ import {
   type Fence,
   type Notebook,
   type OutputBlock,
-} from '@meshbook/core/notebook/cells.ts'
-import type { TextReader } from './page-text.ts'
-import type { Change } from './text-delta.ts'
+  staysProse,
+} from './cells.ts'
+import { isBlank } from './lines.ts'
+import { closes } from './markdown.ts'
 
 export function quickParse(
   before: Notebook,
@@ -22,16 +26,56 @@ export function quickParse(
 ): Notebook | undefined {
   const [change] = changes
   if (changes.length !== 1 || !change) return undefined
-  const at = before.blocks.findIndex(
-    block => block.from <= change.from && change.to <= block.to && block.kind !== 'prose',
-  )
+  const at = blockOf(before.blocks, change)
   const block = before.blocks[at]
-  const next = block && grownBlock(block, oldText, change, text)
+  const next =
+    block?.kind === 'prose'
+      ? grownProse(before, at, oldText, change, text)
+      : block && grownBlock(block, oldText, change, text)
   if (!next) return undefined
   const shift = change.insert.length - (change.to - change.from)
   const move = (old: Block, i: number) =>
     i > at ? shifted(old, shift) : i === at ? next : reaching(old, change.from, shift)
   return { frontMatter: before.frontMatter, blocks: relink(before.blocks.map(move)) }
+}
+
+/** Between two blocks, of a cell or an output and prose, it is the prose that changes. */
+function blockOf(blocks: readonly Block[], { from, to }: Change): number {
+  const inside = blocks.findIndex(block => block.from < from && to < block.to)
+  if (inside >= 0) return inside
+  const prose = blocks.findIndex(block => block.from <= from && to <= block.to && block.kind === 'prose')
+  return prose >= 0 ? prose : blocks.findIndex(block => block.from <= from && to <= block.to)
+}
+
+const longestProse = 20_000
+
+/** Typing in prose that stays one piece of prose between the same blocks. */
+function grownProse(
+  { blocks, frontMatter }: Notebook,
+  at: number,
+  oldText: TextReader,
+  change: Change,
+  text: TextReader,
+): Block | undefined {
+  const block = blocks[at]!
+  const [prior, after] = [blocks[at - 1], blocks[at + 1]]
+  const shift = change.insert.length - (change.to - change.from)
+  const length = block.to - block.from + shift
+  // Without a line ending before it, prose begins in the line of the block before.
+  const isApart = block.from === 0 || charAt(oldText, block.from - 1) === '\n'
+  if (!isApart || length <= 0 || length > longestProse) return undefined
+  const prose = text.slice(block.from, block.from + length)
+  if (/^[-\uFEFF]/.test(prose) && block.from === 0) return undefined
+  if (prior?.kind === 'output' && /^\s*!\[/.test(prose)) return undefined
+  if (after?.kind === 'output' && (isBlank(prose) || isBlank(oldText.slice(block.from, block.to)))) return undefined
+  if (prior?.kind === 'cell' && !prior.fence.closed) return undefined
+  const next = after && firstLine(text, after.from + shift)
+  return staysProse(prose, next, frontMatter) ? { ...block, to: block.to + shift } : undefined
+}
+
+function firstLine(text: TextReader, from: number): string {
+  const start = text.slice(from, from + step)
+  return start.slice(0, start.search(/[\r\n]/) + 1 || undefined)
 }
 
 /** A block before the change, which may be a cell whose outputs reach beyond it. */
@@ -73,15 +117,13 @@ function grownOutput(
   }
 }
 
-/** Only typing within one line of a plain cell: a line ending or a fence may change the structure. */
+/** Typing in the code of a cell; a line that closes its fence would end it. */
 function grownCell(block: CellBlock, oldText: TextReader, change: Change, text: TextReader): CellBlock | undefined {
   const { codeFrom, codeTo, fence } = block
   const inside = codeFrom <= change.from && change.to <= codeTo && charAt(oldText, codeTo) === '\n'
-  if (!inside || block.style !== 'plain' || fence.indent > 0 || !fence.closed || block.code.includes('\r'))
-    return undefined
+  if (!inside || block.style === 'myst' || fence.indent > 0 || !fence.closed) return undefined
   if (
-    /[\r\n]/.test(change.insert) ||
-    /[\r\n]/.test(oldText.slice(change.from, change.to)) ||
+    change.insert.includes('\r') ||
     charAt(oldText, codeTo - 1) === '\r' ||
     /\r/.test(oldText.slice(codeFrom, codeTo))
   )
@@ -100,15 +142,9 @@ function grownCell(block: CellBlock, oldText: TextReader, change: Change, text: 
 }
 
 /** Whether a line that touches the change closes the fence. The lines between `start` and `end` are what is in it. */
-function closesWithin(
-  text: TextReader,
-  { from, insert }: Change,
-  start: number,
-  end: number,
-  { char, length }: Fence,
-): boolean {
+function closesWithin(text: TextReader, { from, insert }: Change, start: number, end: number, fence: Fence): boolean {
   const lines = linesAround(text, from, from + insert.length, start, end)
-  return lines.includes(char.repeat(length)) && lines.split(/\r\n?|\n/).some(line => isClosing(line, char, length))
+  return lines.split(/\r\n?|\n/).some(line => closes(line, fence))
 }
 
 const step = 512
@@ -135,11 +171,6 @@ function linesAround(text: TextReader, from: number, to: number, start: number, 
 }
 
 const charAt = (text: TextReader, at: number): string => text.slice(at, at + 1)
-
-export function isClosing(line: string, char: string, length: number): boolean {
-  const marks = /^ {0,3}(`{3,}|~{3,})[ \t]*$/.exec(line)?.[1]
-  return marks !== undefined && marks[0] === char && marks.length >= length
-}
 
 function shifted(block: Block, by: number): Block {
   const moved = { ...block, from: block.from + by, to: block.to + by }

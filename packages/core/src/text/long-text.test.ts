@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { PageText } from './page-text.ts'
+import { LongText } from './long-text.ts'
 import { applyChanges, type Change } from './text-delta.ts'
 
 const edits = fc.array(
@@ -13,7 +13,7 @@ test('NB61 a text in pieces reads as the text it is after any edits', () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 40 }), edits, (start, list) => {
       let text = start
-      let pieces = new PageText([start])
+      let pieces = new LongText([start])
       for (const { at, remove, insert, look } of list) {
         const from = Math.min(at, text.length)
         const changes: Change[] = [{ from, to: Math.min(text.length, from + remove), insert }]
@@ -31,7 +31,7 @@ test('NB61 a text in pieces reads as the text it is after any edits', () => {
 
 test('NB61 an edit of a long text copies little of it', () => {
   const long = 'x'.repeat(20_000_000)
-  let text = new PageText([long])
+  let text = new LongText([long])
   const started = performance.now()
   for (let at = 0; at < 300; at++) text = text.changed([{ from: 9_000_000 + at, to: 9_000_000 + at, insert: 'y' }])
   const took = performance.now() - started

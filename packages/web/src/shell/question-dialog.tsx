@@ -1,41 +1,8 @@
-/** Questions that stop the user: a name to type, or something to confirm. One at a time; answered by a promise. */
-import { signal } from '@preact/signals'
+/** The dialog of a question: a name to type, something to choose or to confirm. */
 import { useLayoutEffect, useRef } from 'preact/hooks'
+import { type Question, question } from './ask.ts'
 
-interface Question {
-  title: string
-  text?: string
-  /** What is lost, or else to be known, a point each. */
-  points?: readonly string[]
-  /** Present: a text is asked for, with this start value. */
-  value?: string
-  /** Present: one of these is chosen, the first unless another is; the answer is its value. */
-  choices?: readonly { value: string; label: string; note?: string }[]
-  label?: string
-  hint?: string
-  action: string
-  danger?: boolean
-  answer(value: string | undefined): void
-}
-const question = signal<Question | undefined>(undefined)
-
-export function ask(options: Omit<Question, 'answer'>): Promise<string | undefined> {
-  question.value?.answer(undefined)
-  return new Promise(resolve => {
-    question.value = { ...options, answer: resolve }
-  })
-}
-
-export async function confirmed(options: Omit<Question, 'answer' | 'value'>): Promise<boolean> {
-  return (await ask(options)) !== undefined
-}
-
-export function Dialogs() {
-  const asked = question.value
-  return asked ? <QuestionDialog key={asked.title} asked={asked} /> : null
-}
-
-function QuestionDialog({ asked }: { asked: Question }) {
+export function QuestionDialog({ asked }: { asked: Question }) {
   const dialog = useRef<HTMLDialogElement>(null)
   const input = useRef<HTMLInputElement>(null)
   useLayoutEffect(() => {

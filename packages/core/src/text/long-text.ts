@@ -12,7 +12,7 @@ export interface TextReader {
 
 const mostPieces = 400
 
-export class PageText implements TextReader {
+export class LongText implements TextReader {
   readonly length: number
   #pieces: readonly string[]
   /** Where each piece begins. */
@@ -40,7 +40,7 @@ export class PageText implements TextReader {
   }
 
   /** The text after changes in ascending order. */
-  changed(changes: readonly Change[]): PageText {
+  changed(changes: readonly Change[]): LongText {
     const pieces: string[] = []
     let done = 0
     for (const { from, to, insert } of changes) {
@@ -49,7 +49,7 @@ export class PageText implements TextReader {
       done = to
     }
     this.#copy(pieces, done, this.length)
-    const next = new PageText(pieces)
+    const next = new LongText(pieces)
     if (pieces.length > mostPieces) next.toString()
     return next
   }
