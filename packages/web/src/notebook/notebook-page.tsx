@@ -1,32 +1,19 @@
 /** Finds the document of an address, opens it, and shows it, or why it cannot be shown. */
 import type { DocumentInfo } from '@meshbook/core/api.ts'
-import { pathOfId } from '@meshbook/core/executions.ts'
-import { systemRandom } from '@meshbook/core/ids.ts'
-import { rightsOf } from '@meshbook/core/roles.ts'
 import { useEffect, useState } from 'preact/hooks'
-import { api } from '../api/client.ts'
 import { type ApiError, asApiError } from '../api/http.ts'
 import { loadEditor } from '../editor/load-editor.ts'
 import { showImported } from '../formats/show-imported.ts'
-import { htmlReading } from '../prose/raw-html.ts'
-import { mayHoldHtml } from '../prose/read-prose.ts'
 import { titleOf } from '../shell/file-tree.ts'
 import { ProblemPage } from '../shell/problem-page.tsx'
-import { whenIdle } from '../shell/when-idle.ts'
-import { documents, me, problemsAt, projectNamed, projects } from '../state/mesh.ts'
-import { notify, report } from '../state/toasts.ts'
+import { documents, problemsAt, projectNamed, projects } from '../state/mesh.ts'
+import { notify } from '../state/toasts.ts'
 import { browserPorts } from '../sync/browser-ports.ts'
-import { type LinkOptions, openDocument } from '../sync/document-link.ts'
 import type { LinkPorts } from '../sync/link-ports.ts'
 import { loadDoing } from './doing-when-needed.ts'
-import { ExecutionStore } from './execution-store.ts'
-import { browserFrame, NotebookStore } from './notebook-store.ts'
 import { NotebookView } from './notebook-view.tsx'
 import { OpenNotebook } from './open-notebook.ts'
-import { isMoreThanText } from './output-view.tsx'
-import { richDrawing } from './rich-when-needed.tsx'
-import { Runner } from './runner.ts'
-import { loadYaml } from './yaml-when-needed.ts'
+import { type Answers, openParts } from './open-parts.ts'
 
 type State =
   | { is: 'opening' }
@@ -105,67 +92,17 @@ function problemHint(project: string, path: string): string | undefined {
   return found && `${found.device}: ${found.problem.text}. ${found.problem.next}`
 }
 
-type Answers = Pick<LinkOptions, 'onUnavailable' | 'onReplaced' | 'signal'>
-
 async function open(
-  projectName: string,
+  project: string,
   path: string,
   listed: DocumentInfo | undefined,
   ports: LinkPorts,
   answers: Answers,
 ): Promise<OpenNotebook> {
-  const project = projectNamed(projectName)!
-  const document = listed ?? (await api.documentAt(`${project.owner}/${project.name}/${path}`))
-  const address = `${project.owner}/${project.name}/${pathOfId(document.id)}`
-  const user = me.value?.user ?? ''
   // On its way while the document comes.
   void loadEditor(() => undefined)
   void loadDoing()
-  const link = await openDocument({ document: document.id, address, user, ...answers }, ports)
-  const store = new NotebookStore(link.doc, browserFrame)
-  await readFrontMatter(store)
-  store.onText((_changes, before, after) => {
-    if (!before.notebook.frontMatter && after.notebook.frontMatter)
-      readFrontMatter(store).catch(thrown => report(thrown, 'The front matter was not read'))
-  })
-  const executions = new ExecutionStore(store)
-  await Promise.all([readyForProse(store), readyForOutputs(store, executions)])
-  return new OpenNotebook({
-    document,
-    project,
-    link,
-    store,
-    executions,
-    runner: new Runner(store, executions, document.id, {
-      api,
-      mayWrite: project.roles === undefined || rightsOf(project.roles).has('write'),
-      now: Date.now,
-      random: systemRandom,
-    }),
-  })
-}
-
-/** With HTML in its text it opens with what checks it, so that nothing moves; without it says so there. */
-async function readyForProse({ page }: NotebookStore): Promise<void> {
-  const load = () => htmlReading.load().catch(() => undefined)
-  const text = (from: number, to: number) => page.source.slice(from, to)
-  if (page.items.some(({ kind, from, to }) => kind === 'prose' && mayHoldHtml(text(from, to)))) await load()
-  else whenIdle(load)
-}
-
-/** With rich outputs it opens with what draws them, so that nothing moves; without it says so in their place. */
-async function readyForOutputs(store: NotebookStore, executions: ExecutionStore): Promise<void> {
-  const load = () => richDrawing.load().catch(() => undefined)
-  const hasImages = store.order.peek().some(key => {
-    const view = store.view(key)?.peek()
-    return view?.kind === 'cell' && view.outputs.some(({ images }) => images.length > 0)
-  })
-  if (hasImages || [...executions.map.keys()].some(run => isMoreThanText(executions.read(run)))) await load()
-  else whenIdle(load)
-}
-
-async function readFrontMatter(store: NotebookStore): Promise<void> {
-  if (store.page.notebook.frontMatter && (await loadYaml())) store.reread()
+  return new OpenNotebook(await openParts(projectNamed(project)!, path, listed, ports, answers))
 }
 
 /** With unsent changes the notebook itself says what became of them. */

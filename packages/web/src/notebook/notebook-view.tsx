@@ -12,7 +12,8 @@ import { keepEarlyKeys } from './early-keys.ts'
 import { InsertBar } from './insert-bar.tsx'
 import { ItemList } from './item-list.tsx'
 import { NotebookHeader } from './notebook-header.tsx'
-import { NotebookContext, type OpenNotebook } from './open-notebook.ts'
+import { NotebookContext } from './notebook-model.ts'
+import type { OpenNotebook } from './open-notebook.ts'
 
 const QueueBar = whenThere(doing, part => part.QueueBar)
 const RunAnnouncer = whenThere(doing, part => part.RunAnnouncer)

@@ -1,10 +1,15 @@
 /** The frame of the phone's app: what is shown, and the tabs below it, where a thumb reaches them. */
-import { hub } from './first-list.ts'
+import type { Project } from '@meshbook/core/api.ts'
+import { hub, lists } from './first-list.ts'
 import { NotebooksPage } from './notebooks-page.tsx'
-import { pageAt, place, type Tab } from './place.ts'
+import { type PhonePage, pageAt, place, type Tab } from './place.ts'
+import { ProjectPage } from './project-page.tsx'
+import { late } from './shell/late.tsx'
 import { SignedOut } from './shell/signed-out.tsx'
 import { StateBar } from './shell/state-bar.tsx'
 import { TabBar } from './shell/tab-bar.tsx'
+
+const NotebookPage = late(() => import('./notebook/notebook-page.tsx').then(module => module.NotebookPage))
 
 export function App() {
   if (hub.value === 'signed-out') return <SignedOut />
@@ -12,8 +17,23 @@ export function App() {
   return (
     <>
       <StateBar />
-      <NotebooksPage />
-      <TabBar tab={at.page as Tab} />
+      <Page key={place.value} at={at} />
+      <TabBar tab={tabOf(at)} />
     </>
   )
+}
+
+function Page({ at }: { at: PhonePage }) {
+  if (at.page !== 'project' && at.page !== 'notebook') return <NotebooksPage />
+  const project = projectNamed(at.project)
+  if (!project) return <NotebooksPage />
+  return at.page === 'project' ? <ProjectPage project={project} /> : <NotebookPage project={project} path={at.path} />
+}
+
+const projectNamed = (name: string): Project | undefined => lists.value?.projects.find(project => project.name === name)
+
+function tabOf({ page }: PhonePage): Tab {
+  if (page === 'run') return 'runs'
+  if (page === 'gate') return 'inbox'
+  return page === 'inbox' || page === 'runs' || page === 'devices' || page === 'settings' ? page : 'notebooks'
 }

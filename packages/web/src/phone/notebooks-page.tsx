@@ -4,6 +4,7 @@ import { hub, lists, recent } from './first-list.ts'
 import { notebookAt, projectAt } from './place.ts'
 import { Go } from './shell/go.tsx'
 import { Icon } from './shell/icons.tsx'
+import { ago, titleOf } from './words.ts'
 
 const recentRows = 12
 
@@ -98,18 +99,4 @@ function NothingHere() {
       </button>
     </div>
   )
-}
-
-const titleOf = (path: string): string => path.split('/').at(-1)!.replace(/\.md$/, '')
-
-const units = [
-  ['day', 86_400_000],
-  ['hour', 3_600_000],
-  ['minute', 60_000],
-] as const
-const words = new Intl.RelativeTimeFormat(undefined, { style: 'narrow' })
-
-function ago(at: number, now: number): string {
-  for (const [unit, ms] of units) if (now - at >= ms) return words.format(-Math.floor((now - at) / ms), unit)
-  return 'now'
 }

@@ -1,6 +1,6 @@
 /** The frames of an error: those of cells lead to their line, those of libraries are folded (OU9). */
 import { useMemo } from 'preact/hooks'
-import { useNotebook } from '../open-notebook.ts'
+import { useNotebookModel } from '../notebook-model.ts'
 import { OutputText } from '../output-text.tsx'
 import { partsOfTraceback, placeOf, type TraceFrame } from './traceback.ts'
 
@@ -30,7 +30,7 @@ const says = (text: string, last: string): boolean => {
 }
 
 function CellFrame({ frame }: { frame: TraceFrame }) {
-  const notebook = useNotebook()
+  const notebook = useNotebookModel()
   const { number, line } = frame.cell!
   const go = () => {
     const cells = notebook.store.order.peek().flatMap(key => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { applyChanges, type Change } from '@meshbook/core/text/text-delta.ts'
 import fc from 'fast-check'
-import { applyChanges, type Change } from '../../notebook/text-delta.ts'
 import { type Area, BoundArea } from './bound-area.ts'
 
 class FakeArea implements Area {

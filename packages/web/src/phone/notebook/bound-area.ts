@@ -3,7 +3,7 @@
  * shared text; what others write moves neither caret nor selection out of its place, and waits while an input method
  * composes, because a write into the area would end the composition. Knows neither Yjs nor the notebook.
  */
-import { applyChanges, type Change, diffOf, mapOffset } from '../../notebook/text-delta.ts'
+import { applyChanges, type Change, diffOf, mapOffset } from '@meshbook/core/text/text-delta.ts'
 
 /** The part of a text area that is used. */
 export interface Area {

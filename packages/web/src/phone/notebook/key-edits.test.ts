@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { applyChanges } from '../../notebook/text-delta.ts'
+import { applyChanges } from '@meshbook/core/text/text-delta.ts'
 import { characterKey, enterKey, type Typed, type Typing, tabKey } from './key-edits.ts'
 
 /** `|` is the caret, or both ends of the selection. */

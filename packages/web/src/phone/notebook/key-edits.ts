@@ -1,5 +1,5 @@
 /** What the keys of the bar, Enter and Tab do in code (PH32), as changes of a text. Pure. */
-import type { Change } from '../../notebook/text-delta.ts'
+import type { Change } from '@meshbook/core/text/text-delta.ts'
 
 export interface Typing {
   text: string

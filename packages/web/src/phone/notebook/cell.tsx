@@ -1,0 +1,95 @@
+/** A cell on the phone: its code, a button to run or stop it, its outputs, and where they came from. */
+import type { ExecutionEntry } from '@meshbook/core/executions.ts'
+import { useComputed } from '@preact/signals'
+import { duration, timeOfDay } from '../../notebook/duration.ts'
+import { OutputView } from '../../notebook/output-view.tsx'
+import { stopRun } from '../../notebook/stop-run.ts'
+import type { CellView } from '../../notebook/views.ts'
+import { say } from '../say.ts'
+import { Icon } from '../shell/icons.tsx'
+import { EditArea } from './edit-area.tsx'
+import { usePhoneNotebook } from './phone-notebook.ts'
+import { Question } from './question.tsx'
+
+const active = new Set(['requested', 'claimed', 'ready', 'running'])
+
+export function Cell({ itemKey, view, isEdited }: { itemKey: string; view: CellView; isEdited: boolean }) {
+  const notebook = usePhoneNotebook()
+  const run = useComputed(() => notebook.runOf(itemKey)).value
+  const entry = run === undefined ? undefined : notebook.executions.entry(run).value
+  return (
+    <section class="item cell" id={`item-${itemKey}`} aria-label={`${view.language} cell`}>
+      <div class="code-row">
+        {isEdited ? (
+          <EditArea itemKey={itemKey} label="Code" language={view.language} />
+        ) : (
+          <button type="button" class="code" onClick={() => notebook.mayWrite && notebook.edit(itemKey)}>
+            <code>{view.code || ' '}</code>
+          </button>
+        )}
+        <RunButton itemKey={itemKey} run={run} entry={entry} />
+      </div>
+      {view.outputs.map(output => (
+        <OutputView key={output.runId} output={output} />
+      ))}
+      {run !== undefined && entry && !view.outputs.some(({ runId }) => runId === run) && (
+        <OutputView output={{ runId: run, text: '', images: [] }} />
+      )}
+      {run !== undefined && entry?.stdinRequest && (
+        <Question key={entry.stdinRequest.id} run={run} request={entry.stdinRequest} />
+      )}
+      <Words itemKey={itemKey} entry={entry} />
+    </section>
+  )
+}
+
+function RunButton({
+  itemKey,
+  run,
+  entry,
+}: {
+  itemKey: string
+  run: string | undefined
+  entry: ExecutionEntry | undefined
+}) {
+  const notebook = usePhoneNotebook()
+  const isActive = entry !== undefined && active.has(entry.status)
+  const press = () => {
+    const work = isActive && run !== undefined ? stopRun(notebook, run) : notebook.runner.run(itemKey)
+    work.catch(thrown => say(thrown, isActive ? 'The cell was not stopped' : 'The cell was not run'))
+  }
+  const label = isActive ? (entry.status === 'running' ? 'Interrupt the cell' : 'Cancel the run') : 'Run the cell'
+  return (
+    <button type="button" class={`round run ${isActive ? 'active' : ''}`} aria-label={label} onClick={press}>
+      <Icon name={isActive ? 'stop' : 'runs'} />
+    </button>
+  )
+}
+
+const statusWords: Partial<Record<ExecutionEntry['status'], string>> = {
+  requested: 'Waiting for a device',
+  claimed: 'Starting',
+  ready: 'Starting',
+  running: 'Running',
+  cancelled: 'Cancelled',
+  interrupted: 'Interrupted: the device was lost',
+  refused: 'Not run',
+}
+
+/** How the run stands, and where it ran. */
+function Words({ itemKey, entry }: { itemKey: string; entry: ExecutionEntry | undefined }) {
+  const failure = usePhoneNotebook().runner.failures.value.get(itemKey)
+  if (failure)
+    return (
+      <p class="words bad" role="alert">
+        {failure.message} {failure.hint}
+      </p>
+    )
+  if (!entry) return null
+  const status = statusWords[entry.status]
+  const where = entry.ranOn?.name
+  const took = entry.durationMs !== undefined && !active.has(entry.status) ? duration(entry.durationMs) : ''
+  const when = took !== '' && entry.startedAt !== undefined ? timeOfDay(entry.startedAt, Date.now()) : ''
+  const all = [status, where, took, when, entry.status === 'refused' && entry.reason].filter(Boolean)
+  return all.length === 0 ? null : <p class="words">{all.join(' · ')}</p>
+}

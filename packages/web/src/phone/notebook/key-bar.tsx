@@ -1,0 +1,59 @@
+/** The keys that a soft keyboard hides, above it. A press keeps the keyboard open (PH32). */
+import { say } from '../say.ts'
+import { Icon } from '../shell/icons.tsx'
+import { characterKey, type Typed, type Typing, tabKey } from './key-edits.ts'
+import type { PhoneNotebook } from './phone-notebook.ts'
+
+const characters = ['(', ')', '[', ']', '{', '}', '"', "'", ':', '=', '_', '#', '`', '*', '-']
+
+interface KeyBarProps {
+  notebook: PhoneNotebook
+  itemKey: string
+  language: string | undefined
+  typing: () => Typing
+  apply: (typed: Typed | undefined) => unknown
+}
+
+export function KeyBar({ notebook, itemKey, language, typing, apply }: KeyBarProps) {
+  const keepFocus = (event: Event) => event.preventDefault()
+  const { undo } = notebook.store
+  const run = () => {
+    notebook.runner.run(itemKey).catch(thrown => say(thrown, 'The cell was not run'))
+  }
+  return (
+    <div class="key-bar" role="toolbar" aria-label="Keys" onPointerDown={keepFocus} onMouseDown={keepFocus}>
+      <div class="keys">
+        {language !== undefined && (
+          <button type="button" class="key" onClick={() => apply(tabKey(typing(), false))}>
+            Tab
+          </button>
+        )}
+        {characters.map(key => (
+          <button key={key} type="button" class="key" onClick={() => apply(characterKey(key, typing()))}>
+            {key}
+          </button>
+        ))}
+        <button type="button" class="key" aria-label="Undo" onClick={() => undo.undo()}>
+          <Icon name="undo" size={20} />
+        </button>
+        <button type="button" class="key" aria-label="Redo" onClick={() => undo.redo()}>
+          <Icon name="redo" size={20} />
+        </button>
+      </div>
+      {language !== undefined && (
+        <button type="button" class="key accent" aria-label="Run the cell" onClick={run}>
+          <Icon name="runs" size={20} />
+        </button>
+      )}
+      <button
+        type="button"
+        class="key accent"
+        onClick={() => {
+          notebook.editing.value = undefined
+        }}
+      >
+        Done
+      </button>
+    </div>
+  )
+}
