@@ -3,11 +3,10 @@ import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
 import { pathOfId } from '@meshbook/core/executions.ts'
 import { systemRandom } from '@meshbook/core/ids.ts'
 import { rightsOf } from '@meshbook/core/roles.ts'
-import { api } from '../api/client.ts'
 import { htmlReading } from '../prose/raw-html.ts'
 import { mayHoldHtml } from '../prose/read-prose.ts'
 import { whenIdle } from '../shell/when-idle.ts'
-import { me } from '../state/mesh.ts'
+import { me } from '../state/known.ts'
 import { report } from '../state/toasts.ts'
 import { type LinkOptions, openDocument } from '../sync/document-link.ts'
 import type { LinkPorts } from '../sync/link-ports.ts'
@@ -19,6 +18,9 @@ import { richDrawing } from './rich-when-needed.tsx'
 import { Runner } from './runner.ts'
 import { loadYaml } from './yaml-when-needed.ts'
 
+/** A notebook that is listed and kept here is read without it. */
+const hubApi = async () => (await import('../api/client.ts')).api
+
 export type Answers = Pick<LinkOptions, 'onUnavailable' | 'onReplaced' | 'signal'>
 
 /** Opens the document at a path of a project, `listed` where it is in the list; resolves when it can be drawn. */
@@ -29,7 +31,7 @@ export async function openParts(
   ports: LinkPorts,
   answers: Answers,
 ): Promise<NotebookParts> {
-  const document = listed ?? (await api.documentAt(`${project.owner}/${project.name}/${path}`))
+  const document = listed ?? (await (await hubApi()).documentAt(`${project.owner}/${project.name}/${path}`))
   const address = `${project.owner}/${project.name}/${pathOfId(document.id)}`
   const user = me.value?.user ?? ''
   const link = await openDocument({ document: document.id, address, user, ...answers }, ports)
@@ -48,7 +50,7 @@ export async function openParts(
     store,
     executions,
     runner: new Runner(store, executions, document.id, {
-      api,
+      api: { startRun: async request => (await hubApi()).startRun(request) },
       mayWrite: project.roles === undefined || rightsOf(project.roles).has('write'),
       now: Date.now,
       random: systemRandom,

@@ -1,6 +1,7 @@
 /** Follows what the hub says once the first list is drawn, and keeps it for the next start. */
 import { effect } from '@preact/signals'
-import { documents, hub as hubState, projects, signedIn, startMesh } from '../state/mesh.ts'
+import { documents, projects, signedIn } from '../state/known.ts'
+import { hub as hubState, startMesh } from '../state/mesh.ts'
 import { storedList } from '../sync/browser-storage.ts'
 import { hub, showLists } from './first-list.ts'
 

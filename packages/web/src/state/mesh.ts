@@ -1,37 +1,28 @@
-/** What the hub says about the user's mesh, as signals: who, projects, documents, devices, sessions, runs. */
-import type { DocumentInfo, FileInfo, HubEvent, Me, Project, Run } from '@meshbook/core/api.ts'
-import type { DeviceInfo, DeviceProblem, SessionInfo } from '@meshbook/core/messages.ts'
-import { batch, computed, signal } from '@preact/signals'
+/** Asks the hub about the user's mesh and follows its events, so that what `known.ts` holds stays true. */
+import type { HubEvent } from '@meshbook/core/api.ts'
+import { batch } from '@preact/signals'
 import { api } from '../api/client.ts'
 import { listenToHub } from '../api/events.ts'
 import { asApiError, onSignedOut } from '../api/http.ts'
 import { loadGates, rememberGate } from '../gates/gate-store.ts'
+import {
+  devices,
+  documents,
+  files,
+  hub,
+  me,
+  newestVersion,
+  projects,
+  type RunInfo,
+  runs,
+  sessions,
+  signedIn,
+  storage,
+} from './known.ts'
 import { notify, report } from './toasts.ts'
 
-export type RunInfo = Omit<Run, 'code'>
+export * from './known.ts'
 
-export const signedIn = signal<'unknown' | 'yes' | 'no' | 'unreachable'>('unknown')
-export const me = signal<Me | undefined>(undefined)
-export const hub = signal<'connecting' | 'open' | 'down'>('connecting')
-export const projects = signal<Project[] | undefined>(undefined)
-export const documents = signal<ReadonlyMap<string, DocumentInfo[]>>(new Map())
-/** Files that are no documents. */
-export const files = signal<ReadonlyMap<string, FileInfo[]>>(new Map())
-export const devices = signal<DeviceInfo[]>([])
-export const sessions = signal<SessionInfo[]>([])
-export const runs = signal<ReadonlyMap<string, RunInfo>>(new Map())
-export const storage = signal<{ ok: boolean; detail: string }>({ ok: true, detail: '' })
-
-export const deviceById = computed(() => new Map(devices.value.map(device => [device.id as string, device])))
-
-/** What devices say is wrong with the file at a path of a project. */
-export function problemsAt(project: string, path: string): { device: string; problem: DeviceProblem }[] {
-  return devices.value.flatMap(({ name, problems }) =>
-    (problems?.items ?? [])
-      .filter(problem => problem.project === project && problem.path === path)
-      .map(problem => ({ device: name, problem })),
-  )
-}
 const runsKept = 500
 
 onSignedOut(() => {
@@ -70,9 +61,6 @@ function follow(): void {
 }
 
 /** Loads again what events may have missed while the connection was down. */
-/** The version that was recorded last, of whichever document. */
-export const newestVersion = signal<{ document: string; version: number } | undefined>(undefined)
-
 export async function refresh(): Promise<void> {
   try {
     const [nextProjects, nextDevices, nextSessions] = await Promise.all([api.projects(), api.devices(), api.sessions()])
@@ -172,10 +160,6 @@ export function rememberRun(run: RunInfo): void {
     next.delete(oldest!)
   }
   runs.value = next
-}
-
-export function projectNamed(name: string): Project | undefined {
-  return projects.value?.find(project => project.name === name)
 }
 
 export async function signOut(): Promise<void> {
