@@ -125,8 +125,10 @@ await suite('packages', ['packages/{relay,hub,device,web,cli}/src/**/*.test.ts',
 if (mode === 'all') {
   await suite('contracts', ['tests/contract/*.test.ts'], { concurrency: 3, again: true })
   await suite('simulated worlds', ['tests/sim/**/*.test.ts'], { timeoutMs: 240_000 })
-  for (const [title, files] of Object.entries({ 'crashes and network': '{crash,network}', 'end to end': 'e2e' }))
-    await suite(title, [`tests/${files}/*.test.ts`], { concurrency: 3, timeoutMs: 240_000, again: true })
+  const long = { timeoutMs: 240_000, again: true }
+  await suite('crashes and network', ['tests/{crash,network}/*.test.ts'], { concurrency: 3, ...long })
+  // A browser takes a processor for itself.
+  await suite('end to end', ['tests/e2e/*.test.ts'], long)
 }
 checkSkips()
 nameSlowest()

@@ -1,6 +1,6 @@
 /** Where a notebook runs, as its page shows it and lets one choose: two real devices of one hub, a real browser. */
 import assert from 'node:assert/strict'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { listOf } from '@meshbook/core/api.ts'
@@ -122,6 +122,7 @@ for (const look of looks)
     await d.write('c.md', `---\nmeshbook: {runs-on: anvil}\n---\n${cell('print(2 + 3)')}`)
     await openDocument(d.page, d.mesh, 'c.md')
     await where(d.page).getByText('anvil').waitFor()
+    await eventually('anvil has it', async () => (await readdir(folder)).includes('c.md'))
     await anvil.kill('SIGTERM')
     await eventually('it is away', async () => /warn/.test((await where(d.page).getAttribute('class')) ?? ''))
     await runFirst(d.page)

@@ -160,7 +160,6 @@ export type Lease = v.InferOutput<typeof leaseSchema>
 export const sessionMethods = ['complete', 'inspect', 'variables', 'interrupt', 'restart'] as const
 export type SessionMethod = (typeof sessionMethods)[number]
 
-/** The receiver of stream data has taken so many bytes more of it (hub SPEC CH20). */
 const open = v.object({
   type: v.literal('OPEN'),
   stream: whole,
@@ -168,6 +167,7 @@ const open = v.object({
   document: documentIdSchema,
 })
 const closed = v.object({ type: v.literal('CLOSE'), stream: whole, code: codeOfError, reason: v.string() })
+/** The receiver of stream data has taken so many bytes more of it (hub SPEC CH20). */
 const credit = v.object({ type: v.literal('CREDIT'), stream: whole, bytes: whole })
 
 const heldHead = v.object({ session: sessionIdSchema, head: headIdSchema, fence: fenceSchema })

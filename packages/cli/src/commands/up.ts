@@ -87,25 +87,21 @@ async function up(options: UpOptions): Promise<void> {
   const port = options.port === undefined ? undefined : Number(options.port)
   const daemon = await startDaemon({ folder, hub, name, token, lan, port })
   greet(daemon, hub, options)
-  const tell = daemon.device.onStatus(({ link }) => {
-    if (link.state !== 'refused') return
-    tell()
-    say(`✖ ${link.error.message}\n  ${link.error.entry.hint}`)
-    process.exitCode = link.error.entry.exit
+  const told = shutOut(daemon.device).then(error => {
+    say(`✖ ${error.message}\n  ${error.entry.hint}`)
+    process.exitCode = error.entry.exit
   })
-  await closeAfter(Promise.race([stop, refused(daemon.device)]), () => daemon.close(), options.json === true)
+  await closeAfter(Promise.race([stop, told]), () => daemon.close(), options.json === true)
 }
 
-/** A device that is shut out stops: it has nothing to do until somebody pairs it again. */
-function refused(device: {
-  onStatus(listener: (status: { link: { state: string } }) => void): () => void
-}): Promise<void> {
+/** When this device is shut out, or was before anybody asked: it has nothing to do until somebody pairs it again. */
+function shutOut(device: Pick<Daemon['device'], 'status' | 'onStatus'>): Promise<MeshError> {
   return new Promise(resolve => {
-    const end = device.onStatus(({ link }) => {
-      if (link.state !== 'refused') return
-      end()
-      resolve()
-    })
+    const look = ({ link }: ReturnType<typeof device.status>) => {
+      if (link.state === 'refused') resolve(link.error)
+    }
+    device.onStatus(look)
+    look(device.status())
   })
 }
 

@@ -51,7 +51,7 @@ export interface LeasedRunPorts {
 }
 
 const contentWaitMs = 5_000
-const cellWaitMs = 1_000
+const cellWaitMs = 5_000
 const passwordRefused =
   'A password is not taken from the document, which keeps everything for ever; it is answered by POST /runs/:id/input.'
 const answerRefused = 'The answer was not taken: it is no text, or too long.'
