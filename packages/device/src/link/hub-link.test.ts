@@ -190,6 +190,27 @@ test('run events are sent again from what the hub has, with the same numbers, an
   )
 })
 
+test('DV133 a head whose kernel is being started is named after a cut', async t => {
+  const w = await world(t)
+  const starting = Promise.withResolvers<void>()
+  let asked = 0
+  w.machine.starting = () => {
+    asked++
+    return starting.promise
+  }
+  const lease = w.lease(w.document, 'print a')
+  const { session, head, fence } = lease
+  w.hub.send({ type: 'LEASE', lease })
+  await until('the kernel is asked for', () => asked === 1)
+  await w.hub.stop()
+  await until('offline', () => !w.device.linked)
+  await w.hub.listen()
+  await until('online', () => w.device.linked)
+  assert.deepEqual(w.hub.all('REGISTER').at(-1)!.heads, [{ session, head, fence }])
+  starting.resolve()
+  await until('the end', () => w.hub.logs.get('run-1')?.at(-1)?.type === 'completed')
+})
+
 test('a lease that comes twice, also after a restart of the daemon, executes once (S16)', async t => {
   const w = await world(t)
   const lease = w.lease(w.document, 'print a\nsleep 100\nprint b')

@@ -70,6 +70,7 @@ export class LeasedRun {
   readonly #report: LogReport
   #source: RunSource | undefined
   #session: KernelSession | undefined
+  #isStarting = false
   #cancelReason: string | undefined
   #working: Promise<unknown> = Promise.resolve()
   #claiming: Promise<void>
@@ -125,6 +126,10 @@ export class LeasedRun {
   get ended(): boolean {
     return this.#held.projected
   }
+  /** It waits for its session's kernel, which may take seconds. */
+  get isStarting(): boolean {
+    return this.#isStarting
+  }
   get heldSeq(): HeldSeq {
     return { run: this.lease.run, fence: this.lease.fence, seq: this.#held.ackedSeq }
   }
@@ -139,6 +144,7 @@ export class LeasedRun {
 
   /** Gives the order to the session. What goes wrong before a kernel has it becomes the end of the run. */
   execute(sessionIn: (folder: string) => Promise<KernelSession>): void {
+    this.#isStarting = true
     this.#work(async () => {
       const source = await this.#order(sessionIn)
       await this.#follow(source, 0)
@@ -148,7 +154,7 @@ export class LeasedRun {
   async #order(sessionIn: (folder: string) => Promise<KernelSession>): Promise<RunSource> {
     const { run, fence, code } = this.lease
     try {
-      const session = await sessionIn(this.#folder())
+      const session = await this.#started(sessionIn)
       this.#session = session
       const cellName = await this.#cellName()
       const timeoutMs = least(timeoutOfText(contentOf(this.#peer.doc).toString()), this.lease.timeoutMs)
@@ -160,6 +166,14 @@ export class LeasedRun {
       const failure = failureEvent(thrown, this.#ports.now())
       await this.#save({ failure })
       return failureOf(this.lease, failure)
+    }
+  }
+
+  async #started(sessionIn: (folder: string) => Promise<KernelSession>): Promise<KernelSession> {
+    try {
+      return await sessionIn(this.#folder())
+    } finally {
+      this.#isStarting = false
     }
   }
 

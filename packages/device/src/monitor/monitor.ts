@@ -109,7 +109,12 @@ export class Monitor {
 
   /** Heads and runs held now, for REGISTER and HEARTBEAT. */
   heads(): HeldHead[] {
-    return this.#sessions.heads()
+    const starting = [...this.#runs.values()].filter(run => run.isStarting && !this.#own.has(run.lease.run))
+    const named = [
+      ...this.#sessions.heads(),
+      ...starting.map(({ lease: { session, head, fence } }) => ({ session, head, fence })),
+    ]
+    return [...new Map(named.map(held => [held.head, held])).values()]
   }
 
   runs(): HeldSeq[] {

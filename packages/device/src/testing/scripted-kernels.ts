@@ -36,6 +36,8 @@ export class ScriptedMachine {
   /** How often each run was really executed. */
   readonly executions = new Map<RunId, number>()
   stopped = false
+  /** A kernel takes as long to start. */
+  starting: () => Promise<unknown> = () => Promise.resolve()
   policy: KernelPolicy | undefined
 }
 
@@ -59,6 +61,7 @@ export class ScriptedKernels implements KernelSessions {
 
   async start(spec: SessionSpec): Promise<KernelSession> {
     if (!this.#languages.includes(spec.language)) throw new MeshError('KERNEL_MISSING', { detail: spec.language })
+    await this.machine.starting()
     const known = this.machine.sessions.get(spec.session)
     if (known) known.spec = spec
     const session = known ?? new ScriptedSession(spec, this.machine)
