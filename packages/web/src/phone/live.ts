@@ -5,6 +5,8 @@ import { hub as hubState, startMesh } from '../state/mesh.ts'
 import { storedList } from '../sync/browser-storage.ts'
 import { hub, showLists } from './first-list.ts'
 
+let isFollowed = false
+
 export async function follow(): Promise<void> {
   void storedList.start()
   effect(() => {
@@ -16,6 +18,17 @@ export async function follow(): Promise<void> {
     const known = projects.value
     if (!known || known.some(({ id }) => !documents.value.has(id))) return
     showLists({ projects: known, documents: known.flatMap(({ id }) => documents.value.get(id) ?? []) }, Date.now())
+  })
+  effect(() => {
+    if (signedIn.value !== 'yes' || isFollowed) return
+    isFollowed = true
+    // It could not be fetched: the pages show the same without the count.
+    import('./follow-rest.ts').then(
+      rest => rest.followRest(),
+      () => {
+        isFollowed = false
+      },
+    )
   })
   await startMesh()
 }

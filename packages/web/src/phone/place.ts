@@ -53,7 +53,7 @@ export function pageAt(path: string): PhonePage {
   if (first === undefined) return { page: 'notebooks' }
   if (rest.length === 0 && plain.has(first)) return { page: first as Tab }
   if (first === 'runs' && rest.length === 1) return { page: 'run', run: rest[0]! }
-  if (first === 'inbox' && rest.length === 1) return { page: 'gate', gate: rest[0]! }
+  if (first === 'gates' && rest.length === 1) return { page: 'gate', gate: rest[0]! }
   if (first !== 'p' || rest.length === 0 || rest.includes('')) return { page: 'unknown' }
   const [project, ...names] = rest as [string, ...string[]]
   return names.length === 0 ? { page: 'project', project } : { page: 'notebook', project, path: names.join('/') }
@@ -67,6 +67,9 @@ function decoded(segment: string): string {
   }
 }
 
+export const runAt = (run: string): string => `/m/runs/${encodeURIComponent(run)}`
+/** As the hub's messages name it. */
+export const gateAt = (gate: string): string => `/m/gates/${encodeURIComponent(gate)}`
 export const projectAt = (project: string): string => `/m/p/${encodeURIComponent(project)}`
 export const notebookAt = (project: string, path: string): string =>
   [projectAt(project), ...path.split('/').map(encodeURIComponent)].join('/')

@@ -15,6 +15,7 @@ import { Icon } from '../shell/icons.tsx'
 import { titleOf } from '../words.ts'
 import { Items } from './items.tsx'
 import { PhoneNotebook, usePhoneNotebook } from './phone-notebook.ts'
+import { useShownRun } from './shown-run.ts'
 
 type State =
   | { is: 'opening' }
@@ -24,6 +25,7 @@ type State =
 
 export function NotebookPage({ project, path }: { project: Project; path: string }) {
   const state = useOpened(project, path)
+  useShownRun(state.is === 'open' ? state.notebook : undefined)
   useEffect(() => {
     document.title = titleOf(path)
     return () => {

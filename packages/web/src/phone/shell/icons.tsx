@@ -9,6 +9,7 @@ const paths = {
   chevron: 'M9 5l7 7-7 7',
   back: 'M15 5l-7 7 7 7',
   plus: 'M12 5v14M5 12h14',
+  check: 'M5 12.5l4.5 4.5L19 7.5',
   stop: 'M7 7h10v10H7z',
   undo: 'M9 14L4 9l5-5M4 9h9a6 6 0 0 1 0 12h-3',
   redo: 'M15 14l5-5-5-5M20 9h-9a6 6 0 0 0 0 12h3',
