@@ -3,7 +3,7 @@ import '../styles/pages.css'
 import { useEffect } from 'preact/hooks'
 import { StillWanted } from '../../shell/run-actions.tsx'
 import { hub } from '../../state/known.ts'
-import { RunRow, runTitle } from '../runs/run-rows.tsx'
+import { RunRow } from '../runs/run-rows.tsx'
 import { say } from '../say.ts'
 import { Asked } from '../shell/asked.tsx'
 import { PageHead } from '../shell/page-head.tsx'
@@ -53,7 +53,7 @@ function WaitRow({ wait }: { wait: Wait }) {
   return (
     <>
       <RunRow run={run} />
-      <li class="within" aria-label={`About ${runTitle(run)}`}>
+      <li class="within" data-run={run.id}>
         <StillWanted run={run} />
       </li>
     </>

@@ -1,4 +1,5 @@
 /** One run: what it says, live; what it asks; where it ran and why; and what can be done about it (PH20, PH42). */
+import '../styles/notebook.css'
 import '../styles/pages.css'
 import { useState } from 'preact/hooks'
 import { gatesOfRun } from '../../gates/gate-store.ts'
