@@ -60,7 +60,7 @@ test('PH40 PH41 S18 a gate shows the exact bytes, needs a second press, is bound
   await tap('Approve…')
   await page.getByText('Approve exactly this, on Desk?').waitFor()
   await looksGood(page, 'gate sure')
-  await tap('Back')
+  await tap('Not yet')
   assert.equal((await s.json<Gate>('GET', `/gates/${asked.gate}`)).state, 'open', 'one press decides nothing')
   await tap('Approve…')
   await tap('Yes, approve')

@@ -57,7 +57,8 @@ test('PH20 PH42 a run is seen live, says why it runs there, is interrupted and r
 
 test('PH20 a program asks on the phone; a password is masked and stands nowhere afterwards', async t => {
   const { page, run, tap, open } = await scene(t)
-  const asks = 'import getpass\nname = input("Name? ")\nword = getpass.getpass("Secret? ")\nprint("Hello", name, len(word))'
+  const asks =
+    'import getpass\nname = input("Name? ")\nword = getpass.getpass("Secret? ")\nprint("Hello", name, len(word))'
   const { id } = await run(asks)
   await open(`/m/runs/${id}`)
   await page.getByLabel('Name?').fill('Ada')

@@ -7,7 +7,7 @@ import { toasts } from '../state/toasts.ts'
 import { keepWaits } from './inbox/keep-waits.ts'
 import { keep, readKept } from './kept.ts'
 import { keepNotices } from './notices.ts'
-import { tell } from './say.ts'
+import { tell } from './said.ts'
 
 const wish = {
   read: () => readKept<string>('notify'),

@@ -111,7 +111,7 @@ function Decide({ gate }: { gate: Gate }) {
               {verbs[chosen]} exactly this, on {gate.deviceName ?? 'its device'}?
             </p>
             <button type="button" class="button" disabled={busy} onClick={() => setChosen(undefined)}>
-              Back
+              Not yet
             </button>
             <button
               type="button"
