@@ -1,7 +1,7 @@
 /** The output of one run, live: text, displays, images, error, a link to what was cut off. */
 import type { DisplayDatum, ExecutionEntry } from '@meshbook/core/executions.ts'
 import { isAssetId } from '@meshbook/core/ids.ts'
-import { assetUrl } from '../api/client.ts'
+import { assetUrl } from '../api/asset-addresses.ts'
 import { useNotebookModel } from './notebook-model.ts'
 import { isRich } from './output/forms.ts'
 import { segmentsOf, withoutPrompt, withoutTail } from './output-segments.ts'

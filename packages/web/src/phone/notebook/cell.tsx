@@ -3,13 +3,11 @@ import type { ExecutionEntry } from '@meshbook/core/executions.ts'
 import { useComputed } from '@preact/signals'
 import { duration, timeOfDay } from '../../notebook/duration.ts'
 import { OutputView } from '../../notebook/output-view.tsx'
-import { stopRun } from '../../notebook/stop-run.ts'
 import type { CellView } from '../../notebook/views.ts'
 import { say } from '../say.ts'
 import { Icon } from '../shell/icons.tsx'
-import { EditArea } from './edit-area.tsx'
+import { EditArea, Question, stopping } from './parts.tsx'
 import { usePhoneNotebook } from './phone-notebook.ts'
-import { Question } from './question.tsx'
 
 const active = new Set(['requested', 'claimed', 'ready', 'running'])
 
@@ -21,7 +19,7 @@ export function Cell({ itemKey, view, isEdited }: { itemKey: string; view: CellV
     <section class="item cell" id={`item-${itemKey}`} aria-label={`${view.language} cell`}>
       <div class="code-row">
         {isEdited ? (
-          <EditArea itemKey={itemKey} label="Code" language={view.language} />
+          <EditArea itemKey={itemKey} label="Code" language={view.language} text={view.code} />
         ) : (
           <button type="button" class="code" onClick={() => notebook.mayWrite && notebook.edit(itemKey)}>
             <code>{view.code || ' '}</code>
@@ -55,7 +53,8 @@ function RunButton({
   const notebook = usePhoneNotebook()
   const isActive = entry !== undefined && active.has(entry.status)
   const press = () => {
-    const work = isActive && run !== undefined ? stopRun(notebook, run) : notebook.runner.run(itemKey)
+    const work =
+      isActive && run !== undefined ? stopping.load().then(stop => stop(notebook, run)) : notebook.runner.run(itemKey)
     work.catch(thrown => say(thrown, isActive ? 'The cell was not stopped' : 'The cell was not run'))
   }
   const label = isActive ? (entry.status === 'running' ? 'Interrupt the cell' : 'Cancel the run') : 'Run the cell'

@@ -5,7 +5,7 @@ import { MarkdownView } from '../../prose/markdown-view.tsx'
 import { memo } from '../../shell/memo.ts'
 import { whenIdle } from '../../shell/when-idle.ts'
 import { Cell } from './cell.tsx'
-import { EditArea } from './edit-area.tsx'
+import { EditArea, fetchParts } from './parts.tsx'
 import { usePhoneNotebook } from './phone-notebook.ts'
 
 const first = 8
@@ -16,6 +16,7 @@ export function Items() {
   const [drawn, setDrawn] = useState(first)
   useEffect(() => {
     if (drawn < keys.length) whenIdle(() => setDrawn(count => count + more))
+    else whenIdle(fetchParts)
   }, [drawn, keys.length])
   if (keys.length === 0) return <p class="empty faint">This notebook is empty. Press here to write.</p>
   return (
@@ -34,7 +35,7 @@ const ItemView = memo(function ItemView({ itemKey }: { itemKey: string }) {
   if (!view || view.kind === 'front-matter') return null
   if (view.kind === 'cell') return <Cell itemKey={itemKey} view={view} isEdited={isEdited} />
   if (view.kind === 'output') return <OutputView output={view.output} />
-  if (isEdited) return <EditArea itemKey={itemKey} label="Text" />
+  if (isEdited) return <EditArea itemKey={itemKey} label="Text" text={view.source} />
   const edit = (event: Event) => {
     if (!(event.target as Element).closest('a') && notebook.mayWrite) notebook.edit(itemKey)
   }

@@ -2,7 +2,7 @@
 import '../styles/notebook.css'
 import type { Project } from '@meshbook/core/api.ts'
 import { useEffect, useState } from 'preact/hooks'
-import { type ApiError, asApiError } from '../../api/http.ts'
+import { type ApiError, asApiError } from '../../api/api-error.ts'
 import { useCalmStatus } from '../../notebook/calm-status.ts'
 import { NotebookContext } from '../../notebook/notebook-model.ts'
 import { openParts } from '../../notebook/open-parts.ts'
