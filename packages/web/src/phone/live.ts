@@ -5,7 +5,7 @@ import { hub as hubState, startMesh } from '../state/mesh.ts'
 import { storedList } from '../sync/browser-storage.ts'
 import { hub, showLists } from './first-list.ts'
 
-export async function follow(): Promise<void> {
+export async function follow(now: () => number): Promise<void> {
   void storedList.start()
   effect(() => {
     if (signedIn.value === 'no') hub.value = 'signed-out'
@@ -15,7 +15,7 @@ export async function follow(): Promise<void> {
   effect(() => {
     const known = projects.value
     if (!known || known.some(({ id }) => !documents.value.has(id))) return
-    showLists({ projects: known, documents: known.flatMap(({ id }) => documents.value.get(id) ?? []) }, Date.now())
+    showLists({ projects: known, documents: known.flatMap(({ id }) => documents.value.get(id) ?? []) }, now())
   })
   await startMesh()
 }
