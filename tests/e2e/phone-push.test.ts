@@ -94,7 +94,15 @@ async function registrationOf(cdp: CDPSession): Promise<string> {
 const gateEvent = (): Extract<RunEvent, { type: 'gate-opened' }> => {
   const at = Date.now()
   const gate = newId('gate', at, systemRandom)
-  return { type: 'gate-opened', at, gate, nonce: 'n'.repeat(32), title: 'Send it?', shown: 'x', expiresAt: at + 600_000 }
+  return {
+    type: 'gate-opened',
+    at,
+    gate,
+    nonce: 'n'.repeat(32),
+    title: 'Send it?',
+    shown: 'x',
+    expiresAt: at + 600_000,
+  }
 }
 
 async function begin(s: Scene, id: string): Promise<Lease> {
@@ -105,7 +113,8 @@ async function begin(s: Scene, id: string): Promise<Lease> {
   return lease
 }
 
-const wayOf = async (s: Scene): Promise<Way | undefined> => (await s.phone.json<{ items: Way[] }>('GET', '/push/ways')).items[0]
+const wayOf = async (s: Scene): Promise<Way | undefined> =>
+  (await s.phone.json<{ items: Way[] }>('GET', '/push/ways')).items[0]
 
 test('PH50 PH51 PH52 NT20 NT21 notified by a press, told of a gate, tested to the last station, and led to what it is about', async t => {
   const s = await scene(t)
@@ -144,7 +153,10 @@ test('PH50 PH51 PH52 NT20 NT21 notified by a press, told of a gate, tested to th
     const all = (await s.shown()).filter(({ title }) => title === 'Send it?')
     return all.length > 0 && all
   })
-  assert.deepEqual([notice!.body, notice!.url], ['deploy.md waits for your decision on Desk.', `/m/gates/${asked.gate}`])
+  assert.deepEqual(
+    [notice!.body, notice!.url],
+    ['deploy.md waits for your decision on Desk.', `/m/gates/${asked.gate}`],
+  )
   await press(s, 'Send it?')
   await page.waitForURL(`**/m/gates/${asked.gate}`)
   await tap('Approve…')
@@ -174,7 +186,17 @@ async function press({ phone: { context } }: Scene, title: string): Promise<void
 test('NT11 the real worker shows something for every message, whatever is in it', async t => {
   const s = await scene(t)
   await s.phone.context.grantPermissions(['notifications'])
-  const rubbish = ['', '{', 'null', '[]', '{"title":""}', '{"title":5,"tag":{}}', '\u0000', 'x'.repeat(3_000), '{"title":"T","text":"t","tag":"a","url":"//evil.example"}']
+  const rubbish = [
+    '',
+    '{',
+    'null',
+    '[]',
+    '{"title":""}',
+    '{"title":5,"tag":{}}',
+    '\u0000',
+    'x'.repeat(3_000),
+    '{"title":"T","text":"t","tag":"a","url":"//evil.example"}',
+  ]
   let before = 0
   for (const data of rubbish) {
     await s.deliver(data)
@@ -190,7 +212,17 @@ test('NT11 the real worker shows something for every message, whatever is in it'
 test('PH52 NT4 a notice is replaced by how it ended, and taken away when the app is looked at', async t => {
   const s = await scene(t)
   await s.phone.context.grantPermissions(['notifications'])
-  const message = { v: 1, id: 'a', kind: 'gate', title: 'Send it?', text: 'Now?', tag: 'g', url: '/m/gates/gate_x', at: 1, receipt: 'r'.repeat(43) }
+  const message = {
+    v: 1,
+    id: 'a',
+    kind: 'gate',
+    title: 'Send it?',
+    text: 'Now?',
+    tag: 'g',
+    url: '/m/gates/gate_x',
+    at: 1,
+    receipt: 'r'.repeat(43),
+  }
   await s.deliver(JSON.stringify(message))
   await eventually('it is shown', async () => (await s.shown()).length === 1)
   await s.deliver(JSON.stringify({ ...message, id: 'b', kind: 'over', text: 'Approved by ada.' }))
@@ -217,13 +249,18 @@ test('PH53 NT22 at a start a subscription that the hub has lost, or that is of a
   await page.evaluate(() => localStorage.setItem('test.subscribed', 'BPk_-aE'))
   await page.reload()
   const { key } = await json<PushKey>('GET', '/push/key')
-  await eventually('it is of the right key', () => page.evaluate(wanted => localStorage.getItem('test.subscribed') === wanted, key))
+  await eventually('it is of the right key', () =>
+    page.evaluate(wanted => localStorage.getItem('test.subscribed') === wanted, key),
+  )
   await tap('Turn off')
   await page.getByRole('button', { name: 'Notify me' }).waitFor()
   assert.equal(await wayOf(s), undefined)
   await page.reload()
   await page.getByRole('button', { name: 'Notify me' }).waitFor()
-  assert.deepEqual([await wayOf(s), await page.evaluate(() => localStorage.getItem('test.subscribed'))], [undefined, null])
+  assert.deepEqual(
+    [await wayOf(s), await page.evaluate(() => localStorage.getItem('test.subscribed'))],
+    [undefined, null],
+  )
 })
 
 test('NT2 what one looks at on the phone is not told; once the page is hidden it is', async t => {
@@ -234,16 +271,16 @@ test('NT2 what one looks at on the phone is not told; once the page is hidden it
   await tap('Notify me')
   await page.getByText('This phone is told').waitFor()
   await json('PUT', '/push/settings', { kinds: {}, afterSeconds: 0, quiet: null, projects: [] })
-  const { id: document } = await s.document('n.md', '# N\n')
+  const { id: notebook } = await s.document('n.md', '# N\n')
   const end = async (id: string) => {
-    await json('POST', '/runs', { id, document, language: 'python', code: id, session: id })
+    await json('POST', '/runs', { id, document: notebook, language: 'python', code: id, session: id })
     const { lease } = await s.desk.next('LEASE', ({ lease }) => lease.run === id)
     await s.desk.emit(lease, 1, [started, { type: 'completed', at: Date.now(), durationMs: 5 }])
   }
   await end('seen')
   await page.evaluate(() => {
-    Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' })
-    document.dispatchEvent(new Event('visibilitychange'))
+    Object.defineProperty(globalThis.document, 'visibilityState', { get: () => 'hidden' })
+    globalThis.document.dispatchEvent(new Event('visibilitychange'))
   })
   await page.waitForTimeout(500)
   await end('unseen')

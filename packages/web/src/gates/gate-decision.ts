@@ -1,8 +1,8 @@
 /** Deciding a gate: about the text that was shown and its digest, once, and only with an answer of the hub (S18). */
 import type { Gate, GateAnswer } from '@meshbook/core/api.ts'
 import { useEffect, useState } from 'preact/hooks'
+import { asApiError } from '../api/api-error.ts'
 import { api } from '../api/client.ts'
-import { asApiError } from '../api/http.ts'
 import { me } from '../state/known.ts'
 import { rememberGate } from './gate-store.ts'
 

@@ -1,8 +1,8 @@
 /** The text of an output: folded when long, drawn in pieces, with a button for the whole. */
 import type { ComponentChildren } from 'preact'
-import { useContext, useRef, useState } from 'preact/hooks'
+import { useRef, useState } from 'preact/hooks'
 import { AnsiText } from './ansi.tsx'
-import { NotebookContext } from './notebook-model.ts'
+import { useReadingAround } from './reading.ts'
 import { carryOf, chunksOf, countLines, foldOf, type TextChunk } from './text-chunks.ts'
 
 export function OutputText({ text, tone = '', run }: { text: string; tone?: string; run?: string }) {
@@ -37,7 +37,7 @@ export function OutputText({ text, tone = '', run }: { text: string; tone?: stri
 
 /** Of a run's own output it is kept with the notebook: what is far from the window is not drawn, and comes back as it was. */
 function useWhole(run: string | undefined): [boolean, (on: boolean) => void] {
-  const notebook = useContext(NotebookContext)
+  const notebook = useReadingAround()
   const own = useState(false)
   return run === undefined || !notebook ? own : [notebook.wholeOutputs.value.has(run), on => notebook.setWhole(run, on)]
 }

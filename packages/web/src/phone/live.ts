@@ -7,7 +7,7 @@ import { hub, showLists } from './first-list.ts'
 
 let isFollowed = false
 
-export async function follow(): Promise<void> {
+export async function follow(now: () => number): Promise<void> {
   void storedList.start()
   effect(() => {
     if (signedIn.value === 'no') hub.value = 'signed-out'
@@ -17,7 +17,7 @@ export async function follow(): Promise<void> {
   effect(() => {
     const known = projects.value
     if (!known || known.some(({ id }) => !documents.value.has(id))) return
-    showLists({ projects: known, documents: known.flatMap(({ id }) => documents.value.get(id) ?? []) }, Date.now())
+    showLists({ projects: known, documents: known.flatMap(({ id }) => documents.value.get(id) ?? []) }, now())
   })
   effect(() => {
     if (signedIn.value !== 'yes' || isFollowed) return

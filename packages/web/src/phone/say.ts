@@ -1,5 +1,5 @@
 /** What failed is said above the tabs: why, and the next step. */
-import { asApiError } from '../api/http.ts'
+import { asApiError } from '../api/api-error.ts'
 import { tell } from './said.ts'
 
 export function say(thrown: unknown, title: string): void {

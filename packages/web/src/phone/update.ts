@@ -11,6 +11,7 @@ export function keepUpToDate(): void {
   workers.addEventListener('controllerchange', () => hadOne && location.reload())
   addEventListener('load', () => {
     workers.register('/m/sw.js', { scope: '/m/', updateViaCache: 'none' }).then(watch, () => undefined)
+    setTimeout(fetchLater, laterAfterMs)
   })
 }
 
@@ -21,6 +22,15 @@ function watch(registration: ServiceWorkerRegistration): void {
   look()
   registration.addEventListener('updatefound', () => registration.installing?.addEventListener('statechange', look))
   addEventListener('visibilitychange', () => document.hidden || registration.update().catch(() => undefined))
+}
+
+/** Once the app has been used for a while, and not over a connection that is paid by the byte. */
+const laterAfterMs = 20_000
+type Connection = { saveData?: boolean; type?: string }
+
+function fetchLater(): void {
+  const { saveData, type } = (navigator as { connection?: Connection }).connection ?? {}
+  if (saveData !== true && type !== 'cellular') navigator.serviceWorker.controller?.postMessage('fetch later')
 }
 
 export function takeUpdate(): void {

@@ -1,7 +1,7 @@
 /** The frames of an error: those of cells lead to their line, those of libraries are folded (OU9). */
-import { useContext, useMemo } from 'preact/hooks'
-import { NotebookContext } from '../notebook-model.ts'
+import { useMemo } from 'preact/hooks'
 import { OutputText } from '../output-text.tsx'
+import { useReadingAround } from '../reading.ts'
 import { partsOfTraceback, placeOf, type TraceFrame } from './traceback.ts'
 
 export function TracebackView({ lines, last }: { lines: readonly string[]; last: string }) {
@@ -30,7 +30,7 @@ const says = (text: string, last: string): boolean => {
 }
 
 function CellFrame({ frame }: { frame: TraceFrame }) {
-  const notebook = useContext(NotebookContext)
+  const notebook = useReadingAround()
   const { number, line } = frame.cell!
   const where = `${number === undefined ? 'Cell' : `Cell ${number}`}, line ${line}`
   const go = () => {

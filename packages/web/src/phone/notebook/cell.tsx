@@ -1,29 +1,30 @@
 /** A cell on the phone: its code, a button to run or stop it, its outputs, and where they came from. */
 import type { ExecutionEntry } from '@meshbook/core/executions.ts'
-import { useComputed } from '@preact/signals'
+import { computed } from '@preact/signals'
+import { useMemo } from 'preact/hooks'
 import { duration, timeOfDay } from '../../notebook/duration.ts'
 import { OutputView } from '../../notebook/output-view.tsx'
-import { stopRun } from '../../notebook/stop-run.ts'
+import { useReading } from '../../notebook/reading.ts'
 import type { CellView } from '../../notebook/views.ts'
 import { say } from '../say.ts'
 import { Icon } from '../shell/icons.tsx'
-import { EditArea } from './edit-area.tsx'
-import { usePhoneNotebook } from './phone-notebook.ts'
-import { Question } from './question.tsx'
+import { useDoing } from './doing.ts'
+import { EditArea, Question, stopping } from './parts.tsx'
 
 const active = new Set(['requested', 'claimed', 'ready', 'running'])
 
 export function Cell({ itemKey, view, isEdited }: { itemKey: string; view: CellView; isEdited: boolean }) {
-  const notebook = usePhoneNotebook()
-  const run = useComputed(() => notebook.runOf(itemKey)).value
-  const entry = run === undefined ? undefined : notebook.executions.entry(run).value
+  const notebook = useReading()
+  const mayWrite = useDoing()?.mayWrite !== false
+  const run = useMemo(() => computed(() => notebook.runOf(itemKey)), [notebook, itemKey]).value
+  const entry = run === undefined ? undefined : notebook.entryOf(run).value
   return (
     <section class="item cell" id={`item-${itemKey}`} aria-label={`${view.language} cell`}>
       <div class="code-row">
         {isEdited ? (
-          <EditArea itemKey={itemKey} label="Code" language={view.language} />
+          <EditArea itemKey={itemKey} label="Code" language={view.language} text={view.code} />
         ) : (
-          <button type="button" class="code" onClick={() => notebook.mayWrite && notebook.edit(itemKey)}>
+          <button type="button" class="code" onClick={() => mayWrite && notebook.edit(itemKey)}>
             <code>{view.code || ' '}</code>
           </button>
         )}
@@ -52,15 +53,23 @@ function RunButton({
   run: string | undefined
   entry: ExecutionEntry | undefined
 }) {
-  const notebook = usePhoneNotebook()
+  const notebook = useDoing()
   const isActive = entry !== undefined && active.has(entry.status)
   const press = () => {
-    const work = isActive && run !== undefined ? stopRun(notebook, run) : notebook.runner.run(itemKey)
+    if (!notebook) return
+    const work =
+      isActive && run !== undefined ? stopping.load().then(stop => stop(notebook, run)) : notebook.runner.run(itemKey)
     work.catch(thrown => say(thrown, isActive ? 'The cell was not stopped' : 'The cell was not run'))
   }
   const label = isActive ? (entry.status === 'running' ? 'Interrupt the cell' : 'Cancel the run') : 'Run the cell'
   return (
-    <button type="button" class={`round run ${isActive ? 'active' : ''}`} aria-label={label} onClick={press}>
+    <button
+      type="button"
+      class={`round run ${isActive ? 'active' : ''}`}
+      aria-label={label}
+      disabled={!notebook}
+      onClick={press}
+    >
       <Icon name={isActive ? 'stop' : 'runs'} />
     </button>
   )
@@ -78,7 +87,7 @@ const statusWords: Partial<Record<ExecutionEntry['status'], string>> = {
 
 /** How the run stands, and where it ran. */
 function Words({ itemKey, entry }: { itemKey: string; entry: ExecutionEntry | undefined }) {
-  const failure = usePhoneNotebook().runner.failures.value.get(itemKey)
+  const failure = useDoing()?.runner.failures.value.get(itemKey)
   if (failure)
     return (
       <p class="words bad" role="alert">

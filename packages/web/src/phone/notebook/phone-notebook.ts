@@ -1,6 +1,6 @@
 /** The notebook that the phone shows: which item is being edited, and how much of a long one is drawn. */
 import { type Signal, signal } from '@preact/signals'
-import { NotebookModel, useNotebookModel } from '../../notebook/notebook-model.ts'
+import { NotebookModel } from '../../notebook/notebook-model.ts'
 
 export class PhoneNotebook extends NotebookModel {
   /** Key of the item that is being edited. */
@@ -12,10 +12,4 @@ export class PhoneNotebook extends NotebookModel {
     this.editAt = at === undefined ? 'end' : at === 'start' ? 0 : at
     this.editing.value = key
   }
-}
-
-export function usePhoneNotebook(): PhoneNotebook {
-  const notebook = useNotebookModel()
-  if (!(notebook instanceof PhoneNotebook)) throw new Error('a component of the phone stands in another page')
-  return notebook
 }

@@ -1,10 +1,10 @@
 /** A link to a run of the notebook (`#run-…`) leads to its cell, once that is drawn. */
 import { useEffect } from 'preact/hooks'
-import type { PhoneNotebook } from './phone-notebook.ts'
+import type { NotebookReading } from '../../notebook/reading.ts'
 
 const mostFrames = 300
 
-export function useShownRun(notebook: PhoneNotebook | undefined): void {
+export function useShownRun(notebook: NotebookReading | undefined): void {
   useEffect(() => {
     const run = /^#run-(.+)$/.exec(location.hash)?.[1]
     if (!notebook || run === undefined) return

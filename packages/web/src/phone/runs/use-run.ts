@@ -2,8 +2,8 @@
 import type { ExecutionEntry } from '@meshbook/core/executions.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
 import { useEffect, useState } from 'preact/hooks'
+import { type ApiError, asApiError } from '../../api/api-error.ts'
 import { api } from '../../api/client.ts'
-import { type ApiError, asApiError } from '../../api/http.ts'
 import { type FollowedRun, followRun } from '../../runs/run-log.ts'
 import { hub, type RunInfo, rememberRun, runs } from '../../state/mesh.ts'
 

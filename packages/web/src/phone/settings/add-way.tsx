@@ -1,7 +1,7 @@
 /** ntfy and webhooks: ways that need no push of the browser. */
 import type { NewWay } from '@meshbook/core/notify-api.ts'
 import { useState } from 'preact/hooks'
-import { asApiError } from '../../api/http.ts'
+import { asApiError } from '../../api/api-error.ts'
 import { notifyApi } from '../../api/notify.ts'
 import { loadWays } from '../../notify/notify-state.ts'
 

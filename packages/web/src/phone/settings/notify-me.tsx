@@ -1,6 +1,6 @@
 /** Push to this browser: asked for by a press that says what will come; where it cannot be, why and what to do (PH50). */
 import { useEffect, useState } from 'preact/hooks'
-import { asApiError } from '../../api/http.ts'
+import { asApiError } from '../../api/api-error.ts'
 import { loadWays, ways } from '../../notify/notify-state.ts'
 import { type PushState, pushState } from '../../notify/this-browser.ts'
 import { me } from '../../state/known.ts'

@@ -1,6 +1,6 @@
 /** What one is told, how, and whether it works. */
 import { useEffect, useState } from 'preact/hooks'
-import { asApiError } from '../../api/http.ts'
+import { asApiError } from '../../api/api-error.ts'
 import { loadNotifySettings, loadWays, notifySettings, ways } from '../../notify/notify-state.ts'
 import { hub } from '../../state/known.ts'
 import { AddWay } from './add-way.tsx'

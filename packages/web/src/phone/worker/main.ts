@@ -6,12 +6,13 @@
 import { asset, isAsset } from './assets.ts'
 import { openNotice, type PushPorts, renewSubscription, showPush } from './push.ts'
 import { worker } from './scope.ts'
-import { install, isPage, isShellFile, page, removeOthers, shellFile } from './shell-cache.ts'
+import { fetchLater, install, isPage, isShellFile, page, removeOthers, shellFile } from './shell-cache.ts'
 
 worker.addEventListener('install', event => event.waitUntil(install()))
 worker.addEventListener('activate', event => event.waitUntil(removeOthers().then(() => worker.clients.claim())))
 worker.addEventListener('message', event => {
   if (event.data === 'take over') void worker.skipWaiting()
+  if (event.data === 'fetch later') event.waitUntil(fetchLater().catch(() => undefined))
 })
 
 worker.addEventListener('fetch', event => {
