@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { DocumentInfo, Gate, Run } from '@meshbook/core/api.ts'
 import { newId, systemRandom } from '@meshbook/core/ids.ts'
-import type { Lease } from '@meshbook/core/messages.ts'
+import type { DeviceInfo, Lease } from '@meshbook/core/messages.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import { started, TestDevice } from '@meshbook/hub/testing/test-device.ts'
 import { startTestHub, type TestHub } from '@meshbook/hub/testing/test-hub.ts'
@@ -98,7 +98,11 @@ test('PH23 PH40 what the hub has set aside is asked about in the inbox; yes runs
   const s = await scene(t)
   const { page, open } = s.phone
   const { id: document } = await s.document('later.md', '# B\n')
-  s.desk.socket!.terminate()
+  await s.desk.drop()
+  await eventually('it is missed', async () => {
+    const { items } = await s.json<{ items: DeviceInfo[] }>('GET', '/devices')
+    return items[0]!.status !== 'online'
+  })
   const expiresAt = Date.now() + 1_000
   for (const id of ['yes', 'no'])
     await s.json('POST', '/runs', { id, session: id, document, language: 'python', code: id, expiresAt })

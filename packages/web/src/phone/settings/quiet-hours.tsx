@@ -37,7 +37,7 @@ export function QuietHours({ settings: { quiet } }: { settings: NotifySettings }
           </>
         )}
       </div>
-      {quiet && <p class="faint">The rest comes as one message when they end.</p>}
+      {quiet && <p class="note">The rest comes as one message when they end.</p>}
     </section>
   )
 }
