@@ -1,22 +1,27 @@
 /** A cell on the phone: its code, a button to run or stop it, its outputs, and where they came from. */
 import type { ExecutionEntry } from '@meshbook/core/executions.ts'
 import { useComputed } from '@preact/signals'
+import { useEffect } from 'preact/hooks'
 import { duration, timeOfDay } from '../../notebook/duration.ts'
 import { OutputView } from '../../notebook/output-view.tsx'
 import { stopRun } from '../../notebook/stop-run.ts'
 import type { CellView } from '../../notebook/views.ts'
+import { neededPart } from '../../shell/needed-part.ts'
+import type { QueuedRun } from '../offline/queued-run.ts'
 import { say } from '../say.ts'
 import { Icon } from '../shell/icons.tsx'
 import { EditArea } from './edit-area.tsx'
 import { usePhoneNotebook } from './phone-notebook.ts'
 import { Question } from './question.tsx'
 
+const queuedView = neededPart(() => import('../offline/queued-view.tsx').then(module => module.QueuedView))
 const active = new Set(['requested', 'claimed', 'ready', 'running'])
 
 export function Cell({ itemKey, view, isEdited }: { itemKey: string; view: CellView; isEdited: boolean }) {
   const notebook = usePhoneNotebook()
   const run = useComputed(() => notebook.runOf(itemKey)).value
   const entry = run === undefined ? undefined : notebook.executions.entry(run).value
+  const queued = useComputed(() => notebook.queued.value.get(itemKey)).value
   return (
     <section class="item cell" id={`item-${itemKey}`} aria-label={`${view.language} cell`}>
       <div class="code-row">
@@ -27,7 +32,7 @@ export function Cell({ itemKey, view, isEdited }: { itemKey: string; view: CellV
             <code>{view.code || ' '}</code>
           </button>
         )}
-        <RunButton itemKey={itemKey} run={run} entry={entry} />
+        <RunButton itemKey={itemKey} run={run} entry={entry} queued={queued} />
       </div>
       {view.outputs.map(output => (
         <OutputView key={output.runId} output={output} />
@@ -38,30 +43,51 @@ export function Cell({ itemKey, view, isEdited }: { itemKey: string; view: CellV
       {run !== undefined && entry?.stdinRequest && (
         <Question key={entry.stdinRequest.id} run={run} request={entry.stdinRequest} />
       )}
-      <Words itemKey={itemKey} entry={entry} />
+      {queued ? <Queued run={queued} /> : <Words itemKey={itemKey} entry={entry} />}
     </section>
   )
 }
 
-function RunButton({
-  itemKey,
-  run,
-  entry,
-}: {
+function Queued({ run }: { run: QueuedRun }) {
+  useEffect(() => void queuedView.load().catch(() => undefined), [])
+  const View = queuedView.part.value
+  return View ? <View run={run} /> : <p class="words">Queued on this phone</p>
+}
+
+interface RunButtonProps {
   itemKey: string
   run: string | undefined
   entry: ExecutionEntry | undefined
-}) {
+  queued: QueuedRun | undefined
+}
+
+function RunButton({ itemKey, run, entry, queued }: RunButtonProps) {
   const notebook = usePhoneNotebook()
+  if (queued?.state.is === 'sent') return <CancelQueued id={queued.id} />
   const isActive = entry !== undefined && active.has(entry.status)
   const press = () => {
-    const work = isActive && run !== undefined ? stopRun(notebook, run) : notebook.runner.run(itemKey)
+    const work = isActive && run !== undefined ? stopRun(notebook, run) : notebook.run(itemKey)
     work.catch(thrown => say(thrown, isActive ? 'The cell was not stopped' : 'The cell was not run'))
   }
+  // What stands there already is answered below the cell.
+  if (queued) return null
   const label = isActive ? (entry.status === 'running' ? 'Interrupt the cell' : 'Cancel the run') : 'Run the cell'
   return (
     <button type="button" class={`round run ${isActive ? 'active' : ''}`} aria-label={label} onClick={press}>
       <Icon name={isActive ? 'stop' : 'runs'} />
+    </button>
+  )
+}
+
+/** It is at the hub and no device has shown it yet. */
+function CancelQueued({ id }: { id: string }) {
+  const press = () =>
+    import('../../api/client.ts')
+      .then(({ api }) => api.cancelRun(id, 'cancelled on the phone'))
+      .catch(thrown => say(thrown, 'The run was not cancelled'))
+  return (
+    <button type="button" class="round run active" aria-label="Cancel the run" onClick={() => void press()}>
+      <Icon name="stop" />
     </button>
   )
 }

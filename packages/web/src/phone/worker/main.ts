@@ -4,6 +4,7 @@
  */
 import { asset, isAsset } from './assets.ts'
 import { worker } from './scope.ts'
+import { sendQueued } from './send-queued.ts'
 import { install, isPage, isShellFile, page, removeOthers, shellFile } from './shell-cache.ts'
 
 worker.addEventListener('install', event => event.waitUntil(install()))
@@ -11,6 +12,8 @@ worker.addEventListener('activate', event => event.waitUntil(removeOthers().then
 worker.addEventListener('message', event => {
   if (event.data === 'take over') void worker.skipWaiting()
 })
+
+worker.addEventListener('sync', event => event.waitUntil(sendQueued()))
 
 worker.addEventListener('fetch', event => {
   const { request } = event
