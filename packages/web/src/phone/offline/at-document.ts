@@ -45,10 +45,11 @@ export async function atDocument<T>(
   }
 }
 
-async function whenInStep<T>(
+/** The same for a link that is open. */
+export async function whenInStep<T>(
   link: DocumentLink,
   { edits }: Wanted,
-  ports: LinkPorts,
+  ports: Pick<LinkPorts, 'after'>,
   waitMs: number,
   work: (link: DocumentLink) => T | Promise<T>,
 ): Promise<T | 'gone' | undefined> {

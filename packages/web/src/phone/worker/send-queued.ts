@@ -2,12 +2,11 @@
  * The browser woke the worker because there is a network again: sends what was queued and needs no look into a document
  * (PH25). The rest waits for the app, whose queue and lock these are.
  */
-import { codeHash } from '@meshbook/core/notebook/cell-hash.ts'
 import { IndexedDatabase } from '../../sync/indexed-database.ts'
 import { Outbox } from '../offline/outbox.ts'
 import { OutboxStore } from '../offline/outbox-store.ts'
 import { isAtHub, postRun } from '../offline/post-run.ts'
-import { hasEdits, type QueuedRun, type Standing } from '../offline/queued-run.ts'
+import { unchanged } from './unchanged.ts'
 
 const name = 'meshbook:outbox'
 const textMs = 30_000
@@ -18,7 +17,7 @@ export async function sendQueued(): Promise<void> {
   const channel = new BroadcastChannel(name)
   const outbox = new Outbox({
     store: new OutboxStore(indexedDB),
-    standing: run => standing(documents, run),
+    standing: run => unchanged(documents, textAtHub, run),
     post: request => postRun(request),
     isAtHub: run => isAtHub(run.id),
     alone: work => navigator.locks.request(name, work),
@@ -32,14 +31,6 @@ export async function sendQueued(): Promise<void> {
   } finally {
     channel.close()
   }
-}
-
-/** Only what is as it was is sent from here. */
-async function standing(documents: IndexedDatabase, run: QueuedRun): Promise<Standing> {
-  const head = (await documents.heads()).get(run.document)
-  if (!head || !hasEdits(head, run.after)) return { is: 'unknown' }
-  const text = await textAtHub(run.document)
-  return text !== undefined && (await codeHash(text)) === run.textHash ? { is: 'same' } : { is: 'unknown' }
 }
 
 async function textAtHub(document: string): Promise<string | undefined> {
