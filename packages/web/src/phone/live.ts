@@ -4,6 +4,7 @@ import { documents, projects, signedIn } from '../state/known.ts'
 import { hub as hubState, startMesh } from '../state/mesh.ts'
 import { storedList } from '../sync/browser-storage.ts'
 import { hub, showLists } from './first-list.ts'
+import { startOffline } from './offline/start-offline.ts'
 
 export async function follow(now: () => number): Promise<void> {
   void storedList.start()
@@ -17,5 +18,5 @@ export async function follow(now: () => number): Promise<void> {
     if (!known || known.some(({ id }) => !documents.value.has(id))) return
     showLists({ projects: known, documents: known.flatMap(({ id }) => documents.value.get(id) ?? []) }, now())
   })
-  await startMesh()
+  await Promise.all([startMesh(), startOffline()])
 }

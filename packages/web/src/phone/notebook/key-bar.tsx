@@ -18,7 +18,7 @@ export function KeyBar({ notebook, itemKey, language, typing, apply }: KeyBarPro
   const keepFocus = (event: Event) => event.preventDefault()
   const { undo } = notebook.store
   const run = () => {
-    notebook.runner.run(itemKey).catch(thrown => say(thrown, 'The cell was not run'))
+    notebook.run(itemKey).catch(thrown => say(thrown, 'The cell was not run'))
   }
   return (
     <div class="key-bar" role="toolbar" aria-label="Keys" onPointerDown={keepFocus} onMouseDown={keepFocus}>

@@ -13,7 +13,7 @@ export interface WorkerScope {
   readonly location: Location
   readonly clients: { claim(): Promise<void> }
   skipWaiting(): Promise<void>
-  addEventListener(type: 'install' | 'activate', listener: (event: Extendable) => void): void
+  addEventListener(type: 'install' | 'activate' | 'sync', listener: (event: Extendable) => void): void
   addEventListener(type: 'fetch', listener: (event: FetchCall) => void): void
   addEventListener(type: 'message', listener: (event: Message) => void): void
 }
