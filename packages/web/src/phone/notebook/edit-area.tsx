@@ -48,7 +48,7 @@ export function EditArea({ itemKey, label, language }: { itemKey: string; label:
   }
   const leave = (event: FocusEvent) => {
     const to = event.relatedTarget
-    if (!(to instanceof Element && to.closest('.key-bar'))) notebook.editing.value = undefined
+    if (!(to instanceof Element && to.closest('.key-bar, .sheet'))) notebook.editing.value = undefined
   }
   return (
     <div class={language === undefined ? 'edit' : 'edit mono'}>

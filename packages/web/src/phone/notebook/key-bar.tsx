@@ -1,6 +1,7 @@
 /** The keys that a soft keyboard hides, above it. A press keeps the keyboard open (PH32). */
 import { say } from '../say.ts'
 import { Icon } from '../shell/icons.tsx'
+import { showItem } from './item-sheet.tsx'
 import { characterKey, type Typed, type Typing, tabKey } from './key-edits.ts'
 import type { PhoneNotebook } from './phone-notebook.ts'
 
@@ -40,6 +41,9 @@ export function KeyBar({ notebook, itemKey, language, typing, apply }: KeyBarPro
           <Icon name="redo" size={20} />
         </button>
       </div>
+      <button type="button" class="key" aria-label="More" onClick={() => showItem(notebook, itemKey)}>
+        <Icon name="more" size={20} />
+      </button>
       {language !== undefined && (
         <button type="button" class="key accent" aria-label="Run the cell" onClick={run}>
           <Icon name="runs" size={20} />
