@@ -164,6 +164,11 @@ export const limits = {
   pastRunRows: 5,
   /** What waited for longer is looked at again before it runs: its cell may have changed (RU31). */
   runFreshMs: 10_000,
+  /** What a phone keeps of documents that were opened and not asked to be kept, with their images; the rest of a larger one is not fetched beforehand. */
+  phoneUsedBytes: 200 * MiB,
+  phoneAssetBytes: 32 * MiB,
+  /** How often a phone looks what became of the documents that it keeps. */
+  phoneKeepLookMs: 60_000,
   /** How long "still want this?" is asked. */
   runAskMs: 7 * 24 * 3_600_000,
   /** Logs of ended runs, of one project; what a run came to is known for much longer than what it said. */
@@ -226,6 +231,8 @@ export const limits = {
   /** How long the hub may take to answer after that. */
   wakeAnswerMs: 3_000,
   handshakeMs: 10_000,
+  /** How long a document that is opened behind the page may take to be as the hub has it. */
+  documentInStepMs: 20_000,
   requestMs: 30_000,
   reconnectMinMs: 250,
   reconnectMaxMs: 30_000,

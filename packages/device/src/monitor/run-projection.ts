@@ -93,7 +93,8 @@ export class RunProjection {
     if (this.#claimTimer === undefined) return
     clearTimeout(this.#claimTimer)
     this.#claimTimer = undefined
-    if (!this.#entry.exists && this.#lease.cell?.by === 'anchor') this.#waitFor('entry')
+    const { cell } = this.#lease
+    if (!this.#entry.exists && cell?.by === 'anchor' && cell.alone !== true) this.#waitFor('entry')
     else this.#take()
   }
 

@@ -8,7 +8,11 @@ try {
 {
   const get = path =>
     fetch(`/api/v1${path}`, { headers: { accept: 'application/json' }, signal: AbortSignal.timeout(15000) }).then(
-      async answer => ({ status: answer.status, body: answer.ok ? await answer.json() : undefined }),
+      async answer => ({
+        status: answer.status,
+        protocol: Number(answer.headers.get('meshbook-protocol')),
+        body: answer.ok ? await answer.json() : undefined,
+      }),
     )
   const projects = get('/projects')
   const documents = projects.then(({ body }) =>

@@ -3,6 +3,7 @@
  * plain checks here, so that it is small; what follows the hub afterwards is loaded after the list is drawn.
  */
 import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
+import { protocolVersion } from '@meshbook/core/protocol.ts'
 import { batch, computed, signal } from '@preact/signals'
 import { keep, readKept } from './kept.ts'
 
@@ -15,6 +16,8 @@ interface KeptLists extends Lists {
 }
 interface Answer {
   status: number
+  /** What the hub speaks; NaN where somebody else answered. */
+  protocol: number
   body?: { items?: unknown[]; next?: string }
 }
 declare global {
@@ -27,6 +30,8 @@ export const lists = signal<Lists | undefined>(undefined)
 export const listsAt = signal<number | undefined>(undefined)
 /** Whether the hub answers; `signed-out` when it does and nobody is signed in. */
 export const hub = signal<'asking' | 'open' | 'down' | 'signed-out'>('asking')
+/** The hub speaks a protocol that this version does not know: nothing is asked of it before the update (PH12). */
+export const isTooOld = signal(false)
 
 const name = 'lists'
 
@@ -44,7 +49,9 @@ export async function startLists(now: () => number): Promise<void> {
 async function takeEarly(now: () => number): Promise<void> {
   try {
     const { projects, documents } = globalThis.early!
-    const { status, body } = await projects
+    const { status, body, protocol } = await projects
+    isTooOld.value = protocol > protocolVersion
+    if (isTooOld.peek()) return
     if (status === 401) hub.value = 'signed-out'
     if (!body) throw new Error(`answered ${status}`)
     const pages = await documents

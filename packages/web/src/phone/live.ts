@@ -4,6 +4,7 @@ import { documents, projects, signedIn } from '../state/known.ts'
 import { hub as hubState, startMesh } from '../state/mesh.ts'
 import { storedList } from '../sync/browser-storage.ts'
 import { hub, showLists } from './first-list.ts'
+import { startOffline } from './offline/start-offline.ts'
 
 let isFollowed = false
 
@@ -30,5 +31,5 @@ export async function follow(now: () => number): Promise<void> {
       },
     )
   })
-  await startMesh()
+  await Promise.all([startMesh(), startOffline()])
 }

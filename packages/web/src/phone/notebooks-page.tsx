@@ -1,6 +1,7 @@
 /** The first page: what was worked on last, and the projects. */
 import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
 import { hub, lists, recent } from './first-list.ts'
+import { here } from './offline/here.ts'
 import { notebookAt, projectAt } from './place.ts'
 import { Go } from './shell/go.tsx'
 import { Icon } from './shell/icons.tsx'
@@ -54,12 +55,21 @@ export function NotebookRow({ document, project }: { document: DocumentInfo; pro
       <Go to={notebookAt(project.name, path)} class="row">
         <span class="words">
           <span class="name">{titleOf(path)}</span>
-          <span class="about">{project.name}</span>
+          <span class="about">
+            {project.name}
+            {whereIs(document.id)}
+          </span>
         </span>
         <time dateTime={new Date(updatedAt).toISOString()}>{ago(updatedAt, Date.now())}</time>
       </Go>
     </li>
   )
+}
+
+/** Whether it can be read without the hub (PH14); that it cannot is said while that matters. */
+function whereIs(document: string): string {
+  if (here.value.has(document)) return ' · on this phone'
+  return hub.value === 'down' ? ' · not on this phone' : ''
 }
 
 function ProjectRow({ project }: { project: Project }) {

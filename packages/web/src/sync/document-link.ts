@@ -123,6 +123,25 @@ export class DocumentLink {
     await this.#ready.promise
   }
 
+  /** The edits that are in the document now, once they are stored here; undefined where they cannot be. */
+  async stored(): Promise<EditVector | undefined> {
+    const have = this.#have
+    await this.#keeper.flush()
+    return this.#keeper.database.lasting && covers(joined(this.#acked, this.#kept.stored), have) ? have : undefined
+  }
+
+  /** The hub has no such document, or none for us. */
+  get isGone(): boolean {
+    const code = this.#status.refused?.code
+    return code === closeCodes.notFound || code === closeCodes.forbidden
+  }
+
+  /** Whether the hub has these edits; a tab whose edits are all acknowledged is no longer named. */
+  isAcknowledged(edits: EditVector): boolean {
+    const known = Object.fromEntries(Object.entries(edits).filter(([tab]) => this.#have[tab] !== undefined))
+    return this.#due === 0 && this.#newEpoch === undefined && covers(this.#acked, known)
+  }
+
   /** Forgets the document that this one took the place of. */
   async dismissCarried(): Promise<void> {
     await this.#keeper.forgetOld()

@@ -22,6 +22,12 @@ export class WatchedDatabase implements DocumentDatabase {
     return this.#database.heads()
   }
 
+  async forget(document: string): Promise<boolean> {
+    const forgot = await this.#database.forget(document)
+    if (forgot) this.#onWritten()
+    return forgot
+  }
+
   async append(document: string, epoch: number, change: Appended): Promise<StoredHead | undefined> {
     const head = await this.#database.append(document, epoch, change)
     this.#onWritten()

@@ -8,6 +8,7 @@ import { Icon } from '../shell/icons.tsx'
 import { titleOf } from '../words.ts'
 import { DoingContext } from './doing.ts'
 import { Items } from './items.tsx'
+import { NotebookBar } from './parts.tsx'
 import { useShownRun } from './shown-run.ts'
 import { SyncWords } from './sync-words.tsx'
 import { type Shown, useNotebook } from './use-notebook.ts'
@@ -39,6 +40,7 @@ export function NotebookPage({ project, path }: { project: Project; path: string
             <SyncWords notebook={doing} trouble={shown.trouble} />
           </Head>
           <Items />
+          {doing && <NotebookBar notebook={doing} />}
         </main>
       </DoingContext.Provider>
     </ReadingContext.Provider>

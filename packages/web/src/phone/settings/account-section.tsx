@@ -1,7 +1,8 @@
 /** Who is signed in here, and signing out. */
 import { api } from '../../api/client.ts'
 import { confirmed } from '../../shell/ask.ts'
-import { hub, me } from '../../state/known.ts'
+import { me } from '../../state/known.ts'
+import { hub } from '../first-list.ts'
 import { say } from '../say.ts'
 import { Icon } from '../shell/icons.tsx'
 

@@ -1,5 +1,5 @@
 /** One sentence about how true what is shown is: nothing while all is well (PH13). */
-import { hub, listsAt } from '../first-list.ts'
+import { hub, isTooOld, listsAt } from '../first-list.ts'
 import { takeUpdate, waiting } from '../update.ts'
 
 export function StateBar() {
@@ -9,6 +9,9 @@ export function StateBar() {
     <div class="state" role="status">
       {hub.value === 'down' && (
         <p class="state-line">{`${navigator.onLine ? 'The hub does not answer.' : 'You are offline.'}${since}`}</p>
+      )}
+      {isTooOld.value && !waiting.value && (
+        <p class="state-line">The hub is newer than this app, which is being updated.</p>
       )}
       {waiting.value && (
         <p class="state-line news">

@@ -6,6 +6,7 @@
 import { asset, isAsset } from './assets.ts'
 import { openNotice, type PushPorts, renewSubscription, showPush } from './push.ts'
 import { worker } from './scope.ts'
+import { sendQueued } from './send-queued.ts'
 import { fetchLater, install, isPage, isShellFile, page, removeOthers, shellFile } from './shell-cache.ts'
 
 worker.addEventListener('install', event => event.waitUntil(install()))
@@ -14,6 +15,8 @@ worker.addEventListener('message', event => {
   if (event.data === 'take over') void worker.skipWaiting()
   if (event.data === 'fetch later') event.waitUntil(fetchLater().catch(() => undefined))
 })
+
+worker.addEventListener('sync', event => event.waitUntil(sendQueued()))
 
 worker.addEventListener('fetch', event => {
   const { request } = event

@@ -39,7 +39,7 @@ export interface WorkerScope {
     readonly pushManager: Subscriber
   }
   skipWaiting(): Promise<void>
-  addEventListener(type: 'install' | 'activate', listener: (event: Extendable) => void): void
+  addEventListener(type: 'install' | 'activate' | 'sync', listener: (event: Extendable) => void): void
   addEventListener(type: 'fetch', listener: (event: FetchCall) => void): void
   addEventListener(type: 'message', listener: (event: Message) => void): void
   addEventListener(type: 'push', listener: (event: PushCall) => void): void

@@ -268,6 +268,7 @@ export class BrowserTab {
         rewrite: (document, make) => guarded(() => database.rewrite(document, make)),
         quarantine: (document, isBad) => guarded(() => database.quarantine(document, isBad)),
         heads: () => guarded(() => database.heads()),
+        forget: document => guarded(() => database.forget(document)),
       },
       () => undefined,
     )

@@ -1,0 +1,42 @@
+/** Starts what of the phone works without the hub: the queue of runs, and keeping documents. Loaded after the first list. */
+import { limits } from '@meshbook/core/limits.ts'
+import { effect } from '@preact/signals'
+import { whenIdle } from '../../shell/when-idle.ts'
+import { loadDocuments } from '../../state/mesh.ts'
+import { browserPorts } from '../../sync/browser-ports.ts'
+import { measureRoom, storedList } from '../../sync/browser-storage.ts'
+import { hub, lists } from '../first-list.ts'
+import { beforeReload } from '../update.ts'
+import { startOutbox } from './browser-outbox.ts'
+import { here } from './here.ts'
+import { keepUp, noteUse, readHeld } from './keep-up.ts'
+import { choice, keptDocuments, readChoice } from './kept-choice.ts'
+import { allStored, onShown } from './shown-documents.ts'
+
+export async function startOffline(): Promise<void> {
+  effect(() => {
+    here.value = new Set(storedList.unsent.value.keys())
+  })
+  await Promise.all([startOutbox(), readChoice(), readHeld()])
+  beforeReload(allStored)
+  onShown((document, link) => whenIdle(() => void noteUse(document, link)))
+  effect(() => {
+    // What is listed, kept or asked for has changed, or the hub is back.
+    keptDocuments.value
+    choice.value
+    lists.value
+    if (hub.value === 'open') whenIdle(() => void keepUp())
+  })
+  browserPorts.page.onWake(() => void look())
+  setInterval(() => document.hidden || void look(), limits.phoneKeepLookMs)
+  await measureRoom()
+}
+
+/** Edits of others change no list: when something is kept, the hub is asked. */
+async function look(): Promise<void> {
+  if (hub.peek() !== 'open') return
+  const kept = keptDocuments.peek()
+  const projects = new Set(lists.peek()?.documents.flatMap(({ id, project }) => (kept.has(id) ? [project] : [])))
+  for (const project of projects) await loadDocuments(project).catch(() => undefined)
+  await keepUp()
+}
