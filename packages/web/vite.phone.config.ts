@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import preact from '@preact/preset-vite'
 import { type InlineConfig, minifySync, type Plugin } from 'vite'
 import { alias, nonceWord, smaller } from './vite.shared.ts'
@@ -36,7 +37,12 @@ export const phone: InlineConfig = {
   },
 }
 
-/** What the worker keeps: all files of the build, by their addresses. */
+/** Drawn by what some notebooks alone have; kept when they are met, or while nothing else is to be done (PH11). */
+const laterBytes = 60_000
+const isLater = (file: string): boolean =>
+  /\.woff2$/.test(file) || gzipSync(readFileSync(join(out, file))).length > laterBytes
+
+/** The files of the build, by their addresses. */
 function filesOf(folder: string): string[] {
   const found = readdirSync(folder, { recursive: true, withFileTypes: true })
   const paths = found.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name))
@@ -60,7 +66,8 @@ export function phoneWorker(): InlineConfig {
     logLevel: 'warn',
     plugins: [smaller],
     define: {
-      __SHELL_FILES__: JSON.stringify(files.map(file => `/m${file}`)),
+      __SHELL_FILES__: JSON.stringify(files.filter(file => !isLater(file)).map(file => `/m${file}`)),
+      __LATER_FILES__: JSON.stringify(files.filter(isLater).map(file => `/m${file}`)),
       __SHELL_VERSION__: JSON.stringify(version),
     },
     build: {

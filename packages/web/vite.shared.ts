@@ -1,12 +1,28 @@
 /** What the builds of the browser's apps share. */
 import { fileURLToPath } from 'node:url'
 import type { AliasOptions, PluginOption } from 'vite'
-import { fewErrorTexts, lexerAlone, oneEnvironment, plainLimits, schemasWhenUsed } from './bundle/smaller-code.ts'
+import {
+  fewErrorTexts,
+  lexerAlone,
+  oneEnvironment,
+  oneFontFormat,
+  plainLimits,
+  schemasWhenUsed,
+} from './bundle/smaller-code.ts'
+import { yjsParts } from './bundle/yjs-parts.ts'
 
 const inSource = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const fullYaml = fileURLToPath(new URL('../browser/index.js', import.meta.resolve('yaml')))
 
-export const smaller: PluginOption[] = [plainLimits, schemasWhenUsed, fewErrorTexts, lexerAlone, oneEnvironment]
+export const smaller: PluginOption[] = [
+  plainLimits,
+  schemasWhenUsed,
+  fewErrorTexts,
+  lexerAlone,
+  oneEnvironment,
+  oneFontFormat,
+  yjsParts,
+]
 
 export const alias: AliasOptions = [
   { find: /^yaml$/, replacement: inSource('src/notebook/yaml-when-needed.ts') },

@@ -41,6 +41,8 @@ async function phoneAt(t: TestContext, mesh: MeshProcess, width = 390) {
   return { page, context }
 }
 
+/** What a run showed, and not its code. */
+const output = (page: Page, text: string) => page.locator('.output').getByText(text, { exact: true }).first()
 const runCell = (page: Page) => page.getByRole('button', { name: 'Run the cell' }).tap()
 test('PH21 PH22 a run that is queued while the hub is down is stored, survives a reload, and runs once when the hub is back', async t => {
   const mesh = await meshWith(t, counts('one.txt'))
@@ -52,10 +54,10 @@ test('PH21 PH22 a run that is queued while the hub is down is stored, survives a
   await page.reload()
   await page.getByText('Queued on this phone').waitFor()
   const back = await again(t, mesh)
-  await page.getByText('ran one.txt').first().waitFor({ timeout: 60_000 })
+  await output(page, 'ran one.txt').waitFor({ timeout: 60_000 })
   assert.equal(await marks(back, 'one.txt'), 'x')
   await page.reload()
-  await page.getByText('ran one.txt').first().waitFor()
+  await output(page, 'ran one.txt').waitFor()
   await page.getByText('Queued on this phone').waitFor({ state: 'detached' })
   assert.equal(await marks(back, 'one.txt'), 'x')
 })
@@ -87,7 +89,7 @@ test('PH23 when the cell was changed meanwhile nothing runs until the user says 
   await page.getByText('The cell has other code now').waitFor()
   assert.deepEqual([await marks(mesh, 'old.txt'), await marks(mesh, 'new.txt')], ['', ''])
   await page.getByRole('button', { name: 'Run the new code' }).tap()
-  await page.getByText('ran new.txt').first().waitFor({ timeout: 60_000 })
+  await output(page, 'ran new.txt').waitFor({ timeout: 60_000 })
   assert.deepEqual([await marks(mesh, 'old.txt'), await marks(mesh, 'new.txt')], ['', 'x'])
 })
 

@@ -3,22 +3,19 @@
  * (what is selected, panels, dialogs) is the page's own.
  */
 import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
+import type { ExecutionEntry } from '@meshbook/core/executions.ts'
 import { canonicalLanguage, runtimeFor } from '@meshbook/core/languages.ts'
 import type { SessionInfo } from '@meshbook/core/messages.ts'
 import { demandsOf, sessionNameOf } from '@meshbook/core/notebook/demands.ts'
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals'
-import { createContext } from 'preact'
-import { useContext } from 'preact/hooks'
 import { runs, sessions } from '../state/known.ts'
 import type { DocumentLink } from '../sync/document-link.ts'
 import type { ExecutionStore } from './execution-store.ts'
 import type { NotebookStore } from './notebook-store.ts'
+import { type NotebookReading, type Place, useReading } from './reading.ts'
 import { keepChoice } from './run-choice.ts'
 import type { Runner } from './runner.ts'
 import { settleUnplaced } from './settle-unplaced.ts'
-
-/** Puts the cursor into an item's editor. */
-export type Place = 'start' | 'end' | number
 
 export interface NotebookParts {
   document: DocumentInfo
@@ -29,14 +26,13 @@ export interface NotebookParts {
   runner: Runner
 }
 
-export abstract class NotebookModel {
+export abstract class NotebookModel implements NotebookReading {
   readonly document: DocumentInfo
   readonly project: Project
   readonly link: DocumentLink
   readonly store: NotebookStore
   readonly executions: ExecutionStore
   readonly runner: Runner
-  /** Runs whose long output is shown whole, also after it was scrolled away. */
   readonly wholeOutputs: Signal<ReadonlySet<string>> = signal(new Set())
   readonly language: ReadonlySignal<string>
   readonly #stopSettling: () => void
@@ -54,7 +50,6 @@ export abstract class NotebookModel {
     this.#stopSettling = settleUnplaced(this.executions, runs, parts.store.doc.clientID)
   }
 
-  /** Begins to edit an item. */
   abstract edit(key: string, at?: Place): void
 
   /** What a new cell is written in: the language of the cell before, of the notebook, or Python. */
@@ -81,6 +76,10 @@ export abstract class NotebookModel {
       session =>
         session.project === this.project.id && session.name === name && runtimeFor(session.language) === runtime,
     )
+  }
+
+  entryOf(run: string): ReadonlySignal<ExecutionEntry | undefined> {
+    return this.executions.entry(run)
   }
 
   /** The newest run of a cell: one that was asked for here or elsewhere, or the one its output is of. */
@@ -113,11 +112,9 @@ export abstract class NotebookModel {
   }
 }
 
-export const NotebookContext = createContext<NotebookModel | undefined>(undefined)
-
-/** For what is drawn in any page of a notebook. */
+/** For what is drawn only where the document is open. */
 export function useNotebookModel(): NotebookModel {
-  const notebook = useContext(NotebookContext)
-  if (!notebook) throw new Error('a notebook component stands outside of a notebook')
+  const notebook = useReading()
+  if (!(notebook instanceof NotebookModel)) throw new Error('this notebook is only read')
   return notebook
 }

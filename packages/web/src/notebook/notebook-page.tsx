@@ -1,7 +1,7 @@
 /** Finds the document of an address, opens it, and shows it, or why it cannot be shown. */
 import type { DocumentInfo } from '@meshbook/core/api.ts'
 import { useEffect, useState } from 'preact/hooks'
-import { type ApiError, asApiError } from '../api/http.ts'
+import { type ApiError, asApiError } from '../api/api-error.ts'
 import { loadEditor } from '../editor/load-editor.ts'
 import { showImported } from '../formats/show-imported.ts'
 import { titleOf } from '../shell/file-tree.ts'

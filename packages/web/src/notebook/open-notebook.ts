@@ -7,7 +7,8 @@ import { Cursors } from './cursors.ts'
 import type { FindStore } from './find-store.ts'
 import type { Mover } from './mover.ts'
 import { NearWindow } from './near-window.ts'
-import { NotebookModel, type NotebookParts, type Place, useNotebookModel } from './notebook-model.ts'
+import { NotebookModel, type NotebookParts, useNotebookModel } from './notebook-model.ts'
+import type { Place } from './reading.ts'
 
 /** Drawn at once when a notebook opens, before anything is measured. */
 const firstItems = 10

@@ -3,9 +3,6 @@ import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
 import { pathOfId } from '@meshbook/core/executions.ts'
 import { systemRandom } from '@meshbook/core/ids.ts'
 import { rightsOf } from '@meshbook/core/roles.ts'
-import { htmlReading } from '../prose/raw-html.ts'
-import { mayHoldHtml } from '../prose/read-prose.ts'
-import { whenIdle } from '../shell/when-idle.ts'
 import { me } from '../state/known.ts'
 import { report } from '../state/toasts.ts'
 import { type LinkOptions, openDocument } from '../sync/document-link.ts'
@@ -13,8 +10,7 @@ import type { LinkPorts } from '../sync/link-ports.ts'
 import { ExecutionStore } from './execution-store.ts'
 import type { NotebookParts } from './notebook-model.ts'
 import { browserFrame, NotebookStore } from './notebook-store.ts'
-import { isMoreThanText } from './output-view.tsx'
-import { richDrawing } from './rich-when-needed.tsx'
+import { readyToDraw } from './ready-to-draw.ts'
 import { Runner } from './runner.ts'
 import { loadYaml } from './yaml-when-needed.ts'
 
@@ -42,7 +38,10 @@ export async function openParts(
       readFrontMatter(store).catch(thrown => report(thrown, 'The front matter was not read'))
   })
   const executions = new ExecutionStore(store)
-  await Promise.all([readyForProse(store), readyForOutputs(store, executions)])
+  await readyToDraw(
+    store,
+    [...executions.map.keys()].map(run => executions.read(run)),
+  )
   return {
     document,
     project,
@@ -56,25 +55,6 @@ export async function openParts(
       random: systemRandom,
     }),
   }
-}
-
-/** With HTML in its text it opens with what checks it, so that nothing moves; without it says so there. */
-async function readyForProse({ page }: NotebookStore): Promise<void> {
-  const load = () => htmlReading.load().catch(() => undefined)
-  const text = (from: number, to: number) => page.source.slice(from, to)
-  if (page.items.some(({ kind, from, to }) => kind === 'prose' && mayHoldHtml(text(from, to)))) await load()
-  else whenIdle(load)
-}
-
-/** With rich outputs it opens with what draws them, so that nothing moves; without it says so in their place. */
-async function readyForOutputs(store: NotebookStore, executions: ExecutionStore): Promise<void> {
-  const load = () => richDrawing.load().catch(() => undefined)
-  const hasImages = store.order.peek().some(key => {
-    const view = store.view(key)?.peek()
-    return view?.kind === 'cell' && view.outputs.some(({ images }) => images.length > 0)
-  })
-  if (hasImages || [...executions.map.keys()].some(run => isMoreThanText(executions.read(run)))) await load()
-  else whenIdle(load)
 }
 
 async function readFrontMatter(store: NotebookStore): Promise<void> {

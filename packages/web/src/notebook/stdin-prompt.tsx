@@ -1,8 +1,8 @@
 /** A running program asks: its prompt and a field for the answer. A password is masked and never stored. */
 import type { StdinRequest } from '@meshbook/core/executions.ts'
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { asApiError } from '../api/api-error.ts'
 import { api } from '../api/client.ts'
-import { asApiError } from '../api/http.ts'
 import { Hint } from '../shell/hint.tsx'
 import { useNotebook } from './open-notebook.ts'
 

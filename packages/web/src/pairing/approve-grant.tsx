@@ -1,7 +1,7 @@
 /** A machine without a browser waits under a code; the user looks at it and decides (RFC 8628). */
 import type { DeviceRequest } from '@meshbook/core/pairing-api.ts'
 import { useEffect, useState } from 'preact/hooks'
-import { type ApiError, asApiError } from '../api/http.ts'
+import { type ApiError, asApiError } from '../api/api-error.ts'
 import { pairingApi } from '../api/pairing.ts'
 import { ApproveMachine } from './approve-machine.tsx'
 import { PairFailed } from './pair-failed.tsx'

@@ -1,7 +1,7 @@
 /** A new browser: shows the code to the hub, and its two digits to the person in front of it. */
 import { digitsOf, readPairingCode, transcriptText } from '@meshbook/core/pairing.ts'
 import { useEffect, useState } from 'preact/hooks'
-import { ApiError, asApiError } from '../api/http.ts'
+import { ApiError, asApiError } from '../api/api-error.ts'
 import { pairingApi } from '../api/pairing.ts'
 import { Icon } from '../shell/icons.tsx'
 import { navigate } from '../state/location.ts'

@@ -1,7 +1,7 @@
 /** The screen that pairs: shows a code, then asks for the two digits that the new device shows. */
 import type { Pairing } from '@meshbook/core/pairing-api.ts'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
-import { type ApiError, asApiError } from '../api/http.ts'
+import { type ApiError, asApiError } from '../api/api-error.ts'
 import { pairingApi } from '../api/pairing.ts'
 import { Icon } from '../shell/icons.tsx'
 import { pairDialogOpen } from './pair-dialog-open.ts'

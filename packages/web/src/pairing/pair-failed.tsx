@@ -1,5 +1,5 @@
 /** What a pairing that failed says: why, and what to do. */
-import type { ApiError } from '../api/http.ts'
+import type { ApiError } from '../api/api-error.ts'
 import { Hint } from '../shell/hint.tsx'
 
 export function PairFailed({ error }: { error: ApiError | string }) {

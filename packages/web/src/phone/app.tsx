@@ -1,6 +1,6 @@
 /** The frame of the phone's app: what is shown, and the tabs below it, where a thumb reaches them. */
 import type { Project } from '@meshbook/core/api.ts'
-import { hub, lists } from './first-list.ts'
+import { hub, lists, recent } from './first-list.ts'
 import { NotebooksPage } from './notebooks-page.tsx'
 import { type PhonePage, pageAt, place, type Tab } from './place.ts'
 import { ProjectPage } from './project-page.tsx'
@@ -9,7 +9,18 @@ import { SignedOut } from './shell/signed-out.tsx'
 import { StateBar } from './shell/state-bar.tsx'
 import { TabBar } from './shell/tab-bar.tsx'
 
-const NotebookPage = late(() => import('./notebook/notebook-page.tsx').then(module => module.NotebookPage))
+const nearDocuments = 12
+const notebookPage = () => import('./notebook/notebook-page.tsx')
+const NotebookPage = late(() => notebookPage().then(module => module.NotebookPage))
+
+/** What is likely to be pressed next is made ready while nothing else is to be done. */
+export function makeReady(): void {
+  const documents = recent.peek().slice(0, nearDocuments)
+  notebookPage().then(
+    module => module.bringNear(documents.map(({ id }) => id)),
+    () => undefined,
+  )
+}
 
 export function App() {
   if (hub.value === 'signed-out') return <SignedOut />

@@ -5,18 +5,20 @@ import { hub as hubState, startMesh } from '../state/mesh.ts'
 import { storedList } from '../sync/browser-storage.ts'
 import { hub, showLists } from './first-list.ts'
 import { startOffline } from './offline/start-offline.ts'
+import { watchNetwork } from './offline/watch-network.ts'
 
-export async function follow(): Promise<void> {
+export async function follow(now: () => number): Promise<void> {
   void storedList.start()
+  const isCut = watchNetwork()
   effect(() => {
     if (signedIn.value === 'no') hub.value = 'signed-out'
-    else if (signedIn.value === 'unreachable' || hubState.value === 'down') hub.value = 'down'
+    else if (isCut.value || signedIn.value === 'unreachable' || hubState.value === 'down') hub.value = 'down'
     else if (hubState.value === 'open') hub.value = 'open'
   })
   effect(() => {
     const known = projects.value
     if (!known || known.some(({ id }) => !documents.value.has(id))) return
-    showLists({ projects: known, documents: known.flatMap(({ id }) => documents.value.get(id) ?? []) }, Date.now())
+    showLists({ projects: known, documents: known.flatMap(({ id }) => documents.value.get(id) ?? []) }, now())
   })
   await Promise.all([startMesh(), startOffline()])
 }

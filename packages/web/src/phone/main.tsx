@@ -1,11 +1,13 @@
 /** Starts the phone's app. */
 import { render } from 'preact'
-import { App } from './app.tsx'
+import { whenIdle } from '../shell/when-idle.ts'
+import { App, makeReady } from './app.tsx'
 import { isTooOld, startLists } from './first-list.ts'
 import { keepUpToDate } from './update.ts'
 
 render(<App />, document.getElementById('app')!)
 void startLists(Date.now)
-  .then(async () => isTooOld.peek() || (await import('./live.ts')).follow())
+  .then(async () => isTooOld.peek() || (await import('./live.ts')).follow(Date.now))
   .catch(() => undefined)
+  .then(() => whenIdle(makeReady))
 keepUpToDate()

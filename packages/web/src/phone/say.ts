@@ -1,6 +1,6 @@
 /** Short messages at the lower edge, above the tabs. */
 import { signal } from '@preact/signals'
-import { asApiError } from '../api/http.ts'
+import { asApiError } from '../api/api-error.ts'
 
 export interface Said {
   title: string

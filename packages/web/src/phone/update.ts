@@ -17,6 +17,7 @@ export function keepUpToDate(): void {
   workers.addEventListener('controllerchange', () => hadOne && void reload())
   addEventListener('load', () => {
     workers.register('/m/sw.js', { scope: '/m/', updateViaCache: 'none' }).then(watch, () => undefined)
+    setTimeout(fetchLater, laterAfterMs)
   })
 }
 
@@ -53,6 +54,15 @@ function watch(registration: ServiceWorkerRegistration): void {
 }
 
 const isEditing = (): boolean => document.activeElement?.matches('input, textarea, select, [contenteditable]') === true
+
+/** Once the app has been used for a while, and not over a connection that is paid by the byte. */
+const laterAfterMs = 20_000
+type Connection = { saveData?: boolean; type?: string }
+
+function fetchLater(): void {
+  const { saveData, type } = (navigator as { connection?: Connection }).connection ?? {}
+  if (saveData !== true && type !== 'cellular') navigator.serviceWorker.controller?.postMessage('fetch later')
+}
 
 export function takeUpdate(): void {
   waiting.peek()?.postMessage('take over')

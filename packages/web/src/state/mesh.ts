@@ -1,9 +1,10 @@
 /** Asks the hub about the user's mesh and follows its events, so that what `known.ts` holds stays true. */
 import type { HubEvent } from '@meshbook/core/api.ts'
 import { batch } from '@preact/signals'
+import { asApiError } from '../api/api-error.ts'
 import { api } from '../api/client.ts'
 import { listenToHub } from '../api/events.ts'
-import { asApiError, onSignedOut } from '../api/http.ts'
+import { onSignedOut } from '../api/http.ts'
 import { loadGates, rememberGate } from '../gates/gate-store.ts'
 import {
   devices,

@@ -1,7 +1,7 @@
 /** The frames of an error: those of cells lead to their line, those of libraries are folded (OU9). */
 import { useMemo } from 'preact/hooks'
-import { useNotebookModel } from '../notebook-model.ts'
 import { OutputText } from '../output-text.tsx'
+import { useReading } from '../reading.ts'
 import { partsOfTraceback, placeOf, type TraceFrame } from './traceback.ts'
 
 export function TracebackView({ lines, last }: { lines: readonly string[]; last: string }) {
@@ -30,7 +30,7 @@ const says = (text: string, last: string): boolean => {
 }
 
 function CellFrame({ frame }: { frame: TraceFrame }) {
-  const notebook = useNotebookModel()
+  const notebook = useReading()
   const { number, line } = frame.cell!
   const go = () => {
     const cells = notebook.store.order.peek().flatMap(key => {

@@ -1,34 +1,35 @@
 /** A cell on the phone: its code, a button to run or stop it, its outputs, and where they came from. */
 import type { ExecutionEntry } from '@meshbook/core/executions.ts'
-import { useComputed } from '@preact/signals'
-import { useEffect } from 'preact/hooks'
+import { computed } from '@preact/signals'
+import { useEffect, useMemo } from 'preact/hooks'
 import { duration, timeOfDay } from '../../notebook/duration.ts'
 import { OutputView } from '../../notebook/output-view.tsx'
-import { stopRun } from '../../notebook/stop-run.ts'
+import { useReading } from '../../notebook/reading.ts'
 import type { CellView } from '../../notebook/views.ts'
 import { neededPart } from '../../shell/needed-part.ts'
 import type { QueuedRun } from '../offline/queued-run.ts'
 import { say } from '../say.ts'
 import { Icon } from '../shell/icons.tsx'
-import { EditArea } from './edit-area.tsx'
-import { usePhoneNotebook } from './phone-notebook.ts'
-import { Question } from './question.tsx'
+import { useDoing } from './doing.ts'
+import { EditArea, Question, stopping } from './parts.tsx'
 
 const queuedView = neededPart(() => import('../offline/queued-view.tsx').then(module => module.QueuedView))
 const active = new Set(['requested', 'claimed', 'ready', 'running'])
 
 export function Cell({ itemKey, view, isEdited }: { itemKey: string; view: CellView; isEdited: boolean }) {
-  const notebook = usePhoneNotebook()
-  const run = useComputed(() => notebook.runOf(itemKey)).value
-  const entry = run === undefined ? undefined : notebook.executions.entry(run).value
-  const queued = useComputed(() => notebook.queued.value.get(itemKey)).value
+  const notebook = useReading()
+  const doing = useDoing()
+  const mayWrite = doing?.mayWrite !== false
+  const run = useMemo(() => computed(() => notebook.runOf(itemKey)), [notebook, itemKey]).value
+  const entry = run === undefined ? undefined : notebook.entryOf(run).value
+  const queued = useMemo(() => computed(() => doing?.queued.value.get(itemKey)), [doing, itemKey]).value
   return (
     <section class="item cell" id={`item-${itemKey}`} aria-label={`${view.language} cell`}>
       <div class="code-row">
         {isEdited ? (
-          <EditArea itemKey={itemKey} label="Code" language={view.language} />
+          <EditArea itemKey={itemKey} label="Code" language={view.language} text={view.code} />
         ) : (
-          <button type="button" class="code" onClick={() => notebook.mayWrite && notebook.edit(itemKey)}>
+          <button type="button" class="code" onClick={() => mayWrite && notebook.edit(itemKey)}>
             <code>{view.code || ' '}</code>
           </button>
         )}
@@ -62,18 +63,26 @@ interface RunButtonProps {
 }
 
 function RunButton({ itemKey, run, entry, queued }: RunButtonProps) {
-  const notebook = usePhoneNotebook()
+  const notebook = useDoing()
   if (queued?.state.is === 'sent') return <CancelQueued id={queued.id} />
   const isActive = entry !== undefined && active.has(entry.status)
   const press = () => {
-    const work = isActive && run !== undefined ? stopRun(notebook, run) : notebook.run(itemKey)
+    if (!notebook) return
+    const work =
+      isActive && run !== undefined ? stopping.load().then(stop => stop(notebook, run)) : notebook.run(itemKey)
     work.catch(thrown => say(thrown, isActive ? 'The cell was not stopped' : 'The cell was not run'))
   }
   // What stands there already is answered below the cell.
   if (queued) return null
   const label = isActive ? (entry.status === 'running' ? 'Interrupt the cell' : 'Cancel the run') : 'Run the cell'
   return (
-    <button type="button" class={`round run ${isActive ? 'active' : ''}`} aria-label={label} onClick={press}>
+    <button
+      type="button"
+      class={`round run ${isActive ? 'active' : ''}`}
+      aria-label={label}
+      disabled={!notebook}
+      onClick={press}
+    >
       <Icon name={isActive ? 'stop' : 'runs'} />
     </button>
   )
@@ -104,7 +113,7 @@ const statusWords: Partial<Record<ExecutionEntry['status'], string>> = {
 
 /** How the run stands, and where it ran. */
 function Words({ itemKey, entry }: { itemKey: string; entry: ExecutionEntry | undefined }) {
-  const failure = usePhoneNotebook().runner.failures.value.get(itemKey)
+  const failure = useDoing()?.runner.failures.value.get(itemKey)
   if (failure)
     return (
       <p class="words bad" role="alert">

@@ -4,12 +4,14 @@ import { type Binding, bindCell, bindProse } from '../../notebook/bind-editor.ts
 import { proseSlice } from '../../notebook/prose-slice.ts'
 import { plainOf } from '../../notebook/slice.ts'
 import { BoundArea } from './bound-area.ts'
+import { useDoing } from './doing.ts'
 import { KeyBar } from './key-bar.tsx'
 import { enterKey, type Typed, tabKey } from './key-edits.ts'
-import { type PhoneNotebook, usePhoneNotebook } from './phone-notebook.ts'
+import type { PhoneNotebook } from './phone-notebook.ts'
 
 export function EditArea({ itemKey, label, language }: { itemKey: string; label: string; language?: string }) {
-  const notebook = usePhoneNotebook()
+  // It is shown only once there is something to do.
+  const notebook = useDoing()!
   const area = useRef<HTMLTextAreaElement>(null)
   const bound = useRef<BoundArea | undefined>(undefined)
   useLayoutEffect(() => {

@@ -1,80 +1,46 @@
 /** A notebook on the phone: read first, edited and run where it stands. */
 import '../styles/notebook.css'
 import type { Project } from '@meshbook/core/api.ts'
-import { useEffect, useState } from 'preact/hooks'
-import { type ApiError, asApiError } from '../../api/http.ts'
-import { useCalmStatus } from '../../notebook/calm-status.ts'
-import { NotebookContext } from '../../notebook/notebook-model.ts'
-import { openParts } from '../../notebook/open-parts.ts'
-import { browserPorts } from '../../sync/browser-ports.ts'
-import type { LinkPorts } from '../../sync/link-ports.ts'
-import { syncStatus } from '../../sync/sync-status.ts'
-import { lists } from '../first-list.ts'
+import { useEffect } from 'preact/hooks'
+import { ReadingContext } from '../../notebook/reading.ts'
 import { back, projectAt } from '../place.ts'
 import { Icon } from '../shell/icons.tsx'
 import { titleOf } from '../words.ts'
+import { DoingContext } from './doing.ts'
 import { Items } from './items.tsx'
-import { PhoneNotebook, usePhoneNotebook } from './phone-notebook.ts'
+import { SyncWords } from './sync-words.tsx'
+import { type Shown, useNotebook } from './use-notebook.ts'
 
-type State =
-  | { is: 'opening' }
-  | { is: 'unavailable' }
-  | { is: 'open'; notebook: PhoneNotebook }
-  | { is: 'failed'; error: ApiError }
+export { bringNear } from './kept-text.ts'
 
 export function NotebookPage({ project, path }: { project: Project; path: string }) {
-  const state = useOpened(project, path)
+  const shown = useNotebook(project, path)
   useEffect(() => {
     document.title = titleOf(path)
     return () => {
       document.title = 'Meshbook'
     }
   }, [path])
-  if (state.is !== 'open')
+  const { reading, doing } = shown
+  if (!reading)
     return (
       <main class="page">
         <Head project={project} path={path} />
-        {state.is === 'opening' ? <Opening /> : <NotShown state={state} path={path} />}
+        {shown.trouble ? <NotShown trouble={shown.trouble} path={path} /> : <Opening />}
       </main>
     )
   return (
-    <NotebookContext.Provider value={state.notebook}>
-      <main class="page notebook">
-        <Head project={project} path={path}>
-          <SyncWords />
-        </Head>
-        <Items />
-      </main>
-    </NotebookContext.Provider>
+    <ReadingContext.Provider value={doing ?? reading}>
+      <DoingContext.Provider value={doing}>
+        <main class="page notebook">
+          <Head project={project} path={path}>
+            <SyncWords notebook={doing} trouble={shown.trouble} />
+          </Head>
+          <Items />
+        </main>
+      </DoingContext.Provider>
+    </ReadingContext.Provider>
   )
-}
-
-function useOpened(project: Project, path: string): State {
-  const listed = lists.value?.documents.find(document => document.project === project.id && document.path === path)
-  const [state, setState] = useState<State>({ is: 'opening' })
-  const [ports, setPorts] = useState<LinkPorts>(browserPorts)
-  useEffect(() => {
-    const abort = new AbortController()
-    let opened: PhoneNotebook | undefined
-    const show = (next: State) => abort.signal.aborted || setState(next)
-    show({ is: 'opening' })
-    const onReplaced = (_unsent: number, next: LinkPorts) => abort.signal.aborted || setPorts({ ...next })
-    const answers = { signal: abort.signal, onUnavailable: () => show({ is: 'unavailable' }), onReplaced }
-    openParts(project, path, listed, ports, answers).then(
-      parts => {
-        opened = new PhoneNotebook(parts)
-        if (abort.signal.aborted) opened.close()
-        else setState({ is: 'open', notebook: opened })
-      },
-      thrown => show({ is: 'failed', error: asApiError(thrown) }),
-    )
-    return () => {
-      abort.abort()
-      opened?.close()
-    }
-    // A rename changes the address but not the document; new ports mean that another document took its place.
-  }, [listed?.id ?? path, ports])
-  return state
 }
 
 function Head({ project, path, children }: { project: Project; path: string; children?: preact.ComponentChildren }) {
@@ -86,15 +52,6 @@ function Head({ project, path, children }: { project: Project; path: string; chi
       <h1 class="title">{titleOf(path)}</h1>
       {children}
     </header>
-  )
-}
-
-function SyncWords() {
-  const { text, tone } = useCalmStatus(syncStatus(usePhoneNotebook().link.facts.value))
-  return (
-    <span class={`sync ${tone}`} role="status">
-      {text}
-    </span>
   )
 }
 
@@ -110,8 +67,8 @@ function Opening() {
   )
 }
 
-function NotShown({ state, path }: { state: Exclude<State, { is: 'open' | 'opening' }>; path: string }) {
-  if (state.is === 'unavailable')
+function NotShown({ trouble, path }: { trouble: NonNullable<Shown['trouble']>; path: string }) {
+  if (trouble === 'unavailable')
     return (
       <div class="empty">
         <h2>Not on this phone yet</h2>
@@ -123,8 +80,8 @@ function NotShown({ state, path }: { state: Exclude<State, { is: 'open' | 'openi
     )
   return (
     <div class="empty" role="alert">
-      <h2>{state.error.code === 'NOT_FOUND' ? 'No such notebook' : state.error.message}</h2>
-      <p>{[state.error.detail, state.error.hint].filter(Boolean).join(' ')}</p>
+      <h2>{trouble.code === 'NOT_FOUND' ? 'No such notebook' : trouble.message}</h2>
+      <p>{[trouble.detail, trouble.hint].filter(Boolean).join(' ')}</p>
     </div>
   )
 }

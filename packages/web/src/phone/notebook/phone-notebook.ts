@@ -1,6 +1,6 @@
 /** The notebook that the phone shows: which item is being edited, and how its cells are run (PH21). */
 import { type ReadonlySignal, type Signal, signal } from '@preact/signals'
-import { NotebookModel, type NotebookParts, useNotebookModel } from '../../notebook/notebook-model.ts'
+import { NotebookModel, type NotebookParts } from '../../notebook/notebook-model.ts'
 import { queuedCells } from '../offline/queued-cells.ts'
 import type { QueuedRun } from '../offline/queued-run.ts'
 import { show } from '../offline/shown-documents.ts'
@@ -42,10 +42,4 @@ export class PhoneNotebook extends NotebookModel {
     this.editAt = at === undefined ? 'end' : at === 'start' ? 0 : at
     this.editing.value = key
   }
-}
-
-export function usePhoneNotebook(): PhoneNotebook {
-  const notebook = useNotebookModel()
-  if (!(notebook instanceof PhoneNotebook)) throw new Error('a component of the phone stands in another page')
-  return notebook
 }

@@ -1,8 +1,8 @@
 /** A running program asks: its prompt and a field for the answer. A password is masked and never stored (PH20). */
 import type { StdinRequest } from '@meshbook/core/executions.ts'
 import { useRef, useState } from 'preact/hooks'
+import { asApiError } from '../../api/api-error.ts'
 import { api } from '../../api/client.ts'
-import { asApiError } from '../../api/http.ts'
 
 export function Question({ run, request }: { run: string; request: StdinRequest }) {
   const field = useRef<HTMLInputElement>(null)

@@ -3,7 +3,7 @@
  * behind what is shown. Used for comparing, for sending edits, and for keeping documents here.
  */
 import { effect } from '@preact/signals'
-import { asApiError } from '../../api/http.ts'
+import { asApiError } from '../../api/api-error.ts'
 import { type DocumentLink, openDocument } from '../../sync/document-link.ts'
 import type { EditVector } from '../../sync/edit-vector.ts'
 import type { LinkPorts } from '../../sync/link-ports.ts'

@@ -1,6 +1,6 @@
 /** A run in the queue of this phone: how it stands, and what the user can do about it (PH21, PH23, PH24). */
 import './queued.css'
-import { asApiError } from '../../api/http.ts'
+import { asApiError } from '../../api/api-error.ts'
 import { deviceById, runs } from '../../state/known.ts'
 import { hub } from '../first-list.ts'
 import { say } from '../say.ts'

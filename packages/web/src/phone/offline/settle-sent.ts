@@ -1,7 +1,7 @@
 /** What the hub has is shown from there: here it stays only until the hub has said what became of it. */
 import { effect, type ReadonlySignal } from '@preact/signals'
+import { asApiError } from '../../api/api-error.ts'
 import { api } from '../../api/client.ts'
-import { asApiError } from '../../api/http.ts'
 import type { RunInfo } from '../../state/known.ts'
 import type { Outbox } from './outbox.ts'
 

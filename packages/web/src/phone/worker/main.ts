@@ -5,12 +5,13 @@
 import { asset, isAsset } from './assets.ts'
 import { worker } from './scope.ts'
 import { sendQueued } from './send-queued.ts'
-import { install, isPage, isShellFile, page, removeOthers, shellFile } from './shell-cache.ts'
+import { fetchLater, install, isPage, isShellFile, page, removeOthers, shellFile } from './shell-cache.ts'
 
 worker.addEventListener('install', event => event.waitUntil(install()))
 worker.addEventListener('activate', event => event.waitUntil(removeOthers().then(() => worker.clients.claim())))
 worker.addEventListener('message', event => {
   if (event.data === 'take over') void worker.skipWaiting()
+  if (event.data === 'fetch later') event.waitUntil(fetchLater().catch(() => undefined))
 })
 
 worker.addEventListener('sync', event => event.waitUntil(sendQueued()))

@@ -1,11 +1,13 @@
 /** The app's files of one version in one cache, whole or not at all. A page gets a fresh nonce each time (PH11). */
 declare const __SHELL_FILES__: readonly string[]
+/** Large, and needed by some notebooks alone. */
+declare const __LATER_FILES__: readonly string[]
 declare const __SHELL_VERSION__: string
 
 const prefix = 'meshbook-shell-'
 const name = prefix + __SHELL_VERSION__
 const pageUrl = '/m/'
-const files = new Set(__SHELL_FILES__)
+const files = new Set([...__SHELL_FILES__, ...__LATER_FILES__])
 
 export const isPage = (path: string): boolean => path === '/m' || (path.startsWith('/m/') && !files.has(path))
 export const isShellFile = (path: string): boolean => files.has(path)
@@ -47,6 +49,17 @@ async function withFreshNonce(kept: Response): Promise<Response> {
 }
 
 export async function shellFile(request: Request): Promise<Response> {
-  const kept = await (await caches.open(name)).match(new URL(request.url).pathname)
-  return kept ?? fetch(request)
+  const cache = await caches.open(name)
+  const { pathname } = new URL(request.url)
+  const kept = await cache.match(pathname)
+  if (kept) return kept
+  const answer = await fetch(request)
+  if (answer.status === 200) await cache.put(pathname, answer.clone())
+  return answer
+}
+
+/** What was not met yet, one after the other; what cannot be had now is met later. */
+export async function fetchLater(): Promise<void> {
+  const cache = await caches.open(name)
+  for (const file of __LATER_FILES__) if (!(await cache.match(file))) await cache.add(file)
 }
