@@ -4,8 +4,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { openBrowser, signIn } from '../browser.ts'
-import { clientOf, eventually, type MeshProcess, startMesh, temporaryFolder } from '../mesh-process.ts'
+import { openBrowser, openDocument, signIn } from '../browser.ts'
+import { clientOf, command, eventually, type MeshProcess, startMesh, temporaryFolder } from '../mesh-process.ts'
 import { manySchedules } from '../phone-queue/many-schedules.ts'
 
 const fence = '```'
@@ -25,6 +25,8 @@ async function meshWith(t: TestContext, code: string): Promise<MeshProcess> {
 }
 
 const again = (t: TestContext, mesh: MeshProcess) => startMesh(t, mesh.data, ['--port', new URL(mesh.url).port])
+const linkOf = async (mesh: MeshProcess): Promise<string> =>
+  JSON.parse((await command(['link', '--json', '--data', mesh.data])).stdout).link
 const marks = (mesh: MeshProcess, name: string) =>
   readFile(join(mesh.data, 'projects/demo', name), 'utf8').catch(() => '')
 const synced = (page: Page) => page.getByText('Synced ✓').waitFor()
@@ -83,7 +85,11 @@ test('PH23 when the cell was changed meanwhile nothing runs until the user says 
   await page.getByText('You are offline.').waitFor()
   await runCell(page)
   await page.getByText('Queued on this phone').waitFor()
+  const other = await openBrowser(t)
+  await signIn(other.page, { ...mesh, link: await linkOf(mesh) })
+  await openDocument(other.page, mesh, 'note.md')
   await writeFile(join(mesh.data, 'projects/demo/note.md'), note(counts('new.txt')))
+  await other.page.locator('.cell').getByText('new.txt').first().waitFor()
   await context.setOffline(false)
   await page.getByText('Still want this?').waitFor({ timeout: 60_000 })
   await page.getByText('The cell has other code now').waitFor()

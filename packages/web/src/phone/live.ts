@@ -1,7 +1,10 @@
 /** Follows what the hub says once the first list is drawn, and keeps it for the next start. */
+import { limits } from '@meshbook/core/limits.ts'
+import { backoffMs } from '@meshbook/engine/backoff.ts'
 import { effect } from '@preact/signals'
 import { documents, projects, signedIn } from '../state/known.ts'
 import { hub as hubState, startMesh } from '../state/mesh.ts'
+import { browserPorts } from '../sync/browser-ports.ts'
 import { storedList } from '../sync/browser-storage.ts'
 import { hub, showLists } from './first-list.ts'
 import { startOffline } from './offline/start-offline.ts'
@@ -20,5 +23,28 @@ export async function follow(now: () => number): Promise<void> {
     if (!known || known.some(({ id }) => !documents.value.has(id))) return
     showLists({ projects: known, documents: known.flatMap(({ id }) => documents.value.get(id) ?? []) }, now())
   })
-  await Promise.all([startMesh(), startOffline()])
+  await Promise.all([startWhenThere(), startOffline()])
 }
+
+/** An app that was started without the hub goes on when it is there. */
+async function startWhenThere(): Promise<void> {
+  let tries = 0
+  let cancel: (() => void) | undefined
+  let trying: Promise<void> | undefined
+  const start = async () => {
+    cancel?.()
+    cancel = undefined
+    if ((await startMesh()) || signedIn.peek() !== 'unreachable') return stopWaking()
+    cancel = browserPorts.after(backoffMs({ ...waits, attempt: ++tries }), () => void again())
+  }
+  const again = (): Promise<void> => {
+    trying ??= start().finally(() => {
+      trying = undefined
+    })
+    return trying
+  }
+  const stopWaking = browserPorts.page.onWake(() => void again())
+  await again()
+}
+
+const waits = { minMs: limits.reconnectMinMs, maxMs: limits.reconnectMaxMs, random: Math.random }
