@@ -45,6 +45,14 @@ async function phoneAt(t: TestContext, mesh: MeshProcess, width = 390) {
 
 /** What a run showed, and not its code. */
 const output = (page: Page, text: string) => page.locator('.output').getByText(text, { exact: true }).first()
+/** With what the page shows instead. */
+const shows = (page: Page, text: string) =>
+  page
+    .getByText(text)
+    .waitFor({ timeout: 60_000 })
+    .catch(async thrown => {
+      throw new Error(`${await page.locator('body').innerText()}`, { cause: thrown })
+    })
 const runCell = (page: Page) => page.getByRole('button', { name: 'Run the cell' }).tap()
 test('PH21 PH22 a run that is queued while the hub is down is stored, survives a reload, and runs once when the hub is back', async t => {
   const mesh = await meshWith(t, counts('one.txt'))
@@ -91,7 +99,7 @@ test('PH23 when the cell was changed meanwhile nothing runs until the user says 
   await writeFile(join(mesh.data, 'projects/demo/note.md'), note(counts('new.txt')))
   await other.page.locator('.cell').getByText('new.txt').first().waitFor()
   await context.setOffline(false)
-  await page.getByText('Still want this?').waitFor({ timeout: 60_000 })
+  await shows(page, 'Still want this?')
   await page.getByText('The cell has other code now').waitFor()
   assert.deepEqual([await marks(mesh, 'old.txt'), await marks(mesh, 'new.txt')], ['', ''])
   await page.getByRole('button', { name: 'Run the new code' }).tap()

@@ -91,19 +91,23 @@ export class Schedule {
   }
 
   #openPage(): PhonePage {
-    const page = new PhonePage(this.#phone, this.#notebook, 'page', { posting: run => this.#posting(run) })
+    const page = new PhonePage(this.#phone, this.#notebook, 'page', {
+      posting: (run, comparedAt) => this.#posting(run, comparedAt),
+    })
     this.#pages.unshift(page)
     return page
   }
 
   /** Just before a request leaves: whether it may. */
-  async #posting(run: QueuedRun): Promise<void> {
+  async #posting(run: QueuedRun, comparedAt: number): Promise<void> {
     const known = this.#known.get(run.id)
     await this.#restarting
     if (known?.gone) this.#faults.push(`${run.code} was sent although it was taken back`)
-    if (run.confirmed || !this.#world.isUp || performance.now() - this.#deskEditedAt < 500) return
+    // What others write at the same moment reaches the hub before or after; of what waited longer it asks itself (RU31).
+    const isAtOnce = () => this.#deskEditedAt > comparedAt - 500
+    if (run.confirmed || !this.#world.isUp || isAtOnce()) return
     const answer = await this.#world.hub.api('GET', `/documents/${run.document}/content`).catch(() => undefined)
-    if (!answer?.ok || performance.now() - this.#deskEditedAt < 500) return
+    if (!answer?.ok || isAtOnce()) return
     const codes = cellsOf(parseNotebook(await answer.text())).map(({ code }) => code)
     if (!codes.includes(run.code)) this.#faults.push(`${run.code} was sent, the hub has ${codes.join(', ')}`)
   }
@@ -211,7 +215,9 @@ export class Schedule {
   }
 
   #wakeWorker(): void {
-    const worker = new PhonePage(this.#phone, undefined, 'worker', { posting: run => this.#posting(run) })
+    const worker = new PhonePage(this.#phone, undefined, 'worker', {
+      posting: (run, comparedAt) => this.#posting(run, comparedAt),
+    })
     const over = () => worker.kill()
     worker.outbox.send().then(over, over)
     // The browser gives it a moment only.
