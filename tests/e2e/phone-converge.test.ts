@@ -40,7 +40,10 @@ async function phoneOf(t: TestContext, mesh: MeshProcess): Promise<{ page: Page;
 async function type(page: Page, code: string, text: string): Promise<void> {
   await page.locator('button.code').filter({ hasText: code }).tap()
   const area = page.getByRole('textbox', { name: 'Code' })
-  await area.waitFor()
+  // The area of the cell before may stand for a moment.
+  await eventually('the cell is edited', async () =>
+    (await area.inputValue({ timeout: 500 }).catch(() => '')).includes(code),
+  )
   await area.press('Control+End')
   await page.keyboard.type(text)
   await page.getByText('saved locally').waitFor()

@@ -355,7 +355,8 @@ export class Schedule {
       await this.#world.hub.json('POST', `/runs/${id}/confirm`, { codeHash: run.codeHash })
       return false
     }).catch(thrown => {
-      throw new Error(`${thrown}: ${JSON.stringify(run)}`)
+      const links = this.#world.devices.map(({ name, device }) => `${name}: ${JSON.stringify(device?.status())}`)
+      throw new Error(`${thrown}: ${JSON.stringify(run)} ${links.join(', ')}`)
     })
     return run!
   }
