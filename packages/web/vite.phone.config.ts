@@ -55,10 +55,13 @@ const isLater = (file: string): boolean =>
 function filesOf(folder: string): string[] {
   const found = readdirSync(folder, { recursive: true, withFileTypes: true })
   const paths = found.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name))
-  return paths
-    .map(path => path.slice(folder.length))
-    .filter(path => !/^\/\.vite|\.html$|\.(?:gz|br)$/.test(path))
-    .sort()
+  return (
+    paths
+      .map(path => path.slice(folder.length))
+      // Of fonts only what every browser that has workers takes, which is all that is served.
+      .filter(path => !/^\/\.vite|\.html$|\.(?:gz|br|ttf|woff)$/.test(path))
+      .sort()
+  )
 }
 
 export function phoneWorker(): InlineConfig {

@@ -12,6 +12,8 @@ import { browserDatabase, measureRoom, storageRoom, storedList } from '../../syn
 import type { DocumentLink } from '../../sync/document-link.ts'
 import { hub, lists } from '../first-list.ts'
 import { keep, readKept } from '../kept.ts'
+import { keptOf } from '../notebook/kept-of.ts'
+import { forgetText, keepText } from '../notebook/kept-text.ts'
 import { dropAssets, fetchAssets, sizesOf } from './asset-cache.ts'
 import { assetsIn } from './assets-in.ts'
 import { atDocument } from './at-document.ts'
@@ -98,8 +100,10 @@ async function bring({ id, updatedAt }: DocumentInfo): Promise<void> {
   const found = await atDocument({ document: id, address }, browserPorts, limits.documentInStepMs, link => ({
     bytes: Y.encodeStateAsUpdate(link.doc).length,
     names: assetsIn(link.doc),
+    text: keptOf(link.doc),
   }))
   if (found !== undefined && found !== 'gone') {
+    await keepText(id, found.text)
     const assets = await fetchAssets(found.names, abort.signal)
     const usedAt = held.peek()[id]?.usedAt ?? Date.now()
     await note(id, { usedAt, bytes: found.bytes, assets, updatedAt })
@@ -129,6 +133,7 @@ async function dropUnused(): Promise<void> {
 async function dropOne(locks: LockManager, document: string): Promise<void> {
   await locks.request(`meshbook:${document}`, { ifAvailable: true }, async lock => {
     if (!lock || !(await browserDatabase.forget(document))) return
+    await forgetText(document)
     await dropAssets(assetsOnlyOf(held.peek(), [document]))
     held.value = without((await readKept<Held>(name)) ?? {}, [document])
     await keep(name, held.value)

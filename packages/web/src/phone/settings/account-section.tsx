@@ -3,6 +3,7 @@ import { api } from '../../api/client.ts'
 import { confirmed } from '../../shell/ask.ts'
 import { me } from '../../state/known.ts'
 import { hub } from '../first-list.ts'
+import { forgetWhatWasShown } from '../kept.ts'
 import { say } from '../say.ts'
 import { Icon } from '../shell/icons.tsx'
 
@@ -46,6 +47,7 @@ async function signOut(): Promise<void> {
   if (!(await confirmed({ title: 'Sign out?', text, action: 'Sign out' }))) return
   try {
     await api.signOut()
+    await forgetWhatWasShown()
     location.assign('/m/')
   } catch (thrown) {
     say(thrown, 'You are still signed in')

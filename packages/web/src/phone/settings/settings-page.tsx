@@ -2,10 +2,10 @@
 import '../styles/pages.css'
 import '../styles/settings.css'
 import { me } from '../../state/known.ts'
+import { OfflineSection } from '../offline/offline-section.tsx'
 import { Asked } from '../shell/asked.tsx'
 import { PageHead } from '../shell/page-head.tsx'
 import { AccountSection } from './account-section.tsx'
-import { KeptSection } from './kept-section.tsx'
 import { NotifySection } from './notify-section.tsx'
 import { ThemeSection } from './theme-section.tsx'
 
@@ -16,7 +16,7 @@ export function SettingsPage() {
       {/* The page of a device has no account, and nobody is told by it. */}
       {!me.value?.machine && <NotifySection />}
       <ThemeSection />
-      <KeptSection />
+      <OfflineSection />
       <AccountSection />
       <Asked />
     </main>
