@@ -7,7 +7,7 @@ import { pathOfId } from '@meshbook/core/executions.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { type Signal, signal } from '@preact/signals'
 import * as Y from 'yjs'
-import { browserPorts } from '../../sync/browser-ports.ts'
+import { browserNow, browserPorts } from '../../sync/browser-ports.ts'
 import { browserDatabase, measureRoom, storageRoom, storedList } from '../../sync/browser-storage.ts'
 import type { DocumentLink } from '../../sync/document-link.ts'
 import { hub, lists } from '../first-list.ts'
@@ -43,7 +43,7 @@ async function note(document: string, what: HeldDocument): Promise<void> {
 export async function noteUse(document: string, link: DocumentLink): Promise<void> {
   const bytes = Y.encodeStateAsUpdate(link.doc).length
   const assets = await sizesOf(assetsIn(link.doc))
-  await note(document, { ...held.peek()[document], usedAt: Date.now(), bytes, assets })
+  await note(document, { ...held.peek()[document], usedAt: browserNow(), bytes, assets })
 }
 
 let passing: Promise<void> | undefined
@@ -105,7 +105,7 @@ async function bring({ id, updatedAt }: DocumentInfo): Promise<void> {
   if (found !== undefined && found !== 'gone') {
     await keepText(id, found.text)
     const assets = await fetchAssets(found.names, abort.signal)
-    const usedAt = held.peek()[id]?.usedAt ?? Date.now()
+    const usedAt = held.peek()[id]?.usedAt ?? browserNow()
     await note(id, { usedAt, bytes: found.bytes, assets, updatedAt })
   }
   cancel()
