@@ -39,10 +39,15 @@ function listen(listeners: readonly [EventTarget, string, (event: Event) => void
   }
 }
 
+/** Told by whoever sees first that the hub answers again. */
+const hubIsBack = 'meshbook:hub-is-back'
+export const tellHubIsBack = (): void => void dispatchEvent(new Event(hubIsBack))
+
 const browserPage: PagePort = {
   onWake: wake =>
     listen([
       [window, 'online', wake],
+      [window, hubIsBack, wake],
       [window, 'pageshow', wake],
       [document, 'resume', wake],
       [document, 'visibilitychange', () => document.hidden || wake()],

@@ -17,6 +17,7 @@ import { standingIn } from './standing-in.ts'
 
 /** The lock and the channel are the worker's too. */
 const name = 'meshbook:outbox'
+const clock = Date.now
 const syncTag = 'meshbook-outbox'
 const retryMs = 5_000
 /** How often it is looked what has expired while the hub does not answer. */
@@ -40,7 +41,7 @@ export const outbox = new Outbox({
   alone: work => (navigator.locks ? navigator.locks.request(name, work) : work()),
   news: () => channel?.postMessage('changed'),
   now: Date.now,
-  newRun: async code => ({ id: newId('run', Date.now(), systemRandom), codeHash: await codeHash(code) }),
+  newRun: async code => ({ id: newId('run', clock(), systemRandom), codeHash: await codeHash(code) }),
   wantedMs: limits.runWaitMs,
 })
 

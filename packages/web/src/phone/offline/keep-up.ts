@@ -19,6 +19,7 @@ import { assetsOnlyOf, type Held, type HeldDocument, isMetered, toDrop, without 
 import { choice, keptDocuments } from './kept-choice.ts'
 import { shownLink } from './shown-documents.ts'
 
+const clock = Date.now
 const name = 'held'
 export const held: Signal<Held> = signal({})
 /** How many of those that are kept are still to be fetched; undefined while that is not being done. */
@@ -41,7 +42,7 @@ async function note(document: string, what: HeldDocument): Promise<void> {
 export async function noteUse(document: string, link: DocumentLink): Promise<void> {
   const bytes = Y.encodeStateAsUpdate(link.doc).length
   const assets = await sizesOf(assetsIn(link.doc))
-  await note(document, { ...held.peek()[document], usedAt: Date.now(), bytes, assets })
+  await note(document, { ...held.peek()[document], usedAt: clock(), bytes, assets })
 }
 
 let passing: Promise<void> | undefined
@@ -101,7 +102,7 @@ async function bring({ id, updatedAt }: DocumentInfo): Promise<void> {
   }))
   if (found !== undefined && found !== 'gone') {
     const assets = await fetchAssets(found.names, abort.signal)
-    const usedAt = held.peek()[id]?.usedAt ?? Date.now()
+    const usedAt = held.peek()[id]?.usedAt ?? clock()
     await note(id, { usedAt, bytes: found.bytes, assets, updatedAt })
   }
   cancel()
