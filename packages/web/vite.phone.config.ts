@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import preact from '@preact/preset-vite'
 import { type InlineConfig, minifySync, type Plugin } from 'vite'
+import { phoneChunkOf } from './bundle/phone-chunks.ts'
 import { alias, nonceWord, smaller } from './vite.shared.ts'
 
 const here = import.meta.dirname
@@ -34,6 +35,14 @@ export const phone: InlineConfig = {
     sourcemap: false,
     manifest: true,
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          includeDependenciesRecursively: false,
+          groups: [{ name: phoneChunkOf, debugName: 'shell and reader', test: /\.m?[jt]sx?$/ }],
+        },
+      },
+    },
   },
 }
 

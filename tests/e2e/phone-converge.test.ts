@@ -72,7 +72,7 @@ test('PH13 W1 I13 edits made offline on two phones and at a desktop converge, an
   await one.page.getByText('from_one').first().waitFor()
 
   await startMesh(t, mesh.data, ['--port', new URL(mesh.url).port])
-  await two.page.getByRole('heading', { name: 'Trip' }).tap()
+  await two.page.getByRole('heading', { name: 'Trip', exact: true }).tap()
   const marks = [
     'from_one = "phone one"',
     'from_two = "phone two"',

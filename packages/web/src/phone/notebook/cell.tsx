@@ -2,7 +2,6 @@
 import type { ExecutionEntry } from '@meshbook/core/executions.ts'
 import { computed } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
-import { duration, timeOfDay } from '../../notebook/duration.ts'
 import { OutputView } from '../../notebook/output-view.tsx'
 import { useReading } from '../../notebook/reading.ts'
 import type { CellView } from '../../notebook/views.ts'
@@ -11,15 +10,14 @@ import type { QueuedRun } from '../offline/queued-run.ts'
 import { say } from '../say.ts'
 import { Icon } from '../shell/icons.tsx'
 import { useDoing } from './doing.ts'
-import { EditArea, Question, stopping } from './parts.tsx'
+import { CellFoot, EditArea, Question, stopRun } from './parts.tsx'
+import { isUnderWay } from './ran-words.ts'
 
 const queuedView = neededPart(() => import('../offline/queued-view.tsx').then(module => module.QueuedView))
-const active = new Set(['requested', 'claimed', 'ready', 'running'])
 
 export function Cell({ itemKey, view, isEdited }: { itemKey: string; view: CellView; isEdited: boolean }) {
   const notebook = useReading()
   const doing = useDoing()
-  const mayWrite = doing?.mayWrite !== false
   const run = useMemo(() => computed(() => notebook.runOf(itemKey)), [notebook, itemKey]).value
   const entry = run === undefined ? undefined : notebook.entryOf(run).value
   const queued = useMemo(() => computed(() => doing?.queued.value.get(itemKey)), [doing, itemKey]).value
@@ -29,7 +27,7 @@ export function Cell({ itemKey, view, isEdited }: { itemKey: string; view: CellV
         {isEdited ? (
           <EditArea itemKey={itemKey} label="Code" language={view.language} text={view.code} />
         ) : (
-          <button type="button" class="code" onClick={() => mayWrite && notebook.edit(itemKey)}>
+          <button type="button" class="code" onClick={() => doing?.mayWrite !== false && notebook.edit(itemKey)}>
             <code>{view.code || ' '}</code>
           </button>
         )}
@@ -44,7 +42,7 @@ export function Cell({ itemKey, view, isEdited }: { itemKey: string; view: CellV
       {run !== undefined && entry?.stdinRequest && (
         <Question key={entry.stdinRequest.id} run={run} request={entry.stdinRequest} />
       )}
-      {queued ? <Queued run={queued} /> : <Words itemKey={itemKey} entry={entry} />}
+      {queued ? <Queued run={queued} /> : <CellFoot notebook={doing} itemKey={itemKey} entry={entry} />}
     </section>
   )
 }
@@ -65,16 +63,15 @@ interface RunButtonProps {
 function RunButton({ itemKey, run, entry, queued }: RunButtonProps) {
   const notebook = useDoing()
   if (queued?.state.is === 'sent') return <CancelQueued id={queued.id} />
-  const isActive = entry !== undefined && active.has(entry.status)
+  const isActive = isUnderWay(entry)
   const press = () => {
     if (!notebook) return
-    const work =
-      isActive && run !== undefined ? stopping.load().then(stop => stop(notebook, run)) : notebook.run(itemKey)
+    const work = isActive && run !== undefined ? stopRun(notebook, run) : notebook.run(itemKey)
     work.catch(thrown => say(thrown, isActive ? 'The cell was not stopped' : 'The cell was not run'))
   }
   // What stands there already is answered below the cell.
   if (queued) return null
-  const label = isActive ? (entry.status === 'running' ? 'Interrupt the cell' : 'Cancel the run') : 'Run the cell'
+  const label = isActive ? (entry?.status === 'running' ? 'Interrupt the cell' : 'Cancel the run') : 'Run the cell'
   return (
     <button
       type="button"
@@ -99,32 +96,4 @@ function CancelQueued({ id }: { id: string }) {
       <Icon name="stop" />
     </button>
   )
-}
-
-const statusWords: Partial<Record<ExecutionEntry['status'], string>> = {
-  requested: 'Waiting for a device',
-  claimed: 'Starting',
-  ready: 'Starting',
-  running: 'Running',
-  cancelled: 'Cancelled',
-  interrupted: 'Interrupted: the device was lost',
-  refused: 'Not run',
-}
-
-/** How the run stands, and where it ran. */
-function Words({ itemKey, entry }: { itemKey: string; entry: ExecutionEntry | undefined }) {
-  const failure = useDoing()?.runner.failures.value.get(itemKey)
-  if (failure)
-    return (
-      <p class="words bad" role="alert">
-        {failure.message} {failure.hint}
-      </p>
-    )
-  if (!entry) return null
-  const status = statusWords[entry.status]
-  const where = entry.ranOn?.name
-  const took = entry.durationMs !== undefined && !active.has(entry.status) ? duration(entry.durationMs) : ''
-  const when = took !== '' && entry.startedAt !== undefined ? timeOfDay(entry.startedAt, Date.now()) : ''
-  const all = [status, where, took, when, entry.status === 'refused' && entry.reason].filter(Boolean)
-  return all.length === 0 ? null : <p class="words">{all.join(' · ')}</p>
 }

@@ -1,27 +1,30 @@
 /** The keys that a soft keyboard hides, above it. A press keeps the keyboard open (PH32). */
 import { say } from '../say.ts'
 import { Icon } from '../shell/icons.tsx'
-import { characterKey, type Typed, type Typing, tabKey } from './key-edits.ts'
-import type { PhoneNotebook } from './phone-notebook.ts'
+import { showItem } from './item-sheet.tsx'
+import { characterKey, tabKey } from './key-edits.ts'
+import { useKeyboardHeight } from './keyboard-height.ts'
+import type { Keys, PhoneNotebook } from './phone-notebook.ts'
 
 const characters = ['(', ')', '[', ']', '{', '}', '"', "'", ':', '=', '_', '#', '`', '*', '-']
 
-interface KeyBarProps {
-  notebook: PhoneNotebook
-  itemKey: string
-  language: string | undefined
-  typing: () => Typing
-  apply: (typed: Typed | undefined) => unknown
-}
-
-export function KeyBar({ notebook, itemKey, language, typing, apply }: KeyBarProps) {
+export function KeyBar({ notebook, keys }: { notebook: PhoneNotebook; keys: Keys }) {
+  const { itemKey, language, typing, apply } = keys
+  const bottom = useKeyboardHeight()
   const keepFocus = (event: Event) => event.preventDefault()
   const { undo } = notebook.store
   const run = () => {
     notebook.run(itemKey).catch(thrown => say(thrown, 'The cell was not run'))
   }
   return (
-    <div class="key-bar" role="toolbar" aria-label="Keys" onPointerDown={keepFocus} onMouseDown={keepFocus}>
+    <div
+      class="key-bar"
+      style={{ bottom }}
+      role="toolbar"
+      aria-label="Keys"
+      onPointerDown={keepFocus}
+      onMouseDown={keepFocus}
+    >
       <div class="keys">
         {language !== undefined && (
           <button type="button" class="key" onClick={() => apply(tabKey(typing(), false))}>
@@ -40,6 +43,9 @@ export function KeyBar({ notebook, itemKey, language, typing, apply }: KeyBarPro
           <Icon name="redo" size={20} />
         </button>
       </div>
+      <button type="button" class="key" aria-label="More" onClick={() => showItem(notebook, itemKey)}>
+        <Icon name="more" size={20} />
+      </button>
       {language !== undefined && (
         <button type="button" class="key accent" aria-label="Run the cell" onClick={run}>
           <Icon name="runs" size={20} />

@@ -1,7 +1,7 @@
 /** "Keep offline" of one notebook or project, with how far that is (PH14). */
 import './keep.css'
 import { hub } from '../first-list.ts'
-import { tell } from '../say.ts'
+import { tell } from '../said.ts'
 import { here } from './here.ts'
 import { fetching, isWaitingForWifi } from './keep-up.ts'
 import { choice, keptDocuments, setKept } from './kept-choice.ts'
