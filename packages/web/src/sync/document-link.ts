@@ -45,6 +45,10 @@ const empty = new Uint8Array([0, 0])
 const keepOldMs = 60_000
 const carryAfterMs = 2_000
 
+/** What is being stored is waited for this often, this long. */
+const storedTries = 60
+const storedLookMs = 50
+
 export class DocumentLink {
   readonly doc = new Y.Doc()
   readonly awareness = new Awareness(this.doc)
@@ -126,8 +130,14 @@ export class DocumentLink {
   /** The edits that are in the document now, once they are stored here; undefined where they cannot be. */
   async stored(): Promise<EditVector | undefined> {
     const have = this.#have
-    await this.#keeper.flush()
-    return this.#keeper.database.lasting && covers(joined(this.#acked, this.#kept.stored), have) ? have : undefined
+    for (let tries = 0; tries < storedTries; tries++) {
+      await this.#keeper.flush()
+      if (!this.#keeper.database.lasting) return undefined
+      if (covers(joined(this.#acked, this.#kept.stored), have)) return have
+      // Another tab is storing its own at this moment.
+      await new Promise<void>(resolve => void this.#ports.after(storedLookMs, resolve))
+    }
+    return undefined
   }
 
   /** The hub has no such document, or none for us. */

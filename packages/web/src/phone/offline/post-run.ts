@@ -20,11 +20,27 @@ export async function postRun(request: RunRequest, fetcher: typeof fetch = fetch
       redirect: 'error',
       signal: AbortSignal.timeout(limits.requestMs),
     })
-    return await answerIn(response, request)
+    const { answer, asks } = await answerIn(response, request)
+    // An earlier request of it arrived after all, and the hub asks what the user has answered here.
+    const isAnswered = asks && request.askedAt === undefined
+    return !isAnswered || (await confirmAtHub(request, fetcher)) ? answer : unknown
   } catch {
     // No network, no hub, or no answer in time: whether it arrived is not known.
     return unknown
   }
+}
+
+/** What has begun or ended meanwhile needs no confirmation. */
+async function confirmAtHub({ id, codeHash }: RunRequest, fetcher: typeof fetch): Promise<boolean> {
+  const response = await fetcher(`/api/v1/runs/${id}/confirm`, {
+    method: 'POST',
+    headers: { accept: 'application/json', 'content-type': 'application/json' },
+    body: JSON.stringify({ codeHash }),
+    credentials: 'same-origin',
+    redirect: 'error',
+    signal: AbortSignal.timeout(limits.requestMs),
+  })
+  return response.status < 500 && !later.has(response.status)
 }
 
 /** False while nothing is known. What has ended, or is not ours to end, is as good as cancelled. */
@@ -44,12 +60,23 @@ export async function cancelAtHub(id: string, fetcher: typeof fetch = fetch): Pr
   }
 }
 
-async function answerIn(response: Response, { id, codeHash }: RunRequest): Promise<Answer> {
+interface HubAnswer {
+  answer: Answer
+  /** The hub asks whether it is still wanted. */
+  asks: boolean
+}
+
+async function answerIn(response: Response, { id, codeHash }: RunRequest): Promise<HubAnswer> {
   const body = (await response.json()) as Record<string, unknown> | null
-  if (response.ok) return body?.id === id && body?.codeHash === codeHash ? { is: 'taken' } : unknown
-  if (response.status >= 500 || later.has(response.status) || typeof body?.code !== 'string') return unknown
+  if (response.ok) {
+    const isIt = body?.id === id && body?.codeHash === codeHash
+    return { answer: isIt ? { is: 'taken' } : unknown, asks: isIt && typeof body?.asks === 'string' }
+  }
+  if (response.status >= 500 || later.has(response.status) || typeof body?.code !== 'string')
+    return { answer: unknown, asks: false }
   const { code, detail, title, hint } = body
-  return { is: 'refused', code, message: textOf(detail) || textOf(title) || code, hint: textOf(hint) }
+  const message = textOf(detail) || textOf(title) || code
+  return { answer: { is: 'refused', code, message, hint: textOf(hint) }, asks: false }
 }
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
