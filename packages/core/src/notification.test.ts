@@ -26,10 +26,11 @@ test('NT11 a message is shown with what it says', () => {
       body: 'report.md asks for a decision',
       tag: 'gate-1',
       renotify: true,
-      data: { id: 'n1', url: '/m/gates/1', receipt: 'r'.repeat(43) },
+      data: { id: 'n1', url: '/m/gates/1', receipt: 'r'.repeat(43), over: false },
     },
   })
-  assert.equal(notificationOf({ ...message, kind: 'over' }).options.renotify, false)
+  const { renotify, data } = notificationOf({ ...message, kind: 'over' }).options
+  assert.deepEqual([renotify, data.over], [false, true])
 })
 
 test('NT11 whatever comes, something is shown, and nothing is thrown', () => {

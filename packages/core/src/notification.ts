@@ -15,6 +15,8 @@ export interface ShownNotification {
       url: string
       /** To be sent to `POST /api/v1/push/receipts` once it is shown; empty when there is none. */
       receipt: string
+      /** It only says how something went, and asks nothing any more. */
+      over: boolean
     }
   }
 }
@@ -48,6 +50,7 @@ export function notificationOf(data: unknown): ShownNotification {
         // Printable ASCII that begins with one slash: nothing else is sure to stay on this origin.
         url: typeof url === 'string' && /^\/(?![/\\])[!-~]*$/.test(url) ? url : '/m/',
         receipt: word(receipt),
+        over: kind === 'over',
       },
     },
   }

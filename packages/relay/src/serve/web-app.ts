@@ -25,7 +25,7 @@ const types: Record<string, string> = {
 }
 
 const pages = new Set(['/', '/signin', '/p', '/runs', '/sessions', '/devices', '/audit', '/account', '/pair'])
-const phonePage = /^\/m(?:\/(?:(?:p|inbox|runs)\/.*|inbox|runs|devices|settings|search|share|pair)?)?$/
+const phonePage = /^\/m(?:\/(?:(?:p|gates|runs)\/.*|inbox|runs|devices|settings|search|share|pair)?)?$/
 
 /** Paths that the apps themselves route. */
 export function isAppPage(path: string): boolean {

@@ -113,7 +113,9 @@ export const api = {
   answerInput: (id: string, inputId: string, text: string) =>
     request('POST', `/runs/${id}/input`, nothing, { body: { id: inputId, text } }),
 
-  interrupt: (session: string) => request('POST', `/sessions/${session}/interrupt`, nothing, { body: {} }),
+  /** With `run`: only if that is what runs. */
+  interrupt: (session: string, run?: string) =>
+    request('POST', `/sessions/${session}/interrupt`, nothing, { body: run === undefined ? {} : { run } }),
   /** Answers with the waiting runs that were cancelled. */
   restart: (session: string, queued: 'keep' | 'cancel' = 'keep'): Promise<{ cancelled: string[] }> =>
     request('POST', `/sessions/${session}/restart`, v.object({ cancelled: v.array(v.string()) }), { body: { queued } }),

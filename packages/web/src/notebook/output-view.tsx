@@ -10,7 +10,11 @@ import { RichWhenNeeded, WhenDrawn } from './rich-when-needed.tsx'
 import type { OutputView as View } from './views.ts'
 
 export function OutputView({ output }: { output: View }) {
-  const entry = useReading().entryOf(output.runId).value
+  return <OutputOf output={output} entry={useReading().entryOf(output.runId).value} />
+}
+
+/** Of a run that is shown by itself, outside of a notebook, too. */
+export function OutputOf({ output, entry }: { output: View; entry: ExecutionEntry | undefined }) {
   const displays = displaysOf(entry)
   const shown = new Set(
     displays.flatMap(display => display.parts.flatMap(part => (part.at === 'asset' ? [part.asset] : []))),

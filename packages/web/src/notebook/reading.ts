@@ -28,3 +28,6 @@ export function useReading(): NotebookReading {
   if (!reading) throw new Error('a notebook component stands outside of a notebook')
   return reading
 }
+
+/** For what is drawn of a run by itself, too: undefined there. */
+export const useReadingAround = (): NotebookReading | undefined => useContext(ReadingContext)

@@ -5,6 +5,7 @@ import { NotebooksPage } from './notebooks-page.tsx'
 import { type PhonePage, pageAt, place, type Tab } from './place.ts'
 import { ProjectPage } from './project-page.tsx'
 import { late } from './shell/late.tsx'
+import { SaidBar } from './shell/said-bar.tsx'
 import { SignedOut } from './shell/signed-out.tsx'
 import { StateBar } from './shell/state-bar.tsx'
 import { TabBar } from './shell/tab-bar.tsx'
@@ -22,6 +23,13 @@ export function makeReady(): void {
   )
 }
 
+const RunsPage = late(() => import('./runs/runs-page.tsx').then(module => module.RunsPage))
+const RunPage = late(() => import('./runs/run-page.tsx').then(module => module.RunPage))
+const InboxPage = late(() => import('./inbox/inbox-page.tsx').then(module => module.InboxPage))
+const GatePage = late(() => import('./inbox/gate-page.tsx').then(module => module.GatePage))
+const DevicesPage = late(() => import('./devices/devices-page.tsx').then(module => module.DevicesPage))
+const SettingsPage = late(() => import('./settings/settings-page.tsx').then(module => module.SettingsPage))
+
 export function App() {
   if (hub.value === 'signed-out') return <SignedOut />
   const at = pageAt(place.value)
@@ -29,12 +37,19 @@ export function App() {
     <>
       <StateBar />
       <Page key={place.value} at={at} />
+      <SaidBar />
       <TabBar tab={tabOf(at)} />
     </>
   )
 }
 
 function Page({ at }: { at: PhonePage }) {
+  if (at.page === 'runs') return <RunsPage />
+  if (at.page === 'run') return <RunPage run={at.run} />
+  if (at.page === 'inbox') return <InboxPage />
+  if (at.page === 'gate') return <GatePage id={at.gate} />
+  if (at.page === 'devices') return <DevicesPage />
+  if (at.page === 'settings') return <SettingsPage />
   if (at.page !== 'project' && at.page !== 'notebook') return <NotebooksPage />
   const project = projectNamed(at.project)
   if (!project) return <NotebooksPage />

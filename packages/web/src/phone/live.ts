@@ -6,6 +6,8 @@ import { storedList } from '../sync/browser-storage.ts'
 import { hub, showLists } from './first-list.ts'
 import { startOffline } from './offline/start-offline.ts'
 
+let isFollowed = false
+
 export async function follow(now: () => number): Promise<void> {
   void storedList.start()
   effect(() => {
@@ -17,6 +19,17 @@ export async function follow(now: () => number): Promise<void> {
     const known = projects.value
     if (!known || known.some(({ id }) => !documents.value.has(id))) return
     showLists({ projects: known, documents: known.flatMap(({ id }) => documents.value.get(id) ?? []) }, now())
+  })
+  effect(() => {
+    if (signedIn.value !== 'yes' || isFollowed) return
+    isFollowed = true
+    // It could not be fetched: the pages show the same without the count.
+    import('./follow-rest.ts').then(
+      rest => rest.followRest(),
+      () => {
+        isFollowed = false
+      },
+    )
   })
   await Promise.all([startMesh(), startOffline()])
 }

@@ -3,6 +3,7 @@ import { render } from 'preact'
 import { whenIdle } from '../shell/when-idle.ts'
 import { App, makeReady } from './app.tsx'
 import { isTooOld, startLists } from './first-list.ts'
+import { followPresses } from './opened-by-notice.ts'
 import { keepUpToDate } from './update.ts'
 
 render(<App />, document.getElementById('app')!)
@@ -11,3 +12,4 @@ void startLists(Date.now)
   .catch(() => undefined)
   .then(() => whenIdle(makeReady))
 keepUpToDate()
+followPresses(navigator.serviceWorker)

@@ -1,5 +1,6 @@
 /** Shared from the app by the system's sheet, or copied where there is none (PH61). */
-import { say, tell } from './say.ts'
+import { tell } from './said.ts'
+import { say } from './say.ts'
 
 export interface Shared {
   title: string

@@ -2,7 +2,7 @@
 import { Mover } from '../../notebook/mover.ts'
 import { convert, insertAt, type NewItem, removeItems } from '../../notebook/page-edits.ts'
 import { planMove } from '../../notebook/plan-move.ts'
-import { tell } from '../say.ts'
+import { tell } from '../said.ts'
 import { SheetAction, showSheet } from '../shell/sheet.tsx'
 import type { PhoneNotebook } from './phone-notebook.ts'
 

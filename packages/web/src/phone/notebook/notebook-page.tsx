@@ -9,6 +9,7 @@ import { titleOf } from '../words.ts'
 import { DoingContext } from './doing.ts'
 import { Items } from './items.tsx'
 import { NotebookBar } from './parts.tsx'
+import { useShownRun } from './shown-run.ts'
 import { SyncWords } from './sync-words.tsx'
 import { type Shown, useNotebook } from './use-notebook.ts'
 
@@ -16,6 +17,7 @@ export { bringNear } from './kept-text.ts'
 
 export function NotebookPage({ project, path }: { project: Project; path: string }) {
   const shown = useNotebook(project, path)
+  useShownRun(shown.reading)
   useEffect(() => {
     document.title = titleOf(path)
     return () => {

@@ -1,4 +1,4 @@
-import { said } from '../say.ts'
+import { said } from '../said.ts'
 
 /** What was said last, above the tabs. */
 export function SaidBar() {

@@ -1,6 +1,6 @@
 /** The five places of the app, in reach of a thumb. */
-
 import type { Tab } from '../place.ts'
+import { waitingCount } from '../waiting-count.ts'
 import { Go } from './go.tsx'
 import { Icon, type IconName } from './icons.tsx'
 
@@ -19,8 +19,20 @@ export function TabBar({ tab: current }: { tab: Tab }) {
         <Go key={tab} to={to} class="tab" current={tab === current}>
           <Icon name={icon} />
           {name}
+          {tab === 'inbox' && <Count />}
         </Go>
       ))}
     </nav>
+  )
+}
+
+function Count() {
+  const count = waitingCount.value
+  if (!count) return null
+  return (
+    <span class="tab-count">
+      {count > 99 ? '99+' : count}
+      <span class="visually-hidden"> waiting</span>
+    </span>
   )
 }

@@ -1,8 +1,10 @@
 /**
  * The service worker of `/m/` (PH10, PH11): gives the app of one version from its cache, and the assets of documents
  * from theirs. It answers for nothing else, so no list and no right is ever shown from a cache as if the hub had said it.
+ * And it shows what is pushed (`push.ts`).
  */
 import { asset, isAsset } from './assets.ts'
+import { openNotice, type PushPorts, renewSubscription, showPush } from './push.ts'
 import { worker } from './scope.ts'
 import { sendQueued } from './send-queued.ts'
 import { fetchLater, install, isPage, isShellFile, page, removeOthers, shellFile } from './shell-cache.ts'
@@ -24,3 +26,27 @@ worker.addEventListener('fetch', event => {
   else if (isShellFile(url.pathname)) event.respondWith(shellFile(request))
   else if (isAsset(url.pathname)) event.respondWith(asset(request))
 })
+
+const answerMs = 15_000
+const push: PushPorts = {
+  show: (title, options) => worker.registration.showNotification(title, options),
+  send: (method, path, body) =>
+    fetch(`/api/v1${path}`, {
+      method,
+      signal: AbortSignal.timeout(answerMs),
+      ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    }),
+  windows: () => worker.clients.matchAll({ type: 'window', includeUncontrolled: true }),
+  open: url => worker.clients.openWindow(url),
+  get subscriber() {
+    return worker.registration.pushManager
+  },
+  now: Date.now,
+}
+worker.addEventListener('push', event => event.waitUntil(showPush(push, event.data)))
+worker.addEventListener('notificationclick', event =>
+  event.waitUntil(openNotice(push, event.notification, worker.location.origin)),
+)
+worker.addEventListener('pushsubscriptionchange', event =>
+  event.waitUntil(renewSubscription(push, event.oldSubscription?.endpoint)),
+)

@@ -2,11 +2,11 @@
  * What a run's events so far look like in a document: the text of its output block, its images, and the fields of its
  * entry. Pure; the same events always give the same view, so a projection can be made again from the journal.
  */
-import type { ExecutionEntry, ExecutionStatus } from '@meshbook/core/executions.ts'
-import { type AssetId, isAssetId } from '@meshbook/core/ids.ts'
-import { limits } from '@meshbook/core/limits.ts'
-import type { ImageRef } from '@meshbook/core/notebook/output.ts'
-import type { MimePart, RunEvent } from '@meshbook/core/run.ts'
+import type { ExecutionEntry, ExecutionStatus } from '../executions.ts'
+import { type AssetId, isAssetId } from '../ids.ts'
+import { limits } from '../limits.ts'
+import type { ImageRef } from '../notebook/output.ts'
+import type { MimePart, RunEvent } from '../run.ts'
 import { OutputFlow } from './output-flow.ts'
 
 const statusOf: Partial<Record<RunEvent['type'], ExecutionStatus>> = {

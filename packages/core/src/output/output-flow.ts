@@ -3,10 +3,10 @@
  * text that stands for them. A value can be replaced in its place (OU11); the pieces together stay within the caps of a
  * document. Pure.
  */
-import type { DisplayDatum } from '@meshbook/core/executions.ts'
-import { limits } from '@meshbook/core/limits.ts'
-import type { MimePart } from '@meshbook/core/run.ts'
-import { TerminalText } from '@meshbook/core/terminal.ts'
+import type { DisplayDatum } from '../executions.ts'
+import { limits } from '../limits.ts'
+import type { MimePart } from '../run.ts'
+import { TerminalText } from '../terminal.ts'
 
 interface Piece {
   terminal: TerminalText

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { limits } from '@meshbook/core/limits.ts'
-import type { MimePart, RunEvent } from '@meshbook/core/run.ts'
+import { limits } from '../limits.ts'
+import type { MimePart, RunEvent } from '../run.ts'
 import { RunView } from './run-view.ts'
 
 const asset = `sha256-${'a'.repeat(64)}`
