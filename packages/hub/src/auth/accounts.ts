@@ -25,7 +25,7 @@ import { attemptCookie, attemptCookieName, attemptOf, isState, newAttempt } from
 import type { Audit, AuditSource } from './audit.ts'
 import type { IdentityProvider, Proven } from './identity-provider.ts'
 import type { OpenDoors } from './open-doors.ts'
-import { ownPage } from './own-page.ts'
+import { ownPage } from '@meshbook/core/own-page.ts'
 import { passkeyDomain } from './passkey-domain.ts'
 import type { Principal } from './principal.ts'
 import { browserSessionOf, newBrowserSession, requireSafe, signInNote } from './sign-in.ts'

@@ -15,6 +15,9 @@ export function NotebooksPage() {
     <main class="page">
       <header class="head">
         <h1>Notebooks</h1>
+        <Go to="/m/search" class="round" label="Search">
+          <Icon name="search" />
+        </Go>
       </header>
       {known === undefined ? hub.value === 'down' ? <NothingHere /> : <Waiting /> : <Known projects={known.projects} />}
     </main>

@@ -3,7 +3,7 @@
  * while the hub answers (PH14). What was kept by use alone goes when there is too much of it.
  */
 import type { DocumentInfo } from '@meshbook/core/api.ts'
-import { pathOfId } from '@meshbook/core/executions.ts'
+import { pathOfId, sharedNames } from '@meshbook/core/executions.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { type Signal, signal } from '@preact/signals'
 import * as Y from 'yjs'
@@ -12,6 +12,7 @@ import { browserDatabase, measureRoom, storageRoom, storedList } from '../../syn
 import type { DocumentLink } from '../../sync/document-link.ts'
 import { hub, lists } from '../first-list.ts'
 import { keep, readKept } from '../kept.ts'
+import { forgetText, keepText, keptText } from '../notebook/kept-text.ts'
 import { dropAssets, fetchAssets, sizesOf } from './asset-cache.ts'
 import { assetsIn } from './assets-in.ts'
 import { atDocument } from './at-document.ts'
@@ -98,8 +99,10 @@ async function bring({ id, updatedAt }: DocumentInfo): Promise<void> {
   const found = await atDocument({ document: id, address }, browserPorts, limits.documentInStepMs, link => ({
     bytes: Y.encodeStateAsUpdate(link.doc).length,
     names: assetsIn(link.doc),
+    text: link.doc.getText(sharedNames.content).toString(),
   }))
   if (found !== undefined && found !== 'gone') {
+    await keepText(id, { text: found.text, entries: (await keptText(id))?.entries ?? {} })
     const assets = await fetchAssets(found.names, abort.signal)
     const usedAt = held.peek()[id]?.usedAt ?? Date.now()
     await note(id, { usedAt, bytes: found.bytes, assets, updatedAt })
@@ -129,6 +132,7 @@ async function dropUnused(): Promise<void> {
 async function dropOne(locks: LockManager, document: string): Promise<void> {
   await locks.request(`meshbook:${document}`, { ifAvailable: true }, async lock => {
     if (!lock || !(await browserDatabase.forget(document))) return
+    await forgetText(document)
     await dropAssets(assetsOnlyOf(held.peek(), [document]))
     held.value = without((await readKept<Held>(name)) ?? {}, [document])
     await keep(name, held.value)

@@ -27,10 +27,16 @@ export async function startOffline(): Promise<void> {
     lists.value
     if (hub.value === 'open') whenIdle(() => void keepUp())
   })
+  effect(() => {
+    // What was shared to the app and waits for the hub (PH64).
+    if (hub.value === 'open') whenIdle(() => void settleShared().catch(() => undefined))
+  })
   browserPorts.page.onWake(() => void look())
   setInterval(() => document.hidden || void look(), limits.phoneKeepLookMs)
   await measureRoom()
 }
+
+const settleShared = async (): Promise<void> => (await import('../incoming/browser-shared.ts')).settleWaiting()
 
 /** Edits of others change no list: when something is kept, the hub is asked. */
 async function look(): Promise<void> {
