@@ -52,7 +52,8 @@ export function PairPage() {
 function Step({ asked, typed }: { asked: Asked | undefined; typed: (code: string) => void }) {
   if (signedIn.value === 'unknown') return null
   if (!asked) return <EnterCode typed={typed} />
-  if (asked.kind === 'code') return signedIn.value === 'yes' ? <AlreadySignedIn /> : <JoinBrowser code={asked.value} joined={enter} />
+  if (asked.kind === 'code')
+    return signedIn.value === 'yes' ? <AlreadySignedIn /> : <JoinBrowser code={asked.value} joined={enter} />
   if (signedIn.value !== 'yes') return <SignInFirst />
   return asked.kind === 'grant' ? <ApproveGrant code={asked.value} /> : <ApproveRedirect value={asked.value} />
 }

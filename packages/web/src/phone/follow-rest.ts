@@ -4,6 +4,7 @@ import { keepLooking } from '../notify/looking.ts'
 import { PushHere } from '../notify/this-browser.ts'
 import { me } from '../state/known.ts'
 import { toasts } from '../state/toasts.ts'
+import { pullToRefresh } from './hand/pull-to-refresh.ts'
 import { keepWaits } from './inbox/keep-waits.ts'
 import { keep, readKept } from './kept.ts'
 import { keepNotices } from './notices.ts'
@@ -34,6 +35,7 @@ async function manager(): Promise<PushManager> {
 
 export function followRest(): void {
   keepWaits(navigator)
+  pullToRefresh()
   keepNotices(navigator.serviceWorker)
   // The page of a device knows nothing of telling people: that is the hub's.
   if (!me.peek()?.machine) {

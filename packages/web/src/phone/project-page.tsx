@@ -2,7 +2,7 @@
 import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
 import { recent } from './first-list.ts'
 import { NotebookRow } from './notebooks-page.tsx'
-import { back } from './place.ts'
+import { back, projectAt } from './place.ts'
 import { Icon } from './shell/icons.tsx'
 
 export function ProjectPage({ project }: { project: Project }) {
@@ -14,6 +14,14 @@ export function ProjectPage({ project }: { project: Project }) {
           <Icon name="back" />
         </button>
         <h1 class="title">{project.name}</h1>
+        <button
+          type="button"
+          class="round"
+          aria-label="Share a link to this project"
+          onClick={() => shareLink(project)}
+        >
+          <Icon name="share" />
+        </button>
       </header>
       {folders.length === 0 && <p class="empty">There is no notebook in this project yet.</p>}
       {folders.map(([folder, documents]) => (
@@ -28,6 +36,10 @@ export function ProjectPage({ project }: { project: Project }) {
       ))}
     </main>
   )
+}
+
+function shareLink({ name }: Project): void {
+  void import('./share.ts').then(({ share }) => share({ title: name, url: location.origin + projectAt(name) }))
 }
 
 function byFolder(documents: readonly DocumentInfo[]): [string, DocumentInfo[]][] {

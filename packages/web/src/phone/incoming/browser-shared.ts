@@ -32,7 +32,10 @@ export async function readShared(): Promise<void> {
 
 /** Resolves when what the user chose is stored and was tried once. */
 export async function place(id: string, goal: Goal): Promise<Settled> {
-  const chosen = await sharedStore.change(id, ({ refused: _, update: _old, written: _done, ...now }) => ({ ...now, goal }))
+  const chosen = await sharedStore.change(id, ({ refused: _, update: _old, written: _done, ...now }) => ({
+    ...now,
+    goal,
+  }))
   if (!chosen) throw new ApiError('NOT_FOUND', 'It is not on this phone any more.', 'Share it once more.')
   const settled = await settleOne(id)
   // The edit goes to the hub like any other of a notebook that nobody has open.
@@ -142,7 +145,15 @@ async function makeNote(goal: Goal & { is: 'new' }, text: string): Promise<'made
   }
 }
 
-const final = new Set<string>(['FORBIDDEN', 'NOT_FOUND', 'TOO_LARGE', 'BAD_PATH', 'BAD_REQUEST', 'READ_ONLY', 'QUOTA_USED'])
+const final = new Set<string>([
+  'FORBIDDEN',
+  'NOT_FOUND',
+  'TOO_LARGE',
+  'BAD_PATH',
+  'BAD_REQUEST',
+  'READ_ONLY',
+  'QUOTA_USED',
+])
 
 /** An earlier try has made it and its answer was lost. */
 async function isThere({ owner, projectName, path }: Goal, text: string): Promise<boolean> {

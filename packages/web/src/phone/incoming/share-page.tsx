@@ -13,7 +13,10 @@ const problems: Record<string, [string, string]> = {
   bytes: ['Too large', 'Meshbook takes files of up to 32 MB, 64 MB in all. Share fewer or smaller ones.'],
   text: ['Too long', 'Meshbook takes up to half a million letters at a time. Share it as a file.'],
   empty: ['Nothing was shared', 'The other app sent neither text nor files.'],
-  'not-stored': ['It could not be stored here', 'There may be no room left on this phone. Make room and share it again.'],
+  'not-stored': [
+    'It could not be stored here',
+    'There may be no room left on this phone. Make room and share it again.',
+  ],
 }
 
 export function SharePage() {

@@ -91,5 +91,7 @@ export class SharedStore {
 function isShared(value: unknown): value is Shared {
   if (typeof value !== 'object' || value === null) return false
   const { id, title, text, url, at, files } = value as Partial<Shared>
-  return [id, title, text, url].every(part => typeof part === 'string') && typeof at === 'number' && Array.isArray(files)
+  return (
+    [id, title, text, url].every(part => typeof part === 'string') && typeof at === 'number' && Array.isArray(files)
+  )
 }

@@ -67,7 +67,9 @@ export function waitsFor({ goal, refused, written, files }: Shared, isOpen: bool
   if (goal.is === 'new')
     return isOpen ? `The note “${name}” is being made.` : `The note “${name}” is made when the hub answers.`
   if (!written)
-    return isOpen ? `It is being put into “${name}”.` : `“${name}” is not on this phone: it is added when the hub answers.`
+    return isOpen
+      ? `It is being put into “${name}”.`
+      : `“${name}” is not on this phone: it is added when the hub answers.`
   const left = files.filter(({ sent }) => !sent).length
   const what = left === 1 ? 'its file is' : `its ${left} files are`
   return `It stands in “${name}”; ${what} sent ${isOpen ? 'now' : 'when the hub answers'}.`

@@ -23,7 +23,7 @@ export function useShownRun(notebook: NotebookReading | undefined): void {
 }
 
 function whenFound(notebook: NotebookReading): () => void {
-  let stop = () => undefined as void
+  let stop: (() => void) | undefined
   let isOver = false
   import('../search/shown-match.ts').then(
     ({ showMatch }) => {
@@ -34,6 +34,6 @@ function whenFound(notebook: NotebookReading): () => void {
   )
   return () => {
     isOver = true
-    stop()
+    stop?.()
   }
 }

@@ -27,7 +27,8 @@ test('PH60 a code may be typed by itself, as people read it', () => {
   assert.deepEqual(readTyped(' k7q2-m9xd ', origin, 'code'), { is: 'code', value: 'K7Q2M9XD' })
   assert.deepEqual(readTyped('K7Q2-M9XD', origin, 'grant'), { is: 'grant', value: 'K7Q2M9XD' })
   assert.deepEqual(readTyped(`${origin}/pair#v1.K7Q2M9XD`, origin, 'grant'), { is: 'code', value: 'K7Q2M9XD' })
-  for (const text of ['', 'K7Q2', 'https://x.example/K7Q2M9XD']) assert.equal(readTyped(text, origin, 'code'), undefined)
+  for (const text of ['', 'K7Q2', 'https://x.example/K7Q2M9XD'])
+    assert.equal(readTyped(text, origin, 'code'), undefined)
 })
 
 test('PH60 scanning goes on over pictures without a code and codes that are no pairing, and ends when it is left', async () => {

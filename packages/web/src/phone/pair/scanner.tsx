@@ -21,8 +21,8 @@ export function Scanner({ found, alone }: ScannerProps) {
       {can === true && <ByCamera found={found} />}
       {can === false && (
         <p class="note">
-          This browser cannot read QR codes by itself. Point the <b>camera app</b> of this phone at the code and open the
-          link that it shows, or paste the link here.
+          This browser cannot read QR codes by itself. Point the <b>camera app</b> of this phone at the code and open
+          the link that it shows, or paste the link here.
         </p>
       )}
       <ByHand found={found} alone={alone} />
@@ -69,7 +69,6 @@ function ByCamera({ found }: Pick<ScannerProps, 'found'>) {
   }
   return (
     <>
-      {/* biome-ignore lint/a11y/useMediaCaption: the picture of the camera has no sound */}
       <video ref={video} class="scan-video" hidden={is !== 'on'} playsInline muted aria-label="What the camera sees" />
       {is === 'on' && (
         <p class="note" role="status">

@@ -34,6 +34,7 @@ export function foundIn(known: Known, words: readonly string[], texts: ReadonlyM
     return project && score > 0 ? [{ document, project, match, score }] : []
   })
   rows.sort((a, b) => b.score - a.score || b.document.updatedAt - a.document.updatedAt)
-  const named = <T extends { name: string }>(all: readonly T[]): T[] => all.filter(({ name }) => scoreOf(name, words) > 0)
+  const named = <T extends { name: string }>(all: readonly T[]): T[] =>
+    all.filter(({ name }) => scoreOf(name, words) > 0)
   return { notebooks: rows.slice(0, mostRows), projects: named(known.projects), devices: named(known.devices) }
 }

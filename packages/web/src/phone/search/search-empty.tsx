@@ -25,8 +25,8 @@ export function SearchEmpty({ choose, isKnown }: { choose: (query: string) => vo
     <div class="empty">
       <h2>{isKnown ? 'Find what you wrote' : 'Nothing is known here yet'}</h2>
       <p>
-        Every word that you type is looked for in the names of all your notebooks, projects and devices, and in the whole
-        text of the notebooks that are on this phone, also without a network.
+        Every word that you type is looked for in the names of all your notebooks, projects and devices, and in the
+        whole text of the notebooks that are on this phone, also without a network.
       </p>
       <p class="faint">A notebook is on this phone once it was opened here, or is kept offline.</p>
     </div>

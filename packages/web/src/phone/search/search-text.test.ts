@@ -46,7 +46,8 @@ test('PH63 names that begin with the word come first', () => {
 
 test('PH63 the place of a match survives its way through an address, and changes of the text', () => {
   assert.deepEqual(readMatchHash(matchHash(120, 'a/b ü%')), { at: 120, word: 'a/b ü%' })
-  for (const bad of ['', '#run-x', '#find-x-y', '#find-1-', '#find-1-%E0%A4%A']) assert.equal(readMatchHash(bad), undefined)
+  for (const bad of ['', '#run-x', '#find-x-y', '#find-1-', '#find-1-%E0%A4%A'])
+    assert.equal(readMatchHash(bad), undefined)
   assert.equal(nearest('moon .... moon', { at: 9, word: 'MOON' }), 10)
   assert.equal(nearest('sea', { at: 9, word: 'moon' }), undefined)
 })

@@ -27,7 +27,13 @@ export const wordsIn = (query: string): string[] => [
 
 const literal = (word: string): string => word.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
 const anyOf = (words: readonly string[]): RegExp =>
-  new RegExp(words.toSorted((a, b) => b.length - a.length).map(literal).join('|'), 'giu')
+  new RegExp(
+    words
+      .toSorted((a, b) => b.length - a.length)
+      .map(literal)
+      .join('|'),
+    'giu',
+  )
 
 /** One for all texts of a search. */
 export function finderOf(words: readonly string[]): (text: string) => TextMatch | undefined {
