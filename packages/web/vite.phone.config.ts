@@ -48,7 +48,7 @@ function filesOf(folder: string): string[] {
   const paths = found.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name))
   return paths
     .map(path => path.slice(folder.length))
-    .filter(path => !/^\/\.vite|\.html$|\.(?:gz|br)$/.test(path))
+    .filter(path => !/^\/\.vite|^\/screenshots|\.html$|\.(?:gz|br)$/.test(path))
     .sort()
 }
 

@@ -128,6 +128,8 @@ test('PH71 pulling a list down asks the hub for it again; a short pull, or one f
   const before = asked
   await phone.open('/m/settings')
   await page.getByRole('heading', { name: 'Account' }).waitFor()
+  await page.locator('.pull').waitFor({ state: 'attached' })
+  await page.waitForLoadState('networkidle').catch(() => undefined)
   const started = asked
   await pull(page, 220)
   assert.equal(asked, started, 'settings are no list')
@@ -157,12 +159,12 @@ test('PH73 a phone is offered its own app once, and signing in leads back to it,
   await page.goto(`${hub.hub.url}/m/inbox`)
   const signIn = page.getByRole('link', { name: 'Sign in' })
   assert.equal(await signIn.getAttribute('href'), '/signin?to=%2Fm%2Finbox')
-  const link = new URL(await hub.signInLink())
+  const link = new URL(await hub.hub.signInLink())
   await page.goto(`${link.origin}/signin?to=%2Fm%2Finbox${link.hash}`)
   await page.waitForURL(/\/m\/inbox$/)
   await page.getByRole('heading', { name: 'Inbox' }).waitFor()
   for (const hostile of ['//evil.example', '/m/../..//evil.example', '/m\\evil', 'https://evil.example/m/']) {
-    const again = new URL(await hub.signInLink())
+    const again = new URL(await hub.hub.signInLink())
     await page.goto(`${again.origin}/signin?to=${encodeURIComponent(hostile)}${again.hash}`)
     await page.waitForURL(url => url.pathname !== '/signin')
     assert.equal(new URL(page.url()).origin, hub.hub.url, hostile)

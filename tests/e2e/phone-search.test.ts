@@ -20,20 +20,10 @@ test('PH63 words of a text are found as they are typed, also offline, and the no
   await projectWith(phone, { 'tides.md': long('The zephyr follows the moon.'), 'never-opened.md': 'A zephyr too.' })
   await open('/m/p/demo/tides.md')
   await page.getByText('Ordinary words of part 0.').waitFor()
+  await page.getByText('Synced').first().waitFor()
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null)
-  await page.waitForFunction(async () => {
-    const request = indexedDB.open('meshbook-phone')
-    const db = await new Promise<IDBDatabase>(resolve => {
-      request.onsuccess = () => resolve(request.result)
-    })
-    const keys = db.transaction('kept').objectStore('kept').getAllKeys()
-    const found = await new Promise<IDBValidKey[]>(resolve => {
-      keys.onsuccess = () => resolve(keys.result)
-    })
-    db.close()
-    return found.some(key => String(key).startsWith('text:'))
-  })
   await open('/m/')
+  await page.getByText('on this phone').first().waitFor()
   await tap('Search', 'link')
   await page.getByText('Find what you wrote').waitFor()
   await looksGood(page, 'search empty')

@@ -1,7 +1,10 @@
 /** The texts that are on this phone, searched in pieces, so that what is typed meanwhile is never held up (PH63). */
 import { getMany } from 'idb-keyval'
+import { browserDatabase } from '../../sync/browser-storage.ts'
+import { textOfRows } from '../../sync/stored-rows.ts'
 import { keptStore } from '../kept.ts'
-import type { KeptText } from '../notebook/kept-text.ts'
+import { type KeptText, keepText } from '../notebook/kept-text.ts'
+import { here } from '../offline/here.ts'
 import type { TextMatch } from './search-text.ts'
 
 const readAtOnce = 20
@@ -21,7 +24,7 @@ export class TextsHere {
         keptStore,
       ).catch(() => [])
       for (const [n, document] of some.entries()) {
-        const text = kept[n]?.text
+        const text = kept[n]?.text ?? (here.peek().has(document) ? await storedText(document) : undefined)
         if (typeof text === 'string') this.#texts.set(document, text)
       }
       onMore()
@@ -45,5 +48,19 @@ export class TextsHere {
       begun = performance.now()
     }
     return signal.aborted ? undefined : found
+  }
+}
+
+/** Of a document that was kept here without being shown; its text is kept from now on. */
+async function storedText(document: string): Promise<string | undefined> {
+  try {
+    const stored = await browserDatabase.read(document)
+    if (!stored) return undefined
+    const text = textOfRows(stored.rows)
+    await keepText(document, { text, entries: {} })
+    return text
+  } catch {
+    // What cannot be read here is found by its name.
+    return undefined
   }
 }
