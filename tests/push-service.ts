@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { createDecipheriv, createECDH, createPublicKey, type ECDH, hkdfSync, randomBytes, verify } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
 interface Teardown {
@@ -33,6 +34,8 @@ export class Subscription {
   readonly #keys: ECDH
   readonly #auth = randomBytes(16)
   attempts = 0
+  /** Takes messages as they are, for whoever has the keys: a browser. */
+  deliver: ((body: Buffer) => void) | undefined
 
   constructor(endpoint: string, serverKey: string) {
     this.endpoint = endpoint
@@ -67,6 +70,11 @@ export class Subscription {
   }
 }
 
+interface PushPlace {
+  host: string
+  tls?: { cert: string; key: string }
+}
+
 export class PushService {
   readonly origin: string
   readonly subscriptions = new Map<string, Subscription>()
@@ -74,8 +82,8 @@ export class PushService {
   readonly wrongs: string[] = []
   #count = 0
 
-  private constructor(server: Server) {
-    this.origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  private constructor(server: Server, { host, tls }: PushPlace) {
+    this.origin = `${tls ? 'https' : 'http'}://${host}:${(server.address() as AddressInfo).port}`
     server.on('request', (request, answer) => {
       this.#take(request, answer).catch((error: unknown) => {
         this.wrongs.push(String(error))
@@ -84,11 +92,12 @@ export class PushService {
     })
   }
 
-  static async start(t: Teardown): Promise<PushService> {
-    const server = createServer()
-    server.listen(0, '127.0.0.1')
+  /** With a certificate it speaks HTTPS, as every real one does. */
+  static async start(t: Teardown, place: PushPlace = { host: '127.0.0.1' }): Promise<PushService> {
+    const server = place.tls ? createTlsServer(place.tls) : createServer()
+    server.listen(0, place.host)
     await once(server, 'listening')
-    const service = new PushService(server)
+    const service = new PushService(server, place)
     t.after(() => {
       server.close()
       server.closeAllConnections()
@@ -126,8 +135,11 @@ export class PushService {
     if (body.length > 4_096) return void answer.writeHead(413).end()
     if (ordered !== undefined && ordered !== 'take and cut')
       return void answer.writeHead(ordered.status, ordered.headers).end('no')
-    const payload = JSON.parse(subscription.decrypt(body)) as Record<string, unknown>
-    subscription.received.push({ payload, headers, ttl: Number(ttl), urgency, topic, at: Date.now() })
+    if (subscription.deliver) subscription.deliver(body)
+    else {
+      const payload = JSON.parse(subscription.decrypt(body)) as Record<string, unknown>
+      subscription.received.push({ payload, headers, ttl: Number(ttl), urgency, topic, at: Date.now() })
+    }
     if (ordered === 'take and cut') return void request.socket.destroy()
     answer.writeHead(201, { location: `${this.origin}/message/${randomBytes(6).toString('hex')}` }).end()
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import preact from '@preact/preset-vite'
 import { type InlineConfig, minifySync, type Plugin } from 'vite'
+import { phoneChunkOf } from './bundle/phone-chunks.ts'
 import { alias, nonceWord, smaller } from './vite.shared.ts'
 
 const here = import.meta.dirname
@@ -34,6 +35,14 @@ export const phone: InlineConfig = {
     sourcemap: false,
     manifest: true,
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          includeDependenciesRecursively: false,
+          groups: [{ name: phoneChunkOf, debugName: 'shell and reader', test: /\.m?[jt]sx?$/ }],
+        },
+      },
+    },
   },
 }
 
@@ -46,10 +55,13 @@ const isLater = (file: string): boolean =>
 function filesOf(folder: string): string[] {
   const found = readdirSync(folder, { recursive: true, withFileTypes: true })
   const paths = found.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name))
-  return paths
-    .map(path => path.slice(folder.length))
-    .filter(path => !/^\/\.vite|^\/screenshots|\.html$|\.(?:gz|br)$/.test(path))
-    .sort()
+  return (
+    paths
+      .map(path => path.slice(folder.length))
+      // Of fonts only what every browser that has workers takes, which is all that is served.
+      .filter(path => !/^\/\.vite|^\/screenshots|\.html$|\.(?:gz|br|ttf|woff)$/.test(path))
+      .sort()
+  )
 }
 
 export function phoneWorker(): InlineConfig {

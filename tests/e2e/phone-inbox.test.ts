@@ -103,12 +103,12 @@ test('PH23 PH40 what the hub has set aside is asked about in the inbox; yes runs
     const { items } = await s.json<{ items: DeviceInfo[] }>('GET', '/devices')
     return items[0]!.status !== 'online'
   })
-  const expiresAt = Date.now() + 1_000
+  const expiresAt = Date.now() + 3_600_000
   for (const id of ['yes', 'no'])
     await s.json('POST', '/runs', { id, session: id, document, language: 'python', code: id, expiresAt })
   await open('/m/inbox')
   await page.getByText('Waits for a device').waitFor()
-  s.clock.offsetMs = 3_600_000
+  s.clock.offsetMs = 7_200_000
   const asks = page.getByText('It waited too long. Still want this?')
   await eventually('both are asked about', async () => (await asks.count()) === 2, 60_000)
   await looksGood(page, 'inbox still wanted')
@@ -149,4 +149,31 @@ test('PH40 a program that asks waits in the inbox of a real mesh, and is answere
   await page.getByText('Nothing waits for you').waitFor()
   assert.equal((await json<Run>('GET', `/runs/${id}`)).status, 'completed')
   assert.deepEqual(faults, [])
+})
+
+test('PH71 PH72 pulling a page down asks the hub again and says so; without the hub it says that', async t => {
+  const s = await scene(t)
+  const { page, context, open } = s.phone
+  await open('/m/inbox')
+  await page.getByText('Nothing waits for you').waitFor()
+  const cdp = await context.newCDPSession(page)
+  const pull = async (far: number) => {
+    const touch = (type: 'touchStart' | 'touchMove', y: number) =>
+      cdp.send('Input.dispatchTouchEvent', { type, touchPoints: [{ x: 200, y }] })
+    await touch('touchStart', 120)
+    for (let y = 120; y <= 120 + far; y += 20) await touch('touchMove', y)
+    await cdp.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] })
+  }
+  const asked: string[] = []
+  page.on('request', request => asked.push(new URL(request.url()).pathname))
+  await pull(60)
+  await page.waitForTimeout(300)
+  assert.equal(asked.length, 0, 'a short pull is none')
+  await pull(240)
+  await page.getByText('Up to date').waitFor()
+  for (const path of ['/api/v1/projects', '/api/v1/devices', '/api/v1/gates', '/api/v1/runs'])
+    assert.ok(asked.includes(path), path)
+  await context.setOffline(true)
+  await pull(240)
+  await page.getByText('The hub does not answer').first().waitFor()
 })

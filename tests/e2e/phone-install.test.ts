@@ -75,13 +75,19 @@ test('PH62 the manifest is whole: every picture that it names is there and as la
     type: string
     purpose?: string
   }
-  const manifest = (await (await page.request.get(`${url}/m/manifest.webmanifest`)).json()) as Record<string, unknown> & {
+  const manifest = (await (await page.request.get(`${url}/m/manifest.webmanifest`)).json()) as Record<
+    string,
+    unknown
+  > & {
     icons: Picture[]
     screenshots: Picture[]
     shortcuts: { name: string; url: string; icons: Picture[] }[]
   }
   const { id, start_url, scope, display } = manifest
-  assert.deepEqual({ id, start_url, scope, display }, { id: '/m/', start_url: '/m/', scope: '/m/', display: 'standalone' })
+  assert.deepEqual(
+    { id, start_url, scope, display },
+    { id: '/m/', start_url: '/m/', scope: '/m/', display: 'standalone' },
+  )
   assert.deepEqual(
     manifest.shortcuts.map(({ name }) => name),
     ['Inbox', 'Runs', 'Search'],
@@ -100,49 +106,14 @@ test('PH62 the manifest is whole: every picture that it names is there and as la
   assert.deepEqual(errors, [])
 })
 
-/** A finger that goes down the screen, as events of the browser's own. */
-async function pull(page: Page, by: number): Promise<void> {
-  const cdp = await page.context().newCDPSession(page)
-  const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', y?: number) =>
-    cdp.send('Input.dispatchTouchEvent', { type, touchPoints: y === undefined ? [] : [{ x: 200, y }] })
-  await touch('touchStart', 300)
-  for (let step = 1; step <= 8; step++) await touch('touchMove', 300 + (by * step) / 8)
-  await touch('touchEnd')
-}
-
-test('PH71 pulling a list down asks the hub for it again; a short pull, or one further down the page, does not', async t => {
-  const hub = await startTestHub(t, { webFolder })
-  const phone = await openPhone(t, await linkOf(hub))
-  const { page } = phone
-  await phone.open('/m/')
-  await page.getByRole('heading', { name: 'Projects' }).waitFor()
-  await page.locator('.pull').waitFor({ state: 'attached' })
-  let asked = 0
-  page.on('request', request => {
-    if (request.url().endsWith('/api/v1/projects')) asked++
-  })
-  await pull(page, 60)
-  await pull(page, 220)
-  await page.waitForFunction(() => document.querySelector<HTMLElement>('.pull')?.hidden === true)
-  assert.ok(asked >= 1, 'asked again')
-  const before = asked
-  await phone.open('/m/settings')
-  await page.getByRole('heading', { name: 'Account' }).waitFor()
-  await page.locator('.pull').waitFor({ state: 'attached' })
-  await page.waitForLoadState('networkidle').catch(() => undefined)
-  const started = asked
-  await pull(page, 220)
-  assert.equal(asked, started, 'settings are no list')
-  assert.ok(before >= 1)
-})
-
 test('PH71 back leads to the place of the page where one was', async t => {
   const hub = await startTestHub(t, { webFolder })
   const phone = await openPhone(t, await linkOf(hub))
   const { page } = phone
   const { items } = await phone.json<{ items: { id: string; name: string }[] }>('GET', '/projects')
   const project = items.find(({ name }) => name === 'demo')!.id
-  for (let n = 0; n < 30; n++) await phone.json('POST', '/documents', { project, path: `n${n}.md`, content: `# ${n}\n` })
+  for (let n = 0; n < 30; n++)
+    await phone.json('POST', '/documents', { project, path: `n${n}.md`, content: `# ${n}\n` })
   await phone.open('/m/p/demo')
   await page.getByRole('link', { name: /^n29/ }).waitFor()
   await page.getByRole('link', { name: /^n29/ }).scrollIntoViewIfNeeded()

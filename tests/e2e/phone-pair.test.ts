@@ -125,14 +125,19 @@ test('PH60 the camera stops when the page is left, and a refusal says what else 
   })
   await page.getByText('Scan a code', { exact: true }).tap()
   await page.getByRole('button', { name: 'Scan with the camera' }).tap()
-  await page.getByRole('alert').getByText(/told not to use the camera/).waitFor()
+  await page
+    .getByRole('alert')
+    .getByText(/told not to use the camera/)
+    .waitFor()
 })
 
 test('PH66 the camera is allowed to the pages of the phone’s app and to nothing else', async t => {
   const hub = await startTestHub(t, { webFolder })
   const { page } = await openPhone(t, await linkOf(hub))
-  const policy = async (path: string) => (await page.request.get(hub.hub.url + path)).headers()['permissions-policy'] ?? ''
-  for (const path of ['/m/', '/m/pair', '/m/p/demo/x.md']) assert.match(await policy(path), /camera=\(self\), microphone=\(\)/)
+  const policy = async (path: string) =>
+    (await page.request.get(hub.hub.url + path)).headers()['permissions-policy'] ?? ''
+  for (const path of ['/m/', '/m/pair', '/m/p/demo/x.md'])
+    assert.match(await policy(path), /camera=\(self\), microphone=\(\)/)
   for (const path of ['/', '/pair', '/p/demo/x.md', '/api/v1/me', '/m/sw.js', '/healthz', '/signin'])
     assert.match(await policy(path), /camera=\(\), microphone=\(\)/, path)
 })

@@ -7,7 +7,8 @@ import { linkOf, looksGood, openPhone, type Phone, webFolder } from './phone-sce
 async function projectWith(phone: Phone, notes: Record<string, string>): Promise<void> {
   const { items } = await phone.json<{ items: { id: string; name: string }[] }>('GET', '/projects')
   const project = items.find(({ name }) => name === 'demo')!.id
-  for (const [path, content] of Object.entries(notes)) await phone.json('POST', '/documents', { project, path, content })
+  for (const [path, content] of Object.entries(notes))
+    await phone.json('POST', '/documents', { project, path, content })
 }
 
 const long = (last: string) =>

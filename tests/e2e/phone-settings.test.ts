@@ -78,7 +78,7 @@ test('NT14 NT21 PH51 ntfy and a webhook are added, tested to their last station,
   await looksGood(page, 'settings ways')
   await page.reload()
   await way('Webhook')
-    .getByText(/^Fails since/)
+    .getByText(/^Failed at .*HTTP 403/)
     .waitFor()
   await way('ntfy')
     .getByText(/^Last accepted at/)

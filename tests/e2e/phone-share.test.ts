@@ -1,6 +1,6 @@
 /** Shared to the phone's app and from it, as the system would, by touch (PH61, PH64, PH65). */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { startTestHub } from '@meshbook/hub/testing/test-hub.ts'
 import type { Page } from 'playwright-core'
 import { eventually } from '../mesh-process.ts'
@@ -62,7 +62,7 @@ async function textAt(phone: Phone, path: string): Promise<string | undefined> {
   return (await phone.page.request.get(`${phone.url}/api/v1/documents/${found.id}/content`)).text()
 }
 
-async function start(t: Parameters<Parameters<typeof test>[1] & object>[0]): Promise<Phone> {
+async function start(t: TestContext): Promise<Phone> {
   const hub = await startTestHub(t, { webFolder })
   const phone = await openPhone(t, await linkOf(hub))
   await phone.open('/m/')

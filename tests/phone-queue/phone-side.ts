@@ -157,7 +157,8 @@ export class PhoneSide {
 }
 
 export interface PageWatch {
-  posting(run: QueuedRun): Promise<void>
+  /** It leaves now; since when it was compared, by `performance.now()`. */
+  posting(run: QueuedRun, comparedAt: number): Promise<void>
 }
 
 /** A page of the app, or the worker: that has no document open. */
@@ -176,7 +177,7 @@ export class PhonePage {
     this.link = notebook && new DocumentLink({ ...this.#optionsOf(notebook), user: 'me' }, this.#ports())
     this.link?.open().catch(() => undefined)
     const store = new OutboxStore(phone.factory)
-    const posted = new Map<string, QueuedRun>()
+    const comparedAt = new Map<string, number>()
     this.outbox = new Outbox({
       store: {
         all: () => this.#guard(() => store.all()),
@@ -184,13 +185,13 @@ export class PhonePage {
         change: (id, make) => this.#guard(() => store.change(id, make)),
       },
       standing: run => {
-        posted.set(run.id, run)
+        comparedAt.set(run.id, performance.now())
         return this.#guard(() => (kind === 'worker' ? this.#unchanged(run) : this.#standing(run)))
       },
       post: request =>
         this.#guard(async () => {
           const [run] = (await store.all()).filter(({ id }) => id === request.id)
-          if (run) await watch.posting(run)
+          if (run) await watch.posting(run, comparedAt.get(run.id) ?? 0)
           return this.stopped ? never : await postRun(request, phone.fetch)
         }),
       isAtHub: run => this.#guard(() => isAtHub(run.id, phone.fetch)),

@@ -20,6 +20,7 @@ export class DeviceSide {
   device: Device | undefined
   readonly #hub: TestHub
   readonly #folders: { data: string; work: string }
+  #isKnown = false
 
   constructor(name: string, hub: TestHub, folders: { data: string; work: string }) {
     this.name = name
@@ -42,10 +43,12 @@ export class DeviceSide {
         limits: quick,
         kernels: new ScriptedKernels(this.machine),
         projectsFolder: this.#folders.data,
-        register: (key, name, kind) => hub.hub.registerDevice(key, name, kind),
+        // The hub knows it from the first time on.
+        ...(!this.#isKnown && { register: (key, name, kind) => hub.hub.registerDevice(key, name, kind) }),
       },
       { now: Date.now, random: systemRandom, log: silent },
     )
+    this.#isKnown = true
     const { id, name, owner, tree } = hub.project
     await this.device.attach({ project: { id, name, owner, tree }, folder: this.#folders.work })
   }

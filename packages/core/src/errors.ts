@@ -190,8 +190,8 @@ const catalogue = {
     retry: 'never',
   },
   PLAIN_HTTP: {
-    message: 'Signing in over plain HTTP from another machine is refused',
-    hint: 'Use HTTPS (MESHBOOK_TLS_CERT and MESHBOOK_TLS_KEY), a TLS proxy with MESHBOOK_PUBLIC_URL, or an SSH tunnel to the loopback port.',
+    message: 'Plain HTTP from another machine is refused, because it can be overheard',
+    hint: 'Use https: run `meshbook tls` on the machine of the hub, or put a proxy with TLS before it (MESHBOOK_PUBLIC_URL), or use a tunnel to its loopback port.',
     http: 403,
     exit: 3,
     retry: 'never',

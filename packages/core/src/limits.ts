@@ -236,6 +236,11 @@ export const limits = {
   /** How long the hub may take to answer after that. */
   wakeAnswerMs: 3_000,
   handshakeMs: 10_000,
+  /** How often a hub looks whether its certificate is another or should be (TL4). */
+  tlsLookMs: 10_000,
+  /** Browsers take no certificate that is valid for more than 398 days. */
+  certificateMs: 397 * 86_400_000,
+  authorityMs: 3_652 * 86_400_000,
   /** How long a document that is opened behind the page may take to be as the hub has it. */
   documentInStepMs: 20_000,
   requestMs: 30_000,
@@ -483,6 +488,7 @@ export function scaledTimes(divisor: number): Limits {
     historyQuietMs,
     historyAuthorMs,
     lanGrantMs,
+    tlsLookMs,
   } = limits
   const shorter = {
     pingMs,
@@ -495,6 +501,7 @@ export function scaledTimes(divisor: number): Limits {
     historyQuietMs,
     historyAuthorMs,
     lanGrantMs,
+    tlsLookMs,
   }
   const scaled = Object.fromEntries(Object.entries(shorter).map(([name, ms]) => [name, Math.ceil(ms / divisor)]))
   return { ...limits, ...scaled }

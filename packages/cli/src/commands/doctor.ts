@@ -5,6 +5,7 @@ import { control } from '../control.ts'
 import { type DataFolder, dataFolder } from '../data-folder.ts'
 import { checkPush } from '../doctor/check-push.ts'
 import { checkServers } from '../doctor/check-servers.ts'
+import { checkTls } from '../doctor/check-tls.ts'
 import { checkDisk, checkHub, checkKernels, checkNode, type Finding } from '../doctor/checks.ts'
 import { printJson, progress, say } from '../print.ts'
 import { optionsOf } from './options.ts'
@@ -42,6 +43,7 @@ async function examine(options: DoctorOptions, folder: DataFolder): Promise<Find
   report(await checkNode())
   report(await checkDisk(folder))
   for (const finding of await checkServers(process.env)) report(finding)
+  for (const finding of await checkTls(process.env, folder.root, Date.now())) report(finding)
   wait.show('Starting each kernel…')
   for (const finding of await checkKernels()) report(finding)
   for (const finding of await examineHub(options.hub, folder)) report(finding)

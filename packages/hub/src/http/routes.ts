@@ -116,9 +116,9 @@ export function routes(parts: Parts): Route[] {
     publicRoute({
       method: 'GET',
       path: '/healthz',
-      summary: 'Whether the process runs',
-      answer: v.object({ ok: v.boolean() }),
-      handle: health,
+      summary: 'Whether the process runs, and of which version it is',
+      answer: v.object({ ok: v.boolean(), name: v.literal('meshbook'), version: v.string() }),
+      handle: () => health(parts),
     }),
     publicRoute({
       method: 'GET',

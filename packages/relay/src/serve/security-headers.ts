@@ -1,4 +1,5 @@
 /** The headers that tell a browser what a page of the hub may do. */
+import { isIP } from 'node:net'
 import type { Visit } from './doorway.ts'
 
 /** For API answers: nothing in them is ever a page. */
@@ -43,7 +44,13 @@ export function addSecurityHeaders(headers: Headers, visit: Visit | undefined): 
     'cross-origin-resource-policy': 'same-origin',
     'permissions-policy': permissions('()'),
     'cache-control': 'no-store',
-    ...(visit?.secure ? { 'strict-transport-security': 'max-age=31536000' } : {}),
+    ...(visit?.secure && isOfInternet(visit.origin) ? { 'strict-transport-security': 'max-age=31536000' } : {}),
   }
   for (const [name, value] of Object.entries(wanted)) if (!headers.has(name)) headers.set(name, value)
+}
+
+/** Browsers apply the header to every port of a name, so it is for names that have one server (TL14). */
+function isOfInternet(origin: string): boolean {
+  const { hostname } = new URL(origin)
+  return hostname.includes('.') && !hostname.endsWith('.local') && isIP(hostname) === 0 && !hostname.startsWith('[')
 }

@@ -33,7 +33,7 @@ export function isAppPage(path: string): boolean {
 }
 
 export async function appPage(webFolder: string | null, path: string, visit: Visit): Promise<Response> {
-  if (!visit.secure && !visit.loopback) return page(403, plainHttpPage(visit), visit)
+  if (!visit.secure && !visit.loopback) throw new MeshError('PLAIN_HTTP')
   // The service worker of the phone's app has what is below this folder.
   if (path === '/m') return new Response(null, { status: 308, headers: { location: '/m/' } })
   const html = webFolder && (await readIndex(phonePage.test(path) ? join(webFolder, 'm') : webFolder))
@@ -119,15 +119,3 @@ const notBuiltPage = frame(
   'The web app is not built',
   '<p>The hub is running and its API answers, but there is no web app to serve.</p><p>Run <code>npm run build</code> in the folder of Meshbook, then load this page again. <code>npm start</code> does it by itself.</p>',
 )
-
-function plainHttpPage(visit: Visit): string {
-  const port = visit.host.split(':').at(-1) ?? ''
-  const forward = /^\d+$/.test(port) ? port : '3005'
-  return frame(
-    'This connection can be overheard',
-    `<p>You are reaching Meshbook over plain HTTP from another machine. Whoever shares the network could read your notebooks and run code as you, so signing in is refused here. Three ways out:</p>
-<ol><li><b>HTTPS by Meshbook itself</b>: start it with <code>MESHBOOK_TLS_CERT</code> and <code>MESHBOOK_TLS_KEY</code>.</li>
-<li><b>A proxy with TLS</b> (Caddy, nginx, Traefik) before it, and <code>MESHBOOK_PUBLIC_URL=https://your.name</code>.</li>
-<li><b>An SSH tunnel</b>: <code>ssh -L ${forward}:127.0.0.1:${forward} that-machine</code>, then open <code>http://127.0.0.1:${forward}</code> here.</li></ol>`,
-  )
-}

@@ -36,9 +36,7 @@ export class ExecutionStore {
   }
 
   read(run: string): ExecutionEntry | undefined {
-    const value = this.map.get(run)
-    const plain: unknown = value instanceof Y.Map ? Object.fromEntries(value.entries()) : value
-    return isEntry(plain) ? { ...plain, id: run } : this.#imported.get(run)
+    return entryOf(run, this.map.get(run)) ?? this.#imported.get(run)
   }
 
   /** Outputs of no run of ours; a run of the same name comes before them. */
@@ -132,6 +130,12 @@ export class ExecutionStore {
   close(): void {
     this.map.unobserveDeep(this.#receive)
   }
+}
+
+/** What a document has of a run, if it is one. */
+export function entryOf(run: string, value: unknown): ExecutionEntry | undefined {
+  const plain: unknown = value instanceof Y.Map ? Object.fromEntries(value.entries()) : value
+  return isEntry(plain) ? { ...plain, id: run } : undefined
 }
 
 function isEntry(value: unknown): value is ExecutionEntry {

@@ -12,11 +12,14 @@ export async function loadWays(): Promise<readonly Way[]> {
   return found
 }
 
-export async function loadNotifySettings(): Promise<void> {
-  notifySettings.value = await notifyApi.settings()
-}
-
 let lastWrite: Promise<unknown> = Promise.resolve()
+
+/** What is being said to the hub meanwhile is newer than what it answers. */
+export async function loadNotifySettings(): Promise<void> {
+  const before = lastWrite
+  const found = await notifyApi.settings()
+  if (before === lastWrite) notifySettings.value = found
+}
 
 /** One after the other, so that the last one wins at the hub too. What the hub refuses is taken back here. */
 export async function changeNotifySettings(change: (settings: NotifySettings) => NotifySettings): Promise<void> {

@@ -30,11 +30,8 @@ export function failureOf(
   const { failure, acceptedAt } = way
   if (failure === null) return undefined
   const isOver = acceptedAt !== null && acceptedAt > failure.at
-  const detail = failure.detail === '' ? '' : `: ${failure.detail}`
-  return {
-    text: `${isOver ? 'It failed' : 'Fails since'} ${timeOfDay(failure.at, now)}${detail}. ${isOver ? '' : failure.next}`.trim(),
-    isOver,
-  }
+  const what = `Failed at ${timeOfDay(failure.at, now)}${failure.detail === '' ? '' : `: ${failure.detail}`}.`
+  return { text: `${what} ${isOver ? 'It has worked since.' : failure.next}`, isOver }
 }
 
 export function testWords(
@@ -43,11 +40,8 @@ export function testWords(
   isUnderWay: boolean,
   now: number,
 ): string {
-  if (test.failure)
-    return `It ended at the hub: made, but ${host} did not accept it. ${test.failure.detail} ${test.failure.next}`.replaceAll(
-      / {2,}/g,
-      ' ',
-    )
+  // Why, and what to do, stands at the way itself.
+  if (test.failure) return `It ended at the hub: made, but ${host} did not accept it.`
   if (test.station === 'confirmed')
     return `It went the whole way: the phone confirmed it at ${timeOfDay(test.confirmedAt ?? now, now)}.`
   if (test.station === 'made')

@@ -68,7 +68,8 @@ export function showLists(next: Lists, at: number): void {
   batch(() => {
     lists.value = next
     listsAt.value = at
-    hub.value = 'open'
+    // Later it is known from the connection.
+    if (hub.peek() === 'asking') hub.value = 'open'
   })
   void keep(name, { ...next, at } satisfies KeptLists)
 }

@@ -2,13 +2,14 @@
 import { effect } from '@preact/signals'
 import { keepLooking } from '../notify/looking.ts'
 import { PushHere } from '../notify/this-browser.ts'
-import { me } from '../state/known.ts'
+import { loadRuns, me, refresh } from '../state/mesh.ts'
 import { toasts } from '../state/toasts.ts'
-import { pullToRefresh } from './hand/pull-to-refresh.ts'
-import { keepWaits } from './inbox/keep-waits.ts'
+import { keepWaits, loadWaits } from './inbox/keep-waits.ts'
 import { keep, readKept } from './kept.ts'
 import { keepNotices } from './notices.ts'
+import { keepPulls } from './pull.ts'
 import { tell } from './said.ts'
+import './styles/pull.css'
 
 const wish = {
   read: () => readKept<string>('notify'),
@@ -35,8 +36,8 @@ async function manager(): Promise<PushManager> {
 
 export function followRest(): void {
   keepWaits(navigator)
-  pullToRefresh()
   keepNotices(navigator.serviceWorker)
+  keepPulls(document, askAll, tell)
   // The page of a device knows nothing of telling people: that is the hub's.
   if (!me.peek()?.machine) {
     keepLooking(document)
@@ -49,4 +50,9 @@ export function followRest(): void {
     const last = toasts.value.at(-1)
     if (last) tell(last.title, last.detail)
   })
+}
+
+/** `refresh` tells its own failures; what is asked beside it says whether the hub answers. */
+async function askAll(): Promise<void> {
+  await Promise.all([refresh(), loadWaits(), loadRuns()])
 }

@@ -1,5 +1,5 @@
 /** Small things that the phone keeps between starts, by name. What cannot be kept is not there next time, nothing else. */
-import { createStore, get, set } from 'idb-keyval'
+import { createStore, delMany, get, keys, set } from 'idb-keyval'
 
 export const keptStore = createStore('meshbook-phone', 'kept')
 
@@ -18,5 +18,15 @@ export async function keep(name: string, value: unknown): Promise<boolean> {
     return true
   } catch {
     return false
+  }
+}
+
+/** Who signs out leaves nothing to read here; what was not sent yet is with the documents, and stays (W1). */
+export async function forgetWhatWasShown(): Promise<void> {
+  try {
+    const all = (await keys(keptStore)).filter(key => key === 'lists' || String(key).startsWith('text:'))
+    await delMany(all, keptStore)
+  } catch {
+    // Nothing is stored here.
   }
 }

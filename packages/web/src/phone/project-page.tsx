@@ -1,5 +1,7 @@
 /** The notebooks of one project, by folder. */
 import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
+import { useEffect } from 'preact/hooks'
+import { neededPart } from '../shell/needed-part.ts'
 import { recent } from './first-list.ts'
 import { NotebookRow } from './notebooks-page.tsx'
 import { back, projectAt } from './place.ts'
@@ -23,6 +25,7 @@ export function ProjectPage({ project }: { project: Project }) {
           <Icon name="share" />
         </button>
       </header>
+      <Keep id={project.id} documents={folders.flatMap(([, documents]) => documents.map(({ id }) => id))} />
       {folders.length === 0 && <p class="empty">There is no notebook in this project yet.</p>}
       {folders.map(([folder, documents]) => (
         <section key={folder}>
@@ -40,6 +43,14 @@ export function ProjectPage({ project }: { project: Project }) {
 
 function shareLink({ name }: Project): void {
   void import('./share.ts').then(({ share }) => share({ title: name, url: location.origin + projectAt(name) }))
+}
+
+const toggle = neededPart(() => import('./offline/keep-toggle.tsx').then(module => module.KeepToggle))
+
+function Keep(props: { id: string; documents: readonly string[] }) {
+  useEffect(() => void toggle.load().catch(() => undefined), [])
+  const Toggle = toggle.part.value
+  return Toggle ? <Toggle kind="projects" {...props} /> : <div class="keep-waits" />
 }
 
 function byFolder(documents: readonly DocumentInfo[]): [string, DocumentInfo[]][] {

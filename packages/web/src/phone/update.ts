@@ -13,8 +13,12 @@ export const beforeReload = (work: () => Promise<unknown>): void => void first.a
 export function keepUpToDate(): void {
   const workers: ServiceWorkerContainer | undefined = navigator.serviceWorker
   if (!workers) return
-  const hadOne = workers.controller !== null
-  workers.addEventListener('controllerchange', () => hadOne && void reload())
+  let hadOne = workers.controller !== null
+  workers.addEventListener('controllerchange', () => {
+    // The first worker of all changes nothing for the page.
+    if (hadOne) void reload()
+    hadOne = true
+  })
   addEventListener('load', () => {
     workers.register('/m/sw.js', { scope: '/m/', updateViaCache: 'none' }).then(watch, () => undefined)
     setTimeout(fetchLater, laterAfterMs)

@@ -1,5 +1,7 @@
 /** The ports of a document link in a real browser. */
+
 import { subprotocol } from '@meshbook/core/frames.ts'
+import type { Now } from '@meshbook/core/ids.ts'
 import { systemAfter } from '@meshbook/relay/timers.ts'
 import { askToKeep, browserDatabase, browserName, randomName } from './browser-storage.ts'
 import { campaignWith, openTabs } from './browser-tabs.ts'
@@ -67,3 +69,6 @@ export const browserPorts: LinkPorts = {
   page: browserPage,
   onPrecious: () => void askToKeep(),
 }
+
+/** This browser's clock, for those who put the parts together here; the parts take it as a parameter. */
+export const browserNow: Now = Date.now

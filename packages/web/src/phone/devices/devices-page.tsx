@@ -10,7 +10,8 @@ import { DeviceLoad } from '../../shell/device-load.tsx'
 import { counted, kindWords, sessionName, statusText, systemName, wakeHint } from '../../shell/device-words.ts'
 import { Hint } from '../../shell/hint.tsx'
 import { Icon as SmallIcon } from '../../shell/icons.tsx'
-import { devices, hub, loadRuns, me, sessions, signedIn } from '../../state/mesh.ts'
+import { devices, loadRuns, me, sessions, signedIn, hub as stream } from '../../state/mesh.ts'
+import { hub } from '../first-list.ts'
 import { runAt } from '../place.ts'
 import { runTitle } from '../runs/run-rows.tsx'
 import { say } from '../say.ts'
@@ -23,7 +24,7 @@ export function DevicesPage() {
     loadRuns().catch(thrown => say(thrown, 'The runs on the devices could not be loaded'))
   }, [])
   const list = devices.value
-  const isKnown = list.length > 0 || (signedIn.value === 'yes' && hub.value === 'open')
+  const isKnown = list.length > 0 || (signedIn.value === 'yes' && stream.value === 'open')
   return (
     <main class="page">
       <PageHead title="Devices" />

@@ -8,8 +8,7 @@ import { api } from '../../api/client.ts'
 import { mayDecide, useDecision, useWholeGate } from '../../gates/gate-decision.ts'
 import { ExactBytes, GateFacts, GateOutcome, gateWords } from '../../gates/gate-parts.tsx'
 import { gates, rememberGate } from '../../gates/gate-store.ts'
-import { hub } from '../../state/known.ts'
-import { online } from '../online.ts'
+import { hub } from '../first-list.ts'
 import { runAt } from '../place.ts'
 import { Go } from '../shell/go.tsx'
 import { Icon } from '../shell/icons.tsx'
@@ -18,7 +17,7 @@ import { PageHead } from '../shell/page-head.tsx'
 export function GatePage({ id }: { id: string }) {
   const [problem, setProblem] = useState<ApiError | undefined>(undefined)
   const gate = gates.value.get(id)
-  const isOpen = hub.value === 'open' && online.value
+  const isOpen = hub.value === 'open'
   useEffect(() => {
     api.gate(id).then(
       found => {
@@ -71,7 +70,7 @@ function Decide({ gate }: { gate: Gate }) {
   const { busy, problem, decide } = useDecision(gate)
   const [chosen, setChosen] = useState<Choice | undefined>(undefined)
   const [comment, setComment] = useState('')
-  const isAway = hub.value === 'down' || !online.value
+  const isAway = hub.value === 'down'
   if (!mayDecide(gate)) return <p class="faint">{gate.deciders?.join(', ')} may decide this.</p>
   const cannot = busy || isAway || typeof gate.shown !== 'string'
   const confirm = (choice: Choice) => void decide(choice, comment).then(() => setChosen(undefined))

@@ -2,7 +2,9 @@
 import '../styles/pages.css'
 import { useEffect } from 'preact/hooks'
 import { StillWanted } from '../../shell/run-actions.tsx'
-import { hub } from '../../state/known.ts'
+import { hub } from '../first-list.ts'
+import { queued } from '../offline/queue.ts'
+import { QueuedList } from '../offline/queued-list.tsx'
 import { RunRow } from '../runs/run-rows.tsx'
 import { say } from '../say.ts'
 import { Asked } from '../shell/asked.tsx'
@@ -17,6 +19,7 @@ export function InboxPage() {
     if (hub.peek() !== 'down') loadWaits().catch(thrown => say(thrown, 'What waits could not be loaded'))
   }, [])
   const all = waits.value
+  const hasQueued = queued.value.some(({ state }) => state.is !== 'sent')
   const isKnown = waitingCount.value !== undefined || all.length > 0
   const decisions = all.filter(({ is }) => is !== 'held')
   const held = all.filter(({ is }) => is === 'held')
@@ -24,8 +27,9 @@ export function InboxPage() {
     <main class="page">
       <PageHead title="Inbox" />
       {!isKnown && <Unknown />}
-      {isKnown && all.length === 0 && <Nothing />}
+      {isKnown && all.length === 0 && !hasQueued && <Nothing />}
       {decisions.length > 0 && <List title="Waits for you" waits={decisions} />}
+      <QueuedList />
       {held.length > 0 && <List title="Waits for a device" waits={held} />}
       <Asked />
     </main>

@@ -1,8 +1,9 @@
 /** What waits, kept true: asked of the hub at a start and whenever it is back, then as its events say; counted where it is seen. */
-import { computed, effect } from '@preact/signals'
+import { computed, effect, signal } from '@preact/signals'
 import { api } from '../../api/client.ts'
 import { gates, rememberGate } from '../../gates/gate-store.ts'
 import { addRuns, hub, me, rememberRun, runs } from '../../state/mesh.ts'
+import { queuedThatAsk } from '../offline/queue.ts'
 import { waitingCount } from '../waiting-count.ts'
 import { waitsOf } from './waits.ts'
 
@@ -29,21 +30,22 @@ interface Badge {
 
 /** The number stands on the tab, and on the icon where the system has that. */
 export function keepWaits(browser: Badge): void {
-  let isLoaded = false
+  const isLoaded = signal(false)
   effect(() => {
     if (hub.value !== 'open') return
     // When it fails, the list says what is known; the next connection asks again.
     loadWaits().then(
       () => {
-        isLoaded = true
-        waitingCount.value = waits.peek().length
+        isLoaded.value = true
       },
       () => undefined,
     )
   })
   effect(() => {
-    const count = waits.value.length
-    if (isLoaded) waitingCount.value = count
+    // What is queued here is known without the hub.
+    const here = queuedThatAsk.value.length
+    if (isLoaded.value) waitingCount.value = waits.value.length + here
+    else if (here > 0) waitingCount.value = here
   })
   effect(() => {
     const count = waitingCount.value

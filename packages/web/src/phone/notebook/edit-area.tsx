@@ -5,7 +5,6 @@ import { proseSlice } from '../../notebook/prose-slice.ts'
 import { plainOf } from '../../notebook/slice.ts'
 import { BoundArea } from './bound-area.ts'
 import { useDoing } from './doing.ts'
-import { KeyBar } from './key-bar.tsx'
 import { enterKey, type Typed, tabKey } from './key-edits.ts'
 import type { PhoneNotebook } from './phone-notebook.ts'
 
@@ -14,6 +13,11 @@ export function EditArea({ itemKey, label, language }: { itemKey: string; label:
   const notebook = useDoing()!
   const area = useRef<HTMLTextAreaElement>(null)
   const bound = useRef<BoundArea | undefined>(undefined)
+  const apply = (typed: Typed | undefined) => typed && bound.current?.replace(typed.change, typed.from, typed.to)
+  const typing = () => {
+    const { value, selectionStart, selectionEnd } = area.current!
+    return { text: value, from: selectionStart, to: selectionEnd }
+  }
   useLayoutEffect(() => {
     const element = area.current!
     let binding: Binding | undefined
@@ -23,17 +27,15 @@ export function EditArea({ itemKey, label, language }: { itemKey: string; label:
     const at = notebook.editAt === 'end' ? element.value.length : notebook.editAt
     element.focus({ preventScroll: true })
     element.setSelectionRange(at, at)
+    element.scrollIntoView({ block: 'nearest' })
+    notebook.keys.value = { itemKey, language, typing, apply }
     return () => {
+      notebook.keys.value = undefined
       made.composed()
       binding.close()
       bound.current = undefined
     }
   }, [itemKey, notebook])
-  const apply = (typed: Typed | undefined) => typed && bound.current?.replace(typed.change, typed.from, typed.to)
-  const typing = () => {
-    const { value, selectionStart, selectionEnd } = area.current!
-    return { text: value, from: selectionStart, to: selectionEnd }
-  }
   const keyDown = (event: KeyboardEvent) => {
     if (event.isComposing || language === undefined || event.ctrlKey || event.metaKey || event.altKey) return
     const typed =
@@ -65,7 +67,6 @@ export function EditArea({ itemKey, label, language }: { itemKey: string; label:
         onKeyDown={keyDown}
         onBlur={leave}
       />
-      <KeyBar notebook={notebook} itemKey={itemKey} language={language} typing={typing} apply={apply} />
     </div>
   )
 }

@@ -2,27 +2,29 @@
 import { say } from '../say.ts'
 import { Icon } from '../shell/icons.tsx'
 import { showItem } from './item-sheet.tsx'
-import { characterKey, type Typed, type Typing, tabKey } from './key-edits.ts'
-import type { PhoneNotebook } from './phone-notebook.ts'
+import { characterKey, tabKey } from './key-edits.ts'
+import { useKeyboardHeight } from './keyboard-height.ts'
+import type { Keys, PhoneNotebook } from './phone-notebook.ts'
 
 const characters = ['(', ')', '[', ']', '{', '}', '"', "'", ':', '=', '_', '#', '`', '*', '-']
 
-interface KeyBarProps {
-  notebook: PhoneNotebook
-  itemKey: string
-  language: string | undefined
-  typing: () => Typing
-  apply: (typed: Typed | undefined) => unknown
-}
-
-export function KeyBar({ notebook, itemKey, language, typing, apply }: KeyBarProps) {
+export function KeyBar({ notebook, keys }: { notebook: PhoneNotebook; keys: Keys }) {
+  const { itemKey, language, typing, apply } = keys
+  const bottom = useKeyboardHeight()
   const keepFocus = (event: Event) => event.preventDefault()
   const { undo } = notebook.store
   const run = () => {
     notebook.run(itemKey).catch(thrown => say(thrown, 'The cell was not run'))
   }
   return (
-    <div class="key-bar" role="toolbar" aria-label="Keys" onPointerDown={keepFocus} onMouseDown={keepFocus}>
+    <div
+      class="key-bar"
+      style={{ bottom }}
+      role="toolbar"
+      aria-label="Keys"
+      onPointerDown={keepFocus}
+      onMouseDown={keepFocus}
+    >
       <div class="keys">
         {language !== undefined && (
           <button type="button" class="key" onClick={() => apply(tabKey(typing(), false))}>

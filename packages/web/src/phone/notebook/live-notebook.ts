@@ -1,9 +1,9 @@
 /** Opens the document of a notebook that may be read already, and keeps its text for the next time. */
 import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
-import type { ExecutionEntry } from '@meshbook/core/executions.ts'
 import { type Answers, openParts } from '../../notebook/open-parts.ts'
 import { browserPorts } from '../../sync/browser-ports.ts'
 import type { LinkPorts } from '../../sync/link-ports.ts'
+import { keptOf } from './kept-of.ts'
 import { keepText } from './kept-text.ts'
 import { PhoneNotebook } from './phone-notebook.ts'
 
@@ -28,21 +28,9 @@ function keepUpToDate(notebook: PhoneNotebook): void {
     isDue = true
     setTimeout(() => {
       isDue = false
-      void keepText(notebook.document.id, { text: notebook.store.page.text, entries: shownRuns(notebook) })
+      void keepText(notebook.document.id, keptOf(notebook.link.doc))
     }, keptAfterMs)
   }
   notebook.link.doc.on('update', soon)
   soon()
-}
-
-/** What is known of the runs whose output stands in the text. */
-function shownRuns({ store, executions }: PhoneNotebook): Record<string, ExecutionEntry> {
-  const outputs = store.page.items.flatMap(item =>
-    item.kind === 'cell' ? item.outputs : item.kind === 'output' ? [item.output] : [],
-  )
-  const known = outputs.flatMap(({ runId }) => {
-    const entry = executions.read(runId)
-    return entry ? [[runId, entry] as const] : []
-  })
-  return Object.fromEntries(known)
 }

@@ -3,6 +3,7 @@ import '../styles/notebook.css'
 import type { Project } from '@meshbook/core/api.ts'
 import { useEffect } from 'preact/hooks'
 import { ReadingContext } from '../../notebook/reading.ts'
+import { neededPart } from '../../shell/needed-part.ts'
 import { back, projectAt } from '../place.ts'
 import { Icon } from '../shell/icons.tsx'
 import { titleOf } from '../words.ts'
@@ -40,11 +41,23 @@ export function NotebookPage({ project, path }: { project: Project; path: string
             <SyncWords notebook={doing} trouble={shown.trouble} />
           </Head>
           <Items />
+          {doing && <Keep notebook={doing} />}
           {doing && <NotebookBar notebook={doing} />}
         </main>
       </DoingContext.Provider>
     </ReadingContext.Provider>
   )
+}
+
+const toggle = neededPart(() => import('../offline/keep-toggle.tsx').then(module => module.KeepToggle))
+
+/** At the end, where it moves nothing when it comes. */
+function Keep({ notebook: { document } }: { notebook: NonNullable<Shown['doing']> }) {
+  useEffect(() => void toggle.load().catch(() => undefined), [])
+  const Toggle = toggle.part.value
+  return Toggle ? (
+    <Toggle kind="documents" id={document.id} project={document.project} documents={[document.id]} />
+  ) : null
 }
 
 function Head({ project, path, children }: { project: Project; path: string; children?: preact.ComponentChildren }) {

@@ -48,10 +48,11 @@ export function CellFoot(props: {
 /** Under the keys of an item that is edited it is not shown; sheets are. */
 export function NotebookBar({ notebook }: { notebook: PhoneNotebook }) {
   const parts = doing.part.value
+  const keys = notebook.keys.value
   if (!parts) return null
   return (
     <>
-      {notebook.editing.value === undefined && <parts.NotebookBar notebook={notebook} />}
+      {keys ? <parts.KeyBar notebook={notebook} keys={keys} /> : <parts.NotebookBar notebook={notebook} />}
       <parts.Sheet />
     </>
   )

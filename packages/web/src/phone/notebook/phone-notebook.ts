@@ -5,12 +5,23 @@ import { NotebookModel, type NotebookParts } from '../../notebook/notebook-model
 import { queuedCells } from '../offline/queued-cells.ts'
 import type { QueuedRun } from '../offline/queued-run.ts'
 import { show } from '../offline/shown-documents.ts'
+import type { Typed, Typing } from './key-edits.ts'
+
+export interface Keys {
+  itemKey: string
+  /** Undefined for prose. */
+  language: string | undefined
+  typing: () => Typing
+  apply: (typed: Typed | undefined) => unknown
+}
 
 export class PhoneNotebook extends NotebookModel {
   /** Key of the item that is being edited. */
   readonly editing: Signal<string | undefined> = signal(undefined)
   /** Where the caret goes in the item that is opened next. */
   editAt: number | 'end' = 'end'
+  /** What the keys above the keyboard act on. */
+  readonly keys: Signal<Keys | undefined> = signal(undefined)
   /** There once something was moved. */
   mover: Mover | undefined
 

@@ -4,7 +4,7 @@ import { limits } from '@meshbook/core/limits.ts'
 import { codeHash } from '@meshbook/core/notebook/cell-hash.ts'
 import { effect } from '@preact/signals'
 import { runs as runsOfHub } from '../../state/known.ts'
-import { browserPorts } from '../../sync/browser-ports.ts'
+import { browserNow, browserPorts } from '../../sync/browser-ports.ts'
 import { hub } from '../first-list.ts'
 import { atDocument } from './at-document.ts'
 import { Outbox } from './outbox.ts'
@@ -39,8 +39,8 @@ export const outbox = new Outbox({
   // Absent on a page without HTTPS: then every tab sends, under the same id.
   alone: work => (navigator.locks ? navigator.locks.request(name, work) : work()),
   news: () => channel?.postMessage('changed'),
-  now: Date.now,
-  newRun: async code => ({ id: newId('run', Date.now(), systemRandom), codeHash: await codeHash(code) }),
+  now: browserNow,
+  newRun: async code => ({ id: newId('run', browserNow(), systemRandom), codeHash: await codeHash(code) }),
   wantedMs: limits.runWaitMs,
 })
 

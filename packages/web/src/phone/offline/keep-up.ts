@@ -3,16 +3,17 @@
  * while the hub answers (PH14). What was kept by use alone goes when there is too much of it.
  */
 import type { DocumentInfo } from '@meshbook/core/api.ts'
-import { pathOfId, sharedNames } from '@meshbook/core/executions.ts'
+import { pathOfId } from '@meshbook/core/executions.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { type Signal, signal } from '@preact/signals'
 import * as Y from 'yjs'
-import { browserPorts } from '../../sync/browser-ports.ts'
+import { browserNow, browserPorts } from '../../sync/browser-ports.ts'
 import { browserDatabase, measureRoom, storageRoom, storedList } from '../../sync/browser-storage.ts'
 import type { DocumentLink } from '../../sync/document-link.ts'
 import { hub, lists } from '../first-list.ts'
 import { keep, readKept } from '../kept.ts'
-import { forgetText, keepText, keptText } from '../notebook/kept-text.ts'
+import { keptOf } from '../notebook/kept-of.ts'
+import { forgetText, keepText } from '../notebook/kept-text.ts'
 import { dropAssets, fetchAssets, sizesOf } from './asset-cache.ts'
 import { assetsIn } from './assets-in.ts'
 import { atDocument } from './at-document.ts'
@@ -42,7 +43,7 @@ async function note(document: string, what: HeldDocument): Promise<void> {
 export async function noteUse(document: string, link: DocumentLink): Promise<void> {
   const bytes = Y.encodeStateAsUpdate(link.doc).length
   const assets = await sizesOf(assetsIn(link.doc))
-  await note(document, { ...held.peek()[document], usedAt: Date.now(), bytes, assets })
+  await note(document, { ...held.peek()[document], usedAt: browserNow(), bytes, assets })
 }
 
 let passing: Promise<void> | undefined
@@ -99,12 +100,12 @@ async function bring({ id, updatedAt }: DocumentInfo): Promise<void> {
   const found = await atDocument({ document: id, address }, browserPorts, limits.documentInStepMs, link => ({
     bytes: Y.encodeStateAsUpdate(link.doc).length,
     names: assetsIn(link.doc),
-    text: link.doc.getText(sharedNames.content).toString(),
+    text: keptOf(link.doc),
   }))
   if (found !== undefined && found !== 'gone') {
-    await keepText(id, { text: found.text, entries: (await keptText(id))?.entries ?? {} })
+    await keepText(id, found.text)
     const assets = await fetchAssets(found.names, abort.signal)
-    const usedAt = held.peek()[id]?.usedAt ?? Date.now()
+    const usedAt = held.peek()[id]?.usedAt ?? browserNow()
     await note(id, { usedAt, bytes: found.bytes, assets, updatedAt })
   }
   cancel()

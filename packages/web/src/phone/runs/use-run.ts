@@ -5,7 +5,8 @@ import { useEffect, useState } from 'preact/hooks'
 import { type ApiError, asApiError } from '../../api/api-error.ts'
 import { api } from '../../api/client.ts'
 import { type FollowedRun, followRun } from '../../runs/run-log.ts'
-import { hub, type RunInfo, rememberRun, runs } from '../../state/mesh.ts'
+import { type RunInfo, rememberRun, runs } from '../../state/mesh.ts'
+import { hub } from '../first-list.ts'
 
 export interface KnownRun {
   run: RunInfo | undefined

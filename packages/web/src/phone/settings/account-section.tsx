@@ -1,7 +1,9 @@
 /** Who is signed in here, and signing out. */
 import { api } from '../../api/client.ts'
 import { confirmed } from '../../shell/ask.ts'
-import { hub, me } from '../../state/known.ts'
+import { me } from '../../state/known.ts'
+import { hub } from '../first-list.ts'
+import { forgetWhatWasShown } from '../kept.ts'
 import { say } from '../say.ts'
 import { Icon } from '../shell/icons.tsx'
 
@@ -45,6 +47,7 @@ async function signOut(): Promise<void> {
   if (!(await confirmed({ title: 'Sign out?', text, action: 'Sign out' }))) return
   try {
     await api.signOut()
+    await forgetWhatWasShown()
     location.assign('/m/')
   } catch (thrown) {
     say(thrown, 'You are still signed in')

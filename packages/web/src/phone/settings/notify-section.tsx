@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { asApiError } from '../../api/api-error.ts'
 import { loadNotifySettings, loadWays, notifySettings, ways } from '../../notify/notify-state.ts'
-import { hub } from '../../state/known.ts'
+import { hub } from '../first-list.ts'
 import { AddWay } from './add-way.tsx'
 import { NotifyMe } from './notify-me.tsx'
 import { ProjectNotices } from './project-notices.tsx'

@@ -3,10 +3,10 @@ import '../styles/pages.css'
 import '../styles/settings.css'
 import { me } from '../../state/known.ts'
 import { InstallSection } from '../install/install-card.tsx'
+import { OfflineSection } from '../offline/offline-section.tsx'
 import { Asked } from '../shell/asked.tsx'
 import { PageHead } from '../shell/page-head.tsx'
 import { AccountSection } from './account-section.tsx'
-import { KeptSection } from './kept-section.tsx'
 import { NotifySection } from './notify-section.tsx'
 import { ThemeSection } from './theme-section.tsx'
 
@@ -18,7 +18,7 @@ export function SettingsPage() {
       {!me.value?.machine && <NotifySection />}
       <InstallSection />
       <ThemeSection />
-      <KeptSection />
+      <OfflineSection />
       <AccountSection />
       <Asked />
     </main>

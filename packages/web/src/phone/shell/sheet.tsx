@@ -48,8 +48,9 @@ function Dialog({ title, content }: Shown) {
 
 /** One line of a sheet: it closes, and something is done. */
 export function SheetAction({ label, note, act }: { label: string; note?: string; act: () => unknown }) {
-  const press = () => {
-    closeSheet()
+  const press = (event: MouseEvent) => {
+    // Closed first: nothing below an open dialog can take the focus.
+    ;(event.currentTarget as Element).closest('dialog')?.close()
     act()
   }
   return (
