@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startTestHub } from '@meshbook/hub/testing/test-hub.ts'
+import { eventually } from '../mesh-process.ts'
 import { linkOf, looksGood, openPhone, type Phone, webFolder } from './phone-scene.ts'
 
 async function projectWith(phone: Phone, notes: Record<string, string>): Promise<void> {
@@ -43,8 +44,10 @@ test('PH63 words of a text are found as they are typed, also offline, and the no
   await page.locator('.found-here').waitFor()
   const place = page.getByText('The zephyr follows the moon.')
   await place.waitFor()
-  const box = (await place.boundingBox())!
-  assert.ok(box.y > 0 && box.y < 844, `it is on the screen: ${box.y}`)
+  await eventually('it is on the screen', async () => {
+    const box = await place.boundingBox()
+    return box !== null && box.y > 0 && box.y < 844
+  })
   await page.goBack()
   await row.waitFor()
   assert.equal(await page.getByRole('searchbox').inputValue(), 'zephyr moon')
