@@ -11,7 +11,7 @@ import { systemAfter } from '@meshbook/relay/timers.ts'
 import { atDocument, whenInStep } from '@meshbook/web/phone/offline/at-document.ts'
 import { Outbox } from '@meshbook/web/phone/offline/outbox.ts'
 import { OutboxStore } from '@meshbook/web/phone/offline/outbox-store.ts'
-import { isAtHub, postRun } from '@meshbook/web/phone/offline/post-run.ts'
+import { cancelAtHub, postRun } from '@meshbook/web/phone/offline/post-run.ts'
 import type { QueuedRun } from '@meshbook/web/phone/offline/queued-run.ts'
 import { standingIn } from '@meshbook/web/phone/offline/standing-in.ts'
 import { unchanged } from '@meshbook/web/phone/worker/unchanged.ts'
@@ -194,7 +194,7 @@ export class PhonePage {
           if (run) await watch.posting(run, comparedAt.get(run.id) ?? 0)
           return this.stopped ? never : await postRun(request, phone.fetch)
         }),
-      isAtHub: run => this.#guard(() => isAtHub(run.id, phone.fetch)),
+      cancel: id => this.#guard(() => cancelAtHub(id, phone.fetch)),
       alone: work => this.#alone(work),
       news: () => undefined,
       now: () => phone.clock(),

@@ -203,7 +203,13 @@ export class Schedule {
 
   async #hubUp(): Promise<void> {
     if (this.#world.isUp) return
-    await this.#world.hub.restart()
+    // The one before may still be letting go of its data.
+    await this.#until('the hub starts', () =>
+      this.#world.hub.restart().then(
+        () => true,
+        () => false,
+      ),
+    )
     this.#world.isUp = true
     this.#desk.wake()
     for (const page of this.#pages) page.wake()

@@ -35,7 +35,9 @@ export async function startMesh(): Promise<boolean> {
   try {
     me.value = await api.me()
   } catch (thrown) {
-    signedIn.value = asApiError(thrown).code === 'UNREACHABLE' ? 'unreachable' : 'no'
+    // Whatever else answers, a proxy before a hub that is down, says nothing about who is signed in.
+    const { code } = asApiError(thrown)
+    signedIn.value = code === 'UNAUTHENTICATED' || code === 'FORBIDDEN' ? 'no' : 'unreachable'
     return false
   }
   signedIn.value = 'yes'

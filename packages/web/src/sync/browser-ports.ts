@@ -1,7 +1,6 @@
 /** The ports of a document link in a real browser. */
 
 import { subprotocol } from '@meshbook/core/frames.ts'
-import type { Now } from '@meshbook/core/ids.ts'
 import { systemAfter } from '@meshbook/relay/timers.ts'
 import { askToKeep, browserDatabase, browserName, randomName } from './browser-storage.ts'
 import { campaignWith, openTabs } from './browser-tabs.ts'
@@ -41,10 +40,15 @@ function listen(listeners: readonly [EventTarget, string, (event: Event) => void
   }
 }
 
+/** Told by whoever sees first that the hub answers again. */
+const hubIsBack = 'meshbook:hub-is-back'
+export const tellHubIsBack = (): void => void dispatchEvent(new Event(hubIsBack))
+
 const browserPage: PagePort = {
   onWake: wake =>
     listen([
       [window, 'online', wake],
+      [window, hubIsBack, wake],
       [window, 'pageshow', wake],
       [document, 'resume', wake],
       [document, 'visibilitychange', () => document.hidden || wake()],
@@ -69,6 +73,3 @@ export const browserPorts: LinkPorts = {
   page: browserPage,
   onPrecious: () => void askToKeep(),
 }
-
-/** This browser's clock, for those who put the parts together here; the parts take it as a parameter. */
-export const browserNow: Now = Date.now

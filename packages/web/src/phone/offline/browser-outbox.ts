@@ -4,12 +4,12 @@ import { limits } from '@meshbook/core/limits.ts'
 import { codeHash } from '@meshbook/core/notebook/cell-hash.ts'
 import { effect } from '@preact/signals'
 import { runs as runsOfHub } from '../../state/known.ts'
-import { browserNow, browserPorts } from '../../sync/browser-ports.ts'
+import { browserPorts } from '../../sync/browser-ports.ts'
 import { hub } from '../first-list.ts'
 import { atDocument } from './at-document.ts'
 import { Outbox } from './outbox.ts'
 import { OutboxStore } from './outbox-store.ts'
-import { isAtHub, postRun } from './post-run.ts'
+import { cancelAtHub, postRun } from './post-run.ts'
 import { queued } from './queue.ts'
 import type { QueuedRun, Standing } from './queued-run.ts'
 import { settleSent } from './settle-sent.ts'
@@ -17,6 +17,7 @@ import { standingIn } from './standing-in.ts'
 
 /** The lock and the channel are the worker's too. */
 const name = 'meshbook:outbox'
+const clock = Date.now
 const syncTag = 'meshbook-outbox'
 const retryMs = 5_000
 /** How often it is looked what has expired while the hub does not answer. */
@@ -35,12 +36,12 @@ export const outbox = new Outbox({
   store: new OutboxStore(indexedDB),
   standing,
   post: request => postRun(request),
-  isAtHub: run => isAtHub(run.id),
+  cancel: id => cancelAtHub(id),
   // Absent on a page without HTTPS: then every tab sends, under the same id.
   alone: work => (navigator.locks ? navigator.locks.request(name, work) : work()),
   news: () => channel?.postMessage('changed'),
-  now: browserNow,
-  newRun: async code => ({ id: newId('run', browserNow(), systemRandom), codeHash: await codeHash(code) }),
+  now: Date.now,
+  newRun: async code => ({ id: newId('run', clock(), systemRandom), codeHash: await codeHash(code) }),
   wantedMs: limits.runWaitMs,
 })
 

@@ -7,7 +7,7 @@ import { pathOfId } from '@meshbook/core/executions.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { type Signal, signal } from '@preact/signals'
 import * as Y from 'yjs'
-import { browserNow, browserPorts } from '../../sync/browser-ports.ts'
+import { browserPorts } from '../../sync/browser-ports.ts'
 import { browserDatabase, measureRoom, storageRoom, storedList } from '../../sync/browser-storage.ts'
 import type { DocumentLink } from '../../sync/document-link.ts'
 import { hub, lists } from '../first-list.ts'
@@ -21,6 +21,7 @@ import { assetsOnlyOf, type Held, type HeldDocument, isMetered, toDrop, without 
 import { choice, keptDocuments } from './kept-choice.ts'
 import { shownLink } from './shown-documents.ts'
 
+const clock = Date.now
 const name = 'held'
 export const held: Signal<Held> = signal({})
 /** How many of those that are kept are still to be fetched; undefined while that is not being done. */
@@ -43,7 +44,7 @@ async function note(document: string, what: HeldDocument): Promise<void> {
 export async function noteUse(document: string, link: DocumentLink): Promise<void> {
   const bytes = Y.encodeStateAsUpdate(link.doc).length
   const assets = await sizesOf(assetsIn(link.doc))
-  await note(document, { ...held.peek()[document], usedAt: browserNow(), bytes, assets })
+  await note(document, { ...held.peek()[document], usedAt: clock(), bytes, assets })
 }
 
 let passing: Promise<void> | undefined
@@ -105,7 +106,7 @@ async function bring({ id, updatedAt }: DocumentInfo): Promise<void> {
   if (found !== undefined && found !== 'gone') {
     await keepText(id, found.text)
     const assets = await fetchAssets(found.names, abort.signal)
-    const usedAt = held.peek()[id]?.usedAt ?? browserNow()
+    const usedAt = held.peek()[id]?.usedAt ?? clock()
     await note(id, { usedAt, bytes: found.bytes, assets, updatedAt })
   }
   cancel()

@@ -13,10 +13,10 @@ import {
   judge,
   mayTakeBack,
   type NewRun,
-  neverArrived,
   type QueuedRun,
   requestOf,
   type Standing,
+  unwanted,
   withNewCode,
 } from './queued-run.ts'
 
@@ -25,8 +25,8 @@ export interface OutboxPorts {
   /** How the cell stands at the hub, once the hub has what was edited before. */
   standing(run: QueuedRun): Promise<Standing>
   post(request: RunRequest): Promise<Answer>
-  /** Whether a run that may have been sent is there; undefined while the hub cannot be asked. */
-  isAtHub(run: QueuedRun): Promise<boolean | undefined>
+  /** Cancels at the hub; false while nothing is known of it. */
+  cancel(id: string): Promise<boolean>
   /** Runs the work while no other tab and no worker sends. */
   alone(work: () => Promise<void>): Promise<void>
   /** Tells the other tabs that something is different. */
@@ -62,12 +62,12 @@ export class Outbox {
     return queued
   }
 
-  /** False if it may be at the hub already: then it is to be cancelled there. */
+  /** False if it may be at the hub already: then it is cancelled there as soon as that is known. */
   async takeBack(id: string): Promise<boolean> {
     let taken = false
     await this.#ports.store.change(id, run => {
       taken = mayTakeBack(run)
-      return taken ? 'drop' : undefined
+      return taken ? 'drop' : unwanted(run)
     })
     await this.#changed()
     return taken
@@ -126,23 +126,12 @@ export class Outbox {
     for (const run of await this.#ports.store.all()) {
       const { is } = run.state
       if ((is !== 'queued' && is !== 'sending') || held.has(run.document)) continue
-      const outcome = is === 'sending' ? await this.#resume(run) : await this.#look(run)
+      const outcome = is === 'sending' ? await this.#post(run) : await this.#look(run)
       if (outcome === 'no hub') return true
       if (outcome === 'later') held.add(run.document)
       this.runs.value = await this.#ports.store.all()
     }
     return held.size > 0
-  }
-
-  /** It was being sent when somebody was killed or cut off: what the hub does not have is compared again. */
-  async #resume(run: QueuedRun): Promise<Outcome> {
-    const { store, isAtHub, now } = this.#ports
-    const isThere = await isAtHub(run)
-    if (isThere === undefined) return 'no hub'
-    const next = await store.change(run.id, found =>
-      isThere ? answered(found, { is: 'taken' }, now()) : neverArrived(found),
-    )
-    return next && !isThere ? await this.#look(next) : 'done'
   }
 
   async #look(run: QueuedRun): Promise<Outcome> {
@@ -161,10 +150,21 @@ export class Outbox {
     return sending ? await this.#post(sending) : 'done'
   }
 
+  /**
+   * What was being sent when somebody was killed or cut off is sent again: a request of that time may still arrive, so
+   * nothing else may be made of it here, and the hub compares what was asked for a while ago itself (RU31).
+   */
   async #post(run: QueuedRun): Promise<Outcome> {
-    const { store, post, now } = this.#ports
+    const { store, post, cancel, now } = this.#ports
     const answer = await post(requestOf(run))
     if (answer.is === 'unknown') return 'no hub'
+    let toCancel = false
+    await store.change(run.id, found => {
+      toCancel = found.isUnwanted === true && answer.is === 'taken'
+      return toCancel ? undefined : answered(found, answer, now())
+    })
+    if (!toCancel) return 'done'
+    if (!(await cancel(run.id))) return 'no hub'
     await store.change(run.id, found => answered(found, answer, now()))
     return 'done'
   }

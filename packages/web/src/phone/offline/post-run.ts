@@ -27,20 +27,20 @@ export async function postRun(request: RunRequest, fetcher: typeof fetch = fetch
   }
 }
 
-/** Whether the hub has the run; undefined where it does not say. */
-export async function isAtHub(id: string, fetcher: typeof fetch = fetch): Promise<boolean | undefined> {
+/** False while nothing is known. What has ended, or is not ours to end, is as good as cancelled. */
+export async function cancelAtHub(id: string, fetcher: typeof fetch = fetch): Promise<boolean> {
   try {
-    const response = await fetcher(`/api/v1/runs/${id}`, {
-      headers: { accept: 'application/json' },
-      cache: 'no-store',
+    const response = await fetcher(`/api/v1/runs/${id}/cancel`, {
+      method: 'POST',
+      headers: { accept: 'application/json', 'content-type': 'application/json' },
+      body: JSON.stringify({ reason: 'taken back on the phone' }),
       credentials: 'same-origin',
+      redirect: 'error',
       signal: AbortSignal.timeout(limits.requestMs),
     })
-    const body = (await response.json()) as Record<string, unknown> | null
-    if (response.ok) return body?.id === id ? true : undefined
-    return response.status === 404 && body?.code === 'NOT_FOUND' ? false : undefined
+    return response.status < 500 && !later.has(response.status)
   } catch {
-    return undefined
+    return false
   }
 }
 

@@ -8,10 +8,10 @@ import * as Y from 'yjs'
 import { ApiError } from '../../api/api-error.ts'
 import type { NotebookModel } from '../../notebook/notebook-model.ts'
 import { deviceById } from '../../state/known.ts'
-import { browserNow } from '../../sync/browser-ports.ts'
 import { queueRun } from './browser-outbox.ts'
 import type { QueuedRun } from './queued-run.ts'
 
+const clock = Date.now
 const notStored = new ApiError(
   'STORAGE_FAILED',
   'This browser stores nothing for Meshbook.',
@@ -26,7 +26,7 @@ export async function queueCell(notebook: NotebookModel, key: string): Promise<Q
   const { code, language, from } = item.cell
   const { store, link, document, project } = notebook
   const anchor = Y.relativePositionToJSON(Y.createRelativePositionFromTypeIndex(store.text, from))
-  const [demands, text, now] = [demandsIn(notebook, language), store.text.toString(), browserNow()]
+  const [demands, text, now] = [demandsIn(notebook, language), store.text.toString(), clock()]
   const after = await link.stored()
   if (!after) throw notStored
   return await queueRun({

@@ -41,9 +41,11 @@ export interface QueuedRun {
   textHash: string
   /** The user has been asked, and wants it as it is. */
   confirmed: boolean
+  /** The user has taken it back while it was not known whether it had arrived: it is cancelled once that is known. */
+  isUnwanted?: true
   state: QueuedState
 }
-export type NewRun = Omit<QueuedRun, 'order' | 'confirmed' | 'state'>
+export type NewRun = Omit<QueuedRun, 'order' | 'confirmed' | 'isUnwanted' | 'state'>
 
 /** What the cell says now, as the hub has it; `unknown` while the hub cannot be asked or lacks edits made before. */
 export type Standing = { is: 'unknown' } | { is: 'same' } | { is: 'changed'; code: string } | { is: 'gone' }
@@ -78,14 +80,14 @@ export function answered(run: QueuedRun, answer: Answer, now: number): QueuedRun
   return { ...run, state: { is: 'refused', message: answer.message, hint: answer.hint } }
 }
 
-/** The hub does not have what was being sent. */
-export function neverArrived(run: QueuedRun): QueuedRun | undefined {
-  return run.state.is === 'sending' ? { ...run, state: { is: 'queued' } } : undefined
-}
-
 /** Once it may be at the hub, it is cancelled there, and not here. */
 export const mayTakeBack = ({ state }: QueuedRun): boolean =>
   state.is === 'queued' || state.is === 'asks' || state.is === 'refused'
+
+/** Taken back while it is being sent. */
+export function unwanted(run: QueuedRun): QueuedRun | undefined {
+  return run.state.is === 'sending' ? { ...run, isUnwanted: true } : undefined
+}
 
 /** Wanted as it was queued: the user has seen it, so it is not compared again. */
 export function asItWas(run: QueuedRun, now: number, wantedMs: number): QueuedRun | undefined {

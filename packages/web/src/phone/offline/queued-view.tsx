@@ -53,7 +53,13 @@ function Code({ title, code }: { title: string; code: string }) {
 
 function Choices({ run }: { run: QueuedRun }) {
   const { state } = run
-  if (state.is === 'sent' || state.is === 'sending') return null
+  if (state.is === 'sent' || run.isUnwanted) return null
+  if (state.is === 'sending')
+    return (
+      <div class="choices">
+        <Choice run={run} answer="drop" text="Cancel" />
+      </div>
+    )
   if (state.is === 'queued')
     return (
       <div class="choices">

@@ -17,7 +17,7 @@ export function queuedWords(run: QueuedRun, { isOpen, isAway, reason }: QueuedFa
     case 'queued':
       return isOpen ? `On its way to the hub${forDevice}` : `Queued on this phone${forDevice}`
     case 'sending':
-      return `Being sent to the hub${forDevice}`
+      return run.isUnwanted ? 'Being cancelled: it may be at the hub already' : `Being sent to the hub${forDevice}`
     case 'sent':
       if (onName !== undefined && isAway) return `Waits for ${onName}`
       return reason ? `Waiting: ${reason}` : 'Waiting for a device'

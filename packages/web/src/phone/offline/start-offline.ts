@@ -3,7 +3,7 @@ import { limits } from '@meshbook/core/limits.ts'
 import { effect } from '@preact/signals'
 import { whenIdle } from '../../shell/when-idle.ts'
 import { loadDocuments } from '../../state/mesh.ts'
-import { browserPorts } from '../../sync/browser-ports.ts'
+import { browserPorts, tellHubIsBack } from '../../sync/browser-ports.ts'
 import { measureRoom, storedList } from '../../sync/browser-storage.ts'
 import { hub, lists } from '../first-list.ts'
 import { beforeReload } from '../update.ts'
@@ -30,6 +30,11 @@ export async function startOffline(): Promise<void> {
   effect(() => {
     // What was shared to the app and waits for the hub (PH64).
     if (hub.value === 'open') whenIdle(() => void settleShared().catch(() => undefined))
+  })
+  let wasDown = false
+  effect(() => {
+    if (hub.value === 'open' && wasDown) tellHubIsBack()
+    wasDown = hub.value === 'down'
   })
   browserPorts.page.onWake(() => void look())
   setInterval(() => document.hidden || void look(), limits.phoneKeepLookMs)

@@ -5,7 +5,7 @@
 import { IndexedDatabase } from '../../sync/indexed-database.ts'
 import { Outbox } from '../offline/outbox.ts'
 import { OutboxStore } from '../offline/outbox-store.ts'
-import { isAtHub, postRun } from '../offline/post-run.ts'
+import { cancelAtHub, postRun } from '../offline/post-run.ts'
 import { unchanged } from './unchanged.ts'
 
 const name = 'meshbook:outbox'
@@ -19,7 +19,7 @@ export async function sendQueued(): Promise<void> {
     store: new OutboxStore(indexedDB),
     standing: run => unchanged(documents, textAtHub, run),
     post: request => postRun(request),
-    isAtHub: run => isAtHub(run.id),
+    cancel: id => cancelAtHub(id),
     alone: work => navigator.locks.request(name, work),
     news: () => channel.postMessage('changed'),
     now: Date.now,
