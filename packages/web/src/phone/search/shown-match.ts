@@ -25,7 +25,7 @@ export function showMatch(notebook: NotebookReading): () => void {
     const at = nearest(page.text, wanted)
     const item = at === undefined ? undefined : page.items.find(({ from, to }) => from <= at && at < to)
     const element = item && document.getElementById(`item-${item.key}`)
-    if (element && !isShown(element)) element.scrollIntoView({ block: 'center' })
+    if (element) bringIntoSight(element, wanted.word, countBefore(page.text.slice(item.from, at), wanted.word))
     if (element && !marked) marked = mark(element)
     // What stands above is drawn meanwhile, and moves it; a finger on the page decides otherwise.
     const isOver = marked && ++settled > settledFrames
@@ -38,9 +38,35 @@ export function showMatch(notebook: NotebookReading): () => void {
   }
 }
 
-function isShown(element: Element): boolean {
-  const { top, bottom } = element.getBoundingClientRect()
-  return bottom > 0 && top < innerHeight * 0.8
+const countBefore = (text: string, word: string): number => text.toLowerCase().split(word.toLowerCase()).length - 1
+
+/** Long prose is one item: the word itself is to be seen, or at least where the item begins. */
+function bringIntoSight(element: Element, word: string, nth: number): void {
+  const range = rangeOf(element, word, nth)
+  const { top, bottom } = (range ?? element).getBoundingClientRect()
+  if (top > 0 && (range ? bottom : top) < innerHeight * 0.8) return
+  scrollBy({ top: top - innerHeight / 3, behavior: 'instant' })
+}
+
+/** The nth time that the word stands there as it is drawn; the last time if there are fewer. */
+function rangeOf(element: Element, word: string, nth: number): Range | undefined {
+  const nodes = document.createTreeWalker(element, NodeFilter.SHOW_TEXT)
+  let found: Range | undefined
+  let left = nth
+  for (let node = nodes.nextNode(); node && left >= 0; node = nodes.nextNode()) {
+    const text = (node.textContent ?? '').toLowerCase()
+    for (
+      let at = text.indexOf(word.toLowerCase());
+      at >= 0 && left >= 0;
+      at = text.indexOf(word.toLowerCase(), at + 1)
+    ) {
+      found = document.createRange()
+      found.setStart(node, Math.min(at, node.textContent!.length))
+      found.setEnd(node, Math.min(at + word.length, node.textContent!.length))
+      left--
+    }
+  }
+  return found
 }
 
 function mark(element: Element): Element {
