@@ -25,6 +25,7 @@ test('PH63 what programs wrote for programs is not shown as a match', () => {
 test('PH63 signs of patterns are letters like others, and letters whose case changes their length move no mark', () => {
   assert.equal(find('a.*(', 'x a.*( y')!.line, 'x a.*( y')
   assert.equal(find('.*', 'nothing'), undefined)
+  assert.equal(find('a-b /c', 'x a-b y /c')!.marks.length, 2)
   const line = find('needle', 'İİİİ needle')!
   assert.deepEqual(line.marks, [{ from: 5, to: 11 }])
 })

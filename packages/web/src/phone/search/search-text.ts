@@ -25,7 +25,7 @@ export const wordsIn = (query: string): string[] => [
   ...new Set(query.normalize('NFC').toLowerCase().split(/\s+/).filter(Boolean)),
 ]
 
-const literal = (word: string): string => word.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
+const literal = (word: string): string => word.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
 const anyOf = (words: readonly string[]): RegExp =>
   new RegExp(
     words
