@@ -59,7 +59,7 @@ function filesOf(folder: string): string[] {
     paths
       .map(path => path.slice(folder.length))
       // Of fonts only what every browser that has workers takes, which is all that is served.
-      .filter(path => !/^\/\.vite|\.html$|\.(?:gz|br|ttf|woff)$/.test(path))
+      .filter(path => !/^\/\.vite|^\/screenshots|\.html$|\.(?:gz|br|ttf|woff)$/.test(path))
       .sort()
   )
 }

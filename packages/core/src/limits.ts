@@ -167,6 +167,11 @@ export const limits = {
   /** What a phone keeps of documents that were opened and not asked to be kept, with their images; the rest of a larger one is not fetched beforehand. */
   phoneUsedBytes: 200 * MiB,
   phoneAssetBytes: 32 * MiB,
+  /** What is shared to the phone's app at once, and how many of such wait for a place before the oldest goes. */
+  phoneShareBytes: 64 * MiB,
+  phoneShareFiles: 20,
+  phoneShareChars: 500_000,
+  phoneSharesOpen: 8,
   /** How often a phone looks what became of the documents that it keeps. */
   phoneKeepLookMs: 60_000,
   /** How long "still want this?" is asked. */

@@ -26,6 +26,12 @@ function findChunks(look: Look): Map<string, string> {
     'live',
     [...closureOf(live, look)].filter(id => inDoing.has(id)),
   )
+  // Pages that come later share some of it: a module by itself would be a request of every notebook.
+  const [opening, , parts] = doing.map(entry => closureOf(entry, look))
+  add(
+    'doing',
+    [...parts!].filter(id => !opening!.has(id)),
+  )
   return found
 }
 

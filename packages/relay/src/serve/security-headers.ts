@@ -26,6 +26,13 @@ export function appPolicy(visit: Visit, nonce?: string): string {
   ].join('; ')
 }
 
+/** The camera is for the app that scans pairing codes, and for nothing that it frames (PH66). */
+export const withCamera: Record<string, string> = { 'permissions-policy': permissions('(self)') }
+
+function permissions(camera: '()' | '(self)'): string {
+  return `camera=${camera}, microphone=(), geolocation=()`
+}
+
 /** Sets what the handler did not set itself. */
 export function addSecurityHeaders(headers: Headers, visit: Visit | undefined): void {
   const wanted: Record<string, string> = {
@@ -35,7 +42,7 @@ export function addSecurityHeaders(headers: Headers, visit: Visit | undefined): 
     'referrer-policy': 'no-referrer',
     'cross-origin-opener-policy': 'same-origin',
     'cross-origin-resource-policy': 'same-origin',
-    'permissions-policy': 'camera=(self), microphone=(), geolocation=()',
+    'permissions-policy': permissions('()'),
     'cache-control': 'no-store',
     ...(visit?.secure && isOfInternet(visit.origin) ? { 'strict-transport-security': 'max-age=31536000' } : {}),
   }

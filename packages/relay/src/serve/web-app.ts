@@ -8,7 +8,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { normalPath } from '@meshbook/core/tree.ts'
 import type { Visit } from './doorway.ts'
 import { encodingFor } from './encoding.ts'
-import { appPolicy } from './security-headers.ts'
+import { appPolicy, withCamera } from './security-headers.ts'
 
 const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
@@ -40,7 +40,9 @@ export async function appPage(webFolder: string | null, path: string, visit: Vis
   if (!html) return page(503, notBuiltPage, visit)
   // A frame of an output inherits the policy of the page: only scripts that carry this page's nonce run in it (S9).
   const nonce = randomBytes(16).toString('base64url')
-  return page(200, html.replaceAll('MESHBOOK_NONCE', nonce), visit, nonce)
+  const answer = page(200, html.replaceAll('MESHBOOK_NONCE', nonce), visit, nonce)
+  if (phonePage.test(path)) for (const [name, value] of Object.entries(withCamera)) answer.headers.set(name, value)
+  return answer
 }
 
 export interface FileWish {

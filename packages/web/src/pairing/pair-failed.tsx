@@ -10,7 +10,7 @@ export function PairFailed({ error }: { error: ApiError | string }) {
         <Hint text={typeof error === 'string' ? error : wordsOf(error)} />
       </p>
       <p>
-        <a href="/pair">Enter another code</a>
+        <a href={location.pathname}>Enter another code</a>
       </p>
     </>
   )

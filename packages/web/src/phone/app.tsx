@@ -28,11 +28,14 @@ const RunPage = late(() => import('./runs/run-page.tsx').then(module => module.R
 const InboxPage = late(() => import('./inbox/inbox-page.tsx').then(module => module.InboxPage))
 const GatePage = late(() => import('./inbox/gate-page.tsx').then(module => module.GatePage))
 const DevicesPage = late(() => import('./devices/devices-page.tsx').then(module => module.DevicesPage))
+const SearchPage = late(() => import('./search/search-page.tsx').then(module => module.SearchPage))
+const SharePage = late(() => import('./incoming/share-page.tsx').then(module => module.SharePage))
+const PairPage = late(() => import('./pair/pair-page.tsx').then(module => module.PairPage))
 const SettingsPage = late(() => import('./settings/settings-page.tsx').then(module => module.SettingsPage))
 
 export function App() {
-  if (hub.value === 'signed-out') return <SignedOut />
   const at = pageAt(place.value)
+  if (hub.value === 'signed-out') return at.page === 'pair' ? <PairPage /> : <SignedOut />
   return (
     <>
       <StateBar />
@@ -50,6 +53,9 @@ function Page({ at }: { at: PhonePage }) {
   if (at.page === 'gate') return <GatePage id={at.gate} />
   if (at.page === 'devices') return <DevicesPage />
   if (at.page === 'settings') return <SettingsPage />
+  if (at.page === 'search') return <SearchPage />
+  if (at.page === 'share') return <SharePage />
+  if (at.page === 'pair') return <PairPage />
   if (at.page !== 'project' && at.page !== 'notebook') return <NotebooksPage />
   const project = projectNamed(at.project)
   if (!project) return <NotebooksPage />

@@ -1,5 +1,8 @@
 /** The first page: what was worked on last, and the projects. */
 import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
+import { useEffect } from 'preact/hooks'
+import { neededPart } from '../shell/needed-part.ts'
+import { whenIdle } from '../shell/when-idle.ts'
 import { hub, lists, recent } from './first-list.ts'
 import { here } from './offline/here.ts'
 import { notebookAt, projectAt } from './place.ts'
@@ -15,6 +18,9 @@ export function NotebooksPage() {
     <main class="page">
       <header class="head">
         <h1>Notebooks</h1>
+        <Go to="/m/search" class="round" label="Search">
+          <Icon name="search" />
+        </Go>
       </header>
       {known === undefined ? hub.value === 'down' ? <NothingHere /> : <Waiting /> : <Known projects={known.projects} />}
     </main>
@@ -44,8 +50,18 @@ function Known({ projects }: { projects: readonly Project[] }) {
           ))}
         </ul>
       </section>
+      <InstallSlot />
     </>
   )
+}
+
+const installCard = neededPart(() => import('./install/install-card.tsx').then(module => module.InstallCard))
+
+/** Below everything, once there is nothing else to do. */
+function InstallSlot() {
+  useEffect(() => void whenIdle(() => void installCard.load().catch(() => undefined)), [])
+  const Card = installCard.part.value
+  return Card ? <Card /> : null
 }
 
 export function NotebookRow({ document, project }: { document: DocumentInfo; project: Project }) {

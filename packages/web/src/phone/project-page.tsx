@@ -4,7 +4,7 @@ import { useEffect } from 'preact/hooks'
 import { neededPart } from '../shell/needed-part.ts'
 import { recent } from './first-list.ts'
 import { NotebookRow } from './notebooks-page.tsx'
-import { back } from './place.ts'
+import { back, projectAt } from './place.ts'
 import { Icon } from './shell/icons.tsx'
 
 export function ProjectPage({ project }: { project: Project }) {
@@ -16,6 +16,14 @@ export function ProjectPage({ project }: { project: Project }) {
           <Icon name="back" />
         </button>
         <h1 class="title">{project.name}</h1>
+        <button
+          type="button"
+          class="round"
+          aria-label="Share a link to this project"
+          onClick={() => shareLink(project)}
+        >
+          <Icon name="share" />
+        </button>
       </header>
       <Keep id={project.id} documents={folders.flatMap(([, documents]) => documents.map(({ id }) => id))} />
       {folders.length === 0 && <p class="empty">There is no notebook in this project yet.</p>}
@@ -31,6 +39,10 @@ export function ProjectPage({ project }: { project: Project }) {
       ))}
     </main>
   )
+}
+
+function shareLink({ name }: Project): void {
+  void import('./share.ts').then(({ share }) => share({ title: name, url: location.origin + projectAt(name) }))
 }
 
 const toggle = neededPart(() => import('./offline/keep-toggle.tsx').then(module => module.KeepToggle))

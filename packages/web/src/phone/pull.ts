@@ -12,15 +12,18 @@ export const enough = 72
 const most = 110
 
 export function keepPulls(page: Document, refresh: () => Promise<unknown>, tell: (said: string) => void): () => void {
-  let from: number | undefined
+  let from: { x: number; y: number } | undefined
   const atTop = (target: EventTarget | null) =>
     (page.scrollingElement?.scrollTop ?? 0) <= 0 && !isScrolled(target instanceof Element ? target : null)
   const begin = ({ touches, target }: TouchEvent) => {
-    from = touches.length === 1 && pulled.peek() === 0 && atTop(target) ? touches[0]!.clientY : undefined
+    from = touches.length === 1 && pulled.peek() === 0 && atTop(target) ? placeOf(touches) : undefined
   }
   const move = ({ touches }: TouchEvent) => {
     if (from === undefined || pulled.peek() === 'asking') return
-    pulled.value = Math.min(most, Math.max(0, (touches[0]!.clientY - from) / 2))
+    const { x, y } = placeOf(touches)
+    // A swipe to the side is somebody else's, for as long as the finger is down.
+    if (pulled.peek() === 0 && Math.abs(x - from.x) > Math.abs(y - from.y)) from = undefined
+    else pulled.value = Math.min(most, Math.max(0, (y - from.y) / 2))
   }
   const end = () => {
     const far = pulled.peek()
@@ -53,6 +56,8 @@ export function keepPulls(page: Document, refresh: () => Promise<unknown>, tell:
     for (const [name, listener] of Object.entries(listeners)) page.removeEventListener(name, listener as EventListener)
   }
 }
+
+const placeOf = (touches: TouchList) => ({ x: touches[0]!.clientX, y: touches[0]!.clientY })
 
 /** It stands in something that scrolls by itself and is not at its top, or in what is over the page. */
 function isScrolled(element: Element | null): boolean {

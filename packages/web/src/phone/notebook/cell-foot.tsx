@@ -6,6 +6,7 @@ import { stopRun } from '../../notebook/stop-run.ts'
 import { RunAgain, runWords, StillWanted } from '../../shell/run-actions.tsx'
 import { type RunInfo, runs } from '../../state/known.ts'
 import { say } from '../say.ts'
+import { Icon } from '../shell/icons.tsx'
 import { closeSheet, showSheet } from '../shell/sheet.tsx'
 import type { PhoneNotebook } from './phone-notebook.ts'
 import { isUnderWay, ranWords } from './ran-words.ts'
@@ -28,6 +29,16 @@ export function CellFoot({ notebook, itemKey, entry }: FootProps) {
           {words}
         </button>
       )}
+      {entry && !isUnderWay(entry) && (
+        <button
+          type="button"
+          class="round share-output"
+          aria-label="Share this output"
+          onClick={() => void shareOutput(notebook, itemKey, entry)}
+        >
+          <Icon name="share" size={18} />
+        </button>
+      )}
       {failure ? (
         <p class="cell-note bad" role="alert">
           {failure.message} {failure.hint}
@@ -37,6 +48,14 @@ export function CellFoot({ notebook, itemKey, entry }: FootProps) {
       )}
     </div>
   )
+}
+
+async function shareOutput(...what: [PhoneNotebook, string, ExecutionEntry]): Promise<void> {
+  try {
+    ;(await import('./share-output.tsx')).showShare(...what)
+  } catch (thrown) {
+    say(thrown, 'It cannot be shared now')
+  }
 }
 
 function Note({ notebook, itemKey, entry }: FootProps & { entry: ExecutionEntry }) {

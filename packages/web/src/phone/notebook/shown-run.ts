@@ -1,4 +1,4 @@
-/** A link to a run of the notebook (`#run-…`) leads to its cell, once that is drawn. */
+/** A link to a run of the notebook (`#run-…`) leads to its cell, one to what a search found (`#find-…`) there, once that is drawn. */
 import { useEffect } from 'preact/hooks'
 import type { NotebookReading } from '../../notebook/reading.ts'
 
@@ -6,6 +6,7 @@ const mostFrames = 300
 
 export function useShownRun(notebook: NotebookReading | undefined): void {
   useEffect(() => {
+    if (notebook && location.hash.startsWith('#find-')) return whenFound(notebook)
     const run = /^#run-(.+)$/.exec(location.hash)?.[1]
     if (!notebook || run === undefined) return
     let frame = 0
@@ -19,4 +20,20 @@ export function useShownRun(notebook: NotebookReading | undefined): void {
     look()
     return () => cancelAnimationFrame(frame)
   }, [notebook])
+}
+
+function whenFound(notebook: NotebookReading): () => void {
+  let stop: (() => void) | undefined
+  let isOver = false
+  import('../search/shown-match.ts').then(
+    ({ showMatch }) => {
+      if (!isOver) stop = showMatch(notebook)
+    },
+    // Its part cannot be had now: the notebook stands at its beginning.
+    () => undefined,
+  )
+  return () => {
+    isOver = true
+    stop?.()
+  }
 }

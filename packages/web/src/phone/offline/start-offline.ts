@@ -27,6 +27,10 @@ export async function startOffline(): Promise<void> {
     lists.value
     if (hub.value === 'open') whenIdle(() => void keepUp())
   })
+  effect(() => {
+    // What was shared to the app and waits for the hub (PH64).
+    if (hub.value === 'open') whenIdle(() => void settleShared().catch(() => undefined))
+  })
   let wasDown = false
   effect(() => {
     if (hub.value === 'open' && wasDown) tellHubIsBack()
@@ -36,6 +40,8 @@ export async function startOffline(): Promise<void> {
   setInterval(() => document.hidden || void look(), limits.phoneKeepLookMs)
   await measureRoom()
 }
+
+const settleShared = async (): Promise<void> => (await import('../incoming/browser-shared.ts')).settleWaiting()
 
 /** Edits of others change no list: when something is kept, the hub is asked. */
 async function look(): Promise<void> {

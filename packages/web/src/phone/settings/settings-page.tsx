@@ -2,6 +2,7 @@
 import '../styles/pages.css'
 import '../styles/settings.css'
 import { me } from '../../state/known.ts'
+import { InstallSection } from '../install/install-card.tsx'
 import { OfflineSection } from '../offline/offline-section.tsx'
 import { Asked } from '../shell/asked.tsx'
 import { PageHead } from '../shell/page-head.tsx'
@@ -15,6 +16,7 @@ export function SettingsPage() {
       <PageHead title="Settings" />
       {/* The page of a device has no account, and nobody is told by it. */}
       {!me.value?.machine && <NotifySection />}
+      <InstallSection />
       <ThemeSection />
       <OfflineSection />
       <AccountSection />

@@ -9,6 +9,7 @@ const paths = {
   chevron: 'M9 5l7 7-7 7',
   back: 'M15 5l-7 7 7 7',
   plus: 'M12 5v14M5 12h14',
+  share: 'M12 15V3M8 7l4-4 4 4M6 11H5v10h14V11h-1',
   more: 'M5 12h.01M12 12h.01M19 12h.01',
   stop: 'M7 7h10v10H7z',
   edit: 'M4 20l1-4.5L16 4.5l3.5 3.5-11 11zM14 6.5l3.5 3.5',

@@ -1,13 +1,16 @@
 /**
  * The service worker of `/m/` (PH10, PH11): gives the app of one version from its cache, and the assets of documents
  * from theirs. It answers for nothing else, so no list and no right is ever shown from a cache as if the hub had said it.
- * And it shows what is pushed (`push.ts`).
+ * And it shows what is pushed (`push.ts`), and takes what other apps share (`take-share.ts`).
  */
+import { limits } from '@meshbook/core/limits.ts'
+import { SharedStore } from '../incoming/shared-store.ts'
 import { asset, isAsset } from './assets.ts'
 import { openNotice, type PushPorts, renewSubscription, showPush } from './push.ts'
 import { worker } from './scope.ts'
 import { sendQueued } from './send-queued.ts'
 import { fetchLater, install, isPage, isShellFile, page, removeOthers, shellFile } from './shell-cache.ts'
+import { sharePath, takeShare } from './take-share.ts'
 
 worker.addEventListener('install', event => event.waitUntil(install()))
 worker.addEventListener('activate', event => event.waitUntil(removeOthers().then(() => worker.clients.claim())))
@@ -21,11 +24,20 @@ worker.addEventListener('sync', event => event.waitUntil(sendQueued()))
 worker.addEventListener('fetch', event => {
   const { request } = event
   const url = new URL(request.url)
-  if (request.method !== 'GET' || url.origin !== worker.location.origin) return
+  if (url.origin !== worker.location.origin) return
+  if (request.method === 'POST' && url.pathname === sharePath) event.respondWith(takeShare(request, shares))
+  if (request.method !== 'GET') return
   if (request.mode === 'navigate' && isPage(url.pathname)) event.respondWith(page(request))
   else if (isShellFile(url.pathname)) event.respondWith(shellFile(request))
   else if (isAsset(url.pathname)) event.respondWith(asset(request))
 })
+
+const shared = new SharedStore(indexedDB)
+const shares = {
+  add: (one: Parameters<SharedStore['add']>[0]) => shared.add(one, limits.phoneSharesOpen),
+  newId: () => crypto.randomUUID(),
+  now: Date.now,
+}
 
 const answerMs = 15_000
 const push: PushPorts = {
