@@ -67,7 +67,8 @@ export function moveTo(notebook: OpenNotebook, key: string, place: number): void
   if (plan === undefined || plan === 'busy') return
   notebook.mover ??= new Mover(store, notebook.executions)
   notebook.mover.move(plan)
-  const moved = store.order.value[place > at ? place - 1 : place]
+  // What stood around it may be one piece of prose now, so its place cannot be counted.
+  const moved = store.indexOf(key) >= 0 ? key : store.order.value[place > at ? place - 1 : place]
   if (moved !== undefined) notebook.select(moved)
 }
 
