@@ -16,6 +16,8 @@ export async function waitForOutput(
 ): Promise<void> {
   if (runs.length === 0) return
   const wait = progress()
+  // The runs have ended, whatever becomes of the hub now.
+  const textAtHub = () => client.text(`/documents/${document}/content`).catch(() => undefined)
   let last = ''
   let stillFor = 0
   for (let waited = 0; waited < mostMs; waited += lookMs) {
@@ -23,7 +25,7 @@ export async function waitForOutput(
     const isThere = runs.every(run => now.includes(`output:${run}`))
     stillFor = isThere && now === last ? stillFor + lookMs : 0
     last = now
-    if (stillFor >= stillMs && (await client.text(`/documents/${document}/content`)) === now) return wait.clear()
+    if (stillFor >= stillMs && (await textAtHub()) === now) return wait.clear()
     if (waited > 1_000) wait.show('Waiting for the output to be in the file…')
     await new Promise(done => setTimeout(done, lookMs))
   }

@@ -9,7 +9,7 @@ import { createContext } from 'preact'
 import { useContext } from 'preact/hooks'
 import { api } from '../api/client.ts'
 import { HistoryStore } from '../history/history-store.ts'
-import { runs, sessions } from '../state/mesh.ts'
+import { devices, rememberRun, runs, sessions } from '../state/mesh.ts'
 import type { DocumentLink } from '../sync/document-link.ts'
 import { optionsOf } from './cell-options.ts'
 import { Cursors } from './cursors.ts'
@@ -91,7 +91,13 @@ export class OpenNotebook {
     this.chosen = computed(() => new Set(rangeOf(this.store.order.value, this.anchor.value, this.selected.value)))
     this.language = computed(() => this.#mainLanguage(this.store.order.value))
     this.#stopKeeping = keepChoice(parts.document.id, parts.runner, () => localStorage)
-    this.#stopSettling = settleUnplaced(this.executions, runs, parts.store.doc.clientID)
+    this.#stopSettling = settleUnplaced(this.executions, {
+      runs,
+      devices,
+      // Without the hub nothing is known of it, as before.
+      ask: run => void api.run(run).then(rememberRun, () => undefined),
+      client: parts.store.doc.clientID,
+    })
   }
 
   /** What a new cell is written in: the language of the cell before, of the notebook, or Python. */
