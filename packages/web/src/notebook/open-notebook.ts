@@ -9,7 +9,7 @@ import { createContext } from 'preact'
 import { useContext } from 'preact/hooks'
 import { api } from '../api/client.ts'
 import { HistoryStore } from '../history/history-store.ts'
-import { devices, rememberRun, runs, sessions } from '../state/mesh.ts'
+import { sessions } from '../state/mesh.ts'
 import type { DocumentLink } from '../sync/document-link.ts'
 import { optionsOf } from './cell-options.ts'
 import { Cursors } from './cursors.ts'
@@ -20,7 +20,6 @@ import { NearWindow } from './near-window.ts'
 import type { NotebookStore } from './notebook-store.ts'
 import { keepChoice } from './run-choice.ts'
 import type { Runner } from './runner.ts'
-import { settleUnplaced } from './settle-unplaced.ts'
 
 /** Drawn at once when a notebook opens, before anything is measured. */
 const firstItems = 10
@@ -68,7 +67,6 @@ export class OpenNotebook {
   readonly drag: Signal<{ key: string; place: number; top: number } | undefined> = signal(undefined)
   readonly cursors: Cursors
   readonly language: ReadonlySignal<string>
-  readonly #stopSettling: () => void
   readonly #stopKeeping: () => void
 
   constructor(parts: {
@@ -91,13 +89,6 @@ export class OpenNotebook {
     this.chosen = computed(() => new Set(rangeOf(this.store.order.value, this.anchor.value, this.selected.value)))
     this.language = computed(() => this.#mainLanguage(this.store.order.value))
     this.#stopKeeping = keepChoice(parts.document.id, parts.runner, () => localStorage)
-    this.#stopSettling = settleUnplaced(this.executions, {
-      runs,
-      devices,
-      // Without the hub nothing is known of it, as before.
-      ask: run => void api.run(run).then(rememberRun, () => undefined),
-      client: parts.store.doc.clientID,
-    })
   }
 
   /** What a new cell is written in: the language of the cell before, of the notebook, or Python. */
@@ -235,7 +226,6 @@ export class OpenNotebook {
   }
 
   close(): void {
-    this.#stopSettling()
     this.#stopKeeping()
     this.finder.peek()?.close()
     this.cursors.close()
