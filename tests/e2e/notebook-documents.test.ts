@@ -56,3 +56,12 @@ test('NB62 what is typed right after the shortcut of the palette is in it, also 
   assert.equal(await input.inputValue(), 'outline')
   await page.close()
 })
+
+test('NB2 a cell that is run while its output has the focus keeps the keys', async t => {
+  const { page } = await openNotebook(t, `${text}\n\`\`\`output:run-0001\nsaid\n\`\`\`\n`)
+  await page.locator('.cell').getByText('said').click()
+  await page.keyboard.press('Control+Enter')
+  await page.locator('.cell').getByText('said').waitFor({ state: 'detached' })
+  await page.keyboard.press('b')
+  await page.locator('.item-cell').nth(1).waitFor()
+})

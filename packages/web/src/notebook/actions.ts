@@ -99,10 +99,18 @@ const cellKeys = (notebook: OpenNotebook): string[] =>
 
 export function runOne(notebook: OpenNotebook, key: string): void {
   if (notebook.store.find(key)?.kind !== 'cell') return
+  leaveOutput()
   notebook.runner.run(key).catch(thrown => report(thrown, 'The cell was not run'))
 }
 
+/** What is in an output goes when its cell runs; the keys after that are the item's. */
+function leaveOutput(): void {
+  const held = document.activeElement?.closest('.output')
+  held?.closest<HTMLElement>('.item')?.focus({ preventScroll: true })
+}
+
 function runKeys(notebook: OpenNotebook, keys: readonly string[]): void {
+  leaveOutput()
   notebook.runner.runAll(keys).catch(thrown => report(thrown, 'The cells were not run'))
 }
 
