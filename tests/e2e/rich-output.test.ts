@@ -101,7 +101,11 @@ async function assertShown(page: Page): Promise<void> {
   await (await shown('class Data')).locator('.json-tree').getByText('name:').waitFor()
   await (await shown('import matplotlib')).locator('.output-image img').waitFor()
   await (await shown('class Html')).frameLocator('iframe').getByText('script ran').waitFor()
-  await (await shown('class Figure')).frameLocator('iframe').getByText('A Plotly figure').waitFor()
+  const figure = await shown('class Figure')
+  await figure.frameLocator('iframe').getByText('A Plotly figure').waitFor()
+  const tools = await figure.frameLocator('iframe').locator('.modebar').boundingBox()
+  const menu = await figure.locator('.output-tools').boundingBox()
+  assert.ok(tools!.x + tools!.width <= menu!.x, "the figure's tools are beside the menu of the output, not below it")
   await (await shown('class Chart')).frameLocator('iframe').getByText('A Vega-Lite figure').waitFor()
   await (await shown('import json')).locator('.output-error').getByText('JSONDecodeError').first().waitFor()
 }

@@ -26,7 +26,8 @@ const words = [
   'plain words',
   'naïve Grüße – “quotes”',
   '日本語のテキスト',
-  'עברית ו-عربى',
+  // Written so, as an editor would show the line in another order.
+  '\u05e2\u05d1\u05e8\u05d9\u05ea \u05d5-\u0639\u0631\u0628\u0649',
   'e\u0301 a\u0308 o\u0302\u0323',
   '👩‍👩‍👧‍👦 🏳️‍🌈 𝕏 🇩🇪',
   '\u200b\u2028zero\u2029\ufeff width',

@@ -11,7 +11,10 @@ export interface FollowOptions {
   after: number
   /** Whether questions of the run are asked here, and Ctrl+C cancels the run. */
   interactive: boolean
+  /** Told of each event that puts something into the document. */
+  onOutput?: () => void
 }
+const outputs: ReadonlySet<RunEvent['type']> = new Set(['stdout', 'stderr', 'display', 'result', 'failed'])
 
 /** Resolves with the exit code that the run's end stands for. */
 export async function follow(client: ApiClient, run: string, options: FollowOptions): Promise<number> {
@@ -22,6 +25,7 @@ export async function follow(client: ApiClient, run: string, options: FollowOpti
     for await (const { seq, event } of client.events(run, options.after, stop.signal)) {
       if (options.json) printJson({ run, seq, ...event })
       else print(event)
+      if (outputs.has(event.type)) options.onOutput?.()
       if (event.type === 'input-request' && options.interactive) await answerInput(client, run, event)
       const code = exitCodeOf(event)
       if (code !== undefined) return code

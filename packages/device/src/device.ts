@@ -285,8 +285,9 @@ class RunningDevice implements Device {
   }
 
   async detach(project: ProjectId): Promise<void> {
+    // First, or it could be given its folder again before that is known (DV105).
+    if (this.#attachments.folderOf(project) !== undefined) await this.projects.wants(project, false)
     await this.#attachments.detach(project)
-    await this.projects.wants(project, false)
     this.#foldersChanged()
   }
 

@@ -11,6 +11,7 @@ import type { ApiClient } from '../api-client.ts'
 import { type Attachment, control } from '../control.ts'
 import { dataFolder } from '../data-folder.ts'
 import { follow } from '../follow-run.ts'
+import { waitForOutput } from '../output-in-file.ts'
 import { printJson, progress, say } from '../print.ts'
 import { findDevice } from './devices.ts'
 import { type ClientOptions, clientOf, optionsOf, withClient } from './options.ts'
@@ -49,11 +50,15 @@ async function runFile(file: string, options: RunOptions): Promise<number> {
   const device = options.on === undefined ? undefined : (await findDevice(client, options.on)).id
   const timeoutMs = timeoutOf(options.timeout)
   const how = { session, device, timeoutMs, frontMatter: notebook.frontMatter, json: options.json === true }
+  /** The newest run of each cell that said something. */
+  const said = new Map<number, string>()
+  let code: number = exitCodes.ok
   for (const cell of chosenCells(cells, options.cell)) {
-    const code = await runCell(client, document, cell, how)
-    if (code !== exitCodes.ok) return code
+    code = await runCell(client, document, cell, how, said)
+    if (code !== exitCodes.ok) break
   }
-  return exitCodes.ok
+  await waitForOutput(client, document.id, resolve(file), [...said.values()])
+  return code
 }
 
 function timeoutOf(text: string | undefined): number | undefined {
@@ -126,6 +131,7 @@ async function runCell(
     frontMatter: FrontMatter | undefined
     json: boolean
   },
+  said: Map<number, string>,
 ): Promise<number> {
   const request = {
     document: document.id,
@@ -144,5 +150,7 @@ async function runCell(
     say(
       `\u001b[2m── cell ${cell.index + 1} (${cell.language}) · ${run.deviceName ?? run.reasons.at(-1) ?? run.status}\u001b[0m`,
     )
-  return follow(client, run.id, { json: how.json, after: 0, interactive: true })
+  said.delete(cell.index)
+  const onOutput = () => said.set(cell.index, run.id)
+  return follow(client, run.id, { json: how.json, after: 0, interactive: true, onOutput })
 }

@@ -163,6 +163,22 @@ test('DV104 without room nothing is begun and it is told; it goes on once there 
   assert.deepEqual(roomy.problems(), [])
 })
 
+test('DV105 what is detached is not given its folder again while that is still being done', async t => {
+  const mine = project('thesis')
+  const { start } = await worldOf(t, [mine])
+  const device = await start()
+  await known(device, 1)
+  await device.projects.setPolicy('all')
+  await until('the folder', () => device.attachments().length === 1)
+  const looking = setInterval(() => void device.projects.setPolicy('all'), 1)
+  t.after(() => clearInterval(looking))
+  await device.detach(mine.id)
+  clearInterval(looking)
+  await new Promise(resolve => setTimeout(resolve, 3 * quick.projectRetryMs))
+  assert.deepEqual(device.attachments(), [])
+  await assert.rejects(device.detach(mine.id), { code: 'NOT_FOUND' })
+})
+
 test('DV105 a folder that was detached stays so, with `all` and over a restart, until somebody attaches it', async t => {
   const mine = project('thesis')
   const { start } = await worldOf(t, [mine])

@@ -53,6 +53,8 @@ export interface PlacedProject extends DeviceProject {
 export class AccountProjects {
   readonly #ports: AccountProjectsPorts
   readonly #turns = new Turns()
+  /** Of those who set the policy at the same time the last one holds, whole. */
+  readonly #policies = new Turns()
   #known = new Map<ProjectId, DeviceProject>()
   #made: MadeProject[] = []
   #leftOut = new Set<ProjectId>()
@@ -136,14 +138,16 @@ export class AccountProjects {
     return this.#leftOut.has(id) || this.#policy === 'none' ? 'left-out' : 'offered'
   }
 
-  async setPolicy(policy: ProjectsPolicy): Promise<void> {
-    const { folder, problems } = this.#ports
-    await writeProjectsPolicy(folder, policy)
-    this.#policy = policy
-    problems.solve('projects policy')
-    if (policy !== 'all') this.#forgetRefused()
-    this.#ports.changed()
-    this.look()
+  setPolicy(policy: ProjectsPolicy): Promise<void> {
+    return this.#policies.take(async () => {
+      const { folder, problems } = this.#ports
+      await writeProjectsPolicy(folder, policy)
+      this.#policy = policy
+      problems.solve('projects policy')
+      if (policy !== 'all') this.#forgetRefused()
+      this.#ports.changed()
+      this.look()
+    })
   }
 
   /** What the hub named, in the place of what it named before. */

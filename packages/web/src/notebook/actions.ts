@@ -70,7 +70,8 @@ export function moveTo(notebook: OpenNotebook, key: string, place: number): void
   if (plan === undefined || plan === 'busy') return
   notebook.mover ??= new Mover(store, notebook.executions)
   notebook.mover.move(plan)
-  const moved = store.order.value[place > at ? place - 1 : place]
+  // What stood around it may be one piece of prose now, so its place cannot be counted.
+  const moved = store.indexOf(key) >= 0 ? key : store.order.value[place > at ? place - 1 : place]
   if (moved !== undefined) notebook.select(moved)
 }
 
@@ -101,10 +102,18 @@ const cellKeys = (notebook: OpenNotebook): string[] =>
 
 export function runOne(notebook: OpenNotebook, key: string): void {
   if (notebook.store.find(key)?.kind !== 'cell') return
+  leaveOutput()
   notebook.runner.run(key).catch(thrown => report(thrown, 'The cell was not run'))
 }
 
+/** What is in an output goes when its cell runs; the keys after that are the item's. */
+function leaveOutput(): void {
+  const held = document.activeElement?.closest('.output')
+  held?.closest<HTMLElement>('.item')?.focus({ preventScroll: true })
+}
+
 function runKeys(notebook: OpenNotebook, keys: readonly string[]): void {
+  leaveOutput()
   notebook.runner.runAll(keys).catch(thrown => report(thrown, 'The cells were not run'))
 }
 

@@ -3,6 +3,7 @@ import { Icon } from '../shell/icons.tsx'
 import { Menu } from '../shell/menu.tsx'
 import { cellLanguages } from './cell-languages.ts'
 import { act } from './doing-when-needed.ts'
+import { insertEntries } from './insert-entries.ts'
 import { useNotebook } from './open-notebook.ts'
 
 export function CellMenu({ itemKey, language, selected }: { itemKey: string; language: string; selected: boolean }) {
@@ -59,18 +60,7 @@ export function CellMenu({ itemKey, language, selected }: { itemKey: string; lan
           { label: 'Options…', icon: 'gear', hint: 'P', run: () => notebook.askOptions(itemKey) },
           { label: 'Show or hide output', icon: 'eye', hint: 'O', run: () => notebook.toggleOutput(itemKey) },
           'line',
-          {
-            label: 'Insert cell above',
-            icon: 'plus',
-            hint: 'A',
-            run: () => act(to => to.insertBeside(notebook, itemKey, 'above')),
-          },
-          {
-            label: 'Insert cell below',
-            icon: 'plus',
-            hint: 'B',
-            run: () => act(to => to.insertBeside(notebook, itemKey, 'below')),
-          },
+          ...insertEntries(notebook, itemKey),
           { label: 'Turn into text', icon: 'text', hint: 'M', run: () => act(to => to.convertItem(notebook, itemKey)) },
           'line',
           {

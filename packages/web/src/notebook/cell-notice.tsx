@@ -7,7 +7,6 @@ import { RunAgain, runWords, StillWanted } from '../shell/run-actions.tsx'
 import { type RunInfo, runs } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
 import { stopRun } from './actions.ts'
-import { isActive } from './execution-store.ts'
 import { useNotebook } from './open-notebook.ts'
 import { RunOnChoices } from './run-on.tsx'
 import { runElsewhere } from './runtime-actions.ts'
@@ -39,7 +38,7 @@ export function CellNotice({
       </div>
     )
   // The device that would tell the document is away; it may still come back and write how it went on.
-  if (known?.status === 'interrupted' && isActive(entry)) return <Lost run={known} />
+  if (known && notebook.executions.isLost(known.id)) return <Lost run={known} />
   switch (entry?.status) {
     case 'requested':
     case 'claimed':

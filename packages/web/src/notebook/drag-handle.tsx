@@ -13,7 +13,10 @@ export function DragHandle({ itemKey, selected }: { itemKey: string; selected: b
     act(to => {
       to.move(notebook, itemKey, by)
       const moved = notebook.selected.peek()
-      requestAnimationFrame(() => document.querySelector<HTMLElement>(`#item-${moved} .drag-handle`)?.focus())
+      const hold = () => document.querySelector<HTMLElement>(`#item-${moved} .drag-handle`)?.focus()
+      // At once for the next press, and again where the item is drawn.
+      hold()
+      requestAnimationFrame(hold)
     })
   }
   return (

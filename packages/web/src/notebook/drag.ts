@@ -10,15 +10,19 @@ const leastMove = 5
 export function beginDrag(notebook: OpenNotebook, key: string, event: PointerEvent): void {
   event.preventDefault()
   const handle = event.currentTarget as HTMLElement
+  const stage = handle.closest('.stage')!
   const startedAt = event.clientY
   let y = startedAt
   let frame = 0
   let moves = false
   handle.setPointerCapture(event.pointerId)
+  // What is selected stays drawn, however far it is dragged.
+  notebook.editing.value = notebook.anchor.value = undefined
+  notebook.selected.value = key
   const ended = new AbortController()
   const draw = () => {
     const by = y < edge ? -scrollStep : y > innerHeight - edge ? scrollStep : 0
-    if (by !== 0) scrollBy(0, by)
+    if (by !== 0) stage.scrollBy(0, by)
     notebook.drag.value = { key, ...placeAt(notebook, y) }
     frame = requestAnimationFrame(draw)
   }

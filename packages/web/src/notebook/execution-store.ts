@@ -17,6 +17,8 @@ export class ExecutionStore {
   /** Runs that have not ended. */
   readonly running: Signal<ReadonlySet<string>> = signal(new Set())
   readonly #notebook: NotebookStore
+  /** Runs that the hub has ended without their device, and how long they took. */
+  readonly #lost = new Map<string, number>()
   #imported: ReadonlyMap<string, ExecutionEntry> = new Map()
   readonly #entries = new Map<string, Signal<ExecutionEntry | undefined>>()
 
@@ -36,7 +38,25 @@ export class ExecutionStore {
   }
 
   read(run: string): ExecutionEntry | undefined {
+    const entry = this.#written(run)
+    const durationMs = this.#lost.get(run)
+    if (!isActive(entry) || durationMs === undefined) return entry
+    return { ...entry!, status: 'interrupted', durationMs, reason: '' }
+  }
+
+  #written(run: string): ExecutionEntry | undefined {
     return entryOf(run, this.map.get(run)) ?? this.#imported.get(run)
+  }
+
+  /** The hub has ended a run whose device is gone: it is shown so until that device is back and writes how it went on. */
+  lose(run: string, durationMs: number): void {
+    if (this.#lost.has(run)) return
+    this.#lost.set(run, durationMs)
+    this.#update([run])
+  }
+
+  isLost(run: string): boolean {
+    return this.#lost.has(run) && isActive(this.#written(run))
   }
 
   /** Outputs of no run of ours; a run of the same name comes before them. */

@@ -1,7 +1,7 @@
 /** The items of a notebook below each other: those near the window drawn, the others as empty stretches (NB60). */
 import { useComputed } from '@preact/signals'
 import type { VNode } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { guessHeight } from './guess-height.ts'
 import { ItemView } from './item-view.tsx'
 import { type DrawnPart, listParts, type Stretch } from './list-parts.ts'
@@ -18,6 +18,14 @@ export function ItemList({ notebook }: { notebook: OpenNotebook }) {
   for (const part of parts)
     if ('key' in part) nodes.set(nameOf(part), known.current.get(nameOf(part)) ?? itemNode(part))
   known.current = nodes
+  // An element that is put elsewhere in the page loses the focus: whoever writes in a cell that others move writes on.
+  const held = document.activeElement as HTMLElement | null
+  useLayoutEffect(() => {
+    if (!held?.isConnected || document.activeElement !== document.body || held === document.body) return
+    const editor = notebook.editorOf(notebook.editing.peek() ?? '')
+    if (editor && held.isContentEditable) editor.focus(undefined)
+    else held.focus({ preventScroll: true })
+  })
   return (
     <>
       {parts.map(part =>

@@ -114,6 +114,30 @@ test('items keep their keys when a cell is inserted above, prose is edited, or o
   assert.deepEqual(keysOf({ from: code, to: code, insert: 'x = 1\n' }), keys)
 })
 
+test('NB33 an item that is moved keeps its key, and those around it theirs, whatever was written into it meanwhile', () => {
+  const cells = ['one', 'two', 'three'].map(code => `\`\`\`python\n${code}\n\`\`\`\n`)
+  const text = cells.join('\n')
+  const keyOf = (page: ReturnType<typeof openPage>, code: string) =>
+    page.items.find(({ from, to }) => page.text.slice(from, to).includes(code))!.key
+  const moved = [
+    { from: 0, to: cells[0]!.length + 1, insert: '' },
+    { from: text.length, to: text.length, insert: `\n${cells[0]}` },
+  ]
+  const before = openPage(text)
+  const after = advance(before, moved)
+  assert.equal(after.items.length, 3)
+  for (const code of ['one', 'two', 'three']) assert.equal(keyOf(after, code), keyOf(before, code), code)
+  const own = text.replace('one', 'one + 41')
+  const written = openPage(own)
+  const at = own.indexOf(' + 41')
+  const merged = advance(written, [
+    { from: 0, to: at, insert: '' },
+    { from: at + 5, to: own.indexOf('```python\ntwo'), insert: '' },
+    { from: own.length, to: own.length, insert: `\n${cells[0]}` },
+  ])
+  assert.equal(keyOf(merged, 'python\none'), keyOf(written, 'one'))
+})
+
 test('an offset maps as Yjs would move it', () => {
   const changes = changesOf([{ retain: 3 }, { insert: 'abc' }, { retain: 2 }, { delete: 2 }])
   assert.deepEqual(changes, [

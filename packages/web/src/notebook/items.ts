@@ -73,7 +73,7 @@ function pageOf(source: LongText, notebook: Notebook, items: Item[], keys: numbe
 
 function keyed(before: Page, changes: readonly Change[], text: LongText, notebook: Notebook): Page {
   const found = itemsOf(notebook.blocks, text)
-  const keys = matchByPlace(before.items, changes, found)
+  const keys = matchItems(before, changes, found, text)
   const used = new Set(keys.filter(key => key !== undefined))
   let made = before.keys
   let last: string | undefined
@@ -87,17 +87,29 @@ function keyed(before: Page, changes: readonly Change[], text: LongText, noteboo
 }
 
 /**
- * The key of the old item that now begins where each new item does. What was inserted exactly at the start of an item
+ * The keys of new items: of the old item that now begins where each does; of one that was moved, by the text that was
+ * taken out; and last of one that is gone and whose place it took. What was inserted exactly at the start of an item
  * counts as before it; only if nothing is found so, as its own new beginning (prose that was typed at its start).
  */
+function matchItems(before: Page, changes: readonly Change[], found: readonly Unkeyed[], text: TextReader) {
+  const keys: (string | undefined)[] = found.map(() => undefined)
+  const isGone = (item: Item) => changes.some(({ from, to }) => from <= item.from && to > item.from)
+  const stayed = before.items.filter(item => !isGone(item))
+  const gone = before.items.filter(isGone)
+  matchByPlace(stayed, changes, found, keys)
+  if (gone.length > 0) matchMoved(gone, before.source, changes, found, text, keys)
+  matchByPlace(gone, changes, found, keys)
+  return keys
+}
+
 function matchByPlace(
   before: readonly Item[],
   changes: readonly Change[],
   found: readonly Unkeyed[],
-): (string | undefined)[] {
-  const keys: (string | undefined)[] = found.map(() => undefined)
+  keys: (string | undefined)[],
+): void {
   const at = new Map(found.map((item, index) => [placeOf(item.kind, item.from), index]))
-  const taken = new Set<string>()
+  const taken = new Set(keys)
   for (const stick of ['right', 'left'] as const) {
     for (const item of before) {
       const index = taken.has(item.key) ? undefined : at.get(placeOf(item.kind, mapOffset(changes, item.from, stick)))
@@ -106,8 +118,32 @@ function matchByPlace(
       taken.add(item.key)
     }
   }
-  return keys
 }
+
+/** A moved item is new text elsewhere, the same as what was taken out of the old one (NB33). */
+function matchMoved(
+  gone: readonly Item[],
+  source: TextReader,
+  changes: readonly Change[],
+  found: readonly Unkeyed[],
+  text: TextReader,
+  keys: (string | undefined)[],
+): void {
+  for (const item of gone) {
+    const removed = removedFrom(item, source, changes)
+    const index = found.findIndex(
+      ({ kind, from, to }, at) =>
+        keys[at] === undefined && kind === item.kind && text.slice(from, to).trim() === removed,
+    )
+    if (index >= 0) keys[index] = item.key
+  }
+}
+
+const removedFrom = (item: Item, source: TextReader, changes: readonly Change[]): string =>
+  changes
+    .map(({ from, to }) => source.slice(Math.max(from, item.from), Math.max(from, item.from, Math.min(to, item.to))))
+    .join('')
+    .trim()
 
 const placeOf = (kind: Item['kind'], from: number): string => `${kind}:${from}`
 

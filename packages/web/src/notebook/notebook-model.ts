@@ -8,14 +8,13 @@ import { canonicalLanguage, runtimeFor } from '@meshbook/core/languages.ts'
 import type { SessionInfo } from '@meshbook/core/messages.ts'
 import { demandsOf, sessionNameOf } from '@meshbook/core/notebook/demands.ts'
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals'
-import { runs, sessions } from '../state/known.ts'
+import { sessions } from '../state/known.ts'
 import type { DocumentLink } from '../sync/document-link.ts'
 import type { ExecutionStore } from './execution-store.ts'
 import type { NotebookStore } from './notebook-store.ts'
 import { type NotebookReading, type Place, useReading } from './reading.ts'
 import { keepChoice } from './run-choice.ts'
 import type { Runner } from './runner.ts'
-import { settleUnplaced } from './settle-unplaced.ts'
 
 export interface NotebookParts {
   document: DocumentInfo
@@ -35,7 +34,6 @@ export abstract class NotebookModel implements NotebookReading {
   readonly runner: Runner
   readonly wholeOutputs: Signal<ReadonlySet<string>> = signal(new Set())
   readonly language: ReadonlySignal<string>
-  readonly #stopSettling: () => void
   readonly #stopKeeping: () => void
 
   constructor(parts: NotebookParts) {
@@ -47,7 +45,6 @@ export abstract class NotebookModel implements NotebookReading {
     this.runner = parts.runner
     this.language = computed(() => this.#mainLanguage(this.store.order.value))
     this.#stopKeeping = keepChoice(parts.document.id, parts.runner, () => localStorage)
-    this.#stopSettling = settleUnplaced(this.executions, runs, parts.store.doc.clientID)
   }
 
   abstract edit(key: string, at?: Place): void
@@ -104,7 +101,6 @@ export abstract class NotebookModel implements NotebookReading {
   }
 
   close(): void {
-    this.#stopSettling()
     this.#stopKeeping()
     this.executions.close()
     this.store.close()

@@ -31,6 +31,7 @@ export function NotebookView({ notebook }: { notebook: OpenNotebook }) {
   const commands = useMemo(() => to?.notebookCommands(notebook) ?? [], [notebook, mesh, to])
   useEffect(() => registerCommands('notebook', commands), [commands])
   useEffect(() => notebook.near.followPrinting(), [notebook])
+  useEffect(() => to?.settleRuns(notebook), [notebook, to])
   useEffect(() => {
     shownNotebook.value = notebook
     return () => {

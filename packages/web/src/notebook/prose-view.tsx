@@ -9,6 +9,7 @@ import { Menu } from '../shell/menu.tsx'
 import { bindProse } from './bind-editor.ts'
 import { act } from './doing-when-needed.ts'
 import { editorKeys } from './editor-keys.ts'
+import { insertEntries } from './insert-entries.ts'
 import { useNotebook } from './open-notebook.ts'
 import { proseSlice } from './prose-slice.ts'
 import { plainOf } from './slice.ts'
@@ -34,18 +35,7 @@ export function ProseView({ itemKey, source }: { itemKey: string; source: string
           class="icon-button small"
           button={<Icon name="more" />}
           entries={() => [
-            {
-              label: 'Insert cell above',
-              icon: 'plus',
-              hint: 'A',
-              run: () => act(to => to.insertBeside(notebook, itemKey, 'above')),
-            },
-            {
-              label: 'Insert cell below',
-              icon: 'plus',
-              hint: 'B',
-              run: () => act(to => to.insertBeside(notebook, itemKey, 'below')),
-            },
+            ...insertEntries(notebook, itemKey),
             { label: 'Move up', icon: 'up', hint: 'Shift K', run: () => act(to => to.move(notebook, itemKey, -1)) },
             {
               label: 'Move down',

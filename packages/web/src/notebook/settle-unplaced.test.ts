@@ -38,7 +38,7 @@ test('RT20 a run that no device got is refused in the document by the page that 
   ask('cancelled', doc.clientID)
   ask('of others', doc.clientID + 1)
   const runs = signal<ReadonlyMap<string, Known>>(new Map([['mine', queued]]))
-  const stop = settleUnplaced(executions, runs, doc.clientID)
+  const stop = settleUnplaced(executions, { runs, devices: signal([]), ask: () => undefined, client: doc.clientID })
   const status = (id: string) => executions.read(id)?.status
   assert.equal(status('mine'), 'requested')
   runs.value = new Map([
@@ -54,5 +54,32 @@ test('RT20 a run that no device got is refused in the document by the page that 
     'requested',
   ])
   assert.equal(executions.read('mine')?.reason, 'why')
+  stop()
+})
+
+test('W56 a run whose device is gone is asked about and shown as interrupted, until the device writes how it went on', () => {
+  const doc = new Y.Doc()
+  const executions = new ExecutionStore(new NotebookStore(doc, atOnce))
+  const runs = signal<ReadonlyMap<string, Known>>(new Map())
+  const devices = signal([{ id: 'dev_1', status: 'online' }])
+  const asked: string[] = []
+  const ask = (run: string) => void asked.push(run)
+  const entry = { id: 'run', status: 'running', code: '1', language: 'python', outputBy: 'monitor', startedAt: 1_000 }
+  executions.write({ ...entry, requestedBy: 7, ranOn: { device: 'dev_1', name: 'studio' } } as never)
+  const stop = settleUnplaced(executions, { runs, devices: devices as never, ask, client: doc.clientID })
+  assert.deepEqual(asked, [])
+  devices.value = [{ id: 'dev_1', status: 'offline' }]
+  devices.value = [{ id: 'dev_1', status: 'offline' }]
+  assert.deepEqual(asked, ['run'])
+  runs.value = new Map([['run', { status: 'running', endedAt: null, device: 'dev_1' as never, error: null }]])
+  assert.equal(executions.isLost('run'), false)
+  runs.value = new Map([['run', { status: 'interrupted', endedAt: 5_000, device: 'dev_1' as never, error: null }]])
+  assert.equal(executions.entry('run').value?.status, 'interrupted')
+  assert.equal(executions.entry('run').value?.durationMs, 4_000)
+  assert.deepEqual([executions.running.value.size, executions.isLost('run')], [0, true])
+  assert.equal((doc.getMap('executions').get('run') as Y.Map<unknown>).get('status'), 'running', 'nothing is written')
+  executions.update('run', { status: 'completed' })
+  assert.equal(executions.entry('run').value?.status, 'completed')
+  assert.equal(executions.isLost('run'), false)
   stop()
 })

@@ -1,9 +1,11 @@
 /** What a user does with projects and documents: each asks, calls the hub, and goes where the result is. */
 import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
 import { normalPath } from '@meshbook/core/tree.ts'
+import { effect } from '@preact/signals'
 import { api } from '../api/client.ts'
 import { here, navigate, notebookUrl } from '../state/location.ts'
 import { documents, loadDocuments, projects, refresh } from '../state/mesh.ts'
+import { shownNotebook } from '../state/shown-notebook.ts'
 import { notify, report } from '../state/toasts.ts'
 import { ask, confirmed } from './ask.ts'
 import { titleOf } from './file-tree.ts'
@@ -40,9 +42,26 @@ export async function newDocument(project: Project | undefined = projects.value?
     const document = await api.createDocument(project.id, path, starter(titleOf(path)))
     await loadDocuments(project.id)
     navigate(notebookUrl(project.name, document.path))
+    beginIn(document.id)
   } catch (thrown) {
     report(thrown, 'The document was not created')
   }
+}
+
+/** What is new is there to be written in: the cursor goes into its first cell when it is open. */
+function beginIn(document: string): void {
+  const address = here.peek()
+  const stop = effect(() => {
+    const notebook = shownNotebook.value
+    if (here.value !== address) queueMicrotask(() => stop())
+    if (notebook?.document.id !== document) return
+    const { items } = notebook.store.page
+    const first = items.find(({ kind }) => kind === 'cell')
+    queueMicrotask(() => {
+      stop()
+      if (first) notebook.edit(first.key, 'start')
+    })
+  })
 }
 
 export async function renameDocument(project: Project, document: DocumentInfo): Promise<void> {

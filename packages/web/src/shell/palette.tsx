@@ -1,14 +1,13 @@
 /** The command palette: documents and actions by name. */
 import { computed, signal } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
-import { type Command, commands, keyCaps, paletteOpen } from '../state/commands.ts'
+import { type Command, commands, keyCaps, paletteOpen, paletteText as typed } from '../state/commands.ts'
 import { navigate, notebookUrl } from '../state/location.ts'
 import { documents, files, projects } from '../state/mesh.ts'
 import { titleOf } from './file-tree.ts'
 import { score } from './fuzzy.ts'
 import { Icon } from './icons.tsx'
 
-const typed = signal('')
 const chosen = signal(0)
 const mostShown = 40
 
@@ -44,7 +43,6 @@ export function OpenPalette() {
   const dialog = useRef<HTMLDialogElement>(null)
   // Before the next key: what is typed right after the shortcut belongs to the palette.
   useLayoutEffect(() => {
-    typed.value = ''
     chosen.value = 0
     dialog.current?.showModal()
   }, [])
@@ -66,6 +64,7 @@ export function OpenPalette() {
       aria-label="Command palette"
       onClose={() => {
         paletteOpen.value = false
+        typed.value = ''
       }}
       onPointerDown={event => event.target === dialog.current && dialog.current?.close()}
     >

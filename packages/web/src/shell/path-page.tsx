@@ -1,5 +1,4 @@
-/** What stands at a path of a project: a document, or another file. A file that is renamed while it is shown is followed. */
-import type { FileInfo } from '@meshbook/core/api.ts'
+/** What stands at a path of a project: a document, or another file. One that is renamed while it is shown is followed. */
 import { useEffect, useRef } from 'preact/hooks'
 import { navigate, notebookUrl } from '../state/location.ts'
 import { documents, files, hub, projectNamed, projects } from '../state/mesh.ts'
@@ -11,20 +10,25 @@ const NotebookPage = lazyPage(() => import('../notebook/notebook-page.tsx').then
 const FilePage = lazyPage(() => import('../files/file-page.tsx').then(module => module.FilePage))
 
 export function PathPage({ project: name, path }: { project: string; path: string }) {
-  const shown = useRef<FileInfo | undefined>(undefined)
+  const shown = useRef<{ id: string; path: string } | undefined>(undefined)
   const project = projectNamed(name)
+  const notebooks = project && documents.value.get(project.id)
   const list = project && files.value.get(project.id)
-  const isDocument = project && documents.value.get(project.id)?.some(document => document.path === path)
-  const file = isDocument ? undefined : list?.find(it => it.path === path)
-  const was = shown.current?.path === path ? shown.current : undefined
-  const moved = file || !was ? undefined : list?.find(({ id }) => id === was.id)
+  const document = notebooks?.find(it => it.path === path)
+  const file = document ? undefined : list?.find(it => it.path === path)
+  const found = document ?? file
+  const was = !found && shown.current?.path === path ? shown.current : undefined
+  const renamed = was && notebooks?.find(({ id }) => id === was.id)
+  const moved = renamed ?? (was && list?.find(({ id }) => id === was.id))
   useEffect(() => {
-    if (file) shown.current = file
+    if (found) shown.current = found
     if (moved) navigate(notebookUrl(name, moved.path), { replace: true })
   })
   if (project && file) return <FilePage key={file.id} project={project} file={file} />
+  // The notebook stays open while its address changes.
+  if (renamed) return <NotebookPage project={name} path={renamed.path} />
   if (moved) return null
-  if (was && list && !isDocument)
+  if (was && list && !isNotebookPath(path))
     return (
       <ProblemPage
         title="This file was deleted"
@@ -32,7 +36,7 @@ export function PathPage({ project: name, path }: { project: string; path: strin
         hint="A device that had it keeps it in its trash: `meshbook trash list` there."
       />
     )
-  const mayBeFile = !isDocument && !isNotebookPath(path) && hub.value !== 'down'
+  const mayBeFile = !document && !isNotebookPath(path) && hub.value !== 'down'
   if (mayBeFile && (projects.value === undefined || (project && list === undefined))) return null
   return <NotebookPage project={name} path={path} />
 }

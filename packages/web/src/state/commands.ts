@@ -25,6 +25,8 @@ export function registerCommands(owner: string, list: readonly Command[]): () =>
   }
 }
 
+/** What is typed into the palette, also before it is drawn. */
+export const paletteText = signal('')
 export const paletteOpen = signal(false)
 export const shortcutsOpen = signal(false)
 

@@ -10,6 +10,7 @@ const script = `(() => {
     const layout = { autosize: true, ...figure.layout }
     const clear = 'rgba(0,0,0,0)'
     layout.paper_bgcolor ??= clear
+    layout.modebar = { bgcolor: clear, color: text + '99', activecolor: text, ...layout.modebar }
     if (dark) {
       layout.plot_bgcolor ??= clear
       layout.font = { color: text, ...layout.font }
@@ -38,9 +39,12 @@ const script = `(() => {
   tell({ meshbookReady: true })
 })()`
 
+/** The page around has the menu of the output in this corner. */
+const besideMenu = '<style>#figure .modebar { right: 40px !important }</style>'
+
 export function figurePage(look: FrameLook): string {
   return frameOf(
-    '<div id="scroll" tabindex="0" role="group" aria-label="Figure"><div id="figure"></div></div>',
+    `${besideMenu}<div id="scroll" tabindex="0" role="group" aria-label="Figure"><div id="figure"></div></div>`,
     look,
     script,
   )

@@ -48,6 +48,7 @@ export function CellFoot(props: {
 /** Under the keys of an item that is edited it is not shown; sheets are. */
 export function NotebookBar({ notebook }: { notebook: PhoneNotebook }) {
   const parts = doing.part.value
+  useEffect(() => parts?.settleRuns(notebook), [notebook, parts])
   const keys = notebook.keys.value
   if (!parts) return null
   return (
