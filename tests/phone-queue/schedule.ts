@@ -44,6 +44,8 @@ export class Schedule {
   readonly #phone: PhoneSide
   readonly #pages: PhonePage[] = []
   readonly #known = new Map<string, Known>()
+  /** Whose sending has begun. */
+  readonly #begun = new Set<string>()
   readonly #log: string[] = []
   #notebook!: Notebook
   #desk!: PhonePage
@@ -103,6 +105,10 @@ export class Schedule {
     const known = this.#known.get(run.id)
     await this.#restarting
     if (known?.gone) this.#faults.push(`${run.code} was sent although it was taken back`)
+    // What was begun before a cut or a kill is sent again as it is (PH22): compared it was then, or by the hub if it is old.
+    const isAgain = comparedAt === 0 || this.#begun.has(run.id)
+    this.#begun.add(run.id)
+    if (isAgain) return
     // What others write at the same moment reaches the hub before or after; of what waited longer it asks itself (RU31).
     const isAtOnce = () => this.#deskEditedAt > comparedAt - 500
     if (run.confirmed || !this.#world.isUp || isAtOnce()) return
