@@ -97,10 +97,7 @@ test('PH4 a notebook that was open here is drawn from what is kept, before the h
   await cell(page, 'x * 2').locator('.code').tap()
   await page.getByRole('textbox', { name: 'Code' }).waitFor()
   await page.keyboard.type(' # kept')
-  await page
-    .getByText(/Offline|saved/i)
-    .first()
-    .waitFor()
+  await page.locator('.sync').getByText(/saved/i).waitFor()
   await page.reload()
   await page.getByText('# kept').first().waitFor()
 })
