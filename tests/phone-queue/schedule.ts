@@ -22,6 +22,8 @@ interface Known {
   on: string | undefined
   /** The user took it back, or dropped it, and the queue said that it is gone. */
   gone: boolean
+  /** It was taken back while it may have been at the hub already: it is cancelled there, or had begun. */
+  cancelled?: true
   /** The user was asked, and wanted it. */
   confirmed: boolean
   /** It was asked about and answered by other code. */
@@ -241,10 +243,11 @@ export class Schedule {
     const runs = this.#page.outbox.runs.value
     const run = runs[this.#below(Math.max(1, runs.length))]
     const known = run && this.#known.get(run.id)
-    if (known && (await this.#page.outbox.takeBack(run.id))) {
-      known.gone = true
-      this.#log.push(`  ${run.code} ${run.id}`)
-    }
+    if (!known) return
+    this.#log.push(`  ${run.code} ${run.id}`)
+    if (await this.#page.outbox.takeBack(run.id)) known.gone = true
+    else if (this.#page.outbox.runs.value.some(({ id, isUnwanted }) => id === run.id && isUnwanted))
+      known.cancelled = true
   }
 
   async #answer(): Promise<void> {
@@ -337,7 +340,8 @@ export class Schedule {
     return sum
   }
 
-  async #checkRun({ run, on, gone, confirmed }: Known, sum: ScheduleSum): Promise<void> {
+  async #checkRun(known: Known, sum: ScheduleSum): Promise<void> {
+    const { run, on, gone, confirmed } = known
     sum.queued++
     const last = this.#page.outbox.runs.value.find(({ id }) => id === run.id)
     const what = `${run.code} on ${on ?? 'any'} ${run.id} (${last?.state.is ?? 'gone'})`
@@ -351,6 +355,10 @@ export class Schedule {
     assert.equal(last?.state.is, 'sent', what)
     const ended = await this.#ended(run.id, what)
     const [[device, times] = ['nowhere', 0], ...others] = Object.entries(this.#world.executions(run.id))
+    if (known.cancelled) {
+      assert.ok(times <= 1 && others.length === 0, `${what} was executed ${times} times, ended as ${ended.status}`)
+      return
+    }
     assert.deepEqual([times, others], [1, []], `${what} was executed once, ended as ${ended.status}`)
     if (on !== undefined) assert.equal(device, on, what)
     sum.executed++
