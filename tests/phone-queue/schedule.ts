@@ -52,7 +52,7 @@ export class Schedule {
   #notebook!: Notebook
   #desk!: PhonePage
   #edits = 0
-  #deskEditedAt = 0
+  #editedAt = 0
   #asked = 0
   readonly #faults: string[] = []
   #restarting: Promise<void> = Promise.resolve()
@@ -111,8 +111,8 @@ export class Schedule {
     const isAgain = comparedAt === 0 || this.#begun.has(run.id)
     this.#begun.add(run.id)
     if (isAgain) return
-    // What others write at the same moment reaches the hub before or after; of what waited longer it asks itself (RU31).
-    const isAtOnce = () => this.#deskEditedAt > comparedAt - 500
+    // What is written at the same moment, here or by others, reaches the hub before or after; of what waited longer it asks itself (RU31).
+    const isAtOnce = () => this.#editedAt > comparedAt - 500
     if (run.confirmed || !this.#world.isUp || isAtOnce()) return
     const answer = await this.#world.hub.api('GET', `/documents/${run.document}/content`).catch(() => undefined)
     if (!answer?.ok || isAtOnce()) return
@@ -177,6 +177,7 @@ export class Schedule {
     // Sometimes back to what it was: then it is what was queued again.
     const letter = /print ([a-z])/.exec(cell.code)?.[1] ?? 'z'
     const code = `print ${letter}${this.#below(4) === 0 ? 0 : ++this.#edits}`
+    this.#editedAt = performance.now()
     page.link!.doc.transact(() => {
       content.delete(cell.codeFrom, cell.codeTo - cell.codeFrom)
       content.insert(cell.codeFrom, code)
@@ -185,7 +186,7 @@ export class Schedule {
   }
 
   #editElsewhere(): void {
-    this.#deskEditedAt = performance.now()
+    this.#editedAt = performance.now()
     this.#edit(this.#desk)
   }
 
@@ -194,7 +195,7 @@ export class Schedule {
     const cells = cellsOf(parseNotebook(content.toString()))
     const cell = cells.at(-1)
     if (!cell || cells.length < 2) return
-    this.#deskEditedAt = performance.now()
+    this.#editedAt = performance.now()
     content.delete(cell.from, cell.to - cell.from)
   }
 

@@ -171,7 +171,7 @@ export const limits = {
   phoneShareBytes: 64 * MiB,
   phoneShareFiles: 20,
   phoneShareChars: 500_000,
-  phoneSharesOpen: 8,
+  phoneSharesWaiting: 8,
   /** How often a phone looks what became of the documents that it keeps. */
   phoneKeepLookMs: 60_000,
   /** How long "still want this?" is asked. */

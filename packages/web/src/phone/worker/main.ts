@@ -34,7 +34,7 @@ worker.addEventListener('fetch', event => {
 
 const shared = new SharedStore(indexedDB)
 const shares = {
-  add: (one: Parameters<SharedStore['add']>[0]) => shared.add(one, limits.phoneSharesOpen),
+  add: (one: Parameters<SharedStore['add']>[0]) => shared.add(one, limits.phoneSharesWaiting),
   newId: () => crypto.randomUUID(),
   now: Date.now,
 }
