@@ -170,7 +170,9 @@ test('PH14 what was only opened goes when there is little room, the longest unus
   await page.locator('button.code').tap()
   await page.getByRole('textbox', { name: 'Code' }).press('Control+End')
   await page.keyboard.type(' # not sent')
-  await page.getByText(/saved locally/).waitFor()
+  await page.waitForFunction(() =>
+    Object.values<number>(JSON.parse(localStorage.getItem('meshbook.stored') ?? '{}')).some(unsent => unsent > 0),
+  )
   for (const name of names.slice(1)) {
     await open(w, name)
     await page.getByText('Synced ✓').waitFor()

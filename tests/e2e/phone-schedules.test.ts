@@ -18,10 +18,7 @@ test('PH21 PH22 PH23 PH24 schedules of a phone in a browser: what is still wante
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null)
   const phone = await BrowserPhone.open(context, page, `${world.url}/m/p/demo/note.md`)
   const all: BrowserSum[] = []
-  for (const seed of seeds)
-    await t.test(`seed ${seed}`, async () => {
-      all.push(await new BrowserSchedule(world, phone, chanceOf(seed)).run())
-    })
+  for (const seed of seeds) all.push(await new BrowserSchedule(world, phone, chanceOf(seed)).run(`seed ${seed}`))
   const sum = (name: keyof BrowserSum) => all.reduce((total, each) => total + each[name], 0)
   const names = ['actions', 'queued', 'executed', 'takenBack', 'answered', 'kills'] as const
   t.diagnostic(names.map(name => `${sum(name)} ${name}`).join(', '))

@@ -47,7 +47,7 @@ export class BrowserSchedule {
     this.#chance = chance
   }
 
-  async run(): Promise<BrowserSum> {
+  async run(name: string): Promise<BrowserSum> {
     try {
       this.#device = this.#chance.pick(this.#world.devices)
       await this.#phone.chooseDevice(this.#device)
@@ -62,7 +62,7 @@ export class BrowserSchedule {
     } catch (thrown) {
       const shown = await this.#phone.page.locator('body').innerText()
       const why = thrown instanceof Error ? thrown.message : thrown
-      throw new Error(`${why}\n${this.#log.join('\n')}\n${shown}`, { cause: thrown })
+      throw new Error(`${name}: ${why}\n${this.#log.join('\n')}\n${shown}`, { cause: thrown })
     }
   }
 
