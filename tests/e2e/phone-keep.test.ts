@@ -114,7 +114,7 @@ test('PH13 PH14 PH15 a notebook that is kept is here with its picture, the setti
   await page.goto(`${mesh.url}/m/settings`)
   const offline = page.getByRole('region', { name: 'Offline' })
   await offline.getByText(/2\.\d MB that you keep/).waitFor()
-  await offline.getByRole('list', { name: 'Kept offline' }).getByText('kept').waitFor()
+  await offline.getByRole('list', { name: 'Kept offline' }).getByText('kept', { exact: true }).first().waitFor()
   await offline.scrollIntoViewIfNeeded()
   await looksGood(page, 'settings offline')
 
@@ -158,8 +158,10 @@ test('PH14 what was only opened goes when there is little room, the longest unus
   const assets = new Map<string, string>()
   for (const name of names) assets.set(name, await w.write(name, size))
   let isCut = false
+  let cuts = 0
   await context.routeWebSocket(/\/sync\/.*unsent/, socket => {
-    if (isCut) socket.close()
+    if (isCut) cuts++
+    if (isCut) void socket.close()
     else socket.connectToServer()
   })
   await start(w)
@@ -170,9 +172,12 @@ test('PH14 what was only opened goes when there is little room, the longest unus
   await page.locator('button.code').tap()
   await page.getByRole('textbox', { name: 'Code' }).press('Control+End')
   await page.keyboard.type(' # not sent')
-  await page.waitForFunction(() =>
-    Object.values<number>(JSON.parse(localStorage.getItem('meshbook.stored') ?? '{}')).some(unsent => unsent > 0),
-  )
+  const marker = () => page.evaluate(() => localStorage.getItem('meshbook.stored') ?? '{}')
+  await eventually('it is stored and not sent', async () =>
+    Object.values<number>(JSON.parse(await marker())).some(unsent => unsent > 0),
+  ).catch(async thrown => {
+    throw new Error(`${cuts} cuts, ${await marker()}, ${await page.locator('body').innerText()}`, { cause: thrown })
+  })
   for (const name of names.slice(1)) {
     await open(w, name)
     await page.getByText('Synced ✓').waitFor()

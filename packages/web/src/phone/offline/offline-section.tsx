@@ -60,8 +60,13 @@ function Kept() {
             <span class="name">{name ?? 'Not in your list any more'}</span>
             <span class="about">{kind === 'projects' ? 'Project' : 'Notebook'}</span>
           </span>
-          <button type="button" class="link" onClick={() => void setKept(kind, id, false)}>
-            Stop keeping<span class="only-heard"> {name}</span>
+          <button
+            type="button"
+            class="link"
+            aria-label={`Stop keeping ${name ?? ''}`}
+            onClick={() => void setKept(kind, id, false)}
+          >
+            Stop keeping
           </button>
         </li>
       ))}
