@@ -100,6 +100,17 @@ const isCached = (page: Page, asset: string) =>
     asset,
   )
 
+/** While that is wished, one notebook is not brought in step with the hub. */
+function cutUnsent(): void {
+  const Real = WebSocket
+  globalThis.WebSocket = class extends Real {
+    constructor(url: string | URL, protocols?: string | string[]) {
+      const isCut = `${url}`.includes('unsent') && localStorage.getItem('cut') === 'yes'
+      super(isCut ? `${url}`.replace('/sync/', '/none/') : url, protocols)
+    }
+  }
+}
+
 test('PH13 PH14 PH15 a notebook that is kept is here with its picture, the settings and the lists say so, and of another that it is not', async t => {
   const w = await world(t)
   const { page, mesh } = w
@@ -157,17 +168,11 @@ test('PH14 what was only opened goes when there is little room, the longest unus
   const names = ['unsent', 'kept', 'old', 'middle', 'new']
   const assets = new Map<string, string>()
   for (const name of names) assets.set(name, await w.write(name, size))
-  let isCut = false
-  let cuts = 0
-  await context.routeWebSocket(/\/sync\/.*unsent/, socket => {
-    if (isCut) cuts++
-    if (isCut) void socket.close()
-    else socket.connectToServer()
-  })
+  await context.addInitScript(cutUnsent)
   await start(w)
   await open(w, 'unsent')
   await page.getByText('Synced ✓').waitFor()
-  isCut = true
+  await page.evaluate(() => localStorage.setItem('cut', 'yes'))
   await page.reload()
   await page.locator('button.code').tap()
   await page.getByRole('textbox', { name: 'Code' }).press('Control+End')
@@ -176,7 +181,7 @@ test('PH14 what was only opened goes when there is little room, the longest unus
   await eventually('it is stored and not sent', async () =>
     Object.values<number>(JSON.parse(await marker())).some(unsent => unsent > 0),
   ).catch(async thrown => {
-    throw new Error(`${cuts} cuts, ${await marker()}, ${await page.locator('body').innerText()}`, { cause: thrown })
+    throw new Error(`${await marker()}, ${await page.locator('body').innerText()}`, { cause: thrown })
   })
   for (const name of names.slice(1)) {
     await open(w, name)
@@ -195,7 +200,7 @@ test('PH14 what was only opened goes when there is little room, the longest unus
     await hereIs(page, name)
     assert.equal(await isCached(page, assets.get(name)!), true, name)
   }
-  isCut = false
+  await page.evaluate(() => localStorage.removeItem('cut'))
   await page.reload()
   await eventually('the edit of a closed notebook is in the file', async () =>
     (await w.file('unsent')).includes('# not sent'),

@@ -15,7 +15,9 @@ export function OfflineSection() {
       <h2>Offline</h2>
       <Room />
       <Kept />
-      <Metered />
+      <div class="keep">
+        <Metered />
+      </div>
     </section>
   )
 }
