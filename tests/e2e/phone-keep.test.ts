@@ -194,7 +194,8 @@ test('PH14 what was only opened goes when there is little room, the longest unus
   const devtools = await context.newCDPSession(page)
   await devtools.send('Storage.overrideQuotaForOrigin', { origin: mesh.url, quotaSize: 7 * size })
   await page.goto(`${mesh.url}/m/`)
-  await row(page, 'old').getByText('· on this phone').waitFor({ state: 'detached' })
+  // First it is tried to send what is not sent, and given up after a while.
+  await row(page, 'old').getByText('· on this phone').waitFor({ state: 'detached', timeout: 90_000 })
   await eventually('its picture is gone', async () => !(await isCached(page, assets.get('old')!)))
   for (const name of names.filter(name => name !== 'old')) {
     await hereIs(page, name)
@@ -202,8 +203,10 @@ test('PH14 what was only opened goes when there is little room, the longest unus
   }
   await page.evaluate(() => localStorage.removeItem('cut'))
   await page.reload()
-  await eventually('the edit of a closed notebook is in the file', async () =>
-    (await w.file('unsent')).includes('# not sent'),
+  await eventually(
+    'the edit of a closed notebook is in the file',
+    async () => (await w.file('unsent')).includes('# not sent'),
+    60_000,
   )
   await mesh.kill('SIGKILL')
   for (const name of ['kept', 'unsent', 'middle', 'new']) await open(w, name)
