@@ -344,8 +344,10 @@ test(
     await t.test('NT13 a push of the hub is taken by a strict service over TLS', async () => {
       await pushArrives(at, page)
     })
-    await t.test('PH10 the service worker runs', async () => {
+    await t.test('PH10 PH13 the service worker runs, and the app starts with the hub gone', async () => {
       await appIsInstalled(page, origin)
+      await at.killHub()
+      await startsOffline(page)
     })
   },
 )

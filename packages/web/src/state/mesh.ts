@@ -25,6 +25,8 @@ import { notify, report } from './toasts.ts'
 export * from './known.ts'
 
 const runsKept = 500
+/** The connection notices a while after a request. */
+const downShowsMs = 3_000
 
 onSignedOut(() => {
   signedIn.value = 'no'
@@ -74,8 +76,14 @@ export async function refresh(): Promise<void> {
     })
     await Promise.all([loadGates(), ...nextProjects.flatMap(({ id }) => [loadDocuments(id), loadFiles(id)])])
   } catch (thrown) {
-    report(thrown, 'The lists could not be loaded')
+    reportUnlessDown(thrown, 'The lists could not be loaded')
   }
+}
+
+/** That the hub went away is shown already or in a moment, and all is asked again when it is back. */
+function reportUnlessDown(thrown: unknown, title: string): void {
+  const isNoAnswer = asApiError(thrown).code === 'UNREACHABLE'
+  setTimeout(() => (isNoAnswer && hub.peek() === 'down') || report(thrown, title), isNoAnswer ? downShowsMs : 0)
 }
 
 export async function loadDocuments(project: string): Promise<void> {
@@ -114,7 +122,7 @@ function loadAgain(): void {
     list => {
       runs.value = new Map([...known, ...list.map(run => [run.id as string, run] as const), ...changedSince(known)])
     },
-    thrown => report(thrown, 'The runs could not be loaded'),
+    thrown => reportUnlessDown(thrown, 'The runs could not be loaded'),
   )
 }
 
@@ -137,10 +145,12 @@ function receive(event: HubEvent): void {
       rememberGate(event.gate)
       return
     case 'documents':
-      loadDocuments(event.project).catch(thrown => report(thrown, 'The list of documents could not be loaded'))
+      loadDocuments(event.project).catch(thrown =>
+        reportUnlessDown(thrown, 'The list of documents could not be loaded'),
+      )
       return
     case 'files':
-      loadFiles(event.project).catch(thrown => report(thrown, 'The list of files could not be loaded'))
+      loadFiles(event.project).catch(thrown => reportUnlessDown(thrown, 'The list of files could not be loaded'))
       return
     case 'versions':
       newestVersion.value = event

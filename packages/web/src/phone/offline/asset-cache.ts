@@ -7,40 +7,43 @@ const addressOf = (asset: string): string => `/api/v1/assets/${asset}`
 /** Absent on a page without HTTPS. */
 const cache = async (): Promise<Cache | undefined> => (globalThis.caches ? await caches.open(cacheName) : undefined)
 
-/** The sizes of those that are here. */
+/** How much room each takes; 0 of what is not here. */
 export async function sizesOf(assets: readonly string[]): Promise<Record<string, number>> {
   const kept = await cache()
   const sizes: Record<string, number> = {}
   for (const asset of assets) {
     const found = await kept?.match(addressOf(asset))
-    if (found) sizes[asset] = Number(found.headers.get('content-length')) || 0
+    sizes[asset] = Number(found?.headers.get('content-length')) || 0
   }
   return sizes
 }
 
-/** Fetches what is not here and not too large. What cannot be had now is had another time. */
-export async function fetchAssets(assets: readonly string[], signal: AbortSignal): Promise<Record<string, number>> {
+/** Fetches what is not here and not too large. False if another try may bring what is missing. */
+export async function fetchAssets(assets: readonly string[], signal: AbortSignal): Promise<boolean> {
   const kept = await cache()
-  const sizes = await sizesOf(assets)
+  if (!kept) return true
+  let isWhole = true
   for (const asset of assets) {
-    if (!kept || signal.aborted || sizes[asset] !== undefined) continue
-    const bytes = await fetchInto(kept, asset, signal).catch(() => undefined)
-    if (bytes !== undefined) sizes[asset] = bytes
+    if (await kept.match(addressOf(asset))) continue
+    const timely = AbortSignal.any([signal, AbortSignal.timeout(limits.requestMs)])
+    const isDone = await fetchInto(kept, addressOf(asset), timely).catch(() => false)
+    isWhole &&= isDone
   }
-  return sizes
+  return isWhole
 }
 
-async function fetchInto(kept: Cache, asset: string, signal: AbortSignal): Promise<number | undefined> {
-  const address = addressOf(asset)
-  const timely = AbortSignal.any([signal, AbortSignal.timeout(limits.requestMs)])
-  const head = await fetch(address, { method: 'HEAD', signal: timely })
-  const bytes = Number(head.headers.get('content-length'))
-  if (!head.ok || !(bytes <= limits.phoneAssetBytes)) return undefined
-  const answer = await fetch(address, { signal: timely })
-  if (answer.status !== 200) return undefined
+/** Whether there is nothing more to be had of it: it is here, too large, or the hub has no such asset. */
+async function fetchInto(kept: Cache, address: string, signal: AbortSignal): Promise<boolean> {
+  const head = await fetch(address, { method: 'HEAD', signal })
+  if (!head.ok) return isFinal(head)
+  if (!(Number(head.headers.get('content-length')) <= limits.phoneAssetBytes)) return true
+  const answer = await fetch(address, { signal })
+  if (answer.status !== 200) return isFinal(answer)
   await kept.put(address, answer)
-  return bytes
+  return true
 }
+
+const isFinal = ({ status }: Response): boolean => status === 403 || status === 404 || status === 410
 
 export async function dropAssets(assets: readonly string[]): Promise<void> {
   const kept = await cache()

@@ -80,7 +80,10 @@ interface SyncRegistration extends ServiceWorkerRegistration {
 let started: Promise<void> | undefined
 /** Reads what is queued and begins to follow the hub. */
 export function startOutbox(): Promise<void> {
-  started ??= start()
+  started ??= start().catch(thrown => {
+    started = undefined
+    throw thrown
+  })
   return started
 }
 

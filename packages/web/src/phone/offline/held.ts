@@ -6,7 +6,7 @@ export interface HeldDocument {
   bytes: number
   /** Of the hub's document when it was fetched; absent if it was only opened. */
   updatedAt?: number
-  /** The assets that it names, with their sizes as far as they are here. */
+  /** The assets that it names, with the room that they take here; 0 of what is not here. */
   assets: Readonly<Record<string, number>>
 }
 export type Held = Readonly<Record<string, HeldDocument>>

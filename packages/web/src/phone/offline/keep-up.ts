@@ -48,18 +48,29 @@ export async function noteUse(document: string, link: DocumentLink): Promise<voi
 }
 
 let passing: Promise<void> | undefined
-/** Once through all that is to be brought; calls while it goes on are that one. */
+let again = false
+/** Once through all that is to be brought; a call while it goes on is answered by another time through. */
 export function keepUp(): Promise<void> {
-  passing ??= pass().finally(() => {
+  again = true
+  passing ??= passes().finally(() => {
     passing = undefined
     fetching.value = undefined
   })
   return passing
 }
 
+async function passes(): Promise<void> {
+  while (again) {
+    again = false
+    await pass()
+  }
+}
+
 async function pass(): Promise<void> {
   await bringUnsent()
   await bringKept()
+  await measureHeld()
+  await measureRoom()
   await dropUnused()
   await measureRoom()
 }
@@ -105,11 +116,22 @@ async function bring({ id, updatedAt }: DocumentInfo): Promise<void> {
   }))
   if (found !== undefined && found !== 'gone') {
     await keepText(id, found.text)
-    const assets = await fetchAssets(found.names, abort.signal)
+    const isWhole = await fetchAssets(found.names, abort.signal)
+    const assets = await sizesOf(found.names)
     const usedAt = held.peek()[id]?.usedAt ?? clock()
-    await note(id, { usedAt, bytes: found.bytes, assets, updatedAt })
+    // Without all of it, it stays due.
+    await note(id, { usedAt, bytes: found.bytes, assets, ...(isWhole && { updatedAt }) })
   }
   cancel()
+}
+
+/** Images come after the document that names them. */
+async function measureHeld(): Promise<void> {
+  for (const [document, known] of Object.entries(held.peek())) {
+    const assets = await sizesOf(Object.keys(known.assets))
+    const isAsKnown = Object.entries(assets).every(([asset, bytes]) => known.assets[asset] === bytes)
+    if (!isAsKnown) await note(document, { ...known, assets })
+  }
 }
 
 function addressOf(document: string): string | undefined {

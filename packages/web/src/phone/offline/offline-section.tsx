@@ -15,7 +15,9 @@ export function OfflineSection() {
       <h2>Offline</h2>
       <Room />
       <Kept />
-      <Metered />
+      <div class="keep">
+        <Metered />
+      </div>
     </section>
   )
 }
@@ -60,8 +62,13 @@ function Kept() {
             <span class="name">{name ?? 'Not in your list any more'}</span>
             <span class="about">{kind === 'projects' ? 'Project' : 'Notebook'}</span>
           </span>
-          <button type="button" class="link" onClick={() => void setKept(kind, id, false)}>
-            Stop keeping<span class="only-heard"> {name}</span>
+          <button
+            type="button"
+            class="link"
+            aria-label={`Stop keeping ${name ?? ''}`}
+            onClick={() => void setKept(kind, id, false)}
+          >
+            Stop keeping
           </button>
         </li>
       ))}

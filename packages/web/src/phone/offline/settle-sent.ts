@@ -6,19 +6,12 @@ import type { RunInfo } from '../../state/known.ts'
 import type { Outbox } from './outbox.ts'
 
 export function settleSent(
-  outbox: Outbox,
+  outbox: Pick<Outbox, 'runs' | 'forgetSent'>,
   runs: ReadonlySignal<ReadonlyMap<string, RunInfo>>,
   hub: ReadonlySignal<string>,
 ): void {
   /** Asked for once; what happens later, the hub's events tell. */
   const asked = new Set<string>()
-  effect(() => {
-    if (hub.value !== 'open') return
-    const sent = outbox.runs.value.filter(({ state }) => state.is === 'sent')
-    const begun = sent.filter(({ id }) => hasBegun(runs.value.get(id)))
-    void outbox.forgetSent(begun.map(({ id }) => id)).catch(() => undefined)
-    for (const { id } of sent) if (!runs.value.has(id) && !asked.has(id)) void ask(id).catch(() => undefined)
-  })
   const ask = async (id: string) => {
     asked.add(id)
     try {
@@ -28,6 +21,13 @@ export function settleSent(
       else asked.delete(id)
     }
   }
+  effect(() => {
+    if (hub.value !== 'open') return
+    const sent = outbox.runs.value.filter(({ state }) => state.is === 'sent')
+    const begun = sent.filter(({ id }) => hasBegun(runs.value.get(id)))
+    void outbox.forgetSent(begun.map(({ id }) => id)).catch(() => undefined)
+    for (const { id } of sent) if (!runs.value.has(id) && !asked.has(id)) void ask(id).catch(() => undefined)
+  })
 }
 
 const hasBegun = (run: RunInfo | undefined): boolean =>

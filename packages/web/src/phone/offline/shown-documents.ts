@@ -6,7 +6,7 @@ type Listener = (document: string, link: DocumentLink) => void
 const shown = new Map<string, DocumentLink>()
 let listener: Listener = () => undefined
 
-/** Told of each that is opened from now on, and of those that are open. */
+/** Told of each that is opened from now on and of those that are open, and again when they are closed. */
 export function onShown(next: Listener): void {
   listener = next
   for (const [document, link] of shown) next(document, link)
@@ -18,6 +18,7 @@ export function show(document: string, link: DocumentLink): () => void {
   listener(document, link)
   return () => {
     if (shown.get(document) === link) shown.delete(document)
+    listener(document, link)
   }
 }
 
