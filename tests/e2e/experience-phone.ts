@@ -38,7 +38,7 @@ export async function startAgain(): Promise<void> {
 
 /** Another real device of the hub. */
 export async function joined(t: TestContext, name: string): Promise<MeshProcess> {
-  const args = ['up', '--hub', now.mesh.url, '--name', name]
+  const args = ['up', '--hub', now.mesh.url, '--name', name, '--projects', 'all']
   return startProcess(t, await temporaryFolder(t), args, { MESHBOOK_TOKEN: token })
 }
 

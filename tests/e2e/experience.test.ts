@@ -566,11 +566,7 @@ test('below an output stands where it ran; pressed, why; “Run on…” takes t
   await cell('print')
     .getByRole('button', { name: /Why there\?/ })
     .tap()
-  await page
-    .getByRole('dialog', { name: first })
-    .getByText(/was chosen|chosen/)
-    .first()
-    .waitFor()
+  await page.getByRole('dialog', { name: first }).locator('.points li', { hasText: first }).first().waitFor()
   await page
     .getByRole('dialog')
     .getByRole('button', { name: /^studio/ })
@@ -579,7 +575,8 @@ test('below an output stands where it ran; pressed, why; “Run on…” takes t
   await again()
   await bar(page).filter({ hasText: 'studio' }).waitFor()
   await run(c, 'print')
-  await pill.filter({ hasText: '⚡ studio · ' }).waitFor()
+  // Its files come there first, and its first kernel starts.
+  await pill.filter({ hasText: '⚡ studio · ' }).waitFor({ timeout: 60_000 })
   const client = await clientOf(hub())
   const { id } = await client.documentAt(`me/demo/${c.name}`)
   const { items } = (await (await page.request.get(`${hub().url}/api/v1/runs?document=${id}`)).json()) as {
@@ -591,7 +588,10 @@ test('below an output stands where it ran; pressed, why; “Run on…” takes t
 })
 
 test('“Fork runtime” begins a session of one’s own, after a reload too; back in the shared one the variables are there', async t => {
-  const c = await open(t, `# A\n\n${code('x = 5\nprint("x" " is set")')}\n${code('print("x=" + str(x))')}`)
+  const c = await open(
+    t,
+    `---\nsession: forked\n---\n# A\n\n${code('x = 5\nprint("x" " is set")')}\n${code('print("x=" + str(x))')}`,
+  )
   const { page, has, again } = c
   await bar(page).filter({ hasText: 'No runtime' }).waitFor()
   await run(c, 'x = 5')
