@@ -3,121 +3,14 @@
  * real Chromium, which shows it, confirms it, opens it and takes it away (NT11, NT20-NT22, PH50-PH53).
  */
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
-import { newId, systemRandom } from '@meshbook/core/ids.ts'
-import type { Lease } from '@meshbook/core/messages.ts'
-import type { PushKey, Way } from '@meshbook/core/notify-api.ts'
-import type { RunEvent } from '@meshbook/core/run.ts'
-import { started, TestDevice } from '@meshbook/hub/testing/test-device.ts'
-import { startTestHub, type TestHub } from '@meshbook/hub/testing/test-hub.ts'
-import type { CDPSession } from 'playwright-core'
+import { test } from 'node:test'
+import type { PushKey } from '@meshbook/core/notify-api.ts'
+import { started } from '@meshbook/hub/testing/test-device.ts'
 import { eventually } from '../mesh-process.ts'
-import { PushService, type Subscription } from '../push-service.ts'
-import { linkOf, openPhone, type Phone, webFolder } from './phone-scene.ts'
-
-interface ShownNotice {
-  title: string
-  body: string
-  tag: string
-  url: string
-}
-
-interface Scene extends TestHub {
-  service: PushService
-  desk: TestDevice
-  phone: Phone
-  /** Gives the worker a message, as the browser does with what its push service sent. */
-  deliver(data: string): Promise<void>
-  shown(): Promise<ShownNotice[]>
-}
-
-/** The browser's half of a subscription: Chromium's own needs the service of its vendor. All else is real. */
-function subscribeAt(subscription: Subscription): string {
-  const { endpoint, keys } = subscription.toJSON()
-  return `
-    const json = ${JSON.stringify({ endpoint, expirationTime: null, keys })}
-    const bytes = text => Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), one => one.charCodeAt(0)).buffer
-    const has = () => localStorage.getItem('test.subscribed')
-    const made = () => ({
-      endpoint: json.endpoint, expirationTime: null, options: { applicationServerKey: bytes(has()) }, toJSON: () => json,
-      unsubscribe: async () => { localStorage.removeItem('test.subscribed'); return true },
-    })
-    PushManager.prototype.getSubscription = async () => (has() ? made() : null)
-    PushManager.prototype.subscribe = async ({ userVisibleOnly, applicationServerKey }) => {
-      if (userVisibleOnly !== true) throw new DOMException('silent push', 'NotAllowedError')
-      if (has() && has() !== applicationServerKey) throw new DOMException('another key', 'InvalidStateError')
-      localStorage.setItem('test.subscribed', applicationServerKey)
-      return made()
-    }`
-}
-
-async function scene(t: TestContext): Promise<Scene & { subscription: Subscription }> {
-  const service = await PushService.start(t)
-  const env = { MESHBOOK_PUSH_SERVICES: service.origin }
-  const hub = await startTestHub(t, { webFolder, env, limits: { noticeLookMs: 40 } })
-  const desk = new TestDevice()
-  await hub.hub.registerDevice(desk.publicKey, 'Desk', 'desktop')
-  await desk.join(t, hub.hub, [hub.project.id])
-  const { key } = await hub.json<PushKey>('GET', '/push/key')
-  const subscription = service.subscribe(key)
-  const phone = await openPhone(t, await linkOf(hub))
-  const { page, context } = phone
-  await context.addInitScript(subscribeAt(subscription))
-  const cdp = await context.newCDPSession(page)
-  const registration = registrationOf(cdp)
-  await phone.open('/m/')
-  await page.waitForFunction(() => navigator.serviceWorker.controller !== null)
-  const registrationId = await registration
-  return Object.assign(hub, {
-    ...{ service, desk, phone, subscription },
-    deliver: (data: string) =>
-      cdp.send('ServiceWorker.deliverPushMessage', { origin: hub.hub.url, registrationId, data }).then(() => undefined),
-    shown: () =>
-      page.evaluate(async () => {
-        const notices = await (await navigator.serviceWorker.ready).getNotifications()
-        return notices.map(({ title, body, tag, data }) => ({ title, body, tag, url: String(data?.url) }))
-      }),
-  })
-}
-
-async function registrationOf(cdp: CDPSession): Promise<string> {
-  const found = new Promise<string>(resolve =>
-    cdp.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
-      const own = registrations.find(({ scopeURL }) => scopeURL.endsWith('/m/'))
-      if (own) resolve(own.registrationId)
-    }),
-  )
-  await cdp.send('ServiceWorker.enable')
-  return found
-}
-
-const gateEvent = (): Extract<RunEvent, { type: 'gate-opened' }> => {
-  const at = Date.now()
-  const gate = newId('gate', at, systemRandom)
-  return {
-    type: 'gate-opened',
-    at,
-    gate,
-    nonce: 'n'.repeat(32),
-    title: 'Send it?',
-    shown: 'x',
-    expiresAt: at + 600_000,
-  }
-}
-
-async function begin(s: Scene, id: string): Promise<Lease> {
-  const { id: document } = await s.document(`${id}.md`, '# A\n')
-  await s.json('POST', '/runs', { id, document, language: 'python', code: id, session: id })
-  const { lease } = await s.desk.next('LEASE', ({ lease }) => lease.run === id)
-  await s.desk.emit(lease, 1, [started])
-  return lease
-}
-
-const wayOf = async (s: Scene): Promise<Way | undefined> =>
-  (await s.phone.json<{ items: Way[] }>('GET', '/push/ways')).items[0]
+import { begin, gateEvent, type PushScene, pushScene, wayOf } from './push-scene.ts'
 
 test('PH50 PH51 PH52 NT20 NT21 notified by a press, told of a gate, tested to the last station, and led to what it is about', async t => {
-  const s = await scene(t)
+  const s = await pushScene(t)
   const { page, context, tap, open, faults } = s.phone
   await open('/m/settings')
   await page.getByRole('button', { name: 'Notify me' }).waitFor()
@@ -170,7 +63,7 @@ test('PH50 PH51 PH52 NT20 NT21 notified by a press, told of a gate, tested to th
 })
 
 /** As the browser tells the worker that its user pressed. Only it may bring windows to the front; the place is led to all the same. */
-async function press({ phone: { context } }: Scene, title: string): Promise<void> {
+async function press({ phone: { context } }: PushScene, title: string): Promise<void> {
   const [worker] = context.serviceWorkers()
   await worker!.evaluate(async wanted => {
     const self = globalThis as unknown as {
@@ -184,7 +77,7 @@ async function press({ phone: { context } }: Scene, title: string): Promise<void
 }
 
 test('NT11 the real worker shows something for every message, whatever is in it', async t => {
-  const s = await scene(t)
+  const s = await pushScene(t)
   await s.phone.context.grantPermissions(['notifications'])
   const rubbish = [
     '',
@@ -210,7 +103,7 @@ test('NT11 the real worker shows something for every message, whatever is in it'
 })
 
 test('PH52 NT4 a notice is replaced by how it ended, and taken away when the app is looked at', async t => {
-  const s = await scene(t)
+  const s = await pushScene(t)
   await s.phone.context.grantPermissions(['notifications'])
   const message = {
     v: 1,
@@ -233,7 +126,7 @@ test('PH52 NT4 a notice is replaced by how it ended, and taken away when the app
 })
 
 test('PH53 NT22 at a start a subscription that the hub has lost, or that is of another key, is made good; one that was turned off is not', async t => {
-  const s = await scene(t)
+  const s = await pushScene(t)
   const { page, context, tap, open, json } = s.phone
   await context.grantPermissions(['notifications'])
   await open('/m/settings')
@@ -264,7 +157,7 @@ test('PH53 NT22 at a start a subscription that the hub has lost, or that is of a
 })
 
 test('NT2 what one looks at on the phone is not told; once the page is hidden it is', async t => {
-  const s = await scene(t)
+  const s = await pushScene(t)
   const { page, context, tap, open, json } = s.phone
   await context.grantPermissions(['notifications'])
   await open('/m/settings')

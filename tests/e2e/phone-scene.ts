@@ -65,7 +65,7 @@ export async function looksGood(page: Page, name: string): Promise<void> {
 }
 
 /** What can be pressed and is smaller than 44 px. A box to tick has the row around it; a link in a sentence its line. */
-function smallTargets(page: Page): Promise<string[]> {
+export function smallTargets(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const all = [...document.querySelectorAll<HTMLElement>('a, button, input, select, textarea, summary')]
     return all.flatMap(element => {

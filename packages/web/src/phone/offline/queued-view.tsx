@@ -16,7 +16,7 @@ export function QueuedView({ run }: { run: QueuedRun }) {
   const facts = {
     isOpen: hub.value === 'open',
     isAway: on !== undefined && deviceById.value.size > 0 && device?.status !== 'online',
-    reason: runs.value.get(run.id)?.reasons.at(-1),
+    reason: runs.value.get(run.id)?.reasons.join(' '),
   }
   const isBad = run.state.is === 'refused'
   return (
