@@ -330,7 +330,7 @@ export const limits = {
   /** Telling people: ways of one user, and what goes out. */
   waysPerUser: 20,
   wayUrlChars: 2_048,
-  notifyProjects: 200,
+  notifyProjectRows: 200,
   /** Runs that took no longer are not told, where a user has set nothing else. */
   notifyAfterSeconds: 30,
   noticeTitleChars: 100,

@@ -166,7 +166,7 @@ export const notifySettingsSchema = v.object({
   /** What is otherwise for one project. */
   projects: v.pipe(
     v.array(v.object({ project: projectIdSchema, kinds, afterSeconds: v.optional(seconds) })),
-    v.maxLength(limits.notifyProjects),
+    v.maxLength(limits.notifyProjectRows),
   ),
 })
 export type NotifySettings = v.InferOutput<typeof notifySettingsSchema>
