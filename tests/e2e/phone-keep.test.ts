@@ -198,8 +198,8 @@ test('PH14 what was only opened goes when there is little room, the longest unus
   await devtools.send('Storage.overrideQuotaForOrigin', { origin: mesh.url, quotaSize: 7 * size })
   await page.goto(`${mesh.url}/m/`)
   // First it is tried to send what is not sent, and given up after a while.
-  await row(page, 'old').getByText('· on this phone').waitFor({ state: 'detached', timeout: 90_000 })
-  await eventually('its picture is gone', async () => !(await isCached(page, assets.get('old')!)))
+  await eventually('its picture is gone', async () => !(await isCached(page, assets.get('old')!)), 90_000)
+  await row(page, 'old').getByText('· on this phone').waitFor({ state: 'detached' })
   for (const name of names.filter(name => name !== 'old')) {
     await hereIs(page, name)
     assert.equal(await isCached(page, assets.get(name)!), true, name)
