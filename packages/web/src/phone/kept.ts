@@ -1,5 +1,6 @@
 /** Small things that the phone keeps between starts, by name. What cannot be kept is not there next time, nothing else. */
 import { createStore, delMany, get, keys, set } from 'idb-keyval'
+import { assetCacheName } from './asset-cache-name.ts'
 
 export const keptStore = createStore('meshbook-phone', 'kept')
 
@@ -26,6 +27,7 @@ export async function forgetWhatWasShown(): Promise<void> {
   try {
     const all = (await keys(keptStore)).filter(key => key === 'lists' || String(key).startsWith('text:'))
     await delMany(all, keptStore)
+    await caches.delete(assetCacheName)
   } catch {
     // Nothing is stored here.
   }

@@ -9,6 +9,7 @@ import { api } from '../../api/client.ts'
 import { requestText } from '../../api/http.ts'
 import { browserPorts } from '../../sync/browser-ports.ts'
 import { type DocumentLink, openDocument } from '../../sync/document-link.ts'
+import { assetCacheName } from '../asset-cache-name.ts'
 import { hub } from '../first-list.ts'
 import { keepUp } from '../offline/keep-up.ts'
 import { shownLink } from '../offline/shown-documents.ts'
@@ -113,7 +114,7 @@ async function showBefore({ asset, type, data }: SharedFile): Promise<void> {
     'content-security-policy': "default-src 'none'; sandbox",
     'x-content-type-options': 'nosniff',
   }
-  await (await caches.open('meshbook-assets')).put(`/api/v1/assets/${asset}`, new Response(data, { headers }))
+  await (await caches.open(assetCacheName)).put(`/api/v1/assets/${asset}`, new Response(data, { headers }))
 }
 
 async function sendFile(file: SharedFile, project: string): Promise<boolean> {

@@ -1,11 +1,12 @@
 /** The cache of assets that the worker answers from (PH10), as the page fills and clears it. */
 import { limits } from '@meshbook/core/limits.ts'
+import { assetCacheName } from '../asset-cache-name.ts'
 
-const cacheName = 'meshbook-assets'
 const addressOf = (asset: string): string => `/api/v1/assets/${asset}`
 
 /** Absent on a page without HTTPS. */
-const cache = async (): Promise<Cache | undefined> => (globalThis.caches ? await caches.open(cacheName) : undefined)
+const cache = async (): Promise<Cache | undefined> =>
+  globalThis.caches ? await caches.open(assetCacheName) : undefined
 
 /** How much room each takes; 0 of what is not here. */
 export async function sizesOf(assets: readonly string[]): Promise<Record<string, number>> {

@@ -1,10 +1,10 @@
 /** Assets of documents: their name is what is in them, so what was fetched once is right for ever. */
-const name = 'meshbook-assets'
+import { assetCacheName } from '../asset-cache-name.ts'
 
 export const isAsset = (path: string): boolean => /^\/api\/v1\/assets\/sha256-[0-9a-f]{64}$/.test(path)
 
 export async function asset(request: Request): Promise<Response> {
-  const cache = await caches.open(name)
+  const cache = await caches.open(assetCacheName)
   const { pathname } = new URL(request.url)
   const kept = await cache.match(pathname)
   if (kept) return kept
