@@ -123,6 +123,15 @@ export async function desktopAt(t: TestContext, { name }: Clause): Promise<Page>
 export const run = ({ cell }: Clause, words: string): Promise<void> =>
   cell(words).getByRole('button', { name: 'Run the cell' }).tap()
 
+/** With what the page shows instead. */
+export const shows = ({ page }: Clause, words: string): Promise<void> =>
+  page
+    .getByText(words)
+    .waitFor({ timeout: 60_000 })
+    .catch(async cause => {
+      throw new Error(`no “${words}” in: ${await page.locator('body').innerText()}`, { cause })
+    })
+
 /** Presses on code, and waits for its text area. */
 export async function edit({ page, cell }: Clause, words: string): Promise<Locator> {
   await cell(words).locator('button.code').tap()

@@ -28,6 +28,7 @@ import {
   pull,
   ran,
   run,
+  shows,
   startAgain,
   withHub,
 } from './experience-phone.ts'
@@ -416,7 +417,7 @@ test('“still want this?” is asked when the cell was changed meanwhile, and w
   await other.keyboard.insertText(counts('new.txt'))
   await has('it was changed', now => now.includes('new.txt'))
   await mend()
-  await page.getByText('Still want this?').waitFor({ timeout: 60_000 })
+  await shows(c, 'Still want this?')
   await again()
   await page.getByText('The cell has other code now').waitFor()
   assert.deepEqual([await ran('old.txt'), await ran('new.txt')], [0, 0])
@@ -439,7 +440,7 @@ test('“still want this?” is asked when it waited too long, and yes runs it o
   await page.getByText('Queued on this phone').waitFor()
   await page.evaluate(() => localStorage.setItem('test.later', String(25 * 3_600_000)))
   await mend()
-  await page.getByText('It has waited longer than it was wanted for.').waitFor({ timeout: 60_000 })
+  await shows(c, 'It has waited longer than it was wanted for.')
   await again()
   await page.getByText('Still want this?').waitFor()
   assert.equal(await ran('late.txt'), 0)
