@@ -1,7 +1,8 @@
 /** Two people in one notebook: they see where the other is, and a move loses nothing of what the other types. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { eventually } from '../mesh-process.ts'
+import type { BrowserContext, Page } from 'playwright-core'
+import { eventually, type MeshProcess } from '../mesh-process.ts'
 import { openNotebook, selectItem } from './notebook-page.ts'
 
 const cell = (code: string) => `\`\`\`python\n${code}\n\`\`\`\n`
@@ -46,20 +47,26 @@ test('NB30 NB31 a cell is dragged to another place with its output, and moved on
   await reloadWhen('the keyboard moved it back', now => order(now) === 'one,said,two,three')
 })
 
-test('NB31 what is typed into a cell while another browser moves it stays in it', async t => {
-  const { page, context, mesh, file } = await openNotebook(t, text)
+/** Another browser of the same user, with the cursor at the end of the first cell's line. */
+async function writeElsewhere(context: BrowserContext, mesh: MeshProcess): Promise<Page> {
   const other = await context.browser()!.newContext({ storageState: await context.storageState() })
   const second = await other.newPage()
   await second.goto(`${mesh.url}/p/demo/page.md`)
   await second.locator('.cell .cm-content').first().click()
   await second.keyboard.press('End')
-  await other.setOffline(true)
+  return second
+}
+
+test('NB31 what is typed into a cell while another browser moves it stays in it', async t => {
+  const { page, context, mesh, file } = await openNotebook(t, text)
+  const second = await writeElsewhere(context, mesh)
+  await second.context().setOffline(true)
   await second.keyboard.type(' + 41')
   await selectItem(page, 1)
   await page.keyboard.press('Shift+J')
   await page.keyboard.press('Shift+J')
   await eventually('the move is in the file', async () => /three = 3[\s\S]*one = 1/.test(await file()))
-  await other.setOffline(false)
+  await second.context().setOffline(false)
   const after = await eventually('both are in the file', async () => {
     const now = await file()
     return now.includes('one = 1 + 41') && now
@@ -70,11 +77,7 @@ test('NB31 what is typed into a cell while another browser moves it stays in it'
 
 test('NB33 who writes in a cell that another browser moves writes on in it', async t => {
   const { page, context, mesh, file } = await openNotebook(t, text)
-  const other = await context.browser()!.newContext({ storageState: await context.storageState() })
-  const second = await other.newPage()
-  await second.goto(`${mesh.url}/p/demo/page.md`)
-  await second.locator('.cell .cm-content').first().click()
-  await second.keyboard.press('End')
+  const second = await writeElsewhere(context, mesh)
   await second.keyboard.type(' + 4')
   await page.locator('.cell').first().getByText('one = 1 + 4').waitFor()
   await selectItem(page, 1)

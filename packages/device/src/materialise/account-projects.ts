@@ -287,6 +287,8 @@ export class AccountProjects {
   async close(): Promise<void> {
     this.#closed = true
     this.#again?.()
+    // What is being set asks for another look, which comes to nothing now.
+    await this.#policies.settled()
     await this.#turns.settled()
   }
 }
