@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import type { BrowserContext, Locator, Page } from 'playwright-core'
@@ -48,7 +48,7 @@ async function open(t: TestContext, text: string): Promise<Scene & { name: strin
   const { stdout } = await command(['link', '--data', mesh.data, '--json'])
   await signIn(page, { ...mesh, link: JSON.parse(stdout).link })
   await openDocument(page, mesh, name)
-  t.after(() => rm(path, { force: true }))
+  // The file stays: one that goes while another like it comes, in the same inode, is its new name (DV26).
   const read = () => readFile(path, 'utf8')
   return {
     name,
@@ -85,7 +85,7 @@ test('prose is rendered and edited where it stands; the editor is a chunk that c
   const { page, requests, has, again } = await open(t, `# Air\n\nSome **bold** words.\n`.concat('\n', code('1')))
   await page.getByRole('heading', { name: 'Air' }).waitFor()
   await page.locator('strong', { hasText: 'bold' }).waitFor()
-  const before = requests.filter(path => path.includes('code-editor')).length
+  const before = new Set(requests.filter(path => path.includes('code-editor'))).size
   await write(page, 0, '# Water\n\nSome *other* words.\n')
   await has('the text in the file', now => now.startsWith('# Water'))
   assert.ok(before <= 1)
@@ -235,22 +235,25 @@ test('an earlier version is looked at and restored, and what came after is kept 
 })
 
 test('one’s last change is undone from another of one’s own browsers', async t => {
-  const { page, has, name } = await open(t, `# A\n\n${code('x = 1')}`)
+  const { page, has, again, name } = await open(t, `# A\n\n${code('x = 1')}`)
+  await selectItem(page, 0)
+  await page.keyboard.press('h')
+  // The file is a version by then: devices of one user that write within ten seconds of each other share one (HI5).
+  await page.locator('.version-row').first().waitFor()
   const other = await openBrowser(t)
   const { stdout } = await command(['link', '--data', mesh.data, '--json'])
   await signIn(other.page, { ...mesh, link: JSON.parse(stdout).link })
   await openDocument(other.page, mesh, name)
   await write(other.page, 1, 'from_elsewhere = 2')
   await has('it is there', now => now.includes('from_elsewhere'))
-  await selectItem(page, 0)
-  await page.keyboard.press('h')
-  // A change is a version once nobody has changed anything for a while.
-  await eventually('a version of it', async () => (await page.locator('.version-row').count()) > 1, 90_000)
+  await page.getByText('from_elsewhere').first().waitFor()
   await selectItem(page, 0)
   await act(page, 'undo my last')
   const dialog = page.getByRole('dialog').filter({ hasText: 'Undo your last change?' })
   await dialog.getByRole('button', { name: 'Undo the change' }).press('Enter')
   await has('it is gone', now => now.includes('x = 1') && !now.includes('from_elsewhere'))
+  await again()
+  await page.locator('.cell').getByText('x = 1').waitFor()
 })
 
 test('run above, run below and all stop at the first failure, and go on when asked', async t => {

@@ -51,7 +51,8 @@ test('PH20 PH42 a run is seen live, says why it runs there, is interrupted and r
   await page.getByRole('button', { name: 'Run again' }).waitFor()
   await page.goBack()
   await page.goBack()
-  assert.equal(await page.locator('.row', { hasText: 'Cancelled' }).count(), 2)
+  const stopped = page.locator('.row', { hasText: 'Cancelled' })
+  await eventually('the list has both', async () => (await stopped.count()) === 2)
   assert.deepEqual(faults, [])
 })
 

@@ -1,10 +1,10 @@
 /** Finds the document of an address, opens it, and shows it, or why it cannot be shown. */
 import type { DocumentInfo } from '@meshbook/core/api.ts'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { type ApiError, asApiError } from '../api/api-error.ts'
 import { loadEditor } from '../editor/load-editor.ts'
 import { showImported } from '../formats/show-imported.ts'
-import { titleOf } from '../shell/file-tree.ts'
+import { nameOf, titleOf } from '../shell/file-tree.ts'
 import { ProblemPage } from '../shell/problem-page.tsx'
 import { documents, problemsAt, projectNamed, projects } from '../state/mesh.ts'
 import { notify } from '../state/toasts.ts'
@@ -14,6 +14,7 @@ import { loadDoing } from './doing-when-needed.ts'
 import { NotebookView } from './notebook-view.tsx'
 import { OpenNotebook } from './open-notebook.ts'
 import { type Answers, openParts } from './open-parts.ts'
+import { nextWanted, type Wanted } from './wanted-document.ts'
 
 type State =
   | { is: 'opening' }
@@ -34,6 +35,9 @@ export function NotebookPage({ project: name, path }: { project: string; path: s
   }, [path])
   const [ports, setPorts] = useState<LinkPorts>(browserPorts)
   const known = project !== undefined
+  const wanted = useRef<Wanted | undefined>(undefined)
+  const open = state.is === 'open' ? state.notebook.document.id : undefined
+  wanted.current = nextWanted(wanted.current, { id: listed?.id, path }, open)
   useEffect(() => {
     if (!known) return
     let dropped = false
@@ -48,7 +52,7 @@ export function NotebookPage({ project: name, path }: { project: string; path: s
         if (!dropped) setPorts({ ...next })
       },
     }
-    open(name, path, listed, ports, answers)
+    openAt(name, path, listed, ports, answers)
       .then(notebook => {
         opened = notebook
         if (dropped) notebook.close()
@@ -64,7 +68,7 @@ export function NotebookPage({ project: name, path }: { project: string; path: s
       abort.abort()
     }
     // A rename changes the address but not the document; new ports mean that another document took its place.
-  }, [known, listed?.id ?? path, ports])
+  }, [known, wanted.current.turn, ports])
 
   if (projects.value !== undefined && !known)
     return (
@@ -73,26 +77,26 @@ export function NotebookPage({ project: name, path }: { project: string; path: s
         text={`There is no project called “${name}”, or it is not shared with you.`}
       />
     )
-  if (state.is === 'failed')
-    return (
-      <ProblemPage
-        title={state.error.code === 'NOT_FOUND' ? 'No such document' : state.error.message}
-        text={state.error.detail}
-        hint={problemHint(project?.id ?? '', path) ?? state.error.hint}
-      />
-    )
+  if (state.is === 'failed') return <NotOpened project={project?.id ?? ''} path={path} error={state.error} />
   if (state.is === 'unavailable') return <NotOnThisDevice path={path} />
   if (state.is === 'opening') return <NotebookSkeleton title={titleOf(path)} />
   return <NotebookView key={state.notebook.document.id} notebook={state.notebook} />
 }
 
 /** Why there is no document (W42): the file is no text, or somebody edited it while it was deleted, and where the edit is. */
-function problemHint(project: string, path: string): string | undefined {
+function NotOpened({ project, path, error }: { project: string; path: string; error: ApiError }) {
   const [found] = problemsAt(project, path)
-  return found && `${found.device}: ${found.problem.text}. ${found.problem.next}`
+  const isMissing = error.code === 'NOT_FOUND'
+  // What a device kept in its trash or as a copy is not at this path; any other file that it tells of is, as no document.
+  if (isMissing && found && !found.problem.trash && !found.problem.copy) {
+    const text = `“${nameOf(path)}” is on ${found.device}, and comes to your other devices once it can be read.`
+    return <ProblemPage title={found.problem.text} text={text} hint={found.problem.next} />
+  }
+  const hint = found ? `${found.device}: ${found.problem.text}. ${found.problem.next}` : error.hint
+  return <ProblemPage title={isMissing ? 'No such document' : error.message} text={error.detail} hint={hint} />
 }
 
-async function open(
+async function openAt(
   project: string,
   path: string,
   listed: DocumentInfo | undefined,

@@ -2,7 +2,7 @@
 import type { StdinRequest } from '@meshbook/core/executions.ts'
 import { useRef, useState } from 'preact/hooks'
 import { asApiError } from '../../api/api-error.ts'
-import { api } from '../../api/client.ts'
+import { answerQuestion } from '../../notebook/answer-question.ts'
 
 export function Question({ run, request }: { run: string; request: StdinRequest }) {
   const field = useRef<HTMLInputElement>(null)
@@ -12,7 +12,7 @@ export function Question({ run, request }: { run: string; request: StdinRequest 
     if (!field.current || state === 'sent') return
     setState('sent')
     try {
-      await api.answerInput(run, request.id, field.current.value)
+      await answerQuestion(run, request.id, field.current.value)
       field.current.value = ''
     } catch (thrown) {
       const { message, hint } = asApiError(thrown)
@@ -31,7 +31,8 @@ export function Question({ run, request }: { run: string; request: StdinRequest 
             : { type: 'text' as const, autocomplete: 'off' as const })}
           autocapitalize="off"
           enterkeyhint="send"
-          disabled={state === 'sent'}
+          // Not disabled, which would take the focus, and with it the keyboard.
+          readOnly={state === 'sent'}
           placeholder={request.password ? 'Hidden, and never stored' : ''}
         />
       </label>
