@@ -47,8 +47,15 @@ async function drop(boundFor: (opened: number) => number): Promise<boolean> {
     const kept = keptDocuments.peek()
     const opened = heldBytes(without(held.peek(), [...kept]))
     let isDropped = false
-    for (const document of toDrop(held.peek(), { kept, safe: notToTouch(), bytes: boundFor(opened) }))
-      isDropped = (await dropOne(locks, document)) || isDropped
+    const safe = notToTouch()
+    const bytes = boundFor(opened)
+    for (;;) {
+      const [document] = toDrop(held.peek(), { kept, safe, bytes })
+      if (document === undefined) break
+      // Another tab has it open, or it has edits by now: the next one goes in its place.
+      if (await dropOne(locks, document)) isDropped = true
+      else safe.add(document)
+    }
     if (isDropped) await whenFreed(opened - heldBytes(without(held.peek(), [...kept])))
     return isDropped
   })
@@ -64,7 +71,7 @@ async function whenFreed(bytes: number): Promise<void> {
   }
 }
 
-function notToTouch(): ReadonlySet<string> {
+function notToTouch(): Set<string> {
   const unsent = [...storedList.unsent.peek()].filter(([, count]) => count > 0).map(([document]) => document)
   const shown = Object.keys(held.peek()).filter(document => shownLink(document))
   return new Set([...unsent, ...shown])
