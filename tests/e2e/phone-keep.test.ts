@@ -94,11 +94,13 @@ const row = (page: Page, name: string) =>
 const hereIs = (page: Page, name: string) => row(page, name).getByText('· on this phone').waitFor()
 const notHere = (page: Page, name: string) => row(page, name).getByText('· not on this phone').waitFor()
 const saysThatItIsNotHere = (page: Page) => page.getByRole('heading', { name: 'Not on this phone yet' }).waitFor()
+/** Without a look into it: what is held open keeps its room when it is deleted. */
 const isCached = (page: Page, asset: string) =>
   page.evaluate(
-    async name => (await (await caches.open('meshbook-assets')).match(`/api/v1/assets/${name}`)) !== undefined,
+    async name => (await (await caches.open('meshbook-assets')).keys(`/api/v1/assets/${name}`)).length > 0,
     asset,
   )
+const isCachedSoon = (page: Page, asset: string) => eventually('its picture is kept', () => isCached(page, asset))
 
 /** While that is wished, one notebook is not brought in step with the hub. */
 function cutUnsent(): void {
@@ -186,19 +188,26 @@ test('PH14 what was only opened goes when there is little room, the longest unus
   ).catch(async thrown => {
     throw new Error(`${await marker()}, ${await page.locator('body').innerText()}`, { cause: thrown })
   })
-  for (const name of names.slice(1)) {
+  for (const name of names.slice(1, -1)) {
     await open(w, name)
     await page.getByText('Synced ✓').waitFor()
     if (name !== 'kept') continue
     await keepSwitch(page).tap()
     await page.getByText('All of it is on this phone.').waitFor()
   }
-  // Half of what the browser gives is for what was only opened: room for three of four.
+  // The browser says another figure than what it gives: only what it refuses tells.
+  await isCachedSoon(page, assets.get('middle')!)
   const devtools = await context.newCDPSession(page)
-  await devtools.send('Storage.overrideQuotaForOrigin', { origin: mesh.url, quotaSize: 7 * size })
+  // What was written twice gives its room back a moment later.
+  const usage = await eventually('nothing else takes room', async () => {
+    const { usage } = await devtools.send('Storage.getUsageAndQuota', { origin: mesh.url })
+    return usage < 4.7 * size && usage
+  })
+  await devtools.send('Storage.overrideQuotaForOrigin', { origin: mesh.url, quotaSize: usage + size / 2 })
+  await open(w, 'new')
+  await eventually('the longest unused is gone', async () => !(await isCached(page, assets.get('old')!)))
+  await isCachedSoon(page, assets.get('new')!)
   await page.goto(`${mesh.url}/m/`)
-  // First it is tried to send what is not sent, and given up after a while.
-  await eventually('its picture is gone', async () => !(await isCached(page, assets.get('old')!)), 90_000)
   await row(page, 'old').getByText('· on this phone').waitFor({ state: 'detached' })
   for (const name of names.filter(name => name !== 'old')) {
     await hereIs(page, name)

@@ -107,6 +107,47 @@ test('PH23 when the cell was changed meanwhile nothing runs until the user says 
   assert.deepEqual([await marks(mesh, 'old.txt'), await marks(mesh, 'new.txt')], ['', 'x'])
 })
 
+/** What is open when it is called stays open, and nothing comes or goes over it: a connection that died unnoticed. */
+function deadSockets(): void {
+  const Real = WebSocket
+  const all = new Set<WebSocket>()
+  const dead = new WeakSet<WebSocket>()
+  globalThis.WebSocket = class extends Real {
+    constructor(url: string | URL, protocols?: string | string[]) {
+      super(url, protocols)
+      all.add(this)
+      this.addEventListener('message', event => dead.has(this) && event.stopImmediatePropagation())
+    }
+    override send(data: Parameters<WebSocket['send']>[0]): void {
+      if (!dead.has(this)) super.send(data)
+    }
+  }
+  Object.assign(globalThis, { killSockets: () => all.forEach(socket => void dead.add(socket)) })
+}
+
+test('PH23 a cell is compared as the hub has it now, also while the connection of before is dead and does not know it', async t => {
+  const mesh = await meshWith(t, counts('old.txt'))
+  const { page, context } = await phoneAt(t, mesh)
+  await context.addInitScript(deadSockets)
+  await page.reload()
+  await page.getByRole('button', { name: 'Run the cell' }).waitFor()
+  await synced(page)
+  await page.evaluate(() => (globalThis as unknown as { killSockets(): void }).killSockets())
+  await writeFile(join(mesh.data, 'projects/demo/note.md'), note(counts('new.txt')))
+  const client = await clientOf(mesh)
+  const { id } = await client.documentAt('me/demo/note.md')
+  await eventually('the hub has the new code', async () =>
+    (await (await page.request.get(`${mesh.url}/api/v1/documents/${id}/content`)).text()).includes('new.txt'),
+  )
+  await context.setOffline(true)
+  await page.getByText('You are offline.').waitFor()
+  await runCell(page)
+  await page.getByText('Queued on this phone').waitFor()
+  await context.setOffline(false)
+  await shows(page, 'The cell has other code now')
+  assert.deepEqual([await marks(mesh, 'old.txt'), await marks(mesh, 'new.txt')], ['', ''])
+})
+
 test('PH25 the worker sends what was queued when the browser wakes it, with no page open', async t => {
   const mesh = await meshWith(t, counts('three.txt'))
   const { page, context } = await phoneAt(t, mesh)

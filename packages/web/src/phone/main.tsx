@@ -4,6 +4,7 @@ import { whenIdle } from '../shell/when-idle.ts'
 import { App, makeReady } from './app.tsx'
 import { isTooOld, startLists } from './first-list.ts'
 import { catchOffer } from './install/offer.ts'
+import { hearNoRoom } from './offline/no-room-for.ts'
 import { followPresses } from './opened-by-notice.ts'
 import { keepUpToDate } from './update.ts'
 
@@ -15,3 +16,4 @@ void startLists(Date.now)
   .then(() => whenIdle(makeReady))
 keepUpToDate()
 followPresses(navigator.serviceWorker)
+hearNoRoom(navigator.serviceWorker)

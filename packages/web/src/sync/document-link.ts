@@ -140,6 +140,11 @@ export class DocumentLink {
     return undefined
   }
 
+  /** Which of the hub's documents this is; undefined until that is known. */
+  get epoch(): number | undefined {
+    return this.#epoch
+  }
+
   /** The hub has no such document, or none for us. */
   get isGone(): boolean {
     const code = this.#status.refused?.code

@@ -6,6 +6,7 @@ import { effect } from '@preact/signals'
 import { runs as runsOfHub } from '../../state/known.ts'
 import { browserPorts } from '../../sync/browser-ports.ts'
 import { hub } from '../first-list.ts'
+import { asAtHub } from './as-at-hub.ts'
 import { atDocument } from './at-document.ts'
 import { Outbox } from './outbox.ts'
 import { OutboxStore } from './outbox-store.ts'
@@ -26,7 +27,13 @@ const expiryLookMs = 60_000
 async function standing(run: QueuedRun): Promise<Standing> {
   if (hub.peek() !== 'open') return { is: 'unknown' }
   const wanted = { document: run.document, address: run.address, edits: run.after }
-  const found = await atDocument(wanted, browserPorts, limits.documentInStepMs, link => standingIn(link.doc, run))
+  const waitMs = limits.documentInStepMs
+  const found = await atDocument(wanted, browserPorts, waitMs, async link => {
+    const doc = await asAtHub(link, run.address, browserPorts, waitMs)
+    const standing = doc && standingIn(doc, run)
+    doc?.destroy()
+    return standing
+  })
   return found === 'gone' ? { is: 'gone' } : (found ?? { is: 'unknown' })
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { assetsOnlyOf, type Held, heldBytes, isMetered, toDrop } from './held.ts'
+import { assetsOnlyOf, boundOf, type Held, heldBytes, isMetered, toDrop } from './held.ts'
 
 const held: Held = {
   old: { usedAt: 1, bytes: 10, assets: { shared: 5, own: 20 } },
@@ -24,6 +24,15 @@ test('PH14 what was asked for counts for itself and stays, and so does what is o
 test('PH14 an asset goes with the last document that names it', () => {
   assert.deepEqual(assetsOnlyOf(held, ['old']), ['own'])
   assert.deepEqual(assetsOnlyOf(held, ['old', 'middle']).sort(), ['own', 'shared'])
+})
+
+test('PH14 what was only opened has half of what the browser gives, which is what it refused more than, whatever it says', () => {
+  const room = { opened: 50, quotaBytes: 1_000 }
+  assert.equal(boundOf(room, 200), 200)
+  assert.equal(boundOf({ ...room, quotaBytes: 300 }, 200), 150)
+  assert.equal(boundOf({ ...room, fullAt: 80 }, 200), 40)
+  assert.equal(boundOf({ ...room, fullAt: 400 }, 200), 49, 'something goes')
+  assert.equal(boundOf({ ...room, opened: 0, fullAt: 400 }, 200), 0)
 })
 
 test('PH14 a connection is metered where the browser says so', () => {

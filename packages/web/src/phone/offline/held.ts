@@ -25,6 +25,21 @@ export function heldBytes(held: Held): number {
   return [...assets.values()].reduce((sum, bytes) => sum + bytes, texts)
 }
 
+export interface Room {
+  /** What documents that were only opened take. */
+  opened: number
+  /** What the browser says that it gives. */
+  quotaBytes: number
+  /** What is used of it, if it has just refused to store more: then it gives no more than that, whatever it says. */
+  fullAt?: number | undefined
+}
+
+/** How much of what was only opened may stay; less than there is of it when there is no room. */
+export function boundOf({ opened, quotaBytes, fullAt }: Room, mostBytes: number): number {
+  const given = Math.min(mostBytes, quotaBytes / 2)
+  return fullAt === undefined ? given : Math.max(0, Math.min(given, fullAt / 2, opened - 1))
+}
+
 /** What is to be dropped, the longest unused first, until what was kept by use alone is within its bound. */
 export function toDrop(held: Held, { kept, safe, bytes }: Bounds): string[] {
   const byUse = Object.entries(held)

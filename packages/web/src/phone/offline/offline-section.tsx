@@ -6,8 +6,10 @@ import { lists } from '../first-list.ts'
 import { tell } from '../said.ts'
 import { titleOf } from '../words.ts'
 import { heldBytes } from './held.ts'
-import { dropAllUnused, held, isWaitingForWifi } from './keep-up.ts'
+import { held } from './held-here.ts'
+import { isWaitingForWifi } from './keep-up.ts'
 import { choice, keptDocuments, setKept, setMetered } from './kept-choice.ts'
+import { dropAllUnused } from './make-room.ts'
 
 export function OfflineSection() {
   return (

@@ -8,9 +8,11 @@ import { measureRoom, storedList } from '../../sync/browser-storage.ts'
 import { hub, lists } from '../first-list.ts'
 import { beforeReload } from '../update.ts'
 import { startOutbox } from './browser-outbox.ts'
+import { noteUse, readHeld } from './held-here.ts'
 import { here } from './here.ts'
-import { keepUp, noteUse, readHeld } from './keep-up.ts'
+import { keepUp } from './keep-up.ts'
 import { choice, keptDocuments, readChoice } from './kept-choice.ts'
+import { followNoRoom } from './make-room.ts'
 import { allStored, onShown } from './shown-documents.ts'
 
 export async function startOffline(): Promise<void> {
@@ -19,6 +21,7 @@ export async function startOffline(): Promise<void> {
   })
   await Promise.all([startOutbox(), readChoice(), readHeld()])
   beforeReload(allStored)
+  followNoRoom()
   onShown((document, link) => whenIdle(() => void noteUse(document, link)))
   effect(() => {
     // What is listed, kept or asked for has changed, or the hub is back.

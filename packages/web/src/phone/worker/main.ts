@@ -29,8 +29,15 @@ worker.addEventListener('fetch', event => {
   if (request.method !== 'GET') return
   if (request.mode === 'navigate' && isPage(url.pathname)) event.respondWith(page(request))
   else if (isShellFile(url.pathname)) event.respondWith(shellFile(request))
-  else if (isAsset(url.pathname)) event.respondWith(asset(request))
+  else if (isAsset(url.pathname))
+    event.respondWith(asset(request, name => event.waitUntil(tellNoRoom(event.clientId, name))))
 })
+
+/** The page knows what may go, and fetches it again then (PH14). */
+async function tellNoRoom(client: string, asset: string): Promise<void> {
+  const page = await worker.clients.get(client)
+  page?.postMessage({ noRoomFor: asset })
+}
 
 const shared = new SharedStore(indexedDB)
 const shares = {

@@ -6,6 +6,7 @@ interface Extendable extends Event {
 }
 export interface FetchCall extends Extendable {
   readonly request: Request
+  readonly clientId: string
   respondWith(answer: Promise<Response>): void
 }
 export interface Message extends Extendable {
@@ -31,6 +32,7 @@ export interface WorkerScope {
   readonly location: Location
   readonly clients: {
     claim(): Promise<void>
+    get(id: string): Promise<Pick<PageWindow, 'postMessage'> | undefined>
     matchAll(options: { type: 'window'; includeUncontrolled: true }): Promise<readonly PageWindow[]>
     openWindow(url: string): Promise<unknown>
   }

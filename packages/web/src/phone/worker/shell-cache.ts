@@ -54,7 +54,8 @@ export async function shellFile(request: Request): Promise<Response> {
   const kept = await cache.match(pathname)
   if (kept) return kept
   const answer = await fetch(request)
-  if (answer.status === 200) await cache.put(pathname, answer.clone())
+  // What cannot be kept, for want of room above all, is met again.
+  if (answer.status === 200) await cache.put(pathname, answer.clone()).catch(() => undefined)
   return answer
 }
 

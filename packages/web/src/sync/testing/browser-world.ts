@@ -271,6 +271,7 @@ export class BrowserTab {
         forget: document => guarded(() => database.forget(document)),
       },
       () => undefined,
+      () => undefined,
     )
   }
 
