@@ -2,7 +2,9 @@
 import { isNoRoom } from '../../sync/no-room.ts'
 import { assetCacheName } from '../asset-cache-name.ts'
 
-export const isAsset = (path: string): boolean => /^\/api\/v1\/assets\/sha256-[0-9a-f]{64}$/.test(path)
+export const assetPath = '/api/v1/assets/'
+export const isAsset = (path: string): boolean =>
+  path.startsWith(assetPath) && /^sha256-[0-9a-f]{64}$/.test(path.slice(assetPath.length))
 
 /** What cannot be kept is shown all the same. Whoever fetches in order to keep it makes room itself. */
 export async function asset(request: Request, onNoRoom: (asset: string) => unknown): Promise<Response> {

@@ -6,13 +6,14 @@
 import { limits } from '@meshbook/core/limits.ts'
 import { SharedStore } from '../incoming/shared-store.ts'
 import { asset, isAsset } from './assets.ts'
+import { leaveToNetwork } from './leave-to-network.ts'
 import { openNotice, type PushPorts, renewSubscription, showPush } from './push.ts'
 import { worker } from './scope.ts'
 import { sendQueued } from './send-queued.ts'
 import { fetchLater, install, isPage, isShellFile, page, removeOthers, shellFile } from './shell-cache.ts'
 import { sharePath, takeShare } from './take-share.ts'
 
-worker.addEventListener('install', event => event.waitUntil(install()))
+worker.addEventListener('install', event => event.waitUntil(Promise.all([install(), leaveToNetwork(event)])))
 worker.addEventListener('activate', event => event.waitUntil(removeOthers().then(() => worker.clients.claim())))
 worker.addEventListener('message', event => {
   if (event.data === 'take over') void worker.skipWaiting()

@@ -4,6 +4,14 @@ import type { Subscriber } from '../../notify/subscription.ts'
 interface Extendable extends Event {
   waitUntil(work: Promise<unknown>): void
 }
+interface Route {
+  condition: { urlPattern: { pathname: string } }
+  source: 'network' | 'fetch-event'
+}
+export interface Installing extends Extendable {
+  /** Absent where the browser does not have it. */
+  addRoutes?(routes: readonly Route[]): Promise<void>
+}
 export interface FetchCall extends Extendable {
   readonly request: Request
   readonly clientId: string
@@ -41,7 +49,8 @@ export interface WorkerScope {
     readonly pushManager: Subscriber
   }
   skipWaiting(): Promise<void>
-  addEventListener(type: 'install' | 'activate' | 'sync', listener: (event: Extendable) => void): void
+  addEventListener(type: 'install', listener: (event: Installing) => void): void
+  addEventListener(type: 'activate' | 'sync', listener: (event: Extendable) => void): void
   addEventListener(type: 'fetch', listener: (event: FetchCall) => void): void
   addEventListener(type: 'message', listener: (event: Message) => void): void
   addEventListener(type: 'push', listener: (event: PushCall) => void): void
