@@ -157,6 +157,9 @@ function installTools() {
     { command: 'redis-server', package: 'redis-server' },
     { command: 'ip', package: 'iproute2' },
     { command: 'iptables', package: 'iptables' },
+    { file: '/usr/sbin/nginx', package: 'nginx-light' },
+    { command: 'certutil', package: 'libnss3-tools' },
+    { command: 'firefox-esr', package: 'firefox-esr' },
     { command: 'R', package: 'r-base-core' },
     { file: '/usr/share/jupyter/kernels/ir/kernel.json', package: 'r-cran-irkernel' },
     { file: '/usr/share/doc/python3-venv', package: 'python3-venv' },
@@ -177,7 +180,8 @@ function installTools() {
   )
   if (missing.includes('postgresql'))
     spawnSync(...commandOf([...sudo, 'rm', '-f', clusterSettings]), { stdio: 'ignore' })
-  if (missing.includes('redis-server')) withoutService(sudo)
+  if (missing.includes('redis-server')) withoutService(sudo, 'redis-server')
+  if (missing.includes('nginx-light')) withoutService(sudo, 'nginx')
 }
 
 /** The tests start servers of their own: Debian is to make no cluster, and to leave no service running. */
@@ -187,9 +191,9 @@ function withoutCluster(sudo) {
 }
 
 /** A service that was not there before is not to be there afterwards; one that was is somebody's. */
-function withoutService(sudo) {
+function withoutService(sudo, name) {
   if (onPath('systemctl'))
-    spawnSync(...commandOf([...sudo, 'systemctl', 'disable', '--now', 'redis-server']), { stdio: 'ignore' })
+    spawnSync(...commandOf([...sudo, 'systemctl', 'disable', '--now', name]), { stdio: 'ignore' })
 }
 
 function commandOf([command, ...args]) {

@@ -1,6 +1,6 @@
 /** A real Chromium for the tests, with a fresh profile; closed when the test ends. */
-import type { TestContext } from 'node:test'
 import { type BrowserContext, chromium, type Page } from 'playwright-core'
+import type { Cleanup } from './mesh-process.ts'
 
 export const browserFlags = [
   '--headless',
@@ -22,7 +22,7 @@ export interface OpenBrowser {
 }
 
 export async function openBrowser(
-  t: TestContext,
+  t: Cleanup,
   options: { width?: number; height?: number; dark?: boolean; touch?: boolean } = {},
 ): Promise<OpenBrowser> {
   const browser = await chromium.launch({ executablePath: chromiumPath, args: browserFlags })

@@ -1,25 +1,26 @@
-/** Builds the web app. The hub serves `dist/` as it is. */
-import { fileURLToPath } from 'node:url'
+/** Builds the web app, and the phone's with it. The hub serves `dist/` as it is. */
 import preact from '@preact/preset-vite'
-import { defineConfig } from 'vite'
+import { build, defineConfig, type Plugin } from 'vite'
 import { chunkOf } from './bundle/chunks.ts'
-import { fewErrorTexts, lexerAlone, oneEnvironment, plainLimits, schemasWhenUsed } from './bundle/smaller-code.ts'
+import { compressed } from './bundle/compressed.ts'
+import { phone, phoneWorker } from './vite.phone.config.ts'
+import { alias, nonceWord, smaller } from './vite.shared.ts'
 
-const inSource = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
-const fullYaml = fileURLToPath(new URL('../browser/index.js', import.meta.resolve('yaml')))
+/** The phone's app lies in the folder that this build empties, so it is built after it. */
+const alsoPhone: Plugin = {
+  name: 'also-phone',
+  apply: 'build',
+  async closeBundle() {
+    await build(phone)
+    await build(phoneWorker())
+  },
+}
 
 export default defineConfig({
   root: import.meta.dirname,
-  plugins: [plainLimits, schemasWhenUsed, fewErrorTexts, lexerAlone, oneEnvironment, preact()],
-  resolve: {
-    alias: [
-      { find: /^yaml$/, replacement: inSource('src/notebook/yaml-when-needed.ts') },
-      { find: /^virtual:full-yaml$/, replacement: fullYaml },
-      { find: /^lib0\/logging$/, replacement: inSource('src/sync/library-warnings.ts') },
-    ],
-  },
-  // The hub replaces this word in index.html by a fresh nonce and names it in the page's policy.
-  html: { cspNonce: 'MESHBOOK_NONCE' },
+  plugins: [smaller, preact(), alsoPhone, compressed(`${import.meta.dirname}/dist`)],
+  resolve: { alias },
+  html: { cspNonce: nonceWord },
   build: {
     target: 'es2022',
     sourcemap: false,

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { type DeviceId, deviceIdOf, newId, parseAssetId, parseFence, parseRunId, parseSeq } from '@meshbook/core/ids.ts'
+import type { Filled } from '@meshbook/core/notify-words.ts'
 import { digitsOf, transcriptText } from '@meshbook/core/pairing.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import type { HubStore } from '@meshbook/hub/store/hub-store.ts'
@@ -311,7 +312,7 @@ async function story(store: HubStore): Promise<void> {
     await store.query('undeliveredOrders')
     const begun: RunEvent = { type: 'started', at: now, device: 'Desk', language: 'python', kernel: 'python' }
     const all = [begun, ...events]
-    await store.call('appendEvents', { ...holding, id: run.id, first: parseSeq(1), events: all.map(logged) })
+    await store.call('appendEvents', { ...holding, id: run.id, first: parseSeq(1), events: all.map(logged), now })
     return { ...holding, id: run.id, session: run.session }
   }
   const gate = { gate: id('gate'), nonce: 'n'.repeat(32), title: 'Delete?', shown: 'rm \0 x', expiresAt: now + 1 }
@@ -343,6 +344,55 @@ async function story(store: HubStore): Promise<void> {
   await store.call('expireLog', { org, id: waiting.id, now: later })
   await store.query('oldRecords', { endedBefore: later + 1 })
   await store.call('dropRecord', { org, id: waiting.id })
+
+  // Telling people.
+  await store.call('pushKeys', { made: { publicKey: 'p', privateKey: 's' }, now })
+  await store.call('pushKeys', { made: { publicKey: 'other', privateKey: 'other' }, now })
+  await store.query('isFirstUser', { org, user })
+  const settings = { kinds: {}, afterSeconds: 0, quiet: null, projects: [] }
+  await store.call('setNotifySettings', { org, user, settings })
+  await store.query('notifySettings', { org, user })
+  await store.call('setLooking', { org, id: 'nobody', until: now })
+  const none = { inside: false, p256dh: null, auth: null, topic: null, secret: null, replaces: null }
+  const wayOf = (credential: string) => ({ ...none, org, user, id: id('way'), name: 'W', credential, now })
+  const hook = { ...wayOf('token:x'), kind: 'webhook' as const, url: 'https://a.example/', secret: 's' }
+  await store.call('addWay', hook)
+  const phone = { ...wayOf('token:x'), kind: 'push' as const, url: 'https://p.example/1', p256dh: 'k', auth: 'a' }
+  await store.call('addWay', phone)
+  await store.call('addWay', { ...phone, id: id('way') })
+  await store.call('addWay', { ...phone, id: id('way'), url: 'https://p.example/2', replaces: phone.url })
+  const told = await begin('told', [{ type: 'input-request', at: now, id: 'q', prompt: 'Who?', password: false }])
+  await store.query('dueNotices', { now, rows: 10 })
+  await store.call('planNotices', { org, user, now })
+  const page = { now, perUser: 4, rows: 10 }
+  const due = await store.query('dueDeliveries', page)
+  const toHook = { org, notice: due[0]!.notice, way: hook.id }
+  const leased = { receiptHash: hashOf('receipt'), now, leaseUntil: now + day }
+  const claimed = await store.call('claimDelivery', { ...toHook, ...leased })
+  await store.call('claimDelivery', { ...toHook, ...leased })
+  const again = { as: 'again' as const, at: now + 1, code: 'unreachable' as const, detail: 'x' }
+  await store.call('settleDelivery', { ...toHook, attempt: claimed!.attempt, outcome: again, now })
+  await store.call('claimDelivery', { ...toHook, ...leased, now: now + 1 })
+  await store.call('settleDelivery', { ...toHook, attempt: 2, outcome: { as: 'accepted' }, now: now + 2 })
+  await store.query('findReceipt', { hash: hashOf('receipt') })
+  await store.call('confirmDelivery', { ...toHook, now: now + 3 })
+  await store.call('cancelRun', { org, id: told.id, reason: 'enough', gone: [desk], now: now + 4 })
+  await store.call('planNotices', { org, user, now: now + 4 })
+  await store.query('dueDeliveries', { ...page, now: now + 4 })
+  const words = { title: 'T' as Filled, text: 'x' as Filled, url: '/m/', tag: 'test' }
+  await store.call('makeTest', {
+    org,
+    user,
+    way: hook.id,
+    notice: 'test-1',
+    ...words,
+    ...leased,
+    now: now + 5,
+    receiptHash: hashOf('test'),
+  })
+  await store.query('listWays', { org, user })
+  await store.call('removeWay', { org, user, id: hook.id })
+  await store.call('sweepNotices', { before: now + day, rows: 100 })
 
   // Several hubs.
   await store.call('beatHub', { org, hub: 'one', now, forgetBefore: now - day })

@@ -163,7 +163,7 @@ export function hubsStoreContract(name: string, open: (t: TestContext) => Promis
     await post({ to: 'device', about: org, lease: run })
     const append = (first: number, events: RunEvent[]) =>
       store.call('appendEvents', {
-        ...{ org, device, id: run, fence: lease.fence, first: parseSeq(first), events: events.map(logged) },
+        ...{ org, device, id: run, fence: lease.fence, first: parseSeq(first), events: events.map(logged), now },
       })
     await append(1, [
       { type: 'started', at: now, device: 'Desk', language: 'python', kernel: 'python' },

@@ -16,6 +16,7 @@ const server = await TestPostgres.start({ after })
 const readWhenAsked = 'whoever needs it reads the store at the moment'
 const ownWords = 'it is told in the words of another change in the same call of the hub'
 const ofThisHub = 'it is about this hub, or about what only it has in its hands'
+const everyHubLooks = 'every hub looks for what is due by itself'
 const restWithTheirTurn = 'it throws away what nobody may ask for any more'
 
 /** Procedures that change something and tell nobody, and why nobody else needs to hear. */
@@ -27,6 +28,7 @@ const quiet: Record<string, string> = {
   addTicket: readWhenAsked,
   addToken: readWhenAsked,
   addUser: readWhenAsked,
+  addWay: readWhenAsked,
   adoptDocument: 'the tree of the project brings it, which every hub follows',
   adoptProject: readWhenAsked,
   beatHub: 'each hub reads the beats when it beats itself',
@@ -34,7 +36,9 @@ const quiet: Record<string, string> = {
   beginUpload: readWhenAsked,
   cancelPairing: 'both sides ask again and again until it is over',
   claimAsset: readWhenAsked,
+  claimDelivery: everyHubLooks,
   claimPairing: 'both sides ask again and again until it is over',
+  confirmDelivery: readWhenAsked,
   describeDevice: 'the device enters its presence right after it, which is told',
   dropInvitation: readWhenAsked,
   dropRecord: restWithTheirTurn,
@@ -47,23 +51,31 @@ const quiet: Record<string, string> = {
   heardNews: 'whoever waits for it asks again and again',
   inviteMember: readWhenAsked,
   linkIdentity: readWhenAsked,
+  makeTest: ofThisHub,
   markAssets: ofThisHub,
   newGrant: readWhenAsked,
   newPairing: readWhenAsked,
   noteAudit: readWhenAsked,
+  planNotices: everyHubLooks,
   pollGrant: 'the one who asks is the only one who waits',
+  pushKeys: 'a hub reads it when it starts, and it never changes',
   recordDocument: ofThisHub,
   recordOldRuns: ofThisHub,
   removePasskey: readWhenAsked,
+  removeWay: readWhenAsked,
   removed: ofThisHub,
   renamePasskey: readWhenAsked,
   renewHeads: 'a lease that goes on is no news; one that ends is read when somebody wants it',
   saveUpload: readWhenAsked,
   sawDevice: 'the presence of the device tells how it is',
+  setLooking: readWhenAsked,
+  setNotifySettings: readWhenAsked,
   setSealKey: ownWords,
+  settleDelivery: everyHubLooks,
   settleRestore: 'no hub runs while a backup is restored',
   sweepAssets: ofThisHub,
   sweepNews: restWithTheirTurn,
+  sweepNotices: restWithTheirTurn,
   takeAttempt: readWhenAsked,
   takeDeviceOrders: ofThisHub,
   takeHubOrders: ofThisHub,

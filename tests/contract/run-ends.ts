@@ -122,6 +122,7 @@ class Life {
       fence: lease.fence,
       first,
       events: events.map(logged),
+      now: this.#now,
     })
   }
 
@@ -157,6 +158,7 @@ class Life {
       of,
       id,
       chosenDevice: null,
+      from: null,
       networks: [],
       newSession: newId('session', this.#now, systemRandom),
       asker: null,

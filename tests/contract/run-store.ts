@@ -113,7 +113,15 @@ export async function worldOf(store: HubStore): Promise<World> {
         })
       )?.lease,
     append: ({ run, fence }, device, first, events) =>
-      store.call('appendEvents', { org, id: run, device, fence, first: parseSeq(first), events: events.map(logged) }),
+      store.call('appendEvents', {
+        org,
+        id: run,
+        device,
+        fence,
+        first: parseSeq(first),
+        events: events.map(logged),
+        now,
+      }),
     log: async run => numbered(await store.query('readEvents', { org, id: parseRunId(run), after: 0, mostBytes: 1e9 })),
   }
 }
@@ -372,6 +380,7 @@ export function runStoreContract(name: string, open: OpenRunStore): void {
             id: held.run,
             device: devices[0],
             fence: held.fence,
+            now,
             first: parseSeq(1),
             events: [logged(done)],
           })

@@ -57,6 +57,24 @@ test('NB62 what is typed right after the shortcut of the palette is in it, also 
   await page.close()
 })
 
+test('NB62 Ctrl+Enter runs the cell that has the focus also when it is pressed before its code has come', async t => {
+  const { context, mesh } = await openNotebook(t, '# A\n\n```python\nprint("ea" "rly")\n```\n')
+  const slow = await context.newPage()
+  const { promise: held, resolve: release } = Promise.withResolvers<void>()
+  await slow.route(/\/assets\/doing-.*\.js/, async route => {
+    await held
+    await route.continue()
+  })
+  await slow.goto(`${mesh.url}/p/demo/page.md`)
+  const item = slow.locator('.item').nth(1)
+  await item.waitFor()
+  await slow.waitForTimeout(300)
+  await item.focus()
+  await slow.keyboard.press('Control+Enter')
+  release()
+  await slow.locator('.cell').getByText('early', { exact: true }).waitFor({ timeout: 40_000 })
+})
+
 test('NB2 a cell that is run while its output has the focus keeps the keys', async t => {
   const { page } = await openNotebook(t, `${text}\n\`\`\`output:run-0001\nsaid\n\`\`\`\n`)
   await page.locator('.cell').getByText('said').click()

@@ -5,7 +5,9 @@ import { readFile } from 'node:fs/promises'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { command, startMesh, temporaryFolder } from '../mesh-process.ts'
+import AxeBuilder from '@axe-core/playwright'
+import { openBrowser } from '../browser.ts'
+import { command, eventually, startMesh, startProcess, temporaryFolder } from '../mesh-process.ts'
 
 interface Answer {
   status: number
@@ -81,4 +83,77 @@ test('half a certificate is a clear error that names the setting', async t => {
   })
   assert.equal(code, 2)
   assert.match(stderr, /MESHBOOK_TLS_CERT/)
+})
+
+interface Shown {
+  fingerprint: string
+  file: string
+  names: string[]
+  certificateUntil: string | null
+  url: string
+}
+
+test('TL1 TL3 `meshbook tls` makes an authority once, says how devices come to trust it, and doctor looks at it', async t => {
+  const data = await temporaryFolder(t)
+  const none = await command(['tls', 'status', '--json', '--data', data])
+  assert.equal(none.code, 1)
+  assert.match(none.stdout, /NOT_FOUND.*meshbook tls/)
+  const made = JSON.parse((await command(['tls', '--json', '--data', data, '--port', '4321'])).stdout) as Shown
+  const again = await command(['tls', '--data', data])
+  for (const said of [
+    made.fingerprint.slice(0, 47),
+    made.fingerprint.slice(48),
+    made.file,
+    'Certificate Trust Settings',
+    'CA certificate',
+  ])
+    assert.ok(again.stderr.includes(said), said)
+  const status = JSON.parse((await command(['tls', 'status', '--json', '--data', data])).stdout) as Shown
+  assert.deepEqual([status.fingerprint, status.names], [made.fingerprint, made.names])
+  const doctor = await command(['doctor', '--json', '--data', data])
+  const findings = doctor.stdout
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line) as { check: string; ok: boolean })
+  assert.deepEqual(
+    findings.filter(({ check }) => /Certificate|Authority/.test(check)).map(({ ok }) => ok),
+    [true, true, true],
+  )
+  const other = JSON.parse((await command(['tls', '--new', '--json', '--data', data])).stdout) as Shown
+  assert.notEqual(other.fingerprint, made.fingerprint)
+  const given = await command(['tls', '--data', data], { MESHBOOK_TLS_CERT: '/x.pem', MESHBOOK_TLS_KEY: '/y.pem' })
+  assert.equal(given.code, 2)
+})
+
+test('TL6 a hub with its own authority: this machine goes on as before, another Meshbook joins over TLS', async t => {
+  const data = await temporaryFolder(t)
+  const { file } = JSON.parse((await command(['tls', '--json', '--data', data])).stdout) as Shown
+  const token = 'mb_joins-over-tls-token'
+  const mesh = await startMesh(t, data, ['--port', '0', '--host', '0.0.0.0'], { MESHBOOK_BOOTSTRAP_TOKEN: token })
+  assert.match(mesh.link, /^http:\/\/127\.0\.0\.1:/)
+  const { page, faults } = await openBrowser(t, { width: 320 })
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme })
+    await page.goto(`${mesh.url}/tls`)
+    for (const summary of await page.locator('summary').all()) await summary.click()
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 320)
+    const { violations } = await new AxeBuilder({ page }).analyze()
+    assert.deepEqual(
+      violations.filter(({ impact }) => impact === 'serious' || impact === 'critical').map(({ id }) => id),
+      [],
+    )
+    const shots = process.env.MESHBOOK_SHOTS
+    if (shots) await page.screenshot({ path: join(shots, `tls-${colorScheme}.png`), fullPage: true })
+  }
+  assert.deepEqual(faults, [])
+  const device = await temporaryFolder(t)
+  const hub = `https://localhost:${new URL(mesh.url).port}`
+  await startProcess(t, device, ['up', '--hub', hub, '--name', 'Other'], {
+    MESHBOOK_TOKEN: token,
+    NODE_EXTRA_CA_CERTS: file,
+  })
+  await eventually('it is connected', async () => {
+    const { stdout } = await command(['status', '--json', '--data', device])
+    return stdout.includes('"linked":true')
+  })
 })

@@ -11,10 +11,17 @@ export class JsonChild {
   #next = 1
   #errors = ''
 
-  constructor(cleanup: Cleanup, lab: Lab, machine: Machine, script: string, args: readonly string[] = []) {
+  constructor(
+    cleanup: Cleanup,
+    lab: Lab,
+    machine: Machine,
+    script: string,
+    args: readonly string[] = [],
+    env: Record<string, string> = {},
+  ) {
     const program = ['--disable-warning=ExperimentalWarning', script, ...args]
     const [command, rest] = lab.command(machine, process.execPath, program)
-    this.#child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'pipe'] })
+    this.#child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } })
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#errors += text))
     this.#child.once('exit', code => this.#failAll(new Error(`${script} ended with ${code}: ${this.#errors}`)))
     createInterface({ input: this.#child.stdout! }).on('line', line => this.#take(JSON.parse(line) as Answer))

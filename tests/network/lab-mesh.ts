@@ -10,8 +10,24 @@ import { type Cleanup, hubAddress, hubPort, Lab, type Machine } from './lab.ts'
 const main = join(import.meta.dirname, '../../packages/cli/src/main.ts')
 const script = (name: string): string => join(import.meta.dirname, name)
 const token = 'mb_network-lab-token'
-const hubUrl = `http://${hubAddress}:${hubPort}`
+const hubUrl = `https://${hubAddress}:${hubPort}`
 const startMs = 30_000
+
+export interface LabAuthority {
+  /** The certificate of the authority, in PEM. */
+  file: string
+  fingerprint: string
+  page: string
+  left: string[]
+}
+
+/** What is done on a hub's machine before others can reach it: nobody from elsewhere is answered in the open (TL10). */
+export function makeAuthority(lab: Lab, data: string, publicUrl?: string): LabAuthority {
+  const node = ['--disable-warning=ExperimentalWarning', main]
+  const env = publicUrl === undefined ? [] : [`MESHBOOK_PUBLIC_URL=${publicUrl}`]
+  const asked = ['tls', '--json', '--data', data, '--port', `${hubPort}`]
+  return JSON.parse(lab.run('hub', 'env', ...env, process.execPath, ...node, ...asked)) as LabAuthority
+}
 
 export class LabMesh {
   readonly lab: Lab
@@ -22,11 +38,20 @@ export class LabMesh {
   /** The same on the laptop, where it is started too. */
   readonly laptopFolder: string
   readonly #data: string
+  readonly #trust: { NODE_EXTRA_CA_CERTS: string }
   readonly #programs = new Map<Machine, ChildProcess>()
 
   readonly #timesDivisor: number
 
-  private constructor(lab: Lab, data: string, proxy: JsonChild, phone: JsonChild, timesDivisor: number) {
+  private constructor(
+    lab: Lab,
+    data: string,
+    trust: { NODE_EXTRA_CA_CERTS: string },
+    proxy: JsonChild,
+    phone: JsonChild,
+    timesDivisor: number,
+  ) {
+    this.#trust = trust
     this.#timesDivisor = timesDivisor
     this.lab = lab
     this.#data = data
@@ -43,8 +68,9 @@ export class LabMesh {
     const lab = Lab.open(cleanup)
     cleanup.after(() => rm(data, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }))
     const proxy = new JsonChild(cleanup, lab, 'proxy', script('proxy-main.ts'))
-    const phone = new JsonChild(cleanup, lab, 'phone', script('phone-main.ts'), [hubUrl, token])
-    const mesh = new LabMesh(lab, data, proxy, phone, timesDivisor)
+    const trust = { NODE_EXTRA_CA_CERTS: makeAuthority(lab, join(data, 'hub')).file }
+    const phone = new JsonChild(cleanup, lab, 'phone', script('phone-main.ts'), [hubUrl, token], trust)
+    const mesh = new LabMesh(lab, data, trust, proxy, phone, timesDivisor)
     cleanup.after(() => mesh.#stop())
     await proxy.ask({ do: 'listen' })
     await mesh.#start('hub', ['hub', '--host', '0.0.0.0', '--port', `${hubPort}`])
@@ -80,19 +106,20 @@ export class LabMesh {
     await ended
   }
 
-  #start(machine: Machine, args: readonly string[]): Promise<void> {
+  async #start(machine: Machine, args: readonly string[]): Promise<void> {
     const node = ['--disable-warning=ExperimentalWarning', main, ...args]
     const options = ['--json', '--data', join(this.#data, machine)]
     const [command, rest] = this.lab.command(machine, process.execPath, [...node, ...options])
     const env = {
       ...process.env,
+      ...this.#trust,
       MESHBOOK_TOKEN: token,
       MESHBOOK_BOOTSTRAP_TOKEN: token,
       MESHBOOK_TIMES_DIVISOR: `${this.#timesDivisor}`,
     }
     const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], env })
     this.#programs.set(machine, child)
-    return ready(child)
+    await ready(child)
   }
 
   #stop(): void {
@@ -100,14 +127,15 @@ export class LabMesh {
   }
 }
 
-function ready(child: ChildProcess): Promise<void> {
+export function ready(child: ChildProcess): Promise<{ url: string; link: string }> {
   let errors = ''
   child.stderr!.setEncoding('utf8').on('data', (text: string) => (errors = (errors + text).slice(-20_000)))
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`not ready after ${startMs} ms: ${errors}`)), startMs)
     createInterface({ input: child.stdout! }).once('line', line => {
       clearTimeout(timer)
-      if ((JSON.parse(line) as { ready?: boolean }).ready) resolve()
+      const told = JSON.parse(line) as { ready?: boolean; url: string; link: string }
+      if (told.ready) resolve(told)
       else reject(new Error(line))
     })
     child.once('exit', code => reject(new Error(`it ended with ${code}: ${errors}`)))

@@ -20,6 +20,7 @@ const soaks: Record<string, () => Promise<{ soak: Soak }>> = {
   'pairing-guesses': () => import('./pairing-guesses.ts'),
   partitions: () => import('./partitions.ts'),
   programs: () => import('./programs.ts'),
+  'phone-queue': () => import('./phone-queue.ts'),
   'power-cut': () => import('./power-cut.ts'),
   revocation: () => import('./revocation.ts'),
   'run-partitions': () => import('./run-partitions.ts'),

@@ -6,6 +6,7 @@ import { version } from './version.ts'
 const commands: Record<string, () => Promise<() => Command>> = {
   start: async () => (await import('./commands/start.ts')).startCommand,
   hub: async () => (await import('./commands/hub.ts')).hubCommand,
+  tls: async () => (await import('./commands/tls.ts')).tlsCommand,
   up: async () => (await import('./commands/up.ts')).upCommand,
   attach: async () => (await import('./commands/attach.ts')).attachCommand,
   detach: async () => (await import('./commands/detach.ts')).detachCommand,

@@ -29,5 +29,7 @@ export const auditActions = [
   'device-shut-out',
   'document-published',
   'document-unpublished',
+  'way-added',
+  'way-removed',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

@@ -190,8 +190,8 @@ const catalogue = {
     retry: 'never',
   },
   PLAIN_HTTP: {
-    message: 'Signing in over plain HTTP from another machine is refused',
-    hint: 'Use HTTPS (MESHBOOK_TLS_CERT and MESHBOOK_TLS_KEY), a TLS proxy with MESHBOOK_PUBLIC_URL, or an SSH tunnel to the loopback port.',
+    message: 'Plain HTTP from another machine is refused, because it can be overheard',
+    hint: 'Use https: run `meshbook tls` on the machine of the hub, or put a proxy with TLS before it (MESHBOOK_PUBLIC_URL), or use a tunnel to its loopback port.',
     http: 403,
     exit: 3,
     retry: 'never',
@@ -564,6 +564,20 @@ const catalogue = {
   KEYCHAIN_SILENT: {
     message: 'The keychain that has the keys of this device does not answer',
     hint: 'Unlock it (sign in at the desktop) and start again. MESHBOOK_KEYCHAIN=off keeps keys in a file from then on.',
+    exit: 1,
+    retry: 'never',
+  },
+  OUTGOING_REFUSED: {
+    message: 'Meshbook sends nothing to this address',
+    hint: 'Use a public http(s) address. One in a private network can be set by the owner of the hub, who is its first user.',
+    http: 422,
+    exit: 1,
+    retry: 'never',
+  },
+  PUSH_SERVICE: {
+    message: 'This push service is not known to the hub',
+    hint: 'If your browser really uses it, the owner of the hub can allow it with MESHBOOK_PUSH_SERVICES.',
+    http: 422,
     exit: 1,
     retry: 'never',
   },

@@ -20,3 +20,17 @@ test('S18 texts that differ look different', () => {
     }),
   )
 })
+
+test('S18 PH41 what looks like another character is shown with its number, and what is of its own script is left alone', () => {
+  assert.equal(exactText('rm -rf /hоme'), 'rm -rf /hо⟨U+043E⟩me')
+  assert.equal(exactText('run сору now'), 'run с⟨U+0441⟩о⟨U+043E⟩р⟨U+0440⟩у⟨U+0443⟩ now')
+  assert.equal(exactText('a；b ∕ 𝚛m'), 'a；⟨U+FF1B⟩b ∕⟨U+2215⟩ 𝚛⟨U+1D69B⟩m')
+  for (const text of [
+    'Привет, а сор у дома',
+    'git commit -m Исправил',
+    'Δx = 3 μm, naïve',
+    'x² ≤ 5 “so” – yes',
+    '日本ab',
+  ])
+    assert.equal(exactText(text), text)
+})

@@ -25,6 +25,7 @@ export type IdentityId = Branded<string, 'IdentityId'>
 export type PasskeyId = Branded<string, 'PasskeyId'>
 export type InvitationId = Branded<string, 'InvitationId'>
 export type PairingId = Branded<string, 'PairingId'>
+export type WayId = Branded<string, 'WayId'>
 /** `sha256-` and 64 hex digits of the blob's content. */
 export type AssetId = Branded<string, 'AssetId'>
 
@@ -53,6 +54,7 @@ const prefixes = {
   passkey: 'pky',
   invitation: 'inv',
   pairing: 'par',
+  way: 'way',
 } as const
 
 export interface IdTypes {
@@ -73,6 +75,7 @@ export interface IdTypes {
   passkey: PasskeyId
   invitation: InvitationId
   pairing: PairingId
+  way: WayId
 }
 export type IdKind = keyof IdTypes
 

@@ -164,6 +164,16 @@ export const limits = {
   pastRunRows: 5,
   /** What waited for longer is looked at again before it runs: its cell may have changed (RU31). */
   runFreshMs: 10_000,
+  /** What a phone keeps of documents that were opened and not asked to be kept, with their images; the rest of a larger one is not fetched beforehand. */
+  phoneUsedBytes: 200 * MiB,
+  phoneAssetBytes: 32 * MiB,
+  /** What is shared to the phone's app at once, and how many of such wait for a place before the oldest goes. */
+  phoneShareBytes: 64 * MiB,
+  phoneShareFiles: 20,
+  phoneShareChars: 500_000,
+  phoneSharesWaiting: 8,
+  /** How often a phone looks what became of the documents that it keeps. */
+  phoneKeepLookMs: 60_000,
   /** How long "still want this?" is asked. */
   runAskMs: 7 * 24 * 3_600_000,
   /** Logs of ended runs, of one project; what a run came to is known for much longer than what it said. */
@@ -226,6 +236,13 @@ export const limits = {
   /** How long the hub may take to answer after that. */
   wakeAnswerMs: 3_000,
   handshakeMs: 10_000,
+  /** How often a hub looks whether its certificate is another or should be (TL4). */
+  tlsLookMs: 10_000,
+  /** Browsers take no certificate that is valid for more than 398 days. */
+  certificateMs: 397 * 86_400_000,
+  authorityMs: 3_652 * 86_400_000,
+  /** How long a document that is opened behind the page may take to be as the hub has it. */
+  documentInStepMs: 20_000,
   requestMs: 30_000,
   reconnectMinMs: 250,
   reconnectMaxMs: 30_000,
@@ -309,6 +326,41 @@ export const limits = {
   /** Snapshots in an object store are kept so long for a backup that reads them, and for the data that a restore replaced. */
   backupHoldMs: 24 * 60 * 60_000,
   restoreHoldMs: 30 * 24 * 60 * 60_000,
+
+  /** Telling people: ways of one user, and what goes out. */
+  waysPerUser: 20,
+  wayUrlChars: 2_048,
+  notifyProjectRows: 200,
+  /** Runs that took no longer are not told, where a user has set nothing else. */
+  notifyAfterSeconds: 30,
+  noticeTitleChars: 100,
+  noticeTextChars: 300,
+  /** More notices to one user become summaries, which come at most so often. */
+  noticesPerHour: 30,
+  noticeSummaryMs: 10 * 60_000,
+  /** Lines of a summary that name what is in it. */
+  noticeSummaryLines: 5,
+  /** How long runs that a lost device had are gathered for one notice. */
+  noticeGatherMs: 2_000,
+  /** For so long a notice is tried again, and for so long it is remembered. */
+  noticeMs: 24 * 3_600_000,
+  noticeKeptMs: 7 * 24 * 3_600_000,
+  noticeSweepRows: 500,
+  noticeLookMs: 500,
+  noticeRows: 200,
+  /** A delivery that a hub has taken is that of another one after so long. */
+  deliveryLeaseMs: 60_000,
+  deliveriesPerHub: 16,
+  deliveriesPerUser: 4,
+  deliveryRetryMinMs: 5_000,
+  deliveryRetryMaxMs: 3_600_000,
+  pushTestsPerMinute: 6,
+  receiptsPerMinute: 120,
+  /** How long a page that said so counts as looked at. */
+  lookingMs: 60_000,
+  /** A request to an address that a user gave. */
+  outgoingMs: 15_000,
+  outgoingAnswerBytes: 16 * KiB,
 
   authTriesPerMinute: 30,
   emailChars: 254,
@@ -436,6 +488,7 @@ export function scaledTimes(divisor: number): Limits {
     historyQuietMs,
     historyAuthorMs,
     lanGrantMs,
+    tlsLookMs,
   } = limits
   const shorter = {
     pingMs,
@@ -448,6 +501,7 @@ export function scaledTimes(divisor: number): Limits {
     historyQuietMs,
     historyAuthorMs,
     lanGrantMs,
+    tlsLookMs,
   }
   const scaled = Object.fromEntries(Object.entries(shorter).map(([name, ms]) => [name, Math.ceil(ms / divisor)]))
   return { ...limits, ...scaled }

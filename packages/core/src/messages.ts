@@ -14,8 +14,7 @@ import { lanNonceSchema, lanOfferSchema } from './lan.ts'
 import { limits } from './limits.ts'
 import { gateDecisions, gateNonceSchema, runEventSchema } from './run.ts'
 
-/** Dated history: 1 (2026-11) first version. The oldest version still spoken is 1. */
-export const protocolVersion = 1
+export { protocolVersion } from './protocol.ts'
 
 export const frameTypes = {
   REGISTER: 1,
@@ -103,7 +102,12 @@ export type Metrics = v.InferOutput<typeof metricsSchema>
 
 /** Where the output of a run goes: at a Yjs relative position (the requester also writes the intent), or at the n-th cell. */
 export const cellRefSchema = v.variant('by', [
-  v.object({ by: v.literal('anchor'), anchor: v.record(v.string(), v.unknown()) }),
+  v.object({
+    by: v.literal('anchor'),
+    anchor: v.record(v.string(), v.unknown()),
+    /** Whoever asks writes nothing into the document: the device makes the entry at once. */
+    alone: v.optional(v.boolean()),
+  }),
   v.object({ by: v.literal('index'), index: ms }),
 ])
 export type CellRef = v.InferOutput<typeof cellRefSchema>

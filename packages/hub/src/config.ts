@@ -33,6 +33,8 @@ export interface HubConfig {
   accounts: AccountsConfig
   /** API token of the first user, taken at the first start only. */
   bootstrapToken: string | null
+  /** Origins of push services beyond those that browsers are known to use. */
+  pushServices: readonly string[]
   /** How long the logs of ended runs are kept. */
   runRetentionDays: number
   /** Times that decide when a device is suspect or offline are divided by this. */
@@ -65,6 +67,8 @@ export const hubSettings = {
   MESHBOOK_REDIS_URL: 'Redis that tells several hubs on one database of each other’s edits: redis://host:6379',
   ...s3Settings,
   ...accountSettings,
+  MESHBOOK_PUSH_SERVICES:
+    'push services that browsers here use beyond the known ones, such as https://push.example, with commas between',
   MESHBOOK_BOOTSTRAP_TOKEN: 'API token (mb_…) for the first user, taken at the first start',
   MESHBOOK_RUN_RETENTION_DAYS:
     'days for which the logs of runs are kept; what became of a run is known for longer (30)',
@@ -88,6 +92,7 @@ export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): Hu
     s3: parseS3(setting),
     accounts: parseAccounts(setting),
     bootstrapToken: parseBootstrapToken(setting('MESHBOOK_BOOTSTRAP_TOKEN')),
+    pushServices: parseOrigins('MESHBOOK_PUSH_SERVICES', setting('MESHBOOK_PUSH_SERVICES')),
     runRetentionDays: parseRetention(setting('MESHBOOK_RUN_RETENTION_DAYS')),
     timesDivisor: parseDivisor(setting('MESHBOOK_TIMES_DIVISOR')),
     webFolder: flags.webFolder ? resolve(flags.webFolder) : null,
@@ -130,6 +135,10 @@ function parsePublicUrl(name: Setting, text: string | undefined): string | null 
     !url.password
   if (plain) return url.origin
   throw bad(name, 'an origin without a path, such as https://mesh.example')
+}
+
+function parseOrigins(name: Setting, text: string | undefined): string[] {
+  return (text ?? '').split(',').flatMap(part => parsePublicUrl(name, part.trim() || undefined) ?? [])
 }
 
 function parseProxies(text: string | undefined): BlockList {

@@ -16,6 +16,7 @@ import { atEnd } from './testing/at-end.ts'
 import { rawRequest } from './testing/raw-request.ts'
 import { completed, started, stdout, TestDevice } from './testing/test-device.ts'
 import { startTestHub, temporaryFolder } from './testing/test-hub.ts'
+import { version } from './version.ts'
 
 const failsWith = (code: ErrorCode, part: RegExp) => (error: unknown) =>
   error instanceof MeshError && error.code === code && part.test(error.message)
@@ -92,7 +93,8 @@ test('closing ends sockets as going away and streams, twice is once, and it is q
 
 test('health and readiness are public, metrics are for this machine or a token', async t => {
   const { hub, token } = await startTestHub(t, { env: { MESHBOOK_PUBLIC_URL: 'https://mesh.example' } })
-  assert.equal((await rawRequest(`${hub.url}/healthz`, {})).text, '{"ok":true}')
+  const health: unknown = JSON.parse((await rawRequest(`${hub.url}/healthz`, {})).text)
+  assert.deepEqual(health, { ok: true, name: 'meshbook', version })
   assert.equal((await rawRequest(`${hub.url}/readyz`, {})).status, 200)
   assert.match((await rawRequest(`${hub.url}/metrics`, {})).text, /meshbook_storage_ok 1/)
   const far = { host: 'mesh.example', 'x-forwarded-for': '203.0.113.1' }

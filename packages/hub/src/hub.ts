@@ -1,7 +1,7 @@
 /** A hub from its configuration: opens the store, wires the parts in order, listens, and closes them in reverse. */
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -23,6 +23,7 @@ import { NeighbourExchange, type Neighbours } from '@meshbook/relay/neighbours.t
 import { Relay } from '@meshbook/relay/relay.ts'
 import { listenerOf } from '@meshbook/relay/serve/http-app.ts'
 import { listenAt, stopListening } from '@meshbook/relay/serve/listen.ts'
+import { isLoopbackName } from '@meshbook/relay/serve/loopback-name.ts'
 import { Seats } from '@meshbook/relay/serve/seats.ts'
 import { SyncRates } from '@meshbook/relay/serve/sync-rates.ts'
 import type { StorageHealth } from '@meshbook/relay/sql/database.ts'
@@ -61,7 +62,11 @@ import { tellingStore } from './hubs/telling-store.ts'
 import { noWake, type Wake } from './hubs/wake.ts'
 import { type Log, newLog } from './log.ts'
 import { Metrics } from './metrics.ts'
+import { Notifier } from './notify/notifier.ts'
+import { PushKeyPair } from './notify/push-key.ts'
+import { Ways } from './notify/ways.ts'
 import { openObjects } from './objects/open-objects.ts'
+import { outgoing, systemResolve } from './outgoing/guarded-request.ts'
 import type { Parts } from './parts.ts'
 import { HtmlExports } from './publish/html-exports.ts'
 import { atOwnOrigin } from './publish/own-origin.ts'
@@ -81,6 +86,9 @@ import { Upgrades } from './sockets/upgrade.ts'
 import type { UserRow } from './store/identity.ts'
 import { openStore } from './store/open-store.ts'
 import { storageError } from './store/storage-error.ts'
+import { openBothDoors } from './tls/both-doors.ts'
+import { type PlainPorts, refusingPlain } from './tls/refuse-plain.ts'
+import { lanUrl, ShownCertificate } from './tls/shown-certificate.ts'
 import { version } from './version.ts'
 
 export interface HubPorts {
@@ -186,6 +194,16 @@ async function start(
   const maker = new PageMaker(times)
   closers.push(() => maker.close())
   const publishing = { store, documents: objects.documents, history, maker, now }
+  const pushKey = await PushKeyPair.open(store, now())
+  const notifier = new Notifier({
+    ...ports,
+    store,
+    times,
+    key: pushKey,
+    send: outgoing({ resolve: systemResolve, times }),
+    hubUrl: () => config.publicUrl ?? url,
+    pushServices: config.pushServices,
+  })
   const others = config.database && new OtherHubs({ ...ports, store, wake, times, hub, org: user.org })
   const parts = await wire({
     config,
@@ -202,6 +220,8 @@ async function start(
     documents,
     history,
     publishing,
+    pushKey,
+    notifier,
     pages: new PublishedPages({ ...publishing, objects: objects.assets, limits: times }),
     htmlExports: new HtmlExports({ ...publishing, objects: objects.assets, random: ports.random }),
     objects: objects.assets,
@@ -210,14 +230,19 @@ async function start(
   })
   if (others) await others.start(concernedOf(parts))
   closers.push(() => others?.close())
-  const { answer, begin } = serving(parts)
-  const server = await listen(config, answer)
-  closers.push(() => stopListening(server))
+  const certificate = await ShownCertificate.open(config, ports)
+  const isSecure = certificate !== undefined
+  const authority = certificate?.shown.authority
+  const { answer, begin } = serving(parts, { isSecure, authority: () => certificate?.shown.authority })
+  const server = await listen(config, answer, certificate, closers)
   const { port } = server.address() as AddressInfo
-  url = urlOf(config, port)
-  const local = config.tls ? await listen({ ...config, ...loopback }, answer) : server
-  if (local !== server) closers.push(() => stopListening(local))
-  const localUrl = config.tls ? urlOf(loopback, (local.address() as AddressInfo).port) : url
+  const local = certificate ? await listen(loopback, answer, undefined, closers) : server
+  const localUrl = certificate ? urlOf(loopback.host, (local.address() as AddressInfo).port, false) : undefined
+  // With its own authority the browsers of this machine go on with plain HTTP, which needs nothing installed.
+  const isElsewhere = authority !== undefined && !isHere(config.host)
+  const ownUrl = (isElsewhere && localUrl) || urlOf(config.host, port, config.tls !== null)
+  url = (authority && !isLoopbackName(config.host) && lanUrl(port)) || ownUrl
+  closers.push(certificate ? renewing(certificate, server, times.tlsLookMs, log) : () => undefined)
   const collect = () => Promise.all([collector.collect(), objects.collectSnapshots(), parts.audit.trim()])
   const stopCollecting = collectRegularly(limits.assetCollectMs, collect, log)
   closers.push(() => {
@@ -227,8 +252,9 @@ async function start(
   const logMs = Math.ceil(config.runRetentionDays * 24 * 3_600_000)
   closers.push(collectRegularly(times.runRetentionMs, () => expireRuns({ store, now, logMs }), log))
   closers.push(begin())
+  closers.push(notifier.begin())
   log.info({ url, version }, 'the hub listens')
-  return handleOf(parts, user, { url, localUrl, port }, closing(close, log))
+  return handleOf(parts, user, { url: ownUrl, localUrl: localUrl ?? ownUrl, port }, closing(close, log))
 }
 
 /** Without Redis, which is loaded only where there is one, other hubs' edits are found by looking at the log alone. */
@@ -270,7 +296,12 @@ type Wired =
   | 'sessionsOf'
   | 'sessionsChanged'
   | 'publications'
-type Base = Omit<Parts, Wired> & { wake: Wake; publishing: Omit<PublicationsPorts, 'audit' | 'events'> }
+  | 'ways'
+type Base = Omit<Parts, Wired> & {
+  wake: Wake
+  publishing: Omit<PublicationsPorts, 'audit' | 'events'>
+  notifier: Notifier
+}
 
 /** The parts that devices and runs are made of; each tells the next by the functions given here. */
 async function wire(base: Base): Promise<Parts> {
@@ -330,6 +361,7 @@ async function wire(base: Base): Promise<Parts> {
     accounts,
     passkeys: new Passkeys({ ...base, audit, accounts }),
     publications: new Publications({ ...base.publishing, audit, events }),
+    ways: new Ways({ ...base, audit, pushServices: base.config.pushServices, resolve: systemResolve }),
     memberships: new Memberships({ ...base, audit, doors, runs }),
     doors,
     rates: new SyncRates(times, now),
@@ -374,12 +406,16 @@ class Soon<Key> {
 }
 
 /** `answer` makes a server answer, before it listens; `begin` starts what goes on by itself and returns what stops all. */
-function serving(parts: Parts): { answer: (server: Server) => void; begin: () => () => Promise<void> } {
+function serving(
+  parts: Parts,
+  tls: Omit<PlainPorts, 'config'>,
+): { answer: (server: Server) => void; begin: () => () => Promise<void> } {
   const upgrades = new Upgrades(parts)
-  const { request, upgrade } = atOwnOrigin(parts, {
+  const main = atOwnOrigin(parts, {
     request: listenerOf(buildApp(parts, routes(parts))),
     upgrade: (request, socket, head) => upgrades.handle(request, socket, head),
   })
+  const { request, upgrade } = refusingPlain({ config: parts.config, ...tls }, main)
   const answer = (server: Server): void => {
     server.on('request', request)
     server.on('upgrade', upgrade)
@@ -453,31 +489,37 @@ async function privateFolder(folder: string): Promise<void> {
   }
 }
 
-const loopback = { host: '127.0.0.1', port: 0, tls: null }
-
-type Place = Pick<HubConfig, 'host' | 'port' | 'tls'>
+const loopback = { host: '127.0.0.1', port: 0 }
 
 /** Whoever connects in the moment that the port is open is answered: a request that nobody hears would wait for ever. */
-async function listen(config: Place, answer: (server: Server) => void): Promise<Server> {
-  const server = config.tls ? createTlsServer(await readTls(config.tls)) : createServer()
+async function listen(
+  { host, port }: Pick<HubConfig, 'host' | 'port'>,
+  answer: (server: Server) => void,
+  certificate: ShownCertificate | undefined,
+  closers: (() => unknown)[],
+): Promise<Server> {
+  const server = certificate ? createTlsServer(certificate.shown) : createServer()
   answer(server)
-  await listenAt(server, config)
+  const cutSilent = certificate ? openBothDoors(server as TlsServer) : () => undefined
+  await listenAt(server, { host, port })
+  closers.push(() => {
+    cutSilent()
+    return stopListening(server)
+  })
   return server
 }
 
-async function readTls({ cert, key }: NonNullable<HubConfig['tls']>): Promise<{ cert: Buffer; key: Buffer }> {
-  const read = async (path: string, setting: string): Promise<Buffer> => {
-    try {
-      return await readFile(path)
-    } catch (cause) {
-      throw new MeshError('BAD_CONFIG', { detail: `${setting}: ${path} cannot be read`, cause })
-    }
-  }
-  return { cert: await read(cert, 'MESHBOOK_TLS_CERT'), key: await read(key, 'MESHBOOK_TLS_KEY') }
+function renewing(certificate: ShownCertificate, server: Server, everyMs: number, log: Log): () => void {
+  return collectRegularly(everyMs, () => certificate.look(shown => (server as TlsServer).setSecureContext(shown)), log)
+}
+
+/** Whether loopback leads to what listens there. */
+function isHere(host: string): boolean {
+  return host === '0.0.0.0' || host === '::' || isLoopbackName(host)
 }
 
 /** An address that means "all of them" is reached on this machine by loopback. */
-function urlOf({ host, tls }: Pick<Place, 'host' | 'tls'>, port: number): string {
-  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
-  return `${tls ? 'https' : 'http'}://${name}:${port}`
+function urlOf(host: string, port: number, isSecure: boolean): string {
+  const name = isHere(host) && !isLoopbackName(host) ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
+  return `${isSecure ? 'https' : 'http'}://${name}:${port}`
 }

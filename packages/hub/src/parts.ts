@@ -27,6 +27,8 @@ import type { OtherHubs } from './hubs/other-hubs.ts'
 import type { Presence } from './hubs/presence.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import type { PushKeyPair } from './notify/push-key.ts'
+import type { Ways } from './notify/ways.ts'
 import type { ObjectStore } from './objects/object-store.ts'
 import type { HtmlExports } from './publish/html-exports.ts'
 import type { Publications } from './publish/publications.ts'
@@ -81,6 +83,10 @@ export interface Parts {
   documents: Documents
   history: History
   publications: Publications
+  /** Of the hub, for push. */
+  pushKey: PushKeyPair
+  /** How users are told of what waits for them. */
+  ways: Ways
   /** What readers of published documents get. */
   pages: PublishedPages
   htmlExports: HtmlExports

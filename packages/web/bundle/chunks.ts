@@ -7,10 +7,10 @@ interface ModuleFacts {
   importedIds: readonly string[]
   dynamicallyImportedIds: readonly string[]
 }
-type Look = (id: string) => ModuleFacts | null
+export type Look = (id: string) => ModuleFacts | null
 
 /** All that a module imports at once, with itself. */
-function closureOf(id: string, look: Look, found = new Set<string>()): Set<string> {
+export function closureOf(id: string, look: Look, found = new Set<string>()): Set<string> {
   if (found.has(id)) return found
   found.add(id)
   for (const next of look(id)?.importedIds ?? []) closureOf(next, look, found)

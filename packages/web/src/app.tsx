@@ -20,6 +20,7 @@ import { UnreachablePage } from './shell/unreachable-page.tsx'
 import { drawerOpen } from './state/layout.ts'
 import { here, type Route, routeOf } from './state/location.ts'
 import { signedIn } from './state/mesh.ts'
+import { offersPhone } from './state/phone-offer.ts'
 
 const EvictedBanner = whenThere(later, part => part.EvictedBanner)
 const AccountPage = lazyPage(() => import('./account/account-page.tsx').then(module => module.AccountPage))
@@ -34,6 +35,7 @@ const DevicesPage = lazyPage(() => import('./shell/devices-page.tsx').then(modul
 const HomePage = lazyPage(() => import('./shell/home-page.tsx').then(module => module.HomePage))
 const MembersDialog = lazyPart(() => import('./shell/members-dialog.tsx').then(module => module.MembersDialog))
 const PublishDialog = lazyPart(() => import('./shell/publish-dialog.tsx').then(module => module.PublishDialog))
+const PhoneOffer = lazyPart(() => import('./shell/phone-offer.tsx').then(module => module.PhoneOffer))
 const RunsPage = lazyPage(() => import('./shell/runs-page.tsx').then(module => module.RunsPage))
 const SessionsPage = lazyPage(() => import('./shell/sessions-page.tsx').then(module => module.SessionsPage))
 
@@ -65,6 +67,7 @@ export function App() {
         )}
         <div class="stage">
           <StorageBanner />
+          {offersPhone.value && <PhoneOffer />}
           <EvictedBanner />
           <Page route={route} />
         </div>

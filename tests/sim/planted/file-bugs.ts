@@ -35,6 +35,7 @@ function losesRows(database: DocumentDatabase): DocumentDatabase {
     rewrite: (document, make) => database.rewrite(document, make),
     quarantine: (document, isBad) => database.quarantine(document, isBad),
     heads: () => database.heads(),
+    forget: document => database.forget(document),
   }
 }
 

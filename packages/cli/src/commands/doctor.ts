@@ -3,7 +3,9 @@ import { hubSettings } from '@meshbook/hub/config.ts'
 import { Command } from 'commander'
 import { control } from '../control.ts'
 import { type DataFolder, dataFolder } from '../data-folder.ts'
+import { checkPush } from '../doctor/check-push.ts'
 import { checkServers } from '../doctor/check-servers.ts'
+import { checkTls } from '../doctor/check-tls.ts'
 import { checkDisk, checkHub, checkKernels, checkNode, type Finding } from '../doctor/checks.ts'
 import { printJson, progress, say } from '../print.ts'
 import { optionsOf } from './options.ts'
@@ -41,6 +43,7 @@ async function examine(options: DoctorOptions, folder: DataFolder): Promise<Find
   report(await checkNode())
   report(await checkDisk(folder))
   for (const finding of await checkServers(process.env)) report(finding)
+  for (const finding of await checkTls(process.env, folder.root, Date.now())) report(finding)
   wait.show('Starting each kernel…')
   for (const finding of await checkKernels()) report(finding)
   for (const finding of await examineHub(options.hub, folder)) report(finding)
@@ -51,7 +54,7 @@ async function examineHub(hub: string | undefined, folder: DataFolder): Promise<
   if (hub) return checkHub(hub.replace(/\/$/, ''))
   try {
     const status = await control(folder.control, '/status', {})
-    const findings = status.hub ? await checkHub(status.hub) : []
+    const findings = status.hub ? [...(await checkHub(status.hub)), ...(await checkPush(folder))] : []
     findings.push({
       check: `Device ${status.device}`,
       ok: status.linked || status.hub === null,

@@ -7,6 +7,7 @@ import type { ExecutionEntry } from '@meshbook/core/executions.ts'
 import type { AssetId, Now } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { Lease } from '@meshbook/core/messages.ts'
+import { RunView } from '@meshbook/core/output/run-view.ts'
 import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
 import type { DocumentPeer } from '../document-peer.ts'
 import { EntryView } from './execution-entry.ts'
@@ -22,7 +23,6 @@ import {
 } from './output-block.ts'
 import { RedrawPace } from './redraw-pace.ts'
 import type { RunSource } from './run-source.ts'
-import { RunView } from './run-view.ts'
 import { updateEarlier } from './update-earlier.ts'
 
 export const runtimeUrlNotice = 'The runtimeUrl of the request was ignored: a document cannot choose an address.'
@@ -93,7 +93,8 @@ export class RunProjection {
     if (this.#claimTimer === undefined) return
     clearTimeout(this.#claimTimer)
     this.#claimTimer = undefined
-    if (!this.#entry.exists && this.#lease.cell?.by === 'anchor') this.#waitFor('entry')
+    const { cell } = this.#lease
+    if (!this.#entry.exists && cell?.by === 'anchor' && cell.alone !== true) this.#waitFor('entry')
     else this.#take()
   }
 

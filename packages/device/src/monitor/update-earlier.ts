@@ -5,13 +5,13 @@
 import type { DisplayDatum, ExecutionEntry } from '@meshbook/core/executions.ts'
 import { isRunId, type RunId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import { imageOf, shownText } from '@meshbook/core/output/run-view.ts'
 import { type MimePart, mimePartSchema } from '@meshbook/core/run.ts'
 import { TerminalText } from '@meshbook/core/terminal.ts'
 import * as v from 'valibot'
 import type * as Y from 'yjs'
 import { EntryView, executionsOf } from './execution-entry.ts'
 import { findOutput, updateOutput } from './output-block.ts'
-import { imageOf, shownText } from './run-view.ts'
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 /** Entries are data from a stranger. */

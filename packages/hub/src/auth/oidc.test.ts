@@ -314,7 +314,7 @@ test('AU35 over plain HTTP from another machine no sign-in is begun or finished'
   const { rawRequest } = await import('../testing/raw-request.ts')
   const headers = { host: 'mesh.example' }
   const begun = await rawRequest(`${hub.url}/api/v1/auth/oidc`, { headers })
-  assert.equal(begun.headers.location, '/signin?error=PLAIN_HTTP')
+  assert.deepEqual([begun.status, JSON.parse(begun.text).code], [403, 'PLAIN_HTTP'])
   const back = await rawRequest(`${hub.url}/api/v1/auth/oidc/callback?code=x&state=y`, { headers })
-  assert.equal(back.headers.location, '/signin?error=PLAIN_HTTP')
+  assert.deepEqual([back.status, JSON.parse(back.text).code], [403, 'PLAIN_HTTP'])
 })

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MeshError } from '@meshbook/core/errors.ts'
+import { ownPage } from '@meshbook/core/own-page.ts'
 import { accountName } from './account-name.ts'
 import { browserName } from './browser-name.ts'
-import { ownPage } from './own-page.ts'
 import { parseSignUp, signUpRefusal } from './sign-up-policy.ts'
 
 test('AU3 nobody makes an account unless that is set', () => {

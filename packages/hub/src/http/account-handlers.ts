@@ -18,6 +18,7 @@ import { attemptCookie } from '../auth/attempt.ts'
 import { noCookie } from '../auth/sign-in.ts'
 import type { Parts } from '../parts.ts'
 import { type Ask, json, knockOf, param, type UserAsk } from './route.ts'
+import { shownOrigin } from './shown-origin.ts'
 
 /** For the app: it gets the address to go to, so that an invitation need not be in one (S7). */
 export async function beginSignIn(
@@ -141,11 +142,8 @@ function signedOut({ visit }: UserAsk<undefined>, own: boolean): Response {
   return withCookies(new Response(null, { status: 204 }), own ? [noCookie(visit)] : [])
 }
 
-export function invite(
-  { accounts, config }: Parts,
-  ask: UserAsk<InferOutput<typeof newInvitationSchema>>,
-): Promise<object> {
-  return accounts.invite(ask, ask.body.note ?? '', config.publicUrl ?? ask.visit.origin)
+export function invite(parts: Parts, ask: UserAsk<InferOutput<typeof newInvitationSchema>>): Promise<object> {
+  return parts.accounts.invite(ask, ask.body.note ?? '', shownOrigin(parts, ask.visit))
 }
 
 export async function listInvitations({ accounts }: Parts, { who }: UserAsk<undefined>): Promise<object> {

@@ -24,6 +24,7 @@ import {
 import type { Parts } from '../parts.ts'
 import type { PairingTries } from './pairing-handlers.ts'
 import { type Ask, json, type UserAsk } from './route.ts'
+import { shownOrigin } from './shown-origin.ts'
 
 type Form = URLSearchParams
 const clientId = 'meshbook'
@@ -41,7 +42,7 @@ export async function deviceAuthorization(parts: Parts, { body, visit }: Ask<For
   })
   if (!newcomer.success) return oauthError({ error: 'invalid_request', about: explainIssues(newcomer.issues) })
   try {
-    return json(await startGrant(parts, newcomer.output, parts.config.publicUrl ?? visit.origin))
+    return json(await startGrant(parts, newcomer.output, shownOrigin(parts, visit)))
   } catch (thrown) {
     return orOauthError(thrown)
   }

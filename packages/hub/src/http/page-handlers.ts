@@ -3,8 +3,8 @@
  * same answer, whether it is there or not (PB11); nothing here can do anything in a browser (PB3, S10).
  */
 import { type AssetId, isAssetId } from '@meshbook/core/ids.ts'
+import { encodingFor } from '@meshbook/relay/serve/encoding.ts'
 import type { Parts } from '../parts.ts'
-import { encodingFor } from '../publish/encoded-page.ts'
 import { nothingHere } from '../publish/nothing-here.ts'
 import { addressOf } from '../publish/page-address.ts'
 import { titleOf } from '../publish/published-pages.ts'

@@ -9,6 +9,7 @@ import { signInByPairing } from '../auth/sign-in.ts'
 import { claim, confirm, found, outcomeOf, shownPairing, startPairing } from '../devices/pairing.ts'
 import type { Parts } from '../parts.ts'
 import { type Ask, json, knockOf, param, type UserAsk } from './route.ts'
+import { shownOrigin } from './shown-origin.ts'
 
 /** Guesses of codes, per address and of everybody together (S23, PR3). */
 export class PairingTries {
@@ -27,7 +28,7 @@ export class PairingTries {
 }
 
 export function newPairing(parts: Parts, { who, visit }: UserAsk<undefined>): Promise<Pairing> {
-  return startPairing(parts, who, parts.config.publicUrl ?? visit.origin)
+  return startPairing(parts, who, shownOrigin(parts, visit))
 }
 
 /** With `?seen=STATE` the answer waits a while for another state. */

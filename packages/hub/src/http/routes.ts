@@ -85,6 +85,7 @@ import {
   turnBack,
 } from './history-handlers.ts'
 import { addMember, changeMember, leaveProject, listMembers, removeMember } from './member-handlers.ts'
+import { notifyRoutes } from './notify-routes.ts'
 import { openApi } from './openapi.ts'
 import { pairingRoutes } from './pairing-routes.ts'
 import { publishRoutes } from './publish-routes.ts'
@@ -115,9 +116,9 @@ export function routes(parts: Parts): Route[] {
     publicRoute({
       method: 'GET',
       path: '/healthz',
-      summary: 'Whether the process runs',
-      answer: v.object({ ok: v.boolean() }),
-      handle: health,
+      summary: 'Whether the process runs, and of which version it is',
+      answer: v.object({ ok: v.boolean(), name: v.literal('meshbook'), version: v.string() }),
+      handle: () => health(parts),
     }),
     publicRoute({
       method: 'GET',
@@ -705,6 +706,7 @@ export function routes(parts: Parts): Route[] {
     ...accountRoutes(parts),
     ...pairingRoutes(parts),
     ...publishRoutes(parts),
+    ...notifyRoutes(parts),
   ]
   return list
 }

@@ -2,7 +2,11 @@
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { Parts } from '../parts.ts'
 
-export const health = (): object => ({ ok: true })
+/** Says what it is to a page of anywhere: the shell of the phone looks for a hub from an origin of its own (PH80). */
+export function health({ version }: Parts): Response {
+  const headers = { 'access-control-allow-origin': '*', 'cross-origin-resource-policy': 'cross-origin' }
+  return Response.json({ ok: true, name: 'meshbook', version }, { headers })
+}
 
 export function ready({ store }: Parts): object {
   const { ok, detail } = store.health()

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
-import { encodedPage, encodingFor } from './encoded-page.ts'
+import { encodingFor } from '@meshbook/relay/serve/encoding.ts'
+import { encodedPage } from './encoded-page.ts'
 
 test('PB18 what a reader takes decides how a page is sent', () => {
   const cases: [string | null, string | undefined][] = [

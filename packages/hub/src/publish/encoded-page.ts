@@ -4,8 +4,8 @@
  */
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
+import type { Encoding } from '@meshbook/relay/serve/encoding.ts'
 
-export type Encoding = 'br' | 'gzip'
 export type EncodedPage = Record<Encoding, Buffer>
 
 /** Half of what the best would take in a tenth of the time. */
@@ -18,20 +18,4 @@ export async function encodedPage(html: Buffer): Promise<EncodedPage> {
   }
   const [br, gz] = await Promise.all([promisify(brotliCompress)(html, { params }), promisify(gzip)(html)])
   return { br, gzip: gz }
-}
-
-/** The first of ours that the reader takes; undefined for the page as it is (RFC 9110, 12.5.3). */
-export function encodingFor(accepts: string | null): Encoding | undefined {
-  const weights = new Map(
-    (accepts ?? '').split(',').map(part => {
-      const [name = '', ...rest] = part
-        .trim()
-        .toLowerCase()
-        .split(/\s*;\s*/)
-      const weight = rest.find(one => one.startsWith('q='))?.slice(2)
-      return [name, weight === undefined ? 1 : Number(weight)] as const
-    }),
-  )
-  const takes = (name: Encoding): boolean => (weights.get(name) ?? weights.get('*') ?? 0) > 0
-  return takes('br') ? 'br' : takes('gzip') ? 'gzip' : undefined
 }

@@ -14,7 +14,7 @@ import type { Audit, AuditSource } from '../auth/audit.ts'
 import type { Orders } from '../hubs/orders.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { Repeated, RepeatOf } from '../store/repeat-run.ts'
-import type { Requester, Runs } from './runs.ts'
+import { credentialOf, type Requester, type Runs } from './runs.ts'
 
 export interface RepeatsPorts {
   store: HubStore
@@ -51,6 +51,7 @@ export class Repeats {
       newSession: newId('session', at, random),
       requestedBy: name,
       asker,
+      from: credentialOf(source),
       now: at,
       expiresAt: at + limits.runWaitMs,
     })

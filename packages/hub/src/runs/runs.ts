@@ -22,6 +22,7 @@ import { sessionNameOf } from '@meshbook/core/notebook/demands.ts'
 import type { RouteDecision } from '@meshbook/core/route.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
 import type { Audit, AuditSource } from '../auth/audit.ts'
+import { credentialKey } from '../auth/principal.ts'
 import type { Fleet } from '../devices/fleet.ts'
 import type { Documents } from '../documents/documents.ts'
 import type { HubEvents } from '../hub-events.ts'
@@ -73,6 +74,9 @@ export interface Requester {
   source: AuditSource
 }
 
+/** What the request was made with. */
+export const credentialOf = ({ who }: AuditSource): string | null => (who ? credentialKey(who.credential) : null)
+
 /** Room in a channel frame for all of a lease but its code. */
 const leaseOverheadBytes = 64 * 1024
 
@@ -113,6 +117,7 @@ export class Runs {
       codeHash,
       requestedBy: requester.name,
       asker: requester.asker,
+      from: credentialOf(requester.source),
       now: at,
       id: request.id ?? parseRunId(newId('run', at, random)),
       document: request.document,
@@ -197,7 +202,7 @@ export class Runs {
     const bytes = records.reduce((sum, { text }) => sum + text.length, 0)
     const turn = { of: id, bytes }
     const { seq, refused, appended, isWhole, gates, run } = await this.#ports.store.call('appendEvents', {
-      ...{ org, device, id, fence, first, events: records, turn },
+      ...{ org, device, id, fence, first, events: records, turn, now: this.#ports.now() },
     })
     this.#ports.metrics.runEvents.inc(appended)
     if (run) {

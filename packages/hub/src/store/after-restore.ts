@@ -23,6 +23,8 @@ export async function settleRestore(tx: Tx, a: { now: number; note: AuditNote })
   await tx.run('UPDATE sessions SET fence = CASE WHEN fence < ? THEN ? ELSE fence + 1 END', [a.now, a.now])
   // Refresh tokens went on since; whatever a device shows next is its first again (TK7).
   await tx.run('UPDATE devices SET token_hash = NULL, token_before = NULL, token_proved_at = 0', [])
+  // The sessions that they belong to are left out; a browser that is signed in again makes its own anew (NT23).
+  await tx.run("DELETE FROM ways WHERE kind = 'push'", [])
   // Those who come back may name it: its time to be collected begins anew.
   await tx.run('UPDATE assets SET unreferenced_at = ? WHERE unreferenced_at IS NOT NULL', [a.now])
   await noteAudit(tx, { org: null, note: a.note })

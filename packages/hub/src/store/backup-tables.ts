@@ -57,6 +57,12 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   run_events: kept('logs of runs'),
   gates: kept('what was decided, by whom and about which bytes'),
 
+  push_keys: kept('subscriptions of browsers are for this key and no other'),
+  ways: kept('ntfy topics and webhooks go on; of browsers those are dropped whose sessions are left out'),
+  notify_settings: kept('what users want to be told'),
+  notices: leftOut('what was told is old by then, and telling it again would be wrong'),
+  deliveries: leftOut('the same'),
+
   assets: kept('who may see which asset; the bytes are files beside the tables'),
   asset_references: kept('which documents and runs show an asset, as of the same moment as they'),
   asset_scans: kept('how far documents were read for that'),

@@ -4,6 +4,7 @@ import type { OrgId, UserId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import type { UserRow } from './identity.ts'
+import { dropWaysOf } from './ways.ts'
 
 type Owner = { org: OrgId; user: UserId }
 
@@ -45,6 +46,7 @@ export async function openBrowserSession(tx: Tx, user: UserRow, a: NewBrowserSes
 export async function endBrowserSession(tx: Tx, a: { org: OrgId; id: string }): Promise<void> {
   await tx.run('DELETE FROM browser_sessions WHERE org_id = ? AND browser_session_id = ?', [a.org, a.id])
   await tx.run('DELETE FROM tickets WHERE org_id = ? AND issuer = ?', [a.org, `session:${a.id}`])
+  await dropWaysOf(tx, { credential: `session:${a.id}` })
 }
 
 export async function listBrowserSessions(

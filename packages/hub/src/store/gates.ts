@@ -7,6 +7,7 @@ import { limits } from '@meshbook/core/limits.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import type { Asker } from './places.ts'
+import { endGate } from './tell-runs.ts'
 
 type Opened = Extract<RunEvent, { type: 'gate-opened' }>
 type Received = Extract<RunEvent, { type: 'gate-decided' }>
@@ -131,6 +132,7 @@ export async function decideGate(
     "UPDATE gates SET state = ?, decided_by = ?, decided_at = ?, comment = ? WHERE org_id = ? AND gate_id = ? AND state = 'open'",
     [a.answer.decision, a.by, a.now, a.answer.comment ?? null, a.org, a.id],
   )
+  await endGate(tx, { org: a.org, gate: a.id, state: a.answer.decision, by: a.by, now: a.now })
   return (await findGate(tx, a))!
 }
 
@@ -148,7 +150,9 @@ export async function expireGate(tx: Tx, a: { org: OrgId; id: GateId; now: numbe
     "UPDATE gates SET state = 'expired', decided_at = ? WHERE org_id = ? AND gate_id = ? AND state = 'open' AND expires_at <= ?",
     [a.now, a.org, a.id, a.now],
   )
-  return changes > 0 ? findGate(tx, a) : null
+  if (changes === 0) return null
+  await endGate(tx, { org: a.org, gate: a.id, state: 'expired', by: null, now: a.now })
+  return findGate(tx, a)
 }
 
 /** What a device was told and has not confirmed, whosever runs they are (RU6). */

@@ -9,6 +9,7 @@ import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { type NewBrowserSession, openBrowserSession, type SignedIn } from './browser-sessions.ts'
 import { endAllOf, orgsServedBy } from './heads.ts'
 import { lockOut } from './owner-keys.ts'
+import { dropWaysOf } from './ways.ts'
 
 export interface UserRow {
   org: OrgId
@@ -153,6 +154,7 @@ export async function listTokens(
 
 export async function deleteToken(tx: Tx, a: { org: OrgId; user: UserId; id: string }): Promise<boolean> {
   await tx.run('DELETE FROM tickets WHERE org_id = ? AND issuer = ?', [a.org, `token:${a.id}`])
+  await dropWaysOf(tx, { credential: `token:${a.id}` })
   const { changes } = await tx.run('DELETE FROM tokens WHERE org_id = ? AND user_id = ? AND token_id = ?', [
     a.org,
     a.user,
@@ -338,6 +340,7 @@ async function endTokensOf(tx: Tx, a: { org: OrgId; id: DeviceId }): Promise<str
   for (const issuer of [`device:${a.id}`, ...tokens.map(({ id }) => `token:${id}`)]) {
     await tx.run('DELETE FROM tickets WHERE org_id = ? AND issuer = ?', [a.org, issuer])
     await tx.run('DELETE FROM pairings WHERE org_id = ? AND issuer = ?', [a.org, issuer])
+    await dropWaysOf(tx, { credential: issuer })
   }
   await tx.run('DELETE FROM tokens WHERE org_id = ? AND device_id = ?', [a.org, a.id])
   return tokens.map(({ id }) => id)

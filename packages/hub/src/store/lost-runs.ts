@@ -5,6 +5,7 @@ import { hasEnded, isTerminal, type RunEvent } from '@meshbook/core/run.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { endRun } from './run-log.ts'
 import { activeStatuses, type RunRow, selectRuns, showRun } from './run-rows.ts'
+import { tellLost } from './tell-runs.ts'
 
 const lost = `FROM runs r LEFT JOIN heads h ON h.org_id = r.org_id AND h.head_id = r.head_id LEFT JOIN devices v ON v.device_id = r.device_id
   WHERE r.status IN ${activeStatuses} AND COALESCE(r.imported_end, 0) = 0 AND (h.head_id IS NULL OR h.ended_at IS NOT NULL OR h.expires_at <= ?) AND (v.device_id IS NULL OR v.last_seen_at <= ?)`
@@ -32,7 +33,9 @@ export async function interruptLostRun(
   const run = row && (await showRun(tx, a))
   if (!row || !run) return null
   const reason = whatIsKnown(run, row.name ?? 'its device', row.seenAt)
-  return endRun(tx, { org: a.org, id: a.id, as: 'interrupted', reason, now: a.now })
+  const ended = await endRun(tx, { org: a.org, id: a.id, as: 'interrupted', reason, now: a.now })
+  if (ended?.device) await tellLost(tx, { ...a, device: ended.device, seenAt: row.seenAt ?? 0 })
+  return ended
 }
 
 function whatIsKnown({ seq, startedAt }: Run, device: string, seenAt: number | null): string {

@@ -8,6 +8,7 @@ import * as references from './asset-references.ts'
 import * as assets from './assets.ts'
 import * as audit from './audit.ts'
 import * as browsers from './browser-sessions.ts'
+import * as deliveries from './deliveries.ts'
 import * as grants from './device-grants.ts'
 import * as settings from './device-settings.ts'
 import * as deviceTokens from './device-tokens.ts'
@@ -19,12 +20,15 @@ import * as invitations from './invitations.ts'
 import * as lost from './lost-runs.ts'
 import * as members from './members.ts'
 import * as news from './news.ts'
+import * as notices from './notices.ts'
+import * as notify from './notify-settings.ts'
 import * as orders from './orders.ts'
 import * as ownerKeys from './owner-keys.ts'
 import * as pairings from './pairings.ts'
 import * as passkeys from './passkeys.ts'
 import * as people from './people.ts'
 import * as places from './places.ts'
+import { planNotices } from './plan-notices.ts'
 import * as presence from './presence.ts'
 import * as projects from './projects.ts'
 import * as publications from './publications.ts'
@@ -36,6 +40,7 @@ import * as retention from './run-retention.ts'
 import * as rows from './run-rows.ts'
 import * as attempts from './sign-in-attempts.ts'
 import { submitRun } from './submit-run.ts'
+import * as ways from './ways.ts'
 
 export { schema } from './schema.ts'
 
@@ -271,6 +276,24 @@ const plain = {
   findPublished: publications.findPublished,
   publishedIn: publications.publishedIn,
   publishedList: publications.publishedList,
+
+  pushKeys: ways.pushKeys,
+  isFirstUser: ways.isFirstUser,
+  addWay: ways.addWay,
+  listWays: ways.listWays,
+  removeWay: ways.removeWay,
+  notifySettings: notify.notifySettings,
+  setNotifySettings: notify.setNotifySettings,
+  setLooking: notify.setLooking,
+  dueNotices: notices.dueNotices,
+  planNotices,
+  sweepNotices: notices.sweepNotices,
+  dueDeliveries: deliveries.dueDeliveries,
+  claimDelivery: deliveries.claimDelivery,
+  settleDelivery: deliveries.settleDelivery,
+  makeTest: deliveries.makeTest,
+  findReceipt: deliveries.findReceipt,
+  confirmDelivery: deliveries.confirmDelivery,
 }
 
 export type AuditedCall = keyof typeof plain

@@ -26,6 +26,8 @@ export interface RepeatOf {
   requestedBy: string
   /** Whose run it is; null where that is not known. */
   asker: Asker | null
+  /** `credentialKey` of what it was asked for with. */
+  from: string | null
   now: number
   expiresAt: number
 }
@@ -51,6 +53,7 @@ export async function repeatRun(tx: Tx, a: RepeatOf): Promise<Repeated> {
     demands: { ...kept, ...(a.networks.length > 0 && { networks: a.networks }) },
     requestedBy: a.requestedBy,
     asker: a.asker,
+    from: a.from,
     now: a.now,
     expiresAt: a.expiresAt,
     againOf: a.of,

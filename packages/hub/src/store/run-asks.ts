@@ -5,6 +5,7 @@ import type { OrgId, RunId } from '@meshbook/core/ids.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { runRow, showRun } from './run-rows.ts'
+import { endWanted, tellWanted } from './tell-runs.ts'
 
 interface Named {
   org: OrgId
@@ -36,7 +37,9 @@ export async function setAside(
     "UPDATE runs SET asks = ?, asks_since = ?, reasons = ? WHERE org_id = ? AND run_id = ? AND status = 'queued' AND asks IS NULL",
     [a.why, a.now, JSON.stringify([a.reason]), a.org, a.id],
   )
-  return changes > 0 ? showRun(tx, a) : null
+  if (changes === 0) return null
+  await tellWanted(tx, a)
+  return showRun(tx, a)
 }
 
 /** Back into its place in the queue; a run that does not ask stays as it is. */
@@ -48,10 +51,12 @@ export async function confirmRun(
   if (!row) throw new MeshError('NOT_FOUND', { detail: `run ${a.id}` })
   if (hasEnded(row.state.status)) throw new MeshError('RUN_ENDED', { detail: `run ${a.id} has ${row.state.status}` })
   if (row.codeHash !== a.codeHash) throw new MeshError('CONFLICT', { detail: 'the run is of other code' })
-  if (row.asks !== null)
+  if (row.asks !== null) {
     await tx.run(
       "UPDATE runs SET asks = NULL, asks_since = NULL, reasons = '[]', confirmed_at = ?, expires_at = ? WHERE org_id = ? AND run_id = ?",
       [a.now, a.expiresAt, a.org, a.id],
     )
+    await endWanted(tx, a)
+  }
   return (await showRun(tx, a))!
 }

@@ -17,6 +17,7 @@ import type { Turn, Tx } from '@meshbook/relay/sql/tx.ts'
 import { addReferences, assetsOfEvent } from './asset-references.ts'
 import { openGate, receiveGate, voidGates } from './gates.ts'
 import { type RunRow, runRow, saveState, showRun } from './run-rows.ts'
+import { tellOfEvent } from './tell-runs.ts'
 
 export interface Appended {
   /** How far the log goes now. */
@@ -46,7 +47,16 @@ export function logged(event: RunEvent): LoggedEvent {
 /** Appends the events of the run's holder from `first` on; duplicates are skipped, and the first refusal ends it. */
 export async function appendEvents(
   tx: Tx,
-  a: { org: OrgId; device: DeviceId; id: RunId; fence: Fence; first: Seq; events: LoggedEvent[]; turn?: Turn },
+  a: {
+    org: OrgId
+    device: DeviceId
+    id: RunId
+    fence: Fence
+    first: Seq
+    events: LoggedEvent[]
+    now: number
+    turn?: Turn
+  },
 ): Promise<Appended> {
   const row = await runRow(tx, a.org, a.id)
   const none = { appended: 0, isWhole: true, gates: false, run: null }
@@ -56,7 +66,7 @@ export async function appendEvents(
   let appended = 0
   let refused: ErrorCode | undefined
   for (const [index, event] of a.events.entries()) {
-    const outcome = await append(tx, row, a.fence, parseSeq(a.first + index), event)
+    const outcome = await append(tx, row, a.fence, parseSeq(a.first + index), event, a.now)
     if (outcome === 'appended') appended++
     else if (outcome !== 'duplicate') {
       refused = outcome
@@ -89,6 +99,7 @@ async function append(
   fence: Fence,
   seq: Seq,
   { event, text: whole }: LoggedEvent,
+  now: number,
 ): Promise<'appended' | 'duplicate' | ErrorCode> {
   const state = stepRun(row.state, { type: 'event', fence, seq, event })
   if ('refused' in state) {
@@ -105,7 +116,9 @@ async function append(
   if (event.type === 'gate-decided') await receiveGate(tx, { org: row.org, run: row.id, event })
   if (hasEnded(state.status) && gatesOf(row.state).length > 0) await voidGates(tx, { org: row.org, run: row.id })
   row.logBytes += text.length
+  const before = row.state
   row.state = state
+  await tellOfEvent(tx, { org: row.org, id: row.id, seq, before, event, now })
   return 'appended'
 }
 
@@ -131,7 +144,7 @@ export async function endRun(
   const event: RunEvent =
     a.as === 'failed' ? { type: 'failed', ...ended, error } : { type: a.as, ...ended, reason: a.reason }
   const fence = 'fence' in row.state ? row.state.fence : parseFence(1)
-  const outcome = await append(tx, row, fence, parseSeq(row.state.seq + 1), logged(event))
+  const outcome = await append(tx, row, fence, parseSeq(row.state.seq + 1), logged(event), a.now)
   if (outcome !== 'appended') throw new MeshError('INTERNAL', { detail: `ending run ${a.id}: ${outcome}` })
   await saveState(tx, row)
   return await showRun(tx, { org: a.org, id: a.id })

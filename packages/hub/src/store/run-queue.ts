@@ -38,6 +38,8 @@ export interface NewRun {
   requestedBy: string
   /** Whose run it is; null where that is not known. */
   asker?: { org: OrgId; user: UserId } | null
+  /** `credentialKey` of what it was asked for with. */
+  from?: string | null
   now: number
   expiresAt: number
   askedAt?: number | null
@@ -81,8 +83,8 @@ export async function addRun(tx: Tx, a: NewRun, project: ProjectId, session: Ses
     [a.org],
   ))!
   await tx.run(
-    `INSERT INTO runs (org_id, run_id, arrival, kind, project_id, document_id, session_id, language, code, code_hash, cell, requested_by, asked_org, asked_by, requested_at, expires_at, chosen_device, demands, status, state, asked_at, again_of, seq, log_bytes, reasons)
-    VALUES (?, ?, ?, 'cell', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '[]')`,
+    `INSERT INTO runs (org_id, run_id, arrival, kind, project_id, document_id, session_id, language, code, code_hash, cell, requested_by, asked_org, asked_by, requested_at, expires_at, chosen_device, demands, status, state, asked_at, again_of, asked_from, seq, log_bytes, reasons)
+    VALUES (?, ?, ?, 'cell', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '[]')`,
     [
       a.org,
       a.id,
@@ -105,6 +107,7 @@ export async function addRun(tx: Tx, a: NewRun, project: ProjectId, session: Ses
       JSON.stringify(queued),
       a.askedAt ?? null,
       a.againOf ?? null,
+      a.from ?? null,
     ],
   )
 }

@@ -123,6 +123,23 @@ const migrations: readonly string[] = [
   CREATE INDEX publications_by_project ON publications (org_id, project_id);
   CREATE TABLE publication_paths (org_id TEXT NOT NULL, project_id TEXT NOT NULL, path TEXT NOT NULL, document_id TEXT NOT NULL, left_at BIGINT NOT NULL, PRIMARY KEY (org_id, project_id, path, document_id));
   CREATE INDEX publication_paths_by_document ON publication_paths (org_id, document_id, left_at);`,
+  // Telling people (NT1…): ways to a user, notices of what waits or has ended, and what went which way. Keys are the hub's: org_id ''.
+  `CREATE TABLE push_keys (org_id TEXT NOT NULL PRIMARY KEY, public_key TEXT NOT NULL, private_key TEXT NOT NULL, created_at BIGINT NOT NULL);
+  CREATE TABLE ways (org_id TEXT NOT NULL, user_id TEXT NOT NULL, way_id TEXT NOT NULL PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, url TEXT NOT NULL, inside BIGINT NOT NULL, p256dh TEXT, auth TEXT, topic TEXT, secret TEXT, credential TEXT NOT NULL, created_at BIGINT NOT NULL, accepted_at BIGINT, confirmed_at BIGINT, failed_at BIGINT, failure TEXT, failure_detail TEXT);
+  CREATE INDEX ways_by_user ON ways (org_id, user_id, created_at);
+  CREATE INDEX ways_by_url ON ways (url);
+  CREATE INDEX ways_by_credential ON ways (credential);
+  CREATE TABLE notices (org_id TEXT NOT NULL, user_id TEXT NOT NULL, notice_id TEXT NOT NULL, kind TEXT NOT NULL, places TEXT NOT NULL, subject TEXT NOT NULL, tag TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL, url TEXT NOT NULL, made_at BIGINT NOT NULL, due_at BIGINT NOT NULL, state TEXT NOT NULL, told_at BIGINT, only_ways TEXT, outcome TEXT, PRIMARY KEY (org_id, notice_id));
+  CREATE INDEX notices_due ON notices (state, due_at);
+  CREATE INDEX notices_by_tag ON notices (tag);
+  CREATE INDEX notices_by_user ON notices (org_id, user_id, state, due_at);
+  CREATE INDEX notices_by_age ON notices (made_at);
+  CREATE TABLE deliveries (org_id TEXT NOT NULL, user_id TEXT NOT NULL, notice_id TEXT NOT NULL, way_id TEXT NOT NULL, state TEXT NOT NULL, attempts BIGINT NOT NULL, due_at BIGINT NOT NULL, receipt_hash TEXT UNIQUE, accepted_at BIGINT, confirmed_at BIGINT, failed_at BIGINT, failure TEXT, failure_detail TEXT, PRIMARY KEY (org_id, notice_id, way_id));
+  CREATE INDEX deliveries_due ON deliveries (state, due_at);
+  CREATE INDEX deliveries_by_way ON deliveries (org_id, way_id);
+  CREATE TABLE notify_settings (org_id TEXT NOT NULL, user_id TEXT NOT NULL, settings TEXT NOT NULL, PRIMARY KEY (org_id, user_id));
+  ALTER TABLE browser_sessions ADD COLUMN looks_until BIGINT NOT NULL DEFAULT 0;
+  ALTER TABLE runs ADD COLUMN asked_from TEXT;`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }

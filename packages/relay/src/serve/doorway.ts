@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { type BlockList, isIP } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { MeshError } from '@meshbook/core/errors.ts'
+import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { isLoopbackName } from './loopback-name.ts'
 
 export interface Visit {
@@ -33,17 +33,36 @@ export function visitOf(incoming: IncomingMessage, config: DoorwayConfig): Visit
   const peer = plainAddress(socket.remoteAddress)
   const proxied = isTrusted(peer, config)
   const host = hostOf(headers, proxied)
-  const encrypted =
-    (socket as Partial<TLSSocket>).encrypted === true || (proxied && headerOf(headers, 'x-forwarded-proto') === 'https')
-  const origin = host && knownOrigin(host, encrypted, plainAddress(socket.localAddress), config)
+  const forwarded = headerOf(headers, 'x-forwarded-proto')
+  const encrypted = isEncrypted(socket) || (proxied && forwarded === 'https')
+  const origin =
+    host && (knownOrigin(host, encrypted, plainAddress(socket.localAddress), config) ?? named(socket, host))
   if (!origin) throw new MeshError('BAD_ORIGIN', { detail: 'the Host of the request is not a name of this hub' })
   return {
     origin,
     host,
-    secure: origin.startsWith('https:'),
+    secure: origin.startsWith('https:') && (encrypted || (isNear(peer, config) && forwarded !== 'http')),
     loopback: isLoopbackName(new URL(origin).hostname),
     address: proxied ? clientAddress(headers, peer, config) : peer,
   }
+}
+
+/** Whether somebody between could read the request: it is not encrypted, and does not stay within one machine (TL10). */
+export function canBeOverheard(incoming: IncomingMessage, config: DoorwayConfig): boolean {
+  if (isEncrypted(incoming.socket)) return false
+  try {
+    const { secure, loopback } = visitOf(incoming, config)
+    return !secure && !loopback
+  } catch (thrown) {
+    if (asMeshError(thrown).code !== 'BAD_ORIGIN') throw thrown
+    return !isNear(plainAddress(incoming.socket.remoteAddress), config)
+  }
+}
+
+/** The host that the client asked for, without a port; undefined where it is none. */
+export function hostNameOf({ headers }: IncomingMessage): string | undefined {
+  const host = hostOf(headers, false)
+  return host === '' ? undefined : URL.parse(`http://${host}`)?.hostname || undefined
 }
 
 /** Throws BAD_ORIGIN unless a browser's own headers say that the request comes from the hub's page, or from no page. */
@@ -76,6 +95,26 @@ function knownOrigin(
   if (config.publicUrl && sameHost(host, config.publicUrl)) return config.publicUrl
   const literal = url.hostname.replace(/^\[(.*)\]$/, '$1')
   return isLoopbackName(url.hostname) || literal === localAddress ? url.origin : undefined
+}
+
+/** Over TLS the names in the certificate that the browser was shown are the hub's too (TL7). */
+function named(socket: IncomingMessage['socket'], host: string): string | undefined {
+  const url = URL.parse(`https://${host}`)
+  if (!isEncrypted(socket) || url?.pathname !== '/' || url.search || url.username) return undefined
+  const shown = socket.getX509Certificate()
+  const name = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  const isNamed =
+    isIP(name) === 0 ? shown?.checkHost(name, { subject: 'never', wildcards: false }) : shown?.checkIP(name)
+  return isNamed === undefined ? undefined : url.origin
+}
+
+function isEncrypted(socket: IncomingMessage['socket']): socket is TLSSocket {
+  return (socket as Partial<TLSSocket>).encrypted === true
+}
+
+/** This machine, or a proxy that is believed: what comes from there came there encrypted, unless it says otherwise (TL13). */
+function isNear(peer: string, config: DoorwayConfig): boolean {
+  return isLoopbackName(peer) || isTrusted(peer, config)
 }
 
 function sameHost(host: string, publicUrl: string): boolean {

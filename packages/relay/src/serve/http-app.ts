@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
+import { protocolHeader, protocolVersion } from '@meshbook/core/protocol.ts'
 import { type Context, Hono } from 'hono'
 import { checkPage, type DoorwayConfig, type Visit, visitOf } from './doorway.ts'
 import { problemResponse } from './problem.ts'
@@ -40,6 +41,7 @@ export function frameApp<R extends Listed>(
     c.set('requestId', randomUUID())
     await next()
     addSecurityHeaders(c.res.headers, c.get('visit'))
+    if (c.req.path.startsWith('/api/')) c.res.headers.set(protocolHeader, String(protocolVersion))
     c.res.headers.set('x-request-id', c.get('requestId'))
     ports.finished?.(c, performance.now() - started)
   })
@@ -77,8 +79,10 @@ function refuseMethod(routes: readonly Listed[], path: string, c: Context<Env>):
 
 async function webApp(webFolder: string | null, c: Context<Env>): Promise<Response> {
   const { method, path } = c.req
+  const visit = c.get('visit')
   if (isChange(method) || path.startsWith('/api/')) throw new MeshError('NOT_FOUND')
-  return isAppPage(path) ? appPage(webFolder, c.get('visit')) : appFile(webFolder, path, c.get('visit'))
+  if (isAppPage(path)) return appPage(webFolder, path, visit)
+  return appFile(webFolder, { path, accepts: c.req.header('accept-encoding') ?? null, visit })
 }
 
 function failed({ log }: FramePorts, thrown: unknown, c: Context<Env>): Response {

@@ -1,4 +1,5 @@
 /** The headers that tell a browser what a page of the hub may do. */
+import { isIP } from 'node:net'
 import type { Visit } from './doorway.ts'
 
 /** For API answers: nothing in them is ever a page. */
@@ -25,6 +26,13 @@ export function appPolicy(visit: Visit, nonce?: string): string {
   ].join('; ')
 }
 
+/** The camera is for the app that scans pairing codes, and for nothing that it frames (PH66). */
+export const withCamera: Record<string, string> = { 'permissions-policy': permissions('(self)') }
+
+function permissions(camera: '()' | '(self)'): string {
+  return `camera=${camera}, microphone=(), geolocation=()`
+}
+
 /** Sets what the handler did not set itself. */
 export function addSecurityHeaders(headers: Headers, visit: Visit | undefined): void {
   const wanted: Record<string, string> = {
@@ -34,9 +42,15 @@ export function addSecurityHeaders(headers: Headers, visit: Visit | undefined): 
     'referrer-policy': 'no-referrer',
     'cross-origin-opener-policy': 'same-origin',
     'cross-origin-resource-policy': 'same-origin',
-    'permissions-policy': 'camera=(self), microphone=(), geolocation=()',
+    'permissions-policy': permissions('()'),
     'cache-control': 'no-store',
-    ...(visit?.secure ? { 'strict-transport-security': 'max-age=31536000' } : {}),
+    ...(visit?.secure && isOfInternet(visit.origin) ? { 'strict-transport-security': 'max-age=31536000' } : {}),
   }
   for (const [name, value] of Object.entries(wanted)) if (!headers.has(name)) headers.set(name, value)
+}
+
+/** Browsers apply the header to every port of a name, so it is for names that have one server (TL14). */
+function isOfInternet(origin: string): boolean {
+  const { hostname } = new URL(origin)
+  return hostname.includes('.') && !hostname.endsWith('.local') && isIP(hostname) === 0 && !hostname.startsWith('[')
 }

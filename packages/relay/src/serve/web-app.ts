@@ -7,7 +7,8 @@ import { Readable } from 'node:stream'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { normalPath } from '@meshbook/core/tree.ts'
 import type { Visit } from './doorway.ts'
-import { appPolicy } from './security-headers.ts'
+import { encodingFor } from './encoding.ts'
+import { appPolicy, withCamera } from './security-headers.ts'
 
 const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
@@ -23,36 +24,56 @@ const types: Record<string, string> = {
   '.txt': 'text/plain; charset=utf-8',
 }
 
-/** Paths that the app itself routes. */
+const pages = new Set(['/', '/signin', '/p', '/runs', '/sessions', '/devices', '/audit', '/account', '/pair'])
+const phonePage = /^\/m(?:\/(?:(?:p|gates|runs)\/.*|inbox|runs|devices|settings|search|share|pair)?)?$/
+
+/** Paths that the apps themselves route. */
 export function isAppPage(path: string): boolean {
-  const pages = ['/', '/signin', '/p', '/runs', '/sessions', '/devices', '/audit', '/account', '/pair']
-  return pages.includes(path) || path.startsWith('/p/')
+  return pages.has(path) || path.startsWith('/p/') || phonePage.test(path)
 }
 
-export async function appPage(webFolder: string | null, visit: Visit): Promise<Response> {
-  if (!visit.secure && !visit.loopback) return page(403, plainHttpPage(visit), visit)
-  const html = webFolder && (await readIndex(webFolder))
+export async function appPage(webFolder: string | null, path: string, visit: Visit): Promise<Response> {
+  if (!visit.secure && !visit.loopback) throw new MeshError('PLAIN_HTTP')
+  // The service worker of the phone's app has what is below this folder.
+  if (path === '/m') return new Response(null, { status: 308, headers: { location: '/m/' } })
+  const html = webFolder && (await readIndex(phonePage.test(path) ? join(webFolder, 'm') : webFolder))
   if (!html) return page(503, notBuiltPage, visit)
   // A frame of an output inherits the policy of the page: only scripts that carry this page's nonce run in it (S9).
   const nonce = randomBytes(16).toString('base64url')
-  return page(200, html.replaceAll('MESHBOOK_NONCE', nonce), visit, nonce)
+  const answer = page(200, html.replaceAll('MESHBOOK_NONCE', nonce), visit, nonce)
+  if (phonePage.test(path)) for (const [name, value] of Object.entries(withCamera)) answer.headers.set(name, value)
+  return answer
 }
 
-export async function appFile(webFolder: string | null, path: string, visit: Visit): Promise<Response> {
-  const file = webFolder && (await findFile(webFolder, path))
-  const type = file && types[extname(file.path)]
-  if (!file || !type) throw new MeshError('NOT_FOUND')
+export interface FileWish {
+  path: string
+  /** Of the request. */
+  accepts: string | null
+  visit: Visit
+}
+
+/** A file of the build, as the build compressed it where the browser takes that. */
+export async function appFile(webFolder: string | null, { path, accepts, visit }: FileWish): Promise<Response> {
+  const type = types[extname(path)]
+  const file = webFolder && type ? await findFile(webFolder, path) : undefined
+  if (!webFolder || !type || !file) throw new MeshError('NOT_FOUND')
+  const encoding = encodingFor(accepts)
+  const smaller = encoding && (await findFile(webFolder, path + endings[encoding]))
+  const sent = smaller ?? file
   const headers = {
     'content-type': type,
-    'content-length': String(file.bytes),
-    'cache-control':
-      /[-.][A-Za-z0-9_-]{8,}\.\w+$/.test(path) && path.startsWith('/assets/')
-        ? 'public, max-age=31536000, immutable'
-        : 'no-cache',
+    'content-length': String(sent.bytes),
+    vary: 'accept-encoding',
+    ...(smaller && { 'content-encoding': encoding }),
+    'cache-control': named.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache',
     'content-security-policy': appPolicy(visit),
   }
-  return new Response(Readable.toWeb(createReadStream(file.path)) as ReadableStream, { headers })
+  return new Response(Readable.toWeb(createReadStream(sent.path)) as ReadableStream, { headers })
 }
+
+const endings = { br: '.br', gzip: '.gz' }
+/** The hash of what is in a file is in its name. */
+const named = /^(?:\/m)?\/assets\/.*[-.][A-Za-z0-9_-]{8,}\.\w+$/
 
 function page(status: number, html: string, visit: Visit, nonce?: string): Response {
   return new Response(html, {
@@ -98,15 +119,3 @@ const notBuiltPage = frame(
   'The web app is not built',
   '<p>The hub is running and its API answers, but there is no web app to serve.</p><p>Run <code>npm run build</code> in the folder of Meshbook, then load this page again. <code>npm start</code> does it by itself.</p>',
 )
-
-function plainHttpPage(visit: Visit): string {
-  const port = visit.host.split(':').at(-1) ?? ''
-  const forward = /^\d+$/.test(port) ? port : '3005'
-  return frame(
-    'This connection can be overheard',
-    `<p>You are reaching Meshbook over plain HTTP from another machine. Whoever shares the network could read your notebooks and run code as you, so signing in is refused here. Three ways out:</p>
-<ol><li><b>HTTPS by Meshbook itself</b>: start it with <code>MESHBOOK_TLS_CERT</code> and <code>MESHBOOK_TLS_KEY</code>.</li>
-<li><b>A proxy with TLS</b> (Caddy, nginx, Traefik) before it, and <code>MESHBOOK_PUBLIC_URL=https://your.name</code>.</li>
-<li><b>An SSH tunnel</b>: <code>ssh -L ${forward}:127.0.0.1:${forward} that-machine</code>, then open <code>http://127.0.0.1:${forward}</code> here.</li></ol>`,
-  )
-}

@@ -7,7 +7,7 @@ import {
   WebAuthnAbortService,
 } from '@simplewebauthn/browser'
 import { accountApi } from '../api/account.ts'
-import { ApiError } from '../api/http.ts'
+import { ApiError } from '../api/api-error.ts'
 
 type CreationOptions = Parameters<typeof startRegistration>[0]['optionsJSON']
 type RequestOptions = Parameters<typeof startAuthentication>[0]['optionsJSON']

@@ -1,11 +1,12 @@
 /** Signs in: by the one-time code of a link, at a provider, with a passkey; and with an invitation for the first time. */
 import type { SignInWays } from '@meshbook/core/account-api.ts'
 import { isErrorCode } from '@meshbook/core/errors.ts'
+import { ownPage } from '@meshbook/core/own-page.ts'
 import { useEffect, useState } from 'preact/hooks'
 import { accountApi } from '../api/account.ts'
+import { ApiError, asApiError } from '../api/api-error.ts'
 import { api } from '../api/client.ts'
 import { loadErrorTexts, wordsOf } from '../api/error-texts.ts'
-import { ApiError, asApiError } from '../api/http.ts'
 import { Hint } from '../shell/hint.tsx'
 import { Icon } from '../shell/icons.tsx'
 import { Link } from '../shell/link.tsx'
@@ -36,7 +37,7 @@ function takeArrival(): Arrival {
     invitation,
     error: isErrorCode(failed) ? new ApiError(failed) : undefined,
     // Only a page of this hub: the link must not lead elsewhere.
-    to: to.startsWith('/p/') ? to : '/',
+    to: ownPage(to),
   }
 }
 
@@ -47,7 +48,10 @@ export function SignInPage() {
   const [error, setError] = useState(arrival.error)
   const [ways, setWays] = useState<SignInWays | undefined>(undefined)
   const enter = async (): Promise<void> => {
-    if ((await startMesh()) && location.pathname === '/signin') navigate(arrival.to, { replace: true })
+    if (!(await startMesh()) || location.pathname !== '/signin') return
+    // The app for phones is another one.
+    if (arrival.to.startsWith('/m/')) location.replace(arrival.to)
+    else navigate(arrival.to, { replace: true })
   }
   useEffect(() => {
     const failed = (thrown: unknown): void => setError(asApiError(thrown))

@@ -30,7 +30,8 @@ import {
 } from '@meshbook/core/messages.ts'
 import { type Publication, type PublishRequest, publicationSchema } from '@meshbook/core/publish-api.ts'
 import * as v from 'valibot'
-import { ApiError, request, requestText } from './http.ts'
+import { ApiError } from './api-error.ts'
+import { request, requestText } from './http.ts'
 import { all, first } from './lists.ts'
 
 const nothing = v.unknown()
@@ -112,13 +113,10 @@ export const api = {
   answerInput: (id: string, inputId: string, text: string) =>
     request('POST', `/runs/${id}/input`, nothing, { body: { id: inputId, text } }),
 
-  interrupt: (session: string) => request('POST', `/sessions/${session}/interrupt`, nothing, { body: {} }),
+  /** With `run`: only if that is what runs. */
+  interrupt: (session: string, run?: string) =>
+    request('POST', `/sessions/${session}/interrupt`, nothing, { body: run === undefined ? {} : { run } }),
   /** Answers with the waiting runs that were cancelled. */
   restart: (session: string, queued: 'keep' | 'cancel' = 'keep'): Promise<{ cancelled: string[] }> =>
     request('POST', `/sessions/${session}/restart`, v.object({ cancelled: v.array(v.string()) }), { body: { queued } }),
 }
-
-export const assetUrl = (asset: string): string => `/api/v1/assets/${asset}`
-/** An address that is always a download, under this name. */
-export const downloadUrl = (asset: string, name: string): string =>
-  `${assetUrl(asset)}?name=${encodeURIComponent(name)}`

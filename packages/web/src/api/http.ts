@@ -1,27 +1,8 @@
 /** One JSON request to the hub: time-out, problem+json errors, checked answers. Knows no route. */
-import { type ErrorCode, errors, isErrorCode } from '@meshbook/core/errors.ts'
+import { type ErrorCode, isErrorCode } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import * as v from 'valibot'
-
-/** What went wrong and what the user can do about it. */
-export class ApiError extends Error {
-  readonly code: ErrorCode
-  readonly detail: string
-  readonly hint: string
-
-  constructor(code: ErrorCode, detail?: string, hint?: string, message: string = errors[code].message) {
-    super(message)
-    this.name = 'ApiError'
-    this.code = code
-    this.detail = detail && detail !== this.message ? detail : ''
-    this.hint = hint ?? errors[code].hint
-  }
-}
-
-export function asApiError(thrown: unknown): ApiError {
-  if (thrown instanceof ApiError) return thrown
-  return new ApiError('INTERNAL', thrown instanceof Error ? thrown.message : String(thrown))
-}
+import { ApiError } from './api-error.ts'
 
 const problemSchema = v.object({
   code: v.string(),

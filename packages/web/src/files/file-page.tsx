@@ -2,7 +2,7 @@
 import type { FileInfo, Project } from '@meshbook/core/api.ts'
 import { bytesInWords } from '@meshbook/core/bytes-in-words.ts'
 import { useEffect } from 'preact/hooks'
-import { downloadUrl } from '../api/client.ts'
+import { downloadUrl } from '../api/asset-addresses.ts'
 import { ago } from '../notebook/duration.ts'
 import { FileProblems } from '../shell/file-problems.tsx'
 import { nameOf } from '../shell/file-tree.ts'

@@ -1,8 +1,8 @@
 /** Whether the bytes of a file are at the hub, asked again until they are. */
 import type { FileInfo } from '@meshbook/core/api.ts'
 import { useEffect, useState } from 'preact/hooks'
+import { type ApiError, asApiError } from '../api/api-error.ts'
 import { api } from '../api/client.ts'
-import { type ApiError, asApiError } from '../api/http.ts'
 
 export type Arrival =
   | { is: 'looking' }

@@ -1,8 +1,8 @@
 /** The versions of one open document as the page knows them. Everything comes from the hub; nothing is kept when it is away. */
 import type { Version } from '@meshbook/core/api.ts'
 import { batch, type Signal, signal } from '@preact/signals'
+import { type ApiError, asApiError } from '../api/api-error.ts'
 import type { api } from '../api/client.ts'
-import { type ApiError, asApiError } from '../api/http.ts'
 
 export type HistoryApi = Pick<typeof api, 'versions' | 'versionText' | 'recordVersion' | 'restoreVersion' | 'turnBack'>
 export type Against = 'before' | 'now'

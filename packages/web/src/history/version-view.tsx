@@ -1,7 +1,7 @@
 /** What a version changed, or how it differs from the text as it is now, in the place of the notebook. */
 import type { Version } from '@meshbook/core/api.ts'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import { asApiError } from '../api/http.ts'
+import { asApiError } from '../api/api-error.ts'
 import { useNotebook } from '../notebook/open-notebook.ts'
 import { Icon } from '../shell/icons.tsx'
 import { DiffView } from './diff-view.tsx'

@@ -5,6 +5,9 @@ import { Mover } from './mover.ts'
 import type { OpenNotebook } from './open-notebook.ts'
 import { clearOutputs, convert, insertAt, type NewItem, removeItems, setLanguage } from './page-edits.ts'
 import { planMove } from './plan-move.ts'
+import { stopRun } from './stop-run.ts'
+
+export { stopRun }
 
 export function insert(notebook: OpenNotebook, index: number, item: NewItem, then: 'edit' | 'select' = 'edit'): void {
   const { store } = notebook
@@ -173,14 +176,6 @@ export async function interrupt(notebook: OpenNotebook): Promise<void> {
   } catch (thrown) {
     report(thrown, 'The interrupt was not delivered')
   }
-}
-
-/** A run that has begun is interrupted, so that its program may clean up; one that waits is cancelled. */
-export async function stopRun(notebook: OpenNotebook, run: string): Promise<void> {
-  const entry = notebook.executions.read(run)
-  const session = entry?.status === 'running' ? notebook.sessionOf(entry.language) : undefined
-  if (session) await api.interrupt(session.id)
-  else await api.cancelRun(run, 'cancelled in the notebook')
 }
 
 /** Restarts every session that the notebook's cells use. Answers whether all of them did. */

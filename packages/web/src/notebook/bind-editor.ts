@@ -8,6 +8,9 @@ import { contained, isContained } from './page-edits.ts'
 import { proseSlice } from './prose-slice.ts'
 import { cellTextChanges, plainOf, type Slice, toEditorChanges, toTextChanges } from './slice.ts'
 
+/** What shows an item's text, whatever it is. */
+export type TextShower = Pick<Editor, 'text' | 'apply'>
+
 export interface Binding {
   /** Takes what the user typed. */
   typed(changes: Change[]): void
@@ -20,7 +23,7 @@ export function cellSlice(item: Item | undefined): Slice | undefined {
   return item?.kind === 'cell' ? { from: item.cell.codeFrom, to: item.cell.codeTo } : undefined
 }
 
-export function bindCell(store: NotebookStore, key: string, editor: () => Editor | undefined): Binding {
+export function bindCell(store: NotebookStore, key: string, editor: () => TextShower | undefined): Binding {
   const stop = store.onText((changes, before, after) => {
     const shown = editor()
     const slice = cellSlice(itemIn(before, key))
@@ -40,7 +43,7 @@ export function bindCell(store: NotebookStore, key: string, editor: () => Editor
  * Prose is written to the document as it is typed, except while it holds an open fence or comment: that would turn
  * everything below into one cell for all readers. Such text is held back until it is closed, at the latest on `close`.
  */
-export function bindProse(store: NotebookStore, key: string, editor: () => Editor | undefined): Binding {
+export function bindProse(store: NotebookStore, key: string, editor: () => TextShower | undefined): Binding {
   /** The text as the document had it when it was last seen. */
   let base = shownOf(store, key)
   const stop = store.onText((_changes, _before, after) => {

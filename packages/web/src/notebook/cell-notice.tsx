@@ -9,6 +9,7 @@ import { report } from '../state/toasts.ts'
 import { stopRun } from './actions.ts'
 import { useNotebook } from './open-notebook.ts'
 import { RunOnChoices } from './run-on.tsx'
+import type { RunFailure } from './runner.ts'
 import { runElsewhere } from './runtime-actions.ts'
 
 export function CellNotice({
@@ -25,8 +26,8 @@ export function CellNotice({
   const elsewhere = entry && <Elsewhere itemKey={itemKey} run={run} language={entry.language} />
   if (failure)
     return (
-      <Notice kind="bad" text={failure.message} hint={failure.hint}>
-        {elsewhere}
+      <Notice kind="bad" text={failure.message} hint={hintOf(failure, notebook.link.facts.value.hub === 'live')}>
+        {failure.away ? undefined : elsewhere}
       </Notice>
     )
   const known = runs.value.get(run ?? '')
@@ -58,6 +59,9 @@ export function CellNotice({
       return entry?.notice ? <Notice kind="warn" text={entry.notice} /> : null
   }
 }
+
+const hintOf = ({ away, hint }: RunFailure, isHubBack: boolean): string =>
+  away && isHubBack ? 'It answers again: run the cell again.' : hint
 
 function Lost({ run }: { run: RunInfo }) {
   return (

@@ -8,7 +8,7 @@ export function keepEarlyKeys(): () => void {
   const kept: KeyboardEvent[] = []
   const keep = (event: KeyboardEvent) => {
     const { key, ctrlKey, metaKey, target } = event
-    const isOurs = ctrlKey || metaKey ? /^[fs]$/i.test(key) : /^(?:.|Enter|Escape|Arrow.*)$/.test(key)
+    const isOurs = ctrlKey || metaKey ? /^(?:[fs]|Enter)$/i.test(key) : /^(?:.|Enter|Escape|Arrow.*)$/.test(key)
     if (!isOurs || event.defaultPrevented || (target as Element).closest(writing)) return
     event.preventDefault()
     kept.push(event)

@@ -45,9 +45,7 @@ export class ExecutionStore {
   }
 
   #written(run: string): ExecutionEntry | undefined {
-    const value = this.map.get(run)
-    const plain: unknown = value instanceof Y.Map ? Object.fromEntries(value.entries()) : value
-    return isEntry(plain) ? { ...plain, id: run } : this.#imported.get(run)
+    return entryOf(run, this.map.get(run)) ?? this.#imported.get(run)
   }
 
   /** The hub has ended a run whose device is gone: it is shown so until that device is back and writes how it went on. */
@@ -152,6 +150,12 @@ export class ExecutionStore {
   close(): void {
     this.map.unobserveDeep(this.#receive)
   }
+}
+
+/** What a document has of a run, if it is one. */
+export function entryOf(run: string, value: unknown): ExecutionEntry | undefined {
+  const plain: unknown = value instanceof Y.Map ? Object.fromEntries(value.entries()) : value
+  return isEntry(plain) ? { ...plain, id: run } : undefined
 }
 
 function isEntry(value: unknown): value is ExecutionEntry {

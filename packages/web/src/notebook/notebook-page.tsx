@@ -1,32 +1,20 @@
 /** Finds the document of an address, opens it, and shows it, or why it cannot be shown. */
 import type { DocumentInfo } from '@meshbook/core/api.ts'
-import { pathOfId } from '@meshbook/core/executions.ts'
-import { systemRandom } from '@meshbook/core/ids.ts'
-import { rightsOf } from '@meshbook/core/roles.ts'
-import { useEffect, useState } from 'preact/hooks'
-import { api } from '../api/client.ts'
-import { type ApiError, asApiError } from '../api/http.ts'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { type ApiError, asApiError } from '../api/api-error.ts'
 import { loadEditor } from '../editor/load-editor.ts'
 import { showImported } from '../formats/show-imported.ts'
-import { htmlReading } from '../prose/raw-html.ts'
-import { mayHoldHtml } from '../prose/read-prose.ts'
-import { titleOf } from '../shell/file-tree.ts'
+import { nameOf, titleOf } from '../shell/file-tree.ts'
 import { ProblemPage } from '../shell/problem-page.tsx'
-import { whenIdle } from '../shell/when-idle.ts'
-import { documents, me, problemsAt, projectNamed, projects } from '../state/mesh.ts'
-import { notify, report } from '../state/toasts.ts'
+import { documents, problemsAt, projectNamed, projects } from '../state/mesh.ts'
+import { notify } from '../state/toasts.ts'
 import { browserPorts } from '../sync/browser-ports.ts'
-import { type LinkOptions, openDocument } from '../sync/document-link.ts'
 import type { LinkPorts } from '../sync/link-ports.ts'
 import { loadDoing } from './doing-when-needed.ts'
-import { ExecutionStore } from './execution-store.ts'
-import { browserFrame, NotebookStore } from './notebook-store.ts'
 import { NotebookView } from './notebook-view.tsx'
 import { OpenNotebook } from './open-notebook.ts'
-import { isMoreThanText } from './output-view.tsx'
-import { richDrawing } from './rich-when-needed.tsx'
-import { Runner } from './runner.ts'
-import { loadYaml } from './yaml-when-needed.ts'
+import { type Answers, openParts } from './open-parts.ts'
+import { nextWanted, type Wanted } from './wanted-document.ts'
 
 type State =
   | { is: 'opening' }
@@ -47,6 +35,9 @@ export function NotebookPage({ project: name, path }: { project: string; path: s
   }, [path])
   const [ports, setPorts] = useState<LinkPorts>(browserPorts)
   const known = project !== undefined
+  const wanted = useRef<Wanted | undefined>(undefined)
+  const open = state.is === 'open' ? state.notebook.document.id : undefined
+  wanted.current = nextWanted(wanted.current, { id: listed?.id, path }, open)
   useEffect(() => {
     if (!known) return
     let dropped = false
@@ -61,7 +52,7 @@ export function NotebookPage({ project: name, path }: { project: string; path: s
         if (!dropped) setPorts({ ...next })
       },
     }
-    open(name, path, listed, ports, answers)
+    openAt(name, path, listed, ports, answers)
       .then(notebook => {
         opened = notebook
         if (dropped) notebook.close()
@@ -77,7 +68,7 @@ export function NotebookPage({ project: name, path }: { project: string; path: s
       abort.abort()
     }
     // A rename changes the address but not the document; new ports mean that another document took its place.
-  }, [known, listed?.id ?? path, ports])
+  }, [known, wanted.current.turn, ports])
 
   if (projects.value !== undefined && !known)
     return (
@@ -86,86 +77,36 @@ export function NotebookPage({ project: name, path }: { project: string; path: s
         text={`There is no project called “${name}”, or it is not shared with you.`}
       />
     )
-  if (state.is === 'failed')
-    return (
-      <ProblemPage
-        title={state.error.code === 'NOT_FOUND' ? 'No such document' : state.error.message}
-        text={state.error.detail}
-        hint={problemHint(project?.id ?? '', path) ?? state.error.hint}
-      />
-    )
+  if (state.is === 'failed') return <NotOpened project={project?.id ?? ''} path={path} error={state.error} />
   if (state.is === 'unavailable') return <NotOnThisDevice path={path} />
   if (state.is === 'opening') return <NotebookSkeleton title={titleOf(path)} />
   return <NotebookView key={state.notebook.document.id} notebook={state.notebook} />
 }
 
 /** Why there is no document (W42): the file is no text, or somebody edited it while it was deleted, and where the edit is. */
-function problemHint(project: string, path: string): string | undefined {
+function NotOpened({ project, path, error }: { project: string; path: string; error: ApiError }) {
   const [found] = problemsAt(project, path)
-  return found && `${found.device}: ${found.problem.text}. ${found.problem.next}`
+  const isMissing = error.code === 'NOT_FOUND'
+  // What a device kept in its trash or as a copy is not at this path; any other file that it tells of is, as no document.
+  if (isMissing && found && !found.problem.trash && !found.problem.copy) {
+    const text = `“${nameOf(path)}” is on ${found.device}, and comes to your other devices once it can be read.`
+    return <ProblemPage title={found.problem.text} text={text} hint={found.problem.next} />
+  }
+  const hint = found ? `${found.device}: ${found.problem.text}. ${found.problem.next}` : error.hint
+  return <ProblemPage title={isMissing ? 'No such document' : error.message} text={error.detail} hint={hint} />
 }
 
-type Answers = Pick<LinkOptions, 'onUnavailable' | 'onReplaced' | 'signal'>
-
-async function open(
-  projectName: string,
+async function openAt(
+  project: string,
   path: string,
   listed: DocumentInfo | undefined,
   ports: LinkPorts,
   answers: Answers,
 ): Promise<OpenNotebook> {
-  const project = projectNamed(projectName)!
-  const document = listed ?? (await api.documentAt(`${project.owner}/${project.name}/${path}`))
-  const address = `${project.owner}/${project.name}/${pathOfId(document.id)}`
-  const user = me.value?.user ?? ''
   // On its way while the document comes.
   void loadEditor(() => undefined)
   void loadDoing()
-  const link = await openDocument({ document: document.id, address, user, ...answers }, ports)
-  const store = new NotebookStore(link.doc, browserFrame)
-  await readFrontMatter(store)
-  store.onText((_changes, before, after) => {
-    if (!before.notebook.frontMatter && after.notebook.frontMatter)
-      readFrontMatter(store).catch(thrown => report(thrown, 'The front matter was not read'))
-  })
-  const executions = new ExecutionStore(store)
-  await Promise.all([readyForProse(store), readyForOutputs(store, executions)])
-  return new OpenNotebook({
-    document,
-    project,
-    link,
-    store,
-    executions,
-    runner: new Runner(store, executions, document.id, {
-      api,
-      mayWrite: project.roles === undefined || rightsOf(project.roles).has('write'),
-      now: Date.now,
-      random: systemRandom,
-    }),
-  })
-}
-
-/** With HTML in its text it opens with what checks it, so that nothing moves; without it says so there. */
-async function readyForProse({ page }: NotebookStore): Promise<void> {
-  const load = () => htmlReading.load().catch(() => undefined)
-  const text = (from: number, to: number) => page.source.slice(from, to)
-  if (page.items.some(({ kind, from, to }) => kind === 'prose' && mayHoldHtml(text(from, to)))) await load()
-  else whenIdle(load)
-}
-
-/** With rich outputs it opens with what draws them, so that nothing moves; without it says so in their place. */
-async function readyForOutputs(store: NotebookStore, executions: ExecutionStore): Promise<void> {
-  const load = () => richDrawing.load().catch(() => undefined)
-  const hasImages = store.order.peek().some(key => {
-    const view = store.view(key)?.peek()
-    return view?.kind === 'cell' && view.outputs.some(({ images }) => images.length > 0)
-  })
-  if (hasImages || [...executions.map.keys()].some(run => isMoreThanText(executions.read(run)))) await load()
-  else whenIdle(load)
-}
-
-async function readFrontMatter(store: NotebookStore): Promise<void> {
-  if (store.page.notebook.frontMatter && (await loadYaml())) store.reread()
+  return new OpenNotebook(await openParts(projectNamed(project)!, path, listed, ports, answers))
 }
 
 /** With unsent changes the notebook itself says what became of them. */

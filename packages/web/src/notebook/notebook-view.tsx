@@ -12,7 +12,8 @@ import { keepEarlyKeys } from './early-keys.ts'
 import { InsertBar } from './insert-bar.tsx'
 import { ItemList } from './item-list.tsx'
 import { NotebookHeader } from './notebook-header.tsx'
-import { NotebookContext, type OpenNotebook } from './open-notebook.ts'
+import type { OpenNotebook } from './open-notebook.ts'
+import { ReadingContext } from './reading.ts'
 
 const QueueBar = whenThere(doing, part => part.QueueBar)
 const RunAnnouncer = whenThere(doing, part => part.RunAnnouncer)
@@ -45,7 +46,7 @@ export function NotebookView({ notebook }: { notebook: OpenNotebook }) {
     return () => removeEventListener('keydown', keys)
   }, [notebook, commands])
   return (
-    <NotebookContext.Provider value={notebook}>
+    <ReadingContext.Provider value={notebook}>
       <NotebookHeader />
       <DocumentNotices />
       <div
@@ -66,7 +67,7 @@ export function NotebookView({ notebook }: { notebook: OpenNotebook }) {
       </div>
       <Overlays notebook={notebook} />
       <RunAnnouncer />
-    </NotebookContext.Provider>
+    </ReadingContext.Provider>
   )
 }
 

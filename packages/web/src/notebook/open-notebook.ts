@@ -1,25 +1,14 @@
-/** All that belongs to one open notebook, for its components. Made by the page, closed by the page. */
-
-import type { DocumentInfo, Project } from '@meshbook/core/api.ts'
-import { canonicalLanguage, runtimeFor } from '@meshbook/core/languages.ts'
-import type { SessionInfo } from '@meshbook/core/messages.ts'
-import { demandsOf, sessionNameOf } from '@meshbook/core/notebook/demands.ts'
+/** The notebook that the page shows, with all that is the page's own: selection, editors, dialogs, what is drawn. */
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals'
-import { createContext } from 'preact'
-import { useContext } from 'preact/hooks'
 import { api } from '../api/client.ts'
 import { HistoryStore } from '../history/history-store.ts'
-import { sessions } from '../state/mesh.ts'
-import type { DocumentLink } from '../sync/document-link.ts'
 import { optionsOf } from './cell-options.ts'
 import { Cursors } from './cursors.ts'
-import type { ExecutionStore } from './execution-store.ts'
 import type { FindStore } from './find-store.ts'
 import type { Mover } from './mover.ts'
 import { NearWindow } from './near-window.ts'
-import type { NotebookStore } from './notebook-store.ts'
-import { keepChoice } from './run-choice.ts'
-import type { Runner } from './runner.ts'
+import { NotebookModel, type NotebookParts, useNotebookModel } from './notebook-model.ts'
+import type { Place } from './reading.ts'
 
 /** Drawn at once when a notebook opens, before anything is measured. */
 const firstItems = 10
@@ -27,8 +16,6 @@ const firstItems = 10
 /** What a dialog of the notebook is about. */
 export type NotebookDialog = { about: 'options'; key: string } | { about: 'settings' }
 
-/** Puts the cursor into an item's editor. */
-export type Place = 'start' | 'end' | number
 /** What an item's editor can be told. */
 export interface EditorHandle {
   focus(at: Place | undefined): void
@@ -36,14 +23,7 @@ export interface EditorHandle {
   show(from: number, to: number): void
 }
 
-export class OpenNotebook {
-  readonly document: DocumentInfo
-  readonly project: Project
-  readonly link: DocumentLink
-  readonly store: NotebookStore
-  readonly executions: ExecutionStore
-  readonly runner: Runner
-  readonly history: HistoryStore
+export class OpenNotebook extends NotebookModel {
   /** Made when the first item is moved. */
   mover: Mover | undefined
   /** Made when something is looked for first. */
@@ -60,75 +40,18 @@ export class OpenNotebook {
   readonly dialog: Signal<NotebookDialog | undefined> = signal(undefined)
   /** Outputs that this page shows although they are hidden, or hides: by the item's key. */
   readonly shownOutputs: Signal<ReadonlyMap<string, boolean>> = signal(new Map())
-  /** Runs whose long output is shown whole, also after it was scrolled away. */
-  readonly wholeOutputs: Signal<ReadonlySet<string>> = signal(new Set())
   readonly near: NearWindow
   /** An item that is dragged, and before which one it would go. */
   readonly drag: Signal<{ key: string; place: number; top: number } | undefined> = signal(undefined)
   readonly cursors: Cursors
-  readonly language: ReadonlySignal<string>
-  readonly #stopKeeping: () => void
+  readonly history: HistoryStore
 
-  constructor(parts: {
-    document: DocumentInfo
-    project: Project
-    link: DocumentLink
-    store: NotebookStore
-    executions: ExecutionStore
-    runner: Runner
-  }) {
-    this.document = parts.document
-    this.project = parts.project
-    this.link = parts.link
-    this.store = parts.store
-    this.executions = parts.executions
-    this.runner = parts.runner
+  constructor(parts: NotebookParts) {
+    super(parts)
     this.near = new NearWindow(parts.store.order.peek().slice(0, firstItems))
     this.history = new HistoryStore(parts.document.id, api)
     this.cursors = new Cursors(parts.store, parts.link.awareness)
     this.chosen = computed(() => new Set(rangeOf(this.store.order.value, this.anchor.value, this.selected.value)))
-    this.language = computed(() => this.#mainLanguage(this.store.order.value))
-    this.#stopKeeping = keepChoice(parts.document.id, parts.runner, () => localStorage)
-  }
-
-  /** What a new cell is written in: the language of the cell before, of the notebook, or Python. */
-  #mainLanguage(keys: readonly string[]): string {
-    const frontMatter = this.store.frontMatter.value
-    const named = frontMatter?.kernelspec?.language ?? frontMatter?.kernelspec?.name
-    if (named !== undefined) return canonicalLanguage(named)
-    const counts = new Map<string, number>()
-    for (const key of keys) {
-      const view = this.store.view(key)?.value
-      if (view?.kind === 'cell') counts.set(view.language, (counts.get(view.language) ?? 0) + 1)
-    }
-    return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? 'python'
-  }
-
-  /** The session that cells of a language run in, if it has been made. */
-  sessionOf(language: string): SessionInfo | undefined {
-    const frontMatter = this.store.frontMatter.value
-    const session = this.runner.session.value ?? frontMatter?.session
-    const { kernel } = demandsOf(frontMatter, language)
-    const name = sessionNameOf({ ...(session !== undefined && { session }), ...(kernel !== undefined && { kernel }) })
-    const runtime = runtimeFor(language)
-    return sessions.value.find(
-      session =>
-        session.project === this.project.id && session.name === name && runtimeFor(session.language) === runtime,
-    )
-  }
-
-  /** The newest run of a cell: one that was asked for here or elsewhere, or the one its output is of. */
-  runOf(key: string): string | undefined {
-    const asked = this.executions.newest.value.get(key)
-    const view = this.store.view(key)?.value
-    const shown = view?.kind === 'cell' ? view.outputs.at(-1)?.runId : undefined
-    if (asked === undefined || shown === undefined || asked === shown) return asked ?? shown
-    const [askedAt, shownAt] = [asked, shown].map(run => this.executions.entry(run).value?.requestedAt ?? 0)
-    return askedAt! >= shownAt! ? asked : shown
-  }
-
-  get mayWrite(): boolean {
-    return this.runner.mayWrite
   }
 
   /** Where in the text the editor that is asked for puts the cursor. */
@@ -179,13 +102,6 @@ export class OpenNotebook {
     }
   }
 
-  setWhole(run: string, on: boolean): void {
-    const whole = new Set(this.wholeOutputs.peek())
-    if (on) whole.add(run)
-    else whole.delete(run)
-    this.wholeOutputs.value = whole
-  }
-
   /** Selects the item after or before the selected one. */
   selectBeside(by: 1 | -1, extend?: 'extend'): void {
     const order = this.store.order.peek()
@@ -225,14 +141,11 @@ export class OpenNotebook {
     this.shownOutputs.value = new Map(this.shownOutputs.peek()).set(key, !shown)
   }
 
-  close(): void {
-    this.#stopKeeping()
+  override close(): void {
     this.finder.peek()?.close()
     this.cursors.close()
     this.mover?.close()
-    this.executions.close()
-    this.store.close()
-    this.link.close()
+    super.close()
   }
 }
 
@@ -253,10 +166,8 @@ function focusItem(key: string): void {
   element.scrollIntoView({ block: 'nearest' })
 }
 
-export const NotebookContext = createContext<OpenNotebook | undefined>(undefined)
-
 export function useNotebook(): OpenNotebook {
-  const notebook = useContext(NotebookContext)
-  if (!notebook) throw new Error('a notebook component stands outside of a notebook')
+  const notebook = useNotebookModel()
+  if (!(notebook instanceof OpenNotebook)) throw new Error('a component of the notebook page stands in another one')
   return notebook
 }

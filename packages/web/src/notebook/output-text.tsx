@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import { useRef, useState } from 'preact/hooks'
 import { AnsiText } from './ansi.tsx'
-import { useNotebook } from './open-notebook.ts'
+import { useReadingAround } from './reading.ts'
 import { carryOf, chunksOf, countLines, foldOf, type TextChunk } from './text-chunks.ts'
 
 export function OutputText({ text, tone = '', run }: { text: string; tone?: string; run?: string }) {
@@ -37,9 +37,9 @@ export function OutputText({ text, tone = '', run }: { text: string; tone?: stri
 
 /** Of a run's own output it is kept with the notebook: what is far from the window is not drawn, and comes back as it was. */
 function useWhole(run: string | undefined): [boolean, (on: boolean) => void] {
-  const notebook = useNotebook()
+  const notebook = useReadingAround()
   const own = useState(false)
-  return run === undefined ? own : [notebook.wholeOutputs.value.has(run), on => notebook.setWhole(run, on)]
+  return run === undefined || !notebook ? own : [notebook.wholeOutputs.value.has(run), on => notebook.setWhole(run, on)]
 }
 
 function WholeText({ text, tone }: { text: string; tone: string }) {

@@ -1,16 +1,20 @@
 /** The output of one run, live: text, displays, images, error, a link to what was cut off. */
 import type { DisplayDatum, ExecutionEntry } from '@meshbook/core/executions.ts'
 import { isAssetId } from '@meshbook/core/ids.ts'
-import { assetUrl } from '../api/client.ts'
-import { useNotebook } from './open-notebook.ts'
+import { assetUrl } from '../api/asset-addresses.ts'
 import { isRich } from './output/forms.ts'
 import { segmentsOf, withoutPrompt, withoutTail } from './output-segments.ts'
 import { OutputText } from './output-text.tsx'
+import { useReading } from './reading.ts'
 import { RichWhenNeeded, WhenDrawn } from './rich-when-needed.tsx'
 import type { OutputView as View } from './views.ts'
 
 export function OutputView({ output }: { output: View }) {
-  const entry = useNotebook().executions.entry(output.runId).value
+  return <OutputOf output={output} entry={useReading().entryOf(output.runId).value} />
+}
+
+/** Of a run that is shown by itself, outside of a notebook, too. */
+export function OutputOf({ output, entry }: { output: View; entry: ExecutionEntry | undefined }) {
   const displays = displaysOf(entry)
   const shown = new Set(
     displays.flatMap(display => display.parts.flatMap(part => (part.at === 'asset' ? [part.asset] : []))),

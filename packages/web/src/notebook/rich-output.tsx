@@ -1,7 +1,7 @@
 /** One displayed value: in the best of its forms, or the one that was chosen for it (OU2, OU3). */
 import type { MimePart } from '@meshbook/core/run.ts'
 import { useEffect, useMemo, useState } from 'preact/hooks'
-import { assetUrl } from '../api/client.ts'
+import { assetUrl } from '../api/asset-addresses.ts'
 import { MarkdownView } from '../prose/markdown-view.tsx'
 import { JsonTree } from './json-tree.tsx'
 import { FigureFrame } from './output/figure-frame.tsx'

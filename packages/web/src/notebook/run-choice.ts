@@ -1,6 +1,5 @@
 /** What this browser chose for one notebook: a device, a session of its own. Kept over a reload (W51, W53). */
 import { effect, type Signal } from '@preact/signals'
-import * as v from 'valibot'
 
 export interface RunChoice {
   on: Signal<string | undefined>
@@ -8,7 +7,10 @@ export interface RunChoice {
 }
 export type ChoiceStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
 
-const schema = v.object({ on: v.optional(v.string()), session: v.optional(v.string()) })
+interface Kept {
+  on?: string
+  session?: string
+}
 const keyOf = (document: string): string => `meshbook.run.${document}`
 
 /** Brings back what was chosen and keeps what is chosen from now on. Returns what ends it. */
@@ -19,17 +21,22 @@ export function keepChoice(document: string, { on, session }: RunChoice, storage
   return effect(() => write(storage, document, { on: on.value, session: session.value }))
 }
 
-function read(storage: () => ChoiceStorage, document: string): v.InferOutput<typeof schema> {
+function read(storage: () => ChoiceStorage, document: string): Kept {
   try {
-    const parsed = v.safeParse(schema, JSON.parse(storage().getItem(keyOf(document)) ?? '{}'))
-    return parsed.success ? parsed.output : {}
+    const kept = (JSON.parse(storage().getItem(keyOf(document)) ?? 'null') ?? {}) as Record<keyof Kept, unknown>
+    const { on, session } = kept
+    return { ...(typeof on === 'string' && { on }), ...(typeof session === 'string' && { session }) }
   } catch {
     // Storage that is forbidden or broken keeps nothing; the choice then holds until the page is closed.
     return {}
   }
 }
 
-function write(storage: () => ChoiceStorage, document: string, choice: v.InferInput<typeof schema>): void {
+function write(
+  storage: () => ChoiceStorage,
+  document: string,
+  choice: { [name in keyof Kept]: string | undefined },
+): void {
   try {
     if (choice.on === undefined && choice.session === undefined) storage().removeItem(keyOf(document))
     else storage().setItem(keyOf(document), JSON.stringify(choice))

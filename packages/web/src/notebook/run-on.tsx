@@ -4,12 +4,12 @@ import type { DeviceInfo } from '@meshbook/core/messages.ts'
 import { deviceIcons } from '../shell/device-icons.ts'
 import { Icon } from '../shell/icons.tsx'
 import { deviceById, devices, me } from '../state/mesh.ts'
-import type { OpenNotebook } from './open-notebook.ts'
+import type { NotebookModel } from './notebook-model.ts'
 import { keepInNotebook } from './runtime-actions.ts'
 import { deviceNamed } from './where.ts'
 
 interface Choice {
-  notebook: OpenNotebook
+  notebook: NotebookModel
   language: string
   close: () => void
   /** Instead of only choosing. */
@@ -100,7 +100,7 @@ function InNotebook({
   runsOn,
   close,
 }: {
-  notebook: OpenNotebook
+  notebook: NotebookModel
   runsOn: string | undefined
   close: () => void
 }) {

@@ -4,7 +4,7 @@ import { systemRandom } from '@meshbook/core/ids.ts'
 import type { RunRequest } from '@meshbook/core/messages.ts'
 import { codeHash } from '@meshbook/core/notebook/cell-hash.ts'
 import * as Y from 'yjs'
-import { ApiError } from '../api/http.ts'
+import { ApiError } from '../api/api-error.ts'
 import { ExecutionStore } from './execution-store.ts'
 import { NotebookStore } from './notebook-store.ts'
 import { Runner } from './runner.ts'
@@ -15,7 +15,7 @@ const atOnce = (run: () => void) => {
   return () => clearTimeout(timer)
 }
 
-/** A hub that ends each run at once: code with "fails" in it as an error, "refused" not at all. */
+/** A hub that ends each run at once: code with "fails" in it as an error, "refused" and "away" not at all. */
 function mesh(text = cells, mayWrite = true) {
   const doc = new Y.Doc()
   doc.getText('content').insert(0, text)
@@ -24,6 +24,7 @@ function mesh(text = cells, mayWrite = true) {
   const asked: RunRequest[] = []
   const api = {
     startRun: async (request: RunRequest) => {
+      if (request.code.includes('away')) throw new ApiError('UNREACHABLE')
       if (request.code.includes('refused')) throw new ApiError('NO_DEVICE', 'none has it')
       asked.push(request)
       const status = request.code.includes('fails') ? 'error' : 'completed'
@@ -148,6 +149,20 @@ test('a refused run says why at its cell and leaves no request behind that a dev
     ['refused'],
   )
   assert.equal(executions.running.value.size, 0)
+})
+
+test('a run that the hub did not answer says it in the past, for it is read when the hub is back', async () => {
+  const { store, executions, runner, keys } = mesh()
+  const at = store.page.text.indexOf('a\n')
+  store.write([{ from: at, to: at + 1, insert: 'away' }])
+  assert.equal(await runner.run(keys[0]!), undefined)
+  const failure = runner.failures.value.get(keys[0]!)!
+  assert.deepEqual([failure.away, failure.message], [true, 'Not run: the hub did not answer.'])
+  const [run] = executions.map.keys()
+  assert.deepEqual([executions.read(run!)!.status, executions.read(run!)!.reason], ['refused', failure.message])
+  store.write([{ from: at, to: at + 4, insert: 'a' }])
+  await runner.run(keys[0]!)
+  assert.equal(runner.failures.value.size, 0)
 })
 
 test('a request of another person shows at the cell that it is anchored in, also when text is inserted above', () => {

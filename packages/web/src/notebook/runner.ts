@@ -9,7 +9,7 @@ import { codeHash } from '@meshbook/core/notebook/cell-hash.ts'
 import { demandsOf } from '@meshbook/core/notebook/demands.ts'
 import { effect, type Signal, signal } from '@preact/signals'
 import * as Y from 'yjs'
-import { asApiError } from '../api/http.ts'
+import { type ApiError, asApiError } from '../api/api-error.ts'
 import { mayFail, optionsOf } from './cell-options.ts'
 import { type ExecutionStore, isActive } from './execution-store.ts'
 import type { NotebookStore } from './notebook-store.ts'
@@ -27,6 +27,8 @@ export interface RunApi {
 export interface RunFailure {
   message: string
   hint: string
+  /** The hub was not asked: once it answers, nothing stands in the way. */
+  away?: true
 }
 
 export interface Dropped {
@@ -174,9 +176,9 @@ export class Runner {
       await this.#ports.api.startRun(request)
       return run.id
     } catch (thrown) {
-      const { message, detail, hint } = asApiError(thrown)
-      this.#setFailure(key, { message: detail || message, hint })
-      if (this.#ports.mayWrite) this.#executions.update(run.id, { status: 'refused', reason: detail || message })
+      const failure = failureOf(asApiError(thrown))
+      this.#setFailure(key, failure)
+      if (this.#ports.mayWrite) this.#executions.update(run.id, { status: 'refused', reason: failure.message })
       return undefined
     }
   }
@@ -200,4 +202,10 @@ export class Runner {
       })
     })
   }
+}
+
+/** In the past, for it stands in the document, too, when the hub is long back. */
+function failureOf({ code, message, detail, hint }: ApiError): RunFailure {
+  if (code !== 'UNREACHABLE') return { message: detail || message, hint }
+  return { message: 'Not run: the hub did not answer.', hint: 'Run the cell again when it is back.', away: true }
 }

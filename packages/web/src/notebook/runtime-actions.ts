@@ -4,10 +4,10 @@ import { hasEnded } from '@meshbook/core/run.ts'
 import { api } from '../api/client.ts'
 import { runs } from '../state/mesh.ts'
 import { notify, report } from '../state/toasts.ts'
-import type { OpenNotebook } from './open-notebook.ts'
+import type { NotebookModel } from './notebook-model.ts'
 
 /** Writes the device into the notebook, or takes it out, for everybody who opens it (W52). */
-export async function keepInNotebook(notebook: OpenNotebook, device: string | undefined): Promise<void> {
+export async function keepInNotebook(notebook: NotebookModel, device: string | undefined): Promise<void> {
   try {
     const [{ parseDocument }, { setRunsOn }] = await Promise.all([
       import('virtual:full-yaml'),
@@ -24,19 +24,19 @@ export async function keepInNotebook(notebook: OpenNotebook, device: string | un
   }
 }
 
-export function fork(notebook: OpenNotebook): void {
+export function fork(notebook: NotebookModel): void {
   notebook.runner.fork()
   notify('A session of your own', 'It begins with no variables. Other devices go on in the shared one.')
 }
 
-export function backToShared(notebook: OpenNotebook): void {
+export function backToShared(notebook: NotebookModel): void {
   notebook.runner.session.value = undefined
   notify('Back in the shared session', 'Your own one stays as it is.')
 }
 
 /** Gives the run of a cell that waits or was refused to a device: it is dropped, and asked for again there (W55). */
 export async function runElsewhere(
-  notebook: OpenNotebook,
+  notebook: NotebookModel,
   key: string,
   run: string | undefined,
   device: string | undefined,

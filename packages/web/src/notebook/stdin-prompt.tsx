@@ -1,9 +1,9 @@
 /** A running program asks: its prompt and a field for the answer. A password is masked and never stored. */
 import type { StdinRequest } from '@meshbook/core/executions.ts'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { api } from '../api/client.ts'
-import { asApiError } from '../api/http.ts'
+import { asApiError } from '../api/api-error.ts'
 import { Hint } from '../shell/hint.tsx'
+import { answerQuestion } from './answer-question.ts'
 import { useNotebook } from './open-notebook.ts'
 
 export function StdinPrompt({ run, request }: { run: string; request: StdinRequest }) {
@@ -21,7 +21,7 @@ export function StdinPrompt({ run, request }: { run: string; request: StdinReque
     if (!field || sent) return
     setSent(true)
     try {
-      await api.answerInput(run, request.id, field.value)
+      await answerQuestion(run, request.id, field.value)
       field.value = ''
       setProblem('')
     } catch (thrown) {
@@ -41,7 +41,8 @@ export function StdinPrompt({ run, request }: { run: string; request: StdinReque
             ? { type: 'password' as const, autocomplete: 'off' as const }
             : { type: 'text' as const, autocomplete: 'off' as const })}
           spellcheck={false}
-          disabled={sent}
+          // Not disabled, which would take the focus: the keys after the answer would be the notebook's commands.
+          readOnly={sent}
           placeholder={request.password ? 'Hidden, and never stored' : 'Type an answer'}
         />
       </label>

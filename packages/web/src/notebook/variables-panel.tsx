@@ -2,7 +2,7 @@
 import type { Variables } from '@meshbook/core/api.ts'
 import { signal } from '@preact/signals'
 import { useEffect, useState } from 'preact/hooks'
-import { asApiError } from '../api/http.ts'
+import { asApiError } from '../api/api-error.ts'
 import { kernelApi } from '../api/kernel.ts'
 import { Icon } from '../shell/icons.tsx'
 import { useNotebook } from './open-notebook.ts'

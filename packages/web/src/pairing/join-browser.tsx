@@ -1,15 +1,15 @@
 /** A new browser: shows the code to the hub, and its two digits to the person in front of it. */
 import { digitsOf, readPairingCode, transcriptText } from '@meshbook/core/pairing.ts'
 import { useEffect, useState } from 'preact/hooks'
-import { ApiError, asApiError } from '../api/http.ts'
+import { ApiError, asApiError } from '../api/api-error.ts'
 import { pairingApi } from '../api/pairing.ts'
 import { Icon } from '../shell/icons.tsx'
-import { navigate } from '../state/location.ts'
 import { startMesh } from '../state/mesh.ts'
 import { PairFailed } from './pair-failed.tsx'
 import { browserName, endedThere, hasEnded } from './pairing-words.ts'
 
-export function JoinBrowser({ code }: { code: string }) {
+/** `joined`: it is signed in now. */
+export function JoinBrowser({ code, joined }: { code: string; joined: () => void }) {
   const [digits, setDigits] = useState<string | undefined>(undefined)
   const [error, setError] = useState<ApiError | string | undefined>(undefined)
   useEffect(() => {
@@ -17,7 +17,7 @@ export function JoinBrowser({ code }: { code: string }) {
     join(code, setDigits, stop.signal).then(
       async ended => {
         if (ended) setError(ended)
-        else if (await startMesh()) navigate('/', { replace: true })
+        else if (await startMesh()) joined()
       },
       thrown => {
         if (!stop.signal.aborted) setError(asApiError(thrown))

@@ -1,5 +1,5 @@
 /** What a pairing that failed says: why, and what to do. */
-import type { ApiError } from '../api/http.ts'
+import type { ApiError } from '../api/api-error.ts'
 import { Hint } from '../shell/hint.tsx'
 
 export function PairFailed({ error }: { error: ApiError | string }) {
@@ -10,7 +10,7 @@ export function PairFailed({ error }: { error: ApiError | string }) {
         <Hint text={typeof error === 'string' ? error : wordsOf(error)} />
       </p>
       <p>
-        <a href="/pair">Enter another code</a>
+        <a href={location.pathname}>Enter another code</a>
       </p>
     </>
   )

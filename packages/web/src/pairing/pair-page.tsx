@@ -4,6 +4,7 @@
  */
 import { type PairingFragment, readPairingCode, readPairingFragment } from '@meshbook/core/pairing.ts'
 import { useEffect, useState } from 'preact/hooks'
+import { isPhone } from '../state/is-phone.ts'
 import { navigate } from '../state/location.ts'
 import { signedIn, startMesh } from '../state/mesh.ts'
 import { ApproveGrant } from './approve-grant.tsx'
@@ -51,9 +52,16 @@ export function PairPage() {
 function Step({ asked, typed }: { asked: Asked | undefined; typed: (code: string) => void }) {
   if (signedIn.value === 'unknown') return null
   if (!asked) return <EnterCode typed={typed} />
-  if (asked.kind === 'code') return signedIn.value === 'yes' ? <AlreadySignedIn /> : <JoinBrowser code={asked.value} />
+  if (asked.kind === 'code')
+    return signedIn.value === 'yes' ? <AlreadySignedIn /> : <JoinBrowser code={asked.value} joined={enter} />
   if (signedIn.value !== 'yes') return <SignInFirst />
   return asked.kind === 'grant' ? <ApproveGrant code={asked.value} /> : <ApproveRedirect value={asked.value} />
+}
+
+/** A phone goes on in its own app. */
+function enter(): void {
+  if (isPhone()) location.replace('/m/')
+  else navigate('/', { replace: true })
 }
 
 function EnterCode({ typed }: { typed: (code: string) => void }) {
@@ -105,7 +113,7 @@ function AlreadySignedIn() {
     <>
       <h1>You are signed in here already</h1>
       <p class="muted">This browser needs no code. The code is still good for another device, until it expires.</p>
-      <button type="button" class="button primary" onClick={() => navigate('/')}>
+      <button type="button" class="button primary" onClick={enter}>
         Open Meshbook
       </button>
     </>

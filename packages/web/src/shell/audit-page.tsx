@@ -2,7 +2,7 @@
 import type { AuditEntry } from '@meshbook/core/api.ts'
 import { auditActions } from '@meshbook/core/audit.ts'
 import { useEffect, useState } from 'preact/hooks'
-import { asApiError } from '../api/http.ts'
+import { asApiError } from '../api/api-error.ts'
 import { membersApi } from '../api/members.ts'
 import { ago } from '../notebook/duration.ts'
 import { PageHeader } from './page-header.tsx'

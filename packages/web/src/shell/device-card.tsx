@@ -3,9 +3,10 @@ import type { DeviceInfo } from '@meshbook/core/messages.ts'
 import { notebookUrl } from '../state/location.ts'
 import { me, projects, sessions } from '../state/mesh.ts'
 import { runsHeldBy } from './device-actions.ts'
+import { DeviceChips, DeviceProblems, DeviceRelease } from './device-facts.tsx'
 import { deviceIcons } from './device-icons.ts'
 import { DeviceLoad } from './device-load.tsx'
-import { counted, kindWords, policyWords, sessionName, statusText, systemName, wakeHint } from './device-words.ts'
+import { counted, kindWords, sessionName, statusText, systemName, wakeHint } from './device-words.ts'
 import { titleOf } from './file-tree.ts'
 import { Hint } from './hint.tsx'
 import { Icon } from './icons.tsx'
@@ -30,26 +31,13 @@ export function DeviceCard({ device, children }: { device: DeviceInfo; children?
       </div>
       <p class="faint ellipsis">
         {[kindWords[device.kind], systemName(device.os)].filter(Boolean).join(' · ')}
-        {device.software !== undefined && <Release of={device.software} />}
+        {device.software !== undefined && <DeviceRelease of={device.software} />}
       </p>
-      <Problems device={device} />
-      <Chips device={device} />
+      <DeviceProblems device={device} />
+      <DeviceChips device={device} />
       <DeviceLoad device={device} />
       <Holds device={device} />
     </article>
-  )
-}
-
-/** The release it runs, marked where it is another than the hub's. */
-function Release({ of }: { of: string }) {
-  const isOther = me.value !== undefined && me.value.hub.version !== of
-  const title = isOther ? `The hub runs ${me.value?.hub.version}` : undefined
-  return (
-    <span title={title} class={isOther ? 'other-release' : undefined}>
-      {' '}
-      · Meshbook {of}
-      {isOther && ', hub has another'}
-    </span>
   )
 }
 
@@ -65,26 +53,6 @@ function Wake({ device }: { device: DeviceInfo }) {
         </p>
       )}
     </Popover>
-  )
-}
-
-function Chips({ device }: { device: DeviceInfo }) {
-  const policy = policyWords(device.policy, device.kind)
-  if (device.runtimes.length === 0 && policy.length === 0) return null
-  return (
-    <ul class="chips" aria-label="Runtimes and settings">
-      {device.runtimes.map(({ language, kernel, version }) => (
-        <li key={`${language}-${kernel}`} class="chip" title={`${kernel} ${version}`}>
-          {language}
-          <span class="faint"> {version.split(' ')[0]}</span>
-        </li>
-      ))}
-      {policy.map(words => (
-        <li key={words} class="chip policy-chip">
-          {words}
-        </li>
-      ))}
-    </ul>
   )
 }
 
@@ -111,33 +79,6 @@ function Holds({ device }: { device: DeviceInfo }) {
           </p>
         )
       })}
-    </div>
-  )
-}
-
-function Problems({ device: { problems, status } }: { device: DeviceInfo }) {
-  if (!problems || problems.items.length === 0) return null
-  return (
-    <div class="device-problems">
-      {status !== 'online' && <p class="faint">When it was last seen:</p>}
-      <ul aria-label="Problems">
-        {problems.items.map(({ text, next }) => (
-          <li key={text}>
-            <Icon name="warning" />
-            <span>
-              {text}.{' '}
-              <span class="muted">
-                <Hint text={next} />
-              </span>
-            </span>
-          </li>
-        ))}
-      </ul>
-      {problems.more > 0 && (
-        <p class="faint">
-          And {problems.more} more: <code>meshbook doctor</code> there lists them.
-        </p>
-      )}
     </div>
   )
 }

@@ -2,52 +2,30 @@
 import { hasEnded } from '@meshbook/core/run.ts'
 import { useState } from 'preact/hooks'
 import { api } from '../api/client.ts'
-import { ago, duration, timeOfDay } from '../notebook/duration.ts'
+import { ago, duration } from '../notebook/duration.ts'
 import { notebookUrl } from '../state/location.ts'
 import { projects, type RunInfo } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
 import { titleOf } from './file-tree.ts'
-import { Hint } from './hint.tsx'
 import { Icon } from './icons.tsx'
 import { Link } from './link.tsx'
 import { RunAgain, runWords, StillWanted } from './run-actions.tsx'
 import { RunElsewhere } from './run-elsewhere.tsx'
-
-const tones: Record<RunInfo['status'], string> = {
-  queued: '',
-  leased: '',
-  running: 'accent',
-  'waiting-for-input': 'warn',
-  'waiting-for-gate': 'warn',
-  completed: 'ok',
-  failed: 'bad',
-  cancelled: '',
-  interrupted: 'warn',
-}
-const words: Record<RunInfo['status'], string> = {
-  queued: 'Queued',
-  leased: 'Starting',
-  running: 'Running',
-  'waiting-for-input': 'Asks for input',
-  'waiting-for-gate': 'Asks you',
-  completed: 'Completed',
-  failed: 'Failed',
-  cancelled: 'Cancelled',
-  interrupted: 'Interrupted',
-}
+import { RunFacts, RunReasons } from './run-facts.tsx'
+import { isAskedAbout, isHeld, runStanding, runTones } from './run-words.ts'
 
 export function RunRow({ run }: { run: RunInfo }) {
   const [open, setOpen] = useState(false)
   const project = projects.value?.find(other => other.id === run.project)
-  const isAsked = run.asks !== null && run.status === 'queued'
+  const isAsked = isAskedAbout(run)
   // A run that waits shows why without being asked: somebody may be waiting for it.
-  const isWaiting = run.status === 'queued' && !isAsked && run.reasons.length > 0
+  const isWaiting = isHeld(run)
   const details = `run-${run.id}`
   return (
     <li class="run-row">
-      <span class={`pill ${tones[run.status]}`}>
+      <span class={`pill ${runTones[run.status]}`}>
         {run.status === 'running' && <Icon name="spinner" size={12} class="spin" />}
-        {isAsked ? 'Still wanted?' : words[run.status]}
+        {runStanding(run)}
       </span>
       <div class="run-what">
         {project && run.path ? (
@@ -80,8 +58,8 @@ export function RunRow({ run }: { run: RunInfo }) {
       <Act run={run} />
       <div id={details} class="run-details" hidden={!open && !isWaiting && !isAsked}>
         {isAsked && <StillWanted run={run} />}
-        {(open || isWaiting) && <Reasons run={run} />}
-        {open && <Facts run={run} />}
+        {(open || isWaiting) && <RunReasons run={run} />}
+        {open && <RunFacts run={run} />}
         {(isWaiting || (open && hasEnded(run.status))) && (
           <div class="row tools">
             <RunElsewhere run={run} />
@@ -103,51 +81,4 @@ function Act({ run }: { run: RunInfo }) {
       Cancel
     </button>
   )
-}
-
-function Reasons({ run: { reasons, status, position } }: { run: RunInfo }) {
-  const title = status === 'queued' ? 'Why it waits' : 'Why there'
-  const ahead = position ? [`${position} ahead of it in its session.`] : []
-  const all = [...ahead, ...reasons]
-  return (
-    <div class="run-reasons">
-      <h3>{title}</h3>
-      {all.length === 0 && <p class="faint">No reasons are kept for this run.</p>}
-      <ul class="points">
-        {all.map(reason => (
-          <li key={reason}>
-            <Hint text={reason} />
-          </li>
-        ))}
-      </ul>
-    </div>
-  )
-}
-
-function Facts({ run }: { run: RunInfo }) {
-  const now = Date.now()
-  const log = run.logExpiredAt === null ? `${run.seq} events` : `expired ${timeOfDay(run.logExpiredAt, now)}`
-  const facts: [string, string | undefined][] = [
-    ['Asked', `${timeOfDay(run.requestedAt, now)}, by ${run.requestedBy}`],
-    ['Began', run.startedAt === null ? undefined : timeOfDay(run.startedAt, now)],
-    ['Ended', run.endedAt === null ? undefined : timeOfDay(run.endedAt, now)],
-    ['Code', run.codeHash.slice(0, 12)],
-    ['Log', log],
-    ['Result', run.logExpiredAt === null ? undefined : textOf(run.result)],
-    ['Repeats', run.againOf ?? undefined],
-    ['Run', run.id],
-  ]
-  return (
-    <dl class="facts">
-      {facts.flatMap(([name, text]) =>
-        text === undefined ? [] : [<dt key={name}>{name}</dt>, <dd key={`${name}-is`}>{text}</dd>],
-      )}
-    </dl>
-  )
-}
-
-/** The text of a result that is all that is left of its log. */
-function textOf(result: RunInfo['result']): string {
-  const plain = result?.find(part => part.mimeType === 'text/plain')
-  return plain?.at === 'inline' ? plain.data.slice(0, 300) : 'none that is text'
 }

@@ -1,38 +1,32 @@
-/** What the hub says about the user's mesh, as signals: who, projects, documents, devices, sessions, runs. */
-import type { DocumentInfo, FileInfo, HubEvent, Me, Project, Run } from '@meshbook/core/api.ts'
-import type { DeviceInfo, DeviceProblem, SessionInfo } from '@meshbook/core/messages.ts'
-import { batch, computed, signal } from '@preact/signals'
+/** Asks the hub about the user's mesh and follows its events, so that what `known.ts` holds stays true. */
+import type { HubEvent } from '@meshbook/core/api.ts'
+import { batch } from '@preact/signals'
+import { asApiError } from '../api/api-error.ts'
 import { api } from '../api/client.ts'
 import { listenToHub } from '../api/events.ts'
-import { asApiError, onSignedOut } from '../api/http.ts'
+import { onSignedOut } from '../api/http.ts'
 import { loadGates, rememberGate } from '../gates/gate-store.ts'
+import {
+  devices,
+  documents,
+  files,
+  hub,
+  me,
+  newestVersion,
+  projects,
+  type RunInfo,
+  runs,
+  sessions,
+  signedIn,
+  storage,
+} from './known.ts'
 import { notify, report } from './toasts.ts'
 
-export type RunInfo = Omit<Run, 'code'>
+export * from './known.ts'
 
-export const signedIn = signal<'unknown' | 'yes' | 'no' | 'unreachable'>('unknown')
-export const me = signal<Me | undefined>(undefined)
-export const hub = signal<'connecting' | 'open' | 'down'>('connecting')
-export const projects = signal<Project[] | undefined>(undefined)
-export const documents = signal<ReadonlyMap<string, DocumentInfo[]>>(new Map())
-/** Files that are no documents. */
-export const files = signal<ReadonlyMap<string, FileInfo[]>>(new Map())
-export const devices = signal<DeviceInfo[]>([])
-export const sessions = signal<SessionInfo[]>([])
-export const runs = signal<ReadonlyMap<string, RunInfo>>(new Map())
-export const storage = signal<{ ok: boolean; detail: string }>({ ok: true, detail: '' })
-
-export const deviceById = computed(() => new Map(devices.value.map(device => [device.id as string, device])))
-
-/** What devices say is wrong with the file at a path of a project. */
-export function problemsAt(project: string, path: string): { device: string; problem: DeviceProblem }[] {
-  return devices.value.flatMap(({ name, problems }) =>
-    (problems?.items ?? [])
-      .filter(problem => problem.project === project && problem.path === path)
-      .map(problem => ({ device: name, problem })),
-  )
-}
 const runsKept = 500
+/** The connection notices a while after a request. */
+const downShowsMs = 3_000
 
 onSignedOut(() => {
   signedIn.value = 'no'
@@ -43,7 +37,9 @@ export async function startMesh(): Promise<boolean> {
   try {
     me.value = await api.me()
   } catch (thrown) {
-    signedIn.value = asApiError(thrown).code === 'UNREACHABLE' ? 'unreachable' : 'no'
+    // Whatever else answers, a proxy before a hub that is down, says nothing about who is signed in.
+    const { code } = asApiError(thrown)
+    signedIn.value = code === 'UNAUTHENTICATED' || code === 'FORBIDDEN' ? 'no' : 'unreachable'
     return false
   }
   signedIn.value = 'yes'
@@ -70,9 +66,6 @@ function follow(): void {
 }
 
 /** Loads again what events may have missed while the connection was down. */
-/** The version that was recorded last, of whichever document. */
-export const newestVersion = signal<{ document: string; version: number } | undefined>(undefined)
-
 export async function refresh(): Promise<void> {
   try {
     const [nextProjects, nextDevices, nextSessions] = await Promise.all([api.projects(), api.devices(), api.sessions()])
@@ -83,8 +76,14 @@ export async function refresh(): Promise<void> {
     })
     await Promise.all([loadGates(), ...nextProjects.flatMap(({ id }) => [loadDocuments(id), loadFiles(id)])])
   } catch (thrown) {
-    report(thrown, 'The lists could not be loaded')
+    reportUnlessDown(thrown, 'The lists could not be loaded')
   }
+}
+
+/** That the hub went away is shown already or in a moment, and all is asked again when it is back. */
+function reportUnlessDown(thrown: unknown, title: string): void {
+  const isNoAnswer = asApiError(thrown).code === 'UNREACHABLE'
+  setTimeout(() => (isNoAnswer && hub.peek() === 'down') || report(thrown, title), isNoAnswer ? downShowsMs : 0)
 }
 
 export async function loadDocuments(project: string): Promise<void> {
@@ -123,7 +122,7 @@ function loadAgain(): void {
     list => {
       runs.value = new Map([...known, ...list.map(run => [run.id as string, run] as const), ...changedSince(known)])
     },
-    thrown => report(thrown, 'The runs could not be loaded'),
+    thrown => reportUnlessDown(thrown, 'The runs could not be loaded'),
   )
 }
 
@@ -146,10 +145,12 @@ function receive(event: HubEvent): void {
       rememberGate(event.gate)
       return
     case 'documents':
-      loadDocuments(event.project).catch(thrown => report(thrown, 'The list of documents could not be loaded'))
+      loadDocuments(event.project).catch(thrown =>
+        reportUnlessDown(thrown, 'The list of documents could not be loaded'),
+      )
       return
     case 'files':
-      loadFiles(event.project).catch(thrown => report(thrown, 'The list of files could not be loaded'))
+      loadFiles(event.project).catch(thrown => reportUnlessDown(thrown, 'The list of files could not be loaded'))
       return
     case 'versions':
       newestVersion.value = event
@@ -172,10 +173,6 @@ export function rememberRun(run: RunInfo): void {
     next.delete(oldest!)
   }
   runs.value = next
-}
-
-export function projectNamed(name: string): Project | undefined {
-  return projects.value?.find(project => project.name === name)
 }
 
 export async function signOut(): Promise<void> {

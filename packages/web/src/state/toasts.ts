@@ -1,6 +1,6 @@
 /** Short messages at the edge of the screen. */
 import { signal } from '@preact/signals'
-import { asApiError } from '../api/http.ts'
+import { asApiError } from '../api/api-error.ts'
 
 export interface Toast {
   id: number

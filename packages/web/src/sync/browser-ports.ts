@@ -1,4 +1,5 @@
 /** The ports of a document link in a real browser. */
+
 import { subprotocol } from '@meshbook/core/frames.ts'
 import { systemAfter } from '@meshbook/relay/timers.ts'
 import { askToKeep, browserDatabase, browserName, randomName } from './browser-storage.ts'
@@ -39,10 +40,15 @@ function listen(listeners: readonly [EventTarget, string, (event: Event) => void
   }
 }
 
+/** Told by whoever sees first that the hub answers again. */
+const hubIsBack = 'meshbook:hub-is-back'
+export const tellHubIsBack = (): void => void dispatchEvent(new Event(hubIsBack))
+
 const browserPage: PagePort = {
   onWake: wake =>
     listen([
       [window, 'online', wake],
+      [window, hubIsBack, wake],
       [window, 'pageshow', wake],
       [document, 'resume', wake],
       [document, 'visibilitychange', () => document.hidden || wake()],

@@ -45,10 +45,16 @@ const database = openDatabase()
 export const storedList = new StoredList(database, remembered('meshbook.stored'), systemAfter)
 if (news) news.onmessage = () => storedList.changed()
 
-export const browserDatabase: DocumentDatabase = new WatchedDatabase(database, () => {
-  storedList.changed()
-  news?.postMessage('stored')
-})
+/** How often there was no room for a document's edits: whoever keeps what can be had again may make some. */
+export const timesFull: Signal<number> = signal(0)
+export const browserDatabase: DocumentDatabase = new WatchedDatabase(
+  database,
+  () => {
+    storedList.changed()
+    news?.postMessage('stored')
+  },
+  () => timesFull.value++,
+)
 
 /** Each browser gets a name of its own at the first visit; it is shown to nobody but tells its tabs from others'. */
 export function browserName(): string {
@@ -60,6 +66,7 @@ export function browserName(): string {
 
 export interface StorageRoom {
   usedBytes: number
+  /** What the browser says: it may give less (Chromium says what is used and 10 GiB, whatever there is). */
   quotaBytes: number
   /** Whether the browser promised not to remove it by itself. */
   lasting: boolean

@@ -44,6 +44,17 @@ for (const [name, make] of Object.entries(contract)) {
     assert.equal((await database.read('d'))?.rows.length, 0)
   })
 
+  test(`${name}: only what the hub has all of is forgotten (PH14, W2)`, async () => {
+    const database = make()
+    const doc = new Y.Doc()
+    await database.append('d', 1, { rows: [typed(doc, 'a', 1, 'x')], acked: {} })
+    assert.equal(await database.forget('d'), false)
+    assert.equal((await database.read('d'))?.rows.length, 1)
+    await database.append('d', 1, { rows: [], acked: { a: 1 } })
+    assert.equal(await database.forget('d'), true)
+    assert.equal(await database.read('d'), undefined)
+  })
+
   test(`${name}: compaction keeps what the hub has apart from what it has not (W4)`, async () => {
     const database = make()
     const doc = new Y.Doc()

@@ -7,6 +7,7 @@ import type { After } from '@meshbook/relay/timers.ts'
 import { type EditVector, joined, noEdits } from './edit-vector.ts'
 import type { DocumentDatabase, OldDocument, StoredRow } from './link-ports.ts'
 import { MemoryDatabase } from './memory-database.ts'
+import { isNoRoom } from './no-room.ts'
 import { putAside } from './put-aside.ts'
 import { compacted, editsOf, isReadable } from './stored-rows.ts'
 
@@ -294,8 +295,8 @@ function mergedQueue(rows: readonly StoredRow[], acked: EditVector): StoredRow[]
 }
 
 function problemOf(thrown: unknown): StoreProblem {
+  if (isNoRoom(thrown)) return 'full'
   const name = thrown instanceof Error || thrown instanceof DOMException ? thrown.name : ''
-  if (name === 'QuotaExceededError') return 'full'
   return name === 'SecurityError' || name === 'InvalidStateError' || name === 'NotAllowedError'
     ? 'forbidden'
     : 'failing'

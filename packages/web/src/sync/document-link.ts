@@ -6,7 +6,7 @@ import { closeCodes, errors } from '@meshbook/core/errors.ts'
 import { type Signal, signal } from '@preact/signals'
 import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate } from 'y-protocols/awareness'
 import * as Y from 'yjs'
-import { ApiError } from '../api/http.ts'
+import { ApiError } from '../api/api-error.ts'
 import { DocumentKeeper, type KeeperState } from './document-keeper.ts'
 import { countBeyond, covers, type EditVector, joined, noEdits } from './edit-vector.ts'
 import { HubConnection, type HubState } from './hub-connection.ts'
@@ -44,6 +44,10 @@ const firstFacts: SyncFacts = { hub: 'connecting', unsent: 0, atRisk: 0, problem
 const empty = new Uint8Array([0, 0])
 const keepOldMs = 60_000
 const carryAfterMs = 2_000
+
+/** What is being stored is waited for this often, this long. */
+const storedTries = 60
+const storedLookMs = 50
 
 export class DocumentLink {
   readonly doc = new Y.Doc()
@@ -121,6 +125,36 @@ export class DocumentLink {
     this.#tabs.start()
     this.#learn()
     await this.#ready.promise
+  }
+
+  /** The edits that are in the document now, once they are stored here; undefined where they cannot be. */
+  async stored(): Promise<EditVector | undefined> {
+    const have = this.#have
+    for (let tries = 0; tries < storedTries; tries++) {
+      await this.#keeper.flush()
+      if (!this.#keeper.database.lasting) return undefined
+      if (covers(joined(this.#acked, this.#kept.stored), have)) return have
+      // Another tab is storing its own at this moment.
+      await new Promise<void>(resolve => void this.#ports.after(storedLookMs, resolve))
+    }
+    return undefined
+  }
+
+  /** Which of the hub's documents this is; undefined until that is known. */
+  get epoch(): number | undefined {
+    return this.#epoch
+  }
+
+  /** The hub has no such document, or none for us. */
+  get isGone(): boolean {
+    const code = this.#status.refused?.code
+    return code === closeCodes.notFound || code === closeCodes.forbidden
+  }
+
+  /** Whether the hub has these edits; a tab whose edits are all acknowledged is no longer named. */
+  isAcknowledged(edits: EditVector): boolean {
+    const known = Object.fromEntries(Object.entries(edits).filter(([tab]) => this.#have[tab] !== undefined))
+    return this.#due === 0 && this.#newEpoch === undefined && covers(this.#acked, known)
   }
 
   /** Forgets the document that this one took the place of. */

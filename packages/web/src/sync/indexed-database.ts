@@ -13,6 +13,7 @@ import type {
   StoredHead,
   StoredRow,
 } from './link-ports.ts'
+import { isAllAtHub } from './stored-head.ts'
 
 const headKey = (document: string) => ['head', document]
 const oldKey = (document: string) => ['old', document]
@@ -78,6 +79,16 @@ export class IndexedDatabase implements DocumentDatabase {
       ])
       for (const [at, value] of values.entries())
         if (!isRow(value) || isBad(value)) putAside(store, keys[at] as IDBValidKey[], value)
+    })
+  }
+
+  async forget(document: string): Promise<boolean> {
+    return await this.#write(async store => {
+      const { found, bad } = await this.#take(store, document)
+      if (!found || bad.length > 0 || found.unreadable > 0 || !isAllAtHub(found)) return false
+      store.delete(within('row', document))
+      store.delete(headKey(document))
+      return true
     })
   }
 

@@ -90,6 +90,8 @@ export interface DocumentDatabase {
   /** Puts rows aside that the function finds to be unreadable. */
   quarantine(document: string, isBad: (row: StoredRow) => boolean): Promise<void>
   heads(): Promise<Map<string, StoredHead>>
+  /** Removes a document that the hub has all of; false if it has edits of its own, and nothing was removed (W2). */
+  forget(document: string): Promise<boolean>
 }
 
 /** A channel to the same document in the browser's other tabs; messages keep their order. */

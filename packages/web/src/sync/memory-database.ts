@@ -1,6 +1,7 @@
 /** Documents in the memory of this page: what is used when the browser stores nothing, so that all else works as ever. */
 import { joined } from './edit-vector.ts'
 import type { Appended, DocumentDatabase, ReadDocument, StoredDocument, StoredHead, StoredRow } from './link-ports.ts'
+import { isAllAtHub } from './stored-head.ts'
 
 interface Kept extends StoredDocument {
   aside: StoredRow[]
@@ -52,6 +53,12 @@ export class MemoryDatabase implements DocumentDatabase {
     const aside = kept.rows.filter(isBad)
     const rows = kept.rows.filter(row => !aside.includes(row))
     this.#documents.set(document, { ...kept, rows, aside: [...kept.aside, ...aside] })
+  }
+
+  async forget(document: string): Promise<boolean> {
+    const kept = this.#documents.get(document)
+    if (!kept || !isAllAtHub(kept)) return false
+    return this.#documents.delete(document)
   }
 
   async heads(): Promise<Map<string, StoredHead>> {

@@ -4,8 +4,8 @@
  */
 import type { After } from '@meshbook/relay/timers.ts'
 import { type Signal, signal } from '@preact/signals'
-import { countBeyond } from './edit-vector.ts'
 import type { DocumentDatabase, StoredHead } from './link-ports.ts'
+import { unsentOf } from './stored-head.ts'
 
 /** A short text that survives when the database does not. */
 export interface Marker {
@@ -20,8 +20,6 @@ export interface Lost {
 }
 
 const settleMs = 300
-
-export const unsentOf = ({ made, acked, carried }: StoredHead): number => countBeyond(made, acked) + carried
 
 export class StoredList {
   /** By document id, the edits that are not on the hub; a document that is not in it is not on this device. */

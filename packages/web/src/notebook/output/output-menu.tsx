@@ -1,6 +1,6 @@
 /** What can be done with one output: showing another of its forms, copying, downloading (OU3, OU10). */
 import type { MimePart } from '@meshbook/core/run.ts'
-import { assetUrl, downloadUrl } from '../../api/client.ts'
+import { assetUrl, downloadUrl } from '../../api/asset-addresses.ts'
 import { Icon } from '../../shell/icons.tsx'
 import { Menu, type MenuEntry } from '../../shell/menu.tsx'
 import { notify } from '../../state/toasts.ts'

@@ -1,7 +1,7 @@
 /** The frames of an error: those of cells lead to their line, those of libraries are folded (OU9). */
 import { useMemo } from 'preact/hooks'
-import { useNotebook } from '../open-notebook.ts'
 import { OutputText } from '../output-text.tsx'
+import { useReadingAround } from '../reading.ts'
 import { partsOfTraceback, placeOf, type TraceFrame } from './traceback.ts'
 
 export function TracebackView({ lines, last }: { lines: readonly string[]; last: string }) {
@@ -30,9 +30,11 @@ const says = (text: string, last: string): boolean => {
 }
 
 function CellFrame({ frame }: { frame: TraceFrame }) {
-  const notebook = useNotebook()
+  const notebook = useReadingAround()
   const { number, line } = frame.cell!
+  const where = `${number === undefined ? 'Cell' : `Cell ${number}`}, line ${line}`
   const go = () => {
+    if (!notebook) return
     const cells = notebook.store.order.peek().flatMap(key => {
       const view = notebook.store.view(key)?.peek()
       return view?.kind === 'cell' ? [{ key, code: view.code }] : []
@@ -42,9 +44,13 @@ function CellFrame({ frame }: { frame: TraceFrame }) {
   }
   return (
     <div class="trace-cell">
-      <button type="button" class="pill" onClick={go}>
-        {number === undefined ? 'Cell' : `Cell ${number}`}, line {line}
-      </button>
+      {notebook ? (
+        <button type="button" class="pill" onClick={go}>
+          {where}
+        </button>
+      ) : (
+        <span class="pill">{where}</span>
+      )}
       <OutputText text={frame.text.split('\n').slice(1).join('\n')} tone="traceback" />
     </div>
   )

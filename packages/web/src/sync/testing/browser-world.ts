@@ -268,7 +268,9 @@ export class BrowserTab {
         rewrite: (document, make) => guarded(() => database.rewrite(document, make)),
         quarantine: (document, isBad) => guarded(() => database.quarantine(document, isBad)),
         heads: () => guarded(() => database.heads()),
+        forget: document => guarded(() => database.forget(document)),
       },
+      () => undefined,
       () => undefined,
     )
   }

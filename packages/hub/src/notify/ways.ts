@@ -1,0 +1,162 @@
+/** The ways of users: added after a look at where they lead, shown without their secrets, tried (NT13–NT15, NT20, NT21). */
+import { createECDH, createHash } from 'node:crypto'
+import { MeshError } from '@meshbook/core/errors.ts'
+import { type Now, newId, parseId, type RandomBytes, type WayId } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import type { MadeWay, NewWay, Way, WayTest } from '@meshbook/core/notify-api.ts'
+import { RateLimiter } from '@meshbook/relay/serve/rate-limiter.ts'
+import { newSecret } from '@meshbook/relay/serve/secrets.ts'
+import type { Audit, AuditSource } from '../auth/audit.ts'
+import { credentialKey, type Principal } from '../auth/principal.ts'
+import { type AddressKind, addressKind } from '../outgoing/address-kind.ts'
+import { checkedAddresses, checkedUrl, type OutgoingPorts } from '../outgoing/guarded-request.ts'
+import { pushServiceAllows } from '../outgoing/push-services.ts'
+import type { HubStore } from '../store/hub-store.ts'
+import { idFrom } from '../store/notices.ts'
+import type { FailureRow, TestRow, WayRow, WayTarget } from '../store/ways.ts'
+import { nextSteps } from './delivery-outcome.ts'
+import type { Notifier } from './notifier.ts'
+import { testWords } from './words.ts'
+
+export interface WaysPorts {
+  store: HubStore
+  audit: Audit
+  notifier: Pick<Notifier, 'test'>
+  pushServices: readonly string[]
+  resolve: OutgoingPorts['resolve']
+  times: Limits
+  now: Now
+  random: RandomBytes
+}
+
+type Source = AuditSource & { who: Principal }
+
+export class Ways {
+  readonly #ports: WaysPorts
+  readonly #tests: RateLimiter
+
+  constructor(ports: WaysPorts) {
+    this.#ports = ports
+    this.#tests = new RateLimiter(ports.times.pushTestsPerMinute, ports.now)
+  }
+
+  async add(source: Source, wish: NewWay): Promise<{ way: MadeWay; created: boolean }> {
+    const { store, audit, now, random } = this.#ports
+    const { org, user, credential } = source.who
+    const owner = { org, user }
+    const isOwner = await store.query('isFirstUser', owner)
+    const target = await this.#targetOf(wish, isOwner)
+    const id = newId('way', now(), random)
+    const row = {
+      ...{ ...owner, id, ...target, credential: credentialKey(credential), now: now() },
+      name: wish.name ?? nameOf(wish),
+      replaces: wish.kind === 'push' ? (wish.replaces ?? null) : null,
+    }
+    const note = audit.note('way-added', source, { target: id, detail: { kind: wish.kind, host: hostOf(target.url) } })
+    const { way, created } = await audit.call('addWay', row, note)
+    const shown = shownWay({ ...way, test: null }, source.who)
+    return { way: wish.kind === 'webhook' ? { ...shown, secret: target.secret! } : shown, created }
+  }
+
+  /** Where it leads is looked at again each time that something is sent there. */
+  async #targetOf(wish: NewWay, isOwner: boolean): Promise<Omit<WayTarget, 'id'>> {
+    const nothing = { inside: false, p256dh: null, auth: null, topic: null, secret: null }
+    if (wish.kind === 'push') {
+      const { endpoint: url, keys } = wish.subscription
+      pushServiceAllows(url, this.#ports.pushServices)
+      checkKey(keys.p256dh)
+      return { ...nothing, kind: 'push', url, ...keys }
+    }
+    const url = wish.kind === 'ntfy' ? wish.server : wish.url
+    const inside = isOwner && (await this.#leadsInside(url))
+    if (!inside)
+      await checkedAddresses(
+        this.#ports,
+        checkedUrl(url),
+        ['public'],
+        AbortSignal.timeout(this.#ports.times.outgoingMs),
+      )
+    if (wish.kind === 'ntfy')
+      return { ...nothing, kind: 'ntfy', url, inside, topic: wish.topic, secret: wish.token ?? null }
+    return { ...nothing, kind: 'webhook', url, inside, secret: newSecret(this.#ports.random, 'mbs_') }
+  }
+
+  async #leadsInside(url: string): Promise<boolean> {
+    const allows: AddressKind[] = ['public', 'private']
+    const signal = AbortSignal.timeout(this.#ports.times.outgoingMs)
+    const found = await checkedAddresses(this.#ports, checkedUrl(url), allows, signal)
+    return found.some(({ address }) => addressKind(address) === 'private')
+  }
+
+  async list(who: Principal): Promise<Way[]> {
+    const rows = await this.#ports.store.query('listWays', { org: who.org, user: who.user })
+    return rows.map(row => shownWay(row, who))
+  }
+
+  async remove(source: Source, id: WayId): Promise<void> {
+    const { audit } = this.#ports
+    const { org, user } = source.who
+    const gone = await audit.call('removeWay', { org, user, id }, audit.note('way-removed', source, { target: id }))
+    if (!gone) throw notThere(id)
+  }
+
+  /** Goes the whole way at once; that the phone has shown it comes later, and stands in the list (NT21). */
+  async test(who: Principal, id: WayId): Promise<WayTest> {
+    const { notifier, random } = this.#ports
+    const { org, user } = who
+    const known = (await this.list(who)).find(way => way.id === id)
+    if (!known) throw notThere(id)
+    this.#tests.count(`${org} ${user}`)
+    const notice = idFrom('test', id, newSecret(random))
+    const words = { tag: 'test', ...testWords(known.name) }
+    if (!(await notifier.test(user, { org, notice, way: id }, words))) throw notThere(id)
+    const after = (await this.list(who)).find(way => way.id === id)
+    // Its service has forgotten the subscription, so there is no such way any more.
+    if (!after?.test)
+      throw new MeshError('NOT_FOUND', { detail: `${known.host} does not know this subscription any more` })
+    return after.test
+  }
+}
+
+const notThere = (id: WayId): MeshError => new MeshError('NOT_FOUND', { detail: `way ${id}` })
+
+/** A key that is no point of the curve would fail at each message. */
+function checkKey(p256dh: string): void {
+  try {
+    const curve = createECDH('prime256v1')
+    curve.generateKeys()
+    curve.computeSecret(Buffer.from(p256dh, 'base64url'))
+  } catch (cause) {
+    throw new MeshError('BAD_REQUEST', { detail: 'p256dh is no key of a browser', cause })
+  }
+}
+
+function nameOf(wish: NewWay): string {
+  if (wish.kind === 'push') return 'This browser'
+  return wish.kind === 'ntfy' ? 'ntfy' : 'Webhook'
+}
+
+const hostOf = (url: string): string => new URL(url).host
+
+function shownWay(row: WayRow & { test: TestRow | null }, who: Principal): Way {
+  const { id, kind, name, url, credential, createdAt, acceptedAt, confirmedAt, test } = row
+  return {
+    ...{ id, kind, name, host: hostOf(url), createdAt, acceptedAt, confirmedAt },
+    current: kind === 'push' && credential === credentialKey(who.credential),
+    endpointHash: kind === 'push' ? createHash('sha256').update(url).digest('hex') : null,
+    failure: failureOf(row),
+    test: test && shownTest(test),
+  }
+}
+
+function shownTest(row: TestRow): WayTest {
+  const { id, madeAt, acceptedAt, confirmedAt } = row
+  const station = confirmedAt !== null ? 'confirmed' : acceptedAt !== null ? 'accepted' : 'made'
+  return { id, station, madeAt, acceptedAt, confirmedAt, failure: failureOf(row) }
+}
+
+function failureOf({ failedAt: at, failure: code, failureDetail }: FailureRow): Way['failure'] {
+  return at === null || code === null ? null : { at, code, detail: failureDetail ?? '', next: nextSteps[code] }
+}
+
+export const parseWay = (text: string): WayId => parseId('way', text)
