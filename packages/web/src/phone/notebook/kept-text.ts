@@ -18,6 +18,9 @@ const nameOf = (document: string): string => `text:${document}`
 /** Those that are likely to be opened next. */
 const near = new Map<string, KeptText>()
 
+/** It can be drawn at once. */
+export const isNear = (document: string): boolean => near.has(document)
+
 export async function keptText(document: string): Promise<KeptText | undefined> {
   return near.get(document) ?? (await readKept<KeptText>(nameOf(document)))
 }
