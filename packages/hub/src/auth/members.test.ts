@@ -104,6 +104,10 @@ test('ME5 lists have what is shared, with its owner, and a path leads to it', as
     shared.items.map(({ path }) => path),
     ['notes/a.md'],
   )
+  const paths = async (user: typeof ann) =>
+    (await user.json<{ items: DocumentInfo[] }>('GET', '/documents')).items.map(({ path }) => path)
+  assert.deepEqual(await paths(ann), ['notes/a.md'])
+  assert.deepEqual(await paths(bob), [])
   assert.equal(await bob.status('GET', `/documents?project=${test.project.id}`), 404)
   assert.equal(await bob.status('GET', `/runs?project=${test.project.id}`), 404)
   assert.equal(await bob.status('GET', `/sessions?project=${test.project.id}`), 404)

@@ -39,9 +39,25 @@ export async function createProject(
   return json(project satisfies Project, created ? 201 : 200)
 }
 
+/** Of every project that one may read the first page, so that a first list needs one answer. */
+async function firstOfEach(parts: Parts, who: Principal, rows: number): Promise<DocumentInfo[]> {
+  const { store, access } = parts
+  const own = await store.query('listProjects', { org: who.org })
+  const shared = await access.memberships(who)
+  const projects = [...own.map(({ id }) => id), ...shared.map(({ project }) => project)]
+  const pages = await Promise.all(
+    projects.map(async project => {
+      const { org } = await access.demand(who, { kind: 'project', id: project }, 'read')
+      return store.query('listDocuments', { org, project, after: '', rows })
+    }),
+  )
+  return pages.flatMap(({ items }) => items)
+}
+
 export async function listDocuments(parts: Parts, { who, query }: UserAsk<undefined>): Promise<object> {
   const path = query.get('path')
   if (path !== null) return { items: await at(parts, who, path) }
+  if (query.get('project') === null) return { items: await firstOfEach(parts, who, rowsOf(query)) }
   const project = parseId('project', query.get('project'))
   const { org } = await parts.access.demand(who, { kind: 'project', id: project }, 'read')
   const { items, next } = await parts.store.query('listDocuments', {

@@ -342,7 +342,7 @@ export function routes(parts: Parts): Route[] {
       path: `${v1}/documents`,
       about: 'shared',
       scope: 'read',
-      summary: 'Documents of a project, or the one at a path',
+      summary: 'Documents of a project, or the one at a path; without either the first page of each project',
       query: { project: 'id of a project', path: '<owner>/<project>/<path>', ...page },
       answer: listOf(documentSchema),
       handle: ask => listDocuments(parts, ask),

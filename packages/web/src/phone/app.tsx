@@ -11,6 +11,7 @@ import { StateBar } from './shell/state-bar.tsx'
 import { TabBar } from './shell/tab-bar.tsx'
 
 const nearDocuments = 12
+const nearMs = 30_000
 const notebookPage = () => import('./notebook/notebook-page.tsx')
 const NotebookPage = late(() => notebookPage().then(module => module.NotebookPage))
 
@@ -18,7 +19,11 @@ const NotebookPage = late(() => notebookPage().then(module => module.NotebookPag
 export function makeReady(): void {
   const documents = recent.peek().slice(0, nearDocuments)
   notebookPage().then(
-    module => module.bringNear(documents.map(({ id }) => id)),
+    module =>
+      module.bringNear(
+        documents.map(({ id }) => id),
+        AbortSignal.timeout(nearMs),
+      ),
     () => undefined,
   )
 }

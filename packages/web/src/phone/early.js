@@ -15,9 +15,7 @@ try {
       }),
     )
   const projects = get('/projects')
-  const documents = projects.then(({ body }) =>
-    Promise.all((body?.items ?? []).map(({ id }) => get(`/documents?project=${encodeURIComponent(id)}`))),
-  )
+  const documents = get('/documents')
   for (const promise of [projects, documents]) promise.catch(() => undefined)
   globalThis.early = { projects, documents }
 }

@@ -21,7 +21,7 @@ interface Answer {
   body?: { items?: unknown[]; next?: string }
 }
 declare global {
-  var early: { projects: Promise<Answer>; documents: Promise<Answer[]> } | undefined
+  var early: { projects: Promise<Answer>; documents: Promise<Answer> } | undefined
 }
 
 /** Undefined until something is known. */
@@ -54,11 +54,9 @@ async function takeEarly(now: () => number): Promise<void> {
     if (isTooOld.peek()) return
     if (status === 401) hub.value = 'signed-out'
     if (!body) throw new Error(`answered ${status}`)
-    const pages = await documents
-    showLists(
-      { projects: items(body, isProject), documents: pages.flatMap(page => items(page.body, isDocument)) },
-      now(),
-    )
+    const found = await documents
+    if (!found.body) throw new Error(`answered ${found.status}`)
+    showLists({ projects: items(body, isProject), documents: items(found.body, isDocument) }, now())
   } catch {
     if (hub.peek() === 'asking') hub.value = 'down'
   }

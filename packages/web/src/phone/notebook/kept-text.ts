@@ -5,6 +5,7 @@
 import type { ExecutionEntry } from '@meshbook/core/executions.ts'
 import { del } from 'idb-keyval'
 import { keep, keptStore, readKept } from '../kept.ts'
+import { isMetered } from '../offline/held.ts'
 
 export interface KeptText {
   text: string
@@ -16,6 +17,9 @@ const mostChars = 1_000_000
 const nameOf = (document: string): string => `text:${document}`
 /** Those that are likely to be opened next. */
 const near = new Map<string, KeptText>()
+
+/** It can be drawn at once. */
+export const isNear = (document: string): boolean => near.has(document)
 
 export async function keptText(document: string): Promise<KeptText | undefined> {
   return near.get(document) ?? (await readKept<KeptText>(nameOf(document)))
@@ -29,11 +33,17 @@ export async function textOfHub(document: string, signal: AbortSignal): Promise<
   return text.length > mostChars ? undefined : { text, entries: {} }
 }
 
-/** So that a press on one of them is answered with the next frame. */
-export async function bringNear(documents: readonly string[]): Promise<void> {
+/**
+ * So that a press on one of them is answered with the next frame. What is not here is asked of the hub, one after the
+ * other, and forgotten with the page; not over a connection that is paid by the byte.
+ */
+export async function bringNear(documents: readonly string[], signal: AbortSignal): Promise<void> {
+  const connection = (navigator as { connection?: Parameters<typeof isMetered>[0] }).connection
   for (const document of documents) {
-    const kept = near.has(document) ? undefined : await readKept<KeptText>(nameOf(document))
-    if (kept) near.set(document, kept)
+    if (near.has(document)) continue
+    const kept = await readKept<KeptText>(nameOf(document))
+    const text = kept ?? (isMetered(connection) ? undefined : await textOfHub(document, signal))
+    if (text) near.set(document, text)
   }
 }
 

@@ -6,7 +6,7 @@ import type { NotebookReading } from '../../notebook/reading.ts'
 import { readyToDraw } from '../../notebook/ready-to-draw.ts'
 import type { LinkPorts } from '../../sync/link-ports.ts'
 import { lists } from '../first-list.ts'
-import { keptText, textOfHub } from './kept-text.ts'
+import { isNear, keptText, textOfHub } from './kept-text.ts'
 import type { PhoneNotebook } from './phone-notebook.ts'
 import { TextNotebook } from './text-notebook.ts'
 
@@ -48,8 +48,12 @@ class Opening {
 
   start(ports: LinkPorts | undefined, onReplaced: (next: LinkPorts) => void): void {
     this.#add({ reading: undefined, doing: undefined, trouble: undefined })
-    void this.#read()
-    this.#open(ports, onReplaced).catch(thrown => this.#add({ trouble: asApiError(thrown) }))
+    const { id } = this.#listed ?? {}
+    const drawn = this.#read()
+    drawn.catch(() => undefined)
+    // What opens the document is large: where there is something to draw already, that goes first (PH4).
+    const first = id !== undefined && isNear(id) ? drawn.then(nextFrame, nextFrame) : Promise.resolve()
+    first.then(() => this.#open(ports, onReplaced)).catch(thrown => this.#add({ trouble: asApiError(thrown) }))
   }
 
   #add(next: { [name in keyof Shown]: Shown[name] | undefined }): void {
@@ -89,4 +93,12 @@ class Opening {
   close(): void {
     this.#abort.abort()
   }
+}
+
+/** Until what was drawn is on the screen; a page that is not shown draws nothing. */
+function nextFrame(): Promise<void> {
+  return new Promise(resolve => {
+    if (document.hidden) resolve()
+    else requestAnimationFrame(() => setTimeout(resolve))
+  })
 }
