@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { BrowserContext, Page } from 'playwright-core'
 import { eventually } from '../mesh-process.ts'
 import { openNotebook } from './notebook-page.ts'
 
@@ -37,14 +38,20 @@ test('NB43 a notebook that is renamed on disk while it is open stays open, with 
   )
 })
 
-test('NB62 what is typed right after the shortcut of the palette is in it, also before its code has come', async t => {
-  const { page, context, mesh } = await openNotebook(t, text)
+/** A page to which these files come only when they are let through. */
+async function comesLate(context: BrowserContext, files: RegExp): Promise<{ slow: Page; release: () => void }> {
   const slow = await context.newPage()
   const { promise: held, resolve: release } = Promise.withResolvers<void>()
-  await slow.route(/\/assets\/later-.*\.js/, async route => {
+  await slow.route(files, async route => {
     await held
     await route.continue()
   })
+  return { slow, release }
+}
+
+test('NB62 what is typed right after the shortcut of the palette is in it, also before its code has come', async t => {
+  const { page, context, mesh } = await openNotebook(t, text)
+  const { slow, release } = await comesLate(context, /\/assets\/later-.*\.js/)
   await slow.goto(`${mesh.url}/p/demo/page.md`)
   await slow.locator('.item').first().waitFor()
   await slow.keyboard.press('Control+k')
@@ -59,12 +66,7 @@ test('NB62 what is typed right after the shortcut of the palette is in it, also 
 
 test('NB62 Ctrl+Enter runs the cell that has the focus also when it is pressed before its code has come', async t => {
   const { context, mesh } = await openNotebook(t, '# A\n\n```python\nprint("ea" "rly")\n```\n')
-  const slow = await context.newPage()
-  const { promise: held, resolve: release } = Promise.withResolvers<void>()
-  await slow.route(/\/assets\/doing-.*\.js/, async route => {
-    await held
-    await route.continue()
-  })
+  const { slow, release } = await comesLate(context, /\/assets\/doing-.*\.js/)
   await slow.goto(`${mesh.url}/p/demo/page.md`)
   const item = slow.locator('.item').nth(1)
   await item.waitFor()

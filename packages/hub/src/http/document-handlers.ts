@@ -8,7 +8,7 @@ import type {
   Project,
 } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { type DocumentId, parseId } from '@meshbook/core/ids.ts'
+import { type DocumentId, type ProjectId, parseId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { tidyRoles } from '@meshbook/core/roles.ts'
 import { readMarkdown } from '@meshbook/relay/serve/body.ts'
@@ -39,34 +39,33 @@ export async function createProject(
   return json(project satisfies Project, created ? 201 : 200)
 }
 
-/** Of every project that one may read the first page, so that a first list needs one answer. */
-async function firstOfEach(parts: Parts, who: Principal, rows: number): Promise<DocumentInfo[]> {
-  const { store, access } = parts
-  const own = await store.query('listProjects', { org: who.org })
-  const shared = await access.memberships(who)
-  const projects = [...own.map(({ id }) => id), ...shared.map(({ project }) => project)]
-  const pages = await Promise.all(
-    projects.map(async project => {
-      const { org } = await access.demand(who, { kind: 'project', id: project }, 'read')
-      return store.query('listDocuments', { org, project, after: '', rows })
-    }),
-  )
-  return pages.flatMap(({ items }) => items)
-}
-
 export async function listDocuments(parts: Parts, { who, query }: UserAsk<undefined>): Promise<object> {
   const path = query.get('path')
   if (path !== null) return { items: await at(parts, who, path) }
-  if (query.get('project') === null) return { items: await firstOfEach(parts, who, rowsOf(query)) }
+  const rows = rowsOf(query)
+  if (query.get('project') === null) return { items: await firstOfEach(parts, who, rows) }
   const project = parseId('project', query.get('project'))
-  const { org } = await parts.access.demand(who, { kind: 'project', id: project }, 'read')
-  const { items, next } = await parts.store.query('listDocuments', {
-    org,
-    project,
-    after: cursorOf(query) ?? '',
-    rows: rowsOf(query),
-  })
+  const { items, next } = await pageOfProject(parts, who, project, { after: cursorOf(query) ?? '', rows })
   return pageOf(items, next)
+}
+
+/** Of every project that one may read the first page, so that a first list needs one answer. */
+async function firstOfEach(parts: Parts, who: Principal, rows: number): Promise<DocumentInfo[]> {
+  const own = await parts.store.query('listProjects', { org: who.org })
+  const shared = await parts.access.memberships(who)
+  const projects = [...own.map(({ id }) => id), ...shared.map(({ project }) => project)]
+  const pages = await Promise.all(projects.map(project => pageOfProject(parts, who, project, { after: '', rows })))
+  return pages.flatMap(({ items }) => items)
+}
+
+async function pageOfProject(
+  { access, store }: Parts,
+  who: Principal,
+  project: ProjectId,
+  page: { after: string; rows: number },
+): Promise<{ items: DocumentInfo[]; next: string | null }> {
+  const { org } = await access.demand(who, { kind: 'project', id: project }, 'read')
+  return store.query('listDocuments', { org, project, ...page })
 }
 
 /** The owner's name leads to shared projects too (ME5). */
