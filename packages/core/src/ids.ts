@@ -26,6 +26,8 @@ export type PasskeyId = Branded<string, 'PasskeyId'>
 export type InvitationId = Branded<string, 'InvitationId'>
 export type PairingId = Branded<string, 'PairingId'>
 export type WayId = Branded<string, 'WayId'>
+export type SnapshotId = Branded<string, 'SnapshotId'>
+export type MoveId = Branded<string, 'MoveId'>
 /** `sha256-` and 64 hex digits of the blob's content. */
 export type AssetId = Branded<string, 'AssetId'>
 
@@ -55,6 +57,8 @@ const prefixes = {
   invitation: 'inv',
   pairing: 'par',
   way: 'way',
+  snapshot: 'snp',
+  move: 'mov',
 } as const
 
 export interface IdTypes {
@@ -76,6 +80,8 @@ export interface IdTypes {
   invitation: InvitationId
   pairing: PairingId
   way: WayId
+  snapshot: SnapshotId
+  move: MoveId
 }
 export type IdKind = keyof IdTypes
 

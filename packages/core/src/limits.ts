@@ -471,6 +471,44 @@ export const limits = {
   mathExpansions: 500,
   /** Colours that the outputs of one published page may have a rule of their own for. */
   publishedColours: 512,
+
+  /** Of one saved session, all parts together as they are stored. */
+  snapshotBytes: 64 * GiB,
+  snapshotParts: 12_000,
+  /** One part, sealed. */
+  snapshotPartBytes: 8 * MiB,
+  /** Parts that go in one request, and bytes of them. */
+  snapshotPartsPerRequest: 2_000,
+  snapshotRequestBytes: 16 * MiB,
+  /** Body of a record. */
+  snapshotRecordBytes: 2 * MiB,
+  snapshotBytesPerOrg: 200 * GiB,
+  snapshotsKeptPerSession: 5,
+  namedSnapshotsPerSession: 100,
+  snapshotShownVariables: 200,
+  snapshotLostItems: 200,
+  snapshotCpuFeatures: 400,
+  /** What a device keeps of its own and prefetched snapshots. */
+  snapshotCacheBytes: 20 * GiB,
+  /** How long a session is left alone after a run before it is saved. */
+  snapshotQuietMs: 2_000,
+  /** A run that goes on for longer is saved in its middle. */
+  snapshotLongRunMs: 60_000,
+  /** The most of its time that a session may stand still for being saved, in thousandths. */
+  snapshotFreezePerMille: 10,
+  /** A pause between runs that nobody may feel; above it the next saving waits longer. */
+  snapshotPauseMs: 50,
+  snapshotCaptureMs: 600_000,
+  snapshotTransferMs: 3_600_000,
+  /** What the system gives before it sleeps. */
+  snapshotFlushMs: 3_500,
+  restoreMs: 1_800_000,
+  /** A move waits so long for the session to be idle and saved, and for the target. */
+  moveMs: 3_600_000,
+  /** How often progress of a restore is told. */
+  restoringToldMs: 250,
+  movesPerSession: 1,
+  movesPerOrg: 1_000,
 } as const
 
 export type Limits = { readonly [K in keyof typeof limits]: number }
@@ -489,6 +527,7 @@ export function scaledTimes(divisor: number): Limits {
     historyAuthorMs,
     lanGrantMs,
     tlsLookMs,
+    snapshotQuietMs,
   } = limits
   const shorter = {
     pingMs,
@@ -502,6 +541,7 @@ export function scaledTimes(divisor: number): Limits {
     historyAuthorMs,
     lanGrantMs,
     tlsLookMs,
+    snapshotQuietMs,
   }
   const scaled = Object.fromEntries(Object.entries(shorter).map(([name, ms]) => [name, Math.ceil(ms / divisor)]))
   return { ...limits, ...scaled }

@@ -53,6 +53,13 @@ export const frameTypes = {
   PROJECT_LIST: 70,
   RUN_IMPORT: 71,
   RUN_IMPORTED: 72,
+  SNAPSHOT: 8,
+  RESTORING: 11,
+  RESTORED: 12,
+  SESSION_MOVED: 34,
+  MIGRATE_OUT: 40,
+  MIGRATE_IN: 41,
+  PREFETCH: 43,
 } as const
 
 const id = <K extends IdKind>(kind: K) => v.custom<IdTypes[K]>(text => isId(kind, text), `expected a ${kind} id`)
@@ -62,6 +69,8 @@ export const projectIdSchema = id('project')
 export const deviceIdSchema = id('device')
 export const headIdSchema = id('head')
 export const gateIdSchema = id('gate')
+export const snapshotIdSchema = id('snapshot')
+export const moveIdSchema = id('move')
 export const runIdSchema = v.custom<RunId>(isRunId, 'expected a run id')
 const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
 export const fenceSchema = v.custom<Fence>(value => v.is(whole, value), 'expected a fence')
@@ -114,6 +123,13 @@ export type CellRef = v.InferOutput<typeof cellRefSchema>
 
 export const requiresSchema = v.pipe(v.array(nameSchema), v.maxLength(limits.requirementsPerRun))
 
+/** `wait`: until the device is offline for sure. Or no longer than so many milliseconds of its silence (0: at once). */
+export const failoverSchema = v.union([
+  v.literal('wait'),
+  v.object({ elsewhereAfterMs: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(86_400_000)) }),
+])
+export type Failover = v.InferOutput<typeof failoverSchema>
+
 /** Body of `POST /runs`; also what a device keeps while it is offline (RUN_REQUEST). `codeHash` is the SHA-256 of `code` in hex. */
 export const runRequestSchema = v.object({
   id: v.optional(runIdSchema),
@@ -137,8 +153,43 @@ export const runRequestSchema = v.object({
   expiresAt: v.optional(ms),
   /** When the user asked, if it was kept before it was sent. */
   askedAt: v.optional(ms),
+  /** What to do while the device that has the session does not answer, as the notebook says; absent: `wait`. */
+  failover: v.optional(failoverSchema),
+  /** What becomes of it when its device is lost in its middle; absent: it is `interrupted`. */
+  onLoss: v.optional(v.picklist(['interrupt', 'resume', 'again'])),
 })
 export type RunRequest = v.InferOutput<typeof runRequestSchema>
+
+/** `image`: the whole process, for Linux and the same kind of processor. `portable`: variable by variable, for any system. */
+export const snapshotKinds = ['image', 'portable'] as const
+export const snapshotKindSchema = v.picklist(snapshotKinds)
+/** As of when a saved session is: the last run that is in it, or how far into which run it was saved. */
+export const asOfSchema = v.object({
+  at: ms,
+  run: v.nullable(runIdSchema),
+  during: v.optional(v.object({ run: runIdSchema, seq: ms })),
+})
+/** The saved sessions to try, the best first (MV…). */
+export const ladderSchema = v.pipe(
+  v.array(v.object({ snapshot: snapshotIdSchema, kind: snapshotKindSchema, asOf: asOfSchema })),
+  v.maxLength(10),
+)
+export type Ladder = v.InferOutput<typeof ladderSchema>
+export const cpuFeaturesSchema = v.pipe(
+  v.array(v.pipe(v.string(), v.maxLength(40))),
+  v.maxLength(limits.snapshotCpuFeatures),
+)
+const foundWrong = v.object({
+  snapshot: snapshotIdSchema,
+  code: codeOfError,
+  detail: v.pipe(v.string(), v.maxLength(limits.problemTextChars)),
+})
+/** What could not be saved, by the name that the user knows it by, and why. */
+export const lostItemSchema = v.object({
+  name: v.pipe(v.string(), v.maxLength(200)),
+  reason: v.pipe(v.string(), v.maxLength(limits.problemTextChars)),
+})
+export const lostItemsSchema = v.pipe(v.array(lostItemSchema), v.maxLength(limits.snapshotLostItems))
 
 /** The right of one device to execute one run, and all it needs for it. */
 export const leaseSchema = v.object({
@@ -158,6 +209,12 @@ export const leaseSchema = v.object({
   requestedBy: v.pipe(v.string(), v.maxLength(200)),
   requestedAt: ms,
   expiresAt: ms,
+  /** The head is new here, and begins with what was saved elsewhere: without one of these the run fails. */
+  restore: v.optional(ladderSchema),
+  /** Cells that ran after the state that is restored and are not in it. */
+  behind: v.optional(ms),
+  /** The run was saved in its middle and goes on: its log goes up to `seq` (RU70). */
+  resume: v.optional(v.object({ seq: seqSchema })),
 })
 export type Lease = v.InferOutput<typeof leaseSchema>
 
@@ -264,6 +321,15 @@ const up = {
     credit: v.optional(whole),
     /** Where its own network reaches it; absent: it takes no direct connections. For grants alone, shown to nobody. */
     lan: v.optional(lanOfferSchema),
+    /** What it can restore of saved sessions; absent: nothing. */
+    restores: v.optional(
+      v.object({
+        kinds: v.pipe(v.array(snapshotKindSchema), v.maxLength(2)),
+        os: v.pipe(v.string(), v.maxLength(200)),
+        arch: v.pipe(v.string(), v.maxLength(200)),
+        cpu: cpuFeaturesSchema,
+      }),
+    ),
   }),
   HEARTBEAT: v.object({
     type: v.literal('HEARTBEAT'),
@@ -357,6 +423,45 @@ const up = {
     keyId: hashSchema,
     copies: v.pipe(v.array(keyCopySchema), v.minLength(1), v.maxLength(limits.devicesPerUser + 1)),
   }),
+  /** How it stands with the saving of a live session; `ask` answers MIGRATE_OUT. Only for a hub that takes it (WELCOME). */
+  SNAPSHOT: v.object({
+    type: v.literal('SNAPSHOT'),
+    session: sessionIdSchema,
+    head: headIdSchema,
+    fence: fenceSchema,
+    ask: v.optional(moveIdSchema),
+    state: v.picklist(['saving', 'saved', 'failed', 'off']),
+    /** All parts and the record are at the hub. */
+    snapshot: v.optional(snapshotIdSchema),
+    code: v.optional(codeOfError),
+    detail: v.optional(v.pipe(v.string(), v.maxLength(limits.problemTextChars))),
+    /** It has a kernel beyond what was restored of it elsewhere: runs that are in no record (MV30). */
+    ahead: v.optional(ms),
+  }),
+  /** How far a restore is, at most every `restoringToldMs`. */
+  RESTORING: v.object({
+    type: v.literal('RESTORING'),
+    session: sessionIdSchema,
+    head: headIdSchema,
+    phase: v.picklist(['fetch', 'open', 'start']),
+    done: ms,
+    total: ms,
+  }),
+  /** A restore has ended. `ask` answers MIGRATE_IN; without it, it was that of a lease. */
+  RESTORED: v.object({
+    type: v.literal('RESTORED'),
+    session: sessionIdSchema,
+    head: headIdSchema,
+    fence: fenceSchema,
+    ask: v.optional(moveIdSchema),
+    ok: v.boolean(),
+    snapshot: v.optional(snapshotIdSchema),
+    /** Those that were tried before and could not be used. */
+    failed: v.pipe(v.array(foundWrong), v.maxLength(10)),
+    lost: lostItemsSchema,
+    /** How long each part of it took. */
+    times: v.optional(v.object({ fetchMs: ms, openMs: ms, startMs: ms })),
+  }),
   BYE: v.object({ type: v.literal('BYE'), reason: v.picklist(['sleep', 'stop']) }),
 }
 
@@ -396,6 +501,43 @@ export const sessionInfoSchema = v.object({
   kernel: v.nullable(nameSchema),
   /** Since when that device has it. */
   since: v.optional(v.nullable(ms)),
+  /** How it stands with what is saved of it. */
+  saved: v.optional(
+    v.object({
+      /** The newest usable record. */
+      snapshot: v.nullable(snapshotIdSchema),
+      asOf: v.nullable(asOfSchema),
+      kind: v.nullable(snapshotKindSchema),
+      bytes: ms,
+      /** Ended runs of the session that are not in it. */
+      behind: ms,
+      /** What the device that has it is doing about it. */
+      state: v.picklist(['saving', 'saved', 'failed', 'off', 'none']),
+      detail: v.optional(v.string()),
+    }),
+  ),
+  /** What the live head was restored from, if it was. */
+  restored: v.optional(
+    v.object({
+      snapshot: snapshotIdSchema,
+      asOf: asOfSchema,
+      behind: ms,
+      lost: lostItemsSchema,
+      /** Where it was live before. */
+      from: v.nullable(deviceIdSchema),
+      at: ms,
+    }),
+  ),
+  /** A restore or a move that is under way. */
+  moving: v.optional(
+    v.object({
+      move: v.optional(moveIdSchema),
+      to: v.nullable(deviceIdSchema),
+      phase: v.picklist(['waiting', 'saving', 'fetch', 'open', 'start']),
+      done: ms,
+      total: ms,
+    }),
+  ),
 })
 export type SessionInfo = v.InferOutput<typeof sessionInfoSchema>
 
@@ -433,6 +575,8 @@ const down = {
     environments: v.optional(v.boolean()),
     /** The hub takes RUN_IMPORT. */
     imports: v.optional(v.boolean()),
+    /** The hub takes SNAPSHOT, RESTORING and RESTORED. */
+    snapshots: v.optional(v.boolean()),
     /** The next refresh token. The one that was shown stays good until this one is. */
     token: v.optional(refreshTokenSchema),
     /** As in REGISTER. */
@@ -510,6 +654,50 @@ const down = {
     gone: v.optional(v.array(deviceIdSchema)),
   }),
   SESSION_LIST: v.object({ type: v.literal('SESSION_LIST'), sessions: v.array(sessionInfoSchema) }),
+  /** Save this head now, whole, and say so by SNAPSHOT with the same `ask`; with `name` the record is kept under it. */
+  MIGRATE_OUT: v.object({
+    type: v.literal('MIGRATE_OUT'),
+    ask: moveIdSchema,
+    session: sessionIdSchema,
+    head: headIdSchema,
+    fence: fenceSchema,
+    name: v.nullable(nameSchema),
+    /** Only what can be restored there. */
+    kinds: v.pipe(v.array(snapshotKindSchema), v.minLength(1), v.maxLength(2)),
+    /** The head has passed on already: save what it still has, then end it (MV30). */
+    end: v.optional(v.boolean()),
+  }),
+  /** Make a kernel of one of these, under a head that nobody may use before its first lease, or SESSION_MOVED. */
+  MIGRATE_IN: v.object({
+    type: v.literal('MIGRATE_IN'),
+    ask: moveIdSchema,
+    project: projectIdSchema,
+    session: sessionIdSchema,
+    sessionName: nameSchema,
+    language: languageSchema,
+    kernel: v.optional(nameSchema),
+    head: headIdSchema,
+    fence: fenceSchema,
+    restore: v.pipe(ladderSchema, v.minLength(1)),
+  }),
+  /** Fetch and open it, so that a restore that may be wanted soon is fast. */
+  PREFETCH: v.object({
+    type: v.literal('PREFETCH'),
+    session: sessionIdSchema,
+    restore: v.pipe(ladderSchema, v.minLength(1)),
+  }),
+  /** The head that was live on `from` has passed on to `to`; null: to nobody, what was being restored is to be given up. */
+  SESSION_MOVED: v.object({
+    type: v.literal('SESSION_MOVED'),
+    session: sessionIdSchema,
+    from: v.nullable(deviceIdSchema),
+    to: v.nullable(deviceIdSchema),
+    /** The head of `from` that is over, and the one of `to`. */
+    ended: v.nullable(headIdSchema),
+    head: v.nullable(headIdSchema),
+    fence: fenceSchema,
+    asOf: v.nullable(asOfSchema),
+  }),
   REVOKED: v.object({ type: v.literal('REVOKED'), reason: v.optional(v.string()) }),
   /**
    * Two devices may connect with each other, for so long: both are told. The same nonce again prolongs what it stands

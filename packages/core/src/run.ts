@@ -87,6 +87,11 @@ export const runEventSchema = v.variant('type', [
   v.object({ type: v.literal('gate-decided'), at, gate, decision: v.picklist(gateDecisions), by: v.optional(name) }),
   /** The kernel host was replaced while the run went on; `lost` counts bytes of output that could not be kept. */
   v.object({ type: v.literal('reattached'), at, lost: count }),
+  /**
+   * The run goes on from a saved state under a new fence: what stands in the log after `fromSeq`, up to `lostAfter`, was
+   * printed by a device that is lost, and may come again.
+   */
+  v.object({ type: v.literal('resumed'), at, device: name, fromSeq: count, lostAfter: count }),
   v.object({ type: v.literal('completed'), at, durationMs: count }),
   v.object({ type: v.literal('failed'), at, durationMs: count, error: runErrorSchema }),
   v.object({ type: v.literal('cancelled'), at, durationMs: count, reason: text }),

@@ -103,6 +103,11 @@ export class RunView {
       case 'reattached':
         if (event.lost > 0) this.#printLines(`[${event.lost} bytes of output were lost]`)
         return
+      case 'resumed':
+        this.#printLines(
+          `[${event.device} goes on from a saved state. What was printed since then on the device that was lost may come again.]`,
+        )
+        return
       case 'gate-opened':
       case 'gate-decided':
         // The notebook shows what code wrote; what is asked and decided has a place of its own.

@@ -41,6 +41,76 @@ export interface SessionSpec {
   device: string
 }
 
+/** What a kernel is like for whoever saves it (KN50…). */
+export interface KernelShape {
+  pid: number
+  /** It is the first process of a pid namespace of its own. */
+  ownNamespace: boolean
+  /** It answers `fork`. */
+  forks: boolean
+  /** It answers `save`. */
+  saves: boolean
+  /** Threads of the program, without those of the kernel itself. */
+  threads: number
+  /** Processes that it started and that live. */
+  children: number
+  /** Where it listens, and what it must be shown. */
+  address: string
+  port: number
+  token: string
+  scratch: string
+  /** Of the interpreter. */
+  version: string
+  /** The run that ended last, and the one in progress with the number of its last durable event. */
+  lastRun: RunId | null
+  running: { run: RunId; seq: number; kernelEvents: number } | null
+}
+
+/** A copy of the kernel that waits to be dumped; whoever asked for it ends it. */
+export interface ForkedKernel {
+  pid: number
+  identity: string
+  pauseMs: number
+  lastRun: RunId | null
+  threads: number
+  children: number
+  /** Names and types of the variables, as for `insideSchema`. */
+  variables: { name: string; type: string; bytes?: number | undefined }[]
+  more: number
+  /** The folder that it watches for `resume.json` (KN53): below /dev/shm, of its own, made by the kernel. */
+  watches: string
+}
+
+/** One file of `folder` is one co-variable (names that share objects); the kernel wrote it (KN51). */
+export interface SavedVariables {
+  pauseMs: number
+  lastRun: RunId | null
+  lost: { name: string; reason: string }[]
+  variables: { name: string; type: string; bytes?: number | undefined }[]
+  more: number
+}
+
+/** What a session can be made of. */
+export type SavedKernel =
+  | { kind: 'portable'; folder: string }
+  /** It runs already, restored by the caller, and listens there. `end` ends it and all that belongs to it. */
+  | { kind: 'image'; pid: number; identity: string; address: string; port: number; token: string; kernel: string }
+
+/** A run that goes on in the restored kernel: its log goes up to `seq`, the kernel's own events up to `kernelEvents` are in the image. */
+export interface ResumedRun {
+  order: ExecuteOrder
+  seq: number
+  fromSeq: number
+  kernelEvents: number
+}
+
+export interface SavedStart {
+  from: SavedKernel
+  /** What the first run says before anything else: as of when the state is, what was lost. */
+  notice: string
+  resume?: ResumedRun | undefined
+}
+
 export interface KernelSession {
   readonly spec: SessionSpec
   /** For people: `Python 3.11.7`. */
@@ -61,6 +131,13 @@ export interface KernelSession {
   restart(fence: Fence): Promise<void>
   /** Ends the kernel and everything it started. The journal stays until every run is forgotten. */
   shutdown(): Promise<void>
+  shape(): Promise<KernelShape>
+  /** Throws BUSY while a run is in progress. */
+  fork(): Promise<ForkedKernel>
+  /** Writes the variables into an empty folder. Throws BUSY while a run is in progress. */
+  save(folder: string): Promise<SavedVariables>
+  /** No run begins until it is let go, or `maxMs` are over; the run in progress goes on. Resolves once that holds. */
+  hold(maxMs: number): Promise<{ release(): Promise<void> }>
   /** The whole log and its assets are durable elsewhere: the journal may drop the run. Its id stays known. */
   forget(run: RunId): Promise<void>
   /** The bytes of a display part that was too large to stand in its event. */
@@ -86,8 +163,11 @@ export interface KernelSessions {
   runtimes(): Promise<Runtime[]>
   /** Why a language cannot be started here and what to install; undefined if it can. */
   missing(language: string): Promise<string | undefined>
-  /** Starts a session, or re-attaches to it if it is there. */
-  start(spec: SessionSpec): Promise<KernelSession>
+  /**
+   * Starts a session, or re-attaches to it if it is there. With `saved` its kernel is made of what was saved, in the place
+   * of one that it may have; when that fails (RESTORE_FAILED), what it had is as it was.
+   */
+  start(spec: SessionSpec, saved?: SavedStart): Promise<KernelSession>
   /** After a daemon restart: live hosts are re-attached, dead hosts are replaced, runs of dead kernels are closed as `interrupted`. */
   recover(): Promise<RecoveredSession[]>
   /** Called when the kernel of a session has ended by itself. */
