@@ -246,7 +246,7 @@ export class LiveKernel {
 
   /** From here on it is the session's kernel, also for a later host. The one before is still to be ended. */
   async takePlaceOf(before: LiveKernel | undefined): Promise<void> {
-    const replaced = before && before.#file.root
+    const replaced = before?.#file.root
     this.#file = { ...this.#file, ...(replaced && { replaced }) }
     await this.#write()
   }
