@@ -2,7 +2,6 @@
  * What is read of CRIU's image files: which pages of which process lie where, which files the processes have open or
  * mapped, and the tree. Pure: it gets the bytes of a file. Whatever is not as expected throws MalformedImage.
  */
-import { constants } from 'node:fs'
 import { MalformedImage, readMessage } from './wire-message.ts'
 
 export const pageBytes = 4096
@@ -99,7 +98,10 @@ export function namedFilesOf(bytes: Buffer): NamedFile[] {
   })
 }
 
-export const isWritable = (flags: number): boolean => (flags & constants.O_ACCMODE) !== constants.O_RDONLY
+const accessMode = 3
+const readOnly = 0
+
+export const isWritable = (flags: number): boolean => (flags & accessMode) !== readOnly
 
 /** Ids of files that have lost their name; what they hold is among the images. */
 export function ghostsOf(bytes: Buffer): Set<number> {
@@ -163,4 +165,38 @@ export function frozenMsOf(bytes: Buffer): number {
   const [message] = messagesOf(bytes)
   const dump = message && readMessage(message).bytes(1)
   return dump ? (readMessage(dump).number(2) ?? 0) / 1000 : 0
+}
+
+export interface Connection {
+  from: string
+  to: string
+  port: number
+}
+
+const inetKind = 2
+const tcp = 6
+const established = 1
+const ip4 = 2
+
+/** Connections over TCP that were open. */
+export function connectionsOf(bytes: Buffer): Connection[] {
+  return messagesOf(bytes).flatMap(message => {
+    const entry = readMessage(message)
+    const inner = entry.number(1) === inetKind ? entry.bytes(4) : undefined
+    if (!inner) return []
+    const socket = readMessage(inner)
+    if (socket.number(5) !== tcp || socket.number(6) !== established) return []
+    const address = (field: number) => addressOf(socket.numbers(field), socket.number(3) === ip4)
+    return [{ from: address(11), to: address(12), port: socket.number(8) ?? 0 }]
+  })
+}
+
+/** Words in the order of the network, as this machine reads them. */
+function addressOf(words: readonly number[], short: boolean): string {
+  const bytes = words.flatMap(word => [word & 255, (word >>> 8) & 255, (word >>> 16) & 255, (word >>> 24) & 255])
+  if (short) return bytes.slice(0, 4).join('.')
+  const groups = Array.from({ length: 8 }, (_, at) =>
+    (((bytes[2 * at] ?? 0) << 8) | (bytes[2 * at + 1] ?? 0)).toString(16),
+  )
+  return groups.join(':')
 }

@@ -2,21 +2,33 @@
  * Makes CRIU's image files, the closure and the open files of parts again, and checks all that can be checked: names,
  * lengths, hashes, that every page is given. Nothing of it is executed. Runs in a thread of its own, where it may block.
  */
-import { createHash } from 'node:crypto'
-import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash, randomUUID } from 'node:crypto'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import * as v from 'valibot'
 import { getBytes, getChunks, readFully } from './blob-parts.ts'
 import { decompress } from './compression.ts'
-import { messagesOf, pageBytes, type PageMap, pageMapOf, treeOf } from './criu-images.ts'
+import { messagesOf, type PageMap, pageBytes, pageMapOf, treeOf } from './criu-images.ts'
 import { writeFully } from './encode-pages.ts'
 import { fileListSchema, type ImagePlan, imagePlanSchema, type ListedFile, partListSchema } from './image-plan.ts'
 import { InFlight } from './in-flight.ts'
 import { type PackedFile, unpack } from './packed-files.ts'
 import { type DecodedRun, decodePart, partPages, runKinds, xorInto } from './page-parts.ts'
 import { placesOf } from './page-runs.ts'
-import { type Answers } from './part-calls.ts'
+import type { Answers } from './part-calls.ts'
+import { closurePath, hashOf } from './restore-mounts.ts'
 import { MalformedImage } from './wire-message.ts'
 
 const flights = 6
@@ -57,9 +69,9 @@ async function decodeAll(order: DecodeOrder, answers: Answers): Promise<void> {
   for (const { name, bytes } of others) writeFileSync(join(images, name), bytes, { mode: 0o600, flag: 'wx' })
   for (const { name, bytes, parts } of plan.large) await writeLarge(join(images, name), bytes, parts, counted)
   await decodePages(plan, base, others, { images, mostBytes: order.mostBytes }, counted)
-  for (const file of files.closure) await decodeFile(file, join(order.closureStore, file.sha256), counted, true)
+  for (const file of files.closure) await decodeShared(file, closurePath(order.closureStore, file), counted)
   for (const [index, file] of files.open.entries())
-    await decodeFile(file, join(order.folder, openedNames.open, String(index)), counted, false)
+    await decodeFile(file, join(order.folder, openedNames.open, String(index)), counted)
   writeFileSync(join(order.folder, openedNames.files), JSON.stringify(files), { mode: 0o600 })
   writeFileSync(join(order.folder, openedNames.plan), JSON.stringify(plan), { mode: 0o600 })
 }
@@ -177,7 +189,8 @@ function writeRun(run: DecodedRun, { map, file, given }: Target): void {
   for (const { at, skip, count } of placesOf(map.runs, run.start, run.count)) {
     const bytes = run.bytes.subarray(skip * pageBytes, (skip + count) * pageBytes)
     if (run.kind === runKinds.xor) {
-      if (given.subarray(at, at + count).includes(0)) throw new MalformedImage('what changed is there, but not what it was')
+      if (given.subarray(at, at + count).includes(0))
+        throw new MalformedImage('what changed is there, but not what it was')
       const before = Buffer.allocUnsafeSlow(bytes.length)
       readFully(file, before, at * pageBytes)
       xorInto(before, bytes)
@@ -189,14 +202,20 @@ function writeRun(run: DecodedRun, { map, file, given }: Target): void {
   }
 }
 
-/** Under its name only when it is whole; one that is there by its hash is not fetched again. */
-async function decodeFile(entry: ListedFile, path: string, answers: Pick<Answers, 'get'>, shared: boolean): Promise<void> {
-  if (shared && existsSync(path)) return
-  const aside = join(dirname(path), `.${process.pid}-${entry.sha256}.new`)
+/** One that is there whole is not fetched again. */
+async function decodeShared(entry: ListedFile, path: string, answers: Pick<Answers, 'get'>): Promise<void> {
+  if (existsSync(path) && statSync(path).size === entry.bytes && (await hashOf(path)) === entry.sha256) return
+  await decodeFile(entry, path, answers)
+}
+
+/** Under its name only when it is whole. */
+async function decodeFile(entry: ListedFile, path: string, answers: Pick<Answers, 'get'>): Promise<void> {
+  const aside = join(dirname(path), `.${randomUUID()}.new`)
   try {
     const { length, sha256 } = await writeChunks(aside, entry.parts, answers)
     if (length !== entry.bytes || sha256 !== entry.sha256)
       throw new MalformedImage(`${entry.path} is not what it was when it was saved`)
+    chmodSync(aside, entry.mode & 0o7777)
     renameSync(aside, path)
   } finally {
     rmSync(aside, { force: true })

@@ -10,8 +10,8 @@ import { pageMapOf } from './criu-images.ts'
 import { encodeDifference, encodeWhole, type ProcessPages } from './encode-pages.ts'
 import type { Chain, FileList, ImagePlan } from './image-plan.ts'
 import { pack } from './packed-files.ts'
-import type { Answers } from './part-calls.ts'
 import { fillStore, forget, type PageStore, readStore, writeIndex } from './page-store.ts'
+import type { Answers } from './part-calls.ts'
 
 /** So many differences, or so much of the whole in them, and the next capture is whole again. */
 const mostDeltas = 20

@@ -4,13 +4,13 @@
  */
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { readFully } from './blob-parts.ts'
-import { type PageMap, type PageRun, pageBytes } from './criu-images.ts'
 import { compress, levels } from './compression.ts'
+import { type PageMap, type PageRun, pageBytes } from './criu-images.ts'
 import { InFlight } from './in-flight.ts'
-import type { Answers } from './part-calls.ts'
 import { encodePart, type PartRun, partPages, runKinds, xorInto } from './page-parts.ts'
 import { placed, type Segment, segmentsOf } from './page-runs.ts'
 import { storeFile } from './page-store.ts'
+import type { Answers } from './part-calls.ts'
 
 /** Whole captures are cut at addresses that are multiples of this, so that a later one finds the same parts. */
 const windowPages = 1000
@@ -80,7 +80,10 @@ class PartWriter {
   }
 }
 
-export async function encodeWhole(processes: readonly ProcessPages[], put: Put): Promise<{ parts: string[]; bytes: number }> {
+export async function encodeWhole(
+  processes: readonly ProcessPages[],
+  put: Put,
+): Promise<{ parts: string[]; bytes: number }> {
   const large = new PartWriter(put, levels.fast)
   const small = new PartWriter(put, levels.fast)
   const total = processes.reduce((sum, { map }) => sum + map.pages, 0)

@@ -14,7 +14,8 @@ const pathSchema = v.pipe(
   v.string(),
   v.maxLength(4_096),
   v.check(
-    path => path.startsWith('/') && !/[\0\n]/.test(path) && !path.split('/').some(name => name === '.' || name === '..'),
+    path =>
+      path.startsWith('/') && !/[\0\n]/.test(path) && !path.split('/').some(name => name === '.' || name === '..'),
     'not a plain path from the root',
   ),
 )
@@ -49,7 +50,7 @@ export const imagePlanSchema = v.object({
     address: v.pipe(v.string(), v.ip()),
     port: v.pipe(count, v.maxValue(65_535)),
     token: v.pipe(v.string(), v.maxLength(200)),
-    scratch: pathSchema,
+    scratch: v.union([v.literal(''), pathSchema]),
   }),
   projectFolder: pathSchema,
   folders: v.array(pathSchema),
