@@ -218,6 +218,11 @@ export class LiveKernel {
     return this.#file.token
   }
 
+  /** Of a restored kernel: the process to which all of it belong. */
+  get root(): { pid: number; identity: string } | undefined {
+    return this.#file.root
+  }
+
   /** It was made of this image. */
   isOf({ pid, identity }: Image): boolean {
     return this.#file.pid === pid && this.#file.identity === identity
@@ -246,16 +251,20 @@ export class LiveKernel {
 
   /** From here on it is the session's kernel, also for a later host. The one before is still to be ended. */
   async takePlaceOf(before: LiveKernel | undefined): Promise<void> {
-    const replaced = before?.#file.root
-    this.#file = { ...this.#file, ...(replaced && { replaced }) }
+    if (before?.root) this.#file = { ...this.#file, replaced: before.root }
     await this.#write()
   }
 
-  /** For whoever dumps it: where it stands among the processes of this machine. */
-  async standing(): Promise<{ pid: number; ownNamespace: boolean }> {
-    const { pid, ownNamespace, root, identity } = this.#file
-    if (root)
-      return { pid: root.pid, ownNamespace: root.pid !== pid || root.identity !== identity || (await isFirst(pid)) }
+  /** For whoever dumps it: where it stands among the processes of this machine; `told` is what it says of itself. */
+  async standing(told: number | undefined): Promise<{ pid: number; ownNamespace: boolean }> {
+    const { pid, ownNamespace, root } = this.#file
+    if (root) {
+      // Of a restored copy the first process is somebody who looks after it.
+      const own = told === undefined ? undefined : await numberHere(told, root.pid)
+      return own === undefined || told === 1
+        ? { pid: root.pid, ownNamespace: await isFirst(root.pid) }
+        : { pid: own, ownNamespace: false }
+    }
     const first = ownNamespace ? await firstChildOf(pid) : undefined
     return first === undefined ? { pid, ownNamespace: false } : { pid: first, ownNamespace }
   }
