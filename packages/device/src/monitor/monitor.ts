@@ -212,6 +212,11 @@ export class Monitor {
     return [...this.#runs.values()].some(({ lease, ended }) => lease.session === session && !ended && counts(lease.run))
   }
 
+  /** A run of this head goes on here, or waits. */
+  isHeadBusy(head: HeadId): boolean {
+    return [...this.#runs.values()].some(({ lease, ended }) => lease.head === head && !ended)
+  }
+
   /** They go one after the other: the ones before it may only not be shown to their end yet. */
   #running(session: SessionId): LeasedRun | undefined {
     return [...this.#runs.values()].findLast(run => run.lease.session === session && !run.ended)

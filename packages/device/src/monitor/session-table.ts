@@ -131,11 +131,7 @@ export class SessionTable {
     return starting
   }
 
-  async #start(
-    lease: Lease,
-    projectFolder: string,
-    resumed: ExecuteOrder | undefined,
-  ): Promise<KernelSession> {
+  async #start(lease: Lease, projectFolder: string, resumed: ExecuteOrder | undefined): Promise<KernelSession> {
     if (lease.restore) return this.#restore(lease, projectFolder, resumed)
     const started = await this.#ports.kernels.start(this.#specOf(lease, this.#kernelFor(lease), projectFolder))
     this.#took(lease.session, started)
@@ -143,11 +139,7 @@ export class SessionTable {
   }
 
   /** Whatever the session had here is as it was until the restored one is there (SN82). */
-  async #restore(
-    lease: Lease,
-    projectFolder: string,
-    resumed: ExecuteOrder | undefined,
-  ): Promise<KernelSession> {
+  async #restore(lease: Lease, projectFolder: string, resumed: ExecuteOrder | undefined): Promise<KernelSession> {
     const { restore, send } = this.#ports
     try {
       if (!restore) throw new MeshError('SNAPSHOTS_OFF', { detail: this.#ports.device })

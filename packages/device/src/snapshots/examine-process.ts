@@ -146,10 +146,7 @@ function parentOf(stat: string): number {
 }
 
 async function readProcess(pid: number): Promise<ProcessFacts> {
-  const [names, maps] = await Promise.all([
-    readdir(`/proc/${pid}/fd`).catch(() => []),
-    readText(`/proc/${pid}/maps`),
-  ])
+  const [names, maps] = await Promise.all([readdir(`/proc/${pid}/fd`).catch(() => []), readText(`/proc/${pid}/maps`)])
   const descriptors = await Promise.all(
     names.map(async name => ({
       target: await readlink(`/proc/${pid}/fd/${name}`).catch(() => ''),

@@ -36,7 +36,9 @@ export class OpenedFolders {
     const names = await readdir(this.#folder)
     for (const name of names) {
       const snapshot = name.replace(/\..*$/, '')
-      const head = isId('snapshot', snapshot) ? await readPrivate(join(this.#folder, `${snapshot}${headSuffix}`)) : undefined
+      const head = isId('snapshot', snapshot)
+        ? await readPrivate(join(this.#folder, `${snapshot}${headSuffix}`))
+        : undefined
       if (name === snapshot && isId('snapshot', name) && head !== undefined && isId('head', head) && isLive(head)) {
         this.#opened.set(name, { session: undefined, usedAt: this.#now() })
         this.#heads.set(name, head)

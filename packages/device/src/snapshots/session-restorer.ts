@@ -4,11 +4,10 @@
  */
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { DeviceId, HeadId, Now, SessionId, SnapshotId } from '@meshbook/core/ids.ts'
-import { type Limits, limits as bounds } from '@meshbook/core/limits.ts'
+import { limits as bounds, type Limits } from '@meshbook/core/limits.ts'
 import type { Ladder, UpMessage } from '@meshbook/core/messages.ts'
 import type { Rung, SnapshotKind, SnapshotRecord } from '@meshbook/core/snapshot.ts'
-import type { ExecuteOrder, KernelSession, KernelSessions, SavedKernel, SavedStart, SessionSpec } from '../kernels/port.ts'
-import { killKnown } from '../kernels/process-tree.ts'
+import type { ExecuteOrder, KernelSession, KernelSessions, SavedStart, SessionSpec } from '../kernels/port.ts'
 import { OpenedFolders } from './opened-folders.ts'
 import type { Plan, SnapshotBackend } from './port.ts'
 import { restoredNotice } from './restored-notice.ts'
@@ -63,7 +62,12 @@ export class RestoreFailed extends MeshError {
   readonly failed: FoundWrong[]
 
   constructor(failed: FoundWrong[]) {
-    super('RESTORE_FAILED', { detail: failed.map(({ detail }) => detail).join('; ').slice(0, bounds.problemTextChars) })
+    super('RESTORE_FAILED', {
+      detail: failed
+        .map(({ detail }) => detail)
+        .join('; ')
+        .slice(0, bounds.problemTextChars),
+    })
     this.failed = failed
   }
 }
@@ -134,22 +138,13 @@ export class SessionRestorer {
     told('start', 0, 1)
     try {
       const from = await backend.start(folder, spec, signal)
-      const session = await this.#begin(spec, { from, notice: this.#notice(record, order.behind), resume })
+      const notice = this.#notice(record, order.behind)
+      const session = await this.#ports.kernels.start(spec, { from, notice, resume })
       await this.#opened.usedBy(record.id, spec.head)
       const startMs = since(began, this.#ports.now())
       return { session, record, times: { ...times, startMs } }
     } catch (thrown) {
       if (asMeshError(thrown).code === 'SNAPSHOT_REFUSED') await this.#opened.drop(record.id)
-      throw thrown
-    }
-  }
-
-  /** Whatever was started for a session that does not come about is ended (SN82). */
-  async #begin(spec: SessionSpec, saved: SavedStart): Promise<KernelSession> {
-    try {
-      return await this.#ports.kernels.start(spec, saved)
-    } catch (thrown) {
-      await endStarted(saved.from)
       throw thrown
     }
   }
@@ -217,10 +212,6 @@ function resumedRun(
   return { order, seq, fromSeq: asOf.during.seq, kernelEvents }
 }
 
-async function endStarted(from: SavedKernel): Promise<void> {
-  if (from.kind === 'image') await killKnown([{ pid: from.pid, identity: from.identity }])
-}
-
 function since(began: number, ended: number): number {
   return Math.max(0, Math.round(ended - began))
 }
@@ -238,4 +229,3 @@ function paced(
     told({ phase, done: Math.round(done), total: Math.round(total) })
   }
 }
-

@@ -9,6 +9,7 @@ import type { Now } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { Lease } from '@meshbook/core/messages.ts'
 import type { SnapshotKind, SnapshotRecord } from '@meshbook/core/snapshot.ts'
+import type { SnapshotAbility } from '@meshbook/core/snapshots-here.ts'
 import type { After } from '@meshbook/relay/timers.ts'
 import type { LiveHead } from '../monitor/session-table.ts'
 import type { CaptureTurns } from './capture-turns.ts'
@@ -20,7 +21,10 @@ export interface SessionSaverPorts {
   head(): LiveHead | undefined
   /** The best first. */
   backends: readonly SnapshotBackend[]
-  places: SavedSessions
+  /** Whether it works on this machine, which may still be measured; `able` waits for that. */
+  ability(kind: SnapshotKind): SnapshotAbility['state']
+  able(kind: SnapshotKind): Promise<SnapshotBackend | undefined>
+  places: Pick<SavedSessions, 'sink' | 'keep'>
   turns: CaptureTurns
   /** Where the backends may leave what they want to find at their next capture. */
   folder: string
@@ -129,6 +133,11 @@ export class SessionSaver {
     for (const kind of this.#kinds) if (kind.backend.kind === record.kind) kind.record = record
   }
 
+  /** It is known now what works on this machine. */
+  measured(): void {
+    this.#look()
+  }
+
   began(lease: Lease): void {
     this.#long = { lease, beganAt: this.#ports.now() }
     this.#look()
@@ -148,7 +157,8 @@ export class SessionSaver {
   /** Now, as the first of these kinds that works; waits until no run goes on. */
   async save({ kinds, name, signal }: Wish): Promise<SnapshotRecord> {
     const able = this.#kinds.filter(({ backend }) => kinds.includes(backend.kind))
-    if (able.length === 0) throw new MeshError('SNAPSHOTS_OFF', { detail: `${kinds.join(' and ')} cannot be saved here` })
+    if (able.length === 0)
+      throw new MeshError('SNAPSHOTS_OFF', { detail: `${kinds.join(' and ')} cannot be saved here` })
     const ended = AbortSignal.any([signal, this.#closed.signal])
     for (;;) {
       await this.#untilIdle(ended)
@@ -160,7 +170,7 @@ export class SessionSaver {
   /** All that has changed, without regard to the pace; as far as it gets. */
   async flush(signal: AbortSignal): Promise<void> {
     for (const kind of this.#kinds) {
-      if (signal.aborted || !this.#isChanged(kind)) continue
+      if (signal.aborted || !this.#isChanged(kind) || !this.#isAble(kind)) continue
       await this.#inTurn(async () => {
         if (this.#isChanged(kind) && !this.#ports.isBusy()) await this.#capture(kind, { name: null, signal })
       })
@@ -204,6 +214,7 @@ export class SessionSaver {
     if (known) return known.record
     const reasons: string[] = []
     for (const kind of able) {
+      await this.#ports.able(kind.backend.kind)
       if (this.#ports.isBusy()) return undefined
       const outcome = await this.#capture(kind, { name, signal })
       if (outcome === 'busy') return undefined
@@ -212,6 +223,10 @@ export class SessionSaver {
       reasons.push(kind.unfit ?? kind.error?.detail ?? kind.error?.message ?? 'it could not be saved')
     }
     throw new MeshError('SNAPSHOT_FAILED', { detail: reasons.join('; ') })
+  }
+
+  #isAble({ backend }: Kind): boolean {
+    return this.#ports.ability(backend.kind) === 'able'
   }
 
   #isChanged(kind: Kind): boolean {
@@ -231,7 +246,7 @@ export class SessionSaver {
 
   #next(): { kind: Kind; at: number; during: boolean } | undefined {
     const { limits, idleEndMs } = this.#ports
-    const possible = this.#kinds.filter(({ unfit }) => unfit === undefined)
+    const possible = this.#kinds.filter(kind => kind.unfit === undefined && this.#isAble(kind))
     if (this.#ports.isBusy()) {
       const image = possible.find(({ backend }) => backend.kind === 'image')
       if (!image || this.#long?.lease.onLoss !== 'resume') return undefined
@@ -275,9 +290,10 @@ export class SessionSaver {
     }
   }
 
-  #couldNot(kind: Kind, { signal }: CaptureWish, thrown: unknown): 'busy' | 'failed' {
+  #couldNot(kind: Kind, { signal, during }: CaptureWish, thrown: unknown): 'busy' | 'failed' {
     const error = asMeshError(thrown)
-    if (error.code === 'BUSY') {
+    // Of what the kernel refuses only this passes: a run, or another saving, was faster.
+    if (error.code === 'CONFLICT' || (this.#ports.isBusy() && !during)) {
       // A run that has begun tells when it ends; what else keeps the kernel busy passes.
       this.#quietAt = this.#ports.now()
       return 'busy'
@@ -288,7 +304,7 @@ export class SessionSaver {
     const { session } = this.#ports.head() ?? {}
     this.#ports.warn({ err: error, session, kind: kind.backend.kind }, 'a session could not be saved')
     const isSaved = this.#kinds.some(other => other !== kind && !this.#isChanged(other))
-    const isHopeless = this.#kinds.every(other => other.unfit !== undefined || other.error !== undefined)
+    const isHopeless = this.#kinds.every(other => other.unfit ?? other.error ?? !this.#isAble(other))
     if (!isSaved && isHopeless) this.#ports.failed(error)
     return 'failed'
   }
@@ -300,7 +316,7 @@ export class SessionSaver {
     return turns.run(async () => {
       const head = this.#ports.head()
       if (!head) throw new MeshError('NOT_FOUND', { detail: 'the session is not live here any more' })
-      kind.unfit = await kind.backend.unfit(head.kernel)
+      kind.unfit = this.#isAble(kind) ? await kind.backend.unfit(head.kernel) : `this device saves no ${kind.backend.kind}`
       if (kind.unfit !== undefined) {
         this.#noteUnfit()
         return undefined
@@ -318,7 +334,8 @@ export class SessionSaver {
   }
 
   #noteUnfit(): void {
-    const reasons = this.#kinds.flatMap(({ unfit }) => unfit ?? [])
+    const unable = ({ backend }: Kind) => this.#ports.ability(backend.kind) === 'unable'
+    const reasons = this.#kinds.flatMap(kind => kind.unfit ?? (unable(kind) ? `no ${kind.backend.kind} here` : []))
     if (reasons.length === this.#kinds.length) this.#ports.unfit(reasons.join('; '))
   }
 }
