@@ -187,6 +187,7 @@ class RunningDevice implements Device {
     const token = hub?.token
     this.#hubCalls = new HubCalls(hub && token && { url: hub.url, token, linked: () => this.linked })
     this.#localRuns = this.#makeLocalRuns()
+    this.#snapshots = this.#makeSnapshots()
     this.#monitor = this.#makeMonitor()
     this.#token = new DeviceToken(key.secrets, error => this.#tokenSaved(error))
     this.ownerKey = new OwnerKeys({
@@ -196,7 +197,6 @@ class RunningDevice implements Device {
       send: message => void this.#link?.send(message),
       recovery: options.recovery ?? (async () => null),
     })
-    this.#snapshots = this.#makeSnapshots()
     this.#environments = this.#makeEnvironments()
     this.#link = hub && this.#makeLink(hub.url, this.#streams!)
     this.#sleep = this.#watchSleep()
@@ -420,7 +420,7 @@ class RunningDevice implements Device {
     const database = this.#database
     return new Monitor({
       kernels,
-      saving: this.#saving,
+      saving: this.#snapshots.saving,
       limits,
       now: this.#ports.now,
       log: this.#ports.log,

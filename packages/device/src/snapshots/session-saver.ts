@@ -316,7 +316,9 @@ export class SessionSaver {
     return turns.run(async () => {
       const head = this.#ports.head()
       if (!head) throw new MeshError('NOT_FOUND', { detail: 'the session is not live here any more' })
-      kind.unfit = this.#isAble(kind) ? await kind.backend.unfit(head.kernel) : `this device saves no ${kind.backend.kind}`
+      kind.unfit = this.#isAble(kind)
+        ? await kind.backend.unfit(head.kernel)
+        : `this device saves no ${kind.backend.kind}`
       if (kind.unfit !== undefined) {
         this.#noteUnfit()
         return undefined
