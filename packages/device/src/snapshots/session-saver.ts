@@ -73,6 +73,9 @@ interface CaptureWish {
   during?: boolean
 }
 
+/** How long the end of a run may take to be shown: until then it counts as going on. */
+const endShownMs = 500
+
 export class SessionSaver {
   readonly #ports: SessionSaverPorts
   readonly #kinds: Kind[]
@@ -169,10 +172,13 @@ export class SessionSaver {
 
   /** All that has changed, without regard to the pace; as far as it gets. */
   async flush(signal: AbortSignal): Promise<void> {
+    await this.#untilIdle(AbortSignal.any([signal, AbortSignal.timeout(endShownMs)])).catch(() => undefined)
+    const during = this.#ports.isBusy()
     for (const kind of this.#kinds) {
-      if (signal.aborted || !this.#isChanged(kind) || !this.#isAble(kind)) continue
+      const isWanted = during ? this.#isSavedDuring(kind) : this.#isChanged(kind)
+      if (signal.aborted || !isWanted || !this.#isAble(kind)) continue
       await this.#inTurn(async () => {
-        if (this.#isChanged(kind) && !this.#ports.isBusy()) await this.#capture(kind, { name: null, signal })
+        if (this.#ports.isBusy() === during) await this.#capture(kind, { name: null, signal, during })
       })
     }
   }
@@ -229,6 +235,11 @@ export class SessionSaver {
     return this.#ports.ability(backend.kind) === 'able'
   }
 
+  /** SN55 */
+  #isSavedDuring({ backend }: Kind): boolean {
+    return backend.kind === 'image' && this.#long?.lease.onLoss === 'resume'
+  }
+
   #isChanged(kind: Kind): boolean {
     return kind.state < this.#state
   }
@@ -248,8 +259,8 @@ export class SessionSaver {
     const { limits, idleEndMs } = this.#ports
     const possible = this.#kinds.filter(kind => kind.unfit === undefined && this.#isAble(kind))
     if (this.#ports.isBusy()) {
-      const image = possible.find(({ backend }) => backend.kind === 'image')
-      if (!image || this.#long?.lease.onLoss !== 'resume') return undefined
+      const image = possible.find(kind => this.#isSavedDuring(kind))
+      if (!image || !this.#long) return undefined
       return { kind: image, at: dueDuring(image.pace, this.#long.beganAt, limits), during: true }
     }
     const due = possible

@@ -29,7 +29,7 @@ export class ScriptedStore {
 
 export class ScriptedPlaces implements SavedSessions {
   readonly store: ScriptedStore
-  readonly device: DeviceId
+  device: DeviceId
   readonly #kept = new Map<SnapshotId, SnapshotRecord>()
   readonly #parts = new Map<PartId, Uint8Array>()
   readonly #plans = new Map<SnapshotId, Plan>()
