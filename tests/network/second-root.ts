@@ -4,11 +4,11 @@
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, rename, rm } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-const madeOf = 'bookworm-1'
+const suite = 'bookworm'
 const packages = [
   'ca-certificates',
   'perl-base',
@@ -25,13 +25,35 @@ const packages = [
 const unwanted = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*']
 const makeMs = 600_000
 
+/** Of other patch levels than this machine's: with all updates, or, where this machine has those, with none. */
 export async function secondRoot(): Promise<string> {
-  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache')
-  const root = join(cache, 'meshbook-tests', `second-root-${madeOf}`)
+  const updated = await rootOf('updated', sourcesHere())
+  return differs(updated) ? updated : rootOf('released', await releasedAlone())
+}
+
+function differs(root: string): boolean {
+  return ['python3.11-minimal', 'libssl3', 'libc6'].some(name => versionOf(name, root) !== versionOf(name))
+}
+
+const cacheFolder = () => join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'meshbook-tests')
+
+function sourcesHere(): string {
+  return ['/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list'].find(file => existsSync(file))!
+}
+
+/** The first entry of the sources, for its release without updates. */
+async function releasedAlone(): Promise<string> {
+  const [first = ''] = (await readFile(sourcesHere(), 'utf8')).split(/\n\s*\n/)
+  const file = join(cacheFolder(), 'released.sources')
+  await writeFile(file, `${first.replace(/^Suites:.*$/m, `Suites: ${suite}`)}\n`)
+  return file
+}
+
+async function rootOf(kind: string, sources: string): Promise<string> {
+  const root = join(cacheFolder(), `second-root-${suite}-${kind}`)
   if (existsSync(root)) return root
   const making = `${root}.${process.pid}`
-  await mkdir(join(cache, 'meshbook-tests'), { recursive: true })
-  const sources = ['/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list'].find(file => existsSync(file))!
+  await mkdir(cacheFolder(), { recursive: true })
   execFileSync(
     'mmdebstrap',
     [
@@ -39,7 +61,7 @@ export async function secondRoot(): Promise<string> {
       `--include=${packages.join(',')}`,
       '--aptopt=Acquire::Languages "none"',
       ...unwanted.map(path => `--dpkgopt=path-exclude=${path}`),
-      'bookworm',
+      suite,
       making,
       sources,
     ],

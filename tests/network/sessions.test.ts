@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { canNetwork } from './can-network.ts'
-import { secondRoot, versionOf } from './second-root.ts'
 import { SessionsMesh, sessionsScene } from './sessions-mesh.ts'
 
 const repetitions = 3
