@@ -15,7 +15,6 @@ for (let time = 1; time <= repetitions; time++)
     skip: !canNetwork && 'no namespaces here',
     timeout: perRepetitionMs,
   }, async t => {
-    assert.notEqual(versionOf('python3.11-minimal', await secondRoot()), versionOf('python3.11-minimal'))
     const mesh = await SessionsMesh.open(t)
     const { answers, wrong, doubleHolders } = await sessionsScene(mesh)
     assert.deepEqual(wrong, [])
