@@ -4,7 +4,7 @@ import { isErrorCode, MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { type SessionInfo, sessionInfoSchema } from '@meshbook/core/messages.ts'
 import { type Move, moveSchema } from '@meshbook/core/moves-api.ts'
-import { hasMoveEnded, movingWords, moveWords } from '@meshbook/core/session-words.ts'
+import { hasMoveEnded, moveWords, movingWords } from '@meshbook/core/session-words.ts'
 import type { ApiClient } from './api-client.ts'
 import { printJson, progress } from './print.ts'
 

@@ -148,7 +148,11 @@ async function elsewhere(id: string, _options: unknown, command: Command): Promi
   await client.send('POST', `/runs/${encodeURIComponent(id)}/elsewhere`, {})
   const run = await client.get(`/runs/${encodeURIComponent(id)}`, runSchema)
   if (options.json) return printJson(run)
-  say(run.status === 'queued' ? '✔ It goes elsewhere as soon as a device has the saved state.' : `✔ The run is ${run.status}.`)
+  say(
+    run.status === 'queued'
+      ? '✔ It goes elsewhere as soon as a device has the saved state.'
+      : `✔ The run is ${run.status}.`,
+  )
   for (const reason of run.reasons) say(`  ${reason}`)
 }
 

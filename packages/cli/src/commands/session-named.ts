@@ -24,10 +24,18 @@ export async function findSnapshot(client: ApiClient, wanted: string): Promise<S
   return only(named, [], wanted, 'saved state', ({ id }) => id)
 }
 
-function only<T>(all: readonly T[], preferred: readonly T[], wanted: string, what: string, show: (one: T) => string): T {
+function only<T>(
+  all: readonly T[],
+  preferred: readonly T[],
+  wanted: string,
+  what: string,
+  show: (one: T) => string,
+): T {
   const [first, second] = preferred.length > 0 ? preferred : all
   if (first && !second) return first
   if (!first) throw new MeshError('NOT_FOUND', { detail: `no ${what} ${wanted}` })
   const several = (preferred.length > 0 ? preferred : all).slice(0, 5).map(show)
-  throw new MeshError('BAD_REQUEST', { detail: `several are called ${wanted}; name one by its id: ${several.join(', ')}` })
+  throw new MeshError('BAD_REQUEST', {
+    detail: `several are called ${wanted}; name one by its id: ${several.join(', ')}`,
+  })
 }

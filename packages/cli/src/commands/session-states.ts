@@ -71,7 +71,11 @@ async function rename(wanted: string, name: string | undefined, _options: unknow
   const saved = await findSnapshot(client, wanted)
   await client.send('PATCH', `/snapshots/${saved.id}`, { name: name ?? null })
   if (options.json) return printJson({ snapshot: saved.id, name: name ?? null, was: saved.name })
-  say(name === undefined ? '✔ It has no name any more, and goes when newer ones take its place.' : `✔ It is kept as “${name}”.`)
+  say(
+    name === undefined
+      ? '✔ It has no name any more, and goes when newer ones take its place.'
+      : `✔ It is kept as “${name}”.`,
+  )
 }
 
 async function remove(wanted: string, _options: unknown, command: Command): Promise<void> {
@@ -92,15 +96,18 @@ async function policy(wanted: string, _options: unknown, command: Command): Prom
   const session = await findSession(client, wanted)
   const change = changeOf(options)
   if (Object.keys(change).length > 0) await client.send('PATCH', `/sessions/${session.id}`, change)
-  const now = { failover: 'wait', onLoss: 'interrupt', ...session.policy, ...change } as Required<SessionPolicy>
-  if (options.json) return printJson({ session: session.id, ...now })
-  say(`${session.language} ${session.name}: ${failoverWords(now.failover)};`)
-  say(`  ${onLossWords(now.onLoss)}.`)
+  const failover = change.failover ?? session.policy?.failover ?? 'wait'
+  const onLoss = change.onLoss ?? session.policy?.onLoss ?? 'interrupt'
+  if (options.json) return printJson({ session: session.id, failover, onLoss })
+  say(`${session.language} ${session.name}: ${failoverWords(failover)};`)
+  say(`  ${onLossWords(onLoss)}.`)
 }
 
 function changeOf({ failover, onLoss }: { failover?: string; onLoss?: SessionPolicy['onLoss'] }): SessionPolicy {
   const rule = failover === undefined ? undefined : failoverOf(failover)
   if (failover !== undefined && rule === undefined)
-    throw new MeshError('BAD_REQUEST', { detail: `--failover ${failover}; it is wait, elsewhere or "elsewhere-after 10s"` })
+    throw new MeshError('BAD_REQUEST', {
+      detail: `--failover ${failover}; it is wait, elsewhere or "elsewhere-after 10s"`,
+    })
   return { ...(rule !== undefined && { failover: rule }), ...(onLoss !== undefined && { onLoss }) }
 }

@@ -1,7 +1,7 @@
 /** `meshbook sessions doctor`: whether this machine can save and restore sessions, and what of each live one would be lost. */
 import { exitCodes } from '@meshbook/core/errors.ts'
-import { savedWords } from '@meshbook/core/session-words.ts'
-import type { SnapshotsHere } from '@meshbook/core/snapshots-here.ts'
+import { asOfWords, sizeWords } from '@meshbook/core/session-words.ts'
+import type { SavedHere, SessionHere, SnapshotAbility, SnapshotsHere } from '@meshbook/core/snapshots-here.ts'
 import { Command } from 'commander'
 import { control } from '../control.ts'
 import { dataFolder } from '../data-folder.ts'
@@ -29,39 +29,62 @@ export function sessionsDoctorCommand(): Command {
     })
 }
 
-const canSave = ({ use, backends }: SnapshotsHere): boolean => use !== 'off' && backends.some(({ ok }) => ok)
+const canSave = ({ use, abilities }: SnapshotsHere): boolean =>
+  use !== 'off' && abilities.some(({ state }) => state !== 'unable')
 
 const names = {
   image: 'Image (the whole process: threads, children, generators; Linux)',
   portable: 'Portable (variable by variable; every system)',
 } as const
 
-export function linesOf({ use, backends, sessions }: SnapshotsHere, now: number): string[] {
+export function linesOf({ use, abilities, sessions }: SnapshotsHere, now: number): string[] {
   if (use === 'off')
     return [
       '✖ Sessions are not saved on this machine: MESHBOOK_SNAPSHOT is off',
       '    Start Meshbook with MESHBOOK_SNAPSHOT=auto; until then a session ends with its device.',
     ]
-  const lines = backends.flatMap(({ kind, ok, why, next }) => [
-    `${ok ? '✔' : kind === 'image' ? '–' : '✖'} ${names[kind]}: ${ok ? 'works' : (why ?? 'does not work here')}`,
-    ...(!ok && next ? [`    ${next}`] : []),
-  ])
-  if (use !== 'auto') lines.push(`  Only ${use === 'criu' ? 'images' : 'portable states'} are made: MESHBOOK_SNAPSHOT is ${use}.`)
+  const lines = abilities.flatMap(abilityLines)
+  if (use !== 'auto')
+    lines.push(`  Only ${use === 'criu' ? 'images' : 'portable states'} are made: MESHBOOK_SNAPSHOT is ${use}.`)
   lines.push('')
-  if (sessions.length === 0) lines.push('No session is live on this machine. Run a cell, then ask again what of it would be lost.')
+  if (sessions.length === 0)
+    lines.push('No session is live on this machine. Run a cell, then ask again what of it would be lost.')
   return [...lines, ...sessions.flatMap(session => sessionLines(session, now))]
 }
 
-type Here = SnapshotsHere['sessions'][number]
-
-function sessionLines({ language, name, session, unfit, atRisk, saved, error }: Here, now: number): string[] {
-  const isUnfit = unfit.image !== undefined && unfit.portable !== undefined
-  const mark = error !== undefined || isUnfit ? '✖' : atRisk.length > 0 ? '!' : '✔'
+/** Images are one of two ways: a machine without them is not broken. */
+function abilityLines({ kind, state, why, next }: SnapshotAbility): string[] {
+  if (state === 'able') return [`✔ ${names[kind]}: works`]
+  if (state === 'measuring') return [`… ${names[kind]}: being tried`]
   return [
-    `${mark} ${language} ${name} (${session}): ${error ?? (saved ? savedWords(saved, now) : 'not yet movable')}`,
-    ...(unfit.image === undefined ? [] : [`    no image: ${unfit.image}`]),
-    ...(unfit.portable === undefined ? [] : [`    not portable: ${unfit.portable}`]),
-    ...atRisk.map(({ what, detail }) => `    would be lost: ${what} (${detail})`),
-    ...(atRisk.length > 0 ? ['    Close or save these before you rely on it elsewhere.'] : []),
+    `${kind === 'image' ? '–' : '✖'} ${names[kind]}: ${why ?? 'does not work here'}`,
+    ...(next === undefined ? [] : [`    ${next}`]),
   ]
+}
+
+function sessionLines({ language, name, session, behind, saved, cannot }: SessionHere, now: number): string[] {
+  const newest = newestOf(saved)
+  const lost = new Map([...(newest?.lost ?? []), ...cannot].map(item => [item.name, item.reason]))
+  const mark = newest === undefined ? '✖' : lost.size > 0 ? '!' : '✔'
+  return [
+    `${mark} ${language} ${name} (${session}): ${stateWords(newest, behind, now)}`,
+    ...saved.flatMap(({ kind, unfit, error }) => [
+      ...(unfit === undefined ? [] : [`    ${without[kind]}: ${unfit}`]),
+      ...(error === undefined ? [] : [`    the last ${kind} failed: ${error}`]),
+    ]),
+    ...[...lost].map(([what, why]) => `    would be lost: ${what} (${why})`),
+    ...(cannot.length > 0 ? ['    Close what can be closed before you rely on it elsewhere.'] : []),
+  ]
+}
+
+const without = { image: 'no image', portable: 'not portable' } as const
+
+function newestOf(saved: readonly SavedHere[]): SavedHere | undefined {
+  return saved.filter(({ asOf }) => asOf !== null).sort((a, b) => b.asOf!.at - a.asOf!.at)[0]
+}
+
+function stateWords(newest: SavedHere | undefined, behind: number, now: number): string {
+  if (!newest) return 'not yet movable'
+  const place = newest.atHub ? '' : '; only on this machine yet'
+  return `saved ${asOfWords({ asOf: newest.asOf, behind }, now)}, ${newest.kind}, ${sizeWords(newest.bytes)}${place}`
 }
