@@ -1,6 +1,7 @@
 /** The frame of the window, and which page is in it. */
 
 import { useEffect } from 'preact/hooks'
+import { movesDialog } from './moves/moves-dialog-open.ts'
 import { pairDialogOpen } from './pairing/pair-dialog-open.ts'
 import { ConnectionAnnouncer } from './shell/connection-announcer.tsx'
 import { policyDialogFor } from './shell/device-dialog-open.ts'
@@ -28,6 +29,7 @@ const SignInPage = lazyPage(() => import('./account/signin-page.tsx').then(modul
 const PairDialog = lazyPart(() => import('./pairing/pair-dialog.tsx').then(module => module.PairDialog))
 const PairPage = lazyPage(() => import('./pairing/pair-page.tsx').then(module => module.PairPage))
 const AuditPage = lazyPage(() => import('./shell/audit-page.tsx').then(module => module.AuditPage))
+const MovesDialog = lazyPart(() => import('./moves/moves-dialog.tsx').then(module => module.MovesDialog))
 const DevicePolicyDialog = lazyPart(() =>
   import('./shell/device-policy-dialog.tsx').then(module => module.DevicePolicyDialog),
 )
@@ -77,6 +79,7 @@ export function App() {
       {publishedAbout.value && <PublishDialog />}
       {pairDialogOpen.value && <PairDialog />}
       {policyDialogFor.value && <DevicePolicyDialog />}
+      {movesDialog.value && <MovesDialog />}
       <ConnectionAnnouncer />
       <ToastList />
     </>

@@ -1,5 +1,4 @@
 /** Where the notebook's code runs, in the bar; opened, it lets the user choose, and shows the session (W50). */
-import { useEffect, useState } from 'preact/hooks'
 import { fromPart } from '../shell/from-part.tsx'
 import { Hint } from '../shell/hint.tsx'
 import { Icon, type IconName } from '../shell/icons.tsx'
@@ -62,15 +61,4 @@ export function WhereLabel() {
       )}
     </Popover>
   )
-}
-
-/** The time now, anew every half second while something goes on. */
-export function useTicking(isOn: boolean): number {
-  const [now, setNow] = useState(Date.now())
-  useEffect(() => {
-    if (!isOn) return
-    const timer = setInterval(() => setNow(Date.now()), 500)
-    return () => clearInterval(timer)
-  }, [isOn])
-  return now
 }

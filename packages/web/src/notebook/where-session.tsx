@@ -1,4 +1,5 @@
 /** The session that a notebook's code runs in, and what can be done with it. */
+import { NotebookSavedState } from '../moves/notebook-session.tsx'
 import { Icon } from '../shell/icons.tsx'
 import { interruptSession, restartSession } from '../shell/session-actions.ts'
 import { workOf } from '../shell/session-work.ts'
@@ -45,6 +46,7 @@ export function WhereSession({ notebook, close }: { notebook: OpenNotebook; clos
         )}
         <ForkButton notebook={notebook} isForked={isForked} close={close} />
       </div>
+      <NotebookSavedState close={close} />
     </div>
   )
 }

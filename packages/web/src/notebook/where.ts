@@ -1,9 +1,11 @@
 /** Where a notebook's code runs, in words for its bar (W50). Pure. */
 import type { DeviceInfo, SessionInfo } from '@meshbook/core/messages.ts'
+import { asOfWords, movingWords } from '@meshbook/core/session-words.ts'
+import { comesAlong } from '../moves/comes-along.ts'
 import { ago } from './duration.ts'
 
 export interface WhereFacts {
-  session: Pick<SessionInfo, 'device' | 'kernel' | 'language' | 'since'> | undefined
+  session: Pick<SessionInfo, 'device' | 'kernel' | 'language' | 'since' | 'saved' | 'moving'> | undefined
   devices: readonly DeviceInfo[]
   /** Id of the device that was chosen in this browser. */
   chosen: string | undefined
@@ -32,6 +34,8 @@ export function deviceNamed(devices: readonly DeviceInfo[], wanted: string): Dev
 export function whereOf(facts: WhereFacts): Where {
   const { devices, chosen, runsOn, session } = facts
   const holder = devices.find(({ id }) => id === session?.device)
+  if (session?.moving && session.moving.phase !== 'waiting' && session.moving.phase !== 'saving')
+    return { kind: 'starting', text: 'Restoring session…', note: `${movingWords(session.moving)}.` }
   const wanted = chosen ?? runsOn
   if (wanted === undefined) return holder ? liveAt(holder, facts) : nowhere(facts)
   const target = chosen === undefined ? deviceNamed(devices, wanted) : devices.find(({ id }) => id === chosen)
@@ -44,7 +48,7 @@ export function whereOf(facts: WhereFacts): Where {
 const withNote = (where: Where, why: string): Where => ({ ...where, note: `${where.note} ${why}` })
 
 function liveAt(holder: DeviceInfo, { session, here, isForked, now }: WhereFacts): Where {
-  if (holder.status !== 'online') return { kind: 'away', text: holder.name, note: awayNote(holder, now) }
+  if (holder.status !== 'online') return { kind: 'away', text: holder.name, note: awayNote(holder, session, now) }
   if (!session?.kernel) return { kind: 'starting', text: 'Starting session…', note: `On ${holder.name}.` }
   const since = session.since ? `, since ${ago(session.since, now)}` : ''
   const whose = isForked ? 'Your own session' : session.kernel
@@ -54,18 +58,26 @@ function liveAt(holder: DeviceInfo, { session, here, isForked, now }: WhereFacts
   return { kind: 'live', text: isRemote ? `${holder.name} (remote)` : holder.name, note }
 }
 
-function awayNote({ name, status, lastSeenAt }: DeviceInfo, now: number): string {
+function awayNote({ name, status, lastSeenAt }: DeviceInfo, session: WhereFacts['session'], now: number): string {
   if (status === 'suspect') return `${name} has the session and does not answer at the moment. Runs wait for it.`
-  return `${name} had the session and is offline, last seen ${ago(lastSeenAt, now)}. Another device would start with no variables.`
+  return `${name} had the session and is offline, last seen ${ago(lastSeenAt, now)}. ${elsewhere(session, now)}`
 }
 
-function nextAt(target: DeviceInfo, holder: DeviceInfo | undefined, { now }: WhereFacts): Where {
+function elsewhere(session: WhereFacts['session'], now: number): string {
+  if (!session?.saved?.snapshot) return 'Another device would start with no variables.'
+  return `Another device goes on with its state ${asOfWords(session.saved, now)}.`
+}
+
+function nextAt(target: DeviceInfo, holder: DeviceInfo | undefined, { session, now }: WhereFacts): Where {
   if (target.status !== 'online')
     return {
       kind: 'away',
       text: target.name,
       note: `${target.name} is ${target.status === 'suspect' ? 'not answering' : `offline, last seen ${ago(target.lastSeenAt, now)}`}. Runs wait until it is back; no other device is tried.`,
     }
+  const along = session?.saved && comesAlong(session, target, now)
+  if (holder && along?.comes)
+    return { kind: 'next', text: target.name, note: `The next run goes on on ${target.name}, ${along.note}.` }
   const leaves = holder ? ` The variables on ${holder.name} do not go with it.` : ''
   return { kind: 'next', text: target.name, note: `The next run starts a session on ${target.name}.${leaves}` }
 }

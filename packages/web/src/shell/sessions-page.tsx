@@ -1,8 +1,13 @@
 /** The live namespaces of the user's notebooks (W63). */
 import type { SessionInfo } from '@meshbook/core/messages.ts'
+import { savedWords, sizeWords } from '@meshbook/core/session-words.ts'
 import { useEffect, useState } from 'preact/hooks'
 import { api } from '../api/client.ts'
+import { forkSession, moveSession, saveSession } from '../moves/move-actions.ts'
+import { showPolicy, showStates } from '../moves/moves-dialog-open.ts'
+import { MovingBar, movingOf } from '../moves/moving-bar.tsx'
 import { ago } from '../notebook/duration.ts'
+import { chooseSession } from '../notebook/run-choice.ts'
 import { togglePanelOn } from '../state/layout.ts'
 import { navigate, notebookUrl } from '../state/location.ts'
 import { addRuns, deviceById, loadRuns, projects, sessions } from '../state/mesh.ts'
@@ -15,6 +20,7 @@ import { PageHeader } from './page-header.tsx'
 import { interruptSession, restartSession } from './session-actions.ts'
 import { type SessionWork, workOf } from './session-work.ts'
 import '../styles/pages.css'
+import '../moves/moves.css'
 
 export function SessionsPage() {
   const [all, setAll] = useState(false)
@@ -61,7 +67,8 @@ function NoSession() {
       <h3>No session is live</h3>
       <p>
         A session holds the variables of a notebook. It begins with the first run, lives on the device that ran it, and
-        is shared by every device that opens the notebook. Open one and press Shift Enter in a cell.
+        is shared by every device that opens the notebook. Open one and press Shift Enter in a cell. After each run it
+        is saved, so that it goes on elsewhere when its device is closed.
       </p>
     </div>
   )
@@ -73,6 +80,7 @@ function SessionRow({ session }: { session: SessionInfo }) {
   const path = work.newest?.path
   const url = project && path ? notebookUrl(project.name, path) : undefined
   const isLive = session.device !== null
+  const moving = movingOf(session)
   return (
     <li class="session-row">
       <div class="session-what">
@@ -104,14 +112,17 @@ function SessionRow({ session }: { session: SessionInfo }) {
           label={`More for ${session.language} ${session.name}`}
           class="icon-button small"
           button={<Icon name="more" />}
-          entries={() => moreEntries(url, isLive)}
+          entries={() => moreEntries(session, work, url)}
         />
       </div>
+      {moving && <MovingBar moving={moving} />}
     </li>
   )
 }
 
-function moreEntries(url: string | undefined, isLive: boolean): MenuEntry[] {
+function moreEntries(session: SessionInfo, work: SessionWork, url: string | undefined): MenuEntry[] {
+  const isLive = session.device !== null
+  const cannot = !isLive || movingOf(session) !== undefined
   const open = (panel: boolean) => () => {
     if (url === undefined) return
     if (panel) togglePanelOn('variables')
@@ -121,12 +132,44 @@ function moreEntries(url: string | undefined, isLive: boolean): MenuEntry[] {
     { label: 'Open the notebook', icon: 'file', disabled: url === undefined, run: open(false) },
     { label: 'Variables', icon: 'braces', disabled: url === undefined || !isLive, run: open(true) },
     { label: 'Its runs', icon: 'clock', run: () => navigate('/runs') },
+    'line',
+    { label: 'Move to…', icon: 'laptop', disabled: cannot, run: () => void moveSession(session) },
+    { label: 'Fork…', icon: 'fork', disabled: cannot, run: () => void fork(session, work, url) },
+    { label: 'Save as…', icon: 'bookmark', disabled: cannot, run: () => void saveSession(session) },
+    { label: 'Saved states…', icon: 'history', run: () => showStates(session) },
+    { label: 'When its device is lost…', icon: 'gear', run: () => showPolicy(session) },
   ]
 }
 
-function Where({ session: { device: id, since, kernel } }: { session: SessionInfo }) {
+/** The copy opens in the notebook that ran in the original last (SW10). */
+async function fork(session: SessionInfo, { newest }: SessionWork, url: string | undefined): Promise<void> {
+  const name = await forkSession(session)
+  if (name === undefined || !newest || url === undefined) return
+  chooseSession(newest.document, name, () => localStorage)
+  navigate(url)
+}
+
+function Saved({ saved }: { saved: NonNullable<SessionInfo['saved']> }) {
+  const size = saved.snapshot === null ? '' : ` · ${sizeWords(saved.bytes)}`
+  const isBad = saved.state === 'failed' || saved.state === 'off'
+  return (
+    <span class={isBad ? 'warn-text' : 'faint'}>
+      {saved.snapshot === null ? '' : 'saved '}
+      {savedWords(saved, Date.now())}
+      {size}
+    </span>
+  )
+}
+
+function Where({ session: { device: id, since, kernel, saved } }: { session: SessionInfo }) {
   const device = id === null ? undefined : deviceById.value.get(id)
-  if (!device) return <span class="faint session-where">Ended: live nowhere</span>
+  if (!device)
+    return (
+      <span class="faint session-where">
+        Ended: live nowhere
+        {saved?.snapshot && <Saved saved={saved} />}
+      </span>
+    )
   return (
     <span class="session-where">
       <span class="row">
@@ -141,6 +184,7 @@ function Where({ session: { device: id, since, kernel } }: { session: SessionInf
             : 'offline'}
         {since && ` · since ${ago(since, Date.now())}`}
       </span>
+      {saved && <Saved saved={saved} />}
     </span>
   )
 }
