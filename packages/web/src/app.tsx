@@ -2,6 +2,7 @@
 
 import { useEffect } from 'preact/hooks'
 import { movesDialog } from './moves/moves-dialog-open.ts'
+import { MovesDialog } from './moves/moves-when-needed.ts'
 import { pairDialogOpen } from './pairing/pair-dialog-open.ts'
 import { ConnectionAnnouncer } from './shell/connection-announcer.tsx'
 import { policyDialogFor } from './shell/device-dialog-open.ts'
@@ -29,7 +30,6 @@ const SignInPage = lazyPage(() => import('./account/signin-page.tsx').then(modul
 const PairDialog = lazyPart(() => import('./pairing/pair-dialog.tsx').then(module => module.PairDialog))
 const PairPage = lazyPage(() => import('./pairing/pair-page.tsx').then(module => module.PairPage))
 const AuditPage = lazyPage(() => import('./shell/audit-page.tsx').then(module => module.AuditPage))
-const MovesDialog = lazyPart(() => import('./moves/moves-dialog.tsx').then(module => module.MovesDialog))
 const DevicePolicyDialog = lazyPart(() =>
   import('./shell/device-policy-dialog.tsx').then(module => module.DevicePolicyDialog),
 )

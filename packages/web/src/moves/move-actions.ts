@@ -1,5 +1,5 @@
 /** What is done about a live session and its saved states, wherever they are shown (SW7). */
-import type { SessionInfo } from '@meshbook/core/messages.ts'
+import type { DeviceInfo, SessionInfo } from '@meshbook/core/messages.ts'
 import type { Move } from '@meshbook/core/moves-api.ts'
 import { asOfWords, clockWords } from '@meshbook/core/session-words.ts'
 import type { SnapshotInfo } from '@meshbook/core/snapshot.ts'
@@ -22,13 +22,17 @@ async function chooseDevice(session: SessionInfo, title: string, text: string, a
   const choices = able.map(device => ({
     value: device.id as string,
     label: device.name,
-    note: device.status === 'online' ? comesAlong(session, device).note : 'not answering now',
+    note: device.status === 'online' ? alongWords(session, device) : 'not answering now',
   }))
   if (choices.length === 0) {
     notify('No other device can run it', `Start Meshbook on another machine that has ${session.language}.`, 'bad')
     return undefined
   }
   return ask({ title, text, action, choices: [{ value: best, label: 'The device that fits best' }, ...choices] })
+}
+
+function alongWords({ saved }: SessionInfo, device: DeviceInfo): string {
+  return saved && comesAlong(saved, device) ? 'online, takes what is saved' : 'online'
 }
 
 const nameOf = (device: string | null): string => deviceById.peek().get(device ?? '')?.name ?? 'another device'

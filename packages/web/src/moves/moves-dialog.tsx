@@ -5,7 +5,6 @@ import { sessions } from '../state/mesh.ts'
 import { movesDialog } from './moves-dialog-open.ts'
 import { PolicyForm } from './policy-form.tsx'
 import { SavedStates } from './saved-states.tsx'
-import './moves.css'
 
 const close = () => {
   movesDialog.value = undefined

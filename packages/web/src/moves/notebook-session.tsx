@@ -2,14 +2,13 @@
 import type { SessionInfo } from '@meshbook/core/messages.ts'
 import { useEffect } from 'preact/hooks'
 import { type OpenNotebook, useNotebook } from '../notebook/open-notebook.ts'
-import { followed } from './followed-moves.ts'
 import { loadMoves, moves } from './moves-when-needed.ts'
 
 /** The session of the notebook, if there is something to say of it beyond where it is. */
 function useSession(): { notebook: OpenNotebook; session: SessionInfo } | undefined {
   const notebook = useNotebook()
   const session = notebook.sessionOf(notebook.language.value)
-  const says = session && (session.saved || session.restored || session.moving || followed.value.has(session.id))
+  const says = session && (session.saved || session.restored || session.moving)
   useEffect(() => {
     if (says) loadMoves()
   }, [says !== undefined])

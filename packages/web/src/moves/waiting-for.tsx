@@ -3,10 +3,10 @@ import { asOfWords, heldBy } from '@meshbook/core/session-words.ts'
 import { useRef } from 'preact/hooks'
 import { api } from '../api/client.ts'
 import { useTicking } from '../notebook/ticking.ts'
-import { type RunInfo, sessions } from '../state/mesh.ts'
+import { devices, type RunInfo, sessions } from '../state/mesh.ts'
 import { done, runElsewhereNow } from './move-actions.ts'
 
-/** The hub tells the number now and then; between that it counts on here. */
+/** Of silence. The hub tells the number now and then; between that it counts on here. */
 export function useSeconds(reasons: readonly string[]): { device: string; seconds: number } | undefined {
   const held = heldBy(reasons)
   const told = useRef({ text: '', at: 0 })
@@ -14,7 +14,14 @@ export function useSeconds(reasons: readonly string[]): { device: string; second
   if (!held) return undefined
   const text = `${held.device} ${held.seconds}`
   if (told.current.text !== text) told.current = { text, at: now }
-  return { device: held.device, seconds: held.seconds + Math.max(0, Math.floor((now - told.current.at) / 1000)) }
+  const since = held.seconds + Math.floor((now - told.current.at) / 1000)
+  return { device: held.device, seconds: Math.max(since, silence(held.device, now)) }
+}
+
+/** A page that is opened later knows since when the device is silent. */
+function silence(name: string, now: number): number {
+  const device = devices.value.find(one => one.name === name && one.status === 'suspect')
+  return device ? Math.floor((now - device.lastSeenAt) / 1000) : 0
 }
 
 export function WaitingFor({ run, size = 'small' }: { run: RunInfo; size?: 'small' | '' }) {

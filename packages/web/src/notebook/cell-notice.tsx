@@ -1,6 +1,5 @@
 /** One line below a cell: why it waits, or why it was not run and what to do. */
 import type { ExecutionEntry } from '@meshbook/core/executions.ts'
-import { heldBy } from '@meshbook/core/session-words.ts'
 import { useEffect } from 'preact/hooks'
 import { loadMoves, moves } from '../moves/moves-when-needed.ts'
 import { Hint } from '../shell/hint.tsx'
@@ -93,7 +92,7 @@ function Waits({
 }) {
   const known = runs.value.get(run ?? '')
   const reasons = known?.status === 'queued' ? known.reasons : entry.reason ? [entry.reason] : []
-  const isHeld = known !== undefined && heldBy(reasons) !== undefined
+  const isHeld = known !== undefined && reasons.some(reason => /^Waiting for .* s\)/.test(reason))
   useEffect(() => {
     if (isHeld) loadMoves()
   }, [isHeld])

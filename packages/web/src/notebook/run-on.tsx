@@ -99,9 +99,12 @@ function waitWords(device: DeviceInfo, session: SessionInfo | undefined): string
   const { id, status } = device
   // What a session holds is said only where it could be left behind.
   const isElsewhere = session?.device && session.device !== id && session.saved
-  if (status === 'online') return isElsewhere ? comesAlong(session, device).note : 'online'
+  if (status === 'online') return isElsewhere ? alongWords(session, device) : 'online'
   return status === 'suspect' ? 'not answering' : 'offline: waits for it'
 }
+
+const alongWords = ({ saved }: SessionInfo, device: DeviceInfo): string =>
+  comesAlong(saved, device) ? 'with its variables' : 'without its variables'
 
 function InNotebook({
   notebook,

@@ -1,8 +1,8 @@
 /** What can be done on every page, for the command palette (W66): places, devices, sessions. */
 import { effect, untracked } from '@preact/signals'
 import { importCommand } from '../formats/format-actions.ts'
-import { forkSession, moveSession, saveSession } from '../moves/move-actions.ts'
 import { showPolicy, showStates } from '../moves/moves-dialog-open.ts'
+import { withMoves } from '../moves/moves-when-needed.ts'
 import { pairDialogOpen } from '../pairing/pair-dialog-open.ts'
 import { type Command, registerCommands } from '../state/commands.ts'
 import { navigate } from '../state/location.ts'
@@ -102,21 +102,21 @@ function aboutSessions(): Command[] {
         group,
         title: `Move ${sessionName(session)} to another device`,
         icon: 'laptop',
-        run: () => void moveSession(session),
+        run: () => withMoves(to => to.moveSession(session)),
       },
       {
         id: `fork-${session.id}`,
         group,
         title: `Fork ${sessionName(session)} with its variables`,
         icon: 'fork',
-        run: () => void forkSession(session),
+        run: () => withMoves(to => to.forkSession(session)),
       },
       {
         id: `save-${session.id}`,
         group,
         title: `Save the state of ${sessionName(session)}`,
         icon: 'bookmark',
-        run: () => void saveSession(session),
+        run: () => withMoves(to => to.saveSession(session)),
       },
       {
         id: `states-${session.id}`,

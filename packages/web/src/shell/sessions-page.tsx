@@ -1,11 +1,9 @@
 /** The live namespaces of the user's notebooks (W63). */
 import type { SessionInfo } from '@meshbook/core/messages.ts'
-import { savedWords, sizeWords } from '@meshbook/core/session-words.ts'
 import { useEffect, useState } from 'preact/hooks'
 import { api } from '../api/client.ts'
-import { forkSession, moveSession, saveSession } from '../moves/move-actions.ts'
 import { showPolicy, showStates } from '../moves/moves-dialog-open.ts'
-import { MovingBar, movingOf } from '../moves/moving-bar.tsx'
+import { loadMoves, moves, withMoves } from '../moves/moves-when-needed.ts'
 import { ago } from '../notebook/duration.ts'
 import { chooseSession } from '../notebook/run-choice.ts'
 import { togglePanelOn } from '../state/layout.ts'
@@ -20,7 +18,6 @@ import { PageHeader } from './page-header.tsx'
 import { interruptSession, restartSession } from './session-actions.ts'
 import { type SessionWork, workOf } from './session-work.ts'
 import '../styles/pages.css'
-import '../moves/moves.css'
 
 export function SessionsPage() {
   const [all, setAll] = useState(false)
@@ -28,6 +25,7 @@ export function SessionsPage() {
     loadRuns()
       .then(loadNewest)
       .catch(thrown => report(thrown, 'What the sessions run could not be loaded'))
+    loadMoves()
   }, [])
   const live = sessions.value.filter(({ device }) => device !== null)
   const list = all ? sessions.value : live
@@ -80,7 +78,8 @@ function SessionRow({ session }: { session: SessionInfo }) {
   const path = work.newest?.path
   const url = project && path ? notebookUrl(project.name, path) : undefined
   const isLive = session.device !== null
-  const moving = movingOf(session)
+  const to = moves.part.value
+  const moving = to?.movingOf(session)
   return (
     <li class="session-row">
       <div class="session-what">
@@ -115,14 +114,14 @@ function SessionRow({ session }: { session: SessionInfo }) {
           entries={() => moreEntries(session, work, url)}
         />
       </div>
-      {moving && <MovingBar moving={moving} />}
+      {to && moving && <to.MovingBar moving={moving} />}
     </li>
   )
 }
 
 function moreEntries(session: SessionInfo, work: SessionWork, url: string | undefined): MenuEntry[] {
   const isLive = session.device !== null
-  const cannot = !isLive || movingOf(session) !== undefined
+  const cannot = !isLive || moves.part.value?.movingOf(session) !== undefined
   const open = (panel: boolean) => () => {
     if (url === undefined) return
     if (panel) togglePanelOn('variables')
@@ -133,41 +132,39 @@ function moreEntries(session: SessionInfo, work: SessionWork, url: string | unde
     { label: 'Variables', icon: 'braces', disabled: url === undefined || !isLive, run: open(true) },
     { label: 'Its runs', icon: 'clock', run: () => navigate('/runs') },
     'line',
-    { label: 'Move to…', icon: 'laptop', disabled: cannot, run: () => void moveSession(session) },
-    { label: 'Fork…', icon: 'fork', disabled: cannot, run: () => void fork(session, work, url) },
-    { label: 'Save as…', icon: 'bookmark', disabled: cannot, run: () => void saveSession(session) },
+    { label: 'Move to…', icon: 'laptop', disabled: cannot, run: () => withMoves(to => to.moveSession(session)) },
+    {
+      label: 'Fork…',
+      icon: 'fork',
+      disabled: cannot,
+      run: () => withMoves(to => fork(to.forkSession(session), work, url)),
+    },
+    { label: 'Save as…', icon: 'bookmark', disabled: cannot, run: () => withMoves(to => to.saveSession(session)) },
     { label: 'Saved states…', icon: 'history', run: () => showStates(session) },
     { label: 'When its device is lost…', icon: 'gear', run: () => showPolicy(session) },
   ]
 }
 
 /** The copy opens in the notebook that ran in the original last (SW10). */
-async function fork(session: SessionInfo, { newest }: SessionWork, url: string | undefined): Promise<void> {
-  const name = await forkSession(session)
+async function fork(
+  made: Promise<string | undefined>,
+  { newest }: SessionWork,
+  url: string | undefined,
+): Promise<void> {
+  const name = await made
   if (name === undefined || !newest || url === undefined) return
   chooseSession(newest.document, name, () => localStorage)
   navigate(url)
 }
 
-function Saved({ saved }: { saved: NonNullable<SessionInfo['saved']> }) {
-  const size = saved.snapshot === null ? '' : ` · ${sizeWords(saved.bytes)}`
-  const isBad = saved.state === 'failed' || saved.state === 'off'
-  return (
-    <span class={isBad ? 'warn-text' : 'faint'}>
-      {saved.snapshot === null ? '' : 'saved '}
-      {savedWords(saved, Date.now())}
-      {size}
-    </span>
-  )
-}
-
 function Where({ session: { device: id, since, kernel, saved } }: { session: SessionInfo }) {
   const device = id === null ? undefined : deviceById.value.get(id)
+  const Saved = moves.part.value?.SavedLine
   if (!device)
     return (
       <span class="faint session-where">
         Ended: live nowhere
-        {saved?.snapshot && <Saved saved={saved} />}
+        {saved?.snapshot && Saved && <Saved saved={saved} />}
       </span>
     )
   return (
@@ -184,7 +181,7 @@ function Where({ session: { device: id, since, kernel, saved } }: { session: Ses
             : 'offline'}
         {since && ` · since ${ago(since, Date.now())}`}
       </span>
-      {saved && <Saved saved={saved} />}
+      {saved && Saved && <Saved saved={saved} />}
     </span>
   )
 }
