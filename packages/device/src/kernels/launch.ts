@@ -94,7 +94,8 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
     ...jupyterPart(choice, options.limits),
     ...(options.runtime ? { runtime: options.runtime } : {}),
   })
-  const command = [...(await wrapper(kind, scratch)), ...kind.command(interpreter, options.nodePath), config]
+  const program = [...kind.command(interpreter, options.nodePath), config]
+  const command = [...(await wrapper(kind, scratch)), ...(kind.onNode ? await withoutRings() : []), ...program]
   const own = {
     ...packagesEnvironment(interpreter, made, env),
     NODE_COMPILE_CACHE: join(dirname(options.folder), 'compile-cache'),
@@ -162,6 +163,31 @@ function canUnshare(): Promise<boolean> {
     () => false,
   )
   return namespacesWork
+}
+
+/**
+ * Node makes rings of io_uring wherever it can, whatever is set, and no image can hold one. So the system is told to refuse
+ * them (a seccomp filter: io_uring_setup, which has the same number everywhere, does not exist).
+ */
+const refuseRings = `my ($load, $if, $is) = (0x20, 0x15, 0x06);
+my $filter = pack("SCCL" x 4, $load,0,0,0, $if,0,1,425, $is,0,0,0x00050026, $is,0,0,0x7fff0000);
+my $program = pack("S x6 P", 4, $filter);
+syscall(shift, 22, 2, $program) == 0 or $ENV{MESHBOOK_CHECK} && exit 1;
+exec { $ARGV[0] } @ARGV or exit 127;`
+const prctl: Partial<Record<string, string>> = { x64: '157', arm64: '167' }
+let ringsAreRefused: Promise<string[]> | undefined
+
+/** Tried once. Without it the kernel runs as well, but is never dumped. */
+function withoutRings(): Promise<string[]> {
+  const number = process.platform === 'linux' ? prctl[process.arch] : undefined
+  if (number === undefined || process.getuid?.() !== 0) return Promise.resolve([])
+  const wrapper = ['perl', '-e', refuseRings, number]
+  const env = { ...process.env, MESHBOOK_CHECK: '1' }
+  ringsAreRefused ??= run(wrapper[0]!, [...wrapper.slice(1), 'true'], { timeout: 5000, env }).then(
+    () => wrapper,
+    () => [],
+  )
+  return ringsAreRefused
 }
 
 /**
