@@ -59,8 +59,7 @@ class Saver:
         self._random = world.random_state()
         if not hasattr(os, "fork"):
             told = self._told(folder)
-            pause = _ms_since(begun)
-            return lambda: _answer(told, pause)
+            return _Later(lambda: told, _ms_since(begun))
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
@@ -68,7 +67,7 @@ class Saver:
             self._in_copy(folder, writer)
         pause = _ms_since(begun)
         os.close(writer)
-        return lambda: _answer(_wait_for(child, reader), pause)
+        return _Later(lambda: _wait_for(child, reader), pause)
 
     def _in_copy(self, folder, writer):
         """Never returns."""
@@ -296,7 +295,13 @@ def _wait_for(child, reader):
         return {"failed": "the copy of the session was ended before it was done (was there enough memory?)"}
 
 
-def _answer(told, pause):
-    if "failed" in told:
-        raise Failed(told["failed"])
-    return {"pauseMs": pause, **told}
+class _Later:
+    def __init__(self, wait, pause):
+        self._wait = wait
+        self.pause = pause
+
+    def __call__(self):
+        told = self._wait()
+        if "failed" in told:
+            raise Failed(told["failed"])
+        return {"pauseMs": self.pause, **told}
