@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net'
 import { hereSchema, projectsPolicySchema } from '@meshbook/core/api.ts'
 import { asMeshError, type ErrorCode, isErrorCode, MeshError, problemOf } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import { snapshotsHereSchema } from '@meshbook/core/snapshots-here.ts'
 import * as v from 'valibot'
 
 export const attachmentSchema = v.object({
@@ -62,6 +63,8 @@ const calls = {
   '/local': { body: v.object({}), answer: v.object({ url: v.string(), token: v.string() }) },
   /** Which projects have a folder here. */
   '/folders': { body: v.object({}), answer: hereSchema },
+  /** What is saved of the sessions here, and what cannot be. */
+  '/snapshots': { body: v.object({}), answer: snapshotsHereSchema },
   '/policy': { body: v.object({ policy: projectsPolicySchema }), answer: hereSchema },
   '/link': { body: v.object({ to: v.optional(v.string()) }), answer: v.object({ link: v.string() }) },
   /** Without a folder: one named after the project, which is there already. */
