@@ -77,6 +77,8 @@ const calls = {
     body: v.object({ project: v.optional(v.string()) }),
     answer: v.object({ items: v.array(trashEntrySchema) }),
   },
+  /** Whether sessions can be saved here, and how it stands with each. */
+  '/snapshots': { body: v.object({}), answer: snapshotsHereSchema },
   '/trash/restore': { body: v.object({ name: v.string() }), answer: trashEntrySchema },
 } as const
 export type ControlPath = keyof typeof calls

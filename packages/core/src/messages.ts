@@ -530,6 +530,13 @@ export const sessionInfoSchema = v.object({
       at: ms,
     }),
   ),
+  /** What holds for it where no notebook says otherwise, as far as its owner has set anything (`PATCH /sessions/:id`). */
+  policy: v.optional(
+    v.object({
+      failover: v.optional(failoverSchema),
+      onLoss: v.optional(v.picklist(['interrupt', 'resume', 'again'])),
+    }),
+  ),
   /** A restore or a move that is under way. */
   moving: v.optional(
     v.object({

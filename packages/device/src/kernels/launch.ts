@@ -128,7 +128,13 @@ function kernelLimits(limits: Limits) {
   const { kernelFrameBytes, kernelUnackedBytes, inputBytes, displayBytes } = limits
   // Base64 makes a third more of it.
   const display = Math.min(Math.ceil((displayBytes * 4) / 3), kernelFrameBytes - 64 * 1024)
-  return { frameBytes: kernelFrameBytes, unackedBytes: kernelUnackedBytes, inputBytes, displayBytes: display }
+  return {
+    frameBytes: kernelFrameBytes,
+    unackedBytes: kernelUnackedBytes,
+    inputBytes,
+    displayBytes: display,
+    forkWaitMs: limits.snapshotCaptureMs,
+  }
 }
 
 async function choosePlace(random: RandomBytes): Promise<{ address: string; port: number }> {

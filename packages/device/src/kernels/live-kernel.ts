@@ -218,6 +218,11 @@ export class LiveKernel {
     return this.#file.token
   }
 
+  /** Of a restored kernel: the process to which all of it belong. */
+  get root(): { pid: number; identity: string } | undefined {
+    return this.#file.root
+  }
+
   /** It was made of this image. */
   isOf({ pid, identity }: Image): boolean {
     return this.#file.pid === pid && this.#file.identity === identity
@@ -246,8 +251,7 @@ export class LiveKernel {
 
   /** From here on it is the session's kernel, also for a later host. The one before is still to be ended. */
   async takePlaceOf(before: LiveKernel | undefined): Promise<void> {
-    const replaced = before && before.#file.root
-    this.#file = { ...this.#file, ...(replaced && { replaced }) }
+    if (before?.root) this.#file = { ...this.#file, replaced: before.root }
     await this.#write()
   }
 
