@@ -41,7 +41,6 @@ export function controlHandlers(hub: HubAccess, device: Device): ControlHandlers
     '/local': () => hub.local(),
     '/link': async ({ to }) => ({ link: await hub.signInLink(to) }),
     '/folders': async () => hereOf(device),
-    '/snapshots': () => device.snapshotsHere(),
     '/policy': async ({ policy }) => {
       await device.projects.setPolicy(policy)
       return hereOf(device)

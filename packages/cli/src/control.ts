@@ -63,8 +63,6 @@ const calls = {
   '/local': { body: v.object({}), answer: v.object({ url: v.string(), token: v.string() }) },
   /** Which projects have a folder here. */
   '/folders': { body: v.object({}), answer: hereSchema },
-  /** What is saved of the sessions here, and what cannot be. */
-  '/snapshots': { body: v.object({}), answer: snapshotsHereSchema },
   '/policy': { body: v.object({ policy: projectsPolicySchema }), answer: hereSchema },
   '/link': { body: v.object({ to: v.optional(v.string()) }), answer: v.object({ link: v.string() }) },
   /** Without a folder: one named after the project, which is there already. */
