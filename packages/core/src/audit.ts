@@ -31,5 +31,6 @@ export const auditActions = [
   'document-unpublished',
   'way-added',
   'way-removed',
+  'snapshot-deleted',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

@@ -483,6 +483,8 @@ export const limits = {
   /** Body of a record. */
   snapshotRecordBytes: 2 * MiB,
   snapshotBytesPerOrg: 200 * GiB,
+  /** How long the hub keeps a part that no record names since it was last written or asked about. */
+  snapshotPartGraceMs: 24 * 3_600_000,
   snapshotsKeptPerSession: 5,
   namedSnapshotsPerSession: 100,
   snapshotShownVariables: 200,

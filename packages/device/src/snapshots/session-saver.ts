@@ -24,7 +24,7 @@ export interface SessionSaverPorts {
   /** Whether it works on this machine, which may still be measured; `able` waits for that. */
   ability(kind: SnapshotKind): SnapshotAbility['state']
   able(kind: SnapshotKind): Promise<SnapshotBackend | undefined>
-  places: Pick<SavedSessions, 'sink' | 'keep'>
+  places: Pick<SavedSessions, 'begin'>
   turns: CaptureTurns
   /** Where the backends may leave what they want to find at their next capture. */
   folder: string
@@ -335,14 +335,18 @@ export class SessionSaver {
         return undefined
       }
       this.#ports.saving()
-      const sink = await places.sink(head.session)
-      const at = now()
-      const workFolder = join(this.#ports.folder, kind.backend.kind)
-      await mkdir(workFolder, { recursive: true, mode: 0o700 })
-      const capture = await kind.backend.capture(head.kernel, { sink, workFolder, signal: stop, during })
-      const { session, head: id, fence } = head
-      const about = { session, head: id, fence, kind: kind.backend.kind, name, asOf: asOf(capture, at) }
-      return places.keep(about, withEvents(capture))
+      const saving = await places.begin()
+      try {
+        const at = now()
+        const workFolder = join(this.#ports.folder, kind.backend.kind)
+        await mkdir(workFolder, { recursive: true, mode: 0o700 })
+        const capture = await kind.backend.capture(head.kernel, { sink: saving, workFolder, signal: stop, during })
+        const { session, head: id, fence } = head
+        const about = { session, head: id, fence, kind: kind.backend.kind, name, asOf: asOf(capture, at) }
+        return await saving.finish(about, withEvents(capture))
+      } finally {
+        await saving.abandon()
+      }
     }, stop)
   }
 

@@ -17,8 +17,7 @@ const nowhere = (): never => {
 export const noParts: SnapshotParts = {
   backends: [],
   places: {
-    sink: async () => nowhere(),
-    keep: async () => nowhere(),
+    begin: async () => nowhere(),
     kept: async () => [],
     upload: async () => nowhere(),
     superseded: async () => nowhere(),
