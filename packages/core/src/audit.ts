@@ -31,5 +31,8 @@ export const auditActions = [
   'document-unpublished',
   'way-added',
   'way-removed',
+  'worker-started',
+  'restoring-on',
+  'restoring-off',
 ] as const
 export type AuditAction = (typeof auditActions)[number]
