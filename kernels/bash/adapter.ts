@@ -12,6 +12,7 @@ const questionMs = 3000
 
 export class BashAdapter implements KernelAdapter {
   readonly version = execFileSync('bash', ['-c', 'printf %s "$BASH_VERSION"'], { encoding: 'utf8' })
+  readonly ownProcesses = 1
   readonly kernel = `Bash ${this.version.replace(/\(.*/, '')}`
   #config: KernelConfig
   #log: RunLog

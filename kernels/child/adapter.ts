@@ -26,6 +26,7 @@ const afterInterruptUnits = 8 * 1024 * 1024
 export class ChildAdapter implements KernelAdapter {
   readonly kernel: string
   readonly version: string
+  readonly ownProcesses = 1
   #language: ChildLanguage
   #config: KernelConfig
   #log: RunLog

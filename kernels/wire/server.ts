@@ -5,6 +5,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type Socket } from 'node:net'
 import { encodeFrame, FrameReader } from './frames.ts'
+import { processesBelow } from './processes-below.ts'
 import { Run, type RunLog } from './run-log.ts'
 
 const helloBytes = 4096
@@ -39,6 +40,11 @@ export interface KernelAdapter {
   variables(): Promise<unknown>
   /** `restart`: another kernel takes its place. */
   shutdown(restart: boolean): void
+  /** Processes that the user's program runs in or beside, and that are not the user's; none if absent. */
+  readonly ownProcesses?: number
+  /** Both or neither (KN51, KN52). */
+  save?(folder: string): Promise<unknown>
+  load?(folder: string): Promise<unknown>
 }
 
 interface Client {
@@ -130,7 +136,7 @@ export class KernelServer {
     this.#client = client
     reader.maxBytes = this.#config.limits.frameBytes
     const { kernel, version } = this.#adapter
-    this.#reply(client, message, { protocol, kernel, version })
+    this.#reply(client, message, { protocol, kernel, version, forks: false, saves: this.#adapter.save !== undefined })
   }
 
   #reply(client: Client, message: Message, result: unknown): void {
@@ -168,12 +174,30 @@ export class KernelServer {
         return this.#adapter.inspect(code, cursor)
       case 'variables':
         return this.#adapter.variables()
+      case 'state':
+        return this.#state()
+      case 'save':
+        return this.#betweenRuns(this.#adapter.save?.bind(this.#adapter), message)
+      case 'load':
+        return this.#betweenRuns(this.#adapter.load?.bind(this.#adapter), message)
       case 'shutdown':
         setImmediate(() => this.#adapter.shutdown(message.restart === true))
         return {}
       default:
         throw new Refusal('UNKNOWN', `no such request: ${message.type}`)
     }
+  }
+
+  #betweenRuns(work: ((folder: string) => Promise<unknown>) | undefined, message: Message): Promise<unknown> {
+    if (!work) throw new Refusal('UNKNOWN', `no such request: ${message.type}`)
+    if (this.#log.current) throw new Refusal('BUSY', 'a run is in progress')
+    return work(String(message.folder))
+  }
+
+  /** Threads of these programs are their runtimes' own. */
+  async #state(): Promise<{ threads: number; children: number }> {
+    const below = await processesBelow(process.pid)
+    return { threads: 0, children: Math.max(0, below - (this.#adapter.ownProcesses ?? 0)) }
   }
 
   #execute(client: Client, run: Run): unknown {
@@ -197,7 +221,8 @@ export class KernelServer {
   }
 
   #follow(client: Client, run: Run, after: number): void {
-    client.sent.set(run.id, Math.max(after, run.acked))
+    const isAskedAgain = run.ended && after < run.last
+    client.sent.set(run.id, Math.max(after, isAskedAgain ? Math.min(run.acked, run.last - 1) : run.acked))
     setImmediate(() => this.#pump(client))
   }
 

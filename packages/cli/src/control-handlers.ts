@@ -77,6 +77,7 @@ export function controlHandlers(hub: HubAccess, device: Device): ControlHandlers
       return { items: items.filter(item => project === undefined || item.project === project) }
     },
     '/owner-key': async recipient => ({ copies: await device.ownerKey.copiesFor(recipient) }),
+    '/snapshots': async () => device.snapshotsHere(),
     '/trash/restore': async ({ name }) =>
       trashEntry(
         await device.restore(name),

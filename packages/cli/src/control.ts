@@ -10,6 +10,7 @@ import { hereSchema, projectsPolicySchema } from '@meshbook/core/api.ts'
 import { restoringCopiesSchema, restoringRecipientSchema } from '@meshbook/core/compute-api.ts'
 import { asMeshError, type ErrorCode, isErrorCode, MeshError, problemOf } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import { snapshotsHereSchema } from '@meshbook/core/snapshots-here.ts'
 import * as v from 'valibot'
 
 export const attachmentSchema = v.object({
@@ -77,6 +78,8 @@ const calls = {
   },
   /** Copies of the owner's data key for a hub that may restore sessions, of every version that is here. */
   '/owner-key': { body: restoringRecipientSchema, answer: restoringCopiesSchema },
+  /** Whether sessions can be saved here, and how it stands with each. */
+  '/snapshots': { body: v.object({}), answer: snapshotsHereSchema },
   '/trash/restore': { body: v.object({ name: v.string() }), answer: trashEntrySchema },
 } as const
 export type ControlPath = keyof typeof calls
