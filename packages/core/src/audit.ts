@@ -32,5 +32,8 @@ export const auditActions = [
   'way-added',
   'way-removed',
   'snapshot-deleted',
+  'worker-started',
+  'restoring-on',
+  'restoring-off',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

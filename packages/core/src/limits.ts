@@ -511,6 +511,22 @@ export const limits = {
   restoringToldMs: 250,
   movesPerSession: 1,
   movesPerOrg: 1_000,
+
+  /** From the order for a worker to its registration. */
+  workerStartMs: 60_000,
+  /** What a worker is given to save its sessions and end. */
+  workerStopMs: 120_000,
+  /** How long a worker that cannot reach its hub waits for it. */
+  workerAloneMs: 600_000,
+  /** How often the hub compares its workers with what the engine has. */
+  workerLookMs: 5_000,
+  /** The longest wait before a worker that could not be started is tried again. */
+  workerRetryMs: 60_000,
+  /** An answer of the container engine. */
+  engineAnswerMs: 20_000,
+  engineAnswerBytes: 4 * MiB,
+  /** An image that is being made. */
+  engineImportMs: 900_000,
 } as const
 
 export type Limits = { readonly [K in keyof typeof limits]: number }
@@ -530,6 +546,7 @@ export function scaledTimes(divisor: number): Limits {
     lanGrantMs,
     tlsLookMs,
     snapshotQuietMs,
+    workerLookMs,
   } = limits
   const shorter = {
     pingMs,
@@ -544,6 +561,7 @@ export function scaledTimes(divisor: number): Limits {
     lanGrantMs,
     tlsLookMs,
     snapshotQuietMs,
+    workerLookMs,
   }
   const scaled = Object.fromEntries(Object.entries(shorter).map(([name, ms]) => [name, Math.ceil(ms / divisor)]))
   return { ...limits, ...scaled }

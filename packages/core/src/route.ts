@@ -121,11 +121,21 @@ function variablesAt({ session, devices }: RouteInput, device: RouteDevice): str
   return other ? [`The variables of the session are on another device, ${other.name}.`, empty] : [empty]
 }
 
-function workerInstead({ request, worker }: Asked, decision: RouteDecision): Decision {
+function workerInstead({ request, session, worker }: Asked, decision: RouteDecision): Decision {
   if (!worker) return decision
   const speaks = worker.languages.some(language => runtimeFor(language) === runtimeFor(request.language))
   const suffices = unknownRequirements(request.requires).length === 0 && (worker.gpu || request.requires.length === 0)
   if (!speaks || !suffices) return decision
-  const reasons = ['A cloud worker is started for it.', 'The session starts anew there: its variables will be empty.']
-  return { worker: true, reasons: [...decision.reasons, ...reasons] }
+  return {
+    worker: true,
+    reasons: [...decision.reasons, 'A cloud worker is started for it.', ...variablesThere(session, worker)],
+  }
+}
+
+/** What becomes of the variables on a worker that is made for the run (CP44). */
+function variablesThere(session: RouteInput['session'], { restores }: WorkerOffer): string[] {
+  const empty = 'The session starts anew there: its variables will be empty.'
+  if (!session?.hasRun || restores === undefined) return [empty]
+  if (restores) return ['The session goes on there from what was saved of it, if something was.']
+  return [empty, 'The hub may not restore sessions of their owner; to allow it: `meshbook compute restoring on`.']
 }

@@ -1,13 +1,31 @@
 /** Gathers what the router is told of a waiting run: the devices as they are now, and what the store knows of its past. */
 import { routedImports } from '@meshbook/core/notebook/imports.ts'
-import { type RouteDecision, type RouteDevice, type RouteRequest, route } from '@meshbook/core/route.ts'
+import {
+  type RouteDecision,
+  type RouteDevice,
+  type RouteRequest,
+  route,
+  type WorkerDecision,
+  type WorkerOffer,
+} from '@meshbook/core/route.ts'
 import type { Placement } from '../store/run-queue.ts'
 
+type Candidates = readonly Omit<RouteDevice, 'busyRuns'>[]
+
+/** With a worker that could be had, the answer may be to have it. */
+export function decidePlacement(candidates: Candidates, placement: Placement, now: number): RouteDecision
 export function decidePlacement(
-  candidates: readonly Omit<RouteDevice, 'busyRuns'>[],
+  candidates: Candidates,
   placement: Placement,
   now: number,
-): RouteDecision {
+  worker: WorkerOffer | undefined,
+): RouteDecision | WorkerDecision
+export function decidePlacement(
+  candidates: Candidates,
+  placement: Placement,
+  now: number,
+  worker?: WorkerOffer,
+): RouteDecision | WorkerDecision {
   const { holder, busy, hasRun } = placement
   const busyRuns = new Map(busy.map(({ device, runs }) => [device, runs]))
   const devices = candidates.map((device): RouteDevice => {
@@ -16,7 +34,8 @@ export function decidePlacement(
     const status = device.status === 'offline' && relies ? 'suspect' : device.status
     return { ...device, status, busyRuns: busyRuns.get(device.id) ?? 0 }
   })
-  return route({ request: requestOf(placement), devices, session: { holder: holder?.device, hasRun }, now })
+  const input = { request: requestOf(placement), devices, session: { holder: holder?.device, hasRun }, now }
+  return worker ? route({ ...input, worker }) : route(input)
 }
 
 function requestOf({ next, tookMs, projectOwner }: Placement): RouteRequest {

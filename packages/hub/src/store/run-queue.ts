@@ -18,6 +18,7 @@ import {
   selectRuns,
   showRun,
 } from './run-rows.ts'
+import { isStopping } from './workers.ts'
 
 export interface NewRun {
   org: OrgId
@@ -210,7 +211,7 @@ export async function leaseRun(
   const row = await runRow(tx, a.org, a.id)
   if (row?.state.status !== 'queued' || (await nextRun(tx, { org: a.org, session: row.session }))?.id !== a.id)
     return null
-  if (await isRevoked(tx, a)) return null
+  if ((await isRevoked(tx, a)) || (await isStopping(tx, a.device))) return null
   const { head, fence, moved } = await takeHead(tx, {
     org: a.org,
     session: row.session,
