@@ -243,6 +243,9 @@ test('a restored kernel takes the place of the one that was there, and ends with
     pid: from.pid,
     ownNamespace: true,
   })
+  const sub = await session.fork()
+  assert.equal(await isAlive(sub), true, 'a copy within its namespace, by the number of this machine')
+  process.kill(sub.pid, 'SIGKILL')
   await it.sessions.start(it.spec, saved(from))
   assert.equal((await execute(session, 'print(1)')).stdout, '1\n', 'asked again it changes nothing')
 

@@ -100,7 +100,11 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
     ...packagesEnvironment(interpreter, made, env),
     NODE_COMPILE_CACHE: join(dirname(options.folder), 'compile-cache'),
   }
-  const { child, exit } = await start(command, { ...env, ...own }, options.projectFolder)
+  const { child, exit } = await start(
+    command,
+    { ...env, ...own, ...pagesEnvironment(kind, env) },
+    options.projectFolder,
+  )
   const identity = (await identityOf(child.pid!)) ?? 'ended'
   const told = exit.then(async how => (await lastWords(scratch)) ?? how)
   const ownNamespace = command[0] === namespaces[0]
@@ -265,6 +269,12 @@ export function kernelEnvironment(env: NodeJS.ProcessEnv, mark: string): NodeJS.
   const pagers = { PAGER: 'cat', GIT_PAGER: 'cat', MANPAGER: 'cat', SYSTEMD_PAGER: 'cat' }
   const fixed = { MPLBACKEND: 'Agg', TERM: 'xterm-256color', [markName]: mark }
   return { ...(sameOnEveryCpu ? movable : {}), ...kept, ...pagers, ...fixed }
+}
+
+/** A kernel that copies itself stands still for as long as that takes: the fewer pages its memory has, the shorter. */
+function pagesEnvironment({ onNode }: KernelKind, { GLIBC_TUNABLES: others }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const largePages = 'glibc.malloc.hugetlb=1'
+  return onNode ? {} : { GLIBC_TUNABLES: others === undefined ? largePages : `${others}:${largePages}` }
 }
 
 /** `pip` in a child of a session means the session's own environment, and R finds its packages (EN9). */
