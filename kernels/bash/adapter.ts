@@ -16,6 +16,7 @@ const wholeMs = 120_000
 
 export class BashAdapter implements KernelAdapter {
   readonly version = execFileSync('bash', ['-c', 'printf %s "$BASH_VERSION"'], { encoding: 'utf8' })
+  readonly ownProcesses = 1
   readonly kernel = `Bash ${this.version.replace(/\(.*/, '')}`
   readonly saving: BashSaving
   #config: KernelConfig

@@ -30,6 +30,7 @@ export class ChildAdapter implements KernelAdapter {
   readonly kernel: string
   readonly version: string
   readonly saving: ChildSaving | undefined
+  readonly ownProcesses = 1
   #language: ChildLanguage
   #config: KernelConfig
   #log: RunLog

@@ -5,6 +5,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type Socket } from 'node:net'
 import { encodeFrame, FrameReader } from './frames.ts'
+import { processesBelow } from './processes-below.ts'
 import { busy, Refusal } from './refusal.ts'
 import { Run, type RunLog } from './run-log.ts'
 import { Damaged } from './saved-folder.ts'
@@ -43,6 +44,8 @@ export interface KernelAdapter {
   readonly saving?: KernelSaving | undefined
   /** `restart`: another kernel takes its place. */
   shutdown(restart: boolean): void
+  /** Processes that the user's program runs in or beside, and that are not the user's; none if absent. */
+  readonly ownProcesses?: number
 }
 
 export interface KernelSaving {
@@ -148,7 +151,7 @@ export class KernelServer {
     this.#client = client
     reader.maxBytes = this.#config.limits.frameBytes
     const { kernel, version, saving } = this.#adapter
-    this.#reply(client, message, { protocol, kernel, version, saves: saving !== undefined })
+    this.#reply(client, message, { protocol, kernel, version, forks: false, saves: saving !== undefined })
   }
 
   #reply(client: Client, message: Message, result: unknown): void {
@@ -186,6 +189,8 @@ export class KernelServer {
         return this.#adapter.inspect(code, cursor)
       case 'variables':
         return this.#adapter.variables()
+      case 'state':
+        return this.#state()
       case 'save':
         return this.#saving().save(String(message.folder))
       case 'load':
@@ -203,6 +208,12 @@ export class KernelServer {
     if (!saving) throw new Refusal('UNKNOWN', 'this kernel cannot save its variables')
     if (this.#log.current) throw busy()
     return saving
+  }
+
+  /** Threads of these programs are their runtimes' own. */
+  async #state(): Promise<{ threads: number; children: number }> {
+    const below = await processesBelow(process.pid)
+    return { threads: 0, children: Math.max(0, below - (this.#adapter.ownProcesses ?? 0)) }
   }
 
   #execute(client: Client, run: Run): unknown {
@@ -226,7 +237,8 @@ export class KernelServer {
   }
 
   #follow(client: Client, run: Run, after: number): void {
-    client.sent.set(run.id, Math.max(after, run.acked))
+    const isAskedAgain = run.ended && after < run.last
+    client.sent.set(run.id, Math.max(after, isAskedAgain ? Math.min(run.acked, run.last - 1) : run.acked))
     setImmediate(() => this.#pump(client))
   }
 

@@ -60,6 +60,22 @@ class World:
     def _path_of(self, place):
         return os.path.join(self._folder, place["inside"]) if "inside" in place else place["path"]
 
+    def place(self):
+        """Where the session works, so that it can be found elsewhere."""
+        return self._place(_cwd())
+
+    def move(self, folder, place):
+        """The project is there now."""
+        if not os.path.isdir(folder):
+            return
+        self._folder = folder
+        for path in (self._path_of(place), folder):
+            try:
+                os.chdir(path)
+                return
+            except OSError:
+                continue
+
     def make(self, saved):
         """Returns what could not be made."""
         lost = []

@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net'
 import { hereSchema, projectsPolicySchema } from '@meshbook/core/api.ts'
 import { asMeshError, type ErrorCode, isErrorCode, MeshError, problemOf } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import { snapshotsHereSchema } from '@meshbook/core/snapshots-here.ts'
 import * as v from 'valibot'
 
 export const attachmentSchema = v.object({
@@ -74,6 +75,8 @@ const calls = {
     body: v.object({ project: v.optional(v.string()) }),
     answer: v.object({ items: v.array(trashEntrySchema) }),
   },
+  /** Whether sessions can be saved here, and how it stands with each. */
+  '/snapshots': { body: v.object({}), answer: snapshotsHereSchema },
   '/trash/restore': { body: v.object({ name: v.string() }), answer: trashEntrySchema },
 } as const
 export type ControlPath = keyof typeof calls

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, constants, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -17,7 +17,7 @@ import { writeJson } from './files.ts'
 import { chooseKernel, type KernelChoice } from './kernel-choice.ts'
 import { type Interpreter, type KernelKind, mrpKind, type SearchPlaces } from './languages.ts'
 import { identityOf } from './process-identity.ts'
-import { markName } from './process-tree.ts'
+import { kernelMark, markName } from './process-tree.ts'
 
 const run = promisify(execFile)
 const namespaces = ['unshare', '-p', '-f', '-T', '-i', '-u', 'setsid']
@@ -46,6 +46,12 @@ export interface RuntimeAt {
 }
 
 export interface Launched {
+  id: string
+  /** Carried by every process of this kernel. */
+  mark: string
+  scratch: string
+  /** The first process of a pid namespace is its child. */
+  ownNamespace: boolean
   /** How it ended, in words. */
   exit: Promise<string>
   pid: number
@@ -58,7 +64,9 @@ export interface Launched {
 }
 
 export async function launch(options: LaunchOptions): Promise<Launched> {
-  const env = kernelEnvironment(options.env, options.mark)
+  const id = Buffer.from(options.random(12)).toString('hex')
+  const mark = kernelMark(options.mark, id)
+  const env = kernelEnvironment(options.env, mark)
   const { projectFolder, nodePath } = options
   const choice = await kernelFor(options, { projectFolder, env, nodePath })
   const { kind, interpreter } = choice
@@ -71,11 +79,11 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
   })
   const place = await choosePlace(options.random)
   const token = Buffer.from(options.random(32)).toString('base64url')
-  const scratch = join(options.folder, 'scratch')
-  await rm(scratch, { recursive: true, force: true })
+  // Another kernel of the session may still run: each has files of its own.
+  const scratch = join(options.folder, `scratch-${id}`)
   await mkdir(scratch, { mode: 0o700 })
   const made = await madeEnvironment(options.projectFolder, runtimeFor(options.language))
-  const config = join(options.folder, 'kernel-config.json')
+  const config = join(scratch, 'kernel-config.json')
   await writeJson(config, {
     ...place,
     token,
@@ -93,8 +101,9 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
   }
   const { child, exit } = await start(command, { ...env, ...own }, options.projectFolder)
   const identity = (await identityOf(child.pid!)) ?? 'ended'
-  const told = exit.then(async how => (await lastWords(options.folder)) ?? how)
-  return { exit: told, pid: child.pid!, identity, ...place, token, notice }
+  const told = exit.then(async how => (await lastWords(scratch)) ?? how)
+  const ownNamespace = command[0] === namespaces[0]
+  return { id, mark, scratch, ownNamespace, exit: told, pid: child.pid!, identity, ...place, token, notice }
 }
 
 /** A runtime at a URL is started by nobody here: what is launched only speaks with it. */
@@ -104,8 +113,8 @@ async function kernelFor(options: LaunchOptions, places: SearchPlaces): Promise<
 }
 
 /** Why a kernel ended, if it could still tell (KN25). */
-export async function lastWords(folder: string): Promise<string | undefined> {
-  const text = await readFile(join(folder, 'scratch', 'last-words'), 'utf8').catch(() => '')
+export async function lastWords(scratch: string): Promise<string | undefined> {
+  const text = await readFile(join(scratch, 'last-words'), 'utf8').catch(() => '')
   return text.slice(0, lastWordUnits).toWellFormed() || undefined
 }
 
@@ -119,7 +128,13 @@ function kernelLimits(limits: Limits) {
   const { kernelFrameBytes, kernelUnackedBytes, inputBytes, displayBytes } = limits
   // Base64 makes a third more of it.
   const display = Math.min(Math.ceil((displayBytes * 4) / 3), kernelFrameBytes - 64 * 1024)
-  return { frameBytes: kernelFrameBytes, unackedBytes: kernelUnackedBytes, inputBytes, displayBytes: display }
+  return {
+    frameBytes: kernelFrameBytes,
+    unackedBytes: kernelUnackedBytes,
+    inputBytes,
+    displayBytes: display,
+    forkWaitMs: limits.snapshotCaptureMs,
+  }
 }
 
 async function choosePlace(random: RandomBytes): Promise<{ address: string; port: number }> {
