@@ -112,7 +112,9 @@ export class Evaluator {
     this.#given = made
     const functionDeclaration = 'function () { return this() }'
     const call = { functionDeclaration, objectId: this.#giveId, objectGroup: 'peek' }
-    this.#session.post('Runtime.callFunctionOn', call, (_error, answer) => (remote = answer?.result))
+    this.#session.post('Runtime.callFunctionOn', call, (_error, answer) => {
+      remote = (answer as Runtime.CallFunctionOnReturnType | undefined)?.result
+    })
     this.#given = undefined
     const inner = this.#propertiesOf(remote).internalProperties
     const scopes = inner?.find(({ name }) => name === '[[Scopes]]')?.value
