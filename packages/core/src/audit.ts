@@ -31,5 +31,7 @@ export const auditActions = [
   'document-unpublished',
   'way-added',
   'way-removed',
+  'session-moved',
+  'session-set',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

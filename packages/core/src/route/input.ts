@@ -64,6 +64,8 @@ export interface RouteSession {
 export interface SavedState {
   rung: Rung
   fit: SnapshotFit
+  /** Name of the user whose devices alone can open it; absent where there is but one. */
+  owner?: string | undefined
 }
 
 export interface RouteInput {

@@ -32,8 +32,11 @@ export function rungsFor(input: RouteInput, device: RouteDevice): Rung[] {
     .slice(0, limits.snapshotRungsPerLease)
 }
 
-const unfitAt = ({ rung, fit }: SavedState, device: RouteDevice): string | undefined =>
-  whyUnfit({ kind: rung.kind, fit }, device)
+function unfitAt({ rung, fit, owner }: SavedState, device: RouteDevice): string | undefined {
+  if (owner !== undefined && device.owner !== undefined && owner !== device.owner)
+    return `Only devices of ${owner} can open it.`
+  return whyUnfit({ kind: rung.kind, fit }, device)
+}
 
 /** A kernel of another name cannot take the place of the one that the notebook asks for. */
 const isOfLanguage = ({ fit }: SavedState, { kernel }: RouteRequest): boolean =>
