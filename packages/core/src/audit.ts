@@ -35,5 +35,7 @@ export const auditActions = [
   'worker-started',
   'restoring-on',
   'restoring-off',
+  'session-moved',
+  'session-set',
 ] as const
 export type AuditAction = (typeof auditActions)[number]
