@@ -1,5 +1,6 @@
 """How functions, classes and what they consist of are saved: those of a package by name, those of the session by what
 they are made of. `remade.py` is the other half."""
+import dataclasses
 import enum
 import functools
 import importlib.util
@@ -61,6 +62,8 @@ class Definitions:
             functools._lru_cache_wrapper: _cached,
             functools.cached_property: _cached_property,
             typing.TypeVar: _type_variable,
+            dataclasses.Field: _by_slots(remade.dataclass_field),
+            dataclasses._DataclassParams: _by_slots(remade.dataclass_parameters),
         }
         for kind in {type(value) for value in remade.SENTINELS.values()}:
             self.by_type[kind] = _sentinel
@@ -145,6 +148,17 @@ class Definitions:
         if isinstance(value, property):
             value = value.fget
         return isinstance(value, types.FunctionType) and value.__globals__ is self._namespace
+
+
+def _by_slots(made):
+    """Versions of Python differ in which slots there are."""
+
+    def reduce(value):
+        names = getattr(type(value), "__slots__", None) or vars(value)
+        state = {name: getattr(value, name) for name in names if hasattr(value, name)}
+        return made, (), state, None, None, remade.fill_slots
+
+    return reduce
 
 
 def _is_namedtuple(value):

@@ -48,6 +48,6 @@ def _unpickle(group, contents):
 
 def _buffer(place, contents):
     """Memory of its own, whether the buffer had a file of its own or stood among others."""
-    if place["file"].endswith(".raw"):
+    if not place["file"].endswith(".pack"):
         return contents.pop(place["file"])
     return bytearray(memoryview(contents[place["file"]])[place["at"] : place["at"] + place["bytes"]])

@@ -13,6 +13,8 @@ PROTOCOL = 5
 _IN_PACK_BYTES = 64 << 10
 _OWN_FILE_BYTES = 1 << 20
 _OWN_FILES = 400
+_MANY_TEXTS = 10_000
+_SAMPLE = 1_000
 _PROTO, _FRAME = 0x80, 0x95
 
 
@@ -61,7 +63,8 @@ class Buffers:
             return True
         if view.nbytes >= _OWN_FILE_BYTES and self._own < _OWN_FILES:
             self._own += 1
-            name = "%s-%d.raw" % (self._stem, self._own)
+            # What cannot be written to in place is bytes or text, where what follows a change moves.
+            name = "%s-%d.%s" % (self._stem, self._own, "bytes" if view.readonly else "raw")
             self._writers.put(name, view)
             self.places.append({"file": name, "at": 0, "bytes": view.nbytes})
         else:
@@ -106,20 +109,38 @@ class SessionPickler(pickle.Pickler):
         if words is not None:
             return _refuse(words)
         if kind is self._array:
-            return self._view
+            return self._array_of
         return self._definitions.reducer_of(kind)
+
+    def _array_of(self, value):
+        if value.dtype.hasobject:
+            return _texts(value) if value.dtype == object and value.size >= _MANY_TEXTS else NotImplemented
+        return self._view(value)
 
     def _view(self, value):
         """Arrays that see the same memory see the same memory again."""
         root = value
         while isinstance(getattr(root, "base", None), self._array):
             root = root.base
-        if root is value or id(root) not in self._shared_roots or value.dtype.hasobject or type(root) is not self._array:
+        if root is value or id(root) not in self._shared_roots or type(root) is not self._array:
             return NotImplemented
         if not (root.flags.c_contiguous or root.flags.f_contiguous):
             return NotImplemented
         offset = value.__array_interface__["data"][0] - root.__array_interface__["data"][0]
         return remade.view, (root, value.dtype, value.shape, value.strides, offset)
+
+
+def _texts(value):
+    """A column of different texts as one text: several times faster than one by one, there and back."""
+    order = "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
+    items = value.ravel(order=order).tolist()
+    sample = items[:: max(1, len(items) // _SAMPLE)]
+    if set(map(type, items)) != {str} or len(set(map(id, sample))) * 2 < len(sample):
+        return NotImplemented
+    joined = "\0".join(items)
+    if joined.count("\0") != len(items) - 1:
+        return NotImplemented
+    return remade.texts, (pickle.PickleBuffer(joined.encode("utf-8", "surrogatepass")), value.shape, order)
 
 
 def _refuse(words):

@@ -146,6 +146,26 @@ def _generate_dataclass(made, state):
     dataclasses.dataclass(**{name: getattr(state["__dataclass_params__"], name) for name in names})(made)
 
 
+def dataclass_field():
+    made = dataclasses.field()
+    if hasattr(made, "kw_only"):
+        made.kw_only = False
+    return made
+
+
+def dataclass_parameters():
+    made = object.__new__(dataclasses._DataclassParams)
+    fill_slots(made, {"match_args": True, "kw_only": False, "slots": False, "weakref_slot": False})
+    return made
+
+
+def fill_slots(made, state):
+    slots = getattr(type(made), "__slots__", None)
+    for name, value in state.items():
+        if not slots or name in slots:
+            setattr(made, name, value)
+
+
 def namedtuple_class(name, fields, defaults, module_name, qualname, doc):
     made = collections.namedtuple(name, fields, defaults=defaults, module=module_name)
     made.__qualname__ = qualname
@@ -187,3 +207,13 @@ def view(root, dtype, shape, strides, offset):
 
     flat = root if root.flags.c_contiguous else root.T
     return numpy.ndarray(shape, dtype, buffer=flat, offset=offset, strides=strides)
+
+
+def texts(joined, shape, order):
+    """An array of texts that stand one behind the other."""
+    import numpy
+
+    items = bytes(joined).decode("utf-8", "surrogatepass").split("\0")
+    made = numpy.empty(len(items), dtype=object)
+    made[:] = items
+    return made.reshape(shape, order=order)

@@ -25,10 +25,9 @@ class Damaged(Exception):
 class NewFile:
     """A file of the folder in the making, hashed while it is written."""
 
-    def __init__(self, folder, name, raw=False):
+    def __init__(self, folder, name):
         self.name = name
         self.bytes = 0
-        self._raw = raw
         self._hash = hashlib.sha256()
         self._file = os.fdopen(os.open(os.path.join(folder, name), _OPEN_NEW, 0o600), "wb", buffering=0)
 
@@ -43,8 +42,7 @@ class NewFile:
 
     def close(self):
         self._file.close()
-        entry = {"name": self.name, "bytes": self.bytes, "sha256": self._hash.hexdigest()}
-        return {**entry, "raw": True} if self._raw else entry
+        return {"name": self.name, "bytes": self.bytes, "sha256": self._hash.hexdigest()}
 
 
 class Writers:
@@ -68,7 +66,7 @@ class Writers:
             if item is None:
                 return
             try:
-                file = NewFile(self._folder, item[0], raw=True)
+                file = NewFile(self._folder, item[0])
                 file.write(item[1])
                 self._done[item[0]] = file.close()
             except BaseException as error:

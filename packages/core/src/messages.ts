@@ -126,7 +126,9 @@ export const requiresSchema = v.pipe(v.array(nameSchema), v.maxLength(limits.req
 /** `wait`: until the device is offline for sure. Or no longer than so many milliseconds of its silence (0: at once). */
 export const failoverSchema = v.union([
   v.literal('wait'),
-  v.object({ elsewhereAfterMs: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(86_400_000)) }),
+  v.object({
+    elsewhereAfterMs: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(limits.elsewhereAfterMs)),
+  }),
 ])
 export type Failover = v.InferOutput<typeof failoverSchema>
 
@@ -215,6 +217,8 @@ export const leaseSchema = v.object({
   behind: v.optional(ms),
   /** The run was saved in its middle and goes on: its log goes up to `seq` (RU70). */
   resume: v.optional(v.object({ seq: seqSchema })),
+  /** As in the request: only a run that is to go on elsewhere is saved in its middle (SN60). */
+  onLoss: v.optional(v.picklist(['interrupt', 'resume', 'again'])),
 })
 export type Lease = v.InferOutput<typeof leaseSchema>
 
@@ -526,6 +530,13 @@ export const sessionInfoSchema = v.object({
       /** Where it was live before. */
       from: v.nullable(deviceIdSchema),
       at: ms,
+    }),
+  ),
+  /** What holds for it where no notebook says otherwise, as far as its owner has set anything (`PATCH /sessions/:id`). */
+  policy: v.optional(
+    v.object({
+      failover: v.optional(failoverSchema),
+      onLoss: v.optional(v.picklist(['interrupt', 'resume', 'again'])),
     }),
   ),
   /** A restore or a move that is under way. */
