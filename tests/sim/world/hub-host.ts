@@ -214,7 +214,7 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
   const sessionsChanged = (): void => undefined
   const orders = new Orders({ store, fleet, times, now, hub: undefined })
   const nobody = (): void => undefined
-  const told = { sessionsChanged, gatesChanged: nobody, grewElsewhere: nobody }
+  const told = { sessionsChanged, gatesChanged: nobody, grewElsewhere: nobody, waitsForHolder: nobody }
   const audit = new Audit({ store, now, random, log })
   const access = new Access(store, async () => undefined)
   const ports = { store, audit, events, feeds, metrics, log, times, now, random, fleet, orders, documents }
