@@ -67,7 +67,9 @@ export class BashSaving implements KernelSaving {
       'variables.bash': variables.map(({ text }) => `${text}\n`).join(''),
       'functions.bash': kinds.get('functions') ?? '',
       'aliases.bash': kinds.get('aliases') ?? '',
-      'options.bash': [...changedOptions, ...lines(kinds.get('set')).filter(line => !notRestored.test(line))].join('\n'),
+      'options.bash': [...changedOptions, ...lines(kinds.get('set')).filter(line => !notRestored.test(line))].join(
+        '\n',
+      ),
       'traps.bash': trapsOf(kinds.get('traps') ?? ''),
       'umask.bash': kinds.get('umask') ?? '',
       'folder.txt': this.#place(kinds.get('folder') ?? ''),
@@ -108,7 +110,9 @@ export class BashSaving implements KernelSaving {
     const path = isAbsolute(place) ? place : join(Buffer.from(this.#options.cwd).toString('latin1'), place)
     const variables = (await readFile(join(folder, 'variables.bash'), 'latin1')).split(/^(?=declare -)/m)
     const declared = variables.flatMap(text => (names.test(text) ? [readDeclaration(text)] : []))
-    const refused = textOf(await this.#options.ask(loading(folder, path))).split('\0').filter(line => line !== '')
+    const refused = textOf(await this.#options.ask(loading(folder, path)))
+      .split('\0')
+      .filter(line => line !== '')
     const lost = refused.map(line => this.#refused(line, place))
     const gone = new Set(lost.map(({ name }) => name))
     return { names: declared.map(({ name }) => name).filter(name => !gone.has(name)), lost }
@@ -154,7 +158,13 @@ function lines(text: string | undefined): string[] {
   return (text ?? '').split('\n').filter(line => line !== '')
 }
 
-const types: Record<string, string> = { a: 'array', A: 'associative array', i: 'integer', x: 'exported', r: 'read-only' }
+const types: Record<string, string> = {
+  a: 'array',
+  A: 'associative array',
+  i: 'integer',
+  x: 'exported',
+  r: 'read-only',
+}
 
 function readDeclaration(text: string): { name: string; type: string; text: string } {
   const [, flags = '', name = ''] = names.exec(text) ?? []

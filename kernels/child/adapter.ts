@@ -5,8 +5,8 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { KernelEvent, KernelPart, Run, RunLog, TextKind } from '../wire/run-log.ts'
 import { busy } from '../wire/refusal.ts'
+import type { KernelEvent, KernelPart, Run, RunLog, TextKind } from '../wire/run-log.ts'
 import type { KernelAdapter, KernelConfig } from '../wire/server.ts'
 import type { ChildLanguage } from './child-language.ts'
 import { Interpreter } from './interpreter.ts'
@@ -76,8 +76,7 @@ export class ChildAdapter implements KernelAdapter {
     this.#questions = new Questions(this.#interpreter)
     const { saves, version } = language
     const ask = (name: string, ...fields: string[]) => this.#whole(name, ...fields)
-    if (saves !== undefined)
-      this.saving = new ChildSaving({ language: saves, version, scratch: config.scratch, ask })
+    if (saves !== undefined) this.saving = new ChildSaving({ language: saves, version, scratch: config.scratch, ask })
     log.onRoom = () => this.#goOn()
   }
 

@@ -99,7 +99,9 @@ export class Evaluator {
   remembered(made: object): string[] {
     const own = Object.getOwnPropertyDescriptor(made, 'name')?.value
     const names = this.#scopesOf(made).flatMap(scope =>
-      /^(?:Global|Script)/.test(scope.description ?? '') ? [] : this.#propertiesOf(scope).result.map(({ name }) => name),
+      /^(?:Global|Script)/.test(scope.description ?? '')
+        ? []
+        : this.#propertiesOf(scope).result.map(({ name }) => name),
     )
     this.#session.post('Runtime.releaseObjectGroup', { objectGroup: 'peek' })
     return names.filter(name => name !== own && !name.startsWith('#'))

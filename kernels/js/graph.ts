@@ -61,7 +61,10 @@ const dead: [string, (value: unknown) => boolean][] = [
 const deadClasses: [RegExp, string][] = [
   [/^(?:Timeout|Immediate)$/, 'a timer'],
   [/^(?:Worker|MessagePort|MessageChannel|BroadcastChannel)$/, 'a worker'],
-  [/^(?:Socket|TLSSocket|Server|ClientRequest|IncomingMessage|WebSocket|Agent|Http2Session)$/, 'an open network connection'],
+  [
+    /^(?:Socket|TLSSocket|Server|ClientRequest|IncomingMessage|WebSocket|Agent|Http2Session)$/,
+    'an open network connection',
+  ],
   [/^ChildProcess$/, 'a process'],
   [/^(?:FileHandle|ReadStream|WriteStream|FSWatcher|Dir)$/, 'an open file'],
   [/^(?:Readable|Writable|Duplex|Transform|PassThrough|ReadableStream|WritableStream|TransformStream)$/, 'a stream'],
@@ -75,7 +78,8 @@ const wellKnown = new Map<symbol, string>(
 )
 
 function isRaw(value: object): boolean {
-  if (ArrayBuffer.isView(value) || types.isArrayBuffer(value) || types.isDate(value) || types.isRegExp(value)) return true
+  if (ArrayBuffer.isView(value) || types.isArrayBuffer(value) || types.isDate(value) || types.isRegExp(value))
+    return true
   return types.isBoxedPrimitive(value) && !types.isSymbolObject(value)
 }
 
@@ -133,7 +137,9 @@ export class GraphWriter {
     const name = String(Object.getOwnPropertyDescriptor(value, 'name')?.value ?? '')
     const node: Node = { kind: isClass ? 'class' : 'function', raw: text, name }
     const number = this.#node(value, node)
-    const made = new Set(isClass ? ['length', 'name', 'prototype'] : ['length', 'name', 'prototype', 'arguments', 'caller'])
+    const made = new Set(
+      isClass ? ['length', 'name', 'prototype'] : ['length', 'name', 'prototype', 'arguments', 'caller'],
+    )
     const isOwn = (key: string | symbol) =>
       !(typeof key === 'string' && made.has(key)) && (!isClass || isState(value, key))
     const { prototype } = value as { prototype?: unknown }
@@ -154,7 +160,8 @@ export class GraphWriter {
       node.raw = value
       return number
     }
-    if (usual.get(prototype as object) !== kind) this.#waiting.push(() => (node.prototype = this.#prototype(value, prototype)))
+    if (usual.get(prototype as object) !== kind)
+      this.#waiting.push(() => (node.prototype = this.#prototype(value, prototype)))
     if (Object.isFrozen(value)) node.isFrozen = true
     if (types.isNativeError(value)) node.isError = true
     if (kind === 'array') node.length = (value as unknown[]).length
@@ -252,7 +259,8 @@ export function* partsIn(value: unknown, known: ReadonlyMap<unknown, Source>): G
       waiting.push(Object.getOwnPropertyDescriptor(prototype as object, 'constructor')?.value)
     for (const key of Reflect.ownKeys(each)) {
       const { value: data, get, set } = Object.getOwnPropertyDescriptor(each, key)!
-      for (const part of [data, get, set]) if (part !== null && (typeof part === 'object' || typeof part === 'function')) waiting.push(part)
+      for (const part of [data, get, set])
+        if (part !== null && (typeof part === 'object' || typeof part === 'function')) waiting.push(part)
     }
   }
 }

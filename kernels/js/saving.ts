@@ -57,7 +57,8 @@ export class Saving {
       if (saved.names.length === 0) continue
       groups.push({ file, names: saved.names, lexical: saved.names.filter(name => lexical.has(name)) })
       const bytes = saved.names.length === 1 ? saved.bytes : undefined
-      for (const name of saved.names) variables.push({ name: name.slice(0, 200), type: typeOf(values.get(name)), bytes })
+      for (const name of saved.names)
+        variables.push({ name: name.slice(0, 200), type: typeOf(values.get(name)), bytes })
     }
     const index: Index = { groups, cwd: this.#near(process.cwd()), environment: this.#changedEnvironment() }
     writeFileSync(join(folder, 'index.v8'), serialize(index), { mode: 0o600, flag: 'wx' })
@@ -94,11 +95,7 @@ export class Saving {
     return { names: kept, bytes: writeContent(path, rest) }
   }
 
-  #content(
-    names: string[],
-    values: ReadonlyMap<string, unknown>,
-    known: ReadonlyMap<unknown, Source>,
-  ): Buffer | Error {
+  #content(names: string[], values: ReadonlyMap<string, unknown>, known: ReadonlyMap<unknown, Source>): Buffer | Error {
     const all = names.map(name => values.get(name))
     try {
       if (isPlain(partsIn(all, new Map())) && !all.some(each => known.has(each) || typeof each === 'symbol'))
@@ -140,7 +137,8 @@ export class Saving {
         )
         if (error === undefined) names.push(...group.names)
         else failed.push(group)
-        if (error !== undefined) lost.push(...group.names.map(name => ({ name: name.slice(0, 200), reason: whyNotMade(error) })))
+        if (error !== undefined)
+          lost.push(...group.names.map(name => ({ name: name.slice(0, 200), reason: whyNotMade(error) })))
       }
       waiting = failed
     }
@@ -172,13 +170,20 @@ export class Saving {
   #fromGraph({ nodes, roots }: { nodes: Node[]; roots: Ref[] }): Promise<unknown[]> {
     const evaluate = (packed: string) =>
       this.#evaluator.evaluate({ code: packed, broken: false }, 'cell:restored').then(unpacked)
-    const makers = { evaluate: (text: string) => evaluate(`[${text}]`), find: (source: Source) => this.#find(source, evaluate) }
+    const makers = {
+      evaluate: (text: string) => evaluate(`[${text}]`),
+      find: (source: Source) => this.#find(source, evaluate),
+    }
     return new GraphReader(nodes, makers).make(roots)
   }
 
   async #find({ by, name, key }: Source, evaluate: (expression: string) => Promise<unknown>): Promise<unknown> {
     const text = JSON.stringify(name)
-    const from = { node: `process.getBuiltinModule(${text})`, require: `require(${text})`, global: `globalThis[${text}]` }
+    const from = {
+      node: `process.getBuiltinModule(${text})`,
+      require: `require(${text})`,
+      global: `globalThis[${text}]`,
+    }
     const holder = await evaluate(by === 'import' ? `[await ${importName}(${text})]` : `[${from[by]}]`)
     if (key === undefined) return holder
     const found = (holder as Record<string, unknown>)[key]

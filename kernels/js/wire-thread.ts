@@ -7,6 +7,7 @@ import { Session } from 'node:inspector'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { type MessagePort, workerData } from 'node:worker_threads'
+import * as v from 'valibot'
 import { type KernelEvent, type Run, RunLog, type TextKind } from '../wire/run-log.ts'
 import { loadedSchema, readAnswer, savedSchema } from '../wire/saved-answer.ts'
 import { checkFolder, writeManifest } from '../wire/saved-folder.ts'
@@ -19,7 +20,6 @@ import {
   type SavedAnswer,
 } from '../wire/server.ts'
 import type { Order, Told } from './program.ts'
-import * as v from 'valibot'
 import { kinds, type RecordKind, type RingMemory, RingReader } from './ring.ts'
 
 interface ThreadData {

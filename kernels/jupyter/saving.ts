@@ -84,7 +84,10 @@ export class JupyterSaving implements KernelSaving {
 
   async save(folder: string): Promise<SavedAnswer> {
     const [answer, report] = [this.#path(), this.#path()]
-    const { pid, pauseMs } = readAnswer(begunSchema, await this.#answer(this.#guest.save(folder, answer, report), answer))
+    const { pid, pauseMs } = readAnswer(
+      begunSchema,
+      await this.#answer(this.#guest.save(folder, answer, report), answer),
+    )
     const saved = await reportOf(report, pid)
     const { language, writesManifest } = this.#guest
     if (writesManifest) await readManifest(folder)
