@@ -70,6 +70,8 @@ export class DeviceSnapshots {
   readonly #answers = new Map<HeadId, RestoredMessage>()
   /** What the hub could not be told yet. */
   #untold: UpMessage[] = []
+  /** Heads of which this connection knows that they are not saved. */
+  #toldOff = new Set<HeadId>()
   readonly #closed = new AbortController()
   readonly #working = new Set<Promise<void>>()
   #isTaken = false
@@ -98,11 +100,18 @@ export class DeviceSnapshots {
   /** What the monitor asks and tells. */
   get saving(): SavingPorts {
     return {
-      began: lease => this.#saverOf(lease.head)?.began(lease),
+      began: lease => this.#began(lease),
       ended: lease => this.#saverOf(lease.head)?.ended(),
       restore: (lease, spec, resumed) => this.#restoreLease(lease, spec, resumed),
       staysLost: head => this.#staysLost(head),
     }
+  }
+
+  #began(lease: Lease): void {
+    this.#saverOf(lease.head)?.began(lease)
+    if (!this.#isOff || this.#toldOff.has(lease.head)) return
+    this.#toldOff.add(lease.head)
+    this.#tellOff(lease)
   }
 
   /** What REGISTER tells; undefined while nothing is known to work. */
@@ -129,7 +138,9 @@ export class DeviceSnapshots {
     this.#isTaken = isTaken
     for (const message of this.#untold.splice(0)) this.#send(message)
     this.#uploads.online()
-    if (this.#isOff) for (const { session, head, fence } of this.#heads()) this.#tellOff({ session, head, fence })
+    if (!this.#isOff) return
+    this.#toldOff = new Set(this.#heads().map(({ head }) => head))
+    for (const head of this.#heads()) this.#tellOff(head)
   }
 
   offline(): void {
@@ -196,7 +207,7 @@ export class DeviceSnapshots {
       heads: this.#heads(),
       nameOf: head => this.#ports.monitor().sessions.labelOf(head.kernel.spec.session)?.sessionName,
       saver: head => this.#savers.get(head),
-      atHub: snapshot => !this.#uploads.isWaiting(snapshot),
+      atHub: snapshot => !this.#uploads.isMissing(snapshot),
     })
   }
 
@@ -281,10 +292,10 @@ export class DeviceSnapshots {
 
   #forgetGone(): void {
     const { sessions } = this.#ports.monitor()
-    for (const head of this.#answers.keys())
-      if (!sessions.prospects().some(each => each.head === head)) this.#answers.delete(head)
+    const prospects = new Set(sessions.prospects().map(each => each.head))
+    for (const head of this.#answers.keys()) if (!prospects.has(head)) this.#answers.delete(head)
     for (const [head, saver] of this.#savers) {
-      if (this.#found(head) || this.#ports.monitor().isHeadBusy(head)) continue
+      if (prospects.has(head) || this.#found(head) || this.#ports.monitor().isHeadBusy(head)) continue
       this.#savers.delete(head)
       this.#work(() => saver.forget())
     }
