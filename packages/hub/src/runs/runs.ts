@@ -311,7 +311,7 @@ export class Runs {
     const { next, holder } = placement
     const asker = next.askedOrg && next.askedBy ? { org: next.askedOrg, user: next.askedBy } : null
     const decision = decidePlacement(fleet.candidates(org, next.project, asker, holder?.device), placement, now())
-    if (holder && 'wait' in decision && fleet.statusOf(holder.device) === 'suspect') this.#noteSilent(org, session)
+    if (holder && 'wait' in decision && fleet.statusOf(holder.device) !== 'online') this.#noteSilent(org, session)
     else this.#silent.delete(session)
     if ('to' in decision && (await this.#isStale(org, next))) await this.#setAside(org, next)
     else if ('to' in decision) await this.#lease(org, next.id, decision)
