@@ -32,5 +32,7 @@ export const auditActions = [
   'way-added',
   'way-removed',
   'snapshot-deleted',
+  'session-moved',
+  'session-set',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

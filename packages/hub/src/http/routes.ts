@@ -85,6 +85,7 @@ import {
   turnBack,
 } from './history-handlers.ts'
 import { addMember, changeMember, leaveProject, listMembers, removeMember } from './member-handlers.ts'
+import { moveRoutes } from './move-routes.ts'
 import { notifyRoutes } from './notify-routes.ts'
 import { openApi } from './openapi.ts'
 import { pairingRoutes } from './pairing-routes.ts'
@@ -102,6 +103,7 @@ import {
   listSessions,
   restartSession,
   runAgain,
+  runElsewhere,
   runEvents,
 } from './run-handlers.ts'
 import { health, metrics, ready } from './system-handlers.ts'
@@ -568,6 +570,15 @@ export function routes(parts: Parts): Route[] {
     }),
     userRoute({
       method: 'POST',
+      path: `${v1}/runs/:id/elsewhere`,
+      about: { the: 'run', named: 'id' },
+      scope: 'run',
+      summary: 'Wait no longer for the silent device that has the session: go on elsewhere from what was saved',
+      answer: runSchema,
+      handle: ask => runElsewhere(parts, ask),
+    }),
+    userRoute({
+      method: 'POST',
       path: `${v1}/runs/:id/confirm`,
       about: { the: 'run', named: 'id' },
       scope: 'run',
@@ -707,6 +718,7 @@ export function routes(parts: Parts): Route[] {
     ...pairingRoutes(parts),
     ...publishRoutes(parts),
     ...notifyRoutes(parts),
+    ...moveRoutes(parts),
   ]
   return list
 }

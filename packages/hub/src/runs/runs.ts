@@ -19,7 +19,7 @@ import { canonicalLanguage, runtimeFor } from '@meshbook/core/languages.ts'
 import { type Limits, limits } from '@meshbook/core/limits.ts'
 import type { DownMessage, RunRequest, UpMessage } from '@meshbook/core/messages.ts'
 import { sessionNameOf } from '@meshbook/core/notebook/demands.ts'
-import type { RouteDecision } from '@meshbook/core/route.ts'
+import type { Placed, RouteDecision } from '@meshbook/core/route.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
 import type { Audit, AuditSource } from '../auth/audit.ts'
 import { credentialKey } from '../auth/principal.ts'
@@ -64,6 +64,8 @@ export interface RunsPorts {
   /** Told when gates of a run may have come, been received or become void. */
   gatesChanged: (org: OrgId, run: RunId) => void
   documents: Pick<Documents, 'content'>
+  /** A run of the session waits for a holder that does not answer. */
+  waitsForHolder: (org: OrgId, session: SessionId) => void
 }
 
 /** Who asks for a run. */
@@ -89,6 +91,8 @@ export class Runs {
   readonly #placing = new Map<SessionId, 'once' | 'again'>()
   /** The runs that were shown last, as they were shown. */
   readonly #shown = new Map<RunId, string>()
+  /** Sessions of which a run waits for a silent holder: only time decides about them. */
+  readonly #silent = new Map<SessionId, OrgId>()
   /** What stood in the store at the last look, and showed no sign of its device. */
   #undelivered = new Set<string>()
   #closed = false
@@ -307,10 +311,33 @@ export class Runs {
     const { next, holder } = placement
     const asker = next.askedOrg && next.askedBy ? { org: next.askedOrg, user: next.askedBy } : null
     const decision = decidePlacement(fleet.candidates(org, next.project, asker, holder?.device), placement, now())
+    if (holder && 'wait' in decision && fleet.statusOf(holder.device) !== 'online') this.#noteSilent(org, session)
+    else this.#silent.delete(session)
     if ('to' in decision && (await this.#isStale(org, next))) await this.#setAside(org, next)
     else if ('to' in decision) await this.#lease(org, next.id, decision)
     else if ('wait' in decision) await this.#wait(org, placement.next.id, decision)
     else await this.#refuse(org, placement.next.id, decision)
+  }
+
+  #noteSilent(org: OrgId, session: SessionId): void {
+    if (!this.#silent.has(session)) this.#ports.waitsForHolder(org, session)
+    this.#silent.set(session, org)
+  }
+
+  /** How long its holder has been silent decides whether a run waits on (RT63). */
+  lookAtSilent(): void {
+    for (const [session, org] of this.#silent) this.placeSoon(org, session)
+  }
+
+  /** Nobody waits for the silent device any longer. */
+  async elsewhere(org: OrgId, id: RunId): Promise<Run> {
+    const { store } = this.#ports
+    const session = await store.call('sendElsewhere', { org, id })
+    const run = await store.query('showRun', { org, id })
+    if (!run) throw new MeshError('NOT_FOUND', { detail: `run ${id}` })
+    if (session === null) throw new MeshError('CONFLICT', { detail: 'the run does not wait any more' })
+    this.placeSoon(org, session)
+    return run
   }
 
   /** It waited, and the cell that it was for is another by now (RU31). */
@@ -327,7 +354,7 @@ export class Runs {
     this.placeSoon(org, session)
   }
 
-  async #lease(org: OrgId, id: RunId, { to, reasons }: Extract<RouteDecision, { to: DeviceId }>): Promise<void> {
+  async #lease(org: OrgId, id: RunId, { to, reasons, restore }: Placed & { reasons: string[] }): Promise<void> {
     const { store, now, random, times } = this.#ports
     const at = now()
     const leased = await store.call('leaseRun', {
@@ -336,20 +363,21 @@ export class Runs {
       device: to,
       newHead: newId('head', at, random),
       reasons,
+      restore,
       now: at,
       expiresAt: at + times.leaseMs,
     })
-    if (leased) await this.#give(org, leased)
+    if (leased) await this.give(org, leased)
   }
 
   #giveSoon(org: OrgId, leased: Leased): void {
-    this.#give(org, leased).catch((error: unknown) =>
+    this.give(org, leased).catch((error: unknown) =>
       this.#ports.log.error({ err: error, org, run: leased.run.id }, 'a lease was not sent'),
     )
   }
 
   /** The lease is in the store: the device gets it when it registers, should it be gone by now. */
-  async #give(org: OrgId, { lease, run, device, moved }: Leased): Promise<void> {
+  async give(org: OrgId, { lease, run, device, moved }: Leased): Promise<void> {
     const { fleet, orders, sessionsChanged } = this.#ports
     if (fleet.link(device) && fleet.orgOf(device) !== org)
       this.foreign.note(device, org, { session: lease.session, run: run.id })
@@ -445,8 +473,8 @@ const undeliveredKey = ({ org, id, device, status, cancelReason }: Undelivered):
 
 /** The hash of the code as it came; a hash that was sent along must agree, or the code was altered on its way. */
 /** What the request asks of where it runs, and in what. */
-export function demandsIn({ runsOn, requires, kernel, timeoutMs }: RunRequest): RunDemands {
-  return { runsOn, requires, kernel, timeoutMs }
+export function demandsIn({ runsOn, requires, kernel, timeoutMs, failover, onLoss }: RunRequest): RunDemands {
+  return { runsOn, requires, kernel, timeoutMs, failover, onLoss }
 }
 
 export function hashOf(request: RunRequest): string {

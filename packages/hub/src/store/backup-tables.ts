@@ -53,6 +53,8 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
 
   sessions: kept('names of sessions; their fences are raised'),
   heads: kept('history of heads; those that were live are ended'),
+  snapshots: kept('records of saved sessions; without them nobody finds what their parts are'),
+  moves: kept('what became of moves; those that were under way fail'),
   runs: kept('history of runs; those that nobody had begun are ended'),
   run_events: kept('logs of runs'),
   gates: kept('what was decided, by whom and about which bytes'),
