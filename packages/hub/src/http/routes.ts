@@ -104,6 +104,7 @@ import {
   runAgain,
   runEvents,
 } from './run-handlers.ts'
+import { snapshotRoutes } from './snapshot-routes.ts'
 import { health, metrics, ready } from './system-handlers.ts'
 
 const page = { limit: 'rows of a page, at most 200', cursor: '`next` of the page before' }
@@ -707,6 +708,7 @@ export function routes(parts: Parts): Route[] {
     ...pairingRoutes(parts),
     ...publishRoutes(parts),
     ...notifyRoutes(parts),
+    ...snapshotRoutes(parts),
   ]
   return list
 }
