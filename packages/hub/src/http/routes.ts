@@ -106,6 +106,7 @@ import {
   runElsewhere,
   runEvents,
 } from './run-handlers.ts'
+import { snapshotRoutes } from './snapshot-routes.ts'
 import { health, metrics, ready } from './system-handlers.ts'
 
 const page = { limit: 'rows of a page, at most 200', cursor: '`next` of the page before' }
@@ -719,6 +720,7 @@ export function routes(parts: Parts): Route[] {
     ...publishRoutes(parts),
     ...notifyRoutes(parts),
     ...moveRoutes(parts),
+    ...snapshotRoutes(parts),
   ]
   return list
 }
