@@ -306,6 +306,7 @@ class Session:
 
     def _run_cell(self, run):
         self._copier.settle()
+        self._saver.settle()
         filename = self._sources.add(run.name, run.code)
         try:
             self._shield.open(lambda: self._cells.execute(run.code, filename))
