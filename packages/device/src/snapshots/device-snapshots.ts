@@ -122,7 +122,7 @@ export class DeviceSnapshots {
   /** After the monitor has found its sessions again. */
   async start(): Promise<void> {
     const heads = this.#heads()
-    await this.#restorer.load(head => this.#heads().some(each => each.head === head))
+    await this.#restorer.load(head => this.#isHere(head))
     this.#backends.measure()
     if (this.#isOff) return
     const kept = await this.#ports.places.kept()
@@ -216,6 +216,7 @@ export class DeviceSnapshots {
     await this.#uploads.close()
     await Promise.all([...this.#savers.values()].map(saver => saver.close()))
     await Promise.all(this.#working)
+    await this.#ports.places.close()
   }
 
   get #isOff(): boolean {
@@ -284,6 +285,11 @@ export class DeviceSnapshots {
   /** Live, lost and still there, or lost in a moment. */
   #found(head: HeadId): LiveHead | undefined {
     return this.#ports.monitor().sessions.withHead(head)
+  }
+
+  #isHere(head: HeadId): boolean {
+    const { sessions } = this.#ports.monitor()
+    return [...sessions.prospects(), ...sessions.lost(), ...sessions.all()].some(each => each.head === head)
   }
 
   #isGiven(head: HeadId): boolean {
