@@ -33,5 +33,9 @@ export const auditActions = [
   'way-removed',
   'session-moved',
   'session-set',
+  'snapshot-deleted',
+  'worker-started',
+  'restoring-on',
+  'restoring-off',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

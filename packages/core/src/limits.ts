@@ -483,6 +483,8 @@ export const limits = {
   /** Body of a record. */
   snapshotRecordBytes: 2 * MiB,
   snapshotBytesPerOrg: 200 * GiB,
+  /** How long the hub keeps a part that no record names since it was last written or asked about. */
+  snapshotPartGraceMs: 24 * 3_600_000,
   snapshotsKeptPerSession: 5,
   namedSnapshotsPerSession: 100,
   snapshotShownVariables: 200,
@@ -524,6 +526,22 @@ export const limits = {
   leftHeadAgainMs: 300_000,
   /** How often browsers are told that a session has been saved. */
   savedToldMs: 1_000,
+
+  /** From the order for a worker to its registration. */
+  workerStartMs: 60_000,
+  /** What a worker is given to save its sessions and end. */
+  workerStopMs: 120_000,
+  /** How long a worker that cannot reach its hub waits for it. */
+  workerAloneMs: 600_000,
+  /** How often the hub compares its workers with what the engine has. */
+  workerLookMs: 5_000,
+  /** The longest wait before a worker that could not be started is tried again. */
+  workerRetryMs: 60_000,
+  /** An answer of the container engine. */
+  engineAnswerMs: 20_000,
+  engineAnswerBytes: 4 * MiB,
+  /** An image that is being made. */
+  engineImportMs: 900_000,
 } as const
 
 export type Limits = { readonly [K in keyof typeof limits]: number }
@@ -543,6 +561,7 @@ export function scaledTimes(divisor: number): Limits {
     lanGrantMs,
     tlsLookMs,
     snapshotQuietMs,
+    workerLookMs,
   } = limits
   const shorter = {
     pingMs,
@@ -557,6 +576,7 @@ export function scaledTimes(divisor: number): Limits {
     lanGrantMs,
     tlsLookMs,
     snapshotQuietMs,
+    workerLookMs,
   }
   const scaled = Object.fromEntries(Object.entries(shorter).map(([name, ms]) => [name, Math.ceil(ms / divisor)]))
   return { ...limits, ...scaled }

@@ -1,6 +1,8 @@
 /** The frame of the window, and which page is in it. */
 
 import { useEffect } from 'preact/hooks'
+import { movesDialog } from './moves/moves-dialog-open.ts'
+import { MovesDialog } from './moves/moves-when-needed.ts'
 import { pairDialogOpen } from './pairing/pair-dialog-open.ts'
 import { ConnectionAnnouncer } from './shell/connection-announcer.tsx'
 import { policyDialogFor } from './shell/device-dialog-open.ts'
@@ -77,6 +79,7 @@ export function App() {
       {publishedAbout.value && <PublishDialog />}
       {pairDialogOpen.value && <PairDialog />}
       {policyDialogFor.value && <DevicePolicyDialog />}
+      {movesDialog.value && <MovesDialog />}
       <ConnectionAnnouncer />
       <ToastList />
     </>

@@ -55,6 +55,15 @@ export function runsCommand(): Command {
   )
   runs.addCommand(
     withClient(
+      new Command('elsewhere')
+        .description('do not wait for the device that has the session: go on elsewhere from its saved state')
+        .argument('<id>'),
+    )
+      .addHelpText('after', '\nExample:\n  $ meshbook runs elsewhere run_01…')
+      .action(elsewhere),
+  )
+  runs.addCommand(
+    withClient(
       new Command('confirm')
         .description('a run that was set aside is still wanted')
         .argument('<id>')
@@ -131,6 +140,20 @@ async function again(id: string, _options: unknown, command: Command): Promise<v
   const run = await client.post(`/runs/${encodeURIComponent(id)}/again`, on, runSchema)
   if (options.json) printJson(run)
   process.exitCode = await follow(client, run.id, { json: options.json === true, after: 0, interactive: true })
+}
+
+async function elsewhere(id: string, _options: unknown, command: Command): Promise<void> {
+  const options = optionsOf<ClientOptions>(command)
+  const client = await clientOf(options)
+  await client.send('POST', `/runs/${encodeURIComponent(id)}/elsewhere`, {})
+  const run = await client.get(`/runs/${encodeURIComponent(id)}`, runSchema)
+  if (options.json) return printJson(run)
+  say(
+    run.status === 'queued'
+      ? '✔ It goes elsewhere as soon as a device has the saved state.'
+      : `✔ The run is ${run.status}.`,
+  )
+  for (const reason of run.reasons) say(`  ${reason}`)
 }
 
 async function confirm(id: string, _options: unknown, command: Command): Promise<void> {

@@ -1,16 +1,25 @@
 import { listOf } from '@meshbook/core/api.ts'
 import { type SessionInfo, sessionInfoSchema } from '@meshbook/core/messages.ts'
+import { movingWords, savedWords, sizeWords } from '@meshbook/core/session-words.ts'
 import { Command } from 'commander'
 import * as v from 'valibot'
 import { ago, printJson, printTable, say } from '../print.ts'
 import { allDevices } from './devices.ts'
 import { type ClientOptions, clientOf, optionsOf, withClient } from './options.ts'
+import { moveCommands } from './session-moves.ts'
+import { listSaved, stateCommands } from './session-states.ts'
+import { sessionsDoctorCommand } from './sessions-doctor.ts'
 
 export function sessionsCommand(): Command {
   const sessions = new Command('sessions').description('the live namespaces of your notebooks')
   sessions.addCommand(
-    withClient(new Command('list').description('list the sessions').option('--all', 'those that are live nowhere, too'))
-      .addHelpText('after', '\nExample:\n  $ meshbook sessions list')
+    withClient(
+      new Command('list')
+        .description('list the sessions: where each is live, and as of when it could go on elsewhere')
+        .option('--all', 'those that are live nowhere, too')
+        .option('--saved', 'the saved states instead, with size and what is inside'),
+    )
+      .addHelpText('after', '\nExample:\n  $ meshbook sessions list --saved')
       .action(list),
     { isDefault: true },
   )
@@ -34,12 +43,14 @@ export function sessionsCommand(): Command {
       .addHelpText('after', '\nExample:\n  $ meshbook sessions restart ses_01… --cancel-queued')
       .action(restart),
   )
+  for (const command of [...moveCommands(), ...stateCommands(), sessionsDoctorCommand()]) sessions.addCommand(command)
   return sessions
 }
 
 async function list(_options: unknown, command: Command): Promise<void> {
-  const options = optionsOf<ClientOptions & { all?: boolean }>(command)
+  const options = optionsOf<ClientOptions & { all?: boolean; saved?: boolean }>(command)
   const client = await clientOf(options)
+  if (options.saved) return listSaved(client, options.json === true, Date.now())
   const { items } = await client.get('/sessions', listOf(sessionInfoSchema))
   const shown = items.filter(({ device }) => options.all === true || device !== null)
   if (options.json) return shown.forEach(printJson)
@@ -54,7 +65,18 @@ async function list(_options: unknown, command: Command): Promise<void> {
     on: session => (session.device === null ? '–' : (names.get(session.device) ?? session.device)),
     kernel: session => session.kernel ?? '–',
     since: session => (session.since ? ago(session.since, now) : '–'),
+    saved: session => (session.saved ? savedWords(session.saved, now) : '–'),
+    size: session => (session.saved?.snapshot ? sizeWords(session.saved.bytes) : '–'),
+    state: session => stateOf(session),
   })
+}
+
+function stateOf({ device, moving, restored }: SessionInfo): string {
+  if (moving) return movingWords(moving)
+  if (device === null) return 'ended'
+  if (!restored) return 'live'
+  const behind = restored.behind === 0 ? '' : `, ${restored.behind} behind`
+  return `live, restored${behind}`
 }
 
 async function interrupt(id: string, _options: unknown, command: Command): Promise<void> {

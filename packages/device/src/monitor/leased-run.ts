@@ -10,7 +10,7 @@ import type { DownMessage, Lease, UpMessage } from '@meshbook/core/messages.ts'
 import { timeoutOfText } from '@meshbook/core/notebook/demands.ts'
 import type { AssetKeeper } from '../assets/asset-keeper.ts'
 import type { DocumentPeer } from '../document-peer.ts'
-import type { KernelSession } from '../kernels/port.ts'
+import type { ExecuteOrder, KernelSession } from '../kernels/port.ts'
 import type { HeldRun } from '../store/held-runs.ts'
 import type { EntryView, StdinAnswer } from './execution-entry.ts'
 import { LogReport } from './log-report.ts'
@@ -50,6 +50,9 @@ export interface LeasedRunPorts {
   done(run: RunId): void
 }
 
+/** The session of the lease; of a run that goes on in it, with its order. */
+export type SessionIn = (folder: string, resumed: ExecuteOrder | undefined) => Promise<KernelSession>
+
 const contentWaitMs = 5_000
 const cellWaitMs = 5_000
 const passwordRefused =
@@ -76,7 +79,8 @@ export class LeasedRun {
   #claiming: Promise<void>
 
   constructor(held: HeldRun, ports: LeasedRunPorts) {
-    this.#held = held
+    const before = held.lease.resume?.seq ?? 0
+    this.#held = { ...held, ackedSeq: Math.max(held.ackedSeq, before) }
     this.#ports = ports
     this.#report = new LogReport({ ...ports, done: () => this.#work(() => this.#save({ reported: true })) })
     this.#peer = this.#openPeer()
@@ -143,22 +147,22 @@ export class LeasedRun {
   }
 
   /** Gives the order to the session. What goes wrong before a kernel has it becomes the end of the run. */
-  execute(sessionIn: (folder: string) => Promise<KernelSession>): void {
+  execute(sessionIn: SessionIn): void {
     this.#isStarting = true
     this.#work(async () => {
       const source = await this.#order(sessionIn)
-      await this.#follow(source, 0)
+      await this.#follow(source, this.lease.resume?.seq ?? 0)
     })
   }
 
-  async #order(sessionIn: (folder: string) => Promise<KernelSession>): Promise<RunSource> {
-    const { run, fence, code } = this.lease
+  async #order(sessionIn: SessionIn): Promise<RunSource> {
+    const { run, resume } = this.lease
     try {
-      const session = await this.#started(sessionIn)
+      // One that goes on in a restored kernel has been executed before.
+      const resumed = resume && (await this.#orderOf())
+      const session = await this.#started(folder => sessionIn(folder, resumed))
       this.#session = session
-      const cellName = await this.#cellName()
-      const timeoutMs = least(timeoutOfText(contentOf(this.#peer.doc).toString()), this.lease.timeoutMs)
-      await session.execute({ run, fence, code, cellName, ...(timeoutMs !== undefined && { timeoutMs }) })
+      if (!resumed) await session.execute(await this.#orderOf())
       if (this.#cancelReason !== undefined) await session.cancel(run, this.#cancelReason)
       return journalOf(session, this.lease)
     } catch (thrown) {
@@ -167,6 +171,13 @@ export class LeasedRun {
       await this.#save({ failure })
       return failureOf(this.lease, failure)
     }
+  }
+
+  async #orderOf(): Promise<ExecuteOrder> {
+    const { run, fence, code } = this.lease
+    const cellName = await this.#cellName()
+    const timeoutMs = least(timeoutOfText(contentOf(this.#peer.doc).toString()), this.lease.timeoutMs)
+    return { run, fence, code, cellName, ...(timeoutMs !== undefined && { timeoutMs }) }
   }
 
   async #started(sessionIn: (folder: string) => Promise<KernelSession>): Promise<KernelSession> {

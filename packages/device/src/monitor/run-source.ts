@@ -21,10 +21,12 @@ export function journalOf(session: KernelSession, { run }: Lease): RunSource {
   }
 }
 
-export function failureOf({ run, fence }: Pick<Lease, 'run' | 'fence'>, event: RunEvent): RunSource {
+/** Of a run that was to go on, the event comes behind what its log has. */
+export function failureOf({ run, fence, resume }: Pick<Lease, 'run' | 'fence' | 'resume'>, event: RunEvent): RunSource {
+  const seq = (resume?.seq ?? 0) + 1
   return {
     async *events(after) {
-      if (after < 1) yield { run, fence, seq: parseSeq(1), event }
+      if (after < seq) yield { run, fence, seq: parseSeq(seq), event }
     },
     asset: async id => {
       throw new MeshError('NOT_FOUND', { detail: id })

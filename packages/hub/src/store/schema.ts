@@ -164,6 +164,11 @@ const migrations: readonly string[] = [
   CREATE INDEX moves_by_state ON moves (state, over_told);
   CREATE INDEX moves_of_session ON moves (org_id, session_id, asked_at);
   CREATE INDEX moves_by_new_head ON moves (new_head);`,
+  // Workers (CP10…): devices that the hub makes for a project. What it may restore with is sealed; its own keys have org_id ''.
+  `CREATE TABLE workers (org_id TEXT NOT NULL, worker_id TEXT NOT NULL PRIMARY KEY, user_id TEXT NOT NULL, project_id TEXT NOT NULL, hub TEXT NOT NULL, state TEXT NOT NULL, token_hash TEXT UNIQUE, device_id TEXT, has_keys BIGINT NOT NULL, created_at BIGINT NOT NULL, UNIQUE (org_id, project_id));
+  CREATE INDEX workers_by_device ON workers (device_id);
+  CREATE TABLE compute_keys (org_id TEXT NOT NULL PRIMARY KEY, sealed TEXT NOT NULL, created_at BIGINT NOT NULL);
+  CREATE TABLE restoring_keys (org_id TEXT NOT NULL, user_id TEXT NOT NULL, version BIGINT NOT NULL, sealed TEXT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY (org_id, user_id, version));`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }

@@ -1,9 +1,12 @@
 /** One line below a cell: why it waits, or why it was not run and what to do. */
 import type { ExecutionEntry } from '@meshbook/core/executions.ts'
+import { useEffect } from 'preact/hooks'
+import { loadMoves, moves } from '../moves/moves-when-needed.ts'
 import { Hint } from '../shell/hint.tsx'
 import { Icon } from '../shell/icons.tsx'
 import { Popover } from '../shell/popover.tsx'
 import { RunAgain, runWords, StillWanted } from '../shell/run-actions.tsx'
+import { RunElsewhere } from '../shell/run-elsewhere.tsx'
 import { type RunInfo, runs } from '../state/mesh.ts'
 import { report } from '../state/toasts.ts'
 import { stopRun } from './actions.ts'
@@ -68,7 +71,8 @@ function Lost({ run }: { run: RunInfo }) {
     <div class="notice warn" role="status">
       <Icon name="warning" />
       <span>
-        Interrupted: {run.deviceName ?? 'its device'} is gone. {runWords(run)} <RunAgain run={run} />
+        Interrupted: {run.deviceName ?? 'its device'} is gone. {runWords(run)} <RunAgain run={run} />{' '}
+        <RunElsewhere run={run} />
       </span>
     </div>
   )
@@ -87,8 +91,20 @@ function Waits({
   elsewhere: preact.ComponentChildren
 }) {
   const known = runs.value.get(run ?? '')
-  if (known?.position) return <Notice kind="wait" text={`Queued, ${known.position} ahead`} />
   const reasons = known?.status === 'queued' ? known.reasons : entry.reason ? [entry.reason] : []
+  const isHeld = known !== undefined && reasons.some(reason => /^Waiting for .* s\)/.test(reason))
+  useEffect(() => {
+    if (isHeld) loadMoves()
+  }, [isHeld])
+  const WaitingFor = moves.part.value?.WaitingFor
+  if (known?.position) return <Notice kind="wait" text={`Queued, ${known.position} ahead`} />
+  if (isHeld && WaitingFor)
+    return (
+      <div class="notice wait">
+        <Icon name="clock" />
+        <WaitingFor run={known} />
+      </div>
+    )
   if (reasons.length === 0) return <Notice kind="wait" text="Starting…" />
   return (
     <Notice kind="wait" text="Waiting" points={reasons}>

@@ -9,6 +9,7 @@ import { useNotebook } from './open-notebook.ts'
 
 const CarriedNotice = whenThere(doing, part => part.CarriedNotice)
 const EnvironmentNotices = whenThere(doing, part => part.EnvironmentNotices)
+const SessionNotice = whenThere(doing, part => part.NotebookSessionNotice)
 
 export function DocumentNotices() {
   const { link, project, document } = useNotebook()
@@ -19,6 +20,7 @@ export function DocumentNotices() {
       <FileProblems project={project} path={current.path} />
       {project.roles && <RolesNotice roles={project.roles} owner={project.owner} />}
       {(!project.roles || rightsOf(project.roles).has('run')) && <EnvironmentNotices />}
+      <SessionNotice />
       {carried.value && <CarriedNotice carried={carried.value} />}
       {unreadable.value > 0 && (
         <div class="banner warn" role="alert">

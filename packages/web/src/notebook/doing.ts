@@ -1,6 +1,7 @@
 /** All that a user does in a notebook; a chunk of its own, since a notebook is read before anything is done with it. */
 
 export { RunGates } from '../gates/gate-list.tsx'
+export { NotebookSavedChip, NotebookSessionNotice } from '../moves/notebook-session.tsx'
 export * from '../shell/session-actions.ts'
 export * from './actions.ts'
 export { CarriedNotice } from './carried-notice.tsx'

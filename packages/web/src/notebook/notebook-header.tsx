@@ -3,17 +3,20 @@
 import { formatEntries } from '../formats/format-entries.ts'
 import { AccountButton } from '../shell/account-menu.tsx'
 import { titleOf } from '../shell/file-tree.ts'
+import { whenThere } from '../shell/from-part.tsx'
 import { Icon } from '../shell/icons.tsx'
 import { withLater } from '../shell/later-when-needed.ts'
 import { Menu } from '../shell/menu.tsx'
 import { PublishedBadge, showPublish } from '../shell/publish.tsx'
 import { sidePanel, togglePanel, toggleSidebar } from '../state/layout.ts'
 import { documents } from '../state/mesh.ts'
-import { act } from './doing-when-needed.ts'
+import { act, doing } from './doing-when-needed.ts'
 import { useNotebook } from './open-notebook.ts'
 import { Presence } from './presence.tsx'
 import { SyncBadge } from './sync-badge.tsx'
 import { WhereLabel } from './where-label.tsx'
+
+const SavedChip = whenThere(doing, part => part.NotebookSavedChip)
 
 export function NotebookHeader() {
   const notebook = useNotebook()
@@ -36,6 +39,7 @@ export function NotebookHeader() {
         <PublishedBadge project={project} document={current} />
       </div>
       <Presence />
+      <SavedChip />
       <WhereLabel />
       <RunButtons />
       <button

@@ -21,6 +21,11 @@ export function keepChoice(document: string, { on, session }: RunChoice, storage
   return effect(() => write(storage, document, { on: on.value, session: session.value }))
 }
 
+/** For a notebook that is opened next: it runs in this session, for this browser. */
+export function chooseSession(document: string, session: string, storage: () => ChoiceStorage): void {
+  write(storage, document, { on: read(storage, document).on, session })
+}
+
 function read(storage: () => ChoiceStorage, document: string): Kept {
   try {
     const kept = (JSON.parse(storage().getItem(keyOf(document)) ?? 'null') ?? {}) as Record<keyof Kept, unknown>

@@ -1,6 +1,7 @@
 /** The choice of the device that the next runs of this notebook go to (W51, W52). */
 import { runtimeFor } from '@meshbook/core/languages.ts'
-import type { DeviceInfo } from '@meshbook/core/messages.ts'
+import type { DeviceInfo, SessionInfo } from '@meshbook/core/messages.ts'
+import { comesAlong } from '../moves/comes-along.ts'
 import { deviceIcons } from '../shell/device-icons.ts'
 import { Icon } from '../shell/icons.tsx'
 import { deviceById, devices, me } from '../state/mesh.ts'
@@ -24,6 +25,7 @@ export function RunOnChoices({ notebook, language, close, choose }: Choice) {
     else on.value = device
     close()
   }
+  const session = notebook.sessionOf(language)
   const isGone = on.value !== undefined && !deviceById.value.has(on.value)
   return (
     <div class="run-on">
@@ -40,6 +42,7 @@ export function RunOnChoices({ notebook, language, close, choose }: Choice) {
             key={device.id}
             device={device}
             language={language}
+            session={session}
             isChosen={on.value === device.id}
             select={() => select(device.id)}
           />
@@ -53,11 +56,13 @@ export function RunOnChoices({ notebook, language, close, choose }: Choice) {
 function DeviceChoice({
   device,
   language,
+  session,
   isChosen,
   select,
 }: {
   device: DeviceInfo
   language: string
+  session: SessionInfo | undefined
   isChosen: boolean
   select: () => void
 }) {
@@ -77,7 +82,7 @@ function DeviceChoice({
         {device.name}
         {isHere && <span class="faint"> this device</span>}
       </span>
-      <span class="hint">{unable || waitWords(device)}</span>
+      <span class="hint">{unable || waitWords(device, session)}</span>
       {isChosen && <Icon name="check" class="chosen" />}
     </button>
   )
@@ -90,10 +95,16 @@ function unableWords({ policy, runtimes }: DeviceInfo, language: string): string
 }
 
 /** Honest about an offline choice: it is waited for. */
-function waitWords({ status }: DeviceInfo): string {
-  if (status === 'online') return 'online'
+function waitWords(device: DeviceInfo, session: SessionInfo | undefined): string {
+  const { id, status } = device
+  // What a session holds is said only where it could be left behind.
+  const isElsewhere = session?.device && session.device !== id && session.saved
+  if (status === 'online') return isElsewhere ? alongWords(session, device) : 'online'
   return status === 'suspect' ? 'not answering' : 'offline: waits for it'
 }
+
+const alongWords = ({ saved }: SessionInfo, device: DeviceInfo): string =>
+  comesAlong(saved, device) ? 'with its variables' : 'without its variables'
 
 function InNotebook({
   notebook,

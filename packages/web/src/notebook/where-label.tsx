@@ -1,14 +1,12 @@
 /** Where the notebook's code runs, in the bar; opened, it lets the user choose, and shows the session (W50). */
-import { useEffect, useState } from 'preact/hooks'
 import { fromPart } from '../shell/from-part.tsx'
-import { Hint } from '../shell/hint.tsx'
 import { Icon, type IconName } from '../shell/icons.tsx'
 import { Popover } from '../shell/popover.tsx'
 import { devices, me } from '../state/mesh.ts'
 import { doing } from './doing-when-needed.ts'
 import { type OpenNotebook, useNotebook } from './open-notebook.ts'
 import { RunOnChoices } from './run-on-when-needed.ts'
-import { type Where, type WhereKind, whereOf } from './where.ts'
+import { type WhereFacts, type WhereKind, whereOf } from './where.ts'
 
 const icons: Record<WhereKind, IconName> = {
   live: 'bolt',
@@ -21,8 +19,8 @@ const icons: Record<WhereKind, IconName> = {
 
 const WhereSession = fromPart(doing, part => part.WhereSession)
 
-export function whereRuns(notebook: OpenNotebook): Where {
-  return whereOf({
+export function whereFacts(notebook: OpenNotebook): WhereFacts {
+  return {
     session: notebook.sessionOf(notebook.language.value),
     devices: devices.value,
     chosen: notebook.runner.on.value,
@@ -30,12 +28,13 @@ export function whereRuns(notebook: OpenNotebook): Where {
     here: me.value?.device,
     isForked: notebook.runner.session.value !== undefined,
     now: Date.now(),
-  })
+  }
 }
 
 export function WhereLabel() {
   const notebook = useNotebook()
-  const { kind, text, note } = whereRuns(notebook)
+  const facts = whereFacts(notebook)
+  const { kind, text } = whereOf(facts)
   return (
     <Popover
       label={`Runs on: ${text}`}
@@ -53,24 +52,10 @@ export function WhereLabel() {
       {close => (
         <div class="why">
           <h2>{text}</h2>
-          <p class="muted where-note">
-            <Hint text={note} />
-          </p>
-          <WhereSession notebook={notebook} close={close} />
+          <WhereSession notebook={notebook} facts={facts} close={close} />
           <RunOnChoices notebook={notebook} language={notebook.language.value} close={close} />
         </div>
       )}
     </Popover>
   )
-}
-
-/** The time now, anew every half second while something goes on. */
-export function useTicking(isOn: boolean): number {
-  const [now, setNow] = useState(Date.now())
-  useEffect(() => {
-    if (!isOn) return
-    const timer = setInterval(() => setNow(Date.now()), 500)
-    return () => clearInterval(timer)
-  }, [isOn])
-  return now
 }

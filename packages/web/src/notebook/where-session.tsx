@@ -1,12 +1,22 @@
 /** The session that a notebook's code runs in, and what can be done with it. */
+import { NotebookSavedState } from '../moves/notebook-session.tsx'
+import { Hint } from '../shell/hint.tsx'
 import { Icon } from '../shell/icons.tsx'
 import { interruptSession, restartSession } from '../shell/session-actions.ts'
 import { workOf } from '../shell/session-work.ts'
 import { sidePanel } from '../state/layout.ts'
 import type { OpenNotebook } from './open-notebook.ts'
 import { backToShared, fork } from './runtime-actions.ts'
+import type { WhereFacts } from './where.ts'
+import { whereNote } from './where-note.ts'
 
-export function WhereSession({ notebook, close }: { notebook: OpenNotebook; close: () => void }) {
+interface Props {
+  notebook: OpenNotebook
+  facts: WhereFacts
+  close: () => void
+}
+
+export function WhereSession({ notebook, facts, close }: Props) {
   const session = notebook.sessionOf(notebook.language.value)
   const isLive = session?.device !== undefined && session.device !== null
   const { current, waiting } = session ? workOf(session.id) : { current: undefined, waiting: 0 }
@@ -17,6 +27,9 @@ export function WhereSession({ notebook, close }: { notebook: OpenNotebook; clos
   }
   return (
     <div class="session-tools">
+      <p class="muted where-note">
+        <Hint text={whereNote(facts)} />
+      </p>
       {waiting > 0 && <p class="faint">{waiting === 1 ? '1 run waits for it.' : `${waiting} runs wait for it.`}</p>}
       <div class="row tools">
         {session && isLive && (
@@ -45,6 +58,7 @@ export function WhereSession({ notebook, close }: { notebook: OpenNotebook; clos
         )}
         <ForkButton notebook={notebook} isForked={isForked} close={close} />
       </div>
+      <NotebookSavedState close={close} />
     </div>
   )
 }

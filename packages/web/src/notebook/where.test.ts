@@ -5,6 +5,7 @@ import type { DeviceInfo, SessionInfo } from '@meshbook/core/messages.ts'
 import { Signal, signal } from '@preact/signals'
 import { keepChoice } from './run-choice.ts'
 import { type WhereFacts, whereOf } from './where.ts'
+import { whereNote } from './where-note.ts'
 
 const now = 1_800_000_000_000
 const device = (id: string, change: Partial<DeviceInfo> = {}) =>
@@ -60,7 +61,7 @@ test('W50 W51 a choice is shown as it is: it beats the notebook, the notebook be
 })
 
 test('W50 the note says what becomes of the variables, and what to do when nothing is online', () => {
-  const note = (change: Partial<WhereFacts>) => whereOf({ ...facts, ...change }).note
+  const note = (change: Partial<WhereFacts>) => whereNote({ ...facts, ...change })
   assert.match(
     note({ session: live('mac'), chosen: 'studio' }),
     /variables on The mac do not go with it\. You chose it\./,
@@ -99,4 +100,20 @@ test('W51 W53 what was chosen holds over a reload until it is taken back; storag
   })
   broken.on.value = 'mac'
   assert.ok(broken.on instanceof Signal)
+})
+
+test('SW11 a device that the saved state can go to is said to get the variables, any other that it does not', () => {
+  const saved = (kind: 'image' | 'portable') =>
+    ({ ...live('mac'), saved: { snapshot: 'snp_1', kind, asOf: null, bytes: 1, behind: 0, state: 'saved' } }) as never
+  const windows = [device('mac'), device('studio', { os: 'win32 10' })]
+  const note = (change: Partial<WhereFacts>) => whereNote({ ...facts, chosen: 'studio', ...change })
+  assert.match(note({ session: saved('image') }), /goes on on The studio, with the variables as they were saved/)
+  assert.match(note({ session: saved('image'), devices: windows }), /do not go with it/)
+  assert.match(note({ session: saved('portable'), devices: windows }), /with the variables as they were saved/)
+})
+
+test('SW4 while its state is on the way the bar says that the session is restored; a move that has not begun leaves it live', () => {
+  const moving = (phase: string) => ({ ...live('mac'), moving: { to: 'studio', phase, done: 0, total: 0 } }) as never
+  assert.equal(where({ session: moving('fetch') }), 'starting: Restoring session…')
+  assert.equal(where({ session: moving('saving') }), 'live: The mac')
 })

@@ -1,9 +1,8 @@
-/** Where a notebook's code runs, in words for its bar (W50). Pure. */
+/** Where a notebook's code runs, in a few words for its bar (W50). Pure. */
 import type { DeviceInfo, SessionInfo } from '@meshbook/core/messages.ts'
-import { ago } from './duration.ts'
 
 export interface WhereFacts {
-  session: Pick<SessionInfo, 'device' | 'kernel' | 'language' | 'since'> | undefined
+  session: Pick<SessionInfo, 'device' | 'kernel' | 'language' | 'since' | 'saved' | 'moving'> | undefined
   devices: readonly DeviceInfo[]
   /** Id of the device that was chosen in this browser. */
   chosen: string | undefined
@@ -19,7 +18,6 @@ export type WhereKind = 'live' | 'cloud' | 'starting' | 'away' | 'next' | 'none'
 export interface Where {
   kind: WhereKind
   text: string
-  note: string
 }
 
 /** As the router finds it: by id, or by name if only one has it. */
@@ -29,66 +27,38 @@ export function deviceNamed(devices: readonly DeviceInfo[], wanted: string): Dev
   return found.length === 1 ? found[0] : undefined
 }
 
-export function whereOf(facts: WhereFacts): Where {
-  const { devices, chosen, runsOn, session } = facts
-  const holder = devices.find(({ id }) => id === session?.device)
+/** Where it is live, where it goes next, and which name or id was asked for. */
+export interface Place {
+  holder: DeviceInfo | undefined
+  target: DeviceInfo | undefined
+  wanted: string | undefined
+  isRestoring: boolean
+}
+
+export function placeOf({ devices, chosen, runsOn, session }: WhereFacts): Place {
   const wanted = chosen ?? runsOn
-  if (wanted === undefined) return holder ? liveAt(holder, facts) : nowhere(facts)
-  const target = chosen === undefined ? deviceNamed(devices, wanted) : devices.find(({ id }) => id === chosen)
-  const why = chosen === undefined ? 'The notebook says so (runs-on).' : 'You chose it.'
-  if (!target) return unknown(wanted, chosen !== undefined)
-  if (target.id === holder?.id) return withNote(liveAt(target, facts), why)
-  return withNote(nextAt(target, holder, facts), why)
-}
-
-const withNote = (where: Where, why: string): Where => ({ ...where, note: `${where.note} ${why}` })
-
-function liveAt(holder: DeviceInfo, { session, here, isForked, now }: WhereFacts): Where {
-  if (holder.status !== 'online') return { kind: 'away', text: holder.name, note: awayNote(holder, now) }
-  if (!session?.kernel) return { kind: 'starting', text: 'Starting session…', note: `On ${holder.name}.` }
-  const since = session.since ? `, since ${ago(session.since, now)}` : ''
-  const whose = isForked ? 'Your own session' : session.kernel
-  const note = `${whose} is live on ${holder.name} with its variables${since}.`
-  if (holder.kind === 'worker') return { kind: 'cloud', text: 'Cloud', note }
-  const isRemote = here !== undefined && here !== holder.id
-  return { kind: 'live', text: isRemote ? `${holder.name} (remote)` : holder.name, note }
-}
-
-function awayNote({ name, status, lastSeenAt }: DeviceInfo, now: number): string {
-  if (status === 'suspect') return `${name} has the session and does not answer at the moment. Runs wait for it.`
-  return `${name} had the session and is offline, last seen ${ago(lastSeenAt, now)}. Another device would start with no variables.`
-}
-
-function nextAt(target: DeviceInfo, holder: DeviceInfo | undefined, { now }: WhereFacts): Where {
-  if (target.status !== 'online')
-    return {
-      kind: 'away',
-      text: target.name,
-      note: `${target.name} is ${target.status === 'suspect' ? 'not answering' : `offline, last seen ${ago(target.lastSeenAt, now)}`}. Runs wait until it is back; no other device is tried.`,
-    }
-  const leaves = holder ? ` The variables on ${holder.name} do not go with it.` : ''
-  return { kind: 'next', text: target.name, note: `The next run starts a session on ${target.name}.${leaves}` }
-}
-
-function unknown(wanted: string, isChoice: boolean): Where {
-  if (isChoice)
-    return {
-      kind: 'away',
-      text: 'Not paired',
-      note: 'The device that you chose is not paired any more. Runs are refused until you choose another.',
-    }
+  const target = chosen === undefined ? deviceNamed(devices, wanted ?? '') : devices.find(({ id }) => id === chosen)
+  const { phase = 'waiting' } = session?.moving ?? {}
   return {
-    kind: 'away',
-    text: wanted,
-    note: `The notebook says that it runs on ${wanted}, and no one device has this name. Runs are refused until you choose one.`,
+    holder: devices.find(({ id }) => id === session?.device),
+    target: wanted === undefined ? undefined : target,
+    wanted,
+    isRestoring: phase !== 'waiting' && phase !== 'saving',
   }
 }
 
-function nowhere({ devices, isForked }: WhereFacts): Where {
-  const able = devices.some(({ status, policy }) => status === 'online' && policy.executes)
-  const whose = isForked ? 'Your own session has not begun. ' : ''
-  const note = able
-    ? 'The first run starts one, on the device that fits best.'
-    : 'No device is online. Start Meshbook on one of your machines: `meshbook up`.'
-  return { kind: 'none', text: 'No runtime', note: `${whose}${note}` }
+export function whereOf(facts: WhereFacts): Where {
+  const { holder, target, wanted, isRestoring } = placeOf(facts)
+  if (isRestoring) return { kind: 'starting', text: 'Restoring session…' }
+  if (wanted === undefined) return holder ? liveAt(holder, facts) : { kind: 'none', text: 'No runtime' }
+  if (!target) return { kind: 'away', text: facts.chosen === undefined ? wanted : 'Not paired' }
+  if (target.id === holder?.id) return liveAt(target, facts)
+  return { kind: target.status === 'online' ? 'next' : 'away', text: target.name }
+}
+
+function liveAt({ id, name, kind, status }: DeviceInfo, { session, here }: WhereFacts): Where {
+  if (status !== 'online') return { kind: 'away', text: name }
+  if (!session?.kernel) return { kind: 'starting', text: 'Starting session…' }
+  if (kind === 'worker') return { kind: 'cloud', text: 'Cloud' }
+  return { kind: 'live', text: here !== undefined && here !== id ? `${name} (remote)` : name }
 }

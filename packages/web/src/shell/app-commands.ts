@@ -1,6 +1,8 @@
 /** What can be done on every page, for the command palette (W66): places, devices, sessions. */
 import { effect, untracked } from '@preact/signals'
 import { importCommand } from '../formats/format-actions.ts'
+import { showPolicy, showStates } from '../moves/moves-dialog-open.ts'
+import { withMoves } from '../moves/moves-when-needed.ts'
 import { pairDialogOpen } from '../pairing/pair-dialog-open.ts'
 import { type Command, registerCommands } from '../state/commands.ts'
 import { navigate } from '../state/location.ts'
@@ -94,6 +96,41 @@ function aboutSessions(): Command[] {
         title: `Restart ${sessionName(session)}`,
         icon: 'restart',
         run: () => void restartSession(session),
+      },
+      {
+        id: `move-${session.id}`,
+        group,
+        title: `Move ${sessionName(session)} to another device`,
+        icon: 'laptop',
+        run: () => withMoves(to => to.moveSession(session)),
+      },
+      {
+        id: `fork-${session.id}`,
+        group,
+        title: `Fork ${sessionName(session)} with its variables`,
+        icon: 'fork',
+        run: () => withMoves(to => to.forkSession(session)),
+      },
+      {
+        id: `save-${session.id}`,
+        group,
+        title: `Save the state of ${sessionName(session)}`,
+        icon: 'bookmark',
+        run: () => withMoves(to => to.saveSession(session)),
+      },
+      {
+        id: `states-${session.id}`,
+        group,
+        title: `Saved states of ${sessionName(session)}`,
+        icon: 'history',
+        run: () => showStates(session),
+      },
+      {
+        id: `lost-${session.id}`,
+        group,
+        title: `When the device of ${sessionName(session)} is lost`,
+        icon: 'gear',
+        run: () => showPolicy(session),
       },
     ])
 }

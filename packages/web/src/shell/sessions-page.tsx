@@ -2,7 +2,10 @@
 import type { SessionInfo } from '@meshbook/core/messages.ts'
 import { useEffect, useState } from 'preact/hooks'
 import { api } from '../api/client.ts'
+import { showPolicy, showStates } from '../moves/moves-dialog-open.ts'
+import { loadMoves, moves, withMoves } from '../moves/moves-when-needed.ts'
 import { ago } from '../notebook/duration.ts'
+import { chooseSession } from '../notebook/run-choice.ts'
 import { togglePanelOn } from '../state/layout.ts'
 import { navigate, notebookUrl } from '../state/location.ts'
 import { addRuns, deviceById, loadRuns, projects, sessions } from '../state/mesh.ts'
@@ -22,6 +25,7 @@ export function SessionsPage() {
     loadRuns()
       .then(loadNewest)
       .catch(thrown => report(thrown, 'What the sessions run could not be loaded'))
+    loadMoves()
   }, [])
   const live = sessions.value.filter(({ device }) => device !== null)
   const list = all ? sessions.value : live
@@ -61,7 +65,8 @@ function NoSession() {
       <h3>No session is live</h3>
       <p>
         A session holds the variables of a notebook. It begins with the first run, lives on the device that ran it, and
-        is shared by every device that opens the notebook. Open one and press Shift Enter in a cell.
+        is shared by every device that opens the notebook. Open one and press Shift Enter in a cell. After each run it
+        is saved, so that it goes on elsewhere when its device is closed.
       </p>
     </div>
   )
@@ -73,6 +78,8 @@ function SessionRow({ session }: { session: SessionInfo }) {
   const path = work.newest?.path
   const url = project && path ? notebookUrl(project.name, path) : undefined
   const isLive = session.device !== null
+  const to = moves.part.value
+  const moving = to?.movingOf(session)
   return (
     <li class="session-row">
       <div class="session-what">
@@ -104,14 +111,17 @@ function SessionRow({ session }: { session: SessionInfo }) {
           label={`More for ${session.language} ${session.name}`}
           class="icon-button small"
           button={<Icon name="more" />}
-          entries={() => moreEntries(url, isLive)}
+          entries={() => moreEntries(session, work, url)}
         />
       </div>
+      {to && moving && <to.MovingBar moving={moving} />}
     </li>
   )
 }
 
-function moreEntries(url: string | undefined, isLive: boolean): MenuEntry[] {
+function moreEntries(session: SessionInfo, work: SessionWork, url: string | undefined): MenuEntry[] {
+  const isLive = session.device !== null
+  const cannot = !isLive || moves.part.value?.movingOf(session) !== undefined
   const open = (panel: boolean) => () => {
     if (url === undefined) return
     if (panel) togglePanelOn('variables')
@@ -121,12 +131,42 @@ function moreEntries(url: string | undefined, isLive: boolean): MenuEntry[] {
     { label: 'Open the notebook', icon: 'file', disabled: url === undefined, run: open(false) },
     { label: 'Variables', icon: 'braces', disabled: url === undefined || !isLive, run: open(true) },
     { label: 'Its runs', icon: 'clock', run: () => navigate('/runs') },
+    'line',
+    { label: 'Move to…', icon: 'laptop', disabled: cannot, run: () => withMoves(to => to.moveSession(session)) },
+    {
+      label: 'Fork…',
+      icon: 'fork',
+      disabled: cannot,
+      run: () => withMoves(to => fork(to.forkSession(session), work, url)),
+    },
+    { label: 'Save as…', icon: 'bookmark', disabled: cannot, run: () => withMoves(to => to.saveSession(session)) },
+    { label: 'Saved states…', icon: 'history', run: () => showStates(session) },
+    { label: 'When its device is lost…', icon: 'gear', run: () => showPolicy(session) },
   ]
 }
 
-function Where({ session: { device: id, since, kernel } }: { session: SessionInfo }) {
+/** The copy opens in the notebook that ran in the original last (SW10). */
+async function fork(
+  made: Promise<string | undefined>,
+  { newest }: SessionWork,
+  url: string | undefined,
+): Promise<void> {
+  const name = await made
+  if (name === undefined || !newest || url === undefined) return
+  chooseSession(newest.document, name, () => localStorage)
+  navigate(url)
+}
+
+function Where({ session: { device: id, since, kernel, saved } }: { session: SessionInfo }) {
   const device = id === null ? undefined : deviceById.value.get(id)
-  if (!device) return <span class="faint session-where">Ended: live nowhere</span>
+  const Saved = moves.part.value?.SavedLine
+  if (!device)
+    return (
+      <span class="faint session-where">
+        Ended: live nowhere
+        {saved?.snapshot && Saved && <Saved saved={saved} />}
+      </span>
+    )
   return (
     <span class="session-where">
       <span class="row">
@@ -141,6 +181,7 @@ function Where({ session: { device: id, since, kernel } }: { session: SessionInf
             : 'offline'}
         {since && ` · since ${ago(since, Date.now())}`}
       </span>
+      {saved && Saved && <Saved saved={saved} />}
     </span>
   )
 }
