@@ -10,10 +10,13 @@ import { type TestContext, test } from 'node:test'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { newId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import { KernelClient, type NumberedKernelEvent } from '@meshbook/device/kernels/kernel-client.ts'
+import { launch } from '@meshbook/device/kernels/launch.ts'
 import type { KernelSession, KernelSessions, SessionSpec } from '@meshbook/device/kernels/port.ts'
+import { killTree, markOf } from '@meshbook/device/kernels/process-tree.ts'
 import type { Capture, PartSink, PartSource } from '@meshbook/device/snapshots/port.ts'
 import { createPortableBackend } from '@meshbook/device/snapshots/portable/portable-backend.ts'
-import { type Bed, type BedKernel, bed, execute, order, outcome, when } from './kernel.ts'
+import { type Bed, type BedKernel, bed, execute, newRun, order, outcome, when } from './kernel.ts'
 
 export interface SavingLanguage extends BedKernel {
   /** Makes all kinds of state, and what cannot be saved. */
@@ -112,6 +115,7 @@ export async function runs(session: KernelSession, code: string): Promise<string
 }
 
 const failed = (error: unknown) => error instanceof MeshError
+const refused = (error: unknown) => error instanceof MeshError && error.code === 'SNAPSHOT_REFUSED'
 
 export function savingContract(language: SavingLanguage): void {
   const name = language.kernelspec === undefined ? language.language : `${language.kernelspec} (Jupyter)`
@@ -158,37 +162,74 @@ export function savingContract(language: SavingLanguage): void {
     await it.capture()
   })
 
-  test(`${name}: a file that is damaged, cut short, exchanged or missing is refused before anything is made (KN52)`, async t => {
+  test(`${name}: a file that is damaged, cut short, exchanged, missing or a link is refused before anything is made (KN52)`, async t => {
     const it = await savingBed(t, language)
     await runs(it.session, language.make)
     const whole = await it.opened(await it.capture())
+    const kernel = await bareKernel(t, it, language)
     const names = await readdir(whole)
-    const target = await it.sessions.start({ ...it.spec, ...fresh() })
-    const damages: [string, (path: string, other: string) => Promise<void>][] = [
-      ['a bit', flip],
-      ['its end', async path => truncate(path, Math.max(0, (await readFile(path)).length - 1))],
-      ['another file', (path, other) => copyFile(other, path)],
-      ['missing', path => rm(path)],
-      ['a link', async (path, other) => rm(path).then(() => symlink(other, path))],
-    ]
     for (const [index, name] of names.entries()) {
       const other = join(whole, names[(index + 1) % names.length]!)
       if ((await readFile(other)).equals(await readFile(join(whole, name)))) continue
-      for (const [what, damage] of damages) {
+      for (const [what, damage] of Object.entries(damages)) {
         const folder = await mkdtemp(join(it.folder, '..', 'damaged-'))
         await cp(whole, folder, { recursive: true })
-        const path = join(folder, name)
-        if ((await readFile(path)).length === 0 && what !== 'missing') await writeFile(path, 'x')
-        else await damage(path, other)
-        // The session has a kernel, and keeps it as it is.
-        const start = it.sessions.start(target.spec, { from: { kind: 'portable', folder }, notice: '' })
-        await assert.rejects(start, failed, `${name}: ${what}`)
+        await damage(join(folder, name), other)
+        await assert.rejects(kernel.load(folder), refused, `${name}: ${what}`)
         await rm(folder, { recursive: true })
       }
     }
-    assert.equal(await runs(target, language.isFresh.code), language.isFresh.printed)
-    await target.shutdown()
+    assert.equal(await kernel.run(language.isFresh.code), language.isFresh.printed)
+    await kernel.load(whole)
+    assert.notEqual(await kernel.run(language.isFresh.code), language.isFresh.printed)
+    // The session that it was to take the place of keeps its kernel.
+    await flip(join(whole, names[0]!))
+    const start = it.sessions.start(it.spec, { from: { kind: 'portable', folder: whole }, notice: '' })
+    await assert.rejects(start, failed)
+    assert.equal(await runs(it.session, language.show), language.shown)
   })
+}
+
+const damages: Record<string, (path: string, other: string) => Promise<void>> = {
+  'a bit': flip,
+  'its end': async path => truncate(path, Math.max(0, (await readFile(path)).length - 1)).then(() => notEmpty(path)),
+  'another file': (path, other) => copyFile(other, path),
+  missing: path => rm(path),
+  'a link': async (path, other) => rm(path).then(() => symlink(other, path)),
+}
+
+async function notEmpty(path: string): Promise<void> {
+  if ((await readFile(path)).length === 0) await writeFile(path, 'xy')
+}
+
+/** A kernel without a host, so that it can be asked again and again. */
+async function bareKernel(
+  t: TestContext,
+  it: Bed,
+  { language, kernelspec, env }: BedKernel,
+): Promise<{ load(folder: string): Promise<unknown>; run(code: string): Promise<string> }> {
+  const folder = await mkdtemp(join(it.folder, '..', 'bare-'))
+  const place = { folder, language, kernelspec, limits, projectFolder: it.project, nodePath: process.execPath }
+  const mark = markOf(folder)
+  const launched = await launch({ ...place, mark, env: { ...process.env, ...env }, random: systemRandom })
+  t.after(() => killTree(launched.mark, launched.pid))
+  let heard: (event: NumberedKernelEvent) => void = () => undefined
+  const handlers = { onEvent: (event: NumberedKernelEvent) => heard(event), onClose: () => undefined }
+  const client = await KernelClient.connect(launched, limits, handlers, AbortSignal.timeout(60_000))
+  t.after(() => client.close())
+  return {
+    load: path => client.request('load', { folder: path }, 60_000),
+    run: async code => {
+      const ended = Promise.withResolvers<string>()
+      let text = ''
+      heard = ({ event }) => {
+        if (event.type === 'stdout') text += event.text
+        if (event.type === 'completed' || event.type === 'failed') ended.resolve(text)
+      }
+      await client.request('execute', { run: newRun(), code, name: 'demo' })
+      return ended.promise
+    },
+  }
 }
 
 async function flip(path: string): Promise<void> {
