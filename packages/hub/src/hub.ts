@@ -382,7 +382,7 @@ async function wire(base: Base): Promise<Parts> {
     repeats: new Repeats({ ...base, audit, orders, runs }),
     sessionRequests,
     sessionControl: new SessionControl({ ...base, fleet, runs, sessionRequests, sessionsChanged }),
-    snapshots: new Snapshots({ ...base, limits: times, access, audit, sessionsChanged }),
+    snapshots: new Snapshots({ ...base, limits: times, audit, sessionsChanged }),
     sessionsOf,
     sessionsChanged,
   }
