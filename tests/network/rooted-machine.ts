@@ -40,7 +40,7 @@ ln -s pts/ptmx $R/dev/ptmx; ln -s /proc/self/fd $R/dev/fd
 mount -t tmpfs -o mode=1777 tmpfs $R/tmp
 mount --rbind /sys $R/sys
 cd $R; mkdir -p mnt; pivot_root . mnt; umount -l /mnt
-cd /root
+mkdir -p /home/me; cd /home/me
 "$@" &
 while :; do wait; sleep 1; done`
 
@@ -147,7 +147,7 @@ export class RootedMachine {
   }
 
   get #env(): Record<string, string> {
-    return { HOME: '/root', PATH: '/usr/bin:/bin:/usr/sbin:/sbin', LANG: 'C.UTF-8', ...this.#settings.env }
+    return { HOME: '/home/me', PATH: '/usr/bin:/bin:/usr/sbin:/sbin', LANG: 'C.UTF-8', ...this.#settings.env }
   }
 
   #firstPid(): number {

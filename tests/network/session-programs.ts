@@ -62,7 +62,7 @@ export const sessionPrograms: readonly SessionProgram[] = [
   {
     name: 'python',
     language: 'python',
-    make: pythonMake('/root/python-log.txt'),
+    make: pythonMake('/home/me/python-log.txt'),
     ask: pythonAsk,
     answer: pythonAnswer,
   },
@@ -70,7 +70,7 @@ export const sessionPrograms: readonly SessionProgram[] = [
     name: 'ipykernel',
     language: 'python',
     kernel: 'python3',
-    make: pythonMake('/root/ipykernel-log.txt'),
+    make: pythonMake('/home/me/ipykernel-log.txt'),
     ask: pythonAsk,
     answer: pythonAnswer,
   },
@@ -80,7 +80,7 @@ export const sessionPrograms: readonly SessionProgram[] = [
     make: `
 arr <- as.numeric(0:${arrayFloats - 1})
 frame <- data.frame(n = 0:999, name = paste('row', 0:999))
-con <- file('/root/r-log.txt', 'w')
+con <- file('/home/me/r-log.txt', 'w')
 writeLines('made', con); flush(con)
 counter <- local({ n <- 0; function() { n <<- n + 1; n } })
 word <- paste(sample(c(letters, 0:9), 16, TRUE), collapse = '')
@@ -88,7 +88,7 @@ cat(word)`,
     ask: `
 asked <- counter()
 writeLines(paste('asked', asked), con); flush(con)
-cat(word, format(sum(arr), scientific = FALSE), sum(frame$n), frame$name[8], asked, length(readLines('/root/r-log.txt')))`,
+cat(word, format(sum(arr), scientific = FALSE), sum(frame$n), frame$name[8], asked, length(readLines('/home/me/r-log.txt')))`,
     answer: time => `${arraySum} 499500 row 7 ${time} ${time + 1}`,
   },
   {
@@ -99,7 +99,7 @@ big=$(head -c 4000000 /dev/zero | tr '\\0' x)
 declare -A table=([seven]='row 7')
 count() { asked=$((asked + 1)); }
 asked=0
-exec 7>>/root/bash-log.txt
+exec 7>>/home/me/bash-log.txt
 echo made >&7
 sleep 100000 &
 word=$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \\n')
@@ -108,7 +108,7 @@ echo "$word"`,
 count
 echo "asked $asked" >&7
 kill -0 %1 && alive=yes || alive=no
-echo "$word" "\${#big}" "\${table[seven]}" "$asked" "$alive" "$(wc -l < /root/bash-log.txt)"`,
+echo "$word" "\${#big}" "\${table[seven]}" "$asked" "$alive" "$(wc -l < /home/me/bash-log.txt)"`,
     answer: time => `4000000 row 7 ${time} yes ${time + 1}`,
   },
   {
@@ -120,7 +120,7 @@ const { spawn } = require('node:child_process')
 const arr = new Float64Array(${arrayFloats})
 for (let i = 0; i < arr.length; i++) arr[i] = i
 const table = new Map([[7, 'row 7']])
-const log = fs.openSync('/root/js-log.txt', 'w+')
+const log = fs.openSync('/home/me/js-log.txt', 'w+')
 fs.writeSync(log, 'made\\n')
 const child = spawn('sleep', ['100000'], { stdio: 'ignore' })
 let ticks = 0
@@ -138,7 +138,7 @@ await new Promise(resolve => setTimeout(resolve, 400))
 fs.writeSync(log, 'asked ' + asked + '\\n')
 let sum = 0
 for (const value of arr) sum += value
-const lines = fs.readFileSync('/root/js-log.txt', 'utf8').trim().split('\\n').length
+const lines = fs.readFileSync('/home/me/js-log.txt', 'utf8').trim().split('\\n').length
 console.log(word, sum, table.get(7), gen.next().value, child.exitCode === null, ticks > before, lines)`,
     answer: time => `${arraySum} row 7 ${time * time} true true ${time + 1}`,
   },

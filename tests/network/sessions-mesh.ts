@@ -29,7 +29,7 @@ const timesDivisor = 10
 const savedMs = 180_000
 const answerMs = 120_000
 const homeMs = 180_000
-const authorityPath = '/root/authority.pem'
+const authorityPath = '/home/me/authority.pem'
 
 export type MachineName = 'Desk' | 'Laptop'
 
@@ -75,8 +75,8 @@ export class SessionsMesh {
     const criu = await criuFolder()
     for (const machine of [desk, laptop]) {
       await machine.copyIn(authority, authorityPath)
-      await machine.copyIn(criu, '/root/.local/share/meshbook/criu')
-      await machine.write('/root/project/README.md', '# Project\n')
+      await machine.copyIn(criu, '/home/me/.local/share/meshbook/criu')
+      await machine.write('/home/me/project/README.md', '# Project\n')
     }
     const mesh = new SessionsMesh(desk, laptop, phone, data)
     await mesh.powerOn('Desk')
@@ -91,11 +91,11 @@ export class SessionsMesh {
   }
 
   async powerOn(name: MachineName): Promise<void> {
-    await this.machine(name).powerOn(['up', '--hub', hubUrl, '--name', name, '--json', '--data', '/root/data'])
+    await this.machine(name).powerOn(['up', '--hub', hubUrl, '--name', name, '--json', '--data', '/home/me/data'])
   }
 
   async #attach(machine: RootedMachine): Promise<void> {
-    machine.run(...machine.main, 'attach', '/root/project', '--project', 'project', '--data', '/root/data')
+    machine.run(...machine.main, 'attach', '/home/me/project', '--project', 'project', '--data', '/home/me/data')
   }
 
   /** A notebook of the program, at the hub and on both machines. */
@@ -103,7 +103,7 @@ export class SessionsMesh {
     const { name, language, kernel, make, ask } = program
     const head = kernel ? `---\nkernelspec:\n  name: ${kernel}\n  language: ${language}\n---\n` : ''
     const cell = (code: string) => `\`\`\`${language}\n${code.trim()}\n\`\`\`\n`
-    await this.desk.write(`/root/project/${name}.md`, `${head}# ${name}\n\n${cell(make)}\n${cell(ask)}`)
+    await this.desk.write(`/home/me/project/${name}.md`, `${head}# ${name}\n\n${cell(make)}\n${cell(ask)}`)
     const find = () =>
       this.phone.ask<DocumentInfo>({ do: 'document', path: `me/project/${name}.md` }).catch(() => undefined)
     return eventually(`${name}.md is at the hub`, find, 60_000)

@@ -32,5 +32,10 @@ export const auditActions = [
   'way-added',
   'way-removed',
   'snapshot-deleted',
+  'worker-started',
+  'restoring-on',
+  'restoring-off',
+  'session-moved',
+  'session-set',
 ] as const
 export type AuditAction = (typeof auditActions)[number]
