@@ -169,6 +169,14 @@ const migrations: readonly string[] = [
   CREATE INDEX workers_by_device ON workers (device_id);
   CREATE TABLE compute_keys (org_id TEXT NOT NULL PRIMARY KEY, sealed TEXT NOT NULL, created_at BIGINT NOT NULL);
   CREATE TABLE restoring_keys (org_id TEXT NOT NULL, user_id TEXT NOT NULL, version BIGINT NOT NULL, sealed TEXT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY (org_id, user_id, version));`,
+  // Parts of saved sessions (HS1…): what an org has, how many records name each, and bytes that are on their way.
+  `ALTER TABLE snapshots ADD COLUMN parts TEXT NOT NULL DEFAULT '[]';
+  ALTER TABLE snapshots ADD COLUMN used_at BIGINT NOT NULL DEFAULT 0;
+  CREATE INDEX snapshots_by_org ON snapshots (org_id);
+  CREATE TABLE snapshot_parts (org_id TEXT NOT NULL, part_id TEXT NOT NULL, bytes BIGINT NOT NULL, sha256 TEXT NOT NULL, object TEXT NOT NULL, uses BIGINT NOT NULL, touched_at BIGINT NOT NULL, doubted BIGINT NOT NULL, PRIMARY KEY (org_id, part_id));
+  CREATE INDEX snapshot_parts_unused ON snapshot_parts (org_id, uses, touched_at);
+  CREATE TABLE snapshot_totals (org_id TEXT NOT NULL PRIMARY KEY, bytes BIGINT NOT NULL);
+  CREATE TABLE snapshot_arrivals (org_id TEXT NOT NULL, object TEXT NOT NULL, begun_at BIGINT NOT NULL, PRIMARY KEY (org_id, object));`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }

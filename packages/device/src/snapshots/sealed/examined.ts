@@ -1,10 +1,8 @@
-/** Whether a record may be used, before a byte of it is (SN5, SN6). What it finds in order it turns into the plan. */
+/** Whether a record is what was asked for, before a byte of it is used (SN5, SN6). Pure. */
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { Fence, SessionId } from '@meshbook/core/ids.ts'
 import { type Rung, type SnapshotRecord, snapshotRecordSchema } from '@meshbook/core/snapshot.ts'
 import * as v from 'valibot'
-import type { Plan } from '../port.ts'
-import { planOf } from './manifest.ts'
 
 /** What was asked for. */
 export interface Expected {
@@ -25,12 +23,10 @@ export interface Seen {
 
 export const isNewer = (a: Seen, b: Seen): boolean => a.fence > b.fence || (a.fence === b.fence && a.at > b.at)
 
-/** `manifest`: the opened part of that name. Throws SNAPSHOT_REFUSED. */
-export function examine(given: SnapshotRecord, expected: Expected, manifest: Uint8Array, seen: Seen | undefined): Plan {
-  const record = understood(given)
+/** Throws SNAPSHOT_REFUSED unless the record says that it is what was asked for; whether it is true its manifest tells. */
+export function checkAsked(record: SnapshotRecord, expected: Expected, seen: Seen | undefined): void {
   const wrong = whyNot(record, expected, seen)
   if (wrong !== undefined) throw new MeshError('SNAPSHOT_REFUSED', { detail: wrong })
-  return planOf(manifest, record)
 }
 
 /** A record from wherever, in the form that a record has. */
