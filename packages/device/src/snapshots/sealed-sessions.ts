@@ -3,7 +3,14 @@
  * fetched again; what is damaged at the hub is told it, so that nobody is offered it again.
  */
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
-import { type DeviceId, type Now, newId, type RandomBytes, type SessionId, type SnapshotId } from '@meshbook/core/ids.ts'
+import {
+  type DeviceId,
+  type Now,
+  newId,
+  type RandomBytes,
+  type SessionId,
+  type SnapshotId,
+} from '@meshbook/core/ids.ts'
 import type { PartId, SnapshotRecord } from '@meshbook/core/snapshot.ts'
 import type { Capture, PartSink, PartSource } from './port.ts'
 import type { PartSealer } from './sealed/part-sealer.ts'

@@ -66,9 +66,7 @@ export class SnapshotTransfer {
         throw new MeshError('UNREACHABLE', { detail: `${total} bytes wait for a network that is not metered` })
       progress?.(0, total)
       await this.#sendAll(missing, signal, sent => progress?.(sent, total))
-      const answer = await this.#again(signal, () =>
-        this.#ask('', { json: record, signal, expect: [409] }),
-      )
+      const answer = await this.#again(signal, () => this.#ask('', { json: record, signal, expect: [409] }))
       if (answer.ok) return
       const problem = await problemOf(answer)
       if (!problem.missing || round === rounds) throw problem.error
@@ -216,7 +214,8 @@ export class SnapshotTransfer {
     }
     try {
       for await (const frame of readPartFrames(answer.body ?? new ReadableStream(), caps)) {
-        if (!left.has(frame.part)) throw new MeshError('SNAPSHOT_REFUSED', { detail: 'a part came that nobody asked for' })
+        if (!left.has(frame.part))
+          throw new MeshError('SNAPSHOT_REFUSED', { detail: 'a part came that nobody asked for' })
         group.push(frame)
       }
     } catch (thrown) {

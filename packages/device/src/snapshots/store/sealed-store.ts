@@ -97,7 +97,10 @@ export class SealedStore {
   /** All that this device has, the oldest first. */
   all(): { record: SnapshotRecord; atHub: boolean }[] {
     const kept = [...this.#kept.values()].filter(({ whole }) => whole)
-    return kept.sort(byAge).reverse().map(({ record, atHub }) => ({ record, atHub }))
+    return kept
+      .sort(byAge)
+      .reverse()
+      .map(({ record, atHub }) => ({ record, atHub }))
   }
 
   find(id: SnapshotId): SnapshotRecord | undefined {
