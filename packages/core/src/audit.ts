@@ -31,11 +31,11 @@ export const auditActions = [
   'document-unpublished',
   'way-added',
   'way-removed',
-  'session-moved',
-  'session-set',
   'snapshot-deleted',
   'worker-started',
   'restoring-on',
   'restoring-off',
+  'session-moved',
+  'session-set',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

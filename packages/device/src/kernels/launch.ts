@@ -129,7 +129,7 @@ function jupyterPart({ spec }: KernelChoice, limits: Limits) {
   return spec && { jupyter: { spec, startMs, messageBytes: limits.jupyterMessageBytes } }
 }
 
-function kernelLimits(limits: Limits) {
+export function kernelLimits(limits: Limits) {
   const { kernelFrameBytes, kernelUnackedBytes, inputBytes, displayBytes } = limits
   // Base64 makes a third more of it.
   const display = Math.min(Math.ceil((displayBytes * 4) / 3), kernelFrameBytes - 64 * 1024)
@@ -142,7 +142,7 @@ function kernelLimits(limits: Limits) {
   }
 }
 
-async function choosePlace(random: RandomBytes): Promise<{ address: string; port: number }> {
+export async function choosePlace(random: RandomBytes): Promise<{ address: string; port: number }> {
   if (process.platform !== 'linux') return { address: '127.0.0.1', port: await freePort() }
   const [a, b, c] = random(3)
   return { address: `127.${1 + (a! % 254)}.${b!}.${1 + (c! % 254)}`, port: linuxPort }

@@ -120,15 +120,20 @@ export class SessionTable {
   }
 
   /** The session that a lease is for; two leases of one session start it once. */
-  async for(lease: Lease, projectFolder: string, resumed?: ExecuteOrder): Promise<KernelSession> {
-    await this.#starting.get(lease.session)?.catch(() => undefined)
+  for(lease: Lease, projectFolder: string, resumed?: ExecuteOrder): Promise<KernelSession> {
+    const { session } = lease
+    const before = this.#starting.get(session) ?? Promise.resolve()
+    const starting = before.then(ignore, ignore).then(() => this.#liveFor(lease, projectFolder, resumed))
+    this.#starting.set(session, starting)
+    return starting.finally(() => this.#starting.get(session) === starting && this.#starting.delete(session))
+  }
+
+  async #liveFor(lease: Lease, projectFolder: string, resumed: ExecuteOrder | undefined): Promise<KernelSession> {
     await this.goLive(lease.head)
     const live = this.#live.get(lease.session)
     const known = live && this.#identity(live)
     if (live && known?.head === lease.head && known.fence === lease.fence) return live
-    const starting = this.#start(lease, projectFolder, resumed).finally(() => this.#starting.delete(lease.session))
-    this.#starting.set(lease.session, starting)
-    return starting
+    return this.#start(lease, projectFolder, resumed)
   }
 
   async #start(lease: Lease, projectFolder: string, resumed: ExecuteOrder | undefined): Promise<KernelSession> {
@@ -339,3 +344,5 @@ export class SessionTable {
     return { session, head, fence, given }
   }
 }
+
+const ignore = (): void => undefined

@@ -3,18 +3,11 @@
  * fetched again; what is damaged at the hub is told it, so that nobody is offered it again.
  */
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
-import {
-  type DeviceId,
-  type Now,
-  newId,
-  type RandomBytes,
-  type SessionId,
-  type SnapshotId,
-} from '@meshbook/core/ids.ts'
+import { type DeviceId, type Now, newId, type RandomBytes, type SnapshotId } from '@meshbook/core/ids.ts'
 import type { PartId, SnapshotRecord } from '@meshbook/core/snapshot.ts'
-import type { Capture, PartSink, PartSource } from './port.ts'
+import type { PartSource } from './port.ts'
 import type { PartSealer } from './sealed/part-sealer.ts'
-import type { About, Examined, Expected, KeptRecord, Progress, SavedSessions } from './session-snapshots.ts'
+import type { Examined, Expected, KeptRecord, Progress, SavedSessions, Saving } from './session-snapshots.ts'
 import { type SavingParts, SealedStore, type SealedStorePorts } from './store/sealed-store.ts'
 import { SnapshotTransfer, type TransferPorts } from './transfer.ts'
 
@@ -36,8 +29,8 @@ interface Opened {
 export class SealedSessions implements SavedSessions {
   readonly #ports: SealedSessionsPorts
   readonly #opening: Promise<Opened>
-  /** Captures that are under way: a session has one at a time. */
-  readonly #saving = new Map<SessionId, SavingParts>()
+  /** Captures that are under way. */
+  readonly #saving = new Set<SavingParts>()
   readonly #closed = new AbortController()
 
   constructor(ports: SealedSessionsPorts) {
@@ -50,22 +43,25 @@ export class SealedSessions implements SavedSessions {
     this.#opening.catch(() => undefined)
   }
 
-  async sink(session: SessionId): Promise<PartSink> {
+  async begin(): Promise<Saving> {
     const { store } = await this.#opening
-    // One that failed was never kept.
-    await this.#take(session)?.abandon()
-    const saving = await store.begin()
-    this.#saving.set(session, saving)
-    return saving
-  }
-
-  async keep(about: About, capture: Capture): Promise<SnapshotRecord> {
+    this.#closed.signal.throwIfAborted()
+    const parts = await store.begin()
+    this.#saving.add(parts)
     const { now, random, self } = this.#ports
-    const saving = this.#take(about.session)
-    if (!saving) throw new MeshError('SNAPSHOT_FAILED', { detail: 'its parts were given up' })
-    const { fit, inside, lost, pauseMs } = capture
-    const id = newId('snapshot', now(), random)
-    return saving.finish({ ...about, id, device: self, fit, inside, lost, pauseMs }, capture)
+    return {
+      put: bytes => parts.put(bytes),
+      has: part => parts.has(part),
+      finish: (about, capture) => {
+        const { fit, inside, lost, pauseMs } = capture
+        const id = newId('snapshot', now(), random)
+        return parts.finish({ ...about, id, device: self, fit, inside, lost, pauseMs }, capture)
+      },
+      abandon: async () => {
+        this.#saving.delete(parts)
+        await parts.abandon()
+      },
+    }
   }
 
   async kept(): Promise<KeptRecord[]> {
@@ -123,15 +119,9 @@ export class SealedSessions implements SavedSessions {
   async close(): Promise<void> {
     this.#closed.abort(new MeshError('SHUTTING_DOWN'))
     const { store } = await this.#opening
-    for (const session of [...this.#saving.keys()]) await this.#take(session)?.abandon()
+    for (const parts of [...this.#saving]) await parts.abandon()
     await store.close()
     await this.#ports.sealer.close()
-  }
-
-  #take(session: SessionId): SavingParts | undefined {
-    const saving = this.#saving.get(session)
-    this.#saving.delete(session)
-    return saving
   }
 
   /** Those of them that are not here, from the hub. */

@@ -49,7 +49,7 @@ export interface SessionSaverPorts {
 interface Kind {
   backend: SnapshotBackend
   pace: Pace
-  /** Of the state that is in its newest record; -1: there is none. */
+  /** Of the state that is in its newest record. */
   state: number
   record: SnapshotRecord | undefined
   tookMs: number
@@ -95,7 +95,7 @@ export class SessionSaver {
     this.#kinds = ports.backends.map(backend => ({
       backend,
       pace: freshPace,
-      state: -1,
+      state: 0,
       record: undefined,
       tookMs: 0,
       error: undefined,
@@ -105,7 +105,7 @@ export class SessionSaver {
 
   /** Runs that no record has. */
   get behind(): number {
-    return this.#state - Math.max(0, ...this.#kinds.map(({ state }) => state))
+    return this.#state - Math.max(...this.#kinds.map(({ state }) => state))
   }
 
   kinds(): KindState[] {
@@ -151,6 +151,7 @@ export class SessionSaver {
     this.#quietAt = this.#ports.now()
     this.#long = undefined
     for (const kind of this.#kinds) kind.unfit = undefined
+    this.#noteUnfit()
     const { resolve } = this.#idle
     this.#idle = Promise.withResolvers()
     resolve()
@@ -216,7 +217,8 @@ export class SessionSaver {
 
   /** Undefined when a run came in between. */
   async #saveAs(able: Kind[], { name, signal }: CaptureWish): Promise<SnapshotRecord | undefined> {
-    const known = name === null ? able.find(kind => kind.record && !this.#isChanged(kind)) : undefined
+    const head = this.#ports.head()?.head
+    const known = name === null ? able.find(kind => !this.#isChanged(kind) && kind.record?.head === head) : undefined
     if (known) return known.record
     const reasons: string[] = []
     for (const kind of able) {

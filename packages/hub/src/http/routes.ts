@@ -720,8 +720,8 @@ export function routes(parts: Parts): Route[] {
     ...pairingRoutes(parts),
     ...publishRoutes(parts),
     ...notifyRoutes(parts),
-    ...moveRoutes(parts),
     ...computeRoutes(parts),
+    ...moveRoutes(parts),
     ...snapshotRoutes(parts),
   ]
   return list

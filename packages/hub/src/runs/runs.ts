@@ -65,10 +65,10 @@ export interface RunsPorts {
   /** Told when gates of a run may have come, been received or become void. */
   gatesChanged: (org: OrgId, run: RunId) => void
   documents: Pick<Documents, 'content'>
-  /** A run of the session waits for a holder that does not answer. */
-  waitsForHolder: (org: OrgId, session: SessionId) => void
   /** Absent where the hub makes none. */
   workers?: Pick<Workers, 'offer' | 'restores' | 'want'> | undefined
+  /** A run of the session waits for a holder that does not answer. */
+  waitsForHolder: (org: OrgId, session: SessionId) => void
 }
 
 /** Who asks for a run. */
@@ -308,13 +308,12 @@ export class Runs {
   }
 
   async #placeNext(org: OrgId, session: SessionId): Promise<void> {
-    const { store } = this.#ports
+    const { store, fleet } = this.#ports
     const placement = await store.query('nextPlacement', { org, session })
     if (!placement) return
     const { next, holder } = placement
     const decision = await this.#decide(org, placement)
-    if (holder && 'wait' in decision && this.#ports.fleet.statusOf(holder.device) !== 'online')
-      this.#noteSilent(org, session)
+    if (holder && 'wait' in decision && fleet.statusOf(holder.device) !== 'online') this.#noteSilent(org, session)
     else this.#silent.delete(session)
     if ('to' in decision && (await this.#isStale(org, next))) await this.#setAside(org, next)
     else if ('to' in decision) await this.#lease(org, next.id, decision)

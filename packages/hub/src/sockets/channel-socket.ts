@@ -253,8 +253,16 @@ class ChannelSocket implements DeviceLink {
     await this.#takeSeal(message.seal)
     const { os, software = '', runtimes, metrics, restores } = message
     const projects = message.projects.filter(project => this.#sees(project))
-    const told = { os, software, runtimes, projects, restores: restores ?? null }
-    await store.call('describeDevice', { org, id, ...told, now: now() })
+    await store.call('describeDevice', {
+      org,
+      id,
+      os,
+      software,
+      runtimes,
+      projects,
+      restores: restores ?? null,
+      now: now(),
+    })
     const found = await runs.reconcile(org, id, message)
     const known = await this.#projects()
     const { networks = [], ...measured } = metrics
