@@ -3,7 +3,7 @@
  * disk. The next run answers from the other, with the same variables.
  */
 import assert from 'node:assert/strict'
-import { rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { DocumentInfo, List, Run } from '@meshbook/core/api.ts'
@@ -12,6 +12,7 @@ import type { DeviceInfo, SessionInfo } from '@meshbook/core/messages.ts'
 import type { Move } from '@meshbook/core/moves-api.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import type { SnapshotInfo, SnapshotKind } from '@meshbook/core/snapshot.ts'
+import { criuFolder } from '../contract/criu.ts'
 import {
   command,
   eventually,
@@ -46,7 +47,12 @@ class Mesh {
 
   async join(name: string, data?: string): Promise<MeshProcess> {
     const folder = data ?? (await temporaryFolder(this.t))
-    const env = { MESHBOOK_TOKEN: token, MESHBOOK_SNAPSHOT: this.use, MESHBOOK_TIMES_DIVISOR: `${timesDivisor}` }
+    const env = {
+      MESHBOOK_TOKEN: token,
+      MESHBOOK_SNAPSHOT: this.use,
+      MESHBOOK_TIMES_DIVISOR: `${timesDivisor}`,
+      ...(this.use === 'criu' && { XDG_DATA_HOME: await homeWithCriu(this.t) }),
+    }
     const device = await startProcess(this.t, folder, ['up', '--hub', this.hub.url, '--name', name], env)
     this.devices.set(name, device)
     return device
@@ -152,6 +158,14 @@ class Mesh {
     assert.equal(ended.state, 'done', `${ended.code} ${ended.detail}`)
     return ended
   }
+}
+
+/** A data folder of a user who has set up CRIU. */
+async function homeWithCriu(t: TestContext): Promise<string> {
+  const home = await temporaryFolder(t)
+  await mkdir(join(home, 'meshbook'))
+  await symlink(await criuFolder(), join(home, 'meshbook/criu'))
+  return home
 }
 
 const make = 'import random\nx = {"a": [1, 2, 3]}\ny = x["a"]\nrandom.seed(7)\nprint(len(y))'
