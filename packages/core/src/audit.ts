@@ -32,6 +32,9 @@ export const auditActions = [
   'way-added',
   'way-removed',
   'snapshot-deleted',
+  'worker-started',
+  'restoring-on',
+  'restoring-off',
   'session-moved',
   'session-set',
 ] as const

@@ -512,6 +512,23 @@ export const limits = {
   movesPerSession: 1,
   /** Moves that are under way. */
   movesPerOrg: 1_000,
+
+  /** From the order for a worker to its registration. */
+  workerStartMs: 60_000,
+  /** What a worker is given to save its sessions and end. */
+  workerStopMs: 120_000,
+  /** How long a worker that cannot reach its hub waits for it. */
+  workerAloneMs: 600_000,
+  /** How often the hub compares its workers with what the engine has. */
+  workerLookMs: 5_000,
+  /** The longest wait before a worker that could not be started is tried again. */
+  workerRetryMs: 60_000,
+  /** An answer of the container engine. */
+  engineAnswerMs: 20_000,
+  engineAnswerBytes: 4 * MiB,
+  /** An image that is being made. */
+  engineImportMs: 900_000,
+
   /** How long the hub remembers a move that is over. */
   moveKeptMs: 7 * 24 * 3_600_000,
   /** The longest that a run may be told to wait for a silent device before it goes elsewhere. */
@@ -545,6 +562,7 @@ export function scaledTimes(divisor: number): Limits {
     lanGrantMs,
     tlsLookMs,
     snapshotQuietMs,
+    workerLookMs,
   } = limits
   const shorter = {
     pingMs,
@@ -559,6 +577,7 @@ export function scaledTimes(divisor: number): Limits {
     lanGrantMs,
     tlsLookMs,
     snapshotQuietMs,
+    workerLookMs,
   }
   const scaled = Object.fromEntries(Object.entries(shorter).map(([name, ms]) => [name, Math.ceil(ms / divisor)]))
   return { ...limits, ...scaled }

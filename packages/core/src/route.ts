@@ -27,7 +27,9 @@ export function route(input: Asked): Decision {
   if (runsOn !== undefined) return toNamed({ ...input, worker: undefined }, runsOn)
   const { holder, lostBy } = input.session ?? {}
   if (holder !== undefined) return toHolder(input, holder)
-  return lostBy === undefined ? toBest(input, []) : fromSaved(input, lostBy, lostWords(input, lostBy))
+  return lostBy === undefined
+    ? toBest(input, [])
+    : fromSaved(input, lostBy, [`${nameOf(input, lostBy)} had the session, and lost it.`])
 }
 
 function toChosen(input: RouteInput, on: DeviceId): RouteDecision {
@@ -108,10 +110,13 @@ function toSuspect(input: Asked, holder: RouteDevice, reasons: readonly string[]
   return fromSaved(input, holder.id, [silent])
 }
 
-function lostWords({ devices }: RouteInput, lost: DeviceId): string[] {
-  const name = devices.find(({ id }) => id === lost)?.name ?? 'A device that is not paired any more'
-  return [`${name} had the session; the other devices do not have its variables.`]
+function nameOf({ devices }: RouteInput, id: DeviceId): string {
+  return devices.find(device => device.id === id)?.name ?? 'A device that is not paired any more'
 }
+
+const lostWords = (input: RouteInput, lost: DeviceId): string[] => [
+  `${nameOf(input, lost)} had the session; the other devices do not have its variables.`,
+]
 
 /** From what was saved of it, on the best device on which that can go on; anew where it can nowhere (RT60, RT62). */
 function fromSaved(input: Asked, lost: DeviceId, reasons: readonly string[]): Decision {
@@ -134,9 +139,8 @@ function isLost({ devices }: RouteInput, id: DeviceId): boolean {
   return status !== 'online' && status !== 'suspect'
 }
 
-function lostTo({ devices, now }: RouteInput, lost: DeviceId, to: RouteDevice, rung: Rung): string[] {
-  const name = devices.find(({ id }) => id === lost)?.name ?? 'A device that is not paired any more'
-  return [`${name} had the session; its state ${asOf(rung, now)} goes on on ${to.name}.`]
+function lostTo(input: RouteInput, lost: DeviceId, to: RouteDevice, rung: Rung): string[] {
+  return [`${nameOf(input, lost)} had the session; its state ${asOf(rung, input.now)} goes on on ${to.name}.`]
 }
 
 function goesOnAt({ session, devices, now }: RouteInput, device: RouteDevice, rung: Rung): string[] {
@@ -179,11 +183,21 @@ function variablesAt({ session, devices }: RouteInput, device: RouteDevice): str
   return other ? [`The variables of the session are on another device, ${other.name}.`, empty] : [empty]
 }
 
-function workerInstead({ request, worker }: Asked, decision: RouteDecision): Decision {
+function workerInstead({ request, session, worker }: Asked, decision: RouteDecision): Decision {
   if (!worker) return decision
   const speaks = worker.languages.some(language => runtimeFor(language) === runtimeFor(request.language))
   const suffices = unknownRequirements(request.requires).length === 0 && (worker.gpu || request.requires.length === 0)
   if (!speaks || !suffices) return decision
-  const reasons = ['A cloud worker is started for it.', 'The session starts anew there: its variables will be empty.']
-  return { worker: true, reasons: [...decision.reasons, ...reasons] }
+  return {
+    worker: true,
+    reasons: [...decision.reasons, 'A cloud worker is started for it.', ...variablesThere(session, worker)],
+  }
+}
+
+/** What becomes of the variables on a worker that is made for the run (CP44). */
+function variablesThere(session: RouteInput['session'], { restores }: WorkerOffer): string[] {
+  const empty = 'The session starts anew there: its variables will be empty.'
+  if (!session?.hasRun || restores === undefined) return [empty]
+  if (restores) return ['The session goes on there from what was saved of it, if something was.']
+  return [empty, 'The hub may not restore sessions of their owner; to allow it: `meshbook compute restoring on`.']
 }

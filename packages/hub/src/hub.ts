@@ -43,11 +43,15 @@ import { openProviders } from './auth/open-providers.ts'
 import { Passkeys } from './auth/passkeys.ts'
 import { addUser, commandLineToken, ensureFirstUser, newSignInLink } from './auth/sign-in.ts'
 import { finishRestore } from './backup/work-folder.ts'
+import { openCompute } from './compute/open-compute.ts'
+import type { ComputeDriver } from './compute/port.ts'
+import { openWorkersDoor } from './compute/workers-door.ts'
 import type { HubConfig } from './config.ts'
 import { DeviceTeller } from './devices/device-teller.ts'
 import { Fleet, type FleetChange } from './devices/fleet.ts'
 import { LanGrants } from './devices/lan-grants.ts'
-import { registerDevice } from './devices/registration.ts'
+import { registerDevice, showDevice } from './devices/registration.ts'
+import { closeRevoked } from './devices/revocation.ts'
 import { Documents } from './documents/documents.ts'
 import { Gates } from './gates/gates.ts'
 import { sourceOf } from './history/authors.ts'
@@ -106,6 +110,8 @@ export interface HubPorts {
   log: Log
   /** In place of those of the catalogue. */
   limits?: Partial<Limits>
+  /** In place of what the configuration names. */
+  computeDriver?: (hub: string) => ComputeDriver
 }
 
 export interface Hub {
@@ -219,6 +225,7 @@ async function start(
     wake,
     others: others ?? undefined,
     version,
+    computeDriver: ports.computeDriver,
     url: () => url,
     ...ports,
     times,
@@ -261,7 +268,7 @@ async function start(
   })
   const logMs = Math.ceil(config.runRetentionDays * 24 * 3_600_000)
   closers.push(collectRegularly(times.runRetentionMs, () => expireRuns({ store, now, logMs }), log))
-  closers.push(begin())
+  closers.push(await begin())
   closers.push(notifier.begin())
   log.info({ url, version }, 'the hub listens')
   return handleOf(parts, user, { url: ownUrl, localUrl: localUrl ?? ownUrl, port }, closing(close, log))
@@ -294,6 +301,7 @@ type Wired =
   | 'lan'
   | 'deviceTeller'
   | 'presence'
+  | 'compute'
   | 'orders'
   | 'feeds'
   | 'runs'
@@ -317,6 +325,7 @@ type Wired =
 type Base = Omit<Parts, Wired> & {
   wake: Wake
   publishing: Omit<PublicationsPorts, 'audit' | 'events'>
+  computeDriver: HubPorts['computeDriver']
   notifier: Notifier
 }
 
@@ -374,7 +383,21 @@ async function wire(base: Base): Promise<Parts> {
       .catch((error: unknown) => log.debug({ err: error, session }, 'nothing was prefetched'))
   }
   const told = { sessionsChanged, gatesChanged, grewElsewhere, waitsForHolder }
-  const runs: Runs = new Runs({ ...base, ...told, audit, fleet, orders, feeds })
+  const compute = await openCompute({
+    ...base,
+    audit,
+    driver: base.computeDriver,
+    joined: device => showDevice({ store, fleet }, device),
+    ended: (org, { device, ended }, reason) => {
+      if (device && ended)
+        closeRevoked({ ...base, audit, fleet, doors, runs, sessionsChanged }, org, device, ended, reason)
+    },
+    placeAgain: () => {
+      runs.placeAll().catch((error: unknown) => log.error({ err: error }, 'placing runs failed'))
+    },
+  })
+  const { workers } = compute
+  const runs: Runs = new Runs({ ...base, ...told, audit, fleet, orders, feeds, workers })
   const repeats = new Repeats({ ...base, audit, orders, runs })
   const moves = new Moves({ ...base, audit, fleet, orders, runs, sessionsChanged })
   const leftHeads = new LeftHeads({ ...base, fleet, orders, moves, sessionsChanged })
@@ -404,6 +427,7 @@ async function wire(base: Base): Promise<Parts> {
     lan,
     deviceTeller,
     presence: others ? sharedPresence(store, others.hub) : alone,
+    compute,
     orders,
     feeds,
     runs,
@@ -450,7 +474,7 @@ class Soon<Key> {
 function serving(
   parts: Parts,
   tls: Omit<PlainPorts, 'config'>,
-): { answer: (server: Server) => void; begin: () => () => Promise<void> } {
+): { answer: (server: Server) => void; begin: () => Promise<() => Promise<void>> } {
   const upgrades = new Upgrades(parts)
   const main = atOwnOrigin(parts, {
     request: listenerOf(buildApp(parts, routes(parts))),
@@ -461,18 +485,34 @@ function serving(
     server.on('request', request)
     server.on('upgrade', upgrade)
   }
-  const begin = (): (() => Promise<void>) => {
+  const begin = async (): Promise<() => Promise<void>> => {
+    const closeWorkers = await beginWorkers(parts, main)
     const upkeep = new Upkeep(parts)
     const ticking = setInterval(() => tick(parts, upkeep), Math.max(20, Math.min(1_000, parts.times.suspectMs / 10)))
     tick(parts, upkeep)
     return async () => {
       clearInterval(ticking)
       parts.runs.close()
+      await closeWorkers()
       parts.doors.closeAll(new MeshError('SHUTTING_DOWN'))
       await upgrades.close()
     }
   }
   return { answer, begin }
+}
+
+/** Before the first look at them the door is open: workers of before a restart come back by it. */
+async function beginWorkers(
+  { compute: { workers, door }, fleet }: Parts,
+  main: Parameters<typeof atOwnOrigin>[1],
+): Promise<() => Promise<void>> {
+  if (!workers) return async () => undefined
+  const close = await openWorkersDoor({ ...main, folder: door, workers, kindOf: device => fleet.info(device)?.kind })
+  const end = workers.begin()
+  return async () => {
+    await end()
+    await close()
+  }
 }
 
 function tick({ fleet, log }: Parts, upkeep: Upkeep): void {

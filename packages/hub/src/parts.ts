@@ -14,6 +14,7 @@ import type { Authenticator } from './auth/authenticator.ts'
 import type { Memberships } from './auth/memberships.ts'
 import type { OpenDoors } from './auth/open-doors.ts'
 import type { Passkeys } from './auth/passkeys.ts'
+import type { Compute } from './compute/open-compute.ts'
 import type { HubConfig } from './config.ts'
 import type { DeviceTeller } from './devices/device-teller.ts'
 import type { Fleet } from './devices/fleet.ts'
@@ -76,6 +77,8 @@ export interface Parts {
   lan: LanGrants
   deviceTeller: Pick<DeviceTeller, 'welcome'>
   presence: Presence
+  /** Workers in containers, and what they may restore. */
+  compute: Compute
   orders: Orders
   /** Absent where nobody else has the database. */
   others: OtherHubs | undefined

@@ -79,6 +79,8 @@ export interface RouteInput {
 export interface WorkerOffer {
   languages: readonly string[]
   gpu: boolean
+  /** Whether it could open what its owner's devices saved; absent where that was not asked. */
+  restores?: boolean
 }
 
 export interface Wait {

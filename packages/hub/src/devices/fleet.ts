@@ -398,7 +398,7 @@ export class Fleet {
     const isOffered = new Set(offered)
     const held = holder === undefined ? undefined : this.#members.get(holder)
     return (held && !isOffered.has(held) ? [...offered, held] : offered)
-      .filter(member => member.info.os !== '')
+      .filter(member => member.info.os !== '' && (member.info.kind !== 'worker' || member.projects.has(project)))
       .map(member => ({
         ...this.#shown(member),
         ...(isOffered.has(member) ? {} : { policy: { ...member.info.policy, executes: false } }),

@@ -61,6 +61,7 @@ import {
   revokeDevice,
   signIn,
 } from './auth-handlers.ts'
+import { computeRoutes } from './compute-routes.ts'
 import {
   createDocument,
   createProject,
@@ -719,6 +720,7 @@ export function routes(parts: Parts): Route[] {
     ...pairingRoutes(parts),
     ...publishRoutes(parts),
     ...notifyRoutes(parts),
+    ...computeRoutes(parts),
     ...moveRoutes(parts),
     ...snapshotRoutes(parts),
   ]

@@ -1,13 +1,31 @@
 /** Gathers what the router is told of a waiting run: the devices as they are now, and what the store knows of its past. */
 import { routedImports } from '@meshbook/core/notebook/imports.ts'
-import { type RouteDecision, type RouteDevice, type RouteRequest, route } from '@meshbook/core/route.ts'
+import {
+  type RouteDecision,
+  type RouteDevice,
+  type RouteRequest,
+  route,
+  type WorkerDecision,
+  type WorkerOffer,
+} from '@meshbook/core/route.ts'
 import type { Placement } from '../store/run-queue.ts'
 
+type Candidates = readonly Omit<RouteDevice, 'busyRuns'>[]
+
+/** With a worker that could be had, the answer may be to have it. */
+export function decidePlacement(candidates: Candidates, placement: Placement, now: number): RouteDecision
 export function decidePlacement(
-  candidates: readonly Omit<RouteDevice, 'busyRuns'>[],
+  candidates: Candidates,
   placement: Placement,
   now: number,
-): RouteDecision {
+  worker: WorkerOffer | undefined,
+): RouteDecision | WorkerDecision
+export function decidePlacement(
+  candidates: Candidates,
+  placement: Placement,
+  now: number,
+  worker?: WorkerOffer,
+): RouteDecision | WorkerDecision {
   const { holder, busy, hasRun, saved, lostBy, held } = placement
   if (held !== null)
     return { wait: held, unblock: 'It starts when that is over; a move can be cancelled.', reasons: [held] }
@@ -20,7 +38,8 @@ export function decidePlacement(
   })
   const session = { holder: holder?.device, hasRun, saved, lostBy: lostBy ?? undefined }
   const failover = placement.next.demands.failover ?? placement.policy.failover
-  return route({ request: { ...requestOf(placement), failover }, devices, session, now })
+  const input = { request: { ...requestOf(placement), failover }, devices, session, now }
+  return worker ? route({ ...input, worker }) : route(input)
 }
 
 type Asked = Pick<Placement, 'next' | 'tookMs' | 'projectOwner'>

@@ -19,10 +19,11 @@ import { canonicalLanguage, runtimeFor } from '@meshbook/core/languages.ts'
 import { type Limits, limits } from '@meshbook/core/limits.ts'
 import type { DownMessage, RunRequest, UpMessage } from '@meshbook/core/messages.ts'
 import { sessionNameOf } from '@meshbook/core/notebook/demands.ts'
-import type { Placed, RouteDecision } from '@meshbook/core/route.ts'
+import type { Placed, RouteDecision, WorkerDecision, WorkerOffer } from '@meshbook/core/route.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
 import type { Audit, AuditSource } from '../auth/audit.ts'
 import { credentialKey } from '../auth/principal.ts'
+import type { Workers } from '../compute/workers.ts'
 import type { Fleet } from '../devices/fleet.ts'
 import type { Documents } from '../documents/documents.ts'
 import type { HubEvents } from '../hub-events.ts'
@@ -34,7 +35,7 @@ import type { HubStore } from '../store/hub-store.ts'
 import type { Imported } from '../store/import-run.ts'
 import type { Asker } from '../store/places.ts'
 import { logged } from '../store/run-log.ts'
-import type { Leased, NewRun, Undelivered } from '../store/run-queue.ts'
+import type { Leased, NewRun, Placement, Undelivered } from '../store/run-queue.ts'
 import type { RunDemands, RunRow } from '../store/run-rows.ts'
 import type { Offer, Submitted } from '../store/submit-run.ts'
 import { decidePlacement } from './decide-placement.ts'
@@ -64,6 +65,8 @@ export interface RunsPorts {
   /** Told when gates of a run may have come, been received or become void. */
   gatesChanged: (org: OrgId, run: RunId) => void
   documents: Pick<Documents, 'content'>
+  /** Absent where the hub makes none. */
+  workers?: Pick<Workers, 'offer' | 'restores' | 'want'> | undefined
   /** A run of the session waits for a holder that does not answer. */
   waitsForHolder: (org: OrgId, session: SessionId) => void
 }
@@ -305,18 +308,40 @@ export class Runs {
   }
 
   async #placeNext(org: OrgId, session: SessionId): Promise<void> {
-    const { store, fleet, now } = this.#ports
+    const { store, fleet } = this.#ports
     const placement = await store.query('nextPlacement', { org, session })
     if (!placement) return
     const { next, holder } = placement
-    const asker = next.askedOrg && next.askedBy ? { org: next.askedOrg, user: next.askedBy } : null
-    const decision = decidePlacement(fleet.candidates(org, next.project, asker, holder?.device), placement, now())
+    const decision = await this.#decide(org, placement)
     if (holder && 'wait' in decision && fleet.statusOf(holder.device) !== 'online') this.#noteSilent(org, session)
     else this.#silent.delete(session)
     if ('to' in decision && (await this.#isStale(org, next))) await this.#setAside(org, next)
     else if ('to' in decision) await this.#lease(org, next.id, decision)
-    else if ('wait' in decision) await this.#wait(org, placement.next.id, decision)
-    else await this.#refuse(org, placement.next.id, decision)
+    else if ('worker' in decision) await this.#waitForWorker(org, next, decision)
+    else if ('wait' in decision) await this.#wait(org, next.id, decision)
+    else await this.#refuse(org, next.id, decision)
+  }
+
+  /** Whether a worker could have the variables is looked up only where one is to be had. */
+  async #decide(org: OrgId, placement: Placement): Promise<RouteDecision | WorkerDecision> {
+    const { fleet, now, workers } = this.#ports
+    const { next, holder, hasRun } = placement
+    const asker = next.askedOrg && next.askedBy ? { org: next.askedOrg, user: next.askedBy } : null
+    const candidates = fleet.candidates(org, next.project, asker, holder?.device)
+    const decide = (worker?: WorkerOffer) => decidePlacement(candidates, placement, now(), worker)
+    const decision = decide(workers?.offer)
+    if (!workers || !('worker' in decision) || !hasRun) return decision
+    return decide({ ...workers.offer, restores: await workers.restores(org, next.project) })
+  }
+
+  /** A cell that has changed since starts nothing (RU31). */
+  async #waitForWorker(org: OrgId, next: RunRow, { reasons }: WorkerDecision): Promise<void> {
+    const { store, workers } = this.#ports
+    if (!workers) return
+    if (await this.#isStale(org, next)) return this.#setAside(org, next)
+    const said = await workers.want(org, next.project, reasons)
+    const run = await store.call('setReasons', { org, id: next.id, reasons: [...new Set(said)] })
+    if (run) this.#show(org, run)
   }
 
   #noteSilent(org: OrgId, session: SessionId): void {

@@ -7,6 +7,7 @@ import { ChannelCredit } from '@meshbook/core/channel-credit.ts'
 import { ChannelQueue } from '@meshbook/core/channel-queue.ts'
 import { asMeshError, errors, MeshError } from '@meshbook/core/errors.ts'
 import { type ChannelFrame, decodeFrame } from '@meshbook/core/frames.ts'
+import type { ProjectId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import {
   type DeviceProject,
@@ -65,6 +66,8 @@ class ChannelSocket implements DeviceLink {
   #given: number[] = []
   #left = false
   #isTellingProjects = false
+  /** Of a worker: the one project that it sees (CP32); null where the worker has ended. Absent for other devices. */
+  #only: ProjectId | null | undefined
 
   constructor(parts: Parts, socket: WebSocket, device: ProvenDevice, network: string) {
     this.#parts = parts
@@ -208,20 +211,24 @@ class ChannelSocket implements DeviceLink {
       case 'RUNTIME_DOWN':
         return this.#runtimeChanged(message)
       case 'OPEN':
+        if (!this.#sees(message.project)) return this.#streams.refuse(message.stream)
         // Documents are opened side by side; each stream keeps its own frames until its turn.
         this.#streams.open(message).catch((error: unknown) => this.#fail(error))
         return
       case 'CLOSE':
         return this.#streams.close(message.stream)
       case 'CLAIM':
+        if (this.#only !== undefined) return this.#refuseClaim(message)
         return this.#parts.claims.answer(this.#device, message, this)
       case 'RUN_IMPORT':
+        if (this.#only !== undefined) throw new MeshError('FORBIDDEN', { detail: 'a worker gives itself no runs' })
         return void this.send(await this.#parts.imports.take(this.#device, message))
       case 'PROBLEMS':
         return this.#problems(message)
       case 'ENVIRONMENTS':
         return this.#environments(message)
       case 'OWNER_KEY':
+        if (this.#only !== undefined) throw new MeshError('FORBIDDEN', { detail: 'a worker makes no copies of keys' })
         return takeOwnerKey(this.#parts, this.#device, message)
       case 'RUN_AFTERWARDS':
         return void this.send(await this.#parts.runs.afterwards(this.#device.id, message))
@@ -239,10 +246,13 @@ class ChannelSocket implements DeviceLink {
     const { org, id } = this.#device
     if (message.device !== id)
       throw new MeshError('FORBIDDEN', { detail: 'REGISTER names another device than the proof' })
+    if (this.#device.kind === 'worker')
+      this.#only = (await store.query('workerOfDevice', { device: id }))?.project ?? null
     const token = await this.#nextToken(message.token)
     if (token === undefined) return
     await this.#takeSeal(message.seal)
-    const { os, software = '', runtimes, metrics, projects, restores } = message
+    const { os, software = '', runtimes, metrics, restores } = message
+    const projects = message.projects.filter(project => this.#sees(project))
     await store.call('describeDevice', {
       org,
       id,
@@ -290,6 +300,15 @@ class ChannelSocket implements DeviceLink {
     if (message.seal) await greetWithOwnerKeys(this.#parts, this.#device)
   }
 
+  /** What runs in a worker must start nothing anywhere else (CP33). */
+  #refuseClaim({ request: { id } }: Up<'CLAIM'>): void {
+    if (id) this.send({ type: 'RUN_REQUEST', run: id, answer: 'elsewhere', reason: 'A worker asks for no runs.' })
+  }
+
+  #sees(project: ProjectId): boolean {
+    return this.#only === undefined || this.#only === project
+  }
+
   /** Nothing when this channel ends: it is older than another one, or its token had been used up. */
   async #nextToken(shown: string | undefined): Promise<string | undefined> {
     const { store, random, now } = this.#parts
@@ -328,7 +347,7 @@ class ChannelSocket implements DeviceLink {
     const shared = await store.query('sharedProjects', { projects: memberships.map(({ project }) => project) })
     const writable = new Set(memberships.flatMap(it => (rightsOf(it.roles).has('write') ? [it.project] : [])))
     const own = await store.query('listProjects', { org: this.#device.org })
-    return [
+    const all = [
       ...own.map(forDevice),
       ...shared.map(project => ({
         ...forDevice(project),
@@ -336,6 +355,7 @@ class ChannelSocket implements DeviceLink {
         ...(!writable.has(project.id) && { access: 'read' as const }),
       })),
     ]
+    return all.filter(({ id }) => this.#sees(id))
   }
 
   /** They are read anew, in the order of what else is worked on: the last list is the newest (CH32). */

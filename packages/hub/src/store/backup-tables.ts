@@ -59,6 +59,10 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   run_events: kept('logs of runs'),
   gates: kept('what was decided, by whom and about which bytes'),
 
+  workers: leftOut('what runs on one machine now; it is gone or unknown after a restore'),
+  compute_keys: leftOut('opens what the next table has, and is made anew'),
+  restoring_keys: leftOut('a backup must not hold a way to what only devices can open; restoring is turned on again'),
+
   push_keys: kept('subscriptions of browsers are for this key and no other'),
   ways: kept('ntfy topics and webhooks go on; of browsers those are dropped whose sessions are left out'),
   notify_settings: kept('what users want to be told'),

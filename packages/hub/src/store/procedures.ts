@@ -36,6 +36,7 @@ import * as presence from './presence.ts'
 import * as projects from './projects.ts'
 import * as publications from './publications.ts'
 import * as repeat from './repeat-run.ts'
+import * as restoring from './restoring.ts'
 import * as asks from './run-asks.ts'
 import * as log from './run-log.ts'
 import * as queue from './run-queue.ts'
@@ -47,6 +48,7 @@ import * as parts from './snapshot-parts.ts'
 import * as snapshots from './snapshots.ts'
 import { submitRun } from './submit-run.ts'
 import * as ways from './ways.ts'
+import * as workers from './workers.ts'
 
 export { schema } from './schema.ts'
 
@@ -76,6 +78,8 @@ const aboutRevoked = (
     ),
   ]
 }
+const aboutEndedWorker = (done: workers.EndedWorker | null, { org }: { org: OrgId }): news.News[] =>
+  done?.device ? aboutRevoked(done.ended, { owner: org, id: done.device }) : []
 /** A sign-in ends the session that its browser had before, and the oldest of too many (AU30). */
 const aboutSignIn = (done: browsers.SignedIn | null): news.News[] =>
   (done?.ended ?? []).map(id => ({ org: done!.user.org, subject: `closed session:${id}` }))
@@ -308,6 +312,24 @@ const plain = {
   listPasskeys: passkeys.listPasskeys,
   renamePasskey: passkeys.renamePasskey,
   removePasskey: passkeys.removePasskey,
+
+  addWorker: workers.addWorker,
+  listWorkers: workers.listWorkers,
+  ownerOfProject: workers.ownerOfProject,
+  workerOfDevice: workers.workerOfDevice,
+  admitWorker: notingIn(workers.admitWorker, (admitted, { device }) =>
+    admitted ? [{ org: admitted.org, subject: `device ${device}` }] : [],
+  ),
+  sealKeyOf: workers.sealKeyOf,
+  gaveKeys: workers.gaveKeys,
+  idleWorkers: workers.idleWorkers,
+  stopWorker: workers.stopWorker,
+  endWorker: notingIn(workers.endWorker, aboutEndedWorker),
+  computeKeys: restoring.computeKeys,
+  restoringOf: restoring.restoringOf,
+  ownerKeyIds: restoring.ownerKeyIds,
+  putRestoring: restoring.putRestoring,
+  dropRestoring: restoring.dropRestoring,
 
   publishDocument: noting(publications.publishDocument, ({ project }) => [`documents ${project}`]),
   unpublishDocument: noting(publications.unpublishDocument, gone => (gone ? [`documents ${gone.project}`] : [])),

@@ -23,6 +23,7 @@ import {
   showRun,
 } from './run-rows.ts'
 import { type HeadRestore, runsBehind, savedStates } from './saved-states.ts'
+import { isStopping } from './workers.ts'
 
 export interface NewRun {
   org: OrgId
@@ -247,7 +248,7 @@ export async function leaseRun(tx: Tx, a: Leasing): Promise<Leased | null> {
   const row = await runRow(tx, a.org, a.id)
   if (row?.state.status !== 'queued' || (await nextRun(tx, { org: a.org, session: row.session }))?.id !== a.id)
     return null
-  if (await isRevoked(tx, a)) return null
+  if ((await isRevoked(tx, a)) || (await isStopping(tx, a.device))) return null
   if ((await whyHeldByMove(tx, a.org, row.session)) !== undefined) return null
   const isChosen = row.chosenDevice !== null || row.demands.runsOn !== undefined
   const { head, fence, moved } = await takeSession(tx, { ...a, session: row.session, isChosen })

@@ -140,6 +140,11 @@ const migrations: readonly string[] = [
   CREATE TABLE notify_settings (org_id TEXT NOT NULL, user_id TEXT NOT NULL, settings TEXT NOT NULL, PRIMARY KEY (org_id, user_id));
   ALTER TABLE browser_sessions ADD COLUMN looks_until BIGINT NOT NULL DEFAULT 0;
   ALTER TABLE runs ADD COLUMN asked_from TEXT;`,
+  // Workers (CP10…): devices that the hub makes for a project. What it may restore with is sealed; its own keys have org_id ''.
+  `CREATE TABLE workers (org_id TEXT NOT NULL, worker_id TEXT NOT NULL PRIMARY KEY, user_id TEXT NOT NULL, project_id TEXT NOT NULL, hub TEXT NOT NULL, state TEXT NOT NULL, token_hash TEXT UNIQUE, device_id TEXT, has_keys BIGINT NOT NULL, created_at BIGINT NOT NULL, UNIQUE (org_id, project_id));
+  CREATE INDEX workers_by_device ON workers (device_id);
+  CREATE TABLE compute_keys (org_id TEXT NOT NULL PRIMARY KEY, sealed TEXT NOT NULL, created_at BIGINT NOT NULL);
+  CREATE TABLE restoring_keys (org_id TEXT NOT NULL, user_id TEXT NOT NULL, version BIGINT NOT NULL, sealed TEXT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY (org_id, user_id, version));`,
   // Records of saved sessions (HS10…).
   `CREATE TABLE snapshots (org_id TEXT NOT NULL, snapshot_id TEXT NOT NULL PRIMARY KEY, session_id TEXT NOT NULL, head_id TEXT NOT NULL, fence BIGINT NOT NULL, device_id TEXT NOT NULL, kind TEXT NOT NULL, name TEXT, as_of TEXT NOT NULL, as_of_at BIGINT NOT NULL, as_of_run TEXT, fit TEXT NOT NULL, inside TEXT NOT NULL, lost TEXT NOT NULL, bytes BIGINT NOT NULL, added_bytes BIGINT NOT NULL, pause_ms DOUBLE PRECISION NOT NULL, key_version BIGINT NOT NULL, manifest TEXT NOT NULL, stored_at BIGINT NOT NULL, refused TEXT);
   CREATE INDEX snapshots_of_session ON snapshots (session_id, as_of_at);`,

@@ -154,8 +154,8 @@ async function decodePages(
       targets.set(key, { map, file: target, given: new Uint8Array(map.pages) })
       ftruncateSync(target, map.pages * pageBytes)
     }
-    for (const parts of [base, ...plan.chain.deltas.map(delta => delta.parts)])
-      await decodeParts(parts, plan.chain.keys, targets, answers)
+    for (const [capture, parts] of [base, ...plan.chain.deltas.map(delta => delta.parts)].entries())
+      await decodeParts(parts, { capture, keys: plan.chain.keys, targets }, answers)
     for (const { given } of targets.values())
       if (given.includes(0)) throw new MalformedImage('pages of memory are missing')
   } finally {
@@ -166,14 +166,14 @@ async function decodePages(
 /** Parts of one capture have no page in common, so their order does not matter. */
 async function decodeParts(
   parts: readonly string[],
-  keys: readonly string[],
-  targets: ReadonlyMap<string, Target>,
+  { capture, keys, targets }: { capture: number; keys: readonly string[]; targets: ReadonlyMap<string, Target> },
   answers: Pick<Answers, 'get'>,
 ): Promise<void> {
   const flight = new InFlight(flights)
-  for (const part of parts)
+  for (const [number, part] of parts.entries())
     await flight.add(async () => {
-      const runs = decodePart(await decompress(await answers.get(part), mostPartBytes))
+      const place = { capture, index: capture === 0 ? 0 : number }
+      const runs = decodePart(await decompress(await answers.get(part), mostPartBytes), place)
       for (const run of runs) {
         const key = keys[run.process]
         if (key === undefined) throw new MalformedImage('pages belong to no process')

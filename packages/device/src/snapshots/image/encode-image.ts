@@ -120,7 +120,8 @@ async function encodeNext(
 ): Promise<Coded> {
   const keys = [...new Set([...before.chain.keys, ...maps.map(({ key }) => key)])]
   const processes = maps.map(map => ({ ...map, process: keys.indexOf(map.key) }))
-  const difference = await encodeDifference(processes, before.runs, order.store, answers)
+  const capture = before.chain.deltas.length + 1
+  const difference = await encodeDifference(processes, before.runs, { store: order.store, capture }, answers)
   const chain = {
     ...before.chain,
     keys,

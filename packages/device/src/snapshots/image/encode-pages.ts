@@ -34,6 +34,7 @@ type Put = Pick<Answers, 'put' | 'progress'>
 class PartWriter {
   readonly #put: Put
   readonly #level: number
+  readonly #capture: number
   readonly #flight = new InFlight(flights)
   readonly #parts: string[] = []
   #runs: PartRun[] = []
@@ -42,9 +43,11 @@ class PartWriter {
   #index = 0
   bytes = 0
 
-  constructor(put: Put, level: number) {
+  /** `capture` 0 is a whole one. */
+  constructor(put: Put, level: number, capture: number) {
     this.#put = put
     this.#level = level
+    this.#capture = capture
   }
 
   /** The bytes are the writer's from now on. */
@@ -61,8 +64,9 @@ class PartWriter {
 
   async flush(): Promise<void> {
     if (this.#count === 0) return
-    const part = encodePart(this.#runs, Buffer.concat(this.#pages))
     const index = this.#index++
+    const place = { capture: this.#capture, index: this.#capture === 0 ? 0 : index }
+    const part = encodePart(this.#runs, Buffer.concat(this.#pages), place)
     this.#runs = []
     this.#pages = []
     this.#count = 0
@@ -84,8 +88,8 @@ export async function encodeWhole(
   processes: readonly ProcessPages[],
   put: Put,
 ): Promise<{ parts: string[]; bytes: number }> {
-  const large = new PartWriter(put, levels.fast)
-  const small = new PartWriter(put, levels.fast)
+  const large = new PartWriter(put, levels.fast, 0)
+  const small = new PartWriter(put, levels.fast, 0)
   const total = processes.reduce((sum, { map }) => sum + map.pages, 0)
   let done = 0
   for (const { process, map, path } of processes) {
@@ -150,10 +154,10 @@ export interface Difference {
 export async function encodeDifference(
   processes: readonly ProcessPages[],
   before: ReadonlyMap<string, PageRun[]>,
-  store: string,
+  { store, capture }: { store: string; capture: number },
   put: Put,
 ): Promise<Difference> {
-  const writer = new PartWriter(put, levels.close)
+  const writer = new PartWriter(put, levels.close, capture)
   const found: { pages: ProcessPages; segments: Segment[]; changes: Change[] }[] = []
   for (const pages of processes) {
     const old = before.get(pages.key) ?? []

@@ -2,7 +2,8 @@
  * The form in which pages of memory are stored: runs of pages by process and address, each either as they are or as
  * what differs from the page of the capture before (XOR). Pure; a part is compressed by whoever stores it.
  *
- * A part: `MBP1`, u32 number of runs; a run: u16 process, u16 kind, u32 count, f64 first page; then the pages.
+ * A part: `MBP1`, u32 number of runs, u32 capture of the chain, u32 number in it (both 0 in a whole capture, so that the
+ * next whole one has the same parts where nothing changed); a run: u16 process, u16 kind, u32 count, f64 first page; then the pages.
  */
 import { pageBytes } from './criu-images.ts'
 import { MalformedImage } from './wire-message.ts'
@@ -11,7 +12,7 @@ export const runKinds = { whole: 0, xor: 1 } as const
 /** Of one part before it is compressed. */
 export const partPages = 1000
 const magic = 'MBP1'
-const headBytes = 8
+const headBytes = 16
 const runBytes = 16
 
 export interface PartRun {
@@ -21,10 +22,18 @@ export interface PartRun {
   count: number
 }
 
-export function encodePart(runs: readonly PartRun[], pages: Buffer): Buffer {
+/** Where a part belongs: one that stands in the place of another is not taken for it. */
+export interface PartPlace {
+  capture: number
+  index: number
+}
+
+export function encodePart(runs: readonly PartRun[], pages: Buffer, place: PartPlace): Buffer {
   const head = Buffer.alloc(headBytes + runs.length * runBytes)
   head.write(magic, 'latin1')
   head.writeUInt32LE(runs.length, 4)
+  head.writeUInt32LE(place.capture, 8)
+  head.writeUInt32LE(place.index, 12)
   runs.forEach((run, index) => {
     const at = headBytes + index * runBytes
     head.writeUInt16LE(run.process, at)
@@ -39,9 +48,11 @@ export interface DecodedRun extends PartRun {
   bytes: Buffer
 }
 
-export function decodePart(part: Buffer): DecodedRun[] {
+export function decodePart(part: Buffer, place: PartPlace): DecodedRun[] {
   if (part.length < headBytes || part.toString('latin1', 0, 4) !== magic)
     throw new MalformedImage('a part of pages is not one')
+  if (part.readUInt32LE(8) !== place.capture || part.readUInt32LE(12) !== place.index)
+    throw new MalformedImage('a part of pages stands in the place of another')
   const count = part.readUInt32LE(4)
   let at = headBytes + count * runBytes
   if (at > part.length) throw new MalformedImage('a part of pages is cut short')
