@@ -51,7 +51,7 @@ class Mesh {
       MESHBOOK_TOKEN: token,
       MESHBOOK_SNAPSHOT: this.use,
       MESHBOOK_TIMES_DIVISOR: `${timesDivisor}`,
-      ...(this.use === 'criu' && { XDG_DATA_HOME: await homeWithCriu(this.t) }),
+      ...(this.use !== 'portable' && { XDG_DATA_HOME: await homeWithCriu(this.t) }),
     }
     const device = await startProcess(this.t, folder, ['up', '--hub', this.hub.url, '--name', name], env)
     this.devices.set(name, device)
@@ -217,7 +217,7 @@ test('a session migrates with its variables, its source has it no longer, and it
 })
 
 test('a fork has the variables of the moment and a life of its own', async t => {
-  const { mesh: m, document } = await mesh(t, 'portable')
+  const { mesh: m, document } = await mesh(t, 'auto')
   const first = await m.run(document, make, { on: await m.idOf('laptop') })
   const move = await m.done(await m.ask<Move>('POST', `/sessions/${first.run.session}/fork`, { name: 'sandbox' }))
   assert.notEqual(move.makes, null)
