@@ -328,7 +328,7 @@ async function story(store: HubStore): Promise<void> {
   await store.query('orgsServedBy', { device: desk })
   await store.query('findSession', { org, id: waiting.session })
   await store.call('giveBackHeads', { org, device: desk, now: now + 1 })
-  await store.call('runtimeDown', { ...waiting, reason: 'stopped', now: now + 2 })
+  await store.call('runtimeDown', { ...waiting, reason: 'stopped', rests: false, now: now + 2 })
   const later = now + 2 * day
   await store.query('lostRuns', { now: later, silentSince: later })
   await store.call('interruptLostRun', { org, id: waiting.id, now: later, silentSince: later })
