@@ -18,7 +18,7 @@ import {
   selectRuns,
   showRun,
 } from './run-rows.ts'
-import { isStopping } from './workers.ts'
+import { isStopping, usedWorker } from './workers.ts'
 
 export interface NewRun {
   org: OrgId
@@ -222,6 +222,7 @@ export async function leaseRun(
   })
   const state = stepRun(row.state, { type: 'leased', fence })
   if ('refused' in state) return null
+  await usedWorker(tx, a)
   await saveState(tx, { ...row, state, head, device: a.device, reasons: a.reasons })
   const run = (await showRun(tx, { org: a.org, id: a.id }))!
   return { lease: leaseOf(row, head, fence, a.expiresAt), run, device: a.device, moved }
