@@ -1,13 +1,12 @@
 /** The life of workers at the hub (CP10–CP33), with an engine that is nothing but memory and devices that are scripts. */
 import assert from 'node:assert/strict'
-import { request } from 'node:http'
-import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type AuditEntry, listOf, type Project, runSchema } from '@meshbook/core/api.ts'
 import { computeStatusSchema } from '@meshbook/core/compute-api.ts'
 import { newId, type ProjectId, parseRunId, systemRandom } from '@meshbook/core/ids.ts'
 import { deviceInfoSchema } from '@meshbook/core/messages.ts'
 import * as v from 'valibot'
+import { type Asked, askAsWorker } from '../testing/ask-as-worker.ts'
 import { ScriptedDriver, ScriptedEngine } from '../testing/scripted-driver.ts'
 import { completed, started, stdout, TestDevice } from '../testing/test-device.ts'
 import { startTestHub, type TestHub, type TestHubOptions } from '../testing/test-hub.ts'
@@ -56,40 +55,9 @@ async function world(t: TestContext, options: TestHubOptions & { engine?: Script
   }
 }
 
-interface Answer {
-  status: number
-  json: Record<string, unknown>
-}
+const ask = ({ it }: World, ...asked: Asked) => askAsWorker(it.folder, ...asked)
 
-/** On the socket for workers. */
-function ask(
-  { it }: World,
-  method: string,
-  path: string,
-  body?: unknown,
-  headers: Record<string, string> = {},
-): Promise<Answer> {
-  const socketPath = join(it.folder, 'compute/door/hub.sock')
-  return new Promise((resolve, reject) => {
-    const sent = request({
-      socketPath,
-      method,
-      path,
-      headers: { host: '127.0.0.1:1', 'content-type': 'application/json', ...headers },
-    })
-    sent.once('error', reject)
-    sent.once('response', response => {
-      let text = ''
-      response.setEncoding('utf8').on('data', (part: string) => (text += part))
-      response.once('end', () =>
-        resolve({ status: response.statusCode ?? 0, json: JSON.parse(text || '{}') as Answer['json'] }),
-      )
-    })
-    sent.end(body === undefined ? undefined : JSON.stringify(body))
-  })
-}
-
-const joinAs = (w: World, token: string, device: TestDevice): Promise<Answer> =>
+const joinAs = (w: World, token: string, device: TestDevice) =>
   ask(w, 'POST', '/api/v1/workers/self', { token, publicKey: device.publicKey })
 
 /** The worker that was ordered, joined and registered. */
