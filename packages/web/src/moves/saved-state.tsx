@@ -74,9 +74,10 @@ function Freshness({ session, saved, name }: { session: SessionInfo; saved: Save
   )
 }
 
-/** If the device were gone now, these would be missing elsewhere. */
+/** If the device were gone now, these would be missing elsewhere. What a restore left behind is not in the session either. */
 function Behind({ session, saved }: { session: SessionInfo; saved: Saved }) {
-  const missing = useMissing(session.id, saved.asOf)
+  const since = session.restored?.at ?? 0
+  const missing = useMissing(session.id, saved.asOf)?.filter(({ startedAt }) => startedAt! >= since)
   if (!missing || missing.length === 0) return null
   return (
     <>
