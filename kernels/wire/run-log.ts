@@ -60,10 +60,13 @@ export class Run {
     return frame
   }
 
+  /** How it ended is kept: whoever did not hear of it may ask again (KN13). */
   ack(n: number): void {
     this.acked = Math.max(this.acked, Math.min(n, this.last))
     let count = 0
-    while (count < this.#frames.length && this.#frames[count]!.n <= n) this.bytes -= this.#frames[count++]!.frame.length
+    const kept = this.ended ? this.last : Number.POSITIVE_INFINITY
+    while (count < this.#frames.length && this.#frames[count]!.n <= Math.min(n, kept - 1))
+      this.bytes -= this.#frames[count++]!.frame.length
     this.#frames.splice(0, count)
   }
 

@@ -416,8 +416,9 @@ export function kernelContract(language: KernelLanguage): void {
   test(`${name}: the kernel lets nobody in without the token, and one client at a time (KN5, KN6, KN7)`, async t => {
     const it = await bed(t, language)
     const session = await it.sessions.start(it.spec)
-    const config = JSON.parse(await readFile(join(it.folder, it.spec.session, 'kernel-config.json'), 'utf8'))
-    assert.equal((await stat(join(it.folder, it.spec.session, 'kernel-config.json'))).mode & 0o777, 0o600)
+    const { scratch } = await session.shape()
+    const config = JSON.parse(await readFile(join(scratch, 'kernel-config.json'), 'utf8'))
+    assert.equal((await stat(join(scratch, 'kernel-config.json'))).mode & 0o777, 0o600)
     const hello = (token: string) => encodeFrame({ id: 1, type: 'hello', token })
     const tooLong = Buffer.from([0x7f, 0xff, 0xff, 0xff])
     for (const first of [

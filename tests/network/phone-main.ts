@@ -1,9 +1,10 @@
 /** A phone: asks for runs and follows them, and tries again until it is answered, as somebody does who walks about. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiClient } from '@meshbook/cli/api-client.ts'
-import { projectSchema, runSchema } from '@meshbook/core/api.ts'
+import { listOf, projectSchema, runSchema } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import { sessionInfoSchema } from '@meshbook/core/messages.ts'
 import type { NumberedEvent } from '@meshbook/core/run.ts'
 import * as v from 'valibot'
 import { answerLines } from './answer-lines.ts'
@@ -20,6 +21,8 @@ type Request =
   | { do: 'document'; path: string }
   | { do: 'content'; document: string }
   | { do: 'devices' }
+  | { do: 'sessions' }
+  | { do: 'runs' }
   | { do: 'revoke'; device: string }
 
 const statusOfDevices = v.object({
@@ -47,6 +50,10 @@ answerLines((request: Request) => {
       return untilAnswered(() => client.text(`/documents/${request.document}/content`))
     case 'devices':
       return untilAnswered(() => client.get('/devices', statusOfDevices))
+    case 'sessions':
+      return untilAnswered(() => client.get('/sessions', listOf(sessionInfoSchema)))
+    case 'runs':
+      return untilAnswered(() => client.get('/runs', listOf(v.omit(runSchema, ['code']))))
     case 'revoke':
       return client.send('DELETE', `/devices/${request.device}`)
     case 'follow':

@@ -24,6 +24,8 @@ const soaks: Record<string, () => Promise<{ soak: Soak }>> = {
   'power-cut': () => import('./power-cut.ts'),
   revocation: () => import('./revocation.ts'),
   'run-partitions': () => import('./run-partitions.ts'),
+  sessions: () => import('./sessions.ts'),
+  'long-loops': () => import('./long-loops.ts'),
   'slow-readers': () => import('./slow-readers.ts'),
   week: () => import('./week.ts'),
 }

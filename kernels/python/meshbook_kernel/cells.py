@@ -45,6 +45,11 @@ class Cells:
                 self._loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
             raise
 
+    def shift_clock(self, seconds):
+        """What waits in the event loop does so for as long as was left, by whatever clock."""
+        for handle in getattr(self._loop, "_scheduled", ()):
+            handle._when += seconds
+
     def wait_in_loop(self, get):
         """Calls `get` on another thread while the tasks that cells have left go on; None at once if there are none."""
         if self._loop is None or self._loop.is_closed():

@@ -5,9 +5,11 @@ import keyword
 import re
 import reprlib
 import sys
+import time
 import types
 
 ITEMS = 200
+_plain = {int, float, complex, bool, str, bytes, bytearray, list, tuple, dict, set, frozenset}
 _path = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\.)?([A-Za-z_]\w*)?$")
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 160
@@ -131,6 +133,37 @@ def _size(value):
         return str(len(value))
     except Exception:
         return "%d bytes" % sys.getsizeof(value, 0)
+
+
+def summary(namespace, hidden, ends_at):
+    """Names, types and sizes, as far as they are known without looking into things."""
+    names = [
+        name for name in list(namespace)
+        if not name.startswith("_") and name not in hidden and not isinstance(namespace[name], types.ModuleType)
+    ]
+    items = []
+    for name in sorted(names)[:ITEMS]:
+        if time.monotonic() > ends_at:
+            break
+        value = namespace[name]
+        size = _bytes(value)
+        item = {"name": name[:200], "type": type(value).__name__[:200]}
+        items.append(item if size is None else {**item, "bytes": size})
+    return {"variables": items, "more": len(names) - len(items)}
+
+
+def _bytes(value):
+    if type(value) in _plain:
+        return sys.getsizeof(value)
+    try:
+        of_array = getattr(value, "nbytes", None)
+        if isinstance(of_array, int) and not isinstance(value, type):
+            return of_array
+        if type(value).__module__.startswith("pandas."):
+            return int(getattr(value.memory_usage(deep=False), "sum", int)())
+    except Exception:
+        return None
+    return None
 
 
 def variables(namespace, hidden):

@@ -42,8 +42,9 @@ class Run:
         return frame
 
     def ack(self, n):
+        """How it ended is kept: whoever did not hear of it may ask again (KN13)."""
         self.acked = max(self.acked, min(n, self.last))
-        while self.events and self.events[0][0] <= n:
+        while self.events and self.events[0][0] <= n and not (self.ended and self.events[0][0] == self.last):
             self.bytes -= len(self.events.popleft()[1])
 
     def after(self, n):
@@ -104,6 +105,13 @@ class RunLog:
         if self.listener is not None:
             self.listener.on_event(run, frame)
 
+    def copied(self):
+        """In a copy of the process: its one thread holds the lock since then, and what was about to run runs elsewhere."""
+        for run_id in [run_id for run_id, run in self.runs.items() if not run.ended]:
+            del self.runs[run_id]
+        while self.lock._is_owned():
+            self.lock.release()
+
     def has_room(self):
         return self.current is None or self.current.bytes < self._unacked_bytes
 
@@ -123,6 +131,7 @@ class RunLog:
         self._chunks.append(text)
         self._units += len(text)
         now = time.monotonic()
+        self._flushed_at = min(self._flushed_at, now)
         if self._units >= TEXT_UNITS // 2 or (now - self._flushed_at > COALESCE_S and _ends_line(text)):
             self.flush()
         elif self._due is None:
@@ -155,12 +164,12 @@ class RunLog:
             self.flush()
 
     def flush_due(self):
-        """Called with the lock."""
-        if self._due is not None and time.monotonic() >= self._due:
+        """Called with the lock. What is due long from now was so by the clock of another machine."""
+        if self._due is not None and not 0 < self._due - time.monotonic() < 1:
             self.flush()
 
     def seconds_to_flush(self):
-        return None if self._due is None else max(0.0, self._due - time.monotonic())
+        return None if self._due is None else min(1.0, max(0.0, self._due - time.monotonic()))
 
 
 def _ends_line(text):

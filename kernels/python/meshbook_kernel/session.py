@@ -7,16 +7,20 @@ import queue
 import signal
 import sys
 import threading
+import time
 import types
 import warnings
 
-from . import introspect, rich, streams, tracebacks
+from . import copying, introspect, loading, rich, saved_folder, saving, streams, tracebacks
 from .cells import Cells
 from .runlog import Run, RunLog
 from .shield import Shield
 from .wire import Server
+from .world import World
 
 PROTOCOL = 1
+#: A copy that goes on and that nobody has greeted by then is nobody's.
+_ALONE_S = 120
 
 
 class _Exit(Exception):
@@ -40,7 +44,12 @@ class Session:
         self._sources = tracebacks.Sources()
         self._server = Server(config, self._log, self._pipes, self._on_request)
         self._libc = _libc()
+        self._world = World()
         self._install()
+        self._saver = saving.Saver(self._namespace, self._hidden, self._world, _is_own_thread)
+        self._answering = threading.Lock()
+        wait_ms = limits.get("forkWaitMs", copying.FORK_WAIT_MS)
+        self._copier = copying.Copier(wait_ms, self._namespace, self._hidden, self._answering, _is_own_thread)
 
     def _install(self):
         self._shield.install()
@@ -66,19 +75,28 @@ class Session:
 
     def _in_child(self):
         """After fork(): the child writes to the pipes like any other child and shares nothing else with us."""
+        if self._pipes.in_child:
+            return
         self._pipes.in_child = True
         self._log.listener = self._log.current = None
         self._server.leave()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def serve(self):
+    def _start_threads(self):
         self._server.start()
         threading.Thread(target=self._answer_questions, name="meshbook-questions", daemon=True).start()
+
+    def serve(self):
+        self._start_threads()
         while True:
             try:
-                self._run_cell(self._next_order())
+                order = self._next_order()
             except _Exit:
                 return
+            if isinstance(order, Run):
+                self._run_cell(order)
+            else:
+                order()
 
     def _next_order(self):
         """Waits for an order; tasks that a cell left in the event loop go on meanwhile."""
@@ -111,7 +129,7 @@ class Session:
     def _on_hello(self, client, message):
         version = platform.python_version()
         kernel = "%s %s" % (platform.python_implementation().replace("CPython", "Python"), version)
-        self._reply(client, message, {"protocol": PROTOCOL, "kernel": kernel, "version": version})
+        self._reply(client, message, {"protocol": PROTOCOL, "kernel": kernel, "version": version, **_abilities()})
 
     def _on_execute(self, client, message):
         run_id, code, name = str(message["run"]), str(message["code"]), str(message["name"])
@@ -190,6 +208,66 @@ class Session:
     def _on_variables(self, client, message):
         self._ask_later(client, message, lambda: introspect.variables(self._namespace, self._hidden))
 
+    def _on_state(self, client, message):
+        self._reply(client, message, {"pid": self._pid, **self._copier.state()})
+
+    def _on_fork(self, client, message):
+        place = self._world.place()
+        self.between_runs(client, message, lambda: self._copier.fork(lambda *new: self._resume(place, *new)))
+
+    def _resume(self, place, config, seconds):
+        """In a copy: goes on as a kernel of its own, `seconds` after it was made, by the clock that is now."""
+        self._pid = os.getpid()
+        self._input_bytes = config["limits"]["inputBytes"]
+        self._world.move(config["cwd"], place)
+        self._cells.shift_clock(seconds)
+        self._orders, self._questions, self._asked = queue.SimpleQueue(), queue.SimpleQueue(), {}
+        self._pipes.begin()
+        self._server = Server(config, self._log, self._pipes, self._on_request)
+        self._log.copied()
+        self._shield.install()
+        self._start_threads()
+        threading.Thread(target=self._end_alone, name="meshbook-alone", daemon=True).start()
+
+    def _end_alone(self):
+        time.sleep(_ALONE_S)
+        if not self._server.was_greeted:
+            os._exit(0)
+
+    def _on_save(self, client, message):
+        folder = str(message["folder"])
+        self.between_runs(client, message, lambda: self._saver.begin(folder))
+
+    def _on_load(self, client, message):
+        folder = str(message["folder"])
+        self.between_runs(client, message, lambda: loading.load(folder, self._namespace, self._world))
+
+    def between_runs(self, client, message, work):
+        """Does it on the main thread, and replies with what it returns; if that is a function, with what this returns on
+        a thread of its own."""
+        with self._log.lock:
+            busy = self._log.current is not None
+            if not busy:
+                self._orders.put(lambda: self._answer_with(client, message, work))
+        if busy:
+            self._refuse(client, message, "BUSY", "a run is in progress")
+
+    def _answer_with(self, client, message, work):
+        try:
+            result = work()
+        except saved_folder.Damaged as error:
+            self._refuse(client, message, "DAMAGED", str(error))
+        except Exception as error:
+            self._refuse(client, message, "FAILED", "%s: %s" % (type(error).__name__, error))
+        else:
+            if result is copying.RESUMED:
+                return
+            if not callable(result):
+                self._reply(client, message, result)
+                return
+            args = (client, message, result)
+            threading.Thread(target=self._answer_with, name="meshbook-later", args=args, daemon=True).start()
+
     def _ask_later(self, client, message, answer):
         self._questions.put((client, message, answer))
 
@@ -198,7 +276,9 @@ class Session:
         while True:
             client, message, answer = self._questions.get()
             try:
-                self._reply(client, message, answer())
+                with self._answering:
+                    result = answer()
+                self._reply(client, message, result)
             except Exception as error:
                 self._refuse(client, message, "FAILED", "%s: %s" % (type(error).__name__, error))
 
@@ -225,6 +305,8 @@ class Session:
     # One cell, on the main thread.
 
     def _run_cell(self, run):
+        self._copier.settle()
+        self._saver.settle()
         filename = self._sources.add(run.name, run.code)
         try:
             self._shield.open(lambda: self._cells.execute(run.code, filename))
@@ -257,6 +339,14 @@ class Session:
             self._asked.clear()
         self._shield.want(False)
         self._log.end(event)
+
+
+def _abilities():
+    return {"saves": True, "forks": copying.is_possible()}
+
+
+def _is_own_thread(thread):
+    return thread is threading.main_thread() or thread.name.startswith("meshbook-")
 
 
 def _libc():

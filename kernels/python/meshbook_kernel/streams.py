@@ -14,7 +14,14 @@ class Pipes:
         self._log = log
         self._poll = select.poll()
         self._sources = {}
+        self.begin()
+
+    def begin(self):
+        """Of a kernel, and again of a copy of it that goes on by itself."""
         self.in_child = False
+        for read_end in self._sources:
+            self._poll.unregister(read_end)
+        self._sources.clear()
         for number, kind in ((1, "stdout"), (2, "stderr")):
             read_end, write_end = os.pipe()
             os.dup2(write_end, number)

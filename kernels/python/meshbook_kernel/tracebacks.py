@@ -5,6 +5,7 @@ import traceback
 
 LINES = 400
 UNITS = 64 * 1024
+_VERSIONS = 50
 _ours = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -15,14 +16,26 @@ class Sources:
         self._versions = {}
 
     def add(self, name, code):
-        known = self._versions.setdefault(name, [])
+        known = self._versions.setdefault(name, _carried_over(name))
         if code not in known:
             known.append(code)
-            del known[:-50]
+            del known[:-_VERSIONS]
         version = known.index(code)
-        filename = "<%s>" % name if version == 0 else "<%s, version %d>" % (name, version + 1)
+        filename = _filename(name, version)
         linecache.cache[filename] = (len(code), None, code.splitlines(True), filename)
         return filename
+
+
+def _filename(name, version):
+    return "<%s>" % name if version == 0 else "<%s, version %d>" % (name, version + 1)
+
+
+def _carried_over(name):
+    """Texts of that cell that functions of a saved session have brought along: another text is another version."""
+    texts = ["".join(linecache.cache.get(_filename(name, version), (0, 0, ()))[2]) for version in range(_VERSIONS)]
+    while texts and not texts[-1]:
+        texts.pop()
+    return texts
 
 
 def _strip(error, seen):

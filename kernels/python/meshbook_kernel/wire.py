@@ -49,6 +49,8 @@ class Server:
         self._current = None
         self._woken = False
         self._pipes_watched = False
+        #: Somebody has shown the token.
+        self.was_greeted = False
         log.listener = self
 
     def start(self):
@@ -97,6 +99,8 @@ class Server:
     def attach(self, client, run, after):
         """Called with the lock."""
         client.sent[run.id] = max(after, run.acked)
+        if run.ended and after < run.last:
+            client.sent[run.id] = min(client.sent[run.id], run.last - 1)
         self.wake()
 
     def _run(self):
@@ -216,7 +220,7 @@ class Server:
         for other in list(self._clients.values()):
             if other is not client and other.authenticated:
                 self._close(other)
-        client.authenticated = True
+        client.authenticated = self.was_greeted = True
         with self._log.lock:
             self._current = client
         self._requests(client, "hello", message)

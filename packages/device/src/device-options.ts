@@ -2,6 +2,8 @@
 import type { DeviceId, Now, ProjectId, RandomBytes } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, ProjectInfo } from '@meshbook/core/messages.ts'
+import type { SnapshotUse } from '@meshbook/core/snapshot.ts'
+import type { SnapshotsHere } from '@meshbook/core/snapshots-here.ts'
 import type { DeviceKey, KeychainUse } from './device-key.ts'
 import type { KernelSessions } from './kernels/port.ts'
 import type { LinkStatus } from './link/hub-link.ts'
@@ -11,6 +13,7 @@ import type { AccountProjects } from './materialise/account-projects.ts'
 import type { OwnerKeys } from './owner-key/owner-keys.ts'
 import type { FetchState } from './projects/asset-wishes.ts'
 import type { TrashEntry } from './projects/trash.ts'
+import type { SnapshotParts } from './snapshots/snapshot-parts.ts'
 import type { Attachment } from './store/attachments.ts'
 
 export interface DeviceOptions {
@@ -32,10 +35,20 @@ export interface DeviceOptions {
   projectsFolder: string
   /** Whether private keys go into the system's keychain; absent: into a file. */
   keychain?: KeychainUse
+  /** How sessions are saved and restored; absent: not at all. */
+  snapshots?: SnapshotOptions
   /** The recipient of the owner's recovery key, where this machine has been given one. */
   recovery?: () => Promise<string | null>
   /** Makes the hub know this device's public key (raw, base64url); may be called again. */
   register?: (publicKey: string, name: string, kind: DeviceInfo['kind']) => Promise<DeviceId>
+}
+
+export interface SnapshotOptions {
+  use: SnapshotUse
+  /** Where a CRIU of the device's own is set up, and looked for. */
+  criuFolder?: string
+  /** What saves, and where it is kept; the device's own if absent. */
+  parts?: SnapshotParts
 }
 
 export interface DeviceLog {
@@ -68,7 +81,7 @@ export interface Device {
   /** `keys are in …`: where its private keys are, and why not in the keychain. */
   readonly keys: string
   /** The owner's data key, in all versions that this device has a copy of. */
-  readonly ownerKey: Pick<OwnerKeys, 'current' | 'open'>
+  readonly ownerKey: Pick<OwnerKeys, 'current' | 'open' | 'copiesFor'>
   /** The Authorization header of this device for one request to a hub. */
   proof(host: string): ReturnType<DeviceKey['proof']>
   /** What the user should know, in sentences; empty while all is well. */
@@ -91,6 +104,10 @@ export interface Device {
   fetch(project: ProjectId, path: string): Promise<FetchState>
   /** How far they are, without asking for them. */
   fetched(project: ProjectId, path: string): Promise<FetchState>
+  /** What is saved of the sessions here, and what cannot be (SN97). */
+  snapshotsHere(): Promise<SnapshotsHere>
+  /** Saves what has changed, as far as that gets in a moment: before kernels end (SN51). */
+  saveSessions(): Promise<void>
   /** Serves the web app to browsers of this machine until the device is closed (loopback/SPEC.md). */
   serveLoopback(options: LoopbackOptions): Promise<Loopback>
   /** Stops; kernels and their runs go on. */

@@ -8,6 +8,8 @@ import { kernelPolicyOf } from '@meshbook/core/device-policy.ts'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { AssetId, DeviceId, ProjectId } from '@meshbook/core/ids.ts'
 import type { DeviceProject, ProjectInfo, UpMessage } from '@meshbook/core/messages.ts'
+import type { SnapshotsHere } from '@meshbook/core/snapshots-here.ts'
+import { systemSleep } from '@meshbook/engine/backoff.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
 import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
 import { systemAfter } from '@meshbook/relay/timers.ts'
@@ -49,6 +51,8 @@ import { NodeBigFiles } from './projects/big-files.ts'
 import { NodeDisk } from './projects/node-disk.ts'
 import { orStorageError } from './projects/storage-error.ts'
 import type { TrashEntry } from './projects/trash.ts'
+import { DeviceSnapshots } from './snapshots/device-snapshots.ts'
+import { makeSnapshotParts, noParts, type SnapshotParts } from './snapshots/snapshot-parts.ts'
 import type { Attachment } from './store/attachments.ts'
 import { type DeviceDatabase, openDeviceDatabase } from './store/device-store.ts'
 
@@ -114,6 +118,7 @@ class RunningDevice implements Device {
   readonly #token: DeviceToken
   readonly ownerKey: OwnerKeys
   readonly #sleep: SleepNotice
+  readonly #snapshots: DeviceSnapshots
   readonly #webApp: OwnWebApp
   readonly #listeners = new Set<(status: DeviceStatus) => void>()
   #closing: Promise<void> | undefined
@@ -183,8 +188,6 @@ class RunningDevice implements Device {
     const token = hub?.token
     this.#hubCalls = new HubCalls(hub && token && { url: hub.url, token, linked: () => this.linked })
     this.#localRuns = this.#makeLocalRuns()
-    this.#monitor = this.#makeMonitor()
-    this.#token = new DeviceToken(key.secrets, error => this.#tokenSaved(error))
     this.ownerKey = new OwnerKeys({
       folder: options.folder,
       key,
@@ -192,6 +195,9 @@ class RunningDevice implements Device {
       send: message => void this.#link?.send(message),
       recovery: options.recovery ?? (async () => null),
     })
+    this.#snapshots = this.#makeSnapshots()
+    this.#monitor = this.#makeMonitor()
+    this.#token = new DeviceToken(key.secrets, error => this.#tokenSaved(error))
     this.#environments = this.#makeEnvironments()
     this.#link = hub && this.#makeLink(hub.url, this.#streams!)
     this.#sleep = this.#watchSleep()
@@ -245,6 +251,7 @@ class RunningDevice implements Device {
     for (const { session, runs } of recovered)
       for (const { run, ended } of runs) if (ended && !this.#localRuns.has(run)) await session.forget(run)
     this.#localRuns.start(recovered)
+    await this.#snapshots.start()
     this.#environments.start()
     this.#link?.start()
     if (this.#link) this.#sleep.start()
@@ -317,6 +324,14 @@ class RunningDevice implements Device {
     return this.#attachments.fetch(project, path, false)
   }
 
+  snapshotsHere(): Promise<SnapshotsHere> {
+    return this.#snapshots.here()
+  }
+
+  saveSessions(): Promise<void> {
+    return this.#snapshots.flush()
+  }
+
   serveLoopback(options: LoopbackOptions): Promise<Loopback> {
     return this.#webApp.serve(options)
   }
@@ -332,6 +347,7 @@ class RunningDevice implements Device {
     await this.#environments.close()
     await this.projects.close()
     await this.#localRuns.close()
+    await this.#snapshots.close()
     await this.#monitor.close()
     await this.#attachments.close()
     this.#sleep.close()
@@ -405,6 +421,7 @@ class RunningDevice implements Device {
     const database = this.#database
     return new Monitor({
       kernels,
+      saving: this.#snapshots.saving,
       limits,
       now: this.#ports.now,
       log: this.#ports.log,
@@ -494,7 +511,11 @@ class RunningDevice implements Device {
 
   #watchSleep(): SleepNotice {
     const { now, sleep } = this.#ports
-    const events = { sleeping: async () => this.#link?.sleep(), woke: () => this.#woke() }
+    const sleeping = async () => {
+      await this.#snapshots.flush()
+      await this.#link?.sleep()
+    }
+    const events = { sleeping, woke: () => this.#woke() }
     return new SleepNotice(events, this.#options.limits, now, sleep)
   }
 
@@ -529,7 +550,11 @@ class RunningDevice implements Device {
       environments: () => [...this.#environments.list()],
       problems: () => problemsInWords(this.#problems.all(), this.attachments(), limits),
       held: () => ({ heads: this.#monitor.heads(), runs: [...this.#monitor.runs(), ...this.#localRuns.held()] }),
-      greeted: welcome => this.#localRuns.online(welcome),
+      restores: () => this.#snapshots.restores,
+      greeted: welcome => {
+        this.#snapshots.online(welcome.snapshots === true)
+        this.#localRuns.online(welcome)
+      },
       ...(this.#direct && { lan: () => this.#lanState(this.#direct!) }),
       welcomed: ({ projects, runs, lost }) => {
         this.#guard(this.#learn(url, projects))
@@ -540,6 +565,7 @@ class RunningDevice implements Device {
         this.#hubAssets?.setOnline(false)
         this.#monitor.offline()
         this.#localRuns.offline()
+        this.#snapshots.offline()
       },
       message: message => this.#receive(message),
       status: status => {
@@ -589,6 +615,18 @@ class RunningDevice implements Device {
       case 'LAN_END':
         this.#direct?.ended(message.peer)
         break
+      case 'MIGRATE_OUT':
+        this.#snapshots.migrateOut(message)
+        break
+      case 'MIGRATE_IN':
+        this.#snapshots.migrateIn(message)
+        break
+      case 'PREFETCH':
+        this.#snapshots.prefetch(message)
+        break
+      case 'SESSION_MOVED':
+        this.#snapshots.sessionMoved(message)
+        break
       case 'PROJECT_LIST':
         this.#guard(this.#learn(this.#options.hub!.url, message.projects))
         break
@@ -605,6 +643,48 @@ class RunningDevice implements Device {
   async #lanState(direct: DirectPath): Promise<LanState> {
     const lan = await direct.offer()
     return { ...(lan && { lan }), direct: direct.peers() }
+  }
+
+  #makeSnapshots(): DeviceSnapshots {
+    const { folder, kernels, limits, hub, snapshots } = this.#options
+    const here = join(folder, 'snapshots')
+    const use = (hub && snapshots?.use) ?? 'off'
+    const known = () => this.#localRuns.lastHeard.devices
+    return new DeviceSnapshots({
+      ...this.#ports,
+      use,
+      ...(use === 'off' ? noParts : (snapshots?.parts ?? this.#makeSnapshotParts(here, hub!.url))),
+      kernels,
+      monitor: () => this.#monitor,
+      folder: here,
+      self: this.id,
+      nameOf: device => known().find(({ id }) => id === device)?.name,
+      folderOf: project => this.#attachments.folderOf(project),
+      idleMinutes: () => known().find(({ id }) => id === this.id)?.policy.idleMinutes ?? 0,
+      send: message => this.#link?.send(message) ?? false,
+      abilityChanged: () => this.#link?.renew(),
+      problems: this.#problems,
+      limits,
+      after: systemAfter,
+    })
+  }
+
+  #makeSnapshotParts(folder: string, url: string): SnapshotParts {
+    const { kernels, limits, snapshots } = this.#options
+    return makeSnapshotParts({
+      ...this.#ports,
+      folder,
+      url,
+      kernels,
+      limits,
+      criuFolder: snapshots?.criuFolder,
+      org: this.#key.org,
+      self: this.id,
+      key: this.#key,
+      store: this.#database,
+      ownerKey: this.ownerKey,
+      sleep: systemSleep,
+    })
   }
 
   #makeEnvironments(): Environments {

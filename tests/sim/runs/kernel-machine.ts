@@ -179,6 +179,10 @@ export class KernelMachine {
   }
 }
 
+function unsaved(): MeshError {
+  return new MeshError('SNAPSHOT_FAILED', { detail: 'simulated kernels are not saved' })
+}
+
 function outcomeOf<T>(answer: () => T, resolve: (value: T) => void, reject: (error: unknown) => void): () => void {
   try {
     const value = answer()
@@ -304,6 +308,18 @@ class SessionPort implements KernelSession {
   }
   restart(): Promise<void> {
     return this.shutdown()
+  }
+  async shape(): Promise<never> {
+    throw unsaved()
+  }
+  async fork(): Promise<never> {
+    throw unsaved()
+  }
+  async save(): Promise<never> {
+    throw unsaved()
+  }
+  async hold(): Promise<never> {
+    throw unsaved()
   }
   shutdown(): Promise<void> {
     return this.#ask(() => this.#machine.shutdown(this.#session))

@@ -9,6 +9,9 @@ import type { RunEntry } from './run-entry.ts'
 
 /** Bytes of events that may wait for the disk before the kernel is no longer read. */
 const backlogBytes = 8 * 1024 * 1024
+/** How much the kernel may keep for an image of it, and for how long. */
+const keptBytes = 8 * 1024 * 1024
+const keptMs = 60_000
 
 export interface IntakeOptions {
   journal: Journal
@@ -26,6 +29,7 @@ export class EventIntake {
   #events: NumberedKernelEvent[] = []
   #bytes = 0
   #recording: Promise<void> | undefined
+  #kept: { bytes: number; last: { run: string; n: number } | undefined; timer: NodeJS.Timeout } | undefined
 
   constructor(options: IntakeOptions) {
     this.#options = options
@@ -43,6 +47,34 @@ export class EventIntake {
     await this.#recording
   }
 
+  /**
+   * The kernel keeps what it says from now on: an image of it that is taken soon has every event after those that are
+   * durable now (KH46).
+   */
+  keepInKernel(): void {
+    clearTimeout(this.#kept?.timer)
+    const timer = setTimeout(() => this.#letGo(), keptMs)
+    this.#kept = { bytes: 0, last: this.#kept?.last, timer }
+  }
+
+  #letGo(): void {
+    clearTimeout(this.#kept?.timer)
+    const last = this.#kept?.last
+    this.#kept = undefined
+    if (last) this.#options.client()?.ack(last.run, last.n)
+  }
+
+  #acknowledge(events: NumberedKernelEvent[], isOver: boolean): void {
+    const { run, n } = events.at(-1)!
+    if (!this.#kept) {
+      this.#options.client()?.ack(run, n)
+      return
+    }
+    this.#kept.last = { run, n }
+    for (const { bytes } of events) this.#kept.bytes += bytes
+    if (isOver || this.#kept.bytes > keptBytes) this.#letGo()
+  }
+
   async #record(): Promise<void> {
     while (this.#events.length > 0) {
       const events = this.#events.splice(0)
@@ -57,8 +89,7 @@ export class EventIntake {
     const entry = this.#options.active()
     const events = entry ? all.filter(({ run }) => run === entry.order.run) : []
     if (entry && !entry.ended && events.length > 0) await this.#write(entry, events)
-    const last = all.at(-1)!
-    this.#options.client()?.ack(last.run, last.n)
+    this.#acknowledge(all, !entry || entry.ended)
     if (entry?.ended && this.#options.active() === entry) this.#options.onEnded(entry)
   }
 

@@ -22,6 +22,9 @@ import type { JournalEvent } from './port.ts'
 /** Requests that may start or end a kernel take as long as that may take. */
 const slowRequests = new Set<HostRequest['type']>(['start', 'restart', 'shutdown', 'execute', 'cancel'])
 
+/** Requests that may write or read all that a session has in memory. */
+const savingRequests = new Set<HostRequest['type']>(['start', 'fork', 'save'])
+
 interface Waiting {
   resolve(result: unknown): void
   reject(error: MeshError): void
@@ -106,8 +109,9 @@ export class HostLink {
   }
 
   #wait(id: number, type: HostRequest['type']): Promise<unknown> {
-    const { kernelRequestMs, kernelStartMs, interruptGraceMs } = this.#limits
-    const ms = slowRequests.has(type) ? kernelRequestMs + kernelStartMs + interruptGraceMs : kernelRequestMs
+    const { kernelRequestMs, kernelStartMs, interruptGraceMs, snapshotCaptureMs } = this.#limits
+    const slowMs = slowRequests.has(type) ? kernelStartMs + interruptGraceMs : 0
+    const ms = kernelRequestMs + slowMs + (savingRequests.has(type) ? snapshotCaptureMs : 0)
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(id)

@@ -46,12 +46,31 @@ export type HostAddress = v.InferOutput<typeof hostAddressSchema>
 
 const code = codeSchema
 const run = runIdSchema
+const orderSchema = v.object({ run, fence: fenceSchema, code, cellName: text, timeoutMs: v.optional(count) })
+
+/** What a session is made of, instead of a fresh kernel. */
+export const savedStartSchema = v.object({
+  from: v.variant('kind', [
+    v.object({ kind: v.literal('portable'), folder: text }),
+    v.object({
+      kind: v.literal('image'),
+      pid: v.pipe(count, v.minValue(2)),
+      identity: text,
+      address: text,
+      port: count,
+      token: text,
+      kernel: text,
+      scratch: v.optional(text),
+    }),
+  ]),
+  notice: text,
+  resume: v.optional(v.object({ order: orderSchema, seq: count, fromSeq: count, kernelEvents: count })),
+})
+
+const holdName = v.pipe(text, v.regex(/^[0-9a-f]{8,64}$/))
 export const hostRequestSchema = v.variant('type', [
-  v.object({ type: v.literal('start'), spec: sessionSpecSchema }),
-  v.object({
-    type: v.literal('execute'),
-    order: v.object({ run, fence: fenceSchema, code, cellName: text, timeoutMs: v.optional(count) }),
-  }),
+  v.object({ type: v.literal('start'), spec: sessionSpecSchema, saved: v.optional(savedStartSchema) }),
+  v.object({ type: v.literal('execute'), order: orderSchema }),
   v.object({ type: v.literal('events'), run, after: count, sub: count }),
   v.object({ type: v.literal('credit'), sub: count, bytes: count }),
   v.object({ type: v.literal('no-more-events'), sub: count }),
@@ -68,6 +87,10 @@ export const hostRequestSchema = v.variant('type', [
   v.object({ type: v.literal('shutdown') }),
   v.object({ type: v.literal('forget'), run }),
   v.object({ type: v.literal('state') }),
+  v.object({ type: v.picklist(['shape', 'fork']) }),
+  v.object({ type: v.literal('save'), folder: text }),
+  v.object({ type: v.literal('hold'), hold: holdName, maxMs: v.pipe(count, v.maxValue(limits.moveMs)) }),
+  v.object({ type: v.literal('release'), hold: holdName }),
 ])
 export type HostRequest = v.InferOutput<typeof hostRequestSchema>
 export const numberedRequestSchema = v.object({ id: v.optional(count), request: hostRequestSchema })
@@ -80,6 +103,48 @@ export const hostStateSchema = v.object({
   runs: v.array(v.object({ run, fence: fenceSchema, seq: count, ended: v.boolean() })),
 })
 export type HostState = v.InferOutput<typeof hostStateSchema>
+
+const variablesSchema = v.pipe(
+  v.array(v.object({ name: text, type: text, bytes: v.optional(count) })),
+  v.maxLength(limits.snapshotShownVariables),
+)
+const duration = v.pipe(v.number(), v.minValue(0))
+
+export const kernelShapeSchema = v.object({
+  pid: count,
+  ownNamespace: v.boolean(),
+  forks: v.boolean(),
+  saves: v.boolean(),
+  threads: count,
+  children: count,
+  address: text,
+  port: count,
+  token: text,
+  scratch: text,
+  version: text,
+  lastRun: v.nullable(run),
+  running: v.nullable(v.object({ run, seq: count, kernelEvents: count })),
+})
+
+export const forkedKernelSchema = v.object({
+  pid: v.pipe(count, v.minValue(2)),
+  identity: text,
+  pauseMs: duration,
+  lastRun: v.nullable(run),
+  threads: count,
+  children: count,
+  variables: variablesSchema,
+  more: count,
+  watches: text,
+})
+
+export const savedVariablesSchema = v.object({
+  pauseMs: duration,
+  lastRun: v.nullable(run),
+  lost: v.array(v.object({ name: text, reason: text })),
+  variables: variablesSchema,
+  more: count,
+})
 
 const errorCode = v.custom<ErrorCode>(isErrorCode)
 export const fromHostSchema = v.union([

@@ -137,7 +137,7 @@ export class HostServer {
   async #handle(daemon: Daemon, request: HostRequest): Promise<unknown> {
     switch (request.type) {
       case 'start':
-        await this.#session.start(request.spec)
+        await this.#session.start(request.spec, request.saved)
         return this.#state()
       case 'execute':
         return this.#session.execute(request.order)
@@ -163,6 +163,16 @@ export class HostServer {
         return this.#session.shutdown()
       case 'forget':
         return this.#session.forget(request.run)
+      case 'shape':
+        return this.#session.shape()
+      case 'fork':
+        return this.#session.fork()
+      case 'save':
+        return this.#session.save(request.folder)
+      case 'hold':
+        return this.#session.hold(request.hold, request.maxMs)
+      case 'release':
+        return this.#session.release(request.hold)
       case 'state':
         return this.#state()
     }

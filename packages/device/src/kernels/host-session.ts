@@ -10,14 +10,24 @@ import { EventIntake } from './event-intake.ts'
 import { minutesInWords, writeIdleNote } from './idle-note.ts'
 import type { Journal } from './journal.ts'
 import type { KernelHandlers, NumberedKernelEvent } from './kernel-client.ts'
+import { KernelSaving } from './kernel-saving.ts'
 import { type KernelPlace, LiveKernel } from './live-kernel.ts'
-import type { ExecuteOrder, SessionSpec } from './port.ts'
+import type {
+  ExecuteOrder,
+  ForkedKernel,
+  KernelShape,
+  ResumedRun,
+  SavedStart,
+  SavedVariables,
+  SessionSpec,
+} from './port.ts'
 import { failure, Recorder } from './recorder.ts'
 import type { RunEntry, StopCode } from './run-entry.ts'
+import { RunHolds } from './run-holds.ts'
 import { RunLine } from './run-line.ts'
 import { RunOpening } from './run-opening.ts'
 import { SessionBounds } from './session-bounds.ts'
-import { answerKernel, tellKernel } from './tell-kernel.ts'
+import { answerKernel, knowsRun, tellKernel } from './tell-kernel.ts'
 
 export interface HostSessionOptions {
   spec: SessionSpec
@@ -39,12 +49,13 @@ export class HostSession {
   #parts: DisplayParts
   #recorder: Recorder
   #kernel: LiveKernel | undefined
-  #current: KernelHandlers | undefined
   #starting: Promise<LiveKernel> | undefined
   readonly #line: RunLine
   #intake: EventIntake
   #bounds: SessionBounds
   readonly #opening: RunOpening
+  readonly #holds: RunHolds
+  readonly #saving: KernelSaving
   #hasRested = false
   /** Changes of the session's state that wait for something are done one after the other. */
   #turn: Promise<unknown> = Promise.resolve()
@@ -69,10 +80,13 @@ export class HostSession {
       limits: options.limits,
       now: options.now,
       pid: () => this.#kernel?.pid,
+      processes: async () => (await this.#kernel?.processes()) ?? [],
       isIdle: () => this.isIdle,
       onOver: (entry, code, detail) => void this.#inTurn(() => this.#over(entry, code, detail)),
       onIdle: minutes => void this.#inTurn(() => this.#rest(minutes)),
     })
+    this.#holds = new RunHolds(options.place.folder, options.now, () => void this.#inTurn(() => this.#next()))
+    this.#saving = new KernelSaving(options.limits, () => void this.#inTurn(() => this.#next()))
     this.#line = new RunLine({
       journal: options.journal,
       recorder: this.#recorder,
@@ -119,7 +133,10 @@ export class HostSession {
   /** After the host was replaced: goes on with a living kernel, closes what a dead one has left (I9). */
   async recover(): Promise<void> {
     const open = [...this.#journal.runs.values()].filter(entry => !entry.ended)
+    await this.#holds.load()
     this.#kernel = await LiveKernel.takeUp(this.#options.place, this.#handlers())
+    const hasBegun = [...this.#journal.runs.values()].some(({ kernel }) => kernel === this.#kernel?.id)
+    if (hasBegun) await this.#kernel?.noticeSaid()
     for (const entry of open) {
       if (this.#kernel && (entry.kernel === undefined || entry.kernel === this.#kernel.id)) this.#line.wait(entry)
       else await this.#line.write(entry, { type: 'interrupted', reason: 'The kernel ended while its host was away.' })
@@ -127,16 +144,72 @@ export class HostSession {
     await this.#next()
   }
 
-  start(spec: SessionSpec): Promise<void> {
-    return this.#inTurn(() => this.#start(spec))
+  start(spec: SessionSpec, saved: SavedStart | undefined): Promise<void> {
+    return this.#inTurn(() => this.#start(spec, saved))
   }
 
-  async #start(spec: SessionSpec): Promise<void> {
+  async #start(spec: SessionSpec, saved: SavedStart | undefined): Promise<void> {
     if (spec.fence < this.spec.fence)
       throw new MeshError('STALE_FENCE', { detail: `the session is held under fence ${this.spec.fence}` })
+    if (saved) await this.#restore(spec, saved)
     this.spec = spec
     this.#bounds.used()
-    await this.#ensureKernel()
+    if (!saved) await this.#ensureKernel()
+  }
+
+  /** Asked again, as after an answer that was lost, it changes nothing (KH44). */
+  async #restore(spec: SessionSpec, { from, notice, resume }: SavedStart): Promise<void> {
+    const before = this.#kernel
+    if (from.kind === 'portable' || !before?.isOf(from)) {
+      const kernel = await this.#made(spec, from, resume)
+      kernel.addNotice(notice)
+      await kernel.takePlaceOf(before)
+      this.#kernel = kernel
+      this.#hasRested = false
+      await this.#opening.kernelRestored()
+      if (before) await this.#replaced(before)
+    }
+    if (resume) await this.#resume(this.#kernel!, spec, resume)
+    void this.#inTurn(() => this.#next())
+  }
+
+  /** What was there goes on meanwhile, and afterwards if this fails. */
+  async #made(spec: SessionSpec, from: SavedStart['from'], resume: ResumedRun | undefined): Promise<LiveKernel> {
+    const place = { ...this.#options.place, projectFolder: spec.projectFolder, kernelspec: spec.kernelspec }
+    try {
+      const handlers = this.#handlers()
+      const kernel = await (from.kind === 'portable'
+        ? LiveKernel.load(place, from.folder, handlers)
+        : LiveKernel.adopt(place, from, handlers))
+      if (!resume || (await knowsRun(kernel.client, resume))) return kernel
+      await kernel.kill()
+      throw new MeshError('RESTORE_FAILED', { detail: `run ${resume.order.run} is not in what was saved` })
+    } catch (cause) {
+      if (cause instanceof MeshError && cause.code === 'RESTORE_FAILED') throw cause
+      throw new MeshError('RESTORE_FAILED', { detail: (cause as Error).message, cause })
+    }
+  }
+
+  async #replaced(before: LiveKernel): Promise<void> {
+    await before.end(false)
+    await this.#intake.settled()
+    await this.#line.endActive('a saved state took the place of the session', true)
+  }
+
+  /** The run's log goes up to `seq`, so ours begins behind it; what the kernel said up to `kernelEvents` stands in it. */
+  async #resume(kernel: LiveKernel, spec: SessionSpec, resume: ResumedRun): Promise<void> {
+    const { order, seq, fromSeq, kernelEvents } = resume
+    const known = this.#journal.runs.get(order.run)
+    if (known?.resumedAfter === seq && known.kernel === kernel.id) return
+    const said = this.#recorder.numbered(seq + 1, kernelEvents, {
+      type: 'resumed',
+      device: spec.device,
+      fromSeq,
+      lostAfter: seq,
+    })
+    const entry = await this.#journal.create(this.#line.numbered(order), { t: 'intent', kernel: kernel.id }, said)
+    this.#options.onEvents(entry)
+    this.#run(entry, kernel)
   }
 
   #ensureKernel(): Promise<LiveKernel> {
@@ -161,9 +234,8 @@ export class HostSession {
   #handlers(): KernelHandlers {
     const handlers = {
       onEvent: (event: NumberedKernelEvent) => this.#intake.take(event),
-      onClose: () => void this.#inTurn(async () => this.#current === handlers && this.#onClose()),
+      onClose: () => void this.#inTurn(async () => this.#kernel?.handlers === handlers && this.#onClose()),
     }
-    this.#current = handlers
     return handlers
   }
 
@@ -176,7 +248,7 @@ export class HostSession {
     if (await this.#line.knows(order)) return
     const record = this.#line.numbered(order)
     const kernel = this.#kernel
-    if (!kernel || !this.isIdle) {
+    if (!kernel || !this.isIdle || this.#isHeld) {
       this.#line.wait(await this.#journal.create(record))
       if (!this.#line.active) void this.#inTurn(() => this.#next())
       return
@@ -185,10 +257,16 @@ export class HostSession {
     const entry = await this.#journal.create(record, ...(await this.#opening.of(kernel, this.spec)))
     this.#options.onEvents(entry)
     this.#run(entry, kernel)
+    await kernel.noticeSaid()
+  }
+
+  get #isHeld(): boolean {
+    return this.#holds.isHeld || this.#saving.isStanding
   }
 
   /** Takes up the next run of the queue. */
   async #next(): Promise<void> {
+    if (this.#isHeld) return
     const entry = this.#line.shift()
     if (!entry) return
     if (entry.cancelReason !== undefined && entry.kernel === undefined) {
@@ -200,6 +278,7 @@ export class HostSession {
       if (entry.kernel === undefined) await this.#intend(entry, kernel)
       else await this.#line.write(entry, { type: 'reattached', lost: 0 })
       this.#run(entry, kernel)
+      await kernel.noticeSaid()
     } catch (error) {
       const mesh =
         error instanceof MeshError ? error : new MeshError('KERNEL_START', { detail: String(error), cause: error })
@@ -289,11 +368,54 @@ export class HostSession {
 
   async #stopKernel(kernel: LiveKernel, reason: string, asked?: 'end' | 'restart'): Promise<void> {
     const polite = asked !== undefined
-    this.#kernel = this.#current = undefined
+    this.#kernel = undefined
     await (polite ? kernel.end(asked === 'restart') : kernel.kill())
     // What has arrived from it still counts.
     await this.#intake.settled()
     await this.#line.endAll(reason, polite)
+  }
+
+  /** Runs that are ordered from now on wait. */
+  hold(hold: string, maxMs: number): Promise<void> {
+    return this.#inTurn(() => this.#holds.take(hold, maxMs))
+  }
+
+  release(hold: string): Promise<void> {
+    return this.#inTurn(() => this.#holds.release(hold))
+  }
+
+  #living(): LiveKernel {
+    if (this.#kernel) return this.#kernel
+    throw new MeshError('KERNEL_DIED', { detail: 'the session has no kernel now' })
+  }
+
+  async shape(): Promise<KernelShape> {
+    const kernel = this.#living()
+    const { active } = this.#line
+    if (active) this.#intake.keepInKernel()
+    const running = active && { run: active.order.run, seq: active.lastSeq, kernelEvents: active.lastN }
+    const shape = await this.#saving.shapeOf(kernel)
+    return { ...shape, lastRun: this.#line.lastRun ?? null, running: running ?? null }
+  }
+
+  async fork(): Promise<ForkedKernel> {
+    const { lastRun, answer } = await this.#betweenRuns(kernel => this.#saving.fork(kernel))
+    return { ...(await answer), lastRun }
+  }
+
+  async save(folder: string): Promise<SavedVariables> {
+    const { lastRun, answer } = await this.#betweenRuns(kernel => this.#saving.save(kernel, folder))
+    return { ...(await answer), lastRun }
+  }
+
+  /** The kernel is asked in the session's turn; what it takes then delays nobody else. */
+  #betweenRuns<T>(ask: (kernel: LiveKernel) => Promise<T>): Promise<{ lastRun: RunId | null; answer: Promise<T> }> {
+    return this.#inTurn(async () => {
+      const kernel = this.#living()
+      if (this.#line.active) throw new MeshError('CONFLICT', { detail: 'a run is in progress' })
+      this.#bounds.used()
+      return { lastRun: this.#line.lastRun ?? null, answer: ask(kernel) }
+    })
   }
 
   restart(fence: Fence): Promise<void> {

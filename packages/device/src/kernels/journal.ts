@@ -73,14 +73,20 @@ export class Journal {
     return sum
   }
 
+  get lastForgotten(): RunId | undefined {
+    return [...this.#forgotten].at(-1)
+  }
+
   wasForgotten(run: RunId): boolean {
     return this.#forgotten.has(run)
   }
 
-  /** A new run: resolves when the order (and what belongs to it) is durable, rejects if the disk refuses. */
+  /** A new run, or a new beginning of one that went on elsewhere: resolves when the order (and what belongs to it) is durable, rejects if the disk refuses. */
   async create(order: Order, ...more: JournalRecord[]): Promise<RunEntry> {
     const name = createHash('sha256').update(order.run).digest('hex').slice(0, 40)
     const entry = new RunEntry(join(this.#folder, `${name}.run`), order)
+    const before = this.runs.get(order.run)
+    if (before) this.#close(before)
     this.runs.set(order.run, entry)
     try {
       await this.#enqueue(entry, [order, ...more], true)

@@ -69,7 +69,14 @@ interface Waiting {
   timer: NodeJS.Timeout
 }
 
-const helloSchema = v.object({ protocol: v.literal(1), kernel: text, version: text })
+const helloSchema = v.object({
+  protocol: v.literal(1),
+  kernel: text,
+  version: text,
+  forks: v.optional(v.boolean(), false),
+  saves: v.optional(v.boolean(), false),
+})
+export type KernelHello = Omit<v.InferOutput<typeof helloSchema>, 'protocol'>
 
 export class KernelClient {
   #socket: Socket
@@ -79,7 +86,7 @@ export class KernelClient {
   #waiting = new Map<number, Waiting>()
   #next = 1
   #why = 'the connection was closed'
-  kernel = ''
+  hello: KernelHello = { kernel: '', version: '', forks: false, saves: false }
 
   private constructor(socket: Socket, limits: Limits, handlers: KernelHandlers) {
     this.#socket = socket
@@ -101,8 +108,12 @@ export class KernelClient {
   ): Promise<KernelClient> {
     const socket = await openSocket(place, AbortSignal.any([signal, AbortSignal.timeout(limits.kernelStartMs)]))
     const client = new KernelClient(socket, limits, handlers)
-    const hello = v.parse(helloSchema, await client.request('hello', { token: place.token }))
-    client.kernel = hello.kernel
+    try {
+      client.hello = v.parse(helloSchema, await client.request('hello', { token: place.token }))
+    } catch (error) {
+      client.close()
+      throw error
+    }
     return client
   }
 
@@ -127,7 +138,7 @@ export class KernelClient {
     this.#waiting.delete(answer.id)
     clearTimeout(waiting?.timer)
     if (answer.ok) waiting?.resolve(answer.result)
-    else waiting?.reject(new MeshError('INTERNAL', { detail: `the kernel answered ${answer.code}: ${answer.detail}` }))
+    else waiting?.reject(refusal(answer.code, answer.detail))
   }
 
   #closed(): void {
@@ -139,14 +150,14 @@ export class KernelClient {
     this.#handlers.onClose()
   }
 
-  request(type: string, fields: object = {}): Promise<unknown> {
+  request(type: string, fields: object = {}, ms = this.#requestMs): Promise<unknown> {
     if (this.#socket.destroyed) return Promise.reject(new MeshError('KERNEL_DIED', { detail: this.#why }))
     const id = this.#next++
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(id)
         reject(new MeshError('TIMEOUT', { detail: `the kernel did not answer "${type}"` }))
-      }, this.#requestMs)
+      }, ms)
       this.#waiting.set(id, { resolve, reject, timer })
       this.#socket.write(encodeFrame({ id, type, ...fields }))
     })
@@ -167,6 +178,11 @@ export class KernelClient {
   close(): void {
     this.#socket.destroy()
   }
+}
+
+function refusal(code: string, detail: string): MeshError {
+  if (code === 'BUSY') return new MeshError('CONFLICT', { detail: 'a run is in progress' })
+  return new MeshError('INTERNAL', { detail: `the kernel answered ${code}: ${detail}` })
 }
 
 async function openSocket(place: { address: string; port: number }, signal: AbortSignal): Promise<Socket> {

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, constants, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -17,7 +17,7 @@ import { writeJson } from './files.ts'
 import { chooseKernel, type KernelChoice } from './kernel-choice.ts'
 import { type Interpreter, type KernelKind, mrpKind, type SearchPlaces } from './languages.ts'
 import { identityOf } from './process-identity.ts'
-import { markName } from './process-tree.ts'
+import { kernelMark, markName } from './process-tree.ts'
 
 const run = promisify(execFile)
 const namespaces = ['unshare', '-p', '-f', '-T', '-i', '-u', 'setsid']
@@ -46,6 +46,12 @@ export interface RuntimeAt {
 }
 
 export interface Launched {
+  id: string
+  /** Carried by every process of this kernel. */
+  mark: string
+  scratch: string
+  /** The first process of a pid namespace is its child. */
+  ownNamespace: boolean
   /** How it ended, in words. */
   exit: Promise<string>
   pid: number
@@ -58,7 +64,9 @@ export interface Launched {
 }
 
 export async function launch(options: LaunchOptions): Promise<Launched> {
-  const env = kernelEnvironment(options.env, options.mark)
+  const id = Buffer.from(options.random(12)).toString('hex')
+  const mark = kernelMark(options.mark, id)
+  const env = kernelEnvironment(options.env, mark)
   const { projectFolder, nodePath } = options
   const choice = await kernelFor(options, { projectFolder, env, nodePath })
   const { kind, interpreter } = choice
@@ -71,11 +79,11 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
   })
   const place = await choosePlace(options.random)
   const token = Buffer.from(options.random(32)).toString('base64url')
-  const scratch = join(options.folder, 'scratch')
-  await rm(scratch, { recursive: true, force: true })
+  // Another kernel of the session may still run: each has files of its own.
+  const scratch = join(options.folder, `scratch-${id}`)
   await mkdir(scratch, { mode: 0o700 })
   const made = await madeEnvironment(options.projectFolder, runtimeFor(options.language))
-  const config = join(options.folder, 'kernel-config.json')
+  const config = join(scratch, 'kernel-config.json')
   await writeJson(config, {
     ...place,
     token,
@@ -86,15 +94,21 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
     ...jupyterPart(choice, options.limits),
     ...(options.runtime ? { runtime: options.runtime } : {}),
   })
-  const command = [...(await wrapper(kind, scratch)), ...kind.command(interpreter, options.nodePath), config]
+  const program = [...kind.command(interpreter, options.nodePath), config]
+  const command = [...(await wrapper(kind, scratch)), ...(kind.onNode ? await withoutRings() : []), ...program]
   const own = {
     ...packagesEnvironment(interpreter, made, env),
     NODE_COMPILE_CACHE: join(dirname(options.folder), 'compile-cache'),
   }
-  const { child, exit } = await start(command, { ...env, ...own }, options.projectFolder)
+  const { child, exit } = await start(
+    command,
+    { ...env, ...own, ...pagesEnvironment(kind, env) },
+    options.projectFolder,
+  )
   const identity = (await identityOf(child.pid!)) ?? 'ended'
-  const told = exit.then(async how => (await lastWords(options.folder)) ?? how)
-  return { exit: told, pid: child.pid!, identity, ...place, token, notice }
+  const told = exit.then(async how => (await lastWords(scratch)) ?? how)
+  const ownNamespace = command[0] === namespaces[0]
+  return { id, mark, scratch, ownNamespace, exit: told, pid: child.pid!, identity, ...place, token, notice }
 }
 
 /** A runtime at a URL is started by nobody here: what is launched only speaks with it. */
@@ -104,8 +118,8 @@ async function kernelFor(options: LaunchOptions, places: SearchPlaces): Promise<
 }
 
 /** Why a kernel ended, if it could still tell (KN25). */
-export async function lastWords(folder: string): Promise<string | undefined> {
-  const text = await readFile(join(folder, 'scratch', 'last-words'), 'utf8').catch(() => '')
+export async function lastWords(scratch: string): Promise<string | undefined> {
+  const text = await readFile(join(scratch, 'last-words'), 'utf8').catch(() => '')
   return text.slice(0, lastWordUnits).toWellFormed() || undefined
 }
 
@@ -115,14 +129,20 @@ function jupyterPart({ spec }: KernelChoice, limits: Limits) {
   return spec && { jupyter: { spec, startMs, messageBytes: limits.jupyterMessageBytes } }
 }
 
-function kernelLimits(limits: Limits) {
+export function kernelLimits(limits: Limits) {
   const { kernelFrameBytes, kernelUnackedBytes, inputBytes, displayBytes } = limits
   // Base64 makes a third more of it.
   const display = Math.min(Math.ceil((displayBytes * 4) / 3), kernelFrameBytes - 64 * 1024)
-  return { frameBytes: kernelFrameBytes, unackedBytes: kernelUnackedBytes, inputBytes, displayBytes: display }
+  return {
+    frameBytes: kernelFrameBytes,
+    unackedBytes: kernelUnackedBytes,
+    inputBytes,
+    displayBytes: display,
+    forkWaitMs: limits.snapshotCaptureMs,
+  }
 }
 
-async function choosePlace(random: RandomBytes): Promise<{ address: string; port: number }> {
+export async function choosePlace(random: RandomBytes): Promise<{ address: string; port: number }> {
   if (process.platform !== 'linux') return { address: '127.0.0.1', port: await freePort() }
   const [a, b, c] = random(3)
   return { address: `127.${1 + (a! % 254)}.${b!}.${1 + (c! % 254)}`, port: linuxPort }
@@ -147,6 +167,31 @@ function canUnshare(): Promise<boolean> {
     () => false,
   )
   return namespacesWork
+}
+
+/**
+ * Node makes rings of io_uring wherever it can, whatever is set, and no image can hold one. So the system is told to refuse
+ * them (a seccomp filter: io_uring_setup, which has the same number everywhere, does not exist).
+ */
+const refuseRings = `my ($load, $if, $is) = (0x20, 0x15, 0x06);
+my $filter = pack("SCCL" x 4, $load,0,0,0, $if,0,1,425, $is,0,0,0x00050026, $is,0,0,0x7fff0000);
+my $program = pack("S x6 P", 4, $filter);
+syscall(shift, 22, 2, $program) == 0 or $ENV{MESHBOOK_CHECK} && exit 1;
+exec { $ARGV[0] } @ARGV or exit 127;`
+const prctl: Partial<Record<string, string>> = { x64: '157', arm64: '167' }
+let ringsAreRefused: Promise<string[]> | undefined
+
+/** Tried once. Without it the kernel runs as well, but is never dumped. */
+function withoutRings(): Promise<string[]> {
+  const number = process.platform === 'linux' ? prctl[process.arch] : undefined
+  if (number === undefined || process.getuid?.() !== 0) return Promise.resolve([])
+  const wrapper = ['perl', '-e', refuseRings, number]
+  const env = { ...process.env, MESHBOOK_CHECK: '1' }
+  ringsAreRefused ??= run(wrapper[0]!, [...wrapper.slice(1), 'true'], { timeout: 5000, env }).then(
+    () => wrapper,
+    () => [],
+  )
+  return ringsAreRefused
 }
 
 /**
@@ -224,6 +269,12 @@ export function kernelEnvironment(env: NodeJS.ProcessEnv, mark: string): NodeJS.
   const pagers = { PAGER: 'cat', GIT_PAGER: 'cat', MANPAGER: 'cat', SYSTEMD_PAGER: 'cat' }
   const fixed = { MPLBACKEND: 'Agg', TERM: 'xterm-256color', [markName]: mark }
   return { ...(sameOnEveryCpu ? movable : {}), ...kept, ...pagers, ...fixed }
+}
+
+/** A kernel that copies itself stands still for as long as that takes: the fewer pages its memory has, the shorter. */
+function pagesEnvironment({ onNode }: KernelKind, { GLIBC_TUNABLES: others }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const largePages = 'glibc.malloc.hugetlb=1'
+  return onNode ? {} : { GLIBC_TUNABLES: others === undefined ? largePages : `${others}:${largePages}` }
 }
 
 /** `pip` in a child of a session means the session's own environment, and R finds its packages (EN9). */

@@ -4,18 +4,18 @@
  */
 import type { Limits } from '@meshbook/core/limits.ts'
 import { childrenOf, machineBytes, ownBytes, residentBytes } from './memory-use.ts'
-import { processesOf } from './process-tree.ts'
 
 /** Every so often all processes are gone through, for those that have left their parents. */
 const wholeEvery = 10
 
 export interface MemoryWatchOptions {
-  mark: string
   limits: Limits
   /** The policy's limit; 0 where it sets none. */
   limitBytes(): number
   /** The kernel process, while there is one. */
   pid(): number | undefined
+  /** All of the kernel. */
+  processes(): Promise<number[]>
   onOver(usedBytes: number, limitBytes: number): void
 }
 
@@ -42,20 +42,20 @@ export class MemoryWatch {
   }
 
   async #look(): Promise<void> {
-    const { mark, pid, limits, onOver } = this.#options
+    const { pid, limits, onOver } = this.#options
     const kernel = pid()
     if (kernel === undefined) return this.#again(limits.memoryCheckMs)
     const limit = this.limitBytes
     const most = await residentBytes(await this.#processes(kernel))
     // A number that was remembered may have become another process's.
-    const used = most > limit ? await ownBytes(await processesOf(mark, kernel)) : most
+    const used = most > limit ? await ownBytes(await this.#options.processes()) : most
     if (used > limit && pid() === kernel && !this.#stopped) onOver(used, limit)
     this.#again(most > limit / 4 ? limits.memoryNearMs : limits.memoryCheckMs)
   }
 
   async #processes(kernel: number): Promise<number[]> {
     const isWhole = this.#looks++ % wholeEvery === 0 || process.platform !== 'linux'
-    if (isWhole) this.#known = await processesOf(this.#options.mark, kernel)
+    if (isWhole) this.#known = await this.#options.processes()
     const found = new Set([kernel, ...this.#known])
     for (let fresh = [...found]; fresh.length > 0 && !isWhole; ) {
       fresh = (await childrenOf(fresh)).filter(pid => !found.has(pid))

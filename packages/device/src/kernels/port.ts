@@ -93,8 +93,19 @@ export interface SavedVariables {
 /** What a session can be made of. */
 export type SavedKernel =
   | { kind: 'portable'; folder: string }
-  /** It runs already, restored by the caller, and listens there. `end` ends it and all that belongs to it. */
-  | { kind: 'image'; pid: number; identity: string; address: string; port: number; token: string; kernel: string }
+  /** It runs already, restored by the caller, and listens there. From `start` on it is the session's: if that fails, it is ended. */
+  | {
+      kind: 'image'
+      /** The first process of its pid namespace, as this machine numbers it; or, without one, the kernel itself. */
+      pid: number
+      identity: string
+      address: string
+      port: number
+      token: string
+      kernel: string
+      /** The folder of its pipes and files, where it has one here. */
+      scratch?: string | undefined
+    }
 
 /** A run that goes on in the restored kernel: its log goes up to `seq`, the kernel's own events up to `kernelEvents` are in the image. */
 export interface ResumedRun {
@@ -132,9 +143,9 @@ export interface KernelSession {
   /** Ends the kernel and everything it started. The journal stays until every run is forgotten. */
   shutdown(): Promise<void>
   shape(): Promise<KernelShape>
-  /** Throws BUSY while a run is in progress. */
+  /** Throws CONFLICT while a run is in progress, SNAPSHOT_FAILED if the kernel cannot. Never tried again by itself. */
   fork(): Promise<ForkedKernel>
-  /** Writes the variables into an empty folder. Throws BUSY while a run is in progress. */
+  /** Writes the variables into an empty folder. Throws like `fork`; runs that are ordered meanwhile are done. */
   save(folder: string): Promise<SavedVariables>
   /** No run begins until it is let go, or `maxMs` are over; the run in progress goes on. Resolves once that holds. */
   hold(maxMs: number): Promise<{ release(): Promise<void> }>

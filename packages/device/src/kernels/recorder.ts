@@ -35,6 +35,11 @@ export class Recorder {
     return { t: 'event', seq: (after + 1) as Seq, n: 0, event: this.#clock(entry, event) }
   }
 
+  /** An event of the host itself at a place of its own. */
+  numbered(seq: number, n: number, event: Unclocked): EventRecord {
+    return { t: 'event', seq: seq as Seq, n, event: v.parse(runEventSchema, { ...event, at: this.#now() }) }
+  }
+
   #clock(entry: RunEntry, event: Unclocked): RunEvent {
     const at = this.#now()
     const durationMs = Math.max(0, Math.round(at - (entry.startedAt ?? at)))

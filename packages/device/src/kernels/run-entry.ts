@@ -53,6 +53,8 @@ export class RunEntry {
   lastSeq = 0
   lastN = 0
   ended = false
+  /** The last number of its log elsewhere, if it went on here in its middle. */
+  resumedAfter: number | undefined
   startedAt: number | undefined
   /** What the kernel has sent so far, whether or not it was recorded. */
   readonly seen = { bytes: 0, dropped: 0, displays: 0, displayBytes: 0 }
@@ -97,7 +99,8 @@ export class RunEntry {
     this.lastSeq = seq
     this.lastN = Math.max(this.lastN, n)
     this.ended ||= isTerminal(event)
-    if (event.type === 'started') this.startedAt ??= event.at
+    if (event.type === 'started' || event.type === 'resumed') this.startedAt ??= event.at
+    if (event.type === 'resumed') this.resumedAfter = event.lostAfter
     if (event.type === 'display' || event.type === 'result') {
       for (const part of event.parts) if (part.at === 'asset') this.assets.add(part.asset as AssetId)
     }

@@ -31,10 +31,24 @@ export class RunLine {
   #active: RunEntry | undefined
   #grace: NodeJS.Timeout | undefined
   #orders = 0
+  #lastRun: RunId | undefined
 
   constructor(ports: RunLinePorts) {
     this.#ports = ports
-    for (const entry of ports.journal.runs.values()) this.#orders = Math.max(this.#orders, entry.order.number)
+    this.#lastRun = ports.journal.lastForgotten
+    for (const entry of ports.journal.runs.values()) {
+      this.#orders = Math.max(this.#orders, entry.order.number)
+      this.#noteEnd(entry)
+    }
+  }
+
+  /** The run that the kernel ended last. */
+  get lastRun(): RunId | undefined {
+    return this.#lastRun
+  }
+
+  #noteEnd({ ended, kernel, order }: RunEntry): void {
+    if (ended && kernel !== undefined) this.#lastRun = order.run
   }
 
   get active(): RunEntry | undefined {
@@ -78,13 +92,17 @@ export class RunLine {
   /** The kernel is no more: so is what it did, and what waited for it. */
   async endAll(reason: string, asked: boolean): Promise<void> {
     const waiting = this.#queue.splice(0)
-    const active = this.#active
-    if (active) {
-      for (const said of this.#ports.recorder.lastWords(active)) await this.write(active, said)
-      await this.finish(active, this.#lastWord(active, reason, asked))
-    }
+    await this.endActive(reason, asked)
     for (const entry of waiting)
       await this.finish(entry, { type: 'interrupted', reason: `It was not started: ${reason}.` })
+  }
+
+  /** What waits has another kernel to wait for. */
+  async endActive(reason: string, asked: boolean): Promise<void> {
+    const active = this.#active
+    if (!active) return
+    for (const said of this.#ports.recorder.lastWords(active)) await this.write(active, said)
+    await this.finish(active, this.#lastWord(active, reason, asked))
   }
 
   async #again(known: RunEntry, { code, fence }: ExecuteOrder): Promise<void> {
@@ -98,6 +116,7 @@ export class RunLine {
     clearTimeout(this.#grace)
     this.#ports.bounds.runEnds()
     this.#active = undefined
+    this.#noteEnd(entry)
     this.#ports.journal.rest(entry)
     this.#ports.goOn()
   }
@@ -110,6 +129,7 @@ export class RunLine {
   /** Ends a run from the host's side and goes on with the next. */
   async finish(entry: RunEntry, event: Unclocked): Promise<void> {
     if (!entry.ended) await this.write(entry, event)
+    this.#noteEnd(entry)
     this.#ports.journal.rest(entry)
     if (this.#active === entry) {
       clearTimeout(this.#grace)

@@ -22,6 +22,12 @@ export class RunOpening {
     this.#notice = note && idleNotice(note)
   }
 
+  /** What was saved is there again: no run says that it is gone. */
+  async kernelRestored(): Promise<void> {
+    await dropIdleNote(this.#folder)
+    this.#notice = undefined
+  }
+
   async of(kernel: LiveKernel, spec: SessionSpec): Promise<JournalRecord[]> {
     const at = this.#now()
     const event = (seq: number, said: object) => ({ t: 'event', seq, n: 0, event: { ...said, at } }) as never
@@ -34,6 +40,5 @@ export class RunOpening {
 
 function started(kernel: LiveKernel, { device, language }: SessionSpec): Unclocked & { type: 'started' } {
   const { notice, name } = kernel
-  kernel.notice = undefined
   return { type: 'started', device, language, kernel: name, ...(notice !== undefined && { notice }) }
 }

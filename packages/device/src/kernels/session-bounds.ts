@@ -18,11 +18,12 @@ const timerMs = 2 ** 31 - 1
 
 export interface SessionBoundsOptions {
   folder: string
-  mark: string
   limits: Limits
   now: Now
   /** The kernel process, while there is one. */
   pid(): number | undefined
+  /** All of it. */
+  processes(): Promise<number[]>
   isIdle(): boolean
   /** Without a run, what went on beside runs took too much. */
   onOver(entry: RunEntry | undefined, code: StopCode, detail: string): void

@@ -17,17 +17,35 @@ import { isTerminal } from '@meshbook/core/run.ts'
 import * as v from 'valibot'
 import { readAsset } from './display-parts.ts'
 import type { HostLink } from './host-link.ts'
-import { type HostRequest, type HostState, hostStateSchema } from './host-protocol.ts'
-import type { ExecuteOrder, JournalEvent, KernelSession, SessionSpec } from './port.ts'
+import {
+  forkedKernelSchema,
+  type HostRequest,
+  type HostState,
+  hostStateSchema,
+  kernelShapeSchema,
+  savedVariablesSchema,
+} from './host-protocol.ts'
+import type {
+  ExecuteOrder,
+  ForkedKernel,
+  JournalEvent,
+  KernelSession,
+  KernelShape,
+  SavedStart,
+  SavedVariables,
+  SessionSpec,
+} from './port.ts'
 
 const tries = 3
 
 /** How a session gets a connection to its host, starting one if it must. */
 export interface HostDoor {
   open(spec: SessionSpec, onDown: (reason: string) => void): Promise<{ link: HostLink; state: HostState }>
-  /** The specification a later host starts from. */
+  /** The specification that a later host starts from. */
   save(spec: SessionSpec): Promise<void>
   folder: string
+  /** A name that nobody else gives. */
+  newName(): string
   onDown(reason: string): void
 }
 
@@ -105,6 +123,15 @@ export class HostedSession implements KernelSession {
     this.#took(v.parse(hostStateSchema, await this.#request({ type: 'start', spec })))
   }
 
+  /** Of a session that is there already, all stays as it is unless it works. */
+  async startSaved(spec: SessionSpec, saved: SavedStart): Promise<void> {
+    if (this.state === undefined) await this.#door.save(spec)
+    const state = await this.#request({ type: 'start', spec, saved })
+    this.#spec = spec
+    await this.#door.save(spec)
+    this.#took(v.parse(hostStateSchema, state))
+  }
+
   async execute({ run, fence, code, cellName, timeoutMs }: ExecuteOrder): Promise<void> {
     const most = timeoutMs === undefined ? {} : { timeoutMs }
     await this.#request({ type: 'execute', order: { run, fence, code, cellName, ...most } })
@@ -159,6 +186,38 @@ export class HostedSession implements KernelSession {
     this.#link?.close()
     this.#link = undefined
     this.noteDown()
+  }
+
+  async shape(): Promise<KernelShape> {
+    return v.parse(kernelShapeSchema, await this.#request({ type: 'shape' }))
+  }
+
+  async fork(): Promise<ForkedKernel> {
+    return v.parse(forkedKernelSchema, await this.#once({ type: 'fork' }))
+  }
+
+  async save(folder: string): Promise<SavedVariables> {
+    return v.parse(savedVariablesSchema, await this.#once({ type: 'save', folder }))
+  }
+
+  async hold(maxMs: number): Promise<{ release(): Promise<void> }> {
+    const hold = this.#door.newName()
+    await this.#request({ type: 'hold', hold, maxMs })
+    return {
+      release: async () => {
+        await this.#request({ type: 'release', hold })
+      },
+    }
+  }
+
+  /** A host that goes away in the middle may leave half of it: whoever asked begins anew. */
+  async #once(request: HostRequest): Promise<unknown> {
+    try {
+      return await (await this.open()).request(request)
+    } catch (error) {
+      if (!isGone(error)) throw error
+      throw new MeshError('SNAPSHOT_FAILED', { detail: 'the host of the session went away', cause: error })
+    }
   }
 
   async forget(run: RunId): Promise<void> {

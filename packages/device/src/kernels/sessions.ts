@@ -20,8 +20,15 @@ import { chooseKernel, type KernelWish } from './kernel-choice.ts'
 import { writePolicy } from './kernel-policy.ts'
 import { kindOf, type SearchPlaces } from './languages.ts'
 import { kernelEnvironment } from './launch.ts'
-import { forgetKernel, readKernelFile } from './live-kernel.ts'
-import type { KernelSession, KernelSessions, KernelSessionsOptions, RecoveredSession, SessionSpec } from './port.ts'
+import { endKernels } from './live-kernel.ts'
+import type {
+  KernelSession,
+  KernelSessions,
+  KernelSessionsOptions,
+  RecoveredSession,
+  SavedStart,
+  SessionSpec,
+} from './port.ts'
 import { isAlive } from './process-identity.ts'
 import { hostMarkName, killHosts, killTree, markedBelow, markName, markOf, placeOf } from './process-tree.ts'
 import { RuntimeFinder } from './runtime-finder.ts'
@@ -87,9 +94,9 @@ class Sessions implements KernelSessions {
   }
 
   /** One after the other for each session: of two calls at the same time one starts it, the other finds it. */
-  start(spec: SessionSpec): Promise<KernelSession> {
+  start(spec: SessionSpec, saved?: SavedStart): Promise<KernelSession> {
     const before = this.#starting.get(spec.session) ?? Promise.resolve()
-    const done = before.then(() => this.#start(spec))
+    const done = before.then(() => this.#start(spec, saved))
     const settled = done.then(
       () => undefined,
       () => undefined,
@@ -98,7 +105,7 @@ class Sessions implements KernelSessions {
     return done
   }
 
-  async #start(spec: SessionSpec): Promise<KernelSession> {
+  async #start(spec: SessionSpec, saved: SavedStart | undefined): Promise<KernelSession> {
     if (this.#closed) throw new MeshError('SHUTTING_DOWN')
     if (!this.#urlOf(spec.language)) await this.#check(spec)
     const known = this.#sessions.get(spec.session)
@@ -109,7 +116,7 @@ class Sessions implements KernelSessions {
       throw new MeshError('TOO_MANY', { detail: 'sessions are live on this device' })
     const session = known ?? this.#add(spec)
     try {
-      await session.start(spec)
+      await (saved ? session.startSaved(spec, saved) : session.start(spec))
     } catch (error) {
       if (!known) await this.#discard(session)
       throw error
@@ -139,6 +146,7 @@ class Sessions implements KernelSessions {
     const session: HostedSession = new HostedSession(spec, {
       folder,
       save: changed => this.#save(changed),
+      newName: () => Buffer.from(this.#options.random(12)).toString('hex'),
       open: (current, onDown) => this.#open(current, onDown),
       onDown: reason => {
         session.noteDown()
@@ -342,9 +350,8 @@ function kill(pid: number): void {
 async function endEverything(folder: string): Promise<void> {
   const host = await hostOf(folder)
   if (host) await endHost(host)
-  const kernel = await readKernelFile(folder)
   await killHosts(markOf(folder))
-  await forgetKernel({ folder, mark: markOf(folder) }, kernel && (await isAlive(kernel)) ? kernel.pid : undefined)
+  await endKernels({ folder, mark: markOf(folder) })
   await rm(join(folder, 'host.json'), { force: true })
   const runs = (await readdir(join(folder, 'runs')).catch(() => [])).filter(name => name.endsWith('.run'))
   if (runs.length === 0) await rm(folder, { recursive: true, force: true })

@@ -3,6 +3,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import type { RunId } from '@meshbook/core/ids.ts'
 import * as v from 'valibot'
 import type { KernelClient } from './kernel-client.ts'
+import type { ResumedRun } from './port.ts'
 import type { RunEntry } from './run-entry.ts'
 
 const attachedSchema = v.union([
@@ -12,15 +13,24 @@ const attachedSchema = v.union([
 const acceptedSchema = v.object({ accepted: v.boolean() })
 
 /** The kernel runs it, or if it knows it already, tells what came after the last that is in the journal. */
-export async function tellKernel(client: KernelClient, { order, lastN }: RunEntry): Promise<void> {
+export async function tellKernel(client: KernelClient, { order, lastN, resumedAfter }: RunEntry): Promise<void> {
   const { run, code, cellName } = order
   const attached = v.parse(
     attachedSchema,
-    lastN > 0 ? await client.request('attach', { run, after: lastN }) : { known: false },
+    lastN > 0 || resumedAfter !== undefined ? await client.request('attach', { run, after: lastN }) : { known: false },
   )
   // Not known to a living kernel: the host ended before it was told, so it has had no effects. `execute` itself
   // attaches if it is known.
-  if (!attached.known) await client.request('execute', { run, code, name: cellName })
+  if (attached.known) return
+  if (resumedAfter !== undefined)
+    throw new MeshError('RESTORE_FAILED', { detail: `run ${run} is not in what was restored` })
+  await client.request('execute', { run, code, name: cellName })
+}
+
+/** Whether the run can go on there; nothing of it is told yet. */
+export async function knowsRun(client: KernelClient, { order }: ResumedRun): Promise<boolean> {
+  const { run } = order
+  return v.parse(attachedSchema, await client.request('attach', { run, after: 2 ** 31 })).known
 }
 
 export async function answerKernel(

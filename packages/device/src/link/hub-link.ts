@@ -60,6 +60,8 @@ export interface LinkPorts {
   held(): { heads: Up<'REGISTER'>['heads']; runs: Up<'REGISTER'>['runs'] }
   problems(): ToldProblems
   environments?(): ProjectEnvironment[]
+  /** What can be restored here of saved sessions, once that is known. */
+  restores?(): Up<'REGISTER'>['restores']
   /** What the hub is told of direct connections, in REGISTER and in each HEARTBEAT. */
   lan?(): Promise<LanState>
   /** Before documents are sent: what the hub must know first. */
@@ -133,10 +135,10 @@ export class HubLink {
     void this.#beat()
   }
 
-  /** Projects changed: the hub learns them with a new connection, at once. */
+  /** Projects changed, or what can be restored: the hub learns it with a new connection, at once. */
   renew(): void {
     // Before the welcome the hub may still be at work on the registration; what changed meanwhile is found out then.
-    if (!this.#channel || !this.#isWelcome || this.#registered === this.#ports.projects().join()) return
+    if (!this.#channel || !this.#isWelcome || this.#registered === this.#facts()) return
     this.#isRenewing = true
     this.#channel.end(new MeshError('SHUTTING_DOWN', { detail: 'the device registers anew' }))
   }
@@ -227,7 +229,8 @@ export class HubLink {
         this.#ports.lan?.(),
       ])
       const seal = this.#ports.credentials?.seal
-      this.#registered = projects().join()
+      const restores = this.#ports.restores?.()
+      this.#registered = this.#facts()
       channel.send({
         type: 'REGISTER',
         version: protocolVersion,
@@ -243,10 +246,16 @@ export class HubLink {
         ...(seal === undefined ? {} : { seal }),
         credit: limits.streamCreditBytes,
         ...(near?.lan && { lan: near.lan }),
+        ...(restores && { restores }),
       })
     } catch (thrown) {
       channel.end(asMeshError(thrown))
     }
+  }
+
+  /** What a connection is made anew for when it changes. */
+  #facts(): string {
+    return JSON.stringify([this.#ports.projects(), this.#ports.restores?.()])
   }
 
   #receive(message: DownMessage): void {

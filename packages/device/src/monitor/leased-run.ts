@@ -10,14 +10,14 @@ import type { DownMessage, Lease, UpMessage } from '@meshbook/core/messages.ts'
 import { timeoutOfText } from '@meshbook/core/notebook/demands.ts'
 import type { AssetKeeper } from '../assets/asset-keeper.ts'
 import type { DocumentPeer } from '../document-peer.ts'
-import type { KernelSession } from '../kernels/port.ts'
+import type { ExecuteOrder, KernelSession } from '../kernels/port.ts'
 import type { HeldRun } from '../store/held-runs.ts'
 import type { EntryView, StdinAnswer } from './execution-entry.ts'
 import { LogReport } from './log-report.ts'
 import { contentOf, keepReading } from './notebook-reading.ts'
 import { cellNameOf, hasCell } from './output-block.ts'
 import { RunProjection } from './run-projection.ts'
-import { failureEvent, failureOf, journalOf, type RunSource } from './run-source.ts'
+import { failureEvent, failureOf, journalOf, type RunSource, tellingEnd } from './run-source.ts'
 import type { MonitorLog, RunStore } from './run-store.ts'
 import { shared } from './shared-source.ts'
 
@@ -44,11 +44,16 @@ export interface LeasedRunPorts {
   isLogKept: boolean
   /** Where the events of the run come from, once that is known. */
   sourced(source: RunSource): void
+  /** Its last event is in the journal: the session may run another. */
+  finished(): void
   /** The document shows how it ended. */
   over(run: RunId): void
   /** Nothing is left to do. */
   done(run: RunId): void
 }
+
+/** The session of the lease; of a run that goes on in it, with its order. */
+export type SessionIn = (folder: string, resumed: ExecuteOrder | undefined) => Promise<KernelSession>
 
 const contentWaitMs = 5_000
 const cellWaitMs = 5_000
@@ -71,12 +76,14 @@ export class LeasedRun {
   #source: RunSource | undefined
   #session: KernelSession | undefined
   #isStarting = false
+  #isFinished = false
   #cancelReason: string | undefined
   #working: Promise<unknown> = Promise.resolve()
   #claiming: Promise<void>
 
   constructor(held: HeldRun, ports: LeasedRunPorts) {
-    this.#held = held
+    const before = held.lease.resume?.seq ?? 0
+    this.#held = { ...held, ackedSeq: Math.max(held.ackedSeq, before) }
     this.#ports = ports
     this.#report = new LogReport({ ...ports, done: () => this.#work(() => this.#save({ reported: true })) })
     this.#peer = this.#openPeer()
@@ -126,6 +133,10 @@ export class LeasedRun {
   get ended(): boolean {
     return this.#held.projected
   }
+  /** Nothing more of it happens in the session. */
+  get isFinished(): boolean {
+    return this.#isFinished || this.#held.projected
+  }
   /** It waits for its session's kernel, which may take seconds. */
   get isStarting(): boolean {
     return this.#isStarting
@@ -143,22 +154,22 @@ export class LeasedRun {
   }
 
   /** Gives the order to the session. What goes wrong before a kernel has it becomes the end of the run. */
-  execute(sessionIn: (folder: string) => Promise<KernelSession>): void {
+  execute(sessionIn: SessionIn): void {
     this.#isStarting = true
     this.#work(async () => {
       const source = await this.#order(sessionIn)
-      await this.#follow(source, 0)
+      await this.#follow(source, this.lease.resume?.seq ?? 0)
     })
   }
 
-  async #order(sessionIn: (folder: string) => Promise<KernelSession>): Promise<RunSource> {
-    const { run, fence, code } = this.lease
+  async #order(sessionIn: SessionIn): Promise<RunSource> {
+    const { run, resume } = this.lease
     try {
-      const session = await this.#started(sessionIn)
+      // One that goes on in a restored kernel has been executed before.
+      const resumed = resume && (await this.#orderOf())
+      const session = await this.#started(folder => sessionIn(folder, resumed))
       this.#session = session
-      const cellName = await this.#cellName()
-      const timeoutMs = least(timeoutOfText(contentOf(this.#peer.doc).toString()), this.lease.timeoutMs)
-      await session.execute({ run, fence, code, cellName, ...(timeoutMs !== undefined && { timeoutMs }) })
+      if (!resumed) await session.execute(await this.#orderOf())
       if (this.#cancelReason !== undefined) await session.cancel(run, this.#cancelReason)
       return journalOf(session, this.lease)
     } catch (thrown) {
@@ -167,6 +178,13 @@ export class LeasedRun {
       await this.#save({ failure })
       return failureOf(this.lease, failure)
     }
+  }
+
+  async #orderOf(): Promise<ExecuteOrder> {
+    const { run, fence, code } = this.lease
+    const cellName = await this.#cellName()
+    const timeoutMs = least(timeoutOfText(contentOf(this.#peer.doc).toString()), this.lease.timeoutMs)
+    return { run, fence, code, cellName, ...(timeoutMs !== undefined && { timeoutMs }) }
   }
 
   async #started(sessionIn: (folder: string) => Promise<KernelSession>): Promise<KernelSession> {
@@ -205,7 +223,7 @@ export class LeasedRun {
   }
 
   async #follow(journal: RunSource, known: number): Promise<void> {
-    const source = shared(journal)
+    const source = shared(tellingEnd(journal, () => this.#finish()))
     this.#source = source
     this.#ports.sourced(source)
     if (this.#ports.online()) this.report(this.#held.ackedSeq)
@@ -302,8 +320,17 @@ export class LeasedRun {
     if (projected) this.#release()
     if (isDone) await this.#ports.store.drop(this.lease.run)
     else await this.#ports.store.save(this.#held)
-    if (change.projected) this.#ports.over(this.lease.run)
+    if (change.projected) {
+      this.#finish()
+      this.#ports.over(this.lease.run)
+    }
     if (isDone) await this.#end()
+  }
+
+  #finish(): void {
+    if (this.#isFinished) return
+    this.#isFinished = true
+    this.#ports.finished()
   }
 
   /** Nothing is left to do. A kernel host that still knows a run which nobody holds is told to forget it at the next start. */

@@ -19,7 +19,7 @@ import { noOwnRuns, type OwnRuns } from './own-runs.ts'
 import { failureOf, journalOf } from './run-source.ts'
 import type { MonitorLog, RunStore } from './run-store.ts'
 import { answerSessionRequest, type SessionAnswer, type SessionRequest } from './session-requests.ts'
-import { SessionTable } from './session-table.ts'
+import { SessionTable, type SessionTablePorts } from './session-table.ts'
 
 type Down<T extends DownMessage['type']> = Extract<DownMessage, { type: T }>
 type HeldHead = Extract<UpMessage, { type: 'HEARTBEAT' }>['heads'][number]
@@ -46,6 +46,14 @@ export interface MonitorPorts {
   limits: Limits
   now: Now
   log: MonitorLog
+  /** Of sessions that are saved and restored; absent where none is. */
+  saving?: SavingPorts
+}
+
+export interface SavingPorts extends Pick<SessionTablePorts, 'restore' | 'staysLost'> {
+  /** A run of the session goes on or waits from now on; it is over. */
+  began(lease: Lease): void
+  ended(lease: Lease): void
 }
 
 const outOfReach = 'The hub cannot be reached; the cell runs as soon as it can.'
@@ -79,10 +87,12 @@ export class Monitor {
       isNeeded: head => own.isNeeded(head),
       keepLabel: label => own.keepLabel(label),
       dropLabel: label => own.dropLabel(label),
+      restore: ports.saving?.restore,
+      staysLost: ports.saving?.staysLost,
     })
   }
 
-  get sessions(): Pick<SessionTable, 'all' | 'named' | 'labelOf' | 'label' | 'get'> {
+  get sessions(): Omit<SessionTable, 'add' | 'heads' | 'for' | 'end' | 'lose'> {
     return this.#sessions
   }
 
@@ -100,7 +110,7 @@ export class Monitor {
     const { lease, failure } = held
     const found = recovered.find(({ runs }) => runs.some(({ run }) => run === lease.run))
     const run = this.#add(held)
-    if (failure) run.follow(failureOf(lease, failure), undefined, 1)
+    if (failure) run.follow(failureOf(lease, failure), undefined, (lease.resume?.seq ?? 0) + 1)
     else if (found)
       run.follow(journalOf(found.session, lease), found.session, found.runs.find(known => known.run === lease.run)!.seq)
     // The order had not reached the journal: it has not been executed.
@@ -202,6 +212,11 @@ export class Monitor {
     return [...this.#runs.values()].some(({ lease, ended }) => lease.session === session && !ended && counts(lease.run))
   }
 
+  /** A run of this head goes on here, or waits. */
+  isHeadBusy(head: HeadId): boolean {
+    return [...this.#runs.values()].some(({ lease, isFinished }) => lease.head === head && !isFinished)
+  }
+
   /** They go one after the other: the ones before it may only not be shown to their end yet. */
   #running(session: SessionId): LeasedRun | undefined {
     return [...this.#runs.values()].findLast(run => run.lease.session === session && !run.ended)
@@ -234,6 +249,7 @@ export class Monitor {
       isForeign,
       isLogKept: own.has(id),
       sourced: source => own.sourced(id, source),
+      finished: () => this.#ports.saving?.ended(held.lease),
       over: () => own.over(session),
       done: run => {
         this.#runs.delete(run)
@@ -242,11 +258,12 @@ export class Monitor {
     }
     const run = new LeasedRun(held, ports)
     this.#runs.set(held.lease.run, run)
+    if (!held.projected) this.#ports.saving?.began(held.lease)
     return run
   }
 
   #begin(run: LeasedRun): void {
-    run.execute(folder => this.#sessions.for(run.lease, folder))
+    run.execute((folder, resumed) => this.#sessions.for(run.lease, folder, resumed))
   }
 
   onAck(ack: Down<'RUN_ACK'>): void {

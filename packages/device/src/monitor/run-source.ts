@@ -2,7 +2,7 @@
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { type AssetId, parseSeq } from '@meshbook/core/ids.ts'
 import type { Lease } from '@meshbook/core/messages.ts'
-import type { RunEvent } from '@meshbook/core/run.ts'
+import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
 import type { JournalEvent, KernelSession } from '../kernels/port.ts'
 
 export interface RunSource {
@@ -21,10 +21,25 @@ export function journalOf(session: KernelSession, { run }: Lease): RunSource {
   }
 }
 
-export function failureOf({ run, fence }: Pick<Lease, 'run' | 'fence'>, event: RunEvent): RunSource {
+/** Tells when its last event has come out of it, whoever reads it. */
+export function tellingEnd(source: RunSource, ended: () => void): RunSource {
+  return {
+    ...source,
+    async *events(after, signal) {
+      for await (const each of source.events(after, signal)) {
+        if (isTerminal(each.event)) ended()
+        yield each
+      }
+    },
+  }
+}
+
+/** Of a run that was to go on, the event comes behind what its log has. */
+export function failureOf({ run, fence, resume }: Pick<Lease, 'run' | 'fence' | 'resume'>, event: RunEvent): RunSource {
+  const seq = (resume?.seq ?? 0) + 1
   return {
     async *events(after) {
-      if (after < 1) yield { run, fence, seq: parseSeq(1), event }
+      if (after < seq) yield { run, fence, seq: parseSeq(seq), event }
     },
     asset: async id => {
       throw new MeshError('NOT_FOUND', { detail: id })

@@ -36,6 +36,7 @@ export class ScriptedHub {
   readonly logs = new Map<string, RunEvent[]>()
   connections = 0
   takesProblems = true
+  takesSnapshots = true
   /** Events are taken but not acknowledged. */
   /** Runs that this hub has ended itself. */
   readonly ended = new Set<string>()
@@ -149,6 +150,7 @@ export class ScriptedHub {
       runs: known,
       lost: this.lost,
       ...(this.takesProblems && { problems: true }),
+      ...(this.takesSnapshots && { snapshots: true }),
       ...(this.token === undefined ? {} : { token: this.token }),
     })
   }

@@ -1,0 +1,23 @@
+/**
+ * Sessions survive their machine (issue: nothing visible happens): the desktop's plug is pulled, its disk is out, and the
+ * phone's next run answers from the laptop with the same variables, though the laptop's libraries are others.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { canNetwork } from './can-network.ts'
+import { SessionsMesh, sessionsScene } from './sessions-mesh.ts'
+
+const repetitions = 3
+const perRepetitionMs = 600_000
+
+for (let time = 1; time <= repetitions; time++)
+  test(`MV1 the sessions of a desktop without power answer from the laptop, and come home (${time} of ${repetitions})`, {
+    skip: !canNetwork && 'no namespaces here',
+    timeout: perRepetitionMs,
+  }, async t => {
+    const mesh = await SessionsMesh.open(t)
+    const { answers, wrong, doubleHolders } = await sessionsScene(mesh)
+    assert.deepEqual(wrong, [])
+    assert.equal(doubleHolders, 0)
+    assert.equal(answers, 10)
+  })
