@@ -21,8 +21,8 @@ export class GraphReader {
 
   async make(roots: readonly Ref[]): Promise<unknown[]> {
     for (let number = 0; number < this.#nodes.length; number++) await this.#begin(number)
-    this.#nodes.forEach((node, number) => this.#fill(node, this.#made[number]))
-    this.#nodes.forEach((node, number) => node.isFrozen && Object.freeze(this.#made[number]))
+    for (const [number, node] of this.#nodes.entries()) this.#fill(node, this.#made[number])
+    for (const [number, node] of this.#nodes.entries()) if (node.isFrozen) Object.freeze(this.#made[number])
     return roots.map(ref => this.#value(ref))
   }
 
@@ -83,7 +83,7 @@ export class GraphReader {
     if (made instanceof Map && node.kind === 'map')
       for (let at = 0; at < items.length; at += 2) Map.prototype.set.call(made, items[at], items[at + 1])
     if (node.kind === 'set') for (const item of items) Set.prototype.add.call(made as Set<unknown>, item)
-    if (node.kind === 'array') items.forEach((item, at) => ((made as unknown[])[at] = item))
+    if (node.kind === 'array') for (const [at, item] of items.entries()) (made as unknown[])[at] = item
     this.#define(made as object, node.properties)
     if (node.methods?.length) this.#define((made as { prototype: object }).prototype, node.methods)
   }

@@ -71,7 +71,7 @@ export async function startDaemon({ folder, hub, token, lan, ...options }: Daemo
       kernels,
       projectsFolder: folder.projects,
       keychain: keychainUse(),
-      snapshots: snapshotUse(folder.device),
+      snapshots: snapshotUse(),
       ...(lan ? { lan: {} } : {}),
       ...(hub === undefined || token === undefined ? {} : { register }),
     },

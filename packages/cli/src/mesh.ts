@@ -64,7 +64,7 @@ export async function startMesh(config: HubConfig, folder: DataFolder, { lan = f
         kernels,
         projectsFolder: folder.projects,
         keychain: keychainUse(),
-        snapshots: snapshotUse(folder.device),
+        snapshots: snapshotUse(),
         ...(lan ? { lan: {} } : {}),
         recovery: () => storedRecipient(config.dataFolder),
         register: (key, name, kind) => hub.registerDevice(key, name, kind),

@@ -27,7 +27,9 @@ export function route(input: Asked): Decision {
   if (runsOn !== undefined) return toNamed({ ...input, worker: undefined }, runsOn)
   const { holder, lostBy } = input.session ?? {}
   if (holder !== undefined) return toHolder(input, holder)
-  return lostBy === undefined ? toBest(input, []) : fromSaved(input, lostBy, lostWords(input, lostBy))
+  return lostBy === undefined
+    ? toBest(input, [])
+    : fromSaved(input, lostBy, [`${nameOf(input, lostBy)} had the session, and lost it.`])
 }
 
 function toChosen(input: RouteInput, on: DeviceId): RouteDecision {
@@ -108,10 +110,13 @@ function toSuspect(input: Asked, holder: RouteDevice, reasons: readonly string[]
   return fromSaved(input, holder.id, [silent])
 }
 
-function lostWords({ devices }: RouteInput, lost: DeviceId): string[] {
-  const name = devices.find(({ id }) => id === lost)?.name ?? 'A device that is not paired any more'
-  return [`${name} had the session; the other devices do not have its variables.`]
+function nameOf({ devices }: RouteInput, id: DeviceId): string {
+  return devices.find(device => device.id === id)?.name ?? 'A device that is not paired any more'
 }
+
+const lostWords = (input: RouteInput, lost: DeviceId): string[] => [
+  `${nameOf(input, lost)} had the session; the other devices do not have its variables.`,
+]
 
 /** From what was saved of it, on the best device on which that can go on; anew where it can nowhere (RT60, RT62). */
 function fromSaved(input: Asked, lost: DeviceId, reasons: readonly string[]): Decision {
@@ -134,9 +139,8 @@ function isLost({ devices }: RouteInput, id: DeviceId): boolean {
   return status !== 'online' && status !== 'suspect'
 }
 
-function lostTo({ devices, now }: RouteInput, lost: DeviceId, to: RouteDevice, rung: Rung): string[] {
-  const name = devices.find(({ id }) => id === lost)?.name ?? 'A device that is not paired any more'
-  return [`${name} had the session; its state ${asOf(rung, now)} goes on on ${to.name}.`]
+function lostTo(input: RouteInput, lost: DeviceId, to: RouteDevice, rung: Rung): string[] {
+  return [`${nameOf(input, lost)} had the session; its state ${asOf(rung, input.now)} goes on on ${to.name}.`]
 }
 
 function goesOnAt({ session, devices, now }: RouteInput, device: RouteDevice, rung: Rung): string[] {

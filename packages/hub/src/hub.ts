@@ -93,6 +93,7 @@ import { Runs } from './runs/runs.ts'
 import { SessionControl } from './runs/session-control.ts'
 import { SessionRequests } from './runs/session-requests.ts'
 import { Upkeep } from './runs/upkeep.ts'
+import { Snapshots } from './snapshots/snapshots.ts'
 import { Upgrades } from './sockets/upgrade.ts'
 import { shownSession } from './store/heads.ts'
 import type { UserRow } from './store/identity.ts'
@@ -258,7 +259,8 @@ async function start(
   const ownUrl = (isElsewhere && localUrl) || urlOf(config.host, port, config.tls !== null)
   url = (authority && !isLoopbackName(config.host) && lanUrl(port)) || ownUrl
   closers.push(certificate ? renewing(certificate, server, times.tlsLookMs, log) : () => undefined)
-  const collect = () => Promise.all([collector.collect(), objects.collectSnapshots(), parts.audit.trim()])
+  const collectAssets = () => parts.snapshots.collect().then(() => collector.collect())
+  const collect = () => Promise.all([collectAssets(), objects.collectSnapshots(), parts.audit.trim()])
   const stopCollecting = collectRegularly(limits.assetCollectMs, collect, log)
   closers.push(() => {
     stopCollecting()
@@ -319,6 +321,7 @@ type Wired =
   | 'sessionsChanged'
   | 'publications'
   | 'ways'
+  | 'snapshots'
 type Base = Omit<Parts, Wired> & {
   wake: Wake
   publishing: Omit<PublicationsPorts, 'audit' | 'events'>
@@ -440,6 +443,7 @@ async function wire(base: Base): Promise<Parts> {
     lostRuns: new LostRuns({ ...base, fleet, runs, repeats }),
     sessionRequests,
     sessionControl: new SessionControl({ ...base, fleet, runs, sessionRequests, sessionsChanged }),
+    snapshots: new Snapshots({ ...base, limits: times, audit, sessionsChanged }),
     sessionsOf,
     sessionsChanged,
   }

@@ -47,6 +47,7 @@ import type { RunFeeds } from './runs/run-feeds.ts'
 import type { Runs } from './runs/runs.ts'
 import type { SessionControl } from './runs/session-control.ts'
 import type { SessionRequests } from './runs/session-requests.ts'
+import type { Snapshots } from './snapshots/snapshots.ts'
 import type { HubStore } from './store/hub-store.ts'
 
 export interface Parts {
@@ -111,6 +112,8 @@ export interface Parts {
   imports: Imports
   /** The bytes of assets. */
   objects: ObjectStore
+  /** Saved sessions. */
+  snapshots: Snapshots
   uploads: AssetUploads
   collector: AssetCollector
   /** Tells browsers and devices that sessions of the org came, moved or ended. */

@@ -54,4 +54,6 @@ export interface SavedSessions {
   examine(record: SnapshotRecord, expected: Expected, signal: AbortSignal): Promise<Examined>
   /** All of its parts are here afterwards. */
   fetch(record: SnapshotRecord, options: Progress): Promise<void>
+  /** What is under way is given up. */
+  close(): Promise<void>
 }

@@ -120,6 +120,10 @@ export class ScriptedPlaces implements SavedSessions {
       progress(done + 1, parts.length)
     }
   }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
 }
 
 /** Saves what a scripted kernel's `save` writes, whatever kind it says that it is. */

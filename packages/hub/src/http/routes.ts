@@ -107,6 +107,7 @@ import {
   runElsewhere,
   runEvents,
 } from './run-handlers.ts'
+import { snapshotRoutes } from './snapshot-routes.ts'
 import { health, metrics, ready } from './system-handlers.ts'
 
 const page = { limit: 'rows of a page, at most 200', cursor: '`next` of the page before' }
@@ -721,6 +722,7 @@ export function routes(parts: Parts): Route[] {
     ...notifyRoutes(parts),
     ...computeRoutes(parts),
     ...moveRoutes(parts),
+    ...snapshotRoutes(parts),
   ]
   return list
 }

@@ -313,7 +313,7 @@ export class Runs {
     if (!placement) return
     const { next, holder } = placement
     const decision = await this.#decide(org, placement)
-    if (holder && 'wait' in decision && fleet.statusOf(holder.device) === 'suspect') this.#noteSilent(org, session)
+    if (holder && 'wait' in decision && fleet.statusOf(holder.device) !== 'online') this.#noteSilent(org, session)
     else this.#silent.delete(session)
     if ('to' in decision && (await this.#isStale(org, next))) await this.#setAside(org, next)
     else if ('to' in decision) await this.#lease(org, next.id, decision)

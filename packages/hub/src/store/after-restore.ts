@@ -29,6 +29,7 @@ export async function settleRestore(tx: Tx, a: { now: number; note: AuditNote })
   await tx.run("DELETE FROM ways WHERE kind = 'push'", [])
   // Those who come back may name it: its time to be collected begins anew.
   await tx.run('UPDATE assets SET unreferenced_at = ? WHERE unreferenced_at IS NOT NULL', [a.now])
+  await tx.run('UPDATE snapshot_parts SET touched_at = ?', [a.now])
   await noteAudit(tx, { org: null, note: a.note })
   return {
     headsEnded: heads.changes,

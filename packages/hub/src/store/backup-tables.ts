@@ -73,6 +73,10 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   asset_references: kept('which documents and runs show an asset, as of the same moment as they'),
   asset_scans: kept('how far documents were read for that'),
   asset_totals: kept('sums of the rows of assets, as of the same moment as they'),
+  snapshot_parts: kept('what saved sessions are made of; the bytes are files beside the tables'),
+  snapshot_totals: kept('sums of the rows of parts, as of the same moment as they'),
+  snapshot_arrivals: leftOut('names bytes that no row has, which are not carried'),
+
   asset_uploads: leftOut('their bytes have no hash yet and are not carried; a client begins again'),
   asset_removals: leftOut('names bytes that no row has, which are not carried'),
 }

@@ -44,6 +44,8 @@ import * as retention from './run-retention.ts'
 import * as rows from './run-rows.ts'
 import * as policies from './session-policy.ts'
 import * as attempts from './sign-in-attempts.ts'
+import * as parts from './snapshot-parts.ts'
+import * as snapshots from './snapshots.ts'
 import { submitRun } from './submit-run.ts'
 import * as ways from './ways.ts'
 import * as workers from './workers.ts'
@@ -84,6 +86,9 @@ const aboutSignIn = (done: browsers.SignedIn | null): news.News[] =>
 const isAsked = ({ event: { type } }: log.LoggedEvent): boolean => type.startsWith('input-') || type.startsWith('gate-')
 const aboutOwnerKeys = (changed: unknown, { user }: { user: UserId }): news.Subject[] =>
   changed ? [`owner-keys ${user}`] : []
+
+const inSessionOrg = (changed: { sessionOrg: OrgId } | null): news.News[] =>
+  changed ? [{ org: changed.sessionOrg, subject: 'sessions' }] : []
 
 const plain = {
   firstUser: identity.firstUser,
@@ -317,6 +322,7 @@ const plain = {
   ),
   sealKeyOf: workers.sealKeyOf,
   gaveKeys: workers.gaveKeys,
+  usedWorkers: workers.usedWorkers,
   idleWorkers: workers.idleWorkers,
   stopWorker: workers.stopWorker,
   endWorker: notingIn(workers.endWorker, aboutEndedWorker),
@@ -333,6 +339,20 @@ const plain = {
   findPublished: publications.findPublished,
   publishedIn: publications.publishedIn,
   publishedList: publications.publishedList,
+
+  findParts: parts.findParts,
+  askParts: parts.askParts,
+  beginParts: parts.beginParts,
+  finishParts: parts.finishParts,
+  sweepParts: parts.sweepParts,
+  storeSnapshot: notingIn(snapshots.storeSnapshot, stored => inSessionOrg('created' in stored ? stored : null)),
+  listSnapshots: snapshots.listSnapshots,
+  findSnapshot: snapshots.findSnapshot,
+  useSnapshot: snapshots.useSnapshot,
+  nameSnapshot: notingIn(snapshots.nameSnapshot, inSessionOrg),
+  deleteSnapshot: notingIn(snapshots.deleteSnapshot, inSessionOrg),
+  refuseSnapshot: notingIn(snapshots.refuseSnapshot, inSessionOrg),
+  sweepSnapshots: notingIn(snapshots.sweepSnapshots, ({ orgs }) => orgs.map(org => ({ org, subject: 'sessions' }))),
 
   pushKeys: ways.pushKeys,
   isFirstUser: ways.isFirstUser,

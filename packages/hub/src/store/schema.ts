@@ -141,7 +141,7 @@ const migrations: readonly string[] = [
   ALTER TABLE browser_sessions ADD COLUMN looks_until BIGINT NOT NULL DEFAULT 0;
   ALTER TABLE runs ADD COLUMN asked_from TEXT;`,
   // Workers (CP10…): devices that the hub makes for a project. What it may restore with is sealed; its own keys have org_id ''.
-  `CREATE TABLE workers (org_id TEXT NOT NULL, worker_id TEXT NOT NULL PRIMARY KEY, user_id TEXT NOT NULL, project_id TEXT NOT NULL, hub TEXT NOT NULL, state TEXT NOT NULL, token_hash TEXT UNIQUE, device_id TEXT, has_keys BIGINT NOT NULL, created_at BIGINT NOT NULL, UNIQUE (org_id, project_id));
+  `CREATE TABLE workers (org_id TEXT NOT NULL, worker_id TEXT NOT NULL PRIMARY KEY, user_id TEXT NOT NULL, project_id TEXT NOT NULL, hub TEXT NOT NULL, state TEXT NOT NULL, token_hash TEXT UNIQUE, device_id TEXT, has_keys BIGINT NOT NULL, created_at BIGINT NOT NULL, used_at BIGINT NOT NULL, UNIQUE (org_id, project_id));
   CREATE INDEX workers_by_device ON workers (device_id);
   CREATE TABLE compute_keys (org_id TEXT NOT NULL PRIMARY KEY, sealed TEXT NOT NULL, created_at BIGINT NOT NULL);
   CREATE TABLE restoring_keys (org_id TEXT NOT NULL, user_id TEXT NOT NULL, version BIGINT NOT NULL, sealed TEXT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY (org_id, user_id, version));`,
@@ -169,6 +169,14 @@ const migrations: readonly string[] = [
   CREATE INDEX moves_by_state ON moves (state, over_told);
   CREATE INDEX moves_of_session ON moves (org_id, session_id, asked_at);
   CREATE INDEX moves_by_new_head ON moves (new_head);`,
+  // Parts of saved sessions (HS1…): what an org has, how many records name each, and bytes that are on their way.
+  `ALTER TABLE snapshots ADD COLUMN parts TEXT NOT NULL DEFAULT '[]';
+  ALTER TABLE snapshots ADD COLUMN used_at BIGINT NOT NULL DEFAULT 0;
+  CREATE INDEX snapshots_by_org ON snapshots (org_id);
+  CREATE TABLE snapshot_parts (org_id TEXT NOT NULL, part_id TEXT NOT NULL, bytes BIGINT NOT NULL, sha256 TEXT NOT NULL, object TEXT NOT NULL, uses BIGINT NOT NULL, touched_at BIGINT NOT NULL, doubted BIGINT NOT NULL, PRIMARY KEY (org_id, part_id));
+  CREATE INDEX snapshot_parts_unused ON snapshot_parts (org_id, uses, touched_at);
+  CREATE TABLE snapshot_totals (org_id TEXT NOT NULL PRIMARY KEY, bytes BIGINT NOT NULL);
+  CREATE TABLE snapshot_arrivals (org_id TEXT NOT NULL, object TEXT NOT NULL, begun_at BIGINT NOT NULL, PRIMARY KEY (org_id, object));`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }

@@ -11,8 +11,8 @@ import * as v from 'valibot'
 import type { OwnerKeys } from '../../owner-key/owner-keys.ts'
 import type { DeviceStore } from '../../store/device-store.ts'
 import type { Capture, PartSink, PartSource, Plan } from '../port.ts'
-import { type Expected, examine, understood } from '../sealed/examined.ts'
-import { type BoundFacts, writeManifest } from '../sealed/manifest.ts'
+import { checkAsked, type Expected, understood } from '../sealed/examined.ts'
+import { type BoundFacts, planOf, writeManifest } from '../sealed/manifest.ts'
 import { type PartKeys, partKeys } from '../sealed/part-keys.ts'
 import type { PartSealer } from '../sealed/part-sealer.ts'
 import { byAge, type KeptRecord, nextToGo, superfluous } from './kept-records.ts'
@@ -89,6 +89,20 @@ export class SealedStore {
     return kept.sort(byAge).map(({ record }) => record)
   }
 
+  /** Whether all of it is here. */
+  isWhole(id: SnapshotId): boolean {
+    return this.#kept.get(id)?.whole === true
+  }
+
+  /** All that this device has, the oldest first. */
+  all(): { record: SnapshotRecord; atHub: boolean }[] {
+    const kept = [...this.#kept.values()].filter(({ whole }) => whole)
+    return kept
+      .sort(byAge)
+      .reverse()
+      .map(({ record, atHub }) => ({ record, atHub }))
+  }
+
   find(id: SnapshotId): SnapshotRecord | undefined {
     return this.#kept.get(id)?.record
   }
@@ -138,15 +152,24 @@ export class SealedStore {
     }
   }
 
-  /** The plan, once the record was found to be what was asked for and as it was made (SN5). Its manifest must be here. */
-  async examine(given: SnapshotRecord, expected: Expected): Promise<Plan> {
+  /** Throws SNAPSHOT_REFUSED for a record that says that it is another one than was asked for. */
+  async checkAsked(record: SnapshotRecord, expected: Expected): Promise<void> {
     const { store, org } = this.#ports
-    const record = understood(given)
-    const manifest = await this.source(record).get(record.manifest)
     const seen = await store.query('seenOf', { org, session: record.session })
-    const plan = examine(record, expected, manifest, seen ?? undefined)
+    checkAsked(understood(record), expected, seen ?? undefined)
+  }
+
+  /** The plan of a record that is as it was made (SN5). Its manifest must be here. */
+  async plan(given: SnapshotRecord): Promise<Plan> {
+    const record = understood(given)
+    const plan = planOf(await this.source(record).get(record.manifest), record)
     await this.#noteSeen(record)
     return plan
+  }
+
+  async examine(record: SnapshotRecord, expected: Expected): Promise<Plan> {
+    await this.checkAsked(understood(record), expected)
+    return this.plan(record)
   }
 
   /** Until the returned function is called it is not removed (SN66). */
@@ -226,6 +249,17 @@ export class SealedStore {
     const sealed = await this.#files.read(part)
     if (!sealed) throw new MeshError('STORAGE_FAILED', { detail: `part ${part.slice(0, 12)} is not on the disk` })
     return sealed
+  }
+
+  /** The disk altered it: it counts as missing until it is taken again. */
+  async forget(part: PartId): Promise<void> {
+    await this.#alone(async () => {
+      const held = this.#held.get(part)
+      if (!held || held.captures > 0) return
+      this.#held.delete(part)
+      this.#bytes -= held.bytes
+      await this.#files.remove([part])
+    })
   }
 
   bytesOf(part: PartId): number {
