@@ -207,7 +207,7 @@ export class Fleet {
       left: false,
       elsewhere: undefined,
       projects: new Set(registration.projects),
-      restores: registration.restores,
+      restores: registration.restores ?? member.restores,
       network,
     })
     member.info = { ...member.info, os, ...(software && { software }), runtimes }

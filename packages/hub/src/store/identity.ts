@@ -356,7 +356,7 @@ export async function describeDevice(
   a: Pick<DeviceRow, 'org' | 'id' | 'os' | 'software' | 'runtimes' | 'projects' | 'restores'> & { now: number },
 ): Promise<void> {
   await tx.run(
-    'UPDATE devices SET os = ?, software = ?, runtimes = ?, projects = ?, restores = ?, last_seen_at = ? WHERE org_id = ? AND device_id = ?',
+    'UPDATE devices SET os = ?, software = ?, runtimes = ?, projects = ?, restores = COALESCE(?, restores), last_seen_at = ? WHERE org_id = ? AND device_id = ?',
     [
       a.os,
       a.software ?? '',

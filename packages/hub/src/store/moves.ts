@@ -475,6 +475,7 @@ export async function homelessSessions(tx: Tx, a: { failedAfter: number }): Prom
   return tx.all(
     `SELECT s.org_id AS org, s.session_id AS session, s.home AS home, h.device_id AS at
     FROM sessions s JOIN heads h ON h.org_id = s.org_id AND h.session_id = s.session_id AND h.ended_at IS NULL
+    JOIN devices v ON v.device_id = s.home AND v.restores IS NOT NULL
     WHERE s.home IS NOT NULL AND h.device_id <> s.home AND (h.restore IS NULL OR h.restored IS NOT NULL)
     AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.org_id = s.org_id AND r.session_id = s.session_id AND r.status IN ('queued', 'leased', 'running', 'waiting-for-input', 'waiting-for-gate') AND r.asks IS NULL)
     AND NOT EXISTS (SELECT 1 FROM moves m WHERE m.org_id = s.org_id AND m.session_id = s.session_id AND (m.state IN ${liveStates} OR (m.kind = 'home' AND m.state = 'failed' AND m.ended_at > ?)))
