@@ -21,7 +21,7 @@ moveStoreContract(
     })
     return store
   },
-  60,
+  30,
 )
 
 const server = await TestPostgres.start({ after })
@@ -35,5 +35,5 @@ moveStoreContract(
     t.after(() => store.close())
     return store
   },
-  3,
+  2,
 )

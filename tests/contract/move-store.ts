@@ -283,7 +283,7 @@ export function moveStoreContract(name: string, open: OpenRunStore, numRuns: num
         ok: fc.boolean(),
       })
       await fc.assert(
-        fc.asyncProperty(fc.array(act, { minLength: 5, maxLength: 60 }), async acts => {
+        fc.asyncProperty(fc.array(act, { minLength: 40, maxLength: 90, size: 'max' }), async acts => {
           const mesh = new Mesh(w, `p${++number}`)
           for (const { what, device, pick, ok } of acts) {
             await mesh.act(what, (w.devices as DeviceId[])[device]!, pick, ok)
