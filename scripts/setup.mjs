@@ -165,6 +165,8 @@ function installTools() {
     { command: 'firefox-esr', package: 'firefox-esr' },
     { command: 'R', package: 'r-base-core' },
     { file: '/usr/share/jupyter/kernels/ir/kernel.json', package: 'r-cran-irkernel' },
+    { command: 'dockerd', package: 'docker.io' },
+    { command: 'debootstrap', package: 'debootstrap' },
     { file: '/usr/share/doc/python3-venv', package: 'python3-venv' },
     ...pythonModules,
   ]
@@ -185,6 +187,7 @@ function installTools() {
     spawnSync(...commandOf([...sudo, 'rm', '-f', clusterSettings]), { stdio: 'ignore' })
   if (missing.includes('redis-server')) withoutService(sudo, 'redis-server')
   if (missing.includes('nginx-light')) withoutService(sudo, 'nginx')
+  if (missing.includes('docker.io')) withoutService(sudo, 'docker')
 }
 
 /** The tests start servers of their own: Debian is to make no cluster, and to leave no service running. */

@@ -443,7 +443,7 @@ async function wire(base: Base): Promise<Parts> {
     lostRuns: new LostRuns({ ...base, fleet, runs, repeats }),
     sessionRequests,
     sessionControl: new SessionControl({ ...base, fleet, runs, sessionRequests, sessionsChanged }),
-    snapshots: new Snapshots({ ...base, limits: times, access, audit, sessionsChanged }),
+    snapshots: new Snapshots({ ...base, limits: times, audit, sessionsChanged }),
     sessionsOf,
     sessionsChanged,
   }

@@ -8,6 +8,7 @@ import { joinedWorkerSchema } from '@meshbook/core/compute-api.ts'
 import { isErrorCode, MeshError } from '@meshbook/core/errors.ts'
 import { systemRandom } from '@meshbook/core/ids.ts'
 import { limits, scaledTimes } from '@meshbook/core/limits.ts'
+import type { SnapshotUse } from '@meshbook/core/snapshot.ts'
 import { type Device, startDevice } from '@meshbook/device/device.ts'
 import { DeviceKey } from '@meshbook/device/device-key.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
@@ -20,6 +21,7 @@ export interface WorkerOptions {
   token: string
   folder: string
   timesDivisor: number
+  snapshots: SnapshotUse
   log(line: string): void
 }
 
@@ -32,7 +34,14 @@ export interface Worker {
 
 const keychain = { use: 'off', because: 'it is a worker' } as const
 
-export async function runWorker({ socket, token, folder, timesDivisor, log }: WorkerOptions): Promise<Worker> {
+export async function runWorker({
+  socket,
+  token,
+  folder,
+  timesDivisor,
+  snapshots,
+  log,
+}: WorkerOptions): Promise<Worker> {
   const deviceFolder = join(folder, 'device')
   await mkdir(deviceFolder, { recursive: true, mode: 0o700 })
   await mkdir(join(folder, 'home'), { recursive: true, mode: 0o700 })
@@ -52,6 +61,7 @@ export async function runWorker({ socket, token, folder, timesDivisor, log }: Wo
       kernels,
       projectsFolder: join(folder, 'projects'),
       keychain,
+      snapshots: { use: snapshots },
     },
     { ...ports, log: linesTo(log) },
   )
@@ -61,6 +71,7 @@ export async function runWorker({ socket, token, folder, timesDivisor, log }: Wo
     device,
     alone,
     async close() {
+      await device.saveSessions()
       // Before the device: how the runs end still goes into the documents and to the hub.
       await kernels.stopAll()
       await device.close()

@@ -188,14 +188,14 @@ export class Workers {
       throw thrown
     }
     const row = (await store.query('listWorkers', { org })).find(worker => worker.id === id)
-    if (row) this.#startSoon(row, token)
+    if (row) this.#startSoon(row, token, await this.restores(org, project))
     return { why: 'added' }
   }
 
-  #startSoon(row: WorkerRow, token: string): void {
+  #startSoon(row: WorkerRow, token: string, restores: boolean): void {
     const { driver, config, log } = this.#ports
     driver
-      .start({ id: row.id, token, limits: config.limits })
+      .start({ id: row.id, token, restores, limits: config.limits })
       .then(
         () => undefined,
         async (thrown: unknown) => {
@@ -271,6 +271,7 @@ export class Workers {
   async #stopIdle(): Promise<void> {
     const { store, hub, config, now } = this.#ports
     const since = now() - config.idleMs
+    await store.call('usedWorkers', { hub, now: now() })
     for (const row of await store.query('idleWorkers', { hub, since })) {
       if (this.#inWork.has(row.id)) continue
       if (await store.call('stopWorker', { org: row.org, id: row.id, unless: since }))

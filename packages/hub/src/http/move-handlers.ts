@@ -1,6 +1,6 @@
-/** Moves of sessions. Who may run in a project may move its sessions; a saved state and a move are found by their session. */
+/** Moves of sessions: who may run in a project may move its sessions. */
 import { MeshError } from '@meshbook/core/errors.ts'
-import { type OrgId, parseId, type SessionId } from '@meshbook/core/ids.ts'
+import { type OrgId, parseId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type {
   forkSchema,
@@ -10,12 +10,9 @@ import type {
   SessionPolicy,
   saveSessionSchema,
 } from '@meshbook/core/moves-api.ts'
-import type { Right } from '@meshbook/core/roles.ts'
 import type { InferOutput } from 'valibot'
 import type { Mover, Wish } from '../moves/moves.ts'
 import type { Parts } from '../parts.ts'
-import type { MoveRow } from '../store/move-rows.ts'
-import { shownMove } from '../store/move-rows.ts'
 import { json, param, placeOf, type UserAsk } from './route.ts'
 
 const moverOf = (ask: UserAsk<unknown>): Mover => ({
@@ -48,40 +45,19 @@ export async function restoreSnapshot(
   const id = parseId('snapshot', param(ask, 'id'))
   const record = await parts.store.query('findRecord', { id })
   if (!record) throw new MeshError('NOT_FOUND', { detail: `snapshot ${id}` })
-  const org = await sessionPlace(parts, ask, record.session, 'run', `snapshot ${id}`)
   const wish: Wish = { kind: 'restore', snapshot: id, to: ask.body.to, name: ask.body.as }
-  return json(await parts.moves.begin(org, record.session, moverOf(ask), wish), 201)
+  return json(await parts.moves.begin(placeOf(ask).org, record.session, moverOf(ask), wish), 201)
 }
 
-/** What the caller may not know of is not there (ME3). */
-async function sessionPlace(
-  { access }: Parts,
-  ask: UserAsk<unknown>,
-  session: SessionId,
-  right: Right,
-  what: string,
-): Promise<OrgId> {
-  const place = await access.find(ask.who, { kind: 'session', id: session })
-  if (!place) throw new MeshError('NOT_FOUND', { detail: what })
-  if (!place.rights.has(right)) throw new MeshError('FORBIDDEN', { detail: 'you may not do this here' })
-  return place.org
-}
-
-async function moveOf(parts: Parts, ask: UserAsk<unknown>, right: Right): Promise<MoveRow> {
+export async function getMove({ store }: Parts, ask: UserAsk<undefined>): Promise<Move> {
   const id = parseId('move', param(ask, 'id'))
-  const move = await parts.store.query('findAsk', { ask: id })
+  const move = await store.query('findMove', { org: placeOf(ask).org, id })
   if (!move) throw new MeshError('NOT_FOUND', { detail: `move ${id}` })
-  await sessionPlace(parts, ask, move.session, right, `move ${id}`)
   return move
 }
 
-export async function getMove(parts: Parts, ask: UserAsk<undefined>): Promise<Move> {
-  return shownMove(await moveOf(parts, ask, 'read'))
-}
-
-export async function cancelMove(parts: Parts, ask: UserAsk<undefined>): Promise<Move> {
-  const { org, id } = await moveOf(parts, ask, 'run')
-  return parts.moves.cancel(org, id, ask.who.name)
+export function cancelMove({ moves }: Parts, ask: UserAsk<undefined>): Promise<Move> {
+  return moves.cancel(placeOf(ask).org, parseId('move', param(ask, 'id')), ask.who.name)
 }
 
 /** One's own and those of shared projects, or those of one project or session. */

@@ -69,7 +69,7 @@ export function moveRoutes(parts: Parts): Route[] {
     userRoute({
       method: 'POST',
       path: '/api/v1/snapshots/:id/restore',
-      about: 'shared',
+      about: { the: 'snapshot', named: 'id' },
       scope: 'run',
       summary: 'Bring a saved state back into its session, whose present state is kept, or as a session of its own',
       body: restoreSnapshotSchema,
@@ -90,7 +90,7 @@ export function moveRoutes(parts: Parts): Route[] {
     userRoute({
       method: 'GET',
       path: `${moves}/:id`,
-      about: 'shared',
+      about: { the: 'move', named: 'id' },
       scope: 'read',
       summary: 'A move, as it stands',
       answer: moveSchema,
@@ -99,7 +99,7 @@ export function moveRoutes(parts: Parts): Route[] {
     userRoute({
       method: 'DELETE',
       path: `${moves}/:id`,
-      about: 'shared',
+      about: { the: 'move', named: 'id' },
       scope: 'run',
       summary: 'Cancel a move, while nothing has moved',
       answer: moveSchema,

@@ -32,6 +32,8 @@ export async function leaveHead(
     "UPDATE heads SET left_state = 'there', left_base = ?, left_ask = ?, left_look_at = ? WHERE org_id = ? AND head_id = ?",
     [a.base, ask, a.now, a.org, a.head],
   )
+  // What is here already and did not go on must not make room for what follows before its device is back.
+  for (const row of await rowsWhere(tx, 'h.org_id = ? AND h.head_id = ?', [a.org, a.head])) await keepNewest(tx, row)
 }
 
 export interface LeftHead {

@@ -11,7 +11,7 @@ export interface Asker {
   user: UserId
 }
 
-export type PlaceKind = 'project' | 'document' | 'session' | 'snapshot' | 'run' | 'gate' | 'asset'
+export type PlaceKind = 'project' | 'document' | 'session' | 'snapshot' | 'move' | 'run' | 'gate' | 'asset'
 
 export interface FoundPlace {
   org: OrgId
@@ -33,6 +33,7 @@ const byId = {
   // A record belongs to those who may see its session; its parts to the org of the device that made it.
   snapshot:
     'SELECT s.org_id AS org, s.project_id AS project FROM snapshots r JOIN sessions s ON s.session_id = r.session_id WHERE r.snapshot_id = ?',
+  move: 'SELECT org_id AS org, project_id AS project FROM moves WHERE move_id = ?',
 } as const
 
 /** Null when there is no such thing, or nothing that the asker may know of. */

@@ -117,7 +117,7 @@ export function stateOf({ id: snapshot, kind, asOf, fit, owner }: RecordRow): Sa
   return { rung: { snapshot, kind, asOf }, fit, ...(owner !== null && { owner }) }
 }
 
-/** Ended runs of the session, as far as they had begun, that came after the state. */
+/** Ended runs of the session that came after the state; one that never began has its end as its only event. */
 export async function runsBehind(
   tx: Tx,
   a: { org: OrgId; session: SessionId; asOf: Pick<Rung['asOf'], 'at' | 'run'> },
@@ -127,7 +127,7 @@ export async function runsBehind(
     : undefined
   const [after, value] = last ? ['arrival > ?', last.arrival] : ['ended_at > ?', a.asOf.at]
   const row = await tx.get<{ count: number }>(
-    `SELECT COUNT(*) AS count FROM runs WHERE org_id = ? AND session_id = ? AND ended_at IS NOT NULL AND started_at IS NOT NULL AND ${after}`,
+    `SELECT COUNT(*) AS count FROM runs WHERE org_id = ? AND session_id = ? AND ended_at IS NOT NULL AND seq > 1 AND ${after}`,
     [a.org, a.session, value],
   )
   return row?.count ?? 0

@@ -8,6 +8,7 @@ import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { endHead, type HeldHead } from './heads.ts'
 import { type HeadRestore, type RecordRow, runsBehind, usableRecord } from './saved-states.ts'
 import type { HeadSaving } from './session-states.ts'
+import { refuseSnapshot } from './snapshots.ts'
 
 /** What is not named stays as it is; false when there is no such session. */
 export async function setSessionPolicy(
@@ -101,11 +102,11 @@ export async function refuseRecords(
   },
 ): Promise<void> {
   for (const { snapshot, code, detail } of a.failed)
-    if (code === 'SNAPSHOT_REFUSED' && a.among.includes(snapshot))
-      await tx.run('UPDATE snapshots SET refused = ? WHERE snapshot_id = ? AND refused IS NULL', [
-        detail.slice(0, limits.problemTextChars),
-        snapshot,
-      ])
+    if (code === 'SNAPSHOT_REFUSED' && a.among.includes(snapshot)) {
+      const record = await usableRecord(tx, snapshot)
+      const why = `${code}: ${detail}`.slice(0, limits.problemTextChars)
+      if (record) await refuseSnapshot(tx, { org: record.org, id: snapshot, why, damaged: true })
+    }
 }
 
 /** Nobody waits for the device that has the session any longer; null where the run does not wait. */

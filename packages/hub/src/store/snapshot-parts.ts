@@ -78,8 +78,9 @@ export async function finishParts(
     await tx.run('DELETE FROM snapshot_arrivals WHERE org_id = ? AND object = ?', [a.org, part.object])
     const [known] = await findParts(tx, { org: a.org, parts: [part.part] })
     if (!known) await addPart(tx, a, part)
-    else if (known.sha256 === part.sha256) await keepPart(tx, a, part)
+    // The bytes of the disk may not be those of the row any more.
     else if (known.doubted) await replacePart(tx, a, known, part)
+    else if (known.sha256 === part.sha256) await keepPart(tx, a, part)
     else {
       await removeLater(tx, { org: a.org, object: part.object, now: a.now })
       refused.push(part.part)
@@ -103,11 +104,7 @@ async function addPart(tx: Tx, { org, now }: At, { part, bytes, sha256, object }
 
 /** These bytes once more: the object that came is one too many. */
 async function keepPart(tx: Tx, { org, now }: At, { part, object }: Omit<PartRow, 'doubted'>): Promise<void> {
-  await tx.run('UPDATE snapshot_parts SET touched_at = ?, doubted = 0 WHERE org_id = ? AND part_id = ?', [
-    now,
-    org,
-    part,
-  ])
+  await tx.run('UPDATE snapshot_parts SET touched_at = ? WHERE org_id = ? AND part_id = ?', [now, org, part])
   await removeLater(tx, { org, object, now })
 }
 

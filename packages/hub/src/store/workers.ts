@@ -53,8 +53,8 @@ export async function addWorker(
   const user = await ownerOfProject(tx, a)
   if (!user) return { created: false, why: 'there' }
   await tx.run(
-    "INSERT INTO workers (org_id, worker_id, user_id, project_id, hub, state, token_hash, has_keys, created_at) VALUES (?, ?, ?, ?, ?, 'starting', ?, 0, ?)",
-    [a.org, a.id, user, a.project, a.hub, a.tokenHash, a.now],
+    "INSERT INTO workers (org_id, worker_id, user_id, project_id, hub, state, token_hash, has_keys, created_at, used_at) VALUES (?, ?, ?, ?, ?, 'starting', ?, 0, ?, ?)",
+    [a.org, a.id, user, a.project, a.hub, a.tokenHash, a.now, a.now],
   )
   return { created: true, why: 'added' }
 }
@@ -140,14 +140,26 @@ export async function gaveKeys(tx: Tx, a: { org: OrgId; id: WorkerId }): Promise
 const wanted = `SELECT r.run_id FROM runs r WHERE r.device_id = w.device_id AND r.status IN ${activeStatuses}
   UNION ALL SELECT q.run_id FROM runs q JOIN heads h ON h.org_id = q.org_id AND h.session_id = q.session_id WHERE h.device_id = w.device_id AND h.ended_at IS NULL AND q.status = 'queued' AND q.asks IS NULL`
 
+/** Notes of those that are in use that they are; by the hub's clock, since what a worker says of times is its own. */
+export async function usedWorkers(tx: Tx, a: { hub: string; now: number }): Promise<void> {
+  await tx.run(`UPDATE workers AS w SET used_at = ? WHERE w.hub = ? AND w.state = 'up' AND EXISTS (${wanted})`, [
+    a.now,
+    a.hub,
+  ])
+}
+
+/** A run was given to this device. */
+export async function usedWorker(tx: Tx, a: { device: DeviceId; now: number }): Promise<void> {
+  await tx.run('UPDATE workers SET used_at = ? WHERE device_id = ?', [a.now, a.device])
+}
+
 /** Workers of a hub that nobody has used since then. */
 export async function idleWorkers(tx: Tx, a: { hub: string; since: number }): Promise<WorkerRow[]> {
   const rows = await tx.all<Stored>(
-    `SELECT ${columns} FROM workers w WHERE w.hub = ? AND w.state = 'up' AND w.created_at < ?
+    `SELECT ${columns} FROM workers w WHERE w.hub = ? AND w.state = 'up' AND w.used_at < ?
     AND NOT EXISTS (${wanted})
-    AND NOT EXISTS (SELECT 1 FROM runs e WHERE e.device_id = w.device_id AND e.ended_at >= ?)
     AND NOT EXISTS (SELECT 1 FROM heads n WHERE n.device_id = w.device_id AND n.created_at >= ?)`,
-    [a.hub, a.since, a.since, a.since],
+    [a.hub, a.since, a.since],
   )
   return rows.map(workerOf)
 }

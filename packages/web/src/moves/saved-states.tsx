@@ -109,7 +109,7 @@ function State({ session, saved, close, changed }: StateProps) {
           type="button"
           class="button small"
           disabled={refused !== undefined}
-          aria-label={`Restore ${title} beside the session`}
+          aria-label={`Restore beside it: ${title}`}
           onClick={then(() => restoreAsFork(saved))}
         >
           Restore beside it…

@@ -65,10 +65,11 @@ export async function copyWhileStill(
   const sorted = sortFiles(await readImages(images))
   await mkdir(copies, { mode: 0o700, recursive: true })
   const open: SavedFiles['open'] = []
-  const copy = async (path: string, bytes: number, mode: number, ofSession: boolean) => {
+  const copy = async (path: string, wanted: number | undefined, mode: number, ofSession: boolean) => {
     const to = join(copies, String(open.length))
     await copyFile(`${root}${path}`, to, constants.COPYFILE_FICLONE)
     const { size } = await stat(to)
+    const bytes = wanted ?? size
     if (size < bytes) throw new MeshError('SNAPSHOT_FAILED', { detail: `${path} became shorter while it was saved` })
     if (size > bytes) await truncate(to, bytes)
     open.push({ path, from: to, bytes, mode, ofSession })

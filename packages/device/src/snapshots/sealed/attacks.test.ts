@@ -116,10 +116,10 @@ test('SN5 SN6 attack 6: an older record is replayed as the newer one', async () 
   await refuses(asNewer, askedFor(record))
   await refuses(other, askedFor(record))
   await opened(record, askedFor(record))
-  await refuses(other, askedFor(other))
+  await refuses(other, askedFor(other), 'SNAPSHOT_UNFIT')
   await opened(other, askedFor(other, { newest: false }))
   await place.reopen()
-  await refuses(other, askedFor(other))
+  await refuses(other, askedFor(other), 'SNAPSHOT_UNFIT')
 })
 
 test('SN5 attack 7: the record of another org, made with its own key', async () => {
