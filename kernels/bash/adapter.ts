@@ -2,18 +2,23 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { busy } from '../wire/refusal.ts'
 import type { KernelEvent, Run, RunLog } from '../wire/run-log.ts'
 import type { KernelAdapter, KernelConfig } from '../wire/server.ts'
 import { completion, inspection, type Question, variableList } from './questions.ts'
+import { BashSaving } from './saving.ts'
 import { Shell } from './shell.ts'
 import { TypingWatch } from './typing-watch.ts'
 
 const questionMs = 3000
+/** For what is not broken off: a session that is saved or made. */
+const wholeMs = 120_000
 
 export class BashAdapter implements KernelAdapter {
   readonly version = execFileSync('bash', ['-c', 'printf %s "$BASH_VERSION"'], { encoding: 'utf8' })
   readonly ownProcesses = 1
   readonly kernel = `Bash ${this.version.replace(/\(.*/, '')}`
+  readonly saving: BashSaving
   #config: KernelConfig
   #log: RunLog
   #shell: Shell
@@ -34,6 +39,12 @@ export class BashAdapter implements KernelAdapter {
       event => log.emit(event),
     )
     log.onRoom = () => this.#shell.resume()
+    this.saving = new BashSaving({
+      version: this.version,
+      scratch: config.scratch,
+      cwd: config.cwd,
+      ask: code => this.#whole(code),
+    })
   }
 
   execute(run: Run): void {
@@ -105,17 +116,28 @@ export class BashAdapter implements KernelAdapter {
   }
 
   /** The shell itself answers; while a cell has it, the answer is `busy`. */
-  async #ask<T>(question: Question<T>, busy: T): Promise<T> {
-    if (this.#question || this.#log.current) return busy
+  async #ask<T>(question: Question<T>, none: T): Promise<T> {
+    if (this.#question || this.#log.current) return none
+    return question.read((await this.#answer(question.code, questionMs)).toString('utf8'))
+  }
+
+  /** As a question, but waited for; a run that comes meanwhile waits. */
+  async #whole(code: string): Promise<Buffer> {
+    while (this.#question) await this.#question.promise
+    if (this.#log.current) throw busy()
+    return this.#answer(code, wholeMs)
+  }
+
+  async #answer(code: string, ms: number): Promise<Buffer> {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#question = { promise, done: resolve }
     const answer = join(this.#config.scratch, 'answer')
-    const timer = setTimeout(() => this.#shell.interrupt(), questionMs)
-    this.#shell.send(`{ ${question.code}; } >"$__meshbook_scratch/answer" 2>/dev/null`)
+    const timer = setTimeout(() => this.#shell.interrupt(), ms)
+    this.#shell.send(`{ ${code}\n} >"$__meshbook_scratch/answer" 2>/dev/null`)
     await promise
     clearTimeout(timer)
     this.#question = undefined
-    return question.read(readFileSync(answer, 'utf8'))
+    return readFileSync(answer)
   }
 
   shutdown(): void {

@@ -32,6 +32,11 @@ if [ -f "$__meshbook_scratch/state" ]; then
   rm -f "$__meshbook_scratch/state"
 else
   compgen -v >"$__meshbook_scratch/initial"
+  # With their values, so that it is known later which of them a cell has changed.
+  while read -r __meshbook_name; do
+    declare -p "$__meshbook_name" 2>/dev/null && printf '\0'
+  done < <(compgen -v) >"$__meshbook_scratch/initial-values"
+  shopt -p >"$__meshbook_scratch/initial-options"
 fi
 exec 251<"$__meshbook_scratch/control"
 

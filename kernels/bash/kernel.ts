@@ -7,7 +7,8 @@ import { type KernelConfig, KernelServer } from '../wire/server.ts'
 import { BashAdapter } from './adapter.ts'
 
 const config = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as KernelConfig
-for (const name of ['state', 'tty', 'initial', 'cell', 'answer']) rmSync(join(config.scratch, name), { force: true })
+for (const name of ['state', 'tty', 'initial', 'initial-values', 'initial-options', 'cell', 'answer'])
+  rmSync(join(config.scratch, name), { force: true })
 process.chdir(config.cwd)
 // For this program; the user's have their own ideas.
 delete process.env.NODE_COMPILE_CACHE

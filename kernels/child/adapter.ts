@@ -5,18 +5,21 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { busy } from '../wire/refusal.ts'
 import type { KernelEvent, KernelPart, Run, RunLog, TextKind } from '../wire/run-log.ts'
 import type { KernelAdapter, KernelConfig } from '../wire/server.ts'
 import type { ChildLanguage } from './child-language.ts'
 import { Interpreter } from './interpreter.ts'
 import { OutputPipe } from './output-pipe.ts'
 import { PairedStreams } from './paired-streams.ts'
-import { Questions, topicAt } from './questions.ts'
+import { Questions, topicAt, wholeMs } from './questions.ts'
+import { ChildSaving } from './saving.ts'
 import { partsOf, readTold, type Told } from './told.ts'
 
 const shutdownMs = 500
 /** What was printed may still reach the host before this program ends with its interpreter. */
 const lastWordsMs = 200
+const freeLookMs = 15
 const promptUnits = 1000
 const heldUnits = 256 * 1024
 const gatheredUnits = 128 * 1024
@@ -27,6 +30,7 @@ export class ChildAdapter implements KernelAdapter {
   readonly kernel: string
   readonly version: string
   readonly ownProcesses = 1
+  readonly saving: ChildSaving | undefined
   #language: ChildLanguage
   #config: KernelConfig
   #log: RunLog
@@ -70,6 +74,9 @@ export class ChildAdapter implements KernelAdapter {
       onExit: (code, signal) => this.#exited(code, signal),
     })
     this.#questions = new Questions(this.#interpreter)
+    const { saves, version } = language
+    const ask = (name: string, ...fields: string[]) => this.#whole(name, ...fields)
+    if (saves !== undefined) this.saving = new ChildSaving({ language: saves, version, scratch: config.scratch, ask })
     log.onRoom = () => this.#goOn()
   }
 
@@ -252,6 +259,15 @@ export class ChildAdapter implements KernelAdapter {
     const result = await this.#questions.ask(name, ...fields)
     if (this.#waiting) this.#send(this.#waiting)
     return (result as T | null) ?? none
+  }
+
+  /** As a question, but waited for; a run that comes meanwhile waits. */
+  async #whole(name: string, ...fields: string[]): Promise<unknown> {
+    while (this.#questions.isOpen || this.#state === 'starting') await sleep(freeLookMs)
+    if (this.#state !== 'idle') throw busy()
+    const result = await this.#questions.askFor(wholeMs, name, ...fields)
+    if (this.#waiting) this.#send(this.#waiting)
+    return result
   }
 
   /** Without its interpreter the kernel is nothing: it ends, after what was printed has been handed on. */

@@ -3,6 +3,8 @@ export interface ChildLanguage {
   /** For people: `R 4.2.2`. */
   kernel: string
   version: string
+  /** As a saved session names it; absent where the interpreter cannot save (KN51). */
+  saves?: string
   /** The command that starts the interpreter; `scratch` and `nonce` are for its side of the protocol. */
   command(scratch: string, nonce: string): string[]
   env: NodeJS.ProcessEnv

@@ -2,6 +2,8 @@
 import type { Interpreter } from './interpreter.ts'
 
 const questionMs = 3000
+/** For what is not broken off: a session that is saved or made. */
+export const wholeMs = 600_000
 
 export class Questions {
   #interpreter: Interpreter
@@ -16,12 +18,16 @@ export class Questions {
     return this.#open !== undefined
   }
 
-  async ask(name: string, ...fields: string[]): Promise<unknown> {
+  ask(name: string, ...fields: string[]): Promise<unknown> {
+    return this.askFor(questionMs, name, ...fields)
+  }
+
+  async askFor(ms: number, name: string, ...fields: string[]): Promise<unknown> {
     const number = ++this.#count
     const { promise, resolve } = Promise.withResolvers<unknown>()
     this.#open = { number, done: resolve }
     this.#interpreter.order(name, String(number), ...fields)
-    const timer = setTimeout(() => this.#interpreter.interrupt(), questionMs)
+    const timer = setTimeout(() => this.#interpreter.interrupt(), ms)
     const result = await promise
     clearTimeout(timer)
     this.#open = undefined

@@ -15,16 +15,23 @@ export class Evaluator {
   #session = new Session()
   #taken: unknown
   #takeId: string
+  #given: unknown
+  #giveId: string
   #pending = new Set<Promise<unknown>>()
 
   constructor() {
     this.#session.connect()
-    const key = '__meshbook_take'
-    Object.defineProperty(globalThis, key, { value: (value: unknown) => (this.#taken = value), configurable: true })
+    this.#takeId = this.#idOf((value: unknown) => (this.#taken = value))
+    this.#giveId = this.#idOf(() => this.#given)
+  }
+
+  #idOf(own: (value: unknown) => unknown): string {
+    const key = '__meshbook_own'
+    Object.defineProperty(globalThis, key, { value: own, configurable: true })
     let id: string | undefined
     this.#session.post('Runtime.evaluate', { expression: key }, (_error, answer) => (id = answer?.result.objectId))
     Reflect.deleteProperty(globalThis, key)
-    this.#takeId = id!
+    return id!
   }
 
   /** Resolves with the value of the last statement; rejects with what the code threw, or Terminated. */
@@ -75,6 +82,53 @@ export class Evaluator {
     const value = result ? this.#local(result) : undefined
     this.#session.post('Runtime.releaseObjectGroup', { objectGroup: 'peek' })
     return value
+  }
+
+  /** The value of a variable; a promise is not awaited. */
+  valueOf(name: string): unknown {
+    let value: unknown
+    const options = { expression: name, silent: true, objectGroup: 'peek' }
+    this.#session.post('Runtime.evaluate', options, (error: Error | null, answer?: Answer) => {
+      if (!error && answer && !answer.exceptionDetails) value = this.#local(answer.result)
+    })
+    this.#session.post('Runtime.releaseObjectGroup', { objectGroup: 'peek' })
+    return value
+  }
+
+  /** Names of what a function or class remembers from the code around it, but for itself and what is global. */
+  remembered(made: object): string[] {
+    const own = Object.getOwnPropertyDescriptor(made, 'name')?.value
+    const names = this.#scopesOf(made).flatMap(scope =>
+      /^(?:Global|Script)/.test(scope.description ?? '')
+        ? []
+        : this.#propertiesOf(scope).result.map(({ name }) => name),
+    )
+    this.#session.post('Runtime.releaseObjectGroup', { objectGroup: 'peek' })
+    return names.filter(name => name !== own && !name.startsWith('#'))
+  }
+
+  #scopesOf(made: object): Runtime.RemoteObject[] {
+    let remote: Runtime.RemoteObject | undefined
+    this.#given = made
+    const functionDeclaration = 'function () { return this() }'
+    const call = { functionDeclaration, objectId: this.#giveId, objectGroup: 'peek' }
+    this.#session.post('Runtime.callFunctionOn', call, (_error, answer) => {
+      remote = (answer as Runtime.CallFunctionOnReturnType | undefined)?.result
+    })
+    this.#given = undefined
+    const inner = this.#propertiesOf(remote).internalProperties
+    const scopes = inner?.find(({ name }) => name === '[[Scopes]]')?.value
+    return scopes ? this.#propertiesOf(scopes).result.flatMap(({ value }) => value ?? []) : []
+  }
+
+  #propertiesOf(remote: Runtime.RemoteObject | undefined): Runtime.GetPropertiesReturnType {
+    let found: Runtime.GetPropertiesReturnType = { result: [] }
+    if (remote?.objectId === undefined) return found
+    const asked = { objectId: remote.objectId, ownProperties: true }
+    this.#session.post('Runtime.getProperties', asked, (error, answer) => {
+      if (!error) found = answer as Runtime.GetPropertiesReturnType
+    })
+    return found
   }
 
   /** Names declared by `let`, `const` and `class` at the top level of cells. */

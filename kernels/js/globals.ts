@@ -16,6 +16,7 @@ export interface CellWorld {
   ask(prompt: string, password: boolean): string
   show(value: unknown, options: { id?: string; update?: boolean; raw?: boolean }): void
   clear(wait: boolean): void
+  imported(name: string, namespace: object): void
 }
 
 /** Thrown by `process.exit()`: it ends the cell, not the kernel. */
@@ -40,7 +41,7 @@ export function installGlobals(world: CellWorld): () => void {
     prompt: ask,
     input: ask,
     password: (prompt: unknown = 'Password: ') => world.ask(String(prompt), true),
-    [importName]: importer(file),
+    [importName]: importer(file, world.imported),
   }
   for (const [name, value] of Object.entries(globals)) {
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false })
@@ -58,12 +59,17 @@ export function installGlobals(world: CellWorld): () => void {
 }
 
 /** `import()` is resolved from the project's folder. */
-function importer(filename: string): unknown {
+function importer(filename: string, imported: CellWorld['imported']): unknown {
   const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER
-  return new Script('(name, options) => import(name, options)', {
+  const load = new Script('(name, options) => import(name, options)', {
     filename,
     importModuleDynamically,
-  }).runInThisContext()
+  }).runInThisContext() as (name: string, options?: object) => Promise<object>
+  return async (name: string, options?: object) => {
+    const namespace = await load(name, options)
+    if (options === undefined) imported(String(name), namespace)
+    return namespace
+  }
 }
 
 function replaceWrite(kind: 'stdout' | 'stderr', write: (text: string) => void): () => void {

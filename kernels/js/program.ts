@@ -2,6 +2,8 @@
  * The user's thread: runs cells one at a time and tells what happens through the ring. What it is doing may be
  * terminated anywhere by the other thread; the run is then ended by the `interrupt` order that follows.
  */
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import type { MessagePort } from 'node:worker_threads'
 import { receiveMessageOnPort } from 'node:worker_threads'
 import type { KernelEvent, KernelPart } from '../wire/run-log.ts'
@@ -9,17 +11,20 @@ import type { KernelConfig } from '../wire/server.ts'
 import { describeError } from './errors.ts'
 import { Evaluator, Terminated } from './evaluator.ts'
 import { CellExit, installGlobals } from './globals.ts'
+import { KnownValues } from './known-values.ts'
 import { findPackagesIn } from './packages.ts'
 import { Questions } from './questions.ts'
 import { partsOf, partsOfBundle } from './rich.ts'
 import { kinds, type RingWriter } from './ring.ts'
 import { RunTimers } from './run-timers.ts'
+import { Saving } from './saving.ts'
 import { prepare } from './source.ts'
 
 export type Order =
   | { type: 'execute'; run: string; code: string; name: string }
   | { type: 'interrupt'; run: string }
   | { type: 'question'; id: number; ask: 'complete' | 'inspect' | 'variables'; code: string; cursor: number }
+  | { type: 'save' | 'load'; id: number; folder: string }
 
 /** What goes through the ring as JSON besides the events. */
 export type Told = { event: KernelEvent } | { ended: string; event: KernelEvent } | { answer: number; result: unknown }
@@ -36,6 +41,8 @@ export class Program {
   #evaluator: Evaluator
   #timers = new RunTimers()
   #questions: Questions
+  readonly #saving: Saving
+  #between: Promise<void> | undefined
   #run: string | undefined
   #inputs = 0
   /** Values whose own display takes its time. */
@@ -47,6 +54,7 @@ export class Program {
     this.#ring = ring
     this.#answers = answers
     if (config.packages !== undefined) findPackagesIn(config.packages, config.cwd)
+    const known = new KnownValues(config.cwd, createRequire(join(config.cwd, 'cell.js')).cache)
     this.#endText = installGlobals({
       cwd: config.cwd,
       write: (kind, text) => this.#ring.writeText(kinds[kind], text),
@@ -55,9 +63,11 @@ export class Program {
       ask: (prompt, password) => this.#ask(prompt, password),
       show: (value, options) => this.#show(value, options),
       clear: wait => this.#tell({ event: { type: 'clear', wait } }),
+      imported: (name, namespace) => known.imported(name, namespace),
     })
     this.#evaluator = new Evaluator()
     this.#questions = new Questions(this.#evaluator)
+    this.#saving = new Saving(this.#evaluator, known)
     process.on('uncaughtException', error => this.#uncaught(error))
     process.on('SIGINT', () => undefined)
   }
@@ -65,14 +75,28 @@ export class Program {
   take(order: Order): void {
     if (order.type === 'execute') void this.#execute(order.run, order.code, order.name)
     else if (order.type === 'interrupt') this.#interrupt(order.run)
-    else this.#tell({ answer: order.id, result: this.#questions.answer(order) })
+    else if (order.type === 'question') this.#tell({ answer: order.id, result: this.#questions.answer(order) })
+    else this.#between = this.#saveOrLoad(order)
   }
 
   #tell(told: Told): void {
     this.#ring.write(kinds.json, JSON.stringify(told))
   }
 
+  async #saveOrLoad({ type, id, folder }: Order & { type: 'save' | 'load' }): Promise<void> {
+    const begun = performance.now()
+    try {
+      const result = type === 'save' ? this.#saving.save(folder) : await this.#saving.load(folder)
+      this.#tell({ answer: id, result: { pauseMs: performance.now() - begun, ...result } })
+    } catch (error) {
+      this.#tell({ answer: id, result: { failed: describeError(error).message } })
+    } finally {
+      this.#between = undefined
+    }
+  }
+
   async #execute(run: string, code: string, name: string): Promise<void> {
+    if (this.#between) await this.#between
     this.#run = run
     this.#timers.begin()
     this.#showing = []

@@ -7,8 +7,18 @@ import { Session } from 'node:inspector'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { type MessagePort, workerData } from 'node:worker_threads'
+import * as v from 'valibot'
 import { type KernelEvent, type Run, RunLog, type TextKind } from '../wire/run-log.ts'
-import { type KernelAdapter, type KernelConfig, KernelServer } from '../wire/server.ts'
+import { loadedSchema, readAnswer, savedSchema } from '../wire/saved-answer.ts'
+import { checkFolder, writeManifest } from '../wire/saved-folder.ts'
+import {
+  type KernelAdapter,
+  type KernelConfig,
+  type KernelSaving,
+  KernelServer,
+  type LoadedAnswer,
+  type SavedAnswer,
+} from '../wire/server.ts'
 import type { Order, Told } from './program.ts'
 import { kinds, type RecordKind, type RingMemory, RingReader } from './ring.ts'
 
@@ -23,8 +33,12 @@ interface ThreadData {
 const politeMs = 30
 const againMs = 200
 const questionMs = 2000
+const wholeMs = 600_000
+const language = 'javascript'
+const pauseSchema = v.object({ pauseMs: v.number() })
 
-class JsAdapter implements KernelAdapter {
+class JsAdapter implements KernelAdapter, KernelSaving {
+  readonly saving = this
   readonly version = process.versions.node
   readonly kernel = `Node.js ${this.version}`
   #data: ThreadData
@@ -34,7 +48,7 @@ class JsAdapter implements KernelAdapter {
   #open: string | undefined
   #timer: NodeJS.Timeout | undefined
   #questions = new Map<number, (result: unknown) => void>()
-  #asked = 0
+  #count = 0
   #pipes: ChildPipe[]
   #read: () => void
 
@@ -126,7 +140,7 @@ class JsAdapter implements KernelAdapter {
   }
 
   #question(ask: 'complete' | 'inspect' | 'variables', code: string, cursor: number, busy: unknown): Promise<unknown> {
-    const id = ++this.#asked
+    const id = ++this.#count
     const { promise, resolve } = Promise.withResolvers<unknown>()
     const timer = setTimeout(() => resolve(busy), questionMs)
     this.#questions.set(id, resolve)
@@ -147,6 +161,30 @@ class JsAdapter implements KernelAdapter {
 
   variables(): Promise<unknown> {
     return this.#question('variables', '', 0, { items: [], truncated: false })
+  }
+
+  async save(folder: string): Promise<SavedAnswer> {
+    const answer = await this.#asked({ type: 'save', folder })
+    const saved = { ...readAnswer(pauseSchema, answer), ...readAnswer(savedSchema, answer) }
+    await writeManifest(folder, { language, version: this.version })
+    return saved
+  }
+
+  async load(folder: string): Promise<LoadedAnswer> {
+    await checkFolder(folder, language)
+    return readAnswer(loadedSchema, await this.#asked({ type: 'load', folder }))
+  }
+
+  async #asked(order: { type: 'save' | 'load'; folder: string }): Promise<unknown> {
+    const id = ++this.#count
+    const { promise, resolve } = Promise.withResolvers<unknown>()
+    const timer = setTimeout(() => resolve({ failed: 'it took too long' }), wholeMs)
+    this.#questions.set(id, resolve)
+    this.#send({ ...order, id })
+    return promise.finally(() => {
+      clearTimeout(timer)
+      this.#questions.delete(id)
+    })
   }
 
   shutdown(): void {

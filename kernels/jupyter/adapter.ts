@@ -17,6 +17,7 @@ import type { Message } from './message.ts'
 import type { Kernelspec } from './process.ts'
 import { Questions } from './questions.ts'
 import { type patience, RunInKernel } from './run-in-kernel.ts'
+import { JupyterSaving } from './saving.ts'
 
 const promptUnits = 16_384
 
@@ -45,9 +46,11 @@ export interface AdapterOptions {
 
 export class JupyterAdapter implements KernelAdapter {
   readonly #options: AdapterOptions
+  readonly ownProcesses = 1
   readonly #log: RunLog
   #kernel: JupyterKernel
   #questions: Questions
+  saving: JupyterSaving | undefined
   #run: RunInKernel | undefined
   #isClosing = false
 
@@ -56,6 +59,7 @@ export class JupyterAdapter implements KernelAdapter {
     this.#log = options.log
     this.#kernel = kernel
     this.#questions = new Questions(kernel)
+    this.saving = JupyterSaving.of(kernel, options.config.scratch)
     this.#log.onRoom = () => this.#kernel.go()
   }
 
@@ -99,7 +103,7 @@ export class JupyterAdapter implements KernelAdapter {
   }
 
   onIopub(message: Message): void {
-    if (this.#questions.isOwn(message.parent)) return
+    if (this.#questions.isOwn(message.parent) || this.saving?.isOwn(message.parent)) return
     const { msg_type: type } = message.header
     if (type === 'status') this.#run?.status(message.parent, contentOf(statusSchema, message)?.execution_state)
     else if (type === 'execute_input') this.#run?.began(message.parent)
@@ -217,6 +221,7 @@ export class JupyterAdapter implements KernelAdapter {
       return
     }
     this.#questions = new Questions(this.#kernel)
+    this.saving = JupyterSaving.of(this.#kernel, this.#options.config.scratch)
     this.#text('stderr', '\n[The cell ended its kernel. A fresh one goes on; the variables are lost.]\n')
     run.left()
   }

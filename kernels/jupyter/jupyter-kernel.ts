@@ -59,6 +59,8 @@ export class JupyterKernel {
   language = ''
   version = ''
   outputEnd: OutputEnd = 'quiet'
+  /** As it names itself, in lower case. */
+  implementation = ''
 
   private constructor(options: JupyterKernelOptions, key: string, connectionFile: string, chosen: Ports) {
     this.#options = options
@@ -120,7 +122,8 @@ export class JupyterKernel {
       await Promise.race([Promise.all([heard, answered]), sleep(readyRetryMs)])
     }
     const { implementation, language_info: about } = contentOf(infoSchema, info) ?? {}
-    this.outputEnd = outputEnds[implementation?.toLowerCase() ?? ''] ?? 'quiet'
+    this.implementation = implementation?.toLowerCase() ?? ''
+    this.outputEnd = outputEnds[this.implementation] ?? 'quiet'
     this.language = about?.name ?? this.#options.spec.language
     this.version = (about?.version ?? '').slice(0, versionUnits)
     this.#isReady = true

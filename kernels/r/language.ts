@@ -11,6 +11,7 @@ export function rLanguage(r: string, env: NodeJS.ProcessEnv): Omit<ChildLanguage
   return {
     kernel: `R ${version}`,
     version,
+    saves: 'r',
     stdin: 'null',
     command: (scratch, nonce) => [r, ...options, '--args', scratch, nonce, join(import.meta.dirname, 'side')],
     env: {

@@ -6,7 +6,9 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type Socket } from 'node:net'
 import { encodeFrame, FrameReader } from './frames.ts'
 import { processesBelow } from './processes-below.ts'
+import { busy, Refusal } from './refusal.ts'
 import { Run, type RunLog } from './run-log.ts'
+import { Damaged } from './saved-folder.ts'
 
 const helloBytes = 4096
 const helloMs = 10_000
@@ -38,27 +40,40 @@ export interface KernelAdapter {
   complete(code: string, cursor: number): Promise<unknown>
   inspect(code: string, cursor: number): Promise<unknown>
   variables(): Promise<unknown>
+  /** Absent where a kernel cannot save its variables. Never called while a run is in progress (KN51, KN52). */
+  readonly saving?: KernelSaving | undefined
   /** `restart`: another kernel takes its place. */
   shutdown(restart: boolean): void
   /** Processes that the user's program runs in or beside, and that are not the user's; none if absent. */
   readonly ownProcesses?: number
-  /** Both or neither (KN51, KN52). */
-  save?(folder: string): Promise<unknown>
-  load?(folder: string): Promise<unknown>
+}
+
+export interface KernelSaving {
+  save(folder: string): Promise<SavedAnswer>
+  load(folder: string): Promise<LoadedAnswer>
+}
+
+export interface Lost {
+  name: string
+  reason: string
+}
+
+export interface SavedAnswer {
+  pauseMs: number
+  variables: { name: string; type: string; bytes?: number | undefined }[]
+  more: number
+  lost: Lost[]
+}
+
+export interface LoadedAnswer {
+  names: string[]
+  lost: Lost[]
 }
 
 interface Client {
   socket: Socket
   /** Per attached run, the number of the last event that was handed to the socket. */
   sent: Map<string, number>
-}
-
-class Refusal extends Error {
-  readonly code: string
-  constructor(code: string, detail: string) {
-    super(detail)
-    this.code = code
-  }
 }
 
 type Message = Record<string, unknown>
@@ -135,8 +150,8 @@ export class KernelServer {
     this.#client?.socket.destroy()
     this.#client = client
     reader.maxBytes = this.#config.limits.frameBytes
-    const { kernel, version } = this.#adapter
-    this.#reply(client, message, { protocol, kernel, version, forks: false, saves: this.#adapter.save !== undefined })
+    const { kernel, version, saving } = this.#adapter
+    this.#reply(client, message, { protocol, kernel, version, forks: false, saves: saving !== undefined })
   }
 
   #reply(client: Client, message: Message, result: unknown): void {
@@ -148,7 +163,7 @@ export class KernelServer {
       const result = this.#handle(client, message)
       this.#reply(client, message, result instanceof Promise ? await result : result)
     } catch (thrown) {
-      const code = thrown instanceof Refusal ? thrown.code : 'FAILED'
+      const code = thrown instanceof Refusal ? thrown.code : thrown instanceof Damaged ? 'DAMAGED' : 'FAILED'
       client.socket.write(encodeFrame({ id: message.id ?? 0, ok: false, code, detail: String(thrown) }))
     }
   }
@@ -177,9 +192,9 @@ export class KernelServer {
       case 'state':
         return this.#state()
       case 'save':
-        return this.#betweenRuns(this.#adapter.save?.bind(this.#adapter), message)
+        return this.#saving().save(String(message.folder))
       case 'load':
-        return this.#betweenRuns(this.#adapter.load?.bind(this.#adapter), message)
+        return this.#saving().load(String(message.folder))
       case 'shutdown':
         setImmediate(() => this.#adapter.shutdown(message.restart === true))
         return {}
@@ -188,15 +203,16 @@ export class KernelServer {
     }
   }
 
-  #betweenRuns(work: ((folder: string) => Promise<unknown>) | undefined, message: Message): Promise<unknown> {
-    if (!work) throw new Refusal('UNKNOWN', `no such request: ${message.type}`)
-    if (this.#log.current) throw new Refusal('BUSY', 'a run is in progress')
-    return work(String(message.folder))
+  #saving(): KernelSaving {
+    const { saving } = this.#adapter
+    if (!saving) throw new Refusal('UNKNOWN', 'this kernel cannot save its variables')
+    if (this.#log.current) throw busy()
+    return saving
   }
 
   /** Threads of these programs are their runtimes' own. */
   async #state(): Promise<{ threads: number; children: number }> {
-    const below = await processesBelow(process.pid)
+    const below = await processesBelow()
     return { threads: 0, children: Math.max(0, below - (this.#adapter.ownProcesses ?? 0)) }
   }
 

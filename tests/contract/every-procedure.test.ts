@@ -380,7 +380,7 @@ async function story(store: HubStore): Promise<void> {
   await store.query('orgsServedBy', { device: desk })
   await store.query('findSession', { org, id: waiting.session })
   await store.call('giveBackHeads', { org, device: desk, now: now + 1 })
-  await store.call('runtimeDown', { ...waiting, reason: 'stopped', now: now + 2 })
+  await store.call('runtimeDown', { ...waiting, reason: 'stopped', rests: false, now: now + 2 })
   const later = now + 2 * day
   await store.query('lostRuns', { now: later, silentSince: later })
   await store.call('interruptLostRun', { org, id: waiting.id, now: later, silentSince: later })
@@ -484,6 +484,62 @@ async function story(store: HubStore): Promise<void> {
       { org, object: 'o2' },
     ],
   })
+
+  // Saved sessions.
+  const { session: live, head, fence } = gated
+  const partNamed = (name: string) => ({
+    part: hashOf(name),
+    bytes: 40,
+    sha256: hashOf(`${name}!`),
+    object: `${org}/${name}`,
+  })
+  const [one, two] = [partNamed('one'), partNamed('two')]
+  const bring = async (...arrived: (typeof one)[]) => {
+    const objects = arrived.map(({ object }) => object)
+    await store.call('beginParts', { org, objects, bytes: 40 * objects.length, mostBytes: 1_000, now })
+    await store.call('finishParts', { org, arrived, now })
+  }
+  await bring(one)
+  await bring({ ...one, sha256: hashOf('other'), object: 'o3' }, { ...one, object: 'o4' })
+  const parts = [one.part, two.part]
+  await store.call('askParts', { org, parts, now })
+  const fit = { os: 'linux', arch: 'x64', cpu: [], language: 'python', version: '3.11' }
+  const inside = { variables: [], more: 0, processes: 1, threads: 1 }
+  const record = {
+    ...{
+      id: id('snapshot'),
+      session: live,
+      head,
+      fence,
+      device: desk,
+      kind: 'portable' as const,
+      name: null,
+      fit,
+      inside,
+    },
+    ...{ asOf: { at: now, run: null }, lost: [], bytes: 1, addedBytes: 1, pauseMs: 1.25, keyVersion: 1 },
+    ...{ manifest: one.part, parts },
+  }
+  const snapshotCaps = { bytes: 1_000, keptPerSession: 1, namedPerSession: 1, usedSince: now - 1 }
+  const stored = { org, caps: snapshotCaps, now }
+  await store.call('storeSnapshot', { ...stored, record })
+  await bring(two)
+  await store.call('storeSnapshot', { ...stored, record })
+  await store.call('storeSnapshot', { ...stored, record })
+  const next = { ...record, id: id('snapshot'), parts: [one.part] }
+  await store.call('storeSnapshot', { ...stored, record: next, now: now + 1 })
+  await store.query('listSnapshots', { org })
+  await store.query('listSnapshots', { org, session: live })
+  await store.query('listSnapshots', { org, project: project.id })
+  await store.query('findSnapshot', { id: next.id })
+  await store.call('useSnapshot', { org, id: next.id, now })
+  await store.call('nameSnapshot', { org, id: next.id, name: 'kept', most: 1 })
+  await store.call('refuseSnapshot', { org, id: next.id, why: 'altered', damaged: true })
+  await store.query('findParts', { org, parts })
+  await bring({ ...one, sha256: hashOf('mended'), object: 'o5' })
+  await store.call('sweepSnapshots', { org, caps: snapshotCaps })
+  await store.call('deleteSnapshot', { org, id: next.id })
+  await store.call('sweepParts', { org, before: now, most: 10, now: later })
 
   await store.call('settleRestore', { now: later, note: noteOf('backup-restored') })
   await store.query('newsPosition')

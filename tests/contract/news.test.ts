@@ -21,6 +21,7 @@ const restWithTheirTurn = 'it throws away what nobody may ask for any more'
 
 /** Procedures that change something and tell nobody, and why nobody else needs to hear. */
 const quiet: Record<string, string> = {
+  askParts: readWhenAsked,
   audited: 'it is what it calls, which is looked up by its name',
   addInvitation: readWhenAsked,
   addLink: readWhenAsked,
@@ -34,6 +35,7 @@ const quiet: Record<string, string> = {
   adoptProject: readWhenAsked,
   beatHub: 'each hub reads the beats when it beats itself',
   beginAttempt: readWhenAsked,
+  beginParts: readWhenAsked,
   beginUpload: readWhenAsked,
   cancelPairing: 'both sides ask again and again until it is over',
   claimAsset: readWhenAsked,
@@ -48,6 +50,7 @@ const quiet: Record<string, string> = {
   dropUpload: readWhenAsked,
   ensureProject: readWhenAsked,
   expireLog: restWithTheirTurn,
+  finishParts: readWhenAsked,
   finishUpload: readWhenAsked,
   firstUser: 'there was nobody before',
   gaveKeys: readWhenAsked,
@@ -82,6 +85,7 @@ const quiet: Record<string, string> = {
   sweepAssets: ofThisHub,
   sweepNews: restWithTheirTurn,
   sweepNotices: restWithTheirTurn,
+  sweepParts: restWithTheirTurn,
   takeAttempt: readWhenAsked,
   takeDeviceOrders: ofThisHub,
   takeHubOrders: ofThisHub,
@@ -90,6 +94,7 @@ const quiet: Record<string, string> = {
   trimAudit: restWithTheirTurn,
   turnToken: 'the next registration reads it; a token that was used up shuts the device out, which is told',
   unlinkIdentity: readWhenAsked,
+  useSnapshot: readWhenAsked,
   useTicket: readWhenAsked,
   usedWorkers: ofThisHub,
   withdrawInvitation: readWhenAsked,

@@ -49,6 +49,7 @@ class Saver:
         self._is_own_thread = is_own_thread
         self._threads = []
         self._random = None
+        self._reaper = None
 
     def begin(self, folder):
         """On the main thread, between two runs. Returns a function that waits for the end, on any thread, and returns the
@@ -59,8 +60,7 @@ class Saver:
         self._random = world.random_state()
         if not hasattr(os, "fork"):
             told = self._told(folder)
-            pause = _ms_since(begun)
-            return lambda: _answer(told, pause)
+            return _Later(lambda: told, _ms_since(begun))
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
@@ -68,7 +68,15 @@ class Saver:
             self._in_copy(folder, writer)
         pause = _ms_since(begun)
         os.close(writer)
-        return lambda: _answer(_wait_for(child, reader), pause)
+        self._reaper = threading.Thread(target=_reap, name="meshbook-reaper", args=(child,), daemon=True)
+        self._reaper.start()
+        return _Later(lambda: _wait_for(reader), pause)
+
+    def settle(self):
+        """Before a run: the user's `wait` must not find the process in between."""
+        if self._reaper is not None:
+            self._reaper.join()
+            self._reaper = None
 
     def _in_copy(self, folder, writer):
         """Never returns."""
@@ -273,12 +281,15 @@ def _end_with_reader(writer):
     os._exit(1)
 
 
-def _wait_for(child, reader):
+def _reap(child):
     try:
         os.waitpid(child, 0)
     except ChildProcessError:
-        # Somebody of the user's program waited for any child at that moment.
-        child = None
+        # A thread of the user's program waited for any child at that moment.
+        return
+
+
+def _wait_for(reader):
     ends_at = time.monotonic() + _WHOLE_S + 30
     data = b""
     try:
@@ -296,7 +307,13 @@ def _wait_for(child, reader):
         return {"failed": "the copy of the session was ended before it was done (was there enough memory?)"}
 
 
-def _answer(told, pause):
-    if "failed" in told:
-        raise Failed(told["failed"])
-    return {"pauseMs": pause, **told}
+class _Later:
+    def __init__(self, wait, pause):
+        self._wait = wait
+        self.pause = pause
+
+    def __call__(self):
+        told = self._wait()
+        if "failed" in told:
+            raise Failed(told["failed"])
+        return {"pauseMs": self.pause, **told}

@@ -209,7 +209,7 @@ class Session:
         self._ask_later(client, message, lambda: introspect.variables(self._namespace, self._hidden))
 
     def _on_state(self, client, message):
-        self._reply(client, message, self._copier.state())
+        self._reply(client, message, {"pid": self._pid, **self._copier.state()})
 
     def _on_fork(self, client, message):
         place = self._world.place()
@@ -306,6 +306,7 @@ class Session:
 
     def _run_cell(self, run):
         self._copier.settle()
+        self._saver.settle()
         filename = self._sources.add(run.name, run.code)
         try:
             self._shield.open(lambda: self._cells.execute(run.code, filename))

@@ -7,7 +7,7 @@ local({
   kernel$scratch <- args[[1L]]
   kernel$nonce <- args[[2L]]
   kernel$state <- new.env(parent = emptyenv())
-  parts <- c("wire", "library", "conditions", "values", "plots", "input", "shown", "cells", "questions", "orders")
+  parts <- c("json", "wire", "library", "conditions", "values", "plots", "input", "shown", "cells", "questions", "sharing", "saving", "loading", "orders")
   for (part in parts) sys.source(file.path(args[[3L]], paste0(part, ".R")), kernel, keep.source = FALSE)
   lockEnvironment(kernel, bindings = TRUE)
   kernel$serve()

@@ -103,3 +103,11 @@ answer <- function(number, question) {
   result <- tryCatch(suppressWarnings(suppressMessages(allowInterrupts(question()))), error = nothing, interrupt = nothing)
   tell("answer", question = as.integer(number), result = result)
 }
+
+# One that nothing may break off in its middle, and whose failure is told.
+answer_whole <- function(number, question) {
+  drain_interrupt()
+  failed <- function(condition) list(failed = conditionMessage(condition))
+  result <- tryCatch(suppressWarnings(suppressMessages(question())), error = failed)
+  tell("answer", question = as.integer(number), result = result)
+}

@@ -14,6 +14,7 @@ import {
   type ProjectId,
   type RandomBytes,
   type RunId,
+  type SessionId,
   systemRandom,
 } from '@meshbook/core/ids.ts'
 import { type Limits, limits, scaledTimes } from '@meshbook/core/limits.ts'
@@ -66,6 +67,11 @@ import { tellingStore } from './hubs/telling-store.ts'
 import { noWake, type Wake } from './hubs/wake.ts'
 import { type Log, newLog } from './log.ts'
 import { Metrics } from './metrics.ts'
+import { LeftHeads } from './moves/left-heads.ts'
+import { Moves } from './moves/moves.ts'
+import { Prefetches } from './moves/prefetches.ts'
+import { RestoreProgress } from './moves/restore-progress.ts'
+import { SavedSessions } from './moves/saved-sessions.ts'
 import { Notifier } from './notify/notifier.ts'
 import { PushKeyPair } from './notify/push-key.ts'
 import { Ways } from './notify/ways.ts'
@@ -79,6 +85,7 @@ import { Publications, type PublicationsPorts } from './publish/publications.ts'
 import { PublishedPages } from './publish/published-pages.ts'
 import { Claims } from './runs/claims.ts'
 import { Imports } from './runs/imports.ts'
+import { LostRuns } from './runs/lost-runs.ts'
 import { Repeats } from './runs/repeats.ts'
 import { expireRuns } from './runs/retention.ts'
 import { RunFeeds } from './runs/run-feeds.ts'
@@ -86,7 +93,9 @@ import { Runs } from './runs/runs.ts'
 import { SessionControl } from './runs/session-control.ts'
 import { SessionRequests } from './runs/session-requests.ts'
 import { Upkeep } from './runs/upkeep.ts'
+import { Snapshots } from './snapshots/snapshots.ts'
 import { Upgrades } from './sockets/upgrade.ts'
+import { shownSession } from './store/heads.ts'
 import type { UserRow } from './store/identity.ts'
 import { openStore } from './store/open-store.ts'
 import { storageError } from './store/storage-error.ts'
@@ -250,7 +259,8 @@ async function start(
   const ownUrl = (isElsewhere && localUrl) || urlOf(config.host, port, config.tls !== null)
   url = (authority && !isLoopbackName(config.host) && lanUrl(port)) || ownUrl
   closers.push(certificate ? renewing(certificate, server, times.tlsLookMs, log) : () => undefined)
-  const collect = () => Promise.all([collector.collect(), objects.collectSnapshots(), parts.audit.trim()])
+  const collectAssets = () => parts.snapshots.collect().then(() => collector.collect())
+  const collect = () => Promise.all([collectAssets(), objects.collectSnapshots(), parts.audit.trim()])
   const stopCollecting = collectRegularly(limits.assetCollectMs, collect, log)
   closers.push(() => {
     stopCollecting()
@@ -299,12 +309,19 @@ type Wired =
   | 'gates'
   | 'sessionRequests'
   | 'sessionControl'
+  | 'moves'
+  | 'savedSessions'
+  | 'leftHeads'
+  | 'lostRuns'
+  | 'prefetches'
+  | 'restoreProgress'
   | 'claims'
   | 'imports'
   | 'sessionsOf'
   | 'sessionsChanged'
   | 'publications'
   | 'ways'
+  | 'snapshots'
 type Base = Omit<Parts, Wired> & {
   wake: Wake
   publishing: Omit<PublicationsPorts, 'audit' | 'events'>
@@ -318,10 +335,14 @@ async function wire(base: Base): Promise<Parts> {
   const placeSoon = new Soon<OrgId>(times.devicesToldMs, org => {
     runs.placeAll(org).catch((error: unknown) => log.error({ err: error }, 'placing runs failed'))
   })
-  const devicesChanged = (org: OrgId, device: DeviceId, { placement, isLoad, wentOffline }: FleetChange): void => {
+  const devicesChanged = (org: OrgId, device: DeviceId, change: FleetChange): void => {
+    const { placement, isLoad, wentOffline, silence } = change
     deviceTeller.changed(org, device, isLoad)
     if (!fleet.info(device)) lan.revoked(org, device)
     if (placement) placeSoon.ask(org)
+    const told =
+      silence === 'begun' ? prefetches.silent(device) : silence === 'over' ? prefetches.answers(device) : null
+    told?.catch((error: unknown) => log.debug({ err: error, device }, 'nothing was prefetched'))
     const info = wentOffline ? fleet.info(device) : undefined
     if (info) events.publish(org, { type: 'device-offline', device, name: info.name, at: info.lastSeenAt })
   }
@@ -329,8 +350,9 @@ async function wire(base: Base): Promise<Parts> {
   const fleet: Fleet = new Fleet(rows, times, now, devicesChanged, others)
   const deviceTeller = new DeviceTeller(fleet, events, times)
   const lan: LanGrants = new LanGrants({ ...base, fleet })
-  const sessionsOf: Parts['sessionsOf'] = async org =>
-    (await store.query('listSessions', { org })).map(({ head: _, leaseExpiresAt: __, ...session }) => session)
+  const restoreProgress = new RestoreProgress()
+  const sessionsOf: Parts['sessionsOf'] = async (org, project) =>
+    (await store.query('listSessions', { org, project })).map(row => restoreProgress.shown(shownSession(row)))
   const tellSessions = async (org: OrgId): Promise<void> => {
     const sessions = await sessionsOf(org)
     events.publish(org, { type: 'sessions', sessions })
@@ -340,6 +362,7 @@ async function wire(base: Base): Promise<Parts> {
     tellSessions(org).catch((error: unknown) => log.error({ err: error }, 'telling sessions failed'))
   })
   const sessionsChanged = (org: OrgId): void => sessions.ask(org)
+  const savings = new Soon<OrgId>(times.savedToldMs, org => sessions.ask(org))
   const feeds = new RunFeeds()
   const audit = new Audit(base)
   const access = new Access(store, org => base.collector.catchUp(org))
@@ -353,7 +376,13 @@ async function wire(base: Base): Promise<Parts> {
     wake.tell({ type: 'grew', org, run })
   })
   const grewElsewhere = (org: OrgId, run: RunId): void => growth.ask(`${org} ${run}`)
-  const told = { sessionsChanged, gatesChanged, grewElsewhere }
+  const prefetches = new Prefetches({ ...base, fleet, orders })
+  const waitsForHolder = (org: OrgId, session: SessionId): void => {
+    prefetches
+      .prepare(org, session)
+      .catch((error: unknown) => log.debug({ err: error, session }, 'nothing was prefetched'))
+  }
+  const told = { sessionsChanged, gatesChanged, grewElsewhere, waitsForHolder }
   const compute = await openCompute({
     ...base,
     audit,
@@ -369,6 +398,11 @@ async function wire(base: Base): Promise<Parts> {
   })
   const { workers } = compute
   const runs: Runs = new Runs({ ...base, ...told, audit, fleet, orders, feeds, workers })
+  const repeats = new Repeats({ ...base, audit, orders, runs })
+  const moves = new Moves({ ...base, audit, fleet, orders, runs, sessionsChanged })
+  const leftHeads = new LeftHeads({ ...base, fleet, orders, moves, sessionsChanged })
+  const savingChanged = (org: OrgId): void => savings.ask(org)
+  const heard = { moves, leftHeads, restoreProgress, runs, sessionsChanged, savingChanged }
   const sessionRequests = new SessionRequests(store, orders)
   const claims = new Claims({ ...base, access, runs })
   const imports = new Imports({ ...base, audit, access, runs })
@@ -400,9 +434,16 @@ async function wire(base: Base): Promise<Parts> {
     claims,
     imports,
     gates,
-    repeats: new Repeats({ ...base, audit, orders, runs }),
+    repeats,
+    moves,
+    leftHeads,
+    prefetches,
+    restoreProgress,
+    savedSessions: new SavedSessions({ ...base, ...heard }),
+    lostRuns: new LostRuns({ ...base, fleet, runs, repeats }),
     sessionRequests,
     sessionControl: new SessionControl({ ...base, fleet, runs, sessionRequests, sessionsChanged }),
+    snapshots: new Snapshots({ ...base, limits: times, audit, sessionsChanged }),
     sessionsOf,
     sessionsChanged,
   }

@@ -26,7 +26,9 @@ export function decidePlacement(
   now: number,
   worker?: WorkerOffer,
 ): RouteDecision | WorkerDecision {
-  const { holder, busy, hasRun } = placement
+  const { holder, busy, hasRun, saved, lostBy, held } = placement
+  if (held !== null)
+    return { wait: held, unblock: 'It starts when that is over; a move can be cancelled.', reasons: [held] }
   const busyRuns = new Map(busy.map(({ device, runs }) => [device, runs]))
   const devices = candidates.map((device): RouteDevice => {
     // A holder whose lease has not run out may still be at work on its own: it counts as silent, not as gone (I4).
@@ -34,17 +36,23 @@ export function decidePlacement(
     const status = device.status === 'offline' && relies ? 'suspect' : device.status
     return { ...device, status, busyRuns: busyRuns.get(device.id) ?? 0 }
   })
-  const input = { request: requestOf(placement), devices, session: { holder: holder?.device, hasRun }, now }
+  const session = { holder: holder?.device, hasRun, saved, lostBy: lostBy ?? undefined }
+  const failover = placement.next.demands.failover ?? placement.policy.failover
+  const input = { request: { ...requestOf(placement), failover }, devices, session, now }
   return worker ? route({ ...input, worker }) : route(input)
 }
 
-function requestOf({ next, tookMs, projectOwner }: Placement): RouteRequest {
+type Asked = Pick<Placement, 'next' | 'tookMs' | 'projectOwner'>
+
+export function requestOf({ next, tookMs, projectOwner }: Asked): RouteRequest {
   const { language, code, demands, chosenDevice, requestedBy } = next
   let imports: readonly string[] | undefined
   return {
     language,
     requires: demands.requires ?? [],
     runsOn: demands.runsOn,
+    kernel: demands.kernel,
+    elsewhere: next.elsewhere,
     networks: demands.networks,
     on: chosenDevice ?? undefined,
     tookMs: tookMs ?? undefined,

@@ -19,7 +19,7 @@ import { canonicalLanguage, runtimeFor } from '@meshbook/core/languages.ts'
 import { type Limits, limits } from '@meshbook/core/limits.ts'
 import type { DownMessage, RunRequest, UpMessage } from '@meshbook/core/messages.ts'
 import { sessionNameOf } from '@meshbook/core/notebook/demands.ts'
-import type { RouteDecision, WorkerDecision, WorkerOffer } from '@meshbook/core/route.ts'
+import type { Placed, RouteDecision, WorkerDecision, WorkerOffer } from '@meshbook/core/route.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
 import type { Audit, AuditSource } from '../auth/audit.ts'
 import { credentialKey } from '../auth/principal.ts'
@@ -67,6 +67,8 @@ export interface RunsPorts {
   documents: Pick<Documents, 'content'>
   /** Absent where the hub makes none. */
   workers?: Pick<Workers, 'offer' | 'restores' | 'want'> | undefined
+  /** A run of the session waits for a holder that does not answer. */
+  waitsForHolder: (org: OrgId, session: SessionId) => void
 }
 
 /** Who asks for a run. */
@@ -92,6 +94,8 @@ export class Runs {
   readonly #placing = new Map<SessionId, 'once' | 'again'>()
   /** The runs that were shown last, as they were shown. */
   readonly #shown = new Map<RunId, string>()
+  /** Sessions of which a run waits for a silent holder: only time decides about them. */
+  readonly #silent = new Map<SessionId, OrgId>()
   /** What stood in the store at the last look, and showed no sign of its device. */
   #undelivered = new Set<string>()
   #closed = false
@@ -304,11 +308,13 @@ export class Runs {
   }
 
   async #placeNext(org: OrgId, session: SessionId): Promise<void> {
-    const { store } = this.#ports
+    const { store, fleet } = this.#ports
     const placement = await store.query('nextPlacement', { org, session })
     if (!placement) return
-    const { next } = placement
+    const { next, holder } = placement
     const decision = await this.#decide(org, placement)
+    if (holder && 'wait' in decision && fleet.statusOf(holder.device) !== 'online') this.#noteSilent(org, session)
+    else this.#silent.delete(session)
     if ('to' in decision && (await this.#isStale(org, next))) await this.#setAside(org, next)
     else if ('to' in decision) await this.#lease(org, next.id, decision)
     else if ('worker' in decision) await this.#waitForWorker(org, next, decision)
@@ -338,6 +344,27 @@ export class Runs {
     if (run) this.#show(org, run)
   }
 
+  #noteSilent(org: OrgId, session: SessionId): void {
+    if (!this.#silent.has(session)) this.#ports.waitsForHolder(org, session)
+    this.#silent.set(session, org)
+  }
+
+  /** How long its holder has been silent decides whether a run waits on (RT63). */
+  lookAtSilent(): void {
+    for (const [session, org] of this.#silent) this.placeSoon(org, session)
+  }
+
+  /** Nobody waits for the silent device any longer. */
+  async elsewhere(org: OrgId, id: RunId): Promise<Run> {
+    const { store } = this.#ports
+    const session = await store.call('sendElsewhere', { org, id })
+    const run = await store.query('showRun', { org, id })
+    if (!run) throw new MeshError('NOT_FOUND', { detail: `run ${id}` })
+    if (session === null) throw new MeshError('CONFLICT', { detail: 'the run does not wait any more' })
+    this.placeSoon(org, session)
+    return run
+  }
+
   /** It waited, and the cell that it was for is another by now (RU31). */
   async #isStale(org: OrgId, run: RunRow): Promise<boolean> {
     const { documents, now } = this.#ports
@@ -352,7 +379,7 @@ export class Runs {
     this.placeSoon(org, session)
   }
 
-  async #lease(org: OrgId, id: RunId, { to, reasons }: Extract<RouteDecision, { to: DeviceId }>): Promise<void> {
+  async #lease(org: OrgId, id: RunId, { to, reasons, restore }: Placed & { reasons: string[] }): Promise<void> {
     const { store, now, random, times } = this.#ports
     const at = now()
     const leased = await store.call('leaseRun', {
@@ -361,20 +388,21 @@ export class Runs {
       device: to,
       newHead: newId('head', at, random),
       reasons,
+      restore,
       now: at,
       expiresAt: at + times.leaseMs,
     })
-    if (leased) await this.#give(org, leased)
+    if (leased) await this.give(org, leased)
   }
 
   #giveSoon(org: OrgId, leased: Leased): void {
-    this.#give(org, leased).catch((error: unknown) =>
+    this.give(org, leased).catch((error: unknown) =>
       this.#ports.log.error({ err: error, org, run: leased.run.id }, 'a lease was not sent'),
     )
   }
 
   /** The lease is in the store: the device gets it when it registers, should it be gone by now. */
-  async #give(org: OrgId, { lease, run, device, moved }: Leased): Promise<void> {
+  async give(org: OrgId, { lease, run, device, moved }: Leased): Promise<void> {
     const { fleet, orders, sessionsChanged } = this.#ports
     if (fleet.link(device) && fleet.orgOf(device) !== org)
       this.foreign.note(device, org, { session: lease.session, run: run.id })
@@ -470,8 +498,8 @@ const undeliveredKey = ({ org, id, device, status, cancelReason }: Undelivered):
 
 /** The hash of the code as it came; a hash that was sent along must agree, or the code was altered on its way. */
 /** What the request asks of where it runs, and in what. */
-export function demandsIn({ runsOn, requires, kernel, timeoutMs }: RunRequest): RunDemands {
-  return { runsOn, requires, kernel, timeoutMs }
+export function demandsIn({ runsOn, requires, kernel, timeoutMs, failover, onLoss }: RunRequest): RunDemands {
+  return { runsOn, requires, kernel, timeoutMs, failover, onLoss }
 }
 
 export function hashOf(request: RunRequest): string {

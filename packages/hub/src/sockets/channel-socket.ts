@@ -203,6 +203,7 @@ class ChannelSocket implements DeviceLink {
     if (!this.#live.open) return
     if (message.type === 'REGISTER') return this.#register(message)
     if (!this.#registered) throw new MeshError('BAD_MESSAGE', { detail: `${message.type} before REGISTER` })
+    const { org, id } = this.#device
     switch (message.type) {
       case 'HEARTBEAT':
         return this.#heartbeat(message)
@@ -231,6 +232,10 @@ class ChannelSocket implements DeviceLink {
         return takeOwnerKey(this.#parts, this.#device, message)
       case 'RUN_AFTERWARDS':
         return void this.send(await this.#parts.runs.afterwards(this.#device.id, message))
+      case 'SNAPSHOT':
+      case 'RESTORING':
+      case 'RESTORED':
+        return this.#parts.savedSessions.told(org, id, message)
       case 'BYE':
         return this.#leave()
     }
@@ -246,9 +251,18 @@ class ChannelSocket implements DeviceLink {
     const token = await this.#nextToken(message.token)
     if (token === undefined) return
     await this.#takeSeal(message.seal)
-    const { os, software = '', runtimes, metrics } = message
+    const { os, software = '', runtimes, metrics, restores } = message
     const projects = message.projects.filter(project => this.#sees(project))
-    await store.call('describeDevice', { org, id, os, software, runtimes, projects, now: now() })
+    await store.call('describeDevice', {
+      org,
+      id,
+      os,
+      software,
+      runtimes,
+      projects,
+      restores: restores ?? null,
+      now: now(),
+    })
     const found = await runs.reconcile(org, id, message)
     const known = await this.#projects()
     const { networks = [], ...measured } = metrics
@@ -270,16 +284,18 @@ class ChannelSocket implements DeviceLink {
       problems: true,
       environments: true,
       imports: true,
+      snapshots: true,
       token,
       credit: limits.streamCreditBytes,
     })
-    if (!fleet.connect(id, this, { os, software, runtimes, metrics, projects, network: this.#network }))
+    if (!fleet.connect(id, this, { os, software, runtimes, metrics, projects, restores, network: this.#network }))
       return this.close('REVOKED')
     for (const lease of found.resend) this.send({ type: 'LEASE', lease })
     for (const { run, reason } of found.cancel) this.send({ type: 'RUN_CANCEL', run, reason })
     await this.#parts.gates.tellDevice(id)
     await this.#tellOthers(found.headsEnded > 0)
     await this.#takeOrders()
+    await this.#parts.moves.registered(id)
     await this.#parts.lan.offered(id, message.lan, [])
     if (message.seal) await greetWithOwnerKeys(this.#parts, this.#device)
   }
@@ -443,7 +459,11 @@ class ChannelSocket implements DeviceLink {
     const changed =
       message.type === 'RUNTIME_UP'
         ? await store.call('runtimeUp', { org, device, head, fence, kernel: message.kernel })
-        : await store.call('runtimeDown', { org, device, head, fence, reason: message.reason, now: now() })
+        : await store.call('runtimeDown', {
+            ...{ org, device, head, fence, reason: message.reason },
+            ...{ rests: message.rests === true, now: now() },
+          })
+    if (!changed && message.type === 'RUNTIME_DOWN') await this.#parts.moves.wentDown(device, message)
     if (!changed) return
     sessionsChanged(org)
     runs.placeSoon(org, message.session)
@@ -498,6 +518,7 @@ class ChannelSocket implements DeviceLink {
     if (fleet.link(id) === undefined) {
       sessionRequests.disconnected(id)
       lan.left(id)
+      this.#parts.restoreProgress.forget(id)
       runs.foreign.forget(id)
     }
     store

@@ -47,6 +47,7 @@ async function leaseAtOnce(tx: Tx, a: NewRun & { offer: Offer }, { session }: Ru
   }))
   const decision = decidePlacement(devices, placement, now)
   if (!('to' in decision)) return null
-  const { to: device, reasons } = decision
-  return leaseRun(tx, { org, id, device, reasons, newHead: offer.newHead, now, expiresAt: offer.leaseExpiresAt })
+  const { to: device, reasons, restore } = decision
+  const { newHead, leaseExpiresAt: expiresAt } = offer
+  return leaseRun(tx, { org, id, device, reasons, restore, newHead, now, expiresAt })
 }
