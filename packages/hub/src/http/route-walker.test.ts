@@ -3,13 +3,14 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { subprotocol } from '@meshbook/core/frames.ts'
-import { newId, systemRandom } from '@meshbook/core/ids.ts'
+import { type DeviceId, newId, type SessionId, systemRandom } from '@meshbook/core/ids.ts'
 import { WebSocket } from 'ws'
 import type { Parts } from '../parts.ts'
 import { socketRoutes } from '../sockets/upgrade.ts'
 import { atEnd } from '../testing/at-end.ts'
 import { openDocument } from '../testing/open-document.ts'
 import { type RawAnswer, rawRequest } from '../testing/raw-request.ts'
+import { recordOf, saveRecord } from '../testing/saved-scene.ts'
 import { signIn } from '../testing/sign-in.ts'
 import { completed, started, TestDevice } from '../testing/test-device.ts'
 import { startTestHub, type TestHub } from '../testing/test-hub.ts'
@@ -57,6 +58,10 @@ async function worldOf(t: TestContext): Promise<World> {
   const run = await test.json<{ id: string; session: string }>('POST', '/runs', { document, language: 'python', code })
   const { lease } = await device.next('LEASE')
   await device.emit(lease, 1, [started, completed])
+  const snapshot = await saveRecord(test, device, recordOf(device.id, lease))
+  // Of a device that says of itself that it saves nothing: it fails, and stays in the list.
+  await test.api('POST', `/sessions/${run.session}/snapshots`, { name: 'walked' })
+  const [move] = (await test.json<{ items: { id: string }[] }>('GET', '/moves')).items
   const gate = newId('gate', Date.now(), systemRandom)
   await test.json('POST', '/runs', { document, language: 'python', code })
   const asking = (await device.next('LEASE')).lease
@@ -94,6 +99,8 @@ async function worldOf(t: TestContext): Promise<World> {
     run: run.id,
     gate,
     session: run.session,
+    snapshot,
+    move: move!.id,
     asset,
     file,
     member,
@@ -247,6 +254,16 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /sessions/:id/restart': () => ({}),
   'POST /sessions/:id/complete': () => ({ code: 'a', cursor: 1 }),
   'POST /sessions/:id/inspect': () => ({ code: 'a', cursor: 1 }),
+  'PATCH /sessions/:id': () => ({ failover: 'wait' }),
+  'POST /sessions/:id/migrate': () => ({}),
+  'POST /sessions/:id/fork': () => ({ name: 'walked' }),
+  'POST /sessions/:id/snapshots': () => ({ name: 'walked' }),
+  'POST /snapshots/:id/restore': () => ({ as: 'walked' }),
+  'POST /snapshots': ids => recordOf(ids.device as DeviceId, { session: ids.session as SessionId }),
+  'POST /snapshots/parts/missing': () => ({ parts: ['a'.repeat(64)] }),
+  'POST /snapshots/parts/read': () => ({ parts: ['a'.repeat(64)] }),
+  'PATCH /snapshots/:id': () => ({ name: 'walked' }),
+  'POST /snapshots/:id/refused': () => ({ code: 'SNAPSHOT_REFUSED', detail: 'walked' }),
 }
 
 const keyOf = ({ method, path }: Route): string => `${method} ${path.replace('/api/v1', '')}`
