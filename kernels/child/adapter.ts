@@ -29,8 +29,8 @@ const afterInterruptUnits = 8 * 1024 * 1024
 export class ChildAdapter implements KernelAdapter {
   readonly kernel: string
   readonly version: string
-  readonly saving: ChildSaving | undefined
   readonly ownProcesses = 1
+  readonly saving: ChildSaving | undefined
   #language: ChildLanguage
   #config: KernelConfig
   #log: RunLog

@@ -46,6 +46,7 @@ export interface AdapterOptions {
 
 export class JupyterAdapter implements KernelAdapter {
   readonly #options: AdapterOptions
+  readonly ownProcesses = 1
   readonly #log: RunLog
   #kernel: JupyterKernel
   #questions: Questions

@@ -1,9 +1,12 @@
-/** How many processes live below one, as far as the system tells (Linux). */
+/**
+ * How many processes live below this one, as far as the system tells (Linux). In a pid namespace without a /proc of its own
+ * the numbers are the machine's, so it begins with `self`.
+ */
 import { readdir, readFile } from 'node:fs/promises'
 
-export async function processesBelow(pid: number): Promise<number> {
+export async function processesBelow(): Promise<number> {
   const found = new Set<string>()
-  for (let fresh = [String(pid)]; fresh.length > 0; ) {
+  for (let fresh = ['self']; fresh.length > 0; ) {
     const children = (await Promise.all(fresh.map(childrenOf))).flat().filter(child => !found.has(child))
     for (const child of children) found.add(child)
     fresh = children

@@ -212,7 +212,7 @@ export class KernelServer {
 
   /** Threads of these programs are their runtimes' own. */
   async #state(): Promise<{ threads: number; children: number }> {
-    const below = await processesBelow(process.pid)
+    const below = await processesBelow()
     return { threads: 0, children: Math.max(0, below - (this.#adapter.ownProcesses ?? 0)) }
   }
 

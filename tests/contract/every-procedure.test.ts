@@ -8,7 +8,18 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
-import { type DeviceId, deviceIdOf, newId, parseAssetId, parseFence, parseRunId, parseSeq } from '@meshbook/core/ids.ts'
+import {
+  type DeviceId,
+  deviceIdOf,
+  newId,
+  type OrgId,
+  type ProjectId,
+  parseAssetId,
+  parseFence,
+  parseRunId,
+  parseSeq,
+  type UserId,
+} from '@meshbook/core/ids.ts'
 import type { Filled } from '@meshbook/core/notify-words.ts'
 import { digitsOf, transcriptText } from '@meshbook/core/pairing.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
@@ -99,6 +110,46 @@ function names() {
     expiresAt: now + day,
   })
   return { id, noteOf, sessionOf }
+}
+
+/** A worker from its order to its end, and the keys that it may be given. */
+async function workersStory(
+  store: HubStore,
+  { org, user }: { org: OrgId; user: UserId },
+  project: ProjectId,
+): Promise<void> {
+  const { id } = names()
+  const hub = 'hub'
+  const order = { org, project, hub, most: 1, now }
+  const worker = id('worker')
+  await store.call('addWorker', { ...order, id: worker, tokenHash: hashOf('once') })
+  await store.call('addWorker', { ...order, id: id('worker'), tokenHash: hashOf('twice') })
+  await store.call('addWorker', { ...order, project: id('project'), id: id('worker'), tokenHash: hashOf('full') })
+  await store.query('ownerOfProject', { org, project })
+  await store.query('listWorkers', { org })
+  await store.query('listWorkers', { hub })
+  const device = deviceNamed('worker')
+  const admission = { device, publicKey: 'k', memoryBytes: 1_000, orderedSince: now - 1, now }
+  await store.call('admitWorker', { ...admission, tokenHash: hashOf('once') })
+  await store.call('admitWorker', { ...admission, tokenHash: hashOf('once') })
+  await store.query('workerOfDevice', { device })
+  await store.query('sealKeyOf', { org, id: device })
+  await store.call('gaveKeys', { org, id: worker })
+  await store.call('usedWorkers', { hub, now })
+  await store.query('idleWorkers', { hub, since: now + 1 })
+  await store.call('stopWorker', { org, id: worker, unless: now - 1 })
+  await store.call('stopWorker', { org, id: worker, unless: now + 1 })
+  await store.call('endWorker', { org, id: worker, reason: 'Its container has ended.', now })
+  await store.call('endWorker', { org, id: worker, reason: 'Its container has ended.', now })
+
+  await store.query('computeKeys', { made: null, now })
+  await store.call('computeKeys', { made: 'sealed', now })
+  await store.call('computeKeys', { made: 'another', now })
+  await store.query('ownerKeyIds', { org, user })
+  await store.call('putRestoring', { org, user, copies: [{ version: 1, sealed: 'sealed' }], now })
+  await store.query('restoringOf', { org, user })
+  await store.call('dropRestoring', { org, user })
+  await store.call('dropRestoring', { org, user })
 }
 
 async function story(store: HubStore): Promise<void> {
@@ -236,6 +287,7 @@ async function story(store: HubStore): Promise<void> {
   const made = { org, id: id('project'), name: 'demo', owner: 'me', tree: id('document'), now }
   const { project } = await store.call('ensureProject', made)
   await store.call('adoptProject', { ...made, id: id('project'), tree: id('document') })
+  await workersStory(store, me, project.id)
   const document = id('document')
   await store.call('indexTree', { org, project: project.id, paths: [[document, 'a.md']], now })
   await store.call('adoptDocument', { org, project: project.id, id: id('document'), now })
@@ -328,7 +380,7 @@ async function story(store: HubStore): Promise<void> {
   await store.query('orgsServedBy', { device: desk })
   await store.query('findSession', { org, id: waiting.session })
   await store.call('giveBackHeads', { org, device: desk, now: now + 1 })
-  await store.call('runtimeDown', { ...waiting, reason: 'stopped', now: now + 2 })
+  await store.call('runtimeDown', { ...waiting, reason: 'stopped', rests: false, now: now + 2 })
   const later = now + 2 * day
   await store.query('lostRuns', { now: later, silentSince: later })
   await store.call('interruptLostRun', { org, id: waiting.id, now: later, silentSince: later })
@@ -432,6 +484,62 @@ async function story(store: HubStore): Promise<void> {
       { org, object: 'o2' },
     ],
   })
+
+  // Saved sessions.
+  const { session: live, head, fence } = gated
+  const partNamed = (name: string) => ({
+    part: hashOf(name),
+    bytes: 40,
+    sha256: hashOf(`${name}!`),
+    object: `${org}/${name}`,
+  })
+  const [one, two] = [partNamed('one'), partNamed('two')]
+  const bring = async (...arrived: (typeof one)[]) => {
+    const objects = arrived.map(({ object }) => object)
+    await store.call('beginParts', { org, objects, bytes: 40 * objects.length, mostBytes: 1_000, now })
+    await store.call('finishParts', { org, arrived, now })
+  }
+  await bring(one)
+  await bring({ ...one, sha256: hashOf('other'), object: 'o3' }, { ...one, object: 'o4' })
+  const parts = [one.part, two.part]
+  await store.call('askParts', { org, parts, now })
+  const fit = { os: 'linux', arch: 'x64', cpu: [], language: 'python', version: '3.11' }
+  const inside = { variables: [], more: 0, processes: 1, threads: 1 }
+  const record = {
+    ...{
+      id: id('snapshot'),
+      session: live,
+      head,
+      fence,
+      device: desk,
+      kind: 'portable' as const,
+      name: null,
+      fit,
+      inside,
+    },
+    ...{ asOf: { at: now, run: null }, lost: [], bytes: 1, addedBytes: 1, pauseMs: 1.25, keyVersion: 1 },
+    ...{ manifest: one.part, parts },
+  }
+  const snapshotCaps = { bytes: 1_000, keptPerSession: 1, namedPerSession: 1, usedSince: now - 1 }
+  const stored = { org, caps: snapshotCaps, now }
+  await store.call('storeSnapshot', { ...stored, record })
+  await bring(two)
+  await store.call('storeSnapshot', { ...stored, record })
+  await store.call('storeSnapshot', { ...stored, record })
+  const next = { ...record, id: id('snapshot'), parts: [one.part] }
+  await store.call('storeSnapshot', { ...stored, record: next, now: now + 1 })
+  await store.query('listSnapshots', { org })
+  await store.query('listSnapshots', { org, session: live })
+  await store.query('listSnapshots', { org, project: project.id })
+  await store.query('findSnapshot', { id: next.id })
+  await store.call('useSnapshot', { org, id: next.id, now })
+  await store.call('nameSnapshot', { org, id: next.id, name: 'kept', most: 1 })
+  await store.call('refuseSnapshot', { org, id: next.id, why: 'altered', damaged: true })
+  await store.query('findParts', { org, parts })
+  await bring({ ...one, sha256: hashOf('mended'), object: 'o5' })
+  await store.call('sweepSnapshots', { org, caps: snapshotCaps })
+  await store.call('deleteSnapshot', { org, id: next.id })
+  await store.call('sweepParts', { org, before: now, most: 10, now: later })
 
   await store.call('settleRestore', { now: later, note: noteOf('backup-restored') })
   await store.query('newsPosition')

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { access, mkdir, mkdtemp, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readdir, readFile, readlink, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -18,7 +18,7 @@ import type {
   SessionSpec,
 } from '@meshbook/device/kernels/port.ts'
 import { identityOf, isAlive } from '@meshbook/device/kernels/process-identity.ts'
-import { hostsOf, markOf } from '@meshbook/device/kernels/process-tree.ts'
+import { hostsOf, markOf, processesOf } from '@meshbook/device/kernels/process-tree.ts'
 import { type Bed, bed, execute, log, newRun, order, outcome } from './kernel.ts'
 
 const kernelLimits = { frameBytes: 1 << 20, unackedBytes: 1 << 20, inputBytes: 65536, displayBytes: 1 << 20 }
@@ -169,6 +169,33 @@ test("threads and children of the user's program are counted, the kernel's own a
   assert.deepEqual({ threads, children }, { threads: 1, children: 2 })
 })
 
+async function linksOf(pid: number): Promise<string[]> {
+  const numbers = await readdir(`/proc/${pid}/fd`).catch(() => [])
+  return Promise.all(numbers.map(fd => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')))
+}
+
+for (const language of ['python', 'javascript', 'bash', 'r'])
+  test(`${language}: nothing of a kernel is held outside, and nothing that no image can hold (KN3)`, {
+    skip: process.platform === 'linux' && process.getuid?.() === 0 ? false : 'images are taken by root on Linux',
+  }, async t => {
+    const it = await bed(t, language)
+    const session = await it.sessions.start(it.spec)
+    await outcome(session, await order(session, language === 'r' ? 'x <- 1' : 'x=1'))
+    const mark = markOf(join(it.folder, it.spec.session))
+    const held = (await Promise.all((await processesOf(mark, undefined)).map(linksOf))).flat()
+    assert.ok(held.length > 4)
+    assert.deepEqual(
+      held.filter(link => link.includes('io_uring') || link.startsWith('/dev/tty')),
+      [],
+    )
+    const around = (await Promise.all([process.pid, process.ppid, ...(await hostsOf(mark))].map(linksOf))).flat()
+    const outside = new Set(around.filter(link => /^(pipe|socket):/.test(link)))
+    assert.deepEqual(
+      held.filter(link => outside.has(link)),
+      [],
+    )
+  })
+
 const canUnshare = spawnSync('unshare', ['-p', '-f', '-m', '--mount-proc', 'true']).status === 0
 
 interface ByHand {
@@ -216,6 +243,9 @@ test('a restored kernel takes the place of the one that was there, and ends with
     pid: from.pid,
     ownNamespace: true,
   })
+  const sub = await session.fork()
+  assert.equal(await isAlive(sub), true, 'a copy within its namespace, by the number of this machine')
+  process.kill(sub.pid, 'SIGKILL')
   await it.sessions.start(it.spec, saved(from))
   assert.equal((await execute(session, 'print(1)')).stdout, '1\n', 'asked again it changes nothing')
 

@@ -28,7 +28,7 @@ const hubUrl = `https://${hubAddress}:${hubPort}`
 const timesDivisor = 10
 const savedMs = 180_000
 const answerMs = 120_000
-const homeMs = 180_000
+const homeMs = 120_000
 const authorityPath = '/home/me/authority.pem'
 
 export type MachineName = 'Desk' | 'Laptop'

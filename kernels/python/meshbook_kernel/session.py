@@ -209,7 +209,7 @@ class Session:
         self._ask_later(client, message, lambda: introspect.variables(self._namespace, self._hidden))
 
     def _on_state(self, client, message):
-        self._reply(client, message, self._copier.state())
+        self._reply(client, message, {"pid": self._pid, **self._copier.state()})
 
     def _on_fork(self, client, message):
         place = self._world.place()

@@ -21,6 +21,7 @@ const commands: Record<string, () => Promise<() => Command>> = {
   history: async () => (await import('./commands/history.ts')).historyCommand,
   publish: async () => (await import('./commands/publish.ts')).publishCommand,
   devices: async () => (await import('./commands/devices.ts')).devicesCommand,
+  compute: async () => (await import('./commands/compute.ts')).computeCommand,
   members: async () => (await import('./commands/members.ts')).membersCommand,
   audit: async () => (await import('./commands/audit.ts')).auditCommand,
   pair: async () => (await import('./commands/pair.ts')).pairCommand,
@@ -35,6 +36,9 @@ const commands: Record<string, () => Promise<() => Command>> = {
   version: async () => (await import('./commands/version.ts')).versionCommand,
 }
 
+/** What nobody types. */
+const hidden: typeof commands = { worker: async () => (await import('./commands/worker.ts')).workerCommand }
+
 /** With the command of this name alone, where there is one; with all of them for help and for what is no command. */
 export async function meshbookProgram(name?: string): Promise<Command> {
   const program = new Command('meshbook')
@@ -43,6 +47,8 @@ export async function meshbookProgram(name?: string): Promise<Command> {
     .option('--json', 'print one JSON object per line')
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('Run with --help to see how it is used.')
+  if (name !== undefined && Object.hasOwn(hidden, name))
+    return program.addCommand((await hidden[name]!())(), { hidden: true })
   const wanted = name !== undefined && Object.hasOwn(commands, name) ? [commands[name]!] : Object.values(commands)
   for (const load of wanted) program.addCommand((await load())())
   return program

@@ -98,7 +98,7 @@ export class ApiClient {
     await response.body?.cancel()
   }
 
-  async send(method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<void> {
+  async send(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<void> {
     const response = await this.#fetch(method, path, body, AbortSignal.timeout(limits.requestMs))
     await response.body?.cancel()
   }

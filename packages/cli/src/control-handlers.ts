@@ -76,6 +76,7 @@ export function controlHandlers(hub: HubAccess, device: Device): ControlHandlers
       const items = (await device.trash()).map(entry => trashEntry(entry, names))
       return { items: items.filter(item => project === undefined || item.project === project) }
     },
+    '/owner-key': async recipient => ({ copies: await device.ownerKey.copiesFor(recipient) }),
     '/snapshots': async () => device.snapshotsHere(),
     '/trash/restore': async ({ name }) =>
       trashEntry(

@@ -7,6 +7,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { hereSchema, projectsPolicySchema } from '@meshbook/core/api.ts'
+import { restoringCopiesSchema, restoringRecipientSchema } from '@meshbook/core/compute-api.ts'
 import { asMeshError, type ErrorCode, isErrorCode, MeshError, problemOf } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { snapshotsHereSchema } from '@meshbook/core/snapshots-here.ts'
@@ -75,6 +76,8 @@ const calls = {
     body: v.object({ project: v.optional(v.string()) }),
     answer: v.object({ items: v.array(trashEntrySchema) }),
   },
+  /** Copies of the owner's data key for a hub that may restore sessions, of every version that is here. */
+  '/owner-key': { body: restoringRecipientSchema, answer: restoringCopiesSchema },
   /** Whether sessions can be saved here, and how it stands with each. */
   '/snapshots': { body: v.object({}), answer: snapshotsHereSchema },
   '/trash/restore': { body: v.object({ name: v.string() }), answer: trashEntrySchema },

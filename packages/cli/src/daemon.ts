@@ -21,6 +21,7 @@ import { serveLoopback } from './loopback-port.ts'
 import { OwnToken } from './own-token.ts'
 import { HubDoor } from './sign-in/hub-door.ts'
 import { remember } from './sign-in/memory.ts'
+import { snapshotUse } from './snapshot-use.ts'
 import { machineName, privateFolder } from './this-machine.ts'
 
 export interface DaemonOptions {
@@ -70,6 +71,7 @@ export async function startDaemon({ folder, hub, token, lan, ...options }: Daemo
       kernels,
       projectsFolder: folder.projects,
       keychain: keychainUse(),
+      snapshots: snapshotUse(),
       ...(lan ? { lan: {} } : {}),
       ...(hub === undefined || token === undefined ? {} : { register }),
     },

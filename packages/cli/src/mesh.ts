@@ -19,6 +19,7 @@ import { controlHandlers, type HubAccess, projectInfo } from './control-handlers
 import type { DataFolder } from './data-folder.ts'
 import { keychainUse } from './keychain-use.ts'
 import { openLog } from './log.ts'
+import { snapshotUse } from './snapshot-use.ts'
 import { machineName, privateFolder } from './this-machine.ts'
 
 const demoFolder = new URL('../../../demo', import.meta.url).pathname
@@ -63,6 +64,7 @@ export async function startMesh(config: HubConfig, folder: DataFolder, { lan = f
         kernels,
         projectsFolder: folder.projects,
         keychain: keychainUse(),
+        snapshots: snapshotUse(),
         ...(lan ? { lan: {} } : {}),
         recovery: () => storedRecipient(config.dataFolder),
         register: (key, name, kind) => hub.registerDevice(key, name, kind),
@@ -72,6 +74,8 @@ export async function startMesh(config: HubConfig, folder: DataFolder, { lan = f
     closers.push(() => device.close())
     // Before the device: how the runs end still goes into the documents and to the hub.
     closers.push(() => kernels.stopAll())
+    // Before their kernels end, so that the next run goes on from there.
+    closers.push(() => device.saveSessions())
     const demo = await hub.ensureProject('demo')
     await attachDemo(device, demo, join(folder.projects, 'demo'), await hub.hasDocuments(demo.id))
     const control = await serveControl(folder.control, controlHandlers(access, device))

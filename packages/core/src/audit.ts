@@ -31,5 +31,11 @@ export const auditActions = [
   'document-unpublished',
   'way-added',
   'way-removed',
+  'snapshot-deleted',
+  'worker-started',
+  'restoring-on',
+  'restoring-off',
+  'session-moved',
+  'session-set',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

@@ -631,6 +631,13 @@ const catalogue = {
     exit: 1,
     retry: 'never',
   },
+  COMPUTE_UNAVAILABLE: {
+    message: 'Containers cannot be used',
+    hint: '`meshbook compute status` says what is missing; docs/containers.md how to set it up.',
+    http: 503,
+    exit: 4,
+    retry: 'backoff',
+  },
   INTERRUPTED: { message: 'Interrupted', hint: 'Run it again when you are ready.', exit: 130, retry: 'never' },
   SHUTTING_DOWN: {
     message: 'Meshbook is shutting down',

@@ -28,6 +28,7 @@ export type PairingId = Branded<string, 'PairingId'>
 export type WayId = Branded<string, 'WayId'>
 export type SnapshotId = Branded<string, 'SnapshotId'>
 export type MoveId = Branded<string, 'MoveId'>
+export type WorkerId = Branded<string, 'WorkerId'>
 /** `sha256-` and 64 hex digits of the blob's content. */
 export type AssetId = Branded<string, 'AssetId'>
 
@@ -59,6 +60,7 @@ const prefixes = {
   way: 'way',
   snapshot: 'snp',
   move: 'mov',
+  worker: 'wrk',
 } as const
 
 export interface IdTypes {
@@ -82,6 +84,7 @@ export interface IdTypes {
   way: WayId
   snapshot: SnapshotId
   move: MoveId
+  worker: WorkerId
 }
 export type IdKind = keyof IdTypes
 

@@ -483,6 +483,8 @@ export const limits = {
   /** Body of a record. */
   snapshotRecordBytes: 2 * MiB,
   snapshotBytesPerOrg: 200 * GiB,
+  /** How long the hub keeps a part that no record names since it was last written or asked about. */
+  snapshotPartGraceMs: 24 * 3_600_000,
   snapshotsKeptPerSession: 5,
   namedSnapshotsPerSession: 100,
   snapshotShownVariables: 200,
@@ -507,8 +509,39 @@ export const limits = {
   moveMs: 3_600_000,
   /** How often progress of a restore is told. */
   restoringToldMs: 250,
-  movesPerSession: 1,
+  /** Moves that are under way. */
   movesPerOrg: 1_000,
+
+  /** From the order for a worker to its registration. */
+  workerStartMs: 60_000,
+  /** What a worker is given to save its sessions and end. */
+  workerStopMs: 120_000,
+  /** How long a worker that cannot reach its hub waits for it. */
+  workerAloneMs: 600_000,
+  /** How often the hub compares its workers with what the engine has. */
+  workerLookMs: 5_000,
+  /** The longest wait before a worker that could not be started is tried again. */
+  workerRetryMs: 60_000,
+  /** An answer of the container engine. */
+  engineAnswerMs: 20_000,
+  engineAnswerBytes: 4 * MiB,
+  /** An image that is being made. */
+  engineImportMs: 900_000,
+
+  /** How long the hub remembers a move that is over. */
+  moveKeptMs: 7 * 24 * 3_600_000,
+  /** The longest that a run may be told to wait for a silent device before it goes elsewhere. */
+  elsewhereAfterMs: 24 * 3_600_000,
+  /** Saved states that a lease names. */
+  snapshotRungsPerLease: 10,
+  /** A state that was saved longer ago does not go on by itself any more. */
+  snapshotOldMs: 30 * 24 * 3_600_000,
+  /** A device that is back tells of its own runs before it is asked for what else it still has. */
+  leftHeadMs: 2_000,
+  /** How often it is asked again for a state that it could not save. */
+  leftHeadAgainMs: 300_000,
+  /** How often browsers are told that a session has been saved. */
+  savedToldMs: 1_000,
 } as const
 
 export type Limits = { readonly [K in keyof typeof limits]: number }
@@ -528,6 +561,7 @@ export function scaledTimes(divisor: number): Limits {
     lanGrantMs,
     tlsLookMs,
     snapshotQuietMs,
+    workerLookMs,
   } = limits
   const shorter = {
     pingMs,
@@ -542,6 +576,7 @@ export function scaledTimes(divisor: number): Limits {
     lanGrantMs,
     tlsLookMs,
     snapshotQuietMs,
+    workerLookMs,
   }
   const scaled = Object.fromEntries(Object.entries(shorter).map(([name, ms]) => [name, Math.ceil(ms / divisor)]))
   return { ...limits, ...scaled }

@@ -126,7 +126,9 @@ export const requiresSchema = v.pipe(v.array(nameSchema), v.maxLength(limits.req
 /** `wait`: until the device is offline for sure. Or no longer than so many milliseconds of its silence (0: at once). */
 export const failoverSchema = v.union([
   v.literal('wait'),
-  v.object({ elsewhereAfterMs: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(86_400_000)) }),
+  v.object({
+    elsewhereAfterMs: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(limits.elsewhereAfterMs)),
+  }),
 ])
 export type Failover = v.InferOutput<typeof failoverSchema>
 
@@ -355,6 +357,8 @@ const up = {
     head: headIdSchema,
     fence: fenceSchema,
     reason: v.pipe(v.string(), v.maxLength(500)),
+    /** Nobody used it, and all that it had is saved: its session goes on from that (SN46). */
+    rests: v.optional(v.boolean()),
   }),
   /**
    * A monitor saw a request in a document for which it holds no lease. `author` is the Yjs id of the struct that wrote

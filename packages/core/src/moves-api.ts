@@ -4,6 +4,7 @@
  * significant first) and its bytes, as they are sealed.
  */
 import * as v from 'valibot'
+import { type ErrorCode, isErrorCode } from './errors.ts'
 import { limits } from './limits.ts'
 import { deviceIdSchema, moveIdSchema, nameSchema, sessionIdSchema, snapshotIdSchema } from './messages.ts'
 import { partIdSchema } from './snapshot.ts'
@@ -15,6 +16,14 @@ export const partIdsSchema = v.object({
   parts: v.pipe(v.array(partIdSchema), v.minLength(1), v.maxLength(limits.snapshotPartsPerRequest)),
 })
 export const missingPartsSchema = v.object({ missing: v.array(partIdSchema) })
+/** Answer to `POST /snapshots/parts`: how many came, those that were there already among them. */
+export const takenPartsSchema = v.object({ parts: ms, bytes: ms })
+
+/** `POST /snapshots/:id/refused`: a device could not use it. */
+export const refusedSnapshotSchema = v.object({
+  code: v.custom<ErrorCode>(isErrorCode, 'expected an error code'),
+  detail: v.pipe(v.string(), v.maxLength(limits.problemTextChars)),
+})
 
 /** `PATCH /snapshots/:id` */
 export const changeSnapshotSchema = v.object({ name: v.nullable(nameSchema) })

@@ -1,5 +1,5 @@
 /**
- * Where a run goes: one pure function that says why (SPEC.md, RT1–RT22). It never replaces the device that the user chose
+ * Where a run goes: one pure function that says why (SPEC.md, RT1–RT22, RT60–RT64). It never replaces the device that the user chose
  * (I11), and never answers with a device that is not online. The hub asks it, and a device that has no hub asks it about
  * itself. What a device must be stands in `route/rules.ts`, what makes one better in `route/ranks.ts`.
  */
@@ -9,7 +9,9 @@ import { unknownRequirements } from './route/hardware.ts'
 import type { Outcome, RouteDecision, RouteDevice, RouteInput, WorkerDecision, WorkerOffer } from './route/input.ts'
 import { bestOf } from './route/ranks.ts'
 import { noComputer, power, sieve } from './route/rules.ts'
-import { explained, nearest, waitFor } from './route/words.ts'
+import { asOf, bestPlaces, goesElsewhere, rungsFor, whyAnew } from './route/saved.ts'
+import { explained, nearest, waitFor, waitForHolder } from './route/words.ts'
+import type { Rung } from './snapshot.ts'
 
 export type * from './route/input.ts'
 
@@ -23,8 +25,11 @@ export function route(input: Asked): Decision {
   const { on, runsOn } = input.request
   if (on !== undefined) return toChosen(input, on)
   if (runsOn !== undefined) return toNamed({ ...input, worker: undefined }, runsOn)
-  const holder = input.session?.holder
-  return holder === undefined ? toBest(input, []) : toHolder(input, holder)
+  const { holder, lostBy } = input.session ?? {}
+  if (holder !== undefined) return toHolder(input, holder)
+  return lostBy === undefined
+    ? toBest(input, [])
+    : fromSaved(input, lostBy, [`${nameOf(input, lostBy)} had the session, and lost it.`])
 }
 
 function toChosen(input: RouteInput, on: DeviceId): RouteDecision {
@@ -59,6 +64,8 @@ function toNamed(input: Asked, runsOn: string): Decision {
 function onlyTo(input: RouteInput, device: RouteDevice, why: string): RouteDecision {
   const blocked = whatBlocks(input, device)
   if (blocked) return explained(blocked, [why])
+  const restore = input.session?.holder === device.id ? [] : rungsFor(input, device)
+  if (restore.length > 0) return { to: device.id, restore, reasons: [why, ...goesOnAt(input, device, restore[0]!)] }
   return { to: device.id, reasons: [why, ...variablesAt(input, device)] }
 }
 
@@ -78,24 +85,79 @@ function whatBlocks(input: RouteInput, device: RouteDevice): Outcome | undefined
 
 function toHolder(input: Asked, holderId: DeviceId): Decision {
   const holder = input.devices.find(device => device.id === holderId)
-  const name = holder?.name ?? 'A device that is not paired any more'
-  const lost = `${name} had the session; the other devices do not have its variables.`
-  if (!holder || holder.status === 'revoked' || holder.status === 'offline') return toBest(input, [lost])
-  const reasons = [`${name} has the live session with its variables.`]
-  // It may be at work on its own: whatever it lacks, nobody else takes the session before its lease has run out (I4).
-  if (holder.status === 'suspect') return explained(waitFor(holder, input.now), reasons)
+  if (!holder || holder.status === 'revoked' || holder.status === 'offline')
+    return fromSaved(input, holderId, lostWords(input, holderId))
+  const reasons = [`${holder.name} has the live session with its variables.`]
+  // It may be at work on its own: whatever it lacks, nobody else takes the session before its lease has run out, unless
+  // somebody wants it so (I4, RT22).
+  if (holder.status === 'suspect') return toSuspect(input, holder, reasons)
   const { blocked } = sieve([holder], input)
-  if (blocked) return toBest(input, [`${name} has the session but cannot run this.`, ...explained(blocked, []).reasons])
+  if (blocked) {
+    const why = [`${holder.name} has the session but cannot run this.`, ...explained(blocked, []).reasons]
+    return fromSaved(input, holderId, why)
+  }
   if (power.allows(holder, input.request)) return { to: holder.id, reasons }
   return explained(power.blocked([holder], input.request), reasons)
+}
+
+/** While it does not answer the run waits for it, or goes elsewhere because somebody says so (RT63). */
+function toSuspect(input: Asked, holder: RouteDevice, reasons: readonly string[]): Decision {
+  const silentMs = Math.max(0, input.now - holder.lastSeenAt)
+  if (!goesElsewhere(input.request, silentMs))
+    return explained(waitForHolder(holder, silentMs, input.request.failover), reasons)
+  const wanted = input.request.elsewhere ? 'you want it to run elsewhere now' : 'it may run elsewhere by now'
+  const silent = `${holder.name} has not answered for ${Math.round(silentMs / 1000)} s, and ${wanted}.`
+  return fromSaved(input, holder.id, [silent])
+}
+
+function nameOf({ devices }: RouteInput, id: DeviceId): string {
+  return devices.find(device => device.id === id)?.name ?? 'A device that is not paired any more'
+}
+
+const lostWords = (input: RouteInput, lost: DeviceId): string[] => [
+  `${nameOf(input, lost)} had the session; the other devices do not have its variables.`,
+]
+
+/** From what was saved of it, on the best device on which that can go on; anew where it can nowhere (RT60, RT62). */
+function fromSaved(input: Asked, lost: DeviceId, reasons: readonly string[]): Decision {
+  const { able, blocked } = whoCan(input)
+  if (blocked) return workerInstead(input, explained(blocked, reasons))
+  const places = bestPlaces(input, able)
+  if (places.length === 0) return anew(input, able, reasons)
+  const { best, reasons: why } = bestOf(places, input.request)
+  const restore = rungsFor(input, best)
+  const [chosen = '', ...notes] = why
+  const only = `${best.name} is the only one of ${able.length} devices on which it can go on.`
+  const how = places.length === 1 && able.length > 1 ? only : chosen
+  const said = reasons.length === 1 && isLost(input, lost) ? lostTo(input, lost, best, restore[0]!) : reasons
+  const goes = said === reasons ? goesOnAt(input, best, restore[0]!) : []
+  return { to: best.id, restore, reasons: [...said, ...goes, how, ...notes] }
+}
+
+function isLost({ devices }: RouteInput, id: DeviceId): boolean {
+  const status = devices.find(device => device.id === id)?.status
+  return status !== 'online' && status !== 'suspect'
+}
+
+function lostTo(input: RouteInput, lost: DeviceId, to: RouteDevice, rung: Rung): string[] {
+  return [`${nameOf(input, lost)} had the session; its state ${asOf(rung, input.now)} goes on on ${to.name}.`]
+}
+
+function goesOnAt({ session, devices, now }: RouteInput, device: RouteDevice, rung: Rung): string[] {
+  const live = devices.find(({ id, status }) => id === session?.holder && (status === 'online' || status === 'suspect'))
+  const where = live && live.id !== device.id ? `${live.name} has the session; its` : `The session's`
+  return [`${where} saved state ${asOf(rung, now)} goes on on ${device.name}.`]
+}
+
+function anew(input: Asked, able: readonly RouteDevice[], reasons: readonly string[]): Decision {
+  const { best, reasons: why } = bestOf(able, input.request)
+  return { to: best.id, reasons: [...reasons, ...whyAnew(input, best), ...why, ...variablesAt(input, best)] }
 }
 
 /** The best of all devices that can take it now; when there is none, a worker if one can be had. */
 function toBest(input: Asked, reasons: readonly string[]): Decision {
   const { able, blocked } = whoCan(input)
-  if (blocked) return workerInstead(input, explained(blocked, reasons))
-  const { best, reasons: why } = bestOf(able, input.request)
-  return { to: best.id, reasons: [...reasons, ...why, ...variablesAt(input, best)] }
+  return blocked ? workerInstead(input, explained(blocked, reasons)) : anew(input, able, reasons)
 }
 
 /** The devices that can take it now, at least one, or why there is none. */
@@ -121,11 +183,21 @@ function variablesAt({ session, devices }: RouteInput, device: RouteDevice): str
   return other ? [`The variables of the session are on another device, ${other.name}.`, empty] : [empty]
 }
 
-function workerInstead({ request, worker }: Asked, decision: RouteDecision): Decision {
+function workerInstead({ request, session, worker }: Asked, decision: RouteDecision): Decision {
   if (!worker) return decision
   const speaks = worker.languages.some(language => runtimeFor(language) === runtimeFor(request.language))
   const suffices = unknownRequirements(request.requires).length === 0 && (worker.gpu || request.requires.length === 0)
   if (!speaks || !suffices) return decision
-  const reasons = ['A cloud worker is started for it.', 'The session starts anew there: its variables will be empty.']
-  return { worker: true, reasons: [...decision.reasons, ...reasons] }
+  return {
+    worker: true,
+    reasons: [...decision.reasons, 'A cloud worker is started for it.', ...variablesThere(session, worker)],
+  }
+}
+
+/** What becomes of the variables on a worker that is made for the run (CP44). */
+function variablesThere(session: RouteInput['session'], { restores }: WorkerOffer): string[] {
+  const empty = 'The session starts anew there: its variables will be empty.'
+  if (!session?.hasRun || restores === undefined) return [empty]
+  if (restores) return ['The session goes on there from what was saved of it, if something was.']
+  return [empty, 'The hub may not restore sessions of their owner; to allow it: `meshbook compute restoring on`.']
 }

@@ -81,7 +81,7 @@ export interface Device {
   /** `keys are in …`: where its private keys are, and why not in the keychain. */
   readonly keys: string
   /** The owner's data key, in all versions that this device has a copy of. */
-  readonly ownerKey: Pick<OwnerKeys, 'current' | 'open'>
+  readonly ownerKey: Pick<OwnerKeys, 'current' | 'open' | 'copiesFor'>
   /** The Authorization header of this device for one request to a hub. */
   proof(host: string): ReturnType<DeviceKey['proof']>
   /** What the user should know, in sentences; empty while all is well. */

@@ -9,6 +9,7 @@ import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { AssetId, DeviceId, ProjectId } from '@meshbook/core/ids.ts'
 import type { DeviceProject, ProjectInfo, UpMessage } from '@meshbook/core/messages.ts'
 import type { SnapshotsHere } from '@meshbook/core/snapshots-here.ts'
+import { systemSleep } from '@meshbook/engine/backoff.ts'
 import { Relay } from '@meshbook/relay/relay.ts'
 import { SqliteDocumentStore } from '@meshbook/relay/store/sqlite-document-store.ts'
 import { systemAfter } from '@meshbook/relay/timers.ts'
@@ -51,7 +52,7 @@ import { NodeDisk } from './projects/node-disk.ts'
 import { orStorageError } from './projects/storage-error.ts'
 import type { TrashEntry } from './projects/trash.ts'
 import { DeviceSnapshots } from './snapshots/device-snapshots.ts'
-import { noParts } from './snapshots/snapshot-parts.ts'
+import { makeSnapshotParts, noParts, type SnapshotParts } from './snapshots/snapshot-parts.ts'
 import type { Attachment } from './store/attachments.ts'
 import { type DeviceDatabase, openDeviceDatabase } from './store/device-store.ts'
 
@@ -187,9 +188,6 @@ class RunningDevice implements Device {
     const token = hub?.token
     this.#hubCalls = new HubCalls(hub && token && { url: hub.url, token, linked: () => this.linked })
     this.#localRuns = this.#makeLocalRuns()
-    this.#snapshots = this.#makeSnapshots()
-    this.#monitor = this.#makeMonitor()
-    this.#token = new DeviceToken(key.secrets, error => this.#tokenSaved(error))
     this.ownerKey = new OwnerKeys({
       folder: options.folder,
       key,
@@ -197,6 +195,9 @@ class RunningDevice implements Device {
       send: message => void this.#link?.send(message),
       recovery: options.recovery ?? (async () => null),
     })
+    this.#snapshots = this.#makeSnapshots()
+    this.#monitor = this.#makeMonitor()
+    this.#token = new DeviceToken(key.secrets, error => this.#tokenSaved(error))
     this.#environments = this.#makeEnvironments()
     this.#link = hub && this.#makeLink(hub.url, this.#streams!)
     this.#sleep = this.#watchSleep()
@@ -645,13 +646,14 @@ class RunningDevice implements Device {
   }
 
   #makeSnapshots(): DeviceSnapshots {
-    const { folder, kernels, limits, hub, snapshots = { use: 'off' } } = this.#options
+    const { folder, kernels, limits, hub, snapshots } = this.#options
     const here = join(folder, 'snapshots')
+    const use = (hub && snapshots?.use) ?? 'off'
     const known = () => this.#localRuns.lastHeard.devices
     return new DeviceSnapshots({
       ...this.#ports,
-      use: hub ? snapshots.use : 'off',
-      ...(snapshots.parts ?? noParts),
+      use,
+      ...(use === 'off' ? noParts : (snapshots?.parts ?? this.#makeSnapshotParts(here, hub!.url))),
       kernels,
       monitor: () => this.#monitor,
       folder: here,
@@ -664,6 +666,24 @@ class RunningDevice implements Device {
       problems: this.#problems,
       limits,
       after: systemAfter,
+    })
+  }
+
+  #makeSnapshotParts(folder: string, url: string): SnapshotParts {
+    const { kernels, limits, snapshots } = this.#options
+    return makeSnapshotParts({
+      ...this.#ports,
+      folder,
+      url,
+      kernels,
+      limits,
+      criuFolder: snapshots?.criuFolder,
+      org: this.#key.org,
+      self: this.id,
+      key: this.#key,
+      store: this.#database,
+      ownerKey: this.ownerKey,
+      sleep: systemSleep,
     })
   }
 

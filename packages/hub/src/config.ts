@@ -9,7 +9,9 @@ import { join, resolve } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { isApiToken } from '@meshbook/relay/serve/secrets.ts'
 import { type AccountsConfig, accountSettings, parseAccounts } from './auth/account-config.ts'
+import { type ComputeConfig, computeSettings, parseCompute } from './compute/compute-config.ts'
 import { parseS3, type S3Config, s3Settings } from './objects/s3-config.ts'
+import { type MasterKeyConfig, masterKeySettings } from './vault/master-key.ts'
 
 export interface HubConfig {
   host: string
@@ -35,6 +37,9 @@ export interface HubConfig {
   bootstrapToken: string | null
   /** Origins of push services beyond those that browsers are known to use. */
   pushServices: readonly string[]
+  /** Null: the hub makes no workers. */
+  compute: ComputeConfig | null
+  masterKey: MasterKeyConfig
   /** How long the logs of ended runs are kept. */
   runRetentionDays: number
   /** Times that decide when a device is suspect or offline are divided by this. */
@@ -69,6 +74,8 @@ export const hubSettings = {
   ...accountSettings,
   MESHBOOK_PUSH_SERVICES:
     'push services that browsers here use beyond the known ones, such as https://push.example, with commas between',
+  ...computeSettings,
+  ...masterKeySettings,
   MESHBOOK_BOOTSTRAP_TOKEN: 'API token (mb_…) for the first user, taken at the first start',
   MESHBOOK_RUN_RETENTION_DAYS:
     'days for which the logs of runs are kept; what became of a run is known for longer (30)',
@@ -93,6 +100,11 @@ export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): Hu
     accounts: parseAccounts(setting),
     bootstrapToken: parseBootstrapToken(setting('MESHBOOK_BOOTSTRAP_TOKEN')),
     pushServices: parseOrigins('MESHBOOK_PUSH_SERVICES', setting('MESHBOOK_PUSH_SERVICES')),
+    compute: parseCompute(setting),
+    masterKey: {
+      key: setting('MESHBOOK_MASTER_KEY') ?? null,
+      file: parsePath(setting('MESHBOOK_MASTER_KEY_FILE')),
+    },
     runRetentionDays: parseRetention(setting('MESHBOOK_RUN_RETENTION_DAYS')),
     timesDivisor: parseDivisor(setting('MESHBOOK_TIMES_DIVISOR')),
     webFolder: flags.webFolder ? resolve(flags.webFolder) : null,
@@ -135,6 +147,10 @@ function parsePublicUrl(name: Setting, text: string | undefined): string | null 
     !url.password
   if (plain) return url.origin
   throw bad(name, 'an origin without a path, such as https://mesh.example')
+}
+
+function parsePath(text: string | undefined): string | null {
+  return text === undefined ? null : resolve(text)
 }
 
 function parseOrigins(name: Setting, text: string | undefined): string[] {

@@ -14,6 +14,7 @@ import {
   type ProjectId,
   type RandomBytes,
   type RunId,
+  type SessionId,
   systemRandom,
 } from '@meshbook/core/ids.ts'
 import { type Limits, limits, scaledTimes } from '@meshbook/core/limits.ts'
@@ -42,11 +43,15 @@ import { openProviders } from './auth/open-providers.ts'
 import { Passkeys } from './auth/passkeys.ts'
 import { addUser, commandLineToken, ensureFirstUser, newSignInLink } from './auth/sign-in.ts'
 import { finishRestore } from './backup/work-folder.ts'
+import { openCompute } from './compute/open-compute.ts'
+import type { ComputeDriver } from './compute/port.ts'
+import { openWorkersDoor } from './compute/workers-door.ts'
 import type { HubConfig } from './config.ts'
 import { DeviceTeller } from './devices/device-teller.ts'
 import { Fleet, type FleetChange } from './devices/fleet.ts'
 import { LanGrants } from './devices/lan-grants.ts'
-import { registerDevice } from './devices/registration.ts'
+import { registerDevice, showDevice } from './devices/registration.ts'
+import { closeRevoked } from './devices/revocation.ts'
 import { Documents } from './documents/documents.ts'
 import { Gates } from './gates/gates.ts'
 import { sourceOf } from './history/authors.ts'
@@ -62,6 +67,11 @@ import { tellingStore } from './hubs/telling-store.ts'
 import { noWake, type Wake } from './hubs/wake.ts'
 import { type Log, newLog } from './log.ts'
 import { Metrics } from './metrics.ts'
+import { LeftHeads } from './moves/left-heads.ts'
+import { Moves } from './moves/moves.ts'
+import { Prefetches } from './moves/prefetches.ts'
+import { RestoreProgress } from './moves/restore-progress.ts'
+import { SavedSessions } from './moves/saved-sessions.ts'
 import { Notifier } from './notify/notifier.ts'
 import { PushKeyPair } from './notify/push-key.ts'
 import { Ways } from './notify/ways.ts'
@@ -75,6 +85,7 @@ import { Publications, type PublicationsPorts } from './publish/publications.ts'
 import { PublishedPages } from './publish/published-pages.ts'
 import { Claims } from './runs/claims.ts'
 import { Imports } from './runs/imports.ts'
+import { LostRuns } from './runs/lost-runs.ts'
 import { Repeats } from './runs/repeats.ts'
 import { expireRuns } from './runs/retention.ts'
 import { RunFeeds } from './runs/run-feeds.ts'
@@ -82,7 +93,9 @@ import { Runs } from './runs/runs.ts'
 import { SessionControl } from './runs/session-control.ts'
 import { SessionRequests } from './runs/session-requests.ts'
 import { Upkeep } from './runs/upkeep.ts'
+import { Snapshots } from './snapshots/snapshots.ts'
 import { Upgrades } from './sockets/upgrade.ts'
+import { shownSession } from './store/heads.ts'
 import type { UserRow } from './store/identity.ts'
 import { openStore } from './store/open-store.ts'
 import { storageError } from './store/storage-error.ts'
@@ -97,6 +110,8 @@ export interface HubPorts {
   log: Log
   /** In place of those of the catalogue. */
   limits?: Partial<Limits>
+  /** In place of what the configuration names. */
+  computeDriver?: (hub: string) => ComputeDriver
 }
 
 export interface Hub {
@@ -210,6 +225,7 @@ async function start(
     wake,
     others: others ?? undefined,
     version,
+    computeDriver: ports.computeDriver,
     url: () => url,
     ...ports,
     times,
@@ -243,7 +259,8 @@ async function start(
   const ownUrl = (isElsewhere && localUrl) || urlOf(config.host, port, config.tls !== null)
   url = (authority && !isLoopbackName(config.host) && lanUrl(port)) || ownUrl
   closers.push(certificate ? renewing(certificate, server, times.tlsLookMs, log) : () => undefined)
-  const collect = () => Promise.all([collector.collect(), objects.collectSnapshots(), parts.audit.trim()])
+  const collectAssets = () => parts.snapshots.collect().then(() => collector.collect())
+  const collect = () => Promise.all([collectAssets(), objects.collectSnapshots(), parts.audit.trim()])
   const stopCollecting = collectRegularly(limits.assetCollectMs, collect, log)
   closers.push(() => {
     stopCollecting()
@@ -251,7 +268,7 @@ async function start(
   })
   const logMs = Math.ceil(config.runRetentionDays * 24 * 3_600_000)
   closers.push(collectRegularly(times.runRetentionMs, () => expireRuns({ store, now, logMs }), log))
-  closers.push(begin())
+  closers.push(await begin())
   closers.push(notifier.begin())
   log.info({ url, version }, 'the hub listens')
   return handleOf(parts, user, { url: ownUrl, localUrl: localUrl ?? ownUrl, port }, closing(close, log))
@@ -284,6 +301,7 @@ type Wired =
   | 'lan'
   | 'deviceTeller'
   | 'presence'
+  | 'compute'
   | 'orders'
   | 'feeds'
   | 'runs'
@@ -291,15 +309,23 @@ type Wired =
   | 'gates'
   | 'sessionRequests'
   | 'sessionControl'
+  | 'moves'
+  | 'savedSessions'
+  | 'leftHeads'
+  | 'lostRuns'
+  | 'prefetches'
+  | 'restoreProgress'
   | 'claims'
   | 'imports'
   | 'sessionsOf'
   | 'sessionsChanged'
   | 'publications'
   | 'ways'
+  | 'snapshots'
 type Base = Omit<Parts, Wired> & {
   wake: Wake
   publishing: Omit<PublicationsPorts, 'audit' | 'events'>
+  computeDriver: HubPorts['computeDriver']
   notifier: Notifier
 }
 
@@ -309,10 +335,14 @@ async function wire(base: Base): Promise<Parts> {
   const placeSoon = new Soon<OrgId>(times.devicesToldMs, org => {
     runs.placeAll(org).catch((error: unknown) => log.error({ err: error }, 'placing runs failed'))
   })
-  const devicesChanged = (org: OrgId, device: DeviceId, { placement, isLoad, wentOffline }: FleetChange): void => {
+  const devicesChanged = (org: OrgId, device: DeviceId, change: FleetChange): void => {
+    const { placement, isLoad, wentOffline, silence } = change
     deviceTeller.changed(org, device, isLoad)
     if (!fleet.info(device)) lan.revoked(org, device)
     if (placement) placeSoon.ask(org)
+    const told =
+      silence === 'begun' ? prefetches.silent(device) : silence === 'over' ? prefetches.answers(device) : null
+    told?.catch((error: unknown) => log.debug({ err: error, device }, 'nothing was prefetched'))
     const info = wentOffline ? fleet.info(device) : undefined
     if (info) events.publish(org, { type: 'device-offline', device, name: info.name, at: info.lastSeenAt })
   }
@@ -320,8 +350,9 @@ async function wire(base: Base): Promise<Parts> {
   const fleet: Fleet = new Fleet(rows, times, now, devicesChanged, others)
   const deviceTeller = new DeviceTeller(fleet, events, times)
   const lan: LanGrants = new LanGrants({ ...base, fleet })
-  const sessionsOf: Parts['sessionsOf'] = async org =>
-    (await store.query('listSessions', { org })).map(({ head: _, leaseExpiresAt: __, ...session }) => session)
+  const restoreProgress = new RestoreProgress()
+  const sessionsOf: Parts['sessionsOf'] = async (org, project) =>
+    (await store.query('listSessions', { org, project })).map(row => restoreProgress.shown(shownSession(row)))
   const tellSessions = async (org: OrgId): Promise<void> => {
     const sessions = await sessionsOf(org)
     events.publish(org, { type: 'sessions', sessions })
@@ -331,6 +362,7 @@ async function wire(base: Base): Promise<Parts> {
     tellSessions(org).catch((error: unknown) => log.error({ err: error }, 'telling sessions failed'))
   })
   const sessionsChanged = (org: OrgId): void => sessions.ask(org)
+  const savings = new Soon<OrgId>(times.savedToldMs, org => sessions.ask(org))
   const feeds = new RunFeeds()
   const audit = new Audit(base)
   const access = new Access(store, org => base.collector.catchUp(org))
@@ -344,8 +376,33 @@ async function wire(base: Base): Promise<Parts> {
     wake.tell({ type: 'grew', org, run })
   })
   const grewElsewhere = (org: OrgId, run: RunId): void => growth.ask(`${org} ${run}`)
-  const told = { sessionsChanged, gatesChanged, grewElsewhere }
-  const runs: Runs = new Runs({ ...base, ...told, audit, fleet, orders, feeds })
+  const prefetches = new Prefetches({ ...base, fleet, orders })
+  const waitsForHolder = (org: OrgId, session: SessionId): void => {
+    prefetches
+      .prepare(org, session)
+      .catch((error: unknown) => log.debug({ err: error, session }, 'nothing was prefetched'))
+  }
+  const told = { sessionsChanged, gatesChanged, grewElsewhere, waitsForHolder }
+  const compute = await openCompute({
+    ...base,
+    audit,
+    driver: base.computeDriver,
+    joined: device => showDevice({ store, fleet }, device),
+    ended: (org, { device, ended }, reason) => {
+      if (device && ended)
+        closeRevoked({ ...base, audit, fleet, doors, runs, sessionsChanged }, org, device, ended, reason)
+    },
+    placeAgain: () => {
+      runs.placeAll().catch((error: unknown) => log.error({ err: error }, 'placing runs failed'))
+    },
+  })
+  const { workers } = compute
+  const runs: Runs = new Runs({ ...base, ...told, audit, fleet, orders, feeds, workers })
+  const repeats = new Repeats({ ...base, audit, orders, runs })
+  const moves = new Moves({ ...base, audit, fleet, orders, runs, sessionsChanged })
+  const leftHeads = new LeftHeads({ ...base, fleet, orders, moves, sessionsChanged })
+  const savingChanged = (org: OrgId): void => savings.ask(org)
+  const heard = { moves, leftHeads, restoreProgress, runs, sessionsChanged, savingChanged }
   const sessionRequests = new SessionRequests(store, orders)
   const claims = new Claims({ ...base, access, runs })
   const imports = new Imports({ ...base, audit, access, runs })
@@ -370,15 +427,23 @@ async function wire(base: Base): Promise<Parts> {
     lan,
     deviceTeller,
     presence: others ? sharedPresence(store, others.hub) : alone,
+    compute,
     orders,
     feeds,
     runs,
     claims,
     imports,
     gates,
-    repeats: new Repeats({ ...base, audit, orders, runs }),
+    repeats,
+    moves,
+    leftHeads,
+    prefetches,
+    restoreProgress,
+    savedSessions: new SavedSessions({ ...base, ...heard }),
+    lostRuns: new LostRuns({ ...base, fleet, runs, repeats }),
     sessionRequests,
     sessionControl: new SessionControl({ ...base, fleet, runs, sessionRequests, sessionsChanged }),
+    snapshots: new Snapshots({ ...base, limits: times, audit, sessionsChanged }),
     sessionsOf,
     sessionsChanged,
   }
@@ -409,7 +474,7 @@ class Soon<Key> {
 function serving(
   parts: Parts,
   tls: Omit<PlainPorts, 'config'>,
-): { answer: (server: Server) => void; begin: () => () => Promise<void> } {
+): { answer: (server: Server) => void; begin: () => Promise<() => Promise<void>> } {
   const upgrades = new Upgrades(parts)
   const main = atOwnOrigin(parts, {
     request: listenerOf(buildApp(parts, routes(parts))),
@@ -420,18 +485,34 @@ function serving(
     server.on('request', request)
     server.on('upgrade', upgrade)
   }
-  const begin = (): (() => Promise<void>) => {
+  const begin = async (): Promise<() => Promise<void>> => {
+    const closeWorkers = await beginWorkers(parts, main)
     const upkeep = new Upkeep(parts)
     const ticking = setInterval(() => tick(parts, upkeep), Math.max(20, Math.min(1_000, parts.times.suspectMs / 10)))
     tick(parts, upkeep)
     return async () => {
       clearInterval(ticking)
       parts.runs.close()
+      await closeWorkers()
       parts.doors.closeAll(new MeshError('SHUTTING_DOWN'))
       await upgrades.close()
     }
   }
   return { answer, begin }
+}
+
+/** Before the first look at them the door is open: workers of before a restart come back by it. */
+async function beginWorkers(
+  { compute: { workers, door }, fleet }: Parts,
+  main: Parameters<typeof atOwnOrigin>[1],
+): Promise<() => Promise<void>> {
+  if (!workers) return async () => undefined
+  const close = await openWorkersDoor({ ...main, folder: door, workers, kindOf: device => fleet.info(device)?.kind })
+  const end = workers.begin()
+  return async () => {
+    await end()
+    await close()
+  }
 }
 
 function tick({ fleet, log }: Parts, upkeep: Upkeep): void {

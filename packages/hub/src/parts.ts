@@ -1,5 +1,5 @@
 /** All parts of a running hub by name, as the route handlers and sockets use them. Made once, in `hub.ts`. */
-import type { Now, OrgId, RandomBytes } from '@meshbook/core/ids.ts'
+import type { Now, OrgId, ProjectId, RandomBytes } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { SessionInfo } from '@meshbook/core/messages.ts'
 import type { Relay } from '@meshbook/relay/relay.ts'
@@ -14,6 +14,7 @@ import type { Authenticator } from './auth/authenticator.ts'
 import type { Memberships } from './auth/memberships.ts'
 import type { OpenDoors } from './auth/open-doors.ts'
 import type { Passkeys } from './auth/passkeys.ts'
+import type { Compute } from './compute/open-compute.ts'
 import type { HubConfig } from './config.ts'
 import type { DeviceTeller } from './devices/device-teller.ts'
 import type { Fleet } from './devices/fleet.ts'
@@ -27,6 +28,11 @@ import type { OtherHubs } from './hubs/other-hubs.ts'
 import type { Presence } from './hubs/presence.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import type { LeftHeads } from './moves/left-heads.ts'
+import type { Moves } from './moves/moves.ts'
+import type { Prefetches } from './moves/prefetches.ts'
+import type { RestoreProgress } from './moves/restore-progress.ts'
+import type { SavedSessions } from './moves/saved-sessions.ts'
 import type { PushKeyPair } from './notify/push-key.ts'
 import type { Ways } from './notify/ways.ts'
 import type { ObjectStore } from './objects/object-store.ts'
@@ -35,11 +41,13 @@ import type { Publications } from './publish/publications.ts'
 import type { PublishedPages } from './publish/published-pages.ts'
 import type { Claims } from './runs/claims.ts'
 import type { Imports } from './runs/imports.ts'
+import type { LostRuns } from './runs/lost-runs.ts'
 import type { Repeats } from './runs/repeats.ts'
 import type { RunFeeds } from './runs/run-feeds.ts'
 import type { Runs } from './runs/runs.ts'
 import type { SessionControl } from './runs/session-control.ts'
 import type { SessionRequests } from './runs/session-requests.ts'
+import type { Snapshots } from './snapshots/snapshots.ts'
 import type { HubStore } from './store/hub-store.ts'
 
 export interface Parts {
@@ -69,6 +77,8 @@ export interface Parts {
   lan: LanGrants
   deviceTeller: Pick<DeviceTeller, 'welcome'>
   presence: Presence
+  /** Workers in containers, and what they may restore. */
+  compute: Compute
   orders: Orders
   /** Absent where nobody else has the database. */
   others: OtherHubs | undefined
@@ -79,6 +89,14 @@ export interface Parts {
   gates: Gates
   sessionRequests: SessionRequests
   sessionControl: SessionControl
+  /** Sessions that are moved, copied, saved and brought back. */
+  moves: Moves
+  /** What devices say of saving and restoring. */
+  savedSessions: SavedSessions
+  leftHeads: LeftHeads
+  lostRuns: LostRuns
+  prefetches: Prefetches
+  restoreProgress: RestoreProgress
   relay: Relay
   documents: Documents
   history: History
@@ -94,9 +112,11 @@ export interface Parts {
   imports: Imports
   /** The bytes of assets. */
   objects: ObjectStore
+  /** Saved sessions. */
+  snapshots: Snapshots
   uploads: AssetUploads
   collector: AssetCollector
   /** Tells browsers and devices that sessions of the org came, moved or ended. */
-  sessionsOf(org: OrgId): Promise<SessionInfo[]>
+  sessionsOf(org: OrgId, project?: ProjectId): Promise<SessionInfo[]>
   sessionsChanged: (org: OrgId) => void
 }

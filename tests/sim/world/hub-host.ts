@@ -19,6 +19,10 @@ import { Orders } from '@meshbook/hub/hubs/orders.ts'
 import { alone } from '@meshbook/hub/hubs/presence.ts'
 import { newLog } from '@meshbook/hub/log.ts'
 import { Metrics } from '@meshbook/hub/metrics.ts'
+import { LeftHeads } from '@meshbook/hub/moves/left-heads.ts'
+import { Moves } from '@meshbook/hub/moves/moves.ts'
+import { RestoreProgress } from '@meshbook/hub/moves/restore-progress.ts'
+import { SavedSessions } from '@meshbook/hub/moves/saved-sessions.ts'
 import type { Parts } from '@meshbook/hub/parts.ts'
 import { Claims } from '@meshbook/hub/runs/claims.ts'
 import { RunFeeds } from '@meshbook/hub/runs/run-feeds.ts'
@@ -214,11 +218,15 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
   const sessionsChanged = (): void => undefined
   const orders = new Orders({ store, fleet, times, now, hub: undefined })
   const nobody = (): void => undefined
-  const told = { sessionsChanged, gatesChanged: nobody, grewElsewhere: nobody }
+  const told = { sessionsChanged, gatesChanged: nobody, grewElsewhere: nobody, waitsForHolder: nobody }
   const audit = new Audit({ store, now, random, log })
   const access = new Access(store, async () => undefined)
   const ports = { store, audit, events, feeds, metrics, log, times, now, random, fleet, orders, documents }
   const runs: Runs = new Runs({ ...ports, ...told })
+  const restoreProgress = new RestoreProgress()
+  const moves = new Moves({ ...ports, ...told, runs })
+  const leftHeads = new LeftHeads({ ...ports, ...told, moves })
+  const heard = { moves, leftHeads, restoreProgress, runs, sessionsChanged, savingChanged: nobody }
   const parts: Pick<
     Parts,
     | 'store'
@@ -249,6 +257,9 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     | 'presence'
     | 'orders'
     | 'others'
+    | 'moves'
+    | 'savedSessions'
+    | 'restoreProgress'
   > = {
     store,
     events,
@@ -278,6 +289,9 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     seats: new Seats(),
     claims: new Claims({ store, relay, documents, access, runs, times, now }),
     sessionRequests: new SessionRequests(store, orders),
+    moves,
+    savedSessions: new SavedSessions({ ...ports, ...heard }),
+    restoreProgress,
   }
   setInterval(() => fleet.tick(), Math.max(20, times.suspectMs / 10))
   // Sign-in, web pages and assets have no part in this world.

@@ -5,16 +5,18 @@ import { limits } from '../limits.ts'
 import type { RunRequest } from '../messages.ts'
 import { type FrontMatter, findFrontMatter, readFrontMatter } from './front-matter.ts'
 
-export type Demands = Pick<RunRequest, 'runsOn' | 'requires' | 'kernel'>
+export type Demands = Pick<RunRequest, 'runsOn' | 'requires' | 'kernel' | 'failover' | 'onLoss'>
 
 /** Of a cell in this language: a kernelspec that is another language's is nothing to it. */
 export function demandsOf(frontMatter: FrontMatter | undefined, language: string): Demands {
-  const { runsOn, requires = [] } = frontMatter ?? {}
+  const { runsOn, requires = [], failover, onLoss } = frontMatter ?? {}
   const kernel = kernelFor(frontMatter, language)
   return {
     ...(runsOn !== undefined && { runsOn: cut(runsOn) }),
     ...(requires.length > 0 && { requires: requires.slice(0, limits.requirementsPerRun).map(cut) }),
     ...(kernel !== undefined && { kernel }),
+    ...(failover !== undefined && { failover }),
+    ...(onLoss !== undefined && { onLoss }),
   }
 }
 

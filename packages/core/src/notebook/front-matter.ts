@@ -4,6 +4,7 @@
  */
 import { parseDocument } from 'yaml'
 import { limits } from '../limits.ts'
+import type { Failover, RunRequest } from '../messages.ts'
 import { contentOf, LineReader } from './lines.ts'
 
 export interface FrontMatter {
@@ -25,6 +26,10 @@ export interface FrontMatter {
   stopOnError?: boolean
   /** How long one run may take. */
   timeoutMs?: number
+  /** What a run does while the device that has its session does not answer. */
+  failover?: Failover
+  /** What becomes of a run whose device is lost in its middle. */
+  onLoss?: NonNullable<RunRequest['onLoss']>
   /** Why the YAML could not be read, in words for a person; the other fields are then empty. */
   problem?: string
 }
@@ -66,6 +71,8 @@ function fieldsOf(value: unknown): FrontMatter {
   const runsOn = textOf(mesh['runs-on'])
   const timeoutMs = durationOf(textOf(mesh.timeout))
   const kernelspec = kernelspecOf(value.kernelspec ?? value.jupyter)
+  const failover = failoverOf(mesh.failover)
+  const onLoss = onLossOf(mesh)
   return {
     ...(title !== undefined && { title }),
     ...aboutOf(value),
@@ -73,6 +80,8 @@ function fieldsOf(value: unknown): FrontMatter {
     ...(session !== undefined && { session }),
     ...(runsOn !== undefined && { runsOn }),
     ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(failover !== undefined && { failover }),
+    ...(onLoss !== undefined && { onLoss }),
     requires: textsOf(mesh.requires),
     ...(typeof mesh['stop-on-error'] === 'boolean' && { stopOnError: mesh['stop-on-error'] }),
   }
@@ -111,6 +120,25 @@ export function durationOf(text: string | undefined): number | undefined {
   const [, number, unit = ''] = /^(\d{1,9}(?:\.\d{1,3})?)\s*([smhd]?)$/.exec(text ?? '') ?? []
   const ms = Math.round(Number(number) * unitMs[unit]!)
   return ms > 0 ? ms : undefined
+}
+
+/** `wait`, `elsewhere` (at once), `elsewhere-after 10s`, or YAML's `elsewhere-after: 10s`. */
+/** `wait`, `elsewhere` (at once), `elsewhere-after 10s`, or `{elsewhere-after: 10s}`. */
+export function failoverOf(value: unknown): Failover | undefined {
+  const after = isRecord(value) ? textOf(value['elsewhere-after']) : undefined
+  const text = after === undefined ? textOf(value) : `elsewhere-after ${after}`
+  if (text === 'wait') return 'wait'
+  const [, at, given] = /^(elsewhere)$|^elsewhere-after:?\s+(\S.*)$/.exec(text ?? '') ?? []
+  const ms = at === undefined ? durationOf(given) : 0
+  if (at === undefined && /^0+s?$/.test(given ?? '')) return { elsewhereAfterMs: 0 }
+  return ms === undefined || ms > limits.elsewhereAfterMs ? undefined : { elsewhereAfterMs: ms }
+}
+
+/** `on-loss` says it outright; `retry: elsewhere` is another word for beginning again there. */
+function onLossOf(mesh: Record<string, unknown>): FrontMatter['onLoss'] {
+  const said = mesh['on-loss']
+  if (said === 'interrupt' || said === 'resume' || said === 'again') return said
+  return mesh.retry === 'elsewhere' ? 'again' : undefined
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

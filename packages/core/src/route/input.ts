@@ -2,7 +2,8 @@
 import type { EnvironmentState } from '../environments.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { DeviceId } from '../ids.ts'
-import type { DeviceInfo, DeviceStatus } from '../messages.ts'
+import type { DeviceInfo, DeviceStatus, Failover } from '../messages.ts'
+import type { RestoreAbility, Rung, SnapshotFit } from '../snapshot.ts'
 
 type Known = 'id' | 'name' | 'kind' | 'lastSeenAt' | 'runtimes' | 'metrics' | 'policy'
 
@@ -18,6 +19,8 @@ export interface RouteDevice extends Pick<DeviceInfo, Known> {
   owner?: string | undefined
   /** Names of the networks that it is on. */
   networks?: readonly string[] | undefined
+  /** What it can restore of saved sessions. */
+  restores?: RestoreAbility | undefined
 }
 
 export interface RouteRequest {
@@ -38,6 +41,12 @@ export interface RouteRequest {
   projectOwner?: string | undefined
   /** Names of the networks that the one who asks is on. */
   networks?: readonly string[] | undefined
+  /** Name of the kernelspec that the notebook asks for. */
+  kernel?: string | undefined
+  /** What to do while the holder does not answer; absent: `wait`. */
+  failover?: Failover | undefined
+  /** Somebody said that it waits for the holder no longer. */
+  elsewhere?: boolean | undefined
 }
 
 export interface RouteSession {
@@ -45,6 +54,18 @@ export interface RouteSession {
   holder?: DeviceId | undefined
   /** Whether it had variables before, wherever they were. */
   hasRun?: boolean | undefined
+  /** Where it was live until that device lost it; only where nobody holds it. */
+  lostBy?: DeviceId | undefined
+  /** What was saved of it and may be used; absent where nobody asked. */
+  saved?: readonly SavedState[] | undefined
+}
+
+/** A saved state of the session, and what the device has to be like. */
+export interface SavedState {
+  rung: Rung
+  fit: SnapshotFit
+  /** Name of the user whose devices alone can open it; absent where there is but one. */
+  owner?: string | undefined
 }
 
 export interface RouteInput {
@@ -58,6 +79,8 @@ export interface RouteInput {
 export interface WorkerOffer {
   languages: readonly string[]
   gpu: boolean
+  /** Whether it could open what its owner's devices saved; absent where that was not asked. */
+  restores?: boolean
 }
 
 export interface Wait {
@@ -72,8 +95,14 @@ export interface Refusal {
 }
 export type Outcome = Wait | Refusal
 
+/** The session goes on there from one of these, the best first; without them it is live there, or begins anew. */
+export interface Placed {
+  to: DeviceId
+  restore?: Rung[]
+}
+
 /** `reasons` are sentences for a person, at least one. */
-export type RouteDecision = ({ to: DeviceId } | Outcome) & { reasons: string[] }
+export type RouteDecision = (Placed | Outcome) & { reasons: string[] }
 export interface WorkerDecision {
   worker: true
   reasons: string[]

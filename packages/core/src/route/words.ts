@@ -1,5 +1,7 @@
 /** The router's sentences about devices and times. */
+import type { Failover } from '../messages.ts'
 import type { Outcome, RouteDecision, RouteDevice, Wait } from './input.ts'
+import { untilElsewhere } from './saved.ts'
 
 /** Nothing is placed, for the reasons that were gathered and this last one; what stops a holder may stop all. */
 export function explained(outcome: Outcome, reasons: readonly string[]): RouteDecision {
@@ -25,6 +27,15 @@ export function waitFor(device: RouteDevice, now: number): Wait {
   return {
     wait: `${device.name} is offline, last seen ${ago(now - device.lastSeenAt)}.`,
     unblock: `Wake ${device.name}, or choose another device.`,
+  }
+}
+
+/** `Waiting for MacBook (12 s).` */
+export function waitForHolder({ name }: RouteDevice, silentMs: number, failover: Failover | undefined): Wait {
+  const soon = untilElsewhere(failover)
+  return {
+    wait: `Waiting for ${name} (${Math.floor(silentMs / 1000)} s).`,
+    unblock: `It starts when ${name} answers again; ${soon ?? 'or elsewhere, if you choose "Run elsewhere now"'}.`,
   }
 }
 

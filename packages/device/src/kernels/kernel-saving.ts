@@ -11,7 +11,8 @@ const copyCheckMs = 1000
 const nameUnits = 200
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
-const stateSchema = v.object({ threads: count, children: count })
+const counts = { threads: count, children: count }
+const stateSchema = v.object({ ...counts, pid: v.optional(count) })
 const said = {
   pauseMs: v.pipe(v.number(), v.minValue(0)),
   variables: v.array(v.object({ name: v.string(), type: v.string(), bytes: v.optional(count) })),
@@ -19,7 +20,7 @@ const said = {
 }
 const forkedSchema = v.object({
   ...said,
-  ...stateSchema.entries,
+  ...counts,
   pid: v.pipe(count, v.minValue(1)),
   watches: v.pipe(v.string(), v.regex(/^\/dev\/shm\/meshbook-[0-9a-f]{16,64}$/)),
 })
@@ -44,9 +45,9 @@ export class KernelSaving {
   async shapeOf(kernel: LiveKernel): Promise<Omit<KernelShape, 'lastRun' | 'running'>> {
     const { forks, saves, version } = kernel.client.hello
     const state = v.safeParse(stateSchema, await kernel.client.request('state').catch(unknown))
-    const { threads, children } = state.success ? state.output : { threads: 0, children: 0 }
+    const { threads, children, pid } = state.success ? state.output : { threads: 0, children: 0 }
     const { address, port, token, scratch } = kernel
-    return { ...(await kernel.standing()), forks, saves, threads, children, address, port, token, scratch, version }
+    return { ...(await kernel.standing(pid)), forks, saves, threads, children, address, port, token, scratch, version }
   }
 
   async fork(kernel: LiveKernel): Promise<Omit<ForkedKernel, 'lastRun'>> {

@@ -29,6 +29,8 @@ export interface KernelKind {
   install: string
   /** Dumped as a whole, so in namespaces of its own; the others are forked for a snapshot, in those of the host. */
   ownNamespaces: boolean
+  /** A Node program, which may have an interpreter as its child. */
+  onNode: boolean
   /** Standard output and error of children come through named pipes in the scratch folder. */
   pipes: boolean
 }
@@ -48,6 +50,7 @@ const kinds = {
     find: findPython,
     install: 'Install Python 3.8 or later (`apt install python3`, or from python.org), or make a .venv in the project.',
     ownNamespaces: false,
+    onNode: false,
     pipes: false,
   },
   bash: {
@@ -56,6 +59,7 @@ const kinds = {
     find: places => probe(['bash'], ['-c', 'printf %s "$BASH_VERSION"'], /^[\d.]+/, places.env),
     install: 'Install bash (`apt install bash`).',
     ownNamespaces: true,
+    onNode: true,
     pipes: false,
   },
   javascript: {
@@ -64,6 +68,7 @@ const kinds = {
     find: async ({ nodePath, env }) => probe([nodePath], ['--version'], /(?<=v)[\d.]+/, env),
     install: 'Run `npm install` in the folder of Meshbook, which brings Node.js along.',
     ownNamespaces: true,
+    onNode: true,
     pipes: true,
   },
   r: {
@@ -72,6 +77,7 @@ const kinds = {
     find: places => probe(['R'], ['--version'], /(?<=^R version )(?:[4-9]|\d\d)\.[\d.]+/, places.env),
     install: 'Install R 4.0 or later (`apt install r-base-core`, or from r-project.org).',
     ownNamespaces: true,
+    onNode: true,
     pipes: false,
   },
   julia: {
@@ -80,6 +86,7 @@ const kinds = {
     find: places => probe(['julia'], ['--version'], /(?<=^julia version )(?:1\.(?:9|\d\d)|[2-9])\.[\d.]+/, places.env),
     install: 'Install Julia 1.9 or later (from julialang.org).',
     ownNamespaces: true,
+    onNode: true,
     pipes: false,
   },
 } as const satisfies Record<string, KernelKind>
@@ -92,6 +99,7 @@ export const jupyterKind: KernelKind = {
   install: '',
   // A Jupyter kernel looks for its children in /proc, which has the numbers of the machine.
   ownNamespaces: false,
+  onNode: true,
   pipes: false,
 }
 
@@ -102,6 +110,7 @@ export const mrpKind: KernelKind = {
   find: async ({ nodePath }) => ({ path: nodePath, version: 'MRP' }),
   install: '',
   ownNamespaces: false,
+  onNode: true,
   pipes: false,
 }
 

@@ -94,12 +94,17 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
     ...jupyterPart(choice, options.limits),
     ...(options.runtime ? { runtime: options.runtime } : {}),
   })
-  const command = [...(await wrapper(kind, scratch)), ...kind.command(interpreter, options.nodePath), config]
+  const program = [...kind.command(interpreter, options.nodePath), config]
+  const command = [...(await wrapper(kind, scratch)), ...(kind.onNode ? await withoutRings() : []), ...program]
   const own = {
     ...packagesEnvironment(interpreter, made, env),
     NODE_COMPILE_CACHE: join(dirname(options.folder), 'compile-cache'),
   }
-  const { child, exit } = await start(command, { ...env, ...own }, options.projectFolder)
+  const { child, exit } = await start(
+    command,
+    { ...env, ...own, ...pagesEnvironment(kind, env) },
+    options.projectFolder,
+  )
   const identity = (await identityOf(child.pid!)) ?? 'ended'
   const told = exit.then(async how => (await lastWords(scratch)) ?? how)
   const ownNamespace = command[0] === namespaces[0]
@@ -124,7 +129,7 @@ function jupyterPart({ spec }: KernelChoice, limits: Limits) {
   return spec && { jupyter: { spec, startMs, messageBytes: limits.jupyterMessageBytes } }
 }
 
-function kernelLimits(limits: Limits) {
+export function kernelLimits(limits: Limits) {
   const { kernelFrameBytes, kernelUnackedBytes, inputBytes, displayBytes } = limits
   // Base64 makes a third more of it.
   const display = Math.min(Math.ceil((displayBytes * 4) / 3), kernelFrameBytes - 64 * 1024)
@@ -137,7 +142,7 @@ function kernelLimits(limits: Limits) {
   }
 }
 
-async function choosePlace(random: RandomBytes): Promise<{ address: string; port: number }> {
+export async function choosePlace(random: RandomBytes): Promise<{ address: string; port: number }> {
   if (process.platform !== 'linux') return { address: '127.0.0.1', port: await freePort() }
   const [a, b, c] = random(3)
   return { address: `127.${1 + (a! % 254)}.${b!}.${1 + (c! % 254)}`, port: linuxPort }
@@ -162,6 +167,31 @@ function canUnshare(): Promise<boolean> {
     () => false,
   )
   return namespacesWork
+}
+
+/**
+ * Node makes rings of io_uring wherever it can, whatever is set, and no image can hold one. So the system is told to refuse
+ * them (a seccomp filter: io_uring_setup, which has the same number everywhere, does not exist).
+ */
+const refuseRings = `my ($load, $if, $is) = (0x20, 0x15, 0x06);
+my $filter = pack("SCCL" x 4, $load,0,0,0, $if,0,1,425, $is,0,0,0x00050026, $is,0,0,0x7fff0000);
+my $program = pack("S x6 P", 4, $filter);
+syscall(shift, 22, 2, $program) == 0 or $ENV{MESHBOOK_CHECK} && exit 1;
+exec { $ARGV[0] } @ARGV or exit 127;`
+const prctl: Partial<Record<string, string>> = { x64: '157', arm64: '167' }
+let ringsAreRefused: Promise<string[]> | undefined
+
+/** Tried once. Without it the kernel runs as well, but is never dumped. */
+function withoutRings(): Promise<string[]> {
+  const number = process.platform === 'linux' ? prctl[process.arch] : undefined
+  if (number === undefined || process.getuid?.() !== 0) return Promise.resolve([])
+  const wrapper = ['perl', '-e', refuseRings, number]
+  const env = { ...process.env, MESHBOOK_CHECK: '1' }
+  ringsAreRefused ??= run(wrapper[0]!, [...wrapper.slice(1), 'true'], { timeout: 5000, env }).then(
+    () => wrapper,
+    () => [],
+  )
+  return ringsAreRefused
 }
 
 /**
@@ -239,6 +269,12 @@ export function kernelEnvironment(env: NodeJS.ProcessEnv, mark: string): NodeJS.
   const pagers = { PAGER: 'cat', GIT_PAGER: 'cat', MANPAGER: 'cat', SYSTEMD_PAGER: 'cat' }
   const fixed = { MPLBACKEND: 'Agg', TERM: 'xterm-256color', [markName]: mark }
   return { ...(sameOnEveryCpu ? movable : {}), ...kept, ...pagers, ...fixed }
+}
+
+/** A kernel that copies itself stands still for as long as that takes: the fewer pages its memory has, the shorter. */
+function pagesEnvironment({ onNode }: KernelKind, { GLIBC_TUNABLES: others }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const largePages = 'glibc.malloc.hugetlb=1'
+  return onNode ? {} : { GLIBC_TUNABLES: others === undefined ? largePages : `${others}:${largePages}` }
 }
 
 /** `pip` in a child of a session means the session's own environment, and R finds its packages (EN9). */

@@ -255,11 +255,16 @@ export class LiveKernel {
     await this.#write()
   }
 
-  /** For whoever dumps it: where it stands among the processes of this machine. */
-  async standing(): Promise<{ pid: number; ownNamespace: boolean }> {
-    const { pid, ownNamespace, root, identity } = this.#file
-    if (root)
-      return { pid: root.pid, ownNamespace: root.pid !== pid || root.identity !== identity || (await isFirst(pid)) }
+  /** For whoever dumps it: where it stands among the processes of this machine; `told` is what it says of itself. */
+  async standing(told: number | undefined): Promise<{ pid: number; ownNamespace: boolean }> {
+    const { pid, ownNamespace, root } = this.#file
+    if (root) {
+      // Of a restored copy the first process is somebody who looks after it.
+      const own = told === undefined ? undefined : await numberHere(told, root.pid)
+      return own === undefined || told === 1
+        ? { pid: root.pid, ownNamespace: await isFirst(root.pid) }
+        : { pid: own, ownNamespace: false }
+    }
     const first = ownNamespace ? await firstChildOf(pid) : undefined
     return first === undefined ? { pid, ownNamespace: false } : { pid: first, ownNamespace }
   }

@@ -21,7 +21,7 @@ import type { FoldersHere } from './routes.ts'
 import type { LocalDesk } from './run-routes.ts'
 
 export interface OwnWebAppPorts {
-  device: Pick<Device, 'id' | 'name' | 'linked' | 'attachments' | 'attach' | 'detach'>
+  device: Pick<Device, 'id' | 'name' | 'linked' | 'attachments' | 'attach' | 'detach' | 'snapshotsHere'>
   kind: DeviceInfo['kind']
   projects: AccountProjects
   /** Where its hub is, if it has one. */
@@ -77,6 +77,7 @@ export class OwnWebApp {
       doorkeeper: new Doorkeeper({ ...this.#ports, device: device.id }),
       projects: this.#projects,
       here: this.#folders(),
+      snapshots: () => device.snapshotsHere(),
       makeProject: this.#ports.hubUrl === undefined ? name => this.#makeProject(name) : undefined,
       hub: hubCalls,
       local,

@@ -18,6 +18,7 @@ import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { type AssetId, type DeviceId, type ProjectId, parseAssetId, parseId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, SessionInfo } from '@meshbook/core/messages.ts'
+import type { SnapshotsHere } from '@meshbook/core/snapshots-here.ts'
 import { readBytes, readMarkdown } from '@meshbook/relay/serve/body.ts'
 import { attachmentNamed } from '@meshbook/relay/serve/content-disposition.ts'
 import { LatestEvents } from '@meshbook/relay/serve/latest-events.ts'
@@ -40,6 +41,8 @@ export interface FoldersHere {
 
 export interface LoopbackParts {
   here: FoldersHere
+  /** What is saved of the sessions of this machine, and what cannot be (LO13). */
+  snapshots(): Promise<SnapshotsHere>
   /** Absent where a hub makes the projects. */
   makeProject: ((name: string) => Promise<Project>) | undefined
   me(): Me
@@ -115,9 +118,10 @@ function own(parts: LoopbackParts): LoopbackRoute[] {
 /** A device has no ways to sign in but its own link. */
 const noOtherWays: SignInWays = { providers: [], passkeys: { here: false, at: null } }
 
-function ofFolders({ here }: LoopbackParts): LoopbackRoute[] {
+function ofFolders({ here, snapshots }: LoopbackParts): LoopbackRoute[] {
   return [
     { method: 'GET', path: `${v1}/here`, handle: () => here.state() },
+    { method: 'GET', path: `${v1}/here/snapshots`, handle: () => snapshots() },
     {
       method: 'PATCH',
       path: `${v1}/here`,

@@ -17,7 +17,7 @@ import { LogReport } from './log-report.ts'
 import { contentOf, keepReading } from './notebook-reading.ts'
 import { cellNameOf, hasCell } from './output-block.ts'
 import { RunProjection } from './run-projection.ts'
-import { failureEvent, failureOf, journalOf, type RunSource } from './run-source.ts'
+import { failureEvent, failureOf, journalOf, type RunSource, tellingEnd } from './run-source.ts'
 import type { MonitorLog, RunStore } from './run-store.ts'
 import { shared } from './shared-source.ts'
 
@@ -44,6 +44,8 @@ export interface LeasedRunPorts {
   isLogKept: boolean
   /** Where the events of the run come from, once that is known. */
   sourced(source: RunSource): void
+  /** Its last event is in the journal: the session may run another. */
+  finished(): void
   /** The document shows how it ended. */
   over(run: RunId): void
   /** Nothing is left to do. */
@@ -74,6 +76,7 @@ export class LeasedRun {
   #source: RunSource | undefined
   #session: KernelSession | undefined
   #isStarting = false
+  #isFinished = false
   #cancelReason: string | undefined
   #working: Promise<unknown> = Promise.resolve()
   #claiming: Promise<void>
@@ -129,6 +132,10 @@ export class LeasedRun {
   }
   get ended(): boolean {
     return this.#held.projected
+  }
+  /** Nothing more of it happens in the session. */
+  get isFinished(): boolean {
+    return this.#isFinished || this.#held.projected
   }
   /** It waits for its session's kernel, which may take seconds. */
   get isStarting(): boolean {
@@ -216,7 +223,7 @@ export class LeasedRun {
   }
 
   async #follow(journal: RunSource, known: number): Promise<void> {
-    const source = shared(journal)
+    const source = shared(tellingEnd(journal, () => this.#finish()))
     this.#source = source
     this.#ports.sourced(source)
     if (this.#ports.online()) this.report(this.#held.ackedSeq)
@@ -313,8 +320,17 @@ export class LeasedRun {
     if (projected) this.#release()
     if (isDone) await this.#ports.store.drop(this.lease.run)
     else await this.#ports.store.save(this.#held)
-    if (change.projected) this.#ports.over(this.lease.run)
+    if (change.projected) {
+      this.#finish()
+      this.#ports.over(this.lease.run)
+    }
     if (isDone) await this.#end()
+  }
+
+  #finish(): void {
+    if (this.#isFinished) return
+    this.#isFinished = true
+    this.#ports.finished()
   }
 
   /** Nothing is left to do. A kernel host that still knows a run which nobody holds is told to forget it at the next start. */

@@ -50,7 +50,7 @@ export interface MonitorPorts {
   saving?: SavingPorts
 }
 
-export interface SavingPorts extends Pick<SessionTablePorts, 'restore' | 'staysLost'> {
+export interface SavingPorts extends Pick<SessionTablePorts, 'restore' | 'isSaved' | 'staysLost'> {
   /** A run of the session goes on or waits from now on; it is over. */
   began(lease: Lease): void
   ended(lease: Lease): void
@@ -88,6 +88,7 @@ export class Monitor {
       keepLabel: label => own.keepLabel(label),
       dropLabel: label => own.dropLabel(label),
       restore: ports.saving?.restore,
+      isSaved: ports.saving?.isSaved,
       staysLost: ports.saving?.staysLost,
     })
   }
@@ -214,7 +215,7 @@ export class Monitor {
 
   /** A run of this head goes on here, or waits. */
   isHeadBusy(head: HeadId): boolean {
-    return [...this.#runs.values()].some(({ lease, ended }) => lease.head === head && !ended)
+    return [...this.#runs.values()].some(({ lease, isFinished }) => lease.head === head && !isFinished)
   }
 
   /** They go one after the other: the ones before it may only not be shown to their end yet. */
@@ -249,10 +250,8 @@ export class Monitor {
       isForeign,
       isLogKept: own.has(id),
       sourced: source => own.sourced(id, source),
-      over: () => {
-        own.over(session)
-        this.#ports.saving?.ended(held.lease)
-      },
+      finished: () => this.#ports.saving?.ended(held.lease),
+      over: () => own.over(session),
       done: run => {
         this.#runs.delete(run)
         own.over(session)

@@ -2,7 +2,7 @@
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { type AssetId, parseSeq } from '@meshbook/core/ids.ts'
 import type { Lease } from '@meshbook/core/messages.ts'
-import type { RunEvent } from '@meshbook/core/run.ts'
+import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
 import type { JournalEvent, KernelSession } from '../kernels/port.ts'
 
 export interface RunSource {
@@ -18,6 +18,19 @@ export function journalOf(session: KernelSession, { run }: Lease): RunSource {
     events: (after, signal) => session.events(run, after, signal),
     asset: id => session.asset(id),
     forget: () => session.forget(run),
+  }
+}
+
+/** Tells when its last event has come out of it, whoever reads it. */
+export function tellingEnd(source: RunSource, ended: () => void): RunSource {
+  return {
+    ...source,
+    async *events(after, signal) {
+      for await (const each of source.events(after, signal)) {
+        if (isTerminal(each.event)) ended()
+        yield each
+      }
+    },
   }
 }
 

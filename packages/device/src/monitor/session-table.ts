@@ -5,6 +5,7 @@
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { Fence, HeadId, ProjectId, SessionId } from '@meshbook/core/ids.ts'
 import type { Lease, UpMessage } from '@meshbook/core/messages.ts'
+import { isIdleEnd } from '../kernels/idle-note.ts'
 import type { ExecuteOrder, KernelSession, KernelSessions, SessionSpec } from '../kernels/port.ts'
 import type { HeadLabel } from '../store/local-runs.ts'
 
@@ -22,6 +23,8 @@ export interface SessionTablePorts {
   dropLabel(label: HeadLabel): void
   /** Makes the kernel of a lease whose session begins with what was saved; absent where nothing can be restored. */
   restore?: ((lease: Lease, spec: SessionSpec, resumed: ExecuteOrder | undefined) => Promise<KernelSession>) | undefined
+  /** Whether all that the head's kernel had is saved (SN46). */
+  isSaved?: ((head: HeadId) => boolean) | undefined
   /** Whether the kernel of a head that has passed on is to stay for now, because it has what nobody else has (SN90). */
   staysLost?: ((head: LiveHead) => Promise<boolean>) | undefined
 }
@@ -120,15 +123,20 @@ export class SessionTable {
   }
 
   /** The session that a lease is for; two leases of one session start it once. */
-  async for(lease: Lease, projectFolder: string, resumed?: ExecuteOrder): Promise<KernelSession> {
-    await this.#starting.get(lease.session)?.catch(() => undefined)
+  for(lease: Lease, projectFolder: string, resumed?: ExecuteOrder): Promise<KernelSession> {
+    const { session } = lease
+    const before = this.#starting.get(session) ?? Promise.resolve()
+    const starting = before.then(ignore, ignore).then(() => this.#liveFor(lease, projectFolder, resumed))
+    this.#starting.set(session, starting)
+    return starting.finally(() => this.#starting.get(session) === starting && this.#starting.delete(session))
+  }
+
+  async #liveFor(lease: Lease, projectFolder: string, resumed: ExecuteOrder | undefined): Promise<KernelSession> {
     await this.goLive(lease.head)
     const live = this.#live.get(lease.session)
     const known = live && this.#identity(live)
     if (live && known?.head === lease.head && known.fence === lease.fence) return live
-    const starting = this.#start(lease, projectFolder, resumed).finally(() => this.#starting.delete(lease.session))
-    this.#starting.set(lease.session, starting)
-    return starting
+    return this.#start(lease, projectFolder, resumed)
   }
 
   async #start(lease: Lease, projectFolder: string, resumed: ExecuteOrder | undefined): Promise<KernelSession> {
@@ -280,7 +288,13 @@ export class SessionTable {
     if (!found) return
     const { session, head, fence, given } = found
     this.#forget(found)
-    if (given) this.#ports.send({ type: 'RUNTIME_DOWN', session, head, fence, reason: reason.slice(0, 500) })
+    const rests = isIdleEnd(reason) && this.#ports.isSaved?.(head) === true
+    if (given)
+      this.#ports.send({
+        type: 'RUNTIME_DOWN',
+        ...{ session, head, fence, reason: reason.slice(0, 500) },
+        ...(rests && { rests }),
+      })
   }
 
   #forget({ session, kernel }: LiveHead): void {
@@ -339,3 +353,5 @@ export class SessionTable {
     return { session, head, fence, given }
   }
 }
+
+const ignore = (): void => undefined

@@ -4,6 +4,7 @@
  */
 import { createHash, createPublicKey, verify } from 'node:crypto'
 import { join } from 'node:path'
+import { MeshError } from '@meshbook/core/errors.ts'
 import { deviceIdOf, type RandomBytes } from '@meshbook/core/ids.ts'
 import { type DownMessage, type KeyCopy, keyCopySchema, type UpMessage } from '@meshbook/core/messages.ts'
 import { keyCopyText, sealProofText } from '@meshbook/core/pairing.ts'
@@ -60,6 +61,18 @@ export class OwnerKeys {
     await this.#work
     const copy = this.#copies.get(version)
     return copy && this.#ports.key.unseal(Buffer.from(copy.sealed, 'base64url'))
+  }
+
+  /** For whoever the user of this machine names, such as the hub; of every version that is here (CP40). */
+  async copiesFor(recipient: Omit<Known, 'lacks'>): Promise<KeyCopy[]> {
+    await this.#work
+    if (!isOwnSealKey({ ...recipient, lacks: [] }))
+      throw new MeshError('FORBIDDEN', { detail: 'the recipient has not signed the key that copies are sealed to' })
+    if (this.#copies.size === 0) throw new MeshError('NOT_FOUND', { detail: 'this device has no data key yet' })
+    const made: KeyCopy[] = []
+    for (const version of this.#copies.keys())
+      made.push(await this.#seal(version, (await this.#opened(version))!, recipient.id, recipient.sealKey))
+    return made
   }
 
   receive(state: State): Promise<void> {

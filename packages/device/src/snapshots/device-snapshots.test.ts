@@ -41,6 +41,7 @@ type Snapshot = Extract<UpMessage, { type: 'SNAPSHOT' }>
 
 class World {
   readonly machine = new ScriptedMachine()
+  readonly kernels = new ScriptedKernels(this.machine)
   readonly image = new ScriptedBackend('image')
   readonly portable = new ScriptedBackend('portable')
   readonly places: ScriptedPlaces
@@ -68,7 +69,7 @@ class World {
         kind: 'desktop',
         hub: { url: this.hub.url },
         limits: { ...quick, ...times },
-        kernels: new ScriptedKernels(this.machine),
+        kernels: this.kernels,
         projectsFolder: this.data,
         register: async key => {
           this.hub.publicKey = key
@@ -340,13 +341,13 @@ test('SN88 an earlier state is restored into its own session on its own device',
 
 test('SN87 a run that is to go on elsewhere goes on behind what its log has, without being executed again', async t => {
   const w = await world(t, { times: { snapshotLongRunMs: 50 } })
-  const lease = w.lease('print one\nsleep 600\nprint two', { onLoss: 'resume' })
+  const lease = w.lease('print one\nsleep 1500\nprint two', { onLoss: 'resume' })
   w.hub.send({ type: 'LEASE', lease })
   const during = () => [...w.places.store.records.values()].find(({ asOf }) => asOf.during?.seq === 2)
   await until('it is saved in its middle', () => during() !== undefined)
   const next = await other(t, w)
-  const seq = w.hub.logs.get(lease.run)!.length
-  next.hub.logs.set(lease.run, [...w.hub.logs.get(lease.run)!])
+  const seq = 2
+  next.hub.logs.set(lease.run, w.hub.logs.get(lease.run)!.slice(0, seq))
   const { head, fence, project, document } = next
   const { code, session, run } = lease
   const again = { ...next.lease(code), session, run, head, fence, project: project.id, document }
@@ -445,6 +446,18 @@ test('SN50 before sleep what has changed is saved, without waiting for the quiet
   assert.equal(w.image.captures, 0)
   await w.device.saveSessions()
   assert.deepEqual([w.image.captures, w.portable.captures, w.places.store.records.size], [1, 1, 2])
+})
+
+test('SN46 a session that ends because nobody used it tells the hub that it goes on from what was saved, if that is all', async t => {
+  const w = await savedWorld(t)
+  w.kernels.kill(w.session, 'idle: nobody used it for 1 minute')
+  await until('it is told', () => w.hub.all('RUNTIME_DOWN').length === 1)
+  assert.equal(w.hub.all('RUNTIME_DOWN')[0]!.rests, true)
+  w.head = make('head')
+  await w.run('set x 2')
+  w.kernels.kill(w.session, 'idle: nobody used it for 1 minute')
+  await until('it is told', () => w.hub.all('RUNTIME_DOWN').length === 2)
+  assert.equal(w.hub.all('RUNTIME_DOWN')[1]!.rests, undefined)
 })
 
 test('SN97 the doctor is told what works, what was saved and what it leaves out', async t => {

@@ -70,6 +70,8 @@ export class DeviceSnapshots {
   readonly #answers = new Map<HeadId, RestoredMessage>()
   /** What the hub could not be told yet. */
   #untold: UpMessage[] = []
+  /** Heads of which this connection knows that they are not saved. */
+  #toldOff = new Set<HeadId>()
   readonly #closed = new AbortController()
   readonly #working = new Set<Promise<void>>()
   #isTaken = false
@@ -98,11 +100,19 @@ export class DeviceSnapshots {
   /** What the monitor asks and tells. */
   get saving(): SavingPorts {
     return {
-      began: lease => this.#saverOf(lease.head)?.began(lease),
+      began: lease => this.#began(lease),
       ended: lease => this.#saverOf(lease.head)?.ended(),
       restore: (lease, spec, resumed) => this.#restoreLease(lease, spec, resumed),
+      isSaved: head => this.#savers.get(head)?.isSaved === true,
       staysLost: head => this.#staysLost(head),
     }
+  }
+
+  #began(lease: Lease): void {
+    this.#saverOf(lease.head)?.began(lease)
+    if (!this.#isOff || this.#toldOff.has(lease.head)) return
+    this.#toldOff.add(lease.head)
+    this.#tellOff(lease)
   }
 
   /** What REGISTER tells; undefined while nothing is known to work. */
@@ -113,14 +123,14 @@ export class DeviceSnapshots {
   /** After the monitor has found its sessions again. */
   async start(): Promise<void> {
     const heads = this.#heads()
-    await this.#restorer.load(head => this.#heads().some(each => each.head === head))
+    await this.#restorer.load(head => this.#isHere(head))
     this.#backends.measure()
     if (this.#isOff) return
     const kept = await this.#ports.places.kept()
     for (const { record, atHub } of kept) if (!atHub) this.#uploads.add(record)
     for (const { head } of heads) {
       const records = kept.filter(({ record }) => record.head === head).map(({ record }) => record)
-      this.#work(async () => this.#saverOf(head)?.recovered(records))
+      this.#saverOf(head)?.recovered(records)
     }
   }
 
@@ -129,7 +139,9 @@ export class DeviceSnapshots {
     this.#isTaken = isTaken
     for (const message of this.#untold.splice(0)) this.#send(message)
     this.#uploads.online()
-    if (this.#isOff) for (const { session, head, fence } of this.#heads()) this.#tellOff({ session, head, fence })
+    if (!this.#isOff) return
+    this.#toldOff = new Set(this.#heads().map(({ head }) => head))
+    for (const head of this.#heads()) this.#tellOff(head)
   }
 
   offline(): void {
@@ -196,7 +208,7 @@ export class DeviceSnapshots {
       heads: this.#heads(),
       nameOf: head => this.#ports.monitor().sessions.labelOf(head.kernel.spec.session)?.sessionName,
       saver: head => this.#savers.get(head),
-      atHub: snapshot => !this.#uploads.isWaiting(snapshot),
+      atHub: snapshot => !this.#uploads.isMissing(snapshot),
     })
   }
 
@@ -205,6 +217,7 @@ export class DeviceSnapshots {
     await this.#uploads.close()
     await Promise.all([...this.#savers.values()].map(saver => saver.close()))
     await Promise.all(this.#working)
+    await this.#ports.places.close()
   }
 
   get #isOff(): boolean {
@@ -275,16 +288,21 @@ export class DeviceSnapshots {
     return this.#ports.monitor().sessions.withHead(head)
   }
 
+  #isHere(head: HeadId): boolean {
+    const { sessions } = this.#ports.monitor()
+    return [...sessions.prospects(), ...sessions.lost(), ...sessions.all()].some(each => each.head === head)
+  }
+
   #isGiven(head: HeadId): boolean {
     return this.#found(head)?.given === true
   }
 
   #forgetGone(): void {
     const { sessions } = this.#ports.monitor()
-    for (const head of this.#answers.keys())
-      if (!sessions.prospects().some(each => each.head === head)) this.#answers.delete(head)
+    const prospects = new Set(sessions.prospects().map(each => each.head))
+    for (const head of this.#answers.keys()) if (!prospects.has(head)) this.#answers.delete(head)
     for (const [head, saver] of this.#savers) {
-      if (this.#found(head) || this.#ports.monitor().isHeadBusy(head)) continue
+      if (prospects.has(head) || this.#found(head) || this.#ports.monitor().isHeadBusy(head)) continue
       this.#savers.delete(head)
       this.#work(() => saver.forget())
     }
@@ -332,9 +350,16 @@ export class DeviceSnapshots {
 
   async #saveToHub(saver: SessionSaver, kinds: readonly SnapshotKind[], name: string | null): Promise<SnapshotRecord> {
     const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(this.#ports.limits.moveMs)])
-    const record = await saver.save({ kinds, name, signal })
-    await this.#uploads.arrived(record.id, signal)
-    return record
+    for (;;) {
+      const record = await saver.save({ kinds, name, signal })
+      try {
+        await this.#uploads.arrived(record.id, signal)
+        return record
+      } catch (thrown) {
+        // A newer one has taken its place: that one is what is wanted.
+        if (asMeshError(thrown).code !== 'CONFLICT') throw thrown
+      }
+    }
   }
 
   async #migrateIn(message: Down<'MIGRATE_IN'>): Promise<void> {
@@ -429,7 +454,7 @@ export class DeviceSnapshots {
     const { session, head, fence } = found
     const saver = this.#isTaken && !this.#isOff ? this.#savers.get(head) : undefined
     const isRunning = this.#ports.monitor().isHeadBusy(head)
-    const ahead = (saver?.behind ?? 0) + (isRunning ? 1 : 0)
+    const ahead = ((await saver?.unsaved()) ?? 0) + (isRunning ? 1 : 0)
     if (!saver || ahead === 0) return false
     this.#tell({ session, head, fence }, { state: 'failed', code: 'STALE_FENCE', ahead })
     this.#ports.after(this.#ports.limits.moveMs, () => this.#work(() => this.#letGo(head)))

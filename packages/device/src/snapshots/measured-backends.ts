@@ -45,10 +45,10 @@ export class MeasuredBackends {
     return found.ability?.ok ? found.backend : undefined
   }
 
-  /** Undefined while nothing is known to work. */
+  /** Undefined until all of it is known: until then the hub goes by what it was told last. */
   get restores(): RestoreAbility | undefined {
+    if (this.#all.some(({ ability }) => ability === undefined)) return undefined
     const able = this.#all.filter(({ ability }) => ability?.ok)
-    if (able.length === 0) return undefined
     const cpu = able.flatMap(({ ability }) => (ability?.ok ? ability.cpu : []))
     const kinds = able.map(({ backend }) => backend.kind)
     return { kinds, os: process.platform, arch: process.arch, cpu: [...new Set(cpu)] }

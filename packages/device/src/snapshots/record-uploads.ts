@@ -25,6 +25,7 @@ interface Waiting {
 }
 
 const firstRetryMs = 2_000
+const mostRefused = 1_000
 const longestRetryMs = 5 * 60_000
 /** Passes by itself, or with the next connection. */
 const passing = new Set<ErrorCode>([
@@ -43,6 +44,7 @@ export class RecordUploads {
   readonly #ports: RecordUploadsPorts
   /** In the order in which they go. */
   readonly #waiting = new Map<SnapshotId, Waiting>()
+  readonly #refused = new Map<SnapshotId, MeshError>()
   readonly #closed = new AbortController()
   #connected = new AbortController()
   #isOnline = false
@@ -66,6 +68,8 @@ export class RecordUploads {
 
   /** Resolves once it is at the hub; throws when it never will be. */
   async arrived(snapshot: SnapshotId, signal: AbortSignal): Promise<void> {
+    const refused = this.#refused.get(snapshot)
+    if (refused) throw refused
     const waiting = this.#waiting.get(snapshot)
     if (!waiting) return
     const stopped = Promise.withResolvers<never>()
@@ -75,8 +79,9 @@ export class RecordUploads {
     await Promise.race([waiting.done.promise, stopped.promise]).finally(() => signal.removeEventListener('abort', stop))
   }
 
-  isWaiting(snapshot: SnapshotId): boolean {
-    return this.#waiting.has(snapshot)
+  /** On its way, or not taken by the hub. */
+  isMissing(snapshot: SnapshotId): boolean {
+    return this.#waiting.has(snapshot) || this.#refused.has(snapshot)
   }
 
   /** Resolves once nothing waits any more, or by the signal. */
@@ -148,6 +153,7 @@ export class RecordUploads {
       this.#warn(record, thrown)
       if (passing.has(error.code)) return true
       this.#waiting.delete(record.id)
+      this.#refuse(record.id, error)
       done.reject(error)
       this.#ports.refused(record, error)
       return false
@@ -157,6 +163,12 @@ export class RecordUploads {
     done.resolve()
     this.#ports.arrived(record)
     return false
+  }
+
+  /** Of the last ones that is known. */
+  #refuse(snapshot: SnapshotId, error: MeshError): void {
+    this.#refused.set(snapshot, error)
+    for (const old of [...this.#refused.keys()].slice(0, -mostRefused)) this.#refused.delete(old)
   }
 
   #warn({ id, session }: SnapshotRecord, thrown: unknown): void {

@@ -46,10 +46,25 @@ class Clock {
   }
 }
 
-/** Files are written meanwhile. */
+/** Savings that have begun are done, unless the test holds one up. */
 async function settle(): Promise<void> {
-  for (let i = 0; i < 40; i++) await turn()
-  await new Promise(resolve => setTimeout(resolve, 5))
+  for (let i = 0; i < 10; i++) await turn()
+  const deadline = performance.now() + 1_000
+  while (CountedTurns.busy > 0 && performance.now() < deadline) await turn()
+  for (let i = 0; i < 10; i++) await turn()
+}
+
+class CountedTurns extends CaptureTurns {
+  static busy = 0
+
+  override async run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    CountedTurns.busy++
+    try {
+      return await super.run(work, signal)
+    } finally {
+      CountedTurns.busy--
+    }
+  }
 }
 
 class Scene {
@@ -75,7 +90,7 @@ class Scene {
       ability: () => 'able',
       able: async kind => backends.find(each => each.kind === kind),
       places: this.places,
-      turns: new CaptureTurns(2),
+      turns: new CountedTurns(2),
       folder,
       limits,
       now: () => this.clock.now,
@@ -199,7 +214,7 @@ test('SN42 a run that comes in between is no failure', async t => {
 })
 
 test('SN43 of two that are to be saved at the same time one waits', async t => {
-  const turns = new CaptureTurns(1)
+  const turns = new CountedTurns(1)
   const one = await scene(t, { turns })
   const two = await scene(t, { turns })
   const gate = Promise.withResolvers<void>()
@@ -287,18 +302,33 @@ test('SN56 what is saved already is not saved again, unless it is to have a name
   assert.equal(it.portable.captures, 2)
 })
 
+test('SN56 what is saved on demand at the moment when it is due is saved once', async t => {
+  const it = await scene(t)
+  const gate = Promise.withResolvers<void>()
+  it.image.capturing = () => gate.promise
+  await it.run('set x 1')
+  const asked = it.saver.save({ kinds: ['image'], name: null, signal: AbortSignal.timeout(5_000) })
+  await it.clock.pass(limits.snapshotQuietMs)
+  gate.resolve()
+  await asked
+  await it.clock.pass(60_000)
+  assert.deepEqual([it.image.captures, it.portable.captures], [1, 1])
+})
+
 test('SN40 a kernel that was found again is saved only if something has run since its record', async t => {
   const it = await scene(t)
   await it.run('set x 1')
   await it.clock.pass(60_000)
   const again = new Scene(it.kernel, join(tmpdir(), 'meshbook-saver-none'))
   t.after(() => again.saver.forget())
-  await again.saver.recovered(it.records)
+  again.saver.recovered(it.records)
+  await again.saver.unsaved()
   await again.clock.pass(60_000)
   assert.deepEqual([again.image.captures, again.portable.captures, again.saver.behind], [0, 0, 0])
   const late = new Scene(it.kernel, join(tmpdir(), 'meshbook-saver-none'))
   t.after(() => late.saver.forget())
-  await late.saver.recovered([])
+  late.saver.recovered([])
+  await late.saver.unsaved()
   await late.clock.pass(60_000)
   assert.deepEqual([late.image.captures, late.portable.captures], [1, 1])
 })

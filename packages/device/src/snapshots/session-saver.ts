@@ -24,7 +24,7 @@ export interface SessionSaverPorts {
   /** Whether it works on this machine, which may still be measured; `able` waits for that. */
   ability(kind: SnapshotKind): SnapshotAbility['state']
   able(kind: SnapshotKind): Promise<SnapshotBackend | undefined>
-  places: Pick<SavedSessions, 'sink' | 'keep'>
+  places: Pick<SavedSessions, 'begin'>
   turns: CaptureTurns
   /** Where the backends may leave what they want to find at their next capture. */
   folder: string
@@ -49,7 +49,7 @@ export interface SessionSaverPorts {
 interface Kind {
   backend: SnapshotBackend
   pace: Pace
-  /** Of the state that is in its newest record; -1: there is none. */
+  /** Of the state that is in its newest record. */
   state: number
   record: SnapshotRecord | undefined
   tookMs: number
@@ -87,6 +87,7 @@ export class SessionSaver {
   #cancelTimer: () => void = () => undefined
   #turn: Promise<unknown> = Promise.resolve()
   #isWorking = false
+  #recovering: Promise<void> = Promise.resolve()
   #idle: PromiseWithResolvers<void> = Promise.withResolvers()
 
   constructor(ports: SessionSaverPorts) {
@@ -95,7 +96,7 @@ export class SessionSaver {
     this.#kinds = ports.backends.map(backend => ({
       backend,
       pace: freshPace,
-      state: -1,
+      state: 0,
       record: undefined,
       tookMs: 0,
       error: undefined,
@@ -105,7 +106,18 @@ export class SessionSaver {
 
   /** Runs that no record has. */
   get behind(): number {
-    return this.#state - Math.max(0, ...this.#kinds.map(({ state }) => state))
+    return this.#state - Math.max(...this.#kinds.map(({ state }) => state))
+  }
+
+  /** What it had is in a record of its own, or of the state that it was made of. */
+  get isSaved(): boolean {
+    return this.behind === 0 && this.#kinds.some(({ record, state }) => record && state === this.#state)
+  }
+
+  /** `behind`, also of a kernel that was found again a moment ago. */
+  async unsaved(): Promise<number> {
+    await this.#recovering
+    return this.behind
   }
 
   kinds(): KindState[] {
@@ -119,7 +131,15 @@ export class SessionSaver {
   }
 
   /** A kernel that was found again: what is kept of it may be all that it has. */
-  async recovered(records: readonly SnapshotRecord[]): Promise<void> {
+  recovered(records: readonly SnapshotRecord[]): void {
+    this.#recovering = this.#recover(records).catch(thrown => {
+      // Saved once more, if need be.
+      this.#state = Math.max(this.#state, 1)
+      this.#ports.warn({ err: asMeshError(thrown) }, 'a kernel that was found again did not say what it has')
+    })
+  }
+
+  async #recover(records: readonly SnapshotRecord[]): Promise<void> {
     const lastRun = (await this.#ports.head()?.kernel.shape())?.lastRun ?? null
     if (lastRun === null && records.length === 0) return
     this.#state = Math.max(this.#state, 1)
@@ -151,6 +171,7 @@ export class SessionSaver {
     this.#quietAt = this.#ports.now()
     this.#long = undefined
     for (const kind of this.#kinds) kind.unfit = undefined
+    this.#noteUnfit()
     const { resolve } = this.#idle
     this.#idle = Promise.withResolvers()
     resolve()
@@ -216,7 +237,8 @@ export class SessionSaver {
 
   /** Undefined when a run came in between. */
   async #saveAs(able: Kind[], { name, signal }: CaptureWish): Promise<SnapshotRecord | undefined> {
-    const known = name === null ? able.find(kind => kind.record && !this.#isChanged(kind)) : undefined
+    const head = this.#ports.head()?.head
+    const known = name === null ? able.find(kind => !this.#isChanged(kind) && kind.record?.head === head) : undefined
     if (known) return known.record
     const reasons: string[] = []
     for (const kind of able) {
@@ -273,7 +295,9 @@ export class SessionSaver {
     this.#isWorking = true
     const wish = { name: null, signal: this.#closed.signal, during }
     const done = this.#inTurn(async () => {
-      if (this.#ports.isBusy() === during) await this.#capture(kind, wish)
+      // Somebody else may have had it saved meanwhile.
+      const isWanted = during || this.#isChanged(kind)
+      if (isWanted && this.#ports.isBusy() === during) await this.#capture(kind, wish)
     })
     const over = () => {
       this.#isWorking = false
@@ -335,14 +359,18 @@ export class SessionSaver {
         return undefined
       }
       this.#ports.saving()
-      const sink = await places.sink(head.session)
-      const at = now()
-      const workFolder = join(this.#ports.folder, kind.backend.kind)
-      await mkdir(workFolder, { recursive: true, mode: 0o700 })
-      const capture = await kind.backend.capture(head.kernel, { sink, workFolder, signal: stop, during })
-      const { session, head: id, fence } = head
-      const about = { session, head: id, fence, kind: kind.backend.kind, name, asOf: asOf(capture, at) }
-      return places.keep(about, withEvents(capture))
+      const saving = await places.begin()
+      try {
+        const at = now()
+        const workFolder = join(this.#ports.folder, kind.backend.kind)
+        await mkdir(workFolder, { recursive: true, mode: 0o700 })
+        const capture = await kind.backend.capture(head.kernel, { sink: saving, workFolder, signal: stop, during })
+        const { session, head: id, fence } = head
+        const about = { session, head: id, fence, kind: kind.backend.kind, name, asOf: asOf(capture, at) }
+        return await saving.finish(about, withEvents(capture))
+      } finally {
+        await saving.abandon()
+      }
     }, stop)
   }
 

@@ -32,11 +32,16 @@ export interface Examined {
   source: PartSource
 }
 
-export interface SavedSessions {
-  /** Where the parts of one capture go. Throws OWNER_KEY_MISSING. */
-  sink(session: SessionId): Promise<PartSink>
+/** One saving that is under way: where the parts of its capture go. In the end `abandon` is called, also after `finish`. */
+export interface Saving extends PartSink {
   /** Sealed with its plan, and durable on this device. */
-  keep(about: About, capture: Capture): Promise<SnapshotRecord>
+  finish(about: About, capture: Capture): Promise<SnapshotRecord>
+  abandon(): Promise<void>
+}
+
+export interface SavedSessions {
+  /** Throws OWNER_KEY_MISSING. */
+  begin(): Promise<Saving>
   /** Records that this device made, the oldest first. */
   kept(): Promise<KeptRecord[]>
   /** Resolves once its parts and then the record are at the hub; goes on from what is there. */
@@ -49,4 +54,6 @@ export interface SavedSessions {
   examine(record: SnapshotRecord, expected: Expected, signal: AbortSignal): Promise<Examined>
   /** All of its parts are here afterwards. */
   fetch(record: SnapshotRecord, options: Progress): Promise<void>
+  /** What is under way is given up. */
+  close(): Promise<void>
 }

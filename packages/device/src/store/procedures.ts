@@ -30,6 +30,7 @@ import {
 import { addLoopbackSession, endLoopbackSession, findLoopbackSession } from './loopback-sessions.ts'
 import { noteMade, wasMade } from './made-documents.ts'
 import { deleteProjection, listProjections, loadProjection, saveProjection, storedPosition } from './projections.ts'
+import { dropSaved, keepSaved, listSaved, markSaved, noteSeen, seenOf } from './saved-sessions.ts'
 
 export { schema } from './schema.ts'
 
@@ -85,5 +86,11 @@ export const procedures = {
   listMade,
   noteMade,
   wasMade,
+  keepSaved,
+  markSaved,
+  dropSaved,
+  listSaved,
+  noteSeen,
+  seenOf,
 }
 export type DeviceProcedures = typeof procedures

@@ -38,5 +38,8 @@ export const schema: Schema = {
     CREATE INDEX local_runs_in_order ON local_runs (org_id, number);
     CREATE TABLE head_labels (org_id TEXT NOT NULL, kernel_id TEXT NOT NULL PRIMARY KEY, record TEXT NOT NULL);
     CREATE TABLE last_heard (org_id TEXT NOT NULL PRIMARY KEY, record TEXT NOT NULL);`,
+    // Saved sessions whose parts are files here, and the newest state of each that went to the hub or came from there.
+    `CREATE TABLE saved_sessions (org_id TEXT NOT NULL, snapshot_id TEXT NOT NULL, record TEXT NOT NULL, whole BIGINT NOT NULL, at_hub BIGINT NOT NULL, used_at BIGINT NOT NULL, PRIMARY KEY (org_id, snapshot_id));
+    CREATE TABLE seen_sessions (org_id TEXT NOT NULL, session_id TEXT NOT NULL, fence BIGINT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (org_id, session_id));`,
   ],
 }

@@ -19,7 +19,15 @@ import type {
   Plan,
   SnapshotBackend,
 } from '../snapshots/port.ts'
-import type { About, Examined, Expected, KeptRecord, Progress, SavedSessions } from '../snapshots/session-snapshots.ts'
+import type {
+  About,
+  Examined,
+  Expected,
+  KeptRecord,
+  Progress,
+  SavedSessions,
+  Saving,
+} from '../snapshots/session-snapshots.ts'
 
 /** What all devices of a test have in common. */
 export class ScriptedStore {
@@ -41,7 +49,15 @@ export class ScriptedPlaces implements SavedSessions {
     this.device = device
   }
 
-  async sink(): Promise<PartSink> {
+  async begin(): Promise<Saving> {
+    return {
+      finish: (about, capture) => this.#keep(about, capture),
+      abandon: async () => undefined,
+      ...this.#sink(),
+    }
+  }
+
+  #sink(): PartSink {
     return {
       put: async bytes => {
         const id = createHash('sha256').update(bytes).digest('hex')
@@ -52,9 +68,8 @@ export class ScriptedPlaces implements SavedSessions {
     }
   }
 
-  async keep(about: About, { plan, parts, fit, inside, lost, pauseMs }: Capture): Promise<SnapshotRecord> {
-    const sink = await this.sink()
-    const manifest = await sink.put(Buffer.from(JSON.stringify(plan)))
+  async #keep(about: About, { plan, parts, fit, inside, lost, pauseMs }: Capture): Promise<SnapshotRecord> {
+    const manifest = await this.#sink().put(Buffer.from(JSON.stringify(plan)))
     const id = newId('snapshot', Date.now(), systemRandom)
     const bytes = parts.reduce((sum, part) => sum + this.#parts.get(part)!.byteLength, 0)
     const facts = { fit, inside, lost, pauseMs, bytes, addedBytes: bytes, keyVersion: 1 }
@@ -104,6 +119,10 @@ export class ScriptedPlaces implements SavedSessions {
       this.#parts.set(part, this.#part(part))
       progress(done + 1, parts.length)
     }
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
   }
 }
 

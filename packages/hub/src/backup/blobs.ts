@@ -55,11 +55,14 @@ export function isBlobName(text: string): boolean {
   return text.length <= 400 && /^[a-z0-9_-][a-z0-9._-]*(?:\/[a-z0-9_-][a-z0-9._-]*)*$/.test(text)
 }
 
+/** Tables whose rows name blobs. */
+export const blobTables: readonly string[] = ['assets', 'snapshot_parts']
+
 /** A row of another table names no blob. */
 export function blobOf({ name: table, columns }: TableInfo, row: readonly SqlValue[]): BlobName | undefined {
-  if (table !== 'assets') return undefined
+  if (!blobTables.includes(table)) return undefined
   const value = (column: string): string => String(row[columns.indexOf(column)] ?? '')
-  const asset = value('asset_id')
+  const asset = table === 'assets' ? value('asset_id') : `sha256-${value('sha256')}`
   const sha256 = asset.slice('sha256-'.length)
   const name = value('object') || `${sha256.slice(0, 2)}/${sha256}`
   if (!isBlobName(name)) throw new MeshError('BACKUP_DAMAGED', { detail: `the bytes of ${asset} have no plain name` })

@@ -18,7 +18,7 @@ import { openS3 } from '../objects/open-objects.ts'
 import { holdSnapshots } from '../objects/snapshot-holds.ts'
 import { type DatabaseConfig, hubSchemas, ownerOf } from '../store/open-store.ts'
 import type { HubData } from './backup-source.ts'
-import { type BlobName, blobOf } from './blobs.ts'
+import { type BlobName, blobOf, blobTables } from './blobs.ts'
 import { storedRecipient, storeRecipient } from './recovery-key.ts'
 import { exists, lockData, swapIn } from './work-folder.ts'
 import type { Progress } from './write-backup.ts'
@@ -161,11 +161,11 @@ async function holdForKept({ now, random }: TargetJob, snapshots: ObjectStore): 
 async function assetsIn(fresh: string): Promise<BlobName[]> {
   const reader = new SqliteTableReader(join(fresh, 'hub.db'))
   try {
-    const assets = (await reader.tables()).find(({ name }) => name === 'assets')
+    const tables = (await reader.tables()).filter(({ name }) => blobTables.includes(name))
     const found = new Map<string, BlobName>()
-    if (assets)
-      for await (const row of reader.rows(assets)) {
-        const blob = blobOf(assets, row)
+    for (const table of tables)
+      for await (const row of reader.rows(table)) {
+        const blob = blobOf(table, row)
         if (blob) found.set(blob.name, blob)
       }
     return [...found.values()]

@@ -19,6 +19,7 @@ import {
 } from '@meshbook/core/messages.ts'
 import { rightsOf } from '@meshbook/core/roles.ts'
 import type { RouteDevice } from '@meshbook/core/route.ts'
+import type { RestoreAbility } from '@meshbook/core/snapshot.ts'
 import type { DeviceRow } from '../store/identity.ts'
 import type { Asker, Membership } from '../store/places.ts'
 import type { PresenceFacts, PresenceRow, PresenceStatus } from '../store/presence.ts'
@@ -55,6 +56,8 @@ interface Member {
   /** The one that it connects from. */
   network: string
   projects: ReadonlySet<ProjectId>
+  /** What it can restore of saved sessions; for the router alone. */
+  restores: RestoreAbility | undefined
   /** Devices that it is connected with directly, by its own word. */
   direct: readonly DeviceId[]
   link: DeviceLink | undefined
@@ -81,6 +84,7 @@ export interface Registration {
   projects: ProjectId[]
   /** Name of the one that it connects from. */
   network: string
+  restores?: RestoreAbility | undefined
 }
 
 /** What changed about a device: what anybody would see, its load alone; and whether waiting runs may now have somewhere to go. */
@@ -88,6 +92,8 @@ export interface FleetChange {
   placement: boolean
   isLoad: boolean
   wentOffline: boolean
+  /** It does not answer any more, or answers again. */
+  silence?: 'begun' | 'over'
 }
 
 const seen: FleetChange = { placement: false, isLoad: false, wentOffline: false }
@@ -131,7 +137,11 @@ export class Fleet {
     const described = known.link ? {} : { os, ...(software && { software }), runtimes }
     known.info = { ...before, name, kind, policy, ...described }
     if (!known.link) known.projects = fresh.projects
-    const placement = JSON.stringify(policy) !== JSON.stringify(before.policy)
+    const ability = known.restores
+    if (!known.link) known.restores = fresh.restores
+    const placement =
+      JSON.stringify(policy) !== JSON.stringify(before.policy) ||
+      JSON.stringify(ability) !== JSON.stringify(known.restores)
     if (placement || JSON.stringify(before) !== JSON.stringify(known.info))
       this.#changed(row.org, row.id, { ...seen, placement })
   }
@@ -197,6 +207,7 @@ export class Fleet {
       left: false,
       elsewhere: undefined,
       projects: new Set(registration.projects),
+      restores: registration.restores ?? member.restores,
       network,
     })
     member.info = { ...member.info, os, ...(software && { software }), runtimes }
@@ -387,7 +398,7 @@ export class Fleet {
     const isOffered = new Set(offered)
     const held = holder === undefined ? undefined : this.#members.get(holder)
     return (held && !isOffered.has(held) ? [...offered, held] : offered)
-      .filter(member => member.info.os !== '')
+      .filter(member => member.info.os !== '' && (member.info.kind !== 'worker' || member.projects.has(project)))
       .map(member => ({
         ...this.#shown(member),
         ...(isOffered.has(member) ? {} : { policy: { ...member.info.policy, executes: false } }),
@@ -395,6 +406,7 @@ export class Fleet {
         environments: member.info.environments?.filter(known => known.project === project),
         owner: member.owner,
         networks: member.networks,
+        restores: member.restores,
       }))
   }
 
@@ -407,6 +419,7 @@ export class Fleet {
       projects: [...member.projects],
       owner: member.owner,
       networks: member.networks,
+      restores: member.restores,
     }))
   }
 
@@ -439,7 +452,8 @@ export class Fleet {
     const before = member.lastStatus
     member.lastStatus = this.#statusOf(member)
     const wentOffline = before !== 'offline' && member.lastStatus === 'offline'
-    this.#changed(member.org, member.info.id, { placement, isLoad: false, wentOffline })
+    const silence = silenceOf(before, member.lastStatus)
+    this.#changed(member.org, member.info.id, { placement, isLoad: false, wentOffline, ...(silence && { silence }) })
   }
 
   #lastSeenAt({ info, link, elsewhere }: Member): number {
@@ -454,6 +468,12 @@ export class Fleet {
     const isHeld = member.link !== undefined || member.elsewhere?.isOnline === true
     return isHeld && silentMs < this.#times.suspectMs ? 'online' : 'suspect'
   }
+}
+
+function silenceOf(before: DeviceStatus, after: DeviceStatus): FleetChange['silence'] {
+  if (before === after) return undefined
+  if (after === 'online') return 'over'
+  return before === 'online' ? 'begun' : undefined
 }
 
 /** What, beside its load, decides whether something that waits may begin on it (RT36). */
@@ -486,6 +506,7 @@ function memberOf(row: DeviceRow): Member {
     networks: [],
     network: '',
     projects: new Set(row.projects),
+    restores: row.restores ?? undefined,
     direct: [],
     link: undefined,
     elsewhere: undefined,

@@ -8,7 +8,7 @@ import type { KeyCopy } from '@meshbook/core/messages.ts'
 import type { Parts } from '../parts.ts'
 import type { DeviceRow } from '../store/identity.ts'
 
-type KeyParts = Pick<Parts, 'store' | 'fleet' | 'log' | 'now'>
+type KeyParts = Pick<Parts, 'store' | 'fleet' | 'log' | 'now'> & { compute?: Pick<Parts['compute'], 'restoring'> }
 interface Owner {
   org: OrgId
   user: UserId
@@ -21,18 +21,32 @@ const mostAsked = 3
 
 /** Tells a device what is there, and asks others when it lacks something. */
 export async function greetWithOwnerKeys(parts: KeyParts, device: DeviceRow): Promise<void> {
+  if (device.kind === 'worker') return giveToWorker(parts, device)
   const lacks = await tell(parts, device, device.id)
   if (!lacks) return
   const { org, user } = device
   await parts.store.call('wantOwnerKeys', { org, user })
-  const others = parts.fleet.linked(org, user).filter(id => id !== device.id)
+  const others = parts.fleet.linked(org, user).filter(id => id !== device.id && parts.fleet.info(id)?.kind !== 'worker')
   for (const id of others.slice(0, mostAsked)) await tell(parts, device, id)
+}
+
+/** A worker gets what the hub may restore with, sealed to it, and nothing by any other way (CP41, CP43). */
+async function giveToWorker({ store, fleet, compute }: KeyParts, { org, user, id }: DeviceRow): Promise<void> {
+  const worker = await store.query('workerOfDevice', { device: id })
+  const sealKey = await store.query('sealKeyOf', { org, id })
+  if (!worker || sealKey === null || !compute) return
+  const given = await compute.restoring.copiesFor({ org, user }, id, sealKey)
+  if (!given) return
+  // First, so that turning restoring off finds everyone who may have them.
+  await store.call('gaveKeys', { org, id: worker.id })
+  fleet.send(id, { type: 'OWNER_KEYS', ...given, rotate: false, recovery: null, devices: [] })
 }
 
 /** Tells every device of the user that is here. */
 export function tellOwnerKeys(parts: KeyParts, owner: Owner): void {
   const all = async (): Promise<void> => {
-    for (const id of parts.fleet.linked(owner.org, owner.user)) await tell(parts, owner, id)
+    for (const id of parts.fleet.linked(owner.org, owner.user))
+      if (parts.fleet.info(id)?.kind !== 'worker') await tell(parts, owner, id)
   }
   all().catch((error: unknown) => parts.log.error({ err: error }, 'telling of owner keys failed'))
 }

@@ -19,7 +19,7 @@ export async function revoke(parts: RevokingParts, source: Source, id: DeviceId)
   const note = audit.note('device-revoked', source, { target: id })
   const ended = await audit.call('revokeDevice', { owner, id, now: now() }, note)
   if (!ended) return false
-  close(parts, owner, id, ended)
+  closeRevoked(parts, owner, id, ended)
   const tokens = ended.tokens.map(token => ({ kind: 'token', id: token }))
   await parts.others?.haveClosed(owner, [{ kind: 'device', id }, ...tokens])
   return true
@@ -36,12 +36,18 @@ export async function shutOut(
   const note = audit.note('device-shut-out', source, { target: id, detail: { reason } })
   const ended = await audit.call('revokeDevice', { owner, id, reason, now: now() }, note)
   tell()
-  if (ended) close(parts, owner, id, ended, reason)
+  if (ended) closeRevoked(parts, owner, id, ended, reason)
   return ended !== null
 }
 
 /** What the transaction ended in the store ends in memory and on the wire. */
-function close(parts: RevokingParts, owner: OrgId, id: DeviceId, ended: RevokedDevice, reason?: string): void {
+export function closeRevoked(
+  parts: RevokingParts,
+  owner: OrgId,
+  id: DeviceId,
+  ended: RevokedDevice,
+  reason?: string,
+): void {
   const { fleet, doors, runs, sessionsChanged } = parts
   const user = fleet.userOf(id)
   fleet.remove(owner, id, reason)

@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { parseAssetId, parseId, parseRunId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import { readForm, readJson, refuseForm } from '@meshbook/relay/serve/body.ts'
+import { mustBeBytes, readForm, readJson, refuseForm } from '@meshbook/relay/serve/body.ts'
 import type { Visit } from '@meshbook/relay/serve/doorway.ts'
 import { type Env, frameApp, isChange } from '@meshbook/relay/serve/http-app.ts'
 import { isLoopbackName } from '@meshbook/relay/serve/loopback-name.ts'
@@ -55,6 +55,7 @@ async function serve(parts: Parts, tries: Tries, route: Route, c: Context<Env>):
 
 function bodyOf(route: Route, request: Request): Promise<unknown> | undefined {
   const capBytes = route.bodyBytes ?? limits.requestBodyBytes
+  if (route.takesBytes) return mustBeBytes(request)
   if (route.form) return readForm(request, Math.min(capBytes, formBytes))
   return route.body ? readJson(request, route.body, capBytes) : refuseForm(request)
 }

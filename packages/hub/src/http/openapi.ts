@@ -67,6 +67,7 @@ function operation(route: Route): object {
     ...(route.body
       ? { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } } }
       : {}),
+    ...(route.takesBytes ? { requestBody: { required: true, content: { 'application/octet-stream': {} } } } : {}),
     ...(route.form ? { requestBody: { required: true, content: { 'application/x-www-form-urlencoded': {} } } } : {}),
     responses: { ...success(route), default: problem },
     security: security(route),

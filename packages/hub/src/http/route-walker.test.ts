@@ -243,6 +243,18 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /push/receipts': () => ({ receipt: 'x'.repeat(43) }),
   'PUT /push/settings': () => ({ kinds: { gate: false }, afterSeconds: 1, quiet: null, projects: [] }),
   'POST /push/looking': () => ({ visible: true }),
+  'PUT /compute/restoring': () => ({
+    copies: [
+      {
+        version: 1,
+        recipient: 'recovery',
+        sealed: 'x',
+        by: new TestDevice().id,
+        byKey: 'x'.repeat(43),
+        signature: 'x'.repeat(86),
+      },
+    ],
+  }),
   'POST /sessions/:id/interrupt': () => ({}),
   'POST /sessions/:id/restart': () => ({}),
   'POST /sessions/:id/complete': () => ({ code: 'a', cursor: 1 }),

@@ -57,6 +57,8 @@ interface Described {
   produces?: string
   /** HEAD is answered too. */
   head?: boolean
+  /** The body is `application/octet-stream`, which the handler reads as it arrives. */
+  takesBytes?: boolean
 }
 
 /** A handler returns a Response, a value to send as JSON, or nothing (204). */

@@ -61,6 +61,7 @@ import {
   revokeDevice,
   signIn,
 } from './auth-handlers.ts'
+import { computeRoutes } from './compute-routes.ts'
 import {
   createDocument,
   createProject,
@@ -85,6 +86,7 @@ import {
   turnBack,
 } from './history-handlers.ts'
 import { addMember, changeMember, leaveProject, listMembers, removeMember } from './member-handlers.ts'
+import { moveRoutes } from './move-routes.ts'
 import { notifyRoutes } from './notify-routes.ts'
 import { openApi } from './openapi.ts'
 import { pairingRoutes } from './pairing-routes.ts'
@@ -102,8 +104,10 @@ import {
   listSessions,
   restartSession,
   runAgain,
+  runElsewhere,
   runEvents,
 } from './run-handlers.ts'
+import { snapshotRoutes } from './snapshot-routes.ts'
 import { health, metrics, ready } from './system-handlers.ts'
 
 const page = { limit: 'rows of a page, at most 200', cursor: '`next` of the page before' }
@@ -568,6 +572,15 @@ export function routes(parts: Parts): Route[] {
     }),
     userRoute({
       method: 'POST',
+      path: `${v1}/runs/:id/elsewhere`,
+      about: { the: 'run', named: 'id' },
+      scope: 'run',
+      summary: 'Wait no longer for the silent device that has the session: go on elsewhere from what was saved',
+      answer: runSchema,
+      handle: ask => runElsewhere(parts, ask),
+    }),
+    userRoute({
+      method: 'POST',
       path: `${v1}/runs/:id/confirm`,
       about: { the: 'run', named: 'id' },
       scope: 'run',
@@ -707,6 +720,9 @@ export function routes(parts: Parts): Route[] {
     ...pairingRoutes(parts),
     ...publishRoutes(parts),
     ...notifyRoutes(parts),
+    ...computeRoutes(parts),
+    ...moveRoutes(parts),
+    ...snapshotRoutes(parts),
   ]
   return list
 }

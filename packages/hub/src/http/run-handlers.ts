@@ -161,15 +161,15 @@ export async function cancelRun({ runs }: Parts, ask: UserAsk<InferOutput<typeof
 }
 
 /** One's own and those of shared projects, or those of one project. */
-export async function listSessions({ store, access }: Parts, { who, query }: UserAsk<undefined>): Promise<object> {
+export async function listSessions({ sessionsOf, access }: Parts, { who, query }: UserAsk<undefined>): Promise<object> {
   const wanted = query.get('project')
   const project = wanted === null ? undefined : parseId('project', wanted)
   const homes: { org: OrgId; project?: ProjectId | undefined }[] =
     project === undefined
       ? [{ org: who.org }, ...(await access.memberships(who))]
       : [{ org: (await access.demand(who, { kind: 'project', id: project }, 'read')).org, project }]
-  const rows = await Promise.all(homes.map(({ org, project: of }) => store.query('listSessions', { org, project: of })))
-  return { items: rows.flat().map(({ head: _, leaseExpiresAt: __, ...session }) => session) }
+  const lists = await Promise.all(homes.map(({ org, project: of }) => sessionsOf(org, of)))
+  return { items: lists.flat() }
 }
 
 const answers = {
@@ -201,6 +201,10 @@ export async function restartSession(
   const session = parseId('session', param(ask, 'id'))
   const cancelled = await sessionControl.restart(placeOf(ask).org, session, ask.body.queued ?? 'keep', ask.who.name)
   return { cancelled: cancelled.map(({ id }) => id) }
+}
+
+export async function runElsewhere({ runs }: Parts, ask: UserAsk<undefined>): Promise<Run> {
+  return runs.elsewhere(placeOf(ask).org, parseRunId(param(ask, 'id')))
 }
 
 export async function runAgain(parts: Parts, ask: UserAsk<InferOutput<typeof againSchema>>): Promise<Response> {

@@ -37,7 +37,7 @@ export class Repeats {
     org: OrgId,
     { name, asker, source }: Requester,
     of: RunId,
-    wish: { id?: RunId | undefined; on?: DeviceId | undefined },
+    wish: { id?: RunId | undefined; on?: DeviceId | undefined; once?: boolean | undefined },
     networks: readonly string[],
   ): Promise<{ run: Run; created: boolean }> {
     const { orders, runs, now, random } = this.#ports
@@ -47,6 +47,7 @@ export class Repeats {
       of,
       id: wish.id ?? parseRunId(newId('run', at, random)),
       chosenDevice: wish.on ?? null,
+      once: wish.once ?? false,
       networks,
       newSession: newId('session', at, random),
       requestedBy: name,

@@ -413,7 +413,7 @@ test('heartbeats keep the lease of a head; a holder that is silent is waited for
   await other.join(t, hub, [project.id])
   await run({ id: 'b' })
   await until(async () => (await show('b')).reasons.length > 0)
-  assert.match((await show('b')).reasons.join(' '), /does not answer/)
+  assert.match((await show('b')).reasons.join(' '), /Waiting for Desk/)
   clock.offsetMs += 61_000
   await other.join(t, hub, [project.id])
   const moved = (await other.next('LEASE')).lease

@@ -19,10 +19,11 @@ import { canonicalLanguage, runtimeFor } from '@meshbook/core/languages.ts'
 import { type Limits, limits } from '@meshbook/core/limits.ts'
 import type { DownMessage, RunRequest, UpMessage } from '@meshbook/core/messages.ts'
 import { sessionNameOf } from '@meshbook/core/notebook/demands.ts'
-import type { RouteDecision } from '@meshbook/core/route.ts'
+import type { Placed, RouteDecision, WorkerDecision, WorkerOffer } from '@meshbook/core/route.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
 import type { Audit, AuditSource } from '../auth/audit.ts'
 import { credentialKey } from '../auth/principal.ts'
+import type { Workers } from '../compute/workers.ts'
 import type { Fleet } from '../devices/fleet.ts'
 import type { Documents } from '../documents/documents.ts'
 import type { HubEvents } from '../hub-events.ts'
@@ -34,7 +35,7 @@ import type { HubStore } from '../store/hub-store.ts'
 import type { Imported } from '../store/import-run.ts'
 import type { Asker } from '../store/places.ts'
 import { logged } from '../store/run-log.ts'
-import type { Leased, NewRun, Undelivered } from '../store/run-queue.ts'
+import type { Leased, NewRun, Placement, Undelivered } from '../store/run-queue.ts'
 import type { RunDemands, RunRow } from '../store/run-rows.ts'
 import type { Offer, Submitted } from '../store/submit-run.ts'
 import { decidePlacement } from './decide-placement.ts'
@@ -64,6 +65,10 @@ export interface RunsPorts {
   /** Told when gates of a run may have come, been received or become void. */
   gatesChanged: (org: OrgId, run: RunId) => void
   documents: Pick<Documents, 'content'>
+  /** Absent where the hub makes none. */
+  workers?: Pick<Workers, 'offer' | 'restores' | 'want'> | undefined
+  /** A run of the session waits for a holder that does not answer. */
+  waitsForHolder: (org: OrgId, session: SessionId) => void
 }
 
 /** Who asks for a run. */
@@ -89,6 +94,8 @@ export class Runs {
   readonly #placing = new Map<SessionId, 'once' | 'again'>()
   /** The runs that were shown last, as they were shown. */
   readonly #shown = new Map<RunId, string>()
+  /** Sessions of which a run waits for a silent holder: only time decides about them. */
+  readonly #silent = new Map<SessionId, OrgId>()
   /** What stood in the store at the last look, and showed no sign of its device. */
   #undelivered = new Set<string>()
   #closed = false
@@ -301,16 +308,61 @@ export class Runs {
   }
 
   async #placeNext(org: OrgId, session: SessionId): Promise<void> {
-    const { store, fleet, now } = this.#ports
+    const { store, fleet } = this.#ports
     const placement = await store.query('nextPlacement', { org, session })
     if (!placement) return
     const { next, holder } = placement
-    const asker = next.askedOrg && next.askedBy ? { org: next.askedOrg, user: next.askedBy } : null
-    const decision = decidePlacement(fleet.candidates(org, next.project, asker, holder?.device), placement, now())
+    const decision = await this.#decide(org, placement)
+    if (holder && 'wait' in decision && fleet.statusOf(holder.device) !== 'online') this.#noteSilent(org, session)
+    else this.#silent.delete(session)
     if ('to' in decision && (await this.#isStale(org, next))) await this.#setAside(org, next)
     else if ('to' in decision) await this.#lease(org, next.id, decision)
-    else if ('wait' in decision) await this.#wait(org, placement.next.id, decision)
-    else await this.#refuse(org, placement.next.id, decision)
+    else if ('worker' in decision) await this.#waitForWorker(org, next, decision)
+    else if ('wait' in decision) await this.#wait(org, next.id, decision)
+    else await this.#refuse(org, next.id, decision)
+  }
+
+  /** Whether a worker could have the variables is looked up only where one is to be had. */
+  async #decide(org: OrgId, placement: Placement): Promise<RouteDecision | WorkerDecision> {
+    const { fleet, now, workers } = this.#ports
+    const { next, holder, hasRun } = placement
+    const asker = next.askedOrg && next.askedBy ? { org: next.askedOrg, user: next.askedBy } : null
+    const candidates = fleet.candidates(org, next.project, asker, holder?.device)
+    const decide = (worker?: WorkerOffer) => decidePlacement(candidates, placement, now(), worker)
+    const decision = decide(workers?.offer)
+    if (!workers || !('worker' in decision) || !hasRun) return decision
+    return decide({ ...workers.offer, restores: await workers.restores(org, next.project) })
+  }
+
+  /** A cell that has changed since starts nothing (RU31). */
+  async #waitForWorker(org: OrgId, next: RunRow, { reasons }: WorkerDecision): Promise<void> {
+    const { store, workers } = this.#ports
+    if (!workers) return
+    if (await this.#isStale(org, next)) return this.#setAside(org, next)
+    const said = await workers.want(org, next.project, reasons)
+    const run = await store.call('setReasons', { org, id: next.id, reasons: [...new Set(said)] })
+    if (run) this.#show(org, run)
+  }
+
+  #noteSilent(org: OrgId, session: SessionId): void {
+    if (!this.#silent.has(session)) this.#ports.waitsForHolder(org, session)
+    this.#silent.set(session, org)
+  }
+
+  /** How long its holder has been silent decides whether a run waits on (RT63). */
+  lookAtSilent(): void {
+    for (const [session, org] of this.#silent) this.placeSoon(org, session)
+  }
+
+  /** Nobody waits for the silent device any longer. */
+  async elsewhere(org: OrgId, id: RunId): Promise<Run> {
+    const { store } = this.#ports
+    const session = await store.call('sendElsewhere', { org, id })
+    const run = await store.query('showRun', { org, id })
+    if (!run) throw new MeshError('NOT_FOUND', { detail: `run ${id}` })
+    if (session === null) throw new MeshError('CONFLICT', { detail: 'the run does not wait any more' })
+    this.placeSoon(org, session)
+    return run
   }
 
   /** It waited, and the cell that it was for is another by now (RU31). */
@@ -327,7 +379,7 @@ export class Runs {
     this.placeSoon(org, session)
   }
 
-  async #lease(org: OrgId, id: RunId, { to, reasons }: Extract<RouteDecision, { to: DeviceId }>): Promise<void> {
+  async #lease(org: OrgId, id: RunId, { to, reasons, restore }: Placed & { reasons: string[] }): Promise<void> {
     const { store, now, random, times } = this.#ports
     const at = now()
     const leased = await store.call('leaseRun', {
@@ -336,20 +388,21 @@ export class Runs {
       device: to,
       newHead: newId('head', at, random),
       reasons,
+      restore,
       now: at,
       expiresAt: at + times.leaseMs,
     })
-    if (leased) await this.#give(org, leased)
+    if (leased) await this.give(org, leased)
   }
 
   #giveSoon(org: OrgId, leased: Leased): void {
-    this.#give(org, leased).catch((error: unknown) =>
+    this.give(org, leased).catch((error: unknown) =>
       this.#ports.log.error({ err: error, org, run: leased.run.id }, 'a lease was not sent'),
     )
   }
 
   /** The lease is in the store: the device gets it when it registers, should it be gone by now. */
-  async #give(org: OrgId, { lease, run, device, moved }: Leased): Promise<void> {
+  async give(org: OrgId, { lease, run, device, moved }: Leased): Promise<void> {
     const { fleet, orders, sessionsChanged } = this.#ports
     if (fleet.link(device) && fleet.orgOf(device) !== org)
       this.foreign.note(device, org, { session: lease.session, run: run.id })
@@ -445,8 +498,8 @@ const undeliveredKey = ({ org, id, device, status, cancelReason }: Undelivered):
 
 /** The hash of the code as it came; a hash that was sent along must agree, or the code was altered on its way. */
 /** What the request asks of where it runs, and in what. */
-export function demandsIn({ runsOn, requires, kernel, timeoutMs }: RunRequest): RunDemands {
-  return { runsOn, requires, kernel, timeoutMs }
+export function demandsIn({ runsOn, requires, kernel, timeoutMs, failover, onLoss }: RunRequest): RunDemands {
+  return { runsOn, requires, kernel, timeoutMs, failover, onLoss }
 }
 
 export function hashOf(request: RunRequest): string {

@@ -6,12 +6,18 @@ import type { Run } from '@meshbook/core/api.ts'
 import type { Now, OrgId } from '@meshbook/core/ids.ts'
 import { type Limits, limits } from '@meshbook/core/limits.ts'
 import type { Gates } from '../gates/gates.ts'
+import type { LeftHeads } from '../moves/left-heads.ts'
+import type { Moves } from '../moves/moves.ts'
 import type { HubStore } from '../store/hub-store.ts'
+import type { LostRuns } from './lost-runs.ts'
 import type { Runs } from './runs.ts'
 
 export interface UpkeepPorts {
   store: HubStore
-  runs: Pick<Runs, 'ended' | 'queued' | 'handOverAgain'>
+  runs: Pick<Runs, 'ended' | 'queued' | 'handOverAgain' | 'lookAtSilent'>
+  lostRuns: Pick<LostRuns, 'settle'>
+  moves: Pick<Moves, 'look'>
+  leftHeads: Pick<LeftHeads, 'look'>
   gates: Pick<Gates, 'expire'>
   times: Limits
   now: Now
@@ -26,6 +32,7 @@ export class Upkeep {
   #awakeSince: number
   #lookedAt: number
   #handedOverAt = 0
+  #sessionsLookedAt = 0
   #looking = false
 
   constructor(ports: UpkeepPorts) {
@@ -45,6 +52,7 @@ export class Upkeep {
       await this.#dropUnanswered(now)
       await this.#endLost(now)
       await this.#handOverAgain(now)
+      await this.#lookAtSessions(now)
     } finally {
       this.#looking = false
     }
@@ -61,7 +69,7 @@ export class Upkeep {
     const silentSince = now - times.leaseMs
     if (this.#awakeSince > silentSince) return
     for (const { org, id } of await store.query('lostRuns', { now, silentSince }))
-      this.#ended(org, await store.call('interruptLostRun', { org, id, now, silentSince }))
+      await this.#ports.lostRuns.settle(org, id, silentSince)
   }
 
   async #askForExpired(now: number): Promise<void> {
@@ -77,6 +85,16 @@ export class Upkeep {
     const askedBefore = now - limits.runAskMs
     for (const { org, id } of await store.query('unansweredRuns', { askedBefore }))
       this.#ended(org, await store.call('endRun', { org, id, as: 'cancelled', reason: unanswered, now }))
+  }
+
+  /** Sessions that move, that were left behind, or whose runs wait for a silent device. */
+  async #lookAtSessions(now: number): Promise<void> {
+    const { runs, moves, leftHeads, times } = this.#ports
+    if (Math.abs(now - this.#sessionsLookedAt) < Math.min(1_000, times.suspectMs / 10)) return
+    this.#sessionsLookedAt = now
+    runs.lookAtSilent()
+    await moves.look()
+    await leftHeads.look()
   }
 
   async #handOverAgain(now: number): Promise<void> {

@@ -7,6 +7,7 @@ import { ChannelCredit } from '@meshbook/core/channel-credit.ts'
 import { ChannelQueue } from '@meshbook/core/channel-queue.ts'
 import { asMeshError, errors, MeshError } from '@meshbook/core/errors.ts'
 import { type ChannelFrame, decodeFrame } from '@meshbook/core/frames.ts'
+import type { ProjectId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import {
   type DeviceProject,
@@ -65,6 +66,8 @@ class ChannelSocket implements DeviceLink {
   #given: number[] = []
   #left = false
   #isTellingProjects = false
+  /** Of a worker: the one project that it sees (CP32); null where the worker has ended. Absent for other devices. */
+  #only: ProjectId | null | undefined
 
   constructor(parts: Parts, socket: WebSocket, device: ProvenDevice, network: string) {
     this.#parts = parts
@@ -200,6 +203,7 @@ class ChannelSocket implements DeviceLink {
     if (!this.#live.open) return
     if (message.type === 'REGISTER') return this.#register(message)
     if (!this.#registered) throw new MeshError('BAD_MESSAGE', { detail: `${message.type} before REGISTER` })
+    const { org, id } = this.#device
     switch (message.type) {
       case 'HEARTBEAT':
         return this.#heartbeat(message)
@@ -207,23 +211,31 @@ class ChannelSocket implements DeviceLink {
       case 'RUNTIME_DOWN':
         return this.#runtimeChanged(message)
       case 'OPEN':
+        if (!this.#sees(message.project)) return this.#streams.refuse(message.stream)
         // Documents are opened side by side; each stream keeps its own frames until its turn.
         this.#streams.open(message).catch((error: unknown) => this.#fail(error))
         return
       case 'CLOSE':
         return this.#streams.close(message.stream)
       case 'CLAIM':
+        if (this.#only !== undefined) return this.#refuseClaim(message)
         return this.#parts.claims.answer(this.#device, message, this)
       case 'RUN_IMPORT':
+        if (this.#only !== undefined) throw new MeshError('FORBIDDEN', { detail: 'a worker gives itself no runs' })
         return void this.send(await this.#parts.imports.take(this.#device, message))
       case 'PROBLEMS':
         return this.#problems(message)
       case 'ENVIRONMENTS':
         return this.#environments(message)
       case 'OWNER_KEY':
+        if (this.#only !== undefined) throw new MeshError('FORBIDDEN', { detail: 'a worker makes no copies of keys' })
         return takeOwnerKey(this.#parts, this.#device, message)
       case 'RUN_AFTERWARDS':
         return void this.send(await this.#parts.runs.afterwards(this.#device.id, message))
+      case 'SNAPSHOT':
+      case 'RESTORING':
+      case 'RESTORED':
+        return this.#parts.savedSessions.told(org, id, message)
       case 'BYE':
         return this.#leave()
     }
@@ -234,11 +246,23 @@ class ChannelSocket implements DeviceLink {
     const { org, id } = this.#device
     if (message.device !== id)
       throw new MeshError('FORBIDDEN', { detail: 'REGISTER names another device than the proof' })
+    if (this.#device.kind === 'worker')
+      this.#only = (await store.query('workerOfDevice', { device: id }))?.project ?? null
     const token = await this.#nextToken(message.token)
     if (token === undefined) return
     await this.#takeSeal(message.seal)
-    const { os, software = '', runtimes, metrics, projects } = message
-    await store.call('describeDevice', { org, id, os, software, runtimes, projects, now: now() })
+    const { os, software = '', runtimes, metrics, restores } = message
+    const projects = message.projects.filter(project => this.#sees(project))
+    await store.call('describeDevice', {
+      org,
+      id,
+      os,
+      software,
+      runtimes,
+      projects,
+      restores: restores ?? null,
+      now: now(),
+    })
     const found = await runs.reconcile(org, id, message)
     const known = await this.#projects()
     const { networks = [], ...measured } = metrics
@@ -260,18 +284,29 @@ class ChannelSocket implements DeviceLink {
       problems: true,
       environments: true,
       imports: true,
+      snapshots: true,
       token,
       credit: limits.streamCreditBytes,
     })
-    if (!fleet.connect(id, this, { os, software, runtimes, metrics, projects, network: this.#network }))
+    if (!fleet.connect(id, this, { os, software, runtimes, metrics, projects, restores, network: this.#network }))
       return this.close('REVOKED')
     for (const lease of found.resend) this.send({ type: 'LEASE', lease })
     for (const { run, reason } of found.cancel) this.send({ type: 'RUN_CANCEL', run, reason })
     await this.#parts.gates.tellDevice(id)
     await this.#tellOthers(found.headsEnded > 0)
     await this.#takeOrders()
+    await this.#parts.moves.registered(id)
     await this.#parts.lan.offered(id, message.lan, [])
     if (message.seal) await greetWithOwnerKeys(this.#parts, this.#device)
+  }
+
+  /** What runs in a worker must start nothing anywhere else (CP33). */
+  #refuseClaim({ request: { id } }: Up<'CLAIM'>): void {
+    if (id) this.send({ type: 'RUN_REQUEST', run: id, answer: 'elsewhere', reason: 'A worker asks for no runs.' })
+  }
+
+  #sees(project: ProjectId): boolean {
+    return this.#only === undefined || this.#only === project
   }
 
   /** Nothing when this channel ends: it is older than another one, or its token had been used up. */
@@ -312,7 +347,7 @@ class ChannelSocket implements DeviceLink {
     const shared = await store.query('sharedProjects', { projects: memberships.map(({ project }) => project) })
     const writable = new Set(memberships.flatMap(it => (rightsOf(it.roles).has('write') ? [it.project] : [])))
     const own = await store.query('listProjects', { org: this.#device.org })
-    return [
+    const all = [
       ...own.map(forDevice),
       ...shared.map(project => ({
         ...forDevice(project),
@@ -320,6 +355,7 @@ class ChannelSocket implements DeviceLink {
         ...(!writable.has(project.id) && { access: 'read' as const }),
       })),
     ]
+    return all.filter(({ id }) => this.#sees(id))
   }
 
   /** They are read anew, in the order of what else is worked on: the last list is the newest (CH32). */
@@ -423,7 +459,11 @@ class ChannelSocket implements DeviceLink {
     const changed =
       message.type === 'RUNTIME_UP'
         ? await store.call('runtimeUp', { org, device, head, fence, kernel: message.kernel })
-        : await store.call('runtimeDown', { org, device, head, fence, reason: message.reason, now: now() })
+        : await store.call('runtimeDown', {
+            ...{ org, device, head, fence, reason: message.reason },
+            ...{ rests: message.rests === true, now: now() },
+          })
+    if (!changed && message.type === 'RUNTIME_DOWN') await this.#parts.moves.wentDown(device, message)
     if (!changed) return
     sessionsChanged(org)
     runs.placeSoon(org, message.session)
@@ -478,6 +518,7 @@ class ChannelSocket implements DeviceLink {
     if (fleet.link(id) === undefined) {
       sessionRequests.disconnected(id)
       lan.left(id)
+      this.#parts.restoreProgress.forget(id)
       runs.foreign.forget(id)
     }
     store

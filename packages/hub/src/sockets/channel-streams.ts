@@ -73,6 +73,11 @@ export class ChannelStreams {
     this.#streams.set(stream, 'opening')
   }
 
+  /** Of a document that is none of the device's business: as if it were not there. */
+  refuse(stream: number): void {
+    this.#refuse(stream, 'NOT_FOUND', 'there is no such project')
+  }
+
   /** The rights are read after the door is noted, so that a change either is in them or ends the stream (ME8). */
   async open({ stream, project, document }: Extract<UpMessage, { type: 'OPEN' }>): Promise<void> {
     const { access, doors } = this.#parts

@@ -20,6 +20,8 @@ export interface SettledRestore {
 export async function settleRestore(tx: Tx, a: { now: number; note: AuditNote }): Promise<SettledRestore> {
   const runsEnded = await endRunsNotBegun(tx, a.now)
   const heads = await tx.run('UPDATE heads SET ended_at = ?, end_reason = ? WHERE ended_at IS NULL', [a.now, reason])
+  const failed = "UPDATE moves SET state = 'failed', detail = ?, ended_at = ?, over_told = 1 WHERE ended_at IS NULL"
+  await tx.run(failed, [reason, a.now])
   await tx.run('UPDATE sessions SET fence = CASE WHEN fence < ? THEN ? ELSE fence + 1 END', [a.now, a.now])
   // Refresh tokens went on since; whatever a device shows next is its first again (TK7).
   await tx.run('UPDATE devices SET token_hash = NULL, token_before = NULL, token_proved_at = 0', [])
@@ -27,6 +29,7 @@ export async function settleRestore(tx: Tx, a: { now: number; note: AuditNote })
   await tx.run("DELETE FROM ways WHERE kind = 'push'", [])
   // Those who come back may name it: its time to be collected begins anew.
   await tx.run('UPDATE assets SET unreferenced_at = ? WHERE unreferenced_at IS NOT NULL', [a.now])
+  await tx.run('UPDATE snapshot_parts SET touched_at = ?', [a.now])
   await noteAudit(tx, { org: null, note: a.note })
   return {
     headsEnded: heads.changes,

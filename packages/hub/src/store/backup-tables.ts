@@ -53,9 +53,15 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
 
   sessions: kept('names of sessions; their fences are raised'),
   heads: kept('history of heads; those that were live are ended'),
+  snapshots: kept('records of saved sessions; without them nobody finds what their parts are'),
+  moves: kept('what became of moves; those that were under way fail'),
   runs: kept('history of runs; those that nobody had begun are ended'),
   run_events: kept('logs of runs'),
   gates: kept('what was decided, by whom and about which bytes'),
+
+  workers: leftOut('what runs on one machine now; it is gone or unknown after a restore'),
+  compute_keys: leftOut('opens what the next table has, and is made anew'),
+  restoring_keys: leftOut('a backup must not hold a way to what only devices can open; restoring is turned on again'),
 
   push_keys: kept('subscriptions of browsers are for this key and no other'),
   ways: kept('ntfy topics and webhooks go on; of browsers those are dropped whose sessions are left out'),
@@ -67,6 +73,10 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   asset_references: kept('which documents and runs show an asset, as of the same moment as they'),
   asset_scans: kept('how far documents were read for that'),
   asset_totals: kept('sums of the rows of assets, as of the same moment as they'),
+  snapshot_parts: kept('what saved sessions are made of; the bytes are files beside the tables'),
+  snapshot_totals: kept('sums of the rows of parts, as of the same moment as they'),
+  snapshot_arrivals: leftOut('names bytes that no row has, which are not carried'),
+
   asset_uploads: leftOut('their bytes have no hash yet and are not carried; a client begins again'),
   asset_removals: leftOut('names bytes that no row has, which are not carried'),
 }

@@ -14,8 +14,11 @@ import {
 import type { Lease, SessionInfo } from '@meshbook/core/messages.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
+import { heardOfLeftHeads, leaveHead } from './left-heads.ts'
+import { isProspective, noteProspectiveKernel } from './move-rows.ts'
 import { endRun } from './run-log.ts'
-import { activeStatuses, leaseOf, runRow, selectRuns } from './run-rows.ts'
+import { activeStatuses, leaseFor, type RunRow, runRow, selectRuns } from './run-rows.ts'
+import { withStates } from './session-states.ts'
 
 export interface HeadRow {
   head: HeadId
@@ -95,25 +98,52 @@ export async function liveHeads(
   )
 }
 
-/** The device's live head of the session, or a new one under the next fence, which voids every other. */
+/**
+ * The device's live head of the session, or a new one under the next fence, which voids every other. `base` is as of when
+ * the state is that goes on, if any: what another device has beyond it is kept (MV30).
+ */
 export async function takeHead(
   tx: Tx,
-  a: { org: OrgId; session: SessionId; device: DeviceId; newHead: HeadId; now: number; expiresAt: number },
-): Promise<{ head: HeadId; fence: Fence; moved: boolean }> {
+  a: {
+    org: OrgId
+    session: SessionId
+    device: DeviceId
+    newHead: HeadId
+    base: number
+    now: number
+    expiresAt: number
+  },
+): Promise<{ head: HeadId; fence: Fence; moved: boolean; before: DeviceId | null }> {
   const live = await liveHeads(tx, a.org, 'session_id', a.session)
   const own = live.find(({ device }) => device === a.device)
   if (own) {
     await tx.run('UPDATE heads SET expires_at = ? WHERE org_id = ? AND head_id = ?', [a.expiresAt, a.org, own.head])
-    return { head: own.head, fence: own.fence, moved: false }
+    return { head: own.head, fence: own.fence, moved: false, before: null }
   }
-  for (const { head } of live) await endHead(tx, a.org, head, 'the session moved to another device', a.now)
+  for (const { head } of live) {
+    await endHead(tx, a.org, head, 'the session moved to another device', a.now)
+    await leaveHead(tx, { ...a, head, next: a.newHead })
+  }
   const next = parseFence((await fenceOf(tx, a.org, a.session)) + 1)
+  if (live.length === 0) await leaveLost(tx, { ...a, fence: next - 1 })
   await tx.run('UPDATE sessions SET fence = ? WHERE org_id = ? AND session_id = ?', [next, a.org, a.session])
   await tx.run(
     'INSERT INTO heads (org_id, head_id, session_id, device_id, fence, expires_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
     [a.org, a.newHead, a.session, a.device, next, a.expiresAt, a.now],
   )
-  return { head: a.newHead, fence: next, moved: true }
+  return { head: a.newHead, fence: next, moved: true, before: live[0]?.device ?? null }
+}
+
+/** The session goes on from its saved states, or without them: those that did not go on are kept (MV31). */
+async function leaveLost(
+  tx: Tx,
+  a: { org: OrgId; session: SessionId; fence: number; newHead: HeadId; base: number; now: number },
+): Promise<void> {
+  const lost = await tx.get<{ head: HeadId }>(
+    'SELECT head_id AS head FROM heads WHERE org_id = ? AND session_id = ? AND fence = ? AND lost = 1 AND left_state IS NULL',
+    [a.org, a.session, a.fence],
+  )
+  if (lost) await leaveHead(tx, { ...a, head: lost.head, next: a.newHead, state: 'over' })
 }
 
 export async function fenceOf(tx: Tx, org: OrgId, session: SessionId): Promise<number> {
@@ -133,6 +163,12 @@ export async function endHead(tx: Tx, org: OrgId, head: HeadId, reason: string, 
   ])
 }
 
+/** The device has lost it: the session may go on from what was saved of it. */
+export async function loseHead(tx: Tx, org: OrgId, head: HeadId, reason: string, now: number): Promise<void> {
+  await endHead(tx, org, head, reason, now)
+  await tx.run('UPDATE heads SET lost = 1 WHERE org_id = ? AND head_id = ?', [org, head])
+}
+
 export interface HeldHead {
   session: SessionId
   head: HeadId
@@ -149,7 +185,7 @@ export async function renewHeads(
   const lost: HeadId[] = []
   for (const { head, fence } of a.heads) {
     const { changes } = await tx.run(renew, [a.expiresAt, a.org, head, a.device, fence])
-    if (changes === 0) lost.push(head)
+    if (changes === 0 && !(await isProspective(tx, { device: a.device, head }))) lost.push(head)
   }
   return lost
 }
@@ -170,16 +206,26 @@ export async function runtimeUp(
     'UPDATE heads SET kernel = ? WHERE org_id = ? AND head_id = ? AND device_id = ? AND fence = ? AND ended_at IS NULL',
     [a.kernel, a.org, a.head, a.device, a.fence],
   )
+  if (changes === 0) await noteProspectiveKernel(tx, a)
   return changes > 0
 }
 
 export async function runtimeDown(
   tx: Tx,
-  a: { org: OrgId; device: DeviceId; head: HeadId; fence: Fence; reason: string; now: number },
+  a: { org: OrgId; device: DeviceId; head: HeadId; fence: Fence; reason: string; rests: boolean; now: number },
 ): Promise<boolean> {
   const update =
-    'UPDATE heads SET ended_at = ?, end_reason = ? WHERE org_id = ? AND head_id = ? AND device_id = ? AND fence = ? AND ended_at IS NULL'
-  const { changes } = await tx.run(update, [a.now, a.reason, a.org, a.head, a.device, a.fence])
+    'UPDATE heads SET ended_at = ?, end_reason = ?, lost = ? WHERE org_id = ? AND head_id = ? AND device_id = ? AND fence = ? AND ended_at IS NULL'
+  const { changes } = await tx.run(update, [
+    a.now,
+    a.reason,
+    // One that rests goes on from what was saved of it, as one that was lost does.
+    a.rests ? 1 : 0,
+    a.org,
+    a.head,
+    a.device,
+    a.fence,
+  ])
   return changes > 0
 }
 
@@ -210,6 +256,7 @@ export async function reconcileDevice(
   },
 ): Promise<Reconciled> {
   const lost = await renewHeads(tx, a)
+  await heardOfLeftHeads(tx, { ...a, named: new Set(a.heads.map(({ head }) => head)) })
   const active = await selectRuns(tx, `r.org_id = ? AND r.device_id = ? AND r.status IN ${activeStatuses}`, [
     a.org,
     a.device,
@@ -218,8 +265,8 @@ export async function reconcileDevice(
   const result: Reconciled = { runs: [], lost, resend: [], cancel: [], ended: [], headsEnded: 0 }
   for (const row of active) {
     if (named.has(row.id)) continue
-    if (row.state.status === 'leased' && row.head !== null && row.importedEnd === null)
-      result.resend.push(leaseOf(row, row.head, row.state.fence, a.expiresAt))
+    if (isUnbegun(row) && row.head !== null && row.importedEnd === null)
+      result.resend.push(await leaseFor(tx, row, row.head, row.state.fence, a.expiresAt))
     else
       pushEnded(
         result,
@@ -233,19 +280,36 @@ export async function reconcileDevice(
       )
   }
   for (const row of active) if (row.cancelReason !== null) result.cancel.push({ run: row.id, reason: row.cancelReason })
-  for (const held of a.runs) await answerForHeld(tx, a.org, a.device, held.run, result)
+  for (const held of a.runs) await answerForHeld(tx, a.org, a.device, held, result)
   result.headsEnded = await endUnnamedHeads(tx, a, new Set(result.resend.map(({ head }) => head)))
   return result
 }
 
-async function answerForHeld(tx: Tx, org: OrgId, device: DeviceId, id: RunId, result: Reconciled): Promise<void> {
+async function answerForHeld(
+  tx: Tx,
+  org: OrgId,
+  device: DeviceId,
+  { run: id, fence }: Reconciled['runs'][number],
+  result: Reconciled,
+): Promise<void> {
   const row = await runRow(tx, org, id)
-  if (row?.device !== device || !('fence' in row.state)) return
+  if (!row || !('fence' in row.state)) return
+  // It goes on elsewhere, from its middle: what this device does of it counts no more (RU72).
+  if (row.device !== device && fence < row.state.fence)
+    result.cancel.push({ run: id, reason: 'the run goes on on another device' })
+  if (row.device !== device) return
   const { status, seq } = row.state
   // The last event of an ended log may be the hub's own: the device sends its own of that number, and learns it (RU22).
   result.runs.push({ run: id, fence: row.state.fence, seq: hasEnded(status) ? Math.max(0, seq - 1) : seq })
   if (hasEnded(status) && (status !== 'interrupted' || (await isRepeated(tx, org, id))))
     result.cancel.push({ run: id, reason: `the run has ${status}` })
+}
+
+/** Its device need not know of it: nothing of it is in the log under its fence. */
+function isUnbegun<R extends Pick<RunRow, 'state' | 'resumeSeq'>>(
+  row: R,
+): row is R & { state: Extract<RunRow['state'], { fence: Fence }> } {
+  return row.state.status === 'leased' || (row.resumeSeq !== null && 'fence' in row.state)
 }
 
 async function isRepeated(tx: Tx, org: OrgId, id: RunId): Promise<boolean> {
@@ -263,7 +327,7 @@ async function endUnnamedHeads(
     if (keep.has(head))
       await tx.run('UPDATE heads SET expires_at = ? WHERE org_id = ? AND head_id = ?', [a.expiresAt, a.org, head])
     else if (!named.has(head)) {
-      await endHead(tx, a.org, head, 'the device came back without it', a.now)
+      await loseHead(tx, a.org, head, 'the device came back without it', a.now)
       ended++
     }
   }
@@ -280,7 +344,7 @@ export async function endAllOf(
   a: { org: OrgId; device: DeviceId; reason: string; now: number },
 ): Promise<Run[]> {
   for (const { head } of await liveHeads(tx, a.org, 'device_id', a.device))
-    await endHead(tx, a.org, head, a.reason, a.now)
+    await loseHead(tx, a.org, head, a.reason, a.now)
   const active = await selectRuns(tx, `r.org_id = ? AND r.device_id = ? AND r.status IN ${activeStatuses}`, [
     a.org,
     a.device,
@@ -323,15 +387,21 @@ export interface SessionRow extends SessionInfo {
   leaseExpiresAt: number | null
 }
 
+/** As everybody may see it. */
+export function shownSession({ head: _, leaseExpiresAt: __, ...session }: SessionRow): SessionInfo {
+  return session
+}
+
 const sessionSelect = `SELECT s.session_id AS id, s.project_id AS project, s.language AS language, s.name AS name, h.device_id AS device, h.fence AS fence, h.kernel AS kernel, h.created_at AS since, h.head_id AS head, h.expires_at AS "leaseExpiresAt"
   FROM sessions s LEFT JOIN heads h ON h.org_id = s.org_id AND h.session_id = s.session_id AND h.ended_at IS NULL`
 
 export async function listSessions(tx: Tx, a: { org: OrgId; project?: ProjectId | undefined }): Promise<SessionRow[]> {
   const where = a.project === undefined ? '' : ' AND s.project_id = ?'
-  return tx.all(
+  const rows = await tx.all<SessionRow>(
     `${sessionSelect} WHERE s.org_id = ?${where} ORDER BY s.created_at DESC, s.session_id LIMIT 1000`,
     a.project === undefined ? [a.org] : [a.org, a.project],
   )
+  return withStates(tx, a, rows)
 }
 
 export async function findSession(tx: Tx, a: { org: OrgId; id: SessionId }): Promise<SessionRow | null> {

@@ -5,6 +5,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import type { DeviceId, DocumentId, OrgId, ProjectId, UserId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { DeviceInfo, Runtime } from '@meshbook/core/messages.ts'
+import type { RestoreAbility } from '@meshbook/core/snapshot.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { type NewBrowserSession, openBrowserSession, type SignedIn } from './browser-sessions.ts'
 import { endAllOf, orgsServedBy } from './heads.ts'
@@ -239,12 +240,15 @@ export interface DeviceRow {
   lastSeenAt: number
   /** What its owner has set; the rest is as its kind has it. */
   policy: PolicyChange
+  /** What it can restore of saved sessions; null: nothing. */
+  restores?: RestoreAbility | null
 }
 
 const deviceColumns =
-  'd.org_id AS org, d.user_id AS user, u.name AS "userName", d.device_id AS id, d.public_key AS "publicKey", d.name AS name, d.kind AS kind, d.os AS os, d.software AS software, d.runtimes AS runtimes, d.projects AS projects, d.last_seen_at AS "lastSeenAt", d.policy AS policy'
+  'd.org_id AS org, d.user_id AS user, u.name AS "userName", d.device_id AS id, d.public_key AS "publicKey", d.name AS name, d.kind AS kind, d.os AS os, d.software AS software, d.runtimes AS runtimes, d.projects AS projects, d.last_seen_at AS "lastSeenAt", d.policy AS policy, d.restores AS restores'
 const devicesWithUser = 'devices d JOIN users u ON u.org_id = d.org_id AND u.user_id = d.user_id'
-type StoredDevice = Omit<DeviceRow, 'runtimes' | 'projects' | 'policy'> & {
+type StoredDevice = Omit<DeviceRow, 'runtimes' | 'projects' | 'policy' | 'restores'> & {
+  restores: string | null
   runtimes: string
   projects: string
   policy: string
@@ -254,6 +258,7 @@ const deviceOf = (row: StoredDevice): DeviceRow => ({
   runtimes: JSON.parse(row.runtimes) as Runtime[],
   projects: JSON.parse(row.projects) as ProjectId[],
   policy: JSON.parse(row.policy) as PolicyChange,
+  restores: row.restores === null ? null : (JSON.parse(row.restores) as RestoreAbility),
 })
 
 /** False when it was there: registering a key again keeps its device. A key that was revoked stays so: whoever has it may be a thief (S8). */
@@ -348,11 +353,20 @@ async function endTokensOf(tx: Tx, a: { org: OrgId; id: DeviceId }): Promise<str
 
 export async function describeDevice(
   tx: Tx,
-  a: Pick<DeviceRow, 'org' | 'id' | 'os' | 'software' | 'runtimes' | 'projects'> & { now: number },
+  a: Pick<DeviceRow, 'org' | 'id' | 'os' | 'software' | 'runtimes' | 'projects' | 'restores'> & { now: number },
 ): Promise<void> {
   await tx.run(
-    'UPDATE devices SET os = ?, software = ?, runtimes = ?, projects = ?, last_seen_at = ? WHERE org_id = ? AND device_id = ?',
-    [a.os, a.software ?? '', JSON.stringify(a.runtimes), JSON.stringify(a.projects), a.now, a.org, a.id],
+    'UPDATE devices SET os = ?, software = ?, runtimes = ?, projects = ?, restores = COALESCE(?, restores), last_seen_at = ? WHERE org_id = ? AND device_id = ?',
+    [
+      a.os,
+      a.software ?? '',
+      JSON.stringify(a.runtimes),
+      JSON.stringify(a.projects),
+      a.restores ? JSON.stringify(a.restores) : null,
+      a.now,
+      a.org,
+      a.id,
+    ],
   )
 }
 

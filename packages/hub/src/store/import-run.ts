@@ -19,9 +19,11 @@ import { limits } from '@meshbook/core/limits.ts'
 import type { LocalHead } from '@meshbook/core/messages.ts'
 import { hasEnded, stepRun } from '@meshbook/core/run.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
-import { endHead, fenceOf, liveHeads } from './heads.ts'
+import { endHead, fenceOf, type HeadRow, liveHeads } from './heads.ts'
+import { leaveHead } from './left-heads.ts'
 import { addRun, type NewRun, projectOf } from './run-queue.ts'
 import { type RunRow, runRow, saveState, showRun } from './run-rows.ts'
+import type { HeadRestore } from './saved-states.ts'
 
 export interface ImportedRun extends NewRun {
   device: DeviceId
@@ -108,10 +110,43 @@ async function settleHead(tx: Tx, a: ImportedRun, project: ProjectId): Promise<S
   const live = await liveHeads(tx, a.org, 'session_id', session.id)
   // A head that has ended must not be the newest of a session that is live.
   const isTaken = localHead.live ? live.some(({ device }) => device !== a.device) : live.length > 0
+  if (isTaken && (await comesHome(tx, a, session.id, live))) return newHead(tx, a, session)
   const own = isTaken ? await fork(tx, a, project) : session
   if (!isTaken)
     for (const { head } of live) await endHead(tx, a.org, head, 'the session went on without the hub', a.now)
   return newHead(tx, a, own)
+}
+
+/**
+ * The device was lost, and its session went on elsewhere for as long as it was away. It has the very kernel that was live
+ * then, and has used it: that one is preferred, and what the other has beyond what it was restored from is kept (MV43).
+ */
+async function comesHome(tx: Tx, a: ImportedRun, session: SessionId, live: readonly HeadRow[]): Promise<boolean> {
+  if (!a.localHead.live) return false
+  const home = await tx.get(
+    "SELECT h.head_id FROM heads h JOIN sessions s ON s.org_id = h.org_id AND s.session_id = h.session_id WHERE h.org_id = ? AND h.head_id = ? AND h.session_id = ? AND h.device_id = ? AND h.left_state = 'there' AND s.home = h.device_id",
+    [a.org, a.localHead.head, session, a.device],
+  )
+  if (!home) return false
+  for (const { head } of live) {
+    const base = await beganWith(tx, a.org, head)
+    await endHead(tx, a.org, head, 'its device is back and had gone on', a.now)
+    await leaveHead(tx, { org: a.org, head, next: a.localHead.spareHead, base, now: a.now })
+  }
+  // Its kernel goes on, so that there is nothing of it to be kept.
+  await tx.run('UPDATE heads SET left_state = NULL WHERE org_id = ? AND head_id = ?', [a.org, a.localHead.head])
+  await tx.run('UPDATE sessions SET home = NULL WHERE org_id = ? AND session_id = ?', [a.org, session])
+  return true
+}
+
+/** As of when the state is that the head was restored from; 0: from none. */
+async function beganWith(tx: Tx, org: OrgId, head: HeadId): Promise<number> {
+  const row = await tx.get<{ restored: string | null; restore: string | null }>(
+    'SELECT restored, restore FROM heads WHERE org_id = ? AND head_id = ?',
+    [org, head],
+  )
+  if (row?.restored) return (JSON.parse(row.restored) as { asOf: { at: number } }).asOf.at
+  return row?.restore ? ((JSON.parse(row.restore) as HeadRestore).ladder[0]?.asOf.at ?? 0) : 0
 }
 
 interface KnownHead extends Omit<Settled, 'moved'> {

@@ -1,10 +1,19 @@
 /** Procedures over runs whose device has gone: what is known of them, and how they ended there after all (RU20–RU23). */
 import type { Run } from '@meshbook/core/api.ts'
-import type { DeviceId, Fence, OrgId, RunId, Seq } from '@meshbook/core/ids.ts'
-import { hasEnded, isTerminal, type RunEvent } from '@meshbook/core/run.ts'
+import type { DeviceId, Fence, HeadId, OrgId, RunId, Seq } from '@meshbook/core/ids.ts'
+import type { RunRequest } from '@meshbook/core/messages.ts'
+import type { SessionPolicy } from '@meshbook/core/moves-api.ts'
+import type { SavedState } from '@meshbook/core/route/input.ts'
+import { hasEnded, isTerminal, type RunEvent, stepRun } from '@meshbook/core/run.ts'
+import type { Rung } from '@meshbook/core/snapshot.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
+import { fenceOf } from './heads.ts'
+import { whyHeldByMove } from './moves.ts'
 import { endRun } from './run-log.ts'
-import { activeStatuses, type RunRow, selectRuns, showRun } from './run-rows.ts'
+import { type Leased, takeSession } from './run-queue.ts'
+import { activeStatuses, leaseFor, type RunRow, runRow, saveState, selectRuns, showRun } from './run-rows.ts'
+import { statesDuring } from './saved-states.ts'
+import { sessionPolicy } from './session-policy.ts'
 import { tellLost } from './tell-runs.ts'
 
 const lost = `FROM runs r LEFT JOIN heads h ON h.org_id = r.org_id AND h.head_id = r.head_id LEFT JOIN devices v ON v.device_id = r.device_id
@@ -19,6 +28,67 @@ export async function lostRuns(
     a.now,
     a.silentSince,
   ])
+}
+
+export interface LossPlan {
+  run: RunRow
+  onLoss: NonNullable<RunRequest['onLoss']>
+  /** States that were saved in its middle. */
+  saved: SavedState[]
+  projectOwner: string
+}
+
+/** What is to become of a run whose device is lost (RU70, RU21): by its own words, or by what holds for its session. */
+export async function lossPlan(tx: Tx, a: { org: OrgId; id: RunId }): Promise<LossPlan | null> {
+  const run = await runRow(tx, a.org, a.id)
+  if (!run) return null
+  const policy: SessionPolicy = await sessionPolicy(tx, { org: a.org, session: run.session })
+  const onLoss = run.demands.onLoss ?? policy.onLoss ?? 'interrupt'
+  const { head, session } = run
+  const saved = onLoss === 'resume' && head !== null ? await statesDuring(tx, { session, head, run: run.id }) : []
+  const project = await tx.get<{ owner: string }>('SELECT owner FROM projects WHERE org_id = ? AND project_id = ?', [
+    a.org,
+    run.project,
+  ])
+  return { run, onLoss, saved, projectOwner: project?.owner ?? '' }
+}
+
+/**
+ * The run goes on on another device from its middle, under a new fence and with its log as it is; null where it cannot
+ * any more: its device is back, or the session went on without it.
+ */
+export async function resumeLostRun(
+  tx: Tx,
+  a: {
+    org: OrgId
+    id: RunId
+    device: DeviceId
+    newHead: HeadId
+    reasons: string[]
+    restore: Rung[]
+    now: number
+    silentSince: number
+    expiresAt: number
+  },
+): Promise<Leased | null> {
+  const isLost = await tx.get<object>(`SELECT r.run_id ${lost} AND r.org_id = ? AND r.run_id = ?`, [
+    a.now,
+    a.silentSince,
+    a.org,
+    a.id,
+  ])
+  const row = isLost ? await runRow(tx, a.org, a.id) : undefined
+  if (row?.state.status !== 'running' || row.cancelReason !== null || row.device === a.device) return null
+  if ((await fenceOf(tx, a.org, row.session)) !== row.state.fence) return null
+  if ((await whyHeldByMove(tx, a.org, row.session)) !== undefined) return null
+  const isChosen = row.chosenDevice !== null || row.demands.runsOn !== undefined
+  const { head, fence, moved } = await takeSession(tx, { ...a, session: row.session, isChosen })
+  const state = stepRun(row.state, { type: 'leased', fence })
+  if ('refused' in state) return null
+  const resumed: RunRow = { ...row, state, head, device: a.device, reasons: a.reasons, resumeSeq: row.state.seq }
+  await saveState(tx, resumed)
+  const run = (await showRun(tx, { org: a.org, id: a.id }))!
+  return { lease: await leaseFor(tx, resumed, head, fence, a.expiresAt), run, device: a.device, moved }
 }
 
 /** Looks again in the transaction that ends it: the device may have come back. */

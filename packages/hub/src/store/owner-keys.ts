@@ -53,7 +53,7 @@ async function sealable(
   versions: number[],
 ): Promise<OwnerKeyState['devices']> {
   const devices = await tx.all<Omit<OwnerKeyState['devices'][number], 'lacks'>>(
-    'SELECT device_id AS id, public_key AS "publicKey", seal_key AS "sealKey", seal_proof AS "sealProof" FROM devices WHERE org_id = ? AND user_id = ? AND revoked_at IS NULL AND seal_key IS NOT NULL ORDER BY device_id',
+    `SELECT device_id AS id, public_key AS "publicKey", seal_key AS "sealKey", seal_proof AS "sealProof" FROM devices WHERE org_id = ? AND user_id = ? AND revoked_at IS NULL AND seal_key IS NOT NULL AND kind <> 'worker' ORDER BY device_id`,
     [org, user],
   )
   const held = await tx.all<{ recipient: string; version: number }>(
@@ -102,7 +102,7 @@ async function isKnown(tx: Tx, a: { org: OrgId; user: UserId; version: number; k
 async function addCopy(tx: Tx, { org, user }: { org: OrgId; user: UserId }, copy: KeyCopy): Promise<number> {
   if (copy.recipient !== 'recovery') {
     const device = await tx.get(
-      'SELECT device_id FROM devices WHERE org_id = ? AND user_id = ? AND device_id = ? AND revoked_at IS NULL',
+      "SELECT device_id FROM devices WHERE org_id = ? AND user_id = ? AND device_id = ? AND revoked_at IS NULL AND kind <> 'worker'",
       [org, user, copy.recipient],
     )
     if (!device) return 0

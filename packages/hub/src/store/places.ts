@@ -1,5 +1,5 @@
 /**
- * Whose a project, document, run, session or asset is, and which roles somebody has there: one reading for all that is
+ * Whose a project, document, run, session, saved session or asset is, and which roles somebody has there: one reading for all that is
  * decided about access (ME2). It knows nothing of credentials.
  */
 import type { OrgId, ProjectId, UserId } from '@meshbook/core/ids.ts'
@@ -11,7 +11,7 @@ export interface Asker {
   user: UserId
 }
 
-export type PlaceKind = 'project' | 'document' | 'session' | 'run' | 'gate' | 'asset'
+export type PlaceKind = 'project' | 'document' | 'session' | 'snapshot' | 'move' | 'run' | 'gate' | 'asset'
 
 export interface FoundPlace {
   org: OrgId
@@ -30,6 +30,10 @@ const byId = {
   document: `SELECT org_id AS org, project_id AS project FROM documents WHERE document_id = ?
     UNION ALL SELECT org_id AS org, project_id AS project FROM projects WHERE tree_id = ?`,
   session: 'SELECT org_id AS org, project_id AS project FROM sessions WHERE session_id = ?',
+  // A record belongs to those who may see its session; its parts to the org of the device that made it.
+  snapshot:
+    'SELECT s.org_id AS org, s.project_id AS project FROM snapshots r JOIN sessions s ON s.session_id = r.session_id WHERE r.snapshot_id = ?',
+  move: 'SELECT org_id AS org, project_id AS project FROM moves WHERE move_id = ?',
 } as const
 
 /** Null when there is no such thing, or nothing that the asker may know of. */

@@ -12,13 +12,16 @@ import * as deliveries from './deliveries.ts'
 import * as grants from './device-grants.ts'
 import * as settings from './device-settings.ts'
 import * as deviceTokens from './device-tokens.ts'
+import * as failover from './failover-plan.ts'
 import * as gates from './gates.ts'
 import * as heads from './heads.ts'
 import * as identity from './identity.ts'
 import * as imports from './import-run.ts'
 import * as invitations from './invitations.ts'
+import * as left from './left-heads.ts'
 import * as lost from './lost-runs.ts'
 import * as members from './members.ts'
+import * as moves from './moves.ts'
 import * as news from './news.ts'
 import * as notices from './notices.ts'
 import * as notify from './notify-settings.ts'
@@ -33,14 +36,19 @@ import * as presence from './presence.ts'
 import * as projects from './projects.ts'
 import * as publications from './publications.ts'
 import * as repeat from './repeat-run.ts'
+import * as restoring from './restoring.ts'
 import * as asks from './run-asks.ts'
 import * as log from './run-log.ts'
 import * as queue from './run-queue.ts'
 import * as retention from './run-retention.ts'
 import * as rows from './run-rows.ts'
+import * as policies from './session-policy.ts'
 import * as attempts from './sign-in-attempts.ts'
+import * as parts from './snapshot-parts.ts'
+import * as snapshots from './snapshots.ts'
 import { submitRun } from './submit-run.ts'
 import * as ways from './ways.ts'
+import * as workers from './workers.ts'
 
 export { schema } from './schema.ts'
 
@@ -70,12 +78,17 @@ const aboutRevoked = (
     ),
   ]
 }
+const aboutEndedWorker = (done: workers.EndedWorker | null, { org }: { org: OrgId }): news.News[] =>
+  done?.device ? aboutRevoked(done.ended, { owner: org, id: done.device }) : []
 /** A sign-in ends the session that its browser had before, and the oldest of too many (AU30). */
 const aboutSignIn = (done: browsers.SignedIn | null): news.News[] =>
   (done?.ended ?? []).map(id => ({ org: done!.user.org, subject: `closed session:${id}` }))
 const isAsked = ({ event: { type } }: log.LoggedEvent): boolean => type.startsWith('input-') || type.startsWith('gate-')
 const aboutOwnerKeys = (changed: unknown, { user }: { user: UserId }): news.Subject[] =>
   changed ? [`owner-keys ${user}`] : []
+
+const inSessionOrg = (changed: { sessionOrg: OrgId } | null): news.News[] =>
+  changed ? [{ org: changed.sessionOrg, subject: 'sessions' }] : []
 
 const plain = {
   firstUser: identity.firstUser,
@@ -152,6 +165,8 @@ const plain = {
   confirmRun: noting(asks.confirmRun, aboutRun),
   lostRuns: lost.lostRuns,
   interruptLostRun: noting(lost.interruptLostRun, aboutRun),
+  lossPlan: lost.lossPlan,
+  resumeLostRun: noting(lost.resumeLostRun, leased => (leased ? [...aboutRun(leased.run), 'sessions'] : [])),
   noteAfterwards: notingIn(lost.noteAfterwards, noted =>
     noted ? [{ org: noted.org, subject: `run ${noted.run.id}` }] : [],
   ),
@@ -192,6 +207,35 @@ const plain = {
   listSessions: heads.listSessions,
   findSession: heads.findSession,
   restartSession: noting(heads.restartSession, ({ cancelled }) => ['sessions', ...cancelled.flatMap(aboutRun)]),
+
+  beginMove: noting(moves.beginMove, move => aboutSessions(move !== null)),
+  movesUnderWay: moves.movesUnderWay,
+  startSaving: noting(moves.startSaving, move => aboutSessions(move !== null)),
+  savedForMove: noting(moves.savedForMove, move => aboutSessions(move !== null)),
+  startRestoring: noting(moves.startRestoring, move => aboutSessions(move !== null)),
+  commitMove: noting(moves.commitMove, done => aboutSessions(done !== null)),
+  failMove: noting(moves.failMove, move => aboutSessions(move !== null)),
+  cancelMove: noting(moves.cancelMove, () => ['sessions']),
+  untoldMoves: moves.untoldMoves,
+  toldMove: moves.toldMove,
+  findAsk: moves.findAsk,
+  findMove: moves.findMove,
+  listMoves: moves.listMoves,
+  sweepMoves: moves.sweepMoves,
+  homelessSessions: moves.homelessSessions,
+  leftHeads: left.leftHeads,
+  askedLeftHead: left.askedLeftHead,
+  settleLeftHead: noting(left.settleLeftHead, settled => aboutSessions(settled !== null)),
+  keepLateRecords: notingIn(left.keepLateRecords, kept => kept.map(({ org }) => ({ org, subject: 'sessions' }))),
+  leftHeadOfAsk: left.leftHeadOfAsk,
+  setSessionPolicy: noting(policies.setSessionPolicy, aboutSessions),
+  sessionPolicy: policies.sessionPolicy,
+  noteSaving: noting(policies.noteSaving, aboutSessions),
+  restoreEnded: noting(policies.restoreEnded, ended => aboutSessions(ended !== null)),
+  sendElsewhere: noting(policies.sendElsewhere, (session, { id }) => aboutRun(session && { id })),
+  failoverPlan: failover.failoverPlan,
+  sessionsOn: failover.sessionsOn,
+  findRecord: policies.findRecord,
 
   enterPresence: noting(presence.enterPresence, (_, a) => presence.presenceTold(true, a)),
   renewPresence: noting(presence.renewPresence, presence.presenceTold),
@@ -269,6 +313,25 @@ const plain = {
   renamePasskey: passkeys.renamePasskey,
   removePasskey: passkeys.removePasskey,
 
+  addWorker: workers.addWorker,
+  listWorkers: workers.listWorkers,
+  ownerOfProject: workers.ownerOfProject,
+  workerOfDevice: workers.workerOfDevice,
+  admitWorker: notingIn(workers.admitWorker, (admitted, { device }) =>
+    admitted ? [{ org: admitted.org, subject: `device ${device}` }] : [],
+  ),
+  sealKeyOf: workers.sealKeyOf,
+  gaveKeys: workers.gaveKeys,
+  usedWorkers: workers.usedWorkers,
+  idleWorkers: workers.idleWorkers,
+  stopWorker: workers.stopWorker,
+  endWorker: notingIn(workers.endWorker, aboutEndedWorker),
+  computeKeys: restoring.computeKeys,
+  restoringOf: restoring.restoringOf,
+  ownerKeyIds: restoring.ownerKeyIds,
+  putRestoring: restoring.putRestoring,
+  dropRestoring: restoring.dropRestoring,
+
   publishDocument: noting(publications.publishDocument, ({ project }) => [`documents ${project}`]),
   unpublishDocument: noting(publications.unpublishDocument, gone => (gone ? [`documents ${gone.project}`] : [])),
   findPublication: publications.findPublication,
@@ -276,6 +339,20 @@ const plain = {
   findPublished: publications.findPublished,
   publishedIn: publications.publishedIn,
   publishedList: publications.publishedList,
+
+  findParts: parts.findParts,
+  askParts: parts.askParts,
+  beginParts: parts.beginParts,
+  finishParts: parts.finishParts,
+  sweepParts: parts.sweepParts,
+  storeSnapshot: notingIn(snapshots.storeSnapshot, stored => inSessionOrg('created' in stored ? stored : null)),
+  listSnapshots: snapshots.listSnapshots,
+  findSnapshot: snapshots.findSnapshot,
+  useSnapshot: snapshots.useSnapshot,
+  nameSnapshot: notingIn(snapshots.nameSnapshot, inSessionOrg),
+  deleteSnapshot: notingIn(snapshots.deleteSnapshot, inSessionOrg),
+  refuseSnapshot: notingIn(snapshots.refuseSnapshot, inSessionOrg),
+  sweepSnapshots: notingIn(snapshots.sweepSnapshots, ({ orgs }) => orgs.map(org => ({ org, subject: 'sessions' }))),
 
   pushKeys: ways.pushKeys,
   isFirstUser: ways.isFirstUser,

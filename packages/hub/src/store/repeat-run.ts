@@ -21,6 +21,8 @@ export interface RepeatOf {
   of: RunId
   id: RunId
   chosenDevice: DeviceId | null
+  /** Whatever becomes of it, it is not repeated by itself (RU71). */
+  once?: boolean
   networks: readonly string[]
   newSession: SessionId
   requestedBy: string
@@ -50,7 +52,11 @@ export async function repeatRun(tx: Tx, a: RepeatOf): Promise<Repeated> {
     codeHash,
     cell,
     chosenDevice: a.chosenDevice ?? old.chosenDevice,
-    demands: { ...kept, ...(a.networks.length > 0 && { networks: a.networks }) },
+    demands: {
+      ...kept,
+      ...(a.networks.length > 0 && { networks: a.networks }),
+      ...(a.once && { onLoss: 'interrupt' as const }),
+    },
     requestedBy: a.requestedBy,
     asker: a.asker,
     from: a.from,

@@ -116,6 +116,7 @@ async function append(
   if (event.type === 'gate-decided') await receiveGate(tx, { org: row.org, run: row.id, event })
   if (hasEnded(state.status) && gatesOf(row.state).length > 0) await voidGates(tx, { org: row.org, run: row.id })
   row.logBytes += text.length
+  row.resumeSeq = null
   const before = row.state
   row.state = state
   await tellOfEvent(tx, { org: row.org, id: row.id, seq, before, event, now })

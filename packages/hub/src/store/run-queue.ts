@@ -5,12 +5,16 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import type { DeviceId, DocumentId, HeadId, OrgId, ProjectId, RunId, SessionId, UserId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { CellRef, Lease } from '@meshbook/core/messages.ts'
+import type { SessionPolicy } from '@meshbook/core/moves-api.ts'
+import type { SavedState } from '@meshbook/core/route/input.ts'
 import { queued, stepRun } from '@meshbook/core/run.ts'
+import type { Rung } from '@meshbook/core/snapshot.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { liveHeads, takeHead } from './heads.ts'
+import { newestHead, whyHeldByMove } from './moves.ts'
 import {
   activeStatuses,
-  leaseOf,
+  leaseFor,
   type RunDemands,
   type RunRow,
   runRow,
@@ -18,6 +22,8 @@ import {
   selectRuns,
   showRun,
 } from './run-rows.ts'
+import { type HeadRestore, runsBehind, savedStates } from './saved-states.ts'
+import { isStopping, usedWorker } from './workers.ts'
 
 export interface NewRun {
   org: OrgId
@@ -137,6 +143,14 @@ export interface Placement {
   tookMs: number | null
   /** Name of the user whose project it is. */
   projectOwner: string
+  /** What may be used of what was saved of the session. */
+  saved: SavedState[]
+  /** Where it was live until that device lost it, where nobody holds it now. */
+  lostBy: DeviceId | null
+  /** What holds for the session where the run does not say otherwise. */
+  policy: SessionPolicy
+  /** Why nothing of it begins: it is being saved or moved. */
+  held: string | null
 }
 
 /** All that the router needs to know from the store to place the session's next run; null when there is none to place. */
@@ -148,8 +162,8 @@ export async function nextPlacement(tx: Tx, a: { org: OrgId; session: SessionId 
     `SELECT device_id AS device, COUNT(*) AS runs FROM runs WHERE org_id = ? AND status IN ${activeStatuses} GROUP BY device_id`,
     [a.org],
   )
-  const about = await tx.get<{ fence: number; owner: string }>(
-    'SELECT s.fence AS fence, p.owner AS owner FROM sessions s JOIN projects p ON p.org_id = s.org_id AND p.project_id = s.project_id WHERE s.org_id = ? AND s.session_id = ?',
+  const about = await tx.get<{ fence: number; owner: string; policy: string }>(
+    'SELECT s.fence AS fence, p.owner AS owner, s.policy AS policy FROM sessions s JOIN projects p ON p.org_id = s.org_id AND p.project_id = s.project_id WHERE s.org_id = ? AND s.session_id = ?',
     [a.org, a.session],
   )
   return {
@@ -159,7 +173,22 @@ export async function nextPlacement(tx: Tx, a: { org: OrgId; session: SessionId 
     hasRun: (about?.fence ?? 0) > 0,
     tookMs: await lastTook(tx, next),
     projectOwner: about?.owner ?? '',
+    policy: JSON.parse(about?.policy ?? '{}') as SessionPolicy,
+    held: (await whyHeldByMove(tx, a.org, a.session)) ?? null,
+    ...(await savedOf(tx, a, head?.head)),
   }
+}
+
+/** Of the live head, or of one that its device has lost; a head that ended otherwise was not to go on. */
+async function savedOf(
+  tx: Tx,
+  { org, session }: { org: OrgId; session: SessionId },
+  live: HeadId | undefined,
+): Promise<Pick<Placement, 'saved' | 'lostBy'>> {
+  if (live) return { saved: await savedStates(tx, { session, head: live }), lostBy: null }
+  const newest = await newestHead(tx, org, session)
+  if (newest?.lost !== 1) return { saved: [], lostBy: null }
+  return { saved: await savedStates(tx, { session, head: newest.head }), lostBy: newest.device }
 }
 
 /** How long the same code took in the same document: the longest of its last runs, of any outcome (RT33). */
@@ -202,28 +231,60 @@ export interface Leased {
   moved: boolean
 }
 
+export interface Leasing {
+  org: OrgId
+  id: RunId
+  device: DeviceId
+  newHead: HeadId
+  reasons: string[]
+  /** What the session goes on from there, the best first. */
+  restore?: Rung[] | undefined
+  now: number
+  expiresAt: number
+}
+
 /** Gives the run to the device, when it still waits and is still its turn; null when the world has moved on. */
-export async function leaseRun(
-  tx: Tx,
-  a: { org: OrgId; id: RunId; device: DeviceId; newHead: HeadId; reasons: string[]; now: number; expiresAt: number },
-): Promise<Leased | null> {
+export async function leaseRun(tx: Tx, a: Leasing): Promise<Leased | null> {
   const row = await runRow(tx, a.org, a.id)
   if (row?.state.status !== 'queued' || (await nextRun(tx, { org: a.org, session: row.session }))?.id !== a.id)
     return null
-  if (await isRevoked(tx, a)) return null
-  const { head, fence, moved } = await takeHead(tx, {
-    org: a.org,
-    session: row.session,
-    device: a.device,
-    newHead: a.newHead,
-    now: a.now,
-    expiresAt: a.expiresAt,
-  })
+  if ((await isRevoked(tx, a)) || (await isStopping(tx, a.device))) return null
+  if ((await whyHeldByMove(tx, a.org, row.session)) !== undefined) return null
+  const isChosen = row.chosenDevice !== null || row.demands.runsOn !== undefined
+  const { head, fence, moved } = await takeSession(tx, { ...a, session: row.session, isChosen })
   const state = stepRun(row.state, { type: 'leased', fence })
   if ('refused' in state) return null
+  await usedWorker(tx, a)
   await saveState(tx, { ...row, state, head, device: a.device, reasons: a.reasons })
   const run = (await showRun(tx, { org: a.org, id: a.id }))!
-  return { lease: leaseOf(row, head, fence, a.expiresAt), run, device: a.device, moved }
+  return { lease: await leaseFor(tx, { ...row, state, head }, head, fence, a.expiresAt), run, device: a.device, moved }
+}
+
+type Taking = Omit<Leasing, 'id' | 'reasons'> & { session: SessionId; isChosen: boolean }
+
+/** The device's head of the session; a new one begins with what was saved, and remembers where the session is at home. */
+export async function takeSession(tx: Tx, a: Taking): Promise<Awaited<ReturnType<typeof takeHead>>> {
+  const [best] = a.restore ?? []
+  const asOf = best?.asOf
+  const behind = asOf ? await runsBehind(tx, { org: a.org, session: a.session, asOf }) : 0
+  const taken = await takeHead(tx, { ...a, base: asOf?.at ?? 0 })
+  if (!taken.moved) return taken
+  if (a.restore && a.restore.length > 0) {
+    const restore: HeadRestore = { ladder: a.restore, behind, from: taken.before }
+    const values = [JSON.stringify(restore), a.org, taken.head]
+    await tx.run('UPDATE heads SET restore = ? WHERE org_id = ? AND head_id = ?', values)
+  }
+  await noteHome(tx, a, taken.before, best !== undefined && !a.isChosen)
+  return taken
+}
+
+/** Where it was before it was lost for the first time, until it is there again or somebody chooses another place (MV40). */
+async function noteHome(tx: Tx, a: Taking, before: DeviceId | null, isLost: boolean): Promise<void> {
+  const home = isLost ? before : null
+  await tx.run(
+    'UPDATE sessions SET home = CASE WHEN ? = 0 THEN NULL WHEN COALESCE(home, ?) = ? THEN NULL ELSE COALESCE(home, ?) END WHERE org_id = ? AND session_id = ?',
+    [Number(isLost), home, a.device, home, a.org, a.session],
+  )
 }
 
 /** It may have been revoked since the router looked at it (S8). */
@@ -241,9 +302,9 @@ export async function leaseOfHolder(
   a: { org: OrgId; id: RunId; device: DeviceId; expiresAt: number },
 ): Promise<Lease | null> {
   const row = await runRow(tx, a.org, a.id)
-  return row?.state.status === 'leased' && row.device === a.device && row.head !== null
-    ? leaseOf(row, row.head, row.state.fence, a.expiresAt)
-    : null
+  if (!row || row.device !== a.device || row.head === null || !('fence' in row.state)) return null
+  const isUnbegun = row.state.status === 'leased' || row.resumeSeq !== null
+  return isUnbegun ? leaseFor(tx, row, row.head, row.state.fence, a.expiresAt) : null
 }
 
 export interface Undelivered {
@@ -257,8 +318,8 @@ export interface Undelivered {
 /** Leases that nobody has begun and cancellations that nobody has followed: their devices may never have heard (CH7). */
 export async function undeliveredOrders(tx: Tx): Promise<Undelivered[]> {
   return tx.all(
-    `SELECT org_id AS org, run_id AS id, device_id AS device, status AS status, cancel_reason AS "cancelReason" FROM runs
-    WHERE status IN ${activeStatuses} AND device_id IS NOT NULL AND (status = 'leased' OR cancel_reason IS NOT NULL) ORDER BY org_id, arrival LIMIT 1000`,
+    `SELECT org_id AS org, run_id AS id, device_id AS device, CASE WHEN resume_seq IS NULL THEN status ELSE 'leased' END AS status, cancel_reason AS "cancelReason" FROM runs
+    WHERE status IN ${activeStatuses} AND device_id IS NOT NULL AND (status = 'leased' OR resume_seq IS NOT NULL OR cancel_reason IS NOT NULL) ORDER BY org_id, arrival LIMIT 1000`,
   )
 }
 

@@ -8,13 +8,16 @@ import type {
   OrgId,
   ProjectId,
   RunId,
+  Seq,
   SessionId,
   UserId,
 } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import type { CellRef, Lease } from '@meshbook/core/messages.ts'
+import type { CellRef, Failover, Lease, RunRequest } from '@meshbook/core/messages.ts'
+import type { SessionPolicy } from '@meshbook/core/moves-api.ts'
 import type { RunError, RunState } from '@meshbook/core/run.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
+import type { HeadRestore } from './saved-states.ts'
 
 /** What the procedures need of a run beside what the API shows. */
 export interface RunRow {
@@ -49,6 +52,10 @@ export interface RunRow {
   confirmedAt: number | null
   /** Of a run that its device gave itself: 0 while it goes on there, then the number of its last event (RU60). */
   importedEnd: number | null
+  /** Somebody said that it waits for the device that has its session no longer. */
+  elsewhere: boolean
+  /** It goes on elsewhere from its middle, and so far nobody has told of it: how far its log went then. */
+  resumeSeq: Seq | null
 }
 
 /** What a run asks of the device, and where the one who asks is. */
@@ -59,11 +66,14 @@ export interface RunDemands {
   kernel?: string | undefined
   /** How long it may take. */
   timeoutMs?: number | undefined
+  failover?: Failover | undefined
+  onLoss?: RunRequest['onLoss'] | undefined
   /** Names of networks. */
   networks?: readonly string[] | undefined
 }
 
-type Stored = Omit<RunRow, 'cell' | 'state' | 'reasons' | 'demands'> & {
+type Stored = Omit<RunRow, 'cell' | 'state' | 'reasons' | 'demands' | 'elsewhere'> & {
+  elsewhere: number
   cell: string | null
   state: string
   reasons: string
@@ -73,7 +83,7 @@ type Stored = Omit<RunRow, 'cell' | 'state' | 'reasons' | 'demands'> & {
 const rowColumns = `r.org_id AS org, r.run_id AS id, r.arrival AS arrival, r.project_id AS project, r.document_id AS document, r.session_id AS session, s.name AS "sessionName",
   r.language AS language, r.code AS code, r.code_hash AS "codeHash", r.cell AS cell, r.requested_by AS "requestedBy", r.asked_org AS "askedOrg", r.asked_by AS "askedBy", r.requested_at AS "requestedAt", r.expires_at AS "expiresAt",
   r.chosen_device AS "chosenDevice", r.state AS state, r.log_bytes AS "logBytes", r.head_id AS head, r.device_id AS device, r.reasons AS reasons, r.cancel_reason AS "cancelReason", r.demands AS demands,
-  r.asks AS asks, r.asked_at AS "askedAt", r.confirmed_at AS "confirmedAt", r.imported_end AS "importedEnd"`
+  r.asks AS asks, r.asked_at AS "askedAt", r.confirmed_at AS "confirmedAt", r.imported_end AS "importedEnd", r.elsewhere AS elsewhere, r.resume_seq AS "resumeSeq"`
 const rowTables = 'runs r JOIN sessions s ON s.org_id = r.org_id AND s.session_id = r.session_id'
 
 /** `where` is text of this package, never of a request; values go as parameters. */
@@ -85,6 +95,7 @@ export async function selectRuns(tx: Tx, where: string, values: (string | number
     state: JSON.parse(row.state) as RunState,
     reasons: JSON.parse(row.reasons) as string[],
     demands: JSON.parse(row.demands) as RunDemands,
+    elsewhere: row.elsewhere === 1,
   }))
 }
 
@@ -102,8 +113,9 @@ export async function saveState(tx: Tx, row: RunRow): Promise<void> {
   const [endedAt, durationMs, error] =
     'endedAt' in state ? [state.endedAt, state.durationMs, state.error ?? null] : [null, null, null]
   await tx.run(
-    'UPDATE runs SET status = ?, state = ?, seq = ?, log_bytes = ?, fence = ?, head_id = ?, device_id = ?, started_at = COALESCE(started_at, ?), ended_at = ?, duration_ms = ?, reasons = ?, error = ? WHERE org_id = ? AND run_id = ?',
+    'UPDATE runs SET resume_seq = ?, status = ?, state = ?, seq = ?, log_bytes = ?, fence = ?, head_id = ?, device_id = ?, started_at = COALESCE(started_at, ?), ended_at = ?, duration_ms = ?, reasons = ?, error = ? WHERE org_id = ? AND run_id = ?',
     [
+      row.resumeSeq,
       state.status,
       JSON.stringify(state),
       state.seq,
@@ -122,7 +134,24 @@ export async function saveState(tx: Tx, row: RunRow): Promise<void> {
   )
 }
 
-export function leaseOf(row: RunRow, head: HeadId, fence: Fence, expiresAt: number): Lease {
+/** The lease, with what its head begins with as long as its device has not said that it is there. */
+export async function leaseFor(tx: Tx, row: RunRow, head: HeadId, fence: Fence, expiresAt: number): Promise<Lease> {
+  const lease = leaseOf(row, head, fence, expiresAt)
+  const policy = await tx.get<{ restore: string | null; restored: string | null; policy: string }>(
+    'SELECT h.restore AS restore, h.restored AS restored, s.policy AS policy FROM heads h JOIN sessions s ON s.org_id = h.org_id AND s.session_id = h.session_id WHERE h.org_id = ? AND h.head_id = ?',
+    [row.org, head],
+  )
+  const restore = policy?.restore && policy.restored === null ? (JSON.parse(policy.restore) as HeadRestore) : undefined
+  const onLoss = row.demands.onLoss ?? (JSON.parse(policy?.policy ?? '{}') as SessionPolicy).onLoss
+  return {
+    ...lease,
+    ...(onLoss !== undefined && { onLoss }),
+    ...(restore && { restore: restore.ladder, behind: restore.behind }),
+    ...(row.resumeSeq !== null && { resume: { seq: row.resumeSeq } }),
+  }
+}
+
+function leaseOf(row: RunRow, head: HeadId, fence: Fence, expiresAt: number): Lease {
   const { id: run, project, document, session, sessionName, language, code, requestedBy, requestedAt } = row
   return {
     run,

@@ -140,6 +140,43 @@ const migrations: readonly string[] = [
   CREATE TABLE notify_settings (org_id TEXT NOT NULL, user_id TEXT NOT NULL, settings TEXT NOT NULL, PRIMARY KEY (org_id, user_id));
   ALTER TABLE browser_sessions ADD COLUMN looks_until BIGINT NOT NULL DEFAULT 0;
   ALTER TABLE runs ADD COLUMN asked_from TEXT;`,
+  // Workers (CP10…): devices that the hub makes for a project. What it may restore with is sealed; its own keys have org_id ''.
+  `CREATE TABLE workers (org_id TEXT NOT NULL, worker_id TEXT NOT NULL PRIMARY KEY, user_id TEXT NOT NULL, project_id TEXT NOT NULL, hub TEXT NOT NULL, state TEXT NOT NULL, token_hash TEXT UNIQUE, device_id TEXT, has_keys BIGINT NOT NULL, created_at BIGINT NOT NULL, used_at BIGINT NOT NULL, UNIQUE (org_id, project_id));
+  CREATE INDEX workers_by_device ON workers (device_id);
+  CREATE TABLE compute_keys (org_id TEXT NOT NULL PRIMARY KEY, sealed TEXT NOT NULL, created_at BIGINT NOT NULL);
+  CREATE TABLE restoring_keys (org_id TEXT NOT NULL, user_id TEXT NOT NULL, version BIGINT NOT NULL, sealed TEXT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY (org_id, user_id, version));`,
+  // Records of saved sessions (HS10…).
+  `CREATE TABLE snapshots (org_id TEXT NOT NULL, snapshot_id TEXT NOT NULL PRIMARY KEY, session_id TEXT NOT NULL, head_id TEXT NOT NULL, fence BIGINT NOT NULL, device_id TEXT NOT NULL, kind TEXT NOT NULL, name TEXT, as_of TEXT NOT NULL, as_of_at BIGINT NOT NULL, as_of_run TEXT, fit TEXT NOT NULL, inside TEXT NOT NULL, lost TEXT NOT NULL, bytes BIGINT NOT NULL, added_bytes BIGINT NOT NULL, pause_ms DOUBLE PRECISION NOT NULL, key_version BIGINT NOT NULL, manifest TEXT NOT NULL, stored_at BIGINT NOT NULL, refused TEXT);
+  CREATE INDEX snapshots_of_session ON snapshots (session_id, as_of_at);`,
+  // Sessions that go on elsewhere (MV1…). Of a head: what it begins with, what it began with, how it is saved; and, where
+  // the session went on without it, of when the state was that went on, and what its device still has (MV30).
+  `ALTER TABLE devices ADD COLUMN restores TEXT;
+  ALTER TABLE sessions ADD COLUMN policy TEXT NOT NULL DEFAULT '{}';
+  ALTER TABLE sessions ADD COLUMN home TEXT;
+  CREATE INDEX sessions_by_home ON sessions (home);
+  ALTER TABLE heads ADD COLUMN restore TEXT;
+  ALTER TABLE heads ADD COLUMN restored TEXT;
+  ALTER TABLE heads ADD COLUMN saving TEXT;
+  ALTER TABLE heads ADD COLUMN lost BIGINT NOT NULL DEFAULT 0;
+  ALTER TABLE heads ADD COLUMN left_state TEXT;
+  ALTER TABLE heads ADD COLUMN left_base BIGINT;
+  ALTER TABLE heads ADD COLUMN left_ask TEXT;
+  ALTER TABLE heads ADD COLUMN left_look_at BIGINT;
+  CREATE INDEX heads_left ON heads (left_state, left_look_at);
+  ALTER TABLE runs ADD COLUMN elsewhere BIGINT NOT NULL DEFAULT 0;
+  ALTER TABLE runs ADD COLUMN resume_seq BIGINT;
+  CREATE TABLE moves (org_id TEXT NOT NULL, move_id TEXT NOT NULL PRIMARY KEY, project_id TEXT NOT NULL, session_id TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL, makes TEXT, makes_name TEXT, from_device TEXT, to_device TEXT, chosen BIGINT NOT NULL, head_id TEXT, head_fence BIGINT, kinds TEXT, name TEXT, snapshot_id TEXT, kept_id TEXT, restore TEXT, new_head TEXT, new_fence BIGINT, kernel TEXT, code TEXT, detail TEXT, asked_by TEXT NOT NULL, asked_org TEXT, asked_user TEXT, asked_at BIGINT NOT NULL, told_at BIGINT, ended_at BIGINT, over_told BIGINT NOT NULL DEFAULT 0);
+  CREATE INDEX moves_by_state ON moves (state, over_told);
+  CREATE INDEX moves_of_session ON moves (org_id, session_id, asked_at);
+  CREATE INDEX moves_by_new_head ON moves (new_head);`,
+  // Parts of saved sessions (HS1…): what an org has, how many records name each, and bytes that are on their way.
+  `ALTER TABLE snapshots ADD COLUMN parts TEXT NOT NULL DEFAULT '[]';
+  ALTER TABLE snapshots ADD COLUMN used_at BIGINT NOT NULL DEFAULT 0;
+  CREATE INDEX snapshots_by_org ON snapshots (org_id);
+  CREATE TABLE snapshot_parts (org_id TEXT NOT NULL, part_id TEXT NOT NULL, bytes BIGINT NOT NULL, sha256 TEXT NOT NULL, object TEXT NOT NULL, uses BIGINT NOT NULL, touched_at BIGINT NOT NULL, doubted BIGINT NOT NULL, PRIMARY KEY (org_id, part_id));
+  CREATE INDEX snapshot_parts_unused ON snapshot_parts (org_id, uses, touched_at);
+  CREATE TABLE snapshot_totals (org_id TEXT NOT NULL PRIMARY KEY, bytes BIGINT NOT NULL);
+  CREATE TABLE snapshot_arrivals (org_id TEXT NOT NULL, object TEXT NOT NULL, begun_at BIGINT NOT NULL, PRIMARY KEY (org_id, object));`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }

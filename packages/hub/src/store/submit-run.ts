@@ -40,12 +40,14 @@ async function leaseAtOnce(tx: Tx, a: NewRun & { offer: Offer }, { session }: Ru
   const { next, holder } = placement
   // Who holds the session may be at work on its own, wherever it is: that is for who knows of it (I4).
   if (holder && !offer.devices.some(device => device.id === holder.device)) return null
-  const devices = offer.devices.map(({ projects, ...device }) => ({
+  const fit = offer.devices.filter(({ kind, projects }) => kind !== 'worker' || projects.includes(next.project))
+  const devices = fit.map(({ projects, ...device }) => ({
     ...device,
     attached: projects.includes(next.project),
   }))
   const decision = decidePlacement(devices, placement, now)
   if (!('to' in decision)) return null
-  const { to: device, reasons } = decision
-  return leaseRun(tx, { org, id, device, reasons, newHead: offer.newHead, now, expiresAt: offer.leaseExpiresAt })
+  const { to: device, reasons, restore } = decision
+  const { newHead, leaseExpiresAt: expiresAt } = offer
+  return leaseRun(tx, { org, id, device, reasons, restore, newHead, now, expiresAt })
 }

@@ -83,7 +83,7 @@ export class TestDevice {
     held: Pick<Up<'REGISTER'>, 'heads' | 'runs'> = { heads: [], runs: [] },
     languages = ['python'],
     metrics: Metrics = { cpu: 0.1, memoryBytes: 1, memoryFreeBytes: 1, gpus: [] },
-    shown: Pick<Up<'REGISTER'>, 'token' | 'seal' | 'lan'> = {},
+    shown: Pick<Up<'REGISTER'>, 'token' | 'seal' | 'lan' | 'restores'> = {},
   ): Promise<Down<'WELCOME'>> {
     await this.connect(t, hub)
     this.send({

@@ -64,6 +64,14 @@ export async function readBytes(request: Request, capBytes: number): Promise<Buf
   return Buffer.concat(chunks)
 }
 
+/** Bytes that a handler reads by itself; no form can send this type (S6). */
+export function mustBeBytes(request: Request): undefined {
+  const type = request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
+  if (type !== 'application/octet-stream')
+    throw new MeshError('BAD_REQUEST', { detail: 'the body must be application/octet-stream' })
+  return undefined
+}
+
 function tooLarge(capBytes: number): MeshError {
   return new MeshError('TOO_LARGE', { detail: `the body may have ${capBytes} bytes` })
 }

@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { canNetwork } from './can-network.ts'
-import { SessionsMesh, sessionsScene } from './sessions-mesh.ts'
+import { canNetwork } from '../network/can-network.ts'
+import { SessionsMesh, sessionsScene } from '../network/sessions-mesh.ts'
 
 const repetitions = 3
 const perRepetitionMs = 600_000

@@ -1,0 +1,86 @@
+/** What a restore has made on the disk of this machine, so that one that fails takes it away again. */
+import { randomUUID } from 'node:crypto'
+import { access, chmod, copyFile, mkdir, rename, rm, rmdir, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+
+export class MadePaths {
+  /** What takes each away, the last first. */
+  readonly #undo: (() => Promise<unknown>)[] = []
+  readonly #keeping: { before: string; aside: string }[] = []
+  readonly #work: string
+
+  /** A folder of this restore, for what was there before. */
+  constructor(work: string) {
+    this.#work = work
+  }
+
+  /** With those above it. */
+  async folder(path: string, mode: number): Promise<void> {
+    if (await exists(path)) return
+    await this.folder(dirname(path), mode)
+    await mkdir(path, { mode })
+    this.#undo.push(() => rmdir(path))
+  }
+
+  async file(path: string, make: () => Promise<unknown>): Promise<void> {
+    this.#undo.push(() => rm(path, { recursive: true, force: true }))
+    await make()
+  }
+
+  /** Puts a file where another may be: that one is kept beside it under the name `aside`, if it is to be kept. */
+  async putBack(path: string, from: string, mode: number, aside: string | undefined): Promise<void> {
+    await this.folder(dirname(path), 0o700)
+    if (await exists(path)) {
+      const before = join(this.#work, randomUUID())
+      await copyFile(path, before)
+      const { mode: modeBefore } = await stat(path)
+      this.#undo.push(() => replace(path, before, modeBefore))
+      if (aside !== undefined) this.#keeping.push({ before, aside: join(dirname(path), aside) })
+    } else this.#undo.push(() => rm(path, { force: true }))
+    await replace(path, from, mode)
+  }
+
+  /** It all stays. */
+  async keep(): Promise<void> {
+    this.#undo.length = 0
+    for (const { before, aside } of this.#keeping.splice(0)) await copyFile(before, await freeName(aside))
+  }
+
+  async undo(): Promise<void> {
+    for (const step of this.#undo.splice(0).reverse()) await step().catch(ignoreUsed)
+  }
+}
+
+async function replace(path: string, from: string, mode: number): Promise<void> {
+  const aside = join(dirname(path), `.meshbook-${randomUUID()}.tmp`)
+  try {
+    await copyFile(from, aside)
+    await chmod(aside, mode & 0o7777)
+    await rename(aside, path)
+  } finally {
+    await rm(aside, { force: true })
+  }
+}
+
+/** A folder that somebody has put something into meanwhile stays. */
+function ignoreUsed(error: NodeJS.ErrnoException): void {
+  if (!['ENOTEMPTY', 'EEXIST', 'ENOENT', 'EBUSY'].includes(error.code ?? '')) throw error
+}
+
+async function freeName(path: string): Promise<string> {
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? path : `${path}-${number}`
+    if (!(await exists(name))) return name
+  }
+}
+
+export function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+export async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false
+}

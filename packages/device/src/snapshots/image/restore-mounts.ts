@@ -1,0 +1,147 @@
+/**
+ * What a restored session is to see in the place of what is here: files of its closure that are others here, or missing,
+ * and its project's folder where that is elsewhere. Made in its own mount namespace, so nobody else sees them. The only
+ * things made outside of it are empty folders that something is mounted on.
+ */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { chmod, copyFile, mkdir, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import type { ListedFile } from './image-plan.ts'
+import type { MadePaths } from './made-paths.ts'
+
+export type Mount =
+  | { kind: 'bind'; from: string; to: string }
+  | { kind: 'memory'; at: string }
+  | { kind: 'layer'; with: string; at: string }
+  | { kind: 'folder'; path: string }
+  | { kind: 'file'; path: string }
+  | { kind: 'last'; pid: number }
+
+/** For `restore-init.pl`: fields end with a zero byte, mounts with two. */
+export function mountList(mounts: readonly Mount[]): string {
+  return mounts.map(mount => `${fieldsOf(mount).join('\0')}\0\0`).join('')
+}
+
+function fieldsOf(mount: Mount): string[] {
+  switch (mount.kind) {
+    case 'bind':
+      return ['bind', mount.from, mount.to]
+    case 'memory':
+      return ['memory', mount.at]
+    case 'layer':
+      return ['layer', mount.with, mount.at]
+    case 'folder':
+    case 'file':
+      return [mount.kind, mount.path]
+    case 'last':
+      return ['last', String(mount.pid)]
+  }
+}
+
+/** Folders of the system, in which no session writes. */
+const systemFolders = ['/usr', '/lib', '/lib64', '/lib32', '/bin', '/sbin', '/opt', '/etc', '/nix', '/snap']
+
+export function isOfSystem(path: string): boolean {
+  return systemFolders.some(folder => path.startsWith(`${folder}/`)) && !path.startsWith('/usr/local/share/meshbook')
+}
+
+export interface MountOptions {
+  closureStore: string
+  /** Of this restore alone. */
+  work: string
+  made: MadePaths
+}
+
+/** Names and modes of closure files: CRIU compares the mode too. */
+export function closurePath(store: string, { sha256, mode }: Pick<ListedFile, 'sha256' | 'mode'>): string {
+  return join(store, `${sha256}-${(mode & 0o7777).toString(8)}`)
+}
+
+export async function closureMounts(closure: readonly ListedFile[], options: MountOptions): Promise<Mount[]> {
+  const { closureStore, work, made } = options
+  const others: ListedFile[] = []
+  const missing: ListedFile[] = []
+  for (const file of closure) {
+    const here = await stat(file.path).catch(() => undefined)
+    if (!here) missing.push(file)
+    else if (!here.isFile() || here.size !== file.bytes || !(await isSame(file))) others.push(file)
+  }
+  const mounts = await missingMounts(missing, { closureStore, work, made })
+  const binds = others.map(file => ({ kind: 'bind', from: closurePath(closureStore, file), to: file.path }) as const)
+  return [...mounts, ...binds]
+}
+
+/** Where a whole folder is missing an empty one is made and filled in memory; single files are laid over their folder. */
+async function missingMounts(missing: readonly ListedFile[], options: MountOptions): Promise<Mount[]> {
+  const { closureStore, work, made } = options
+  const mounts: Mount[] = []
+  const filled = new Set<string>()
+  const layers = new Map<string, ListedFile[]>()
+  for (const file of missing) {
+    const first = await firstMissing(file.path)
+    if (first === file.path && isOfSystem(file.path))
+      layers.set(dirname(file.path), [...(layers.get(dirname(file.path)) ?? []), file])
+    else if (first === file.path) await made.file(file.path, () => copyWhole(closurePath(closureStore, file), file))
+    else {
+      if (!filled.has(first)) {
+        filled.add(first)
+        mounts.push({ kind: 'memory', at: first })
+      }
+      mounts.push(...inMemory(first, file, closureStore))
+    }
+  }
+  for (const folder of filled) await made.folder(folder, 0o755)
+  for (const [folder, files] of layers) {
+    const layer = join(work, 'layers', createHash('sha256').update(folder).digest('hex').slice(0, 16))
+    await mkdir(layer, { recursive: true, mode: 0o755 })
+    for (const file of files) {
+      await copyFile(closurePath(closureStore, file), join(layer, basename(file.path)))
+      await chmod(join(layer, basename(file.path)), file.mode & 0o7777)
+    }
+    mounts.push({ kind: 'layer', with: layer, at: folder })
+  }
+  return mounts
+}
+
+function inMemory(first: string, file: ListedFile, store: string): Mount[] {
+  const mounts: Mount[] = []
+  const names = dirname(file.path).slice(first.length).split('/').filter(Boolean)
+  for (let depth = 1; depth <= names.length; depth++)
+    mounts.push({ kind: 'folder', path: join(first, ...names.slice(0, depth)) })
+  return [...mounts, { kind: 'file', path: file.path }, { kind: 'bind', from: closurePath(store, file), to: file.path }]
+}
+
+/** The uppermost part of a path that is not there. */
+async function firstMissing(path: string): Promise<string> {
+  for (let at = path; ; at = dirname(at)) {
+    const above = await stat(dirname(at)).catch(() => undefined)
+    if (above) return at
+  }
+}
+
+async function copyWhole(from: string, file: ListedFile): Promise<void> {
+  await copyFile(from, file.path)
+  await chmod(file.path, file.mode & 0o7777)
+}
+
+/** By path and what changes with the content, for the life of this process. */
+const known = new Map<string, string>()
+const mostKnown = 20_000
+
+async function isSame({ path, sha256, mode }: ListedFile): Promise<boolean> {
+  const info = await stat(path, { bigint: true })
+  if ((Number(info.mode) & 0o7777) !== (mode & 0o7777)) return false
+  const key = [path, info.dev, info.ino, info.size, info.mtimeNs, info.ctimeNs].join('|')
+  const hash = known.get(key) ?? (await hashOf(path))
+  if (known.size >= mostKnown) known.clear()
+  known.set(key, hash)
+  return hash === sha256
+}
+
+export async function hashOf(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path), hash)
+  return hash.digest('hex')
+}
