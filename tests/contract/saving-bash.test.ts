@@ -54,5 +54,5 @@ below
   lost: { 'job sleep 300': /background job/, 'descriptor 5': /open file .*held\.txt/ },
   small: { code: 'number=43', mostBytes: 20_000 },
   busy: 'sleep 60',
-  isFresh: { code: 'echo "${plain-unset}"', printed: 'unset\n' },
+  isFresh: { code: 'test -v plain || echo unset', printed: 'unset\n' },
 })

@@ -53,6 +53,7 @@ find_sharing <- function(names) {
   # Addresses among them that R makes anew by itself (data tables, class definitions) are no loss.
   look_at_attributes <- function(value) {
     own_attributes <- attributes(value)
+    if (inherits(value, "classRepresentation")) own_attributes$prototype <- NULL
     for (name in setdiff(names(own_attributes), c("names", "dim", "dimnames", "levels", "row.names", "class", "tsp",
       "srcref", "srcfile", "wholeSrcref", ".internal.selfref", "versionKey", "conn_id"))) look(own_attributes[[name]], TRUE)
   }
