@@ -1,5 +1,7 @@
 /** A hub without any device, and an engine: code runs in containers that come when they are wanted and go when they are not. */
 import assert from 'node:assert/strict'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiClient } from '@meshbook/cli/api-client.ts'
@@ -9,7 +11,7 @@ import { deviceInfoSchema } from '@meshbook/core/messages.ts'
 import { askAsWorker } from '@meshbook/hub/testing/ask-as-worker.ts'
 import * as v from 'valibot'
 import { canDocker, noDocker, TestEngine } from '../contract/docker-engine.ts'
-import { type Cleanup, startProcess, temporaryFolder } from '../mesh-process.ts'
+import { type Cleanup, command, startProcess, temporaryFolder } from '../mesh-process.ts'
 
 const token = 'mb_bootstrap_containers'
 const started = canDocker ? await TestEngine.start({ after }) : undefined
@@ -239,7 +241,7 @@ test(
     const env = { MESHBOOK_COMPUTE_IDLE_MINUTES: '0.02' }
     let { hub, folder, client } = await startHub(t, env)
     const document = await notebook(client)
-    for (const afterMs of [5, 60, 250, 700, 1_500, 2_500]) {
+    for (const afterMs of [5, 250, 900, 2_000]) {
       const { id } = await order(client, document, `print(${afterMs})`)
       await sleep(afterMs)
       await hub.kill('SIGKILL')
@@ -252,5 +254,50 @@ test(
     }
     await until('nothing is left', nothingLeft, 30_000)
     assert.deepEqual((await client.get('/compute', computeStatusSchema)).workers, [])
+  },
+)
+
+const savedSchema = v.object({
+  items: v.array(v.object({ id: v.string(), kind: v.string(), deviceName: v.nullable(v.string()) })),
+})
+
+test(
+  'CP14 CP40 CP44 a session of a machine that is lost goes on in a container with its variables, and after that in the next one',
+  opt,
+  async t => {
+    const { client, hub } = await startHub(t, { MESHBOOK_COMPUTE_IDLE_MINUTES: '0.1' })
+    const document = await notebook(client)
+    const data = await temporaryFolder(t)
+    await mkdir(join(data, 'demo'))
+    const env = { MESHBOOK_TOKEN: token, MESHBOOK_SNAPSHOT: 'portable', MESHBOOK_TIMES_DIVISOR: '10', HOME: data }
+    const up = await startProcess(t, data, ['up', '--hub', hub.url, '--name', 'Desk', '--no-browser'], env)
+    const at = ['--data', data, '--json']
+    assert.equal((await command(['attach', join(data, 'demo'), '--project', 'demo', ...at], env)).code, 0)
+    await until(
+      'the device has the key',
+      async () => (await command(['compute', 'restoring', 'on', ...at], env)).code === 0,
+    )
+    assert.equal((await client.get('/compute', computeStatusSchema)).restoring.state, 'on')
+    const first = await order(client, document, 'kept = {"answer": 42}\nprint(len(kept))')
+    assert.equal(await output(client, first.id), '1\n')
+    assert.equal((await runOf(client, first.id)).deviceName, 'Desk')
+    const saved = () => client.get('/snapshots', savedSchema)
+    await until('it is saved', async () => (await saved()).items.length > 0)
+    await up.kill('SIGKILL')
+    const second = await order(client, document, 'kept["answer"] += 1\nprint(kept)')
+    assert.equal(
+      await output(client, second.id),
+      "{'answer': 43}\n",
+      (await runOf(client, second.id)).reasons.join(' '),
+    )
+    assert.equal((await runOf(client, second.id)).deviceName, 'Container of demo')
+    await until('the container is gone', async () => (await containers()).length === 0)
+    const third = await order(client, document, 'print(kept)')
+    assert.equal(await output(client, third.id), "{'answer': 43}\n", (await runOf(client, third.id)).reasons.join(' '))
+    assert.equal((await command(['compute', 'restoring', 'off', '--hub', hub.url, '--json'], env)).code, 0)
+    await until('what has the key is stopped', async () => (await containers()).length === 0)
+    const fourth = await order(client, document, 'print("kept" in globals())')
+    assert.equal(await output(client, fourth.id), 'False\n')
+    assert.match((await runOf(client, fourth.id)).reasons.join(' '), /anew|empty/)
   },
 )
