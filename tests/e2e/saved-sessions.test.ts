@@ -1,9 +1,11 @@
 /** What a person sees of saved sessions and does about them, in a real browser (packages/web/src/moves/SPEC.md). */
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { openBrowser, signIn } from '../browser.ts'
-import { eventually } from '../mesh-process.ts'
+import { openBrowser, openDocument, signIn } from '../browser.ts'
+import { eventually, startMesh, temporaryFolder } from '../mesh-process.ts'
 import { assertGoodPage, shot } from '../page-checks.ts'
 import { type Look, looks } from './fleet-scene.ts'
 import { looksGood } from './phone-scene.ts'
@@ -275,5 +277,39 @@ test('SW1 SW3 SW7 the phone says the same by touch: the bar, the strip, the shee
   await say({ ...said, moving })
   await strip.getByText('Fetching its state: 420 MB of 1.2 GB').waitFor()
   await looksGood(page, 'phone restoring')
+  assert.deepEqual(faults, [])
+})
+
+test('SW1 SW7 SW8 with a real hub and kernel: a run is saved by itself, kept under a name, and brought back', async t => {
+  const data = await temporaryFolder(t)
+  const mesh = await startMesh(t, data, ['--port', '0'], { MESHBOOK_SNAPSHOT: 'portable' })
+  const cells = ['x = 6\nprint("set", x)', 'print("now", x)\nx += 1'].map(code => `\`\`\`python\n${code}\n\`\`\`\n`)
+  await writeFile(join(data, 'projects/demo/r.md'), cells.join('\n'))
+  const { page, faults } = await openBrowser(t)
+  await signIn(page, mesh)
+  await openDocument(page, mesh, 'r.md')
+  const cell = (at: number) => page.locator('.cell').nth(at)
+  const runs = async (at: number, text: string) => {
+    await cell(at).getByRole('button', { name: 'Run the cell' }).click()
+    await cell(at).getByText(text, { exact: true }).waitFor()
+  }
+  await runs(0, 'set 6')
+  await chip(page)
+    .getByText(/^As of \d\d:\d\d$/)
+    .click()
+  await shownPopover(page).getByRole('button', { name: 'Save as…' }).click()
+  await page.getByLabel('Name').fill('before')
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await page.getByText('Saved as before').waitFor()
+  await runs(1, 'now 6')
+  await runs(1, 'now 7')
+  await chip(page).click()
+  await shownPopover(page).getByRole('button', { name: 'Saved states' }).click()
+  const dialog = page.locator('dialog[open]')
+  await dialog.getByText(/\bx\b/).first().waitFor()
+  await dialog.getByRole('button', { name: 'Restore before', exact: true }).click()
+  await dialog.getByRole('button', { name: 'Restore', exact: true }).click()
+  await page.getByText('Restored', { exact: true }).first().waitFor()
+  await runs(1, 'now 6')
   assert.deepEqual(faults, [])
 })

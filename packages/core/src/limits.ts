@@ -509,7 +509,6 @@ export const limits = {
   moveMs: 3_600_000,
   /** How often progress of a restore is told. */
   restoringToldMs: 250,
-  movesPerSession: 1,
   /** Moves that are under way. */
   movesPerOrg: 1_000,
 

@@ -350,9 +350,16 @@ export class DeviceSnapshots {
 
   async #saveToHub(saver: SessionSaver, kinds: readonly SnapshotKind[], name: string | null): Promise<SnapshotRecord> {
     const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(this.#ports.limits.moveMs)])
-    const record = await saver.save({ kinds, name, signal })
-    await this.#uploads.arrived(record.id, signal)
-    return record
+    for (;;) {
+      const record = await saver.save({ kinds, name, signal })
+      try {
+        await this.#uploads.arrived(record.id, signal)
+        return record
+      } catch (thrown) {
+        // A newer one has taken its place: that one is what is wanted.
+        if (asMeshError(thrown).code !== 'CONFLICT') throw thrown
+      }
+    }
   }
 
   async #migrateIn(message: Down<'MIGRATE_IN'>): Promise<void> {

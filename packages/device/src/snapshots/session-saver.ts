@@ -295,7 +295,9 @@ export class SessionSaver {
     this.#isWorking = true
     const wish = { name: null, signal: this.#closed.signal, during }
     const done = this.#inTurn(async () => {
-      if (this.#ports.isBusy() === during) await this.#capture(kind, wish)
+      // Somebody else may have had it saved meanwhile.
+      const isWanted = during || this.#isChanged(kind)
+      if (isWanted && this.#ports.isBusy() === during) await this.#capture(kind, wish)
     })
     const over = () => {
       this.#isWorking = false

@@ -36,6 +36,9 @@ const nameTakenMs = 50
 
 const inspectSchema = v.object({ State: v.object({ Status: v.string() }) })
 const listSchema = v.array(v.object({ Labels: v.record(v.string(), v.string()), State: v.string() }))
+const volumesSchema = v.object({
+  Volumes: v.nullish(v.array(v.object({ Labels: v.nullish(v.record(v.string(), v.string())) }))),
+})
 const imageSchema = v.object({ Config: v.nullish(v.object({ Labels: v.nullish(v.record(v.string(), v.string())) })) })
 const versionSchema = v.object({ Version: v.string() })
 
@@ -93,17 +96,20 @@ export class DockerDriver implements ComputeDriver {
     await this.#engine.ask('POST', `/containers/${name}/stop?t=${seconds}`, { timeoutMs }, [304, 404])
     const said = await this.#said(name)
     // 409: another call removes it at the moment.
-    await this.#engine.ask('DELETE', `/containers/${name}?force=1&v=1`, {}, [404, 409])
+    await this.#engine.ask('DELETE', `/containers/${name}?force=1`, {}, [404, 409])
+    await this.#engine.ask('DELETE', `/volumes/${name}`, {}, [404, 409])
     return { said }
   }
 
+  /** A folder without a container, as a kill in the middle of a stop leaves it, is of a worker that has ended. */
   async list(): Promise<FoundWorker[]> {
     const filters = encodeURIComponent(JSON.stringify({ label: [`${labels.hub}=${this.#options.hub}`] }))
+    const { Volumes } = await this.#engine.json('GET', `/volumes?filters=${filters}`, volumesSchema)
     const found = await this.#engine.json('GET', `/containers/json?all=1&filters=${filters}`, listSchema)
-    return found.flatMap(({ Labels, State }): FoundWorker[] => {
-      const id = Labels[labels.worker]
-      return isId('worker', id) ? [{ id, state: State === 'running' ? 'running' : 'ended' }] : []
-    })
+    const states = new Map<WorkerId, FoundWorker['state']>()
+    for (const { Labels } of Volumes ?? []) note(states, Labels, 'ended')
+    for (const { Labels, State } of found) note(states, Labels, State === 'running' ? 'running' : 'ended')
+    return [...states].map(([id, state]) => ({ id, state }))
   }
 
   async #said(name: string): Promise<string> {
@@ -111,6 +117,13 @@ export class DockerDriver implements ComputeDriver {
     const { status, body } = await this.#engine.ask('GET', path, {}, [404, 409])
     return status === 200 ? textOfLog(body).slice(-saidBytes) : ''
   }
+}
+
+type Labels = Record<string, string> | null | undefined
+
+function note(states: Map<WorkerId, FoundWorker['state']>, found: Labels, state: FoundWorker['state']): void {
+  const id = found?.[labels.worker]
+  if (isId('worker', id)) states.set(id, state)
 }
 
 const nameOf = (id: WorkerId): string => `meshbook-${id}`
@@ -149,7 +162,7 @@ function containerOf({ id, token, restores, limits: most }: WorkerSpec, options:
       Tmpfs: { '/tmp': `rw,nosuid,nodev,mode=1777,size=${temporaryBytes}` },
       Mounts: [
         { Type: 'bind', Source: socketFolder, Target: mountedAt, ReadOnly: true },
-        { Type: 'volume', Target: '/work', VolumeOptions: { Labels: label } },
+        { Type: 'volume', Source: nameOf(id), Target: '/work', VolumeOptions: { Labels: label } },
       ],
       LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
     },

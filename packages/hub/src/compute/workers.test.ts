@@ -276,6 +276,8 @@ test('CP32 CP33 a worker sees its project alone, and starts nothing anywhere', a
   const device = new TestDevice('Worker')
   await joinAs(w, token, device)
   const welcome = await device.join(t, w.it.hub, [w.it.project.id, other.id], { heads: [], runs: [] }, ['python'])
+  const proof = () => ({ authorization: device.proof('127.0.0.1:1') })
+  assert.equal((await ask(w, 'GET', '/api/v1/snapshots', undefined, proof())).status, 404)
   assert.deepEqual(
     welcome.projects.map(({ name }) => name),
     ['demo'],

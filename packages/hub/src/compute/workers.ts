@@ -129,6 +129,7 @@ export class Workers {
   }
 
   async description(): Promise<ComputeDescription> {
+    const before = this.#description?.ready === true
     this.#describedAt = this.#ports.now()
     try {
       this.#description = await this.#ports.driver.describe()
@@ -136,6 +137,8 @@ export class Workers {
       const { message, entry } = asMeshError(thrown)
       this.#description = { ready: false, driver: 'docker', problem: message, fix: entry.hint }
     }
+    // Runs of before a start of the hub, or of the engine, wait for nobody else.
+    if (this.#description.ready && !before) this.#ports.placeAgain()
     return this.#description
   }
 

@@ -125,12 +125,25 @@ export async function takeHead(
     await leaveHead(tx, { ...a, head, next: a.newHead })
   }
   const next = parseFence((await fenceOf(tx, a.org, a.session)) + 1)
+  if (live.length === 0) await leaveLost(tx, { ...a, fence: next - 1 })
   await tx.run('UPDATE sessions SET fence = ? WHERE org_id = ? AND session_id = ?', [next, a.org, a.session])
   await tx.run(
     'INSERT INTO heads (org_id, head_id, session_id, device_id, fence, expires_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
     [a.org, a.newHead, a.session, a.device, next, a.expiresAt, a.now],
   )
   return { head: a.newHead, fence: next, moved: true, before: live[0]?.device ?? null }
+}
+
+/** The session goes on from its saved states, or without them: those that did not go on are kept (MV31). */
+async function leaveLost(
+  tx: Tx,
+  a: { org: OrgId; session: SessionId; fence: number; newHead: HeadId; base: number; now: number },
+): Promise<void> {
+  const lost = await tx.get<{ head: HeadId }>(
+    'SELECT head_id AS head FROM heads WHERE org_id = ? AND session_id = ? AND fence = ? AND lost = 1 AND left_state IS NULL',
+    [a.org, a.session, a.fence],
+  )
+  if (lost) await leaveHead(tx, { ...a, head: lost.head, next: a.newHead, state: 'over' })
 }
 
 export async function fenceOf(tx: Tx, org: OrgId, session: SessionId): Promise<number> {

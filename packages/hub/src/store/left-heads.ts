@@ -14,7 +14,7 @@ import {
 } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
-import { selectRecords } from './saved-states.ts'
+import { originOf, type RecordRow, selectRecords } from './saved-states.ts'
 
 /** `there`: its device may still have its kernel. `over`: it has not, and what was saved of it is kept. */
 export type LeftState = 'there' | 'over'
@@ -25,12 +25,12 @@ export type LeftState = 'there' | 'over'
  */
 export async function leaveHead(
   tx: Tx,
-  a: { org: OrgId; head: HeadId; next: HeadId; base: number; now: number },
+  a: { org: OrgId; head: HeadId; next: HeadId; base: number; state?: LeftState; now: number },
 ): Promise<void> {
   const ask = parseId('move', `mov_${a.next.slice('head_'.length)}`)
   await tx.run(
-    "UPDATE heads SET left_state = 'there', left_base = ?, left_ask = ?, left_look_at = ? WHERE org_id = ? AND head_id = ?",
-    [a.base, ask, a.now, a.org, a.head],
+    'UPDATE heads SET left_state = ?, left_base = ?, left_ask = ?, left_look_at = ? WHERE org_id = ? AND head_id = ?',
+    [a.state ?? 'there', a.base, ask, a.now, a.org, a.head],
   )
   // What is here already and did not go on must not make room for what follows before its device is back.
   for (const row of await rowsWhere(tx, 'h.org_id = ? AND h.head_id = ?', [a.org, a.head])) await keepNewest(tx, row)
@@ -103,13 +103,20 @@ async function settle(tx: Tx, row: LeftRow): Promise<SnapshotId | null> {
   return keepNewest(tx, row)
 }
 
+/** Where nothing at all went on, what it had begun with is the newest, if it saved nothing itself. */
 async function keepNewest(tx: Tx, { head, session, base, deviceName }: LeftRow): Promise<SnapshotId | null> {
   const where = 's.session_id = ? AND s.head_id = ? AND s.as_of_at > ? AND s.refused IS NULL'
-  const [newest] = await selectRecords(tx, where, [session, head, base], 1)
-  if (!newest || newest.name !== null) return null
-  const name = keptName('kept from', deviceName, newest.asOf.at)
-  await tx.run('UPDATE snapshots SET name = ? WHERE snapshot_id = ? AND name IS NULL', [name, newest.id])
-  return newest.id
+  const [own] = await selectRecords(tx, where, [session, head, base], 1)
+  const newest = own ?? (base === 0 ? await originOf(tx, head) : undefined)
+  return newest ? keepRecord(tx, newest, deviceName) : null
+}
+
+/** Null where it is kept already. */
+export async function keepRecord(tx: Tx, record: RecordRow, deviceName: string | null): Promise<SnapshotId | null> {
+  if (record.name !== null) return null
+  const name = keptName('kept from', deviceName, record.asOf.at)
+  await tx.run('UPDATE snapshots SET name = ? WHERE snapshot_id = ? AND name IS NULL', [name, record.id])
+  return record.id
 }
 
 /** `kept from MacBook, 14:05`, by the clock of the hub's machine. */

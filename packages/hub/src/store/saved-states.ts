@@ -91,7 +91,7 @@ async function wholeRecords(tx: Tx, session: SessionId, head: HeadId, before: nu
 }
 
 /** The record that a head began with, or is to begin with. */
-async function originOf(tx: Tx, head: HeadId): Promise<RecordRow | undefined> {
+export async function originOf(tx: Tx, head: HeadId): Promise<RecordRow | undefined> {
   const row = await tx.get<{ restore: string | null; restored: string | null }>(
     'SELECT restore, restored FROM heads WHERE head_id = ?',
     [head],
@@ -100,7 +100,7 @@ async function originOf(tx: Tx, head: HeadId): Promise<RecordRow | undefined> {
   const rungs =
     known ?? (row?.restore ? (JSON.parse(row.restore) as HeadRestore).ladder.map(rung => rung.snapshot) : [])
   for (const id of rungs) {
-    const [record] = await selectRecords(tx, 's.snapshot_id = ?', [id], 1)
+    const record = await usableRecord(tx, id)
     if (record) return record
   }
   return undefined

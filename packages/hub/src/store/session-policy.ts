@@ -6,6 +6,7 @@ import type { SessionPolicy } from '@meshbook/core/moves-api.ts'
 import type { LostItem } from '@meshbook/core/snapshot.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { endHead, type HeldHead } from './heads.ts'
+import { keepRecord } from './left-heads.ts'
 import { type HeadRestore, type RecordRow, runsBehind, usableRecord } from './saved-states.ts'
 import type { HeadSaving } from './session-states.ts'
 import { refuseSnapshot } from './snapshots.ts'
@@ -75,6 +76,7 @@ export async function restoreEnded(
   const rung = a.ok ? (restore.ladder.find(({ snapshot }) => snapshot === a.snapshot) ?? restore.ladder[0]) : undefined
   await wentOnFrom(tx, a, rung?.asOf.at ?? 0)
   if (!rung) {
+    await keepFirst(tx, restore)
     await endHead(tx, a.org, a.head, 'its saved state could not be restored', a.now)
     return { from: null }
   }
@@ -83,6 +85,16 @@ export async function restoreEnded(
   const restored = JSON.stringify({ snapshot, asOf, behind, lost: a.lost, from: restore.from, at: a.now })
   await tx.run('UPDATE heads SET restored = ? WHERE org_id = ? AND head_id = ?', [restored, a.org, a.head])
   return { from: snapshot }
+}
+
+/** Nobody goes on from it by itself any more, and nobody loses it by that. */
+async function keepFirst(tx: Tx, { ladder }: HeadRestore): Promise<void> {
+  for (const { snapshot } of ladder) {
+    const record = await usableRecord(tx, snapshot)
+    const device =
+      record && (await tx.get<{ name: string }>('SELECT name FROM devices WHERE device_id = ?', [record.device]))
+    if (record) return void (await keepRecord(tx, record, device?.name ?? null))
+  }
 }
 
 /** An older state than the first one that was tried may have gone on, or none: what is beyond that one is to be kept. */

@@ -115,11 +115,8 @@ export async function admitWorker(tx: Tx, a: Admission): Promise<Admitted | null
     org,
     a.device,
   ])
-  await tx.run("UPDATE workers SET state = 'up', token_hash = NULL, device_id = ? WHERE org_id = ? AND worker_id = ?", [
-    a.device,
-    org,
-    id,
-  ])
+  await tx.run("UPDATE workers SET state = 'up', token_hash = NULL, device_id = ?, used_at = ? WHERE org_id = ? AND worker_id = ?",
+    [a.device, a.now, org, id])
   return { org, project: { id: project, name, owner, tree } }
 }
 
@@ -136,9 +133,9 @@ export async function gaveKeys(tx: Tx, a: { org: OrgId; id: WorkerId }): Promise
   await tx.run('UPDATE workers SET has_keys = 1 WHERE org_id = ? AND worker_id = ?', [a.org, a.id])
 }
 
-/** Under way on it, or waiting for a session that it holds. */
+/** Under way on it, or waiting for it: in its project and sent nowhere else. */
 const wanted = `SELECT r.run_id FROM runs r WHERE r.device_id = w.device_id AND r.status IN ${activeStatuses}
-  UNION ALL SELECT q.run_id FROM runs q JOIN heads h ON h.org_id = q.org_id AND h.session_id = q.session_id WHERE h.device_id = w.device_id AND h.ended_at IS NULL AND q.status = 'queued' AND q.asks IS NULL`
+  UNION ALL SELECT q.run_id FROM runs q WHERE q.org_id = w.org_id AND q.project_id = w.project_id AND q.status = 'queued' AND q.asks IS NULL AND (q.chosen_device IS NULL OR q.chosen_device = w.device_id)`
 
 /** Notes of those that are in use that they are; by the hub's clock, since what a worker says of times is its own. */
 export async function usedWorkers(tx: Tx, a: { hub: string; now: number }): Promise<void> {
