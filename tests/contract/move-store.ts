@@ -291,7 +291,7 @@ export function moveStoreContract(name: string, open: OpenRunStore, numRuns: num
           }
           await mesh.finish()
         }),
-        { numRuns },
+        { numRuns, endOnFailure: true },
       )
     },
   )
@@ -363,26 +363,30 @@ class Mesh {
 
   /** The hub places a run: with the holder while it is there, else on any device that is, from what was saved. */
   async #run(device: DeviceId, pick: number): Promise<void> {
-    const { store, org, tick, append, request } = this.#w
-    const run = `${this.#name}-${this.#runs++}`
-    const { session } = await request(run, this.#name)
+    const { session } = await this.#w.request(`${this.#name}-${this.#runs++}`, this.#name)
     this.#session ??= session
+    while (await this.#runNext(session, device, pick));
+  }
+
+  /** False when nothing waits, or what waits cannot begin now. */
+  async #runNext(session: SessionId, device: DeviceId, pick: number): Promise<boolean> {
+    const { store, org, tick, append } = this.#w
     const placed = await store.query('nextPlacement', { org, session })
-    if (!placed || placed.held !== null) return
+    if (!placed || placed.held !== null) return false
     const holder = placed.holder?.device
     const to = holder && !this.#away.has(holder) ? holder : device
-    if (this.#away.has(to)) return
+    if (this.#away.has(to)) return false
     const restore = holder === to ? [] : placed.saved.map(state => state.rung)
     const leasing = { org, id: placed.next.id, device: to, newHead: id('head'), reasons: ['x'], now: tick() }
     const leased = await store.call('leaseRun', { ...leasing, ...(restore.length > 0 && { restore }), expiresAt: now })
-    if (!leased) return
+    if (!leased) return false
     const { lease } = leased
     const known = this.#of(to).find(kernel => kernel.head === lease.head)
     if (!known && lease.restore && !(await this.#restored(to, lease, lease.restore, pick > 0))) {
       await append(lease, to, 1, [
         { type: 'failed', at: now, durationMs: 0, error: { name: 'x', message: '', traceback: [] } },
       ])
-      return
+      return true
     }
     const kernel = this.#of(to).find(each => each.head === lease.head) ?? this.#start(to, lease, [])
     this.#fences.set(lease.run, lease.fence)
@@ -390,6 +394,7 @@ class Mesh {
     assert.equal((await append(lease, to, 1, half ? [started] : [started, done])).refused, undefined)
     kernel.seen.push(lease.run)
     if (half) await append(lease, to, 2, [done])
+    return true
   }
 
   #start(device: DeviceId, { session, head, fence }: Held, seen: string[]): Kernel {
@@ -479,7 +484,7 @@ class Mesh {
     const fail = (detail: string) => store.call('failMove', { ...step, code: 'UNREACHABLE', detail })
     const isThere = (device: DeviceId | null) => device !== null && !this.#away.has(device)
     if (move.state === 'waiting') {
-      if (!move.makes && !move.sameHead) return void (await fail('head'))
+      if ((!move.makes || move.kind === 'fork') && !move.sameHead) return void (await fail('head'))
       if (move.kind === 'save' || (move.head !== null && isThere(move.from))) {
         if (!isThere(move.from)) return void (await fail('source'))
         await store.call('startSaving', { ...step, to: move.to, kinds: ['image'] })
