@@ -276,7 +276,19 @@ export function moveStoreContract(name: string, open: OpenRunStore, numRuns: num
       const act = fc.record({
         what: fc.constantFrom(
           ...(['run', 'run', 'run', 'run', 'lose', 'back', 'back', 'kill', 'import', 'save', 'save'] as const),
-          ...(['begin', 'step', 'drive', 'drive', 'cancel', 'settle', 'home', 'home', 'late'] as const),
+          ...([
+            'begin',
+            'step',
+            'drive',
+            'drive',
+            'cancel',
+            'settle',
+            'home',
+            'late',
+            'failover',
+            'failover',
+            'return',
+          ] as const),
         ),
         device: fc.nat(2),
         pick: fc.nat(9),
@@ -316,6 +328,8 @@ type Act =
   | 'settle'
   | 'home'
   | 'late'
+  | 'failover'
+  | 'return'
 
 /** Three devices that do whatever a device may, against the store alone, and what must be true of it all the time. */
 class Mesh {
@@ -352,6 +366,8 @@ class Mesh {
     if (what === 'cancel') await this.#cancel()
     if (what === 'settle') await this.#settle()
     if (what === 'home') await this.#home()
+    if (what === 'failover') await this.#failover(device, pick)
+    if (what === 'return') await this.#return()
     if (what === 'late') await this.#w.store.call('keepLateRecords', { storedAfter: 0 })
   }
 
@@ -561,6 +577,25 @@ class Mesh {
   async #home(): Promise<void> {
     for (const { session, home } of await this.#w.store.query('homelessSessions', { failedAfter: 0 }))
       if (session === this.#session && !this.#away.has(home)) await this.#w.begin('home', session, { to: home })
+  }
+
+  /** The holder saves, and is lost; the next run goes on elsewhere. */
+  async #failover(device: DeviceId, pick: number): Promise<void> {
+    const { store, org } = this.#w
+    const holder = (await store.query('findSession', { org, id: this.#session! }))?.device
+    const kernel = holder && this.#of(holder).findLast(each => each.session === this.#session)
+    if (!holder || !kernel || holder === device) return
+    await this.#record(holder, kernel)
+    this.#away.add(holder)
+    await this.#run(device, pick)
+  }
+
+  /** Whoever is away comes back, and what follows from that is done. */
+  async #return(): Promise<void> {
+    for (const device of [...this.#away]) await this.#back(device)
+    await this.#settle()
+    await this.#home()
+    for (let turn = 0; turn < 4; turn++) await this.#step(true)
   }
 
   /** One live head, under the session's fence; a run's log is of one fence. */
