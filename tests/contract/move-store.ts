@@ -499,8 +499,9 @@ class Mesh {
     const step = { org, id: move.id, now: tick() }
     const fail = (detail: string) => store.call('failMove', { ...step, code: 'UNREACHABLE', detail })
     const isThere = (device: DeviceId | null) => device !== null && !this.#away.has(device)
+    const needsHead = !move.makes || (move.kind === 'fork' && move.state !== 'restoring')
+    if (needsHead && !move.sameHead) return void (await fail('head'))
     if (move.state === 'waiting') {
-      if ((!move.makes || move.kind === 'fork') && !move.sameHead) return void (await fail('head'))
       if (move.kind === 'save' || (move.head !== null && isThere(move.from))) {
         if (!isThere(move.from)) return void (await fail('source'))
         await store.call('startSaving', { ...step, to: move.to, kinds: ['image'] })
