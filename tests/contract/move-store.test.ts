@@ -21,7 +21,7 @@ moveStoreContract(
     })
     return store
   },
-  30,
+  20,
 )
 
 const server = await TestPostgres.start({ after })

@@ -276,7 +276,19 @@ export function moveStoreContract(name: string, open: OpenRunStore, numRuns: num
       const act = fc.record({
         what: fc.constantFrom(
           ...(['run', 'run', 'run', 'run', 'lose', 'back', 'back', 'kill', 'import', 'save', 'save'] as const),
-          ...(['begin', 'step', 'drive', 'drive', 'cancel', 'settle', 'home', 'home', 'late'] as const),
+          ...([
+            'begin',
+            'step',
+            'drive',
+            'drive',
+            'cancel',
+            'settle',
+            'home',
+            'late',
+            'failover',
+            'failover',
+            'return',
+          ] as const),
         ),
         device: fc.nat(2),
         pick: fc.nat(9),
@@ -291,7 +303,7 @@ export function moveStoreContract(name: string, open: OpenRunStore, numRuns: num
           }
           await mesh.finish()
         }),
-        { numRuns },
+        { numRuns, endOnFailure: true },
       )
     },
   )
@@ -316,6 +328,8 @@ type Act =
   | 'settle'
   | 'home'
   | 'late'
+  | 'failover'
+  | 'return'
 
 /** Three devices that do whatever a device may, against the store alone, and what must be true of it all the time. */
 class Mesh {
@@ -352,6 +366,8 @@ class Mesh {
     if (what === 'cancel') await this.#cancel()
     if (what === 'settle') await this.#settle()
     if (what === 'home') await this.#home()
+    if (what === 'failover') await this.#failover(device, pick)
+    if (what === 'return') await this.#return()
     if (what === 'late') await this.#w.store.call('keepLateRecords', { storedAfter: 0 })
   }
 
@@ -363,26 +379,30 @@ class Mesh {
 
   /** The hub places a run: with the holder while it is there, else on any device that is, from what was saved. */
   async #run(device: DeviceId, pick: number): Promise<void> {
-    const { store, org, tick, append, request } = this.#w
-    const run = `${this.#name}-${this.#runs++}`
-    const { session } = await request(run, this.#name)
+    const { session } = await this.#w.request(`${this.#name}-${this.#runs++}`, this.#name)
     this.#session ??= session
+    while (await this.#runNext(session, device, pick));
+  }
+
+  /** False when nothing waits, or what waits cannot begin now. */
+  async #runNext(session: SessionId, device: DeviceId, pick: number): Promise<boolean> {
+    const { store, org, tick, append } = this.#w
     const placed = await store.query('nextPlacement', { org, session })
-    if (!placed || placed.held !== null) return
+    if (!placed || placed.held !== null) return false
     const holder = placed.holder?.device
     const to = holder && !this.#away.has(holder) ? holder : device
-    if (this.#away.has(to)) return
+    if (this.#away.has(to)) return false
     const restore = holder === to ? [] : placed.saved.map(state => state.rung)
     const leasing = { org, id: placed.next.id, device: to, newHead: id('head'), reasons: ['x'], now: tick() }
     const leased = await store.call('leaseRun', { ...leasing, ...(restore.length > 0 && { restore }), expiresAt: now })
-    if (!leased) return
+    if (!leased) return false
     const { lease } = leased
     const known = this.#of(to).find(kernel => kernel.head === lease.head)
     if (!known && lease.restore && !(await this.#restored(to, lease, lease.restore, pick > 0))) {
       await append(lease, to, 1, [
         { type: 'failed', at: now, durationMs: 0, error: { name: 'x', message: '', traceback: [] } },
       ])
-      return
+      return true
     }
     const kernel = this.#of(to).find(each => each.head === lease.head) ?? this.#start(to, lease, [])
     this.#fences.set(lease.run, lease.fence)
@@ -390,6 +410,7 @@ class Mesh {
     assert.equal((await append(lease, to, 1, half ? [started] : [started, done])).refused, undefined)
     kernel.seen.push(lease.run)
     if (half) await append(lease, to, 2, [done])
+    return true
   }
 
   #start(device: DeviceId, { session, head, fence }: Held, seen: string[]): Kernel {
@@ -478,8 +499,9 @@ class Mesh {
     const step = { org, id: move.id, now: tick() }
     const fail = (detail: string) => store.call('failMove', { ...step, code: 'UNREACHABLE', detail })
     const isThere = (device: DeviceId | null) => device !== null && !this.#away.has(device)
+    const needsHead = !move.makes || (move.kind === 'fork' && move.state !== 'restoring')
+    if (needsHead && !move.sameHead) return void (await fail('head'))
     if (move.state === 'waiting') {
-      if (!move.makes && !move.sameHead) return void (await fail('head'))
       if (move.kind === 'save' || (move.head !== null && isThere(move.from))) {
         if (!isThere(move.from)) return void (await fail('source'))
         await store.call('startSaving', { ...step, to: move.to, kinds: ['image'] })
@@ -556,6 +578,25 @@ class Mesh {
   async #home(): Promise<void> {
     for (const { session, home } of await this.#w.store.query('homelessSessions', { failedAfter: 0 }))
       if (session === this.#session && !this.#away.has(home)) await this.#w.begin('home', session, { to: home })
+  }
+
+  /** The holder saves, and is lost; the next run goes on elsewhere. */
+  async #failover(device: DeviceId, pick: number): Promise<void> {
+    const { store, org } = this.#w
+    const holder = (await store.query('findSession', { org, id: this.#session! }))?.device
+    const kernel = holder && this.#of(holder).findLast(each => each.session === this.#session)
+    if (!holder || !kernel || holder === device) return
+    await this.#record(holder, kernel)
+    this.#away.add(holder)
+    await this.#run(device, pick)
+  }
+
+  /** Whoever is away comes back, and what follows from that is done. */
+  async #return(): Promise<void> {
+    for (const device of [...this.#away]) await this.#back(device)
+    await this.#settle()
+    await this.#home()
+    for (let turn = 0; turn < 4; turn++) await this.#step(true)
   }
 
   /** One live head, under the session's fence; a run's log is of one fence. */

@@ -154,8 +154,7 @@ export class Moves {
     const { now, times } = this.#ports
     if (now() - move.askedAt > times.moveMs)
       return this.#fail(move, new MeshError('TIMEOUT', { detail: waitedFor(move) }))
-    const makes = move.makes !== null
-    if (!makes && !move.sameHead)
+    if (needsHead(move) && !move.sameHead)
       return this.#fail(move, new MeshError('CONFLICT', { detail: 'the session was restarted or went on elsewhere' }))
     if (move.state === 'waiting') return this.#begin(move)
     if (move.state === 'restoring' && move.newHead === null) return this.#restore(move)
@@ -315,6 +314,11 @@ export class Moves {
   #nameOf(device: DeviceId): string {
     return this.#ports.fleet.info(device)?.name ?? 'the device'
   }
+}
+
+/** A copy that has been saved, and a state that was saved before, go on whatever becomes of the session. */
+function needsHead({ kind, makes, state }: MoveFacts): boolean {
+  return makes === null || (kind === 'fork' && state !== 'restoring')
 }
 
 /** Who has to do something for it now. */
