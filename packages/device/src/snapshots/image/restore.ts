@@ -65,11 +65,16 @@ export async function restore(order: RestoreOrder): Promise<Restored> {
     const pid = await started.restored()
     const identity = await identityOf(pid)
     if (identity === undefined) throw new MeshError('RESTORE_FAILED', { detail: 'it ended at once' })
-    return { pid, identity, undo, keep: () => made.keep() }
+    return { pid, identity, undo, keep: () => keep(work, made) }
   } catch (error) {
     await undo()
     throw error
   }
+}
+
+async function keep(work: string, made: MadePaths): Promise<void> {
+  made.keep()
+  await writeFile(join(work, 'kept'), '', { mode: 0o600 })
 }
 
 async function prepared(order: RestoreOrder, work: string, made: MadePaths): Promise<Mount[]> {
@@ -161,16 +166,14 @@ class Started {
     const { plan, signal } = this.#order
     await once(this.#child, 'spawn')
     this.#child.once('exit', () => (this.#ended = true))
-    const done = join(this.#work, plan.ownNamespace ? 'pidfile' : 'restored')
-    while (true) {
+    const pidfile = join(this.#work, 'pidfile')
+    while (!(await exists(join(this.#work, 'restored')))) {
       signal.throwIfAborted()
       const why = await readFile(join(this.#work, 'failed'), 'utf8').catch(() => undefined)
-      if (why !== undefined || (this.#ended && !(plan.ownNamespace && this.#child.exitCode === 0)))
-        throw new MeshError('RESTORE_FAILED', { detail: await this.#why(why) })
-      if (plan.ownNamespace ? this.#ended : await exists(done)) break
+      if (why !== undefined || this.#ended) throw new MeshError('RESTORE_FAILED', { detail: await this.#why(why) })
       await sleep(lookMs)
     }
-    this.#pid = plan.ownNamespace ? Number(await readFile(done, 'latin1')) : await this.#first()
+    this.#pid = plan.ownNamespace ? Number(await readFile(pidfile, 'latin1')) : await this.#first()
     return this.#pid
   }
 
