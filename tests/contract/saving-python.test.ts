@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { ipykernel } from './jupyter-python.ts'
+import { execute } from './kernel.ts'
 import { runs, type SavingLanguage, savingBed, savingContract } from './saving.ts'
 
 /** The Python that the system's packages belong to, whatever comes first elsewhere. */
@@ -224,14 +225,28 @@ state = np.random.get_state(); print(np.random.rand()); np.random.set_state(stat
   assert.ok(it.parts.addedBytes < 500_000, `${it.parts.addedBytes} bytes after a text`)
 })
 
-test('python: a package that is missing there is named, and all else is made (KN52)', { skip }, async t => {
+test('python: a package that is missing there is named, and all else is made (KN52)', async t => {
   const it = await savingBed(t, { language: 'python', env })
-  await runs(it.session, 'import numpy as np\narray = np.arange(5)\nplain = [1]\ndef uses(): return np.sum(array)')
-  const folder = await it.opened(await it.capture())
-  const other = spawnSync('sh', ['-c', 'command -v python3.10'], { encoding: 'utf8' }).stdout.trim()
-  if (other === '') return
-  const there = await it.started(folder)
-  assert.equal(await runs(there, 'print(plain, uses())'), '[1] 10\n')
+  await runs(
+    it.session,
+    `import os, sys
+os.mkdir('lib')
+_ = open('lib/ourpackage.py', 'w').write('class Thing: pass')
+sys.path.insert(0, os.path.abspath('lib'))
+import ourpackage
+from ourpackage import Thing
+thing, plain = Thing(), [1]
+def uses(): return len(plain)`,
+  )
+  const captured = await it.capture()
+  assert.deepEqual(captured.lost, [])
+  const there = await it.restored(captured)
+  const { events, stdout } = await execute(there, 'print(plain, uses(), "thing" in globals())')
+  assert.equal(stdout, '[1] 1 False\n')
+  const started = events[0]!
+  assert.ok(started.type === 'started')
+  for (const name of ['ourpackage', 'Thing', 'thing'])
+    assert.match(started.notice ?? '', new RegExp(`\\b${name} \\(the package ourpackage is not installed here\\)`))
 })
 
 test("python: the user's program neither waits for the saving nor meets it", async t => {
