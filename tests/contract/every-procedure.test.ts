@@ -35,7 +35,14 @@ import type { HistoryProcedures } from '@meshbook/relay/store/history-procedures
 import { TestPostgres } from '../postgres.ts'
 
 /** Told to both databases already, by the suites of these files. */
-const otherSuites = ['run-store.ts', 'run-imports.ts', 'run-ends.ts', 'member-store.test.ts', 'hubs-store.ts']
+const otherSuites = [
+  'run-store.ts',
+  'run-imports.ts',
+  'run-ends.ts',
+  'member-store.test.ts',
+  'hubs-store.ts',
+  'move-store.ts',
+]
 
 const server = await TestPostgres.start({ after })
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import type { KernelSession } from '@meshbook/device/kernels/port.ts'
+import type { KernelSession, SavedKernel } from '@meshbook/device/kernels/port.ts'
 import { createImageBackend } from '@meshbook/device/snapshots/image/image-backend.ts'
 import type { Capture, SnapshotBackend } from '@meshbook/device/snapshots/port.ts'
 import { criuFolder } from './criu.ts'
@@ -38,13 +38,18 @@ export function capture(on: Device, session: KernelSession, sink: PartsInMemory,
 
 let opened = 0
 
-/** On another device, or on the same one again. */
-export async function restoreOn(on: Device, { plan }: Capture, source: PartsInMemory): Promise<KernelSession> {
-  const folder = join(on.root, `opened-${opened++}`)
+/** On another device, or on the same one again: what a session can be made of. */
+export async function openOn(on: Device, { plan }: Capture, source: PartsInMemory): Promise<SavedKernel> {
+  const folder = join(on.root, `opened-${opened}`)
+  opened += 1
   await mkdir(folder)
   const signal = AbortSignal.timeout(100_000)
   await on.backend.open(plan, { source, folder, signal, progress: () => undefined })
-  const from = await on.backend.start(folder, on.spec, signal)
+  return on.backend.start(folder, on.spec, signal)
+}
+
+export async function restoreOn(on: Device, saved: Capture, source: PartsInMemory): Promise<KernelSession> {
+  const from = await openOn(on, saved, source)
   return on.sessions.start(on.spec, { from, notice: 'restored' })
 }
 

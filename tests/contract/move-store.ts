@@ -275,12 +275,12 @@ export function moveStoreContract(name: string, open: OpenRunStore, numRuns: num
       let number = 0
       const act = fc.record({
         what: fc.constantFrom(
-          ...(['run', 'run', 'run', 'lose', 'back', 'back', 'kill', 'import', 'save', 'begin'] as const),
-          ...(['step', 'step', 'step', 'step', 'cancel', 'settle', 'home', 'late'] as const),
+          ...(['run', 'run', 'run', 'run', 'lose', 'back', 'back', 'kill', 'import', 'save', 'save'] as const),
+          ...(['begin', 'step', 'drive', 'drive', 'cancel', 'settle', 'home', 'home', 'late'] as const),
         ),
         device: fc.nat(2),
         pick: fc.nat(9),
-        ok: fc.boolean(),
+        ok: fc.constantFrom(true, true, true, true, false),
       })
       await fc.assert(
         fc.asyncProperty(fc.array(act, { minLength: 40, maxLength: 90, size: 'max' }), async acts => {
@@ -311,6 +311,7 @@ type Act =
   | 'save'
   | 'begin'
   | 'step'
+  | 'drive'
   | 'cancel'
   | 'settle'
   | 'home'
@@ -347,6 +348,7 @@ class Mesh {
     if (what === 'save') await this.#save(device, pick)
     if (what === 'begin') await this.#begin(device, pick)
     if (what === 'step') await this.#step(ok)
+    if (what === 'drive') for (let turn = 0; turn < 4; turn++) await this.#step(ok)
     if (what === 'cancel') await this.#cancel()
     if (what === 'settle') await this.#settle()
     if (what === 'home') await this.#home()

@@ -22,6 +22,7 @@ const restWithTheirTurn = 'it throws away what nobody may ask for any more'
 /** Procedures that change something and tell nobody, and why nobody else needs to hear. */
 const quiet: Record<string, string> = {
   askParts: readWhenAsked,
+  askedLeftHead: everyHubLooks,
   audited: 'it is what it calls, which is looked up by its name',
   addInvitation: readWhenAsked,
   addLink: readWhenAsked,
@@ -83,6 +84,7 @@ const quiet: Record<string, string> = {
   settleRestore: 'no hub runs while a backup is restored',
   stopWorker: ofThisHub,
   sweepAssets: ofThisHub,
+  sweepMoves: restWithTheirTurn,
   sweepNews: restWithTheirTurn,
   sweepNotices: restWithTheirTurn,
   sweepParts: restWithTheirTurn,
@@ -90,6 +92,7 @@ const quiet: Record<string, string> = {
   takeDeviceOrders: ofThisHub,
   takeHubOrders: ofThisHub,
   takeRedirect: readWhenAsked,
+  toldMove: everyHubLooks,
   touchDocuments: readWhenAsked,
   trimAudit: restWithTheirTurn,
   turnToken: 'the next registration reads it; a token that was used up shuts the device out, which is told',

@@ -42,7 +42,9 @@ while True:
     else:
         try:
             if 'run' in order: exec(order['run'], names); answer = dict(ok=True)
-            else: answer = dict(value=eval(order['value'], names))
+            else:
+                exec('value_ = ' + order['value'], names)
+                answer = dict(value=names.pop('value_'))
         except Exception: answer = dict(error=traceback.format_exc())
     try: f.write(json.dumps(answer) + '\\n'); f.close(); c.close()
     except OSError: pass

@@ -4,7 +4,19 @@
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { copyFile, cp, mkdtemp, readdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import {
+  copyFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { MeshError } from '@meshbook/core/errors.ts'
@@ -82,7 +94,10 @@ export async function savingBed(t: TestContext, kernel: BedKernel): Promise<Savi
     return folder
   }
   const started = async (folder: string, other: Partial<SessionSpec> = {}) => {
-    const spec = { ...it.spec, ...fresh(), projectFolder: await near('elsewhere-'), ...other }
+    const projectFolder = await near('elsewhere-')
+    // Where the programs of this suite work; the rest of the project has not arrived.
+    await mkdir(join(projectFolder, 'below'))
+    const spec = { ...it.spec, ...fresh(), projectFolder, ...other }
     t.after(() => ended(it.sessions, spec))
     return it.sessions.start(spec, { from: await backend.start(folder, spec, signal), notice: 'State as of 14:02.' })
   }

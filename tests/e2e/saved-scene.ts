@@ -127,7 +127,9 @@ export async function answer(page: Page, s: SavedScene, first: Partial<Answers>)
     await route.fulfill({ json: { ...list, items: list.items.map(withReasons) } })
   })
   await page.route(/\/api\/v1\/runs\/[^/?]+$/, async route => {
-    const response = await route.fetch()
+    // A page that is closed meanwhile needs no answer.
+    const response = await route.fetch().catch(() => undefined)
+    if (!response) return
     if (!response.ok()) return route.fulfill({ response })
     await route.fulfill({ response, json: withReasons((await response.json()) as Run) })
   })

@@ -11,7 +11,10 @@ const at = (state: Move['state'], change: Partial<Move> = {}) =>
 const clientOf = (answers: Move[]) => ({ get: async () => answers.shift() ?? at('saving') }) as unknown as ApiClient
 const clock = (stepMs = 0) => {
   let now = 0
-  return { now: () => now, pause: async () => void (now += stepMs) }
+  const pause = async () => {
+    now += stepMs
+  }
+  return { now: () => now, pause }
 }
 
 test('UP20 a move is followed to its end, and what it failed with is the error of the command', async () => {

@@ -3,13 +3,14 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { subprotocol } from '@meshbook/core/frames.ts'
-import { newId, systemRandom } from '@meshbook/core/ids.ts'
+import { newId, parseFence, parseId, systemRandom } from '@meshbook/core/ids.ts'
 import { WebSocket } from 'ws'
 import type { Parts } from '../parts.ts'
 import { socketRoutes } from '../sockets/upgrade.ts'
 import { atEnd } from '../testing/at-end.ts'
 import { openDocument } from '../testing/open-document.ts'
 import { type RawAnswer, rawRequest } from '../testing/raw-request.ts'
+import { DeviceRequests, recordOf, sealedPart } from '../testing/saved-states.ts'
 import { signIn } from '../testing/sign-in.ts'
 import { completed, started, TestDevice } from '../testing/test-device.ts'
 import { startTestHub, type TestHub } from '../testing/test-hub.ts'
@@ -53,7 +54,9 @@ async function worldOf(t: TestContext): Promise<World> {
   const member = await makeMember(test, viewer, ['viewer'])
   const device = new TestDevice('Desk')
   await test.hub.registerDevice(device.publicKey, 'Desk', 'desktop')
-  await device.join(t, test.hub, [test.project.id])
+  const restores = { kinds: ['portable' as const], os: 'linux', arch: 'x64', cpu: [] }
+  const held = { heads: [], runs: [] }
+  await device.join(t, test.hub, [test.project.id], held, undefined, undefined, { restores })
   const run = await test.json<{ id: string; session: string }>('POST', '/runs', { document, language: 'python', code })
   const { lease } = await device.next('LEASE')
   await device.emit(lease, 1, [started, completed])
@@ -82,6 +85,12 @@ async function worldOf(t: TestContext): Promise<World> {
   const ntfy = { kind: 'ntfy', server: 'http://127.0.0.1:9999', topic: 'walked' }
   const { id: way } = await test.json<{ id: string }>('POST', '/push/ways', ntfy)
   const { id: invitation } = await test.json<{ id: string }>('POST', '/invitations', {})
+  const part = sealedPart(canary)
+  const by = new DeviceRequests(() => test.hub, device)
+  await by.bring([part])
+  const record = recordOf(device, lease, [part], { lost: [{ name: canary, reason: 'walked' }] })
+  await by.json('POST', '/snapshots', record)
+  const { id: move } = await test.json<{ id: string }>('POST', `/sessions/${run.session}/snapshots`, { name: 'walked' })
   // Those of somebody else are in passkeys.test.ts (AU24) and accounts.test.ts (AU5).
   const ways = { passkey: 'pky_01k00000000000000000000000', identity: 'idn_01k00000000000000000000000' }
   const ids = {
@@ -94,6 +103,8 @@ async function worldOf(t: TestContext): Promise<World> {
     run: run.id,
     gate,
     session: run.session,
+    snapshot: record.id,
+    move,
     asset,
     file,
     member,
@@ -259,6 +270,25 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /sessions/:id/restart': () => ({}),
   'POST /sessions/:id/complete': () => ({ code: 'a', cursor: 1 }),
   'POST /sessions/:id/inspect': () => ({ code: 'a', cursor: 1 }),
+  'PATCH /sessions/:id': () => ({ failover: 'wait' }),
+  'POST /sessions/:id/migrate': () => ({}),
+  'POST /sessions/:id/fork': () => ({ name: 'walked' }),
+  'POST /sessions/:id/snapshots': () => ({ name: 'walked' }),
+  'POST /snapshots/parts/missing': () => ({ parts: ['a'.repeat(64)] }),
+  'POST /snapshots/parts/read': () => ({ parts: [sealedPart(canary).part] }),
+  'POST /snapshots': ({ session }) =>
+    recordOf(
+      new TestDevice(),
+      {
+        session: parseId('session', session),
+        head: newId('head', 1, systemRandom),
+        fence: parseFence(1),
+      },
+      [sealedPart(canary)],
+    ),
+  'PATCH /snapshots/:id': () => ({ name: 'walked' }),
+  'POST /snapshots/:id/refused': () => ({ code: 'SNAPSHOT_REFUSED', detail: 'walked' }),
+  'POST /snapshots/:id/restore': () => ({}),
 }
 
 const keyOf = ({ method, path }: Route): string => `${method} ${path.replace('/api/v1', '')}`
@@ -336,6 +366,8 @@ async function stateOf({ test, ids }: World): Promise<string> {
     `/files?project=${ids.project}`,
     '/runs',
     '/sessions',
+    '/snapshots',
+    '/moves',
     '/browser-sessions',
     '/invitations',
     '/passkeys',
@@ -418,6 +450,8 @@ test('RW2 S21 to who is no member, a thing of another org and a thing that is no
     project: 'prj_01k00000000000000000000000',
     file: 'doc_01k00000000000000000000000',
     session: 'ses_01k00000000000000000000000',
+    snapshot: 'snp_01k00000000000000000000000',
+    move: 'mov_01k00000000000000000000000',
     run: 'run-that-is-not-there',
     device: 'dev_01k00000000000000000000000',
     token: 'tok_01k00000000000000000000000',

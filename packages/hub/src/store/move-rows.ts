@@ -96,8 +96,9 @@ export async function moveRow(tx: Tx, org: OrgId, id: MoveId): Promise<MoveRow |
   return (await selectMoves(tx, 'm.org_id = ? AND m.move_id = ?', [org, id], 1))[0]
 }
 
-export async function liveMove(tx: Tx, org: OrgId, session: SessionId): Promise<MoveRow | undefined> {
-  return (await selectMoves(tx, `m.org_id = ? AND m.session_id = ? AND m.state IN ${liveStates}`, [org, session], 1))[0]
+/** Newest first. */
+export async function liveMoves(tx: Tx, org: OrgId, session: SessionId): Promise<MoveRow[]> {
+  return selectMoves(tx, `m.org_id = ? AND m.session_id = ? AND m.state IN ${liveStates}`, [org, session])
 }
 
 /** Writes what may change of it. */

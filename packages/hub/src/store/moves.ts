@@ -22,7 +22,7 @@ import type { AsOf, LostItem, SnapshotKind } from '@meshbook/core/snapshot.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { endHead, fenceOf, type HeadRow, liveHeads } from './heads.ts'
 import { leaveHead } from './left-heads.ts'
-import { liveMove, liveStates, type MoveRow, moveRow, saveMove, selectMoves, shownMove } from './move-rows.ts'
+import { liveMoves, liveStates, type MoveRow, moveRow, saveMove, selectMoves, shownMove } from './move-rows.ts'
 import { activeStatuses } from './run-rows.ts'
 import { type RecordRow, runsBehind, savedStates, selectRecords, stateOf, usableRecord } from './saved-states.ts'
 
@@ -51,9 +51,9 @@ export async function beginMove(tx: Tx, a: NewMove): Promise<Move | null> {
     [a.org, a.session],
   )
   if (!session) throw new MeshError('NOT_FOUND', { detail: `session ${a.session}` })
-  const other = await liveMove(tx, a.org, a.session)
-  if (other && a.kind === 'home') return null
-  if (other) await giveWay(tx, other, a.now)
+  const others = await liveMoves(tx, a.org, a.session)
+  if (others.length >= limits.movesPerSession && a.kind === 'home') return null
+  for (const other of others.slice(limits.movesPerSession - 1)) await giveWay(tx, other, a.now)
   await checkRoom(tx, a.org)
   const [head] = await liveHeads(tx, a.org, 'session_id', a.session)
   if (a.kind === 'home' && !head) return null
@@ -189,7 +189,7 @@ export async function newestHead(
 
 /** What waits for the session's move, in words; undefined where runs go on. */
 export async function whyHeldByMove(tx: Tx, org: OrgId, session: SessionId): Promise<string | undefined> {
-  const move = await liveMove(tx, org, session)
+  const [move] = await liveMoves(tx, org, session)
   if (!move) return undefined
   if (move.kind === 'home') return move.state === 'waiting' ? undefined : 'The session is going home.'
   if (move.makes !== null || move.kind === 'save')

@@ -2,7 +2,15 @@
 import { createHash } from 'node:crypto'
 import type { TestContext } from 'node:test'
 import type { Run } from '@meshbook/core/api.ts'
-import { type DocumentId, newId, type SessionId, type SnapshotId, systemRandom } from '@meshbook/core/ids.ts'
+import {
+  type DeviceId,
+  type DocumentId,
+  newId,
+  parseFence,
+  type SessionId,
+  type SnapshotId,
+  systemRandom,
+} from '@meshbook/core/ids.ts'
 import type { Lease, SessionInfo, UpMessage } from '@meshbook/core/messages.ts'
 import type { Move } from '@meshbook/core/moves-api.ts'
 import { partHead } from '@meshbook/core/part-frames.ts'
@@ -37,7 +45,6 @@ export interface SavedScene extends TestHub {
 export async function savedScene(t: TestContext, options: TestHubOptions = {}): Promise<SavedScene> {
   const test = await startTestHub(t, options)
   const { id: doc } = await test.document('a.md', '# A\n')
-  let saved = 0
   const restoresOf = new Map<TestDevice, RestoreAbility>()
   const join = async (device: TestDevice, heads: Held[], runs: Extract<UpMessage, { type: 'REGISTER' }>['runs']) => {
     const restores = restoresOf.get(device) ?? linux
@@ -73,23 +80,8 @@ export async function savedScene(t: TestContext, options: TestHubOptions = {}): 
       await device.emit(lease, 1, [started, completed])
       return lease
     },
-    async save(device: TestDevice, held: Held, change: Partial<SnapshotRecord> = {}) {
-      const record = recordOf(device, held, ++saved, change)
-      const host = new URL(test.hub.url).host
-      const send = (path: string, body: string | Uint8Array<ArrayBuffer>, type: string) =>
-        fetch(`${test.hub.url}/api/v1${path}`, {
-          method: 'POST',
-          headers: { authorization: device.proof(host), 'content-type': type },
-          body,
-        })
-      const bytes = new Uint8Array(40).fill(saved)
-      const frame = new Uint8Array([...partHead(record.manifest, bytes.byteLength), ...bytes])
-      const put = await send('/snapshots/parts', frame, 'application/octet-stream')
-      if (!put.ok) throw new Error(`parts: ${put.status} ${await put.text()}`)
-      const answer = await send('/snapshots', JSON.stringify(record), 'application/json')
-      if (!answer.ok) throw new Error(`record: ${answer.status} ${await answer.text()}`)
-      return record.id
-    },
+    save: (device: TestDevice, held: Held, change: Partial<SnapshotRecord> = {}) =>
+      saveRecord(test, device, recordOf(device.id, held, change)),
     async session(name = 'default') {
       const { items } = await test.json<{ items: SessionInfo[] }>('GET', '/sessions')
       return items.find(session => session.name === name)!
@@ -109,20 +101,42 @@ async function statusOf(test: TestHub, device: TestDevice): Promise<string | und
   return items.find(({ id }) => id === device.id)?.status
 }
 
-function recordOf(
-  device: TestDevice,
-  { session, head, fence }: Held,
-  number: number,
-  change: Partial<SnapshotRecord>,
+/** Brings a record and its only part to the hub, as a device does. */
+export async function saveRecord(test: TestHub, device: TestDevice, record: SnapshotRecord): Promise<SnapshotId> {
+  const host = new URL(test.hub.url).host
+  const send = (path: string, body: string | Uint8Array<ArrayBuffer>, type: string) =>
+    fetch(`${test.hub.url}/api/v1${path}`, {
+      method: 'POST',
+      headers: { authorization: device.proof(host), 'content-type': type },
+      body,
+    })
+  const bytes = Buffer.from(record.manifest)
+  const frame = new Uint8Array([...partHead(record.manifest, bytes.byteLength), ...bytes])
+  const put = await send('/snapshots/parts', frame, 'application/octet-stream')
+  if (!put.ok) throw new Error(`parts: ${put.status} ${await put.text()}`)
+  const answer = await send('/snapshots', JSON.stringify(record), 'application/json')
+  if (!answer.ok) throw new Error(`record: ${answer.status} ${await answer.text()}`)
+  return record.id
+}
+
+/** Of a small session as of now, by default as an image. */
+export function recordOf(
+  device: DeviceId,
+  { session, head, fence }: Partial<Held>,
+  change: Partial<SnapshotRecord> = {},
 ): SnapshotRecord {
-  const manifest = createHash('sha256').update(`part ${number} of ${device.id}`).digest('hex')
+  const id = newId('snapshot', Date.now(), systemRandom)
+  const manifest = createHash('sha256').update(id).digest('hex')
   const { kind = 'image' } = change
+  const held = {
+    session: session ?? newId('session', Date.now(), systemRandom),
+    head: head ?? newId('head', Date.now(), systemRandom),
+    fence: fence ?? parseFence(1),
+  }
   return {
-    id: newId('snapshot', Date.now(), systemRandom),
-    session,
-    head,
-    fence,
-    device: device.id,
+    id,
+    ...held,
+    device,
     kind,
     name: null,
     asOf: { at: Date.now(), run: null },
