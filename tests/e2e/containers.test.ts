@@ -1,6 +1,6 @@
 /** A hub without any device, and an engine: code runs in containers that come when they are wanted and go when they are not. */
 import assert from 'node:assert/strict'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -15,8 +15,19 @@ import { type Cleanup, command, startProcess, temporaryFolder } from '../mesh-pr
 
 const token = 'mb_bootstrap_containers'
 const started = canDocker ? await TestEngine.start({ after }) : undefined
-await started?.workerImage()
 const engine = started as TestEngine
+/** The three commands of the documentation, which are run as they stand there. */
+const [imageLine = '', hubLine = '', restoringLine = ''] = (
+  await readFile(join(import.meta.dirname, '../../docs/containers.md'), 'utf8')
+)
+  .split('```')[1]!
+  .trim()
+  .split('\n')
+const argumentsOf = (line: string): string[] => line.slice(line.indexOf('meshbook ') + 9).split(' ')
+if (started) {
+  const made = await command(argumentsOf(imageLine), { MESHBOOK_COMPUTE_ENGINE: started.socket })
+  assert.equal(made.code, 0, made.stderr)
+}
 
 const found = v.array(v.object({ Id: v.string(), State: v.string() }))
 const foundVolumes = v.object({ Volumes: v.nullable(v.array(v.object({ Name: v.string() }))) })
@@ -32,8 +43,9 @@ async function removeContainers(): Promise<void> {
 
 async function startHub(t: Cleanup, env: NodeJS.ProcessEnv = {}, data?: string) {
   const folder = data ?? (await temporaryFolder(t))
-  const hub = await startProcess(t, folder, ['hub', '--port', '0'], {
-    MESHBOOK_COMPUTE: 'docker',
+  const [name = '', value = ''] = hubLine.split(' ')[0]!.split('=')
+  const hub = await startProcess(t, folder, [...argumentsOf(hubLine), '--port', '0'], {
+    [name]: value,
     MESHBOOK_COMPUTE_ENGINE: engine.socket,
     MESHBOOK_COMPUTE_MEMORY: '1g',
     MESHBOOK_BOOTSTRAP_TOKEN: token,
@@ -275,9 +287,12 @@ test(
     assert.equal((await command(['attach', join(data, 'demo'), '--project', 'demo', ...at], env)).code, 0)
     await until(
       'the device has the key',
-      async () => (await command(['compute', 'restoring', 'on', ...at], env)).code === 0,
+      async () => (await command([...argumentsOf(restoringLine), ...at], env)).code === 0,
     )
     assert.equal((await client.get('/compute', computeStatusSchema)).restoring.state, 'on')
+    const shown = await command(['compute', 'status', '--data', data], env)
+    assert.match(shown.stderr, /Docker .* for python, bash.*at most 4, 1.0 GiB and 2 processors each/)
+    assert.match(shown.stderr, /Restoring sessions: on/)
     const first = await order(client, document, 'kept = {"answer": 42}\nprint(len(kept))')
     assert.equal(await output(client, first.id), '1\n')
     assert.equal((await runOf(client, first.id)).deviceName, 'Desk')
