@@ -115,8 +115,10 @@ export async function admitWorker(tx: Tx, a: Admission): Promise<Admitted | null
     org,
     a.device,
   ])
-  await tx.run("UPDATE workers SET state = 'up', token_hash = NULL, device_id = ?, used_at = ? WHERE org_id = ? AND worker_id = ?",
-    [a.device, a.now, org, id])
+  await tx.run(
+    "UPDATE workers SET state = 'up', token_hash = NULL, device_id = ?, used_at = ? WHERE org_id = ? AND worker_id = ?",
+    [a.device, a.now, org, id],
+  )
   return { org, project: { id: project, name, owner, tree } }
 }
 
