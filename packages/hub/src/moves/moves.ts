@@ -177,6 +177,7 @@ export class Moves {
     const isBack = move.kind === 'restore' && move.makes !== null
     // It may come back in a moment, with all that it has.
     if (isLive && status === 'suspect' && !isBack) return
+    if (this.#isTargetSilent(move)) return
     const saves = isLive && status === 'online' && !isBack
     const target = this.#targetOf(move, saves)
     if (target && 'code' in target) return this.#fail(move, new MeshError(target.code, { detail: target.detail }))
@@ -196,8 +197,14 @@ export class Moves {
     return kinds.length > 0 ? undefined : { code: 'SNAPSHOTS_OFF', detail: this.#nameOf(move.from!) }
   }
 
+  /** A device that was named and does not answer at the moment may be busy with another session: the move waits for it. */
+  #isTargetSilent({ to }: MoveFacts): boolean {
+    return to !== null && this.#ports.fleet.statusOf(to) === 'suspect'
+  }
+
   async #restore(move: MoveFacts): Promise<void> {
     const { store, now, random } = this.#ports
+    if (this.#isTargetSilent(move)) return
     const target = targetOf(move, this.#candidates(move), false, now())
     if ('code' in target) return this.#fail(move, new MeshError(target.code, { detail: target.detail }))
     const { to, restore } = target
