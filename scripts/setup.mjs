@@ -136,6 +136,17 @@ const pythonModules = ['nbformat', 'ipykernel', 'pandas', 'matplotlib'].map(name
 
 if (mode === 'test') installTools()
 if (mode === 'test') installServer()
+if (mode === 'test' && process.platform === 'linux' && process.getuid?.() === 0) installCriu()
+
+/** What saves and restores processes, in the cache of the tests: most distributions' own is too old for new kernels. */
+function installCriu() {
+  const script = 'import(process.argv[1]).then(it => it.criuFolder())'
+  must(
+    localNode,
+    ['--disable-warning=ExperimentalWarning', '-e', script, join(root, 'tests/contract/criu.ts')],
+    'CRIU could not be set up; the lines above say why.',
+  )
+}
 
 /** The stock server of y-websocket, which version 3 no longer has, in the cache of the benchmarks. */
 function installServer() {
@@ -156,6 +167,7 @@ function installTools() {
     { command: 'pg_lsclusters', package: 'postgresql' },
     { command: 'redis-server', package: 'redis-server' },
     { command: 'ip', package: 'iproute2' },
+    { command: 'unshare', package: 'util-linux' },
     { command: 'iptables', package: 'iptables' },
     { command: 'mmdebstrap', package: 'mmdebstrap' },
     { command: 'unshare', package: 'util-linux' },
@@ -165,6 +177,8 @@ function installTools() {
     { command: 'firefox-esr', package: 'firefox-esr' },
     { command: 'R', package: 'r-base-core' },
     { file: '/usr/share/jupyter/kernels/ir/kernel.json', package: 'r-cran-irkernel' },
+    { command: 'dockerd', package: 'docker.io' },
+    { command: 'debootstrap', package: 'debootstrap' },
     { file: '/usr/share/doc/python3-venv', package: 'python3-venv' },
     ...pythonModules,
   ]
@@ -185,6 +199,7 @@ function installTools() {
     spawnSync(...commandOf([...sudo, 'rm', '-f', clusterSettings]), { stdio: 'ignore' })
   if (missing.includes('redis-server')) withoutService(sudo, 'redis-server')
   if (missing.includes('nginx-light')) withoutService(sudo, 'nginx')
+  if (missing.includes('docker.io')) withoutService(sudo, 'docker')
 }
 
 /** The tests start servers of their own: Debian is to make no cluster, and to leave no service running. */

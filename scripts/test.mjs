@@ -127,6 +127,8 @@ if (mode === 'all') {
   await suite('simulated worlds', ['tests/sim/**/*.test.ts'], { timeoutMs: 240_000 })
   const long = { timeoutMs: 240_000, again: true }
   await suite('crashes and network', ['tests/{crash,network}/*.test.ts'], { concurrency: 3, ...long })
+  // Three mornings of a desktop whose plug is pulled, a hub, a laptop and a phone.
+  await suite('machines', ['tests/machines/*.test.ts'], { concurrency: 1, timeoutMs: 900_000, again: true })
   // A browser takes a processor for itself.
   await suite('end to end', ['tests/e2e/*.test.ts'], long)
 }

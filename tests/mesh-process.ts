@@ -9,8 +9,8 @@ import { dataFolder } from '@meshbook/cli/data-folder.ts'
 
 const main = join(import.meta.dirname, '../packages/cli/src/main.ts')
 
-/** Tests leave the keychain of whoever runs them alone. */
-const noKeychain = { MESHBOOK_KEYCHAIN: 'off' }
+/** Tests leave the keychain of whoever runs them alone, and save sessions only where that is what they are about. */
+const quiet = { MESHBOOK_KEYCHAIN: 'off', MESHBOOK_SNAPSHOT: 'off' }
 
 /** Who ends what was begun: a test, or something longer. */
 export interface Cleanup {
@@ -47,7 +47,7 @@ export async function startProcess(
   const child = spawn(
     process.execPath,
     ['--disable-warning=ExperimentalWarning', main, ...args, '--json', '--data', data],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...noKeychain, ...env } },
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...quiet, ...env } },
   )
   let errors = ''
   child.stderr!.setEncoding('utf8').on('data', (text: string) => (errors += text))
@@ -108,7 +108,7 @@ export async function command(
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...noKeychain, ...env },
+    env: { ...process.env, ...quiet, ...env },
     timeout: timeoutMs,
   })
   const output = { stdout: '', stderr: '' }

@@ -26,7 +26,7 @@ const base = await mkdtemp(join(tmpdir(), 'meshbook-bench-'))
 const env = { ...process.env, PATH: `/usr/bin:/bin:${process.env.PATH}` }
 const sessions = createKernelSessions({ folder: join(base, 's'), now: Date.now, random: systemRandom, limits, env })
 await mkdir(join(base, 'place'), { recursive: true })
-const place = await Place.open(join(base, 'place'))
+const place = await Place.open(join(base, 'place'), sessions)
 
 const figures = new Map<string, { unit: string; peer: string | null; ours: number[]; theirs: number[] }>()
 

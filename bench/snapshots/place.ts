@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { newId, type OrgId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { SnapshotKind, SnapshotRecord } from '@meshbook/core/snapshot.ts'
-import type { KernelSession } from '@meshbook/device/kernels/port.ts'
+import type { KernelSession, KernelSessions } from '@meshbook/device/kernels/port.ts'
 import { createImageBackend } from '@meshbook/device/snapshots/image/image-backend.ts'
 import type { SnapshotBackend } from '@meshbook/device/snapshots/port.ts'
 import { createPortableBackend } from '@meshbook/device/snapshots/portable/portable-backend.ts'
@@ -39,7 +39,7 @@ export class Place {
     this.#close = close
   }
 
-  static async open(folder: string): Promise<Place> {
+  static async open(folder: string, kernels: KernelSessions): Promise<Place> {
     const database = await openDeviceDatabase(join(folder, 'device.db'), () => undefined)
     const key = systemRandom(32)
     const sealer = new PartSealer(sealThreads)
@@ -58,7 +58,7 @@ export class Place {
       limits,
       random: systemRandom,
     })
-    const portable = createPortableBackend({ limits })
+    const portable = createPortableBackend({ kernels, limits })
     return new Place({ image, portable }, store, folder, async () => {
       await sealer.close()
       await database.close()

@@ -183,8 +183,8 @@ function trapsOf(text: string): string {
 function lostJobs(text: string): Lost[] {
   const reason = 'a background job is not carried over'
   return lines(text).flatMap(line => {
-    const job = /^\[(\d+)\][-+ ]*\d+\s+\w+\s+(.*)$/.exec(line)
-    return job ? [{ name: `job %${job[1]} ${job[2]}`.slice(0, 200), reason }] : []
+    const job = /^\[\d+\][-+ ]*\d+\s+\w+\s+(.*?)(?: &)?$/.exec(line)
+    return job ? [{ name: `job ${job[1]}`.slice(0, 200), reason }] : []
   })
 }
 

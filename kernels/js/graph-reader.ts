@@ -6,6 +6,8 @@ export interface Makers {
   /** The value of an expression, in the global scope. */
   evaluate(expression: string): Promise<unknown>
   find(source: Source): Promise<unknown>
+  /** A function or class is there: those that are made next may refer to it by its name. */
+  defined(number: number, made: unknown): Promise<void>
 }
 
 export class GraphReader {
@@ -34,7 +36,10 @@ export class GraphReader {
     if (this.#isMade[number]) return
     this.#isMade[number] = true
     const node = this.#nodes[number]!
-    this.#made[number] = await this.#empty(node)
+    if (typeof node.parent === 'number') await this.#begin(node.parent)
+    const made = await this.#empty(node)
+    this.#made[number] = made
+    if (node.kind === 'class' || node.kind === 'function') await this.#makers.defined(number, made)
   }
 
   async #empty(node: Node): Promise<unknown> {

@@ -28,6 +28,8 @@ export interface Node {
   prototype?: Ref
   isFrozen?: boolean
   isError?: boolean
+  /** The class that a class extends. */
+  parent?: Ref
   /** What stands on the prototype of a function that is used with `new`. */
   methods?: Property[]
 }
@@ -143,7 +145,9 @@ export class GraphWriter {
     const isOwn = (key: string | symbol) =>
       !(typeof key === 'string' && made.has(key)) && (!isClass || isState(value, key))
     const { prototype } = value as { prototype?: unknown }
+    const parent: unknown = Object.getPrototypeOf(value)
     this.#waiting.push(() => {
+      if (isClass && parent !== Function.prototype) node.parent = this.#ref(parent)
       node.properties = this.#properties(value, isOwn)
       if (!isClass && typeof prototype === 'object' && prototype !== null)
         node.methods = this.#properties(prototype, key => key !== 'constructor')
@@ -192,7 +196,7 @@ export class GraphWriter {
     return Reflect.ownKeys(value)
       .filter(isWanted)
       .map(key => {
-        const { get, set, value: data } = Object.getOwnPropertyDescriptor(value, key)!
+        const { get, set, value: data } = dataOf(value, key)
         const of = (part: unknown) => (part === undefined ? undefined : this.#ref(part))
         if (!get && !set) return { key: this.#ref(key), value: this.#ref(data) }
         const [getRef, setRef] = [of(get), of(set)]
@@ -203,6 +207,12 @@ export class GraphWriter {
         }
       })
   }
+}
+
+/** The stack of an error is a text that is made when it is read. */
+function dataOf(value: object, key: string | symbol): PropertyDescriptor {
+  if (key === 'stack' && types.isNativeError(value)) return { value: value.stack }
+  return Object.getOwnPropertyDescriptor(value, key)!
 }
 
 function keyOf(value: symbol): { own?: string; shared?: string } {

@@ -41,7 +41,8 @@ export class KnownValues {
     }
     const withParts = (value: unknown, source: Source) => {
       note(value, source)
-      if (isHolder(value)) for (const [key, part] of partsOf(value)) note(part, { ...source, key })
+      if (isHolder(value) && value !== globalThis)
+        for (const [key, part] of partsOf(value)) note(part, { ...source, key })
     }
     note(globalThis, { by: 'global', name: 'globalThis' })
     for (const name of globalNames) withParts(readNow(globalThis, name), { by: 'global', name })

@@ -8,7 +8,7 @@ import { deserialize, serialize } from 'node:v8'
 import type { LoadedAnswer, Lost, SavedAnswer } from '../wire/server.ts'
 import type { Evaluator } from './evaluator.ts'
 import { GraphWriter, isPlain, type Node, NotSaved, partsIn, type Ref } from './graph.ts'
-import { GraphReader } from './graph-reader.ts'
+import { GraphReader, type Makers } from './graph-reader.ts'
 import type { KnownValues, Source } from './known-values.ts'
 import { importName } from './source.ts'
 
@@ -160,51 +160,58 @@ export class Saving {
 
   async #make(folder: string, { file, names, lexical }: Group): Promise<void> {
     const content = deserialize(readFileSync(join(folder, file))) as Content
-    const values = 'values' in content ? content.values : await this.#fromGraph(content)
     const declared = new Set(lexical)
-    const made = new Map(names.map((name, index) => [name, values[index]]))
-    for (const [name, value] of made) if (!declared.has(name)) Reflect.set(globalThis, name, value)
-    if (lexical.length > 0) await this.#declare(lexical, made)
+    const assign = (name: string, value: unknown) =>
+      declared.has(name) ? this.#evaluate(`${name} = ${holdName}`, value) : Reflect.set(globalThis, name, value)
+    // A name at a time, so that a class finds the one that it extends.
+    if (lexical.length > 0) await this.#evaluate(`let ${lexical.join(', ')}`, undefined)
+    const values = 'values' in content ? content.values : await this.#fromGraph(content, names, assign)
+    for (const [index, name] of names.entries()) await assign(name, values[index])
   }
 
-  #fromGraph({ nodes, roots }: { nodes: Node[]; roots: Ref[] }): Promise<unknown[]> {
-    const evaluate = (packed: string) =>
-      this.#evaluator.evaluate({ code: packed, broken: false }, 'cell:restored').then(unpacked)
-    const makers = {
-      evaluate: (text: string) => evaluate(`[${text}]`),
-      find: (source: Source) => this.#find(source, evaluate),
+  #fromGraph(
+    { nodes, roots }: { nodes: Node[]; roots: Ref[] },
+    names: readonly string[],
+    assign: (name: string, value: unknown) => unknown,
+  ): Promise<unknown[]> {
+    const makers: Makers = {
+      evaluate: text => this.#evaluate(text, undefined),
+      find: source => this.#find(source),
+      defined: async (number, made) => {
+        for (const [index, name] of names.entries()) if (roots[index] === number) await assign(name, made)
+      },
     }
     return new GraphReader(nodes, makers).make(roots)
   }
 
-  async #find({ by, name, key }: Source, evaluate: (expression: string) => Promise<unknown>): Promise<unknown> {
+  /** The value of an expression or a declaration; `held` is what it may call by `holdName`. */
+  async #evaluate(code: string, held: unknown): Promise<unknown> {
+    const isDeclaration = code.startsWith('let ')
+    Object.defineProperty(globalThis, holdName, { value: held, configurable: true })
+    try {
+      // A promise in the place of a value would be awaited.
+      const script = { code: isDeclaration ? code : `[${code}]`, broken: false }
+      const packed = await this.#evaluator.evaluate(script, 'cell:restored')
+      return isDeclaration ? undefined : (packed as unknown[])[0]
+    } finally {
+      Reflect.deleteProperty(globalThis, holdName)
+    }
+  }
+
+  async #find({ by, name, key }: Source): Promise<unknown> {
     const text = JSON.stringify(name)
     const from = {
       node: `process.getBuiltinModule(${text})`,
       require: `require(${text})`,
       global: `globalThis[${text}]`,
+      import: `await ${importName}(${text})`,
     }
-    const holder = await evaluate(by === 'import' ? `[await ${importName}(${text})]` : `[${from[by]}]`)
+    const holder = await this.#evaluate(from[by], undefined)
     if (key === undefined) return holder
     const found = (holder as Record<string, unknown>)[key]
     if (found === undefined) throw new Error(`${name} has no ${key} here`)
     return found
   }
-
-  async #declare(names: string[], made: ReadonlyMap<string, unknown>): Promise<void> {
-    Object.defineProperty(globalThis, holdName, { value: made, configurable: true })
-    try {
-      const parts = names.map(name => `${name} = ${holdName}.get(${JSON.stringify(name)})`)
-      await this.#evaluator.evaluate({ code: `let ${parts.join(', ')}; undefined`, broken: false }, 'cell:restored')
-    } finally {
-      Reflect.deleteProperty(globalThis, holdName)
-    }
-  }
-}
-
-/** A promise in the place of a value would be awaited. */
-function unpacked(packed: unknown): unknown {
-  return (packed as unknown[])[0]
 }
 
 function writeContent(path: string, content: Buffer): number {

@@ -121,10 +121,13 @@ export class KernelProcess {
 /**
  * Two kernels are started with something of ours. ipykernel reads what children and libraries write by a thread of its
  * own, and tells it up to 200 ms later: often after the run that it belongs to. Without that it comes through the pipes
- * here, in time (JK8). IRkernel would end by an interrupt that comes in a moment when it does not expect one (JK11).
+ * here, in time (JK8). Its history of all notebooks of this user is a database that would go along with an image of the
+ * session; ours is the log of runs. IRkernel would end by an interrupt that comes in a moment when it does not expect one (JK11).
  */
+const ipykernelCare = ['--IPKernelApp.capture_fd_output=False', '--HistoryManager.enabled=False']
+
 function argvOf({ argv }: Kernelspec): string[] {
-  if (argv.includes('ipykernel_launcher')) return [...argv, '--IPKernelApp.capture_fd_output=False']
+  if (argv.includes('ipykernel_launcher')) return [...argv, ...ipykernelCare]
   const before = `sys.source(${JSON.stringify(irkernelCare)}, new.env()); `
   return argv.map(part => (part === irkernelMain ? before + part : part))
 }

@@ -9,15 +9,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DockerEngine } from '@meshbook/hub/compute/docker-engine.ts'
-import { type MadeImage, makeImage } from '@meshbook/hub/compute/image/make-image.ts'
-import { version } from '@meshbook/hub/version.ts'
 import type { Cleanup } from '../mesh-process.ts'
 
 /** Whether one can be started here. */
 export const canDocker = process.getuid?.() === 0 && spawnSync('sh', ['-c', 'command -v dockerd']).status === 0
 export const noDocker = canDocker ? false : 'needs root and dockerd'
 
-const root = join(import.meta.dirname, '../..')
 const readyMs = 60_000
 
 export class TestEngine {
@@ -78,11 +75,5 @@ export class TestEngine {
     for (const path of mounts.filter(mounted => mounted.startsWith(`${this.folder}/`)).reverse())
       execFileSync('umount', ['-l', path])
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
-  }
-
-  /** The image of workers, from the files of this machine. */
-  workerImage(packages: readonly string[] = []): Promise<MadeImage> {
-    const program = { root, node: process.execPath }
-    return makeImage(this.api, { name: 'meshbook-worker:latest', version, packages, from: 'installed', program })
   }
 }

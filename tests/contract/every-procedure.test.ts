@@ -8,7 +8,18 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
-import { type DeviceId, deviceIdOf, newId, parseAssetId, parseFence, parseRunId, parseSeq } from '@meshbook/core/ids.ts'
+import {
+  type DeviceId,
+  deviceIdOf,
+  newId,
+  type OrgId,
+  type ProjectId,
+  parseAssetId,
+  parseFence,
+  parseRunId,
+  parseSeq,
+  type UserId,
+} from '@meshbook/core/ids.ts'
 import type { Filled } from '@meshbook/core/notify-words.ts'
 import { digitsOf, transcriptText } from '@meshbook/core/pairing.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
@@ -106,6 +117,46 @@ function names() {
     expiresAt: now + day,
   })
   return { id, noteOf, sessionOf }
+}
+
+/** A worker from its order to its end, and the keys that it may be given. */
+async function workersStory(
+  store: HubStore,
+  { org, user }: { org: OrgId; user: UserId },
+  project: ProjectId,
+): Promise<void> {
+  const { id } = names()
+  const hub = 'hub'
+  const order = { org, project, hub, most: 1, now }
+  const worker = id('worker')
+  await store.call('addWorker', { ...order, id: worker, tokenHash: hashOf('once') })
+  await store.call('addWorker', { ...order, id: id('worker'), tokenHash: hashOf('twice') })
+  await store.call('addWorker', { ...order, project: id('project'), id: id('worker'), tokenHash: hashOf('full') })
+  await store.query('ownerOfProject', { org, project })
+  await store.query('listWorkers', { org })
+  await store.query('listWorkers', { hub })
+  const device = deviceNamed('worker')
+  const admission = { device, publicKey: 'k', memoryBytes: 1_000, orderedSince: now - 1, now }
+  await store.call('admitWorker', { ...admission, tokenHash: hashOf('once') })
+  await store.call('admitWorker', { ...admission, tokenHash: hashOf('once') })
+  await store.query('workerOfDevice', { device })
+  await store.query('sealKeyOf', { org, id: device })
+  await store.call('gaveKeys', { org, id: worker })
+  await store.call('usedWorkers', { hub, now })
+  await store.query('idleWorkers', { hub, since: now + 1 })
+  await store.call('stopWorker', { org, id: worker, unless: now - 1 })
+  await store.call('stopWorker', { org, id: worker, unless: now + 1 })
+  await store.call('endWorker', { org, id: worker, reason: 'Its container has ended.', now })
+  await store.call('endWorker', { org, id: worker, reason: 'Its container has ended.', now })
+
+  await store.query('computeKeys', { made: null, now })
+  await store.call('computeKeys', { made: 'sealed', now })
+  await store.call('computeKeys', { made: 'another', now })
+  await store.query('ownerKeyIds', { org, user })
+  await store.call('putRestoring', { org, user, copies: [{ version: 1, sealed: 'sealed' }], now })
+  await store.query('restoringOf', { org, user })
+  await store.call('dropRestoring', { org, user })
+  await store.call('dropRestoring', { org, user })
 }
 
 async function story(store: HubStore): Promise<void> {
@@ -243,6 +294,7 @@ async function story(store: HubStore): Promise<void> {
   const made = { org, id: id('project'), name: 'demo', owner: 'me', tree: id('document'), now }
   const { project } = await store.call('ensureProject', made)
   await store.call('adoptProject', { ...made, id: id('project'), tree: id('document') })
+  await workersStory(store, me, project.id)
   const document = id('document')
   await store.call('indexTree', { org, project: project.id, paths: [[document, 'a.md']], now })
   await store.call('adoptDocument', { org, project: project.id, id: id('document'), now })
@@ -335,7 +387,7 @@ async function story(store: HubStore): Promise<void> {
   await store.query('orgsServedBy', { device: desk })
   await store.query('findSession', { org, id: waiting.session })
   await store.call('giveBackHeads', { org, device: desk, now: now + 1 })
-  await store.call('runtimeDown', { ...waiting, reason: 'stopped', now: now + 2 })
+  await store.call('runtimeDown', { ...waiting, reason: 'stopped', rests: false, now: now + 2 })
   const later = now + 2 * day
   await store.query('lostRuns', { now: later, silentSince: later })
   await store.call('interruptLostRun', { org, id: waiting.id, now: later, silentSince: later })

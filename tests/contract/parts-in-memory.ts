@@ -11,7 +11,7 @@ export class PartsInMemory implements PartSink, PartSource {
   put(bytes: Uint8Array): Promise<string> {
     const name = createHash('sha256').update(bytes).digest('hex')
     if (!this.parts.has(name)) {
-      this.parts.set(name, Uint8Array.from(bytes))
+      this.parts.set(name, bytes.slice())
       this.addedBytes += bytes.length
     }
     return Promise.resolve(name)
@@ -25,6 +25,6 @@ export class PartsInMemory implements PartSink, PartSource {
     const bytes = this.parts.get(part)
     const is = bytes && createHash('sha256').update(bytes).digest('hex') === part
     if (!is) return Promise.reject(new MeshError('SNAPSHOT_REFUSED', { detail: 'a part is not what it was' }))
-    return Promise.resolve(Uint8Array.from(bytes))
+    return Promise.resolve(bytes.slice())
   }
 }

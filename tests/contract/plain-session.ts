@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -42,7 +42,9 @@ while True:
     else:
         try:
             if 'run' in order: exec(order['run'], names); answer = dict(ok=True)
-            else: answer = dict(value=eval(order['value'], names))
+            else:
+                exec('value_ = ' + order['value'], names)
+                answer = dict(value=names.pop('value_'))
         except Exception: answer = dict(error=traceback.format_exc())
     try: f.write(json.dumps(answer) + '\\n'); f.close(); c.close()
     except OSError: pass
@@ -116,6 +118,7 @@ export class PlainSession {
   readonly options: PlainOptions
   readonly pid: number
   readonly #child: ChildProcess | undefined
+  readonly #watched: string[] = []
   held = 0
 
   constructor(options: PlainOptions, pid: number, child: ChildProcess | undefined) {
@@ -129,6 +132,7 @@ export class PlainSession {
   }
 
   async end(): Promise<void> {
+    for (const folder of this.#watched) await rm(folder, { recursive: true, force: true })
     try {
       process.kill(this.pid, 'SIGKILL')
     } catch (error) {
@@ -162,6 +166,7 @@ export class PlainSession {
       shape,
       fork: async () => {
         const watches = `/dev/shm/meshbook-${Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString('hex')}`
+        this.#watched.push(watches)
         const { pid, pauseMs } = (await ask(this.place, { fork: watches })) as { pid: number; pauseMs: number }
         const here = await numberHere(pid, this.pid)
         const identity = (await identityOf(here)) ?? 'ended'
@@ -195,7 +200,6 @@ export class PlainSession {
 
 /** A number of a pid namespace, as this one has it. */
 async function numberHere(pid: number, near: number): Promise<number> {
-  const { readdir, readlink } = await import('node:fs/promises')
   const space = await readlink(`/proc/${near}/ns/pid`)
   if (space === (await readlink('/proc/self/ns/pid'))) return pid
   for (const name of await readdir('/proc')) {

@@ -143,7 +143,7 @@ test('SN5 SN6 a record that the hub hands out as another is refused, without a w
   for (const record of [older, newer]) await desk.upload(record, never)
   const { places } = await open(lap)
   await restored(places, newer)
-  await assert.rejects(places.examine(older, newestOf(older), never), { code: 'SNAPSHOT_REFUSED' })
+  await assert.rejects(places.examine(older, newestOf(older), never), { code: 'SNAPSHOT_UNFIT' })
   await assert.rejects(places.examine(older, newestOf(newer), never), { code: 'SNAPSHOT_REFUSED' })
   assert.deepEqual(
     (await listed()).map(({ refused }) => refused),

@@ -82,9 +82,9 @@ export async function keepSession(
   contents: readonly Uint8Array[],
   more: Partial<About> = {},
 ): Promise<SnapshotRecord> {
-  const sink = await places.sink(held.session)
+  const saving = await places.begin()
   const parts: string[] = []
-  for (const bytes of contents) parts.push(await sink.put(bytes))
+  for (const bytes of contents) parts.push(await saving.put(bytes))
   const { session, head, fence } = held
   const capture: Capture = {
     ...{ plan: { order: parts }, parts, lost: [], pauseMs: 2, lastRun: null },
@@ -100,7 +100,7 @@ export async function keepSession(
     asOf: { at: Date.now(), run: null },
     ...more,
   }
-  return places.keep(about, capture)
+  return saving.finish(about, capture).finally(() => saving.abandon())
 }
 
 export function newestOf({ id: snapshot, kind, asOf, session, fence }: SnapshotRecord): Expected {

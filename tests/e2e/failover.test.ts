@@ -3,15 +3,16 @@
  * disk. The next run answers from the other, with the same variables.
  */
 import assert from 'node:assert/strict'
-import { rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { DocumentInfo, List, Run } from '@meshbook/core/api.ts'
 import { newId, systemRandom } from '@meshbook/core/ids.ts'
 import type { DeviceInfo, SessionInfo } from '@meshbook/core/messages.ts'
 import type { Move } from '@meshbook/core/moves-api.ts'
-import type { NumberedEvent } from '@meshbook/core/run.ts'
+import type { RunEvent } from '@meshbook/core/run.ts'
 import type { SnapshotInfo, SnapshotKind } from '@meshbook/core/snapshot.ts'
+import { criuFolder } from '../contract/criu.ts'
 import {
   command,
   eventually,
@@ -46,7 +47,12 @@ class Mesh {
 
   async join(name: string, data?: string): Promise<MeshProcess> {
     const folder = data ?? (await temporaryFolder(this.t))
-    const env = { MESHBOOK_TOKEN: token, MESHBOOK_SNAPSHOT: this.use, MESHBOOK_TIMES_DIVISOR: `${timesDivisor}` }
+    const env = {
+      MESHBOOK_TOKEN: token,
+      MESHBOOK_SNAPSHOT: this.use,
+      MESHBOOK_TIMES_DIVISOR: `${timesDivisor}`,
+      ...(this.use !== 'portable' && { XDG_DATA_HOME: await homeWithCriu(this.t) }),
+    }
     const device = await startProcess(this.t, folder, ['up', '--hub', this.hub.url, '--name', name], env)
     this.devices.set(name, device)
     return device
@@ -93,6 +99,10 @@ class Mesh {
     })
   }
 
+  async idOf(name: string): Promise<string> {
+    return (await this.device(name)).id
+  }
+
   async run(document: DocumentInfo, code: string, more: object = {}): Promise<Answer> {
     const id = newId('run', Date.now(), systemRandom)
     const body = { id, document: document.id, cell: { by: 'index', index: 0 }, language: 'python', code, ...more }
@@ -106,14 +116,13 @@ class Mesh {
       answerMs,
     )
     const items = await this.log(id)
-    const text = (type: string) =>
-      items.map(({ event }) => (event.type === type ? (event as { text: string }).text : ''))
-    const [started] = items.flatMap(({ event }) => (event.type === 'started' ? event : []))
+    const text = (type: string) => items.map(event => (event.type === type ? (event as { text: string }).text : ''))
+    const [started] = items.flatMap(event => (event.type === 'started' ? event : []))
     const notice = [started?.notice ?? '', ...text('stderr')].join('')
     return { run, printed: text('stdout').join('').trim(), notice }
   }
 
-  async log(run: string): Promise<NumberedEvent[]> {
+  async log(run: string): Promise<RunEvent[]> {
     const headers = { authorization: `Bearer ${token}` }
     const text = await (await fetch(`${this.hub.url}/api/v1/runs/${run}/events`, { headers })).text()
     return text.split('\n').flatMap(line => (line.startsWith('data: ') ? JSON.parse(line.slice(6)) : []))
@@ -151,6 +160,14 @@ class Mesh {
   }
 }
 
+/** A data folder of a user who has set up CRIU. */
+async function homeWithCriu(t: TestContext): Promise<string> {
+  const home = await temporaryFolder(t)
+  await mkdir(join(home, 'meshbook'))
+  await symlink(await criuFolder(), join(home, 'meshbook/criu'))
+  return home
+}
+
 const make = 'import random\nx = {"a": [1, 2, 3]}\ny = x["a"]\nrandom.seed(7)\nprint(len(y))'
 const ask = 'y.append(4)\nprint(x["a"], round(random.random(), 6))'
 const expected = '[1, 2, 3, 4] 0.323833'
@@ -172,7 +189,7 @@ for (const [use, kind] of [
 ] as const)
   test(`a device is killed with its kernels and its disk: the next run answers from the other with the same variables (${kind})`, async t => {
     const { mesh: m, document } = await mesh(t, use)
-    const first = await m.run(document, make, { on: 'laptop' })
+    const first = await m.run(document, make, { on: await m.idOf('laptop') })
     assert.deepEqual([first.run.status, first.printed, first.run.deviceName], ['completed', '3', 'laptop'])
     await m.saved(first, kind)
     await m.lose('laptop')
@@ -187,7 +204,7 @@ for (const [use, kind] of [
 
 test('a session migrates with its variables, its source has it no longer, and it comes back', async t => {
   const { mesh: m, document } = await mesh(t, 'portable')
-  const first = await m.run(document, make, { on: 'laptop' })
+  const first = await m.run(document, make, { on: await m.idOf('laptop') })
   const { id } = await m.device('desktop')
   const home = await m.device('laptop')
   await m.done(await m.ask<Move>('POST', `/sessions/${first.run.session}/migrate`, { to: id }))
@@ -200,8 +217,8 @@ test('a session migrates with its variables, its source has it no longer, and it
 })
 
 test('a fork has the variables of the moment and a life of its own', async t => {
-  const { mesh: m, document } = await mesh(t, 'portable')
-  const first = await m.run(document, make, { on: 'laptop' })
+  const { mesh: m, document } = await mesh(t, 'auto')
+  const first = await m.run(document, make, { on: await m.idOf('laptop') })
   const move = await m.done(await m.ask<Move>('POST', `/sessions/${first.run.session}/fork`, { name: 'sandbox' }))
   assert.notEqual(move.makes, null)
   const copy = await m.run(document, 'y.append(9)\nprint(y)', { session: 'sandbox' })
@@ -211,7 +228,7 @@ test('a fork has the variables of the moment and a life of its own', async t => 
 
 test('a device that was cut off returns: the session comes home with what was done elsewhere', async t => {
   const { mesh: m, document } = await mesh(t, 'portable')
-  const first = await m.run(document, make, { on: 'laptop' })
+  const first = await m.run(document, make, { on: await m.idOf('laptop') })
   await m.saved(first, 'portable')
   const laptop = m.devices.get('laptop')!
   await laptop.kill('SIGKILL')

@@ -5,6 +5,7 @@ import { listOf, projectSchema, runSchema } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { sessionInfoSchema } from '@meshbook/core/messages.ts'
+import { moveSchema } from '@meshbook/core/moves-api.ts'
 import type { NumberedEvent } from '@meshbook/core/run.ts'
 import * as v from 'valibot'
 import { answerLines } from './answer-lines.ts'
@@ -23,6 +24,7 @@ type Request =
   | { do: 'devices' }
   | { do: 'sessions' }
   | { do: 'runs' }
+  | { do: 'moves' }
   | { do: 'revoke'; device: string }
 
 const statusOfDevices = v.object({
@@ -52,6 +54,8 @@ answerLines((request: Request) => {
       return untilAnswered(() => client.get('/devices', statusOfDevices))
     case 'sessions':
       return untilAnswered(() => client.get('/sessions', listOf(sessionInfoSchema)))
+    case 'moves':
+      return untilAnswered(() => client.get('/moves', listOf(moveSchema)))
     case 'runs':
       return untilAnswered(() => client.get('/runs', listOf(v.omit(runSchema, ['code']))))
     case 'revoke':

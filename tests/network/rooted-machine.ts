@@ -13,8 +13,8 @@ import { ready } from './lab-mesh.ts'
 import { secondRoot } from './second-root.ts'
 
 const checkout = join(import.meta.dirname, '../..')
-/** Where the second machine has Meshbook; elsewhere than the first. */
-const installed = '/opt/meshbook'
+/** Where each has Meshbook: not at the same place. */
+const installed = { this: '/usr/local/lib/meshbook', second: '/opt/meshbook' } as const
 /** Of the packages, what only tests and builds use. */
 const notNeeded = [
   '@biomejs',
@@ -77,7 +77,7 @@ export class RootedMachine {
 
   /** Of the command line, on this machine. */
   get main(): readonly string[] {
-    const at = this.#settings.system === 'this' ? checkout : installed
+    const at = installed[this.#settings.system]
     const node = join(at, 'node_modules/.bin/node')
     return [node, '--disable-warning=ExperimentalWarning', join(at, 'packages/cli/src/main.ts')]
   }
@@ -169,7 +169,8 @@ export class RootedMachine {
     for (const name of names) await mkdir(join(this.#place, name))
     execFileSync('mount', ['-o', 'loop', image, join(this.#place, 'disk')])
     if (this.#settings.system === 'this') for (const name of ['upper', 'work']) await mkdir(join(this.#disk, name))
-    else await this.#install()
+    else execFileSync('cp', ['-a', `${await secondRoot()}/.`, this.#disk])
+    await this.#install(this.#settings.system === 'this' ? join(this.#disk, 'upper') : this.#disk)
     this.#unmountDisk()
   }
 
@@ -177,9 +178,8 @@ export class RootedMachine {
     return join(this.#place, 'disk')
   }
 
-  async #install(): Promise<void> {
-    execFileSync('cp', ['-a', `${await secondRoot()}/.`, this.#disk])
-    const to = join(this.#disk, installed)
+  async #install(root: string): Promise<void> {
+    const to = join(root, installed[this.#settings.system])
     await mkdir(to, { recursive: true })
     const excluded = notNeeded.map(name => `--exclude=node_modules/${name}`)
     const pack = ['tar', '-C', checkout, ...excluded, '-cf', '-', 'package.json', 'packages', 'kernels', 'node_modules']

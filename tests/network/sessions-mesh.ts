@@ -11,6 +11,7 @@ import { DatabaseSync } from 'node:sqlite'
 import type { DocumentInfo, List, Run } from '@meshbook/core/api.ts'
 import { newId, systemRandom } from '@meshbook/core/ids.ts'
 import type { SessionInfo } from '@meshbook/core/messages.ts'
+import type { Move } from '@meshbook/core/moves-api.ts'
 import type { NumberedEvent } from '@meshbook/core/run.ts'
 import { criuFolder } from '../contract/criu.ts'
 import { eventually } from '../mesh-process.ts'
@@ -180,7 +181,11 @@ export class SessionsMesh {
   async allAt(name: MachineName, count: number): Promise<void> {
     const id = await this.idOf(name)
     const look = async () => (await this.sessions()).filter(({ device }) => device === id).length >= count
-    await eventually(`all sessions are on ${name}`, look, homeMs)
+    await eventually(`all sessions are on ${name}`, look, homeMs).catch(async thrown => {
+      const { items } = await this.phone.ask<List<Move>>({ do: 'moves' })
+      const told = items.map(({ kind, session, state, code, detail }) => ({ kind, session, state, code, detail }))
+      throw new Error(`${(thrown as Error).message}: ${JSON.stringify([told, await this.sessions()])}`)
+    })
   }
 
   /** Times at which two heads of one session were live at once (I4), by the hub's own rows. */

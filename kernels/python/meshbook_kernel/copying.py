@@ -2,6 +2,7 @@
 where it is to go on; that is usually on another machine, where it finds itself with other process numbers and clocks."""
 import json
 import os
+import re
 import secrets
 import select
 import threading
@@ -15,6 +16,8 @@ _BEGIN_S = 30
 _QUIET_S = 2
 _VARIABLES_S = 0.5
 _MEMORY = "/dev/shm"
+_STALE_S = 3 * FORK_WAIT_MS / 1000
+_watched = re.compile(r"meshbook-[0-9a-f]{32}\Z")
 
 #: What `fork` returns in the copy, once it goes on.
 RESUMED = object()
@@ -83,6 +86,7 @@ class Copier:
             world.set_random_state(random_state)
             begun_at = time.monotonic()
             folder = "%s/meshbook-%s" % (_MEMORY, secrets.token_hex(16))
+            _sweep()
             os.mkdir(folder, 0o700)
             told = {"pid": os.getpid(), "watches": folder}
             told.update(introspect.summary(self._namespace, self._hidden, time.monotonic() + _VARIABLES_S))
@@ -108,6 +112,17 @@ class Copier:
             os.unlink(path)
             return config
         return None
+
+
+def _sweep():
+    """Folders of copies that were dumped when nobody was left to remove them: empty, and older than any copy waits."""
+    for name in os.listdir(_MEMORY):
+        path = os.path.join(_MEMORY, name)
+        try:
+            if _watched.match(name) and time.time() - os.stat(path).st_mtime > _STALE_S:
+                os.rmdir(path)
+        except OSError:
+            continue
 
 
 def _let_go_of_streams():

@@ -87,8 +87,9 @@ class _Nothing(io.RawIOBase):
 
 
 class SessionPickler(pickle.Pickler):
-    def __init__(self, file, namespace, shared_roots, take):
+    def __init__(self, file, namespace, shared_roots, streams, take):
         super().__init__(file, PROTOCOL, buffer_callback=take)
+        self._streams = streams
         self._definitions = Definitions(namespace)
         self._shared_roots = shared_roots
         self._reducers = {}
@@ -104,13 +105,22 @@ class SessionPickler(pickle.Pickler):
 
     def _reducer_of(self, kind):
         if issubclass(kind, io.TextIOBase):
-            return _stream
+            return self._stream
         words = words_for(kind)
         if words is not None:
             return _refuse(words)
         if kind is self._array:
             return self._array_of
         return self._definitions.reducer_of(kind)
+
+    def _stream(self, value):
+        for name, stream in self._streams.items():
+            if value is stream:
+                return remade.stream, (name,)
+        words = words_for(type(value))
+        if words is not None:
+            raise NotSaved(words)
+        return NotImplemented
 
     def _array_of(self, value):
         if value.dtype.hasobject:
@@ -150,20 +160,11 @@ def _refuse(words):
     return refuse
 
 
-def _stream(value):
-    for name in ("stdout", "stderr", "stdin"):
-        if value is getattr(sys, name):
-            return remade.stream, (name,)
-    words = words_for(type(value))
-    if words is not None:
-        raise NotSaved(words)
-    return NotImplemented
-
-
 class Pickles:
     """Writes co-variables into a folder."""
 
-    def __init__(self, folder, namespace, shared_roots, writers):
+    def __init__(self, folder, namespace, shared_roots, streams, writers):
+        self._streams = streams
         self._folder = folder
         self._namespace = namespace
         self._shared_roots = shared_roots
@@ -171,13 +172,14 @@ class Pickles:
 
     def try_out(self, values):
         """Throws what pickling them would throw."""
-        SessionPickler(_Nothing(), self._namespace, self._shared_roots, lambda _buffer: False).dump(values)
+        SessionPickler(_Nothing(), self._namespace, self._shared_roots, self._streams, lambda _buffer: False).dump(values)
 
     def write(self, stem, values):
         """Returns how the group stands in the folder, and the entries of files that are complete."""
         buffers = Buffers(self._folder, stem, self._writers)
         file = NewFile(self._folder, stem + ".pickle")
-        SessionPickler(_sink(file.write), self._namespace, self._shared_roots, buffers.take).dump(values)
+        sink = _sink(file.write)
+        SessionPickler(sink, self._namespace, self._shared_roots, self._streams, buffers.take).dump(values)
         files = [file.close(), *buffers.close()]
         size = files[0]["bytes"] + buffers.bytes
         return {"pickle": files[0]["name"], "buffers": buffers.places}, files, size

@@ -1,5 +1,6 @@
 """Saves the variables of a session into a folder (KN51): a copy of the process does it, so that the session stands still
 only while it is copied."""
+import errno
 import gc
 import json
 import os
@@ -27,6 +28,7 @@ _GROUP_S = 120
 _WHOLE_S = 480
 _SPARE_BYTES = 256 << 20
 _MOST_BYTES = 60 << 30
+_NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 #: What IPython keeps beside the user's names.
 _hidden = re.compile(r"__|_\Z|_i?\d+\Z")
 
@@ -49,6 +51,7 @@ class Saver:
         self._is_own_thread = is_own_thread
         self._threads = []
         self._random = None
+        self._streams = {}
         self._reaper = None
 
     def begin(self, folder):
@@ -58,14 +61,14 @@ class Saver:
         # What the copy does not know any more: it has one thread, and other random numbers.
         self._threads = self._running_threads()
         self._random = world.random_state()
+        self._streams = {name: getattr(sys, name) for name in ("stdout", "stderr", "stdin")}
         if not hasattr(os, "fork"):
             told = self._told(folder)
             return _Later(lambda: told, _ms_since(begun))
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
-            _leave_parent(reader, writer)
-            self._in_copy(folder, writer)
+            self._in_copy(folder, reader, writer)
         pause = _ms_since(begun)
         os.close(writer)
         self._reaper = threading.Thread(target=_reap, name="meshbook-reaper", args=(child,), daemon=True)
@@ -78,21 +81,26 @@ class Saver:
             self._reaper.join()
             self._reaper = None
 
-    def _in_copy(self, folder, writer):
+    def _in_copy(self, folder, reader, writer):
         """Never returns."""
-        told = {"failed": "the copy of the session ended"}
         try:
+            _leave_parent(reader, writer)
             threading.Thread(target=_end_with_reader, args=(writer,), daemon=True).start()
             gc.disable()
             os.nice(5)
-            told = self._told(folder)
-        except BaseException as error:
-            told = {"failed": "%s: %s" % (type(error).__name__, error)}
-        finally:
-            data = json.dumps(told).encode()
+            sys.stdout = sys.stderr = open(os.devnull, "w")
+            data = json.dumps(self._told_at_all(folder)).encode()
             while data:
                 data = data[os.write(writer, data) :]
+        finally:
+            # Whatever happens, it must not become a second kernel.
             os._exit(0)
+
+    def _told_at_all(self, folder):
+        try:
+            return self._told(folder)
+        except BaseException as error:
+            return {"failed": "%s: %s" % (type(error).__name__, error)}
 
     def _told(self, folder):
         try:
@@ -109,7 +117,7 @@ class Saver:
             del names[_VARIABLES:]
         sharing = find_sharing(names, self._namespace, time.monotonic() + _SHARING_S)
         writers = Writers(folder)
-        pickles = Pickles(folder, self._namespace, sharing.shared_roots, writers)
+        pickles = Pickles(folder, self._namespace, sharing.shared_roots, self._streams, writers)
         groups = _Groups(self._namespace, pickles, _room(folder), ends_at)
         for group in sharing.groups:
             groups.add(group)
@@ -196,7 +204,7 @@ class _Groups:
         return min(_GROUP_S, self._ends_at - time.monotonic())
 
     def _lose(self, name, error):
-        if isinstance(error, OSError) and getattr(error, "filename", None) is None and error.errno is not None:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
             raise error
         if isinstance(error, _TooSlow):
             reason = "saving it took too long"

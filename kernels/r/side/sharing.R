@@ -44,13 +44,18 @@ find_sharing <- function(names) {
     key <- address_of(space)
     if (!is.null(owner[[key]])) return(join(owner[[key]]))
     owner[[key]] <- own
-    for (name in ls(space, all.names = TRUE, sorted = FALSE)) if (!is_lazy(name, space)) look(get(name, space), TRUE)
+    for (name in setdiff(ls(space, all.names = TRUE, sorted = FALSE), "...")) {
+      # Of an argument that is missing there is nothing to get.
+      if (!is_lazy(name, space)) look(tryCatch(get(name, space), error = function(condition) NULL), TRUE)
+    }
     look_into(parent.env(space))
   }
+  # Addresses among them that R makes anew by itself (data tables, class definitions) are no loss.
   look_at_attributes <- function(value) {
     own_attributes <- attributes(value)
+    if (inherits(value, "classRepresentation")) own_attributes$prototype <- NULL
     for (name in setdiff(names(own_attributes), c("names", "dim", "dimnames", "levels", "row.names", "class", "tsp",
-      "srcref", "srcfile", "wholeSrcref", ".internal.selfref", "conn_id"))) look(own_attributes[[name]], TRUE)
+      "srcref", "srcfile", "wholeSrcref", ".internal.selfref", "versionKey", "conn_id"))) look(own_attributes[[name]], TRUE)
   }
   look <- function(value, inner) {
     steps <<- steps + 1L

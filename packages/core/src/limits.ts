@@ -509,6 +509,7 @@ export const limits = {
   moveMs: 3_600_000,
   /** How often progress of a restore is told. */
   restoringToldMs: 250,
+  /** Moves of one session that are under way. */
   movesPerSession: 1,
   /** Moves that are under way. */
   movesPerOrg: 1_000,

@@ -357,6 +357,8 @@ const up = {
     head: headIdSchema,
     fence: fenceSchema,
     reason: v.pipe(v.string(), v.maxLength(500)),
+    /** Nobody used it, and all that it had is saved: its session goes on from that (SN46). */
+    rests: v.optional(v.boolean()),
   }),
   /**
    * A monitor saw a request in a document for which it holds no lease. `author` is the Yjs id of the struct that wrote

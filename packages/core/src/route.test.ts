@@ -248,6 +248,19 @@ test('RT18 a worker that can be had takes what no device can, but never what was
   assert.ok('refuse' in withWorker([device(1)], { language: 'julia' }))
 })
 
+test('RT18 CP44 a worker says what becomes of the variables, and how they could come along', () => {
+  const worker = { languages: ['python'], gpu: false }
+  const words = (restores: boolean | undefined, hasRun: boolean): string =>
+    route({
+      ...ask([], {}, { hasRun }),
+      worker: restores === undefined ? worker : { ...worker, restores },
+    }).reasons.join(' ')
+  assert.match(words(undefined, true), /starts anew there: its variables will be empty\.$/)
+  assert.match(words(true, false), /will be empty\.$/)
+  assert.match(words(true, true), /goes on there from what was saved of it, if something was\.$/)
+  assert.match(words(false, true), /will be empty\. .*`meshbook compute restoring on`\.$/)
+})
+
 test('RT19 who gets a run without the variables of its session is said to have none', () => {
   assert.match(said(decide([device(1)])), /first run of its session/)
   assert.match(said(decide([device(1)], {}, { hasRun: true })), /starts anew on Device 1: its variables will be empty/)

@@ -1,20 +1,13 @@
 /** What becomes of a session whose device is silent or lost, as people write it: in front matter and on the command line. Pure. */
 import type { Failover, RunRequest } from './messages.ts'
-import { durationOf } from './notebook/front-matter.ts'
+import { failoverOf } from './notebook/front-matter.ts'
 
 export type OnLoss = NonNullable<RunRequest['onLoss']>
 export const onLossChoices = ['interrupt', 'resume', 'again'] as const satisfies readonly OnLoss[]
 
-const longestMs = 86_400_000
-
-/** `wait`, `elsewhere` (at once), `elsewhere-after 10s`, or only the time. */
-export function failoverOf(text: string): Failover | undefined {
-  const [, word, time] = /^(?:(wait|elsewhere)|(?:elsewhere-after:?\s+)?(\d.*))$/.exec(text.trim()) ?? []
-  if (word === 'wait') return 'wait'
-  if (word === 'elsewhere' || time === '0' || time === '0s') return { elsewhereAfterMs: 0 }
-  const ms = durationOf(time)
-  return ms === undefined || ms > longestMs ? undefined : { elsewhereAfterMs: ms }
-}
+/** As in front matter, or only the time. */
+export const failoverIn = (text: string): Failover | undefined =>
+  failoverOf(text) ?? (/^\d/.test(text.trim()) ? failoverOf(`elsewhere-after ${text.trim()}`) : undefined)
 
 export function failoverWords(failover: Failover): string {
   if (failover === 'wait') return 'runs wait until the device is offline for sure'

@@ -36,6 +36,7 @@ test('every setting that is not valid is named in a BAD_CONFIG error', () => {
     ['MESHBOOK_OIDC_ISSUER', 'https://id.example'],
     ['MESHBOOK_OIDC_CLIENT_ID', 'only-the-id'],
     ['MESHBOOK_GITHUB_CLIENT_ID', 'no-secret'],
+    ['MESHBOOK_COMPUTE', 'podman'],
   ]
   for (const [name, value] of wrong) {
     const family = /^MESHBOOK_(?:TLS|OIDC|GITHUB)/.exec(name)?.[0]
@@ -149,5 +150,37 @@ test('AU13 providers are asked by HTTPS, or on this machine; a secret stands in 
     assert.throws(
       () => parseHubConfig(env),
       (error: unknown) => error instanceof MeshError && error.code === 'BAD_CONFIG' && !/canary/.test(error.message),
+    )
+})
+
+test('containers are off unless asked for; sizes are read with their units, and what is not valid is named', () => {
+  assert.equal(parseHubConfig({}).compute, null)
+  assert.equal(parseHubConfig({ MESHBOOK_COMPUTE: 'off', MESHBOOK_COMPUTE_MEMORY: 'much' }).compute, null)
+  const set = (env: NodeJS.ProcessEnv) => parseHubConfig({ MESHBOOK_COMPUTE: 'docker', ...env }).compute
+  assert.deepEqual(set({}), {
+    driver: 'docker',
+    engine: '/var/run/docker.sock',
+    image: 'meshbook-worker:latest',
+    most: 4,
+    idleMs: 900_000,
+    limits: { memoryBytes: 2 * 1024 ** 3, cpus: 2, processes: 512 },
+  })
+  const own = set({
+    MESHBOOK_COMPUTE_MEMORY: '512m',
+    MESHBOOK_COMPUTE_ENGINE: 'unix:///run/d.sock',
+    MESHBOOK_COMPUTE_CPUS: '0.5',
+  })
+  assert.deepEqual([own?.limits.memoryBytes, own?.engine, own?.limits.cpus], [512 * 1024 ** 2, '/run/d.sock', 0.5])
+  for (const [name, value] of [
+    ['MESHBOOK_COMPUTE_MEMORY', '10m'],
+    ['MESHBOOK_COMPUTE_MEMORY', '2x'],
+    ['MESHBOOK_COMPUTE_ENGINE', 'tcp://elsewhere:2375'],
+    ['MESHBOOK_COMPUTE_IMAGE', 'Not An Image'],
+    ['MESHBOOK_COMPUTE_MOST', '0'],
+    ['MESHBOOK_COMPUTE_IDLE_MINUTES', 'never'],
+  ] as const)
+    assert.throws(
+      () => set({ [name]: value }),
+      (error: unknown) => error instanceof MeshError && error.message.includes(name),
     )
 })

@@ -3,6 +3,7 @@ import { hubSettings } from '@meshbook/hub/config.ts'
 import { Command } from 'commander'
 import { control } from '../control.ts'
 import { type DataFolder, dataFolder } from '../data-folder.ts'
+import { checkCompute } from '../doctor/check-compute.ts'
 import { checkPush } from '../doctor/check-push.ts'
 import { checkServers } from '../doctor/check-servers.ts'
 import { checkTls } from '../doctor/check-tls.ts'
@@ -43,6 +44,7 @@ async function examine(options: DoctorOptions, folder: DataFolder): Promise<Find
   report(await checkNode())
   report(await checkDisk(folder))
   for (const finding of await checkServers(process.env)) report(finding)
+  for (const finding of await checkCompute(process.env)) report(finding)
   for (const finding of await checkTls(process.env, folder.root, Date.now())) report(finding)
   wait.show('Starting each kernel…')
   for (const finding of await checkKernels()) report(finding)

@@ -2,7 +2,7 @@
 import { listOf } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { SessionPolicy } from '@meshbook/core/moves-api.ts'
-import { failoverOf, failoverWords, onLossChoices, onLossWords } from '@meshbook/core/session-policy.ts'
+import { failoverIn, failoverWords, onLossChoices, onLossWords } from '@meshbook/core/session-policy.ts'
 import { clockWords, insideWords, sizeWords } from '@meshbook/core/session-words.ts'
 import { type SnapshotInfo, snapshotInfoSchema } from '@meshbook/core/snapshot.ts'
 import { Command, Option } from 'commander'
@@ -104,7 +104,7 @@ async function policy(wanted: string, _options: unknown, command: Command): Prom
 }
 
 function changeOf({ failover, onLoss }: { failover?: string; onLoss?: SessionPolicy['onLoss'] }): SessionPolicy {
-  const rule = failover === undefined ? undefined : failoverOf(failover)
+  const rule = failover === undefined ? undefined : failoverIn(failover)
   if (failover !== undefined && rule === undefined)
     throw new MeshError('BAD_REQUEST', {
       detail: `--failover ${failover}; it is wait, elsewhere or "elsewhere-after 10s"`,

@@ -1,14 +1,15 @@
 /** `meshbook sessions doctor`: whether this machine can save and restore sessions, and what of each live one would be lost. */
-import { exitCodes } from '@meshbook/core/errors.ts'
+import { exitCodes, MeshError } from '@meshbook/core/errors.ts'
 import { asOfWords, sizeWords } from '@meshbook/core/session-words.ts'
 import type { SavedHere, SessionHere, SnapshotAbility, SnapshotsHere } from '@meshbook/core/snapshots-here.ts'
 import { Command } from 'commander'
 import { control } from '../control.ts'
 import { dataFolder } from '../data-folder.ts'
-import { printJson } from '../print.ts'
+import { printJson, progress } from '../print.ts'
 import { optionsOf } from './options.ts'
 
 interface DoctorOptions {
+  install?: boolean
   data?: string
   json?: boolean
 }
@@ -17,16 +18,39 @@ export function sessionsDoctorCommand(): Command {
   return new Command('doctor')
     .description('say whether this machine can save and restore sessions, and what of each would be lost')
     .option('--data <folder>', 'data folder of the Meshbook on this machine (default ~/.meshbook)')
+    .option('--install', 'set up a CRIU for images in a folder of its own, as root; nothing of the system is changed')
     .option('--json', 'print one JSON object per line')
     .addHelpText('after', '\nExample:\n  $ meshbook sessions doctor')
     .action(async (_options, command: Command) => {
       const options = optionsOf<DoctorOptions>(command)
+      if (options.install) return install(options.json === true)
       const folder = dataFolder(options.data)
       const here = await control(folder.control, '/snapshots', {})
       if (options.json) printJson(here)
       else for (const line of linesOf(here, Date.now())) process.stdout.write(`${line}\n`)
       process.exitCode = canSave(here) ? exitCodes.ok : exitCodes.error
     })
+}
+
+/** Works where no Meshbook runs, too. */
+async function install(json: boolean): Promise<void> {
+  const { criuFolder, installCriu } = await import('@meshbook/device/snapshots/image/criu-setup.ts')
+  const stop = new AbortController()
+  const cancel = () => stop.abort(new MeshError('INTERRUPTED', { detail: 'what was there before is as it was' }))
+  process.once('SIGINT', cancel)
+  const line = progress()
+  const say = json ? () => undefined : (text: string) => line.show(`${text}…`)
+  try {
+    const found = await installCriu(criuFolder(process.env), { signal: stop.signal, say })
+    line.clear()
+    if (!found.ok) throw new MeshError('SNAPSHOT_FAILED', { detail: `${found.why}. ${found.next}` })
+    if (json) printJson({ criu: found.criu.version })
+    else
+      process.stdout.write(`✔ CRIU ${found.criu.version} works here. Restart Meshbook, and its sessions get images.\n`)
+  } finally {
+    line.clear()
+    process.off('SIGINT', cancel)
+  }
 }
 
 const canSave = ({ use, abilities }: SnapshotsHere): boolean =>

@@ -1,5 +1,7 @@
 import { MeshError } from '@meshbook/core/errors.ts'
+import { snapshotUseSchema } from '@meshbook/core/snapshot.ts'
 import { Command } from 'commander'
+import * as v from 'valibot'
 import { say } from '../print.ts'
 import { stopSignal } from '../until-stopped.ts'
 import { runWorker } from '../worker/run-worker.ts'
@@ -18,6 +20,7 @@ export function workerCommand(): Command {
         token,
         folder: process.env.MESHBOOK_WORKER_FOLDER ?? '/work',
         timesDivisor: Number(process.env.MESHBOOK_TIMES_DIVISOR ?? 1),
+        snapshots: v.parse(snapshotUseSchema, process.env.MESHBOOK_SNAPSHOT ?? 'off'),
         log: say,
       })
       const why = await Promise.race([stop.then(() => 'it was told to'), worker.alone])

@@ -4,15 +4,17 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { joinedWorkerSchema } from '@meshbook/core/compute-api.ts'
 import { isErrorCode, MeshError } from '@meshbook/core/errors.ts'
 import { systemRandom } from '@meshbook/core/ids.ts'
 import { limits, scaledTimes } from '@meshbook/core/limits.ts'
+import type { SnapshotUse } from '@meshbook/core/snapshot.ts'
 import { type Device, startDevice } from '@meshbook/device/device.ts'
 import { DeviceKey } from '@meshbook/device/device-key.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
 import * as v from 'valibot'
-import { bridgeTo } from './socket-bridge.ts'
+import { bridgeTo, type SocketBridge } from './socket-bridge.ts'
 
 export interface WorkerOptions {
   /** Where the hub listens for workers. */
@@ -20,6 +22,7 @@ export interface WorkerOptions {
   token: string
   folder: string
   timesDivisor: number
+  snapshots: SnapshotUse
   log(line: string): void
 }
 
@@ -32,11 +35,23 @@ export interface Worker {
 
 const keychain = { use: 'off', because: 'it is a worker' } as const
 
-export async function runWorker({ socket, token, folder, timesDivisor, log }: WorkerOptions): Promise<Worker> {
+export async function runWorker(options: WorkerOptions): Promise<Worker> {
+  const bridge = await bridgeTo(options.socket)
+  try {
+    return await startAt(bridge, options)
+  } catch (thrown) {
+    bridge.close()
+    throw thrown
+  }
+}
+
+async function startAt(
+  bridge: SocketBridge,
+  { token, folder, timesDivisor, snapshots, log }: WorkerOptions,
+): Promise<Worker> {
   const deviceFolder = join(folder, 'device')
   await mkdir(deviceFolder, { recursive: true, mode: 0o700 })
   await mkdir(join(folder, 'home'), { recursive: true, mode: 0o700 })
-  const bridge = await bridgeTo(socket)
   const key = await DeviceKey.load(deviceFolder, Date.now, systemRandom, keychain)
   const { project } = await joinHub(bridge.url, token, key.publicKey)
   const times = scaledTimes(timesDivisor)
@@ -52,6 +67,7 @@ export async function runWorker({ socket, token, folder, timesDivisor, log }: Wo
       kernels,
       projectsFolder: join(folder, 'projects'),
       keychain,
+      snapshots: { use: snapshots },
     },
     { ...ports, log: linesTo(log) },
   )
@@ -61,6 +77,7 @@ export async function runWorker({ socket, token, folder, timesDivisor, log }: Wo
     device,
     alone,
     async close() {
+      await device.saveSessions()
       // Before the device: how the runs end still goes into the documents and to the hub.
       await kernels.stopAll()
       await device.close()
@@ -69,15 +86,28 @@ export async function runWorker({ socket, token, folder, timesDivisor, log }: Wo
   }
 }
 
+/** The hub may be away for a moment, as when it is restarted: that uses the token not up. */
 async function joinHub(
   url: string,
   token: string,
   publicKey: string,
 ): Promise<v.InferOutput<typeof joinedWorkerSchema>> {
+  const deadline = performance.now() + limits.workerStartMs
+  for (;;) {
+    try {
+      return await askToJoin(url, { token, publicKey })
+    } catch (thrown) {
+      if (thrown instanceof MeshError || performance.now() > deadline) throw thrown
+    }
+    await sleep(limits.reconnectMinMs)
+  }
+}
+
+async function askToJoin(url: string, body: object): Promise<v.InferOutput<typeof joinedWorkerSchema>> {
   const response = await fetch(`${url}/api/v1/workers/self`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ token, publicKey }),
+    body: JSON.stringify(body),
     signal: AbortSignal.timeout(limits.requestMs),
   })
   const answer: unknown = await response.json()

@@ -123,7 +123,8 @@ export function durationOf(text: string | undefined): number | undefined {
 }
 
 /** `wait`, `elsewhere` (at once), `elsewhere-after 10s`, or YAML's `elsewhere-after: 10s`. */
-function failoverOf(value: unknown): Failover | undefined {
+/** `wait`, `elsewhere` (at once), `elsewhere-after 10s`, or `{elsewhere-after: 10s}`. */
+export function failoverOf(value: unknown): Failover | undefined {
   const after = isRecord(value) ? textOf(value['elsewhere-after']) : undefined
   const text = after === undefined ? textOf(value) : `elsewhere-after ${after}`
   if (text === 'wait') return 'wait'

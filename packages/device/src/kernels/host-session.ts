@@ -7,7 +7,7 @@ import type { Fence, Now, RunId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { DisplayParts } from './display-parts.ts'
 import { EventIntake } from './event-intake.ts'
-import { minutesInWords, writeIdleNote } from './idle-note.ts'
+import { idleReason, writeIdleNote } from './idle-note.ts'
 import type { Journal } from './journal.ts'
 import type { KernelHandlers, NumberedKernelEvent } from './kernel-client.ts'
 import { KernelSaving } from './kernel-saving.ts'
@@ -360,7 +360,7 @@ export class HostSession {
     const kernel = this.#kernel
     if (!kernel || !this.isIdle) return
     await writeIdleNote(this.#options.place.folder, { at: this.#options.now(), minutes })
-    const reason = `idle: nobody used it for ${minutesInWords(minutes)}`
+    const reason = idleReason(minutes)
     this.#hasRested = true
     await this.#stopKernel(kernel, reason, 'end')
     this.#options.onDown(reason)

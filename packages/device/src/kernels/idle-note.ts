@@ -29,6 +29,17 @@ export function idleNotice({ minutes }: IdleNote): string {
   return `[This is a fresh kernel: the session had been idle for ${minutesInWords(minutes)} and was ended, as the policy of this device says. Its variables are gone.]\n`
 }
 
+/** How a session tells that it ended because nobody used it. */
+export function idleReason(minutes: number): string {
+  return `${idleMark}${minutesInWords(minutes)}`
+}
+
+export function isIdleEnd(reason: string): boolean {
+  return reason.startsWith(idleMark)
+}
+
+const idleMark = 'idle: nobody used it for '
+
 export function minutesInWords(minutes: number): string {
   return `${minutes} ${minutes === 1 ? 'minute' : 'minutes'}`
 }

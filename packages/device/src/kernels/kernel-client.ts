@@ -182,6 +182,7 @@ export class KernelClient {
 
 function refusal(code: string, detail: string): MeshError {
   if (code === 'BUSY') return new MeshError('CONFLICT', { detail: 'a run is in progress' })
+  if (code === 'DAMAGED') return new MeshError('SNAPSHOT_REFUSED', { detail })
   return new MeshError('INTERNAL', { detail: `the kernel answered ${code}: ${detail}` })
 }
 

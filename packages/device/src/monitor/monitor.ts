@@ -50,7 +50,7 @@ export interface MonitorPorts {
   saving?: SavingPorts
 }
 
-export interface SavingPorts extends Pick<SessionTablePorts, 'restore' | 'staysLost'> {
+export interface SavingPorts extends Pick<SessionTablePorts, 'restore' | 'isSaved' | 'staysLost'> {
   /** A run of the session goes on or waits from now on; it is over. */
   began(lease: Lease): void
   ended(lease: Lease): void
@@ -88,6 +88,7 @@ export class Monitor {
       keepLabel: label => own.keepLabel(label),
       dropLabel: label => own.dropLabel(label),
       restore: ports.saving?.restore,
+      isSaved: ports.saving?.isSaved,
       staysLost: ports.saving?.staysLost,
     })
   }

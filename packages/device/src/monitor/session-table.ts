@@ -5,6 +5,7 @@
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { Fence, HeadId, ProjectId, SessionId } from '@meshbook/core/ids.ts'
 import type { Lease, UpMessage } from '@meshbook/core/messages.ts'
+import { isIdleEnd } from '../kernels/idle-note.ts'
 import type { ExecuteOrder, KernelSession, KernelSessions, SessionSpec } from '../kernels/port.ts'
 import type { HeadLabel } from '../store/local-runs.ts'
 
@@ -22,6 +23,8 @@ export interface SessionTablePorts {
   dropLabel(label: HeadLabel): void
   /** Makes the kernel of a lease whose session begins with what was saved; absent where nothing can be restored. */
   restore?: ((lease: Lease, spec: SessionSpec, resumed: ExecuteOrder | undefined) => Promise<KernelSession>) | undefined
+  /** Whether all that the head's kernel had is saved (SN46). */
+  isSaved?: ((head: HeadId) => boolean) | undefined
   /** Whether the kernel of a head that has passed on is to stay for now, because it has what nobody else has (SN90). */
   staysLost?: ((head: LiveHead) => Promise<boolean>) | undefined
 }
@@ -285,7 +288,13 @@ export class SessionTable {
     if (!found) return
     const { session, head, fence, given } = found
     this.#forget(found)
-    if (given) this.#ports.send({ type: 'RUNTIME_DOWN', session, head, fence, reason: reason.slice(0, 500) })
+    const rests = isIdleEnd(reason) && this.#ports.isSaved?.(head) === true
+    if (given)
+      this.#ports.send({
+        type: 'RUNTIME_DOWN',
+        ...{ session, head, fence, reason: reason.slice(0, 500) },
+        ...(rests && { rests }),
+      })
   }
 
   #forget({ session, kernel }: LiveHead): void {

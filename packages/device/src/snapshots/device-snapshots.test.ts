@@ -41,6 +41,7 @@ type Snapshot = Extract<UpMessage, { type: 'SNAPSHOT' }>
 
 class World {
   readonly machine = new ScriptedMachine()
+  readonly kernels = new ScriptedKernels(this.machine)
   readonly image = new ScriptedBackend('image')
   readonly portable = new ScriptedBackend('portable')
   readonly places: ScriptedPlaces
@@ -68,7 +69,7 @@ class World {
         kind: 'desktop',
         hub: { url: this.hub.url },
         limits: { ...quick, ...times },
-        kernels: new ScriptedKernels(this.machine),
+        kernels: this.kernels,
         projectsFolder: this.data,
         register: async key => {
           this.hub.publicKey = key
@@ -261,7 +262,7 @@ test('SN56 a head that is not here is answered with NOT_FOUND, and with `off` no
   next.hub.send({ ...out, kinds: ['portable'] })
   await until('the answer', () => next.hub.all('SNAPSHOT').length === 1)
   assert.equal(next.hub.all('SNAPSHOT')[0]!.code, 'NOT_FOUND')
-  assert.equal(w.hub.all('REGISTER').at(-1)!.restores, undefined)
+  assert.deepEqual(w.hub.all('REGISTER').at(-1)!.restores?.kinds, [])
 })
 
 test('SN86 SN88 a session moves: its copy runs nothing before the move is done, then the source ends it', async t => {
@@ -445,6 +446,18 @@ test('SN50 before sleep what has changed is saved, without waiting for the quiet
   assert.equal(w.image.captures, 0)
   await w.device.saveSessions()
   assert.deepEqual([w.image.captures, w.portable.captures, w.places.store.records.size], [1, 1, 2])
+})
+
+test('SN46 a session that ends because nobody used it tells the hub that it goes on from what was saved, if that is all', async t => {
+  const w = await savedWorld(t)
+  w.kernels.kill(w.session, 'idle: nobody used it for 1 minute')
+  await until('it is told', () => w.hub.all('RUNTIME_DOWN').length === 1)
+  assert.equal(w.hub.all('RUNTIME_DOWN')[0]!.rests, true)
+  w.head = make('head')
+  await w.run('set x 2')
+  w.kernels.kill(w.session, 'idle: nobody used it for 1 minute')
+  await until('it is told', () => w.hub.all('RUNTIME_DOWN').length === 2)
+  assert.equal(w.hub.all('RUNTIME_DOWN')[1]!.rests, undefined)
 })
 
 test('SN97 the doctor is told what works, what was saved and what it leaves out', async t => {

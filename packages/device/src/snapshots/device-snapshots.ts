@@ -103,6 +103,7 @@ export class DeviceSnapshots {
       began: lease => this.#began(lease),
       ended: lease => this.#saverOf(lease.head)?.ended(),
       restore: (lease, spec, resumed) => this.#restoreLease(lease, spec, resumed),
+      isSaved: head => this.#savers.get(head)?.isSaved === true,
       staysLost: head => this.#staysLost(head),
     }
   }
@@ -129,7 +130,7 @@ export class DeviceSnapshots {
     for (const { record, atHub } of kept) if (!atHub) this.#uploads.add(record)
     for (const { head } of heads) {
       const records = kept.filter(({ record }) => record.head === head).map(({ record }) => record)
-      this.#work(async () => this.#saverOf(head)?.recovered(records))
+      this.#saverOf(head)?.recovered(records)
     }
   }
 
@@ -349,9 +350,16 @@ export class DeviceSnapshots {
 
   async #saveToHub(saver: SessionSaver, kinds: readonly SnapshotKind[], name: string | null): Promise<SnapshotRecord> {
     const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(this.#ports.limits.moveMs)])
-    const record = await saver.save({ kinds, name, signal })
-    await this.#uploads.arrived(record.id, signal)
-    return record
+    for (;;) {
+      const record = await saver.save({ kinds, name, signal })
+      try {
+        await this.#uploads.arrived(record.id, signal)
+        return record
+      } catch (thrown) {
+        // A newer one has taken its place: that one is what is wanted.
+        if (asMeshError(thrown).code !== 'CONFLICT') throw thrown
+      }
+    }
   }
 
   async #migrateIn(message: Down<'MIGRATE_IN'>): Promise<void> {
@@ -446,7 +454,7 @@ export class DeviceSnapshots {
     const { session, head, fence } = found
     const saver = this.#isTaken && !this.#isOff ? this.#savers.get(head) : undefined
     const isRunning = this.#ports.monitor().isHeadBusy(head)
-    const ahead = (saver?.behind ?? 0) + (isRunning ? 1 : 0)
+    const ahead = ((await saver?.unsaved()) ?? 0) + (isRunning ? 1 : 0)
     if (!saver || ahead === 0) return false
     this.#tell({ session, head, fence }, { state: 'failed', code: 'STALE_FENCE', ahead })
     this.#ports.after(this.#ports.limits.moveMs, () => this.#work(() => this.#letGo(head)))

@@ -302,18 +302,33 @@ test('SN56 what is saved already is not saved again, unless it is to have a name
   assert.equal(it.portable.captures, 2)
 })
 
+test('SN56 what is saved on demand at the moment when it is due is saved once', async t => {
+  const it = await scene(t)
+  const gate = Promise.withResolvers<void>()
+  it.image.capturing = () => gate.promise
+  await it.run('set x 1')
+  const asked = it.saver.save({ kinds: ['image'], name: null, signal: AbortSignal.timeout(5_000) })
+  await it.clock.pass(limits.snapshotQuietMs)
+  gate.resolve()
+  await asked
+  await it.clock.pass(60_000)
+  assert.deepEqual([it.image.captures, it.portable.captures], [1, 1])
+})
+
 test('SN40 a kernel that was found again is saved only if something has run since its record', async t => {
   const it = await scene(t)
   await it.run('set x 1')
   await it.clock.pass(60_000)
   const again = new Scene(it.kernel, join(tmpdir(), 'meshbook-saver-none'))
   t.after(() => again.saver.forget())
-  await again.saver.recovered(it.records)
+  again.saver.recovered(it.records)
+  await again.saver.unsaved()
   await again.clock.pass(60_000)
   assert.deepEqual([again.image.captures, again.portable.captures, again.saver.behind], [0, 0, 0])
   const late = new Scene(it.kernel, join(tmpdir(), 'meshbook-saver-none'))
   t.after(() => late.saver.forget())
-  await late.saver.recovered([])
+  late.saver.recovered([])
+  await late.saver.unsaved()
   await late.clock.pass(60_000)
   assert.deepEqual([late.image.captures, late.portable.captures], [1, 1])
 })

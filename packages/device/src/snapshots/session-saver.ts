@@ -87,6 +87,7 @@ export class SessionSaver {
   #cancelTimer: () => void = () => undefined
   #turn: Promise<unknown> = Promise.resolve()
   #isWorking = false
+  #recovering: Promise<void> = Promise.resolve()
   #idle: PromiseWithResolvers<void> = Promise.withResolvers()
 
   constructor(ports: SessionSaverPorts) {
@@ -108,6 +109,17 @@ export class SessionSaver {
     return this.#state - Math.max(...this.#kinds.map(({ state }) => state))
   }
 
+  /** What it had is in a record of its own, or of the state that it was made of. */
+  get isSaved(): boolean {
+    return this.behind === 0 && this.#kinds.some(({ record, state }) => record && state === this.#state)
+  }
+
+  /** `behind`, also of a kernel that was found again a moment ago. */
+  async unsaved(): Promise<number> {
+    await this.#recovering
+    return this.behind
+  }
+
   kinds(): KindState[] {
     return this.#kinds.map(({ backend, record, tookMs, error, unfit }) => ({
       kind: backend.kind,
@@ -119,7 +131,15 @@ export class SessionSaver {
   }
 
   /** A kernel that was found again: what is kept of it may be all that it has. */
-  async recovered(records: readonly SnapshotRecord[]): Promise<void> {
+  recovered(records: readonly SnapshotRecord[]): void {
+    this.#recovering = this.#recover(records).catch(thrown => {
+      // Saved once more, if need be.
+      this.#state = Math.max(this.#state, 1)
+      this.#ports.warn({ err: asMeshError(thrown) }, 'a kernel that was found again did not say what it has')
+    })
+  }
+
+  async #recover(records: readonly SnapshotRecord[]): Promise<void> {
     const lastRun = (await this.#ports.head()?.kernel.shape())?.lastRun ?? null
     if (lastRun === null && records.length === 0) return
     this.#state = Math.max(this.#state, 1)
@@ -275,7 +295,9 @@ export class SessionSaver {
     this.#isWorking = true
     const wish = { name: null, signal: this.#closed.signal, during }
     const done = this.#inTurn(async () => {
-      if (this.#ports.isBusy() === during) await this.#capture(kind, wish)
+      // Somebody else may have had it saved meanwhile.
+      const isWanted = during || this.#isChanged(kind)
+      if (isWanted && this.#ports.isBusy() === during) await this.#capture(kind, wish)
     })
     const over = () => {
       this.#isWorking = false

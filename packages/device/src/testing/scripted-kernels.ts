@@ -117,9 +117,10 @@ export class ScriptedKernels implements KernelSessions {
   }
 
   /** The kernel of a session dies by itself. */
-  kill(id: SessionId): void {
+  kill(id: SessionId, reason = 'killed'): void {
     this.machine.sessions.get(id)?.die()
-    this.#down(id, 'killed')
+    this.machine.sessions.delete(id)
+    this.#down(id, reason)
   }
 
   async setPolicy(policy: KernelPolicy): Promise<void> {

@@ -2,6 +2,8 @@
  * Workers in containers of a Docker engine (CP1–CP5, CP31, CP35). What a container may do stands in `containerOf` and
  * nowhere else.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MeshError } from '@meshbook/core/errors.ts'
 import { isId, type WorkerId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import * as v from 'valibot'
@@ -30,9 +32,13 @@ const user = '10001:10001'
 const temporaryBytes = 256 * 1024 ** 2
 /** Of what a worker wrote, when it ended. */
 const saidBytes = 2_000
+const nameTakenMs = 50
 
 const inspectSchema = v.object({ State: v.object({ Status: v.string() }) })
 const listSchema = v.array(v.object({ Labels: v.record(v.string(), v.string()), State: v.string() }))
+const volumesSchema = v.object({
+  Volumes: v.nullish(v.array(v.object({ Labels: v.nullish(v.record(v.string(), v.string())) }))),
+})
 const imageSchema = v.object({ Config: v.nullish(v.object({ Labels: v.nullish(v.record(v.string(), v.string())) })) })
 const versionSchema = v.object({ Version: v.string() })
 
@@ -65,11 +71,22 @@ export class DockerDriver implements ComputeDriver {
 
   async start(spec: WorkerSpec): Promise<void> {
     const name = nameOf(spec.id)
-    const path = `/containers/create?name=${name}`
-    // 409: it was made before, by a call whose answer was lost or by another one of now.
-    await this.#engine.ask('POST', path, { body: containerOf(spec, this.#options) }, [409])
-    const found = await this.#engine.json('GET', `/containers/${name}/json`, inspectSchema)
-    if (found.State.Status === 'created') await this.#engine.ask('POST', `/containers/${name}/start`, {}, [304])
+    if ((await this.#made(name, spec)) === 'created')
+      await this.#engine.ask('POST', `/containers/${name}/start`, {}, [304])
+  }
+
+  /** The status of its container, which is made unless it is there. */
+  async #made(name: string, spec: WorkerSpec): Promise<string> {
+    const path = `/containers/${name}/json`
+    for (const deadline = performance.now() + limits.engineAnswerMs; ; await sleep(nameTakenMs)) {
+      const body = containerOf(spec, this.#options)
+      const { status } = await this.#engine.ask('POST', `/containers/create?name=${name}`, { body }, [409])
+      const found = await this.#engine.ask('GET', path, {}, [404])
+      if (found.status !== 404) return parsed(found, path, inspectSchema).State.Status
+      // The name is taken by a call that is making the container, or taking it away, at the moment.
+      if (status !== 409 || performance.now() > deadline)
+        throw new MeshError('COMPUTE_UNAVAILABLE', { detail: `the container ${name} was taken away while it was made` })
+    }
   }
 
   async stop(id: WorkerId, graceMs: number): Promise<{ said: string }> {
@@ -79,17 +96,20 @@ export class DockerDriver implements ComputeDriver {
     await this.#engine.ask('POST', `/containers/${name}/stop?t=${seconds}`, { timeoutMs }, [304, 404])
     const said = await this.#said(name)
     // 409: another call removes it at the moment.
-    await this.#engine.ask('DELETE', `/containers/${name}?force=1&v=1`, {}, [404, 409])
+    await this.#engine.ask('DELETE', `/containers/${name}?force=1`, {}, [404, 409])
+    await this.#engine.ask('DELETE', `/volumes/${name}`, {}, [404, 409])
     return { said }
   }
 
+  /** A folder without a container, as a kill in the middle of a stop leaves it, is of a worker that has ended. */
   async list(): Promise<FoundWorker[]> {
     const filters = encodeURIComponent(JSON.stringify({ label: [`${labels.hub}=${this.#options.hub}`] }))
+    const { Volumes } = await this.#engine.json('GET', `/volumes?filters=${filters}`, volumesSchema)
     const found = await this.#engine.json('GET', `/containers/json?all=1&filters=${filters}`, listSchema)
-    return found.flatMap(({ Labels, State }): FoundWorker[] => {
-      const id = Labels[labels.worker]
-      return isId('worker', id) ? [{ id, state: State === 'running' ? 'running' : 'ended' }] : []
-    })
+    const states = new Map<WorkerId, FoundWorker['state']>()
+    for (const { Labels } of Volumes ?? []) note(states, Labels, 'ended')
+    for (const { Labels, State } of found) note(states, Labels, State === 'running' ? 'running' : 'ended')
+    return [...states].map(([id, state]) => ({ id, state }))
   }
 
   async #said(name: string): Promise<string> {
@@ -99,12 +119,19 @@ export class DockerDriver implements ComputeDriver {
   }
 }
 
+type Labels = Record<string, string> | null | undefined
+
+function note(states: Map<WorkerId, FoundWorker['state']>, found: Labels, state: FoundWorker['state']): void {
+  const id = found?.[labels.worker]
+  if (isId('worker', id)) states.set(id, state)
+}
+
 const nameOf = (id: WorkerId): string => `meshbook-${id}`
 
-function containerOf({ id, token, limits: most }: WorkerSpec, options: DockerOptions): object {
+function containerOf({ id, token, restores, limits: most }: WorkerSpec, options: DockerOptions): object {
   const { hub, image, socketFolder, command, env } = options
   const [entry, ...rest] = command
-  const own = { ...env, MESHBOOK_WORKER_TOKEN: token }
+  const own = { ...env, MESHBOOK_WORKER_TOKEN: token, MESHBOOK_SNAPSHOT: restores ? 'portable' : 'off' }
   const label = { [labels.hub]: hub, [labels.worker]: id }
   return {
     Image: image,
@@ -135,7 +162,7 @@ function containerOf({ id, token, limits: most }: WorkerSpec, options: DockerOpt
       Tmpfs: { '/tmp': `rw,nosuid,nodev,mode=1777,size=${temporaryBytes}` },
       Mounts: [
         { Type: 'bind', Source: socketFolder, Target: mountedAt, ReadOnly: true },
-        { Type: 'volume', Target: '/work', VolumeOptions: { Labels: label } },
+        { Type: 'volume', Source: nameOf(id), Target: '/work', VolumeOptions: { Labels: label } },
       ],
       LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
     },

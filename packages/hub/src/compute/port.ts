@@ -8,6 +8,8 @@ export interface WorkerSpec {
   id: WorkerId
   /** Good once: with it the worker joins the hub (CP30). */
   token: string
+  /** Whether it may save and restore sessions: its owner lets the hub (CP40). */
+  restores: boolean
   limits: WorkerLimits
 }
 

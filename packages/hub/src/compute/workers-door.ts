@@ -32,7 +32,8 @@ export const workerSocket = 'hub.sock'
 /** The longest path of a unix socket, without its end. */
 const pathBytes = 107
 const joinPath = '/api/v1/workers/self'
-const forWorkers = /^\/api\/v1\/(?:assets|snapshots)(?:\/|$|\?)/
+/** Not the list of all that is saved. */
+const forWorkers = /^(?:\w+ \/api\/v1\/(?:assets|snapshots)\/.|POST \/api\/v1\/snapshots$)/
 const bodyBytes = 4 * 1024
 
 /** Listens until the returned function is called. */
@@ -46,7 +47,8 @@ export async function openWorkersDoor(ports: WorkersDoorPorts): Promise<() => Pr
   await rm(path, { force: true })
   const server = createServer((request, response) => {
     if (request.method === 'POST' && request.url === joinPath) void admit(ports, request, response)
-    else if (forWorkers.test(request.url ?? '') && isWorker(ports, request)) ports.request(request, response)
+    else if (forWorkers.test(`${request.method} ${pathOf(request)}`) && isWorker(ports, request))
+      ports.request(request, response)
     else answer(response, new MeshError('NOT_FOUND'))
   })
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -63,6 +65,11 @@ export async function openWorkersDoor(ports: WorkersDoorPorts): Promise<() => Pr
   })
   await chmod(path, 0o666)
   return () => stopListening(server)
+}
+
+/** As whoever answers will read it: `..` leads out of what is for workers. */
+function pathOf({ url = '' }: IncomingMessage): string {
+  return URL.parse(url, 'http://hub')?.pathname ?? ''
 }
 
 function isWorker({ kindOf }: WorkersDoorPorts, { headers }: IncomingMessage): boolean {

@@ -129,6 +129,7 @@ export class Workers {
   }
 
   async description(): Promise<ComputeDescription> {
+    const before = this.#description?.ready === true
     this.#describedAt = this.#ports.now()
     try {
       this.#description = await this.#ports.driver.describe()
@@ -136,6 +137,8 @@ export class Workers {
       const { message, entry } = asMeshError(thrown)
       this.#description = { ready: false, driver: 'docker', problem: message, fix: entry.hint }
     }
+    // Runs of before a start of the hub, or of the engine, wait for nobody else.
+    if (this.#description.ready && !before) this.#ports.placeAgain()
     return this.#description
   }
 
@@ -188,14 +191,14 @@ export class Workers {
       throw thrown
     }
     const row = (await store.query('listWorkers', { org })).find(worker => worker.id === id)
-    if (row) this.#startSoon(row, token)
+    if (row) this.#startSoon(row, token, await this.restores(org, project))
     return { why: 'added' }
   }
 
-  #startSoon(row: WorkerRow, token: string): void {
+  #startSoon(row: WorkerRow, token: string, restores: boolean): void {
     const { driver, config, log } = this.#ports
     driver
-      .start({ id: row.id, token, limits: config.limits })
+      .start({ id: row.id, token, restores, limits: config.limits })
       .then(
         () => undefined,
         async (thrown: unknown) => {
@@ -271,6 +274,7 @@ export class Workers {
   async #stopIdle(): Promise<void> {
     const { store, hub, config, now } = this.#ports
     const since = now() - config.idleMs
+    await store.call('usedWorkers', { hub, now: now() })
     for (const row of await store.query('idleWorkers', { hub, since })) {
       if (this.#inWork.has(row.id)) continue
       if (await store.call('stopWorker', { org: row.org, id: row.id, unless: since }))

@@ -14,6 +14,7 @@ import { RateLimiter } from '@meshbook/relay/serve/rate-limiter.ts'
 import type { Context, Hono } from 'hono'
 import type { Place, PlaceKind } from '../auth/access.ts'
 import type { Principal } from '../auth/principal.ts'
+import { checkWorkerScope } from '../compute/worker-scope.ts'
 import type { Parts } from '../parts.ts'
 import { type Access, type Ask, json, type Route } from './route.ts'
 
@@ -83,12 +84,8 @@ async function admit(
 }
 
 /** Default deny: where the thing is that the route is about, once the caller is found to have the right to it. */
-async function placeFor(
-  { access }: Parts,
-  route: Route,
-  ask: Ask<unknown>,
-  who: Principal,
-): Promise<Place | undefined> {
+async function placeFor(parts: Parts, route: Route, ask: Ask<unknown>, who: Principal): Promise<Place | undefined> {
+  const { access } = parts
   const { about } = route
   if (route.access.to !== 'users' || about === 'self' || about === 'shared') return undefined
   if (!about) throw new MeshError('FORBIDDEN', { detail: 'this route does not say whom it is for' })
@@ -96,7 +93,9 @@ async function placeFor(
   const { scope } = route.access
   const named = about.in === 'body' ? (ask.body as Record<string, unknown>)[about.named] : ask.params[about.named]
   const id = checkedId(about.the, String(named))
-  return access.demand(who, { kind: about.the, id }, about.right ?? (scope === 'all' ? 'own' : scope))
+  const place = await access.demand(who, { kind: about.the, id }, about.right ?? (scope === 'all' ? 'own' : scope))
+  await checkWorkerScope(parts, who, about.the, place)
+  return place
 }
 
 function checkedId(kind: PlaceKind, text: string): string {

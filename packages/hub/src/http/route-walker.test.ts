@@ -3,14 +3,14 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { subprotocol } from '@meshbook/core/frames.ts'
-import { type DeviceId, newId, type SessionId, systemRandom } from '@meshbook/core/ids.ts'
+import { newId, parseFence, parseId, systemRandom } from '@meshbook/core/ids.ts'
 import { WebSocket } from 'ws'
 import type { Parts } from '../parts.ts'
 import { socketRoutes } from '../sockets/upgrade.ts'
 import { atEnd } from '../testing/at-end.ts'
 import { openDocument } from '../testing/open-document.ts'
 import { type RawAnswer, rawRequest } from '../testing/raw-request.ts'
-import { recordOf, saveRecord } from '../testing/saved-scene.ts'
+import { DeviceRequests, recordOf, sealedPart } from '../testing/saved-states.ts'
 import { signIn } from '../testing/sign-in.ts'
 import { completed, started, TestDevice } from '../testing/test-device.ts'
 import { startTestHub, type TestHub } from '../testing/test-hub.ts'
@@ -54,14 +54,12 @@ async function worldOf(t: TestContext): Promise<World> {
   const member = await makeMember(test, viewer, ['viewer'])
   const device = new TestDevice('Desk')
   await test.hub.registerDevice(device.publicKey, 'Desk', 'desktop')
-  await device.join(t, test.hub, [test.project.id])
+  const restores = { kinds: ['portable' as const], os: 'linux', arch: 'x64', cpu: [] }
+  const held = { heads: [], runs: [] }
+  await device.join(t, test.hub, [test.project.id], held, undefined, undefined, { restores })
   const run = await test.json<{ id: string; session: string }>('POST', '/runs', { document, language: 'python', code })
   const { lease } = await device.next('LEASE')
   await device.emit(lease, 1, [started, completed])
-  const snapshot = await saveRecord(test, device, recordOf(device.id, lease))
-  // Of a device that says of itself that it saves nothing: it fails, and stays in the list.
-  await test.api('POST', `/sessions/${run.session}/snapshots`, { name: 'walked' })
-  const [move] = (await test.json<{ items: { id: string }[] }>('GET', '/moves')).items
   const gate = newId('gate', Date.now(), systemRandom)
   await test.json('POST', '/runs', { document, language: 'python', code })
   const asking = (await device.next('LEASE')).lease
@@ -87,6 +85,12 @@ async function worldOf(t: TestContext): Promise<World> {
   const ntfy = { kind: 'ntfy', server: 'http://127.0.0.1:9999', topic: 'walked' }
   const { id: way } = await test.json<{ id: string }>('POST', '/push/ways', ntfy)
   const { id: invitation } = await test.json<{ id: string }>('POST', '/invitations', {})
+  const part = sealedPart(canary)
+  const by = new DeviceRequests(() => test.hub, device)
+  await by.bring([part])
+  const record = recordOf(device, lease, [part], { lost: [{ name: canary, reason: 'walked' }] })
+  await by.json('POST', '/snapshots', record)
+  const { id: move } = await test.json<{ id: string }>('POST', `/sessions/${run.session}/snapshots`, { name: 'walked' })
   // Those of somebody else are in passkeys.test.ts (AU24) and accounts.test.ts (AU5).
   const ways = { passkey: 'pky_01k00000000000000000000000', identity: 'idn_01k00000000000000000000000' }
   const ids = {
@@ -99,8 +103,8 @@ async function worldOf(t: TestContext): Promise<World> {
     run: run.id,
     gate,
     session: run.session,
-    snapshot,
-    move: move!.id,
+    snapshot: record.id,
+    move,
     asset,
     file,
     member,
@@ -250,6 +254,18 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /push/receipts': () => ({ receipt: 'x'.repeat(43) }),
   'PUT /push/settings': () => ({ kinds: { gate: false }, afterSeconds: 1, quiet: null, projects: [] }),
   'POST /push/looking': () => ({ visible: true }),
+  'PUT /compute/restoring': () => ({
+    copies: [
+      {
+        version: 1,
+        recipient: 'recovery',
+        sealed: 'x',
+        by: new TestDevice().id,
+        byKey: 'x'.repeat(43),
+        signature: 'x'.repeat(86),
+      },
+    ],
+  }),
   'POST /sessions/:id/interrupt': () => ({}),
   'POST /sessions/:id/restart': () => ({}),
   'POST /sessions/:id/complete': () => ({ code: 'a', cursor: 1 }),
@@ -258,12 +274,21 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /sessions/:id/migrate': () => ({}),
   'POST /sessions/:id/fork': () => ({ name: 'walked' }),
   'POST /sessions/:id/snapshots': () => ({ name: 'walked' }),
-  'POST /snapshots/:id/restore': () => ({ as: 'walked' }),
-  'POST /snapshots': ids => recordOf(ids.device as DeviceId, { session: ids.session as SessionId }),
   'POST /snapshots/parts/missing': () => ({ parts: ['a'.repeat(64)] }),
-  'POST /snapshots/parts/read': () => ({ parts: ['a'.repeat(64)] }),
+  'POST /snapshots/parts/read': () => ({ parts: [sealedPart(canary).part] }),
+  'POST /snapshots': ({ session }) =>
+    recordOf(
+      new TestDevice(),
+      {
+        session: parseId('session', session),
+        head: newId('head', 1, systemRandom),
+        fence: parseFence(1),
+      },
+      [sealedPart(canary)],
+    ),
   'PATCH /snapshots/:id': () => ({ name: 'walked' }),
   'POST /snapshots/:id/refused': () => ({ code: 'SNAPSHOT_REFUSED', detail: 'walked' }),
+  'POST /snapshots/:id/restore': () => ({}),
 }
 
 const keyOf = ({ method, path }: Route): string => `${method} ${path.replace('/api/v1', '')}`
@@ -341,6 +366,8 @@ async function stateOf({ test, ids }: World): Promise<string> {
     `/files?project=${ids.project}`,
     '/runs',
     '/sessions',
+    '/snapshots',
+    '/moves',
     '/browser-sessions',
     '/invitations',
     '/passkeys',
@@ -423,6 +450,8 @@ test('RW2 S21 to who is no member, a thing of another org and a thing that is no
     project: 'prj_01k00000000000000000000000',
     file: 'doc_01k00000000000000000000000',
     session: 'ses_01k00000000000000000000000',
+    snapshot: 'snp_01k00000000000000000000000',
+    move: 'mov_01k00000000000000000000000',
     run: 'run-that-is-not-there',
     device: 'dev_01k00000000000000000000000',
     token: 'tok_01k00000000000000000000000',

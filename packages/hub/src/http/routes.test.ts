@@ -193,7 +193,8 @@ test('I10 every route with a body refuses one that is too large, also when its l
   const hub = await startTestHub(t)
   const large = Buffer.alloc(4 * 1024 * 1024, 0x20)
   for (const { method, path, body } of await operations(hub)) {
-    if (!body) continue
+    // What takes bytes takes more of them (HS4).
+    if (!body || path.endsWith('/snapshots/parts')) continue
     const declared = await fetch(hub.hub.url + path, { method, headers: bearer(hub), body: large })
     assert.equal(declared.status, 413, `${method} ${path}`)
     const streamed = await fetch(hub.hub.url + path, {
@@ -223,7 +224,10 @@ test('a token does only what its scopes say', async t => {
   assert.equal((await call('POST', '/tickets', { project: hub.project.id, scope: 'read' })).status, 201)
 })
 
-test('S5 a device proof opens assets and the token of its own commands, and nothing else of the API', async t => {
+/** What devices bring and fetch of saved sessions. */
+const savedByDevices = /^(?:GET|POST) \/api\/v1\/snapshots(?:\/parts.*|\/\{id\}(?:\/refused)?)?$/
+
+test('S5 a device proof opens assets, saved sessions and the token of its own commands, and nothing else of the API', async t => {
   const hub = await startTestHub(t)
   const device = new TestDevice()
   await hub.hub.registerDevice(device.publicKey, 'Desk', 'desktop')
@@ -234,6 +238,8 @@ test('S5 a device proof opens assets and the token of its own commands, and noth
     if (name.endsWith('/devices/self/token')) assert.equal(answer.status, 200, answer.text)
     else if (name.includes('{asset}'))
       assert.ok([400, 404].includes(answer.status), `${method} ${name}: ${answer.text}`)
+    else if (savedByDevices.test(`${method} ${name}`))
+      assert.ok([200, 400, 404].includes(answer.status), `${method} ${name}: ${answer.text}`)
     else assert.equal(answer.status, 403, `${method} ${name}: ${answer.text}`)
   }
 })

@@ -35,7 +35,7 @@ export class LostRuns {
     if (plan && (await this.#resume(org, plan, silentSince))) return
     const run = await store.call('interruptLostRun', { org, id, now: now(), silentSince })
     if (run) runs.ended(org, [run])
-    if (run && plan?.onLoss === 'again') await this.#again(org, plan)
+    if (run && plan && beginsAgain(plan)) await this.#again(org, plan)
   }
 
   async #resume(org: OrgId, plan: LossPlan, silentSince: number): Promise<boolean> {
@@ -69,3 +69,7 @@ export class LostRuns {
     await this.#ports.repeats.again(org, requester, run.id, { once: true }, run.demands.networks ?? [])
   }
 }
+
+/** Lost before anything was saved of its middle, it goes on from its beginning. */
+const beginsAgain = ({ onLoss, saved }: LossPlan): boolean =>
+  onLoss === 'again' || (onLoss === 'resume' && saved.length === 0)

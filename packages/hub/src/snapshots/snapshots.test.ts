@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Run } from '@meshbook/core/api.ts'
 import { newId, parseFence, systemRandom } from '@meshbook/core/ids.ts'
 import type { SnapshotInfo, SnapshotRecord, StoredRecord } from '@meshbook/core/snapshot.ts'
+import { backUp, restoreInto } from '../testing/backup-job.ts'
 import {
   DeviceRequests,
   framesIn,
@@ -270,4 +273,23 @@ test('HS2 what was recorded is there after a restart', async t => {
   assert.equal((await test.by.json<StoredRecord>('GET', `/snapshots/${record.id}`)).manifest, record.manifest)
   const answer = await test.by.ask('POST', '/snapshots/parts/read', { parts: [part.part] })
   assert.deepEqual(Buffer.from(await answer.arrayBuffer()), framesOf([part]))
+})
+
+test('HS25 a backup holds records and parts; restored elsewhere every part is there, and one that rotted is named', async t => {
+  const test = await scene(t)
+  const parts = [randomPart(5_000), randomPart(70_000)]
+  const record = await saved(test, parts)
+  await test.hub.close()
+  const backup = await backUp(t, test.folder)
+  assert.deepEqual([backup.report.assets, backup.report.missing, backup.report.damaged], [2, [], []])
+  const file = (await readdir(join(test.folder, 'assets'), { recursive: true })).find(name =>
+    name.includes(parts[1]!.part),
+  )
+  await writeFile(join(test.folder, 'assets', file!), 'rotten')
+  assert.equal((await backUp(t, test.folder)).report.damaged.length, 1)
+  await restoreInto(test.folder, backup, true)
+  await test.restart()
+  const answer = await test.by.ask('POST', '/snapshots/parts/read', { parts: record.parts })
+  assert.deepEqual(Buffer.from(await answer.arrayBuffer()), framesOf(parts))
+  assert.equal((await test.by.json<StoredRecord>('GET', `/snapshots/${record.id}`)).manifest, record.manifest)
 })

@@ -459,7 +459,10 @@ class ChannelSocket implements DeviceLink {
     const changed =
       message.type === 'RUNTIME_UP'
         ? await store.call('runtimeUp', { org, device, head, fence, kernel: message.kernel })
-        : await store.call('runtimeDown', { org, device, head, fence, reason: message.reason, now: now() })
+        : await store.call('runtimeDown', {
+            ...{ org, device, head, fence, reason: message.reason },
+            ...{ rests: message.rests === true, now: now() },
+          })
     if (!changed && message.type === 'RUNTIME_DOWN') await this.#parts.moves.wentDown(device, message)
     if (!changed) return
     sessionsChanged(org)

@@ -212,11 +212,20 @@ export async function runtimeUp(
 
 export async function runtimeDown(
   tx: Tx,
-  a: { org: OrgId; device: DeviceId; head: HeadId; fence: Fence; reason: string; now: number },
+  a: { org: OrgId; device: DeviceId; head: HeadId; fence: Fence; reason: string; rests: boolean; now: number },
 ): Promise<boolean> {
   const update =
-    'UPDATE heads SET ended_at = ?, end_reason = ? WHERE org_id = ? AND head_id = ? AND device_id = ? AND fence = ? AND ended_at IS NULL'
-  const { changes } = await tx.run(update, [a.now, a.reason, a.org, a.head, a.device, a.fence])
+    'UPDATE heads SET ended_at = ?, end_reason = ?, lost = ? WHERE org_id = ? AND head_id = ? AND device_id = ? AND fence = ? AND ended_at IS NULL'
+  const { changes } = await tx.run(update, [
+    a.now,
+    a.reason,
+    // One that rests goes on from what was saved of it, as one that was lost does.
+    a.rests ? 1 : 0,
+    a.org,
+    a.head,
+    a.device,
+    a.fence,
+  ])
   return changes > 0
 }
 

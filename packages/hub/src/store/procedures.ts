@@ -322,6 +322,7 @@ const plain = {
   ),
   sealKeyOf: workers.sealKeyOf,
   gaveKeys: workers.gaveKeys,
+  usedWorkers: workers.usedWorkers,
   idleWorkers: workers.idleWorkers,
   stopWorker: workers.stopWorker,
   endWorker: notingIn(workers.endWorker, aboutEndedWorker),

@@ -23,7 +23,7 @@ import {
   showRun,
 } from './run-rows.ts'
 import { type HeadRestore, runsBehind, savedStates } from './saved-states.ts'
-import { isStopping } from './workers.ts'
+import { isStopping, usedWorker } from './workers.ts'
 
 export interface NewRun {
   org: OrgId
@@ -254,6 +254,7 @@ export async function leaseRun(tx: Tx, a: Leasing): Promise<Leased | null> {
   const { head, fence, moved } = await takeSession(tx, { ...a, session: row.session, isChosen })
   const state = stepRun(row.state, { type: 'leased', fence })
   if ('refused' in state) return null
+  await usedWorker(tx, a)
   await saveState(tx, { ...row, state, head, device: a.device, reasons: a.reasons })
   const run = (await showRun(tx, { org: a.org, id: a.id }))!
   return { lease: await leaseFor(tx, { ...row, state, head }, head, fence, a.expiresAt), run, device: a.device, moved }

@@ -141,7 +141,7 @@ const migrations: readonly string[] = [
   ALTER TABLE browser_sessions ADD COLUMN looks_until BIGINT NOT NULL DEFAULT 0;
   ALTER TABLE runs ADD COLUMN asked_from TEXT;`,
   // Workers (CP10…): devices that the hub makes for a project. What it may restore with is sealed; its own keys have org_id ''.
-  `CREATE TABLE workers (org_id TEXT NOT NULL, worker_id TEXT NOT NULL PRIMARY KEY, user_id TEXT NOT NULL, project_id TEXT NOT NULL, hub TEXT NOT NULL, state TEXT NOT NULL, token_hash TEXT UNIQUE, device_id TEXT, has_keys BIGINT NOT NULL, created_at BIGINT NOT NULL, UNIQUE (org_id, project_id));
+  `CREATE TABLE workers (org_id TEXT NOT NULL, worker_id TEXT NOT NULL PRIMARY KEY, user_id TEXT NOT NULL, project_id TEXT NOT NULL, hub TEXT NOT NULL, state TEXT NOT NULL, token_hash TEXT UNIQUE, device_id TEXT, has_keys BIGINT NOT NULL, created_at BIGINT NOT NULL, used_at BIGINT NOT NULL, UNIQUE (org_id, project_id));
   CREATE INDEX workers_by_device ON workers (device_id);
   CREATE TABLE compute_keys (org_id TEXT NOT NULL PRIMARY KEY, sealed TEXT NOT NULL, created_at BIGINT NOT NULL);
   CREATE TABLE restoring_keys (org_id TEXT NOT NULL, user_id TEXT NOT NULL, version BIGINT NOT NULL, sealed TEXT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY (org_id, user_id, version));`,

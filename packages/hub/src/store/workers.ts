@@ -53,8 +53,8 @@ export async function addWorker(
   const user = await ownerOfProject(tx, a)
   if (!user) return { created: false, why: 'there' }
   await tx.run(
-    "INSERT INTO workers (org_id, worker_id, user_id, project_id, hub, state, token_hash, has_keys, created_at) VALUES (?, ?, ?, ?, ?, 'starting', ?, 0, ?)",
-    [a.org, a.id, user, a.project, a.hub, a.tokenHash, a.now],
+    "INSERT INTO workers (org_id, worker_id, user_id, project_id, hub, state, token_hash, has_keys, created_at, used_at) VALUES (?, ?, ?, ?, ?, 'starting', ?, 0, ?, ?)",
+    [a.org, a.id, user, a.project, a.hub, a.tokenHash, a.now, a.now],
   )
   return { created: true, why: 'added' }
 }
@@ -115,11 +115,10 @@ export async function admitWorker(tx: Tx, a: Admission): Promise<Admitted | null
     org,
     a.device,
   ])
-  await tx.run("UPDATE workers SET state = 'up', token_hash = NULL, device_id = ? WHERE org_id = ? AND worker_id = ?", [
-    a.device,
-    org,
-    id,
-  ])
+  await tx.run(
+    "UPDATE workers SET state = 'up', token_hash = NULL, device_id = ?, used_at = ? WHERE org_id = ? AND worker_id = ?",
+    [a.device, a.now, org, id],
+  )
   return { org, project: { id: project, name, owner, tree } }
 }
 
@@ -136,18 +135,30 @@ export async function gaveKeys(tx: Tx, a: { org: OrgId; id: WorkerId }): Promise
   await tx.run('UPDATE workers SET has_keys = 1 WHERE org_id = ? AND worker_id = ?', [a.org, a.id])
 }
 
-/** Under way on it, or waiting for a session that it holds. */
+/** Under way on it, or waiting for it: in its project and sent nowhere else. */
 const wanted = `SELECT r.run_id FROM runs r WHERE r.device_id = w.device_id AND r.status IN ${activeStatuses}
-  UNION ALL SELECT q.run_id FROM runs q JOIN heads h ON h.org_id = q.org_id AND h.session_id = q.session_id WHERE h.device_id = w.device_id AND h.ended_at IS NULL AND q.status = 'queued' AND q.asks IS NULL`
+  UNION ALL SELECT q.run_id FROM runs q WHERE q.org_id = w.org_id AND q.project_id = w.project_id AND q.status = 'queued' AND q.asks IS NULL AND (q.chosen_device IS NULL OR q.chosen_device = w.device_id)`
+
+/** Notes of those that are in use that they are; by the hub's clock, since what a worker says of times is its own. */
+export async function usedWorkers(tx: Tx, a: { hub: string; now: number }): Promise<void> {
+  await tx.run(`UPDATE workers AS w SET used_at = ? WHERE w.hub = ? AND w.state = 'up' AND EXISTS (${wanted})`, [
+    a.now,
+    a.hub,
+  ])
+}
+
+/** A run was given to this device. */
+export async function usedWorker(tx: Tx, a: { device: DeviceId; now: number }): Promise<void> {
+  await tx.run('UPDATE workers SET used_at = ? WHERE device_id = ?', [a.now, a.device])
+}
 
 /** Workers of a hub that nobody has used since then. */
 export async function idleWorkers(tx: Tx, a: { hub: string; since: number }): Promise<WorkerRow[]> {
   const rows = await tx.all<Stored>(
-    `SELECT ${columns} FROM workers w WHERE w.hub = ? AND w.state = 'up' AND w.created_at < ?
+    `SELECT ${columns} FROM workers w WHERE w.hub = ? AND w.state = 'up' AND w.used_at < ?
     AND NOT EXISTS (${wanted})
-    AND NOT EXISTS (SELECT 1 FROM runs e WHERE e.device_id = w.device_id AND e.ended_at >= ?)
     AND NOT EXISTS (SELECT 1 FROM heads n WHERE n.device_id = w.device_id AND n.created_at >= ?)`,
-    [a.hub, a.since, a.since, a.since],
+    [a.hub, a.since, a.since],
   )
   return rows.map(workerOf)
 }

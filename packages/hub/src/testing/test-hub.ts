@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test'
 import type { Project } from '@meshbook/core/api.ts'
 import { type DocumentId, systemRandom } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
+import type { ComputeDriver } from '../compute/port.ts'
 import { type HubConfig, parseHubConfig } from '../config.ts'
 import { type Hub, startHub } from '../hub.ts'
 import { newLog } from '../log.ts'
@@ -33,6 +34,7 @@ export interface TestHubOptions {
   webFolder?: string
   env?: NodeJS.ProcessEnv
   limits?: Partial<Limits>
+  computeDriver?: (hub: string) => ComputeDriver
 }
 
 export async function temporaryFolder(t: TestContext): Promise<string> {
@@ -54,6 +56,7 @@ export async function startTestHub(t: TestContext, options: TestHubOptions = {})
     random: systemRandom,
     log: newLog('debug', { write: line => void logged.push(line) }),
     limits: options.limits ?? {},
+    ...(options.computeDriver && { computeDriver: options.computeDriver }),
   }
   const test: TestHub = {
     hub: await startHub(config, ports),

@@ -15,5 +15,11 @@ export function wordsOf(code: ErrorCode): { message: string; hint: string } {
   return { message, hint }
 }
 
+/** The same, once the catalogue is here or cannot be had. */
+export async function loadedWordsOf(code: ErrorCode): Promise<{ message: string; hint: string }> {
+  await catalogue.load().catch(() => undefined)
+  return wordsOf(code)
+}
+
 /** When it cannot be had, the general words stay. */
 export const loadErrorTexts = (): void => void catalogue.load().catch(() => undefined)

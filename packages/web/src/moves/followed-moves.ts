@@ -1,8 +1,11 @@
 /** Moves that were asked for in this page, until they have ended (SW4). */
+
+import { isErrorCode } from '@meshbook/core/errors.ts'
 import type { Move } from '@meshbook/core/moves-api.ts'
 import { hasMoveEnded } from '@meshbook/core/session-words.ts'
 import { signal } from '@preact/signals'
 import { ApiError, asApiError } from '../api/api-error.ts'
+import { loadedWordsOf } from '../api/error-texts.ts'
 import { movesApi } from './moves-api.ts'
 
 const everyMs = 1_000
@@ -38,7 +41,7 @@ export async function followMove(begun: Move, { move: ask, pause }: FollowPorts 
     remember({ ...move, state: 'failed' })
     throw thrown
   }
-  if (move.state === 'failed') throw failureOf(move)
+  if (move.state === 'failed') throw await failureOf(move)
   return move.state === 'done' ? move : undefined
 }
 
@@ -49,6 +52,8 @@ const unlessAway = (last: Move) => (thrown: unknown) => {
 }
 
 /** The hub sends a code of the catalogue, and words of its own. */
-function failureOf({ code, detail }: Move): ApiError {
-  return new ApiError((code ?? 'INTERNAL') as ConstructorParameters<typeof ApiError>[0], detail ?? undefined)
+async function failureOf({ code, detail }: Move): Promise<ApiError> {
+  const known = isErrorCode(code) ? code : 'INTERNAL'
+  const { message, hint } = await loadedWordsOf(known)
+  return new ApiError(known, detail === null ? undefined : `${detail.replace(/[.\s]+$/, '')}.`, hint, message)
 }

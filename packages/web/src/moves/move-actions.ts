@@ -84,7 +84,7 @@ export async function saveSession(session: SessionInfo): Promise<void> {
     title: `Save the state of ${sessionName(session)}`,
     text: 'It is kept under its name until you delete it. Only your own devices can open it.',
     label: 'Name',
-    value: `State of ${clockWords(Date.now(), Date.now())}`,
+    value: `${sessionName(session)}, kept`,
     action: 'Save',
   })
   if (name === undefined) return
@@ -92,23 +92,23 @@ export async function saveSession(session: SessionInfo): Promise<void> {
     notify(`Saved as ${name}`, 'It is in the list of saved states.')
 }
 
-export const titleOfState = ({ name, asOf }: Pick<SnapshotInfo, 'name' | 'asOf'>): string =>
-  name ?? `as of ${clockWords(asOf.at, Date.now())}`
+export const titleOfState = ({ name, asOf }: Pick<SnapshotInfo, 'name' | 'asOf'>, now: number): string =>
+  name ?? `as of ${clockWords(asOf.at, now)}`
 
-export async function restoreState(session: SessionInfo, saved: SnapshotInfo): Promise<void> {
+export async function restoreState(session: SessionInfo, saved: SnapshotInfo, now: number): Promise<void> {
   const text = session.device
     ? 'What the session holds now is kept as a saved state, so this can be taken back.'
     : 'The session goes on with these variables.'
   const points = saved.lost.map(({ name, reason }) => `${name} does not come back: ${reason}`)
-  const title = `Restore ${titleOfState(saved)}?`
+  const title = `Restore ${titleOfState(saved, now)}?`
   if (!(await confirmed({ title, text, points, action: 'Restore' }))) return
   const move = await run(() => movesApi.restore(saved.id, {}), 'The state was not restored')
-  if (move) notify('Restored', `The session is ${asOfWords({ asOf: saved.asOf, behind: 0 }, Date.now())}.`)
+  if (move) notify('Restored', `The session is ${asOfWords({ asOf: saved.asOf, behind: 0 }, now)}.`)
 }
 
-export async function restoreAsFork(saved: SnapshotInfo): Promise<void> {
+export async function restoreAsFork(saved: SnapshotInfo, now: number): Promise<void> {
   const name = await ask({
-    title: `A session of its own from ${titleOfState(saved)}`,
+    title: `A session of its own from ${titleOfState(saved, now)}`,
     label: 'Name of the session',
     hint: 'Any notebook of the project uses it with this name as its session.',
     value: `${(saved.name ?? 'restored').replaceAll(/\s+/g, '-')}`.slice(0, 60),
@@ -119,20 +119,20 @@ export async function restoreAsFork(saved: SnapshotInfo): Promise<void> {
   if (move) notify(`Restored as ${name}`, 'The session it is of goes on as it was.')
 }
 
-export async function keepState(saved: SnapshotInfo): Promise<boolean> {
+export async function keepState(saved: SnapshotInfo, now: number): Promise<boolean> {
   const name = await ask({
     title: saved.name === null ? 'Keep this state under a name' : 'Rename the saved state',
     text: 'States with a name are kept until you delete them.',
     label: 'Name',
-    value: saved.name ?? `State of ${clockWords(saved.asOf.at, Date.now())}`,
+    value: saved.name ?? `State of ${clockWords(saved.asOf.at, now)}`,
     action: saved.name === null ? 'Keep' : 'Rename',
   })
   return name !== undefined && done(movesApi.nameSnapshot(saved.id, name), 'It was not renamed')
 }
 
-export async function deleteState(saved: SnapshotInfo): Promise<boolean> {
+export async function deleteState(saved: SnapshotInfo, now: number): Promise<boolean> {
   const question = { text: 'It cannot be brought back.', action: 'Delete', danger: true }
-  if (!(await confirmed({ title: `Delete ${titleOfState(saved)}?`, ...question }))) return false
+  if (!(await confirmed({ title: `Delete ${titleOfState(saved, now)}?`, ...question }))) return false
   return done(movesApi.deleteSnapshot(saved.id), 'It was not deleted')
 }
 

@@ -9,7 +9,7 @@ import { firstLine } from './missing-cells.ts'
 import { forkSession, moveSession, runMissing, saveSession } from './move-actions.ts'
 import { showPolicy, showStates } from './moves-dialog-open.ts'
 import { MovingBar, movingOf } from './moving-bar.tsx'
-import { type MissingRun, useMissing } from './use-missing.ts'
+import { type MissingRun, namedCells, useMissing } from './use-missing.ts'
 
 interface Props {
   session: SessionInfo
@@ -74,9 +74,10 @@ function Freshness({ session, saved, name }: { session: SessionInfo; saved: Save
   )
 }
 
-/** If the device were gone now, these would be missing elsewhere. */
+/** If the device were gone now, these would be missing elsewhere. What a restore left behind is not in the session either. */
 function Behind({ session, saved }: { session: SessionInfo; saved: Saved }) {
-  const missing = useMissing(session.id, saved.asOf)
+  const since = session.restored?.at ?? 0
+  const missing = useMissing(session.id, saved.asOf)?.filter(({ startedAt }) => startedAt! >= since)
   if (!missing || missing.length === 0) return null
   return (
     <>
@@ -86,18 +87,16 @@ function Behind({ session, saved }: { session: SessionInfo; saved: Saved }) {
   )
 }
 
-const shownCells = 6
-
 export function CellList({ runs }: { runs: readonly MissingRun[] }) {
   return (
     <ol class="cell-list">
-      {runs.slice(0, shownCells).map(({ id, code, path, durationMs }) => (
+      {runs.slice(0, namedCells).map(({ id, code, path, durationMs }) => (
         <li key={id}>
           <code>{firstLine(code) ?? path ?? 'A cell'}</code>
           {durationMs !== null && <span class="faint"> {duration(durationMs)}</span>}
         </li>
       ))}
-      {runs.length > shownCells && <li class="muted">and {runs.length - shownCells} more</li>}
+      {runs.length > namedCells && <li class="muted">and {runs.length - namedCells} more</li>}
     </ol>
   )
 }

@@ -69,7 +69,7 @@ interface StateProps {
 function State({ session, saved, close, changed }: StateProps) {
   const { name, asOf, deviceName, kind, bytes, inside, lost, refused, addedBytes } = saved
   const now = Date.now()
-  const title = titleOfState(saved)
+  const title = titleOfState(saved, now)
   const then = (act: () => unknown) => () => {
     close()
     act()
@@ -101,7 +101,7 @@ function State({ session, saved, close, changed }: StateProps) {
           class="button small"
           disabled={refused !== undefined}
           aria-label={`Restore ${title}`}
-          onClick={then(() => restoreState(session, saved))}
+          onClick={then(() => restoreState(session, saved, now))}
         >
           Restore
         </button>
@@ -109,8 +109,8 @@ function State({ session, saved, close, changed }: StateProps) {
           type="button"
           class="button small"
           disabled={refused !== undefined}
-          aria-label={`Restore ${title} beside the session`}
-          onClick={then(() => restoreAsFork(saved))}
+          aria-label={`Restore beside it: ${title}`}
+          onClick={then(() => restoreAsFork(saved, now))}
         >
           Restore beside it…
         </button>
@@ -118,7 +118,7 @@ function State({ session, saved, close, changed }: StateProps) {
           type="button"
           class="button small"
           aria-label={`${name === null ? 'Keep' : 'Rename'} ${title}`}
-          onClick={change(() => keepState(saved))}
+          onClick={change(() => keepState(saved, now))}
         >
           {name === null ? 'Keep…' : 'Rename…'}
         </button>
@@ -126,7 +126,7 @@ function State({ session, saved, close, changed }: StateProps) {
           type="button"
           class="button small danger"
           aria-label={`Delete ${title}`}
-          onClick={change(() => deleteState(saved))}
+          onClick={change(() => deleteState(saved, now))}
         >
           Delete…
         </button>

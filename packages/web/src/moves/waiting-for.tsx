@@ -2,7 +2,7 @@
 import { asOfWords, heldBy } from '@meshbook/core/session-words.ts'
 import { useRef } from 'preact/hooks'
 import { api } from '../api/client.ts'
-import { useTicking } from '../notebook/ticking.ts'
+import { useTicking } from '../notebook/ticking.tsx'
 import { devices, type RunInfo, sessions } from '../state/mesh.ts'
 import { done, runElsewhereNow } from './move-actions.ts'
 

@@ -14,6 +14,7 @@ import { useNotebook } from './open-notebook.ts'
 import { RunOnChoices } from './run-on.tsx'
 import type { RunFailure } from './runner.ts'
 import { runElsewhere } from './runtime-actions.ts'
+import { useUnheardRun } from './unheard-run.ts'
 
 export function CellNotice({
   itemKey,
@@ -92,6 +93,7 @@ function Waits({
 }) {
   const known = runs.value.get(run ?? '')
   const reasons = known?.status === 'queued' ? known.reasons : entry.reason ? [entry.reason] : []
+  useUnheardRun(run)
   const isHeld = known !== undefined && reasons.some(reason => /^Waiting for .* s\)/.test(reason))
   useEffect(() => {
     if (isHeld) loadMoves()

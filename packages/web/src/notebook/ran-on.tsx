@@ -6,7 +6,7 @@ import { Popover } from '../shell/popover.tsx'
 import { deviceById } from '../state/mesh.ts'
 import { doing } from './doing-when-needed.ts'
 import { duration, timeOfDay } from './duration.ts'
-import { useTicking } from './ticking.ts'
+import { useTicking } from './ticking.tsx'
 
 const shownFor = new Set(['running', 'completed', 'error', 'cancelled', 'interrupted'])
 

@@ -5,14 +5,23 @@ import { MalformedImage } from './wire-message.ts'
 
 const compressAsync = promisify(zstdCompress)
 const decompressAsync = promisify(zstdDecompress)
-const { ZSTD_c_compressionLevel: level, ZSTD_c_windowLog: window, ZSTD_d_windowLogMax: windowMax } = constants
+const {
+  ZSTD_c_compressionLevel: level,
+  ZSTD_c_checksumFlag: checksum,
+  ZSTD_c_windowLog: window,
+  ZSTD_d_windowLogMax: windowMax,
+} = constants
 const leastWindow = 18
 const mostWindow = 27
 
 export const levels = { fast: 1, close: 3 } as const
 
 export function compress(bytes: Uint8Array, how: number, dictionary?: Buffer): Promise<Buffer> {
-  const params = { [level]: how, ...(dictionary && { [window]: windowFor(bytes.length + dictionary.length) }) }
+  const params = {
+    [level]: how,
+    [checksum]: 1,
+    ...(dictionary && { [window]: windowFor(bytes.length + dictionary.length) }),
+  }
   return compressAsync(bytes, { params, ...(dictionary && { dictionary }) })
 }
 

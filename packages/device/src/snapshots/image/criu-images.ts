@@ -70,7 +70,8 @@ export interface NamedFile {
   path: string
   /** As of `open`. */
   flags: number
-  size: number
+  /** Absent for a file that is only appended to: what it was when it was dumped does not matter to who has it open. */
+  size: number | undefined
   mode: number
 }
 
@@ -91,7 +92,7 @@ export function namedFilesOf(bytes: Buffer): NamedFile[] {
         id,
         path: path.startsWith('/') ? path : `/${path}`,
         flags: fields.number(2) ?? 0,
-        size: fields.number(8) ?? 0,
+        size: fields.number(8),
         mode: fields.number(10) ?? 0,
       },
     ]

@@ -51,6 +51,7 @@ async function restoredAgain(
     files: { closure: [], open: [], fifos: [] },
     closureStore: join(folder, 'store'),
     projectFolder: '/',
+    scratch: '',
     before: () => Promise.resolve(),
     signal,
   })
@@ -68,7 +69,7 @@ const emptyPlan = {
   files: [],
   watches: null,
   ownNamespace: false,
-  kernel: { name: '', address: '127.0.0.1', port: 0, token: '', scratch: '/' },
-  projectFolder: '/',
+  kernel: { name: '', address: '127.0.0.1', port: 0, token: '', scratch: '' },
+  projectPaths: ['/'],
   folders: [],
 }

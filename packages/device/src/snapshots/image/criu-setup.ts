@@ -35,7 +35,7 @@ const setUp = 'Run `meshbook sessions doctor --install` on this device, which se
 
 /** The first that passes the check and the test. */
 export async function findCriu(folder: string, signal: AbortSignal): Promise<CriuFound> {
-  const unfit = hereUnfit()
+  const unfit = hereUnfit() ?? (await programsMissing())
   if (unfit) return unfit
   const whys: string[] = []
   for (const command of [...(await ownCommands(folder)), ['criu']]) {
@@ -62,6 +62,25 @@ function hereUnfit(): CriuFound | undefined {
       next: 'Run the device as root if you want it; else sessions are saved by their variables.',
     }
   return undefined
+}
+
+const programs = ['perl', 'unshare', 'nsenter', 'mkfifo', 'timeout']
+
+async function programsMissing(): Promise<CriuFound | undefined> {
+  const { stdout } = await run(
+    'sh',
+    ['-c', `for name in ${programs.join(' ')}; do command -v $name || echo "- $name"; done`],
+    {
+      env: cleanEnvironment,
+    },
+  )
+  const missing = stdout.split('\n').flatMap(line => (line.startsWith('- ') ? [line.slice(2)] : []))
+  if (missing.length === 0) return undefined
+  return {
+    ok: false,
+    why: `programs that it needs are missing: ${missing.join(', ')}`,
+    next: 'Install perl, util-linux and coreutils.',
+  }
 }
 
 async function whyNot(criu: Criu, signal: AbortSignal): Promise<string | undefined> {

@@ -14,8 +14,10 @@ import {
   rmSync,
   statSync,
   writeFileSync,
+  write as writeWithCallback,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { MeshError } from '@meshbook/core/errors.ts'
 import * as v from 'valibot'
 import { getBytes, getChunks, readFully } from './blob-parts.ts'
@@ -32,6 +34,7 @@ import { closurePath, hashOf } from './restore-mounts.ts'
 import { MalformedImage } from './wire-message.ts'
 
 const flights = 6
+const write = promisify(writeWithCallback)
 const mostPartBytes = partPages * (pageBytes + 16) + 64
 
 export interface DecodeOrder {
@@ -178,14 +181,14 @@ async function decodeParts(
         const key = keys[run.process]
         if (key === undefined) throw new MalformedImage('pages belong to no process')
         const target = targets.get(key)
-        if (target) writeRun(run, target)
+        if (target) await writeRun(run, target)
       }
     })
   await flight.end()
 }
 
 /** Pages that are no more in the last capture are passed over. */
-function writeRun(run: DecodedRun, { map, file, given }: Target): void {
+async function writeRun(run: DecodedRun, { map, file, given }: Target): Promise<void> {
   for (const { at, skip, count } of placesOf(map.runs, run.start, run.count)) {
     const bytes = run.bytes.subarray(skip * pageBytes, (skip + count) * pageBytes)
     if (run.kind === runKinds.xor) {
@@ -194,12 +197,18 @@ function writeRun(run: DecodedRun, { map, file, given }: Target): void {
       const before = Buffer.allocUnsafeSlow(bytes.length)
       readFully(file, before, at * pageBytes)
       xorInto(before, bytes)
-      writeFully(file, before, at * pageBytes)
+      await writeAt(file, before, at * pageBytes)
     } else {
-      writeFully(file, bytes, at * pageBytes)
+      await writeAt(file, bytes, at * pageBytes)
       given.fill(1, at, at + count)
     }
   }
+}
+
+/** Beside other writes, which are in other places. */
+async function writeAt(file: number, bytes: Buffer, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length; )
+    done += (await write(file, bytes, done, bytes.length - done, at + done)).bytesWritten
 }
 
 /** One that is there whole is not fetched again. */

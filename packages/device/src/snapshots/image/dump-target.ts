@@ -2,7 +2,7 @@
  * Which process is to be dumped, and from inside of which namespaces. CRIU dumps a tree whose root is the first process
  * of a pid namespace, or one that is in the pid namespace that CRIU itself is in; and it must see the same mounts.
  */
-import { readdir, readFile, readlink } from 'node:fs/promises'
+import { readdir, readFile, readlink, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 
 export interface DumpTarget {
@@ -94,4 +94,30 @@ export async function residentBytes(pid: number): Promise<number> {
   let sum = own + swapped
   for (const child of await childrenOf(pid)) sum += await residentBytes(child)
   return sum
+}
+
+/** Under which other paths a process sees a folder of ours: where one is mounted, as a restore does. */
+export async function seenAs(pid: number, folder: string): Promise<string[]> {
+  const [own, mounts] = await Promise.all([
+    stat(folder).catch(() => undefined),
+    readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => ''),
+  ])
+  if (!own) return []
+  const found: string[] = []
+  for (const line of mounts.split('\n').filter(Boolean)) {
+    const [, , device, , path] = line.split(' ')
+    if (device !== `${major(own.dev)}:${minor(own.dev)}` || path === undefined) continue
+    const at = path.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
+    const there = await stat(`/proc/${pid}/root${at}`).catch(() => undefined)
+    if (there?.ino === own.ino && there.dev === own.dev && at !== folder) found.push(at)
+  }
+  return [...new Set(found)]
+}
+
+function major(device: number): number {
+  return Number((BigInt(device) >> 8n) & 0xfffn)
+}
+
+function minor(device: number): number {
+  return Number((BigInt(device) & 0xffn) | ((BigInt(device) >> 12n) & 0xfff00n))
 }

@@ -1,10 +1,11 @@
 /** One dump by CRIU: of a copy, which ends with it, or of the whole tree, which goes on. */
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, open, readFile, rm, statfs, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { freemem } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { MeshError } from '@meshbook/core/errors.ts'
+import { identityOf } from '../../kernels/process-identity.ts'
 import { frozenMsOf } from './criu-images.ts'
 import { type Criu, dumpArguments, runToEnd, whyFailed } from './criu-run.ts'
 import type { DumpTarget } from './dump-target.ts'
@@ -33,11 +34,23 @@ export interface DumpOrder {
 
 /** In memory where there is room for it twice, as it is read again at once; else on the disk. */
 export async function dumpFolder(workFolder: string, bytes: number): Promise<string> {
+  await sweep('/dev/shm', 'meshbook-dump-')
+  await sweep(workFolder, 'dump-')
+  const own = `${process.pid}-${(await identityOf(process.pid))?.split(' ').at(-1) ?? 0}-`
   const memory = await statfs('/dev/shm').catch(() => undefined)
   const room = memory ? memory.bavail * memory.bsize : 0
-  if (room > bytes * 1.2 && (await availableBytes()) > bytes * 1.5) return mkdtemp('/dev/shm/meshbook-dump-')
+  if (room > bytes * 1.2 && (await availableBytes()) > bytes * 1.5) return mkdtemp(`/dev/shm/meshbook-dump-${own}`)
   await mkdir(workFolder, { recursive: true, mode: 0o700 })
-  return mkdtemp(join(workFolder, 'dump-'))
+  return mkdtemp(join(workFolder, `dump-${own}`))
+}
+
+/** Those of processes that were ended in the middle of it. */
+async function sweep(folder: string, start: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    const [, pid, ticks] = name.startsWith(start) ? (/^(\d+)-(\d+)-/.exec(name.slice(start.length)) ?? []) : []
+    if (pid === undefined || (await identityOf(Number(pid)))?.endsWith(` ${ticks}`)) continue
+    await removeDump(join(folder, name))
+  }
 }
 
 async function availableBytes(): Promise<number> {

@@ -18,7 +18,7 @@ import type { Criu } from './criu-run.ts'
 import { type CriuFound, findCriu } from './criu-setup.ts'
 import { openedNames } from './decode-image.ts'
 import { type Dump, dump, dumpFolder, removeDump } from './dump.ts'
-import { type DumpTarget, dumpTarget, residentBytes } from './dump-target.ts'
+import { type DumpTarget, dumpTarget, residentBytes, seenAs } from './dump-target.ts'
 import type { Encoded, EncodeOrder } from './encode-image.ts'
 import { fileListSchema, type ImagePlan, imagePlanSchema } from './image-plan.ts'
 import { lostIn, unfitProcess } from './lost-items.ts'
@@ -49,6 +49,20 @@ interface Taken {
   fork: ForkedKernel | undefined
   shape: KernelShape
   pauseMs: number
+  seen: Seen
+}
+
+/** Folders as the session sees them, which may have come from elsewhere. */
+interface Seen {
+  scratch: string
+  projectPaths: string[]
+}
+
+interface Dumping {
+  criu: Criu
+  folder: string
+  whole: DumpTarget
+  seen: Seen
 }
 
 class ImageBackend implements SnapshotBackend {
@@ -108,11 +122,12 @@ class ImageBackend implements SnapshotBackend {
     const shape = await session.shape()
     const whole = await dumpTarget(shape.pid)
     if (!whole) throw new MeshError('SNAPSHOT_FAILED', { detail: 'the kernel has ended' })
+    const seen = await seenBy(whole.pid, shape.scratch, session.spec.projectFolder)
     const alone = shape.forks && shape.threads === 0 && shape.children === 0 && !whole.ownNamespace
     const folder = await dumpFolder(options.workFolder, await residentBytes(whole.pid))
     try {
-      if (alone && !options.during) return await this.#copied(session, { criu, folder, shape, whole })
-      return await this.#still(session, { criu, folder, whole })
+      if (alone && !options.during) return await this.#copied(session, { criu, folder, shape, whole, seen })
+      return await this.#still(session, { criu, folder, whole, seen })
     } catch (error) {
       await removeDump(folder)
       throw error
@@ -122,30 +137,27 @@ class ImageBackend implements SnapshotBackend {
   /** A copy of the kernel is dumped, and ends with it. */
   async #copied(
     session: KernelSession,
-    { criu, folder, shape, whole }: { criu: Criu; folder: string; shape: KernelShape; whole: DumpTarget },
+    { criu, folder, shape, whole, seen }: Dumping & { shape: KernelShape },
   ): Promise<Taken> {
     const fork = await session.fork()
     try {
       const copy = await dumpTarget(fork.pid)
       if (!copy) throw new MeshError('SNAPSHOT_FAILED', { detail: 'the copy of the kernel ended' })
       const target = { ...copy, root: whole.root }
-      const order = { criu, target, leaveRunning: false, scratch: shape.scratch, folder }
-      return { dump: await dump(order), target, fork, shape, pauseMs: fork.pauseMs }
+      const order = { criu, target, leaveRunning: false, scratch: seen.scratch, folder }
+      return { dump: await dump(order), target, fork, shape, pauseMs: fork.pauseMs, seen }
     } finally {
       await end(fork)
     }
   }
 
   /** All of it stands still for a moment, and goes on. No run begins meanwhile; one that goes on, goes on. */
-  async #still(
-    session: KernelSession,
-    { criu, folder, whole }: { criu: Criu; folder: string; whole: DumpTarget },
-  ): Promise<Taken> {
+  async #still(session: KernelSession, { criu, folder, whole, seen }: Dumping): Promise<Taken> {
     const hold = await session.hold(holdMs)
     try {
       const shape = await session.shape()
-      const done = await dump({ criu, target: whole, leaveRunning: true, scratch: shape.scratch, folder })
-      return { dump: done, target: whole, fork: undefined, shape, pauseMs: done.frozenMs }
+      const done = await dump({ criu, target: whole, leaveRunning: true, scratch: seen.scratch, folder })
+      return { dump: done, target: whole, fork: undefined, shape, pauseMs: done.frozenMs, seen }
     } finally {
       await hold.release()
     }
@@ -215,11 +227,11 @@ class ImageBackend implements SnapshotBackend {
       files,
       closureStore,
       projectFolder: spec.projectFolder,
+      scratch: place.scratch,
       signal,
       before: async made => {
         if (plan.watches === null) return
         await makeWatched(plan.watches, made)
-        await made.folder(place.scratch, 0o700)
         await writeResume(plan.watches, place.resume)
       },
     })
@@ -238,13 +250,18 @@ class ImageBackend implements SnapshotBackend {
   /** A copy listens where it is told; a kernel itself where it did. */
   async #place({ watches, kernel }: ImagePlan, spec: SessionSpec, folder: string) {
     const { random, limits } = this.#options
-    if (watches === null) return { ...kernel, resume: {} }
-    const token = Buffer.from(random(32)).toString('base64url')
     const scratch = join(folder, `scratch-${Buffer.from(random(8)).toString('hex')}`)
+    if (watches === null) return { ...kernel, scratch, resume: {} }
+    const token = Buffer.from(random(32)).toString('base64url')
     const { address, port } = await choosePlace(random)
     const resume = { address, port, token, cwd: spec.projectFolder, scratch, limits: kernelLimits(limits) }
     return { address, port, token, scratch, resume }
   }
+}
+
+async function seenBy(pid: number, scratch: string, projectFolder: string): Promise<Seen> {
+  const [inner] = scratch === '' ? [] : await seenAs(pid, scratch)
+  return { scratch: inner ?? scratch, projectPaths: [projectFolder, ...(await seenAs(pid, projectFolder))] }
 }
 
 const noAnswers: Answers = {
@@ -256,11 +273,11 @@ const noAnswers: Answers = {
 
 function planOf(
   session: KernelSession,
-  { target, fork, shape, dump: made }: Taken,
+  { target, fork, shape, dump: made, seen: { scratch, projectPaths } }: Taken,
   tree: TreeEntry[],
   encoded: Encoded,
 ): ImagePlan {
-  const { address, port, token, scratch } = shape
+  const { address, port, token } = shape
   return {
     format: 'meshbook-image-1',
     ...encoded.plan,
@@ -269,7 +286,7 @@ function planOf(
     rootPid: tree[0]!.pid,
     mostPid: Math.max(...tree.flatMap(({ pid, threads }) => [pid, ...threads])),
     kernel: { name: session.kernelName, address, port, token, scratch },
-    projectFolder: session.spec.projectFolder,
+    projectPaths,
     folders: made.files.folders,
   }
 }

@@ -85,7 +85,7 @@ function planOf(encoded: Encoded, rootPid: number): ImagePlan {
     rootPid,
     mostPid: 100_000,
     kernel: { name: 'k', address: '127.0.0.1', port: 1, token: '', scratch: '' },
-    projectFolder: '/p',
+    projectPaths: ['/p'],
     folders: [],
   }
 }
@@ -228,7 +228,7 @@ test('SN21: a plan that names files elsewhere, or leaves something out, is refus
     { ...plan, rootPid: 6 },
     { ...plan, mostPid: 4 },
     { ...plan, folders: ['/a/../../etc'] },
-    { ...plan, projectFolder: 'relative' },
+    { ...plan, projectPaths: ['relative'] },
     { ...plan, chain: { ...chain, keys: ['p1'] } },
     { ...plan, chain: { ...chain, others: [] } },
     { ...plan, chain: { ...chain, deltas: [{ parts: chain.base, bytes: 0 }] } },

@@ -50,9 +50,11 @@ export const imagePlanSchema = v.object({
     address: v.pipe(v.string(), v.ip()),
     port: v.pipe(count, v.maxValue(65_535)),
     token: v.pipe(v.string(), v.maxLength(200)),
+    /** As the session sees it. */
     scratch: v.union([v.literal(''), pathSchema]),
   }),
-  projectFolder: pathSchema,
+  /** Where the session sees its project, that of the device where it was saved first. */
+  projectPaths: v.pipe(v.array(pathSchema), v.minLength(1), v.maxLength(50)),
   folders: v.array(pathSchema),
 })
 export type ImagePlan = v.InferOutput<typeof imagePlanSchema>

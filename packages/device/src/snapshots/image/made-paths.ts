@@ -6,7 +6,6 @@ import { dirname, join } from 'node:path'
 export class MadePaths {
   /** What takes each away, the last first. */
   readonly #undo: (() => Promise<unknown>)[] = []
-  readonly #keeping: { before: string; aside: string }[] = []
   readonly #work: string
 
   /** A folder of this restore, for what was there before. */
@@ -34,16 +33,22 @@ export class MadePaths {
       const before = join(this.#work, randomUUID())
       await copyFile(path, before)
       const { mode: modeBefore } = await stat(path)
+      // Before it is replaced: whatever ends here then, nothing of the user's is lost.
+      if (aside !== undefined) await this.#copyTo(join(dirname(path), aside), before, modeBefore)
       this.#undo.push(() => replace(path, before, modeBefore))
-      if (aside !== undefined) this.#keeping.push({ before, aside: join(dirname(path), aside) })
     } else this.#undo.push(() => rm(path, { force: true }))
     await replace(path, from, mode)
   }
 
+  async #copyTo(wanted: string, from: string, mode: number): Promise<void> {
+    const path = await freeName(wanted)
+    this.#undo.push(() => rm(path, { force: true }))
+    await replace(path, from, mode)
+  }
+
   /** It all stays. */
-  async keep(): Promise<void> {
+  keep(): void {
     this.#undo.length = 0
-    for (const { before, aside } of this.#keeping.splice(0)) await copyFile(before, await freeName(aside))
   }
 
   async undo(): Promise<void> {

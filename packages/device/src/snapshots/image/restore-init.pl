@@ -39,25 +39,41 @@ open(my $list, '<', $mounts) or fail("no list of mounts: $!");
 }
 close $list;
 
-if ($root == 0) { exec { $command[0] } @command or fail("CRIU could not be started: $!") }
+# Whoever asked for it says that it is theirs; if they have ended before that, it is nobody's.
+my $waits = 180;
+my $criu = fork();
+defined $criu or fail("no process: $!");
+if ($criu == 0) { exec { $command[0] } @command or exit 127 }
+
+if ($root == 0) {
+    waitpid($criu, 0);
+    $? == 0 or fail("CRIU ended with status " . ($? >> 8));
+    open(my $file, '<', "$work/pidfile") or fail("no number of the first process: $!");
+    my $first = <$file> + 0;
+    close $file;
+    restored();
+    for (1 .. $waits * 10) { exit 0 if -e "$work/kept"; select(undef, undef, undef, 0.1) }
+    kill 'KILL', $first;
+    exit 1;
+}
+
+sub restored {
+    open(my $told, '>', "$work/restored.new") or exit 1;
+    close $told;
+    rename("$work/restored.new", "$work/restored");
+}
 
 $SIG{INT} = sub { kill 'INT', $root };
 $SIG{TERM} = sub { kill 'TERM', $root };
 $SIG{HUP} = 'IGNORE';
-my $criu = fork();
-defined $criu or fail("no process: $!");
-if ($criu == 0) {
-    $SIG{INT} = $SIG{TERM} = $SIG{HUP} = 'DEFAULT';
-    exec { $command[0] } @command or exit 127;
-}
+$SIG{ALRM} = sub { exit 1 unless -e "$work/kept" };
+alarm $waits;
 while (1) {
     my $ended = waitpid(-1, 0);
     my $how = $?;
     if ($ended == $criu) {
         $how == 0 or fail("CRIU ended with status " . ($how >> 8));
-        open(my $told, '>', "$work/restored.new") or exit 1;
-        close $told;
-        rename("$work/restored.new", "$work/restored");
+        restored();
     }
     elsif ($ended == $root) { exit($how & 127 ? 128 + ($how & 127) : $how >> 8) }
     elsif ($ended < 0 && !$!{EINTR}) { exit 0 }

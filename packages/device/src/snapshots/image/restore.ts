@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -21,6 +21,8 @@ const lookMs = 5
 /** Numbers of processes that help in a namespace lie above those of the image. */
 const aboveImage = 1_000
 const mostPid = 4_000_000
+/** A folder right below the root, as /tmp, is not only the session's. */
+const fewNames = 2
 
 export interface RestoreOrder {
   criu: Criu
@@ -29,6 +31,8 @@ export interface RestoreOrder {
   files: FileList
   closureStore: string
   projectFolder: string
+  /** A folder of this restore, as the session's own. */
+  scratch: string
   /** Before CRIU starts: what the image waits for. */
   before(made: MadePaths): Promise<void>
   signal: AbortSignal
@@ -61,38 +65,65 @@ export async function restore(order: RestoreOrder): Promise<Restored> {
     const pid = await started.restored()
     const identity = await identityOf(pid)
     if (identity === undefined) throw new MeshError('RESTORE_FAILED', { detail: 'it ended at once' })
-    return { pid, identity, undo, keep: () => made.keep() }
+    return { pid, identity, undo, keep: () => keep(work, made) }
   } catch (error) {
     await undo()
     throw error
   }
 }
 
+async function keep(work: string, made: MadePaths): Promise<void> {
+  made.keep()
+  await writeFile(join(work, 'kept'), '', { mode: 0o600 })
+}
+
 async function prepared(order: RestoreOrder, work: string, made: MadePaths): Promise<Mount[]> {
-  const { plan, files, folder, closureStore, projectFolder } = order
-  const here = (path: string) => moved(path, plan.projectFolder, projectFolder)
-  const own = plan.kernel.scratch === '' ? [] : [plan.kernel.scratch]
-  for (const path of [...plan.folders, ...own]) await made.folder(here(path), 0o700)
+  const { plan, files, folder, closureStore, projectFolder, scratch } = order
+  const projects = (await isFolder(projectFolder)) ? plan.projectPaths.filter(path => path !== projectFolder) : []
+  const moves = [...projects.map(from => ({ from, to: projectFolder })), { from: plan.kernel.scratch, to: scratch }]
+  const here = (path: string) => moved(path, moves)
+  if (scratch !== '') await made.folder(scratch, 0o700)
+  for (const path of plan.folders) await made.folder(here(path), 0o700)
   for (const path of files.fifos) await putFifo(here(path), made)
   for (const [index, file] of files.open.entries())
     await putOpenFile(here(file.path), join(folder, openedNames.open, String(index)), file, made)
-  const elsewhere = plan.projectFolder !== projectFolder && (await isFolder(projectFolder))
-  if (elsewhere) await made.folder(plan.projectFolder, 0o755)
-  const project: Mount[] = elsewhere ? [{ kind: 'bind', from: projectFolder, to: plan.projectFolder }] : []
-  const last: Mount[] = plan.ownNamespace ? [] : [{ kind: 'last', pid: Math.min(plan.mostPid + aboveImage, mostPid) }]
-  const closure = files.closure.filter(({ path }) => !elsewhere || path === here(path))
-  const inProject = files.closure.filter(({ path }) => elsewhere && path !== here(path))
-  const moving = await closureMounts(
-    inProject.map(file => ({ ...file, path: here(file.path) })),
-    { closureStore, work, made },
-  )
-  return [...moving, ...project, ...(await closureMounts(closure, { closureStore, work, made })), ...last]
+  for (const path of projects) await made.folder(path, 0o755)
+  const options = { closureStore, work, made }
+  const before = files.closure.map(file => ({ ...file, path: here(file.path) }))
+  const isMoved = (index: number) => before[index]!.path !== files.closure[index]!.path
+  return [
+    ...(await closureMounts(
+      before.filter((_, index) => isMoved(index)),
+      options,
+    )),
+    ...projects.map(to => ({ kind: 'bind', from: projectFolder, to }) as const),
+    ...(await scratchMounts(plan.kernel.scratch, scratch, made)),
+    ...(await closureMounts(
+      before.filter((_, index) => !isMoved(index)),
+      options,
+    )),
+    ...(plan.ownNamespace ? [] : [{ kind: 'last', pid: Math.min(plan.mostPid + aboveImage, mostPid) } as const]),
+  ]
 }
 
-/** The project's folder is another one here. */
-function moved(path: string, from: string, to: string): string {
-  if (from === to || (path !== from && !path.startsWith(`${from}/`))) return path
-  return `${to}${path.slice(from.length)}`
+/** Folders that are elsewhere here. */
+function moved(path: string, moves: readonly { from: string; to: string }[]): string {
+  for (const { from, to } of moves)
+    if (from !== '' && (path === from || path.startsWith(`${from}/`))) return `${to}${path.slice(from.length)}`
+  return path
+}
+
+/**
+ * The session's own folder is seen where it was, in memory: what lies there on this machine may be another kernel's, and
+ * a folder that somebody removes would take with it what is mounted on it.
+ */
+async function scratchMounts(was: string, is: string, made: MadePaths): Promise<Mount[]> {
+  if (was === '' || was === is) return []
+  const above = dirname(was)
+  const bind = { kind: 'bind', from: is, to: was } as const
+  const isOfMany = above.split('/').length <= fewNames || `${is}/`.startsWith(`${above}/`)
+  await made.folder(isOfMany ? was : above, 0o700)
+  return isOfMany ? [bind] : [{ kind: 'memory', at: above }, { kind: 'folder', path: was }, bind]
 }
 
 async function putFifo(path: string, made: MadePaths): Promise<void> {
@@ -135,16 +166,14 @@ class Started {
     const { plan, signal } = this.#order
     await once(this.#child, 'spawn')
     this.#child.once('exit', () => (this.#ended = true))
-    const done = join(this.#work, plan.ownNamespace ? 'pidfile' : 'restored')
-    while (true) {
+    const pidfile = join(this.#work, 'pidfile')
+    while (!(await exists(join(this.#work, 'restored')))) {
       signal.throwIfAborted()
       const why = await readFile(join(this.#work, 'failed'), 'utf8').catch(() => undefined)
-      if (why !== undefined || (this.#ended && !(plan.ownNamespace && this.#child.exitCode === 0)))
-        throw new MeshError('RESTORE_FAILED', { detail: await this.#why(why) })
-      if (plan.ownNamespace ? this.#ended : await exists(done)) break
+      if (why !== undefined || this.#ended) throw new MeshError('RESTORE_FAILED', { detail: await this.#why(why) })
       await sleep(lookMs)
     }
-    this.#pid = plan.ownNamespace ? Number(await readFile(done, 'latin1')) : await this.#first()
+    this.#pid = plan.ownNamespace ? Number(await readFile(pidfile, 'latin1')) : await this.#first()
     return this.#pid
   }
 

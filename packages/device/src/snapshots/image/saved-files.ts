@@ -36,7 +36,8 @@ export function sortFiles(images: ReadonlyMap<string, Buffer>): {
   const mapped = new Set(memories.flatMap(each => [...each.mapped]))
   const opened = new Set(all('fdinfo-').flatMap(openIdsOf))
   const closure = new Map<string, NamedFile>()
-  const open = new Map<string, NamedFile>()
+  const written = new Map<string, NamedFile>()
+  const read = new Map<string, NamedFile>()
   const fifos = new Set<string>()
   const folders = new Set<string>()
   for (const file of all('files.img').flatMap(namedFilesOf)) {
@@ -46,11 +47,14 @@ export function sortFiles(images: ReadonlyMap<string, Buffer>): {
     else if (kind === kinds.fifo) fifos.add(file.path)
     else if (kind === kinds.file) {
       const isWritten = shared.has(file.id) || (opened.has(file.id) && isWritable(file.flags))
-      const isShown = !isWritten && (mapped.has(file.id) || isOfSystem(file.path))
-      ;(isShown ? closure : open).set(file.path, file)
+      const isShown = mapped.has(file.id) || isOfSystem(file.path)
+      ;(isWritten ? written : isShown ? closure : read).set(file.path, file)
     }
   }
-  for (const path of open.keys()) closure.delete(path)
+  // One file may be there several times: mapped, and by a descriptor.
+  for (const path of written.keys()) closure.delete(path)
+  for (const path of closure.keys()) read.delete(path)
+  const open = new Map([...read, ...written])
   return { closure: [...closure.values()], open: [...open.values()], fifos: [...fifos], folders: [...folders] }
 }
 
@@ -65,10 +69,11 @@ export async function copyWhileStill(
   const sorted = sortFiles(await readImages(images))
   await mkdir(copies, { mode: 0o700, recursive: true })
   const open: SavedFiles['open'] = []
-  const copy = async (path: string, bytes: number, mode: number, ofSession: boolean) => {
+  const copy = async (path: string, wanted: number | undefined, mode: number, ofSession: boolean) => {
     const to = join(copies, String(open.length))
     await copyFile(`${root}${path}`, to, constants.COPYFILE_FICLONE)
     const { size } = await stat(to)
+    const bytes = wanted ?? size
     if (size < bytes) throw new MeshError('SNAPSHOT_FAILED', { detail: `${path} became shorter while it was saved` })
     if (size > bytes) await truncate(to, bytes)
     open.push({ path, from: to, bytes, mode, ofSession })

@@ -55,7 +55,7 @@ async function* piecesOf(
   try {
     while (next < parts.length || coming.length > 0) {
       signal.throwIfAborted()
-      for (; next < parts.length && coming.length < inFlight; next++) coming.push(pieceOf(parts[next]!, source))
+      for (; next < parts.length && coming.length < inFlight; next++) coming.push(begun(pieceOf(parts[next]!, source)))
       const [first] = coming
       const piece = await first!
       coming.shift()
@@ -64,6 +64,12 @@ async function* piecesOf(
   } finally {
     await Promise.allSettled(coming)
   }
+}
+
+/** Its error is met when it is its turn; until then it is no rejection that nobody minds. */
+function begun<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => undefined)
+  return work
 }
 
 async function pieceOf({ id, bytes }: ListedPart, source: PartSource): Promise<Buffer> {

@@ -64,8 +64,9 @@ class PortableBackend implements SnapshotBackend {
     } catch (thrown) {
       throw failure(thrown)
     } finally {
-      // A kernel that is still writing would make it anew.
-      void saving.catch(() => undefined).then(() => rm(folder, { recursive: true, force: true }))
+      // While the kernel still writes the folder cannot be removed, and nobody waits for that.
+      const removed = saving.catch(() => undefined).then(() => rm(folder, { recursive: true, force: true }))
+      if (!options.signal.aborted) await removed
     }
   }
 
@@ -111,7 +112,8 @@ class PortableBackend implements SnapshotBackend {
 async function freshFolder(workFolder: string): Promise<string> {
   await mkdir(workFolder, { recursive: true, mode: 0o700 })
   const old = (await readdir(workFolder)).filter(name => name.startsWith(taking))
-  for (const name of old) await rm(join(workFolder, name), { recursive: true, force: true })
+  // One whose kernel still writes stays for the next time.
+  for (const name of old) await rm(join(workFolder, name), { recursive: true, force: true }).catch(() => undefined)
   return mkdtemp(join(workFolder, taking))
 }
 
@@ -191,9 +193,10 @@ function majorOf(version: string): number {
   return Number.parseInt(version, 10)
 }
 
-/** BUSY is the caller's: it tries again when the session is idle. */
+/** A run that has begun is the caller's business: it tries again when the session is idle. */
 function failure(thrown: unknown): MeshError {
-  if (thrown instanceof MeshError && ['BUSY', 'SNAPSHOT_FAILED', 'SHUTTING_DOWN'].includes(thrown.code)) return thrown
+  if (thrown instanceof MeshError && ['CONFLICT', 'SNAPSHOT_FAILED', 'SHUTTING_DOWN'].includes(thrown.code))
+    return thrown
   const reason = thrown instanceof MeshError ? (thrown.detail ?? thrown.message) : (thrown as Error).message
   return new MeshError('SNAPSHOT_FAILED', { detail: reason, cause: thrown })
 }

@@ -1,6 +1,7 @@
 /** Cuts the files of a folder and hands the pieces out as parts, but for what is known to be there (SN31, SN32). */
 import { createHash, hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
@@ -105,11 +106,12 @@ async function cutAndStore(row: RowOfFiles, options: StoreOptions): Promise<Know
 
 /** Throws unless the file is as its hash says: what was saved and what is stored are the same. */
 async function* contentOf(folder: string, { name, bytes, sha256 }: SavedFile): AsyncGenerator<Buffer> {
+  const path = join(folder, name)
   const digest = createHash('sha256')
   let read = 0
-  for await (const chunk of createReadStream(join(folder, name), {
-    highWaterMark: readBytes,
-  }) as AsyncIterable<Buffer>) {
+  const chunks: AsyncIterable<Buffer> | Buffer[] =
+    bytes < readBytes ? [await readFile(path)] : createReadStream(path, { highWaterMark: readBytes })
+  for await (const chunk of chunks) {
     digest.update(chunk)
     read += chunk.length
     yield chunk

@@ -107,7 +107,7 @@ test('SN5 attack 5: the record of another session is handed out', async () => {
   const elsewhere = newId('session', 1, systemRandom)
   const theirs = await save(place, factsOf(elsewhere), [Buffer.from('theirs')])
   await refuses(theirs, askedFor(theirs, { session }))
-  await refuses({ ...theirs, session }, askedFor({ ...theirs, session }))
+  await refuses({ ...theirs, session }, askedFor({ ...theirs, session }, { newest: false }))
   await opened(theirs, askedFor(theirs, { session: null, fence: null }))
 })
 
@@ -116,10 +116,10 @@ test('SN5 SN6 attack 6: an older record is replayed as the newer one', async () 
   await refuses(asNewer, askedFor(record))
   await refuses(other, askedFor(record))
   await opened(record, askedFor(record))
-  await refuses(other, askedFor(other))
+  await refuses(other, askedFor(other), 'SNAPSHOT_UNFIT')
   await opened(other, askedFor(other, { newest: false }))
   await place.reopen()
-  await refuses(other, askedFor(other))
+  await refuses(other, askedFor(other), 'SNAPSHOT_UNFIT')
 })
 
 test('SN5 attack 7: the record of another org, made with its own key', async () => {
@@ -157,7 +157,10 @@ test('SN4 attack 9: an open fact is altered', async () => {
     { inside: { ...record.inside, threads: 2 } },
     { lost: [{ name: 'con', reason: 'open' }] },
   ]
-  for (const change of changes) await refuses({ ...record, ...change })
+  for (const change of changes) {
+    const altered = { ...record, ...change }
+    await refuses(altered, askedFor(altered, { newest: false }))
+  }
   await refuses(record, askedFor(record, { fence: parseFence(3) }))
   await opened({ ...record, name: 'kept', bytes: 1, addedBytes: 2, pauseMs: 3 }, askedFor(record))
 })

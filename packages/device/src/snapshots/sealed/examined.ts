@@ -23,10 +23,17 @@ export interface Seen {
 
 export const isNewer = (a: Seen, b: Seen): boolean => a.fence > b.fence || (a.fence === b.fence && a.at > b.at)
 
-/** Throws SNAPSHOT_REFUSED unless the record says that it is what was asked for; whether it is true its manifest tells. */
+/**
+ * Throws SNAPSHOT_REFUSED unless the record says that it is what was asked for; whether it is true its manifest tells.
+ * Throws SNAPSHOT_UNFIT for an older state than this device knows of, where the newest was asked for.
+ */
 export function checkAsked(record: SnapshotRecord, expected: Expected, seen: Seen | undefined): void {
-  const wrong = whyNot(record, expected, seen)
+  const wrong = whyNot(record, expected)
   if (wrong !== undefined) throw new MeshError('SNAPSHOT_REFUSED', { detail: wrong })
+  const { fence, asOf } = record
+  // It is as good as it ever was for whoever chooses it.
+  if (expected.newest && seen && isNewer(seen, { fence, at: asOf.at }))
+    throw new MeshError('SNAPSHOT_UNFIT', { detail: 'this device knows of a newer state of the session' })
 }
 
 /** A record from wherever, in the form that a record has. */
@@ -38,7 +45,7 @@ export function understood(given: unknown): SnapshotRecord {
   return record.output
 }
 
-function whyNot(record: SnapshotRecord, { rung, session, fence, newest }: Expected, seen: Seen | undefined) {
+function whyNot(record: SnapshotRecord, { rung, session, fence }: Expected): string | undefined {
   const { asOf } = record
   if (record.id !== rung.snapshot) return 'it is another one than was asked for'
   if (session !== null && record.session !== session) return 'it is of another session'
@@ -48,7 +55,5 @@ function whyNot(record: SnapshotRecord, { rung, session, fence, newest }: Expect
   if (!isThen || asOf.during?.run !== during?.run || asOf.during?.seq !== during?.seq)
     return 'it is as of another moment than was asked for'
   if (fence !== null && record.fence > fence) return 'it is of a later holder of the session'
-  if (newest && seen && isNewer(seen, { fence: record.fence, at: asOf.at }))
-    return 'this device knows of a newer state of the session'
   return undefined
 }

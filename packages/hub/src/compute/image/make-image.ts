@@ -119,6 +119,7 @@ async function importImage(
   query.append('changes', `LABEL ${imageLabels.version}=${version}`)
   query.append('changes', `LABEL ${imageLabels.languages}="${languages.join(' ')}"`)
   const path = `/images/create?${query}`
+  const before = await idOf(engine, name)
   try {
     const { body } = await engine.ask('POST', path, { stream: archive.stdout!, timeoutMs: limits.engineImportMs })
     const [code] = await ended
@@ -132,7 +133,16 @@ async function importImage(
   } finally {
     archive.kill()
   }
-  const shown = `/images/${encodeURIComponent(name)}/json`
+  const shown = shownAt(name)
   const { Id, Size } = parsed(await engine.ask('GET', shown), shown, sizeSchema)
+  // 404, 409: it is gone, or a container still runs on it.
+  if (before !== undefined && before !== Id) await engine.ask('DELETE', `/images/${before}`, {}, [404, 409])
   return { id: Id, bytes: Size }
+}
+
+const shownAt = (name: string): string => `/images/${encodeURIComponent(name)}/json`
+
+async function idOf(engine: DockerEngine, name: string): Promise<string | undefined> {
+  const answer = await engine.ask('GET', shownAt(name), {}, [404])
+  return answer.status === 404 ? undefined : parsed(answer, shownAt(name), sizeSchema).Id
 }

@@ -1,10 +1,13 @@
 /** Below a cell: where it ran, which opens the reasons; why it waits or was not run, and what to do about it. */
 import type { ExecutionEntry } from '@meshbook/core/executions.ts'
+import { useEffect } from 'preact/hooks'
 import { api } from '../../api/client.ts'
 import { RunOnChoices } from '../../notebook/run-on.tsx'
 import { stopRun } from '../../notebook/stop-run.ts'
+import { useUnheardRun } from '../../notebook/unheard-run.ts'
 import { RunAgain, runWords, StillWanted } from '../../shell/run-actions.tsx'
 import { type RunInfo, runs } from '../../state/known.ts'
+import { loadMoves, moves } from '../moves/moves-when-needed.ts'
 import { say } from '../say.ts'
 import { Icon } from '../shell/icons.tsx'
 import { closeSheet, showSheet } from '../shell/sheet.tsx'
@@ -85,17 +88,32 @@ function Note({ notebook, itemKey, entry }: FootProps & { entry: ExecutionEntry 
 }
 
 function Lost({ run }: { run: RunInfo }) {
+  useEffect(loadMoves, [])
+  const AgainElsewhere = moves.part.value?.AgainElsewhere
   return (
     <div class="cell-note warn" role="status">
-      Interrupted: {run.deviceName ?? 'its device'} is gone. {runWords(run)} <RunAgain run={run} />
+      Interrupted: {run.deviceName ?? 'its device'} is gone. {runWords(run)} <RunAgain run={run} />{' '}
+      {AgainElsewhere && <AgainElsewhere run={run} />}
     </div>
   )
 }
 
 /** Every reason of the router, and what would let it start (W55). */
 function Waits({ notebook, itemKey, entry, known }: FootProps & { entry: ExecutionEntry; known: RunInfo | undefined }) {
-  if (known?.position) return <p class="cell-note">Queued, {known.position} ahead</p>
   const reasons = known?.status === 'queued' ? known.reasons : entry.reason ? [entry.reason] : []
+  useUnheardRun(entry.id)
+  const isHeld = known !== undefined && reasons.some(reason => /^Waiting for .* s\)/.test(reason))
+  useEffect(() => {
+    if (isHeld) loadMoves()
+  }, [isHeld])
+  const WaitingFor = moves.part.value?.WaitingFor
+  if (known?.position) return <p class="cell-note">Queued, {known.position} ahead</p>
+  if (isHeld && WaitingFor)
+    return (
+      <div class="cell-note">
+        <WaitingFor run={known} />
+      </div>
+    )
   if (reasons.length === 0) return null
   const drop = () => stopRun(notebook, entry.id).catch(thrown => say(thrown, 'The run was not cancelled'))
   return (

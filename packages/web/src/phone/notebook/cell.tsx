@@ -22,7 +22,8 @@ export function Cell({ itemKey, view, isEdited }: { itemKey: string; view: CellV
   const entry = run === undefined ? undefined : notebook.entryOf(run).value
   const queued = useMemo(() => computed(() => doing?.queued.value.get(itemKey)), [doing, itemKey]).value
   return (
-    <section class="item cell" id={`item-${itemKey}`} aria-label={`${view.language} cell`}>
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for fields, and a region for each cell is a landmark too many
+    <section class="item cell" id={`item-${itemKey}`} role="group" aria-label={`${view.language} cell`}>
       <div class="code-row">
         {isEdited ? (
           <EditArea itemKey={itemKey} label="Code" language={view.language} text={view.code} />

@@ -1,9 +1,11 @@
 /** What is used most in a notebook, where a thumb reaches it: where it runs, something new, all the rest. */
+import { useEffect } from 'preact/hooks'
 import { api } from '../../api/client.ts'
 import { isRunnable } from '../../notebook/runnable.ts'
 import { stopRun } from '../../notebook/stop-run.ts'
 import { type Where, whereOf } from '../../notebook/where.ts'
 import { devices, me } from '../../state/known.ts'
+import { loadMoves, moves } from '../moves/moves-when-needed.ts'
 import { notebookAt } from '../place.ts'
 import { tell } from '../said.ts'
 import { say } from '../say.ts'
@@ -17,6 +19,13 @@ import { showRunOn } from './why-sheet.tsx'
 
 export function NotebookBar({ notebook }: { notebook: PhoneNotebook }) {
   const { kind, text } = whereRuns(notebook)
+  const session = notebook.sessionOf(notebook.language.value)
+  const says = session !== undefined && Boolean(session.saved ?? session.restored ?? session.moving)
+  useEffect(() => {
+    if (says) loadMoves()
+  }, [says])
+  const to = moves.part.value
+  const words = to && session ? to.barWords(session) : ''
   const last = () => notebook.store.page.items.length
   const add = () =>
     showSheet('Add at the end', () => (
@@ -27,9 +36,18 @@ export function NotebookBar({ notebook }: { notebook: PhoneNotebook }) {
     ))
   return (
     <div class="notebook-bar" role="toolbar" aria-label="Notebook">
-      <button type="button" class={`where ${kind}`} aria-label={`Runs on: ${text}`} onClick={() => showRunOn(notebook)}>
+      {to && session && <to.SessionStrip session={session} />}
+      {to && <to.Dialogs />}
+      <button
+        type="button"
+        class={`where ${kind}`}
+        aria-label={`Runs on: ${text} ${words}`.trimEnd()}
+        onClick={() => showRunOn(notebook)}
+      >
         <span aria-hidden="true">{signs[kind]}</span>
-        <span class="ellipsis">{text}</span>
+        <span class="where-words">
+          <span class="ellipsis">{text}</span> {words !== '' && <span class="saved-words">{words}</span>}
+        </span>
       </button>
       {notebook.mayWrite && (
         <button type="button" class="round" aria-label="Add a cell or text" onClick={add}>

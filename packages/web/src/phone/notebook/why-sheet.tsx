@@ -6,6 +6,7 @@ import { duration, timeOfDay } from '../../notebook/duration.ts'
 import { RunOnChoices } from '../../notebook/run-on.tsx'
 import { backToShared, fork } from '../../notebook/runtime-actions.ts'
 import { rememberRun, runs } from '../../state/mesh.ts'
+import { loadMoves, moves } from '../moves/moves-when-needed.ts'
 import { closeSheet, SheetAction, showSheet } from '../shell/sheet.tsx'
 import type { PhoneNotebook } from './phone-notebook.ts'
 
@@ -51,8 +52,14 @@ export function showRunOn(notebook: PhoneNotebook): void {
 
 function Where({ notebook, language }: { notebook: PhoneNotebook; language: string }) {
   const isForked = notebook.runner.session.value !== undefined
+  const session = notebook.sessionOf(language)
+  const Session = moves.part.value?.SessionPart
+  useEffect(() => {
+    if (session) loadMoves()
+  }, [session !== undefined])
   return (
     <>
+      {session && Session && <Session notebook={notebook} session={session} />}
       <RunOnChoices notebook={notebook} language={language} close={closeSheet} />
       <SheetAction
         label={isForked ? 'Back to the shared session' : 'Fork runtime'}
