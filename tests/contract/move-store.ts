@@ -344,6 +344,7 @@ class Mesh {
   readonly #over: { seen: string[]; head: HeadId }[] = []
   readonly #fences = new Map<RunId, Fence>()
   #session: SessionId | undefined
+  #newest: { head: HeadId; fence: Fence } | undefined
   #runs = 0
 
   constructor(w: MoveWorld, name: string) {
@@ -429,11 +430,12 @@ class Mesh {
     return ok
   }
 
-  async #back(device: DeviceId): Promise<void> {
+  async #back(device: DeviceId): Promise<HeadId[]> {
     const { store, org, tick } = this.#w
     this.#away.delete(device)
     const heads = this.#of(device).map(({ session, head, fence }) => ({ session, head, fence }))
-    await store.call('reconcileDevice', { org, device, heads, runs: [], now: tick(), expiresAt: now })
+    const found = await store.call('reconcileDevice', { org, device, heads, runs: [], now: tick(), expiresAt: now })
+    return found.lost
   }
 
   /** It went on alone with a kernel that it had, and tells now. */
@@ -500,7 +502,8 @@ class Mesh {
     const fail = (detail: string) => store.call('failMove', { ...step, code: 'UNREACHABLE', detail })
     const isThere = (device: DeviceId | null) => device !== null && !this.#away.has(device)
     const needsHead = !move.makes || (move.kind === 'fork' && move.state !== 'restoring')
-    if (needsHead && !move.sameHead) return void (await fail('head'))
+    // A target answers whatever the hub has noticed meanwhile: committing looks for itself.
+    if (needsHead && !move.sameHead && move.newHead === null) return void (await fail('head'))
     if (move.state === 'waiting') {
       if (move.kind === 'save' || (move.head !== null && isThere(move.from))) {
         if (!isThere(move.from)) return void (await fail('source'))
@@ -605,6 +608,10 @@ class Mesh {
     if (this.#session === undefined) return
     const sessions = await store.query('listSessions', { org })
     assert.equal(new Set(sessions.map(session => session.id)).size, sessions.length, 'two live heads of one session')
+    const { head = null, fence } = sessions.find(session => session.id === this.#session) ?? { fence: null }
+    if (head !== null && head !== this.#newest?.head)
+      assert.ok(fence! > (this.#newest?.fence ?? 0), 'another head has no larger fence')
+    if (head !== null) this.#newest = { head, fence: fence! }
     const moves = (await store.query('movesUnderWay')).filter(move => move.session === this.#session)
     assert.ok(moves.length <= 1, 'two moves of one session')
     for (const [run, fence] of this.#fences) {
@@ -620,6 +627,8 @@ class Mesh {
     for (const device of devices) await this.#back(device)
     for (let turn = 0; turn < 8; turn++) await this.#step(true)
     await this.#settle()
+    // What nobody asks for is ended by its device, for it has passed on.
+    for (const device of devices) for (const head of await this.#back(device)) this.#endKernel(device, head)
     await store.call('keepLateRecords', { storedAfter: 0 })
     const under = (await store.query('movesUnderWay')).filter(move => move.session === this.#session)
     assert.deepEqual(under, [], 'every move reaches an end')
