@@ -22,6 +22,8 @@ export class OpenedFolders {
   readonly #opened = new Map<SnapshotId, Opened>()
   readonly #opening = new Map<SnapshotId, Promise<string>>()
   readonly #heads = new Map<SnapshotId, HeadId>()
+  /** Restores that go on, for each. */
+  readonly #held = new Map<SnapshotId, number>()
   #isLive: (head: HeadId) => boolean = () => true
 
   constructor(folder: string, now: () => number) {
@@ -80,6 +82,16 @@ export class OpenedFolders {
     return folder
   }
 
+  /** It makes room for no other until the returned function is called: something is being restored from it. */
+  hold(snapshot: SnapshotId): () => void {
+    this.#held.set(snapshot, (this.#held.get(snapshot) ?? 0) + 1)
+    return () => {
+      const left = (this.#held.get(snapshot) ?? 1) - 1
+      if (left > 0) this.#held.set(snapshot, left)
+      else this.#held.delete(snapshot)
+    }
+  }
+
   /** A kernel was started from it, which may need its files for as long as it lives. */
   async usedBy(snapshot: SnapshotId, head: HeadId): Promise<void> {
     this.#heads.set(snapshot, head)
@@ -103,6 +115,7 @@ export class OpenedFolders {
   }
 
   #isUsed(snapshot: SnapshotId): boolean {
+    if (this.#held.has(snapshot)) return true
     const head = this.#heads.get(snapshot)
     return head !== undefined && this.#isLive(head)
   }

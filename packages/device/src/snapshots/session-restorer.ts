@@ -123,7 +123,13 @@ export class SessionRestorer {
     return { snapshot, code: error.code, detail }
   }
 
+  /** Others that are restored at the same time take nothing of it away. */
   async #try(rung: Rung, order: RestoreOrder): Promise<Omit<Restored, 'failed'>> {
+    const release = this.#opened.hold(rung.snapshot)
+    return this.#restored(rung, order).finally(release)
+  }
+
+  async #restored(rung: Rung, order: RestoreOrder): Promise<Omit<Restored, 'failed'>> {
     const { spec, signal, isCopy, isNewest } = order
     const told = paced(order.told, this.#ports)
     const expected: Expected = {
