@@ -6,13 +6,14 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { MeshError } from '@meshbook/core/errors.ts'
 import { type Fence, newId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { SnapshotKind } from '@meshbook/core/snapshot.ts'
 import type { KernelSession, SessionSpec } from '@meshbook/device/kernels/port.ts'
 import { createKernelSessions } from '@meshbook/device/kernels/sessions.ts'
 import { dumped, pickled } from './peers.ts'
-import { Place } from './place.ts'
+import { Place, type SavedOnce } from './place.ts'
 
 const json = process.argv.includes('--json')
 const quick = process.argv.includes('--quick')
@@ -75,7 +76,7 @@ async function afterChanges(
   for (let change = 0; change < smallChanges; change++) {
     await run(session, `y = ${change}`)
     const felt = feel(session)
-    const { record, tookMs } = await place.save(kind, session)
+    const { record, tookMs } = await savedBetweenCells(kind, session)
     note(at('pause'), 'ms', record.pauseMs, peer, theirs)
     note(at('pause as felt by cells'), 'ms', await felt())
     note(at('save after a trivial cell'), 'ms', tookMs)
@@ -90,6 +91,16 @@ async function afterChanges(
   note(at('sent after a plot'), 'bytes', (await place.save(kind, session)).record.addedBytes)
 }
 
+/** A session is saved between two cells: where one has just begun, it is tried again. */
+async function savedBetweenCells(kind: SnapshotKind, session: KernelSession): Promise<SavedOnce> {
+  for (;;)
+    try {
+      return await place.save(kind, session)
+    } catch (thrown) {
+      if (!(thrown instanceof MeshError && thrown.code === 'CONFLICT')) throw thrown
+    }
+}
+
 /** Cells one after the other while it is saved: how much longer than the usual one the slowest took. */
 function feel(session: KernelSession): () => Promise<number> {
   let over = false
@@ -101,6 +112,8 @@ function feel(session: KernelSession): () => Promise<number> {
       took.push(performance.now() - since)
     }
   })()
+  // What fails here is told by the function below; until then something else may be the cause.
+  going.catch(() => undefined)
   return async () => {
     over = true
     await going
@@ -124,9 +137,10 @@ async function restored(
   const signal = AbortSignal.timeout(deadlineMs)
   const folder = join(base, 'opened')
   await mkdir(folder, { recursive: true })
-  const expected = { id: record.id, session: record.session, fence: record.fence, newest: false }
+  const { id: snapshot, asOf } = record
+  const expected = { rung: { snapshot, kind, asOf }, session: record.session, fence: record.fence, newest: false }
   let since = performance.now()
-  const plan = await place.store.examine(record, expected as never)
+  const plan = await place.store.examine(record, expected)
   await backend.open(plan, { source: place.store.source(record), folder, signal, progress: () => undefined })
   const openMs = performance.now() - since
   since = performance.now()

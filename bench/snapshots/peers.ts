@@ -51,18 +51,18 @@ export async function dumped(size: string): Promise<PeerFigures> {
   const images = join(folder, 'images')
   await mkdir(images)
   const script = join(import.meta.dirname, 'waiting.py')
-  const child = spawn('setsid', [python, script, size, folder], { stdio: 'ignore', detached: true, cwd: '/' })
+  const child = spawn(python, [script, size, folder], { stdio: 'ignore', detached: true, cwd: '/' })
   try {
     await appears(join(folder, 'ready'))
-    const pid = Number((await answeredBy(folder, child.pid!)) && child.pid)
+    await ask(folder)
     const criu = (...args: string[]) => {
       const [program, ...rest] = [...found.criu.command, ...args]
       const { status, stderr } = spawnSync(program!, rest, { encoding: 'utf8', timeout: waitMs })
       if (status !== 0) throw new Error(`criu ${args[0]} failed: ${stderr}`)
     }
-    criu('dump', '-t', `${pid}`, '-D', images, '--leave-running', '-o', 'dump.log')
+    criu('dump', '-t', `${child.pid}`, '-D', images, '--leave-running', '-o', 'dump.log')
     const pauseMs = await ask(folder)
-    process.kill(pid, 'SIGKILL')
+    process.kill(child.pid!, 'SIGKILL')
     await new Promise(resolve => child.once('exit', resolve))
     const since = performance.now()
     criu('restore', '-D', images, '-d', '-o', 'restore.log', '--pidfile', join(folder, 'pid'))
@@ -74,11 +74,6 @@ export async function dumped(size: string): Promise<PeerFigures> {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
     await rm(folder, { recursive: true, force: true })
   }
-}
-
-async function answeredBy(folder: string, pid: number): Promise<number> {
-  await ask(folder)
-  return pid
 }
 
 /** The longest moment that the process stood still since it was asked last, in milliseconds. */
