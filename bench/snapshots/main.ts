@@ -145,7 +145,7 @@ async function restored(
   const openMs = performance.now() - since
   since = performance.now()
   const again = { ...spec, session: newId('session', Date.now(), systemRandom) }
-  const from = await backend.start(folder, again, signal)
+  const from = backend.start(folder, again, signal)
   const session = await sessions.start(again, { from, notice: 'restored' })
   await run(session, 'print(arr.sum())')
   const startMs = performance.now() - since

@@ -39,7 +39,7 @@ async function wake(copy: ForkedKernel, cwd: string): Promise<SavedKernel> {
   const path = join(copy.watches, 'resume.json')
   await writeFile(`${path}.new`, JSON.stringify({ ...place, cwd, scratch: '', limits: kernelLimits }), { mode: 0o600 })
   await rename(`${path}.new`, path)
-  return { ...image, ...place, pid: copy.pid, identity: copy.identity }
+  return { ...image, ...place, pid: copy.pid, identity: copy.identity, adopted: join(copy.watches, 'adopted') }
 }
 
 async function eventually(holds: () => Promise<boolean>, what: string): Promise<void> {

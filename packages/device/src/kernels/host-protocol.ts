@@ -61,11 +61,14 @@ export const savedStartSchema = v.object({
       token: text,
       kernel: text,
       scratch: v.optional(text),
+      adopted: text,
     }),
   ]),
   notice: text,
   resume: v.optional(v.object({ order: orderSchema, seq: count, fromSeq: count, kernelEvents: count })),
 })
+/** As a host gets it: made already. */
+export type SavedAndMade = v.InferOutput<typeof savedStartSchema>
 
 const holdName = v.pipe(text, v.regex(/^[0-9a-f]{8,64}$/))
 export const hostRequestSchema = v.variant('type', [

@@ -7,6 +7,7 @@ import type { Fence, Now, RunId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { DisplayParts } from './display-parts.ts'
 import { EventIntake } from './event-intake.ts'
+import type { SavedAndMade } from './host-protocol.ts'
 import { idleReason, writeIdleNote } from './idle-note.ts'
 import type { Journal } from './journal.ts'
 import type { KernelHandlers, NumberedKernelEvent } from './kernel-client.ts'
@@ -17,7 +18,7 @@ import type {
   ForkedKernel,
   KernelShape,
   ResumedRun,
-  SavedStart,
+  SavedKernel,
   SavedVariables,
   SessionSpec,
 } from './port.ts'
@@ -144,11 +145,11 @@ export class HostSession {
     await this.#next()
   }
 
-  start(spec: SessionSpec, saved: SavedStart | undefined): Promise<void> {
+  start(spec: SessionSpec, saved: SavedAndMade | undefined): Promise<void> {
     return this.#inTurn(() => this.#start(spec, saved))
   }
 
-  async #start(spec: SessionSpec, saved: SavedStart | undefined): Promise<void> {
+  async #start(spec: SessionSpec, saved: SavedAndMade | undefined): Promise<void> {
     if (spec.fence < this.spec.fence)
       throw new MeshError('STALE_FENCE', { detail: `the session is held under fence ${this.spec.fence}` })
     if (saved) await this.#restore(spec, saved)
@@ -158,7 +159,7 @@ export class HostSession {
   }
 
   /** Asked again, as after an answer that was lost, it changes nothing (KH44). */
-  async #restore(spec: SessionSpec, { from, notice, resume }: SavedStart): Promise<void> {
+  async #restore(spec: SessionSpec, { from, notice, resume }: SavedAndMade): Promise<void> {
     const before = this.#kernel
     if (from.kind === 'portable' || !before?.isOf(from)) {
       const kernel = await this.#made(spec, from, resume)
@@ -174,7 +175,7 @@ export class HostSession {
   }
 
   /** What was there goes on meanwhile, and afterwards if this fails. */
-  async #made(spec: SessionSpec, from: SavedStart['from'], resume: ResumedRun | undefined): Promise<LiveKernel> {
+  async #made(spec: SessionSpec, from: SavedKernel, resume: ResumedRun | undefined): Promise<LiveKernel> {
     const place = { ...this.#options.place, projectFolder: spec.projectFolder, kernelspec: spec.kernelspec }
     try {
       const handlers = this.#handlers()

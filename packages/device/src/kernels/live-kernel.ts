@@ -3,8 +3,9 @@
  * restored here; tells its events and its end. What runs in it is the session's business.
  */
 
-import { readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { readdir, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { RandomBytes } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
@@ -47,6 +48,8 @@ const kernelFileSchema = v.object({
   ownNamespace: v.optional(v.boolean(), false),
   /** Of a restored kernel: the process to which all of it belong. */
   root: v.optional(known),
+  /** The file that tells who watches over a restored kernel that it is somebody's. */
+  adopted: v.optional(v.string()),
   /** The root of the restored kernel whose place it took. */
   replaced: v.optional(known),
   /** What its first run says before anything else. */
@@ -156,10 +159,10 @@ export class LiveKernel {
   static async adopt(place: KernelPlace, image: Image, handlers: KernelHandlers): Promise<LiveKernel> {
     const root = await rootOf(image.pid)
     try {
-      const { pid, identity, address, port, token, scratch = '' } = image
+      const { pid, identity, address, port, token, scratch = '', adopted } = image
       const id = Buffer.from(place.random(12)).toString('hex')
       const client = await connectWhileAlive(place, image, handlers, place.limits.kernelStartMs)
-      const file = { id, pid, identity, address, port, token, scratch, root, ownNamespace: false }
+      const file = { id, pid, identity, address, port, token, scratch, root, adopted, ownNamespace: false }
       return new LiveKernel(place, { ...file, kernel: client.hello.kernel }, handlers, client, undefined)
     } catch (cause) {
       await killUnder(root)
@@ -179,6 +182,7 @@ export class LiveKernel {
     // Or while one kernel took the place of another.
     if (file.replaced) await killUnder(file.replaced)
     if (file.mark !== undefined || file.root) await killOthers(place.mark, file.mark)
+    await kernel.#tellAdopted()
     return kernel
   }
 
@@ -253,6 +257,14 @@ export class LiveKernel {
   async takePlaceOf(before: LiveKernel | undefined): Promise<void> {
     if (before?.root) this.#file = { ...this.#file, replaced: before.root }
     await this.#write()
+    await this.#tellAdopted()
+  }
+
+  /** After it is noted whose it is, and again when it is taken up: in between the host may have been killed. */
+  async #tellAdopted(): Promise<void> {
+    const { adopted } = this.#file
+    if (adopted === undefined || !existsSync(dirname(adopted))) return
+    await writeFile(adopted, '', { mode: 0o600 })
   }
 
   /** For whoever dumps it: where it stands among the processes of this machine; `told` is what it says of itself. */

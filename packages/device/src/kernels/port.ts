@@ -93,7 +93,10 @@ export interface SavedVariables {
 /** What a session can be made of. */
 export type SavedKernel =
   | { kind: 'portable'; folder: string }
-  /** It runs already, restored by the caller, and listens there. From `start` on it is the session's: if that fails, it is ended. */
+  /**
+   * It runs already, restored by the caller, and listens there. From `start` on it is the session's: if that fails, it is
+   * ended. Whoever watches over it until then looks for the file `adopted`, and ends what nobody took (SN28).
+   */
   | {
       kind: 'image'
       /** The first process of its pid namespace, as this machine numbers it; or, without one, the kernel itself. */
@@ -105,6 +108,7 @@ export type SavedKernel =
       kernel: string
       /** The folder of its pipes and files, where it has one here. */
       scratch?: string | undefined
+      adopted: string
     }
 
 /** A run that goes on in the restored kernel: its log goes up to `seq`, the kernel's own events up to `kernelEvents` are in the image. */
@@ -116,7 +120,8 @@ export interface ResumedRun {
 }
 
 export interface SavedStart {
-  from: SavedKernel
+  /** Where it is still being made, what holds the session is started meanwhile. */
+  from: SavedKernel | Promise<SavedKernel>
   /** What the first run says before anything else: as of when the state is, what was lost. */
   notice: string
   resume?: ResumedRun | undefined

@@ -126,7 +126,8 @@ export class HostedSession implements KernelSession {
   /** Of a session that is there already, all stays as it is unless it works. */
   async startSaved(spec: SessionSpec, saved: SavedStart): Promise<void> {
     if (this.state === undefined) await this.#door.save(spec)
-    const state = await this.#request({ type: 'start', spec, saved })
+    const [from] = await Promise.all([saved.from, this.open()])
+    const state = await this.#request({ type: 'start', spec, saved: { ...saved, from } })
     this.#spec = spec
     await this.#door.save(spec)
     this.#took(v.parse(hostStateSchema, state))

@@ -96,6 +96,8 @@ class Sessions implements KernelSessions {
   /** One after the other for each session: of two calls at the same time one starts it, the other finds it. */
   start(spec: SessionSpec, saved?: SavedStart): Promise<KernelSession> {
     const before = this.#starting.get(spec.session) ?? Promise.resolve()
+    // Who made it hears of its failure here only if the session comes so far as to want it.
+    Promise.resolve(saved?.from).catch(() => undefined)
     const done = before.then(() => this.#start(spec, saved))
     const settled = done.then(
       () => undefined,

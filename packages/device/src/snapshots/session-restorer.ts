@@ -143,7 +143,7 @@ export class SessionRestorer {
     const began = this.#ports.now()
     told('start', 0, 1)
     try {
-      const from = await backend.start(folder, spec, signal)
+      const from = backend.start(folder, spec, signal)
       const notice = this.#notice(record, order.behind)
       const session = await this.#ports.kernels.start(spec, { from, notice, resume })
       await this.#opened.usedBy(record.id, spec.head)

@@ -41,7 +41,7 @@ test('scripted kernels are saved, copied and made again as real ones are (KH42, 
   await run(session, 'set x 2')
   for (const from of [
     { kind: 'portable', folder } as const,
-    { kind: 'image', ...copy, address: '', port: 1, token: '', kernel: '' } as const,
+    { kind: 'image', ...copy, address: '', port: 1, token: '', kernel: '', adopted: '' } as const,
   ]) {
     const other = await kernels.start(specOf(), { from, notice: 'As of noon.' })
     const [started, ...rest] = await run(other, 'show x')
@@ -57,7 +57,7 @@ test('a scripted run goes on in its middle, and a held session begins none (KH46
   const kernels = new ScriptedKernels()
   const session = await kernels.start(specOf())
   const copy = await session.fork()
-  const from = { kind: 'image', ...copy, address: '', port: 1, token: '', kernel: '' } as const
+  const from = { kind: 'image', ...copy, address: '', port: 1, token: '', kernel: '', adopted: '' } as const
   const name = id('run')
   const order = { run: name, fence: 1 as Fence, code: 'print a\nprint b\nprint c', cellName: 'demo' }
   const resume = { order, seq: 9, fromSeq: 2, kernelEvents: 1 }

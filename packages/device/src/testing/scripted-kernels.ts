@@ -99,7 +99,7 @@ export class ScriptedKernels implements KernelSessions {
   async start(spec: SessionSpec, saved?: SavedStart): Promise<KernelSession> {
     if (!this.#languages.includes(spec.language)) throw new MeshError('KERNEL_MISSING', { detail: spec.language })
     await this.machine.starting()
-    const names = saved && (await this.machine.open(saved.from))
+    const names = saved && (await this.machine.open(await saved.from))
     const known = this.machine.sessions.get(spec.session)
     if (known) known.spec = spec
     const session = known ?? new ScriptedSession(spec, this.machine)

@@ -24,6 +24,7 @@ import { fileListSchema, type ImagePlan, imagePlanSchema } from './image-plan.ts
 import { lostIn, unfitProcess } from './lost-items.ts'
 import { type Answers, runWorker } from './part-calls.ts'
 import { makeWatched, type Restored, restore } from './restore.ts'
+import { compareHere } from './restore-mounts.ts'
 
 const tries = 3
 const holdMs = 120_000
@@ -210,6 +211,8 @@ class ImageBackend implements SnapshotBackend {
     const order = { plan, folder, closureStore, mostBytes: limits.snapshotBytes }
     const answers = { ...noAnswers, get: (part: string) => source.get(part), progress }
     await runWorker(new URL('./decode-thread.ts', import.meta.url), order, answers, signal)
+    const { closure } = v.parse(fileListSchema, await json(join(folder, openedNames.files)))
+    await compareHere(closure)
   }
 
   async start(folder: string, spec: SessionSpec, signal: AbortSignal): Promise<SavedKernel> {
@@ -237,14 +240,14 @@ class ImageBackend implements SnapshotBackend {
     })
     try {
       await listening(restored, place, signal)
-      await restored.keep()
+      restored.keep()
     } catch (error) {
       await restored.undo()
       throw error
     }
     const { address, port, token, scratch } = place
-    const { pid, identity } = restored
-    return { kind: 'image', pid, identity, address, port, token, kernel: plan.kernel.name, scratch }
+    const { pid, identity, adopted } = restored
+    return { kind: 'image', pid, identity, address, port, token, kernel: plan.kernel.name, scratch, adopted }
   }
 
   /** A copy listens where it is told; a kernel itself where it did. */

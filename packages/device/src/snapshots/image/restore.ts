@@ -43,8 +43,10 @@ export interface Restored {
   identity: string
   /** Ends all of it and takes away what was made for it. */
   undo(): Promise<void>
-  /** It all stays. */
-  keep(): Promise<void>
+  /** What was made for it stays. */
+  keep(): void
+  /** Until this file is there, what was restored is nobody's, and is ended after a time (SN28). */
+  adopted: string
 }
 
 export async function restore(order: RestoreOrder): Promise<Restored> {
@@ -65,16 +67,11 @@ export async function restore(order: RestoreOrder): Promise<Restored> {
     const pid = await started.restored()
     const identity = await identityOf(pid)
     if (identity === undefined) throw new MeshError('RESTORE_FAILED', { detail: 'it ended at once' })
-    return { pid, identity, undo, keep: () => keep(work, made) }
+    return { pid, identity, undo, keep: () => made.keep(), adopted: join(work, 'kept') }
   } catch (error) {
     await undo()
     throw error
   }
-}
-
-async function keep(work: string, made: MadePaths): Promise<void> {
-  made.keep()
-  await writeFile(join(work, 'kept'), '', { mode: 0o600 })
 }
 
 async function prepared(order: RestoreOrder, work: string, made: MadePaths): Promise<Mount[]> {
