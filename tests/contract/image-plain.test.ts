@@ -10,8 +10,12 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { newId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { SavedKernel, SessionSpec } from '@meshbook/device/kernels/port.ts'
+import { openedNames } from '@meshbook/device/snapshots/image/decode-image.ts'
 import { createImageBackend } from '@meshbook/device/snapshots/image/image-backend.ts'
+import { fileListSchema } from '@meshbook/device/snapshots/image/image-plan.ts'
+import { isOfSystem } from '@meshbook/device/snapshots/image/restore-mounts.ts'
 import type { Capture, PartSource, SnapshotBackend } from '@meshbook/device/snapshots/port.ts'
+import * as v from 'valibot'
 import { criuFolder } from './criu.ts'
 import { code, fence } from './kernel.ts'
 import { PartsInMemory } from './parts-in-memory.ts'
@@ -112,6 +116,17 @@ test('SN10: what works is able, and says which features of the processor there a
   assert.match((await able.unfitHere({ ...fit, cpu: [...fit.cpu, 'avx9000'] }, spec))!, /avx9000/)
   assert.match((await able.unfitHere({ ...fit, arch: 'pdp11' }, spec))!, /pdp11/)
   assert.match((await able.unfitHere({ ...fit, os: 'darwin' }, spec))!, /darwin/)
+})
+
+test('SN23: programs and libraries are shown to a restored session; none of the system is put back', async t => {
+  const at = await bed(t)
+  const folder = await at.open(await at.capture(await at.start()))
+  const { open, closure } = v.parse(fileListSchema, JSON.parse(await readFile(join(folder, openedNames.files), 'utf8')))
+  assert.deepEqual(
+    open.map(({ path }) => path).filter(path => isOfSystem(path)),
+    [],
+  )
+  for (const name of [/\/libc\.so/, /\/python3/]) assert.ok(closure.some(({ path }) => name.test(path)))
 })
 
 test('SN12, SN15: after a small change little is stored, and 100 MB are there again', async t => {

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { access, mkdir, mkdtemp, readdir, readFile, readlink, rename, writeFile } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -220,7 +220,10 @@ async function byHand(t: TestContext, it: Bed, command: string[], token = 'by ha
   }
   if (canUnshare) await eventually(async () => (await first()) > 0, 'it starts')
   const pid = canUnshare ? await first() : child.pid!
-  return { child, from: { ...image, ...place, pid, identity: (await identityOf(pid))! } }
+  return {
+    child,
+    from: { ...image, ...place, pid, identity: (await identityOf(pid))!, adopted: join(folder, 'adopted') },
+  }
 }
 
 test('a restored kernel takes the place of the one that was there, and ends with all that it started (KH43, KH20)', {
@@ -249,9 +252,11 @@ test('a restored kernel takes the place of the one that was there, and ends with
   await it.sessions.start(it.spec, saved(from))
   assert.equal((await execute(session, 'print(1)')).stdout, '1\n', 'asked again it changes nothing')
 
+  await rm(from.adopted)
   for (const pid of await hostsOf(markOf(join(it.folder, it.spec.session)))) process.kill(pid, 'SIGKILL')
   await execute(session, 'kept = 5\nimport os, subprocess\nos.environ.clear()')
   assert.equal((await execute(session, 'print(kept)')).stdout, '5\n', 'the next host takes it up')
+  await access(from.adopted)
   await execute(session, 'child = subprocess.Popen(["/bin/sleep", "300"], start_new_session=True, env={})')
   await session.shutdown()
   await eventually(async () => !(await isAlive(from)), 'it has ended')

@@ -117,8 +117,9 @@ export interface MappedFiles {
   mapped: Set<number>
 }
 
-const vmaFilePrivate = 1 << 5
-const vmaFileShared = 1 << 6
+/** `status` of an area, as CRIU's image.h has it. */
+const vmaFilePrivate = 1 << 6
+const vmaFileShared = 1 << 7
 const protWrite = 2
 
 export function mappedFilesOf(bytes: Buffer): MappedFiles {

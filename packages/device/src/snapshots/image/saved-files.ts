@@ -46,8 +46,9 @@ export function sortFiles(images: ReadonlyMap<string, Buffer>): {
     if (kind === kinds.folder) folders.add(file.path)
     else if (kind === kinds.fifo) fifos.add(file.path)
     else if (kind === kinds.file) {
-      const isWritten = shared.has(file.id) || (opened.has(file.id) && isWritable(file.flags))
-      const isShown = mapped.has(file.id) || isOfSystem(file.path)
+      const isOfMachine = isOfSystem(file.path)
+      const isWritten = !isOfMachine && (shared.has(file.id) || (opened.has(file.id) && isWritable(file.flags)))
+      const isShown = mapped.has(file.id) || isOfMachine
       ;(isWritten ? written : isShown ? closure : read).set(file.path, file)
     }
   }
