@@ -125,6 +125,13 @@ export class RootedMachine {
     })
   }
 
+  /** Programs and libraries that are not as they were when `file` was written. */
+  changedSystem(file: string): string[] {
+    const own = [`${installed[this.#settings.system]}/*`, '*.pyc'].flatMap(path => ['!', '-path', path])
+    const found = this.run('find', '/usr', '-xdev', '-type', 'f', '-cnewer', file, ...own)
+    return found.split('\n').filter(path => path !== '')
+  }
+
   /** The plug is pulled: every process is killed at once, and the disk is taken out. */
   async powerOff(): Promise<void> {
     const init = this.#init

@@ -30,6 +30,7 @@ const timesDivisor = 10
 const savedMs = 180_000
 const answerMs = 120_000
 const homeMs = 120_000
+const begunPath = '/home/me/begun'
 const authorityPath = '/home/me/authority.pem'
 
 export type MachineName = 'Desk' | 'Laptop'
@@ -78,6 +79,7 @@ export class SessionsMesh {
       await machine.copyIn(authority, authorityPath)
       await machine.copyIn(criu, '/home/me/.local/share/meshbook/criu')
       await machine.write('/home/me/project/README.md', '# Project\n')
+      await machine.write(begunPath, '')
     }
     const mesh = new SessionsMesh(desk, laptop, phone, data)
     await mesh.powerOn('Desk')
@@ -188,6 +190,11 @@ export class SessionsMesh {
     })
   }
 
+  /** Restoring shows a session the libraries that it had, and leaves those of the machine alone (SN23). */
+  changedSystems(): string[] {
+    return [this.desk, this.laptop].flatMap(machine => machine.changedSystem(begunPath))
+  }
+
   /** Times at which two heads of one session were live at once (I4), by the hub's own rows. */
   doubleHolders(): number {
     const database = new DatabaseSync(join(this.#data, 'hub', 'hub.db'), { readOnly: true })
@@ -242,6 +249,7 @@ export async function sessionsScene(
   await mesh.powerOn('Desk')
   await mesh.allAt('Desk', programs.length)
   await Promise.all(programs.map(ask(2, 'Desk')))
+  result.wrong.push(...mesh.changedSystems().map(path => `${path} of the system was changed`))
   result.doubleHolders = mesh.doubleHolders()
   return result
 }

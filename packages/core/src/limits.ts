@@ -544,6 +544,34 @@ export const limits = {
   leftHeadAgainMs: 300_000,
   /** How often browsers are told that a session has been saved. */
   savedToldMs: 1_000,
+
+  // Agent tasks
+  taskPromptBytes: 64 * KiB,
+  /** Turns of the model in one task, whatever its budget says. */
+  turnsPerTask: 500,
+  taskMs: 24 * 3_600_000,
+  tasksQueuedPerOrg: 1_000,
+  taskMessagesPerTask: 1_000,
+  brokerEventsPerMessage: 500,
+  brokerLineBytes: 12 * MiB,
+  taskAssetBytes: 8 * MiB,
+  taskDiffBytes: 2 * MiB,
+  /** A worker that says nothing for so long is replaced. */
+  taskSilentMs: 30_000,
+  taskStartMs: 120_000,
+  replacementsPerTask: 5,
+  taskApprovalMs: 24 * 3_600_000,
+  /** Of the output of one tool, for the model and in the log. */
+  toolOutputBytes: 64 * KiB,
+  toolRunMs: 600_000,
+  modelAnswerMs: 600_000,
+  modelRequestBytes: 32 * MiB,
+  modelTries: 6,
+  vaultValueBytes: 64 * KiB,
+  keysPerOrg: 200,
+  gitPackBytes: 2 * GiB,
+  gitRequestMs: 600_000,
+  mirrorsBytes: 50 * GiB,
 } as const
 
 export type Limits = { readonly [K in keyof typeof limits]: number }

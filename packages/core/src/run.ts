@@ -6,6 +6,7 @@ import * as v from 'valibot'
 import { isErrorCode } from './errors.ts'
 import { type Fence, type GateId, isAssetId, isId, type Seq } from './ids.ts'
 import { limits } from './limits.ts'
+import type { TaskEvent } from './task-events.ts'
 
 export const runKinds = ['cell', 'task', 'workflow'] as const
 export type RunKind = (typeof runKinds)[number]
@@ -92,6 +93,12 @@ export const runEventSchema = v.variant('type', [
    * printed by a device that is lost, and may come again.
    */
   v.object({ type: v.literal('resumed'), at, device: name, fromSeq: count, lostAfter: count }),
+  /** What an agent does (task-events.ts); who takes it in checks it there, and takes none for a cell. */
+  v.object({
+    type: v.literal('task'),
+    at,
+    event: v.custom<TaskEvent>(value => typeof value === 'object' && value !== null),
+  }),
   v.object({ type: v.literal('completed'), at, durationMs: count }),
   v.object({ type: v.literal('failed'), at, durationMs: count, error: runErrorSchema }),
   v.object({ type: v.literal('cancelled'), at, durationMs: count, reason: text }),

@@ -110,6 +110,7 @@ export class RunView {
         return
       case 'gate-opened':
       case 'gate-decided':
+      case 'task':
         // The notebook shows what code wrote; what is asked and decided has a place of its own.
         return
       default:

@@ -1,0 +1,83 @@
+/**
+ * What passes between the agent in a worker and the broker outside of it, on the socket `channel` of the worker's folder:
+ * one JSON object a line, both ways. The socket is the worker's alone, so whoever is on it is the task's; the fence says
+ * for how long. Models, git and packages have sockets of their own beside it (`brokerSockets`).
+ */
+import * as v from 'valibot'
+import { isAssetId } from './ids.ts'
+import { limits } from './limits.ts'
+import { fenceSchema, runIdSchema } from './messages.ts'
+import { gateDecisions, runEventSchema } from './run.ts'
+import { branchSchema, commitSchema } from './task-events.ts'
+import { budgetSchema, toolRuleSchema } from './tasks-api.ts'
+
+/** Files in the folder that is mounted into the worker. `models` is the runner's alone; tools may open `packages`. */
+export const brokerSockets = {
+  channel: 'channel.sock',
+  models: 'models.sock',
+  git: 'git.sock',
+  packages: 'packages.sock',
+} as const
+
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+const text = v.pipe(v.string(), v.maxLength(limits.runEventBytes))
+const seq = v.pipe(count, v.minValue(1))
+
+export const taskOrderSchema = v.object({
+  task: runIdSchema,
+  fence: fenceSchema,
+  prompt: v.string(),
+  by: v.string(),
+  agent: v.string(),
+  model: v.string(),
+  /** Of the models' socket: which wire format answers there. */
+  wire: v.picklist(['anthropic', 'openai']),
+  /** As the worker's git sees it, through the broker. */
+  repo: v.string(),
+  branch: branchSchema,
+  base: commitSchema,
+  budget: budgetSchema,
+  tools: v.record(v.string(), toolRuleSchema),
+})
+export type TaskOrder = v.InferOutput<typeof taskOrderSchema>
+
+export const fromWorkerSchema = v.variant('type', [
+  v.object({ type: v.literal('hello'), token: v.pipe(v.string(), v.maxLength(100)) }),
+  /** Consecutive from `first`; answered with `ack`. At most `brokerEventsPerMessage`. */
+  v.object({
+    type: v.literal('events'),
+    first: seq,
+    events: v.pipe(v.array(runEventSchema), v.minLength(1), v.maxLength(limits.brokerEventsPerMessage)),
+  }),
+  /** Bytes that are too large for an event; answered with `stored`. */
+  v.object({ type: v.literal('store'), asset: v.custom<string>(isAssetId), mimeType: v.string(), base64: v.string() }),
+  v.object({ type: v.literal('beat') }),
+])
+export type FromWorker = v.InferOutput<typeof fromWorkerSchema>
+
+export const toWorkerSchema = v.variant('type', [
+  /** The task, and its log so far in parts: `order`, then `log` until `more` is false. */
+  v.object({ type: v.literal('order'), order: taskOrderSchema }),
+  v.object({ type: v.literal('log'), first: seq, events: v.array(runEventSchema), more: v.boolean() }),
+  /** All up to `seq` are durable. `refused`: the task is not this worker's any more; it ends. */
+  v.object({ type: v.literal('ack'), seq: count, refused: v.optional(v.string()) }),
+  v.object({ type: v.literal('stored'), asset: v.custom<string>(isAssetId) }),
+  /** For the next turn. Told until a `heard` with this id is in the log. */
+  v.object({ type: v.literal('message'), id: v.string(), by: v.string(), text }),
+  v.object({
+    type: v.literal('control'),
+    action: v.picklist(['interrupt', 'pause', 'continue', 'stop']),
+    by: v.string(),
+  }),
+  v.object({ type: v.literal('input'), id: v.string(), text }),
+  v.object({
+    type: v.literal('gate'),
+    gate: v.string(),
+    decision: v.picklist(gateDecisions),
+    digest: v.string(),
+    nonce: v.string(),
+    by: v.nullable(v.string()),
+    comment: v.nullable(v.string()),
+  }),
+])
+export type ToWorker = v.InferOutput<typeof toWorkerSchema>
