@@ -39,7 +39,9 @@ export interface Answer {
 }
 
 export type Piece = { type: 'piece'; as: 'text' | 'thinking'; text: string }
-export type ModelPart = Piece | { type: 'answer'; answer: Answer }
+/** Something came that is not for showing, as a piece of a tool call is not. */
+export type Heard = { type: 'heard'; chars: number }
+export type ModelPart = Piece | Heard | { type: 'answer'; answer: Answer }
 
 export interface Model {
   /** Pieces, and then the answer, which is the last part. Throws a `ModelError`, or the signal's reason. */
