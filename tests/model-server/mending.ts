@@ -19,6 +19,7 @@ export function mending({ path, test }: MendingOptions): Script {
     const [last] = answers(ask)
     const tries = answers(ask).filter(({ tool }) => tool === 'edit').length
     if (!last) return { say: 'I run the test first.', calls: [run] }
+    if (/^(?:Error: )?Interrupted/.test(last.text)) return { say: 'I look where I am.', calls: [run] }
     if (last.tool === 'edit') return { say: 'Now the test again.', calls: [run] }
     const told = /expected (-?\d+), got (-?\d+)/.exec(last.text)
     if (!told) {

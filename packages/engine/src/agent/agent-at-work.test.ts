@@ -25,7 +25,7 @@ async function atWork(t: TestContext, wire: 'anthropic' | 'openai', script: Scri
   writeFileSync(join(root, 'answer.mjs'), 'export const answer = 7\n')
   writeFileSync(
     join(root, 'test.mjs'),
-    `import { answer } from './answer.mjs'\nif (answer !== ${expected}) throw new Error('expected ${expected}, got ' + answer)\nconsole.log('pass')\n`,
+    `import { answer } from './${'answer'}.mjs'\nif (answer !== ${expected}) throw new Error('expected ${expected}, got ' + answer)\nconsole.log('pass')\n`,
   )
   for (const name of ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY']) process.env[name] = canary
   const server = await startModelServer({ script })
