@@ -237,6 +237,7 @@ const plain = {
   sayToTask: noting(tasks.sayToTask, (_, { id }) => [`run ${id}`]),
   messagesOf: tasks.messagesOf,
   wishOfTask: noting(tasks.wishOfTask, aboutRun),
+  noteTaskBase: tasks.noteTaskBase,
   noteTaskReasons: noting(tasks.noteTaskReasons, (_, { id }) => [`run ${id}`]),
   homelessSessions: moves.homelessSessions,
   leftHeads: left.leftHeads,

@@ -55,6 +55,8 @@ export interface TaskRow extends TaskWords {
   hub: string | null
   worker: WorkerId | null
   workerSince: number | null
+  /** Where its work begins, once that is known. */
+  baseCommit: string | null
   replaced: number
   /** Why the run is to end, where somebody asked for that of the run itself. */
   cancelReason: string | null
@@ -85,7 +87,7 @@ interface Stored
 
 const columns = `r.org_id AS org, r.run_id AS id, r.project_id AS project, r.status AS status, r.fence AS fence, r.seq AS seq, r.reasons AS reasons, r.requested_by AS "requestedBy", r.asked_org AS "askedOrg", r.asked_by AS "askedBy",
   r.requested_at AS "requestedAt", r.started_at AS "startedAt", r.ended_at AS "endedAt", r.code AS prompt, t.repo AS repo, t.base AS base, t.branch AS branch, t.agent AS agent, t.model AS model, t.budget AS budget, t.tools AS tools,
-  t.pull_request AS "pullRequest", t.from_task AS "fromTask", t.from_turn AS "fromTurn", t.state AS state, t.hub AS hub, t.worker_id AS worker, t.worker_since AS "workerSince", t.replaced AS replaced, t.wish AS wish, r.cancel_reason AS "cancelReason",
+  t.pull_request AS "pullRequest", t.from_task AS "fromTask", t.from_turn AS "fromTurn", t.state AS state, t.hub AS hub, t.worker_id AS worker, t.worker_since AS "workerSince", t.base_commit AS "baseCommit", t.replaced AS replaced, t.wish AS wish, r.cancel_reason AS "cancelReason",
   CASE WHEN r.status = 'queued' THEN (SELECT COUNT(*) FROM runs q WHERE q.kind = 'task' AND q.status = 'queued' AND q.org_id = r.org_id AND q.arrival < r.arrival) ELSE NULL END AS position`
 const tables = 'tasks t JOIN runs r ON r.org_id = t.org_id AND r.run_id = t.run_id'
 
@@ -399,6 +401,15 @@ export async function wishOfTask(
 export async function noteTaskReasons(tx: Tx, a: { org: OrgId; id: RunId; reasons: string[] }): Promise<void> {
   await tx.run('UPDATE runs SET reasons = ? WHERE org_id = ? AND run_id = ? AND ended_at IS NULL', [
     JSON.stringify(a.reasons),
+    a.org,
+    a.id,
+  ])
+}
+
+/** From which commit it begins: the first that is said counts for all its workers. */
+export async function noteTaskBase(tx: Tx, a: { org: OrgId; id: RunId; base: string }): Promise<void> {
+  await tx.run('UPDATE tasks SET base_commit = ? WHERE org_id = ? AND run_id = ? AND base_commit IS NULL', [
+    a.base,
     a.org,
     a.id,
   ])

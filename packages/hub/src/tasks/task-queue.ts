@@ -40,8 +40,6 @@ export interface TaskQueuePorts {
   log: Log
   /** The log or the state of a task is another one. */
   changed(org: OrgId, id: RunId): void
-  /** From which commit a worker's task begins. */
-  opened(worker: WorkerId, base: string): void
   closed(worker: WorkerId): void
 }
 
@@ -112,12 +110,18 @@ export class TaskQueue {
 
   /** One comparison of what there should be with what there is; safe to be repeated and to be cut short. */
   async look(): Promise<void> {
-    const { store, places, hub } = this.#ports
+    const { store, places, hub, now } = this.#ports
+    const begunAt = now()
+    const busy = new Set(this.#inWork)
+    // In this order: whoever makes a sandbox has made its row before.
     const found = new Map((await places.list()).map(({ worker, state }) => [worker, state]))
     const tasks = await store.query('tasksOfHub', { hub })
     const known = new Set(tasks.flatMap(({ worker }) => worker ?? []))
     for (const worker of found.keys()) if (!known.has(worker)) this.#removeStray(worker)
-    for (const task of tasks) this.#mind(task, task.worker === null ? undefined : found.get(task.worker))
+    for (const task of tasks) {
+      const isNew = busy.has(task.id) || (task.workerSince ?? 0) >= begunAt
+      if (!isNew) this.#mind(task, task.worker === null ? undefined : found.get(task.worker))
+    }
     await this.#takeMore()
   }
 
@@ -200,7 +204,7 @@ export class TaskQueue {
   }
 
   async #open(task: TaskRow): Promise<void> {
-    const { store, places, hub, most, now, random, opened } = this.#ports
+    const { store, places, hub, most, now, random } = this.#ports
     if (task.replaced > limits.replacementsPerTask) return this.#giveUp(task, 'Its workers were lost too often.')
     const worker = newId('worker', now(), random)
     const token = newSecret(random, 'mw_')
@@ -211,7 +215,7 @@ export class TaskQueue {
     this.#ports.changed(org, id)
     try {
       const { base } = await places.open(taken, worker, token)
-      opened(worker, base)
+      await store.call('noteTaskBase', { org, id, base })
     } catch (thrown) {
       await this.#away(task, worker)
       const error = asMeshError(thrown)

@@ -107,17 +107,19 @@ export class Tasks {
     return this.#shown(task)
   }
 
-  /** The same words again, as a task of its own. */
+  /** The same words again, as a task of its own; or what came after one of its turns said otherwise (TK23). */
   async again(
     org: OrgId,
     requester: Requester,
     of: RunId,
-    id: RunId | undefined,
+    { id, turn, prompt }: { id?: string | undefined; turn?: number | undefined; prompt?: string | undefined },
   ): Promise<{ task: Task; created: boolean }> {
-    const { project, repo, prompt, base, agent, model, budget, tools, pullRequest, from } = await this.#row(org, of)
+    const row = await this.#row(org, of)
+    const { project, repo, base, agent, model, budget, tools, pullRequest } = row
+    const from = turn === undefined ? row.from : { task: of, turn }
     return this.submit(org, project, requester, {
-      ...{ repo, prompt, agent, model, budget, tools, pullRequest },
-      ...(id !== undefined && { id }),
+      ...{ repo, prompt: prompt ?? row.prompt, agent, model, budget, tools, pullRequest },
+      ...(id !== undefined && { id: parseRunId(id) }),
       ...(base !== null && { base }),
       ...(from !== null && { from }),
     })
