@@ -177,6 +177,15 @@ const migrations: readonly string[] = [
   CREATE INDEX snapshot_parts_unused ON snapshot_parts (org_id, uses, touched_at);
   CREATE TABLE snapshot_totals (org_id TEXT NOT NULL PRIMARY KEY, bytes BIGINT NOT NULL);
   CREATE TABLE snapshot_arrivals (org_id TEXT NOT NULL, object TEXT NOT NULL, begun_at BIGINT NOT NULL, PRIMARY KEY (org_id, object));`,
+  // The vault (VA1…): values sealed with data keys of orgs, which are sealed with the master key.
+  `CREATE TABLE vault_data_keys (org_id TEXT NOT NULL, version BIGINT NOT NULL, wrapped TEXT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY (org_id, version));
+  CREATE TABLE vault_keys (org_id TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, good_at TEXT, inside BIGINT NOT NULL, ends TEXT NOT NULL, version BIGINT NOT NULL, sealed TEXT NOT NULL, created_at BIGINT NOT NULL, changed_at BIGINT NOT NULL, used_at BIGINT, PRIMARY KEY (org_id, name));`,
+  // Calls of models (GW20…): what may be spent and what is held, and the ledger.
+  `CREATE TABLE model_budgets (org_id TEXT NOT NULL, holder TEXT NOT NULL, user_id TEXT NOT NULL, cap_usd BIGINT, cap_tokens BIGINT, spent_usd BIGINT NOT NULL, spent_tokens BIGINT NOT NULL, held_usd BIGINT NOT NULL, held_tokens BIGINT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY (org_id, holder));
+  CREATE TABLE model_calls (org_id TEXT NOT NULL, call_id TEXT NOT NULL, holder TEXT NOT NULL, user_id TEXT NOT NULL, run_id TEXT, token_id TEXT, provider TEXT NOT NULL, model TEXT NOT NULL, price TEXT NOT NULL, hub TEXT NOT NULL, state TEXT NOT NULL, held_input BIGINT NOT NULL, held_output BIGINT NOT NULL, held_usd BIGINT NOT NULL, input_tokens BIGINT NOT NULL, output_tokens BIGINT NOT NULL, cache_read_tokens BIGINT NOT NULL, cache_write_tokens BIGINT NOT NULL, micro_usd BIGINT NOT NULL, began_at BIGINT NOT NULL, ended_at BIGINT, PRIMARY KEY (org_id, call_id));
+  CREATE INDEX model_calls_by_time ON model_calls (org_id, began_at);
+  CREATE INDEX model_calls_of_run ON model_calls (org_id, run_id);
+  CREATE INDEX model_calls_by_state ON model_calls (state, hub);`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }
