@@ -43,6 +43,7 @@ const otherSuites = [
   'hubs-store.ts',
   'move-store.ts',
   'model-store.test.ts',
+  'task-store.ts',
 ]
 
 const server = await TestPostgres.start({ after })

@@ -12,6 +12,7 @@ import { type AccountsConfig, accountSettings, parseAccounts } from './auth/acco
 import { type ComputeConfig, computeSettings, parseCompute } from './compute/compute-config.ts'
 import { type ModelsConfig, modelsSettings, parseModels } from './gateway/models-config.ts'
 import { parseS3, type S3Config, s3Settings } from './objects/s3-config.ts'
+import { parseTasks, type TaskConfig, taskSettings } from './tasks/task-config.ts'
 import { type MasterKeyConfig, masterKeySettings } from './vault/master-key.ts'
 
 export interface HubConfig {
@@ -40,6 +41,7 @@ export interface HubConfig {
   pushServices: readonly string[]
   /** Null: the hub makes no workers. */
   compute: ComputeConfig | null
+  tasks: TaskConfig
   masterKey: MasterKeyConfig
   /** The one before, where it is being changed. */
   oldMasterKey: MasterKeyConfig
@@ -79,6 +81,7 @@ export const hubSettings = {
   MESHBOOK_PUSH_SERVICES:
     'push services that browsers here use beyond the known ones, such as https://push.example, with commas between',
   ...computeSettings,
+  ...taskSettings,
   ...masterKeySettings,
   ...modelsSettings,
   MESHBOOK_BOOTSTRAP_TOKEN: 'API token (mb_…) for the first user, taken at the first start',
@@ -106,6 +109,7 @@ export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): Hu
     bootstrapToken: parseBootstrapToken(setting('MESHBOOK_BOOTSTRAP_TOKEN')),
     pushServices: parseOrigins('MESHBOOK_PUSH_SERVICES', setting('MESHBOOK_PUSH_SERVICES')),
     compute: parseCompute(setting),
+    tasks: parseTasks(setting),
     masterKey: {
       key: setting('MESHBOOK_MASTER_KEY') ?? null,
       file: parsePath(setting('MESHBOOK_MASTER_KEY_FILE')),
