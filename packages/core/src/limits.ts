@@ -581,6 +581,31 @@ export const limits = {
   /** Of an answer whose tokens nobody reported: so many may have been made a second. */
   modelTokensPerSecond: 400,
   modelTries: 6,
+  /** Between two pieces of an answer. */
+  modelSilentMs: 120_000,
+  /** The longest that a provider may tell us to wait. */
+  modelWaitMs: 300_000,
+  modelRetryMinMs: 1_000,
+  modelRetryMaxMs: 60_000,
+  /** Of one answer; what a model may say at most where it says nothing of its own. */
+  modelAnswerBytes: 8 * MiB,
+  /** Of what a tool call is about to do, in the event that tells of it. */
+  toolShownChars: 8_000,
+  /** What an agent and its tools say is written to the log in pieces, this often. */
+  agentPieceMs: 100,
+  /** A file that the agent reads or edits. */
+  agentFileBytes: 8 * MiB,
+  /** A command that is told to end has this long. */
+  toolKillMs: 2_000,
+  mcpServersPerTask: 16,
+  mcpToolsPerServer: 64,
+  mcpDescriptionChars: 2_000,
+  mcpSchemaBytes: 32 * KiB,
+  mcpMessageBytes: 8 * MiB,
+  mcpStartMs: 30_000,
+  acpMessageBytes: 8 * MiB,
+  acpStartMs: 60_000,
+  acpTerminalsPerTask: 16,
   vaultValueBytes: 64 * KiB,
   keysPerOrg: 200,
   gitPackBytes: 2 * GiB,
