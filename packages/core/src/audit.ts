@@ -37,5 +37,10 @@ export const auditActions = [
   'restoring-off',
   'session-moved',
   'session-set',
+  'key-set',
+  'key-removed',
+  'key-used',
+  'data-key-turned',
+  'model-key-made',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

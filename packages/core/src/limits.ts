@@ -566,6 +566,20 @@ export const limits = {
   toolRunMs: 600_000,
   modelAnswerMs: 600_000,
   modelRequestBytes: 32 * MiB,
+  /** Bodies of calls that are under way, over all of the hub. */
+  modelRequestsBytes: 512 * MiB,
+  /** Calls that are under way: of one task or token, and of the hub. */
+  modelCallsPerBudget: 128,
+  modelCallsPerHub: 512,
+  /** A stream that brings nothing for so long is cut, and a whole call after so long. */
+  modelSilentMs: 300_000,
+  modelCallMs: 3_600_000,
+  /** One event of a stream, or a whole answer, of which the usage is read. */
+  modelEventBytes: 32 * MiB,
+  /** Of what a provider says when it refuses. */
+  modelRefusalBytes: 64 * KiB,
+  /** Of an answer whose tokens nobody reported: so many may have been made a second. */
+  modelTokensPerSecond: 400,
   modelTries: 6,
   /** Between two pieces of an answer. */
   modelSilentMs: 120_000,
