@@ -48,11 +48,9 @@ export class GitRemote {
   delayMs = 0
   /** Redirects everything there. */
   movedTo: string | null = null
-  readonly #server: Server
 
   private constructor(folder: string, server: Server, credential: GitRemote['credential']) {
     this.folder = folder
-    this.#server = server
     this.credential = credential
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   }

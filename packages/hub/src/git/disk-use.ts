@@ -30,6 +30,11 @@ export async function clearHalves(gitDir: string): Promise<void> {
   for (const entry of await entries(gitDir))
     if (entry.isFile() && entry.name.endsWith('.lock')) await rm(join(gitDir, entry.name), { force: true })
   await clearLocks(join(gitDir, 'refs'))
+  await clearHalfPacks(gitDir)
+}
+
+/** Only while nobody pushes there. */
+export async function clearHalfPacks(gitDir: string): Promise<void> {
   for (const folder of [join(gitDir, 'objects'), join(gitDir, 'objects', 'pack')])
     for (const entry of await entries(folder))
       if (/^(?:tmp_|\.tmp-|incoming-|tmp_objdir)/.test(entry.name) || entry.name.endsWith('.lock'))

@@ -93,6 +93,11 @@ export class Mirrors {
     return join(this.#folder, keyOf(org, repo), 'repo.git')
   }
 
+  /** The default branch of one that is there. */
+  headOf(org: OrgId, repo: string): string | null {
+    return this.#notes.get(keyOf(org, repo))?.head ?? null
+  }
+
   /** It stays until the returned function is called, however little it is used. */
   hold(org: OrgId, repo: string): () => void {
     const key = keyOf(org, repo)
