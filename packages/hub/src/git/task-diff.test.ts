@@ -46,8 +46,14 @@ test('GT50 the difference names added, changed, removed and renamed files with t
   assert.match(diff.text, /^diff --git a\/\.gitattributes/)
   assert.match(diff.text, /\+four\n/)
   assert.equal(diff.isCut, false)
-  await assert.rejects(import('node:fs/promises').then(fs => fs.access(ran)), /ENOENT/)
-  const none = taskDiff({ git: scene.program, limits: scene.limits }, { ...task.repository, base, commit: 'f'.repeat(40) })
+  await assert.rejects(
+    import('node:fs/promises').then(fs => fs.access(ran)),
+    /ENOENT/,
+  )
+  const none = taskDiff(
+    { git: scene.program, limits: scene.limits },
+    { ...task.repository, base, commit: 'f'.repeat(40) },
+  )
   await assert.rejects(none, { code: 'NOT_FOUND' })
 })
 
@@ -63,7 +69,10 @@ test('GT50 it is cut at a whole file where it is too large', async t => {
   const commit = await git(folder, 'rev-parse', 'HEAD')
   const diff = await taskDiff({ git: scene.program, limits: scene.limits }, { ...task.repository, base, commit })
   assert.equal(diff.isCut, true)
-  assert.deepEqual(diff.files.map(file => file.path), ['0.txt', '1.txt', '2.txt', '3.txt'])
+  assert.deepEqual(
+    diff.files.map(file => file.path),
+    ['0.txt', '1.txt', '2.txt', '3.txt'],
+  )
   assert.equal(diff.text.match(/^diff --git/gm)?.length, 2)
   assert.ok(diff.text.endsWith('+diff --git a/x b/x 1\n'))
 })
@@ -99,7 +108,11 @@ test('GT51 folders and files of a commit can be read, and no way leads out', asy
     isCut: false,
   })
   assert.equal((await listFolder(ports, at(''))).isCut, true)
-  assert.deepEqual(await readTaskFile(ports, at('a.txt')), { bytes: 14, content: Buffer.from('one\ntwo\nth'), isCut: true })
+  assert.deepEqual(await readTaskFile(ports, at('a.txt')), {
+    bytes: 14,
+    content: Buffer.from('one\ntwo\nth'),
+    isCut: true,
+  })
   // A link is its text, and leads nowhere.
   assert.equal((await readTaskFile(whole, at('link'))).content.toString(), '/etc/passw')
   for (const path of ['../a', '/etc/passwd', './a.txt', 'a//b', 'a.txt\0', '..'])

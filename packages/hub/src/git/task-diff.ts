@@ -66,7 +66,11 @@ export function parseFacts(text: string): TaskDiff['files'] {
     const isPair = letter === 'R' || letter === 'C'
     const [first, second] = [fields[at + 1], fields[at + 2]]
     if (first === undefined || (isPair && second === undefined)) break
-    named.push({ path: isPair ? second! : first, was: letter === 'R' ? first : null, state: states[letter] ?? 'changed' })
+    named.push({
+      path: isPair ? second! : first,
+      was: letter === 'R' ? first : null,
+      state: states[letter] ?? 'changed',
+    })
     at += isPair ? 3 : 2
   }
   const counts: { added: number | null; removed: number | null }[] = []
@@ -95,7 +99,8 @@ export async function listFolder(
 ): Promise<{ entries: TreeEntry[]; isCut: boolean }> {
   const args = ['ls-tree', '--long', '-z', '--end-of-options', `${commit}:${checkedPath(path, true)}`]
   const answer = await git.run({ gitDir, args, outputBytes: factsBytes })
-  if (answer.code !== 0 && !answer.isCut) throw new MeshError('NOT_FOUND', { detail: `no folder ${path} in this commit` })
+  if (answer.code !== 0 && !answer.isCut)
+    throw new MeshError('NOT_FOUND', { detail: `no folder ${path} in this commit` })
   const lines = answer.stdout.toString('utf8').split('\0')
   lines.pop()
   const entries = lines.slice(0, limits.entriesPerFolder).map(entryOf)
