@@ -44,8 +44,14 @@ export class GitRemote {
   /** Null: everybody may do everything. */
   credential: { username: string; password: string } | null
   readonly seen: SeenRequest[] = []
+  /** Addresses of its repositories. */
+  readonly repositories: string[] = []
   /** Milliseconds before each answer; `Infinity`: none comes. */
   delayMs = 0
+  /** Of a git host, before git is asked: true where it answered. */
+  api: ((request: IncomingMessage, response: ServerResponse, url: URL) => Promise<boolean>) | null = null
+  /** In place of the one credential. */
+  admits: ((username: string, password: string) => boolean) | null = null
   /** Redirects everything there. */
   movedTo: string | null = null
 
@@ -76,6 +82,7 @@ export class GitRemote {
     await git(this.folder, 'init', '-q', '--bare', '--initial-branch=main', bare)
     await git(bare, 'config', 'http.receivepack', 'true')
     if (Object.keys(files).length > 0) await this.commit(name, 'main', files, 'first')
+    this.repositories.push(`${this.url}/${name}.git`)
     return `${this.url}/${name}.git`
   }
 
@@ -123,6 +130,7 @@ export class GitRemote {
       response.writeHead(301, { location: this.movedTo + url }).end()
       return
     }
+    if (await this.api?.(request, response, new URL(url, this.url))) return
     if (!this.#mayEnter(authorization)) {
       response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end('Unauthorized')
       return
@@ -131,6 +139,11 @@ export class GitRemote {
   }
 
   #mayEnter(authorization: string | undefined): boolean {
+    if (this.admits !== null) {
+      const [name, encoded = ''] = (authorization ?? '').split(' ')
+      const [username = '', password = ''] = Buffer.from(encoded, 'base64').toString('utf8').split(/:(.*)/s)
+      return name === 'Basic' && this.admits(username, password)
+    }
     if (this.credential === null) return true
     const { username, password } = this.credential
     return authorization === `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`

@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test'
 import { type OrgId, parseRunId, type RunId } from '@meshbook/core/ids.ts'
 import { type Limits, limits } from '@meshbook/core/limits.ts'
 import { GitRemote, git } from '../../../../tests/git-hosts/git-remote.ts'
-import type { GitAuth } from '../git/git-auth.ts'
+import type { AuthFor } from '../git/git-auth.ts'
 import { GitGateway, gatewayPath } from '../git/git-gateway.ts'
 import { GitProgram } from '../git/git-program.ts'
 import { Mirrors } from '../git/mirrors.ts'
@@ -34,13 +34,20 @@ export interface GitScene {
   clone(url: string, ...args: string[]): Promise<string>
 }
 
-export async function gitScene(
-  t: TestContext,
-  { own = {}, auth, files }: { own?: Partial<Limits>; auth?: GitAuth; files?: Record<string, string> } = {},
-): Promise<GitScene> {
+export interface GitSceneOptions {
+  own?: Partial<Limits>
+  authFor?: AuthFor
+  /** Of the first commit. */
+  files?: Record<string, string>
+  /** With one repository already. */
+  remote?: GitRemote
+}
+
+export async function gitScene(t: TestContext, options: GitSceneOptions = {}): Promise<GitScene> {
+  const { own = {}, authFor = async () => undefined, files } = options
   const org = 'org_00000000000000000000000000' as OrgId
   const folder = await temporaryFolder(t)
-  const remote = await GitRemote.start(t)
+  const remote = options.remote ?? (await GitRemote.start(t))
   const logged: string[] = []
   const clock = { now: 1_000_000 }
   const all = { ...limits, ...own }
@@ -49,7 +56,7 @@ export async function gitScene(
   const mirrors = await Mirrors.open({
     folder,
     git: program,
-    authFor: async () => auth,
+    authFor,
     rules: { inside: true, folders: [] },
     resolve: async () => [{ address: '127.0.0.1', family: 4 }],
     now: () => clock.now,
@@ -66,7 +73,7 @@ export async function gitScene(
     limits: all,
     pushed: ({ task }, refs) => void pushes.push({ task, refs }),
   })
-  const url = await remote.repository('a', files)
+  const url = remote.repositories[0] ?? (await remote.repository('a', files))
   let clones = 0
   return {
     org,
