@@ -42,6 +42,7 @@ const otherSuites = [
   'member-store.test.ts',
   'hubs-store.ts',
   'move-store.ts',
+  'task-store.ts',
 ]
 
 const server = await TestPostgres.start({ after })

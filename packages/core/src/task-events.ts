@@ -3,6 +3,7 @@
  * fold over them: a worker that replaces another goes on from the last of them, and whoever looks draws the same.
  */
 import * as v from 'valibot'
+import { type ErrorCode, isErrorCode } from './errors.ts'
 import { isAssetId } from './ids.ts'
 import { limits } from './limits.ts'
 
@@ -94,6 +95,14 @@ export const taskEventSchema = v.variant('type', [
   /** The agent stands still until it is told to go on. */
   v.object({ type: v.literal('paused'), by: name }),
   v.object({ type: v.literal('unpaused'), by: name }),
+  /** The agent is at its end; what it made is delivered next, and then the run ends. */
+  v.object({
+    type: v.literal('finished'),
+    outcome: v.picklist(['done', 'failed', 'stopped']),
+    /** In its words; of a failure what was wrong. */
+    summary: text,
+    code: v.optional(v.custom<ErrorCode>(isErrorCode)),
+  }),
   /** The worker is another one now; it goes on behind this. */
   v.object({ type: v.literal('worker-replaced'), reason: text }),
 ])

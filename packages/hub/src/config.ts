@@ -11,6 +11,7 @@ import { isApiToken } from '@meshbook/relay/serve/secrets.ts'
 import { type AccountsConfig, accountSettings, parseAccounts } from './auth/account-config.ts'
 import { type ComputeConfig, computeSettings, parseCompute } from './compute/compute-config.ts'
 import { parseS3, type S3Config, s3Settings } from './objects/s3-config.ts'
+import { parseTasks, type TaskConfig, taskSettings } from './tasks/task-config.ts'
 import { type MasterKeyConfig, masterKeySettings } from './vault/master-key.ts'
 
 export interface HubConfig {
@@ -39,6 +40,7 @@ export interface HubConfig {
   pushServices: readonly string[]
   /** Null: the hub makes no workers. */
   compute: ComputeConfig | null
+  tasks: TaskConfig
   masterKey: MasterKeyConfig
   /** How long the logs of ended runs are kept. */
   runRetentionDays: number
@@ -75,6 +77,7 @@ export const hubSettings = {
   MESHBOOK_PUSH_SERVICES:
     'push services that browsers here use beyond the known ones, such as https://push.example, with commas between',
   ...computeSettings,
+  ...taskSettings,
   ...masterKeySettings,
   MESHBOOK_BOOTSTRAP_TOKEN: 'API token (mb_…) for the first user, taken at the first start',
   MESHBOOK_RUN_RETENTION_DAYS:
@@ -101,6 +104,7 @@ export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): Hu
     bootstrapToken: parseBootstrapToken(setting('MESHBOOK_BOOTSTRAP_TOKEN')),
     pushServices: parseOrigins('MESHBOOK_PUSH_SERVICES', setting('MESHBOOK_PUSH_SERVICES')),
     compute: parseCompute(setting),
+    tasks: parseTasks(setting),
     masterKey: {
       key: setting('MESHBOOK_MASTER_KEY') ?? null,
       file: parsePath(setting('MESHBOOK_MASTER_KEY_FILE')),

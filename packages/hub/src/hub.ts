@@ -99,6 +99,7 @@ import { shownSession } from './store/heads.ts'
 import type { UserRow } from './store/identity.ts'
 import { openStore } from './store/open-store.ts'
 import { storageError } from './store/storage-error.ts'
+import { type OpenTasks, type OpenTaskWork, openTasks } from './tasks/open-tasks.ts'
 import { openBothDoors } from './tls/both-doors.ts'
 import { type PlainPorts, refusingPlain } from './tls/refuse-plain.ts'
 import { lanUrl, ShownCertificate } from './tls/shown-certificate.ts'
@@ -112,6 +113,7 @@ export interface HubPorts {
   limits?: Partial<Limits>
   /** In place of what the configuration names. */
   computeDriver?: (hub: string) => ComputeDriver
+  taskWork?: OpenTaskWork | undefined
 }
 
 export interface Hub {
@@ -226,6 +228,7 @@ async function start(
     others: others ?? undefined,
     version,
     computeDriver: ports.computeDriver,
+    taskWork: ports.taskWork,
     url: () => url,
     ...ports,
     times,
@@ -302,6 +305,8 @@ type Wired =
   | 'deviceTeller'
   | 'presence'
   | 'compute'
+  | 'tasks'
+  | 'openTasks'
   | 'orders'
   | 'feeds'
   | 'runs'
@@ -326,6 +331,7 @@ type Base = Omit<Parts, Wired> & {
   wake: Wake
   publishing: Omit<PublicationsPorts, 'audit' | 'events'>
   computeDriver: HubPorts['computeDriver']
+  taskWork: HubPorts['taskWork']
   notifier: Notifier
 }
 
@@ -367,7 +373,7 @@ async function wire(base: Base): Promise<Parts> {
   const audit = new Audit(base)
   const access = new Access(store, org => base.collector.catchUp(org))
   const orders = new Orders({ store, fleet, times, now, hub: others?.hub })
-  const gates = new Gates({ ...base, fleet })
+  const gates = new Gates({ ...base, fleet, toTask: run => opened.heardOf(run) })
   const gatesChanged = (org: OrgId, run: RunId): void => {
     gates.changed(org, run).catch((error: unknown) => log.error({ err: error, run }, 'telling gates failed'))
   }
@@ -398,6 +404,10 @@ async function wire(base: Base): Promise<Parts> {
   })
   const { workers } = compute
   const runs: Runs = new Runs({ ...base, ...told, audit, fleet, orders, feeds, workers })
+  const opened: OpenTasks = openTasks({
+    ...{ ...base, ...told, feeds, hub: compute.hub, work: base.taskWork },
+    ...base.config.tasks,
+  })
   const repeats = new Repeats({ ...base, audit, orders, runs })
   const moves = new Moves({ ...base, audit, fleet, orders, runs, sessionsChanged })
   const leftHeads = new LeftHeads({ ...base, fleet, orders, moves, sessionsChanged })
@@ -428,6 +438,8 @@ async function wire(base: Base): Promise<Parts> {
     deviceTeller,
     presence: others ? sharedPresence(store, others.hub) : alone,
     compute,
+    tasks: opened.tasks,
+    openTasks: opened,
     orders,
     feeds,
     runs,
@@ -487,12 +499,14 @@ function serving(
   }
   const begin = async (): Promise<() => Promise<void>> => {
     const closeWorkers = await beginWorkers(parts, main)
+    const closeTasks = parts.openTasks.begin()
     const upkeep = new Upkeep(parts)
     const ticking = setInterval(() => tick(parts, upkeep), Math.max(20, Math.min(1_000, parts.times.suspectMs / 10)))
     tick(parts, upkeep)
     return async () => {
       clearInterval(ticking)
       parts.runs.close()
+      await closeTasks()
       await closeWorkers()
       parts.doors.closeAll(new MeshError('SHUTTING_DOWN'))
       await upgrades.close()

@@ -49,6 +49,8 @@ import type { SessionControl } from './runs/session-control.ts'
 import type { SessionRequests } from './runs/session-requests.ts'
 import type { Snapshots } from './snapshots/snapshots.ts'
 import type { HubStore } from './store/hub-store.ts'
+import type { OpenTasks } from './tasks/open-tasks.ts'
+import type { Tasks } from './tasks/tasks.ts'
 
 export interface Parts {
   config: HubConfig
@@ -77,6 +79,8 @@ export interface Parts {
   lan: LanGrants
   deviceTeller: Pick<DeviceTeller, 'welcome'>
   presence: Presence
+  tasks: Tasks
+  openTasks: OpenTasks
   /** Workers in containers, and what they may restore. */
   compute: Compute
   orders: Orders

@@ -31,6 +31,8 @@ export interface ComputePorts extends Pick<WorkersPorts, 'joined' | 'ended' | 'p
 }
 
 export interface Compute {
+  /** Of this hub, the same for as long as its data folder lives. */
+  hub: string
   restoring: Restoring
   /** Absent where the hub makes none. */
   workers: Workers | undefined
@@ -44,12 +46,12 @@ export async function openCompute(ports: ComputePorts): Promise<Compute> {
   const restoring = new Restoring({ ...ports, masterKey: () => (masterKey ??= MasterKey.open(config, random)) })
   const folder = join(config.dataFolder, 'compute')
   const door = join(folder, 'door')
-  if (!config.compute) return { restoring, workers: undefined, door }
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await chmod(folder, 0o700)
   const hub = await hubName(join(folder, 'hub'), random)
+  if (!config.compute) return { hub, restoring, workers: undefined, door }
   const driver = ports.driver?.(hub) ?? dockerDriver(config.compute, config.timesDivisor, hub, door)
-  return { restoring, workers: new Workers({ ...ports, hub, driver, restoring, config: config.compute }), door }
+  return { hub, restoring, workers: new Workers({ ...ports, hub, driver, restoring, config: config.compute }), door }
 }
 
 /** The same for as long as the data folder lives: containers carry it. */

@@ -109,6 +109,7 @@ import {
 } from './run-handlers.ts'
 import { snapshotRoutes } from './snapshot-routes.ts'
 import { health, metrics, ready } from './system-handlers.ts'
+import { taskRoutes } from './task-routes.ts'
 
 const page = { limit: 'rows of a page, at most 200', cursor: '`next` of the page before' }
 /** Escapes can double the length of code in JSON. */
@@ -722,6 +723,7 @@ export function routes(parts: Parts): Route[] {
     ...notifyRoutes(parts),
     ...computeRoutes(parts),
     ...moveRoutes(parts),
+    ...taskRoutes(parts),
     ...snapshotRoutes(parts),
   ]
   return list

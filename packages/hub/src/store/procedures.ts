@@ -47,6 +47,7 @@ import * as attempts from './sign-in-attempts.ts'
 import * as parts from './snapshot-parts.ts'
 import * as snapshots from './snapshots.ts'
 import { submitRun } from './submit-run.ts'
+import * as tasks from './tasks.ts'
 import * as ways from './ways.ts'
 import * as workers from './workers.ts'
 
@@ -222,6 +223,22 @@ const plain = {
   findMove: moves.findMove,
   listMoves: moves.listMoves,
   sweepMoves: moves.sweepMoves,
+  findTask: tasks.findTask,
+  createTask: noting(tasks.createTask, ({ task }) => aboutRun(task)),
+  listTasks: tasks.listTasks,
+  tasksToTake: tasks.tasksToTake,
+  tasksOfHub: tasks.tasksOfHub,
+  takeTask: noting(tasks.takeTask, aboutRun),
+  taskOfWorker: tasks.taskOfWorker,
+  appendTask: noting(tasks.appendTask, (_, { id }) => [`run ${id}`]),
+  loseTaskWorker: noting(tasks.loseTaskWorker, aboutRun),
+  holdTask: noting(tasks.holdTask, held => aboutRun(held?.task ?? null)),
+  releaseTask: tasks.releaseTask,
+  sayToTask: noting(tasks.sayToTask, (_, { id }) => [`run ${id}`]),
+  messagesOf: tasks.messagesOf,
+  wishOfTask: noting(tasks.wishOfTask, aboutRun),
+  noteTaskBase: tasks.noteTaskBase,
+  noteTaskReasons: noting(tasks.noteTaskReasons, (_, { id }) => [`run ${id}`]),
   homelessSessions: moves.homelessSessions,
   leftHeads: left.leftHeads,
   askedLeftHead: left.askedLeftHead,
