@@ -37,5 +37,8 @@ export const auditActions = [
   'restoring-off',
   'session-moved',
   'session-set',
+  'hook-added',
+  'hook-removed',
+  'hook-rotated',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

@@ -29,6 +29,7 @@ export type WayId = Branded<string, 'WayId'>
 export type SnapshotId = Branded<string, 'SnapshotId'>
 export type MoveId = Branded<string, 'MoveId'>
 export type WorkerId = Branded<string, 'WorkerId'>
+export type HookId = Branded<string, 'HookId'>
 /** `sha256-` and 64 hex digits of the blob's content. */
 export type AssetId = Branded<string, 'AssetId'>
 
@@ -61,6 +62,7 @@ const prefixes = {
   snapshot: 'snp',
   move: 'mov',
   worker: 'wrk',
+  hook: 'hok',
 } as const
 
 export interface IdTypes {
@@ -85,6 +87,7 @@ export interface IdTypes {
   snapshot: SnapshotId
   move: MoveId
   worker: WorkerId
+  hook: HookId
 }
 export type IdKind = keyof IdTypes
 

@@ -54,6 +54,7 @@ import { registerDevice, showDevice } from './devices/registration.ts'
 import { closeRevoked } from './devices/revocation.ts'
 import { Documents } from './documents/documents.ts'
 import { Gates } from './gates/gates.ts'
+import { Hooks } from './git/hooks.ts'
 import { sourceOf } from './history/authors.ts'
 import { History } from './history/history.ts'
 import { buildApp } from './http/app.ts'
@@ -103,6 +104,7 @@ import { type OpenTasks, type OpenTaskWork, openTasks } from './tasks/open-tasks
 import { openBothDoors } from './tls/both-doors.ts'
 import { type PlainPorts, refusingPlain } from './tls/refuse-plain.ts'
 import { lanUrl, ShownCertificate } from './tls/shown-certificate.ts'
+import { MasterKey } from './vault/master-key.ts'
 import { version } from './version.ts'
 
 export interface HubPorts {
@@ -306,6 +308,7 @@ type Wired =
   | 'presence'
   | 'compute'
   | 'tasks'
+  | 'hooks'
   | 'openTasks'
   | 'orders'
   | 'feeds'
@@ -408,6 +411,14 @@ async function wire(base: Base): Promise<Parts> {
     ...{ ...base, ...told, feeds, hub: compute.hub, work: base.taskWork },
     ...base.config.tasks,
   })
+  let masterKey: Promise<MasterKey> | undefined
+  const hooks = new Hooks({
+    ...{ ...base, audit },
+    masterKey: () => (masterKey ??= MasterKey.open(base.config, base.random)),
+    startTask: async (task, { name, org, user, project }) => {
+      await opened.tasks.submit(org, project, { name, asker: { org, user }, source: {} }, task)
+    },
+  })
   const repeats = new Repeats({ ...base, audit, orders, runs })
   const moves = new Moves({ ...base, audit, fleet, orders, runs, sessionsChanged })
   const leftHeads = new LeftHeads({ ...base, fleet, orders, moves, sessionsChanged })
@@ -439,6 +450,7 @@ async function wire(base: Base): Promise<Parts> {
     presence: others ? sharedPresence(store, others.hub) : alone,
     compute,
     tasks: opened.tasks,
+    hooks,
     openTasks: opened,
     orders,
     feeds,

@@ -168,10 +168,9 @@ export class PreparedCheckouts {
     await rm(folder, { recursive: true, force: true, maxRetries: 3 })
   }
 
-  async #begin(
-    { org, task, room = null }: CheckoutOrder,
-    over: string | null,
-  ): Promise<{ folder: string; written: string }> {
+  async #begin(order: CheckoutOrder, over: string | null): Promise<{ folder: string; written: string }> {
+    const { org, task } = order
+    const room = order.room ?? null
     const key = taskKey(org, task)
     const folder = join(this.#tasks, key)
     const note = { org, task, room, over }
@@ -226,7 +225,7 @@ export class PreparedCheckouts {
   /** The one of this very commit, or the newest that there is, or a new one. */
   async #nearest(order: CheckoutOrder): Promise<Ready> {
     const folder = join(this.#ready, keyOf(order.org, order.repo))
-    const names = (await readdir(folder).catch(() => [])).filter(name => /^[0-9a-f]{40}$/.test(name))
+    const names = (await namesIn(folder)).filter(name => /^[0-9a-f]{40}$/.test(name))
     const exact = names.find(name => name === order.base)
     if (exact) return readyOf(folder, exact)
     const aged = await Promise.all(names.map(async name => ({ name, at: (await stat(join(folder, name))).mtimeMs })))
@@ -236,7 +235,7 @@ export class PreparedCheckouts {
 
   async #readyAt(wanted: ReadyOrder): Promise<Ready> {
     const folder = join(this.#ready, keyOf(wanted.org, wanted.repo))
-    const known = (await readdir(folder).catch(() => [])).includes(wanted.commit)
+    const known = (await namesIn(folder)).includes(wanted.commit)
     if (known) return readyOf(folder, wanted.commit)
     const key = `${folder} ${wanted.commit}`
     const making = this.#making.get(key) ?? this.#makeReady(folder, wanted).finally(() => this.#making.delete(key))
@@ -357,6 +356,12 @@ export class PreparedCheckouts {
 }
 
 const noLogs: GitConfig = [['core.logAllRefUpdates', 'false']]
+
+const namesIn = (folder: string): Promise<string[]> =>
+  readdir(folder).catch((thrown: NodeJS.ErrnoException) => {
+    if (thrown.code === 'ENOENT') return []
+    throw thrown
+  })
 
 interface ReadyOrder extends Pick<CheckoutOrder, 'org' | 'repo' | 'origin'> {
   commit: string

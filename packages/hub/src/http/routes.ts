@@ -85,6 +85,7 @@ import {
   restoreVersion,
   turnBack,
 } from './history-handlers.ts'
+import { hookRoutes } from './hook-routes.ts'
 import { addMember, changeMember, leaveProject, listMembers, removeMember } from './member-handlers.ts'
 import { moveRoutes } from './move-routes.ts'
 import { notifyRoutes } from './notify-routes.ts'
@@ -724,6 +725,7 @@ export function routes(parts: Parts): Route[] {
     ...computeRoutes(parts),
     ...moveRoutes(parts),
     ...taskRoutes(parts),
+    ...hookRoutes(parts),
     ...snapshotRoutes(parts),
   ]
   return list

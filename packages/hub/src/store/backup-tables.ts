@@ -63,6 +63,9 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   compute_keys: leftOut('opens what the next table has, and is made anew'),
   restoring_keys: leftOut('a backup must not hold a way to what only devices can open; restoring is turned on again'),
 
+  hooks: kept('what starts tasks from elsewhere; secrets are sealed with the master key, which is not in the backup'),
+  hook_deliveries: kept('what was delivered, so that a replay after a restore starts nothing again'),
+
   push_keys: kept('subscriptions of browsers are for this key and no other'),
   ways: kept('ntfy topics and webhooks go on; of browsers those are dropped whose sessions are left out'),
   notify_settings: kept('what users want to be told'),
