@@ -566,9 +566,21 @@ export const limits = {
   toolRunMs: 600_000,
   modelAnswerMs: 600_000,
   modelRequestBytes: 32 * MiB,
+  /** Bodies of calls that are under way, over all of the hub. */
+  modelRequestsBytes: 512 * MiB,
+  /** Calls that are under way: of one task or token, and of the hub. */
+  modelCallsPerBudget: 128,
+  modelCallsPerHub: 512,
+  /** A stream that brings nothing for so long is cut, and a whole call after so long. */
+  modelSilentMs: 300_000,
+  modelCallMs: 3_600_000,
+  /** One event of a stream, or a whole answer, of which the usage is read. */
+  modelEventBytes: 32 * MiB,
+  /** Of what a provider says when it refuses. */
+  modelRefusalBytes: 64 * KiB,
+  /** Of an answer whose tokens nobody reported: so many may have been made a second. */
+  modelTokensPerSecond: 400,
   modelTries: 6,
-  /** Between two pieces of an answer. */
-  modelSilentMs: 120_000,
   /** The longest that a provider may tell us to wait. */
   modelWaitMs: 300_000,
   modelRetryMinMs: 1_000,
@@ -597,6 +609,34 @@ export const limits = {
   gitPackBytes: 2 * GiB,
   gitRequestMs: 600_000,
   mirrorsBytes: 50 * GiB,
+  /** How often the folder of a fetch is looked at, to end one that brings too much. */
+  gitLookMs: 250,
+  gitOutputBytes: 64 * MiB,
+  /** What was fetched so recently is new enough for a worker. */
+  mirrorFreshMs: 60_000,
+  /** How long the name of the default branch is believed. */
+  mirrorHeadMs: 3_600_000,
+  packsPerMirror: 50,
+  /** Of a worker's fetch: what it has and wants, not what it gets. */
+  gitRequestBytes: 16 * MiB,
+  gitRequestsPerTask: 8,
+  gitWantsPerRequest: 1_000,
+  gitCommandsPerPush: 100,
+  gitCommandBytes: 64 * KiB,
+  gitRefsPerTask: 500,
+  /** All that a task pushed. */
+  gitTaskBytes: 4 * GiB,
+  diffFilesPerTask: 5_000,
+  entriesPerFolder: 10_000,
+  taskFileBytes: MiB,
+  checkoutsPerMirror: 2,
+  checkoutMs: 120_000,
+  hooksPerOrg: 100,
+  hookBodyBytes: 5 * MiB,
+  hookWindowMs: 300_000,
+  /** Deliveries are known for so long; an older one is refused. */
+  hookKeptMs: 7 * 24 * 3_600_000,
+  hookTriesPerMinute: 120,
 } as const
 
 export type Limits = { readonly [K in keyof typeof limits]: number }

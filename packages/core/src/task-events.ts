@@ -3,6 +3,7 @@
  * fold over them: a worker that replaces another goes on from the last of them, and whoever looks draws the same.
  */
 import * as v from 'valibot'
+import { type ErrorCode, isErrorCode } from './errors.ts'
 import { isAssetId } from './ids.ts'
 import { limits } from './limits.ts'
 
@@ -100,6 +101,14 @@ export const taskEventSchema = v.variant('type', [
   /** The agent stands still until it is told to go on; where it was interrupted, a message tells it, too. */
   v.object({ type: v.literal('paused'), by: name, interrupted: v.optional(v.boolean()) }),
   v.object({ type: v.literal('unpaused'), by: name }),
+  /** The agent is at its end; what it made is delivered next, and then the run ends. */
+  v.object({
+    type: v.literal('finished'),
+    outcome: v.picklist(['done', 'failed', 'stopped']),
+    /** In its words; of a failure what was wrong. */
+    summary: text,
+    code: v.optional(v.custom<ErrorCode>(isErrorCode)),
+  }),
   /** What people should know of how it goes, and the model need not: that it is overloaded and asked again, for example. */
   v.object({ type: v.literal('notice'), text }),
   /** The worker is another one now; it goes on behind this. */

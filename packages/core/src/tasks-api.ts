@@ -111,6 +111,13 @@ export type TaskMessage = v.InferOutput<typeof taskMessageSchema>
 /** `POST /tasks/:id/control`: `interrupt` ends the turn that is going on and waits for a message. */
 export const taskControlSchema = v.object({ action: v.picklist(['interrupt', 'pause', 'continue', 'stop']) })
 
+/** `POST /tasks/:id/again`: a new task. `turn` keeps the conversation and the work up to there, `prompt` is said next. */
+export const repeatTaskSchema = v.object({
+  id: v.optional(runIdSchema),
+  turn: v.optional(v.pipe(count, v.minValue(1))),
+  prompt: v.optional(text),
+})
+
 /** `GET /tasks/:id/diff`: of the last checkpoint against where it began, as `git diff` prints it. */
 export const taskDiffSchema = v.object({
   base: commitSchema,

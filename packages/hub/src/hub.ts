@@ -54,6 +54,9 @@ import { registerDevice, showDevice } from './devices/registration.ts'
 import { closeRevoked } from './devices/revocation.ts'
 import { Documents } from './documents/documents.ts'
 import { Gates } from './gates/gates.ts'
+import { Ledger } from './gateway/ledger.ts'
+import { ModelGateway } from './gateway/model-gateway.ts'
+import { Hooks } from './git/hooks.ts'
 import { sourceOf } from './history/authors.ts'
 import { History } from './history/history.ts'
 import { buildApp } from './http/app.ts'
@@ -99,9 +102,13 @@ import { shownSession } from './store/heads.ts'
 import type { UserRow } from './store/identity.ts'
 import { openStore } from './store/open-store.ts'
 import { storageError } from './store/storage-error.ts'
+import { type OpenTasks, type OpenTaskWork, openTasks } from './tasks/open-tasks.ts'
 import { openBothDoors } from './tls/both-doors.ts'
 import { type PlainPorts, refusingPlain } from './tls/refuse-plain.ts'
 import { lanUrl, ShownCertificate } from './tls/shown-certificate.ts'
+import { changeMasterKey } from './vault/change-master-key.ts'
+import { MasterKey } from './vault/master-key.ts'
+import { Vault } from './vault/vault.ts'
 import { version } from './version.ts'
 
 export interface HubPorts {
@@ -112,6 +119,7 @@ export interface HubPorts {
   limits?: Partial<Limits>
   /** In place of what the configuration names. */
   computeDriver?: (hub: string) => ComputeDriver
+  taskWork?: OpenTaskWork | undefined
 }
 
 export interface Hub {
@@ -222,10 +230,12 @@ async function start(
   const others = config.database && new OtherHubs({ ...ports, store, wake, times, hub, org: user.org })
   const parts = await wire({
     config,
+    hub,
     wake,
     others: others ?? undefined,
     version,
     computeDriver: ports.computeDriver,
+    taskWork: ports.taskWork,
     url: () => url,
     ...ports,
     times,
@@ -244,8 +254,11 @@ async function start(
     uploads,
     collector,
   })
+  closers.push(() => parts.gateway.close())
   if (others) await others.start(concernedOf(parts))
   closers.push(() => others?.close())
+  await parts.ledger.settleLeft()
+  closers.push(collectRegularly(times.offlineMs, () => parts.ledger.settleLeft(), log))
   const certificate = await ShownCertificate.open(config, ports)
   const isSecure = certificate !== undefined
   const authority = certificate?.shown.authority
@@ -288,6 +301,9 @@ async function wakeOf({ database, redisUrl }: HubConfig, { random, log }: HubPor
 }
 
 type Wired =
+  | 'vault'
+  | 'gateway'
+  | 'ledger'
   | 'authenticator'
   | 'access'
   | 'audit'
@@ -302,6 +318,9 @@ type Wired =
   | 'deviceTeller'
   | 'presence'
   | 'compute'
+  | 'tasks'
+  | 'hooks'
+  | 'openTasks'
   | 'orders'
   | 'feeds'
   | 'runs'
@@ -326,7 +345,10 @@ type Base = Omit<Parts, Wired> & {
   wake: Wake
   publishing: Omit<PublicationsPorts, 'audit' | 'events'>
   computeDriver: HubPorts['computeDriver']
+  taskWork: HubPorts['taskWork']
   notifier: Notifier
+  /** Of this process. */
+  hub: string
 }
 
 /** The parts that devices and runs are made of; each tells the next by the functions given here. */
@@ -367,7 +389,7 @@ async function wire(base: Base): Promise<Parts> {
   const audit = new Audit(base)
   const access = new Access(store, org => base.collector.catchUp(org))
   const orders = new Orders({ store, fleet, times, now, hub: others?.hub })
-  const gates = new Gates({ ...base, fleet })
+  const gates = new Gates({ ...base, fleet, toTask: run => opened.heardOf(run) })
   const gatesChanged = (org: OrgId, run: RunId): void => {
     gates.changed(org, run).catch((error: unknown) => log.error({ err: error, run }, 'telling gates failed'))
   }
@@ -383,9 +405,16 @@ async function wire(base: Base): Promise<Parts> {
       .catch((error: unknown) => log.debug({ err: error, session }, 'nothing was prefetched'))
   }
   const told = { sessionsChanged, gatesChanged, grewElsewhere, waitsForHolder }
+  let openedMaster: Promise<MasterKey> | undefined
+  const masterKey = (): Promise<MasterKey> => (openedMaster ??= MasterKey.open(base.config, base.random))
+  await changeMasterKey({ ...base, masterKey })
+  const vault = new Vault({ ...base, audit, masterKey, resolve: systemResolve })
+  const ledger = new Ledger({ ...base, isShared: others !== undefined })
+  const gateway = new ModelGateway({ ...base, vault, ledger, resolve: systemResolve })
   const compute = await openCompute({
     ...base,
     audit,
+    masterKey,
     driver: base.computeDriver,
     joined: device => showDevice({ store, fleet }, device),
     ended: (org, { device, ended }, reason) => {
@@ -398,6 +427,17 @@ async function wire(base: Base): Promise<Parts> {
   })
   const { workers } = compute
   const runs: Runs = new Runs({ ...base, ...told, audit, fleet, orders, feeds, workers })
+  const opened: OpenTasks = openTasks({
+    ...{ ...base, ...told, feeds, hub: compute.hub, work: base.taskWork },
+    ...base.config.tasks,
+  })
+  const hooks = new Hooks({
+    ...{ ...base, audit },
+    masterKey,
+    startTask: async (task, { name, org, user, project }) => {
+      await opened.tasks.submit(org, project, { name, asker: { org, user }, source: {} }, task)
+    },
+  })
   const repeats = new Repeats({ ...base, audit, orders, runs })
   const moves = new Moves({ ...base, audit, fleet, orders, runs, sessionsChanged })
   const leftHeads = new LeftHeads({ ...base, fleet, orders, moves, sessionsChanged })
@@ -412,6 +452,9 @@ async function wire(base: Base): Promise<Parts> {
   const accounts = new Accounts({ ...base, audit, doors, providers, signUp: settings.signUp, publicUrl })
   return {
     ...base,
+    vault,
+    gateway,
+    ledger,
     authenticator: new Authenticator(store, now),
     access,
     audit,
@@ -428,6 +471,9 @@ async function wire(base: Base): Promise<Parts> {
     deviceTeller,
     presence: others ? sharedPresence(store, others.hub) : alone,
     compute,
+    tasks: opened.tasks,
+    hooks,
+    openTasks: opened,
     orders,
     feeds,
     runs,
@@ -487,12 +533,14 @@ function serving(
   }
   const begin = async (): Promise<() => Promise<void>> => {
     const closeWorkers = await beginWorkers(parts, main)
+    const closeTasks = parts.openTasks.begin()
     const upkeep = new Upkeep(parts)
     const ticking = setInterval(() => tick(parts, upkeep), Math.max(20, Math.min(1_000, parts.times.suspectMs / 10)))
     tick(parts, upkeep)
     return async () => {
       clearInterval(ticking)
       parts.runs.close()
+      await closeTasks()
       await closeWorkers()
       parts.doors.closeAll(new MeshError('SHUTTING_DOWN'))
       await upgrades.close()

@@ -273,7 +273,7 @@ async function boot(process: Process, setting: HubSetting, disk: StoreDisk): Pro
     fleet,
     feeds,
     runs,
-    gates: new Gates({ store, fleet, events, now }),
+    gates: new Gates({ store, fleet, events, now, toTask: () => undefined }),
     sessionsChanged,
     access,
     authenticator: new Authenticator(store, wholeNow),

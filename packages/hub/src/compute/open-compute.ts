@@ -8,7 +8,7 @@ import { writeWhole } from '../backup/whole-file.ts'
 import type { HubConfig } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { HubStore } from '../store/hub-store.ts'
-import { MasterKey } from '../vault/master-key.ts'
+import type { MasterKey } from '../vault/master-key.ts'
 import { version } from '../version.ts'
 import { DockerDriver, mountedAt } from './docker-driver.ts'
 import { DockerEngine } from './docker-engine.ts'
@@ -26,11 +26,15 @@ export interface ComputePorts extends Pick<WorkersPorts, 'joined' | 'ended' | 'p
   now: Now
   random: RandomBytes
   log: Log
+  /** Opened when it is first needed. */
+  masterKey(): Promise<MasterKey>
   /** In place of the one that the configuration names, for tests. */
   driver?: ((hub: string) => ComputeDriver) | undefined
 }
 
 export interface Compute {
+  /** Of this hub, the same for as long as its data folder lives. */
+  hub: string
   restoring: Restoring
   /** Absent where the hub makes none. */
   workers: Workers | undefined
@@ -40,16 +44,15 @@ export interface Compute {
 
 export async function openCompute(ports: ComputePorts): Promise<Compute> {
   const { config, random } = ports
-  let masterKey: Promise<MasterKey> | undefined
-  const restoring = new Restoring({ ...ports, masterKey: () => (masterKey ??= MasterKey.open(config, random)) })
+  const restoring = new Restoring(ports)
   const folder = join(config.dataFolder, 'compute')
   const door = join(folder, 'door')
-  if (!config.compute) return { restoring, workers: undefined, door }
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await chmod(folder, 0o700)
   const hub = await hubName(join(folder, 'hub'), random)
+  if (!config.compute) return { hub, restoring, workers: undefined, door }
   const driver = ports.driver?.(hub) ?? dockerDriver(config.compute, config.timesDivisor, hub, door)
-  return { restoring, workers: new Workers({ ...ports, hub, driver, restoring, config: config.compute }), door }
+  return { hub, restoring, workers: new Workers({ ...ports, hub, driver, restoring, config: config.compute }), door }
 }
 
 /** The same for as long as the data folder lives: containers carry it. */

@@ -10,6 +10,8 @@ export interface GatesPorts {
   fleet: Pick<Fleet, 'send'>
   events: HubEvents
   now: Now
+  /** A run that no device has, but a worker of a task, has a gate that is decided. */
+  toTask: (run: RunId) => void
 }
 
 export class Gates {
@@ -52,7 +54,8 @@ export class Gates {
 
   /** Nothing where the device has its channel at another hub, which hears of the decision from the store. */
   #tell({ id: gate, run, device, state, digest, nonce, decidedBy: by, comment, decidedAt }: Gate): void {
-    if (device === null || decidedAt === null || state === 'open' || state === 'void') return
+    if (decidedAt === null || state === 'open' || state === 'void') return
+    if (device === null) return this.#ports.toTask(run)
     this.#ports.fleet.send(device, {
       type: 'GATE_DECIDED',
       run,

@@ -77,6 +77,7 @@ import { orderEnvironment } from './environment-handlers.ts'
 import { hubEventStream } from './event-handlers.ts'
 import { getFile, listFiles } from './file-handlers.ts'
 import { decideGate, getGate, listGates } from './gate-handlers.ts'
+import { gatewayRoutes } from './gateway-routes.ts'
 import {
   getVersionText,
   listVersions,
@@ -85,6 +86,8 @@ import {
   restoreVersion,
   turnBack,
 } from './history-handlers.ts'
+import { hookRoutes } from './hook-routes.ts'
+import { keyRoutes } from './key-routes.ts'
 import { addMember, changeMember, leaveProject, listMembers, removeMember } from './member-handlers.ts'
 import { moveRoutes } from './move-routes.ts'
 import { notifyRoutes } from './notify-routes.ts'
@@ -109,6 +112,7 @@ import {
 } from './run-handlers.ts'
 import { snapshotRoutes } from './snapshot-routes.ts'
 import { health, metrics, ready } from './system-handlers.ts'
+import { taskRoutes } from './task-routes.ts'
 
 const page = { limit: 'rows of a page, at most 200', cursor: '`next` of the page before' }
 /** Escapes can double the length of code in JSON. */
@@ -722,7 +726,11 @@ export function routes(parts: Parts): Route[] {
     ...notifyRoutes(parts),
     ...computeRoutes(parts),
     ...moveRoutes(parts),
+    ...taskRoutes(parts),
+    ...hookRoutes(parts),
     ...snapshotRoutes(parts),
+    ...keyRoutes(parts),
+    ...gatewayRoutes(parts),
   ]
   return list
 }

@@ -17,6 +17,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { type OrgId, type ProjectId, parseId, parseRunId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { RunRequest, SessionMethod } from '@meshbook/core/messages.ts'
+import { hasEnded } from '@meshbook/core/run.ts'
 import { cursorOf, pageOf, rowsOf } from '@meshbook/relay/serve/page.ts'
 import { eventStream } from '@meshbook/relay/serve/sse.ts'
 import type * as v from 'valibot'
@@ -156,8 +157,14 @@ export async function answerInput({ runs }: Parts, ask: UserAsk<InferOutput<type
   await runs.input(placeOf(ask).org, parseRunId(param(ask, 'id')), ask.body)
 }
 
-export async function cancelRun({ runs }: Parts, ask: UserAsk<InferOutput<typeof cancelSchema>>): Promise<Run> {
-  return runs.cancel(placeOf(ask).org, parseRunId(param(ask, 'id')), ask.body.reason ?? `cancelled by ${ask.who.name}`)
+export async function cancelRun(parts: Parts, ask: UserAsk<InferOutput<typeof cancelSchema>>): Promise<Run> {
+  const { runs, tasks } = parts
+  const [org, id] = [placeOf(ask).org, parseRunId(param(ask, 'id'))]
+  const run = await getRun(parts, ask)
+  if (run.kind !== 'task' || hasEnded(run.status))
+    return runs.cancel(org, id, ask.body.reason ?? `cancelled by ${ask.who.name}`)
+  await tasks.control(org, id, 'stop', ask.who.name)
+  return getRun(parts, ask)
 }
 
 /** One's own and those of shared projects, or those of one project. */

@@ -10,7 +10,8 @@ import type { Concerned } from './other-hubs.ts'
 const tellsWhyMs = 50
 
 export function concernedOf(parts: Parts): Concerned {
-  const { store, fleet, events, runs, feeds, doors, memberships, sessionRequests, sessionsChanged, others } = parts
+  const { store, fleet, events, runs, openTasks, feeds, doors, memberships, sessionRequests, sessionsChanged, others } =
+    parts
   let turns = 0
   const lookAtDevice = async (org: OrgId, id: DeviceId): Promise<void> => {
     const row = await store.query('findDevice', { id })
@@ -42,7 +43,10 @@ export function concernedOf(parts: Parts): Concerned {
     }
   }
   return {
-    run: (org, run) => runs.heardOf(org, run),
+    run: async (org, run) => {
+      openTasks.heardOf(run)
+      await runs.heardOf(org, run)
+    },
     device: lookAtDevice,
     sessions: org => sessionsChanged(org),
     documents: (org, project) => events.publish(org, { type: 'documents', project }),

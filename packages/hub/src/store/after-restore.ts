@@ -29,6 +29,7 @@ export async function settleRestore(tx: Tx, a: { now: number; note: AuditNote })
   await tx.run("DELETE FROM ways WHERE kind = 'push'", [])
   // Those who come back may name it: its time to be collected begins anew.
   await tx.run('UPDATE assets SET unreferenced_at = ? WHERE unreferenced_at IS NOT NULL', [a.now])
+  await tx.run('UPDATE tasks SET hub = NULL, worker_id = NULL, worker_hash = NULL, worker_since = NULL')
   await tx.run('UPDATE snapshot_parts SET touched_at = ?', [a.now])
   await noteAudit(tx, { org: null, note: a.note })
   return {
@@ -42,7 +43,7 @@ export async function settleRestore(tx: Tx, a: { now: number; note: AuditNote })
 /** They may have been given out and executed since, so they are not given out again (S16). */
 async function endRunsNotBegun(tx: Tx, now: number): Promise<number> {
   const waiting = await tx.all<{ org: OrgId; id: RunId }>(
-    "SELECT org_id AS org, run_id AS id FROM runs WHERE status IN ('queued', 'leased') ORDER BY org_id, arrival",
+    "SELECT org_id AS org, run_id AS id FROM runs WHERE status IN ('queued', 'leased') OR (kind = 'task' AND ended_at IS NULL) ORDER BY org_id, arrival",
   )
   for (const { org, id } of waiting) await endRun(tx, { org, id, as: 'interrupted', reason, now })
   return waiting.length

@@ -17,7 +17,7 @@ import { sessionPolicy } from './session-policy.ts'
 import { tellLost } from './tell-runs.ts'
 
 const lost = `FROM runs r LEFT JOIN heads h ON h.org_id = r.org_id AND h.head_id = r.head_id LEFT JOIN devices v ON v.device_id = r.device_id
-  WHERE r.status IN ${activeStatuses} AND COALESCE(r.imported_end, 0) = 0 AND (h.head_id IS NULL OR h.ended_at IS NOT NULL OR h.expires_at <= ?) AND (v.device_id IS NULL OR v.last_seen_at <= ?)`
+  WHERE r.kind = 'cell' AND r.status IN ${activeStatuses} AND COALESCE(r.imported_end, 0) = 0 AND (h.head_id IS NULL OR h.ended_at IS NOT NULL OR h.expires_at <= ?) AND (v.device_id IS NULL OR v.last_seen_at <= ?)`
 
 /** Runs of holders that may rely on nothing any more and have not been heard of since `silentSince`. */
 export async function lostRuns(

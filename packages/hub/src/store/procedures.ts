@@ -15,12 +15,15 @@ import * as deviceTokens from './device-tokens.ts'
 import * as failover from './failover-plan.ts'
 import * as gates from './gates.ts'
 import * as heads from './heads.ts'
+import * as hooks from './hooks.ts'
 import * as identity from './identity.ts'
 import * as imports from './import-run.ts'
 import * as invitations from './invitations.ts'
+import * as keys from './keys.ts'
 import * as left from './left-heads.ts'
 import * as lost from './lost-runs.ts'
 import * as members from './members.ts'
+import * as models from './model-calls.ts'
 import * as moves from './moves.ts'
 import * as news from './news.ts'
 import * as notices from './notices.ts'
@@ -47,6 +50,7 @@ import * as attempts from './sign-in-attempts.ts'
 import * as parts from './snapshot-parts.ts'
 import * as snapshots from './snapshots.ts'
 import { submitRun } from './submit-run.ts'
+import * as tasks from './tasks.ts'
 import * as ways from './ways.ts'
 import * as workers from './workers.ts'
 
@@ -222,6 +226,22 @@ const plain = {
   findMove: moves.findMove,
   listMoves: moves.listMoves,
   sweepMoves: moves.sweepMoves,
+  findTask: tasks.findTask,
+  createTask: noting(tasks.createTask, ({ task }) => aboutRun(task)),
+  listTasks: tasks.listTasks,
+  tasksToTake: tasks.tasksToTake,
+  tasksOfHub: tasks.tasksOfHub,
+  takeTask: noting(tasks.takeTask, aboutRun),
+  taskOfWorker: tasks.taskOfWorker,
+  appendTask: noting(tasks.appendTask, (_, { id }) => [`run ${id}`]),
+  loseTaskWorker: noting(tasks.loseTaskWorker, aboutRun),
+  holdTask: noting(tasks.holdTask, held => aboutRun(held?.task ?? null)),
+  releaseTask: tasks.releaseTask,
+  sayToTask: noting(tasks.sayToTask, (_, { id }) => [`run ${id}`]),
+  messagesOf: tasks.messagesOf,
+  wishOfTask: noting(tasks.wishOfTask, aboutRun),
+  noteTaskBase: tasks.noteTaskBase,
+  noteTaskReasons: noting(tasks.noteTaskReasons, (_, { id }) => [`run ${id}`]),
   homelessSessions: moves.homelessSessions,
   leftHeads: left.leftHeads,
   askedLeftHead: left.askedLeftHead,
@@ -354,6 +374,14 @@ const plain = {
   refuseSnapshot: notingIn(snapshots.refuseSnapshot, inSessionOrg),
   sweepSnapshots: notingIn(snapshots.sweepSnapshots, ({ orgs }) => orgs.map(org => ({ org, subject: 'sessions' }))),
 
+  addHook: hooks.addHook,
+  findHook: hooks.findHook,
+  listHooks: hooks.listHooks,
+  removeHook: hooks.removeHook,
+  rotateHook: hooks.rotateHook,
+  findHookDelivery: hooks.findHookDelivery,
+  noteHookDelivery: hooks.noteHookDelivery,
+
   pushKeys: ways.pushKeys,
   isFirstUser: ways.isFirstUser,
   addWay: ways.addWay,
@@ -371,6 +399,26 @@ const plain = {
   makeTest: deliveries.makeTest,
   findReceipt: deliveries.findReceipt,
   confirmDelivery: deliveries.confirmDelivery,
+
+  listKeys: keys.listKeys,
+  sealedKeys: keys.sealedKeys,
+  sampleKeys: keys.sampleKeys,
+  dataKey: keys.dataKey,
+  putKey: keys.putKey,
+  removeKey: keys.removeKey,
+  useKey: keys.useKey,
+  touchKey: keys.touchKey,
+  turnDataKey: keys.turnDataKey,
+  underMaster: keys.underMaster,
+  sealAgain: keys.sealAgain,
+
+  holdModelCall: models.holdModelCall,
+  settleModelCall: models.settleModelCall,
+  settleLeftCalls: models.settleLeftCalls,
+  modelSpending: models.modelSpending,
+  modelUsage: models.modelUsage,
+  makeModelKey: models.makeModelKey,
+  listModelKeys: models.listModelKeys,
 }
 
 export type AuditedCall = keyof typeof plain

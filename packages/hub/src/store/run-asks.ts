@@ -15,7 +15,7 @@ interface Named {
 /** Runs that wait beyond their expiry. */
 export async function expiredRuns(tx: Tx, a: { now: number }): Promise<Named[]> {
   return tx.all(
-    "SELECT org_id AS org, run_id AS id FROM runs WHERE status = 'queued' AND asks IS NULL AND expires_at <= ? ORDER BY arrival LIMIT 100",
+    "SELECT org_id AS org, run_id AS id FROM runs WHERE kind = 'cell' AND status = 'queued' AND asks IS NULL AND expires_at <= ? ORDER BY arrival LIMIT 100",
     [a.now],
   )
 }

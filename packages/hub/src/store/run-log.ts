@@ -62,11 +62,12 @@ export async function appendEvents(
   const none = { appended: 0, isWhole: true, gates: false, run: null }
   if (!row) return { ...none, seq: 0, refused: 'NOT_FOUND' }
   if (row.device !== a.device) return { ...none, seq: row.state.seq, refused: 'STALE_FENCE' }
+  if (a.events.some(({ event }) => event.type === 'task')) return { ...none, seq: row.state.seq, refused: 'FORBIDDEN' }
   const gates = gatesOf(row.state).length > 0 || a.events.some(({ event }) => event.type.startsWith('gate-'))
   let appended = 0
   let refused: ErrorCode | undefined
   for (const [index, event] of a.events.entries()) {
-    const outcome = await append(tx, row, a.fence, parseSeq(a.first + index), event, a.now)
+    const outcome = await logEvent(tx, row, a.fence, parseSeq(a.first + index), event, a.now)
     if (outcome === 'appended') appended++
     else if (outcome !== 'duplicate') {
       refused = outcome
@@ -92,15 +93,17 @@ const codeOfRefusal = {
   'too-many-gates': 'TOO_MANY',
 } as const satisfies Record<Exclude<RunRefusal['refused'], 'duplicate'>, ErrorCode>
 
+export type Refused = ErrorCode
+
 /** Steps `row` in place; the caller saves it. */
-async function append(
+export async function logEvent(
   tx: Tx,
   row: RunRow,
   fence: Fence,
   seq: Seq,
   { event, text: whole }: LoggedEvent,
   now: number,
-): Promise<'appended' | 'duplicate' | ErrorCode> {
+): Promise<'appended' | 'duplicate' | Refused> {
   const state = stepRun(row.state, { type: 'event', fence, seq, event })
   if ('refused' in state) {
     // Where the hub itself wrote the end, the holder's event of the same number is another one, and is not in the log.
@@ -145,7 +148,7 @@ export async function endRun(
   const event: RunEvent =
     a.as === 'failed' ? { type: 'failed', ...ended, error } : { type: a.as, ...ended, reason: a.reason }
   const fence = 'fence' in row.state ? row.state.fence : parseFence(1)
-  const outcome = await append(tx, row, fence, parseSeq(row.state.seq + 1), logged(event), a.now)
+  const outcome = await logEvent(tx, row, fence, parseSeq(row.state.seq + 1), logged(event), a.now)
   if (outcome !== 'appended') throw new MeshError('INTERNAL', { detail: `ending run ${a.id}: ${outcome}` })
   await saveState(tx, row)
   return await showRun(tx, { org: a.org, id: a.id })

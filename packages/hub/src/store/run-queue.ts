@@ -7,7 +7,7 @@ import { limits } from '@meshbook/core/limits.ts'
 import type { CellRef, Lease } from '@meshbook/core/messages.ts'
 import type { SessionPolicy } from '@meshbook/core/moves-api.ts'
 import type { SavedState } from '@meshbook/core/route/input.ts'
-import { queued, stepRun } from '@meshbook/core/run.ts'
+import { queued, type RunKind, stepRun } from '@meshbook/core/run.ts'
 import type { Rung } from '@meshbook/core/snapshot.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { liveHeads, takeHead } from './heads.ts'
@@ -83,18 +83,43 @@ export async function projectOf(tx: Tx, a: Pick<NewRun, 'org' | 'document'>): Pr
   return document.project
 }
 
-export async function addRun(tx: Tx, a: NewRun, project: ProjectId, session: SessionId): Promise<void> {
+/** A task is no cell of a notebook: it stands under the tree of its project, in a session that no device has. */
+export async function insertTaskRun(
+  tx: Tx,
+  a: Pick<
+    NewRun,
+    'org' | 'id' | 'document' | 'newSession' | 'code' | 'codeHash' | 'requestedBy' | 'asker' | 'from' | 'now'
+  > & {
+    project: ProjectId
+  },
+): Promise<void> {
+  const language = 'agent'
+  const run: NewRun = {
+    ...{ ...a, language, runtime: language, sessionName: 'tasks', cell: null, chosenDevice: null },
+    expiresAt: Number.MAX_SAFE_INTEGER,
+  }
+  await addRun(tx, run, a.project, await sessionFor(tx, run, a.project), 'task')
+}
+
+export async function addRun(
+  tx: Tx,
+  a: NewRun,
+  project: ProjectId,
+  session: SessionId,
+  kind: RunKind = 'cell',
+): Promise<void> {
   const { arrival } = (await tx.get<{ arrival: number }>(
     'SELECT COALESCE(MAX(arrival), 0) + 1 AS arrival FROM runs WHERE org_id = ?',
     [a.org],
   ))!
   await tx.run(
     `INSERT INTO runs (org_id, run_id, arrival, kind, project_id, document_id, session_id, language, code, code_hash, cell, requested_by, asked_org, asked_by, requested_at, expires_at, chosen_device, demands, status, state, asked_at, again_of, asked_from, seq, log_bytes, reasons)
-    VALUES (?, ?, ?, 'cell', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '[]')`,
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '[]')`,
     [
       a.org,
       a.id,
       arrival,
+      kind,
       project,
       a.document,
       session,
@@ -219,7 +244,7 @@ async function nextRun(tx: Tx, a: { org: OrgId; session: SessionId }): Promise<R
 /** `asker` is the org of somebody who waits there: a device of theirs may take the run too (ME22). */
 export async function sessionsWithQueue(tx: Tx): Promise<{ org: OrgId; session: SessionId; asker: OrgId | null }[]> {
   return tx.all(
-    "SELECT DISTINCT org_id AS org, session_id AS session, asked_org AS asker FROM runs WHERE status = 'queued' AND asks IS NULL",
+    "SELECT DISTINCT org_id AS org, session_id AS session, asked_org AS asker FROM runs WHERE kind = 'cell' AND status = 'queued' AND asks IS NULL",
   )
 }
 

@@ -137,7 +137,7 @@ export async function gaveKeys(tx: Tx, a: { org: OrgId; id: WorkerId }): Promise
 
 /** Under way on it, or waiting for it: in its project and sent nowhere else. */
 const wanted = `SELECT r.run_id FROM runs r WHERE r.device_id = w.device_id AND r.status IN ${activeStatuses}
-  UNION ALL SELECT q.run_id FROM runs q WHERE q.org_id = w.org_id AND q.project_id = w.project_id AND q.status = 'queued' AND q.asks IS NULL AND (q.chosen_device IS NULL OR q.chosen_device = w.device_id)`
+  UNION ALL SELECT q.run_id FROM runs q WHERE q.org_id = w.org_id AND q.project_id = w.project_id AND q.kind = 'cell' AND q.status = 'queued' AND q.asks IS NULL AND (q.chosen_device IS NULL OR q.chosen_device = w.device_id)`
 
 /** Notes of those that are in use that they are; by the hub's clock, since what a worker says of times is its own. */
 export async function usedWorkers(tx: Tx, a: { hub: string; now: number }): Promise<void> {

@@ -11,6 +11,7 @@ import type { ComputeDriver } from '../compute/port.ts'
 import { type HubConfig, parseHubConfig } from '../config.ts'
 import { type Hub, startHub } from '../hub.ts'
 import { newLog } from '../log.ts'
+import type { OpenTaskWork } from '../tasks/open-tasks.ts'
 import { atEnd } from './at-end.ts'
 
 export interface TestHub {
@@ -35,6 +36,7 @@ export interface TestHubOptions {
   env?: NodeJS.ProcessEnv
   limits?: Partial<Limits>
   computeDriver?: (hub: string) => ComputeDriver
+  taskWork?: OpenTaskWork
 }
 
 export async function temporaryFolder(t: TestContext): Promise<string> {
@@ -57,6 +59,7 @@ export async function startTestHub(t: TestContext, options: TestHubOptions = {})
     log: newLog('debug', { write: line => void logged.push(line) }),
     limits: options.limits ?? {},
     ...(options.computeDriver && { computeDriver: options.computeDriver }),
+    ...(options.taskWork && { taskWork: options.taskWork }),
   }
   const test: TestHub = {
     hub: await startHub(config, ports),

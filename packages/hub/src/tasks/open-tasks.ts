@@ -1,0 +1,148 @@
+/** The parts of the hub that work on tasks, put together: queue, channels of workers, and what people do with tasks. */
+import type { TaskOrder } from '@meshbook/core/broker.ts'
+import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
+import type { Now, OrgId, RandomBytes, RunId, WorkerId } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import type { HubEvents } from '../hub-events.ts'
+import type { Log } from '../log.ts'
+import type { RunFeeds } from '../runs/run-feeds.ts'
+import type { HubStore } from '../store/hub-store.ts'
+import type { TaskRow } from '../store/tasks.ts'
+import type { Delivery, TaskPlaces, WorkerLines } from './places.ts'
+import { TaskChannel } from './task-channel.ts'
+import { TaskQueue } from './task-queue.ts'
+import { Tasks, type TasksPorts } from './tasks.ts'
+
+/** What is outside of the store; made with the name of this hub and with who takes the channels of workers. */
+export interface TaskWork {
+  places: TaskPlaces
+  delivery: Delivery
+  wireOf(model: string): TaskOrder['wire']
+  spent: TasksPorts['spent']
+  /** How the worker's git reaches its repository. */
+  repoOf(task: TaskRow): string
+  keep(org: OrgId, asset: { id: string; bytes: Uint8Array; mimeType: string }): Promise<void>
+}
+export type OpenTaskWork = (hub: string, accept: (worker: WorkerId, lines: WorkerLines) => void) => TaskWork
+
+export interface OpenTasksPorts {
+  hub: string
+  most: number
+  defaults: TasksPorts['defaults']
+  store: HubStore
+  events: HubEvents
+  feeds: RunFeeds
+  times: Limits
+  now: Now
+  random: RandomBytes
+  log: Log
+  gatesChanged(org: OrgId, run: RunId): void
+  grewElsewhere(org: OrgId, run: RunId): void
+  /** Absent where this hub works on none. */
+  work: OpenTaskWork | undefined
+}
+
+export interface OpenTasks {
+  tasks: Tasks
+  /** Something about a task has changed, here or at another hub. */
+  heardOf(id: RunId): void
+  begin(): () => Promise<void>
+}
+
+export function openTasks(ports: OpenTasksPorts): OpenTasks {
+  const { store, log, now, feeds, events, gatesChanged, grewElsewhere } = ports
+  const channels = new Map<WorkerId, TaskChannel>()
+  const work = (ports.work ?? noWork)(ports.hub, accept)
+  const lookAt = (id: RunId): void => {
+    for (const channel of channels.values())
+      if (channel.task?.id === id)
+        channel
+          .look()
+          .catch((thrown: unknown) => log.warn({ err: asMeshError(thrown), task: id }, 'an agent was not told'))
+  }
+  const show = (org: OrgId, id: RunId): void => {
+    feeds.grew(org, id)
+    grewElsewhere(org, id)
+    store
+      .query('showRun', { org, id })
+      .then(run => {
+        if (!run) return
+        const { code: _, ...shown } = run
+        events.publish(org, { type: 'run', run: shown })
+      })
+      .catch((thrown: unknown) => log.warn({ err: asMeshError(thrown), task: id }, 'a task was not shown'))
+  }
+  const queue = new TaskQueue({
+    ...ports,
+    ...work,
+    changed: show,
+    closed: worker => {
+      channels.get(worker)?.close()
+      channels.delete(worker)
+    },
+  })
+  const orderOf = (task: TaskRow): TaskOrder => ({
+    ...{ task: task.id, fence: task.fence!, prompt: task.prompt, by: task.requestedBy, agent: task.agent },
+    ...{ model: task.model, wire: work.wireOf(task.model), repo: work.repoOf(task), budget: task.budget },
+    ...{ branch: task.branch, base: task.baseCommit ?? noCommit, tools: task.tools },
+  })
+  function accept(worker: WorkerId, lines: WorkerLines): void {
+    channels.get(worker)?.close()
+    const channel = new TaskChannel(
+      {
+        ...{ store, now, log, orderOf, keep: work.keep },
+        heard: who => queue.heard(who),
+        appended: (org, id, done) => {
+          show(org, id)
+          if (done.gates) gatesChanged(org, id)
+          if (done.state.finished || done.ended) queue.lookSoon()
+        },
+      },
+      worker,
+      lines,
+    )
+    channels.set(worker, channel)
+    void channel.serve().finally(() => {
+      if (channels.get(worker) === channel) channels.delete(worker)
+      queue.lookSoon()
+    })
+  }
+  const wanted = (org: OrgId, id: RunId): void => {
+    show(org, id)
+    lookAt(id)
+    queue.lookSoon()
+  }
+  return {
+    tasks: new Tasks({ ...ports, delivery: work.delivery, spent: work.spent, wanted }),
+    heardOf: id => {
+      lookAt(id)
+      queue.lookSoon()
+    },
+    begin: () => queue.begin(),
+  }
+}
+
+const noCommit = '0'.repeat(40)
+
+/** A hub that works on no tasks keeps them until one does, and says what is missing. */
+const noWork: OpenTaskWork = () => {
+  const none = (): never => {
+    throw new MeshError('COMPUTE_UNAVAILABLE', { detail: 'this hub makes no workers' })
+  }
+  return {
+    places: {
+      problem: async () => ({
+        problem: 'This hub makes no workers.',
+        fix: 'Set MESHBOOK_COMPUTE, as docs/tasks.md says.',
+      }),
+      open: none,
+      close: async () => undefined,
+      list: async () => [],
+    },
+    delivery: { push: async () => null, pullRequest: async () => null, forget: async () => undefined, diff: none },
+    wireOf: () => 'anthropic',
+    spent: async () => 0,
+    repoOf: none,
+    keep: none,
+  }
+}

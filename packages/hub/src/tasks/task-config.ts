@@ -1,0 +1,31 @@
+/** How the hub works on tasks, from its settings. */
+import { MeshError } from '@meshbook/core/errors.ts'
+
+export interface TaskConfig {
+  /** Tasks with a worker at a time. */
+  most: number
+  defaults: { model: string; agent: string; budgetMicroUsd: number }
+}
+
+export const taskSettings = {
+  MESHBOOK_TASKS_AT_ONCE: 'agent tasks that have a worker at a time (4)',
+  MESHBOOK_AGENT_MODEL: 'model of an agent task that names none (claude-sonnet-4-5)',
+  MESHBOOK_TASK_BUDGET: 'what an agent task that names no budget may cost, in dollars (5)',
+} as const
+type TaskSetting = keyof typeof taskSettings
+
+export function parseTasks(setting: (name: TaskSetting) => string | undefined): TaskConfig {
+  const number = (name: TaskSetting, usual: number, least: number, most: number): number => {
+    const found = Number(setting(name) ?? usual)
+    if (found >= least && found <= most) return found
+    throw new MeshError('BAD_CONFIG', { detail: `${name}: expected a number from ${least} to ${most}` })
+  }
+  return {
+    most: Math.floor(number('MESHBOOK_TASKS_AT_ONCE', 4, 1, 1_000)),
+    defaults: {
+      model: setting('MESHBOOK_AGENT_MODEL') ?? 'claude-sonnet-4-5',
+      agent: 'meshbook',
+      budgetMicroUsd: Math.round(1e6 * number('MESHBOOK_TASK_BUDGET', 5, 0.01, 100_000)),
+    },
+  }
+}

@@ -1,0 +1,316 @@
+/** The life of tasks at the hub (TK1–TK33), with sandboxes that are nothing but memory and agents that are scripts. */
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { type Gate, listOf, runSchema } from '@meshbook/core/api.ts'
+import { MeshError } from '@meshbook/core/errors.ts'
+import type { RunId, WorkerId } from '@meshbook/core/ids.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import type { NumberedEvent, RunEvent } from '@meshbook/core/run.ts'
+import { type Task, type TaskMessage, taskSchema } from '@meshbook/core/tasks-api.ts'
+import * as v from 'valibot'
+import {
+  checkpoint,
+  commit,
+  completed,
+  ScriptedSandboxes,
+  ScriptedWorker,
+  turnBegan,
+} from '../testing/scripted-tasks.ts'
+import { startTestHub, type TestHub, type TestHubOptions } from '../testing/test-hub.ts'
+import { until } from '../testing/until.ts'
+
+const repo = 'https://git.example/me/code.git'
+
+interface World {
+  it: TestHub
+  sandboxes: ScriptedSandboxes
+  order(prompt?: string, more?: object): Promise<Task>
+  task(id: string): Promise<Task>
+  log(id: string): Promise<RunEvent[]>
+  ended(id: string): Promise<Task>
+  /** The code of the answer. */
+  refused(method: string, path: string, body: object): Promise<string>
+}
+
+async function world(t: TestContext, options: TestHubOptions = {}): Promise<World> {
+  const sandboxes = new ScriptedSandboxes()
+  const it = await startTestHub(t, {
+    ...options,
+    limits: { workerLookMs: 20, ...options.limits },
+    taskWork: sandboxes.work,
+  })
+  const task = async (id: string) => v.parse(taskSchema, await it.json('GET', `/tasks/${id}`))
+  return {
+    it,
+    sandboxes,
+    order: async (prompt = 'Mend the test', more = {}) =>
+      v.parse(taskSchema, await it.json('POST', '/tasks', { repo, prompt, ...more })),
+    task,
+    log: async id => {
+      const { seq } = v.parse(runSchema, await it.json('GET', `/runs/${id}`))
+      const events: RunEvent[] = []
+      if (seq === 0) return events
+      const answer = await it.api('GET', `/runs/${id}/events`)
+      let text = ''
+      for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
+        text += chunk
+        const lines = [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => data!)
+        if (lines.length >= seq && text.endsWith('\n\n')) return lines.slice(0, seq).map(eventOf)
+      }
+      throw new Error(`the log ended before ${seq} events: ${text}`)
+    },
+    refused: async (method, path, body) => {
+      const answer = await it.api(method, path, body)
+      assert.ok(!answer.ok, `${method} ${path} is answered`)
+      return ((await answer.json()) as { code: string }).code
+    },
+    ended: async id => {
+      await until(async () => (await task(id)).endedAt !== null)
+      return task(id)
+    },
+  }
+}
+
+const eventOf = (text: string): RunEvent => {
+  const parsed = JSON.parse(text) as RunEvent | NumberedEvent
+  return 'event' in parsed && !('type' in parsed) ? parsed.event : (parsed as RunEvent)
+}
+const typesOf = (events: readonly RunEvent[]) =>
+  events.map(event => (event.type === 'task' ? event.event.type : event.type))
+
+test('TK1 the same id with the same words is the same task, with others it is refused', async t => {
+  const w = await world(t)
+  const first = await w.order()
+  assert.equal((await w.order('Mend the test', { id: first.id })).id, first.id)
+  assert.equal(await w.refused('POST', '/tasks', { repo, prompt: 'Other', id: first.id }), 'RUN_EXISTS')
+  assert.equal(
+    await w.refused('POST', '/tasks', { repo: 'https://me:secret@git.example/a.git', prompt: 'x' }),
+    'BAD_REQUEST',
+  )
+})
+
+test('TK10, TK30, TK33 a task gets a worker, ends in a branch and a pull request, and nothing is left', async t => {
+  const w = await world(t)
+  const { id, branch } = await w.order('Mend the failing test!')
+  assert.equal(branch, `meshbook/${id}/mend-the-failing-test`)
+  const worker = await (await w.sandboxes.workerOf(id)).join()
+  const { order } = await worker.hears('order')
+  assert.equal(order.prompt, 'Mend the failing test!')
+  await worker.write(turnBegan, checkpoint, completed)
+  const task = await w.ended(id)
+  assert.equal(task.state, 'completed')
+  assert.deepEqual(task.pullRequest, { url: 'https://git.example/pull/1', number: 1 })
+  assert.equal(task.commit, commit)
+  assert.deepEqual(typesOf(await w.log(id)), [
+    'turn-began',
+    'checkpoint',
+    'finished',
+    'pushed',
+    'pull-request',
+    'completed',
+  ])
+  await until(() => w.sandboxes.open.size === 0)
+  assert.equal(v.parse(runSchema, await w.it.json('GET', `/runs/${id}`)).kind, 'task')
+})
+
+test('TK2 beyond what the hub may do at once tasks wait in their order, and say how many are before them', async t => {
+  const w = await world(t, { env: { MESHBOOK_TASKS_AT_ONCE: '1' } })
+  const [first, second, third] = [await w.order('one'), await w.order('two'), await w.order('three')]
+  const worker = await (await w.sandboxes.workerOf(first.id)).join()
+  assert.equal((await w.task(second.id)).queuePosition, 0)
+  assert.equal((await w.task(third.id)).queuePosition, 1)
+  await worker.write(completed)
+  await w.ended(first.id)
+  const next = await (await w.sandboxes.workerOf(second.id)).join()
+  await next.write(completed)
+  assert.equal((await w.ended(second.id)).state, 'completed')
+})
+
+test('TK3 what cannot be begun says why: for a while it is tried again, for good it ends', async t => {
+  const w = await world(t)
+  w.sandboxes.failures.open.push(new MeshError('COMPUTE_UNAVAILABLE', { detail: 'the engine sleeps' }))
+  const { id } = await w.order()
+  await until(async () => (await w.task(id)).reasons.some(reason => reason.includes('the engine sleeps')))
+  const worker = await (await w.sandboxes.workerOf(id)).join()
+  await worker.write(completed)
+  await w.ended(id)
+  w.sandboxes.failures.open.push(new MeshError('FORBIDDEN', { detail: 'the repository wants another credential' }))
+  const refused = await w.ended((await w.order('again')).id)
+  assert.equal(refused.state, 'failed')
+})
+
+test('TK11 a worker that was replaced is refused, and what it sends twice is there once', async t => {
+  const w = await world(t)
+  const { id } = await w.order()
+  const first = await (await w.sandboxes.workerOf(id)).join()
+  await first.write(turnBegan)
+  first.say({ type: 'events', first: 1, events: [{ type: 'task', at: 1, event: turnBegan }] })
+  assert.equal(await first.write(checkpoint), undefined)
+  const kept = w.sandboxes.open.get(first.id)!
+  w.sandboxes.open.delete(first.id)
+  const second = await (await w.sandboxes.workerOf(id)).join()
+  assert.notEqual(second.id, first.id)
+  w.sandboxes.open.set(first.id, kept)
+  const late = await new ScriptedWorker(w.sandboxes, first.id, kept.token).join()
+  assert.ok(late.isClosed, 'its token opens nothing any more')
+  assert.deepEqual(typesOf(await w.log(id)), ['turn-began', 'checkpoint', 'worker-replaced'])
+  await second.write(completed)
+  assert.equal((await w.ended(id)).state, 'completed')
+})
+
+test('TK12 a worker that ends is replaced and the next one has the log; after too many the task fails', async t => {
+  const w = await world(t)
+  const { id } = await w.order()
+  for (let lost = 0; lost <= limits.replacementsPerTask; lost++) {
+    const worker = await (await w.sandboxes.workerOf(id)).join()
+    if (lost === 1) assert.equal((await worker.hears('log')).events.length, 3)
+    if (lost === 0) await worker.write(turnBegan, checkpoint)
+    worker.die()
+  }
+  const task = await w.ended(id)
+  assert.equal(task.state, 'failed')
+  assert.deepEqual(w.sandboxes.pushes, [id], 'what the agent had made is pushed')
+  assert.deepEqual(w.sandboxes.pullRequests, [])
+})
+
+test('TK14 an agent writes only what agents write', async t => {
+  const w = await world(t)
+  const { id } = await w.order()
+  for (const event of [
+    { type: 'stdout', at: 1, text: 'x' },
+    { type: 'task', at: 1, event: { type: 'pushed', branch: 'main', commit } },
+    { type: 'task', at: 1, event: { type: 'nonsense' } },
+  ]) {
+    const worker = await (await w.sandboxes.workerOf(id)).join()
+    worker.say({ type: 'events', first: 1, events: [event as RunEvent] })
+    await until(() => worker.isClosed)
+  }
+  assert.deepEqual(await w.log(id), [])
+})
+
+test('TK20 a message is heard once, also when it was sent before the worker was there', async t => {
+  const w = await world(t)
+  const { id } = await w.order()
+  const say = (text: string, message: string) =>
+    w.it.json<TaskMessage>('POST', `/tasks/${id}/messages`, { id: message, text })
+  await say('mind the tests', 'message-1')
+  await say('mind the tests', 'message-1')
+  assert.equal(await w.refused('POST', `/tasks/${id}/messages`, { id: 'message-1', text: 'other' }), 'CONFLICT')
+  const worker = await (await w.sandboxes.workerOf(id)).join()
+  assert.equal((await worker.hears('message')).text, 'mind the tests')
+  await worker.write({ type: 'heard', id: 'message-1', by: 'me', text: 'mind the tests' })
+  await say('and the docs', 'message-2')
+  await until(() => worker.told.filter(({ type }) => type === 'message').length === 2)
+  const { items } = await w.it.json<{ items: TaskMessage[] }>('GET', `/tasks/${id}/messages`)
+  assert.deepEqual(
+    items.map(({ heardAt }) => heardAt !== null),
+    [true, false],
+  )
+  worker.die()
+  const next = await (await w.sandboxes.workerOf(id)).join()
+  await until(() => next.told.some(({ type }) => type === 'message'))
+  assert.deepEqual(
+    next.told.flatMap(told => (told.type === 'message' ? [told.id] : [])),
+    ['message-2'],
+  )
+})
+
+test('TK21 a task that waits is stopped at once, one that works is told to stop and ends', async t => {
+  const w = await world(t, { env: { MESHBOOK_TASKS_AT_ONCE: '1' } })
+  const [going, waiting] = [await w.order('one'), await w.order('two')]
+  const worker = await (await w.sandboxes.workerOf(going.id)).join()
+  await w.it.json('POST', `/tasks/${waiting.id}/control`, { action: 'stop' })
+  assert.equal((await w.ended(waiting.id)).state, 'cancelled')
+  await worker.write(turnBegan)
+  await w.it.json('POST', `/tasks/${going.id}/control`, { action: 'pause' })
+  assert.equal((await worker.hears('control')).action, 'pause')
+  await worker.write({ type: 'paused', by: 'me' })
+  assert.equal((await w.task(going.id)).state, 'paused')
+  await w.it.json('POST', `/runs/${going.id}/cancel`, {})
+  await until(() => worker.told.some(told => told.type === 'control' && told.action === 'stop'))
+  await worker.write({ type: 'cancelled', at: 1, durationMs: 1, reason: 'stopped' })
+  assert.equal((await w.ended(going.id)).state, 'cancelled')
+})
+
+test('TK22 a decision about a gate reaches the worker', async t => {
+  const w = await world(t)
+  const { id } = await w.order()
+  const worker = await (await w.sandboxes.workerOf(id)).join()
+  const gate = `gate_${id.slice(4)}`
+  const opened = {
+    gate,
+    nonce: 'n'.repeat(20),
+    title: 'Run rm',
+    shown: 'rm -rf build',
+    expiresAt: Date.now() + 60_000,
+  }
+  await worker.write({ type: 'gate-opened', at: Date.now(), ...opened } as RunEvent)
+  assert.equal((await w.task(id)).state, 'waiting')
+  const found = await w.it.json<Gate>('GET', `/gates/${gate}`)
+  const answer = { decision: 'approved', nonce: found.nonce, digest: found.digest }
+  await w.it.json('POST', `/gates/${gate}/decide`, answer)
+  const told = await worker.hears('gate')
+  assert.deepEqual([told.gate, told.decision, told.digest], [gate, 'approved', found.digest])
+  assert.equal(await w.refused('POST', `/gates/${gate}/decide`, answer), 'GATE_DECIDED')
+})
+
+test('TK23 a task is repeated, and forked from one of its turns', async t => {
+  const w = await world(t)
+  const { id } = await w.order()
+  const worker = await (await w.sandboxes.workerOf(id)).join()
+  await worker.write(turnBegan, checkpoint, completed)
+  await w.ended(id)
+  const again = await w.it.json<Task>('POST', `/tasks/${id}/again`, {})
+  assert.equal(again.prompt, 'Mend the test')
+  const fork = await w.it.json<Task>('POST', `/tasks/${id}/again`, { turn: 1, prompt: 'Otherwise' })
+  assert.deepEqual(fork.from, { task: id, turn: 1 })
+  assert.equal(await w.refused('POST', `/tasks/${id}/again`, { turn: 9 }), 'BAD_REQUEST')
+})
+
+test('TK31 a push that fails for a while is tried again; one that is refused is said', async t => {
+  const w = await world(t)
+  w.sandboxes.failures.push.push(new MeshError('UNREACHABLE', { detail: 'the host is away' }))
+  const first = await w.order()
+  await (await (await w.sandboxes.workerOf(first.id)).join()).write(turnBegan, checkpoint, completed)
+  assert.equal((await w.ended(first.id)).state, 'completed')
+  w.sandboxes.failures.push.push(new MeshError('CONFLICT', { detail: 'the branch has moved' }))
+  const second = await w.order('two')
+  await (await (await w.sandboxes.workerOf(second.id)).join()).write(turnBegan, checkpoint, completed)
+  const task = await w.ended(second.id)
+  assert.equal(task.state, 'failed')
+  assert.deepEqual(w.sandboxes.pushes, [first.id])
+})
+
+test('TK13, TK32 a hub that is restarted goes on with its workers, and delivers what had finished', async t => {
+  const w = await world(t)
+  const going = await w.order('one')
+  const worker = await (await w.sandboxes.workerOf(going.id)).join()
+  await worker.write(turnBegan, checkpoint)
+  const done = await w.order('two')
+  const away = () => new MeshError('UNREACHABLE', { detail: 'away' })
+  w.sandboxes.failures.push.push(away(), away(), away())
+  await (await (await w.sandboxes.workerOf(done.id)).join()).write(turnBegan, checkpoint, completed)
+  await until(() => w.sandboxes.failures.push.length < 3)
+  const { hub } = w.sandboxes.open.get(worker.id)!
+  const stray = 'wrk_stray' as WorkerId
+  w.sandboxes.open.set(stray, { task: going.id as RunId, token: 'x', ended: false, hub })
+  await w.it.restart()
+  w.sandboxes.failures.push.length = 0
+  assert.equal((await w.ended(done.id)).state, 'completed')
+  assert.deepEqual(w.sandboxes.pushes, [done.id])
+  await until(() => !w.sandboxes.open.has(stray))
+  const again = await (await w.sandboxes.workerOf(going.id)).join()
+  assert.equal(again.id, worker.id, 'the same worker finds its socket again')
+  await again.write(completed)
+  assert.equal((await w.ended(going.id)).state, 'completed')
+})
+
+test('lists show the tasks of a project, newest first', async t => {
+  const w = await world(t)
+  const [a, b] = [await w.order('one'), await w.order('two')]
+  const { items } = v.parse(listOf(taskSchema), await w.it.json('GET', '/tasks?open=1'))
+  assert.deepEqual(
+    items.map(({ id }) => id),
+    [b.id, a.id],
+  )
+})

@@ -1,0 +1,239 @@
+/**
+ * What every store must do with tasks: one worker at a time under fences, a log without gaps and with one end, messages
+ * heard once (TK1, TK2, TK10–TK12, TK20, TK30, I4, I5).
+ */
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { type TestContext, test } from 'node:test'
+import { newId, parseRunId, parseSeq, type RunId, systemRandom, type WorkerId } from '@meshbook/core/ids.ts'
+import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
+import type { TaskEvent } from '@meshbook/core/task-events.ts'
+import { logged } from '@meshbook/hub/store/run-log.ts'
+import type { TaskRow } from '@meshbook/hub/store/tasks.ts'
+import * as fc from 'fast-check'
+import { type OpenRunStore, type World, worldOf } from './run-store.ts'
+
+const now = 1_800_000_000_000
+const commit = 'c'.repeat(40)
+const id = <K extends Parameters<typeof newId>[0]>(kind: K) => newId(kind, now, systemRandom)
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex')
+const does = (event: TaskEvent): RunEvent => ({ type: 'task', at: now, event })
+const turn = does({ type: 'turn-began', turn: 1, model: 'm' })
+const saved = does({ type: 'checkpoint', turn: 1, commit, files: 1, added: 1, removed: 0 })
+const finished = does({ type: 'finished', outcome: 'done', summary: 'it works' })
+const completed: RunEvent = { type: 'completed', at: now, durationMs: 1 }
+
+interface TaskWorld extends World {
+  order(prompt: string, id?: RunId): Promise<TaskRow>
+  take(task: RunId, hub?: string, most?: number): Promise<{ task: TaskRow; worker: WorkerId } | null>
+  write(task: TaskRow, first: number, ...events: RunEvent[]): Promise<{ seq: number; refused?: string }>
+}
+
+function taskWorldOf(world: World): TaskWorld {
+  const { store, org, project } = world
+  return {
+    ...world,
+    async order(prompt, known) {
+      const task = known ?? parseRunId(id('run'))
+      const { task: made } = await store.call('createTask', {
+        ...{
+          org,
+          id: task,
+          project,
+          repo: 'https://git.example/a.git',
+          prompt,
+          base: null,
+          agent: 'meshbook',
+          model: 'm',
+        },
+        ...{
+          branch: `meshbook/${task}/x`,
+          budget: { turns: 3 },
+          tools: { shell: 'ask' as const },
+          pullRequest: true,
+          from: null,
+        },
+        ...{ hash: hashOf(prompt), newSession: id('session'), requestedBy: 'me', asker: null, credential: null, now },
+      })
+      return made
+    },
+    async take(task, hub = 'hub', most = 10) {
+      const worker = id('worker')
+      const taken = await store.call('takeTask', { org, id: task, hub, worker, tokenHash: hashOf(worker), most, now })
+      return taken && { task: taken, worker }
+    },
+    write: (task, first, ...events) =>
+      store.call('appendTask', {
+        ...{ org, id: task.id, fence: task.fence!, first: parseSeq(first), events: events.map(logged), now },
+      }),
+  }
+}
+
+export function taskStoreContract(name: string, open: OpenRunStore, schedules: number): void {
+  const world = async (t: TestContext) => taskWorldOf(await worldOf(await open(t)))
+
+  test(`${name}: TK1 the same words under the same id are the same task`, async t => {
+    const w = await world(t)
+    const { id: task, position, budget, tools } = await w.order('mend it')
+    assert.deepEqual([position, budget, tools], [0, { turns: 3 }, { shell: 'ask' }])
+    assert.equal((await w.order('mend it', task)).id, task)
+    await assert.rejects(w.order('break it', task), { code: 'RUN_EXISTS' })
+    assert.equal((await w.order('another')).position, 1)
+    const { user } = await w.store.call('firstUser', { org: w.org, user: id('user'), name: 'me', now, token: null })
+    const list = { asker: { org: w.org, user }, before: null, rows: 1 }
+    const first = await w.store.query('listTasks', { ...list, open: true, project: w.project })
+    assert.equal(first.items.length, 1)
+    const rest = await w.store.query('listTasks', { ...list, before: first.next })
+    const prompts = [...first.items, ...rest.items].map(({ prompt }) => prompt)
+    assert.deepEqual(prompts.toSorted(), ['another', 'mend it'])
+    assert.equal((await w.store.query('sessionsWithQueue')).length, 0, 'no device takes it')
+  })
+
+  test(`${name}: TK10 of two hubs one takes a task, and no more than it has room for`, async t => {
+    const w = await world(t)
+    const [a, b] = [await w.order('a'), await w.order('b')]
+    assert.deepEqual(
+      (await w.store.query('tasksToTake', { rows: 10 })).map(({ id }) => id),
+      [a.id, b.id],
+    )
+    const both = await Promise.all([w.take(a.id, 'one'), w.take(a.id, 'two')])
+    assert.equal(both.filter(taken => taken !== null).length, 1)
+    const [taken] = both.flatMap(each => each ?? [])
+    assert.equal(await w.take(b.id, taken!.task.hub!, 1), null)
+    const known = await w.store.query('taskOfWorker', { worker: taken!.worker, tokenHash: hashOf(taken!.worker) })
+    assert.equal(known?.id, a.id)
+    assert.equal(await w.store.query('taskOfWorker', { worker: taken!.worker, tokenHash: hashOf('x') }), null)
+    assert.equal((await w.store.query('tasksOfHub', { hub: taken!.task.hub! })).length, 1)
+    await w.store.call('noteTaskBase', { org: w.org, id: a.id, base: commit })
+    await w.store.call('noteTaskReasons', { org: w.org, id: b.id, reasons: ['full'] })
+    assert.equal((await w.store.query('findTask', { org: w.org, id: a.id }))?.baseCommit, commit)
+    assert.deepEqual((await w.store.query('findTask', { org: w.org, id: b.id }))?.reasons, ['full'])
+  })
+
+  test(`${name}: TK11, TK12, TK30 only the newest holder writes, and after the end nobody does`, async t => {
+    const w = await world(t)
+    const { org } = w
+    const { id: task } = await w.order('a')
+    const first = (await w.take(task))!
+    assert.equal((await w.write(first.task, 1, turn, saved)).seq, 2)
+    assert.deepEqual(await w.write(first.task, 2, saved, turn).then(({ seq, refused }) => [seq, refused]), [
+      3,
+      undefined,
+    ])
+    assert.equal((await w.write(first.task, 9, turn)).refused, 'SEQ_GAP')
+    const lost = await w.store.call('loseTaskWorker', { org, id: task, worker: first.worker, reason: 'gone', now })
+    assert.deepEqual([lost?.worker, lost?.replaced, lost?.seq], [null, 1, 4])
+    assert.equal(
+      await w.store.call('loseTaskWorker', { org, id: task, worker: first.worker, reason: 'again', now }),
+      null,
+    )
+    const second = (await w.take(task))!
+    assert.equal((await w.write(first.task, 5, turn)).refused, 'STALE_FENCE')
+    assert.equal((await w.write(second.task, 5, finished)).refused, undefined)
+    assert.equal(await w.store.call('holdTask', { org, id: task, hub: 'elsewhere' }), null)
+    const held = (await w.store.call('holdTask', { org, id: task, hub: 'hub' }))!
+    assert.equal((await w.write(second.task, 6, turn)).refused, 'STALE_FENCE')
+    assert.equal((await w.write({ ...held.task, fence: held.fence }, 6, completed)).refused, undefined)
+    assert.equal((await w.write({ ...held.task, fence: held.fence }, 7, turn)).refused, 'RUN_ENDED')
+    await w.store.call('releaseTask', { org, id: task })
+    const ended = await w.store.query('findTask', { org, id: task })
+    assert.deepEqual([ended?.status, ended?.hub, ended?.worker, ended?.state.commit], ['completed', null, null, commit])
+    assert.equal(await w.store.call('holdTask', { org, id: task, hub: 'hub' }), null)
+    assert.equal(await w.take(task), null)
+  })
+
+  test(`${name}: TK20, TK21 messages are noted as heard, wishes are counted, and nothing is said to what has ended`, async t => {
+    const w = await world(t)
+    const { org } = w
+    const { id: task } = await w.order('a')
+    const say = (message: string, text: string) =>
+      w.store.call('sayToTask', { org, id: task, message, text, by: 'me', now })
+    await say('m1', 'one')
+    await say('m1', 'one')
+    await say('m2', 'two')
+    await assert.rejects(say('m2', 'three'), { code: 'CONFLICT' })
+    const taken = (await w.take(task))!
+    await w.write(taken.task, 1, does({ type: 'heard', id: 'm1', by: 'me', text: 'one' }))
+    const messages = await w.store.query('messagesOf', { org, id: task })
+    assert.deepEqual(
+      messages.map(({ id, heardAt }) => [id, heardAt !== null]),
+      [
+        ['m1', true],
+        ['m2', false],
+      ],
+    )
+    await w.store.call('wishOfTask', { org, id: task, action: 'pause', by: 'me', now })
+    const { wish } = await w.store.call('wishOfTask', { org, id: task, action: 'stop', by: 'me', now })
+    assert.deepEqual([wish?.action, wish?.number], ['stop', 2])
+    const held = (await w.store.call('holdTask', { org, id: task, hub: 'hub' }))!
+    await w.write({ ...held.task, fence: held.fence }, 2, finished)
+    await assert.rejects(say('m3', 'late'), { code: 'RUN_ENDED' })
+  })
+
+  test(`${name}: I4, I5 whatever workers and hubs do, there is one holder, a log without gaps, and one end`, async t => {
+    const w = await world(t)
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), steps => play(w, steps)),
+      { numRuns: schedules },
+    )
+  })
+}
+
+type Step =
+  | { do: 'take'; hub: 0 | 1 }
+  | { do: 'write'; holder: number; back: number; what: 0 | 1 | 2 }
+  | { do: 'lose' | 'end'; holder: number }
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ do: fc.constant('take' as const), hub: fc.constantFrom(0 as const, 1 as const) }),
+  fc.record({
+    do: fc.constant('write' as const),
+    holder: fc.nat(9),
+    back: fc.nat(2),
+    what: fc.constantFrom(0 as const, 1 as const, 2 as const),
+  }),
+  fc.record({ do: fc.constantFrom('lose' as const, 'end' as const), holder: fc.nat(9) }),
+)
+
+/** Holders write as if each were the only one; what the log then says must be one story. */
+async function play(w: TaskWorld, steps: readonly Step[]): Promise<void> {
+  const { org } = w
+  const { id: task } = await w.order(`task ${steps.length}`)
+  const holders: { task: TaskRow; worker: WorkerId | null; seq: number }[] = []
+  const at = (number: number) => holders[number % Math.max(1, holders.length)]
+  for (const each of steps) {
+    if (each.do === 'take') {
+      const taken = await w.take(task, `hub ${each.hub}`, 1_000)
+      if (taken) holders.push({ ...taken, seq: taken.task.seq })
+      continue
+    }
+    const holder = at(each.holder)
+    if (!holder) continue
+    if (each.do === 'write') {
+      const before = holder.seq
+      const done = await w.write(
+        holder.task,
+        Math.max(1, holder.seq + 1 - each.back),
+        [turn, saved, finished][each.what]!,
+      )
+      const isNewest = holder === holders.at(-1)
+      if (done.refused === undefined && done.seq > before) assert.ok(isNewest, 'an older holder has written')
+      holder.seq = Math.max(holder.seq, isNewest ? done.seq : holder.seq)
+    } else if (each.do === 'lose' && holder.worker) {
+      await w.store.call('loseTaskWorker', { org, id: task, worker: holder.worker, reason: 'lost', now })
+    } else if (each.do === 'end') {
+      const held = await w.store.call('holdTask', { org, id: task, hub: holder.task.hub! })
+      if (!held) continue
+      holders.push({ task: { ...held.task, fence: held.fence }, worker: null, seq: held.task.seq })
+      await w.write({ ...held.task, fence: held.fence }, held.task.seq + 1, completed)
+      await w.store.call('releaseTask', { org, id: task })
+    }
+  }
+  const log = await w.log(task)
+  assert.deepEqual(
+    log.map(({ seq }) => seq),
+    log.map((_, index) => index + 1),
+  )
+  const ends = log.filter(({ event }) => isTerminal(event))
+  assert.ok(ends.length <= 1 && (ends.length === 0 || ends[0] === log.at(-1)))
+}
