@@ -22,7 +22,7 @@ import { limits } from '@meshbook/core/limits.ts'
 import type { TaskEvent } from '@meshbook/core/task-events.ts'
 import type { Budget, ToolRule } from '@meshbook/core/tasks-api.ts'
 import { AcpTerminals } from './acp-terminals.ts'
-import { askPeople } from './approval.ts'
+import { askPeople, questionOf } from './approval.ts'
 import type { Controls, UserMessage } from './controls.ts'
 import { type AgentState, answersOf, conversation, fold, step } from './fold.ts'
 import { limitReached, timeIsOver } from './limits-of-task.ts'
@@ -284,7 +284,11 @@ class AcpAgent {
     try {
       const verdict =
         rule === 'ask'
-          ? await askPeople(this.#setting.people, { call: callOf(toolCall.toolCallId), tool, shown }, cut)
+          ? await askPeople(
+              this.#setting.people,
+              { call: questionOf(this.#state.turn + 1, toolCall.toolCallId), tool, shown },
+              cut,
+            )
           : { allowed: rule === 'auto' }
       const wanted = verdict.allowed ? ['allow_once', 'allow_always'] : ['reject_once', 'reject_always']
       const option = wanted.flatMap(kind => options.filter(option => option.kind === kind))[0]

@@ -6,7 +6,7 @@ import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { TaskEvent, Usage } from '@meshbook/core/task-events.ts'
 import type { Budget, ToolRule } from '@meshbook/core/tasks-api.ts'
-import { askPeople } from './approval.ts'
+import { askPeople, questionOf } from './approval.ts'
 import { isNearlyFull, summaryQuestion } from './compaction.ts'
 import type { Controls, UserMessage } from './controls.ts'
 import { type AgentState, answersOf, conversation, fold, type OpenCall, step } from './fold.ts'
@@ -285,7 +285,8 @@ class Agent {
     await this.#setting.log.flush()
     const signal = this.#signal()
     try {
-      const verdict = await askPeople(this.#setting.people, { call: id, tool, shown }, signal)
+      const question = { call: questionOf(this.#state.turn, id), tool, shown }
+      const verdict = await askPeople(this.#setting.people, question, signal)
       return verdict.allowed ? undefined : failure(verdict.why)
     } catch (error) {
       return failure(`Not done: ${signal.aborted ? whyCut(signal) : asWords(error)}.`)
@@ -297,7 +298,8 @@ class Agent {
     const signal = AbortSignal.any([cut, AbortSignal.timeout(tool.mostMs)])
     const pieces = new Pieces(text => this.#write({ type: 'tool-printed', call, text }))
     try {
-      return await tool.run(input, { call, print: capped(pieces), people: this.#setting.people, signal })
+      const question = questionOf(this.#state.turn, call)
+      return await tool.run(input, { question, print: capped(pieces), people: this.#setting.people, signal })
     } catch (error) {
       if (cut.aborted) return failure(`Cut in its middle: ${whyCut(cut)}. Some of it may have happened.`)
       if (signal.aborted) return failure(`It took longer than ${tool.mostMs / 1_000} s.`)
