@@ -42,5 +42,8 @@ export const auditActions = [
   'key-used',
   'data-key-turned',
   'model-key-made',
+  'hook-added',
+  'hook-removed',
+  'hook-rotated',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

@@ -652,6 +652,13 @@ const catalogue = {
     exit: 1,
     retry: 'never',
   },
+  REPO_DENIED: {
+    message: 'The repository cannot be opened',
+    hint: 'Check its address, and that a key for its host is stored that may read it (and write, to push).',
+    http: 422,
+    exit: 3,
+    retry: 'never',
+  },
   COMPUTE_UNAVAILABLE: {
     message: 'Containers cannot be used',
     hint: '`meshbook compute status` says what is missing; docs/containers.md how to set it up.',

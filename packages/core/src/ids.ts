@@ -30,6 +30,7 @@ export type SnapshotId = Branded<string, 'SnapshotId'>
 export type MoveId = Branded<string, 'MoveId'>
 export type WorkerId = Branded<string, 'WorkerId'>
 export type ModelCallId = Branded<string, 'ModelCallId'>
+export type HookId = Branded<string, 'HookId'>
 /** `sha256-` and 64 hex digits of the blob's content. */
 export type AssetId = Branded<string, 'AssetId'>
 
@@ -63,6 +64,7 @@ const prefixes = {
   move: 'mov',
   worker: 'wrk',
   modelCall: 'mcl',
+  hook: 'hok',
 } as const
 
 export interface IdTypes {
@@ -88,6 +90,7 @@ export interface IdTypes {
   move: MoveId
   worker: WorkerId
   modelCall: ModelCallId
+  hook: HookId
 }
 export type IdKind = keyof IdTypes
 

@@ -580,8 +580,6 @@ export const limits = {
   /** Of an answer whose tokens nobody reported: so many may have been made a second. */
   modelTokensPerSecond: 400,
   modelTries: 6,
-  /** Between two pieces of an answer. */
-  modelSilentMs: 120_000,
   /** The longest that a provider may tell us to wait. */
   modelWaitMs: 300_000,
   modelRetryMinMs: 1_000,
@@ -610,6 +608,34 @@ export const limits = {
   gitPackBytes: 2 * GiB,
   gitRequestMs: 600_000,
   mirrorsBytes: 50 * GiB,
+  /** How often the folder of a fetch is looked at, to end one that brings too much. */
+  gitLookMs: 250,
+  gitOutputBytes: 64 * MiB,
+  /** What was fetched so recently is new enough for a worker. */
+  mirrorFreshMs: 60_000,
+  /** How long the name of the default branch is believed. */
+  mirrorHeadMs: 3_600_000,
+  packsPerMirror: 50,
+  /** Of a worker's fetch: what it has and wants, not what it gets. */
+  gitRequestBytes: 16 * MiB,
+  gitRequestsPerTask: 8,
+  gitWantsPerRequest: 1_000,
+  gitCommandsPerPush: 100,
+  gitCommandBytes: 64 * KiB,
+  gitRefsPerTask: 500,
+  /** All that a task pushed. */
+  gitTaskBytes: 4 * GiB,
+  diffFilesPerTask: 5_000,
+  entriesPerFolder: 10_000,
+  taskFileBytes: MiB,
+  checkoutsPerMirror: 2,
+  checkoutMs: 120_000,
+  hooksPerOrg: 100,
+  hookBodyBytes: 5 * MiB,
+  hookWindowMs: 300_000,
+  /** Deliveries are known for so long; an older one is refused. */
+  hookKeptMs: 7 * 24 * 3_600_000,
+  hookTriesPerMinute: 120,
 } as const
 
 export type Limits = { readonly [K in keyof typeof limits]: number }

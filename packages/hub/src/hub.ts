@@ -56,6 +56,7 @@ import { Documents } from './documents/documents.ts'
 import { Gates } from './gates/gates.ts'
 import { Ledger } from './gateway/ledger.ts'
 import { ModelGateway } from './gateway/model-gateway.ts'
+import { Hooks } from './git/hooks.ts'
 import { sourceOf } from './history/authors.ts'
 import { History } from './history/history.ts'
 import { buildApp } from './http/app.ts'
@@ -318,6 +319,7 @@ type Wired =
   | 'presence'
   | 'compute'
   | 'tasks'
+  | 'hooks'
   | 'openTasks'
   | 'orders'
   | 'feeds'
@@ -429,6 +431,13 @@ async function wire(base: Base): Promise<Parts> {
     ...{ ...base, ...told, feeds, hub: compute.hub, work: base.taskWork },
     ...base.config.tasks,
   })
+  const hooks = new Hooks({
+    ...{ ...base, audit },
+    masterKey,
+    startTask: async (task, { name, org, user, project }) => {
+      await opened.tasks.submit(org, project, { name, asker: { org, user }, source: {} }, task)
+    },
+  })
   const repeats = new Repeats({ ...base, audit, orders, runs })
   const moves = new Moves({ ...base, audit, fleet, orders, runs, sessionsChanged })
   const leftHeads = new LeftHeads({ ...base, fleet, orders, moves, sessionsChanged })
@@ -463,6 +472,7 @@ async function wire(base: Base): Promise<Parts> {
     presence: others ? sharedPresence(store, others.hub) : alone,
     compute,
     tasks: opened.tasks,
+    hooks,
     openTasks: opened,
     orders,
     feeds,

@@ -23,6 +23,7 @@ import type { Documents } from './documents/documents.ts'
 import type { Gates } from './gates/gates.ts'
 import type { Ledger } from './gateway/ledger.ts'
 import type { ModelGateway } from './gateway/model-gateway.ts'
+import type { Hooks } from './git/hooks.ts'
 import type { History } from './history/history.ts'
 import type { HubEvents } from './hub-events.ts'
 import type { Orders } from './hubs/orders.ts'
@@ -83,6 +84,8 @@ export interface Parts {
   deviceTeller: Pick<DeviceTeller, 'welcome'>
   presence: Presence
   tasks: Tasks
+  /** What starts tasks from elsewhere. */
+  hooks: Hooks
   openTasks: OpenTasks
   /** Workers in containers, and what they may restore. */
   compute: Compute

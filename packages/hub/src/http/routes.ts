@@ -86,6 +86,7 @@ import {
   restoreVersion,
   turnBack,
 } from './history-handlers.ts'
+import { hookRoutes } from './hook-routes.ts'
 import { keyRoutes } from './key-routes.ts'
 import { addMember, changeMember, leaveProject, listMembers, removeMember } from './member-handlers.ts'
 import { moveRoutes } from './move-routes.ts'
@@ -726,6 +727,7 @@ export function routes(parts: Parts): Route[] {
     ...computeRoutes(parts),
     ...moveRoutes(parts),
     ...taskRoutes(parts),
+    ...hookRoutes(parts),
     ...snapshotRoutes(parts),
     ...keyRoutes(parts),
     ...gatewayRoutes(parts),

@@ -15,6 +15,7 @@ import * as deviceTokens from './device-tokens.ts'
 import * as failover from './failover-plan.ts'
 import * as gates from './gates.ts'
 import * as heads from './heads.ts'
+import * as hooks from './hooks.ts'
 import * as identity from './identity.ts'
 import * as imports from './import-run.ts'
 import * as invitations from './invitations.ts'
@@ -372,6 +373,14 @@ const plain = {
   deleteSnapshot: notingIn(snapshots.deleteSnapshot, inSessionOrg),
   refuseSnapshot: notingIn(snapshots.refuseSnapshot, inSessionOrg),
   sweepSnapshots: notingIn(snapshots.sweepSnapshots, ({ orgs }) => orgs.map(org => ({ org, subject: 'sessions' }))),
+
+  addHook: hooks.addHook,
+  findHook: hooks.findHook,
+  listHooks: hooks.listHooks,
+  removeHook: hooks.removeHook,
+  rotateHook: hooks.rotateHook,
+  findHookDelivery: hooks.findHookDelivery,
+  noteHookDelivery: hooks.noteHookDelivery,
 
   pushKeys: ways.pushKeys,
   isFirstUser: ways.isFirstUser,

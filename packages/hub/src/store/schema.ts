@@ -190,6 +190,12 @@ const migrations: readonly string[] = [
   CREATE INDEX model_calls_by_time ON model_calls (org_id, began_at);
   CREATE INDEX model_calls_of_run ON model_calls (org_id, run_id);
   CREATE INDEX model_calls_by_state ON model_calls (state, hub);`,
+  // Hooks (GT60…): what starts tasks from elsewhere; their secrets are sealed. What was delivered is known for a while.
+  `CREATE TABLE hooks (org_id TEXT NOT NULL, user_id TEXT NOT NULL, hook_id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, project_id TEXT NOT NULL, repo TEXT NOT NULL, rules TEXT NOT NULL, sealed TEXT NOT NULL, created_at BIGINT NOT NULL, rotated_at BIGINT NOT NULL, last_at BIGINT, last_outcome TEXT);
+  CREATE INDEX hooks_by_user ON hooks (org_id, user_id, created_at);
+  CREATE TABLE hook_deliveries (org_id TEXT NOT NULL, hook_id TEXT NOT NULL, digest TEXT NOT NULL, delivery TEXT NOT NULL, task_id TEXT, at BIGINT NOT NULL, PRIMARY KEY (org_id, hook_id, digest));
+  CREATE INDEX hook_deliveries_by_number ON hook_deliveries (org_id, hook_id, delivery);
+  CREATE INDEX hook_deliveries_by_age ON hook_deliveries (org_id, hook_id, at);`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }
