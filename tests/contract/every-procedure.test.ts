@@ -42,6 +42,7 @@ const otherSuites = [
   'member-store.test.ts',
   'hubs-store.ts',
   'move-store.ts',
+  'model-store.test.ts',
   'task-store.ts',
 ]
 

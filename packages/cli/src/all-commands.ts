@@ -22,6 +22,7 @@ const commands: Record<string, () => Promise<() => Command>> = {
   publish: async () => (await import('./commands/publish.ts')).publishCommand,
   devices: async () => (await import('./commands/devices.ts')).devicesCommand,
   compute: async () => (await import('./commands/compute.ts')).computeCommand,
+  keys: async () => (await import('./commands/keys.ts')).keysCommand,
   members: async () => (await import('./commands/members.ts')).membersCommand,
   audit: async () => (await import('./commands/audit.ts')).auditCommand,
   pair: async () => (await import('./commands/pair.ts')).pairCommand,

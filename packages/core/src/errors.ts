@@ -631,6 +631,25 @@ const catalogue = {
     exit: 1,
     retry: 'never',
   },
+  BUDGET_REACHED: {
+    message: 'The budget for models is used up',
+    hint: 'Give it a larger budget, or wait until calls that are under way have ended: what they may cost is held back.',
+    http: 402,
+    exit: 1,
+    retry: 'never',
+  },
+  KEY_MISSING: {
+    message: 'There is no key for this provider',
+    hint: 'Set one with `meshbook keys set`; nobody can read it back.',
+    http: 422,
+    exit: 1,
+    retry: 'never',
+  },
+  KEY_UNREADABLE: {
+    message: 'The stored key cannot be opened',
+    hint: 'Start the hub with the master key that it was sealed with (MESHBOOK_MASTER_KEY_OLD), or set the key anew.',
+    http: 422,
+    exit: 1,
   REPO_DENIED: {
     message: 'The repository cannot be opened',
     hint: 'Check its address, and that a key for its host is stored that may read it (and write, to push).',

@@ -566,7 +566,46 @@ export const limits = {
   toolRunMs: 600_000,
   modelAnswerMs: 600_000,
   modelRequestBytes: 32 * MiB,
+  /** Bodies of calls that are under way, over all of the hub. */
+  modelRequestsBytes: 512 * MiB,
+  /** Calls that are under way: of one task or token, and of the hub. */
+  modelCallsPerBudget: 128,
+  modelCallsPerHub: 512,
+  /** A stream that brings nothing for so long is cut, and a whole call after so long. */
+  modelSilentMs: 300_000,
+  modelCallMs: 3_600_000,
+  /** One event of a stream, or a whole answer, of which the usage is read. */
+  modelEventBytes: 32 * MiB,
+  /** Of what a provider says when it refuses. */
+  modelRefusalBytes: 64 * KiB,
+  /** Of an answer whose tokens nobody reported: so many may have been made a second. */
+  modelTokensPerSecond: 400,
   modelTries: 6,
+  /** Between two pieces of an answer. */
+  modelSilentMs: 120_000,
+  /** The longest that a provider may tell us to wait. */
+  modelWaitMs: 300_000,
+  modelRetryMinMs: 1_000,
+  modelRetryMaxMs: 60_000,
+  /** Of one answer; what a model may say at most where it says nothing of its own. */
+  modelAnswerBytes: 8 * MiB,
+  /** Of what a tool call is about to do, in the event that tells of it. */
+  toolShownChars: 8_000,
+  /** What an agent and its tools say is written to the log in pieces, this often. */
+  agentPieceMs: 100,
+  /** A file that the agent reads or edits. */
+  agentFileBytes: 8 * MiB,
+  /** A command that is told to end has this long. */
+  toolKillMs: 2_000,
+  mcpServersPerTask: 16,
+  mcpToolsPerServer: 64,
+  mcpDescriptionChars: 2_000,
+  mcpSchemaBytes: 32 * KiB,
+  mcpMessageBytes: 8 * MiB,
+  mcpStartMs: 30_000,
+  acpMessageBytes: 8 * MiB,
+  acpStartMs: 60_000,
+  acpTerminalsPerTask: 16,
   vaultValueBytes: 64 * KiB,
   keysPerOrg: 200,
   gitPackBytes: 2 * GiB,

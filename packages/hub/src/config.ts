@@ -10,6 +10,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { isApiToken } from '@meshbook/relay/serve/secrets.ts'
 import { type AccountsConfig, accountSettings, parseAccounts } from './auth/account-config.ts'
 import { type ComputeConfig, computeSettings, parseCompute } from './compute/compute-config.ts'
+import { type ModelsConfig, modelsSettings, parseModels } from './gateway/models-config.ts'
 import { parseS3, type S3Config, s3Settings } from './objects/s3-config.ts'
 import { parseTasks, type TaskConfig, taskSettings } from './tasks/task-config.ts'
 import { type MasterKeyConfig, masterKeySettings } from './vault/master-key.ts'
@@ -42,6 +43,9 @@ export interface HubConfig {
   compute: ComputeConfig | null
   tasks: TaskConfig
   masterKey: MasterKeyConfig
+  /** The one before, where it is being changed. */
+  oldMasterKey: MasterKeyConfig
+  models: ModelsConfig
   /** How long the logs of ended runs are kept. */
   runRetentionDays: number
   /** Times that decide when a device is suspect or offline are divided by this. */
@@ -79,6 +83,7 @@ export const hubSettings = {
   ...computeSettings,
   ...taskSettings,
   ...masterKeySettings,
+  ...modelsSettings,
   MESHBOOK_BOOTSTRAP_TOKEN: 'API token (mb_…) for the first user, taken at the first start',
   MESHBOOK_RUN_RETENTION_DAYS:
     'days for which the logs of runs are kept; what became of a run is known for longer (30)',
@@ -109,6 +114,11 @@ export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): Hu
       key: setting('MESHBOOK_MASTER_KEY') ?? null,
       file: parsePath(setting('MESHBOOK_MASTER_KEY_FILE')),
     },
+    oldMasterKey: {
+      key: setting('MESHBOOK_MASTER_KEY_OLD') ?? null,
+      file: parsePath(setting('MESHBOOK_MASTER_KEY_OLD_FILE')),
+    },
+    models: parseModels(setting),
     runRetentionDays: parseRetention(setting('MESHBOOK_RUN_RETENTION_DAYS')),
     timesDivisor: parseDivisor(setting('MESHBOOK_TIMES_DIVISOR')),
     webFolder: flags.webFolder ? resolve(flags.webFolder) : null,

@@ -86,6 +86,7 @@ async function worldOf(t: TestContext): Promise<World> {
   const { id: way } = await test.json<{ id: string }>('POST', '/push/ways', ntfy)
   const hooked = { name: 'walked', kind: 'github', project: test.project.id, repo: 'https://a.example/b' }
   const { id: hook } = await test.json<{ id: string }>('POST', '/hooks', hooked)
+  await test.json('PUT', '/keys/walked', { kind: 'openai', value: canary })
   const { id: invitation } = await test.json<{ id: string }>('POST', '/invitations', {})
   const part = sealedPart(canary)
   const by = new DeviceRequests(() => test.hub, device)
@@ -116,6 +117,7 @@ async function worldOf(t: TestContext): Promise<World> {
     version: '1',
     owner: '@me',
     path: 'a.md',
+    name: 'walked',
   }
   return {
     test,
@@ -293,6 +295,8 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'PATCH /snapshots/:id': () => ({ name: 'walked' }),
   'POST /snapshots/:id/refused': () => ({ code: 'SNAPSHOT_REFUSED', detail: 'walked' }),
   'POST /snapshots/:id/restore': () => ({}),
+  'PUT /keys/:name': () => ({ kind: 'openai', value: 'walked' }),
+  'POST /model-keys': () => ({ name: 'walked' }),
 }
 
 const keyOf = ({ method, path }: Route): string => `${method} ${path.replace('/api/v1', '')}`
@@ -352,7 +356,7 @@ function check(route: Route, set: HeaderSet, { status, text, headers }: RawAnswe
   if (mayRead) return
   assert.ok(!text.includes(canary), what)
   for (const id of Object.values(world.ids))
-    assert.ok(['1', '@me', 'a.md'].includes(id) || !withoutDetail(text).includes(id), `${what} tells ${id}`)
+    assert.ok(['1', '@me', 'a.md', 'walked'].includes(id) || !withoutDetail(text).includes(id), `${what} tells ${id}`)
 }
 
 /** A problem repeats the id that was asked for. */
@@ -380,6 +384,8 @@ async function stateOf({ test, ids }: World): Promise<string> {
     '/push/ways',
     '/push/settings',
     '/hooks',
+    '/keys',
+    '/model-keys',
   ]
   const more = [`/projects/${ids.project}/members`, `/documents/${ids.document}/versions`]
   const texts = await Promise.all([...lists, ...more].map(async path => (await test.api('GET', path)).text()))

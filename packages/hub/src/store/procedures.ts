@@ -19,9 +19,11 @@ import * as hooks from './hooks.ts'
 import * as identity from './identity.ts'
 import * as imports from './import-run.ts'
 import * as invitations from './invitations.ts'
+import * as keys from './keys.ts'
 import * as left from './left-heads.ts'
 import * as lost from './lost-runs.ts'
 import * as members from './members.ts'
+import * as models from './model-calls.ts'
 import * as moves from './moves.ts'
 import * as news from './news.ts'
 import * as notices from './notices.ts'
@@ -397,6 +399,26 @@ const plain = {
   makeTest: deliveries.makeTest,
   findReceipt: deliveries.findReceipt,
   confirmDelivery: deliveries.confirmDelivery,
+
+  listKeys: keys.listKeys,
+  sealedKeys: keys.sealedKeys,
+  sampleKeys: keys.sampleKeys,
+  dataKey: keys.dataKey,
+  putKey: keys.putKey,
+  removeKey: keys.removeKey,
+  useKey: keys.useKey,
+  touchKey: keys.touchKey,
+  turnDataKey: keys.turnDataKey,
+  underMaster: keys.underMaster,
+  sealAgain: keys.sealAgain,
+
+  holdModelCall: models.holdModelCall,
+  settleModelCall: models.settleModelCall,
+  settleLeftCalls: models.settleLeftCalls,
+  modelSpending: models.modelSpending,
+  modelUsage: models.modelUsage,
+  makeModelKey: models.makeModelKey,
+  listModelKeys: models.listModelKeys,
 }
 
 export type AuditedCall = keyof typeof plain
