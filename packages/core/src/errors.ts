@@ -650,6 +650,8 @@ const catalogue = {
     hint: 'Start the hub with the master key that it was sealed with (MESHBOOK_MASTER_KEY_OLD), or set the key anew.',
     http: 422,
     exit: 1,
+    retry: 'never',
+  },
   REPO_DENIED: {
     message: 'The repository cannot be opened',
     hint: 'Check its address, and that a key for its host is stored that may read it (and write, to push).',

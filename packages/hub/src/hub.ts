@@ -109,7 +109,6 @@ import { lanUrl, ShownCertificate } from './tls/shown-certificate.ts'
 import { changeMasterKey } from './vault/change-master-key.ts'
 import { MasterKey } from './vault/master-key.ts'
 import { Vault } from './vault/vault.ts'
-import { MasterKey } from './vault/master-key.ts'
 import { version } from './version.ts'
 
 export interface HubPorts {
@@ -432,10 +431,8 @@ async function wire(base: Base): Promise<Parts> {
     ...{ ...base, ...told, feeds, hub: compute.hub, work: base.taskWork },
     ...base.config.tasks,
   })
-  let masterKey: Promise<MasterKey> | undefined
   const hooks = new Hooks({
-    ...{ ...base, audit },
-    masterKey: () => (masterKey ??= MasterKey.open(base.config, base.random)),
+    ...{ ...base, audit, masterKey },
     startTask: async (task, { name, org, user, project }) => {
       await opened.tasks.submit(org, project, { name, asker: { org, user }, source: {} }, task)
     },
