@@ -623,6 +623,8 @@ export const limits = {
   gitCommandsPerPush: 100,
   gitCommandBytes: 64 * KiB,
   gitRefsPerTask: 500,
+  /** How long what a task pushed is kept after its end, to be looked at and gone on from. */
+  taskRepositoryMs: 30 * 24 * 3_600_000,
   /** All that a task pushed. */
   gitTaskBytes: 4 * GiB,
   diffFilesPerTask: 5_000,
