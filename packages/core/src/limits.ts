@@ -554,11 +554,19 @@ export const limits = {
   taskMessagesPerTask: 1_000,
   brokerEventsPerMessage: 500,
   brokerLineBytes: 12 * MiB,
+  /** Sent to a worker that does not read. */
+  brokerUnreadBytes: 32 * MiB,
+  brokerConnections: 128,
+  brokerHeaderBytes: 32 * KiB,
+  /** A connection for packages on which nothing passes. */
+  packagesIdleMs: 120_000,
   taskAssetBytes: 8 * MiB,
   taskDiffBytes: 2 * MiB,
   /** A worker that says nothing for so long is replaced. */
   taskSilentMs: 30_000,
   taskStartMs: 120_000,
+  /** What a worker is given to save its work and end. */
+  taskStopMs: 20_000,
   replacementsPerTask: 5,
   taskApprovalMs: 24 * 3_600_000,
   /** Of the output of one tool, for the model and in the log. */
