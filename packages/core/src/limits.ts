@@ -579,7 +579,8 @@ export const limits = {
   /** Calls that are under way: of one task or token, and of the hub. */
   modelCallsPerBudget: 128,
   modelCallsPerHub: 512,
-  /** A whole call of a model, to the end of its answer. */
+  /** A stream that brings nothing for so long is cut, and a whole call after so long. */
+  modelSilentMs: 300_000,
   modelCallMs: 3_600_000,
   /** One event of a stream, or a whole answer, of which the usage is read. */
   modelEventBytes: 32 * MiB,
