@@ -38,7 +38,10 @@ const commands: Record<string, () => Promise<() => Command>> = {
 }
 
 /** What nobody types. */
-const hidden: typeof commands = { worker: async () => (await import('./commands/worker.ts')).workerCommand }
+const hidden: typeof commands = {
+  worker: async () => (await import('./commands/worker.ts')).workerCommand,
+  'task-worker': async () => (await import('./commands/task-worker.ts')).taskWorkerCommand,
+}
 
 /** With the command of this name alone, where there is one; with all of them for help and for what is no command. */
 export async function meshbookProgram(name?: string): Promise<Command> {

@@ -554,11 +554,19 @@ export const limits = {
   taskMessagesPerTask: 1_000,
   brokerEventsPerMessage: 500,
   brokerLineBytes: 12 * MiB,
+  /** Sent to a worker that does not read. */
+  brokerUnreadBytes: 32 * MiB,
+  brokerConnections: 128,
+  brokerHeaderBytes: 32 * KiB,
+  /** A connection for packages on which nothing passes. */
+  packagesIdleMs: 120_000,
   taskAssetBytes: 8 * MiB,
   taskDiffBytes: 2 * MiB,
   /** A worker that says nothing for so long is replaced. */
   taskSilentMs: 30_000,
   taskStartMs: 120_000,
+  /** What a worker is given to save its work and end. */
+  taskStopMs: 20_000,
   replacementsPerTask: 5,
   taskApprovalMs: 24 * 3_600_000,
   /** Of the output of one tool, for the model and in the log. */
@@ -571,8 +579,7 @@ export const limits = {
   /** Calls that are under way: of one task or token, and of the hub. */
   modelCallsPerBudget: 128,
   modelCallsPerHub: 512,
-  /** A stream that brings nothing for so long is cut, and a whole call after so long. */
-  modelSilentMs: 300_000,
+  /** A whole call of a model, to the end of its answer. */
   modelCallMs: 3_600_000,
   /** One event of a stream, or a whole answer, of which the usage is read. */
   modelEventBytes: 32 * MiB,
@@ -582,7 +589,7 @@ export const limits = {
   modelTokensPerSecond: 400,
   modelTries: 6,
   /** Between two pieces of an answer. */
-  modelSilentMs: 120_000,
+  modelSilentMs: 300_000,
   /** The longest that a provider may tell us to wait. */
   modelWaitMs: 300_000,
   modelRetryMinMs: 1_000,

@@ -86,8 +86,8 @@ import {
   restoreVersion,
   turnBack,
 } from './history-handlers.ts'
-import { keyRoutes } from './key-routes.ts'
 import { hookRoutes } from './hook-routes.ts'
+import { keyRoutes } from './key-routes.ts'
 import { addMember, changeMember, leaveProject, listMembers, removeMember } from './member-handlers.ts'
 import { moveRoutes } from './move-routes.ts'
 import { notifyRoutes } from './notify-routes.ts'
