@@ -93,7 +93,7 @@ async function mends(t: TestContext, env: NodeJS.ProcessEnv): Promise<void> {
   const { id, branch } = await s.it.json<Task>('POST', '/tasks', order)
   const task = await ended(s, id)
   const log = await logOf(s, id)
-  assert.equal(task.state, 'completed', JSON.stringify(log.slice(-6)))
+  assert.equal(task.state, 'completed', `${JSON.stringify(log.slice(-6))}\n${s.it.logged.slice(-40).join('')}`)
 
   const refs = await s.github.remote.refs('me/code')
   assert.equal(refs[`refs/heads/${branch}`], task.commit, 'the branch is at the host')
