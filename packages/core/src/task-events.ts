@@ -92,8 +92,8 @@ export const taskEventSchema = v.variant('type', [
   v.object({ type: v.literal('artifact'), name, asset: v.custom<string>(isAssetId), bytes: count }),
   v.object({ type: v.literal('pushed'), branch: branchSchema, commit: commitSchema }),
   v.object({ type: v.literal('pull-request'), url: text, number: count }),
-  /** The agent stands still until it is told to go on. */
-  v.object({ type: v.literal('paused'), by: name }),
+  /** The agent stands still until it is told to go on; where it was interrupted, a message tells it, too. */
+  v.object({ type: v.literal('paused'), by: name, interrupted: v.optional(v.boolean()) }),
   v.object({ type: v.literal('unpaused'), by: name }),
   /** The agent is at its end; what it made is delivered next, and then the run ends. */
   v.object({
@@ -103,6 +103,8 @@ export const taskEventSchema = v.variant('type', [
     summary: text,
     code: v.optional(v.custom<ErrorCode>(isErrorCode)),
   }),
+  /** What people should know of how it goes, and the model need not: that it is overloaded and asked again, for example. */
+  v.object({ type: v.literal('notice'), text }),
   /** The worker is another one now; it goes on behind this. */
   v.object({ type: v.literal('worker-replaced'), reason: text }),
 ])
