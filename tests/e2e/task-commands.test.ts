@@ -75,7 +75,12 @@ test('an approval is decided by the digest of what is shown, and a failed task e
   assert.equal((await s.cli('gate', 'approve', gate, '--digest', digest)).code, 0)
   assert.equal((await worker.hears('gate')).decision, 'approved')
   await worker.write({ type: 'gate-decided', at: Date.now(), gate, decision: 'approved', by: 'me' })
-  await worker.write({ type: 'failed', at: 2, durationMs: 1, error: { name: 'Agent', message: 'no way', traceback: [] } })
+  await worker.write({
+    type: 'failed',
+    at: 2,
+    durationMs: 1,
+    error: { name: 'Agent', message: 'no way', traceback: [] },
+  })
   const { code, stdout } = await watching
   assert.equal(code, 10)
   assert.match(stdout, /\? Allow shell\? .*meshbook gate approve/)

@@ -4,7 +4,13 @@ import { type GateId, newId, systemRandom } from '@meshbook/core/ids.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import type { TaskEvent } from '@meshbook/core/task-events.ts'
 import type { Task, TaskDiff } from '@meshbook/core/tasks-api.ts'
-import { checkpoint, commit, completed, ScriptedSandboxes, type ScriptedWorker } from '@meshbook/hub/testing/scripted-tasks.ts'
+import {
+  checkpoint,
+  commit,
+  completed,
+  ScriptedSandboxes,
+  type ScriptedWorker,
+} from '@meshbook/hub/testing/scripted-tasks.ts'
 import { startTestHub, type TestHub, type TestHubOptions } from '@meshbook/hub/testing/test-hub.ts'
 
 export const repo = 'https://git.example/me/code.git'
@@ -99,5 +105,8 @@ function approval(shown: string): { gate: GateId; event: RunEvent } {
   const at = Date.now()
   const gate = newId('gate', at, systemRandom)
   const nonce = Buffer.from(systemRandom(16)).toString('base64url')
-  return { gate, event: { type: 'gate-opened', at, gate, nonce, title: 'Allow shell?', shown, expiresAt: at + 600_000 } }
+  return {
+    gate,
+    event: { type: 'gate-opened', at, gate, nonce, title: 'Allow shell?', shown, expiresAt: at + 600_000 },
+  }
 }

@@ -7,6 +7,7 @@ import { changedWords, costWords, queueWords, repoName, taskStateWords, taskTitl
 import {
   type NewTask,
   type Task,
+  type ToolRule,
   type taskControlSchema,
   taskDiffSchema,
   taskMessageSchema,
@@ -154,7 +155,7 @@ function wishOf(prompt: string, repo: string, options: GiveOptions): Omit<NewTas
   }
 }
 
-const rulesOf = <R>(tools: readonly string[], rule: R): Record<string, R> =>
+const rulesOf = (tools: readonly string[], rule: ToolRule): Record<string, ToolRule> =>
   Object.fromEntries(tools.map(tool => [tool, rule]))
 
 function microUsdOf(text: string): number {

@@ -47,9 +47,7 @@ export function followRest(): void {
       .catch(() => undefined)
   }
   // It could not be fetched: the pages of tasks start it.
-  import('./tasks/browser-task-outbox.ts')
-    .then(({ startTaskOutbox }) => startTaskOutbox())
-    .catch(() => undefined)
+  import('./tasks/browser-task-outbox.ts').then(({ startTaskOutbox }) => startTaskOutbox()).catch(() => undefined)
   effect(() => {
     const last = toasts.value.at(-1)
     if (last) tell(last.title, last.detail)

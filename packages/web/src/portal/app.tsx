@@ -14,8 +14,8 @@ import type { TaskPlaces } from '../tasks/task-places.ts'
 import { TaskRows } from '../tasks/task-rows.tsx'
 import { tasksApi } from '../tasks/tasks-api.ts'
 import { lazyPart } from './lazy-part.tsx'
-import { go, place, portalPageAt } from './place.ts'
 import { type PortalPage, taskAt } from './page-at.ts'
+import { go, place, portalPageAt } from './place.ts'
 
 const TaskView = lazyPart(() => import('../tasks/task-view.tsx').then(module => module.TaskView))
 const NewTaskForm = lazyPart(() => import('../tasks/new-task.tsx').then(module => module.NewTaskForm))

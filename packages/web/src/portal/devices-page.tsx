@@ -15,7 +15,9 @@ export function DevicesPage() {
       {list.length === 0 && hub.value !== 'connecting' && (
         <div class="empty boxed">
           <h2>No device yet</h2>
-          <p>A device is a machine of yours that runs code. Tasks of agents need none: they work on the hub's machine.</p>
+          <p>
+            A device is a machine of yours that runs code. Tasks of agents need none: they work on the hub's machine.
+          </p>
         </div>
       )}
       <div class="cards">

@@ -3,14 +3,21 @@ import type { FunctionComponent } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { neededPart } from '../shell/needed-part.ts'
 
-export function lazyPart<Props extends object>(load: () => Promise<FunctionComponent<Props>>): FunctionComponent<Props> {
+export function lazyPart<Props extends object>(
+  load: () => Promise<FunctionComponent<Props>>,
+): FunctionComponent<Props> {
   const needed = neededPart(load)
   const again = () => void needed.load().catch(() => undefined)
   return props => {
     useEffect(again, [])
     const Part = needed.part.value
     if (Part) return <Part {...props} />
-    if (!needed.failed.value) return <p class="visually-hidden" role="status">Loading…</p>
+    if (!needed.failed.value)
+      return (
+        <p class="visually-hidden" role="status">
+          Loading…
+        </p>
+      )
     return (
       <div class="empty" role="alert">
         <h2>This page could not be loaded</h2>

@@ -18,8 +18,8 @@ export function RunsPage() {
         <div class="empty boxed">
           <h2>{filter === noFilter ? 'No runs yet' : 'No run is like that'}</h2>
           <p>
-            Everything that is executed on your machines is listed here while it runs and afterwards: cells of notebooks,
-            and tasks of agents.
+            Everything that is executed on your machines is listed here while it runs and afterwards: cells of
+            notebooks, and tasks of agents.
           </p>
           <a class="button" href="/">
             Open a notebook

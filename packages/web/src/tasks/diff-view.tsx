@@ -29,7 +29,9 @@ export function DiffView({ task, commit }: { task: string; commit: string | null
     }
   }, [task, commit, tries])
   if (commit === null)
-    return <p class="faint task-none">Nothing is changed so far. Each turn that changes something shows here at once.</p>
+    return (
+      <p class="faint task-none">Nothing is changed so far. Each turn that changes something shows here at once.</p>
+    )
   return (
     <div class="task-diff">
       {problem && (

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import type { TaskEvent } from '@meshbook/core/task-events.ts'
 import { addToTranscript, noTranscript } from '@meshbook/core/task-transcript.ts'
+import fc from 'fast-check'
 import { type FollowPorts, followTask, type Source } from './follow-task.ts'
 
 class ScriptedSource implements Source {

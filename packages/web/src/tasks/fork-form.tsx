@@ -37,13 +37,8 @@ export function ForkForm({ task, turn, places }: { task: string; turn: number; p
   const { again, busy, problem } = useAgain(task, places)
   if (!open)
     return (
-      <button
-        type="button"
-        class="button task-small"
-        aria-label={`Go on from turn ${turn} as another task`}
-        onClick={() => setOpen(true)}
-      >
-        From here…
+      <button type="button" class="button task-small" onClick={() => setOpen(true)}>
+        From turn {turn}…
       </button>
     )
   const submit = (event: Event) => {

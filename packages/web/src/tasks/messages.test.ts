@@ -3,7 +3,9 @@ import { test } from 'node:test'
 import { notHeard, type Unheard, withMessage } from './messages.ts'
 
 const said = (id: string, state: Unheard['state'] = 'sent'): Unheard => ({ id, text: id, state, problem: '' })
-const heard = (id: string) => ({ items: [{ kind: 'message', key: id, at: 1, id, by: 'me', text: id, turn: 4 }] as const })
+const heard = (id: string) => ({
+  items: [{ kind: 'message', key: id, at: 1, id, by: 'me', text: id, turn: 4 }] as const,
+})
 
 test('TP11 a message stands until the log has it', () => {
   assert.deepEqual(

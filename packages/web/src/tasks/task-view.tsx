@@ -68,7 +68,7 @@ const milestones = (transcript: Transcript): number =>
 
 function Shown({ task, places, Gate }: { task: Task; places: TaskPlaces; Gate: TaskViewProps['Gate'] }) {
   const followed = useFollowed(task.id)
-  const [tab, setTab] = useState<'does' | 'changes'>('does')
+  const [tab, setTab] = useState<TabName>('does')
   const transcript = followed?.transcript.value
   const marks = transcript ? milestones(transcript) : 0
   useEffect(() => {
@@ -85,6 +85,7 @@ function Shown({ task, places, Gate }: { task: Task; places: TaskPlaces; Gate: T
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a panel whose first thing cannot be focused is in the order of keys. */}
       <div class="task-panel" role="tabpanel" id="panel-does" aria-labelledby="tab-does" tabIndex={0}>
+        <h2 class="visually-hidden">What it does</h2>
         {transcript && <Does task={task} transcript={transcript} places={places} Gate={Gate} />}
         {followed?.state.value === 'cut' && (
           <p class="notice warn note" role="status">
@@ -94,6 +95,7 @@ function Shown({ task, places, Gate }: { task: Task; places: TaskPlaces; Gate: T
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: as above. */}
       <div class="task-panel" role="tabpanel" id="panel-changes" aria-labelledby="tab-changes" tabIndex={0}>
+        <h2 class="task-section task-changes">Changes</h2>
         {(tab === 'changes' || isWide()) && <DiffView task={task.id} commit={commit} />}
       </div>
       <p class="visually-hidden" role="status">
@@ -114,7 +116,9 @@ function commitOf(transcript: Transcript | undefined): string | undefined {
 const changesLabel = ({ changed }: Task): string =>
   changed === null ? 'Changes' : `Changes (${changed.files === 1 ? '1 file' : `${changed.files} files`})`
 
-function Tab<T extends string>(props: { name: T; label: string; tab: T; set(tab: T): void }) {
+type TabName = 'does' | 'changes'
+
+function Tab(props: { name: TabName; label: string; tab: TabName; set(tab: TabName): void }) {
   const { name, label, tab, set } = props
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== 'ArrowLeft' && event.key !== 'ArrowRight') return
@@ -211,7 +215,9 @@ function Does({ task, transcript, places, Gate }: DoesProps) {
       )}
       <TranscriptView task={task.id} transcript={transcript} places={places} Gate={Gate} />
       {!isOver && <UnheardMessages messages={messages} />}
-      {!isOver && transcript.seq === 0 && <p class="faint">It begins as soon as it has a worker. This page shows it then.</p>}
+      {!isOver && transcript.seq === 0 && (
+        <p class="faint">It begins as soon as it has a worker. This page shows it then.</p>
+      )}
       <div class="task-foot">
         {!isOver && <SayBox messages={messages} />}
         <TaskBar task={task} places={places} />

@@ -207,7 +207,9 @@ function Note({ item }: { item: TranscriptItem }) {
       return <p class="task-note task-warn">{item.text}</p>
     case 'replaced':
       return (
-        <p class="task-note task-warn">Its worker was replaced: {item.reason}. It goes on from the log; nothing is lost.</p>
+        <p class="task-note task-warn">
+          Its worker was replaced: {item.reason}. It goes on from the log; nothing is lost.
+        </p>
       )
     case 'finished':
       return item.summary === '' ? null : (

@@ -51,7 +51,9 @@ export class QueueStore<T extends Queued> {
   /** As it is then; undefined if it is not there, was dropped, or stays as it was. */
   async change(id: string, make: Change<T>): Promise<T | undefined> {
     return await this.#write(async store => {
-      const found = (await promisifyRequest<unknown[]>(store.getAll())).filter(this.#place.is).find(one => one.id === id)
+      const found = (await promisifyRequest<unknown[]>(store.getAll()))
+        .filter(this.#place.is)
+        .find(one => one.id === id)
       const next = found && make(found)
       if (!found || next === undefined || next === found) return undefined
       if (next === 'drop') {

@@ -24,7 +24,8 @@ export async function postTask(task: NewTask & { id: string }, fetcher: typeof f
   try {
     const response = await send('/tasks', task, fetcher)
     const body = (await response.json()) as Record<string, unknown> | null
-    if (response.ok) return body?.id === task.id && typeof body.prompt === 'string' ? { is: 'taken' } : { is: 'unknown' }
+    if (response.ok)
+      return body?.id === task.id && typeof body.prompt === 'string' ? { is: 'taken' } : { is: 'unknown' }
     if (response.status >= 500 || later.has(response.status) || typeof body?.code !== 'string') return { is: 'unknown' }
     const { code, detail, title, hint } = body
     return { is: 'refused', code, message: textOf(detail) || textOf(title) || code, hint: textOf(hint) }

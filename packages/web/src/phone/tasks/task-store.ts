@@ -12,6 +12,9 @@ function isQueued(value: unknown): value is QueuedTask {
   if (typeof value !== 'object' || value === null) return false
   const { id, task, order, state } = value as Partial<QueuedTask>
   return (
-    typeof id === 'string' && typeof task?.prompt === 'string' && typeof order === 'number' && typeof state?.is === 'string'
+    typeof id === 'string' &&
+    typeof task?.prompt === 'string' &&
+    typeof order === 'number' &&
+    typeof state?.is === 'string'
   )
 }
