@@ -91,6 +91,7 @@ test('TP1 TP2 TP3 TP4 TP13 a task is seen live: what it says, its calls, a decis
   assert.equal(await call.getAttribute('data-state'), 'failed')
   await call.locator('summary').click()
   await call.getByText('<script>alert(1)</script>').waitFor()
+  await call.locator('summary').click()
   await worker.write(s.checkpoint(1))
   await page.locator('.task-line.added', { hasText: 'return a + b' }).waitFor()
   assert.match(diffText, /return a \+ b/)

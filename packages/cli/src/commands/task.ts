@@ -81,7 +81,7 @@ function showCommand(): Command {
 function sayCommand(): Command {
   return withClient(
     new Command('say')
-      .description('tell the agent something; it hears it at its next turn')
+      .description('tell the agent something, or answer what it asks; it hears it at its next turn')
       .argument('<id>')
       .argument('<text>'),
   )
@@ -232,8 +232,15 @@ function describe(task: Task): [string, string][] {
 
 async function tell(id: string, text: string, _options: unknown, command: Command): Promise<void> {
   const options = optionsOf<ClientOptions>(command)
-  const message = { id: randomUUID(), text }
-  const said = await (await clientOf(options)).post(`${at(id)}/messages`, message, taskMessageSchema)
+  const client = await clientOf(options)
+  const run = `/runs/${encodeURIComponent(id)}`
+  const { status } = await client.get(run, runSchema)
+  if (status === 'waiting-for-input') {
+    await client.send('POST', `${run}/input`, { text })
+    if (!options.json) say('✔ Answered.')
+    return
+  }
+  const said = await client.post(`${at(id)}/messages`, { id: randomUUID(), text }, taskMessageSchema)
   if (options.json) printJson(said)
   else say('✔ It is told at its next turn; `meshbook task show` says when it was heard.')
 }

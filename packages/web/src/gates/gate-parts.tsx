@@ -12,10 +12,9 @@ export const gateWords: Record<Gate['state'], string> = {
   void: 'The run has ended',
 }
 
-/** Of what it is; a task of an agent stands in no document. */
-export function gatePlace({ path }: Pick<Gate, 'path'>): string {
-  if (path === null) return 'A deleted notebook'
-  return path.startsWith('.meshbook/') ? 'A task of an agent' : path
+/** Of what it is. A task of an agent stands in no document, and no device of the user has it. */
+export function gatePlace({ path, device }: Pick<Gate, 'path' | 'device'>): string {
+  return path ?? (device === null ? 'A task of an agent' : 'A deleted notebook')
 }
 
 export function ExactBytes({ shown }: { shown: Gate['shown'] }) {

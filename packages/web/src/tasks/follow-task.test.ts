@@ -37,7 +37,11 @@ function browser() {
     },
     random: () => 0.5,
   }
-  return { opened, draws, later, ports, draw: () => draws.splice(0).forEach(draw => draw()) }
+  return { opened, draws, later, ports, draw: () => runAll(draws) }
+}
+
+function runAll(works: (() => void)[]): void {
+  for (const work of works.splice(0)) work()
 }
 
 const log: RunEvent[] = [
@@ -75,7 +79,7 @@ test('TP1 wherever the stream is cut, and whatever is sent twice, the transcript
         if (closed) source.readyState = 2
         source.onerror!()
         assert.equal(followed.state.value, 'cut')
-        if (closed) b.later.splice(0).forEach(work => work())
+        if (closed) runAll(b.later)
         assert.ok(b.opened.at(-1)!.after <= followed.transcript.value.seq)
       }
       send(b.opened.at(-1)!, 0, log.length)

@@ -16,7 +16,7 @@ const powers: readonly { name: keyof Wish['rules']; label: string }[] = [
   { name: 'cells', label: 'Run cells on your devices' },
 ]
 const ruleWords: Record<'' | ToolRule, string> = {
-  '': 'As the hub is set',
+  '': 'Default',
   auto: 'By itself',
   ask: 'Ask me each time',
   never: 'Never',

@@ -33,11 +33,11 @@ async function send(): Promise<void> {
   retry?.()
   retry = undefined
   const isToSend = queuedTasks.peek().some(({ state }) => state.is === 'queued' || state.is === 'sending')
-  if (!isToSend || hub.peek() === 'signed-out') return
+  if (!isToSend) return
+  // While the hub is known to be away nothing is begun, so that it can be taken back; its return comes back here.
+  if (hub.peek() !== 'open') return void askForSync()
   const isLeft = await outbox.send().catch(() => true)
-  if (!isLeft) return
-  if (hub.peek() !== 'open') void askForSync()
-  retry ??= browserPorts.after(retryMs, () => void send())
+  if (isLeft) retry ??= browserPorts.after(retryMs, () => void send())
 }
 
 let started: Promise<void> | undefined
