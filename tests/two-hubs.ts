@@ -23,11 +23,15 @@ export interface TwoHubs {
 }
 
 /** Times of heartbeats and leases are divided by 30; `redis`: whether hubs wake each other. */
-export async function startTwoHubs(t: TestContext, postgres: TestPostgres, { redis = true } = {}): Promise<TwoHubs> {
+export async function startTwoHubs(
+  t: TestContext,
+  postgres: TestPostgres,
+  { redis = true, env = {} }: { redis?: boolean; env?: NodeJS.ProcessEnv } = {},
+): Promise<TwoHubs> {
   const { url, ownerUrl } = await postgres.newDatabase()
   await migratePostgres({ ownerUrl, modules: hubModules, role: new URL(url).username })
   const wake = redis ? { MESHBOOK_REDIS_URL: (await TestRedis.start(t)).url } : {}
-  const options = { env: { MESHBOOK_DATABASE_URL: url, ...wake }, timesDivisor: 30 }
+  const options = { env: { MESHBOOK_DATABASE_URL: url, ...wake, ...env }, timesDivisor: 30 }
   const a = await startTestHub(t, options)
   const b = await startTestHub(t, options)
   assert.equal(a.project.id, b.project.id)

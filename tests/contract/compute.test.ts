@@ -9,7 +9,7 @@ import { smallestPackages } from '@meshbook/hub/compute/image/debian-files.ts'
 import { makeImage } from '@meshbook/hub/compute/image/make-image.ts'
 import { ScriptedDriver, ScriptedEngine } from '@meshbook/hub/testing/scripted-driver.ts'
 import * as v from 'valibot'
-import { computeContract } from './compute.ts'
+import { computeContract, sessionSpec } from './compute.ts'
 import { canDocker, noDocker, TestEngine } from './docker-engine.ts'
 
 const started = canDocker ? await TestEngine.start({ after }) : undefined
@@ -26,7 +26,7 @@ if (started) {
 }
 
 const obeying = ['/bin/bash', '-c', 'trap "echo bye; exit 0" TERM; echo ready; while :; do sleep 0.05; done']
-const deaf = ['/bin/bash', '-c', 'trap "" TERM; while :; do sleep 0.05; done']
+const deaf = ['/bin/bash', '-c', 'trap "" TERM; echo ready; while :; do sleep 0.05; done']
 const containers = v.array(v.object({ Names: v.array(v.string()) }))
 const volumes = v.object({ Volumes: v.nullable(v.array(v.object({ Name: v.string() }))) })
 let numbers = 0
@@ -50,6 +50,8 @@ computeContract(
       stubborn: new DockerDriver(api, { ...options, command: deaf }),
       unready: new DockerDriver(api, { ...options, image: 'meshbook-none:latest' }),
       silent: new DockerDriver(new DockerEngine(join(folder, 'none.sock')), options),
+      spec: sessionSpec,
+      ready: async id => (await started!.written(`meshbook-${id}`)).includes('ready'),
       kill: async id => void (await api.ask('POST', `/containers/meshbook-${id}/kill`)),
       leftovers: async () => {
         const left = await api.json('GET', '/containers/json?all=1', containers)
@@ -75,6 +77,8 @@ computeContract(
       stubborn: new ScriptedDriver(deafEngine, 'a'),
       unready: new ScriptedDriver(bare, 'a'),
       silent: new ScriptedDriver(gone, 'a'),
+      spec: sessionSpec,
+      ready: async () => true,
       kill: async (id: WorkerId) => {
         engine.workers.get(id)!.state = 'ended'
       },

@@ -58,6 +58,12 @@ export class TestEngine {
     throw new Error('dockerd does not answer')
   }
 
+  /** What a container wrote so far, with the frames of the log in it. */
+  async written(container: string): Promise<string> {
+    const path = `/containers/${container}/logs?stdout=1&stderr=1`
+    return (await this.api.ask('GET', path)).body.toString('utf8')
+  }
+
   /** As a machine that is switched off: what it ran ends too. */
   async end(): Promise<void> {
     const child = this.#process

@@ -42,6 +42,7 @@ const otherSuites = [
   'member-store.test.ts',
   'hubs-store.ts',
   'move-store.ts',
+  'model-store.test.ts',
   'task-store.ts',
 ]
 
@@ -158,6 +159,32 @@ async function workersStory(
   await store.query('restoringOf', { org, user })
   await store.call('dropRestoring', { org, user })
   await store.call('dropRestoring', { org, user })
+}
+
+/** A hook from its making to its end, and deliveries that come once and again. */
+async function hooksStory(
+  store: HubStore,
+  { org, user }: { org: OrgId; user: UserId },
+  project: ProjectId,
+): Promise<void> {
+  const hook = names().id('hook')
+  const about = { org, user, id: hook, name: 'Issues', kind: 'github' as const, project }
+  await store.call('addHook', { ...about, repo: 'https://a.example/b', rules: '{}', sealed: 's', now })
+  await store.query('findHook', { id: hook })
+  await store.query('listHooks', { org, user })
+  await store.call('rotateHook', { org, user, id: hook, sealed: 't', now: now + 1 })
+  const seen = { delivery: 'one', digest: hashOf('body') }
+  const note = { org, hook, seen, task: parseRunId('hook-1'), outcome: 'started hook-1', now, before: now - day }
+  await store.query('findHookDelivery', { org, hook, ...seen })
+  await store.call('noteHookDelivery', note)
+  await store.call('noteHookDelivery', { ...note, task: null })
+  await store.call('noteHookDelivery', { ...note, seen: null })
+  await store.query('findHookDelivery', { org, hook, ...seen, digest: 'another' })
+  await store.call('noteHookDelivery', { ...note, seen: null, before: now + 1 })
+  await store.query('findHookDelivery', { org, hook, ...seen })
+  await store.query('listHooks', { org, user })
+  await store.call('removeHook', { org, user, id: hook })
+  await store.call('removeHook', { org, user, id: hook })
 }
 
 async function story(store: HubStore): Promise<void> {
@@ -296,6 +323,7 @@ async function story(store: HubStore): Promise<void> {
   const { project } = await store.call('ensureProject', made)
   await store.call('adoptProject', { ...made, id: id('project'), tree: id('document') })
   await workersStory(store, me, project.id)
+  await hooksStory(store, me, project.id)
   const document = id('document')
   await store.call('indexTree', { org, project: project.id, paths: [[document, 'a.md']], now })
   await store.call('adoptDocument', { org, project: project.id, id: id('document'), now })

@@ -377,6 +377,8 @@ test('SN27: again and again dumped and restored under load, with every request a
   })()
   for (let cycle = 1; cycle <= cycles; cycle++) {
     await runIn(session.place, 'n += 1').catch(() => runIn(session.place, 'n += 1'))
+    // Once while it goes on, and once to be restored.
+    await at.capture(session)
     const capture = await at.capture(session)
     const before = session
     const folder = await at.open(capture)

@@ -14,6 +14,7 @@ export interface SoakOptions {
 export type Soak = (options: SoakOptions) => Promise<Record<string, unknown>>
 
 const soaks: Record<string, () => Promise<{ soak: Soak }>> = {
+  images: () => import('./images.ts'),
   kill: () => import('./kill.ts'),
   malformed: () => import('./malformed.ts'),
   monitors: () => import('./monitors.ts'),

@@ -23,6 +23,7 @@ const commands: Record<string, () => Promise<() => Command>> = {
   publish: async () => (await import('./commands/publish.ts')).publishCommand,
   devices: async () => (await import('./commands/devices.ts')).devicesCommand,
   compute: async () => (await import('./commands/compute.ts')).computeCommand,
+  keys: async () => (await import('./commands/keys.ts')).keysCommand,
   members: async () => (await import('./commands/members.ts')).membersCommand,
   audit: async () => (await import('./commands/audit.ts')).auditCommand,
   pair: async () => (await import('./commands/pair.ts')).pairCommand,
@@ -38,7 +39,10 @@ const commands: Record<string, () => Promise<() => Command>> = {
 }
 
 /** What nobody types. */
-const hidden: typeof commands = { worker: async () => (await import('./commands/worker.ts')).workerCommand }
+const hidden: typeof commands = {
+  worker: async () => (await import('./commands/worker.ts')).workerCommand,
+  'task-worker': async () => (await import('./commands/task-worker.ts')).taskWorkerCommand,
+}
 
 /** With the command of this name alone, where there is one; with all of them for help and for what is no command. */
 export async function meshbookProgram(name?: string): Promise<Command> {

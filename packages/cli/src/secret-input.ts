@@ -31,7 +31,8 @@ async function readAll(input: AsyncIterable<Buffer | string>): Promise<string> {
   let text = ''
   for await (const chunk of input) {
     text += String(chunk)
-    if (text.length > limits.requestBodyBytes) throw new MeshError('TOO_LARGE', { detail: 'a recovery key' })
+    if (text.length > limits.requestBodyBytes)
+      throw new MeshError('TOO_LARGE', { detail: 'what was given on standard input' })
   }
   return text
 }

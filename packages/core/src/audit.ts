@@ -37,5 +37,13 @@ export const auditActions = [
   'restoring-off',
   'session-moved',
   'session-set',
+  'key-set',
+  'key-removed',
+  'key-used',
+  'data-key-turned',
+  'model-key-made',
+  'hook-added',
+  'hook-removed',
+  'hook-rotated',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

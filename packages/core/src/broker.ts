@@ -19,6 +19,19 @@ export const brokerSockets = {
   packages: 'packages.sock',
 } as const
 
+/** Where a worker has what is mounted into it. The sockets of `own`, and the token beside them, are the runner's alone. */
+export const taskPlaces = {
+  /** The runner's, and nobody else may look into it. */
+  private: '/run/meshbook/own',
+  own: '/run/meshbook/own/sockets',
+  tools: '/run/meshbook/tools',
+  work: '/work',
+  repo: '/work/repo',
+  home: '/work/home',
+} as const
+/** In the folder of `own`: what is said in `hello`. */
+export const tokenFile = 'token'
+
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const text = v.pipe(v.string(), v.maxLength(limits.runEventBytes))
 const seq = v.pipe(count, v.minValue(1))
@@ -51,6 +64,8 @@ export const fromWorkerSchema = v.variant('type', [
   }),
   /** Bytes that are too large for an event; answered with `stored`. */
   v.object({ type: v.literal('store'), asset: v.custom<string>(isAssetId), mimeType: v.string(), base64: v.string() }),
+  /** What was stored, by this worker or one before it; answered with `loaded`. */
+  v.object({ type: v.literal('load'), asset: v.custom<string>(isAssetId) }),
   v.object({ type: v.literal('beat') }),
 ])
 export type FromWorker = v.InferOutput<typeof fromWorkerSchema>
@@ -62,6 +77,8 @@ export const toWorkerSchema = v.variant('type', [
   /** All up to `seq` are durable. `refused`: the task is not this worker's any more; it ends. */
   v.object({ type: v.literal('ack'), seq: count, refused: v.optional(v.string()) }),
   v.object({ type: v.literal('stored'), asset: v.custom<string>(isAssetId) }),
+  /** Null: it is not there. */
+  v.object({ type: v.literal('loaded'), asset: v.custom<string>(isAssetId), base64: v.nullable(v.string()) }),
   /** For the next turn. Told until a `heard` with this id is in the log. */
   v.object({ type: v.literal('message'), id: v.string(), by: v.string(), text }),
   v.object({

@@ -29,6 +29,8 @@ export type WayId = Branded<string, 'WayId'>
 export type SnapshotId = Branded<string, 'SnapshotId'>
 export type MoveId = Branded<string, 'MoveId'>
 export type WorkerId = Branded<string, 'WorkerId'>
+export type ModelCallId = Branded<string, 'ModelCallId'>
+export type HookId = Branded<string, 'HookId'>
 /** `sha256-` and 64 hex digits of the blob's content. */
 export type AssetId = Branded<string, 'AssetId'>
 
@@ -61,6 +63,8 @@ const prefixes = {
   snapshot: 'snp',
   move: 'mov',
   worker: 'wrk',
+  modelCall: 'mcl',
+  hook: 'hok',
 } as const
 
 export interface IdTypes {
@@ -85,6 +89,8 @@ export interface IdTypes {
   snapshot: SnapshotId
   move: MoveId
   worker: WorkerId
+  modelCall: ModelCallId
+  hook: HookId
 }
 export type IdKind = keyof IdTypes
 

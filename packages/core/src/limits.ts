@@ -554,11 +554,19 @@ export const limits = {
   taskMessagesPerTask: 1_000,
   brokerEventsPerMessage: 500,
   brokerLineBytes: 12 * MiB,
+  /** Sent to a worker that does not read. */
+  brokerUnreadBytes: 32 * MiB,
+  brokerConnections: 128,
+  brokerHeaderBytes: 32 * KiB,
+  /** A connection for packages on which nothing passes. */
+  packagesIdleMs: 120_000,
   taskAssetBytes: 8 * MiB,
   taskDiffBytes: 2 * MiB,
   /** A worker that says nothing for so long is replaced. */
   taskSilentMs: 30_000,
   taskStartMs: 120_000,
+  /** What a worker is given to save its work and end. */
+  taskStopMs: 20_000,
   replacementsPerTask: 5,
   taskApprovalMs: 24 * 3_600_000,
   /** Of the output of one tool, for the model and in the log. */
@@ -566,12 +574,81 @@ export const limits = {
   toolRunMs: 600_000,
   modelAnswerMs: 600_000,
   modelRequestBytes: 32 * MiB,
+  /** Bodies of calls that are under way, over all of the hub. */
+  modelRequestsBytes: 512 * MiB,
+  /** Calls that are under way: of one task or token, and of the hub. */
+  modelCallsPerBudget: 128,
+  modelCallsPerHub: 512,
+  /** A stream that brings nothing for so long is cut, and a whole call after so long. */
+  modelSilentMs: 300_000,
+  modelCallMs: 3_600_000,
+  /** One event of a stream, or a whole answer, of which the usage is read. */
+  modelEventBytes: 32 * MiB,
+  /** Of what a provider says when it refuses. */
+  modelRefusalBytes: 64 * KiB,
+  /** Of an answer whose tokens nobody reported: so many may have been made a second. */
+  modelTokensPerSecond: 400,
   modelTries: 6,
+  /** Between two pieces of an answer. */
+  modelSilentMs: 300_000,
+  /** The longest that a provider may tell us to wait. */
+  modelWaitMs: 300_000,
+  modelRetryMinMs: 1_000,
+  modelRetryMaxMs: 60_000,
+  /** Of one answer; what a model may say at most where it says nothing of its own. */
+  modelAnswerBytes: 8 * MiB,
+  /** Of what a tool call is about to do, in the event that tells of it. */
+  toolShownChars: 8_000,
+  /** What an agent and its tools say is written to the log in pieces, this often. */
+  agentPieceMs: 100,
+  /** A file that the agent reads or edits. */
+  agentFileBytes: 8 * MiB,
+  /** A command that is told to end has this long. */
+  toolKillMs: 2_000,
+  mcpServersPerTask: 16,
+  mcpToolsPerServer: 64,
+  mcpDescriptionChars: 2_000,
+  mcpSchemaBytes: 32 * KiB,
+  mcpMessageBytes: 8 * MiB,
+  mcpStartMs: 30_000,
+  acpMessageBytes: 8 * MiB,
+  acpStartMs: 60_000,
+  acpTerminalsPerTask: 16,
   vaultValueBytes: 64 * KiB,
   keysPerOrg: 200,
   gitPackBytes: 2 * GiB,
   gitRequestMs: 600_000,
   mirrorsBytes: 50 * GiB,
+  /** How often the folder of a fetch is looked at, to end one that brings too much. */
+  gitLookMs: 250,
+  gitOutputBytes: 64 * MiB,
+  /** What was fetched so recently is new enough for a worker. */
+  mirrorFreshMs: 60_000,
+  /** How long the name of the default branch is believed. */
+  mirrorHeadMs: 3_600_000,
+  packsPerMirror: 50,
+  /** Of a worker's fetch: what it has and wants, not what it gets. */
+  gitRequestBytes: 16 * MiB,
+  gitRequestsPerTask: 8,
+  gitWantsPerRequest: 1_000,
+  gitCommandsPerPush: 100,
+  gitCommandBytes: 64 * KiB,
+  gitRefsPerTask: 500,
+  /** How long what a task pushed is kept after its end, to be looked at and gone on from. */
+  taskRepositoryMs: 30 * 24 * 3_600_000,
+  /** All that a task pushed. */
+  gitTaskBytes: 4 * GiB,
+  diffFilesPerTask: 5_000,
+  entriesPerFolder: 10_000,
+  taskFileBytes: MiB,
+  checkoutsPerMirror: 2,
+  checkoutMs: 120_000,
+  hooksPerOrg: 100,
+  hookBodyBytes: 5 * MiB,
+  hookWindowMs: 300_000,
+  /** Deliveries are known for so long; an older one is refused. */
+  hookKeptMs: 7 * 24 * 3_600_000,
+  hookTriesPerMinute: 120,
 } as const
 
 export type Limits = { readonly [K in keyof typeof limits]: number }

@@ -79,7 +79,13 @@ export const taskEventSchema = v.variant('type', [
     asset: v.optional(v.custom<string>(isAssetId)),
   }),
   /** Everything up to `turn` stands for what `summary` says, so that it fits into the model again. The log stays whole. */
-  v.object({ type: v.literal('compacted'), turn, summary: text }),
+  v.object({
+    type: v.literal('compacted'),
+    turn,
+    summary: text,
+    usage: v.optional(usageSchema),
+    microUsd: v.optional(count),
+  }),
   /** The work so far is a commit, and is outside the worker. */
   v.object({
     type: v.literal('checkpoint'),

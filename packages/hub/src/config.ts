@@ -10,6 +10,8 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { isApiToken } from '@meshbook/relay/serve/secrets.ts'
 import { type AccountsConfig, accountSettings, parseAccounts } from './auth/account-config.ts'
 import { type ComputeConfig, computeSettings, parseCompute } from './compute/compute-config.ts'
+import { type ModelsConfig, modelsSettings, parseModels } from './gateway/models-config.ts'
+import { type GitSettings, gitSettings, parseGit } from './git/git-config.ts'
 import { parseS3, type S3Config, s3Settings } from './objects/s3-config.ts'
 import { parseTasks, type TaskConfig, taskSettings } from './tasks/task-config.ts'
 import { type MasterKeyConfig, masterKeySettings } from './vault/master-key.ts'
@@ -41,7 +43,12 @@ export interface HubConfig {
   /** Null: the hub makes no workers. */
   compute: ComputeConfig | null
   tasks: TaskConfig
+  /** Where git may go for agent tasks. */
+  git: GitSettings
   masterKey: MasterKeyConfig
+  /** The one before, where it is being changed. */
+  oldMasterKey: MasterKeyConfig
+  models: ModelsConfig
   /** How long the logs of ended runs are kept. */
   runRetentionDays: number
   /** Times that decide when a device is suspect or offline are divided by this. */
@@ -77,8 +84,10 @@ export const hubSettings = {
   MESHBOOK_PUSH_SERVICES:
     'push services that browsers here use beyond the known ones, such as https://push.example, with commas between',
   ...computeSettings,
+  ...gitSettings,
   ...taskSettings,
   ...masterKeySettings,
+  ...modelsSettings,
   MESHBOOK_BOOTSTRAP_TOKEN: 'API token (mb_…) for the first user, taken at the first start',
   MESHBOOK_RUN_RETENTION_DAYS:
     'days for which the logs of runs are kept; what became of a run is known for longer (30)',
@@ -104,11 +113,17 @@ export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): Hu
     bootstrapToken: parseBootstrapToken(setting('MESHBOOK_BOOTSTRAP_TOKEN')),
     pushServices: parseOrigins('MESHBOOK_PUSH_SERVICES', setting('MESHBOOK_PUSH_SERVICES')),
     compute: parseCompute(setting),
+    git: parseGit(setting),
     tasks: parseTasks(setting),
     masterKey: {
       key: setting('MESHBOOK_MASTER_KEY') ?? null,
       file: parsePath(setting('MESHBOOK_MASTER_KEY_FILE')),
     },
+    oldMasterKey: {
+      key: setting('MESHBOOK_MASTER_KEY_OLD') ?? null,
+      file: parsePath(setting('MESHBOOK_MASTER_KEY_OLD_FILE')),
+    },
+    models: parseModels(setting),
     runRetentionDays: parseRetention(setting('MESHBOOK_RUN_RETENTION_DAYS')),
     timesDivisor: parseDivisor(setting('MESHBOOK_TIMES_DIVISOR')),
     webFolder: flags.webFolder ? resolve(flags.webFolder) : null,

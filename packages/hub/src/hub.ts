@@ -54,6 +54,9 @@ import { registerDevice, showDevice } from './devices/registration.ts'
 import { closeRevoked } from './devices/revocation.ts'
 import { Documents } from './documents/documents.ts'
 import { Gates } from './gates/gates.ts'
+import { Ledger } from './gateway/ledger.ts'
+import { ModelGateway } from './gateway/model-gateway.ts'
+import { Hooks } from './git/hooks.ts'
 import { sourceOf } from './history/authors.ts'
 import { History } from './history/history.ts'
 import { buildApp } from './http/app.ts'
@@ -103,6 +106,9 @@ import { type OpenTasks, type OpenTaskWork, openTasks } from './tasks/open-tasks
 import { openBothDoors } from './tls/both-doors.ts'
 import { type PlainPorts, refusingPlain } from './tls/refuse-plain.ts'
 import { lanUrl, ShownCertificate } from './tls/shown-certificate.ts'
+import { changeMasterKey } from './vault/change-master-key.ts'
+import { MasterKey } from './vault/master-key.ts'
+import { Vault } from './vault/vault.ts'
 import { version } from './version.ts'
 
 export interface HubPorts {
@@ -224,6 +230,7 @@ async function start(
   const others = config.database && new OtherHubs({ ...ports, store, wake, times, hub, org: user.org })
   const parts = await wire({
     config,
+    hub,
     wake,
     others: others ?? undefined,
     version,
@@ -247,8 +254,11 @@ async function start(
     uploads,
     collector,
   })
+  closers.push(() => parts.gateway.close())
   if (others) await others.start(concernedOf(parts))
   closers.push(() => others?.close())
+  await parts.ledger.settleLeft()
+  closers.push(collectRegularly(times.offlineMs, () => parts.ledger.settleLeft(), log))
   const certificate = await ShownCertificate.open(config, ports)
   const isSecure = certificate !== undefined
   const authority = certificate?.shown.authority
@@ -291,6 +301,9 @@ async function wakeOf({ database, redisUrl }: HubConfig, { random, log }: HubPor
 }
 
 type Wired =
+  | 'vault'
+  | 'gateway'
+  | 'ledger'
   | 'authenticator'
   | 'access'
   | 'audit'
@@ -306,6 +319,7 @@ type Wired =
   | 'presence'
   | 'compute'
   | 'tasks'
+  | 'hooks'
   | 'openTasks'
   | 'orders'
   | 'feeds'
@@ -333,6 +347,8 @@ type Base = Omit<Parts, Wired> & {
   computeDriver: HubPorts['computeDriver']
   taskWork: HubPorts['taskWork']
   notifier: Notifier
+  /** Of this process. */
+  hub: string
 }
 
 /** The parts that devices and runs are made of; each tells the next by the functions given here. */
@@ -389,9 +405,16 @@ async function wire(base: Base): Promise<Parts> {
       .catch((error: unknown) => log.debug({ err: error, session }, 'nothing was prefetched'))
   }
   const told = { sessionsChanged, gatesChanged, grewElsewhere, waitsForHolder }
+  let openedMaster: Promise<MasterKey> | undefined
+  const masterKey = (): Promise<MasterKey> => (openedMaster ??= MasterKey.open(base.config, base.random))
+  await changeMasterKey({ ...base, masterKey })
+  const vault = new Vault({ ...base, audit, masterKey, resolve: systemResolve })
+  const ledger = new Ledger({ ...base, isShared: others !== undefined })
+  const gateway = new ModelGateway({ ...base, vault, ledger, resolve: systemResolve })
   const compute = await openCompute({
     ...base,
     audit,
+    masterKey,
     driver: base.computeDriver,
     joined: device => showDevice({ store, fleet }, device),
     ended: (org, { device, ended }, reason) => {
@@ -408,6 +431,12 @@ async function wire(base: Base): Promise<Parts> {
     ...{ ...base, ...told, feeds, hub: compute.hub, work: base.taskWork },
     ...base.config.tasks,
   })
+  const hooks = new Hooks({
+    ...{ ...base, audit, masterKey },
+    startTask: async (task, { name, org, user, project }) => {
+      await opened.tasks.submit(org, project, { name, asker: { org, user }, source: {} }, task)
+    },
+  })
   const repeats = new Repeats({ ...base, audit, orders, runs })
   const moves = new Moves({ ...base, audit, fleet, orders, runs, sessionsChanged })
   const leftHeads = new LeftHeads({ ...base, fleet, orders, moves, sessionsChanged })
@@ -422,6 +451,9 @@ async function wire(base: Base): Promise<Parts> {
   const accounts = new Accounts({ ...base, audit, doors, providers, signUp: settings.signUp, publicUrl })
   return {
     ...base,
+    vault,
+    gateway,
+    ledger,
     authenticator: new Authenticator(store, now),
     access,
     audit,
@@ -439,6 +471,7 @@ async function wire(base: Base): Promise<Parts> {
     presence: others ? sharedPresence(store, others.hub) : alone,
     compute,
     tasks: opened.tasks,
+    hooks,
     openTasks: opened,
     orders,
     feeds,

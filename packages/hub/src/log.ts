@@ -12,6 +12,8 @@ const secretNames = [
   'password',
   'accessKeyId',
   'secretAccessKey',
+  'apiKey',
+  'x-api-key',
 ]
 
 export function newLog(level: string, destination?: DestinationStream): Log {
@@ -37,5 +39,6 @@ export function withoutSecrets(text: string): string {
   return text
     .replace(/(\w+:\/\/[^:@/\s]*:)[^@/\s]+@/g, '$1[redacted]@')
     .replace(/\b(mb|mt)_[A-Za-z0-9_-]{8,}/g, '$1_[redacted]')
+    .replace(/\b(sk-|gh[opsu]_|github_pat_|glpat-)[A-Za-z0-9_-]{8,}/g, '$1[redacted]')
     .replace(/(?<![\w.])((?:ticket|code|state)=)[^&\s"]+/g, '$1[redacted]')
 }

@@ -21,6 +21,9 @@ import type { Fleet } from './devices/fleet.ts'
 import type { LanGrants } from './devices/lan-grants.ts'
 import type { Documents } from './documents/documents.ts'
 import type { Gates } from './gates/gates.ts'
+import type { Ledger } from './gateway/ledger.ts'
+import type { ModelGateway } from './gateway/model-gateway.ts'
+import type { Hooks } from './git/hooks.ts'
 import type { History } from './history/history.ts'
 import type { HubEvents } from './hub-events.ts'
 import type { Orders } from './hubs/orders.ts'
@@ -51,6 +54,7 @@ import type { Snapshots } from './snapshots/snapshots.ts'
 import type { HubStore } from './store/hub-store.ts'
 import type { OpenTasks } from './tasks/open-tasks.ts'
 import type { Tasks } from './tasks/tasks.ts'
+import type { Vault } from './vault/vault.ts'
 
 export interface Parts {
   config: HubConfig
@@ -80,6 +84,8 @@ export interface Parts {
   deviceTeller: Pick<DeviceTeller, 'welcome'>
   presence: Presence
   tasks: Tasks
+  /** What starts tasks from elsewhere. */
+  hooks: Hooks
   openTasks: OpenTasks
   /** Workers in containers, and what they may restore. */
   compute: Compute
@@ -118,6 +124,11 @@ export interface Parts {
   objects: ObjectStore
   /** Saved sessions. */
   snapshots: Snapshots
+  /** Keys of model providers and git hosts. */
+  vault: Vault
+  /** Through which programs ask models, and what that costs. */
+  gateway: ModelGateway
+  ledger: Ledger
   uploads: AssetUploads
   collector: AssetCollector
   /** Tells browsers and devices that sessions of the org came, moved or ended. */

@@ -1,6 +1,7 @@
 /** Options that several commands share, and the client they lead to. */
 import type { HubData } from '@meshbook/hub/backup/backup-source.ts'
 import { type HubConfig, parseHubConfig } from '@meshbook/hub/config.ts'
+import type { MasterKeyConfig } from '@meshbook/hub/vault/master-key.ts'
 import type { Command } from 'commander'
 import { ApiClient, findHub } from '../api-client.ts'
 import { type DataFolder, dataFolder } from '../data-folder.ts'
@@ -46,6 +47,11 @@ export function listeningOf({ host, port, data }: ListeningOptions): { folder: D
 /** Options given to the command or, like --json, to `meshbook` itself. */
 export function optionsOf<T extends ClientOptions>(command: Command): T {
   return command.optsWithGlobals<T>()
+}
+
+/** What the keys of that hub are sealed with. */
+export function masterKeyOf(options: Pick<ClientOptions, 'data'>): MasterKeyConfig {
+  return parseHubConfig(process.env, { data: dataFolder(options.data).root }).masterKey
 }
 
 /** Where the hub keeps what it has, by the settings that the hub itself is started with. */

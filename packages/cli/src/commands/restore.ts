@@ -11,7 +11,7 @@ import { Command } from 'commander'
 import { backupProgress } from '../backup-progress.ts'
 import { printJson, say } from '../print.ts'
 import { readSecret } from '../secret-input.ts'
-import { hubDataOf, optionsOf } from './options.ts'
+import { hubDataOf, masterKeyOf, optionsOf } from './options.ts'
 
 interface RestoreOptions {
   verify?: boolean
@@ -47,6 +47,7 @@ export function restoreCommand(): Command {
         ...hub,
         file: resolve(file),
         key,
+        masterKey: masterKeyOf(options),
         now: Date.now,
         random: systemRandom,
         onProgress: progress.show,
@@ -75,6 +76,7 @@ async function perform(job: RestoreJob, options: RestoreOptions, clear: () => vo
 
 function tellVerified(report: RestoreReport): void {
   say(`✔ It can be restored: ${contents(report)}.`)
+  tellSecrets(report)
   tellMissing(report)
 }
 
@@ -86,11 +88,17 @@ function tellRestored({ dataFolder, database }: RestoreJob, report: RestoredRepo
   if (report.runsEnded > 0) say(`  ${report.runsEnded} runs that waited were ended; run those cells again.`)
   say(`  ${report.devices} devices and ${report.tokens} tokens are valid: revoke again what was revoked since.`)
   say('  Browsers sign in anew: meshbook start, or meshbook link.')
+  tellSecrets(report)
   tellMissing(report)
 }
 
 function contents({ documents, assets, rows }: RestoreReport): string {
   return `${documents} documents opened, ${assets} assets and ${rows} rows checked`
+}
+
+function tellSecrets({ secrets: { orgs, opened } }: RestoreReport): void {
+  if (opened < orgs)
+    say(`  Keys of ${orgs - opened} of ${orgs} orgs do not open: bring the master key of that hub, or set them anew.`)
 }
 
 function tellMissing({ missing }: RestoreReport): void {

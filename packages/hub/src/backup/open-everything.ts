@@ -1,6 +1,6 @@
 /**
  * Opens a restored store as a hub would: brings its tables up to date, settles what went on after the backup, and reads
- * every document through the relay into a Yjs document.
+ * every document through the relay into a Yjs document, and a key of each org.
  */
 import { join } from 'node:path'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
@@ -14,6 +14,8 @@ import { within } from '@meshbook/relay/within.ts'
 import type { SettledRestore } from '../store/after-restore.ts'
 import { hubNote } from '../store/audit.ts'
 import { type AllProcedures, hubModules } from '../store/open-store.ts'
+import type { MasterKey } from '../vault/master-key.ts'
+import { type OpenedSecrets, openSecrets } from './open-secrets.ts'
 import { exists } from './work-folder.ts'
 import type { Progress } from './write-backup.ts'
 
@@ -23,9 +25,16 @@ interface OpenJob {
   now: Now
   random: RandomBytes
   onProgress: Progress
+  /** Undefined where there is none. */
+  masterKey: MasterKey | undefined
 }
 
-export async function openEverything(job: OpenJob): Promise<SettledRestore & { documents: number }> {
+export interface Opened extends SettledRestore {
+  documents: number
+  secrets: OpenedSecrets
+}
+
+export async function openEverything(job: OpenJob): Promise<Opened> {
   const file = join(job.folder, 'hub.db')
   const opened = await settleAndRead(job, file)
   // What is moved into place is one file.
@@ -33,11 +42,12 @@ export async function openEverything(job: OpenJob): Promise<SettledRestore & { d
   return opened
 }
 
-async function settleAndRead(job: OpenJob, file: string): Promise<SettledRestore & { documents: number }> {
+async function settleAndRead(job: OpenJob, file: string): Promise<Opened> {
   const database = await SqliteDatabase.open<AllProcedures>({ file, modules: hubModules })
   try {
     const settled = await database.call('settleRestore', { now: job.now(), note: hubNote('backup-restored', job) })
-    return { ...settled, documents: await openDocuments(job, database) }
+    const secrets = await openSecrets(database, job.masterKey)
+    return { ...settled, secrets, documents: await openDocuments(job, database) }
   } finally {
     await database.close()
   }

@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { Now, RandomBytes } from '@meshbook/core/ids.ts'
 import type { SettledRestore } from '../store/after-restore.ts'
+import { MasterKey, type MasterKeyConfig } from '../vault/master-key.ts'
 import type { HubData } from './backup-source.ts'
 import { loadBackup } from './load-backup.ts'
 import { openEverything } from './open-everything.ts'
+import type { OpenedSecrets } from './open-secrets.ts'
 import { storedRecipient, storeRecipient } from './recovery-key.ts'
 import { openTarget } from './restore-target.ts'
 import { syncFolder } from './whole-file.ts'
@@ -17,6 +19,8 @@ export interface RestoreJob extends HubData {
   file: string
   /** A recovery key, a file of them, or a passphrase. */
   key: string
+  /** What the hub's own keys are sealed with; it is in no backup. */
+  masterKey: MasterKeyConfig
   now: Now
   random: RandomBytes
   onProgress: Progress
@@ -30,6 +34,7 @@ export interface RestoreReport extends SettledRestore {
   rows: number
   /** Every one was opened through the relay. */
   documents: number
+  secrets: OpenedSecrets
   assets: number
   /** Assets that rows name and the backup has not got. */
   missing: string[]
@@ -69,7 +74,8 @@ async function prepare(job: RestoreJob, work: string): Promise<RestoreReport> {
   const into = newDataIn(work)
   await mkdir(into, { mode: 0o700 })
   const { format, manifest } = await loadBackup({ ...job, into })
-  const opened = await openEverything({ ...job, folder: into })
+  const masterKey = await MasterKey.openExisting(job, job.random)
+  const opened = await openEverything({ ...job, masterKey, folder: into })
   if (opened.documents !== (manifest.tables.relay_documents ?? 0))
     throw new MeshError('BACKUP_DAMAGED', { detail: 'not all documents could be opened' })
   await chmod(join(into, 'hub.db'), 0o600)

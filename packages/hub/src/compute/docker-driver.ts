@@ -10,12 +10,15 @@ import * as v from 'valibot'
 import { type DockerEngine, parsed } from './docker-engine.ts'
 import type { ComputeDescription, ComputeDriver, FoundWorker, WorkerSpec } from './port.ts'
 
-export interface DockerOptions {
+export interface ContainersOptions {
   /** Tells containers of this hub from those of others on the same engine. */
   hub: string
   image: string
   /** Of the program that is in the image; another one is refused (CP51). */
   version: string
+}
+
+export interface DockerOptions extends ContainersOptions {
   /** A folder of the host with the socket of the hub in it, and nothing else. */
   socketFolder: string
   /** What the container runs. */
@@ -25,7 +28,7 @@ export interface DockerOptions {
 }
 
 export const imageLabels = { version: 'meshbook.version', languages: 'meshbook.languages' } as const
-const labels = { hub: 'meshbook.hub', worker: 'meshbook.worker' } as const
+export const labels = { hub: 'meshbook.hub', worker: 'meshbook.worker' } as const
 /** Where the socket of the hub is for what runs in the container. */
 export const mountedAt = '/run/meshbook'
 const user = '10001:10001'
@@ -42,13 +45,16 @@ const volumesSchema = v.object({
 const imageSchema = v.object({ Config: v.nullish(v.object({ Labels: v.nullish(v.record(v.string(), v.string())) })) })
 const versionSchema = v.object({ Version: v.string() })
 
-export class DockerDriver implements ComputeDriver {
+/** Containers of one kind: what they are for says the body that they are made with. */
+export class DockerContainers<Spec extends { id: WorkerId }> implements ComputeDriver<Spec> {
   readonly #engine: DockerEngine
-  readonly #options: DockerOptions
+  readonly #options: ContainersOptions
+  readonly #bodyOf: (spec: Spec) => Promise<object>
 
-  constructor(engine: DockerEngine, options: DockerOptions) {
+  constructor(engine: DockerEngine, options: ContainersOptions, bodyOf: (spec: Spec) => Promise<object>) {
     this.#engine = engine
     this.#options = options
+    this.#bodyOf = bodyOf
   }
 
   async describe(): Promise<ComputeDescription> {
@@ -69,17 +75,17 @@ export class DockerDriver implements ComputeDriver {
     return { ready: true, driver: 'docker', engine: `Docker ${Version}`, languages, gpu: false }
   }
 
-  async start(spec: WorkerSpec): Promise<void> {
+  async start(spec: Spec): Promise<void> {
     const name = nameOf(spec.id)
     if ((await this.#made(name, spec)) === 'created')
       await this.#engine.ask('POST', `/containers/${name}/start`, {}, [304])
   }
 
   /** The status of its container, which is made unless it is there. */
-  async #made(name: string, spec: WorkerSpec): Promise<string> {
+  async #made(name: string, spec: Spec): Promise<string> {
     const path = `/containers/${name}/json`
     for (const deadline = performance.now() + limits.engineAnswerMs; ; await sleep(nameTakenMs)) {
-      const body = containerOf(spec, this.#options)
+      const body = await this.#bodyOf(spec)
       const { status } = await this.#engine.ask('POST', `/containers/create?name=${name}`, { body }, [409])
       const found = await this.#engine.ask('GET', path, {}, [404])
       if (found.status !== 404) return parsed(found, path, inspectSchema).State.Status
@@ -119,6 +125,13 @@ export class DockerDriver implements ComputeDriver {
   }
 }
 
+/** Containers for sessions. */
+export class DockerDriver extends DockerContainers<WorkerSpec> {
+  constructor(engine: DockerEngine, options: DockerOptions) {
+    super(engine, options, async spec => containerOf(spec, options))
+  }
+}
+
 type Labels = Record<string, string> | null | undefined
 
 function note(states: Map<WorkerId, FoundWorker['state']>, found: Labels, state: FoundWorker['state']): void {
@@ -126,7 +139,7 @@ function note(states: Map<WorkerId, FoundWorker['state']>, found: Labels, state:
   if (isId('worker', id)) states.set(id, state)
 }
 
-const nameOf = (id: WorkerId): string => `meshbook-${id}`
+export const nameOf = (id: WorkerId): string => `meshbook-${id}`
 
 function containerOf({ id, token, restores, limits: most }: WorkerSpec, options: DockerOptions): object {
   const { hub, image, socketFolder, command, env } = options

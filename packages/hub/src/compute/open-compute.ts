@@ -8,7 +8,7 @@ import { writeWhole } from '../backup/whole-file.ts'
 import type { HubConfig } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { HubStore } from '../store/hub-store.ts'
-import { MasterKey } from '../vault/master-key.ts'
+import type { MasterKey } from '../vault/master-key.ts'
 import { version } from '../version.ts'
 import { DockerDriver, mountedAt } from './docker-driver.ts'
 import { DockerEngine } from './docker-engine.ts'
@@ -26,6 +26,8 @@ export interface ComputePorts extends Pick<WorkersPorts, 'joined' | 'ended' | 'p
   now: Now
   random: RandomBytes
   log: Log
+  /** Opened when it is first needed. */
+  masterKey(): Promise<MasterKey>
   /** In place of the one that the configuration names, for tests. */
   driver?: ((hub: string) => ComputeDriver) | undefined
 }
@@ -42,8 +44,7 @@ export interface Compute {
 
 export async function openCompute(ports: ComputePorts): Promise<Compute> {
   const { config, random } = ports
-  let masterKey: Promise<MasterKey> | undefined
-  const restoring = new Restoring({ ...ports, masterKey: () => (masterKey ??= MasterKey.open(config, random)) })
+  const restoring = new Restoring(ports)
   const folder = join(config.dataFolder, 'compute')
   const door = join(folder, 'door')
   await mkdir(folder, { recursive: true, mode: 0o700 })

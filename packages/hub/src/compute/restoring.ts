@@ -15,6 +15,7 @@ import type { Audit, AuditSource } from '../auth/audit.ts'
 import { isSignedBy } from '../devices/device-keys.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { MasterKey } from '../vault/master-key.ts'
+import { aboutComputeKeys, aboutOwnerKey } from '../vault/sealing.ts'
 
 export interface RestoringPorts {
   store: HubStore
@@ -40,8 +41,6 @@ interface OwnKeys {
 
 const keyBytes = 32
 const keysSchema = v.object({ publicKey: v.string(), privateKey: v.string(), identity: v.string() })
-const aboutOwn = 'compute keys'
-const aboutCopy = ({ org, user }: Owner, version: number): string => `owner key ${org} ${user} ${version}`
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 export class Restoring {
@@ -74,7 +73,7 @@ export class Restoring {
     const sealed: { version: number; sealed: string }[] = []
     for (const copy of copies) {
       const key = await this.#opened(owner, copy, ids.get(copy.version))
-      sealed.push({ version: copy.version, sealed: master.seal(key, aboutCopy(owner, copy.version)) })
+      sealed.push({ version: copy.version, sealed: master.seal(key, aboutOwnerKey(owner, copy.version)) })
     }
     const note = audit.note('restoring-on', source, { detail: { versions: copies.map(({ version }) => version) } })
     await audit.call('putRestoring', { ...owner, copies: sealed, now: now() }, note)
@@ -96,7 +95,7 @@ export class Restoring {
     const master = await this.#ports.masterKey()
     const opened = copies.map(({ version, sealed }) => ({
       version,
-      key: master.open(sealed, aboutCopy(owner, version)),
+      key: master.open(sealed, aboutOwnerKey(owner, version)),
     }))
     // Sealed with another master key, as after a change of it: it has to be turned on again.
     if (opened.some(({ key }) => key === undefined)) return null
@@ -141,7 +140,7 @@ export class Restoring {
     const master = await this.#ports.masterKey()
     const known = await store.query('computeKeys', { made: null, now: now() })
     const sealed = known ?? (await store.call('computeKeys', { made: await newKeys(master), now: now() }))
-    const opened = sealed === null ? undefined : master.open(sealed, aboutOwn)
+    const opened = sealed === null ? undefined : master.open(sealed, aboutComputeKeys)
     if (!opened)
       throw new MeshError('BAD_CONFIG', {
         detail: 'the keys of this hub were sealed with another master key; restore that key',
@@ -163,7 +162,7 @@ export class Restoring {
 async function newKeys(master: MasterKey): Promise<string> {
   const { x, d } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })
   const keys = { publicKey: x!, privateKey: d!, identity: await generateIdentity() }
-  return master.seal(Buffer.from(JSON.stringify(keys)), aboutOwn)
+  return master.seal(Buffer.from(JSON.stringify(keys)), aboutComputeKeys)
 }
 
 async function copyFor(

@@ -2,8 +2,8 @@
  * The HTTP application, built from the list of routes. The order of the checks is the order of this file: Host, page,
  * route, tries, credential, scope, body. A path that is not in the list, and is no page or file of the web app, is 404.
  */
-import type { IncomingMessage } from 'node:http'
-import { MeshError } from '@meshbook/core/errors.ts'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { parseAssetId, parseId, parseRunId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { mustBeBytes, readForm, readJson, refuseForm } from '@meshbook/relay/serve/body.ts'
@@ -24,7 +24,11 @@ export function buildApp(parts: Parts, routes: readonly Route[]): Hono<Env> {
     starts: new RateLimiter(limits.signInStartsPerMinute, parts.now),
   }
   const finished = (c: Context<Env>, ms: number): void => count(parts, c, ms)
-  return frameApp({ ...parts, finished }, routes, (route, c) => serve(parts, tries, route, c))
+  return frameApp({ ...parts, finished }, routes, (route, c) => {
+    const answered = serve(parts, tries, route, c)
+    const { fails } = route
+    return fails ? answered.catch((thrown: unknown) => fails(asMeshError(thrown), c.get('requestId'))) : answered
+  })
 }
 
 /** Per address: tries of secrets, and sign-ins that are begun. */
@@ -71,8 +75,14 @@ async function admit(
 ): Promise<Principal | undefined> {
   if (access.to === 'public') return undefined
   if (access.to === 'loopback or token' && isLocal(incoming, visit)) return undefined
-  const who = await authenticator.byHeaders(visit, incoming.headers, isChange(incoming.method ?? 'GET'))
+  const models = access.to === 'users' && access.models === true
+  const headers = models ? withApiKey(incoming.headers) : incoming.headers
+  const who = await authenticator.byHeaders(visit, headers, isChange(incoming.method ?? 'GET'))
   if (!who) throw new MeshError('UNAUTHENTICATED')
+  if (models && who.credential.kind !== 'token')
+    throw new MeshError('FORBIDDEN', { detail: 'models are asked with an API token' })
+  // A token without a scope is a model key (GW40).
+  if (models && who.can.size === 0) return who
   const needed = access.to === 'users' ? access.scope : 'read'
   if (who.credential.kind === 'device' && !(access.to === 'users' && access.devices))
     throw new MeshError('FORBIDDEN', { detail: 'a device may not call this' })
@@ -81,6 +91,14 @@ async function admit(
       detail: `this needs the scope ${needed === 'all' ? 'read, write and run' : needed}`,
     })
   return who
+}
+
+/** Where the clients of Anthropic show theirs. */
+function withApiKey(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const key = headers['x-api-key']
+  return typeof key === 'string' && headers.authorization === undefined
+    ? { ...headers, authorization: `Bearer ${key}` }
+    : headers
 }
 
 /** Default deny: where the thing is that the route is about, once the caller is found to have the right to it. */

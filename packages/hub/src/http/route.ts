@@ -12,7 +12,7 @@ import type { Principal } from '../auth/principal.ts'
 /** Who may call a route. `all` needs every scope: what decides about other credentials. */
 export type Access =
   | { to: 'public'; tries?: 'limited' | 'starts' }
-  | { to: 'users'; scope: Scope | 'all'; devices?: boolean }
+  | { to: 'users'; scope: Scope | 'all'; devices?: boolean; models?: boolean }
   | { to: 'loopback or token' }
 
 /**
@@ -59,6 +59,8 @@ interface Described {
   head?: boolean
   /** The body is `application/octet-stream`, which the handler reads as it arrives. */
   takesBytes?: boolean
+  /** In place of a problem, for clients that know another form. */
+  fails?: (error: MeshError, requestId: string) => Response
 }
 
 /** A handler returns a Response, a value to send as JSON, or nothing (204). */
@@ -111,16 +113,18 @@ export function userRoute<S extends v.GenericSchema | undefined = undefined>(
   route: Described & {
     scope: Scope | 'all'
     devices?: boolean
+    /** Of the model gateway (GW1): for tokens alone, model keys among them, in the header of either provider. */
+    models?: boolean
     about?: About
     body?: S
     handle(ask: UserAsk<BodyOf<S>>): Promise<unknown> | unknown
   },
 ): Route {
-  const { scope, devices = false, body, handle, ...described } = route
+  const { scope, devices = false, models = false, body, handle, ...described } = route
   return {
     ...described,
     ...(body ? { body } : {}),
-    access: { to: 'users', scope, devices },
+    access: { to: 'users', scope, devices, models },
     handle: async ask => handle(identified(ask) as UserAsk<BodyOf<S>>),
   }
 }

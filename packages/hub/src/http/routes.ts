@@ -77,6 +77,7 @@ import { orderEnvironment } from './environment-handlers.ts'
 import { hubEventStream } from './event-handlers.ts'
 import { getFile, listFiles } from './file-handlers.ts'
 import { decideGate, getGate, listGates } from './gate-handlers.ts'
+import { gatewayRoutes } from './gateway-routes.ts'
 import {
   getVersionText,
   listVersions,
@@ -85,6 +86,8 @@ import {
   restoreVersion,
   turnBack,
 } from './history-handlers.ts'
+import { hookRoutes } from './hook-routes.ts'
+import { keyRoutes } from './key-routes.ts'
 import { addMember, changeMember, leaveProject, listMembers, removeMember } from './member-handlers.ts'
 import { moveRoutes } from './move-routes.ts'
 import { notifyRoutes } from './notify-routes.ts'
@@ -724,7 +727,10 @@ export function routes(parts: Parts): Route[] {
     ...computeRoutes(parts),
     ...moveRoutes(parts),
     ...taskRoutes(parts),
+    ...hookRoutes(parts),
     ...snapshotRoutes(parts),
+    ...keyRoutes(parts),
+    ...gatewayRoutes(parts),
   ]
   return list
 }

@@ -10,7 +10,8 @@ import type { Concerned } from './other-hubs.ts'
 const tellsWhyMs = 50
 
 export function concernedOf(parts: Parts): Concerned {
-  const { store, fleet, events, runs, openTasks, feeds, doors, memberships, sessionRequests, sessionsChanged, others } = parts
+  const { store, fleet, events, runs, openTasks, feeds, doors, memberships, sessionRequests, sessionsChanged, others } =
+    parts
   let turns = 0
   const lookAtDevice = async (org: OrgId, id: DeviceId): Promise<void> => {
     const row = await store.query('findDevice', { id })

@@ -63,6 +63,13 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   compute_keys: leftOut('opens what the next table has, and is made anew'),
   restoring_keys: leftOut('a backup must not hold a way to what only devices can open; restoring is turned on again'),
 
+  vault_data_keys: kept('sealed with the master key, which no backup has (VA30)'),
+  vault_keys: kept('sealed values; whoever has the master key too goes on with them'),
+  model_budgets: kept('what was spent and what may be'),
+  model_calls: kept('the ledger; what was held then is settled at its bound by the next start'),
+  hooks: kept('what starts tasks from elsewhere; secrets are sealed with the master key, which is not in the backup'),
+  hook_deliveries: kept('what was delivered, so that a replay after a restore starts nothing again'),
+
   push_keys: kept('subscriptions of browsers are for this key and no other'),
   ways: kept('ntfy topics and webhooks go on; of browsers those are dropped whose sessions are left out'),
   notify_settings: kept('what users want to be told'),

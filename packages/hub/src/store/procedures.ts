@@ -15,12 +15,15 @@ import * as deviceTokens from './device-tokens.ts'
 import * as failover from './failover-plan.ts'
 import * as gates from './gates.ts'
 import * as heads from './heads.ts'
+import * as hooks from './hooks.ts'
 import * as identity from './identity.ts'
 import * as imports from './import-run.ts'
 import * as invitations from './invitations.ts'
+import * as keys from './keys.ts'
 import * as left from './left-heads.ts'
 import * as lost from './lost-runs.ts'
 import * as members from './members.ts'
+import * as models from './model-calls.ts'
 import * as moves from './moves.ts'
 import * as news from './news.ts'
 import * as notices from './notices.ts'
@@ -371,6 +374,14 @@ const plain = {
   refuseSnapshot: notingIn(snapshots.refuseSnapshot, inSessionOrg),
   sweepSnapshots: notingIn(snapshots.sweepSnapshots, ({ orgs }) => orgs.map(org => ({ org, subject: 'sessions' }))),
 
+  addHook: hooks.addHook,
+  findHook: hooks.findHook,
+  listHooks: hooks.listHooks,
+  removeHook: hooks.removeHook,
+  rotateHook: hooks.rotateHook,
+  findHookDelivery: hooks.findHookDelivery,
+  noteHookDelivery: hooks.noteHookDelivery,
+
   pushKeys: ways.pushKeys,
   isFirstUser: ways.isFirstUser,
   addWay: ways.addWay,
@@ -388,6 +399,26 @@ const plain = {
   makeTest: deliveries.makeTest,
   findReceipt: deliveries.findReceipt,
   confirmDelivery: deliveries.confirmDelivery,
+
+  listKeys: keys.listKeys,
+  sealedKeys: keys.sealedKeys,
+  sampleKeys: keys.sampleKeys,
+  dataKey: keys.dataKey,
+  putKey: keys.putKey,
+  removeKey: keys.removeKey,
+  useKey: keys.useKey,
+  touchKey: keys.touchKey,
+  turnDataKey: keys.turnDataKey,
+  underMaster: keys.underMaster,
+  sealAgain: keys.sealAgain,
+
+  holdModelCall: models.holdModelCall,
+  settleModelCall: models.settleModelCall,
+  settleLeftCalls: models.settleLeftCalls,
+  modelSpending: models.modelSpending,
+  modelUsage: models.modelUsage,
+  makeModelKey: models.makeModelKey,
+  listModelKeys: models.listModelKeys,
 }
 
 export type AuditedCall = keyof typeof plain

@@ -181,6 +181,21 @@ const migrations: readonly string[] = [
   `CREATE TABLE tasks (org_id TEXT NOT NULL, run_id TEXT NOT NULL, repo TEXT NOT NULL, base TEXT, branch TEXT NOT NULL, agent TEXT NOT NULL, model TEXT NOT NULL, budget TEXT NOT NULL, tools TEXT NOT NULL, pull_request BIGINT NOT NULL, from_task TEXT, from_turn BIGINT NOT NULL, state TEXT NOT NULL, wish TEXT, base_commit TEXT, hub TEXT, worker_id TEXT UNIQUE, worker_hash TEXT, worker_since BIGINT, replaced BIGINT NOT NULL, PRIMARY KEY (org_id, run_id));
   CREATE INDEX tasks_by_hub ON tasks (hub);
   CREATE TABLE task_messages (org_id TEXT NOT NULL, run_id TEXT NOT NULL, message_id TEXT NOT NULL, number BIGINT NOT NULL, said_by TEXT NOT NULL, said_at BIGINT NOT NULL, text TEXT NOT NULL, heard_at BIGINT, PRIMARY KEY (org_id, run_id, message_id));`,
+  // The vault (VA1…): values sealed with data keys of orgs, which are sealed with the master key.
+  `CREATE TABLE vault_data_keys (org_id TEXT NOT NULL, version BIGINT NOT NULL, wrapped TEXT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY (org_id, version));
+  CREATE TABLE vault_keys (org_id TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, good_at TEXT, inside BIGINT NOT NULL, ends TEXT NOT NULL, version BIGINT NOT NULL, sealed TEXT NOT NULL, created_at BIGINT NOT NULL, changed_at BIGINT NOT NULL, used_at BIGINT, PRIMARY KEY (org_id, name));`,
+  // Calls of models (GW20…): what may be spent and what is held, and the ledger.
+  `CREATE TABLE model_budgets (org_id TEXT NOT NULL, holder TEXT NOT NULL, user_id TEXT NOT NULL, cap_usd BIGINT, cap_tokens BIGINT, spent_usd BIGINT NOT NULL, spent_tokens BIGINT NOT NULL, held_usd BIGINT NOT NULL, held_tokens BIGINT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY (org_id, holder));
+  CREATE TABLE model_calls (org_id TEXT NOT NULL, call_id TEXT NOT NULL, holder TEXT NOT NULL, user_id TEXT NOT NULL, run_id TEXT, token_id TEXT, provider TEXT NOT NULL, model TEXT NOT NULL, price TEXT NOT NULL, hub TEXT NOT NULL, state TEXT NOT NULL, held_input BIGINT NOT NULL, held_output BIGINT NOT NULL, held_usd BIGINT NOT NULL, input_tokens BIGINT NOT NULL, output_tokens BIGINT NOT NULL, cache_read_tokens BIGINT NOT NULL, cache_write_tokens BIGINT NOT NULL, micro_usd BIGINT NOT NULL, began_at BIGINT NOT NULL, ended_at BIGINT, PRIMARY KEY (org_id, call_id));
+  CREATE INDEX model_calls_by_time ON model_calls (org_id, began_at);
+  CREATE INDEX model_calls_of_run ON model_calls (org_id, run_id);
+  CREATE INDEX model_calls_by_state ON model_calls (state, hub);`,
+  // Hooks (GT60…): what starts tasks from elsewhere; their secrets are sealed. What was delivered is known for a while.
+  `CREATE TABLE hooks (org_id TEXT NOT NULL, user_id TEXT NOT NULL, hook_id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, project_id TEXT NOT NULL, repo TEXT NOT NULL, rules TEXT NOT NULL, sealed TEXT NOT NULL, created_at BIGINT NOT NULL, rotated_at BIGINT NOT NULL, last_at BIGINT, last_outcome TEXT);
+  CREATE INDEX hooks_by_user ON hooks (org_id, user_id, created_at);
+  CREATE TABLE hook_deliveries (org_id TEXT NOT NULL, hook_id TEXT NOT NULL, digest TEXT NOT NULL, delivery TEXT NOT NULL, task_id TEXT, at BIGINT NOT NULL, PRIMARY KEY (org_id, hook_id, digest));
+  CREATE INDEX hook_deliveries_by_number ON hook_deliveries (org_id, hook_id, delivery);
+  CREATE INDEX hook_deliveries_by_age ON hook_deliveries (org_id, hook_id, at);`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }

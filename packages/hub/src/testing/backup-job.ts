@@ -19,7 +19,8 @@ type Where = string | HubData
 const dataOf = (where: Where): HubData =>
   typeof where === 'string' ? { dataFolder: where, database: null, s3: null } : where
 
-const ports = { now: Date.now, random: systemRandom, onProgress: () => undefined }
+const masterKey = { key: null, file: null }
+const ports = { masterKey, now: Date.now, random: systemRandom, onProgress: () => undefined }
 
 export async function backUp(t: TestContext, where: Where): Promise<TestBackup> {
   const { secret, recipient } = await newRecoveryKey()

@@ -3,12 +3,12 @@
  * backups alone open none of them. From MESHBOOK_MASTER_KEY, from the file that MESHBOOK_MASTER_KEY_FILE names, or from a
  * file in the data folder that is made when it is first needed.
  */
-import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { chmod, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { RandomBytes } from '@meshbook/core/ids.ts'
 import { writeWhole } from '../backup/whole-file.ts'
+import { keyBytes, seal, unseal } from './sealed-box.ts'
 
 export interface MasterKeyConfig {
   /** Wins over the file. */
@@ -19,11 +19,9 @@ export interface MasterKeyConfig {
 export const masterKeySettings = {
   MESHBOOK_MASTER_KEY: 'key of 32 bytes, in base64 or hex, that seals the secrets that the hub keeps (a file makes do)',
   MESHBOOK_MASTER_KEY_FILE: 'file with that key (master.key in the data folder, made when first needed)',
+  MESHBOOK_MASTER_KEY_OLD: 'the key before, while MESHBOOK_MASTER_KEY is a new one: what it sealed is sealed again',
+  MESHBOOK_MASTER_KEY_OLD_FILE: 'file with that key',
 } as const
-
-const keyBytes = 32
-const nonceBytes = 12
-const tagBytes = 16
 
 export class MasterKey {
   readonly #key: Buffer
@@ -38,38 +36,47 @@ export class MasterKey {
     { masterKey, dataFolder }: { masterKey: MasterKeyConfig; dataFolder: string },
     random: RandomBytes,
   ): Promise<MasterKey> {
-    if (masterKey.key !== null) return new MasterKey(parseKey(masterKey.key, 'MESHBOOK_MASTER_KEY'), random)
-    const file = masterKey.file ?? join(dataFolder, 'master.key')
-    const found = await readKey(file)
-    if (found !== undefined) return new MasterKey(parseKey(found, file), random)
+    const found = await MasterKey.openExisting({ masterKey, dataFolder }, random)
+    if (found) return found
     if (masterKey.file !== null)
-      throw new MeshError('BAD_CONFIG', { detail: `MESHBOOK_MASTER_KEY_FILE: ${file} is not there` })
+      throw new MeshError('BAD_CONFIG', { detail: `MESHBOOK_MASTER_KEY_FILE: ${masterKey.file} is not there` })
+    const file = join(dataFolder, 'master.key')
     const made = Buffer.from(random(keyBytes))
     await writeWhole(file, `${made.toString('base64url')}\n`)
     return new MasterKey(made, random)
   }
 
+  /** The one before, while what it sealed is sealed again (VA20); undefined where none is named. */
+  static async openOld(
+    { oldMasterKey: old }: { oldMasterKey: MasterKeyConfig },
+    random: RandomBytes,
+  ): Promise<MasterKey | undefined> {
+    if (old.key !== null) return new MasterKey(parseKey(old.key, 'MESHBOOK_MASTER_KEY_OLD'), random)
+    if (old.file === null) return undefined
+    const found = await readKey(old.file)
+    if (found !== undefined) return new MasterKey(parseKey(found, old.file), random)
+    throw new MeshError('BAD_CONFIG', { detail: `MESHBOOK_MASTER_KEY_OLD_FILE: ${old.file} is not there` })
+  }
+
+  /** That of the settings or the data folder, where there is one; none is made. */
+  static async openExisting(
+    { masterKey, dataFolder }: { masterKey: MasterKeyConfig; dataFolder: string },
+    random: RandomBytes,
+  ): Promise<MasterKey | undefined> {
+    if (masterKey.key !== null) return new MasterKey(parseKey(masterKey.key, 'MESHBOOK_MASTER_KEY'), random)
+    const file = masterKey.file ?? join(dataFolder, 'master.key')
+    const found = await readKey(file)
+    return found === undefined ? undefined : new MasterKey(parseKey(found, file), random)
+  }
+
   /** `about` is bound to it: what was sealed about one thing opens as nothing else (S19). */
   seal(secret: Uint8Array, about: string): string {
-    const nonce = this.#random(nonceBytes)
-    const cipher = createCipheriv('aes-256-gcm', this.#key, nonce).setAAD(Buffer.from(about))
-    const sealed = Buffer.concat([cipher.update(secret), cipher.final()])
-    return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64url')
+    return seal(this.#key, this.#random, secret, about)
   }
 
   /** Undefined for what another key sealed, or about something else. */
   open(sealed: string, about: string): Uint8Array | undefined {
-    const bytes = Buffer.from(sealed, 'base64url')
-    if (bytes.byteLength < nonceBytes + tagBytes) return undefined
-    const nonce = bytes.subarray(0, nonceBytes)
-    const tag = bytes.subarray(nonceBytes, nonceBytes + tagBytes)
-    try {
-      const cipher = createDecipheriv('aes-256-gcm', this.#key, nonce, { authTagLength: tagBytes })
-      cipher.setAAD(Buffer.from(about)).setAuthTag(tag)
-      return Buffer.concat([cipher.update(bytes.subarray(nonceBytes + tagBytes)), cipher.final()])
-    } catch {
-      return undefined
-    }
+    return unseal(this.#key, sealed, about)
   }
 }
 

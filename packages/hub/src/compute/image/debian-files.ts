@@ -29,6 +29,10 @@ export const basePackages: readonly string[] = [
   'sed',
   'tar',
 ]
+/** For agent tasks, as far as this machine has it; what takes on another user is needed. */
+export const taskPackages: readonly string[] = ['util-linux', 'git', 'ripgrep', 'ca-certificates', 'make', 'patch']
+export const neededForTasks: readonly string[] = ['util-linux', 'git']
+
 /** A shell and what it needs, for containers that run nothing of this program. */
 export const smallestPackages: readonly string[] = ['base-files', 'bash', 'coreutils', 'dash', 'libc-bin']
 
@@ -36,6 +40,12 @@ export const smallestPackages: readonly string[] = ['base-files', 'bash', 'coreu
 const unwanted = /^\/usr\/share\/(?:doc|doc-base|man|info|locale|lintian|bug|menu|applications|icons|pixmaps)(?:\/|$)/
 const alternatives = '/etc/alternatives'
 const programs = { env: { ...process.env, LC_ALL: 'C' }, maxBuffer: 256 * 1024 ** 2, timeout: limits.engineImportMs }
+
+/** Those that are installed on this machine. */
+export async function installedOf(wanted: readonly string[]): Promise<string[]> {
+  const installed = await installedPackages()
+  return wanted.filter(name => installed.has(name))
+}
 
 /** Absolute paths, folders before what is in them. */
 export async function filesOfInstalled(wanted: readonly string[]): Promise<string[]> {

@@ -9,7 +9,15 @@ import { limits } from '@meshbook/core/limits.ts'
 import * as v from 'valibot'
 import { imageLabels } from '../docker-driver.ts'
 import { type DockerEngine, parsed } from '../docker-engine.ts'
-import { basePackages, debianSystem, filesOfInstalled } from './debian-files.ts'
+import { loadCommand } from '../task-command.ts'
+import {
+  basePackages,
+  debianSystem,
+  filesOfInstalled,
+  installedOf,
+  neededForTasks,
+  taskPackages,
+} from './debian-files.ts'
 import { copyProgram } from './program-files.ts'
 
 export interface ImageOptions {
@@ -32,9 +40,10 @@ export interface MadeImage {
 
 const passwd = `root:x:0:0:root:/root:/usr/sbin/nologin
 worker:x:10001:10001:worker:/work/home:/bin/bash
+tools:x:10002:10002:tools:/work/home:/bin/bash
 nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 `
-const group = 'root:x:0:\nworker:x:10001:\nnogroup:x:65534:\n'
+const group = 'root:x:0:\nworker:x:10001:\ntools:x:10002:\nnogroup:x:65534:\n'
 /** Of the system's accounts: those of this machine are nobody's business. */
 const accounts = ['/etc/passwd', '/etc/group', '/etc/shadow', '/etc/gshadow', '/etc/hostname', '/etc/hosts']
 
@@ -43,7 +52,8 @@ export async function makeImage(engine: DockerEngine, options: ImageOptions): Pr
   try {
     const languages = languagesOf(options.packages)
     const archive = await archiveOf(folder, options)
-    return { ...(await importImage(engine, archive, options, languages)), languages }
+    const made = await importImage(engine, archive, options, languages)
+    return { ...(options.program ? await compiled(engine, options.name, made.id) : made), languages }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -54,16 +64,20 @@ export function languagesOf(packages: readonly string[]): string[] {
   return ['python', 'bash', 'javascript', 'typescript', ...(packages.includes('r-base-core') ? ['r'] : [])]
 }
 
-async function archiveOf(folder: string, { packages, from, program, base = basePackages }: ImageOptions) {
+async function archiveOf(folder: string, { packages, from, program, base }: ImageOptions) {
   const own = join(folder, 'own')
   await makeOwn(own)
   if (program) await copyProgram(program.root, program.node, own)
-  const wanted = [...new Set([...base, ...packages])]
+  const usual = base ?? [...basePackages, ...neededForTasks, ...(await forTasks(from))]
+  const wanted = [...new Set([...usual, ...packages])]
   const parts =
     from === 'debian' ? await newSystem(join(folder, 'system'), own, wanted) : await thisSystem(folder, own, wanted)
   const owned = ['--owner=0', '--group=0', '--numeric-owner', '--mode=ug-s,a+rX']
   return spawn('tar', ['-c', ...owned, ...parts], { stdio: ['ignore', 'pipe', 'pipe'] })
 }
+
+const forTasks = async (from: ImageOptions['from']): Promise<readonly string[]> =>
+  from === 'debian' ? taskPackages : installedOf(taskPackages)
 
 /** What belongs to no package. */
 async function makeOwn(own: string): Promise<void> {
@@ -138,6 +152,41 @@ async function importImage(
   // 404, 409: it is gone, or a container still runs on it.
   if (before !== undefined && before !== Id) await engine.ask('DELETE', `/images/${before}`, {}, [404, 409])
   return { id: Id, bytes: Size }
+}
+
+const createdSchema = v.object({ Id: v.string() })
+const endedSchema = v.object({ StatusCode: v.number() })
+
+/** The same image with what Node keeps of compiled sources: without it each start of a worker would compile them anew. */
+async function compiled(engine: DockerEngine, name: string, before: string): Promise<{ id: string; bytes: number }> {
+  const [entry, ...rest] = loadCommand
+  const isolated = { NetworkMode: 'none', CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges'] }
+  const body = {
+    Image: before,
+    Entrypoint: [entry],
+    Cmd: rest,
+    User: '0:0',
+    NetworkDisabled: true,
+    HostConfig: isolated,
+  }
+  const path = '/containers/create'
+  const { Id } = parsed(await engine.ask('POST', path, { body }), path, createdSchema)
+  try {
+    await engine.ask('POST', `/containers/${Id}/start`)
+    const waited = `/containers/${Id}/wait`
+    const timeoutMs = limits.engineImportMs
+    const { StatusCode } = parsed(await engine.ask('POST', waited, { timeoutMs }), waited, endedSchema)
+    if (StatusCode !== 0)
+      throw new MeshError('COMPUTE_UNAVAILABLE', { detail: `the program of the image ended with ${StatusCode}` })
+    const [repo = '', tag = 'latest'] = name.split(':', 2)
+    const query = new URLSearchParams({ container: Id, repo, tag, changes: 'CMD []\nENTRYPOINT []' })
+    await engine.ask('POST', `/commit?${query}`, { timeoutMs })
+  } finally {
+    await engine.ask('DELETE', `/containers/${Id}?force=1&v=1`, {}, [404, 409])
+  }
+  const shown = shownAt(name)
+  const made = parsed(await engine.ask('GET', shown), shown, sizeSchema)
+  return { id: made.Id, bytes: made.Size }
 }
 
 const shownAt = (name: string): string => `/images/${encodeURIComponent(name)}/json`

@@ -1,0 +1,216 @@
+/**
+ * The runner of a task worker: from the order to the end of the task (SPEC.md, TW20-TW33). Everything that it needs of the
+ * outside comes in; the agent itself is the loop of the engine.
+ */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
+import { brokerSockets, type TaskOrder, tokenFile } from '@meshbook/core/broker.ts'
+import { asMeshError, type ErrorCode, MeshError } from '@meshbook/core/errors.ts'
+import { parseAssetId, type RandomBytes } from '@meshbook/core/ids.ts'
+import { costOf, priceOf } from '@meshbook/core/model-prices.ts'
+import type { TaskEvent } from '@meshbook/core/task-events.ts'
+import { Controls } from '@meshbook/engine/agent/controls.ts'
+import type { ModelChoice } from '@meshbook/engine/agent/models/patient-asking.ts'
+import { type AgentEnd, runAgent } from '@meshbook/engine/agent/run-agent.ts'
+import { builtInTools } from '@meshbook/engine/agent/tools/built-in-tools.ts'
+import { systemSleep } from '@meshbook/engine/backoff.ts'
+import { type Begun, BrokerChannel, type Told } from './broker-channel.ts'
+import { Checkout } from './checkout.ts'
+import { Checkpoints } from './checkpoints.ts'
+import { PeopleByBroker } from './people-by-broker.ts'
+import { RemoteWorkspace } from './remote-workspace.ts'
+import { fetchOver } from './socket-fetch.ts'
+import { systemText } from './system-text.ts'
+
+export interface RunnerOptions {
+  /** With the sockets of the runner, and its token. */
+  sockets: string
+  /** As the tools see it. */
+  repo: string
+  tools: { from: Readable; to: Writable }
+  now: () => number
+  random: () => number
+  bytes: RandomBytes
+  /** Resolves when this worker is asked to end. */
+  stop: Promise<void>
+  log(line: string): void
+}
+
+const placeholderKey = 'the-broker-has-it'
+const cloneTries = 5
+const idleMs = 500
+
+/** Resolves when there is nothing more to do here, with why. */
+export async function runTask(options: RunnerOptions): Promise<string> {
+  const early: Told[] = []
+  let listen = (message: Told): void => void early.push(message)
+  const channel = new BrokerChannel({
+    socket: join(options.sockets, brokerSockets.channel),
+    token: (await readFile(join(options.sockets, tokenFile), 'utf8')).trim(),
+    random: options.random,
+    onMessage: message => listen(message),
+  })
+  // While it waits for its task; the order may well come first.
+  for (const load of Object.values(clients)) setTimeout(() => void load().catch(() => undefined), idleMs).unref()
+  const stopped = options.stop.then(() => 'it was told to end')
+  const begun = await Promise.race([channel.begun.catch(() => undefined), stopped])
+  if (typeof begun === 'string' || !begun) return typeof begun === 'string' ? begun : channel.over
+  const isOver = new AbortController()
+  for (const over of [channel.over, stopped])
+    void over.then(why => isOver.abort(new MeshError('UNREACHABLE', { detail: why })))
+  try {
+    return await work(options, channel, begun, isOver.signal, how => {
+      listen = how
+      for (const message of early.splice(0)) how(message)
+    })
+  } catch (thrown) {
+    if (!isOver.signal.aborted) throw thrown
+    return Promise.race([channel.over, stopped])
+  } finally {
+    channel.close()
+  }
+}
+
+async function work(
+  options: RunnerOptions,
+  channel: BrokerChannel,
+  { order, log }: Begun,
+  signal: AbortSignal,
+  listen: (how: (message: Told) => void) => void,
+): Promise<string> {
+  const { now, random, bytes, sockets, tools, repo } = options
+  const events = log.flatMap(event => (event.type === 'task' ? [event.event] : []))
+  if (events.some(({ type }) => type === 'finished')) return 'the task has ended'
+  const write = (event: TaskEvent): void => channel.write({ type: 'task', at: now(), event })
+  const people = new PeopleByBroker({
+    log,
+    now,
+    random: bytes,
+    write: event => channel.write(event),
+    flush: () => channel.flush(),
+  })
+  const controls = new Controls()
+  listen(message => hear(message, controls, people))
+  let checkpoints: Checkpoints | undefined
+  const workspace = new RemoteWorkspace(repo, tools.from, tools.to, async () => checkpoints?.idle())
+
+  const choice = choiceOf(order, join(sockets, brokerSockets.models), now)
+  choice.catch(() => undefined)
+  const checkout = await opened(workspace, order, events, signal).catch((thrown: unknown) => asMeshError(thrown))
+  signal.throwIfAborted()
+  if (checkout instanceof MeshError) return finish(channel, write, { as: 'failed', error: checkout })
+  write({ type: 'workspace', repo: order.repo, branch: order.branch, base: order.base, agent: order.agent })
+  checkpoints = new Checkpoints({ checkout, sleep: systemSleep, random, signal })
+  const saver = checkpoints
+  const end = await runAgent({
+    events,
+    first: { id: 'prompt', by: order.by, text: order.prompt },
+    system: systemText(order, repo),
+    chain: [await choice],
+    tools: builtInTools(workspace),
+    rules: order.tools,
+    budget: order.budget,
+    startedAt: log[0]?.at ?? now(),
+    priceOf: (model, usage) => costOf(priceOf(model).price, usage),
+    log: {
+      write: event => {
+        saver.see(event)
+        write(event)
+      },
+      flush: () => channel.flush(),
+    },
+    assets: {
+      store: (blob, mimeType) => channel.store(blob, mimeType),
+      load: asset => channel.load(parseAssetId(asset)),
+    },
+    people,
+    controls: stoppedBy(controls, signal),
+    time: { clock: now, random, sleep: systemSleep },
+    afterTurn: (turn, tell) => saver.afterTurn(turn, tell),
+  })
+  // Even a worker that has to end tries once to save what it has.
+  const lost = await saver.last(write).then(
+    () => undefined,
+    (thrown: unknown) => asMeshError(thrown),
+  )
+  if (signal.aborted) {
+    await channel.flush()
+    signal.throwIfAborted()
+  }
+  const unsaved = lost && new MeshError('CONFLICT', { detail: `the work could not be saved: ${lost.message}` })
+  return finish(channel, write, unsaved ? { as: 'failed', error: unsaved } : end)
+}
+
+/** A worker that has to end stops its agent, as a person would, and says nothing of it. */
+function stoppedBy(controls: Controls, signal: AbortSignal): Controls {
+  signal.addEventListener('abort', () => controls.stop('its worker'), { once: true })
+  return controls
+}
+
+function hear(message: Told, controls: Controls, people: PeopleByBroker): void {
+  if (message.type === 'message') {
+    controls.message(message)
+    return
+  }
+  if (message.type === 'control') {
+    controls[message.action](message.by)
+    return
+  }
+  people.tell(message)
+}
+
+/** What cannot be cloned may be there in a moment, as when the hub is restarted. */
+async function opened(
+  workspace: RemoteWorkspace,
+  order: TaskOrder,
+  events: readonly TaskEvent[],
+  signal: AbortSignal,
+): Promise<Checkout> {
+  const saved = events.findLast(event => event.type === 'checkpoint')?.commit
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const gitPort = await workspace.gitPort()
+      return await Checkout.open(workspace.ahead(), { order, gitPort, saved }, signal)
+    } catch (thrown) {
+      if (attempt === cloneTries || signal.aborted) throw thrown
+    }
+    await systemSleep(500 * 2 ** attempt, signal)
+  }
+}
+
+/** Each brings a library of its own, of which a task needs one; both may be there before there is a task. */
+export const clients = {
+  anthropic: async () => (await import('@meshbook/engine/agent/models/anthropic-model.ts')).AnthropicModel,
+  openai: async () => (await import('@meshbook/engine/agent/models/openai-model.ts')).OpenAiModel,
+}
+
+async function choiceOf({ model: name, wire }: TaskOrder, socket: string, clock: () => number): Promise<ModelChoice> {
+  const options = { fetch: fetchOver(socket), key: placeholderKey, clock }
+  const Client = await clients[wire]()
+  const model = new Client({ ...options, baseUrl: wire === 'anthropic' ? 'http://models' : 'http://models/v1' })
+  const { contextTokens, outputTokens } = priceOf(name).price
+  return { model, name, windowTokens: contextTokens, maxOutputTokens: Math.min(outputTokens, 32_000) }
+}
+
+async function finish(channel: BrokerChannel, write: (event: TaskEvent) => void, end: AgentEnd): Promise<string> {
+  write({ type: 'finished', ...outcomeOf(end) })
+  await channel.flush()
+  return 'its task has ended'
+}
+
+const summaryChars = 16_000
+
+function outcomeOf(end: AgentEnd): { outcome: 'done' | 'failed' | 'stopped'; summary: string; code?: ErrorCode } {
+  const cut = (text: string): string => text.slice(0, summaryChars).toWellFormed()
+  switch (end.as) {
+    case 'done':
+      return { outcome: 'done', summary: cut(end.text) }
+    case 'stopped':
+      return { outcome: 'stopped', summary: `Stopped by ${end.by}.` }
+    case 'limit':
+      return { outcome: 'failed', summary: cut(end.reason), ...(end.limit === 'cost' && { code: 'QUOTA_USED' }) }
+    case 'failed':
+      return { outcome: 'failed', summary: cut(end.error.message), code: end.error.code }
+  }
+}

@@ -1,0 +1,54 @@
+/** A request to a model in the words of OpenAI's chat completions. Pure. The provider caches prefixes by itself. */
+import type { Block } from '@meshbook/core/task-events.ts'
+import type OpenAI from 'openai'
+import type { Message, ModelRequest } from '../model.ts'
+
+type Body = OpenAI.ChatCompletionCreateParamsStreaming
+type Param = OpenAI.ChatCompletionMessageParam
+
+export function openAiRequest(request: ModelRequest): Body {
+  return {
+    model: request.model,
+    max_completion_tokens: request.maxOutputTokens,
+    stream: true,
+    stream_options: { include_usage: true },
+    ...(request.tools.length === 0
+      ? {}
+      : {
+          tools: request.tools.map(({ name, description, schema }) => ({
+            type: 'function' as const,
+            function: { name, description, parameters: schema },
+          })),
+        }),
+    messages: [
+      ...(request.system === '' ? [] : [{ role: 'system' as const, content: request.system }]),
+      ...request.messages.flatMap(paramsOf),
+    ],
+  }
+}
+
+function paramsOf(message: Message): Param[] {
+  switch (message.role) {
+    case 'user':
+      return [{ role: 'user', content: message.text }]
+    case 'tools':
+      return message.results.map(({ call, ok, content }) => ({
+        role: 'tool' as const,
+        tool_call_id: call,
+        content: ok ? content : `Error: ${content}`,
+      }))
+    case 'agent':
+      return agentParams(message.blocks)
+  }
+}
+
+function agentParams(blocks: readonly Block[]): Param[] {
+  const text = blocks.flatMap(block => (block.type === 'text' ? [block.text] : [])).join('')
+  const calls = blocks.flatMap(block =>
+    block.type === 'tool-call'
+      ? [{ id: block.id, type: 'function' as const, function: { name: block.tool, arguments: block.input || '{}' } }]
+      : [],
+  )
+  if (text === '' && calls.length === 0) return []
+  return [{ role: 'assistant', content: text === '' ? null : text, ...(calls.length > 0 ? { tool_calls: calls } : {}) }]
+}

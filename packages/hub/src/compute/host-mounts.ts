@@ -1,0 +1,44 @@
+/**
+ * Folders of the hub as other users of this machine can reach them: bind mounts below one folder that everybody may pass
+ * through and nobody but root may list. Only for root; one set for each worker.
+ */
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isId, type WorkerId } from '@meshbook/core/ids.ts'
+import { tool, unmountBelow } from './mounting.ts'
+
+const passable = 0o711
+
+export class HostMounts {
+  readonly #folder: string
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  /** Returns where each of them is. */
+  async make(
+    id: WorkerId,
+    folders: Readonly<Record<string, string>>,
+    files: Readonly<Record<string, string>>,
+  ): Promise<(name: string) => string> {
+    const root = join(this.#folder, id)
+    await mkdir(root, { recursive: true, mode: passable })
+    for (const [name, source] of Object.entries(folders)) {
+      await mkdir(join(root, name), { mode: passable })
+      await tool('mount', ['--bind', source, join(root, name)])
+    }
+    for (const [name, text] of Object.entries(files)) await writeFile(join(root, name), text, { mode: 0o644 })
+    return name => join(root, name)
+  }
+
+  async remove(id: WorkerId): Promise<void> {
+    const root = join(this.#folder, id)
+    await unmountBelow(root)
+    await rm(root, { recursive: true, force: true })
+  }
+
+  async list(): Promise<string[]> {
+    return (await readdir(this.#folder).catch(() => [])).filter(name => isId('worker', name))
+  }
+}

@@ -1,0 +1,109 @@
+/** Procedures over hooks and what was delivered to them (GT62, GT65). */
+import { MeshError } from '@meshbook/core/errors.ts'
+import type { HookKind } from '@meshbook/core/hooks-api.ts'
+import type { HookId, OrgId, ProjectId, RunId, UserId } from '@meshbook/core/ids.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import type { Tx } from '@meshbook/relay/sql/tx.ts'
+import type { Asker } from './places.ts'
+
+export interface HookRow {
+  org: OrgId
+  user: UserId
+  id: HookId
+  name: string
+  kind: HookKind
+  project: ProjectId
+  repo: string
+  /** JSON of what starts its tasks and what they are like. */
+  rules: string
+  /** The secret, sealed with the hub's master key. */
+  sealed: string
+  createdAt: number
+  rotatedAt: number
+  lastAt: number | null
+  lastOutcome: string | null
+}
+
+const columns =
+  'org_id AS org, user_id AS "user", hook_id AS id, name, kind, project_id AS project, repo, rules, sealed, created_at AS "createdAt", rotated_at AS "rotatedAt", last_at AS "lastAt", last_outcome AS "lastOutcome"'
+
+type NewHookRow = Omit<HookRow, 'createdAt' | 'rotatedAt' | 'lastAt' | 'lastOutcome'> & { now: number }
+
+export async function addHook(tx: Tx, a: NewHookRow): Promise<HookRow> {
+  const { count } = (await tx.get<{ count: number }>('SELECT COUNT(*) AS count FROM hooks WHERE org_id = ?', [a.org]))!
+  if (count >= limits.hooksPerOrg) throw new MeshError('TOO_MANY', { detail: `${limits.hooksPerOrg} hooks` })
+  await tx.run(
+    'INSERT INTO hooks (org_id, user_id, hook_id, name, kind, project_id, repo, rules, sealed, created_at, rotated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    [a.org, a.user, a.id, a.name, a.kind, a.project, a.repo, a.rules, a.sealed, a.now, a.now],
+  )
+  return (await findHook(tx, a))!
+}
+
+export async function findHook(tx: Tx, a: { id: HookId }): Promise<HookRow | null> {
+  return (await tx.get<HookRow>(`SELECT ${columns} FROM hooks WHERE hook_id = ?`, [a.id])) ?? null
+}
+
+export async function listHooks(tx: Tx, a: Asker): Promise<HookRow[]> {
+  return tx.all<HookRow>(`SELECT ${columns} FROM hooks WHERE org_id = ? AND user_id = ? ORDER BY created_at, hook_id`, [
+    a.org,
+    a.user,
+  ])
+}
+
+/** False where the user has no such hook. */
+export async function removeHook(tx: Tx, a: Asker & { id: HookId }): Promise<boolean> {
+  const gone = await tx.run('DELETE FROM hooks WHERE org_id = ? AND user_id = ? AND hook_id = ?', [a.org, a.user, a.id])
+  if (gone.changes === 0) return false
+  await tx.run('DELETE FROM hook_deliveries WHERE org_id = ? AND hook_id = ?', [a.org, a.id])
+  return true
+}
+
+export async function rotateHook(
+  tx: Tx,
+  a: Asker & { id: HookId; sealed: string; now: number },
+): Promise<HookRow | null> {
+  const done = await tx.run(
+    'UPDATE hooks SET sealed = ?, rotated_at = ? WHERE org_id = ? AND user_id = ? AND hook_id = ?',
+    [a.sealed, a.now, a.org, a.user, a.id],
+  )
+  return done.changes === 0 ? null : findHook(tx, a)
+}
+
+/** By its number or by its bytes. */
+export async function findHookDelivery(
+  tx: Tx,
+  a: { org: OrgId; hook: HookId; delivery: string; digest: string },
+): Promise<{ task: RunId | null } | null> {
+  const row = await tx.get<{ task: RunId | null }>(
+    'SELECT task_id AS task FROM hook_deliveries WHERE org_id = ? AND hook_id = ? AND (digest = ? OR delivery = ?) LIMIT 1',
+    [a.org, a.hook, a.digest, a.delivery],
+  )
+  return row ?? null
+}
+
+/** `seen`: null where nothing of it is to be known again. What is older than `before` is forgotten. */
+export async function noteHookDelivery(
+  tx: Tx,
+  a: {
+    org: OrgId
+    hook: HookId
+    seen: { delivery: string; digest: string } | null
+    task: RunId | null
+    outcome: string
+    now: number
+    before: number
+  },
+): Promise<void> {
+  await tx.run('UPDATE hooks SET last_at = ?, last_outcome = ? WHERE org_id = ? AND hook_id = ?', [
+    a.now,
+    a.outcome,
+    a.org,
+    a.hook,
+  ])
+  await tx.run('DELETE FROM hook_deliveries WHERE org_id = ? AND hook_id = ? AND at < ?', [a.org, a.hook, a.before])
+  if (!a.seen) return
+  await tx.run(
+    'INSERT INTO hook_deliveries (org_id, hook_id, digest, delivery, task_id, at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (org_id, hook_id, digest) DO NOTHING',
+    [a.org, a.hook, a.seen.digest, a.seen.delivery, a.task, a.now],
+  )
+}

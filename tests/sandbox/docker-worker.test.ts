@@ -1,0 +1,4 @@
+import { docker } from './driver-beds.ts'
+import { taskWorkerSuite } from './task-worker-suite.ts'
+
+taskWorkerSuite(docker)
