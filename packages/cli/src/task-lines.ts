@@ -43,7 +43,10 @@ export function linesOf(item: TranscriptItem, options: LinesOptions): string[] {
         ...(item.decision === undefined ? [] : [`  ${item.decision}${item.by === undefined ? '' : ` by ${item.by}`}`]),
       ]
     case 'question':
-      return [`${paint('?', 33)} ${plain(item.prompt)}  Answer: meshbook task say`, ...(item.answered ? ['  answered'] : [])]
+      return [
+        `${paint('?', 33)} ${plain(item.prompt)}  Answer: meshbook task say`,
+        ...(item.answered ? ['  answered'] : []),
+      ]
     default:
       return noteLines(item, paint)
   }

@@ -28,7 +28,8 @@ function words(title: string, text: string, url: string): Words {
   }
 }
 
-const runUrl = ({ id, task }: NamedRun): string => `/m/${typeof task === 'string' ? 'tasks' : 'runs'}/${encodeURIComponent(id)}`
+const runUrl = ({ id, task }: NamedRun): string =>
+  `/m/${typeof task === 'string' ? 'tasks' : 'runs'}/${encodeURIComponent(id)}`
 const gateUrl = (id: GateId): string => `/m/gates/${encodeURIComponent(id)}`
 
 /** The last part of the path, which is what lists show; of a task what was asked for. */

@@ -1,4 +1,5 @@
 /** The frame of the portal: where one can go, and the page that is shown. */
+import { taskTitle } from '@meshbook/core/task-words.ts'
 import { useEffect } from 'preact/hooks'
 import { GateCard } from '../gates/gate-card.tsx'
 import { openGates } from '../gates/gate-store.ts'
@@ -9,7 +10,7 @@ import { QuestionDialog } from '../shell/question-dialog.tsx'
 import { ToastList } from '../shell/toast-list.tsx'
 import { UnreachablePage } from '../shell/unreachable-page.tsx'
 import { hub, me, signedIn } from '../state/mesh.ts'
-import { rememberTasks } from '../tasks/known-tasks.ts'
+import { rememberTasks, tasks } from '../tasks/known-tasks.ts'
 import type { TaskPlaces } from '../tasks/task-places.ts'
 import { TaskRows } from '../tasks/task-rows.tsx'
 import { tasksApi } from '../tasks/tasks-api.ts'
@@ -95,13 +96,15 @@ const titles: Record<PortalPage['page'], string> = {
 }
 
 function Page({ at }: { at: PortalPage }) {
+  const prompt = at.page === 'task' ? tasks.value.get(at.task)?.prompt : undefined
+  const title = prompt === undefined ? titles[at.page] : taskTitle(prompt)
   useEffect(() => {
-    document.title = `${titles[at.page]} · Meshbook`
-  }, [at.page])
+    document.title = `${title} · Meshbook`
+  }, [title])
   return (
     <main id="main" class="page portal-page" data-page={at.page} tabIndex={-1}>
       <div class="portal-head">
-        <h1>{titles[at.page]}</h1>
+        <h1>{title}</h1>
         {at.page === 'tasks' && !me.value?.machine && (
           <a class="button primary" href={places.fresh}>
             <Icon name="plus" size={14} />
