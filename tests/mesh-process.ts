@@ -105,15 +105,17 @@ export async function command(
   args: string[],
   env: NodeJS.ProcessEnv = {},
   timeoutMs = 60_000,
+  input?: string,
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...quiet, ...env },
     timeout: timeoutMs,
   })
+  child.stdin?.end(input)
   const output = { stdout: '', stderr: '' }
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text))
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => (output.stdout += text))
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => (output.stderr += text))
   const code = await ended(child, () => undefined)
   return { code, ...output }
 }

@@ -589,6 +589,8 @@ export const limits = {
   /** Of an answer whose tokens nobody reported: so many may have been made a second. */
   modelTokensPerSecond: 400,
   modelTries: 6,
+  /** Between two pieces of an answer. */
+  modelSilentMs: 300_000,
   /** The longest that a provider may tell us to wait. */
   modelWaitMs: 300_000,
   modelRetryMinMs: 1_000,
@@ -632,6 +634,8 @@ export const limits = {
   gitCommandsPerPush: 100,
   gitCommandBytes: 64 * KiB,
   gitRefsPerTask: 500,
+  /** How long what a task pushed is kept after its end, to be looked at and gone on from. */
+  taskRepositoryMs: 30 * 24 * 3_600_000,
   /** All that a task pushed. */
   gitTaskBytes: 4 * GiB,
   diffFilesPerTask: 5_000,

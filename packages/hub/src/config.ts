@@ -11,6 +11,7 @@ import { isApiToken } from '@meshbook/relay/serve/secrets.ts'
 import { type AccountsConfig, accountSettings, parseAccounts } from './auth/account-config.ts'
 import { type ComputeConfig, computeSettings, parseCompute } from './compute/compute-config.ts'
 import { type ModelsConfig, modelsSettings, parseModels } from './gateway/models-config.ts'
+import { type GitSettings, gitSettings, parseGit } from './git/git-config.ts'
 import { parseS3, type S3Config, s3Settings } from './objects/s3-config.ts'
 import { parseTasks, type TaskConfig, taskSettings } from './tasks/task-config.ts'
 import { type MasterKeyConfig, masterKeySettings } from './vault/master-key.ts'
@@ -42,6 +43,8 @@ export interface HubConfig {
   /** Null: the hub makes no workers. */
   compute: ComputeConfig | null
   tasks: TaskConfig
+  /** Where git may go for agent tasks. */
+  git: GitSettings
   masterKey: MasterKeyConfig
   /** The one before, where it is being changed. */
   oldMasterKey: MasterKeyConfig
@@ -81,6 +84,7 @@ export const hubSettings = {
   MESHBOOK_PUSH_SERVICES:
     'push services that browsers here use beyond the known ones, such as https://push.example, with commas between',
   ...computeSettings,
+  ...gitSettings,
   ...taskSettings,
   ...masterKeySettings,
   ...modelsSettings,
@@ -109,6 +113,7 @@ export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): Hu
     bootstrapToken: parseBootstrapToken(setting('MESHBOOK_BOOTSTRAP_TOKEN')),
     pushServices: parseOrigins('MESHBOOK_PUSH_SERVICES', setting('MESHBOOK_PUSH_SERVICES')),
     compute: parseCompute(setting),
+    git: parseGit(setting),
     tasks: parseTasks(setting),
     masterKey: {
       key: setting('MESHBOOK_MASTER_KEY') ?? null,

@@ -432,8 +432,7 @@ async function wire(base: Base): Promise<Parts> {
     ...base.config.tasks,
   })
   const hooks = new Hooks({
-    ...{ ...base, audit },
-    masterKey,
+    ...{ ...base, audit, masterKey },
     startTask: async (task, { name, org, user, project }) => {
       await opened.tasks.submit(org, project, { name, asker: { org, user }, source: {} }, task)
     },

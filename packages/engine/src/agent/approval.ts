@@ -26,6 +26,11 @@ export async function askPeople(
   return { allowed: true }
 }
 
+/** One of a kind in the task: models of some providers use the ids of their calls again. */
+export function questionOf(turn: number, call: string): string {
+  return `turn-${turn}-${digestOf(call).slice(0, 32)}`
+}
+
 export function digestOf(shown: string): string {
   return createHash('sha256').update(shown).digest('hex')
 }

@@ -15,7 +15,7 @@ export interface TaskAssets {
   load(asset: string): Promise<Uint8Array>
 }
 
-/** A question to a person: may this be done? `call` is the same when it is asked again after a restart. */
+/** A question to a person: may this be done? `call` is the same when it is asked again after a restart, and no other's. */
 export interface ApprovalQuestion {
   call: string
   tool: string

@@ -4,6 +4,7 @@ import { limits } from '@meshbook/core/limits.ts'
 import { type TaskEvent, taskEventSchema } from '@meshbook/core/task-events.ts'
 import fc from 'fast-check'
 import * as v from 'valibot'
+import { questionOf } from './approval.ts'
 import { Controls } from './controls.ts'
 import { conversation, fold } from './fold.ts'
 import { ModelError, type ModelRequest } from './model.ts'
@@ -78,7 +79,10 @@ test('AL2 an answer whose tools did not all end goes on from the first that has 
   const cut = s.log.events.findIndex(event => event.type === 'tool-ended') + 1
   const next = again(s, s.log.events.slice(0, cut))
   assert.deepEqual(await runAgent(next), { as: 'done', text: 'echo a,echo b,echo c' })
-  assert.deepEqual(tool.ran, ['call_0_0', 'call_0_1', 'call_0_2', 'call_0_1', 'call_0_2'])
+  assert.deepEqual(
+    tool.ran,
+    [0, 1, 2, 1, 2].map(at => questionOf(1, `call_0_${at}`)),
+  )
   assert.equal(s.model.requests.length, 3)
 })
 
@@ -495,4 +499,14 @@ test('a turn is handed over when all of its tools have ended, once', async () =>
   await runAgent(s)
   await runAgent(again(s))
   assert.deepEqual(turns, [1, 2, 3])
+})
+
+test('AL34 a decision is about one call, also where the model uses an id again', async () => {
+  const again = { ...call('echo', 'same'), id: 'call_0' }
+  const s = scene(request => (turnOf(request) < 2 ? { calls: [again] } : { say: 'ok' }), {
+    tools: [echo()],
+    rules: { echo: 'ask' },
+  })
+  await runAgent(s)
+  assert.equal(new Set(s.people.asked.map(question => question.call)).size, 2)
 })

@@ -6,16 +6,18 @@ import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { TaskEvent, Usage } from '@meshbook/core/task-events.ts'
 import type { Budget, ToolRule } from '@meshbook/core/tasks-api.ts'
-import { askPeople } from './approval.ts'
+import { askPeople, questionOf } from './approval.ts'
 import { isNearlyFull, summaryQuestion } from './compaction.ts'
-import { type Controls, StepCut, type UserMessage } from './controls.ts'
+import type { Controls, UserMessage } from './controls.ts'
 import { type AgentState, answersOf, conversation, fold, type OpenCall, step } from './fold.ts'
-import { limitReached, type TaskLimit, timeIsOver, timeLimitMs } from './limits-of-task.ts'
+import { limitReached, type TaskLimit, timeIsOver } from './limits-of-task.ts'
 import { type Answer, ModelError } from './model.ts'
 import { askPatiently, type ModelChoice, type Patience, type Question } from './models/patient-asking.ts'
 import { Pieces } from './pieces.ts'
 import type { People, TaskAssets, TaskLog, Time } from './ports.ts'
 import { repeats, toldAt, withRemark } from './repeats.ts'
+import { standStill } from './stand-still.ts'
+import { TimeLimit } from './time-limit.ts'
 import type { Tool, ToolContext, ToolOutcome } from './tool.ts'
 import { shortened } from './tool-output.ts'
 
@@ -79,9 +81,7 @@ class Agent {
   readonly #setting: AgentSetting
   readonly #tools: ReadonlyMap<string, Tool>
   readonly #answers: Map<string, string>
-  readonly #over = new AbortController()
-  readonly #isOver = aborted(this.#over.signal)
-  readonly #ended = new AbortController()
+  readonly #limit: TimeLimit
   #state: AgentState
   #settledTurn: number
   #compactedTurn = -1
@@ -97,42 +97,33 @@ class Agent {
 
   private constructor(setting: AgentSetting, answers: Map<string, string>) {
     this.#setting = setting
+    this.#limit = new TimeLimit(setting)
     this.#answers = answers
     this.#tools = new Map(setting.tools.map(tool => [tool.name, tool]))
     this.#state = fold(setting.events, answers)
     this.#settledTurn = this.#state.checkpointTurn
     setting.controls.message(setting.first)
-    this.#watchTime()
   }
 
   [Symbol.dispose](): void {
-    this.#ended.abort()
+    this.#limit[Symbol.dispose]()
   }
 
   /** While it is told to wait, it waits. The end, if it comes meanwhile. */
   async standStill(): Promise<AgentEnd | undefined> {
-    const { controls } = this.#setting
-    for (;;) {
-      const changed = controls.changed
-      if (controls.stoppedBy !== undefined) return { as: 'stopped', by: controls.stoppedBy }
-      if (this.#over.signal.aborted && !this.#isDone()) return { as: 'limit', ...timeIsOver(this.#setting.budget) }
-      const wanted = controls.takeWanted()
-      if (wanted) this.#obey(wanted)
-      const [message] = this.#unheard()
-      if (this.#state.stands?.interrupted && message) this.#write({ type: 'unpaused', by: message.by })
-      if (!this.#state.stands) return undefined
-      await this.#setting.log.flush()
-      await Promise.race([changed, this.#isOver])
-    }
-  }
-
-  #obey({ as, by }: { as: 'pause' | 'interrupt' | 'continue'; by: string }): void {
-    const { stands, calls } = this.#state
-    if (stands && as === 'continue') this.#write({ type: 'unpaused', by })
-    if (stands || as === 'continue') return
-    const interrupted = as === 'interrupt'
-    if (interrupted) for (const call of calls) this.#endCall(call, failure(`Not done: interrupted by ${by}.`))
-    this.#write({ type: 'paused', by, ...(interrupted ? { interrupted } : {}) })
+    const { controls, log, budget } = this.#setting
+    const cut = await standStill({
+      state: () => this.#state,
+      write: event => this.#write(event),
+      controls,
+      log,
+      over: this.#limit.over,
+      onInterrupt: by => {
+        for (const call of this.#state.calls) this.#endCall(call, failure(`Not done: interrupted by ${by}.`))
+      },
+    })
+    if (cut === 'over') return this.#isDone() ? undefined : { as: 'limit', ...timeIsOver(budget) }
+    return cut && { as: 'stopped', by: cut.stoppedBy }
   }
 
   /** What the user said since, once no call is open. */
@@ -294,7 +285,8 @@ class Agent {
     await this.#setting.log.flush()
     const signal = this.#signal()
     try {
-      const verdict = await askPeople(this.#setting.people, { call: id, tool, shown }, signal)
+      const question = { call: questionOf(this.#state.turn, id), tool, shown }
+      const verdict = await askPeople(this.#setting.people, question, signal)
       return verdict.allowed ? undefined : failure(verdict.why)
     } catch (error) {
       return failure(`Not done: ${signal.aborted ? whyCut(signal) : asWords(error)}.`)
@@ -306,7 +298,8 @@ class Agent {
     const signal = AbortSignal.any([cut, AbortSignal.timeout(tool.mostMs)])
     const pieces = new Pieces(text => this.#write({ type: 'tool-printed', call, text }))
     try {
-      return await tool.run(input, { call, print: capped(pieces), people: this.#setting.people, signal })
+      const question = questionOf(this.#state.turn, call)
+      return await tool.run(input, { question, print: capped(pieces), people: this.#setting.people, signal })
     } catch (error) {
       if (cut.aborted) return failure(`Cut in its middle: ${whyCut(cut)}. Some of it may have happened.`)
       if (signal.aborted) return failure(`It took longer than ${tool.mostMs / 1_000} s.`)
@@ -334,18 +327,7 @@ class Agent {
 
   /** Aborted when the step that is going on must end. */
   #signal(): AbortSignal {
-    return AbortSignal.any([this.#setting.controls.cut, this.#over.signal])
-  }
-
-  #watchTime(): void {
-    const { time, startedAt, budget } = this.#setting
-    const left = timeLimitMs(budget) - (time.clock() - startedAt)
-    const over = () => this.#over.abort(new StepCut('over', 'the limit of time'))
-    if (left <= 0) over()
-    else
-      time.sleep(left, this.#ended.signal).then(over, error => {
-        if (!this.#ended.signal.aborted) throw error
-      })
+    return AbortSignal.any([this.#setting.controls.cut, this.#limit.over])
   }
 
   #lastWords(): string {
@@ -398,9 +380,4 @@ function capped(print: Pieces): ToolContext['print'] {
 
 function wait(why: string, waitMs: number): string {
   return waitMs === 0 ? `${why}.` : `${why} in ${Math.ceil(waitMs / 1_000)} s.`
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
-  await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
 }

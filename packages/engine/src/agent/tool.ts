@@ -5,8 +5,8 @@ import * as v from 'valibot'
 import type { People } from './ports.ts'
 
 export interface ToolContext {
-  /** Of the model for this call. */
-  call: string
+  /** Of what it asks people, the same when it is asked again. */
+  question: string
   /** Shown while the tool works. */
   print(text: string): void
   people: People

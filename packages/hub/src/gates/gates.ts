@@ -55,7 +55,10 @@ export class Gates {
   /** Nothing where the device has its channel at another hub, which hears of the decision from the store. */
   #tell({ id: gate, run, device, state, digest, nonce, decidedBy: by, comment, decidedAt }: Gate): void {
     if (decidedAt === null || state === 'open' || state === 'void') return
-    if (device === null) return this.#ports.toTask(run)
+    if (device === null) {
+      this.#ports.toTask(run)
+      return
+    }
     this.#ports.fleet.send(device, {
       type: 'GATE_DECIDED',
       run,

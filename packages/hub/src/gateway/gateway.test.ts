@@ -1,21 +1,17 @@
 /** The gateway through both doors, with the unmodified clients of both providers against a strict local one. */
 import assert from 'node:assert/strict'
-import { createServer, request as requestHttp } from 'node:http'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
 import Anthropic from '@anthropic-ai/sdk'
-import { parseRunId, systemRandom } from '@meshbook/core/ids.ts'
 import type { ModelKey, UsageReport } from '@meshbook/core/models-api.ts'
-import { stopListening } from '@meshbook/relay/serve/listen.ts'
 import OpenAI from 'openai'
-import { newLog } from '../log.ts'
-import { atEnd } from '../testing/at-end.ts'
 import { type ModelProvider, startProvider } from '../testing/model-provider.ts'
 import { rawRequest } from '../testing/raw-request.ts'
 import { signIn } from '../testing/sign-in.ts'
-import { startTestHub, type TestHub, temporaryFolder } from '../testing/test-hub.ts'
+import { startTestHub, type TestHub } from '../testing/test-hub.ts'
 import { until } from '../testing/until.ts'
-import { modelsDoor } from './models-door.ts'
 
 const key = 'sk-canary-0123456789abcdef-of-the-provider'
 
@@ -145,93 +141,6 @@ test('GW1 GW40 who may ask: tokens that may run and model keys, which do nothing
   await hub.json('DELETE', `/tokens/${shown!.id}`)
   await assert.rejects(anthropic(token).messages.create(haiku), Anthropic.AuthenticationError)
 })
-
-test('GW2 a worker’s socket answers without a credential, for its task and up to its budget', async t => {
-  const provider = await startProvider(t, key)
-  const { door, usage } = await doorOn(t, provider, { microUsd: 5_000 })
-  for (const path of ['/v1/messages', '/anthropic/v1/messages', '/gateway/anthropic/v1/messages']) {
-    const answer = await door('POST', path, haiku)
-    assert.equal(answer.status, 200, answer.text)
-  }
-  assert.equal((await door('GET', '/v1/models', undefined, {})).status, 200)
-  assert.equal((await door('GET', '/api/v1/keys')).status, 404)
-  const refused = await door('POST', '/v1/messages', { ...haiku, max_tokens: 10_000 })
-  assert.equal(refused.status, 402)
-  const problem = JSON.parse(refused.text) as { type: string; error: { type: string; message: string }; code: string }
-  assert.deepEqual([problem.type, problem.error.type, problem.code], ['error', 'billing_error', 'BUDGET_REACHED'])
-  assert.match(problem.error.message, /\$0\.0001 of \$0\.0050 are spent/)
-  const openai = await door('POST', '/v1/chat/completions', { ...mini, max_completion_tokens: 10_000 })
-  assert.equal(openai.status, 402)
-  assert.equal((JSON.parse(openai.text) as { error: { code: string } }).error.code, 'insufficient_quota')
-  const { tasks, total } = await usage()
-  assert.deepEqual(
-    tasks.map(({ task, calls }) => [task, calls]),
-    [['task-1', 3]],
-  )
-  assert.equal(total.microUsd, 3 * 35)
-})
-
-/** A hub and the door of a task of it on a Unix socket. */
-async function doorOn(t: TestContext, provider: ModelProvider, cap: { microUsd?: number; tokens?: number }) {
-  const { Vault } = await import('../vault/vault.ts')
-  const { MasterKey } = await import('../vault/master-key.ts')
-  const { Ledger } = await import('./ledger.ts')
-  const { ModelGateway } = await import('./model-gateway.ts')
-  const { limits } = await import('@meshbook/core/limits.ts')
-  const { Audit } = await import('../auth/audit.ts')
-  const { SqliteDatabase } = await import('@meshbook/relay/sql/sqlite-database.ts')
-  const { hubModules } = await import('../store/open-store.ts')
-  const { ensureFirstUser } = await import('../auth/sign-in.ts')
-  const { systemResolve } = await import('../outgoing/guarded-request.ts')
-  const { Secret } = await import('../vault/secret.ts')
-  const { everyScope } = await import('../auth/principal.ts')
-  const folder = await temporaryFolder(t)
-  const store = await SqliteDatabase.open<import('../store/open-store.ts').AllProcedures>({
-    ...{ file: join(folder, 'hub.db'), modules: hubModules },
-  })
-  const ports = { store, now: Date.now, random: systemRandom, log: newLog('silent'), times: limits }
-  const user = await ensureFirstUser(ports, null)
-  const audit = new Audit(ports)
-  const masterKey = () =>
-    MasterKey.open({ dataFolder: folder, masterKey: { key: 'ab'.repeat(32), file: null } }, systemRandom)
-  const vault = new Vault({ ...ports, audit, masterKey, resolve: systemResolve })
-  const who = { ...user, can: everyScope, credential: { kind: 'token' as const, id: 'x' } }
-  for (const kind of ['anthropic', 'openai'] as const)
-    await vault.set({ who }, { name: kind, kind, secret: new Secret(key), at: null })
-  const ledger = new Ledger({ ...ports, hub: 'here', isShared: false })
-  const models = { addresses: { anthropic: provider.url, openai: provider.url }, prices: {} }
-  const gateway = new ModelGateway({ ...ports, vault, ledger, config: { models }, resolve: systemResolve })
-  const task = { org: user.org, user: user.user, task: parseRunId('task-1'), budget: () => cap }
-  const server = createServer(modelsDoor({ ...ports, gateway }, task))
-  const path = join(folder, 'models.sock')
-  await new Promise<void>(resolve => server.listen(path, resolve))
-  atEnd(t, async () => {
-    await stopListening(server)
-    await gateway.close()
-    await store.close()
-  })
-  const door = (
-    method: string,
-    at: string,
-    body?: object,
-    headers: Record<string, string> = { 'anthropic-version': '2023-06-01' },
-  ) =>
-    new Promise<{ status: number; text: string }>((resolve, reject) => {
-      const more = { 'content-type': 'application/json', ...headers }
-      const sent = requestHttp({ socketPath: path, method, path: at, headers: more }, answer => {
-        let text = ''
-        answer.setEncoding('utf8').on('data', (piece: string) => {
-          text += piece
-        })
-        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text }))
-        answer.on('error', reject)
-      })
-      sent.on('error', reject)
-      sent.end(body && JSON.stringify(body))
-    })
-  const usage = () => store.query('modelUsage', { org: user.org, from: 0, to: 1e15 })
-  return { door, usage, store, org: user.org }
-}
 
 test('GW20 a hundred calls beside each other never exceed a budget', async t => {
   const { hub, anthropic, modelKey, provider, usage } = await bed(t)
@@ -435,7 +344,6 @@ test('GW26 what a hub that is gone had held is settled at its bound, once', asyn
   const stream = anthropic().messages.stream(haiku)
   const failed = assert.rejects(stream.finalMessage())
   await until(async () => (await usage()).heldMicroUsd > 0)
-  const { DatabaseSync } = await import('node:sqlite')
   const held = (await usage()).heldMicroUsd
   await hub.hub.close()
   await failed
@@ -457,7 +365,6 @@ test('VA1 GW11 the key is nowhere: not in the database, its log, what was logged
   await openai().chat.completions.create(mini)
   provider.key = 'another'
   await assert.rejects(anthropic().messages.create(haiku))
-  const { readdir, readFile } = await import('node:fs/promises')
   const texts = [hub.logged.join('\n')]
   for (const path of ['/keys', '/usage', '/audit', '/tokens', '/model-keys', '/me'])
     texts.push(await (await hub.api('GET', path)).text())

@@ -146,30 +146,40 @@ interface Contents {
   predicted: number
 }
 
-/** A token is at least a byte. A picture has its own measure; a document that is no text, none. */
+/**
+ * A token is at least a byte. A picture has its own measure, where a message has its contents: the same words in the
+ * schema of a tool, or in what one was called with, are text. A document that is no text has none.
+ */
 function contentsOf(body: Body, imageTokens: number): Contents {
   const found: Contents = { tokens: 0, isOpen: false, keeps: 'nothing', predicted: 0 }
-  const walk = (value: unknown, depth: number): void => {
+  const walk = (value: unknown, depth: number, isContent: boolean): void => {
     if (depth > mostDepth) throw new MeshError('BAD_REQUEST', { detail: `the body is nested deeper than ${mostDepth}` })
     found.tokens += 8
     if (typeof value === 'string') found.tokens += Buffer.byteLength(value)
-    else if (Array.isArray(value)) for (const item of value) walk(item, depth + 1)
-    else if (typeof value === 'object' && value !== null) walkObject(value as Json, depth)
+    else if (Array.isArray(value)) for (const item of value) walk(item, depth + 1, isContent)
+    else if (typeof value === 'object' && value !== null) walkObject(value as Json, depth, isContent)
   }
-  const walkObject = (value: Json, depth: number): void => {
+  const walkObject = (value: Json, depth: number, isContent: boolean): void => {
     if (value.cache_control != null) found.keeps = keepsOf(found.keeps, value.cache_control)
-    if (isImage(value)) found.tokens += imageTokens
-    else if (isFile(value)) found.isOpen = true
-    else if (value.type === 'input_audio') throw uncounted('audio')
-    else
-      for (const [name, item] of Object.entries(value)) {
-        found.tokens += Buffer.byteLength(name)
-        walk(item, depth + 1)
-      }
+    if (value.type === 'input_audio') throw uncounted('audio')
+    if (isFile(value)) found.isOpen = true
+    const isPicture = isContent && isImage(value)
+    if (isPicture) found.tokens += imageTokens
+    for (const [name, item] of Object.entries(value)) {
+      found.tokens += Buffer.byteLength(name)
+      if (!(isPicture && pictureFields.has(name))) walk(item, depth + 1, isContent && holdsContent(name, depth))
+    }
   }
-  walk(body, 0)
+  walk(body, 0, true)
   if (body.prediction != null) found.predicted = Buffer.byteLength(JSON.stringify(body.prediction))
   return found
+}
+
+const pictureFields = new Set(['source', 'image_url', 'file_id'])
+
+/** `input` has the messages of a response, and elsewhere what a tool was called with. */
+function holdsContent(name: string, depth: number): boolean {
+  return name === 'messages' || name === 'content' || name === 'output' || (name === 'input' && depth === 0)
 }
 
 function keepsOf(before: Keeps, control: unknown): Keeps {
@@ -177,7 +187,6 @@ function keepsOf(before: Keeps, control: unknown): Keeps {
   return before === 'hour' || (ttl !== undefined && ttl !== null && ttl !== '5m') ? 'hour' : 'minutes'
 }
 
-/** Of a tool's schema `type` says something else, and has no source. */
 function isImage({ type, source, image_url, file_id }: Json): boolean {
   if (type === 'image') return typeof source === 'object' && source !== null
   if (type === 'image_url') return image_url != null

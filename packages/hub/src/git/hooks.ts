@@ -23,6 +23,7 @@ import type { Log } from '../log.ts'
 import type { HookRow } from '../store/hooks.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { MasterKey } from '../vault/master-key.ts'
+import { aboutHook } from '../vault/sealing.ts'
 import { wantedBy } from './hook-events.ts'
 import { verdictOf } from './hook-signature.ts'
 
@@ -129,7 +130,7 @@ export class Hooks {
       verdictOf('meshbook', 'nothing', delivery, at)
       return 'bad'
     }
-    const opened = (await this.#ports.masterKey()).open(row.sealed, aboutSecret(row.id))
+    const opened = (await this.#ports.masterKey()).open(row.sealed, aboutHook(row.id))
     if (opened) return verdictOf(row.kind, Buffer.from(opened).toString('utf8'), delivery, at)
     this.#ports.log.error({ hook: row.id }, 'the secret of a hook was sealed with another master key')
     return 'bad'
@@ -150,12 +151,11 @@ export class Hooks {
   }
 
   async #seal(id: HookId, secret: string): Promise<string> {
-    return (await this.#ports.masterKey()).seal(Buffer.from(secret), aboutSecret(id))
+    return (await this.#ports.masterKey()).seal(Buffer.from(secret), aboutHook(id))
   }
 }
 
 const tooOld = 'it is older than what is kept of deliveries, so that it may be a replay'
-const aboutSecret = (id: HookId): string => `hook secret ${id}`
 const notThere = (id: HookId): MeshError => new MeshError('NOT_FOUND', { detail: `hook ${id}` })
 
 interface Numbers {

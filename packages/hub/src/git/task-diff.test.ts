@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { taskDiffSchema } from '@meshbook/core/tasks-api.ts'
 import * as v from 'valibot'
 import { git } from '../../../../tests/git-hosts/git-remote.ts'
-import { gitScene } from '../testing/git-scene.ts'
+import { gitScene } from '../../../../tests/git-hosts/git-scene.ts'
 import { listFolder, parseFacts, readTaskFile, taskDiff } from './task-diff.ts'
 
 const files = {

@@ -25,7 +25,13 @@ export interface TaskRepository extends TaskScope {
   gitDir: string
 }
 
-const noteSchema = v.object({ org: v.string(), repo: v.string(), task: v.string() })
+const noteSchema = v.object({
+  org: v.string(),
+  repo: v.string(),
+  task: v.string(),
+  /** When the task was over; others may go on from its commits for a while. */
+  overAt: v.optional(v.number()),
+})
 
 /** What the task began from; below no branch, so that it stays whatever happens to them. */
 const baseRef = 'refs/meshbook/base'
@@ -35,6 +41,7 @@ export class TaskRepositories {
   readonly #git: GitProgram
   readonly #mirrors: Mirrors
   readonly #open = new Map<string, { repository: TaskRepository; release: () => void }>()
+  readonly #over = new Map<string, number>()
   readonly #making = new Map<string, Promise<TaskRepository>>()
 
   private constructor(folder: string, git: GitProgram, mirrors: Mirrors) {
@@ -55,6 +62,7 @@ export class TaskRepositories {
     const note = v.safeParse(v.pipe(v.string(), v.parseJson(), noteSchema), text)
     if (!note.success) return rm(join(this.#folder, key), { recursive: true, force: true })
     const scope = { org: note.output.org as OrgId, repo: note.output.repo, task: note.output.task as RunId }
+    if (note.output.overAt !== undefined) this.#over.set(key, note.output.overAt)
     await clearHalves(join(this.#folder, key, 'repo.git'))
     this.#note(key, scope)
   }
@@ -153,11 +161,30 @@ export class TaskRepositories {
     })
   }
 
+  /** The task is over: what it pushed can be looked at and gone on from until it is swept. */
+  async end(org: OrgId, task: RunId, now: number): Promise<void> {
+    const key = keyOf(org, task)
+    const found = this.#open.get(key)
+    if (!found || this.#over.has(key)) return
+    const { repo } = found.repository
+    await writeWhole(join(this.#folder, key, 'note.json'), JSON.stringify({ org, repo, task, overAt: now }))
+    this.#over.set(key, now)
+  }
+
+  /** Takes away those of tasks that were over before then. */
+  async sweep(before: number): Promise<void> {
+    for (const [key, overAt] of [...this.#over]) {
+      const found = this.#open.get(key)
+      if (overAt < before && found) await this.remove(found.repository.org, found.repository.task)
+    }
+  }
+
   /** With all that was pushed. May be asked for again. */
   async remove(org: OrgId, task: RunId): Promise<void> {
     const key = keyOf(org, task)
     const found = this.#open.get(key)
     this.#open.delete(key)
+    this.#over.delete(key)
     found?.release()
     const folder = join(this.#folder, key)
     const going = join(this.#folder, `${key}.going`)

@@ -84,6 +84,8 @@ async function worldOf(t: TestContext): Promise<World> {
   const { id: pairing } = await test.json<{ id: string }>('POST', '/pairings')
   const ntfy = { kind: 'ntfy', server: 'http://127.0.0.1:9999', topic: 'walked' }
   const { id: way } = await test.json<{ id: string }>('POST', '/push/ways', ntfy)
+  const hooked = { name: 'walked', kind: 'github', project: test.project.id, repo: 'https://a.example/b' }
+  const { id: hook } = await test.json<{ id: string }>('POST', '/hooks', hooked)
   await test.json('PUT', '/keys/walked', { kind: 'openai', value: canary })
   const { id: invitation } = await test.json<{ id: string }>('POST', '/invitations', {})
   const part = sealedPart(canary)
@@ -98,6 +100,7 @@ async function worldOf(t: TestContext): Promise<World> {
     ...ways,
     browser: browser!.id,
     way,
+    hook,
     invitation,
     pairing,
     document,
@@ -253,6 +256,7 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /runs/:id/confirm': () => ({ codeHash: 'a'.repeat(64) }),
   'POST /gates/:id/decide': () => ({ decision: 'approved', digest: sha256(asked.shown), nonce: asked.nonce }),
   'POST /push/ways': () => ({ kind: 'ntfy', server: 'http://127.0.0.1:2586', topic: 'walked' }),
+  'POST /hooks': ids => ({ name: 'walked', kind: 'github', project: ids.project, repo: 'https://a.example/b' }),
   'POST /push/receipts': () => ({ receipt: 'x'.repeat(43) }),
   'PUT /push/settings': () => ({ kinds: { gate: false }, afterSeconds: 1, quiet: null, projects: [] }),
   'POST /push/looking': () => ({ visible: true }),
@@ -306,6 +310,7 @@ const ownThings: readonly (readonly [part: string, id: string])[] = [
   ['/invitations/:id', 'invitation'],
   ['/pairings/:id', 'pairing'],
   ['/push/ways/:id', 'way'],
+  ['/hooks/:id', 'hook'],
 ]
 
 /** `:id` is that of what the route is about. */
@@ -378,6 +383,7 @@ async function stateOf({ test, ids }: World): Promise<string> {
     '/identities',
     '/push/ways',
     '/push/settings',
+    '/hooks',
     '/keys',
     '/model-keys',
   ]
@@ -405,6 +411,7 @@ const open: Readonly<Record<string, string>> = {
   'GET /healthz': 'tells only that the process runs, and of which version it is',
   'GET /readyz': 'tells only whether it takes writes',
   'GET /openapi.json': 'is the same for everybody',
+  'POST /hooks/:id': 'takes what is signed with the secret of a hook, and says nothing to anybody else (GT60)',
   'POST /push/receipts': 'takes a token that stands in a message, and tells nothing (NT20)',
   'GET /:owner{@[^/]+}/:project': 'what its owner publishes there, and only that',
   'GET /:owner{@[^/]+}/:project/': 'the same',
@@ -465,6 +472,7 @@ test('RW2 S21 to who is no member, a thing of another org and a thing that is no
     invitation: 'inv_01k00000000000000000000000',
     pairing: 'par_01k00000000000000000000000',
     way: 'way_01k00000000000000000000000',
+    hook: 'hok_01k00000000000000000000000',
     asset: `sha256-${'0'.repeat(64)}`,
   }
   const set = { headers: (w: World) => bearer(w.stranger.token) }

@@ -3,7 +3,7 @@ import type { RandomBytes } from '@meshbook/core/ids.ts'
 import type { Log } from '../log.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import { MasterKey, type MasterKeyConfig } from './master-key.ts'
-import { aboutComputeKeys, aboutDataKey, aboutOwnerKey } from './sealing.ts'
+import { aboutComputeKeys, aboutDataKey, aboutHook, aboutOwnerKey } from './sealing.ts'
 
 export interface ChangePorts {
   store: HubStore
@@ -17,7 +17,7 @@ export interface ChangePorts {
 export async function changeMasterKey(ports: ChangePorts): Promise<{ again: number; unreadable: number }> {
   const { store, config, random, log } = ports
   const found = await store.query('underMaster')
-  if (found.data.length + found.compute.length + found.restoring.length === 0) return { again: 0, unreadable: 0 }
+  if (Object.values(found).every(rows => rows.length === 0)) return { again: 0, unreadable: 0 }
   const old = await MasterKey.openOld(config, random)
   const master = await ports.masterKey()
   let unreadable = 0
@@ -33,8 +33,9 @@ export async function changeMasterKey(ports: ChangePorts): Promise<{ again: numb
     data: found.data.flatMap(row => again(row, aboutDataKey(row.org, row.version))),
     compute: found.compute.flatMap(row => again(row, aboutComputeKeys)),
     restoring: found.restoring.flatMap(row => again(row, aboutOwnerKey(row, row.version))),
+    hooks: found.hooks.flatMap(row => again(row, aboutHook(row.id))),
   }
-  const isNeeded = changed.data.length + changed.compute.length + changed.restoring.length > 0
+  const isNeeded = Object.values(changed).some(rows => rows.length > 0)
   const count = isNeeded ? await store.call('sealAgain', changed) : 0
   if (count > 0) log.info({ count }, 'the master key is another one; what the old one sealed is sealed with it')
   if (unreadable > 0) log.warn({ unreadable }, 'what another master key sealed cannot be opened')

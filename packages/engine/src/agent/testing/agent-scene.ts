@@ -124,7 +124,7 @@ export function textTool(
     hasEffects: options.hasEffects ?? false,
     mostMs: options.mostMs ?? 5_000,
     run: async ({ text }, context) => {
-      ran.push(context.call)
+      ran.push(context.question)
       return run(text, context, ran.length)
     },
   })

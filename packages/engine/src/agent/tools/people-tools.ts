@@ -13,7 +13,7 @@ export function askUserTool(): Tool {
     hasEffects: false,
     mostMs: limits.taskApprovalMs,
     shown: ({ question }) => question,
-    run: async ({ question }, { call, people, signal }) => ({
+    run: async ({ question }, { question: call, people, signal }) => ({
       ok: true,
       content: await people.ask({ call, text: question }, signal),
     }),
