@@ -178,10 +178,10 @@ export const probes: readonly Probe[] = [
     mustSay: /rejected|refused|denied/,
   },
   {
-    name: 'force a push',
+    name: 'force a push outside of its own task',
     command: ({ branch }) =>
-      `git checkout -q --detach; git commit -q --allow-empty -m a; git push -q origin HEAD:refs/heads/${branch} || echo not pushed; git reset -q --hard HEAD~1; git commit -q --allow-empty -m b; git push -f origin HEAD:refs/heads/${branch} 2>&1 | tee /tmp/said | grep -E 'rejected|refused|denied|non-fast' || echo BREACH "$(tail -2 /tmp/said)"; git checkout -q ${branch}`,
-    mustSay: /rejected|refused|denied|non-fast/,
+      `git checkout -q --orphan other; git commit -q --allow-empty -m other; for ref in refs/heads/main refs/heads/meshbook/another-task/work; do git push -f origin HEAD:$ref 2>&1 | tee /tmp/said | grep -E 'rejected|refused|denied' || echo BREACH "$(tail -2 /tmp/said)"; done; git checkout -qf ${branch}`,
+    mustSay: /rejected|refused|denied/,
   },
   {
     name: 'reach a host that is not allowed, by the proxy',
