@@ -589,8 +589,6 @@ export const limits = {
   /** Of an answer whose tokens nobody reported: so many may have been made a second. */
   modelTokensPerSecond: 400,
   modelTries: 6,
-  /** Between two pieces of an answer. */
-  modelSilentMs: 300_000,
   /** The longest that a provider may tell us to wait. */
   modelWaitMs: 300_000,
   modelRetryMinMs: 1_000,

@@ -44,6 +44,7 @@ import { Passkeys } from './auth/passkeys.ts'
 import { addUser, commandLineToken, ensureFirstUser, newSignInLink } from './auth/sign-in.ts'
 import { finishRestore } from './backup/work-folder.ts'
 import { openCompute } from './compute/open-compute.ts'
+import { openTaskDriver } from './compute/open-task-driver.ts'
 import type { ComputeDriver } from './compute/port.ts'
 import { openWorkersDoor } from './compute/workers-door.ts'
 import type { HubConfig } from './config.ts'
@@ -57,6 +58,7 @@ import { Gates } from './gates/gates.ts'
 import { Ledger } from './gateway/ledger.ts'
 import { ModelGateway } from './gateway/model-gateway.ts'
 import { Hooks } from './git/hooks.ts'
+import { fromVault, openGit } from './git/open-git.ts'
 import { sourceOf } from './history/authors.ts'
 import { History } from './history/history.ts'
 import { buildApp } from './http/app.ts'
@@ -102,7 +104,9 @@ import { shownSession } from './store/heads.ts'
 import type { UserRow } from './store/identity.ts'
 import { openStore } from './store/open-store.ts'
 import { storageError } from './store/storage-error.ts'
+import { openTaskWork } from './tasks/open-task-work.ts'
 import { type OpenTasks, type OpenTaskWork, openTasks } from './tasks/open-tasks.ts'
+import { taskAssets } from './tasks/task-assets.ts'
 import { openBothDoors } from './tls/both-doors.ts'
 import { type PlainPorts, refusingPlain } from './tls/refuse-plain.ts'
 import { lanUrl, ShownCertificate } from './tls/shown-certificate.ts'
@@ -321,6 +325,7 @@ type Wired =
   | 'tasks'
   | 'hooks'
   | 'openTasks'
+  | 'closeWork'
   | 'orders'
   | 'feeds'
   | 'runs'
@@ -427,10 +432,10 @@ async function wire(base: Base): Promise<Parts> {
   })
   const { workers } = compute
   const runs: Runs = new Runs({ ...base, ...told, audit, fleet, orders, feeds, workers })
-  const opened: OpenTasks = openTasks({
-    ...{ ...base, ...told, feeds, hub: compute.hub, work: base.taskWork },
-    ...base.config.tasks,
-  })
+  const { work, closeWork } = base.taskWork
+    ? { work: base.taskWork, closeWork: () => Promise.resolve() }
+    : await taskWork({ ...base, vault, gateway, hub: compute.hub })
+  const opened: OpenTasks = openTasks({ ...base, ...told, feeds, hub: compute.hub, work, ...base.config.tasks })
   const hooks = new Hooks({
     ...{ ...base, audit, masterKey },
     startTask: async (task, { name, org, user, project }) => {
@@ -473,6 +478,7 @@ async function wire(base: Base): Promise<Parts> {
     tasks: opened.tasks,
     hooks,
     openTasks: opened,
+    closeWork,
     orders,
     feeds,
     runs,
@@ -492,6 +498,31 @@ async function wire(base: Base): Promise<Parts> {
     sessionsOf,
     sessionsChanged,
   }
+}
+
+/** Where a hub makes workers, it works on tasks. */
+async function taskWork(
+  base: Pick<
+    Parts,
+    'config' | 'store' | 'uploads' | 'objects' | 'vault' | 'gateway' | 'times' | 'now' | 'random' | 'log'
+  > & {
+    hub: string
+  },
+): Promise<{ work: OpenTaskWork | undefined; closeWork: () => Promise<void> }> {
+  const { config, vault, hub } = base
+  const { compute, dataFolder } = config
+  if (!compute) return { work: undefined, closeWork: () => Promise.resolve() }
+  const git = await openGit({ ...base, dataFolder, settings: config.git, credentialFor: fromVault(vault) })
+  const folder = join(dataFolder, 'tasks')
+  const work = openTaskWork({
+    ...{ ...base, git },
+    folder: join(folder, 's'),
+    driver: openTaskDriver(compute, hub, folder),
+    limits: { ...compute.limits, diskBytes: compute.diskBytes, wallMs: limits.taskMs },
+    packagesFrom: config.tasks.packagesFrom,
+    assets: taskAssets(base),
+  })
+  return { work, closeWork: () => git.close() }
 }
 
 /** What is asked for in a burst is done once. */
@@ -540,6 +571,7 @@ function serving(
       clearInterval(ticking)
       parts.runs.close()
       await closeTasks()
+      await parts.closeWork()
       await closeWorkers()
       parts.doors.closeAll(new MeshError('SHUTTING_DOWN'))
       await upgrades.close()

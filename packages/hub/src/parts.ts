@@ -87,6 +87,8 @@ export interface Parts {
   /** What starts tasks from elsewhere. */
   hooks: Hooks
   openTasks: OpenTasks
+  /** Ends what tasks need beside the store. */
+  closeWork(): Promise<void>
   /** Workers in containers, and what they may restore. */
   compute: Compute
   orders: Orders

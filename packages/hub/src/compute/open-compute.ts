@@ -50,7 +50,7 @@ export async function openCompute(ports: ComputePorts): Promise<Compute> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await chmod(folder, 0o700)
   const hub = await hubName(join(folder, 'hub'), random)
-  if (!config.compute) return { hub, restoring, workers: undefined, door }
+  if (config.compute?.driver !== 'docker') return { hub, restoring, workers: undefined, door }
   const driver = ports.driver?.(hub) ?? dockerDriver(config.compute, config.timesDivisor, hub, door)
   return { hub, restoring, workers: new Workers({ ...ports, hub, driver, restoring, config: config.compute }), door }
 }

@@ -23,6 +23,7 @@ export async function dropReferences(tx: Tx, a: { org: OrgId; holder: AssetHolde
 }
 
 export function assetsOfEvent(event: RunEvent): AssetId[] {
+  if (event.type === 'task') return 'asset' in event.event && isAssetId(event.event.asset) ? [event.event.asset] : []
   if (event.type !== 'display' && event.type !== 'result') return []
   return event.parts.flatMap(part => (part.at === 'asset' && isAssetId(part.asset) ? [part.asset] : []))
 }

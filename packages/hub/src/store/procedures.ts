@@ -241,6 +241,8 @@ const plain = {
   messagesOf: tasks.messagesOf,
   wishOfTask: noting(tasks.wishOfTask, aboutRun),
   noteTaskBase: tasks.noteTaskBase,
+  checkpointAt: tasks.checkpointAt,
+  isAssetOfTask: tasks.isAssetOfTask,
   noteTaskReasons: noting(tasks.noteTaskReasons, (_, { id }) => [`run ${id}`]),
   homelessSessions: moves.homelessSessions,
   leftHeads: left.leftHeads,

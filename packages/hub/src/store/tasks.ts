@@ -1,6 +1,7 @@
 /** Procedures over tasks: taken in, given to a worker under a fence, logged, heard, delivered (tasks/SPEC.md). */
 import { type ErrorCode, MeshError } from '@meshbook/core/errors.ts'
 import {
+  type AssetId,
   type DocumentId,
   type Fence,
   type OrgId,
@@ -413,4 +414,35 @@ export async function noteTaskBase(tx: Tx, a: { org: OrgId; id: RunId; base: str
     a.org,
     a.id,
   ])
+}
+
+/** The last checkpoint of the first turns of a task; null where there was none. */
+export async function checkpointAt(tx: Tx, a: { org: OrgId; id: RunId; turn: number }): Promise<string | null> {
+  const rows = await tx.all<{ text: string }>(
+    'SELECT event AS text FROM run_events WHERE org_id = ? AND run_id = ? AND event LIKE \'%"checkpoint"%\' ORDER BY seq',
+    [a.org, a.id],
+  )
+  let commit: string | null = null
+  for (const { text } of rows) {
+    const event = JSON.parse(text) as RunEvent
+    if (event.type === 'task' && event.event.type === 'checkpoint' && event.event.turn <= a.turn)
+      commit = event.event.commit
+  }
+  return commit
+}
+
+/** Named by its log, or by that of the task that it goes on from. */
+export async function isAssetOfTask(tx: Tx, a: { org: OrgId; id: RunId; asset: AssetId }): Promise<boolean> {
+  const task = await findTask(tx, a)
+  const holders = [a.id, ...(task?.from ? [task.from.task] : [])].map(id => `run:${id}`)
+  for (const holder of holders)
+    if (
+      await tx.get('SELECT 1 AS one FROM asset_references WHERE org_id = ? AND holder = ? AND asset_id = ?', [
+        a.org,
+        holder,
+        a.asset,
+      ])
+    )
+      return true
+  return false
 }

@@ -1,7 +1,7 @@
 /** The parts of the hub that work on tasks, put together: queue, channels of workers, and what people do with tasks. */
 import type { TaskOrder } from '@meshbook/core/broker.ts'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
-import type { Now, OrgId, RandomBytes, RunId, WorkerId } from '@meshbook/core/ids.ts'
+import type { AssetId, Now, OrgId, RandomBytes, RunId, WorkerId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { HubEvents } from '../hub-events.ts'
 import type { Log } from '../log.ts'
@@ -13,6 +13,11 @@ import { TaskChannel } from './task-channel.ts'
 import { TaskQueue } from './task-queue.ts'
 import { Tasks, type TasksPorts } from './tasks.ts'
 
+export interface TaskAssets {
+  keep(task: TaskRow, asset: AssetId, bytes: Uint8Array): Promise<void>
+  load(org: OrgId, asset: AssetId): Promise<Uint8Array | null>
+}
+
 /** What is outside of the store; made with the name of this hub and with who takes the channels of workers. */
 export interface TaskWork {
   places: TaskPlaces
@@ -21,7 +26,8 @@ export interface TaskWork {
   spent: TasksPorts['spent']
   /** How the worker's git reaches its repository. */
   repoOf(task: TaskRow): string
-  keep(org: OrgId, asset: { id: string; bytes: Uint8Array; mimeType: string }): Promise<void>
+  /** Bytes that are too large for an event; null for what is not there. */
+  assets: TaskAssets
 }
 export type OpenTaskWork = (hub: string, accept: (worker: WorkerId, lines: WorkerLines) => void) => TaskWork
 
@@ -90,7 +96,7 @@ export function openTasks(ports: OpenTasksPorts): OpenTasks {
     channels.get(worker)?.close()
     const channel = new TaskChannel(
       {
-        ...{ store, now, log, orderOf, keep: work.keep },
+        ...{ store, now, log, orderOf, assets: work.assets },
         heard: who => queue.heard(who),
         appended: (org, id, done) => {
           show(org, id)
@@ -136,6 +142,7 @@ const noWork: OpenTaskWork = () => {
         fix: 'Set MESHBOOK_COMPUTE, as docs/tasks.md says.',
       }),
       open: none,
+      resume: async () => undefined,
       close: async () => undefined,
       list: async () => [],
     },
@@ -143,6 +150,6 @@ const noWork: OpenTaskWork = () => {
     wireOf: () => 'anthropic',
     spent: async () => 0,
     repoOf: none,
-    keep: none,
+    assets: { keep: none, load: none },
   }
 }

@@ -28,6 +28,8 @@ export interface TaskPlaces {
   problem(): Promise<{ problem: string; fix: string } | null>
   /** Checkout, sockets, sandbox. Rejects with REPO_REFUSED and the like where trying again is of no use. */
   open(task: TaskRow, worker: WorkerId, token: string): Promise<Opened>
+  /** After a restart of the hub: its sockets are there again. */
+  resume(task: TaskRow, worker: WorkerId): Promise<void>
   close(task: Pick<TaskRow, 'org' | 'id'>, worker: WorkerId): Promise<void>
   /** All of this hub, those that have ended too. */
   list(): Promise<FoundPlace[]>

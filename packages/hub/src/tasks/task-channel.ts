@@ -5,7 +5,7 @@
 import { type FromWorker, fromWorkerSchema, type TaskOrder, type ToWorker } from '@meshbook/core/broker.ts'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { Fence, Now, OrgId, RunId, WorkerId } from '@meshbook/core/ids.ts'
-import { parseSeq } from '@meshbook/core/ids.ts'
+import { parseAssetId, parseSeq } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { RunEvent, RunEventType } from '@meshbook/core/run.ts'
 import { type TaskEvent, taskEventSchema } from '@meshbook/core/task-events.ts'
@@ -15,6 +15,7 @@ import type { Log } from '../log.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import { logged } from '../store/run-log.ts'
 import type { TaskAppended, TaskRow } from '../store/tasks.ts'
+import type { TaskAssets } from './open-tasks.ts'
 import type { WorkerLines } from './places.ts'
 
 export interface TaskChannelPorts {
@@ -26,8 +27,7 @@ export interface TaskChannelPorts {
   /** Events of it are durable. */
   appended(org: OrgId, id: RunId, appended: TaskAppended): void
   heard(worker: WorkerId): void
-  /** Keeps bytes that are too large for an event. */
-  keep(org: OrgId, asset: { id: string; bytes: Uint8Array; mimeType: string }): Promise<void>
+  assets: TaskAssets
 }
 
 /** What an agent may write besides what only agents do. */
@@ -93,6 +93,7 @@ export class TaskChannel {
     if (!this.#task) throw new MeshError('UNAUTHENTICATED', { detail: 'a worker says who it is before anything else' })
     if (message.type === 'events') return this.#append(message)
     if (message.type === 'store') return this.#store(message)
+    if (message.type === 'load') return this.#load(message.asset)
   }
 
   async #welcome(token: string): Promise<void> {
@@ -126,11 +127,23 @@ export class TaskChannel {
     await this.#send({ type: 'ack', seq: done.seq, ...(done.refused && { refused: done.refused }) })
   }
 
-  async #store({ asset, mimeType, base64 }: Extract<FromWorker, { type: 'store' }>): Promise<void> {
+  async #store({ asset, base64 }: Extract<FromWorker, { type: 'store' }>): Promise<void> {
+    const { store, assets } = this.#ports
+    const { org, id } = this.#task!
     const bytes = Buffer.from(base64, 'base64')
     if (bytes.byteLength > limits.taskAssetBytes) throw new MeshError('TOO_LARGE', { detail: 'what a worker stores' })
-    await this.#ports.keep(this.#task!.org, { id: asset, bytes, mimeType })
+    const task = await store.query('findTask', { org, id })
+    if (task) await assets.keep(task, parseAssetId(asset), bytes)
     await this.#send({ type: 'stored', asset })
+  }
+
+  /** What stands in the log of its own task, or of one that this goes on from. */
+  async #load(asset: string): Promise<void> {
+    const { store, assets } = this.#ports
+    const { org, id } = this.#task!
+    const isOwn = await store.query('isAssetOfTask', { org, id, asset: parseAssetId(asset) })
+    const bytes = isOwn ? await assets.load(org, parseAssetId(asset)) : null
+    await this.#send({ type: 'loaded', asset, base64: bytes && Buffer.from(bytes).toString('base64') })
   }
 
   async #tell(): Promise<void> {

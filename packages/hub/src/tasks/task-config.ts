@@ -1,15 +1,19 @@
 /** How the hub works on tasks, from its settings. */
 import { MeshError } from '@meshbook/core/errors.ts'
+import { parseAllowedHosts } from './packages-proxy.ts'
 
 export interface TaskConfig {
   /** Tasks with a worker at a time. */
   most: number
   defaults: { model: string; agent: string; budgetMicroUsd: number }
+  /** Hosts from which workers may fetch packages. */
+  packagesFrom: readonly string[]
 }
 
 export const taskSettings = {
   MESHBOOK_TASKS_AT_ONCE: 'agent tasks that have a worker at a time (4)',
   MESHBOOK_AGENT_MODEL: 'model of an agent task that names none (claude-sonnet-4-5)',
+  MESHBOOK_TASK_PACKAGES: 'hosts from which agent tasks may fetch packages, such as *.example.org (none)',
   MESHBOOK_TASK_BUDGET: 'what an agent task that names no budget may cost, in dollars (5)',
 } as const
 type TaskSetting = keyof typeof taskSettings
@@ -22,6 +26,7 @@ export function parseTasks(setting: (name: TaskSetting) => string | undefined): 
   }
   return {
     most: Math.floor(number('MESHBOOK_TASKS_AT_ONCE', 4, 1, 1_000)),
+    packagesFrom: parseAllowedHosts(setting('MESHBOOK_TASK_PACKAGES') ?? ''),
     defaults: {
       model: setting('MESHBOOK_AGENT_MODEL') ?? 'claude-sonnet-4-5',
       agent: 'meshbook',

@@ -61,6 +61,7 @@ export class TaskQueue {
   readonly #heard = new Map<WorkerId, number>()
   readonly #work = new Set<Promise<void>>()
   #looking = false
+  #resumed = false
   #again = false
   #closed = false
 
@@ -75,7 +76,7 @@ export class TaskQueue {
   /** Looks again and again until the returned function is called. Workers go on without their hub (TK13). */
   begin(): () => Promise<void> {
     const timer = setInterval(() => this.lookSoon(), this.#ports.times.workerLookMs)
-    this.lookSoon()
+    this.#track(this.#resume().finally(() => this.lookSoon()))
     return async () => {
       this.#closed = true
       clearInterval(timer)
@@ -83,9 +84,20 @@ export class TaskQueue {
     }
   }
 
+  /** Before anything else: workers of before this start come back to their sockets. */
+  async #resume(): Promise<void> {
+    const { store, places, hub, log } = this.#ports
+    for (const task of await store.query('tasksOfHub', { hub }))
+      if (task.worker !== null && !task.state.finished)
+        await places
+          .resume(task, task.worker)
+          .catch((thrown: unknown) => log.warn({ err: asMeshError(thrown), task: task.id }, 'sockets were not opened'))
+    this.#resumed = true
+  }
+
   lookSoon(): void {
     this.#again = true
-    if (this.#looking || this.#closed) return
+    if (this.#looking || this.#closed || !this.#resumed) return
     this.#looking = true
     this.#track(this.#lookUntilDone())
   }

@@ -33,6 +33,7 @@ export class ScriptedSandboxes {
           this.open.set(worker, { task: task.id, token, ended: false, hub })
           return { base }
         },
+        resume: async () => undefined,
         close: async (_task, worker) => void this.open.delete(worker),
         list: async () =>
           [...this.open].flatMap(([worker, it]) =>
@@ -53,7 +54,7 @@ export class ScriptedSandboxes {
       wireOf: () => 'anthropic',
       spent: async () => 0,
       repoOf: () => 'http://127.0.0.1/repo.git',
-      keep: async () => undefined,
+      assets: { keep: async () => undefined, load: async () => null },
     }
   }
 

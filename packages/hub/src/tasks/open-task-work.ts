@@ -1,0 +1,139 @@
+/** Real places for tasks: a checkout and a repository of git, the sockets of a broker, and a worker of a driver (TK10, TK33). */
+import { createHash } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { TaskOrder } from '@meshbook/core/broker.ts'
+import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
+import type { RandomBytes, RunId, UserId, WorkerId } from '@meshbook/core/ids.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import type { TaskDriver, TaskWorkerLimits } from '../compute/port.ts'
+import { taskUsers } from '../compute/task-users.ts'
+import type { ModelGateway } from '../gateway/model-gateway.ts'
+import { modelsDoor } from '../gateway/models-door.ts'
+import { gatewayPath } from '../git/git-gateway.ts'
+import type { Git } from '../git/open-git.ts'
+import type { Log } from '../log.ts'
+import type { HubStore } from '../store/hub-store.ts'
+import type { TaskRow } from '../store/tasks.ts'
+import { type OpenSockets, openBrokerSockets } from './broker-sockets.ts'
+import type { OpenTaskWork, TaskWork } from './open-tasks.ts'
+import { packagesProxy } from './packages-proxy.ts'
+
+export interface TaskWorkPorts {
+  /** Short, since paths of sockets are. */
+  folder: string
+  driver: TaskDriver
+  limits: TaskWorkerLimits
+  git: Git
+  gateway: Pick<ModelGateway, 'answer'>
+  /** Hosts from which workers may fetch packages. */
+  packagesFrom: readonly string[]
+  store: HubStore
+  assets: TaskWork['assets']
+  random: RandomBytes
+  log: Log
+}
+
+/** Behind the sockets of a worker there is one host, and this is what it is called there. */
+const brokerHost = 'http://git'
+const folderNameLength = 10
+
+export function openTaskWork(ports: TaskWorkPorts): OpenTaskWork {
+  const { folder, driver, git, store, log } = ports
+  return (_hub, accept) => {
+    const sockets = new Map<WorkerId, OpenSockets>()
+    const serve = async (task: TaskRow, worker: WorkerId): Promise<string> => {
+      const user = await payerOf(store, task)
+      await mkdir(folder, { recursive: true, mode: 0o711 })
+      const opened = await openBrokerSockets(join(folder, nameOf(worker)))
+      sockets.set(worker, opened)
+      opened.serve({
+        accept: lines => accept(worker, lines),
+        models: modelsDoor(ports, { org: task.org, user, task: task.id, budget: () => task.budget }),
+        git: git.gateway.handlerFor({ org: task.org, repo: task.repo, task: task.id }),
+        packages: packagesProxy({
+          allowed: ports.packagesFrom,
+          onBlocked: host => log.info({ task: task.id, host }, 'a worker was kept from a host'),
+        }),
+      })
+      return opened.folder
+    }
+    const close = async ({ org, id }: Pick<TaskRow, 'org' | 'id'>, worker: WorkerId): Promise<void> => {
+      const { said } = await driver.stop(worker, limits.taskStopMs)
+      if (said !== '') log.debug({ task: id, worker, said }, 'a worker has ended')
+      await sockets.get(worker)?.close()
+      sockets.delete(worker)
+      // Of a worker that belongs to no task, nobody knows a checkout.
+      if (id !== '') await git.checkouts.release(org, id)
+    }
+    return {
+      places: {
+        problem: async () => {
+          const found = await driver.describe()
+          return found.ready ? null : { problem: found.problem, fix: found.fix }
+        },
+        open: async (task, worker, token) => {
+          const { base } = await git.begin(task, await goesOnFrom(store, task))
+          const socketFolder = await serve(task, worker)
+          const workspace = await checkedOut(ports, task, worker, task.state.commit ?? base)
+          await driver.start({ id: worker, kind: 'task', token, socketFolder, workspace, limits: ports.limits })
+          return { base }
+        },
+        resume: async (task, worker) => void (await serve(task, worker)),
+        close,
+        list: async () => (await driver.list()).map(({ id, state }) => ({ worker: id, state })),
+      },
+      delivery: git.delivery,
+      wireOf,
+      spent: async (org, task) => (await store.query('modelSpending', { org, task })).microUsd,
+      repoOf: () => `${brokerHost}${gatewayPath}`,
+      assets: ports.assets,
+    }
+  }
+}
+
+/** A prepared checkout where the driver can give one; else the worker clones through its broker. */
+async function checkedOut(
+  { driver, git, limits: most, log }: TaskWorkPorts,
+  task: TaskRow,
+  worker: WorkerId,
+  commit: string,
+) {
+  const { org, id, repo, branch } = task
+  try {
+    const room = await driver.room(worker, most.diskBytes)
+    if (room === null) return { from: 'nothing' } as const
+    const order = { org, repo, task: id, base: commit, branch, origin: `${brokerHost}${gatewayPath}` }
+    const { folder } = await git.checkouts.prepare({ ...order, owner: taskUsers.tools, room })
+    return { from: 'folder', folder } as const
+  } catch (thrown) {
+    log.warn({ err: asMeshError(thrown), task: id }, 'a checkout was not prepared; the worker clones')
+    return { from: 'nothing' } as const
+  }
+}
+
+/** A fork begins where the other task had its last checkpoint by then (TK23). */
+async function goesOnFrom(
+  store: HubStore,
+  { org, from }: TaskRow,
+): Promise<{ task: RunId; commit: string } | undefined> {
+  if (!from) return undefined
+  const commit = await store.query('checkpointAt', { org, id: from.task, turn: from.turn })
+  return commit === null ? undefined : { task: from.task, commit }
+}
+
+async function payerOf(store: HubStore, { org, askedOrg, askedBy, project }: TaskRow): Promise<UserId> {
+  if (askedBy !== null && askedOrg === org) return askedBy
+  const owner = await store.query('ownerOfProject', { org, project })
+  if (!owner) throw new MeshError('NOT_FOUND', { detail: 'the owner of the project' })
+  return owner
+}
+
+/** `openai:` before a model says which wire format its server speaks; names that are known say it themselves. */
+export function wireOf(model: string): TaskOrder['wire'] {
+  return /^(openai:|gpt-|chatgpt-|o\d)/.test(model) ? 'openai' : 'anthropic'
+}
+
+/** Paths of sockets are at most 107 bytes long. */
+const nameOf = (worker: WorkerId): string =>
+  createHash('sha256').update(worker).digest('hex').slice(0, folderNameLength)
