@@ -16,8 +16,8 @@ import type { TaskDriver, TaskWorkerSpec, TaskWorkspace } from '@meshbook/hub/co
 import { type OpenSockets, openBrokerSockets } from '@meshbook/hub/tasks/broker-sockets.ts'
 import { packagesProxy } from '@meshbook/hub/tasks/packages-proxy.ts'
 import type { WorkerLines } from '@meshbook/hub/tasks/places.ts'
-import { type GitScene, gitScene } from '../git-hosts/git-scene.ts'
 import * as v from 'valibot'
+import { type GitScene, gitScene } from '../git-hosts/git-scene.ts'
 import { type ModelServer, startModelServer } from '../model-server/model-server.ts'
 import type { Script } from '../model-server/script.ts'
 

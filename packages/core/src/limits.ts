@@ -565,6 +565,10 @@ export const limits = {
   /** A worker that says nothing for so long is replaced. */
   taskSilentMs: 30_000,
   taskStartMs: 120_000,
+  /** A worker that waits for a task is replaced when it is so old. */
+  taskWarmMs: 3_600_000,
+  /** How long a waiting worker is kept for who asked for it. */
+  taskSpareMs: 60_000,
   /** What a worker is given to save its work and end. */
   taskStopMs: 20_000,
   replacementsPerTask: 5,

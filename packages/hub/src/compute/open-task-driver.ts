@@ -7,7 +7,7 @@ import { DockerEngine } from './docker-engine.ts'
 import { DockerTasks } from './docker-tasks.ts'
 import type { TaskDriver } from './port.ts'
 import { ProcessDriver } from './process-driver.ts'
-import { asUser, firstCommand, runnerCommand, toolsCommand } from './task-command.ts'
+import { containerCommand, firstCommand, runnerCommand, toolsCommand } from './task-command.ts'
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url))
 const firstScript = join(root, 'packages/cli/src/task-worker/first.sh')
@@ -18,7 +18,7 @@ export function openTaskDriver(config: ComputeConfig, hub: string, folder: strin
     return new ProcessDriver({
       hub,
       folder: join(folder, 'state'),
-      reachableFolder: join(folder, 'reach'),
+      reachableFolder: join('/run/meshbook', hub),
       program: { root, node: process.execPath },
       command: (spec, runner, tools) => firstCommand(spec, runner, tools, firstScript),
       runner: runnerCommand,
@@ -29,6 +29,6 @@ export function openTaskDriver(config: ComputeConfig, hub: string, folder: strin
     image: config.image,
     version,
     disksFolder: join(folder, 'disks'),
-    command: spec => firstCommand(spec, [...asUser('runner'), ...runnerCommand], [...asUser('tools'), ...toolsCommand]),
+    command: containerCommand,
   })
 }
