@@ -20,7 +20,6 @@ const most = { memoryBytes: 1, cpus: 1, processes: 1, diskBytes: 1, wallMs: 1_00
 
 async function scene(t: TestContext, { warm = 2, most: running = 4 } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'mb-tw-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
   const engine = new ScriptedEngine<TaskWorkerSpec>()
   const driver = new ScriptedTaskDriver(engine, 'a')
   const clock = { now: 1_000_000 }
@@ -47,8 +46,9 @@ async function scene(t: TestContext, { warm = 2, most: running = 4 } = {}) {
     packages: packagesProxy({ allowed: [], onBlocked: () => undefined }),
   }
   t.after(async () => {
-    for (const { id } of await workers.list()) await workers.close(id)
     await workers.begin()()
+    for (const { id } of await workers.list()) await workers.close(id)
+    await rm(folder, { recursive: true, force: true })
   })
   return { engine, driver, clock, workers, doors, lines, ports, folder }
 }
