@@ -5,7 +5,15 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
-import { newId, parseRunId, parseSeq, type RunId, systemRandom, type WorkerId } from '@meshbook/core/ids.ts'
+import {
+  newId,
+  parseAssetId,
+  parseRunId,
+  parseSeq,
+  type RunId,
+  systemRandom,
+  type WorkerId,
+} from '@meshbook/core/ids.ts'
 import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
 import type { TaskEvent } from '@meshbook/core/task-events.ts'
 import { logged } from '@meshbook/hub/store/run-log.ts'
@@ -165,8 +173,19 @@ export function taskStoreContract(name: string, open: OpenRunStore, schedules: n
     await w.store.call('wishOfTask', { org, id: task, action: 'pause', by: 'me', now })
     const { wish } = await w.store.call('wishOfTask', { org, id: task, action: 'stop', by: 'me', now })
     assert.deepEqual([wish?.action, wish?.number], ['stop', 2])
+    const question = { type: 'input-request', at: now, id: 'q1', prompt: 'Which?', password: false } as RunEvent
+    await assert.rejects(w.store.call('answerTask', { org, id: task, input: 'q1', text: 'x' }), { code: 'CONFLICT' })
+    await w.write(taken.task, 2, question)
+    const answered = await w.store.call('answerTask', { org, id: task, input: 'q1', text: 'the left one' })
+    assert.deepEqual(answered.answer, { id: 'q1', text: 'the left one' })
+    await assert.rejects(w.store.call('answerTask', { org, id: task, input: 'q1', text: 'y' }), { code: 'CONFLICT' })
+    await w.write(taken.task, 3, saved)
+    assert.equal(await w.store.query('checkpointAt', { org, id: task, turn: 0 }), null)
+    assert.equal(await w.store.query('checkpointAt', { org, id: task, turn: 1 }), commit)
+    const asset = parseAssetId(`sha256-${'a'.repeat(64)}`)
+    assert.equal(await w.store.query('isAssetOfTask', { org, id: task, asset }), false)
     const held = (await w.store.call('holdTask', { org, id: task, hub: 'hub' }))!
-    await w.write({ ...held.task, fence: held.fence }, 2, finished)
+    await w.write({ ...held.task, fence: held.fence }, 4, finished)
     await assert.rejects(say('m3', 'late'), { code: 'RUN_ENDED' })
   })
 

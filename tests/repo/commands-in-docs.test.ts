@@ -30,11 +30,20 @@ const program = await meshbookProgram()
 /** What in a line is not known, if anything. */
 function unknownIn(line: string): string | undefined {
   let command = program
-  for (const word of line.split(/\s+/).slice(1)) {
+  let isValue = false
+  // What stands between quotes is one word.
+  for (const word of (line.match(/"[^"]*"|\S+/g) ?? []).slice(1)) {
+    if (isValue) {
+      isValue = false
+      continue
+    }
     const below = command.commands.find(one => one.name() === word || one.aliases().includes(word))
     if (below) command = below
     else if (command.commands.length > 0 && /^[a-z]+$/.test(word)) return word
-    else if (/^--?[a-z]/.test(word) && !optionOf(command, word.replace(/=.*/, ''))) return word
+    else if (/^--?[a-z]/.test(word)) {
+      if (!optionOf(command, word.replace(/=.*/, ''))) return word
+      isValue = command.options.some(({ long, required }) => long === word && required)
+    }
   }
   return undefined
 }

@@ -15,6 +15,7 @@ const commands: Record<string, () => Promise<() => Command>> = {
   export: async () => (await import('./commands/export.ts')).exportCommand,
   run: async () => (await import('./commands/run.ts')).runCommand,
   runs: async () => (await import('./commands/runs.ts')).runsCommand,
+  task: async () => (await import('./commands/task.ts')).taskCommand,
   gate: async () => (await import('./commands/gate.ts')).gateCommand,
   sessions: async () => (await import('./commands/sessions.ts')).sessionsCommand,
   status: async () => (await import('./commands/status.ts')).statusCommand,

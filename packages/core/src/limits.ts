@@ -558,6 +558,9 @@ export const limits = {
   brokerUnreadBytes: 32 * MiB,
   brokerConnections: 128,
   brokerHeaderBytes: 32 * KiB,
+  /** Of one message between the broker of a worker elsewhere and the hub. */
+  tunnelPieceBytes: 60 * KiB,
+  tunnelUnsentBytes: 8 * MiB,
   /** A connection for packages on which nothing passes. */
   packagesIdleMs: 120_000,
   taskAssetBytes: 8 * MiB,

@@ -1,5 +1,5 @@
 /** Where a browser goes after signing in: always a page of this hub (AU14). Pure. */
-const apps = ['/p/', '/m/']
+const apps = ['/p/', '/m/', '/portal/']
 
 export function ownPage(to: string | undefined): string {
   if (to === undefined || !apps.some(app => to.startsWith(app))) return to === '/account' ? to : '/'

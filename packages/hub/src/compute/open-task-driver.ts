@@ -18,7 +18,8 @@ export function openTaskDriver(config: ComputeConfig, hub: string, folder: strin
     return new ProcessDriver({
       hub,
       folder: join(folder, 'state'),
-      reachableFolder: join('/run/meshbook', hub),
+      // The hub's own folder is closed to every other user.
+      reachableFolder: process.getuid?.() === 0 ? join('/run', `meshbook-${hub}`) : join(folder, 'reach'),
       program: { root, node: process.execPath },
       command: (spec, runner, tools) => firstCommand(spec, runner, tools, firstScript),
       runner: runnerCommand,

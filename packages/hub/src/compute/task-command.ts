@@ -14,6 +14,8 @@ const node = [
 ]
 export const runnerCommand: readonly string[] = [...node, 'runner']
 export const toolsCommand: readonly string[] = [...node, 'tools']
+/** The worker's half of the broker, where the hub is elsewhere. */
+export const brokerCommand: readonly string[] = [...node, 'broker']
 /** Compiles all of it once, where it may write into the folder of what is compiled. */
 export const loadCommand: readonly string[] = [...node, 'load']
 export const compiledFolder = `${programFolder}/compiled`
@@ -55,4 +57,10 @@ export function containerCommand(spec: TaskWorkerSpec): string[] {
     [...asUser('runner'), ...filter, ...runnerCommand],
     [...asUser('tools'), ...filter, ...toolsCommand],
   )
+}
+
+/** The first process of a machine of its own: it has network for the broker, and none for the rest. */
+export function machineCommand(spec: TaskWorkerSpec): string[] {
+  const [, , ...words] = containerCommand(spec)
+  return ['/bin/bash', `${programFolder}/packages/cli/src/task-worker/machine.sh`, ...words]
 }

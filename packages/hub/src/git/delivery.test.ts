@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { limits } from '@meshbook/core/limits.ts'
@@ -245,7 +245,6 @@ test('GT2 a key for ssh is in the agent of one process, and in no file', async t
   const keys = join(s.folder, 'keys')
   execFileSync('mkdir', ['-p', keys])
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'canary', '-f', join(keys, 'key')])
-  const { readFile, rm } = await import('node:fs/promises')
   const key = await readFile(join(keys, 'key'), 'utf8')
   const publicKey = (await readFile(join(keys, 'key.pub'), 'utf8')).trim().split(' ')[1]!
   await rm(keys, { recursive: true })
@@ -261,10 +260,15 @@ case "$last" in *upload-pack*) exec git upload-pack ${s.remote.bare('a')};; esac
 exit 1
 `
   await writeFile(join(bin, 'ssh'), script, { mode: 0o755 })
-  const path = process.env.PATH
-  process.env.PATH = `${bin}:${path}`
-  t.after(() => {
+  const { PATH: path, TMPDIR: temporary } = process.env
+  // Short, as the name of a socket may not be long.
+  const agents = await mkdtemp('/tmp/mb-')
+  Object.assign(process.env, { PATH: `${bin}:${path}`, TMPDIR: agents })
+  t.after(async () => {
     process.env.PATH = path
+    if (temporary === undefined) delete process.env.TMPDIR
+    else process.env.TMPDIR = temporary
+    await rm(agents, { recursive: true, force: true })
   })
   const hosts = new GitHosts({
     credentialFor: async () => ({ kind: 'git', value: key }),
@@ -282,5 +286,10 @@ exit 1
   assert.match(text, /HostKeyAlias=git\.example.*Hostname=127\.0\.0\.1/)
   const middle = key.split('\n')[2]!
   assert.throws(() => execFileSync('grep', ['-rqF', middle, other.folder]))
-  assert.equal(execFileSync('sh', ['-c', `ps -eo args | grep -c "[s]sh-agent -D -a" || true`]).toString().trim(), '0')
+  assert.equal(
+    execFileSync('sh', ['-c', `ps -eo args | grep -c "[s]sh-agent -D -a ${agents}" || true`])
+      .toString()
+      .trim(),
+    '0',
+  )
 })

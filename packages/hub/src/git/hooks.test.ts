@@ -4,8 +4,12 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Hook, HookAnswer, MadeHook } from '@meshbook/core/hooks-api.ts'
+import { systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { Task } from '@meshbook/core/tasks-api.ts'
+import { parseHubConfig } from '../config.ts'
+import { startHub } from '../hub.ts'
+import { newLog } from '../log.ts'
 import { webhookSignature } from '../notify/way-requests.ts'
 import { rawRequest } from '../testing/raw-request.ts'
 import { startTestHub, type TestHub } from '../testing/test-hub.ts'
@@ -326,4 +330,16 @@ test('GT64 one repository has one address, however it is written', (_: TestConte
   ]
   assert.deepEqual([...new Set(same.map(plainAddress))], ['git.example/a/b'])
   assert.notEqual(plainAddress('https://git.example:8443/a/b'), 'git.example/a/b')
+})
+
+test('GT65 VA20 a hook goes on under another master key', async t => {
+  const first = Buffer.alloc(32, 1).toString('hex')
+  const second = Buffer.alloc(32, 2).toString('hex')
+  const hub = await startTestHub(t, { env: { MESHBOOK_MASTER_KEY: first } })
+  const hook = await hookOf(hub)
+  await hub.hub.close()
+  const env = { MESHBOOK_MASTER_KEY: second, MESHBOOK_MASTER_KEY_OLD: first }
+  const ports = { now: Date.now, random: systemRandom, log: newLog('silent') }
+  hub.hub = await startHub(parseHubConfig(env, { port: 0, data: hub.folder }), ports)
+  assert.equal((await github(hub, hook, 'ping', {})).status, 202)
 })

@@ -10,6 +10,7 @@ import { limits } from '@meshbook/core/limits.ts'
 import { GitRemote, git } from '../../../../tests/git-hosts/git-remote.ts'
 import { newLog } from '../log.ts'
 import { temporaryFolder } from '../testing/test-hub.ts'
+import { until } from '../testing/until.ts'
 import type { GitAuth } from './git-auth.ts'
 import { GitProgram } from './git-program.ts'
 import { Mirrors, type MirrorsPorts } from './mirrors.ts'
@@ -120,9 +121,11 @@ test('GT2 a credential goes to its host alone, and is in no file, argument, log 
   remote.movedTo = null
   remote.delayMs = 400
   const fetching = mirrors.fetch(org, url)
-  await new Promise(resolve => setTimeout(resolve, 200))
-  const seen = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
-  assert.match(seen, /git (?:fetch|ls-remote|remote-http)/)
+  let seen = ''
+  await until(() => {
+    seen = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
+    return seen.split('\n').some(line => /^\S*git\S* .*(?:fetch|remote-http)/.test(line) && line.includes(remote.url))
+  })
   assert.ok(!seen.includes(canary) && !seen.includes(encoded))
   await fetching
 })

@@ -256,6 +256,10 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /runs/:id/confirm': () => ({ codeHash: 'a'.repeat(64) }),
   'POST /gates/:id/decide': () => ({ decision: 'approved', digest: sha256(asked.shown), nonce: asked.nonce }),
   'POST /push/ways': () => ({ kind: 'ntfy', server: 'http://127.0.0.1:2586', topic: 'walked' }),
+  'POST /tasks': ids => ({ project: ids.project, repo: 'https://a.example/b', prompt: canary }),
+  'POST /tasks/:id/messages': () => ({ id: 'walked-message', text: 'walked' }),
+  'POST /tasks/:id/control': () => ({ action: 'stop' }),
+  'POST /tasks/:id/again': () => ({}),
   'POST /hooks': ids => ({ name: 'walked', kind: 'github', project: ids.project, repo: 'https://a.example/b' }),
   'POST /push/receipts': () => ({ receipt: 'x'.repeat(43) }),
   'PUT /push/settings': () => ({ kinds: { gate: false }, afterSeconds: 1, quiet: null, projects: [] }),
@@ -482,6 +486,7 @@ test('RW2 S21 to who is no member, a thing of another org and a thing that is no
   }
   let compared = 0
   for (const route of routes({} as Parts)) {
+    if (route.access.to !== 'users') continue
     if (typeof route.about !== 'object' && !ownThings.some(([part]) => route.path.includes(part))) continue
     const [there, not] = [await call(world, route, set), await call(world, route, set, missing)]
     assert.equal(there.status, 404, `${keyOf(route)}: ${there.text}`)

@@ -153,8 +153,11 @@ function startOf({ request, query }: UserAsk<undefined>): number {
   throw new MeshError('BAD_REQUEST', { detail: 'after: expected a sequence number' })
 }
 
-export async function answerInput({ runs }: Parts, ask: UserAsk<InferOutput<typeof runInputSchema>>): Promise<void> {
-  await runs.input(placeOf(ask).org, parseRunId(param(ask, 'id')), ask.body)
+export async function answerInput(parts: Parts, ask: UserAsk<InferOutput<typeof runInputSchema>>): Promise<void> {
+  const [org, id] = [placeOf(ask).org, parseRunId(param(ask, 'id'))]
+  const { kind } = await getRun(parts, ask)
+  if (kind === 'task') await parts.tasks.answer(org, id, ask.body.id, ask.body.text)
+  else await parts.runs.input(org, id, ask.body)
 }
 
 export async function cancelRun(parts: Parts, ask: UserAsk<InferOutput<typeof cancelSchema>>): Promise<Run> {

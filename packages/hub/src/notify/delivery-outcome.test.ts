@@ -84,3 +84,12 @@ test('NT11 the longest words fit into one push message, and those of a program a
   assert.equal(summaryWords([]).title, 'Meshbook')
   assert.deepEqual([900, 59_000, 61_000, 3_700_000].map(durationText), ['0.9 s', '59 s', '1 min 1 s', '1 h 1 min'])
 })
+
+test('NT1 a notice of a task names what was asked for and leads to its page', () => {
+  const run = { id: 'run_1' as never, path: null, deviceName: null, task: 'Mend the failing test\nwith care' }
+  const { title, url } = endedWords(run, { status: 'completed', ms: 61_000 })
+  assert.deepEqual([title, url], ['Task “Mend the failing test” finished', '/m/tasks/run_1'])
+  assert.equal(endedWords({ ...run, task: null }, { status: 'completed', ms: 1 }).url, '/m/runs/run_1')
+  const asks = gateWords(run, 'gate_1' as never, 'Allow shell?')
+  assert.deepEqual([asks.text, asks.url], ['Task “Mend the failing test” waits for your decision.', '/m/gates/gate_1'])
+})

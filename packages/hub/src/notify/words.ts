@@ -3,6 +3,7 @@ import type { GateId, RunId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { MessageKind } from '@meshbook/core/notify-api.ts'
 import { type Filled, filled } from '@meshbook/core/notify-words.ts'
+import { taskTitle } from '@meshbook/core/task-words.ts'
 
 export interface Words {
   title: Filled
@@ -15,6 +16,8 @@ export interface NamedRun {
   /** Of its document; null where that is gone. */
   path: string | null
   deviceName: string | null
+  /** What an agent was asked to do; absent or null where it is no task. */
+  task?: string | null
 }
 
 function words(title: string, text: string, url: string): Words {
@@ -25,11 +28,13 @@ function words(title: string, text: string, url: string): Words {
   }
 }
 
-const runUrl = (id: RunId): string => `/m/runs/${encodeURIComponent(id)}`
+const runUrl = ({ id, task }: NamedRun): string =>
+  `/m/${typeof task === 'string' ? 'tasks' : 'runs'}/${encodeURIComponent(id)}`
 const gateUrl = (id: GateId): string => `/m/gates/${encodeURIComponent(id)}`
 
-/** The last part of the path, which is what lists show. */
-const nameOf = ({ path }: NamedRun): string => path?.slice(path.lastIndexOf('/') + 1) ?? 'A run'
+/** The last part of the path, which is what lists show; of a task what was asked for. */
+const nameOf = ({ path, task }: NamedRun): string =>
+  typeof task === 'string' ? `Task “${taskTitle(task, 60)}”` : (path?.slice(path.lastIndexOf('/') + 1) ?? 'A run')
 const on = ({ deviceName }: NamedRun): string => (deviceName === null ? '' : ` on ${deviceName}`)
 
 export type EndedRun =
@@ -39,9 +44,9 @@ export type EndedRun =
 export function endedWords(run: NamedRun, end: EndedRun): Words {
   const name = nameOf(run)
   const after = `after ${durationText(end.ms)}${on(run)}`
-  if (end.status === 'completed') return words(`${name} finished`, `It finished ${after}.`, runUrl(run.id))
+  if (end.status === 'completed') return words(`${name} finished`, `It finished ${after}.`, runUrl(run))
   const how = end.status === 'failed' ? 'failed' : 'was interrupted'
-  return words(`${name} ${how}`, `${oneLine(end.why)}\nIt ${how} ${after}.`, runUrl(run.id))
+  return words(`${name} ${how}`, `${oneLine(end.why)}\nIt ${how} ${after}.`, runUrl(run))
 }
 
 export function inputWords(run: NamedRun, prompt: string): Words {
@@ -49,18 +54,18 @@ export function inputWords(run: NamedRun, prompt: string): Words {
   return words(
     `${nameOf(run)} needs input`,
     `${asks}${run.deviceName === null ? '' : `\nIt runs${on(run)}.`}`,
-    runUrl(run.id),
+    runUrl(run),
   )
 }
 
 export const inputGivenWords = (run: NamedRun): Words =>
-  words(`${nameOf(run)} goes on`, 'The input was given.', runUrl(run.id))
+  words(`${nameOf(run)} goes on`, 'The input was given.', runUrl(run))
 
 export const notNeededWords = (run: NamedRun): Words =>
-  words(`${nameOf(run)} waits no more`, 'Nothing is left to do here.', runUrl(run.id))
+  words(`${nameOf(run)} waits no more`, 'Nothing is left to do here.', runUrl(run))
 
 export const wantedWords = (run: NamedRun, reason: string): Words =>
-  words(`Still want ${nameOf(run)} to run?`, reason, runUrl(run.id))
+  words(`Still want ${nameOf(run)} to run?`, reason, runUrl(run))
 
 export const gateWords = (run: NamedRun, gate: GateId, title: string): Words =>
   words(title, `${nameOf(run)} waits for your decision${on(run)}.`, gateUrl(gate))

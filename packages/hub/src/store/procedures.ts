@@ -240,6 +240,7 @@ const plain = {
   sayToTask: noting(tasks.sayToTask, (_, { id }) => [`run ${id}`]),
   messagesOf: tasks.messagesOf,
   wishOfTask: noting(tasks.wishOfTask, aboutRun),
+  answerTask: noting(tasks.answerTask, aboutRun),
   noteTaskBase: tasks.noteTaskBase,
   checkpointAt: tasks.checkpointAt,
   isAssetOfTask: tasks.isAssetOfTask,

@@ -178,7 +178,7 @@ const migrations: readonly string[] = [
   CREATE TABLE snapshot_totals (org_id TEXT NOT NULL PRIMARY KEY, bytes BIGINT NOT NULL);
   CREATE TABLE snapshot_arrivals (org_id TEXT NOT NULL, object TEXT NOT NULL, begun_at BIGINT NOT NULL, PRIMARY KEY (org_id, object));`,
   // Agent tasks (TK1…): each is a run as well. `hub` has it, with a worker or, at its end, without.
-  `CREATE TABLE tasks (org_id TEXT NOT NULL, run_id TEXT NOT NULL, repo TEXT NOT NULL, base TEXT, branch TEXT NOT NULL, agent TEXT NOT NULL, model TEXT NOT NULL, budget TEXT NOT NULL, tools TEXT NOT NULL, pull_request BIGINT NOT NULL, from_task TEXT, from_turn BIGINT NOT NULL, state TEXT NOT NULL, wish TEXT, base_commit TEXT, hub TEXT, worker_id TEXT UNIQUE, worker_hash TEXT, worker_since BIGINT, replaced BIGINT NOT NULL, PRIMARY KEY (org_id, run_id));
+  `CREATE TABLE tasks (org_id TEXT NOT NULL, run_id TEXT NOT NULL, repo TEXT NOT NULL, base TEXT, branch TEXT NOT NULL, agent TEXT NOT NULL, model TEXT NOT NULL, budget TEXT NOT NULL, tools TEXT NOT NULL, pull_request BIGINT NOT NULL, from_task TEXT, from_turn BIGINT NOT NULL, state TEXT NOT NULL, wish TEXT, answer TEXT, base_commit TEXT, hub TEXT, worker_id TEXT UNIQUE, worker_hash TEXT, worker_since BIGINT, replaced BIGINT NOT NULL, PRIMARY KEY (org_id, run_id));
   CREATE INDEX tasks_by_hub ON tasks (hub);
   CREATE TABLE task_messages (org_id TEXT NOT NULL, run_id TEXT NOT NULL, message_id TEXT NOT NULL, number BIGINT NOT NULL, said_by TEXT NOT NULL, said_at BIGINT NOT NULL, text TEXT NOT NULL, heard_at BIGINT, PRIMARY KEY (org_id, run_id, message_id));`,
   // The vault (VA1…): values sealed with data keys of orgs, which are sealed with the master key.

@@ -63,6 +63,8 @@ export interface TaskRow extends TaskWords {
   cancelReason: string | null
   /** What somebody wants of it, until the agent has it. */
   wish: TaskWish | null
+  /** Of a person to the question that the agent waits with, until it has it. */
+  answer: { id: string; text: string } | null
   position: number | null
 }
 
@@ -74,7 +76,10 @@ export interface TaskWish {
 }
 
 interface Stored
-  extends Omit<TaskRow, 'budget' | 'tools' | 'pullRequest' | 'from' | 'state' | 'wish' | 'reasons' | 'replaced'> {
+  extends Omit<
+    TaskRow,
+    'budget' | 'tools' | 'pullRequest' | 'from' | 'state' | 'wish' | 'answer' | 'reasons' | 'replaced'
+  > {
   budget: string
   tools: string
   pullRequest: number
@@ -82,13 +87,14 @@ interface Stored
   fromTurn: number
   state: string
   wish: string | null
+  answer: string | null
   reasons: string
   replaced: number
 }
 
 const columns = `r.org_id AS org, r.run_id AS id, r.project_id AS project, r.status AS status, r.fence AS fence, r.seq AS seq, r.reasons AS reasons, r.requested_by AS "requestedBy", r.asked_org AS "askedOrg", r.asked_by AS "askedBy",
   r.requested_at AS "requestedAt", r.started_at AS "startedAt", r.ended_at AS "endedAt", r.code AS prompt, t.repo AS repo, t.base AS base, t.branch AS branch, t.agent AS agent, t.model AS model, t.budget AS budget, t.tools AS tools,
-  t.pull_request AS "pullRequest", t.from_task AS "fromTask", t.from_turn AS "fromTurn", t.state AS state, t.hub AS hub, t.worker_id AS worker, t.worker_since AS "workerSince", t.base_commit AS "baseCommit", t.replaced AS replaced, t.wish AS wish, r.cancel_reason AS "cancelReason",
+  t.pull_request AS "pullRequest", t.from_task AS "fromTask", t.from_turn AS "fromTurn", t.state AS state, t.hub AS hub, t.worker_id AS worker, t.worker_since AS "workerSince", t.base_commit AS "baseCommit", t.replaced AS replaced, t.wish AS wish, t.answer AS answer, r.cancel_reason AS "cancelReason",
   CASE WHEN r.status = 'queued' THEN (SELECT COUNT(*) FROM runs q WHERE q.kind = 'task' AND q.status = 'queued' AND q.org_id = r.org_id AND q.arrival < r.arrival) ELSE NULL END AS position`
 const tables = 'tasks t JOIN runs r ON r.org_id = t.org_id AND r.run_id = t.run_id'
 
@@ -101,6 +107,7 @@ function taskOf({ fromTask, fromTurn, ...row }: Stored): TaskRow {
     from: fromTask === null ? null : { task: fromTask, turn: fromTurn },
     state: JSON.parse(row.state) as TaskState,
     wish: row.wish === null ? null : (JSON.parse(row.wish) as TaskWish),
+    answer: row.answer === null ? null : (JSON.parse(row.answer) as TaskRow['answer']),
     reasons: JSON.parse(row.reasons) as string[],
     replaced: Number(row.replaced),
   }
@@ -445,4 +452,23 @@ export async function isAssetOfTask(tx: Tx, a: { org: OrgId; id: RunId; asset: A
     )
       return true
   return false
+}
+
+/** The first answer to a question counts; one to no question is refused. */
+export async function answerTask(
+  tx: Tx,
+  a: { org: OrgId; id: RunId; input: string | undefined; text: string },
+): Promise<TaskRow> {
+  const row = await runRow(tx, a.org, a.id)
+  const task = await mustFind(tx, a)
+  if (hasEnded(task.status)) throw new MeshError('RUN_ENDED', { detail: `task ${a.id}` })
+  const asked = row && 'inputId' in row.state ? row.state.inputId : null
+  if (asked === null || (a.input !== undefined && a.input !== asked) || task.answer?.id === asked)
+    throw new MeshError('CONFLICT', { detail: 'the agent does not wait for this answer' })
+  await tx.run('UPDATE tasks SET answer = ? WHERE org_id = ? AND run_id = ?', [
+    JSON.stringify({ id: asked, text: a.text }),
+    a.org,
+    a.id,
+  ])
+  return mustFind(tx, a)
 }

@@ -48,7 +48,7 @@ export class TaskChannel {
   readonly #worker: WorkerId
   readonly #lines: WorkerLines
   #task: { org: OrgId; id: RunId; fence: Fence } | undefined
-  #told = { messages: new Set<string>(), wish: 0, gates: new Set<string>() }
+  #told = { messages: new Set<string>(), wish: 0, answer: '', gates: new Set<string>() }
   #looking: Promise<void> = Promise.resolve()
 
   constructor(ports: TaskChannelPorts, worker: WorkerId, lines: WorkerLines) {
@@ -160,6 +160,10 @@ export class TaskChannel {
     if (task.wish && task.wish.number > this.#told.wish) {
       this.#told.wish = task.wish.number
       await this.#send({ type: 'control', action: task.wish.action, by: task.wish.by })
+    }
+    if (task.status === 'waiting-for-input' && task.answer && task.answer.id !== this.#told.answer) {
+      this.#told.answer = task.answer.id
+      await this.#send({ type: 'input', ...task.answer })
     }
     await this.#tellGates(org, id)
   }

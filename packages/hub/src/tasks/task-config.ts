@@ -15,7 +15,7 @@ export interface TaskConfig {
 export const taskSettings = {
   MESHBOOK_TASKS_AT_ONCE: 'agent tasks that have a worker at a time (4)',
   MESHBOOK_TASKS_WARM: 'workers that wait for an agent task, so that it begins sooner (0)',
-  MESHBOOK_AGENT_MODEL: 'model of an agent task that names none (claude-sonnet-4-5)',
+  MESHBOOK_AGENT_MODEL: 'model of an agent task that names none (claude-sonnet-4-6)',
   MESHBOOK_TASK_PACKAGES: 'hosts from which agent tasks may fetch packages, such as *.example.org (none)',
   MESHBOOK_TASK_BUDGET: 'what an agent task that names no budget may cost, in dollars (5)',
 } as const
@@ -32,7 +32,7 @@ export function parseTasks(setting: (name: TaskSetting) => string | undefined): 
     warm: Math.floor(number('MESHBOOK_TASKS_WARM', 0, 0, 100)),
     packagesFrom: parseAllowedHosts(setting('MESHBOOK_TASK_PACKAGES') ?? ''),
     defaults: {
-      model: setting('MESHBOOK_AGENT_MODEL') ?? 'claude-sonnet-4-5',
+      model: setting('MESHBOOK_AGENT_MODEL') ?? 'claude-sonnet-4-6',
       agent: 'meshbook',
       budgetMicroUsd: Math.round(1e6 * number('MESHBOOK_TASK_BUDGET', 5, 0.01, 100_000)),
     },

@@ -49,7 +49,15 @@ interface Failure {
 }
 
 /** Trying again is of no use: the user has to do something first. */
-const final = new Set<ErrorCode>(['BAD_REQUEST', 'FORBIDDEN', 'NOT_FOUND', 'UNAUTHENTICATED', 'TOO_LARGE', 'CONFLICT'])
+const final = new Set<ErrorCode>([
+  'REPO_DENIED',
+  'BAD_REQUEST',
+  'FORBIDDEN',
+  'NOT_FOUND',
+  'UNAUTHENTICATED',
+  'TOO_LARGE',
+  'CONFLICT',
+])
 const lookRows = 100
 const deliveryAttempts = 8
 

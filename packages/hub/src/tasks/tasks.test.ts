@@ -254,6 +254,21 @@ test('TK22 a decision about a gate reaches the worker', async t => {
   assert.equal(await w.refused('POST', `/gates/${gate}/decide`, answer), 'GATE_DECIDED')
 })
 
+test('TK24 an answer to a question reaches the worker once', async t => {
+  const w = await world(t)
+  const { id } = await w.order()
+  assert.equal(await w.refused('POST', `/runs/${id}/input`, { text: 'too early' }), 'CONFLICT')
+  const worker = await (await w.sandboxes.workerOf(id)).join()
+  const question = { type: 'input-request', at: 1, id: 'ask-1', prompt: 'Which?', password: false } as RunEvent
+  await worker.write(turnBegan, question)
+  assert.equal((await w.task(id)).state, 'waiting')
+  await w.it.json('POST', `/runs/${id}/input`, { id: 'ask-1', text: 'the left one' })
+  assert.equal((await worker.hears('input')).text, 'the left one')
+  assert.equal(await w.refused('POST', `/runs/${id}/input`, { id: 'ask-1', text: 'the right one' }), 'CONFLICT')
+  await worker.write({ type: 'input-answered', at: 1, id: 'ask-1' } as RunEvent)
+  assert.equal((await w.task(id)).state, 'working')
+})
+
 test('TK23 a task is repeated, and forked from one of its turns', async t => {
   const w = await world(t)
   const { id } = await w.order()

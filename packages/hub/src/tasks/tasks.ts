@@ -107,6 +107,11 @@ export class Tasks {
     return this.#shown(task)
   }
 
+  async answer(org: OrgId, id: RunId, input: string | undefined, text: string): Promise<void> {
+    await this.#ports.store.call('answerTask', { org, id, input, text })
+    this.#ports.wanted(org, id)
+  }
+
   /** The same words again, as a task of its own; or what came after one of its turns said otherwise (TK23). */
   async again(
     org: OrgId,

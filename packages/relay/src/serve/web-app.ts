@@ -25,24 +25,30 @@ const types: Record<string, string> = {
 }
 
 const pages = new Set(['/', '/signin', '/p', '/runs', '/sessions', '/devices', '/audit', '/account', '/pair'])
-const phonePage = /^\/m(?:\/(?:(?:p|gates|runs)\/.*|inbox|runs|devices|settings|search|share|pair)?)?$/
+const phonePage = /^\/m(?:\/(?:(?:p|gates|runs|tasks)\/.*|inbox|runs|tasks|devices|settings|search|share|pair)?)?$/
+const portalPage = /^\/portal(?:\/(?:tasks\/[^/]+|tasks|runs|devices)?)?$/
 
 /** Paths that the apps themselves route. */
 export function isAppPage(path: string): boolean {
-  return pages.has(path) || path.startsWith('/p/') || phonePage.test(path)
+  return pages.has(path) || path.startsWith('/p/') || phonePage.test(path) || portalPage.test(path)
 }
 
 export async function appPage(webFolder: string | null, path: string, visit: Visit): Promise<Response> {
   if (!visit.secure && !visit.loopback) throw new MeshError('PLAIN_HTTP')
   // The service worker of the phone's app has what is below this folder.
-  if (path === '/m') return new Response(null, { status: 308, headers: { location: '/m/' } })
-  const html = webFolder && (await readIndex(phonePage.test(path) ? join(webFolder, 'm') : webFolder))
+  if (path === '/m' || path === '/portal') return new Response(null, { status: 308, headers: { location: `${path}/` } })
+  const html = webFolder && (await readIndex(folderOf(webFolder, path)))
   if (!html) return page(503, notBuiltPage, visit)
   // A frame of an output inherits the policy of the page: only scripts that carry this page's nonce run in it (S9).
   const nonce = randomBytes(16).toString('base64url')
   const answer = page(200, html.replaceAll('MESHBOOK_NONCE', nonce), visit, nonce)
   if (phonePage.test(path)) for (const [name, value] of Object.entries(withCamera)) answer.headers.set(name, value)
   return answer
+}
+
+function folderOf(webFolder: string, path: string): string {
+  if (phonePage.test(path)) return join(webFolder, 'm')
+  return portalPage.test(path) ? join(webFolder, 'portal') : webFolder
 }
 
 export interface FileWish {
@@ -73,7 +79,7 @@ export async function appFile(webFolder: string | null, { path, accepts, visit }
 
 const endings = { br: '.br', gzip: '.gz' }
 /** The hash of what is in a file is in its name. */
-const named = /^(?:\/m)?\/assets\/.*[-.][A-Za-z0-9_-]{8,}\.\w+$/
+const named = /^(?:\/m|\/portal)?\/assets\/.*[-.][A-Za-z0-9_-]{8,}\.\w+$/
 
 function page(status: number, html: string, visit: Visit, nonce?: string): Response {
   return new Response(html, {

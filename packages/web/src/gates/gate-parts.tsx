@@ -12,6 +12,11 @@ export const gateWords: Record<Gate['state'], string> = {
   void: 'The run has ended',
 }
 
+/** Of what it is. A task of an agent stands in no document, and no device of the user has it. */
+export function gatePlace({ path, device }: Pick<Gate, 'path' | 'device'>): string {
+  return path ?? (device === null ? 'A task of an agent' : 'A deleted notebook')
+}
+
 export function ExactBytes({ shown }: { shown: Gate['shown'] }) {
   if (shown === null) return <p class="muted">The text has expired with the log of the run.</p>
   if (shown === undefined) return <p class="muted">Loading what it shows…</p>
@@ -28,7 +33,7 @@ export function ExactBytes({ shown }: { shown: Gate['shown'] }) {
 export function GateFacts({ gate }: { gate: Gate }) {
   return (
     <p class="faint gate-facts">
-      {gate.deviceName ?? 'No device'} · until {timeOfDay(gate.expiresAt, Date.now())} ·{' '}
+      {gate.deviceName !== null && `${gate.deviceName} · `}until {timeOfDay(gate.expiresAt, Date.now())} ·{' '}
       <span class="mono" title={gate.digest}>
         SHA-256 {gate.digest.slice(0, 12)}
       </span>
@@ -39,7 +44,7 @@ export function GateFacts({ gate }: { gate: Gate }) {
 /** Who decided, and when the device had it: until then it may not know. */
 export function GateOutcome({ gate }: { gate: Gate }) {
   const now = Date.now()
-  const device = gate.deviceName ?? 'The device'
+  const device = gate.deviceName ?? 'Whoever asked'
   return (
     <p class="gate-outcome" role="status">
       {gate.decidedBy && `${gateWords[gate.state]} by ${gate.decidedBy}, ${timeOfDay(gate.decidedAt ?? now, now)}. `}

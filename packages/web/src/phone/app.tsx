@@ -30,6 +30,9 @@ export function makeReady(): void {
 
 const RunsPage = late(() => import('./runs/runs-page.tsx').then(module => module.RunsPage))
 const RunPage = late(() => import('./runs/run-page.tsx').then(module => module.RunPage))
+const TasksPage = late(() => import('./tasks/tasks-page.tsx').then(module => module.TasksPage))
+const NewTaskPage = late(() => import('./tasks/new-task-page.tsx').then(module => module.NewTaskPage))
+const TaskPage = late(() => import('./tasks/task-page.tsx').then(module => module.TaskPage))
 const InboxPage = late(() => import('./inbox/inbox-page.tsx').then(module => module.InboxPage))
 const GatePage = late(() => import('./inbox/gate-page.tsx').then(module => module.GatePage))
 const DevicesPage = late(() => import('./devices/devices-page.tsx').then(module => module.DevicesPage))
@@ -54,6 +57,9 @@ export function App() {
 function Page({ at }: { at: PhonePage }) {
   if (at.page === 'runs') return <RunsPage />
   if (at.page === 'run') return <RunPage run={at.run} />
+  if (at.page === 'tasks') return <TasksPage />
+  if (at.page === 'new-task') return <NewTaskPage />
+  if (at.page === 'task') return <TaskPage task={at.task} />
   if (at.page === 'inbox') return <InboxPage />
   if (at.page === 'gate') return <GatePage id={at.gate} />
   if (at.page === 'devices') return <DevicesPage />
@@ -70,7 +76,7 @@ function Page({ at }: { at: PhonePage }) {
 const projectNamed = (name: string): Project | undefined => lists.value?.projects.find(project => project.name === name)
 
 function tabOf({ page }: PhonePage): Tab {
-  if (page === 'run') return 'runs'
+  if (page === 'run' || page.endsWith('task') || page === 'tasks') return 'runs'
   if (page === 'gate') return 'inbox'
   return page === 'inbox' || page === 'runs' || page === 'devices' || page === 'settings' ? page : 'notebooks'
 }

@@ -46,6 +46,8 @@ export function followRest(): void {
       ?.begin()
       .catch(() => undefined)
   }
+  // It could not be fetched: the pages of tasks start it.
+  import('./tasks/browser-task-outbox.ts').then(({ startTaskOutbox }) => startTaskOutbox()).catch(() => undefined)
   effect(() => {
     const last = toasts.value.at(-1)
     if (last) tell(last.title, last.detail)

@@ -15,6 +15,30 @@ import { RunFacts, RunReasons } from './run-facts.tsx'
 import { isAskedAbout, isHeld, runStanding, runTones } from './run-words.ts'
 
 export function RunRow({ run }: { run: RunInfo }) {
+  return run.kind === 'task' ? <TaskRow run={run} /> : <CellRow run={run} />
+}
+
+/** A task has a page of its own, in the portal. */
+function TaskRow({ run }: { run: RunInfo }) {
+  return (
+    <li class="run-row">
+      <span class={`pill ${runTones[run.status]}`}>{runStanding(run)}</span>
+      <div class="run-what">
+        <a href={`/portal/tasks/${encodeURIComponent(run.id)}`}>Task of an agent</a>
+        <span class="faint ellipsis">{run.reasons[0]}</span>
+      </div>
+      <span class="pill run-where">
+        <Icon name="cloud" size={12} />
+        {run.durationMs === null ? 'In a sandbox' : duration(run.durationMs)}
+      </span>
+      <time class="faint" dateTime={new Date(run.requestedAt).toISOString()}>
+        {ago(run.requestedAt, Date.now())}
+      </time>
+    </li>
+  )
+}
+
+function CellRow({ run }: { run: RunInfo }) {
   const [open, setOpen] = useState(false)
   const project = projects.value?.find(other => other.id === run.project)
   const isAsked = isAskedAbout(run)

@@ -65,6 +65,10 @@ export function Sidebar() {
         )}
       </div>
       <div class="sidebar-foot">
+        <a href="/portal/" class="side-row">
+          <Icon name="cloud" />
+          <span class="grow">Tasks</span>
+        </a>
         <Place to="/runs" icon="clock" name="Runs" />
         <Place to="/sessions" icon="braces" name="Sessions" note={sessionNote()} />
         <Place to="/devices" icon="laptop" name="Devices" note={deviceNote()} />

@@ -6,7 +6,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { type ApiError, asApiError } from '../../api/api-error.ts'
 import { api } from '../../api/client.ts'
 import { mayDecide, useDecision, useWholeGate } from '../../gates/gate-decision.ts'
-import { ExactBytes, GateFacts, GateOutcome, gateWords } from '../../gates/gate-parts.tsx'
+import { ExactBytes, GateFacts, GateOutcome, gatePlace, gateWords } from '../../gates/gate-parts.tsx'
 import { gates, rememberGate } from '../../gates/gate-store.ts'
 import { hub } from '../first-list.ts'
 import { runAt } from '../place.ts'
@@ -52,7 +52,7 @@ function Shown({ gate }: { gate: Gate }) {
           <Go to={runAt(gate.run)} class="row">
             <span class="words">
               <span class="name">Its run</span>
-              <span class="about">{gate.path ?? 'A deleted notebook'}</span>
+              <span class="about">{gatePlace(gate)}</span>
             </span>
             <Icon name="chevron" size={18} />
           </Go>
@@ -108,7 +108,7 @@ function Decide({ gate }: { gate: Gate }) {
         ) : (
           <>
             <p class="sure" role="alert">
-              {verbs[chosen]} exactly this, on {gate.deviceName ?? 'its device'}?
+              {verbs[chosen]} exactly this{gate.deviceName !== null && `, on ${gate.deviceName}`}?
             </p>
             <button type="button" class="button" disabled={busy} onClick={() => setChosen(undefined)}>
               Not yet

@@ -1,13 +1,13 @@
 /** A gate in a list. */
 import type { Gate } from '@meshbook/core/api.ts'
 import { exactText } from '@meshbook/core/exact-text.ts'
-import { gateWords } from '../../gates/gate-parts.tsx'
+import { gatePlace, gateWords } from '../../gates/gate-parts.tsx'
 import { gateAt } from '../place.ts'
 import { Go } from '../shell/go.tsx'
 import { ago, titleOf } from '../words.ts'
 
 export function GateRow({ gate }: { gate: Gate }) {
-  const from = [gate.path && titleOf(gate.path), gate.deviceName].filter(Boolean).join(' · ')
+  const from = [titleOf(gatePlace(gate)), gate.deviceName].filter(Boolean).join(' · ')
   return (
     <li>
       <Go to={gateAt(gate.id)} class="row">

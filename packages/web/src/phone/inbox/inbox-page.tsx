@@ -1,14 +1,18 @@
 /** Everything that waits for the user, whatever run it is of (PH40, PH23). */
 import '../styles/pages.css'
+import { taskTitle } from '@meshbook/core/task-words.ts'
 import { useEffect } from 'preact/hooks'
 import { StillWanted } from '../../shell/run-actions.tsx'
 import { hub } from '../first-list.ts'
 import { queued } from '../offline/queue.ts'
 import { QueuedList } from '../offline/queued-list.tsx'
+import { taskAt } from '../place.ts'
 import { RunRow } from '../runs/run-rows.tsx'
 import { say } from '../say.ts'
 import { Asked } from '../shell/asked.tsx'
+import { Go } from '../shell/go.tsx'
 import { PageHead } from '../shell/page-head.tsx'
+import { tasksThatAsk } from '../tasks/queue.ts'
 import { waitingCount } from '../waiting-count.ts'
 import { GateRow } from './gate-row.tsx'
 import { loadWaits, waits } from './keep-waits.ts'
@@ -19,7 +23,7 @@ export function InboxPage() {
     if (hub.peek() !== 'down') loadWaits().catch(thrown => say(thrown, 'What waits could not be loaded'))
   }, [])
   const all = waits.value
-  const hasQueued = queued.value.some(({ state }) => state.is !== 'sent')
+  const hasQueued = queued.value.some(({ state }) => state.is !== 'sent') || tasksThatAsk.value.length > 0
   const isKnown = waitingCount.value !== undefined || all.length > 0
   const decisions = all.filter(({ is }) => is !== 'held')
   const held = all.filter(({ is }) => is === 'held')
@@ -30,9 +34,30 @@ export function InboxPage() {
       {isKnown && all.length === 0 && !hasQueued && <Nothing />}
       {decisions.length > 0 && <List title="Waits for you" waits={decisions} />}
       <QueuedList />
+      {tasksThatAsk.value.length > 0 && <TasksAsk />}
       {held.length > 0 && <List title="Waits for a device" waits={held} />}
       <Asked />
     </main>
+  )
+}
+
+function TasksAsk() {
+  return (
+    <section>
+      <h2>Tasks queued here</h2>
+      <ul class="rows">
+        {tasksThatAsk.value.map(({ id, task, state }) => (
+          <li key={id}>
+            <Go to={taskAt(id)} class="row">
+              <span class="words">
+                <span class="name">{taskTitle(task.prompt)}</span>
+                <span class="about">{state.is === 'refused' ? state.message : 'Still want this?'}</span>
+              </span>
+            </Go>
+          </li>
+        ))}
+      </ul>
+    </section>
   )
 }
 

@@ -4,6 +4,7 @@ import { api } from '../../api/client.ts'
 import { gates, rememberGate } from '../../gates/gate-store.ts'
 import { addRuns, hub, me, rememberRun, runs } from '../../state/mesh.ts'
 import { queuedThatAsk } from '../offline/queue.ts'
+import { tasksThatAsk } from '../tasks/queue.ts'
 import { waitingCount } from '../waiting-count.ts'
 import { waitsOf } from './waits.ts'
 
@@ -43,7 +44,7 @@ export function keepWaits(browser: Badge): void {
   })
   effect(() => {
     // What is queued here is known without the hub.
-    const here = queuedThatAsk.value.length
+    const here = queuedThatAsk.value.length + tasksThatAsk.value.length
     if (isLoaded.value) waitingCount.value = waits.value.length + here
     else if (here > 0) waitingCount.value = here
   })

@@ -7,6 +7,7 @@ import { runs as runsOfHub } from '../../state/known.ts'
 import { browserPorts } from '../../sync/browser-ports.ts'
 import { hub } from '../first-list.ts'
 import { asAtHub } from './as-at-hub.ts'
+import { askForSync } from './ask-for-sync.ts'
 import { atDocument } from './at-document.ts'
 import { Outbox } from './outbox.ts'
 import { OutboxStore } from './outbox-store.ts'
@@ -19,7 +20,6 @@ import { standingIn } from './standing-in.ts'
 /** The lock and the channel are the worker's too. */
 const name = 'meshbook:outbox'
 const clock = Date.now
-const syncTag = 'meshbook-outbox'
 const retryMs = 5_000
 /** How often it is looked what has expired while the hub does not answer. */
 const expiryLookMs = 60_000
@@ -73,15 +73,6 @@ async function sendSafely(): Promise<void> {
   await sendQueued().catch(() => {
     retry ??= browserPorts.after(retryMs, () => void sendSafely())
   })
-}
-
-/** Asks the browser to wake the worker when there is a network again, where it can (PH25). */
-async function askForSync(): Promise<void> {
-  const registration = (await navigator.serviceWorker?.getRegistration('/m/')) as SyncRegistration | undefined
-  await registration?.sync?.register(syncTag).catch(() => undefined)
-}
-interface SyncRegistration extends ServiceWorkerRegistration {
-  sync?: { register(tag: string): Promise<void> }
 }
 
 let started: Promise<void> | undefined

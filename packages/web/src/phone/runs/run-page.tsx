@@ -1,7 +1,7 @@
 /** One run: what it says, live; what it asks; where it ran and why; and what can be done about it (PH20, PH42). */
 import '../styles/notebook.css'
 import '../styles/pages.css'
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { gatesOfRun } from '../../gates/gate-store.ts'
 import { OutputOf } from '../../notebook/output-view.tsx'
 import { runWords, StillWanted } from '../../shell/run-actions.tsx'
@@ -10,7 +10,7 @@ import { isAskedAbout, isHeld, runStanding, runTones } from '../../shell/run-wor
 import { projects, type RunInfo } from '../../state/known.ts'
 import { GateRow } from '../inbox/gate-row.tsx'
 import { Question } from '../notebook/question.tsx'
-import { notebookAt } from '../place.ts'
+import { go, notebookAt, taskAt } from '../place.ts'
 import { Asked } from '../shell/asked.tsx'
 import { Go } from '../shell/go.tsx'
 import { Icon } from '../shell/icons.tsx'
@@ -21,6 +21,10 @@ import { useLog, useRun } from './use-run.ts'
 
 export function RunPage({ run: id }: { run: string }) {
   const { run, code, problem } = useRun(id)
+  const isTask = run?.kind === 'task'
+  useEffect(() => {
+    if (isTask) go(taskAt(id), { replace: true })
+  }, [isTask])
   return (
     <main class="page with-bar">
       <PageHead title={run ? runTitle(run) : 'Run'} from="/m/runs" />

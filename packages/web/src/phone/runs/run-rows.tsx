@@ -2,11 +2,12 @@
 import { duration } from '../../notebook/duration.ts'
 import { runStanding, runTones } from '../../shell/run-words.ts'
 import { projects, type RunInfo } from '../../state/known.ts'
-import { runAt } from '../place.ts'
+import { runAt, taskAt } from '../place.ts'
 import { Go } from '../shell/go.tsx'
 import { ago, titleOf } from '../words.ts'
 
-export const runTitle = ({ path }: Pick<RunInfo, 'path'>): string => (path ? titleOf(path) : 'A deleted notebook')
+export const runTitle = ({ kind, path }: Pick<RunInfo, 'kind' | 'path'>): string =>
+  kind === 'task' ? 'Task of an agent' : path ? titleOf(path) : 'A deleted notebook'
 
 export function RunRow({ run, about }: { run: RunInfo; about?: string }) {
   const project = projects.value?.find(({ id }) => id === run.project)?.name
@@ -14,7 +15,7 @@ export function RunRow({ run, about }: { run: RunInfo; about?: string }) {
   const facts = [run.deviceName, took, project].filter(Boolean).join(' · ')
   return (
     <li>
-      <Go to={runAt(run.id)} class="row">
+      <Go to={run.kind === 'task' ? taskAt(run.id) : runAt(run.id)} class="row">
         <span class="words">
           <span class="name">{runTitle(run)}</span>
           <span class="about">{about ?? (run.error ? `${run.error.name}: ${run.error.message}` : facts)}</span>

@@ -4,6 +4,8 @@ import { useState } from 'preact/hooks'
 import { RunFilterFields } from '../../shell/run-filter-fields.tsx'
 import { noFilter, type RunFilter } from '../../shell/run-filters.ts'
 import { useRunList } from '../../shell/run-list.ts'
+import { Go } from '../shell/go.tsx'
+import { Icon } from '../shell/icons.tsx'
 import { PageHead } from '../shell/page-head.tsx'
 import { RunRow } from './run-rows.tsx'
 
@@ -20,6 +22,17 @@ export function RunsPage() {
   return (
     <main class="page">
       <PageHead title="Runs" />
+      <ul class="rows">
+        <li>
+          <Go to="/m/tasks" class="row">
+            <span class="words">
+              <span class="name">Tasks</span>
+              <span class="about">Work that an agent does in a repository</span>
+            </span>
+            <Icon name="chevron" size={18} />
+          </Go>
+        </li>
+      </ul>
       <RunFilterFields filter={filter} change={change} />
       <ul class="rows">
         {list.map(run => (

@@ -10,6 +10,7 @@ import { leaveToNetwork } from './leave-to-network.ts'
 import { openNotice, type PushPorts, renewSubscription, showPush } from './push.ts'
 import { worker } from './scope.ts'
 import { sendQueued } from './send-queued.ts'
+import { sendQueuedTasks } from './send-queued-tasks.ts'
 import { fetchLater, install, isPage, isShellFile, page, removeOthers, shellFile } from './shell-cache.ts'
 import { sharePath, takeShare } from './take-share.ts'
 
@@ -20,7 +21,7 @@ worker.addEventListener('message', event => {
   if (event.data === 'fetch later') event.waitUntil(fetchLater().catch(() => undefined))
 })
 
-worker.addEventListener('sync', event => event.waitUntil(sendQueued()))
+worker.addEventListener('sync', event => event.waitUntil(Promise.all([sendQueued(), sendQueuedTasks()])))
 
 worker.addEventListener('fetch', event => {
   const { request } = event

@@ -1,0 +1,5 @@
+/** Where tasks are on the phone. */
+import type { TaskPlaces } from '../../tasks/task-places.ts'
+import { go, taskAt } from '../place.ts'
+
+export const places: TaskPlaces = { list: '/m/tasks', fresh: '/m/tasks/new', one: taskAt, go }

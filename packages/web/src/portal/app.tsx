@@ -1,0 +1,150 @@
+/** The frame of the portal: where one can go, and the page that is shown. */
+import { taskTitle } from '@meshbook/core/task-words.ts'
+import { useEffect } from 'preact/hooks'
+import { GateCard } from '../gates/gate-card.tsx'
+import { openGates } from '../gates/gate-store.ts'
+import { question } from '../shell/ask.ts'
+import { AtTheHub } from '../shell/at-the-hub.tsx'
+import { Icon, type IconName } from '../shell/icons.tsx'
+import { QuestionDialog } from '../shell/question-dialog.tsx'
+import { ToastList } from '../shell/toast-list.tsx'
+import { UnreachablePage } from '../shell/unreachable-page.tsx'
+import { hub, me, signedIn } from '../state/mesh.ts'
+import { rememberTasks, tasks } from '../tasks/known-tasks.ts'
+import type { TaskPlaces } from '../tasks/task-places.ts'
+import { TaskRows } from '../tasks/task-rows.tsx'
+import { tasksApi } from '../tasks/tasks-api.ts'
+import { lazyPart } from './lazy-part.tsx'
+import { type PortalPage, taskAt } from './page-at.ts'
+import { go, place, portalPageAt } from './place.ts'
+
+const TaskView = lazyPart(() => import('../tasks/task-view.tsx').then(module => module.TaskView))
+const NewTaskForm = lazyPart(() => import('../tasks/new-task.tsx').then(module => module.NewTaskForm))
+const RunsPage = lazyPart(() => import('./runs-page.tsx').then(module => module.RunsPage))
+const DevicesPage = lazyPart(() => import('./devices-page.tsx').then(module => module.DevicesPage))
+
+const places: TaskPlaces = { list: '/portal/tasks', fresh: '/portal/tasks/new', one: taskAt, go }
+
+export function App() {
+  if (signedIn.value === 'no') return <SignIn />
+  if (signedIn.value === 'unreachable') return <UnreachablePage />
+  const at = portalPageAt(place.value)
+  return (
+    <>
+      <a class="skip" href="#main">
+        Skip to the content
+      </a>
+      <Bar at={at} />
+      {hub.value === 'down' && (
+        <p class="banner warn" role="status">
+          The hub does not answer. This shows what was known last, and goes on by itself.
+        </p>
+      )}
+      {signedIn.value === 'yes' && <Page key={place.value} at={at} />}
+      {question.value && <QuestionDialog key={question.value.title} asked={question.value} />}
+      <ToastList />
+    </>
+  )
+}
+
+function SignIn() {
+  useEffect(() => location.replace(`/signin?to=${encodeURIComponent(location.pathname)}`), [])
+  return <p role="status">Signing in…</p>
+}
+
+const links: readonly { to: string; name: string; icon: IconName; pages: readonly PortalPage['page'][] }[] = [
+  { to: '/portal/tasks', name: 'Tasks', icon: 'bolt', pages: ['tasks', 'task', 'new-task'] },
+  { to: '/portal/runs', name: 'Runs', icon: 'play', pages: ['runs'] },
+  { to: '/portal/devices', name: 'Devices', icon: 'laptop', pages: ['devices'] },
+]
+
+function Bar({ at }: { at: PortalPage }) {
+  const waiting = openGates.value.length
+  return (
+    <header class="portal-bar">
+      <a class="brand" href="/portal/tasks">
+        Meshbook
+      </a>
+      <nav aria-label="Main" class="portal-nav">
+        {links.map(({ to, name, icon, pages }) => (
+          <a key={to} href={to} aria-current={pages.includes(at.page) ? 'page' : undefined}>
+            <Icon name={icon} size={14} />
+            {name}
+            {name === 'Runs' && waiting > 0 && (
+              <span class="pill warn">
+                {waiting}
+                <span class="visually-hidden"> decisions wait</span>
+              </span>
+            )}
+          </a>
+        ))}
+      </nav>
+      <a class="portal-notebooks" href="/">
+        Notebooks
+      </a>
+    </header>
+  )
+}
+
+const titles: Record<PortalPage['page'], string> = {
+  tasks: 'Tasks',
+  'new-task': 'New task',
+  task: 'Task',
+  runs: 'Runs',
+  devices: 'Devices',
+  unknown: 'Nothing here',
+}
+
+function Page({ at }: { at: PortalPage }) {
+  const prompt = at.page === 'task' ? tasks.value.get(at.task)?.prompt : undefined
+  const title = prompt === undefined ? titles[at.page] : taskTitle(prompt)
+  useEffect(() => {
+    document.title = `${title} · Meshbook`
+  }, [title])
+  return (
+    <main id="main" class="page portal-page" data-page={at.page} tabIndex={-1}>
+      <div class="portal-head">
+        <h1>{title}</h1>
+        {at.page === 'tasks' && !me.value?.machine && (
+          <a class="button primary" href={places.fresh}>
+            <Icon name="plus" size={14} />
+            New task
+          </a>
+        )}
+      </div>
+      <Content at={at} />
+    </main>
+  )
+}
+
+function Content({ at }: { at: PortalPage }) {
+  const isOfTasks = at.page === 'tasks' || at.page === 'new-task' || at.page === 'task'
+  if (isOfTasks && me.value?.machine) return <AtTheHub what="Tasks are given to agents" path="/portal/" />
+  switch (at.page) {
+    case 'tasks':
+      return <TaskRows places={places} />
+    case 'new-task':
+      return <NewTaskForm action="Give it" give={give} />
+    case 'task':
+      return <TaskView id={at.task} places={places} Gate={GateCard} />
+    case 'runs':
+      return <RunsPage />
+    case 'devices':
+      return <DevicesPage />
+    default:
+      return (
+        <div class="empty">
+          <p>The address may be mistyped, or the page has moved.</p>
+          <a class="button" href={places.list}>
+            All tasks
+          </a>
+        </div>
+      )
+  }
+}
+
+const give: Parameters<typeof NewTaskForm>[0]['give'] = async wanted => {
+  const task = await tasksApi.give(wanted)
+  rememberTasks([task])
+  go(taskAt(task.id))
+}

@@ -1,0 +1,15 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { portalPageAt, taskAt } from './page-at.ts'
+
+test('PO1 each page has one address', () => {
+  const pages = ['/portal/', '/portal/tasks', '/portal/tasks/new', taskAt('run_1'), '/portal/runs', '/portal/devices']
+  assert.deepEqual(
+    pages.map(path => portalPageAt(path).page),
+    ['tasks', 'tasks', 'new-task', 'task', 'runs', 'devices'],
+  )
+  assert.deepEqual(portalPageAt('/portal/tasks/run_1'), { page: 'task', task: 'run_1' })
+  for (const path of ['/portal/x', '/portal/runs/1', '/portal/tasks/a/b', '/portal/tasks/new/x'])
+    assert.equal(portalPageAt(path).page, 'unknown', path)
+  assert.deepEqual(portalPageAt('/portal/tasks/%zz'), { page: 'task', task: '%zz' })
+})

@@ -1,0 +1,27 @@
+/** What is at each address of the portal. Pure. */
+export type PortalPage =
+  | { page: 'tasks' | 'new-task' | 'runs' | 'devices' | 'unknown' }
+  | { page: 'task'; task: string }
+
+export function portalPageAt(path: string): PortalPage {
+  const [first, second, ...rest] = path
+    .replace(/^\/portal\/?/, '')
+    .split('/')
+    .filter(Boolean)
+  if (first === undefined) return { page: 'tasks' }
+  if (first === 'tasks' && second === undefined) return { page: 'tasks' }
+  if (first === 'tasks' && second === 'new' && rest.length === 0) return { page: 'new-task' }
+  if (first === 'tasks' && second !== undefined && rest.length === 0) return { page: 'task', task: decoded(second) }
+  if ((first === 'runs' || first === 'devices') && second === undefined) return { page: first }
+  return { page: 'unknown' }
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
+}
+
+export const taskAt = (task: string): string => `/portal/tasks/${encodeURIComponent(task)}`

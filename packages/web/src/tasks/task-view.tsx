@@ -1,0 +1,245 @@
+/** One task: how it stands and what it costs, what it does, live, what it has changed, and what one can tell it. */
+import './tasks.css'
+import type { Gate } from '@meshbook/core/api.ts'
+import type { Transcript } from '@meshbook/core/task-transcript.ts'
+import { changedWords, costWords, repoName, taskStateWords } from '@meshbook/core/task-words.ts'
+import type { Task } from '@meshbook/core/tasks-api.ts'
+import type { FunctionComponent } from 'preact'
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
+import { type ApiError, asApiError } from '../api/api-error.ts'
+import { timeOfDay } from '../notebook/duration.ts'
+import { DiffView } from './diff-view.tsx'
+import { browserFollowPorts, type FollowedTask, followTask } from './follow-task.ts'
+import { followRunsOfTasks, refreshTask, tasks } from './known-tasks.ts'
+import { SayBox, UnheardMessages, useMessages } from './say-box.tsx'
+import { TaskBar } from './task-bar.tsx'
+import { following, type TaskPlaces } from './task-places.ts'
+import { TaskPill } from './task-rows.tsx'
+import { PullRequestLink, TranscriptView } from './transcript-view.tsx'
+
+export interface TaskViewProps {
+  id: string
+  places: TaskPlaces
+  Gate: FunctionComponent<{ gate: Gate }>
+}
+
+export function TaskView({ id, places, Gate }: TaskViewProps) {
+  const [problem, setProblem] = useState<ApiError | undefined>(undefined)
+  const load = () => {
+    setProblem(undefined)
+    refreshTask(id).catch(thrown => setProblem(asApiError(thrown)))
+  }
+  useEffect(() => {
+    load()
+    return followRunsOfTasks(() => undefined)
+  }, [id])
+  const task = tasks.value.get(id)
+  if (task) return <Shown key={id} task={task} places={places} Gate={Gate} />
+  if (problem) return <NotShown problem={problem} again={load} />
+  return <p role="status">Loading the task…</p>
+}
+
+function NotShown({ problem, again }: { problem: ApiError; again: () => void }) {
+  return (
+    <div class="empty" role="alert">
+      <h2>{problem.code === 'NOT_FOUND' ? 'No such task' : problem.message}</h2>
+      <p>{[problem.detail, problem.hint].filter(Boolean).join(' ')}</p>
+      <button type="button" class="button" onClick={again}>
+        Try again
+      </button>
+    </div>
+  )
+}
+
+function useFollowed(id: string): FollowedTask | undefined {
+  const [followed, setFollowed] = useState<FollowedTask | undefined>(undefined)
+  useEffect(() => {
+    const isOver = () => (tasks.peek().get(id)?.endedAt ?? null) !== null
+    const now = followTask(id, isOver, browserFollowPorts)
+    setFollowed(now)
+    return now.stop
+  }, [id])
+  return followed
+}
+
+/** What of the log changes what is said about the task. */
+const milestones = (transcript: Transcript): number =>
+  transcript.items.filter(({ kind }) => kind !== 'said' && kind !== 'tool').length * 2 + Number(transcript.paused)
+
+function Shown({ task, places, Gate }: { task: Task; places: TaskPlaces; Gate: TaskViewProps['Gate'] }) {
+  const followed = useFollowed(task.id)
+  const [tab, setTab] = useState<TabName>('does')
+  const transcript = followed?.transcript.value
+  const marks = transcript ? milestones(transcript) : 0
+  useEffect(() => {
+    // Without an answer the next milestone asks again.
+    if (marks > 0) refreshTask(task.id).catch(() => undefined)
+  }, [marks])
+  const commit = commitOf(transcript) ?? task.commit
+  return (
+    <div class="task" data-tab={tab}>
+      <Facts task={task} places={places} />
+      <div class="task-tabs" role="tablist" aria-label="Of this task">
+        <Tab name="does" label="What it does" tab={tab} set={setTab} />
+        <Tab name="changes" label={changesLabel(task)} tab={tab} set={setTab} />
+      </div>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a panel whose first thing cannot be focused is in the order of keys. */}
+      <div class="task-panel" role="tabpanel" id="panel-does" aria-labelledby="tab-does" tabIndex={0}>
+        <h2 class="visually-hidden">What it does</h2>
+        {transcript && <Does task={task} transcript={transcript} places={places} Gate={Gate} />}
+        {followed?.state.value === 'cut' && (
+          <p class="notice warn note" role="status">
+            The connection was cut. It goes on where it was when the hub answers.
+          </p>
+        )}
+      </div>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: as above. */}
+      <div class="task-panel" role="tabpanel" id="panel-changes" aria-labelledby="tab-changes" tabIndex={0}>
+        <h2 class="task-section task-changes">Changes</h2>
+        {(tab === 'changes' || isWide()) && <DiffView task={task.id} commit={commit} />}
+      </div>
+      <p class="visually-hidden" role="status">
+        {taskStateWords[task.state]}
+      </p>
+    </div>
+  )
+}
+
+/** Where both have room beside each other. */
+const isWide = (): boolean => matchMedia('(min-width: 1200px)').matches
+
+function commitOf(transcript: Transcript | undefined): string | undefined {
+  const last = transcript?.items.findLast(({ kind }) => kind === 'checkpoint')
+  return last?.kind === 'checkpoint' ? last.commit : undefined
+}
+
+const changesLabel = ({ changed }: Task): string =>
+  changed === null ? 'Changes' : `Changes (${changed.files === 1 ? '1 file' : `${changed.files} files`})`
+
+type TabName = 'does' | 'changes'
+
+function Tab(props: { name: TabName; label: string; tab: TabName; set(tab: TabName): void }) {
+  const { name, label, tab, set } = props
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== 'ArrowLeft' && event.key !== 'ArrowRight') return
+    const other = (event.currentTarget as HTMLElement).parentElement?.querySelector<HTMLElement>(
+      '[role=tab][aria-selected=false]',
+    )
+    other?.focus()
+    other?.click()
+  }
+  return (
+    <button
+      type="button"
+      role="tab"
+      id={`tab-${name}`}
+      aria-controls={`panel-${name}`}
+      aria-selected={tab === name}
+      tabIndex={tab === name ? 0 : -1}
+      class="task-tab"
+      onClick={() => set(name)}
+      onKeyDown={onKeyDown}
+    >
+      {label}
+    </button>
+  )
+}
+
+function Facts({ task, places }: { task: Task; places: TaskPlaces }) {
+  const most = task.budget.microUsd
+  return (
+    <section class="task-facts" aria-label="How it stands">
+      <p class="task-standing">
+        <TaskPill task={task} />
+        <span>{repoName(task.repo)}</span>
+        {task.base !== null && <span class="faint">from {task.base}</span>}
+        {task.pullRequest && <PullRequestLink {...task.pullRequest} />}
+      </p>
+      {task.reasons.map(reason => (
+        <p key={reason} class={task.state === 'failed' ? 'task-bad' : 'faint'}>
+          {reason}
+        </p>
+      ))}
+      <p class="task-cost">
+        <span>
+          <span class="faint">Cost</span> {costWords(task)}
+        </span>
+        {most !== undefined && (
+          <meter
+            aria-label="Cost so far of the budget"
+            min={0}
+            max={most}
+            high={0.8 * most}
+            value={Math.min(task.microUsd, most)}
+          >
+            {costWords(task)}
+          </meter>
+        )}
+        <span class="faint">{task.model}</span>
+        {task.changed && <span class="faint">{changedWords(task.changed)}</span>}
+      </p>
+      <p class="faint">
+        {task.requestedBy}, {timeOfDay(task.requestedAt, Date.now())} · <code>{task.branch}</code>
+        {task.from && (
+          <>
+            {' · '}
+            <a href={places.one(task.from.task)} onClick={following(places, places.one(task.from.task))}>
+              from turn {task.from.turn} of another task
+            </a>
+          </>
+        )}
+      </p>
+    </section>
+  )
+}
+
+interface DoesProps {
+  task: Task
+  transcript: Transcript
+  places: TaskPlaces
+  Gate: TaskViewProps['Gate']
+}
+
+function Does({ task, transcript, places, Gate }: DoesProps) {
+  const messages = useMessages(task.id, transcript)
+  const isHeard = transcript.items.some(({ kind }) => kind === 'message')
+  useStickToEnd(transcript.seq)
+  const isOver = task.endedAt !== null || transcript.ended
+  return (
+    <>
+      {!isHeard && (
+        <div class="task-message">
+          <p class="faint">{task.requestedBy}</p>
+          <p class="task-text">{task.prompt}</p>
+        </div>
+      )}
+      <TranscriptView task={task.id} transcript={transcript} places={places} Gate={Gate} />
+      {!isOver && <UnheardMessages messages={messages} />}
+      {!isOver && transcript.seq === 0 && (
+        <p class="faint">It begins as soon as it has a worker. This page shows it then.</p>
+      )}
+      <div class="task-foot">
+        {!isOver && <SayBox messages={messages} />}
+        <TaskBar task={task} places={places} />
+      </div>
+    </>
+  )
+}
+
+const nearPixels = 160
+
+/** Who reads the end goes along with it; who has scrolled up stays there. */
+function useStickToEnd(seq: number): void {
+  const [isNear] = useState({ value: true })
+  useEffect(() => {
+    const look = () => {
+      const { scrollHeight, clientHeight, scrollTop } = document.documentElement
+      isNear.value = scrollHeight - clientHeight - scrollTop < nearPixels
+    }
+    addEventListener('scroll', look, { passive: true })
+    return () => removeEventListener('scroll', look)
+  }, [])
+  useLayoutEffect(() => {
+    if (seq > 0 && isNear.value) scrollTo(0, document.documentElement.scrollHeight)
+  }, [seq])
+}
