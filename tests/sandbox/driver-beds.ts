@@ -8,7 +8,7 @@ import { DockerTasks } from '@meshbook/hub/compute/docker-tasks.ts'
 import { makeImage } from '@meshbook/hub/compute/image/make-image.ts'
 import type { TaskDriver } from '@meshbook/hub/compute/port.ts'
 import { ProcessDriver } from '@meshbook/hub/compute/process-driver.ts'
-import { asUser, firstCommand, runnerCommand, toolsCommand } from '@meshbook/hub/compute/task-command.ts'
+import { containerCommand, firstCommand, runnerCommand, toolsCommand } from '@meshbook/hub/compute/task-command.ts'
 import { noDocker, TestEngine } from '../contract/docker-engine.ts'
 import type { Cleanup } from '../mesh-process.ts'
 
@@ -49,7 +49,7 @@ async function openDocker(t: Cleanup): Promise<DriverBed> {
     image,
     version,
     disksFolder: join(folder, 'disks'),
-    command: spec => firstCommand(spec, [...asUser('runner'), ...runnerCommand], [...asUser('tools'), ...toolsCommand]),
+    command: containerCommand,
   })
   return { driver, kill: async id => void (await api.ask('POST', `/containers/meshbook-${id}/kill`)) }
 }

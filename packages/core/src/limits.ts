@@ -558,6 +558,9 @@ export const limits = {
   brokerUnreadBytes: 32 * MiB,
   brokerConnections: 128,
   brokerHeaderBytes: 32 * KiB,
+  /** Of one message between the broker of a worker elsewhere and the hub. */
+  tunnelPieceBytes: 60 * KiB,
+  tunnelUnsentBytes: 8 * MiB,
   /** A connection for packages on which nothing passes. */
   packagesIdleMs: 120_000,
   taskAssetBytes: 8 * MiB,
@@ -565,6 +568,10 @@ export const limits = {
   /** A worker that says nothing for so long is replaced. */
   taskSilentMs: 30_000,
   taskStartMs: 120_000,
+  /** A worker that waits for a task is replaced when it is so old. */
+  taskWarmMs: 3_600_000,
+  /** How long a waiting worker is kept for who asked for it. */
+  taskSpareMs: 60_000,
   /** What a worker is given to save its work and end. */
   taskStopMs: 20_000,
   replacementsPerTask: 5,

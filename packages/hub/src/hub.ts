@@ -519,7 +519,8 @@ async function taskWork(
     folder: join(folder, 's'),
     driver: openTaskDriver(compute, hub, folder),
     limits: { ...compute.limits, diskBytes: compute.diskBytes, wallMs: limits.taskMs },
-    packagesFrom: config.tasks.packagesFrom,
+    ...{ packagesFrom: config.tasks.packagesFrom, warm: config.tasks.warm, most: config.tasks.most },
+    lookMs: base.times.workerLookMs,
     assets: taskAssets(base),
   })
   return { work, closeWork: () => git.close() }

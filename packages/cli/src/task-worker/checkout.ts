@@ -22,8 +22,16 @@ interface Asked {
 }
 
 const saidBytes = 256 * 1024
-const author = 'Meshbook'
+const pushTries = 3
+const name = 'Meshbook'
 const email = 'agent@meshbook.invalid'
+/** Whose commits these are, for git. */
+export const author = {
+  GIT_AUTHOR_NAME: name,
+  GIT_AUTHOR_EMAIL: email,
+  GIT_COMMITTER_NAME: name,
+  GIT_COMMITTER_EMAIL: email,
+}
 /** Neither hooks nor programs that the repository names: what we do must not depend on what was written there. */
 const quiet = [
   ...[
@@ -35,14 +43,7 @@ const quiet = [
   ],
   ...['protocol.version=2', 'advice.detachedHead=false', 'core.untrackedCache=true'],
 ].flatMap(setting => ['-c', setting])
-const env = {
-  GIT_TERMINAL_PROMPT: '0',
-  GIT_AUTHOR_NAME: author,
-  GIT_AUTHOR_EMAIL: email,
-  GIT_COMMITTER_NAME: author,
-  GIT_COMMITTER_EMAIL: email,
-  LC_ALL: 'C',
-}
+const env = { ...author, GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' }
 
 export class Checkout {
   readonly #workspace: Workspace
@@ -79,8 +80,7 @@ export class Checkout {
     if (code === 1) await this.#git(['commit', '-q', '--no-verify', '--allow-empty-message', '-m', message])
     const head = await this.#head()
     if (head === this.#saved) return null
-    const commit = await this.#onward(head, message)
-    await this.#git(['push', '-q', '--no-verify', 'origin', `${commit}:refs/heads/${this.#order.branch}`])
+    const commit = await this.#pushed(head, message)
     this.#saved = commit
     this.#isChanged = true
     return { commit, ...(await this.#changed(commit)) }
@@ -89,6 +89,32 @@ export class Checkout {
   /** Whether anything of the task is outside of the worker. */
   get isChanged(): boolean {
     return this.#isChanged
+  }
+
+  async #pushed(head: string, message: string): Promise<string> {
+    const { branch } = this.#order
+    for (let attempt = 1; ; attempt += 1) {
+      const commit = await this.#onward(head, message)
+      try {
+        await this.#git(['push', '-q', '--no-verify', 'origin', `${commit}:refs/heads/${branch}`])
+        return commit
+      } catch (thrown) {
+        // The agent may have pushed by itself; then we go on from there.
+        const moved = await this.#remoteHead()
+        if (attempt === pushTries || moved === undefined || moved === this.#saved) throw thrown
+        this.#saved = moved
+      }
+    }
+  }
+
+  /** Of the branch outside; undefined where it is not there. */
+  async #remoteHead(): Promise<string | undefined> {
+    const { code } = await this.#run(['fetch', '-q', '--no-tags', 'origin', `refs/heads/${this.#order.branch}`], {
+      also: [1, 128],
+    })
+    if (code !== 0) return undefined
+    const { said } = await this.#run(['rev-parse', '--verify', 'FETCH_HEAD'])
+    return v.parse(commitSchema, said.trim())
   }
 
   async #lay(address: string, wanted: string, isSaved: boolean): Promise<void> {

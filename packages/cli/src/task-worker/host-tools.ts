@@ -5,6 +5,7 @@ import type { Readable, Writable } from 'node:stream'
 import { brokerSockets } from '@meshbook/core/broker.ts'
 import { LocalWorkspace } from '@meshbook/engine/agent/local-workspace.ts'
 import { bridgeTo } from '../worker/socket-bridge.ts'
+import { author } from './checkout.ts'
 import { serveWorkspace } from './tool-host.ts'
 
 export interface ToolHostOptions {
@@ -38,6 +39,7 @@ export async function hostTools({ sockets, repo, home, pipe, newName }: ToolHost
     CI: '1',
     TMPDIR: '/tmp',
     GIT_TERMINAL_PROMPT: '0',
+    ...author,
   }
   const workspace = await LocalWorkspace.at({ root: repo, env, newName })
   const gitPort = Number(new URL(git.url).port)

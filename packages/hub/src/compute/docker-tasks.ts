@@ -1,6 +1,6 @@
 /**
  * Task workers in containers of a Docker engine (CP60–CP65). What such a container may do stands in `containerOf` and
- * nowhere else. Its first process is root with three capabilities, to become runner and tools and to end them; neither
+ * nowhere else. Its first process is root with four capabilities, to become runner and tools and to end them; neither
  * can become root again.
  */
 import { join } from 'node:path'
@@ -121,7 +121,7 @@ function containerOf(spec: TaskWorkerSpec, options: DockerTasksOptions, work: st
       IpcMode: 'private',
       ReadonlyRootfs: true,
       CapDrop: ['ALL'],
-      CapAdd: ['SETUID', 'SETGID', 'KILL'],
+      CapAdd: ['SETUID', 'SETGID', 'SETPCAP', 'KILL'],
       SecurityOpt: ['no-new-privileges'],
       Privileged: false,
       Init: false,

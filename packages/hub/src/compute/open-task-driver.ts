@@ -7,7 +7,7 @@ import { DockerEngine } from './docker-engine.ts'
 import { DockerTasks } from './docker-tasks.ts'
 import type { TaskDriver } from './port.ts'
 import { ProcessDriver } from './process-driver.ts'
-import { asUser, firstCommand, runnerCommand, toolsCommand } from './task-command.ts'
+import { containerCommand, firstCommand, runnerCommand, toolsCommand } from './task-command.ts'
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url))
 const firstScript = join(root, 'packages/cli/src/task-worker/first.sh')
@@ -30,6 +30,6 @@ export function openTaskDriver(config: ComputeConfig, hub: string, folder: strin
     image: config.image,
     version,
     disksFolder: join(folder, 'disks'),
-    command: spec => firstCommand(spec, [...asUser('runner'), ...runnerCommand], [...asUser('tools'), ...toolsCommand]),
+    command: containerCommand,
   })
 }

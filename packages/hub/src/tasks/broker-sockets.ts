@@ -33,6 +33,8 @@ export interface OpenSockets {
   folder: string
   /** From now on it is answered; until then a worker on its channel waits, and everything else is told to come later. */
   serve(ports: BrokerPorts): void
+  /** Ends what is open and leaves the folder, for a hub that comes after this one. */
+  leave(): Promise<void>
   close(): Promise<void>
 }
 
@@ -81,6 +83,7 @@ export async function openBrokerSockets(folder: string): Promise<OpenSockets> {
       ports = given
       channel.serve(lines => given.accept(lines))
     },
+    leave: close,
     async close() {
       await close()
       await rm(folder, { recursive: true, force: true })

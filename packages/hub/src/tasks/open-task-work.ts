@@ -1,11 +1,7 @@
 /** Real places for tasks: a checkout and a repository of git, the sockets of a broker, and a worker of a driver (TK10, TK33). */
-import { createHash } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { TaskOrder } from '@meshbook/core/broker.ts'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
-import type { RandomBytes, RunId, UserId, WorkerId } from '@meshbook/core/ids.ts'
-import { limits } from '@meshbook/core/limits.ts'
+import type { Now, RandomBytes, RunId, UserId, WorkerId } from '@meshbook/core/ids.ts'
 import type { TaskDriver, TaskWorkerLimits } from '../compute/port.ts'
 import { taskUsers } from '../compute/task-users.ts'
 import type { ModelGateway } from '../gateway/model-gateway.ts'
@@ -15,9 +11,10 @@ import type { Git } from '../git/open-git.ts'
 import type { Log } from '../log.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { TaskRow } from '../store/tasks.ts'
-import { type OpenSockets, openBrokerSockets } from './broker-sockets.ts'
+import type { BrokerPorts } from './broker-sockets.ts'
 import type { OpenTaskWork, TaskWork } from './open-tasks.ts'
 import { packagesProxy } from './packages-proxy.ts'
+import { TaskWorkers } from './task-workers.ts'
 
 export interface TaskWorkPorts {
   /** Short, since paths of sockets are. */
@@ -30,24 +27,25 @@ export interface TaskWorkPorts {
   packagesFrom: readonly string[]
   store: HubStore
   assets: TaskWork['assets']
+  /** So many workers wait for a task, of so many that there may be. */
+  warm: number
+  most: number
+  lookMs: number
+  now: Now
   random: RandomBytes
   log: Log
 }
 
 /** Behind the sockets of a worker there is one host, and this is what it is called there. */
 const brokerHost = 'http://git'
-const folderNameLength = 10
 
 export function openTaskWork(ports: TaskWorkPorts): OpenTaskWork {
-  const { folder, driver, git, store, log } = ports
+  const { driver, git, store, log } = ports
   return (_hub, accept) => {
-    const sockets = new Map<WorkerId, OpenSockets>()
-    const serve = async (task: TaskRow, worker: WorkerId): Promise<string> => {
+    const workers = new TaskWorkers(ports)
+    const doorsOf = async (task: TaskRow, worker: WorkerId): Promise<BrokerPorts> => {
       const user = await payerOf(store, task)
-      await mkdir(folder, { recursive: true, mode: 0o711 })
-      const opened = await openBrokerSockets(join(folder, nameOf(worker)))
-      sockets.set(worker, opened)
-      opened.serve({
+      return {
         accept: lines => accept(worker, lines),
         models: modelsDoor(ports, { org: task.org, user, task: task.id, budget: () => task.budget }),
         git: git.gateway.handlerFor({ org: task.org, repo: task.repo, task: task.id }),
@@ -55,16 +53,7 @@ export function openTaskWork(ports: TaskWorkPorts): OpenTaskWork {
           allowed: ports.packagesFrom,
           onBlocked: host => log.info({ task: task.id, host }, 'a worker was kept from a host'),
         }),
-      })
-      return opened.folder
-    }
-    const close = async ({ org, id }: Pick<TaskRow, 'org' | 'id'>, worker: WorkerId): Promise<void> => {
-      const { said } = await driver.stop(worker, limits.taskStopMs)
-      if (said !== '') log.debug({ task: id, worker, said }, 'a worker has ended')
-      await sockets.get(worker)?.close()
-      sockets.delete(worker)
-      // Of a worker that belongs to no task, nobody knows a checkout.
-      if (id !== '') await git.checkouts.release(org, id)
+      }
     }
     return {
       places: {
@@ -72,17 +61,23 @@ export function openTaskWork(ports: TaskWorkPorts): OpenTaskWork {
           const found = await driver.describe()
           return found.ready ? null : { problem: found.problem, fix: found.fix }
         },
+        spare: () => workers.spare(),
         open: async (task, worker, token) => {
+          const doors = await doorsOf(task, worker)
           const { base } = await git.begin(task, await goesOnFrom(store, task))
-          const socketFolder = await serve(task, worker)
-          const workspace = await checkedOut(ports, task, worker, task.state.commit ?? base)
-          await driver.start({ id: worker, kind: 'task', token, socketFolder, workspace, limits: ports.limits })
+          await workers.open({ worker, token }, () => checkedOut(ports, task, worker, task.state.commit ?? base), doors)
           return { base }
         },
-        resume: async (task, worker) => void (await serve(task, worker)),
-        close,
-        list: async () => (await driver.list()).map(({ id, state }) => ({ worker: id, state })),
+        resume: async (task, worker) => workers.resume(worker, await doorsOf(task, worker)),
+        close: async ({ org, id }, worker) => {
+          const said = await workers.close(worker)
+          if (said !== '') log.debug({ task: id, worker, said }, 'a worker has ended')
+          // Of a worker that belongs to no task, nobody knows a checkout.
+          if (id !== '') await git.checkouts.release(org, id)
+        },
+        list: async () => (await workers.list()).map(({ id, state }) => ({ worker: id, state })),
       },
+      begin: () => workers.begin(),
       delivery: git.delivery,
       wireOf,
       spent: async (org, task) => (await store.query('modelSpending', { org, task })).microUsd,
@@ -133,7 +128,3 @@ async function payerOf(store: HubStore, { org, askedOrg, askedBy, project }: Tas
 export function wireOf(model: string): TaskOrder['wire'] {
   return /^(openai:|gpt-|chatgpt-|o\d)/.test(model) ? 'openai' : 'anthropic'
 }
-
-/** Paths of sockets are at most 107 bytes long. */
-const nameOf = (worker: WorkerId): string =>
-  createHash('sha256').update(worker).digest('hex').slice(0, folderNameLength)

@@ -21,6 +21,8 @@ export interface TaskAssets {
 /** What is outside of the store; made with the name of this hub and with who takes the channels of workers. */
 export interface TaskWork {
   places: TaskPlaces
+  /** Looks after its workers until the returned function is called. */
+  begin?(): () => Promise<void>
   delivery: Delivery
   wireOf(model: string): TaskOrder['wire']
   spent: TasksPorts['spent']
@@ -124,7 +126,13 @@ export function openTasks(ports: OpenTasksPorts): OpenTasks {
       lookAt(id)
       queue.lookSoon()
     },
-    begin: () => queue.begin(),
+    begin: () => {
+      const [endQueue, endWork] = [queue.begin(), work.begin?.()]
+      return async () => {
+        await endQueue()
+        await endWork?.()
+      }
+    },
   }
 }
 

@@ -26,6 +26,8 @@ export interface Opened {
 export interface TaskPlaces {
   /** Null: tasks can be worked on here. */
   problem(): Promise<{ problem: string; fix: string } | null>
+  /** A worker that waits for a task, to be used for the next one; absent or undefined where there is none. */
+  spare?(): { worker: WorkerId; token: string } | undefined
   /** Checkout, sockets, sandbox. Rejects with REPO_REFUSED and the like where trying again is of no use. */
   open(task: TaskRow, worker: WorkerId, token: string): Promise<Opened>
   /** After a restart of the hub: its sockets are there again. */

@@ -5,6 +5,8 @@ import { parseAllowedHosts } from './packages-proxy.ts'
 export interface TaskConfig {
   /** Tasks with a worker at a time. */
   most: number
+  /** Workers that wait for a task. */
+  warm: number
   defaults: { model: string; agent: string; budgetMicroUsd: number }
   /** Hosts from which workers may fetch packages. */
   packagesFrom: readonly string[]
@@ -12,6 +14,7 @@ export interface TaskConfig {
 
 export const taskSettings = {
   MESHBOOK_TASKS_AT_ONCE: 'agent tasks that have a worker at a time (4)',
+  MESHBOOK_TASKS_WARM: 'workers that wait for an agent task, so that it begins sooner (0)',
   MESHBOOK_AGENT_MODEL: 'model of an agent task that names none (claude-sonnet-4-6)',
   MESHBOOK_TASK_PACKAGES: 'hosts from which agent tasks may fetch packages, such as *.example.org (none)',
   MESHBOOK_TASK_BUDGET: 'what an agent task that names no budget may cost, in dollars (5)',
@@ -26,6 +29,7 @@ export function parseTasks(setting: (name: TaskSetting) => string | undefined): 
   }
   return {
     most: Math.floor(number('MESHBOOK_TASKS_AT_ONCE', 4, 1, 1_000)),
+    warm: Math.floor(number('MESHBOOK_TASKS_WARM', 0, 0, 100)),
     packagesFrom: parseAllowedHosts(setting('MESHBOOK_TASK_PACKAGES') ?? ''),
     defaults: {
       model: setting('MESHBOOK_AGENT_MODEL') ?? 'claude-sonnet-4-6',

@@ -226,8 +226,10 @@ export class TaskQueue {
   async #open(task: TaskRow): Promise<void> {
     const { store, places, hub, most, now, random } = this.#ports
     if (task.replaced > limits.replacementsPerTask) return this.#giveUp(task, 'Its workers were lost too often.')
-    const worker = newId('worker', now(), random)
-    const token = newSecret(random, 'mw_')
+    const { worker, token } = places.spare?.() ?? {
+      worker: newId('worker', now(), random),
+      token: newSecret(random, 'mw_'),
+    }
     const { org, id } = task
     const taken = await store.call('takeTask', { org, id, hub, worker, tokenHash: hashSecret(token), most, now: now() })
     if (!taken) return

@@ -4,23 +4,23 @@ import type { WorkerId } from '@meshbook/core/ids.ts'
 import type { ComputeDescription, ComputeDriver, FoundWorker, WorkerSpec } from '../compute/port.ts'
 
 /** What several hubs share. */
-export class ScriptedEngine {
-  readonly workers = new Map<WorkerId, { hub: string; spec: WorkerSpec; state: FoundWorker['state']; said: string }>()
+export class ScriptedEngine<Spec extends { id: WorkerId } = WorkerSpec> {
+  readonly workers = new Map<WorkerId, { hub: string; spec: Spec; state: FoundWorker['state']; said: string }>()
   answers = true
   hasImage = true
   /** Whether workers end when they are asked to. */
   obeys = true
 }
 
-export class ScriptedDriver implements ComputeDriver {
-  readonly engine: ScriptedEngine
+export class ScriptedDriver<Spec extends { id: WorkerId } = WorkerSpec> implements ComputeDriver<Spec> {
+  readonly engine: ScriptedEngine<Spec>
   readonly #hub: string
   /** Called while an order is under way, before anything is done. */
-  onStart: (spec: WorkerSpec) => Promise<void> = async () => undefined
+  onStart: (spec: Spec) => Promise<void> = async () => undefined
   /** Called when a worker is asked to end, before it does. */
   onStop: (id: WorkerId) => Promise<void> = async () => undefined
 
-  constructor(engine: ScriptedEngine, hub: string) {
+  constructor(engine: ScriptedEngine<Spec>, hub: string) {
     this.engine = engine
     this.#hub = hub
   }
@@ -32,7 +32,7 @@ export class ScriptedDriver implements ComputeDriver {
     return { ready: false, driver: 'scripted', problem: 'There is no image.', fix: 'Make one of nothing.' }
   }
 
-  async start(spec: WorkerSpec): Promise<void> {
+  async start(spec: Spec): Promise<void> {
     this.#mustAnswer()
     if (!this.engine.hasImage) throw new MeshError('COMPUTE_UNAVAILABLE', { detail: 'there is no image' })
     await this.onStart(spec)

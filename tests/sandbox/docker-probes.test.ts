@@ -1,0 +1,4 @@
+import { docker } from './driver-beds.ts'
+import { probeSuite } from './probe-suite.ts'
+
+probeSuite(docker)

@@ -1,0 +1,4 @@
+import { bubblewrap } from './driver-beds.ts'
+import { probeSuite } from './probe-suite.ts'
+
+probeSuite(bubblewrap)
