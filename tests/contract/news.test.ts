@@ -41,6 +41,8 @@ const quiet: Record<string, string> = {
   beginUpload: readWhenAsked,
   cancelPairing: 'both sides ask again and again until it is over',
   claimAsset: readWhenAsked,
+  noteTaskBase: ofThisHub,
+  releaseTask: ofThisHub,
   claimDelivery: everyHubLooks,
   claimPairing: 'both sides ask again and again until it is over',
   computeKeys: readWhenAsked,

@@ -32,7 +32,7 @@ const files: Record<string, string> = {
     Array.from({ length: 220 }, (_, number) => [`lib/part${number}.js`, `export const part = ${number}\n`]),
   ),
   'answer.js': 'export const answer = 41\n',
-  'test.js': `import { answer } from './answer.js'
+  'test.js': `import { answer } from './${'answer'}.js'
 if (answer === 42) console.log('pass')
 else { console.log('expected 42, got ' + answer); process.exit(1) }
 `,

@@ -58,6 +58,8 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   runs: kept('history of runs; those that nobody had begun are ended'),
   run_events: kept('logs of runs'),
   gates: kept('what was decided, by whom and about which bytes'),
+  tasks: kept('what agents were asked and how far they came; their logs are those of their runs'),
+  task_messages: kept('what people said to agents'),
 
   workers: leftOut('what runs on one machine now; it is gone or unknown after a restore'),
   compute_keys: leftOut('opens what the next table has, and is made anew'),

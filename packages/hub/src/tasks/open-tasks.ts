@@ -96,6 +96,7 @@ export function openTasks(ports: OpenTasksPorts): OpenTasks {
   const orderOf = (task: TaskRow): TaskOrder => ({
     ...{ task: task.id, fence: task.fence!, prompt: task.prompt, by: task.requestedBy, agent: task.agent },
     ...{ model: task.model, wire: work.wireOf(task.model), repo: work.repoOf(task), budget: task.budget },
+    forked: task.from !== null,
     ...{ branch: task.branch, base: task.baseCommit ?? noCommit, tools: task.tools },
   })
   function accept(worker: WorkerId, lines: WorkerLines): void {

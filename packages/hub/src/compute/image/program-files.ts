@@ -27,6 +27,9 @@ export async function copyProgram(root: string, node: string, into: string): Pro
   const target = join(into, programFolder)
   await mkdir(join(target, 'node_modules/@meshbook'), { recursive: true })
   await cp(node, join(target, 'node'), { dereference: true })
+  // What runs in a worker may want it as well, where the distribution's own is not there.
+  await mkdir(join(into, 'usr/local/bin'), { recursive: true })
+  await symlink(`${programFolder}/node`, join(into, 'usr/local/bin/node'))
   await cp(join(root, 'package.json'), join(target, 'package.json'))
   for (const room of rooms) {
     await cp(join(root, room), join(target, room), {
