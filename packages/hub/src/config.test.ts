@@ -163,8 +163,16 @@ test('containers are off unless asked for; sizes are read with their units, and 
     image: 'meshbook-worker:latest',
     most: 4,
     idleMs: 900_000,
+    diskBytes: 4 * 1024 ** 3,
+    elsewhere: {
+      ...{ hubUrl: null, hubBlocks: [], apiUrl: null, tokenFile: null, caFile: null, place: 'meshbook', region: null },
+    },
     limits: { memoryBytes: 2 * 1024 ** 3, cpus: 2, processes: 512 },
   })
+  const pods = { MESHBOOK_COMPUTE: 'kubernetes', MESHBOOK_COMPUTE_HUB_BLOCKS: '192.0.2.7/32, 2001:db8::1/128' }
+  assert.deepEqual(set(pods)?.elsewhere.hubBlocks, ['192.0.2.7/32', '2001:db8::1/128'])
+  // Without it a pod could reach everything, or nothing.
+  assert.throws(() => set({ MESHBOOK_COMPUTE: 'kubernetes' }), /MESHBOOK_COMPUTE_HUB_BLOCKS/)
   const own = set({
     MESHBOOK_COMPUTE_MEMORY: '512m',
     MESHBOOK_COMPUTE_ENGINE: 'unix:///run/d.sock',
@@ -176,6 +184,10 @@ test('containers are off unless asked for; sizes are read with their units, and 
     ['MESHBOOK_COMPUTE_MEMORY', '2x'],
     ['MESHBOOK_COMPUTE_ENGINE', 'tcp://elsewhere:2375'],
     ['MESHBOOK_COMPUTE_IMAGE', 'Not An Image'],
+    ['MESHBOOK_COMPUTE', 'podman'],
+    ['MESHBOOK_COMPUTE_HUB_BLOCKS', '192.0.2.7/33'],
+    ['MESHBOOK_COMPUTE_HUB_URL', 'hub.example'],
+    ['MESHBOOK_COMPUTE_PLACE', 'Not A Name'],
     ['MESHBOOK_COMPUTE_MOST', '0'],
     ['MESHBOOK_COMPUTE_IDLE_MINUTES', 'never'],
   ] as const)

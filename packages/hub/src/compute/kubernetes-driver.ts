@@ -99,7 +99,7 @@ export class KubernetesDriver implements TaskDriver {
       [this.#jobs(), jobOf(spec, this.#place)],
     ] as const
     // 409: the same order made it before.
-    for (const [path, body] of made) await this.#api.ask('POST', path, { body }, [409])
+    for (const [path, body] of made) await this.#api.ask('POST', `${path}?fieldValidation=Strict`, { body }, [409])
     await this.#untilItRuns(spec.id)
   }
 
