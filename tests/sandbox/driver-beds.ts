@@ -49,7 +49,7 @@ async function openDocker(t: Cleanup): Promise<DriverBed> {
     image,
     version,
     disksFolder: join(folder, 'disks'),
-    command: containerCommand,
+    command: spec => containerCommand(spec),
   })
   return { driver, kill: async id => void (await api.ask('POST', `/containers/meshbook-${id}/kill`)) }
 }

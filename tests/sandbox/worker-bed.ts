@@ -77,6 +77,7 @@ export class WorkerBed {
       base: own.base,
       budget: {},
       tools: {},
+      forked: false,
       ...options.order,
     }
   }

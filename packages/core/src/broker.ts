@@ -8,7 +8,7 @@ import { isAssetId } from './ids.ts'
 import { limits } from './limits.ts'
 import { fenceSchema, runIdSchema } from './messages.ts'
 import { gateDecisions, runEventSchema } from './run.ts'
-import { branchSchema, commitSchema } from './task-events.ts'
+import { branchSchema, commitSchema, taskEventSchema } from './task-events.ts'
 import { budgetSchema, toolRuleSchema } from './tasks-api.ts'
 
 /** Files in the folder that is mounted into the worker. `models` is the runner's alone; tools may open `packages`. */
@@ -51,6 +51,8 @@ export const taskOrderSchema = v.object({
   base: commitSchema,
   budget: budgetSchema,
   tools: v.record(v.string(), toolRuleSchema),
+  /** It goes on from a turn of another task: a `history` comes before the log. */
+  forked: v.boolean(),
 })
 export type TaskOrder = v.InferOutput<typeof taskOrderSchema>
 
@@ -73,6 +75,8 @@ export type FromWorker = v.InferOutput<typeof fromWorkerSchema>
 export const toWorkerSchema = v.variant('type', [
   /** The task, and its log so far in parts: `order`, then `log` until `more` is false. */
   v.object({ type: v.literal('order'), order: taskOrderSchema }),
+  /** What was said and done in the task that this one goes on from, in parts; nothing of it is in its own log. */
+  v.object({ type: v.literal('history'), events: v.array(taskEventSchema) }),
   v.object({ type: v.literal('log'), first: seq, events: v.array(runEventSchema), more: v.boolean() }),
   /** All up to `seq` are durable. `refused`: the task is not this worker's any more; it ends. */
   v.object({ type: v.literal('ack'), seq: count, refused: v.optional(v.string()) }),

@@ -9,6 +9,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { type AssetId, parseAssetId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
+import type { TaskEvent } from '@meshbook/core/task-events.ts'
 import { backoffMs } from '@meshbook/engine/backoff.ts'
 import * as v from 'valibot'
 import { LineReader } from './line-reader.ts'
@@ -26,6 +27,8 @@ export type Told = Extract<ToWorker, { type: 'message' | 'control' | 'input' | '
 export interface Begun {
   order: TaskOrder
   log: readonly RunEvent[]
+  /** Of the task that it goes on from. */
+  history: readonly TaskEvent[]
 }
 
 interface Kept {
@@ -50,6 +53,7 @@ const firstWaitMs = 50
 export class BrokerChannel {
   /** Rejects where the worker has to end before it has one. */
   readonly begun: Promise<Begun>
+  #history: TaskEvent[] = []
   /** Resolves with why this worker is to end. */
   readonly over: Promise<string>
   readonly #options: ChannelOptions
@@ -203,6 +207,9 @@ export class BrokerChannel {
       case 'order':
         this.#takeOrder(message.order)
         return
+      case 'history':
+        if (!this.#isBegun) this.#history.push(...message.events)
+        return
       case 'log':
         this.#takeLog(message)
         return
@@ -227,7 +234,10 @@ export class BrokerChannel {
   #takeOrder(order: TaskOrder): void {
     const isOther = this.#order && (order.task !== this.#order.task || order.fence !== this.#order.fence)
     if (isOther) this.#end('its task is another worker’s')
-    else this.#order = order
+    else {
+      this.#order = order
+      if (!this.#isBegun) this.#history = []
+    }
   }
 
   #takeLog({ first, events, more }: Extract<ToWorker, { type: 'log' }>): void {
@@ -243,7 +253,7 @@ export class BrokerChannel {
     if (!this.#isBegun) {
       this.#isBegun = true
       this.#last = this.#log.length
-      this.#begin({ order: this.#order, log: [...this.#log] })
+      this.#begin({ order: this.#order, log: [...this.#log], history: this.#history })
       this.#log = []
     }
     this.#isLevel = true

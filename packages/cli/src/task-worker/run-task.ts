@@ -75,7 +75,7 @@ export async function runTask(options: RunnerOptions): Promise<string> {
 async function work(
   options: RunnerOptions,
   channel: BrokerChannel,
-  { order, log }: Begun,
+  { order, log, history }: Begun,
   signal: AbortSignal,
   listen: (how: (message: Told) => void) => void,
 ): Promise<string> {
@@ -104,8 +104,8 @@ async function work(
   checkpoints = new Checkpoints({ checkout, sleep: systemSleep, random, signal })
   const saver = checkpoints
   const end = await runAgent({
-    events,
-    first: { id: 'prompt', by: order.by, text: order.prompt },
+    events: [...history, ...events],
+    first: { id: order.forked ? `prompt-${order.task}` : 'prompt', by: order.by, text: order.prompt },
     system: systemText(order, repo),
     chain: [await choice],
     tools: builtInTools(workspace),

@@ -40,7 +40,7 @@ export function openTaskDriver(config: ComputeConfig, hub: string, folder: strin
     image: config.image,
     version,
     disksFolder: join(folder, 'disks'),
-    command: containerCommand,
+    command: spec => containerCommand(spec),
   })
 }
 

@@ -49,9 +49,9 @@ export function filtered(arch: string): string[] {
   return ['/usr/bin/perl', '-e', filtering, prctl[arch], seccompFilter(arch).toString('hex')]
 }
 
-/** Of a container, from its first process on. */
-export function containerCommand(spec: TaskWorkerSpec): string[] {
-  const filter = filtered(process.arch)
+/** Of a container, from its first process on; `arch`: of the machine that it runs on. */
+export function containerCommand(spec: TaskWorkerSpec, arch: string = process.arch): string[] {
+  const filter = filtered(arch)
   return firstCommand(
     spec,
     [...asUser('runner'), ...filter, ...runnerCommand],
@@ -59,8 +59,8 @@ export function containerCommand(spec: TaskWorkerSpec): string[] {
   )
 }
 
-/** The first process of a machine of its own: it has network for the broker, and none for the rest. */
+/** The first process of a machine at Fly, where all are of one kind: it has network for the broker, and none for the rest. */
 export function machineCommand(spec: TaskWorkerSpec): string[] {
-  const [, , ...words] = containerCommand(spec)
+  const [, , ...words] = containerCommand(spec, 'x64')
   return ['/bin/bash', `${programFolder}/packages/cli/src/task-worker/machine.sh`, ...words]
 }

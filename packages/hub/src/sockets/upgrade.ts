@@ -5,8 +5,9 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
+import { asMeshError, closeCodes, MeshError } from '@meshbook/core/errors.ts'
 import { subprotocol } from '@meshbook/core/frames.ts'
+import { isId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { checkCookiePage, checkPage, type Visit, visitOf } from '@meshbook/relay/serve/doorway.ts'
 import {
@@ -32,12 +33,13 @@ interface SyncVisit {
 }
 
 /** The first segments under which a WebSocket can be opened; whatever is not here is 404. */
-export const socketRoutes: readonly string[] = ['channel', 'sync']
+export const socketRoutes: readonly string[] = ['channel', 'sync', 'task-broker']
 
 export class Upgrades {
   readonly #parts: Parts
   readonly #sync = newSocketServer(limits.syncFrameBytes)
   readonly #channel = newSocketServer(limits.channelFrameBytes)
+  readonly #brokers = newSocketServer(limits.tunnelPieceBytes + 1_024)
   #closing = false
 
   constructor(parts: Parts) {
@@ -53,7 +55,7 @@ export class Upgrades {
   /** Closes every socket as going away; those that do not answer are cut. */
   async close(): Promise<void> {
     this.#closing = true
-    await closeSockets([...this.#sync.clients, ...this.#channel.clients])
+    await closeSockets([...this.#sync.clients, ...this.#channel.clients, ...this.#brokers.clients])
   }
 
   async #open(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
@@ -66,6 +68,7 @@ export class Upgrades {
     const known = this.#parts.seats.take(`strangers of ${visit.address}`, limits.strangersPerAddress)
     socket.once('close', known)
     if (url.pathname === '/channel') return this.#openChannel(request, socket, head, visit, known)
+    if (url.pathname === '/task-broker') return this.#openBroker(request, socket, head, known)
     const path = syncPathOf(url.pathname)
     if (!path) throw new MeshError('NOT_FOUND')
     await this.#openSync(request, socket, head, { visit, path, ticket: url.searchParams.get('ticket'), known })
@@ -85,6 +88,24 @@ export class Upgrades {
     this.#channel.handleUpgrade(request, socket, head, webSocket => {
       this.#count(webSocket, 'channel')
       serveChannel(this.#parts, webSocket, device, networkName(device.org, visit.address))
+    })
+  }
+
+  /** Of a worker for an agent task on another host: what it shows is looked at before it may say anything. */
+  async #openBroker(request: IncomingMessage, socket: Duplex, head: Buffer, known: () => void): Promise<void> {
+    const [, worker, token = ''] = /^Worker ([^:\s]+):(\S+)$/.exec(request.headers.authorization ?? '') ?? []
+    if (!isId('worker', worker) || request.headers.origin !== undefined) throw new MeshError('UNAUTHENTICATED')
+    this.#brokers.handleUpgrade(request, socket, head, webSocket => {
+      webSocket.pause()
+      this.#parts.openTasks
+        .admit({ worker, token }, webSocket)
+        .then(isAdmitted => {
+          known()
+          if (!isAdmitted) webSocket.close(closeCodes.unauthenticated, 'UNAUTHENTICATED')
+          // Also to hear that it has been closed.
+          webSocket.resume()
+        })
+        .catch(() => webSocket.terminate())
     })
   }
 

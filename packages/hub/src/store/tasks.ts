@@ -438,19 +438,21 @@ export async function checkpointAt(tx: Tx, a: { org: OrgId; id: RunId; turn: num
   return commit
 }
 
-/** Named by its log, or by that of the task that it goes on from. */
+/** Forks of forks. */
+const mostForks = 20
+
+/** Named by its log, or by that of a task that it goes on from. */
 export async function isAssetOfTask(tx: Tx, a: { org: OrgId; id: RunId; asset: AssetId }): Promise<boolean> {
-  const task = await findTask(tx, a)
-  const holders = [a.id, ...(task?.from ? [task.from.task] : [])].map(id => `run:${id}`)
-  for (const holder of holders)
-    if (
-      await tx.get('SELECT 1 AS one FROM asset_references WHERE org_id = ? AND holder = ? AND asset_id = ?', [
-        a.org,
-        holder,
-        a.asset,
-      ])
+  let id: RunId | null = a.id
+  for (let forks = 0; id !== null && forks <= mostForks; forks++) {
+    const named = await tx.get(
+      'SELECT 1 AS one FROM asset_references WHERE org_id = ? AND holder = ? AND asset_id = ?',
+      [a.org, `run:${id}`, a.asset],
     )
-      return true
+    if (named) return true
+    const task: TaskRow | null = await findTask(tx, { org: a.org, id })
+    id = task?.from?.task ?? null
+  }
   return false
 }
 

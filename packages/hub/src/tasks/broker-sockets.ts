@@ -33,6 +33,8 @@ export interface OpenSockets {
   folder: string
   /** From now on it is answered; until then a worker on its channel waits, and everything else is told to come later. */
   serve(ports: BrokerPorts): void
+  /** A connection that came another way, as if it had come on the socket of this name. */
+  connect(name: string, stream: Duplex): void
   /** Ends what is open and leaves the folder, for a hub that comes after this one. */
   leave(): Promise<void>
   close(): Promise<void>
@@ -40,6 +42,12 @@ export interface OpenSockets {
 
 /** The longest path of a unix socket, without its end. */
 const pathBytes = 107
+const doors = [
+  ['runner', 'channel'],
+  ['runner', 'models'],
+  ['tools', 'git'],
+  ['tools', 'packages'],
+] as const
 const notYet = 'This worker has no task so far.\n'
 
 /** `folder`: the worker's own; made, or cleared and used again (BS2). */
@@ -54,6 +62,7 @@ export async function openBrokerSockets(folder: string): Promise<OpenSockets> {
     (request, response) =>
       ports ? ports[name](request, response) : later(response)
   const channel = new ChannelDoor()
+  const servers = new Map<string, NetServer>()
   try {
     await mkdir(folder, { recursive: true })
     await chmod(folder, 0o711)
@@ -68,11 +77,13 @@ export async function openBrokerSockets(folder: string): Promise<OpenSockets> {
       if (ports) ports.packages.connect(request, socket, head)
       else socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n\r\n')
     })
+    servers.set(brokerSockets.channel, channel.server)
+    servers.set(brokerSockets.models, httpServer(answering('models')))
+    servers.set(brokerSockets.git, httpServer(answering('git')))
+    servers.set(brokerSockets.packages, proxy)
     const at = (half: string, name: keyof typeof brokerSockets): string => join(folder, half, brokerSockets[name])
-    closers.push(await listen(channel.server, at('runner', 'channel'), 'runner'))
-    closers.push(await listen(httpServer(answering('models')), at('runner', 'models'), 'runner'))
-    closers.push(await listen(httpServer(answering('git')), at('tools', 'git'), 'tools'))
-    closers.push(await listen(proxy, at('tools', 'packages'), 'tools'))
+    for (const [half, name] of doors)
+      closers.push(await listen(servers.get(brokerSockets[name])!, at(half, name), half))
   } catch (thrown) {
     await close()
     throw thrown
@@ -82,6 +93,11 @@ export async function openBrokerSockets(folder: string): Promise<OpenSockets> {
     serve(given) {
       ports = given
       channel.serve(lines => given.accept(lines))
+    },
+    connect(name, stream) {
+      const server = servers.get(name)
+      if (server) server.emit('connection', stream)
+      else stream.destroy()
     },
     leave: close,
     async close() {

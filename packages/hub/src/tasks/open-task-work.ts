@@ -42,7 +42,10 @@ const brokerHost = 'http://git'
 export function openTaskWork(ports: TaskWorkPorts): OpenTaskWork {
   const { driver, git, store, log } = ports
   return (_hub, accept) => {
-    const workers = new TaskWorkers(ports)
+    const workers = new TaskWorkers({
+      ...ports,
+      isTokenOf: async (worker, tokenHash) => (await store.query('taskOfWorker', { worker, tokenHash })) !== null,
+    })
     const doorsOf = async (task: TaskRow, worker: WorkerId): Promise<BrokerPorts> => {
       const user = await payerOf(store, task)
       return {
@@ -78,6 +81,7 @@ export function openTaskWork(ports: TaskWorkPorts): OpenTaskWork {
         list: async () => (await workers.list()).map(({ id, state }) => ({ worker: id, state })),
       },
       begin: () => workers.begin(),
+      admit: (who, socket) => workers.admit(who, socket),
       delivery: git.delivery,
       wireOf,
       spent: async (org, task) => (await store.query('modelSpending', { org, task })).microUsd,

@@ -3,6 +3,7 @@ import type { TaskOrder } from '@meshbook/core/broker.ts'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { AssetId, Now, OrgId, RandomBytes, RunId, WorkerId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
+import type { WebSocket } from 'ws'
 import type { HubEvents } from '../hub-events.ts'
 import type { Log } from '../log.ts'
 import type { RunFeeds } from '../runs/run-feeds.ts'
@@ -23,6 +24,8 @@ export interface TaskWork {
   places: TaskPlaces
   /** Looks after its workers until the returned function is called. */
   begin?(): () => Promise<void>
+  /** The broker's half of a worker on another host; false for who is not that worker. */
+  admit?(who: { worker: WorkerId; token: string }, socket: WebSocket): Promise<boolean>
   delivery: Delivery
   wireOf(model: string): TaskOrder['wire']
   spent: TasksPorts['spent']
@@ -55,6 +58,7 @@ export interface OpenTasks {
   /** Something about a task has changed, here or at another hub. */
   heardOf(id: RunId): void
   begin(): () => Promise<void>
+  admit: NonNullable<TaskWork['admit']>
 }
 
 export function openTasks(ports: OpenTasksPorts): OpenTasks {
@@ -92,6 +96,7 @@ export function openTasks(ports: OpenTasksPorts): OpenTasks {
   const orderOf = (task: TaskRow): TaskOrder => ({
     ...{ task: task.id, fence: task.fence!, prompt: task.prompt, by: task.requestedBy, agent: task.agent },
     ...{ model: task.model, wire: work.wireOf(task.model), repo: work.repoOf(task), budget: task.budget },
+    forked: task.from !== null,
     ...{ branch: task.branch, base: task.baseCommit ?? noCommit, tools: task.tools },
   })
   function accept(worker: WorkerId, lines: WorkerLines): void {
@@ -126,6 +131,7 @@ export function openTasks(ports: OpenTasksPorts): OpenTasks {
       lookAt(id)
       queue.lookSoon()
     },
+    admit: async (who, socket) => (await work.admit?.(who, socket)) ?? false,
     begin: () => {
       const [endQueue, endWork] = [queue.begin(), work.begin?.()]
       return async () => {

@@ -17,6 +17,7 @@ import { logged } from '../store/run-log.ts'
 import type { TaskAppended, TaskRow } from '../store/tasks.ts'
 import type { TaskAssets } from './open-tasks.ts'
 import type { WorkerLines } from './places.ts'
+import { historyOf } from './task-history.ts'
 
 export interface TaskChannelPorts {
   store: HubStore
@@ -102,6 +103,7 @@ export class TaskChannel {
     if (!task || task.fence === null) throw new MeshError('UNAUTHENTICATED', { detail: 'the worker has no task' })
     this.#task = { org: task.org, id: task.id, fence: task.fence }
     await this.#send({ type: 'order', order: orderOf(task) })
+    for (const events of await historyOf(store, task)) await this.#send({ type: 'history', events })
     await this.#sendLog(task)
     await this.look()
   }

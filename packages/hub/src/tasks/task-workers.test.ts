@@ -31,6 +31,7 @@ async function scene(t: TestContext, { warm = 2, most: running = 4 } = {}) {
     warm,
     most: running,
     lookMs: 1e9,
+    isTokenOf: async () => false,
     now: () => clock.now,
     random: systemRandom,
     log,

@@ -5,10 +5,12 @@
 import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { asMeshError } from '@meshbook/core/errors.ts'
+import { asMeshError, closeCodes } from '@meshbook/core/errors.ts'
 import { type Now, newId, type RandomBytes, type WorkerId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import { newSecret } from '@meshbook/relay/serve/secrets.ts'
+import { Tunnel } from '@meshbook/engine/tunnel.ts'
+import { hashSecret, newSecret } from '@meshbook/relay/serve/secrets.ts'
+import type { WebSocket } from 'ws'
 import type { FoundWorker, TaskDriver, TaskWorkerLimits, TaskWorkspace } from '../compute/port.ts'
 import type { Log } from '../log.ts'
 import { type BrokerPorts, type OpenSockets, openBrokerSockets } from './broker-sockets.ts'
@@ -24,6 +26,8 @@ export interface TaskWorkersPorts {
   most: number
   /** How often the waiting ones are looked at. */
   lookMs: number
+  /** Of a worker that another start of this hub has begun. */
+  isTokenOf(worker: WorkerId, tokenHash: string): Promise<boolean>
   now: Now
   random: RandomBytes
   log: Log
@@ -50,6 +54,8 @@ export class TaskWorkers {
   readonly #sockets = new Map<WorkerId, OpenSockets>()
   /** Without a task: nobody else knows of them. */
   readonly #waiting = new Map<WorkerId, Waiting>()
+  readonly #tokens = new Map<WorkerId, string>()
+  readonly #far = new Map<WorkerId, WebSocket>()
   readonly #work = new Set<Promise<void>>()
   #isClosed = false
   /** With a task, as far as is known. */
@@ -97,8 +103,37 @@ export class TaskWorkers {
     const { said } = await this.#ports.driver.stop(worker, limits.taskStopMs)
     await this.#sockets.get(worker)?.close()
     this.#sockets.delete(worker)
+    this.#tokens.delete(worker)
+    this.#far.get(worker)?.close()
     this.#fillSoon()
     return said
+  }
+
+  /** The half of a broker that is with a worker on another host (CP66); false for who is not that worker. */
+  async admit({ worker, token }: Spare, socket: WebSocket): Promise<boolean> {
+    const sockets = this.#sockets.get(worker)
+    const hash = hashSecret(token)
+    if (!sockets || !(this.#tokens.get(worker) === hash || (await this.#ports.isTokenOf(worker, hash)))) return false
+    // One that comes again has lost the connection before.
+    this.#far.get(worker)?.close()
+    this.#far.set(worker, socket)
+    const tunnel = new Tunnel({
+      send(message) {
+        socket.send(message)
+        if (socket.bufferedAmount > limits.tunnelUnsentBytes) socket.terminate()
+      },
+      fail: why => socket.close(closeCodes.hostile, why.slice(0, 100)),
+      taken: (name, stream) => sockets.connect(name, stream),
+    })
+    socket.on('message', (data: Buffer, isBinary) => {
+      if (isBinary) tunnel.take(data)
+      else socket.close(closeCodes.hostile)
+    })
+    socket.once('close', () => {
+      tunnel.close()
+      if (this.#far.get(worker) === socket) this.#far.delete(worker)
+    })
+    return true
   }
 
   /** All but those that wait: what is not a task's is stopped by whoever reads this. */
@@ -157,6 +192,7 @@ export class TaskWorkers {
   async #start({ worker, token }: Spare): Promise<void> {
     const { driver, limits: most } = this.#ports
     const { folder } = await this.#open(worker)
+    this.#tokens.set(worker, hashSecret(token))
     // Its time begins before its task does.
     const own = { ...most, wallMs: most.wallMs + limits.taskWarmMs }
     await driver.start({

@@ -279,6 +279,13 @@ test('TK23 a task is repeated, and forked from one of its turns', async t => {
   assert.equal(again.prompt, 'Mend the test')
   const fork = await w.it.json<Task>('POST', `/tasks/${id}/again`, { turn: 1, prompt: 'Otherwise' })
   assert.deepEqual(fork.from, { task: id, turn: 1 })
+  const forked = await (await w.sandboxes.workerOf(fork.id)).join()
+  assert.equal((await forked.hears('order')).order.forked, true)
+  const { events } = await forked.hears('history')
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['turn-began'],
+  )
   assert.equal(await w.refused('POST', `/tasks/${id}/again`, { turn: 9 }), 'BAD_REQUEST')
 })
 

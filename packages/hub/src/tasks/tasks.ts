@@ -48,6 +48,8 @@ export class Tasks {
     const { store, now, random, defaults } = this.#ports
     const at = now()
     const id = asked.id ?? parseRunId(newId('run', at, random))
+    if (asked.agent !== undefined && asked.agent !== defaults.agent)
+      throw new MeshError('BAD_REQUEST', { detail: `agent: this hub has none that is called ${asked.agent}` })
     if (asked.from) await this.#mustBe(org, asked.from.task, asked.from.turn)
     const words = {
       repo: asked.repo,
