@@ -29,7 +29,7 @@ const createSchema = v.strictObject({
     ),
     guest: v.strictObject({
       cpu_kind: v.picklist(['shared', 'performance']),
-      cpus: v.picklist([1, 2, 4, 8, 16]),
+      cpus: v.picklist([1, 2, 4, 8]),
       memory_mb: v.pipe(v.number(), v.integer(), v.multipleOf(256)),
     }),
     auto_destroy: v.optional(v.boolean()),
@@ -48,6 +48,7 @@ export interface Machine {
   name: string
   state: 'created' | 'starting' | 'started' | 'stopping' | 'stopped' | 'destroying' | 'destroyed'
   region: string
+  instance_id: string
   config: Created['config']
 }
 
@@ -105,6 +106,8 @@ export class FlyServer {
     const { name = `machine-${this.#number}`, region = 'ams', config } = parsed.output
     if (config.guest.memory_mb > 2048 * config.guest.cpus)
       return refuse(response, 422, `invalid config.guest.memory_mb, maximum allowed is ${2048 * config.guest.cpus}`)
+    if (config.guest.memory_mb < 256 * config.guest.cpus)
+      return refuse(response, 422, `invalid config.guest.memory_mb, minimum required is ${256 * config.guest.cpus}`)
     if (config.image.includes('none')) return refuse(response, 400, `manifest unknown: ${config.image}`)
     if ([...this.machines.values()].some(machine => machine.name === name && machine.state !== 'destroyed'))
       return refuse(
@@ -114,7 +117,8 @@ export class FlyServer {
       )
     this.#number += 1
     const id = `d89${String(this.#number).padStart(11, '0')}`
-    const machine: Machine = { id, name, state: 'created', region, config }
+    const instance_id = `01K${String(this.#number).padStart(23, '0')}`
+    const machine: Machine = { id, name, state: 'created', region, instance_id, config }
     this.machines.set(id, machine)
     void this.#begin(machine)
     return send(response, 200, machine)
@@ -142,6 +146,11 @@ export class FlyServer {
     const state = url.searchParams.get('state') ?? 'started'
     const timeout = Number(url.searchParams.get('timeout') ?? 60)
     if (!['started', 'stopped', 'suspended', 'destroyed'].includes(state)) return refuse(response, 400, 'invalid state')
+    const instance = url.searchParams.get('instance_id')
+    if (state === 'stopped' && instance === null)
+      return refuse(response, 400, 'invalid_argument: instance_id is required to wait for the state stopped')
+    if (instance !== null && instance !== machine.instance_id)
+      return refuse(response, 404, `not_found: instance ${instance} of the machine`)
     if (!(timeout >= 1 && timeout <= 60)) return refuse(response, 400, 'timeout must be between 1 and 60 seconds')
     for (const until = performance.now() + 1_000 * timeout; performance.now() < until; await sleep(5))
       if (machine.state === state) return send(response, 200, { ok: true })

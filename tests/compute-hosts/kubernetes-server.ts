@@ -14,6 +14,12 @@ const labels = v.record(labelKey, label)
 const metadata = v.strictObject({ name, labels: v.optional(labels) })
 const quantity = v.pipe(v.string(), v.regex(/^\d+(\.\d+)?(m|[KMGT]i?)?$/))
 const resources = v.strictObject({ limits: v.record(v.string(), quantity), requests: v.record(v.string(), quantity) })
+const ip = v.pipe(v.string(), v.ip())
+const subdomain = v.pipe(
+  v.string(),
+  v.maxLength(253),
+  v.regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/),
+)
 const id = v.pipe(v.number(), v.integer(), v.minValue(0))
 const seconds = v.pipe(v.number(), v.integer(), v.minValue(1))
 const containerEntries = {
@@ -57,6 +63,9 @@ const podSpec = v.strictObject({
   hostIPC: v.boolean(),
   shareProcessNamespace: v.boolean(),
   terminationGracePeriodSeconds: seconds,
+  dnsPolicy: v.optional(v.picklist(['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'])),
+  dnsConfig: v.optional(v.strictObject({ nameservers: v.pipe(v.array(ip), v.minLength(1), v.maxLength(3)) })),
+  hostAliases: v.optional(v.array(v.strictObject({ ip, hostnames: v.array(subdomain) }))),
   securityContext: v.strictObject({
     runAsNonRoot: v.boolean(),
     fsGroup: id,
@@ -121,6 +130,7 @@ const deleteOptions = v.strictObject({
 })
 type Kind = keyof typeof kinds
 export type Job = v.InferOutput<typeof kinds.jobs>
+export type NetworkPolicy = v.InferOutput<typeof kinds.networkpolicies>
 
 export interface Pod {
   name: string
@@ -273,6 +283,7 @@ export class KubernetesServer {
     const isGone = (): boolean => !this.pods.has(pod.name)
     const ms = this.obeys || pod.phase !== 'Running' ? beginMs : graceSeconds * 1_000
     for (const until = performance.now() + ms; performance.now() < until && !isGone(); ) await sleep(5)
+    if (this.obeys && pod.phase === 'Running' && !pod.log.endsWith('bye\n')) pod.log += 'bye\n'
     this.pods.delete(pod.name)
   }
 
@@ -295,7 +306,7 @@ export class KubernetesServer {
           'BadRequest',
           `container "runner" in pod "${pod.name}" is waiting to start: ${pod.waiting.reason}`,
         )
-      response.writeHead(200, { 'content-type': 'text/plain' }).end(pod.log)
+      void this.#log(response, pod, url.searchParams.get('follow') === 'true')
       return undefined
     }
     if (method !== 'DELETE') return status(response, 405, 'MethodNotAllowed', 'the server does not allow this method')
@@ -305,6 +316,13 @@ export class KubernetesServer {
     if (gracePeriodSeconds === 0) this.pods.delete(pod.name)
     else void this.#endPod(pod, gracePeriodSeconds)
     return send(response, 200, shownPod(pod))
+  }
+
+  /** What is followed ends with its container, or when nobody reads any more. */
+  async #log(response: ServerResponse, pod: Pod, isFollowed: boolean): Promise<void> {
+    response.writeHead(200, { 'content-type': 'text/plain' })
+    while (isFollowed && pod.phase === 'Running' && this.pods.has(pod.name) && !response.closed) await sleep(5)
+    response.end(pod.log)
   }
 
   #statusOf(job: string): object {

@@ -164,15 +164,8 @@ test('containers are off unless asked for; sizes are read with their units, and 
     most: 4,
     idleMs: 900_000,
     diskBytes: 4 * 1024 ** 3,
-    elsewhere: {
-      ...{ hubUrl: null, hubBlocks: [], apiUrl: null, tokenFile: null, caFile: null, place: 'meshbook', region: null },
-    },
     limits: { memoryBytes: 2 * 1024 ** 3, cpus: 2, processes: 512 },
   })
-  const pods = { MESHBOOK_COMPUTE: 'kubernetes', MESHBOOK_COMPUTE_HUB_BLOCKS: '192.0.2.7/32, 2001:db8::1/128' }
-  assert.deepEqual(set(pods)?.elsewhere.hubBlocks, ['192.0.2.7/32', '2001:db8::1/128'])
-  // Without it a pod could reach everything, or nothing.
-  assert.throws(() => set({ MESHBOOK_COMPUTE: 'kubernetes' }), /MESHBOOK_COMPUTE_HUB_BLOCKS/)
   const own = set({
     MESHBOOK_COMPUTE_MEMORY: '512m',
     MESHBOOK_COMPUTE_ENGINE: 'unix:///run/d.sock',
@@ -184,15 +177,67 @@ test('containers are off unless asked for; sizes are read with their units, and 
     ['MESHBOOK_COMPUTE_MEMORY', '2x'],
     ['MESHBOOK_COMPUTE_ENGINE', 'tcp://elsewhere:2375'],
     ['MESHBOOK_COMPUTE_IMAGE', 'Not An Image'],
-    ['MESHBOOK_COMPUTE', 'podman'],
-    ['MESHBOOK_COMPUTE_HUB_BLOCKS', '192.0.2.7/33'],
-    ['MESHBOOK_COMPUTE_HUB_URL', 'hub.example'],
-    ['MESHBOOK_COMPUTE_PLACE', 'Not A Name'],
     ['MESHBOOK_COMPUTE_MOST', '0'],
     ['MESHBOOK_COMPUTE_IDLE_MINUTES', 'never'],
   ] as const)
     assert.throws(
       () => set({ [name]: value }),
       (error: unknown) => error instanceof MeshError && error.message.includes(name),
+    )
+})
+
+test('tasks on other hosts: what is usual in a pod need not be said, the image and the hub must be', () => {
+  const set = (env: NodeJS.ProcessEnv) =>
+    parseHubConfig({ MESHBOOK_COMPUTE_IMAGE: 'registry.example:5000/team/worker:1', ...env }).compute
+  const cluster = {
+    MESHBOOK_COMPUTE: 'kubernetes',
+    MESHBOOK_PUBLIC_URL: 'https://mesh.example:8443',
+    MESHBOOK_COMPUTE_HUB_ADDRESSES: '192.0.2.7, 2001:db8::7',
+  }
+  const account = '/var/run/secrets/kubernetes.io/serviceaccount'
+  const found = set(cluster)
+  assert.ok(found?.driver === 'kubernetes')
+  assert.equal(found.image, 'registry.example:5000/team/worker:1')
+  assert.deepEqual(found.kubernetes, {
+    url: 'https://kubernetes.default.svc',
+    namespace: 'meshbook',
+    tokenFile: `${account}/token`,
+    caFile: `${account}/ca.crt`,
+    hubUrl: 'https://mesh.example:8443',
+    hubAddresses: ['192.0.2.7', '2001:db8::7'],
+  })
+  const machines = {
+    MESHBOOK_COMPUTE: 'fly',
+    MESHBOOK_COMPUTE_APP: 'agents',
+    MESHBOOK_COMPUTE_TOKEN_FILE: '/etc/meshbook/fly',
+    MESHBOOK_COMPUTE_HUB_URL: 'https://mesh.example',
+  }
+  const far = set(machines)
+  assert.ok(far?.driver === 'fly')
+  assert.deepEqual(far.fly, {
+    url: 'https://api.machines.dev',
+    app: 'agents',
+    region: null,
+    tokenFile: '/etc/meshbook/fly',
+    hubUrl: 'https://mesh.example',
+  })
+  const wrong: [name: string, env: NodeJS.ProcessEnv][] = [
+    ['MESHBOOK_COMPUTE_HUB_URL', { ...cluster, MESHBOOK_PUBLIC_URL: '' }],
+    ['MESHBOOK_COMPUTE_HUB_URL', { ...machines, MESHBOOK_COMPUTE_HUB_URL: 'http://mesh.example' }],
+    ['MESHBOOK_COMPUTE_HUB_ADDRESSES', { ...cluster, MESHBOOK_COMPUTE_HUB_ADDRESSES: '' }],
+    ['MESHBOOK_COMPUTE_HUB_ADDRESSES', { ...cluster, MESHBOOK_COMPUTE_HUB_ADDRESSES: '10.0.0.0/8' }],
+    ['MESHBOOK_COMPUTE_URL', { ...cluster, MESHBOOK_COMPUTE_URL: 'http://cluster.example' }],
+    ['MESHBOOK_COMPUTE_NAMESPACE', { ...cluster, MESHBOOK_COMPUTE_NAMESPACE: 'kube/../x' }],
+    ['MESHBOOK_COMPUTE_APP', { ...machines, MESHBOOK_COMPUTE_APP: '' }],
+    ['MESHBOOK_COMPUTE_REGION', { ...machines, MESHBOOK_COMPUTE_REGION: 'europe' }],
+    ['MESHBOOK_COMPUTE_TOKEN_FILE', { ...machines, MESHBOOK_COMPUTE_TOKEN_FILE: 'token' }],
+    ['MESHBOOK_COMPUTE_IMAGE', { ...machines, MESHBOOK_COMPUTE_IMAGE: '' }],
+    ['MESHBOOK_COMPUTE_IMAGE', { ...machines, MESHBOOK_COMPUTE_IMAGE: 'worker' }],
+  ]
+  for (const [name, env] of wrong)
+    assert.throws(
+      () => set(env),
+      (error: unknown) => error instanceof MeshError && error.message.includes(name),
+      name,
     )
 })

@@ -98,12 +98,13 @@ type Setting = keyof typeof hubSettings
 export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): HubConfig {
   const setting = (name: Setting): string | undefined => env[name]?.trim() || undefined
   const host = flags.host ?? setting('MESHBOOK_HOST') ?? '127.0.0.1'
+  const publicUrl = parsePublicUrl('MESHBOOK_PUBLIC_URL', setting('MESHBOOK_PUBLIC_URL'))
   return {
     host: parseHost(host, flags.host ? '--host' : 'MESHBOOK_HOST'),
     port: parsePort(flags.port ?? setting('PORT') ?? '3005', flags.port === undefined ? 'PORT' : '--port'),
     dataFolder: resolve(flags.data ?? setting('MESHBOOK_DATA') ?? join(homedir(), '.meshbook')),
     tls: parseTls(setting('MESHBOOK_TLS_CERT'), setting('MESHBOOK_TLS_KEY')),
-    publicUrl: parsePublicUrl('MESHBOOK_PUBLIC_URL', setting('MESHBOOK_PUBLIC_URL')),
+    publicUrl,
     publishUrl: parsePublicUrl('MESHBOOK_PUBLISH_URL', setting('MESHBOOK_PUBLISH_URL')),
     trustedProxies: parseProxies(setting('MESHBOOK_TRUSTED_PROXIES')),
     database: parseDatabase(setting('MESHBOOK_DATABASE_URL'), setting('MESHBOOK_DATABASE_OWNER_URL')),
@@ -112,7 +113,7 @@ export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): Hu
     accounts: parseAccounts(setting),
     bootstrapToken: parseBootstrapToken(setting('MESHBOOK_BOOTSTRAP_TOKEN')),
     pushServices: parseOrigins('MESHBOOK_PUSH_SERVICES', setting('MESHBOOK_PUSH_SERVICES')),
-    compute: parseCompute(setting),
+    compute: parseCompute(setting, publicUrl),
     git: parseGit(setting),
     tasks: parseTasks(setting),
     masterKey: {

@@ -517,7 +517,7 @@ async function taskWork(
   const work = openTaskWork({
     ...{ ...base, git },
     folder: join(folder, 's'),
-    driver: await openTaskDriver(compute, { hub, folder, publicUrl: config.publicUrl }),
+    driver: openTaskDriver(compute, hub, folder),
     limits: { ...compute.limits, diskBytes: compute.diskBytes, wallMs: limits.taskMs },
     ...{ packagesFrom: config.tasks.packagesFrom, warm: config.tasks.warm, most: config.tasks.most },
     lookMs: base.times.workerLookMs,

@@ -22,10 +22,16 @@ const kinds = { hub: 'meshbook_hub', worker: 'meshbook_worker' } as const
 const mebibyte = 1024 ** 2
 /** What machines can have. */
 const memoryStep = 256
+const cpuCounts = [1, 2, 4, 8]
+const mostMemoryOfCpu = 2_048
+/** What one call waits. */
+const mostWaitSeconds = 60
 const machineSchema = v.object({
   id: v.pipe(v.string(), v.regex(/^[0-9a-z]{6,32}$/)),
   name: v.string(),
   state: v.string(),
+  /** Of its version; without it nobody waits for its end. */
+  instance_id: v.optional(v.pipe(v.string(), v.regex(/^[0-9A-Za-z]{1,64}$/))),
   config: v.optional(v.object({ metadata: v.optional(v.record(v.string(), v.string()), {}) }), {}),
 })
 type Machine = v.InferOutput<typeof machineSchema>
@@ -53,7 +59,11 @@ export class FlyDriver implements TaskDriver {
     if (status === 404) return missing(`There is no app ${app} at Fly.`, `Make it: \`fly apps create ${app}\`.`)
     if (status >= 400)
       return missing('Fly does not take the token of the hub.', `Make one: \`fly tokens create deploy -a ${app}\`.`)
-    const weaker = ['Prepared checkouts are not used: workers clone through their broker.']
+    const weaker = [
+      'Disk and the number of processes have the limits of the machine alone.',
+      'Prepared checkouts are not used: workers clone through their broker.',
+      'What a worker wrote last is in the logs of Fly, not here.',
+    ]
     const languages = ['python', 'bash', 'javascript', 'typescript']
     return { ready: true, driver: 'fly', engine: `Fly, app ${app}`, languages, gpu: false, weaker }
   }
@@ -88,12 +98,16 @@ export class FlyDriver implements TaskDriver {
     if (!machine) return { said: '' }
     const seconds = Math.ceil(graceMs / 1000)
     const at = this.#at(machine.id)
+    const isEnding = machine.state === 'stopping'
     if (running.has(machine.state)) {
       const body = { signal: 'SIGTERM', timeout: `${seconds}s` }
       await this.#api.ask('POST', `${at}/stop`, { body }, [404, 412])
-      // 408: it did not end in time.
-      const wait = `${at}/wait?state=stopped&timeout=${Math.min(60, Math.max(1, seconds))}`
-      await this.#api.ask('GET', wait, { timeoutMs: graceMs + limits.engineAnswerMs }, [400, 404, 408])
+    }
+    if (running.has(machine.state) || isEnding) {
+      const instance = machine.instance_id === undefined ? '' : `&instance_id=${machine.instance_id}`
+      const wait = `${at}/wait?state=stopped&timeout=${Math.min(mostWaitSeconds, Math.max(1, seconds))}${instance}`
+      // 408: it did not end in time. 404: somebody else has destroyed it.
+      await this.#api.ask('GET', wait, { timeoutMs: graceMs + limits.engineAnswerMs }, [404, 408])
     }
     await this.#api.ask('DELETE', `${at}?force=true`, {}, [404])
     return { said: '' }
@@ -116,7 +130,7 @@ export class FlyDriver implements TaskDriver {
 
   async #untilStarted(machine: Machine): Promise<void> {
     if (!running.has(machine.state) || machine.state === 'started') return
-    const seconds = Math.min(60, Math.floor(limits.taskStartMs / 1000))
+    const seconds = Math.min(mostWaitSeconds, Math.floor(limits.taskStartMs / 1000))
     await this.#api.ask('GET', `${this.#at(machine.id)}/wait?state=started&timeout=${seconds}`, {
       timeoutMs: limits.taskStartMs + limits.engineAnswerMs,
     })
@@ -141,14 +155,19 @@ function configOf(spec: TaskWorkerSpec, { hub, image, hubUrl }: FlyOptions): obj
     env: { MESHBOOK_HUB_URL: hubUrl, MESHBOOK_WORKER: id, MESHBOOK_TOKEN_FILE: secretAt },
     // In no environment: files of a machine are read once, by root.
     files: [{ guest_path: secretAt, raw_value: Buffer.from(token).toString('base64') }],
-    guest: {
-      cpu_kind: 'shared',
-      cpus: Math.max(1, Math.round(most.cpus)),
-      memory_mb: Math.max(memoryStep, Math.ceil(most.memoryBytes / mebibyte / memoryStep) * memoryStep),
-    },
+    guest: guestOf(most),
     auto_destroy: false,
     restart: { policy: 'no' },
     stop_config: { signal: 'SIGTERM', timeout: `${Math.ceil(limits.taskStopMs / 1000)}s` },
     services: [],
   }
+}
+
+/** The smallest machine with so much; memory and processors go together. */
+function guestOf({ cpus: wanted, memoryBytes }: TaskWorkerSpec['limits']): object {
+  const memory = Math.ceil(memoryBytes / mebibyte / memoryStep) * memoryStep
+  const largest = cpuCounts.at(-1) ?? 1
+  const cpus = cpuCounts.find(count => count >= wanted && count * mostMemoryOfCpu >= memory) ?? largest
+  const memory_mb = Math.min(cpus * mostMemoryOfCpu, Math.max(cpus * memoryStep, memory))
+  return { cpu_kind: 'shared', cpus, memory_mb }
 }

@@ -84,6 +84,7 @@ export class KubernetesDriver implements TaskDriver {
     const weaker = [
       'The number of processes is limited by the cluster alone.',
       'Whether the network is closed depends on the network plugin of the cluster: it must enforce network policies.',
+      'Containers of one pod share its network: tools can connect to the port of the hub too, and have no token for it.',
       'Prepared checkouts are not used: workers clone through their broker.',
     ]
     const languages = ['python', 'bash', 'javascript', 'typescript']
@@ -114,7 +115,8 @@ export class KubernetesDriver implements TaskDriver {
   async stop(id: WorkerId, graceMs: number): Promise<{ said: string }> {
     const { namespace } = this.#place
     const name = nameOf(id)
-    const said = await this.#said(id)
+    // Read while it ends: with the pod its log is gone.
+    const said = this.#said(id, graceMs)
     const gracePeriodSeconds = Math.ceil(graceMs / 1000)
     const gone = { kind: 'DeleteOptions', apiVersion: 'v1', propagationPolicy: 'Foreground' }
     await this.#api.ask('DELETE', `${this.#jobs()}/${name}`, { body: gone }, [404, 409])
@@ -143,7 +145,7 @@ export class KubernetesDriver implements TaskDriver {
       {},
       [404],
     )
-    return { said }
+    return { said: await said }
   }
 
   /** A secret or a policy without a job, as a kill in the middle of a stop leaves it, is of a worker that has ended. */
@@ -188,12 +190,23 @@ export class KubernetesDriver implements TaskDriver {
     return (await this.#api.json('GET', path, podsSchema)).items
   }
 
-  async #said(id: WorkerId): Promise<string> {
-    const [pod] = await this.#pods(id)
-    if (!pod) return ''
-    const path = `/api/v1/namespaces/${this.#place.namespace}/pods/${pod.metadata.name}/log?container=runner&tailLines=20&limitBytes=${saidBytes}`
-    const { status, text } = await this.#api.ask('GET', path, {}, [400, 404])
-    return status === 200 ? text.slice(-saidBytes) : ''
+  /** Until the runner has ended; what it wrote is worth less than that it is stopped. */
+  async #said(id: WorkerId, graceMs: number): Promise<string> {
+    try {
+      const [pod] = await this.#pods(id)
+      if (!pod) return ''
+      const path = `/api/v1/namespaces/${this.#place.namespace}/pods/${pod.metadata.name}/log?container=runner&tailLines=20&follow=true`
+      const { status, text } = await this.#api.ask(
+        'GET',
+        path,
+        { timeoutMs: graceMs + limits.engineAnswerMs },
+        [400, 404],
+      )
+      return status === 200 ? text.slice(-saidBytes) : ''
+    } catch (thrown) {
+      if (thrown instanceof MeshError) return ''
+      throw thrown
+    }
   }
 
   #jobs(): string {

@@ -2,6 +2,7 @@
  * What a task worker is in Kubernetes (CP60-CP66): a job of one pod with three containers, each of its own user and with
  * processes of its own. The runner is what the job waits for; broker and tools are sidecars beside it. Pure.
  */
+import { isIP } from 'node:net'
 import { taskPlaces } from '@meshbook/core/broker.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { TaskWorkerSpec } from './port.ts'
@@ -97,6 +98,7 @@ export function jobOf(spec: TaskWorkerSpec, place: KubernetesPlace): object {
         spec: {
           restartPolicy: 'Never',
           automountServiceAccountToken: false,
+          ...namesOf(place),
           enableServiceLinks: false,
           hostNetwork: false,
           hostPID: false,
@@ -175,6 +177,15 @@ export function jobOf(spec: TaskWorkerSpec, place: KubernetesPlace): object {
       },
     },
   }
+}
+
+/** The policy lets nobody ask a name server, so the pod is told what the hub's name is. */
+function namesOf({ hubUrl, hubBlocks }: KubernetesPlace): object {
+  const { hostname } = new URL(hubUrl)
+  const dnsPolicy = { dnsPolicy: 'None', dnsConfig: { nameservers: ['127.0.0.1'] } }
+  if (isIP(hostname.replace(/^\[(.*)\]$/, '$1')) !== 0) return dnsPolicy
+  const single = hubBlocks.filter(block => /\/(?:32|128)$/.test(block)).map(block => block.replace(/\/\d+$/, ''))
+  return { ...dnsPolicy, hostAliases: single.map(ip => ({ ip, hostnames: [hostname] })) }
 }
 
 /** The pipes between runner and tools are files of a volume, which the broker makes. */

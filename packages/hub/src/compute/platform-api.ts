@@ -11,8 +11,8 @@ export interface PlatformOptions {
   url: string
   /** Read for each request: platforms change them under us. */
   token(): Promise<string>
-  /** Of the platform's own authority; the usual ones where there is none. */
-  ca?: string
+  /** Certificates of the platform's own authority, read as the token is; the usual ones where there is none. */
+  ca?(): Promise<string>
 }
 
 export interface PlatformAnswer {
@@ -70,7 +70,8 @@ export class PlatformApi {
   }
 
   async #send(method: string, path: string, { body }: Sent, signal: AbortSignal): Promise<PlatformAnswer> {
-    const { url, ca, token } = this.#options
+    const { url, token } = this.#options
+    const ca = await this.#options.ca?.()
     const at = new URL(path, url)
     const text = body === undefined ? undefined : JSON.stringify(body)
     const headers = {
