@@ -53,20 +53,26 @@ export function toolsSandbox(places: SandboxPlaces, links: ReadonlyMap<string, s
   return sandbox('tools', places, links, isRoot, [...own, '--ro-bind', toolsSockets, taskPlaces.tools])
 }
 
-/** Writes what is compiled, once, for all; nothing of any task is there. */
-export function compilingSandbox(places: SandboxPlaces, links: ReadonlyMap<string, string>, isRoot: boolean): string[] {
-  return sandbox('compiler', places, links, isRoot, ['--size', String(memoryFilesBytes), '--tmpfs', '/tmp'])
+/** Writes what is compiled, once for each user; nothing of any task is there. */
+export function compilingSandbox(
+  user: keyof typeof taskUsers,
+  places: SandboxPlaces,
+  links: ReadonlyMap<string, string>,
+  isRoot: boolean,
+): string[] {
+  const own = ['--size', String(memoryFilesBytes), '--tmpfs', '/tmp', '--bind', places.compiled, compiledFolder]
+  return sandbox(user, places, links, isRoot, own)
 }
 
 /** `links`: those of the system's folders that lead below /usr. */
 function sandbox(
-  user: keyof typeof taskUsers | 'compiler',
+  user: keyof typeof taskUsers,
   { program, node, passwd, group, compiled, filter }: SandboxPlaces,
   links: ReadonlyMap<string, string>,
   isRoot: boolean,
   own: readonly string[],
 ): string[] {
-  const { uid, gid } = taskUsers[user === 'compiler' ? 'runner' : user]
+  const { uid, gid } = taskUsers[user]
   const ids = [String(uid), String(gid)] as const
   // Started by root it would stay root for files; so it is not.
   const dropped = [
@@ -96,7 +102,7 @@ function sandbox(
     ...['--ro-bind', passwd, '/etc/passwd', '--ro-bind', group, '/etc/group'],
     ...rooms.flatMap(room => ['--ro-bind', `${program}/${room}`, `${programFolder}/${room}`]),
     ...['--ro-bind', node, `${programFolder}/node`],
-    ...[user === 'compiler' ? '--bind' : '--ro-bind', compiled, compiledFolder],
+    ...['--ro-bind', compiled, compiledFolder],
     ...[
       '--proc',
       '/proc',

@@ -5,7 +5,7 @@
  */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, chmod, chown, lstat, mkdir, open, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
+import { access, chmod, lstat, mkdir, open, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -20,7 +20,6 @@ import type { ComputeDescription, FoundWorker, TaskDriver, TaskWorkerSpec, TaskW
 import { isSeccompArch, seccompFilter } from './seccomp.ts'
 import { loadCommand } from './task-command.ts'
 import { TaskDisks } from './task-disks.ts'
-import { taskUsers } from './task-users.ts'
 import { leaveToken } from './worker-token.ts'
 
 export interface ProcessDriverOptions {
@@ -197,7 +196,9 @@ export class ProcessDriver implements TaskDriver {
       [...sandbox, ...inside].map(word => (word === 'bwrap' && bubblewrap !== undefined ? bubblewrap : word))
     const asRunner = words(runnerSandbox(places, links, canMount), runner)
     const asTools = words(toolsSandbox(places, links, canMount), tools)
-    await this.#compile(words(compilingSandbox(places, links, canMount), loadCommand))
+    const compiling = (user: 'runner' | 'tools'): string[] =>
+      words(compilingSandbox(user, places, links, canMount), loadCommand)
+    await this.#compile([compiling('runner'), compiling('tools')])
     const groups = (await (await this.#cgroups())?.make(id, spec.limits)) ?? []
     const log = await open(join(folder, 'log'), 'a', 0o600)
     try {
@@ -237,7 +238,8 @@ export class ProcessDriver implements TaskDriver {
     const [runner, tools] = ['runner', 'tools'].map(name => join(spec.socketFolder, name)) as [string, string]
     const compiled = join(this.#options.folder, 'compiled')
     await mkdir(compiled, { recursive: true })
-    if (canMount) await chown(compiled, taskUsers.runner.uid, taskUsers.runner.gid)
+    // Node keeps what it compiled for each user by itself.
+    await chmod(compiled, 0o1777)
     const own = { filter: isFiltered ? filter : undefined }
     if (this.#disks && this.#mounts) {
       const work = await this.#disks.make(spec.id, spec.limits.diskBytes)
@@ -273,8 +275,10 @@ export class ProcessDriver implements TaskDriver {
   }
 
   /** Without it each worker would compile the program anew, which takes longer than all else of its start. */
-  async #compile(command: readonly string[]): Promise<void> {
-    this.#compiled ??= run(command[0]!, command.slice(1), { timeout: limits.taskStartMs }).then(
+  async #compile(commands: readonly string[][]): Promise<void> {
+    this.#compiled ??= Promise.all(
+      commands.map(([name, ...args]) => run(name!, args, { timeout: limits.taskStartMs })),
+    ).then(
       () => undefined,
       (cause: unknown) => {
         this.#compiled = undefined

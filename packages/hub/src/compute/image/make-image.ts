@@ -9,7 +9,7 @@ import { limits } from '@meshbook/core/limits.ts'
 import * as v from 'valibot'
 import { imageLabels } from '../docker-driver.ts'
 import { type DockerEngine, parsed } from '../docker-engine.ts'
-import { loadCommand } from '../task-command.ts'
+import { asUser, loadCommand } from '../task-command.ts'
 import {
   basePackages,
   debianSystem,
@@ -159,16 +159,11 @@ const endedSchema = v.object({ StatusCode: v.number() })
 
 /** The same image with what Node keeps of compiled sources: without it each start of a worker would compile them anew. */
 async function compiled(engine: DockerEngine, name: string, before: string): Promise<{ id: string; bytes: number }> {
-  const [entry, ...rest] = loadCommand
-  const isolated = { NetworkMode: 'none', CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges'] }
-  const body = {
-    Image: before,
-    Entrypoint: [entry],
-    Cmd: rest,
-    User: '0:0',
-    NetworkDisabled: true,
-    HostConfig: isolated,
-  }
+  const load = (user: 'runner' | 'tools'): string => [...asUser(user), ...loadCommand].join(' ')
+  const caps = { CapDrop: ['ALL'], CapAdd: ['SETUID', 'SETGID', 'SETPCAP'] }
+  const isolated = { NetworkMode: 'none', ...caps, SecurityOpt: ['no-new-privileges'] }
+  const command = { Entrypoint: ['/bin/bash'], Cmd: ['-c', `${load('runner')} && ${load('tools')}`] }
+  const body = { Image: before, ...command, User: '0:0', NetworkDisabled: true, HostConfig: isolated }
   const path = '/containers/create'
   const { Id } = parsed(await engine.ask('POST', path, { body }), path, createdSchema)
   try {
@@ -179,7 +174,7 @@ async function compiled(engine: DockerEngine, name: string, before: string): Pro
     if (StatusCode !== 0)
       throw new MeshError('COMPUTE_UNAVAILABLE', { detail: `the program of the image ended with ${StatusCode}` })
     const [repo = '', tag = 'latest'] = name.split(':', 2)
-    const query = new URLSearchParams({ container: Id, repo, tag, changes: 'CMD []\nENTRYPOINT []' })
+    const query = new URLSearchParams({ container: Id, repo, tag })
     await engine.ask('POST', `/commit?${query}`, { timeoutMs })
   } finally {
     await engine.ask('DELETE', `/containers/${Id}?force=1&v=1`, {}, [404, 409])

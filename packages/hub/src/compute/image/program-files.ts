@@ -1,5 +1,5 @@
 /** The files of this program that a worker needs: its sources, Node, and the packages that they use in production. */
-import { cp, mkdir, readFile, symlink } from 'node:fs/promises'
+import { chmod, cp, mkdir, readFile, symlink } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import * as v from 'valibot'
@@ -27,6 +27,9 @@ export async function copyProgram(root: string, node: string, into: string): Pro
   const target = join(into, programFolder)
   await mkdir(join(target, 'node_modules/@meshbook'), { recursive: true })
   await cp(node, join(target, 'node'), { dereference: true })
+  // Node keeps what it compiled for each user by itself; while a worker runs nothing here can be written.
+  await mkdir(join(target, 'node_modules/.meshbook/compiled'), { recursive: true })
+  await chmod(join(target, 'node_modules/.meshbook/compiled'), 0o1777)
   // What runs in a worker may want it as well, where the distribution's own is not there.
   await mkdir(join(into, 'usr/local/bin'), { recursive: true })
   await symlink(`${programFolder}/node`, join(into, 'usr/local/bin/node'))
