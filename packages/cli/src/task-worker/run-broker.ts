@@ -160,7 +160,7 @@ class FarSide {
 async function listening(path: string, onSocket: (socket: Socket) => void): Promise<Server> {
   await rm(path, { force: true })
   const server = createServer({ allowHalfOpen: true }, onSocket)
-  server.maxConnections = limits.brokerConnections
+  server.maxConnections = limits.brokerConnectionsPerSocket
   await new Promise<void>((resolve, reject) => {
     server.once('error', cause => reject(new MeshError('BAD_CONFIG', { detail: `${path}: ${cause.message}`, cause })))
     server.listen(path, resolve)
