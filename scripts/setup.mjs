@@ -179,6 +179,10 @@ function installTools() {
     { file: '/usr/share/jupyter/kernels/ir/kernel.json', package: 'r-cran-irkernel' },
     { command: 'dockerd', package: 'docker.io' },
     { command: 'debootstrap', package: 'debootstrap' },
+    { command: 'bwrap', package: 'bubblewrap' },
+    { command: 'rg', package: 'ripgrep' },
+    { command: 'mkfs.ext4', package: 'e2fsprogs' },
+    { command: 'setpriv', package: 'util-linux' },
     { file: '/usr/share/doc/python3-venv', package: 'python3-venv' },
     ...pythonModules,
   ]

@@ -123,7 +123,9 @@ await suite('packages', ['packages/{relay,hub,device,web,cli}/src/**/*.test.ts',
   again: true,
 })
 if (mode === 'all') {
-  await suite('contracts', ['tests/{compute-hosts,contract,model-server}/*.test.ts'], { concurrency: 3, again: true })
+  await suite('contracts', ['tests/{contract,compute-hosts,model-server}/*.test.ts'], { concurrency: 3, again: true })
+  // Real workers and what wears a machine down: one after the other.
+  await suite('sandboxes', ['tests/sandbox/*.test.ts'], { concurrency: 1, timeoutMs: 300_000, again: true })
   await suite('simulated worlds', ['tests/sim/**/*.test.ts'], { timeoutMs: 240_000 })
   const long = { timeoutMs: 240_000, again: true }
   await suite('crashes and network', ['tests/{crash,network}/*.test.ts'], { concurrency: 3, ...long })

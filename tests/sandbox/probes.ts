@@ -41,18 +41,23 @@ const searcher = `
 const fs = require("fs")
 const words = process.argv.slice(1).map(word => Buffer.from(word, "base64"))
 let looked = 0
+let refused = 0
 const look = path => {
   try {
     const text = fs.readFileSync(path)
     looked += 1
     for (const word of words) if (text.includes(word)) console.log("BREACH", path)
-  } catch {}
+  } catch (error) {
+    refused += 1
+  }
 }
 const walk = (folder, depth) => {
   let entries = []
   try {
     entries = fs.readdirSync(folder, { withFileTypes: true })
-  } catch {}
+  } catch (error) {
+    refused += 1
+  }
   for (const entry of entries) {
     const path = folder + "/" + entry.name
     if (entry.isDirectory() && depth < 12) walk(path, depth + 1)

@@ -70,7 +70,7 @@ export class WorkerBed {
       prompt: 'Do what the task says.',
       by: 'ada',
       agent: 'meshbook',
-      model: 'claude-sonnet-4-5',
+      model: 'claude-sonnet-4-6',
       wire: 'anthropic',
       repo: 'http://git/repo.git',
       branch: `meshbook/${own.task}/work`,
@@ -150,6 +150,11 @@ export class WorkerBed {
   /** Cuts its channel, as a hub that is killed does. */
   cut(): void {
     this.#lines?.close()
+  }
+
+  /** As if the task had been given to another worker. */
+  refuse(): void {
+    this.#fence += 1
   }
 
   async tell(message: ToWorker): Promise<void> {
