@@ -556,7 +556,7 @@ export const limits = {
   brokerLineBytes: 12 * MiB,
   /** Sent to a worker that does not read. */
   brokerUnreadBytes: 32 * MiB,
-  brokerConnections: 128,
+  brokerConnectionsPerSocket: 128,
   brokerHeaderBytes: 32 * KiB,
   /** Of one message between the broker of a worker elsewhere and the hub. */
   tunnelPieceBytes: 60 * KiB,

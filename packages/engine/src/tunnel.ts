@@ -76,7 +76,7 @@ export class Tunnel {
     if (!taken || id <= this.#last || name.byteLength > nameBytes) return 'a stream that may not be opened'
     this.#last = id
     const stream = this.#add(id)
-    if (this.#streams.size > limits.brokerConnections) stream.destroy()
+    if (this.#streams.size > limits.brokerConnectionsPerSocket) stream.destroy()
     else taken(name.toString('utf8'), stream)
     return undefined
   }

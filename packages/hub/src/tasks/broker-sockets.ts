@@ -124,7 +124,7 @@ async function listen(server: NetServer, path: string, whose: 'runner' | 'tools'
     throw new MeshError('BAD_CONFIG', { detail: `${path} is too long for a socket; choose a shorter data folder` })
   await rm(path, { force: true })
   const open = new Set<Socket>()
-  server.maxConnections = limits.brokerConnections
+  server.maxConnections = limits.brokerConnectionsPerSocket
   server.on('connection', (socket: Socket) => {
     open.add(socket)
     socket.on('error', () => socket.destroy())

@@ -1,0 +1,174 @@
+/**
+ * From the order of a task to the first question to a model: a hub with real git, sandbox and broker, and a repository of
+ * 50,000 files; beside `docker run` and `git clone --depth 1` of the same repository (`npm run bench -- agents`).
+ */
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { newId, systemRandom } from '@meshbook/core/ids.ts'
+import type { Task } from '@meshbook/core/tasks-api.ts'
+import { makeImage } from '@meshbook/hub/compute/image/make-image.ts'
+import { parseHubConfig } from '@meshbook/hub/config.ts'
+import { startHub } from '@meshbook/hub/hub.ts'
+import { newLog } from '@meshbook/hub/log.ts'
+import { version } from '@meshbook/hub/version.ts'
+import { canDocker, TestEngine } from '../../tests/contract/docker-engine.ts'
+import { startModelServer } from '../../tests/model-server/model-server.ts'
+
+const run = promisify(execFile)
+const json = process.argv.includes('--json')
+const quick = process.argv.includes('--quick')
+const fileCount = quick ? 2_000 : 50_000
+const rounds = quick ? 3 : 15
+const tasksAtOnce = quick ? 4 : 20
+const root = join(import.meta.dirname, '../..')
+const taskMs = 300_000
+
+const closers: (() => unknown)[] = []
+const cleanup = { after: (act: () => unknown) => void closers.push(act) }
+const figures: { metric: string; unit: string; values: number[]; peer: number[] | null; peerName: string | null }[] = []
+
+try {
+  const base = await mkdtemp(join(tmpdir(), 'meshbook-bench-'))
+  cleanup.after(() => rm(base, { recursive: true, force: true, maxRetries: 5 }))
+  const repo = await repository(join(base, 'repos'))
+  const engine = canDocker ? await TestEngine.start(cleanup) : undefined
+  const program = { root, node: process.execPath }
+  if (engine)
+    await makeImage(engine.api, { name: 'meshbook-worker:latest', version, packages: [], from: 'installed', program })
+  const peer = engine ? await cloned(base, repo, engine.socket) : null
+  const drivers = [{ name: 'bubblewrap', env: { MESHBOOK_COMPUTE: 'process' } as NodeJS.ProcessEnv }]
+  if (engine)
+    drivers.push({ name: 'docker', env: { MESHBOOK_COMPUTE: 'docker', MESHBOOK_COMPUTE_ENGINE: engine.socket } })
+  for (const { name, env } of drivers) await measure(name, env, base, repo, peer)
+  report()
+} finally {
+  for (const close of closers.reverse()) await close()
+}
+
+/** With files in folders of a hundred, as sources lie. */
+async function repository(folder: string): Promise<string> {
+  const path = join(folder, 'large')
+  for (let number = 0; number < fileCount; number++) {
+    const place = join(path, `part${Math.floor(number / 100)}`)
+    if (number % 100 === 0) await mkdir(place, { recursive: true })
+    await writeFile(
+      join(place, `file${number}.js`),
+      `export const value = ${number}\n${'// a line of text\n'.repeat(20)}`,
+    )
+  }
+  const git = (...args: string[]) => execFileSync('git', ['-C', path, ...args], { stdio: 'ignore' })
+  git('init', '-q', '-b', 'main')
+  git('add', '-A')
+  git('-c', 'user.name=Bench', '-c', 'user.email=bench@example.org', 'commit', '-qm', 'all')
+  return `file://${path}`
+}
+
+async function cloned(base: string, repo: string, socket: string): Promise<number[]> {
+  const took: number[] = []
+  for (let round = 0; round < Math.min(rounds, 5); round++) {
+    const folder = join(base, `clone-${round}`)
+    const since = performance.now()
+    const args = ['run', '--rm', '--network', 'none', '--entrypoint', '/bin/true', 'meshbook-worker:latest']
+    await run('docker', ['-H', `unix://${socket}`, ...args])
+    await run('git', ['clone', '-q', '--depth', '1', repo, folder])
+    took.push(performance.now() - since)
+    await rm(folder, { recursive: true, force: true })
+  }
+  return took
+}
+
+async function measure(name: string, env: NodeJS.ProcessEnv, base: string, repo: string, peer: number[] | null) {
+  const waiting = new Map<string, (at: number) => void>()
+  const models = await startModelServer({
+    key: 'bench-key',
+    script: ask => {
+      const id = /task (run_\w+)/.exec(JSON.stringify(ask))?.[1]
+      if (id !== undefined) waiting.get(id)?.(performance.now())
+      return { say: 'Done.' }
+    },
+  })
+  const folder = await mkdtemp(join(base, `${name}-`))
+  const settings = {
+    ...env,
+    MESHBOOK_ANTHROPIC_URL: models.url,
+    MESHBOOK_GIT_FOLDERS: join(base, 'repos'),
+    MESHBOOK_COMPUTE_MEMORY: '512m',
+    MESHBOOK_COMPUTE_DISK: '1g',
+  }
+  const config = parseHubConfig(settings, { port: 0, data: folder })
+  const hub = await startHub(config, { now: Date.now, random: systemRandom, log: newLog('silent') })
+  const token = await hub.commandLineToken()
+  await hub.ensureProject('demo')
+  const ask = async <T>(method: string, path: string, body?: object): Promise<T> => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const answer = await fetch(`${hub.url}/api/v1${path}`, {
+      method,
+      headers,
+      ...(body && { body: JSON.stringify(body) }),
+    })
+    if (!answer.ok) throw new Error(`${method} ${path}: ${await answer.text()}`)
+    return (answer.status === 204 ? undefined : await answer.json()) as T
+  }
+  try {
+    await ask('PUT', '/keys/model', { kind: 'anthropic', value: 'bench-key' })
+    const one = async (): Promise<number> => {
+      const id = newId('run', Date.now(), systemRandom)
+      const asked = new Promise<number>(resolve => waiting.set(id, resolve))
+      const since = performance.now()
+      await ask('POST', '/tasks', { id, repo, prompt: `Say that you are done: task ${id}`, pullRequest: false })
+      const took = (await within(asked, `${name}: the model was not asked`)) - since
+      for (;;) {
+        const task = await ask<Task>('GET', `/tasks/${id}`)
+        if (task.endedAt !== null) {
+          if (task.state !== 'completed') throw new Error(`${name}: ${task.state}: ${task.reasons.join(' ')}`)
+          return took
+        }
+        await sleep(20)
+      }
+    }
+    note(`${name}: the first task, with mirror and checkout still to be made`, [await one()], null)
+    const took: number[] = []
+    for (let round = 0; round < rounds; round++) took.push(await one())
+    note(`${name}: task accepted to first model call`, took, peer)
+    const before = performance.now()
+    await Promise.all(Array.from({ length: tasksAtOnce }, one))
+    note(`${name}: ${tasksAtOnce} tasks at once, all ended`, [performance.now() - before], null)
+  } finally {
+    await hub.close()
+    await models.close()
+  }
+}
+
+async function within<T>(work: Promise<T>, what: string): Promise<T> {
+  const late = new AbortController()
+  const over = sleep(taskMs, undefined, { signal: late.signal, ref: false }).then(() => Promise.reject(new Error(what)))
+  over.catch(() => undefined)
+  return Promise.race([work, over]).finally(() => late.abort())
+}
+
+function note(metric: string, values: number[], peer: number[] | null): void {
+  figures.push({ metric, unit: 'ms', values, peer, peerName: peer && 'docker run and git clone --depth 1' })
+}
+
+function report(): void {
+  for (const { metric, unit, values, peer, peerName } of figures) {
+    const [ours, theirs] = [median(values), peer && median(peer)]
+    const ratio = theirs === null ? null : theirs / ours
+    const span = { runs: values.length, min: Math.min(...values), max: Math.max(...values) }
+    const line = { bench: 'agents', metric, unit, ours, peer: theirs, peerName, ratio, ...span }
+    const words = `${metric.padEnd(70)} ${ours.toFixed(0)} ms (${span.min.toFixed(0)} to ${span.max.toFixed(0)})`
+    process.stdout.write(
+      json
+        ? `${JSON.stringify(line)}\n`
+        : `${words}${theirs === null ? '' : `; ${peerName} ${theirs.toFixed(0)} ms`}\n`,
+    )
+  }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
+}
