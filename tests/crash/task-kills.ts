@@ -39,7 +39,9 @@ const repository = 'me/code'
 const tasksAtOnce = 3
 const killsPerWave = 12
 const waveMs = 240_000
+/** So long is waited for a moment; that of a push comes late. */
 const momentMs = 3_000
+const deliveryMs = 15_000
 const cleanMs = 60_000
 
 const files = {
@@ -177,7 +179,7 @@ class TaskKills {
     if (moment === 'any') return true
     const came = Promise.withResolvers<boolean>()
     this.#waiting.set(moment, () => came.resolve(true))
-    const found = await Promise.race([came.promise, sleep(momentMs, false)])
+    const found = await Promise.race([came.promise, sleep(moment === 'model asked' ? momentMs : deliveryMs, false)])
     this.#waiting.delete(moment)
     return found
   }
