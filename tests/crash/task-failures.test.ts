@@ -102,7 +102,7 @@ test('TK3 engine gone: the task waits and says what is missing, and can be stopp
   const task = await eventually('it says why', async () => {
     const seen = await s.task(id)
     return seen.reasons.length > 0 && seen
-  })
+  }).catch(() => assert.fail(s.it.logged.slice(-12).join('')))
   assert.equal(task.state, 'queued')
   assert.match(task.reasons[0]!, /engine/i)
   await s.it.json('POST', `/tasks/${id}/control`, { action: 'stop' })

@@ -224,10 +224,10 @@ export class TaskQueue {
   }
 
   async #takeMore(): Promise<void> {
-    const { store, places } = this.#ports
+    const { store } = this.#ports
     const waiting = (await store.query('tasksToTake', { rows: lookRows })).filter(({ id }) => !this.#inWork.has(id))
     if (waiting.length === 0) return
-    const problem = await places.problem()
+    const problem = await this.#problem()
     for (const task of waiting) {
       const stop = whyStop(task)
       if (stop !== undefined || task.state.finished) this.#begin(task, () => this.#finish(task, stop))
@@ -235,6 +235,16 @@ export class TaskQueue {
         const reasons = [`${problem.problem} ${problem.fix}`]
         if (task.reasons[0] !== reasons[0]) await store.call('noteTaskReasons', { org: task.org, id: task.id, reasons })
       } else this.#begin(task, () => this.#open(task))
+    }
+  }
+
+  /** What cannot even be asked for is a problem too. */
+  async #problem(): Promise<{ problem: string; fix: string } | null> {
+    try {
+      return await this.#ports.places.problem()
+    } catch (thrown) {
+      const { message, entry } = asMeshError(thrown)
+      return { problem: message, fix: entry.hint }
     }
   }
 

@@ -28,7 +28,10 @@ export class ScriptedSandboxes {
     this.accept = accept
     return {
       places: {
-        problem: async () => (this.isGone ? { problem: 'The engine is gone.', fix: 'Start it.' } : null),
+        problem: async () => {
+          if (this.isGone) throw new MeshError('COMPUTE_UNAVAILABLE', { detail: 'the engine is gone' })
+          return null
+        },
         open: async (task, worker, token) => {
           this.#mayFail('open')
           this.opened++
