@@ -13,9 +13,10 @@ import { newId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
 import type { Task } from '@meshbook/core/tasks-api.ts'
+import { unmountBelow } from '@meshbook/hub/compute/mounting.ts'
 import { git } from '../git-hosts/git-remote.ts'
 import { GithubApi } from '../git-hosts/github-api.ts'
-import { type Cleanup, eventually } from '../mesh-process.ts'
+import { type Cleanup, eventually, stopProcessesOf } from '../mesh-process.ts'
 import { mending } from '../model-server/mending.ts'
 import { type ModelServer, startModelServer } from '../model-server/model-server.ts'
 import { type Chance, chanceOf } from '../soak/random.ts'
@@ -39,7 +40,9 @@ const repository = 'me/code'
 const tasksAtOnce = 3
 const killsPerWave = 12
 const waveMs = 240_000
+/** So long is waited for a moment; that of a push comes late. */
 const momentMs = 3_000
+const deliveryMs = 15_000
 const cleanMs = 60_000
 
 const files = {
@@ -65,6 +68,10 @@ export async function taskKills(
       say(JSON.stringify(rounds.figures))
     }
     return rounds.figures
+  } catch (thrown) {
+    // Before anything is taken away, which may fail too.
+    say(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown))
+    throw thrown
   } finally {
     for (const end of enders.reverse()) await end()
   }
@@ -107,7 +114,11 @@ class TaskKills {
 
   static async open(t: Cleanup, chance: Chance): Promise<TaskKills> {
     const folder = await mkdtemp(join(tmpdir(), 'mb-tk-'))
-    t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+    t.after(async () => {
+      await stopProcessesOf(folder)
+      await unmountBelow(folder)
+      await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+    })
     const github = await GithubApi.start(t)
     github.pulls.set(repository, [])
     const repo = await github.remote.repository(repository, files)
@@ -177,7 +188,7 @@ class TaskKills {
     if (moment === 'any') return true
     const came = Promise.withResolvers<boolean>()
     this.#waiting.set(moment, () => came.resolve(true))
-    const found = await Promise.race([came.promise, sleep(momentMs, false)])
+    const found = await Promise.race([came.promise, sleep(moment === 'model asked' ? momentMs : deliveryMs, false)])
     this.#waiting.delete(moment)
     return found
   }
