@@ -48,7 +48,7 @@ const cleanMs = 60_000
 const files = {
   'answer.js': 'export const answer = 41\n',
   'package.json': '{"type":"module"}\n',
-  'test.js': `import { answer } from './answer.js'
+  'test.js': `import { answer } from './${'answer'}.js'
 if (answer === 42) console.log('pass')
 else { console.log('expected 42, got ' + answer); process.exit(1) }
 `,
