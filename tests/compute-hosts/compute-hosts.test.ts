@@ -114,6 +114,13 @@ test('CP61, CP66 Kubernetes: the policy is there before the pod, and only the br
     all.filter(({ volumeMounts }) => volumeMounts.some(({ name }) => name === 'own')).map(({ name }) => name),
     ['broker', 'runner'],
   )
+  // Runner and tools share their pipes and nothing else.
+  const mountsOf = (container: string): string[] =>
+    all.find(({ name }) => name === container)!.volumeMounts.map(({ name }) => name)
+  assert.deepEqual(
+    mountsOf('tools').filter(name => mountsOf('runner').includes(name)),
+    ['pipes'],
+  )
   for (const { securityContext: context, env, name } of all) {
     assert.deepEqual(
       [context.runAsNonRoot, context.allowPrivilegeEscalation, context.readOnlyRootFilesystem],

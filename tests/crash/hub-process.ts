@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Limits } from '@meshbook/core/limits.ts'
 
 const program = join(import.meta.dirname, '../../packages/hub/src/testing/hub-process.ts')
 /** As the launcher of the command line has them. */
@@ -20,8 +21,13 @@ export class HubProcess {
   readonly exited: Promise<unknown>
   errors = ''
 
-  constructor(data: string, env: NodeJS.ProcessEnv = {}, nodeArgs: readonly string[] = []) {
-    this.child = spawn(process.execPath, [...flags, ...nodeArgs, program, data], {
+  constructor(
+    data: string,
+    env: NodeJS.ProcessEnv = {},
+    nodeArgs: readonly string[] = [],
+    limits: Partial<Limits> = {},
+  ) {
+    this.child = spawn(process.execPath, [...flags, ...nodeArgs, program, data, '0', JSON.stringify(limits)], {
       // The hub ends when its stdin does, so that it never outlives the test.
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, NODE_COMPILE_CACHE: join(data, '../compiled'), ...env },

@@ -5,8 +5,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { promisify } from 'node:util'
+import type { Cleanup } from '../mesh-process.ts'
 
 const exec = promisify(execFile)
 
@@ -61,7 +61,7 @@ export class GitRemote {
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   }
 
-  static async start(t: TestContext, credential: GitRemote['credential'] = null): Promise<GitRemote> {
+  static async start(t: Cleanup, credential: GitRemote['credential'] = null): Promise<GitRemote> {
     const folder = await mkdtemp(join(tmpdir(), 'meshbook-remote-'))
     const server = createServer()
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))

@@ -4,7 +4,7 @@
  */
 import { createVerify, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { TestContext } from 'node:test'
+import type { Cleanup } from '../mesh-process.ts'
 import { answer, readBody } from './api-answers.ts'
 import { GitRemote } from './git-remote.ts'
 
@@ -42,7 +42,7 @@ export class GithubApi {
     this.appKey = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
   }
 
-  static async start(t: TestContext): Promise<GithubApi> {
+  static async start(t: Cleanup): Promise<GithubApi> {
     const github = new GithubApi(await GitRemote.start(t))
     github.remote.admits = (_, password) => password === github.token || github.issued.has(password)
     github.remote.api = (request, response, url) => github.#serve(request, response, url)

@@ -27,6 +27,7 @@ const soaks: Record<string, () => Promise<{ soak: Soak }>> = {
   'run-partitions': () => import('./run-partitions.ts'),
   sessions: () => import('./sessions.ts'),
   'long-loops': () => import('./long-loops.ts'),
+  'task-kills': () => import('./task-kills.ts'),
   'slow-readers': () => import('./slow-readers.ts'),
   week: () => import('./week.ts'),
 }

@@ -2,6 +2,7 @@
 import { asMeshError } from '@meshbook/core/errors.ts'
 import { DockerDriver } from '@meshbook/hub/compute/docker-driver.ts'
 import { DockerEngine } from '@meshbook/hub/compute/docker-engine.ts'
+import { openTaskDriver } from '@meshbook/hub/compute/open-task-driver.ts'
 import { parseHubConfig } from '@meshbook/hub/config.ts'
 import { version } from '@meshbook/hub/version.ts'
 import type { Finding } from './checks.ts'
@@ -9,10 +10,14 @@ import type { Finding } from './checks.ts'
 export async function checkCompute(env: NodeJS.ProcessEnv): Promise<Finding[]> {
   const check = 'Containers'
   try {
-    const { compute } = parseHubConfig(env)
+    const { compute, dataFolder } = parseHubConfig(env)
     if (!compute) return []
+    const isElsewhere = compute.driver === 'kubernetes' || compute.driver === 'fly'
     const options = { hub: '', image: compute.image, version, socketFolder: '', command: [], env: {} }
-    const found = await new DockerDriver(new DockerEngine(compute.engine), options).describe()
+    const driver = isElsewhere
+      ? openTaskDriver(compute, '', dataFolder)
+      : new DockerDriver(new DockerEngine(compute.engine), options)
+    const found = await driver.describe()
     if (!found.ready) return [{ check, ok: false, seen: found.problem, fix: found.fix }]
     return [{ check, ok: true, seen: `${found.engine}, ${compute.image} for ${found.languages.join(', ')}` }]
   } catch (thrown) {

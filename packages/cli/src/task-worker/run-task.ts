@@ -209,7 +209,7 @@ function outcomeOf(end: AgentEnd): { outcome: 'done' | 'failed' | 'stopped'; sum
     case 'stopped':
       return { outcome: 'stopped', summary: `Stopped by ${end.by}.` }
     case 'limit':
-      return { outcome: 'failed', summary: cut(end.reason), ...(end.limit === 'cost' && { code: 'QUOTA_USED' }) }
+      return { outcome: 'failed', summary: cut(end.reason), ...(end.limit === 'cost' && { code: 'BUDGET_REACHED' }) }
     case 'failed':
       return { outcome: 'failed', summary: cut(end.error.message), code: end.error.code }
   }

@@ -59,7 +59,7 @@ const codes = {
   cut: 'UNREACHABLE',
   'unknown-model': 'NOT_FOUND',
   'too-long': 'TOO_LARGE',
-  budget: 'QUOTA_USED',
+  budget: 'BUDGET_REACHED',
   refused: 'BAD_REQUEST',
 } as const satisfies Record<ModelFault, ErrorCode>
 

@@ -98,12 +98,12 @@ export class FlyDriver implements TaskDriver {
     if (!machine) return { said: '' }
     const seconds = Math.ceil(graceMs / 1000)
     const at = this.#at(machine.id)
-    const isEnding = machine.state === 'stopping'
-    if (running.has(machine.state)) {
+    const isRunning = running.has(machine.state)
+    if (isRunning) {
       const body = { signal: 'SIGTERM', timeout: `${seconds}s` }
       await this.#api.ask('POST', `${at}/stop`, { body }, [404, 412])
     }
-    if (running.has(machine.state) || isEnding) {
+    if (isRunning || machine.state === 'stopping') {
       const instance = machine.instance_id === undefined ? '' : `&instance_id=${machine.instance_id}`
       const wait = `${at}/wait?state=stopped&timeout=${Math.min(mostWaitSeconds, Math.max(1, seconds))}${instance}`
       // 408: it did not end in time. 404: somebody else has destroyed it.

@@ -77,7 +77,7 @@ export class KubernetesDriver implements TaskDriver {
     if (status >= 400)
       return missing(
         `The hub may not use jobs in the namespace ${this.#place.namespace}: ${reasonOf(text)}`,
-        'Give its service account the rights that docs/tasks.md lists, in that namespace.',
+        'Give its service account the rights that docs/containers.md lists, in that namespace.',
       )
     if (!isSidecarVersion(gitVersion))
       return missing(`Kubernetes ${gitVersion} is too old.`, 'Version 1.29 or later is needed, for sidecar containers.')

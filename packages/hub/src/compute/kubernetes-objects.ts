@@ -163,6 +163,7 @@ export function jobOf(spec: TaskWorkerSpec, place: KubernetesPlace): object {
               volumeMounts: [
                 { name: 'own', mountPath: taskPlaces.own, readOnly: true },
                 { name: 'pipes', mountPath: pipes },
+                { name: 'scratch', mountPath: '/tmp' },
               ],
             },
           ],
@@ -170,6 +171,8 @@ export function jobOf(spec: TaskWorkerSpec, place: KubernetesPlace): object {
             { name: 'own', emptyDir: { medium: 'Memory', sizeLimit: String(smallBytes) } },
             { name: 'shared', emptyDir: { medium: 'Memory', sizeLimit: String(smallBytes) } },
             { name: 'pipes', emptyDir: { medium: 'Memory', sizeLimit: String(smallBytes) } },
+            // The runner's own; tools have theirs on their disk.
+            { name: 'scratch', emptyDir: { medium: 'Memory', sizeLimit: String(smallBytes) } },
             { name: 'work', emptyDir: { sizeLimit: String(most.diskBytes) } },
             { name: 'token', secret: { secretName: nameOf(spec.id), defaultMode: 0o440 } },
           ],

@@ -130,19 +130,34 @@ export class TaskQueue {
 
   /** One comparison of what there should be with what there is; safe to be repeated and to be cut short. */
   async look(): Promise<void> {
-    const { store, places, hub, now } = this.#ports
-    const begunAt = now()
-    const busy = new Set(this.#inWork)
     // In this order: whoever makes a sandbox has made its row before.
-    const found = new Map((await places.list()).map(({ worker, state }) => [worker, state]))
+    const found = await this.#found()
+    if (found) await this.#mindAll(found)
+    await this.#takeMore()
+  }
+
+  /** Undefined where whatever makes the workers does not answer: then none of them counts as lost, and who waits is told. */
+  async #found(): Promise<Found | undefined> {
+    const { places, now, log } = this.#ports
+    const [begunAt, busy] = [now(), new Set(this.#inWork)]
+    try {
+      const states = new Map((await places.list()).map(({ worker, state }) => [worker, state]))
+      return { begunAt, busy, states }
+    } catch (thrown) {
+      log.warn({ err: asMeshError(thrown) }, 'the workers of tasks could not be listed')
+      return undefined
+    }
+  }
+
+  async #mindAll({ begunAt, busy, states }: Found): Promise<void> {
+    const { store, hub } = this.#ports
     const tasks = await store.query('tasksOfHub', { hub })
     const known = new Set(tasks.flatMap(({ worker }) => worker ?? []))
-    for (const worker of found.keys()) if (!known.has(worker)) this.#removeStray(worker)
+    for (const worker of states.keys()) if (!known.has(worker)) this.#removeStray(worker)
     for (const task of tasks) {
       const isNew = busy.has(task.id) || (task.workerSince ?? 0) >= begunAt
-      if (!isNew) this.#mind(task, task.worker === null ? undefined : found.get(task.worker))
+      if (!isNew) this.#mind(task, task.worker === null ? undefined : states.get(task.worker))
     }
-    await this.#takeMore()
   }
 
   #removeStray(worker: WorkerId): void {
@@ -209,10 +224,10 @@ export class TaskQueue {
   }
 
   async #takeMore(): Promise<void> {
-    const { store, places } = this.#ports
+    const { store } = this.#ports
     const waiting = (await store.query('tasksToTake', { rows: lookRows })).filter(({ id }) => !this.#inWork.has(id))
     if (waiting.length === 0) return
-    const problem = await places.problem()
+    const problem = await this.#problem()
     for (const task of waiting) {
       const stop = whyStop(task)
       if (stop !== undefined || task.state.finished) this.#begin(task, () => this.#finish(task, stop))
@@ -220,6 +235,16 @@ export class TaskQueue {
         const reasons = [`${problem.problem} ${problem.fix}`]
         if (task.reasons[0] !== reasons[0]) await store.call('noteTaskReasons', { org: task.org, id: task.id, reasons })
       } else this.#begin(task, () => this.#open(task))
+    }
+  }
+
+  /** What cannot even be asked for is a problem too. */
+  async #problem(): Promise<{ problem: string; fix: string } | null> {
+    try {
+      return await this.#ports.places.problem()
+    } catch (thrown) {
+      const { message, entry } = asMeshError(thrown)
+      return { problem: message, fix: entry.hint }
     }
   }
 
@@ -362,6 +387,13 @@ export class TaskQueue {
     await this.#ports.delivery.forget(task)
     await this.#ports.store.call('releaseTask', { org: task.org, id: task.id })
   }
+}
+
+/** What there was when a look began, so that nothing younger is judged by it. */
+interface Found {
+  begunAt: number
+  busy: ReadonlySet<RunId>
+  states: ReadonlyMap<WorkerId, 'running' | 'ended'>
 }
 
 interface Held {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { newId, systemRandom } from '@meshbook/core/ids.ts'
+import { newId, systemRandom, type WorkerId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { TaskWorkerSpec } from '../compute/port.ts'
 import { newLog } from '../log.ts'
@@ -152,4 +152,26 @@ test('CP68, BS6 a hub that ends takes waiting workers with it and leaves the oth
   socket.destroy()
   await next.close(used.worker)
   assert.ok(!existsSync(socketFolder))
+})
+
+test('TK33 a hub that was killed leaves sockets; those of workers that are gone are taken away, those of others are not', async t => {
+  const { workers, engine, doors, ports } = await scene(t, { warm: 0 })
+  const ids = [1, 2, 3].map(at => newId('worker', at, systemRandom)) as [WorkerId, WorkerId, WorkerId]
+  for (const worker of ids) await workers.open({ worker, token: 't' }, nothing, doors)
+  const folders = ids.map(id => engine.workers.get(id)!.spec.socketFolder)
+  // It is killed: nothing of it closes anything. Two of its workers end; of one a row of the store still knows.
+  for (const id of ids.slice(1)) engine.workers.delete(id)
+  const next = new TaskWorkers(ports)
+  await next.list()
+  assert.deepEqual(
+    folders.map(folder => existsSync(folder)),
+    [true, false, false],
+  )
+  await next.resume(ids[1], doors)
+  await next.list()
+  assert.ok(existsSync(folders[1]!), 'what this hub opened is its own')
+  await next.close(ids[1])
+  assert.ok(!existsSync(folders[1]!))
+  await next.close(ids[0])
+  assert.ok(!existsSync(folders[0]!), 'also without having opened it')
 })

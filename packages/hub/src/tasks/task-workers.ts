@@ -3,7 +3,7 @@
  * one. Which worker is whose, the queue decides; this only keeps some waiting, and hides them until they are taken.
  */
 import { createHash } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { asMeshError, closeCodes } from '@meshbook/core/errors.ts'
 import { type Now, newId, type RandomBytes, type WorkerId } from '@meshbook/core/ids.ts'
@@ -52,6 +52,9 @@ const folderNameLength = 10
 export class TaskWorkers {
   readonly #ports: TaskWorkersPorts
   readonly #sockets = new Map<WorkerId, OpenSockets>()
+  /** Folders of sockets that are this hub's since its start, by name; all others are of workers that may be gone. */
+  readonly #folders = new Set<string>()
+  #isSwept = false
   /** Without a task: nobody else knows of them. */
   readonly #waiting = new Map<WorkerId, Waiting>()
   readonly #tokens = new Map<WorkerId, string>()
@@ -105,6 +108,9 @@ export class TaskWorkers {
     this.#sockets.delete(worker)
     this.#tokens.delete(worker)
     this.#far.get(worker)?.close()
+    // One that this hub found lost after its start has no sockets here, but a folder of them.
+    await rm(this.#folderOf(worker), { recursive: true, force: true })
+    this.#folders.delete(folderName(worker))
     this.#fillSoon()
     return said
   }
@@ -139,7 +145,9 @@ export class TaskWorkers {
   /** All but those that wait: what is not a task's is stopped by whoever reads this. */
   async list(): Promise<FoundWorker[]> {
     const hidden = new Set(this.#waiting.keys())
+    const left = this.#isSwept ? [] : await this.#foldersLeft()
     const found = await this.#ports.driver.list()
+    await this.#sweep(left, found)
     const shown = found.filter(({ id }) => !hidden.has(id))
     this.#used = shown.length
     return shown
@@ -207,11 +215,32 @@ export class TaskWorkers {
 
   async #open(worker: WorkerId): Promise<OpenSockets> {
     const { folder } = this.#ports
+    this.#folders.add(folderName(worker))
     await mkdir(folder, { recursive: true, mode: 0o711 })
-    const name = createHash('sha256').update(worker).digest('hex').slice(0, folderNameLength)
-    const sockets = await openBrokerSockets(join(folder, name))
+    const sockets = await openBrokerSockets(this.#folderOf(worker))
     this.#sockets.set(worker, sockets)
     return sockets
+  }
+
+  #folderOf(worker: WorkerId): string {
+    return join(this.#ports.folder, folderName(worker))
+  }
+
+  async #foldersLeft(): Promise<string[]> {
+    const names = await readdir(this.#ports.folder).catch((thrown: NodeJS.ErrnoException) => {
+      if (thrown.code === 'ENOENT') return []
+      throw thrown
+    })
+    return names.filter(name => !this.#folders.has(name))
+  }
+
+  /** Once: what a hub that was killed left of workers that are not there any more (TK33). */
+  async #sweep(left: readonly string[], found: readonly FoundWorker[]): Promise<void> {
+    this.#isSwept = true
+    const alive = new Set(found.map(({ id }) => folderName(id)))
+    for (const name of left)
+      if (!alive.has(name) && !this.#folders.has(name))
+        await rm(join(this.#ports.folder, name), { recursive: true, force: true })
   }
 
   async #end(worker: WorkerId, why: string): Promise<void> {
@@ -238,6 +267,9 @@ export class TaskWorkers {
     void work.finally(() => this.#work.delete(work))
   }
 }
+
+const folderName = (worker: WorkerId): string =>
+  createHash('sha256').update(worker).digest('hex').slice(0, folderNameLength)
 
 const isFree = (takenAt: number | undefined, now: number): boolean =>
   takenAt === undefined || now - takenAt > limits.taskSpareMs

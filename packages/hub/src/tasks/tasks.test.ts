@@ -139,6 +139,24 @@ test('TK3 what cannot be begun says why: for a while it is tried again, for good
   assert.equal(refused.state, 'failed')
 })
 
+test('TK3, TK12 while the engine is gone who waits is told why, and who works is not lost', async t => {
+  const w = await world(t)
+  const going = await w.order('one')
+  const worker = await (await w.sandboxes.workerOf(going.id)).join()
+  w.sandboxes.isGone = true
+  const waiting = await w.order('two')
+  await until(async () => (await w.task(waiting.id)).reasons.some(reason => /engine is gone/.test(reason)))
+  assert.equal(await worker.write(turnBegan, checkpoint), undefined)
+  const stopped = await w.order('three')
+  await w.it.json('POST', `/tasks/${stopped.id}/control`, { action: 'stop' })
+  assert.equal((await w.ended(stopped.id)).state, 'cancelled')
+  w.sandboxes.isGone = false
+  await (await (await w.sandboxes.workerOf(waiting.id)).join()).write(completed)
+  await worker.write(completed)
+  assert.deepEqual([(await w.ended(waiting.id)).state, (await w.ended(going.id)).state], ['completed', 'completed'])
+  assert.ok(!typesOf(await w.log(going.id)).includes('worker-replaced'))
+})
+
 test('TK11 a worker that was replaced is refused, and what it sends twice is there once', async t => {
   const w = await world(t)
   const { id } = await w.order()
@@ -252,6 +270,27 @@ test('TK22 a decision about a gate reaches the worker', async t => {
   const told = await worker.hears('gate')
   assert.deepEqual([told.gate, told.decision, told.digest], [gate, 'approved', found.digest])
   assert.equal(await w.refused('POST', `/gates/${gate}/decide`, answer), 'GATE_DECIDED')
+})
+
+test('TK22 an approval that never comes is told as expired after its time, and nobody can give it any more', async t => {
+  const w = await world(t)
+  const { id } = await w.order()
+  const worker = await (await w.sandboxes.workerOf(id)).join()
+  const gate = `gate_${id.slice(4)}`
+  const at = Date.now()
+  const opened = { gate, nonce: 'n'.repeat(20), title: 'Run rm', shown: 'rm', expiresAt: at + limits.taskApprovalMs }
+  await worker.write({ type: 'gate-opened', at, ...opened } as RunEvent)
+  const found = await w.it.json<Gate>('GET', `/gates/${gate}`)
+  w.it.clock.offsetMs += limits.taskApprovalMs - 60_000
+  worker.say({ type: 'beat' })
+  assert.equal((await w.it.json<Gate>('GET', `/gates/${gate}`)).state, 'open')
+  w.it.clock.offsetMs += 60_001
+  worker.say({ type: 'beat' })
+  const answer = { decision: 'approved', nonce: found.nonce, digest: found.digest }
+  assert.equal(await w.refused('POST', `/gates/${gate}/decide`, answer), 'GATE_EXPIRED')
+  assert.equal((await worker.hears('gate')).decision, 'expired')
+  await worker.write({ type: 'gate-decided', at, gate, decision: 'expired' } as RunEvent, completed)
+  assert.equal((await w.ended(id)).state, 'completed')
 })
 
 test('TK24 an answer to a question reaches the worker once', async t => {

@@ -1,11 +1,13 @@
 /** Runs a hub as a process of its own, so that a test can kill or starve it: prints one JSON line when it listens, or why it does not. */
 import { asMeshError } from '@meshbook/core/errors.ts'
 import { systemRandom } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
 import { parseHubConfig } from '../config.ts'
 import { startHub } from '../hub.ts'
 import { newLog } from '../log.ts'
 
-const [data, port = '0'] = process.argv.slice(2)
+/** The third: limits in place of those of the catalogue. */
+const [data, port = '0', limits = '{}'] = process.argv.slice(2)
 try {
   await run()
 } catch (error) {
@@ -19,6 +21,7 @@ async function run(): Promise<void> {
     now: Date.now,
     random: systemRandom,
     log: newLog('silent'),
+    limits: JSON.parse(limits) as Partial<Limits>,
   })
   const project = await hub.ensureProject('demo')
   console.log(

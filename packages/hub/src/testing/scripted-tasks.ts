@@ -18,6 +18,8 @@ export class ScriptedSandboxes {
   readonly pushes: string[] = []
   readonly pullRequests: string[] = []
   opened = 0
+  /** Whatever makes the workers does not answer. */
+  isGone = false
   accept: ((worker: WorkerId, lines: WorkerLines) => void) | undefined
   /** Thrown by the next calls of that name, one each. */
   readonly failures: Record<'open' | 'push' | 'pullRequest', MeshError[]> = { open: [], push: [], pullRequest: [] }
@@ -26,7 +28,10 @@ export class ScriptedSandboxes {
     this.accept = accept
     return {
       places: {
-        problem: async () => null,
+        problem: async () => {
+          if (this.isGone) throw new MeshError('COMPUTE_UNAVAILABLE', { detail: 'the engine is gone' })
+          return null
+        },
         open: async (task, worker, token) => {
           this.#mayFail('open')
           this.opened++
@@ -35,10 +40,12 @@ export class ScriptedSandboxes {
         },
         resume: async () => undefined,
         close: async (_task, worker) => void this.open.delete(worker),
-        list: async () =>
-          [...this.open].flatMap(([worker, it]) =>
+        list: async () => {
+          if (this.isGone) throw new MeshError('COMPUTE_UNAVAILABLE', { detail: 'the engine is gone' })
+          return [...this.open].flatMap(([worker, it]) =>
             it.hub === hub ? [{ worker, state: it.ended ? ('ended' as const) : ('running' as const) }] : [],
-          ),
+          )
+        },
       },
       delivery: {
         push: async task => {
