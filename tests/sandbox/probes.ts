@@ -213,19 +213,23 @@ export const exhaustions: readonly Probe[] = [
     name: 'kill the runner',
     command: () =>
       `for p in $(${others}); do kill -9 $p 2>/dev/null && echo BREACH $p; done; kill -9 1 2>/dev/null; (sleep 0.2; kill -9 -1) & ${say}; sleep 2`,
+    mustSay: /tried|begun again/,
   },
   {
     name: 'a fork bomb',
     command: () => `f() { f | f & }; f 2>/dev/null; sleep 3; ${say}`,
+    mustSay: /tried|ended after|Resource temporarily unavailable|begun again/,
   },
   {
     name: 'more processes than there may be',
     command: () =>
       `for i in $(seq 1 2000); do sleep 20 2>/dev/null & done 2>/dev/null; n=$(ls -d /proc/[0-9]* | wc -l); [ $n -lt 600 ] || echo BREACH $n; ${say}`,
+    mustSay: /tried|Resource temporarily unavailable|\[exit code 254\]/,
   },
   {
     name: 'more memory than there may be',
     command: () => `perl -e 'my @a; push @a, "x" x 50_000_000 while 1'; echo "ended $?"; ${say}`,
+    mustSay: /ended \d+|ended by|begun again/,
   },
   {
     name: 'more memory by files that are none',

@@ -135,7 +135,7 @@ export function packagesProxy(options: PackagesProxyOptions): PackagesPort {
   function blocked(what: string): Blocked {
     const list = allowed.length === 0 ? 'No host is allowed.' : `Allowed: ${allowed.join(', ')}.`
     return new Blocked(
-      `Blocked by Meshbook: ${printable(what)}. ${list} An administrator of the hub can allow it (MESHBOOK_TASK_HOSTS).\n`,
+      `Blocked by Meshbook: ${printable(what)}. ${list} An administrator of the hub can allow it (MESHBOOK_TASK_PACKAGES).\n`,
     )
   }
 }
