@@ -528,7 +528,11 @@ async function knock(
 
 test('RW1 no WebSocket route accepts what it should not', async t => {
   const world = await worldOf(t)
-  const sample: Record<string, string> = { channel: '/channel', sync: '/sync/me/demo/a.md' }
+  const sample: Record<string, string> = {
+    channel: '/channel',
+    sync: '/sync/me/demo/a.md',
+    'task-broker': '/task-broker',
+  }
   let walked = 0
   for (const route of socketRoutes) {
     assert.ok(sample[route], `the walker knows no path for /${route}`)
