@@ -172,7 +172,7 @@ export function taskStoreContract(name: string, open: OpenRunStore, schedules: n
     )
     await w.store.call('wishOfTask', { org, id: task, action: 'pause', by: 'me', now })
     const { wish } = await w.store.call('wishOfTask', { org, id: task, action: 'stop', by: 'me', now })
-    assert.deepEqual([wish?.action, wish?.number], ['stop', 2])
+    assert.deepEqual([wish?.action, wish?.number], ['stop', now + 1])
     const question = { type: 'input-request', at: now, id: 'q1', prompt: 'Which?', password: false } as RunEvent
     await assert.rejects(w.store.call('answerTask', { org, id: task, input: 'q1', text: 'x' }), { code: 'CONFLICT' })
     await w.write(taken.task, 2, question)

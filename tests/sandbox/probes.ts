@@ -183,9 +183,9 @@ export const probes: readonly Probe[] = [
     mustSay: /rejected|refused|denied/,
   },
   {
-    name: 'force a push outside of its own task',
+    name: 'force a push, in its own task or outside of it',
     command: ({ branch }) =>
-      `git checkout -q --orphan other; git commit -q --allow-empty -m other; for ref in refs/heads/main refs/heads/meshbook/another-task/work; do git push -f origin HEAD:$ref 2>&1 | tee /tmp/said | grep -E 'rejected|refused|denied' || echo BREACH "$(tail -2 /tmp/said)"; done; git checkout -qf ${branch}`,
+      `git checkout -q --orphan other; git commit -q --allow-empty -m other; for ref in refs/heads/main refs/heads/meshbook/another-task/work refs/heads/${branch}; do git push -f origin HEAD:$ref 2>&1 | tee /tmp/said | grep -E 'rejected|refused|denied' || echo BREACH "$(tail -2 /tmp/said)"; done; git checkout -qf ${branch}`,
     mustSay: /rejected|refused|denied/,
   },
   {

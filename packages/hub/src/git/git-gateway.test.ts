@@ -98,7 +98,7 @@ test('GT20 a commit that no ref has is not given out, though the mirror holds it
   await git(bare, 'fetch', '-q', task.url, base)
 })
 
-test('GT21 a push creates, moves and forces refs of the task, and every other is refused ref by ref', async t => {
+test('GT21 a push creates refs of the task and moves them forward, never by force, and every other is refused ref by ref', async t => {
   const scene = await gitScene(t)
   const task = await scene.task('task-1')
   const folder = await scene.clone(task.url)
@@ -107,11 +107,12 @@ test('GT21 a push creates, moves and forces refs of the task, and every other is
   const second = await commitIn(folder, 'two.txt')
   await git(folder, 'push', '-q', 'origin', 'HEAD:refs/heads/meshbook/task-1/work')
   await git(folder, 'reset', '-q', '--hard', first)
-  const forced = await commitIn(folder, 'three.txt')
-  await git(folder, 'push', '-q', '--force', 'origin', 'HEAD:refs/heads/meshbook/task-1/work')
+  const aside = await commitIn(folder, 'three.txt')
+  const back = await pushFails(folder, '--force', 'origin', 'HEAD:refs/heads/meshbook/task-1/work')
+  assert.match(back, /\[remote rejected\].*non-fast-forward/)
   assert.deepEqual(
     scene.pushes.map(({ refs }) => refs[0]!.commit),
-    [first, second, forced],
+    [first, second],
   )
   for (const ref of [
     'refs/heads/main',
@@ -135,8 +136,8 @@ test('GT21 a push creates, moves and forces refs of the task, and every other is
   assert.match(said, /\[new branch\].*task-1\/b/)
   assert.match(said, /\[remote rejected\].*main/)
   const names = await git(folder, 'ls-remote', task.url)
-  assert.match(names, new RegExp(`${forced}\trefs/heads/meshbook/task-1/b`))
-  assert.ok(!names.includes(`${forced}\trefs/heads/main`))
+  assert.match(names, new RegExp(`${aside}\trefs/heads/meshbook/task-1/b`))
+  assert.ok(!names.includes(`${aside}\trefs/heads/main`))
 })
 
 test('GT22 a pack that is too large, too many refs, and more than a task may keep are told, and change nothing', async t => {

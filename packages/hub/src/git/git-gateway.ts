@@ -383,6 +383,7 @@ const receiveConfig: GitConfig = [
   ['receive.unpackLimit', '1'],
   ['receive.denyCurrentBranch', 'ignore'],
   ['receive.denyDeletes', 'true'],
+  ['receive.denyNonFastForwards', 'true'],
   ['transfer.hideRefs', 'refs/meshbook'],
   ['pack.threads', '1'],
 ]

@@ -302,6 +302,7 @@ export async function appendTask(
     if (event.event.type === 'task') {
       state = stepTask(state, event.event.event)
       await noteHeard(tx, a, event.event.event, a.now)
+      await noteFollowed(tx, a, event.event.event)
     }
   }
   const ended = hasEnded(row.state.status)
@@ -310,6 +311,20 @@ export async function appendTask(
     await tx.run('UPDATE tasks SET state = ? WHERE org_id = ? AND run_id = ?', [JSON.stringify(state), a.org, a.id])
   }
   return { seq: row.state.seq, ...(refused && { refused }), appended, gates, ended, state }
+}
+
+/** A wish that the log shows as followed is not told again to a worker that connects anew (TK21). */
+const followedBy: Partial<Record<TaskEvent['type'], readonly TaskWish['action'][]>> = {
+  paused: ['pause', 'interrupt'],
+  unpaused: ['continue'],
+}
+
+async function noteFollowed(tx: Tx, { org, id }: { org: OrgId; id: RunId }, event: TaskEvent): Promise<void> {
+  const actions = followedBy[event.type]
+  if (!actions) return
+  const wish = (await mustFind(tx, { org, id })).wish
+  if (wish && actions.includes(wish.action))
+    await tx.run('UPDATE tasks SET wish = NULL WHERE org_id = ? AND run_id = ?', [org, id])
 }
 
 async function noteHeard(tx: Tx, { org, id }: { org: OrgId; id: RunId }, event: TaskEvent, now: number): Promise<void> {
@@ -401,7 +416,7 @@ export async function wishOfTask(
 ): Promise<TaskRow> {
   const task = await mustFind(tx, a)
   if (hasEnded(task.status)) throw new MeshError('RUN_ENDED', { detail: `task ${a.id}` })
-  const wish: TaskWish = { action: a.action, by: a.by, at: a.now, number: (task.wish?.number ?? 0) + 1 }
+  const wish: TaskWish = { action: a.action, by: a.by, at: a.now, number: Math.max(a.now, (task.wish?.number ?? 0) + 1) }
   await tx.run('UPDATE tasks SET wish = ? WHERE org_id = ? AND run_id = ?', [JSON.stringify(wish), a.org, a.id])
   return mustFind(tx, a)
 }

@@ -120,6 +120,8 @@ export class SqliteWorker {
   }
 
   #onResults({ results, failure }: ThreadReply & { type: 'results' }): void {
+    // Whoever asked was told of the end already.
+    if (this.#gone) return
     if (failure) this.onFailure?.(fromThreadError(failure))
     const answered = this.#sent.splice(0, results.length)
     for (const call of answered) this.#waiting.answered(call)
