@@ -416,7 +416,12 @@ export async function wishOfTask(
 ): Promise<TaskRow> {
   const task = await mustFind(tx, a)
   if (hasEnded(task.status)) throw new MeshError('RUN_ENDED', { detail: `task ${a.id}` })
-  const wish: TaskWish = { action: a.action, by: a.by, at: a.now, number: Math.max(a.now, (task.wish?.number ?? 0) + 1) }
+  const wish: TaskWish = {
+    action: a.action,
+    by: a.by,
+    at: a.now,
+    number: Math.max(a.now, (task.wish?.number ?? 0) + 1),
+  }
   await tx.run('UPDATE tasks SET wish = ? WHERE org_id = ? AND run_id = ?', [JSON.stringify(wish), a.org, a.id])
   return mustFind(tx, a)
 }
