@@ -106,7 +106,7 @@ test('PH42 the list is narrowed, keeps what was chosen, and goes on to older run
   await hub.json('POST', '/runs/r3/cancel', {})
   const { page, tap, open, faults } = await openPhone(t, await linkOf(hub))
   await open('/m/runs')
-  const rows = page.locator('.rows > li')
+  const rows = page.getByRole('list', { name: 'Runs' }).getByRole('listitem')
   await eventually('the first page', async () => (await rows.count()) === 100)
   await page.getByRole('button', { name: 'Show older runs' }).scrollIntoViewIfNeeded()
   await tap('Show older runs')

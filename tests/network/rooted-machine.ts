@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import type { Cleanup, Lab, Machine } from './lab.ts'
 import { ready } from './lab-mesh.ts'
 import { secondRoot } from './second-root.ts'
@@ -26,6 +27,9 @@ const notNeeded = [
   'typescript',
   'vite',
 ]
+
+/** Of what its service prints. */
+const linesKept = 300
 
 /** The first process: mounts what a system has, leaves this machine's tree for good, and reaps. */
 const boot = `set -e
@@ -56,6 +60,7 @@ export class RootedMachine {
   readonly #settings: MachineSettings
   readonly #place: string
   #init: ChildProcess | undefined
+  readonly #said: string[] = []
 
   private constructor(lab: Lab, machine: Machine, settings: MachineSettings, place: string) {
     this.#lab = lab
@@ -111,7 +116,19 @@ export class RootedMachine {
       ...args,
     ])
     this.#init = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] })
+    for (const stream of [this.#init.stdout, this.#init.stderr])
+      if (stream) createInterface(stream).on('line', line => this.#hear(line))
     await ready(this.#init)
+  }
+
+  /** What its only service printed last, also before the plug was pulled. */
+  get said(): readonly string[] {
+    return this.#said
+  }
+
+  #hear(line: string): void {
+    this.#said.push(line)
+    if (this.#said.length > linesKept) this.#said.shift()
   }
 
   /** A command on the running machine. */

@@ -210,6 +210,22 @@ export class SessionsMesh {
       database.close()
     }
   }
+
+  /** What the hub stored of heads and runs, and what both machines said last: for a scene that went wrong. */
+  evidence(): string {
+    const database = new DatabaseSync(join(this.#data, 'hub', 'hub.db'), { readOnly: true })
+    try {
+      const rows = [
+        'SELECT session_id, device_id, fence, created_at, ended_at, end_reason FROM heads ORDER BY created_at',
+        'SELECT run_id, session_id, status, device_id, fence, error, cancel_reason FROM runs ORDER BY arrival',
+      ].flatMap(sql => database.prepare(sql).all())
+      return [...rows.map(row => JSON.stringify(row)), 'Desk:', ...this.desk.said, 'Laptop:', ...this.laptop.said].join(
+        '\n',
+      )
+    } finally {
+      database.close()
+    }
+  }
 }
 
 export interface SceneResult {
@@ -219,10 +235,15 @@ export interface SceneResult {
 }
 
 /** One repetition: made on the desktop, asked of on the laptop after the plug was pulled, and at home again. */
-export async function sessionsScene(
-  mesh: SessionsMesh,
-  programs: readonly SessionProgram[] = sessionPrograms,
-): Promise<SceneResult> {
+export async function sessionsScene(mesh: SessionsMesh): Promise<SceneResult> {
+  const result = await scene(mesh, sessionPrograms).catch(thrown => {
+    throw new Error(`${(thrown as Error).message}\n${mesh.evidence()}`)
+  })
+  if (result.wrong.length > 0) result.wrong.push(mesh.evidence())
+  return result
+}
+
+async function scene(mesh: SessionsMesh, programs: readonly SessionProgram[]): Promise<SceneResult> {
   const result: SceneResult = { answers: 0, wrong: [], doubleHolders: 0 }
   const desk = await mesh.idOf('Desk')
   const documents = new Map<SessionProgram, DocumentInfo>()

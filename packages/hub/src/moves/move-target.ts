@@ -56,7 +56,7 @@ function place(
 ): { to: DeviceId; restore: Rung[] } | NoTarget {
   if (move.to !== null && (move.chosen || move.kind === 'home')) return at(move, devices, saved, move.to, now)
   // A copy stays beside its original, and a state that is brought back where the session is, if it can.
-  if (move.from !== null && (move.kind === 'fork' || (move.kind === 'restore' && move.makes === null))) {
+  if (move.from !== null && (move.kind === 'fork' || move.kind === 'restore')) {
     const here = at(move, devices, saved, move.from, now)
     if (!('code' in here)) return here
   }

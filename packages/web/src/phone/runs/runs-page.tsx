@@ -34,7 +34,7 @@ export function RunsPage() {
         </li>
       </ul>
       <RunFilterFields filter={filter} change={change} />
-      <ul class="rows">
+      <ul class="rows" aria-label="Runs">
         {list.map(run => (
           <RunRow key={run.id} run={run} />
         ))}
