@@ -3,6 +3,7 @@
  * 50,000 files; beside `docker run` and `git clone --depth 1` of the same repository (`npm run bench -- agents`).
  */
 import { execFile, execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,6 +27,7 @@ const rounds = quick ? 3 : 15
 const tasksAtOnce = quick ? 4 : 20
 const root = join(import.meta.dirname, '../..')
 const taskMs = 300_000
+const refillMs = 4_000
 
 const closers: (() => unknown)[] = []
 const cleanup = { after: (act: () => unknown) => void closers.push(act) }
@@ -43,7 +45,10 @@ try {
   const drivers = [{ name: 'bubblewrap', env: { MESHBOOK_COMPUTE: 'process' } as NodeJS.ProcessEnv }]
   if (engine)
     drivers.push({ name: 'docker', env: { MESHBOOK_COMPUTE: 'docker', MESHBOOK_COMPUTE_ENGINE: engine.socket } })
-  for (const { name, env } of drivers) await measure(name, env, base, repo, peer)
+  for (const { name, env } of drivers) {
+    await measure(name, env, base, repo, { warm: 0, peer })
+    await measure(`${name}, with a warm worker`, { ...env, MESHBOOK_TASKS_WARM: '1' }, base, repo, { warm: 1, peer })
+  }
   report()
 } finally {
   for (const close of closers.reverse()) await close()
@@ -81,7 +86,12 @@ async function cloned(base: string, repo: string, socket: string): Promise<numbe
   return took
 }
 
-async function measure(name: string, env: NodeJS.ProcessEnv, base: string, repo: string, peer: number[] | null) {
+interface Compared {
+  warm: number
+  peer: number[] | null
+}
+
+async function measure(name: string, env: NodeJS.ProcessEnv, base: string, repo: string, { warm, peer }: Compared) {
   const waiting = new Map<string, (at: number) => void>()
   const models = await startModelServer({
     key: 'bench-key',
@@ -132,11 +142,20 @@ async function measure(name: string, env: NodeJS.ProcessEnv, base: string, repo:
     }
     note(`${name}: the first task, with mirror and checkout still to be made`, [await one()], null)
     const took: number[] = []
-    for (let round = 0; round < rounds; round++) took.push(await one())
+    for (let round = 0; round < rounds; round++) {
+      // Who gives the next task does so later than a waiting worker takes to start.
+      if (warm > 0) await sleep(refillMs)
+      took.push(await one())
+    }
     note(`${name}: task accepted to first model call`, took, peer)
+    if (warm > 0) return
+    const free = availableMb()
+    let least = free
+    const look = setInterval(() => (least = Math.min(least, availableMb())), 100)
     const before = performance.now()
-    await Promise.all(Array.from({ length: tasksAtOnce }, one))
+    await Promise.all(Array.from({ length: tasksAtOnce }, one)).finally(() => clearInterval(look))
     note(`${name}: ${tasksAtOnce} tasks at once, all ended`, [performance.now() - before], null)
+    note(`${name}: memory of the machine that they took at most`, [free - least], null, 'MB')
   } finally {
     await hub.close()
     await models.close()
@@ -150,8 +169,12 @@ async function within<T>(work: Promise<T>, what: string): Promise<T> {
   return Promise.race([work, over]).finally(() => late.abort())
 }
 
-function note(metric: string, values: number[], peer: number[] | null): void {
-  figures.push({ metric, unit: 'ms', values, peer, peerName: peer && 'docker run and git clone --depth 1' })
+function note(metric: string, values: number[], peer: number[] | null, unit = 'ms'): void {
+  figures.push({ metric, unit, values, peer, peerName: peer && 'docker run and git clone --depth 1' })
+}
+
+function availableMb(): number {
+  return Number(/^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))![1]) / 1_024
 }
 
 function report(): void {
@@ -160,7 +183,7 @@ function report(): void {
     const ratio = theirs === null ? null : theirs / ours
     const span = { runs: values.length, min: Math.min(...values), max: Math.max(...values) }
     const line = { bench: 'agents', metric, unit, ours, peer: theirs, peerName, ratio, ...span }
-    const words = `${metric.padEnd(70)} ${ours.toFixed(0)} ms (${span.min.toFixed(0)} to ${span.max.toFixed(0)})`
+    const words = `${metric.padEnd(70)} ${ours.toFixed(0)} ${unit} (${span.min.toFixed(0)} to ${span.max.toFixed(0)})`
     process.stdout.write(
       json
         ? `${JSON.stringify(line)}\n`
