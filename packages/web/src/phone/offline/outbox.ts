@@ -5,6 +5,7 @@
 import type { RunRequest } from '@meshbook/core/messages.ts'
 import { type Signal, signal } from '@preact/signals'
 import type { OutboxStore } from './outbox-store.ts'
+import { Passes } from './passes.ts'
 import {
   type Answer,
   answered,
@@ -43,11 +44,12 @@ export class Outbox {
   /** In order; what was sent stays until the hub says more of it. */
   readonly runs: Signal<readonly QueuedRun[]> = signal([])
   readonly #ports: OutboxPorts
-  #passing: Promise<boolean> | undefined
-  #again = false
+  readonly #passes: Passes
 
   constructor(ports: OutboxPorts) {
     this.#ports = ports
+    const [pass, done] = [() => this.#pass(), () => this.#changed()]
+    this.#passes = new Passes({ alone: work => ports.alone(work), pass, done })
   }
 
   /** Reads what is stored: at the start, and when another tab has changed it. */
@@ -100,25 +102,7 @@ export class Outbox {
 
   /** Sends what may be sent. Resolves with whether something is left that only needs another try. */
   async send(): Promise<boolean> {
-    this.#again = true
-    this.#passing ??= this.#passes()
-    return await this.#passing
-  }
-
-  async #passes(): Promise<boolean> {
-    let isLeft = false
-    try {
-      while (this.#again) {
-        this.#again = false
-        await this.#ports.alone(async () => {
-          isLeft = await this.#pass()
-        })
-      }
-    } finally {
-      this.#passing = undefined
-      await this.#changed()
-    }
-    return isLeft
+    return await this.#passes.run()
   }
 
   async #pass(): Promise<boolean> {

@@ -4,6 +4,7 @@
  */
 import type { NewTask } from '@meshbook/core/tasks-api.ts'
 import { type Signal, signal } from '@preact/signals'
+import { Passes } from '../offline/passes.ts'
 import type { QueueStore } from '../offline/queue-store.ts'
 import type { Answer } from '../offline/queued-run.ts'
 import { answered, begun, type QueuedTask, takenBack, wantedStill } from './queued-task.ts'
@@ -23,11 +24,12 @@ export interface TaskOutboxPorts {
 export class TaskOutbox {
   readonly tasks: Signal<readonly QueuedTask[]> = signal([])
   readonly #ports: TaskOutboxPorts
-  #sending: Promise<boolean> | undefined
-  #again = false
+  readonly #passes: Passes
 
   constructor(ports: TaskOutboxPorts) {
     this.#ports = ports
+    const [pass, done] = [() => this.#pass(), () => this.#changed()]
+    this.#passes = new Passes({ alone: work => ports.alone(work), pass, done })
   }
 
   async read(): Promise<void> {
@@ -63,25 +65,7 @@ export class TaskOutbox {
 
   /** Sends what may be sent. Resolves with whether something is left that only needs another try. */
   async send(): Promise<boolean> {
-    this.#again = true
-    this.#sending ??= this.#passes()
-    return await this.#sending
-  }
-
-  async #passes(): Promise<boolean> {
-    let isLeft = false
-    try {
-      while (this.#again) {
-        this.#again = false
-        await this.#ports.alone(async () => {
-          isLeft = await this.#pass()
-        })
-      }
-    } finally {
-      this.#sending = undefined
-      await this.#changed()
-    }
-    return isLeft
+    return await this.#passes.run()
   }
 
   async #pass(): Promise<boolean> {
