@@ -314,6 +314,22 @@ test('SN86 what was restored for a move that is given up ends, and what was ther
   assert.equal((await w.run('show x')).text, '1\n')
 })
 
+test('SN88 a late word about what is over leaves what is restored under a later fence', async t => {
+  const w = await savedWorld(t)
+  const { session, project } = w
+  const [head, ask] = [make('head'), make('move') as MoveId]
+  const into = { type: 'MIGRATE_IN', ask, project: project.id, session, sessionName: 'default' } as const
+  w.hub.send({ ...into, language: 'python', head, fence: parseFence(3), restore: w.ladder() })
+  const over = { type: 'SESSION_MOVED', session, from: w.device.id, ended: null, asOf: null } as const
+  const elsewhere = (await other(t, w)).device.id
+  w.hub.send({ ...over, to: elsewhere, head: make('head'), fence: parseFence(2) })
+  w.hub.send({ ...over, to: null, head: make('head'), fence: parseFence(3) })
+  await until('it is there', () => w.hub.all('RESTORED').some(message => message.ask === ask && message.ok))
+  w.hub.send({ ...over, to: elsewhere, head: make('head'), fence: parseFence(2) })
+  w.hub.send({ ...over, to: w.device.id, ended: w.head, head, fence: parseFence(3) })
+  await until('it is live', () => w.hub.all('RUNTIME_UP').some(up => up.head === head))
+})
+
 test('SN88 an earlier state is restored into its own session on its own device', async t => {
   const w = await savedWorld(t)
   const earlier = w.ladder()

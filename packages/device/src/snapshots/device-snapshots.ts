@@ -55,6 +55,13 @@ const turnsPerDevice = 2
 const mostUntold = 100
 const minuteMs = 60_000
 
+interface Restoring {
+  session: SessionId
+  head: HeadId
+  fence: Lease['fence']
+  stop: AbortController
+}
+
 export class DeviceSnapshots {
   readonly #ports: DeviceSnapshotsPorts
   readonly #backends: MeasuredBackends
@@ -62,8 +69,8 @@ export class DeviceSnapshots {
   readonly #turns = new CaptureTurns(turnsPerDevice)
   readonly #uploads: RecordUploads
   readonly #restorer: SessionRestorer
-  /** Restores that a SESSION_MOVED to nobody gives up. */
-  readonly #restoring = new Map<SessionId, Set<AbortController>>()
+  /** Restores that a SESSION_MOVED may give up. */
+  readonly #restoring = new Set<Restoring>()
   readonly #prefetching = new Map<SessionId, AbortController>()
   readonly #asked = new Set<MoveId>()
   /** How the restores of prospective heads ended: the hub may ask again after a cut. */
@@ -187,7 +194,7 @@ export class DeviceSnapshots {
     this.#work(async () => {
       const { session, to, ended, head, fence } = message
       const { sessions } = this.#ports.monitor()
-      if (to !== this.#ports.self) await this.#giveUp(session)
+      if (to !== this.#ports.self) await this.#giveUp(message)
       else if (head !== null && !(await sessions.goLive(head)))
         this.#ports.send({
           type: 'RUNTIME_DOWN',
@@ -399,10 +406,10 @@ export class DeviceSnapshots {
     order: Omit<RestoreOrder, 'signal' | 'told'>,
     about: { session: SessionId; head: HeadId; fence: Lease['fence']; ask?: MoveId },
   ): Promise<KernelSession> {
-    const { session, head } = about
+    const { session, head, fence } = about
     const stop = new AbortController()
-    const others = this.#restoring.get(session) ?? new Set()
-    this.#restoring.set(session, others.add(stop))
+    const restoring: Restoring = { session, head, fence, stop }
+    this.#restoring.add(restoring)
     const signal = AbortSignal.any([stop.signal, this.#closed.signal])
     const told: RestoreOrder['told'] = progress => {
       if (this.#isTaken) this.#ports.send({ type: 'RESTORING', session, head, ...progress })
@@ -421,8 +428,7 @@ export class DeviceSnapshots {
       this.#tellRestored(about, { ok: false, failed, lost: [] })
       throw thrown
     } finally {
-      others.delete(stop)
-      if (others.size === 0) this.#restoring.delete(session)
+      this.#restoring.delete(restoring)
     }
   }
 
@@ -443,10 +449,13 @@ export class DeviceSnapshots {
     if (this.#untold.length > mostUntold) this.#untold.shift()
   }
 
-  async #giveUp(session: SessionId): Promise<void> {
-    for (const stop of this.#restoring.get(session) ?? []) stop.abort(new MeshError('CONFLICT', { detail: 'given up' }))
+  /** A message about what is over may come late, when the next one is on its way already: that one goes on. */
+  async #giveUp(moved: Down<'SESSION_MOVED'>): Promise<void> {
+    this.#prefetching.get(moved.session)?.abort()
+    for (const restoring of this.#restoring)
+      if (isOverBy(restoring, moved)) restoring.stop.abort(new MeshError('CONFLICT', { detail: 'given up' }))
     const { sessions } = this.#ports.monitor()
-    for (const { head } of sessions.prospects().filter(each => each.session === session)) await sessions.giveUp(head)
+    for (const each of sessions.prospects()) if (isOverBy(each, moved)) await sessions.giveUp(each.head)
   }
 
   /** SN90 */
@@ -505,4 +514,10 @@ function aboutOf(session: SessionId): string {
 
 function cut(words: string): string {
   return words.slice(0, bounds.problemTextChars).toWellFormed()
+}
+
+/** Without a target it is about that one head; else about all that the session has left behind. */
+function isOverBy(one: Pick<Restoring, 'session' | 'head' | 'fence'>, moved: Down<'SESSION_MOVED'>): boolean {
+  if (one.session !== moved.session) return false
+  return moved.to === null && moved.head !== null ? one.head === moved.head : one.fence <= moved.fence
 }

@@ -276,7 +276,9 @@ export class Moves {
     }
     const [first] = failed
     const detail = first ? first.detail : 'no reason was given'
-    const row = await store.call('failMove', { ...step, code: 'RESTORE_FAILED', detail, device })
+    // Given up is not broken: a way home is tried again (MV42).
+    const code = first?.code === 'CONFLICT' ? 'CONFLICT' : 'RESTORE_FAILED'
+    const row = await store.call('failMove', { ...step, code, detail, device })
     if (row) await this.#over(row)
     return true
   }
