@@ -32,6 +32,11 @@ export class Checkpoints {
     if (event.type === 'tool-began' && !readers.has(event.tool)) this.#isDue = true
   }
 
+  /** By somebody whose tools do not pass by here. */
+  mayHaveChanged(): void {
+    this.#isDue = true
+  }
+
   /** Resolves when none is being made; tools wait for it (TW32). */
   async idle(): Promise<void> {
     await this.#saving
