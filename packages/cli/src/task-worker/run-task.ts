@@ -12,6 +12,7 @@ import { costOf, priceOf } from '@meshbook/core/model-prices.ts'
 import type { TaskEvent } from '@meshbook/core/task-events.ts'
 import type { AcpSetting } from '@meshbook/engine/agent/acp-agent.ts'
 import { Controls } from '@meshbook/engine/agent/controls.ts'
+import type { McpTools } from '@meshbook/engine/agent/mcp-servers.ts'
 import type { ModelChoice } from '@meshbook/engine/agent/models/patient-asking.ts'
 import { type AgentEnd, type AgentSetting, runAgent } from '@meshbook/engine/agent/run-agent.ts'
 import { builtInTools } from '@meshbook/engine/agent/tools/built-in-tools.ts'
@@ -133,13 +134,7 @@ async function work(
     afterTurn: (turn, tell) => saver.afterTurn(turn, tell),
   }
   const end = choice
-    ? await runAgent({
-        ...setting,
-        system: systemText(order, repo),
-        chain: [await choice],
-        tools: builtInTools(workspace),
-        priceOf: (model, usage) => costOf(priceOf(model).price, usage),
-      })
+    ? await runOwnAgent(order, await choice, setting, workspace, signal)
     : await runAgentOfOthers(order, saver, setting, workspace, join(sockets, brokerSockets.models))
   // Even a worker that has to end tries once to save what it has.
   const lost = await saver.last(write).then(
@@ -160,6 +155,40 @@ type AgentPorts = Pick<
   | ('events' | 'first' | 'rules' | 'budget' | 'startedAt')
   | ('log' | 'assets' | 'people' | 'controls' | 'time' | 'afterTurn')
 >
+
+/** The loop of this program, with the tools of its servers beside its own (TW50). */
+async function runOwnAgent(
+  order: TaskOrder,
+  choice: ModelChoice,
+  setting: AgentPorts,
+  workspace: RemoteWorkspace,
+  signal: AbortSignal,
+): Promise<AgentEnd> {
+  const servers = await toolServersOf(order, workspace, signal)
+  for (const text of servers.problems) setting.log.write({ type: 'notice', text })
+  try {
+    return await runAgent({
+      ...setting,
+      system: systemText(order, workspace.root),
+      chain: [choice],
+      tools: [...builtInTools(workspace), ...servers.tools],
+      priceOf: (model, usage) => costOf(priceOf(model).price, usage),
+    })
+  } finally {
+    await servers.close()
+  }
+}
+
+async function toolServersOf(
+  { toolServers = [] }: TaskOrder,
+  workspace: RemoteWorkspace,
+  signal: AbortSignal,
+): Promise<McpTools> {
+  if (toolServers.length === 0) return { tools: [], problems: [], close: async () => undefined }
+  const { connectMcpServers } = await import('@meshbook/engine/agent/mcp-servers.ts')
+  const servers = toolServers.map(({ name, argv, env, rule, tools }) => ({ name, at: { argv, env }, rule, tools }))
+  return connectMcpServers(servers, { workspace }, signal)
+}
 
 /** A program of somebody else, where the tools are (TW40). */
 async function runAgentOfOthers(
