@@ -92,6 +92,31 @@ test('TW42 nothing passes without a prompt, nor after the budget is used up', as
   assert.equal(asked, 1)
 })
 
+test('TW42 while other calls hold what is left, one is told to come again', async t => {
+  const release = Promise.withResolvers<void>()
+  t.after(() => release.resolve())
+  const first = Promise.withResolvers<void>()
+  let asked = 0
+  const { models, base } = await scene(t, async (_request, response) => {
+    asked += 1
+    if (asked === 1) {
+      first.resolve()
+      await release.promise
+      response.end('{}')
+    } else response.writeHead(asked === 2 ? 402 : 200).end('{}')
+  })
+  models.let(true)
+  const ask = () => fetch(`${base}/v1/messages`, { method: 'POST', body: '{}' })
+  const long = ask()
+  await first.promise
+  const held = await ask()
+  assert.deepEqual([held.status, held.headers.get('retry-after')], [429, '1'])
+  release.resolve()
+  assert.equal((await long).status, 200)
+  assert.equal(models.usedUp.aborted, false)
+  assert.equal((await ask()).status, 200)
+})
+
 test('TW41 who leaves in the middle, or speaks no HTTP, harms nobody else', async t => {
   const { models, base } = await scene(t, (_request, response) => void response.end('{}'))
   models.let(true)

@@ -45,6 +45,7 @@ export class AgentModels implements AcpModels {
   readonly #server: Server
   readonly #spent = new AbortController()
   #isLet = false
+  #underWay = 0
 
   constructor(ports: AgentModelsPorts) {
     this.#ports = ports
@@ -85,20 +86,30 @@ export class AgentModels implements AcpModels {
 
   #pass(request: IncomingMessage, response: ServerResponse, path: string): void {
     const { socket: socketPath } = this.#ports
+    this.#underWay += 1
     const asked = httpRequest(
       { socketPath, path, method: request.method, headers: passed(request.headers) },
       answer => {
-        response.writeHead(answer.statusCode ?? 502, answer.headers)
-        if (answer.statusCode === 402) this.#noteSpent(answer)
-        answer.pipe(response)
         answer.once('error', () => response.destroy())
+        if (answer.statusCode === 402 && this.#underWay > 1) {
+          // What others may cost is held back until they have ended: there may be enough then.
+          answer.resume()
+          this.#refuse(response, 429, 'rate_limit_error', 'The budget is held by calls that are under way.')
+          return
+        }
+        if (answer.statusCode === 402) this.#noteSpent(answer)
+        response.writeHead(answer.statusCode ?? 502, answer.headers)
+        answer.pipe(response)
       },
     )
     asked.once('error', () => {
       if (response.headersSent) response.destroy()
       else this.#refuse(response, 502, 'api_error', 'The model cannot be reached at this moment.')
     })
-    response.once('close', () => asked.destroy())
+    response.once('close', () => {
+      this.#underWay -= 1
+      asked.destroy()
+    })
     request.pipe(asked)
   }
 
@@ -112,9 +123,9 @@ export class AgentModels implements AcpModels {
 
   #refuse(response: ServerResponse, status: number, type: string, message: string): void {
     const body = JSON.stringify({ type: 'error', error: { type, message } })
-    response
-      .writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
-      .end(body)
+    const again = status === 429 || status === 503 ? { 'retry-after': '1' } : {}
+    const headers = { ...again, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
+    response.writeHead(status, headers).end(body)
   }
 }
 

@@ -206,7 +206,17 @@ async function runAgentOfOthers(
     saver.mayHaveChanged()
     return saver.afterTurn(turn, tell)
   }
-  return runAcpAgent({ ...setting, ...order.program!, afterTurn, name: order.agent, preface, models, workspace })
+  const isOver = new AbortController()
+  saver.beside(event => setting.log.write(event), isOver.signal)
+  return runAcpAgent({
+    ...setting,
+    ...order.program!,
+    afterTurn,
+    name: order.agent,
+    preface,
+    models,
+    workspace,
+  }).finally(() => isOver.abort())
 }
 
 /** A worker that has to end stops its agent, as a person would, and says nothing of it. */
