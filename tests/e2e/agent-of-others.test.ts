@@ -20,7 +20,7 @@ const agent = await readFile(join(import.meta.dirname, '../agents/acp-task-agent
 const files = {
   'agent.ts': agent,
   'answer.js': 'export const answer = 41\n',
-  'test.js': "import { answer } from './answer.js'\nconsole.log(answer === 42 ? 'pass' : 'fail')\n",
+  'test.js': `import { answer } from './${'answer'}.js'\nconsole.log(answer === 42 ? 'pass' : 'fail')\n`,
   'package.json': '{"type":"module"}\n',
 }
 const agents = {

@@ -14,7 +14,7 @@ const program = { argv: ['/opt/meshbook/node', '/work/repo/agent.ts', '/opt/mesh
 const files = {
   'agent.ts': await readFile(source, 'utf8'),
   'answer.js': 'export const answer = 41\n',
-  'test.js': "import { answer } from './answer.js'\nconsole.log(answer === 42 ? 'pass' : 'fail')\n",
+  'test.js': `import { answer } from './${'answer'}.js'\nconsole.log(answer === 42 ? 'pass' : 'fail')\n`,
   'package.json': '{"type":"module"}\n',
 }
 const asked: Script = ask => ({ say: /answer = 41/.test(JSON.stringify(ask.messages)) ? '42' : 'What?' })
