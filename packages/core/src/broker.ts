@@ -36,6 +36,26 @@ const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const text = v.pipe(v.string(), v.maxLength(limits.runEventBytes))
 const seq = v.pipe(count, v.minValue(1))
 
+const word = v.pipe(v.string(), v.minLength(1), v.maxLength(limits.taskWordChars))
+
+/** A program that the operator named, as it is begun inside of the sandbox. */
+export const taskProgramSchema = v.object({
+  argv: v.pipe(v.array(word), v.minLength(1), v.maxLength(limits.taskProgramWords)),
+  /** For everybody in the sandbox to see. */
+  env: v.record(v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/)), v.string()),
+})
+export type TaskProgram = v.InferOutput<typeof taskProgramSchema>
+
+export const taskToolServerSchema = v.object({
+  ...taskProgramSchema.entries,
+  name: v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,30}$/)),
+  /** Of its tools, where nothing is said of one by its own name. */
+  rule: toolRuleSchema,
+  tools: v.record(v.string(), toolRuleSchema),
+})
+/** A server of the Model Context Protocol, and what may be done with its tools. */
+export type TaskToolServer = v.InferOutput<typeof taskToolServerSchema>
+
 export const taskOrderSchema = v.object({
   task: runIdSchema,
   fence: fenceSchema,
@@ -53,6 +73,9 @@ export const taskOrderSchema = v.object({
   tools: v.record(v.string(), toolRuleSchema),
   /** It goes on from a turn of another task: a `history` comes before the log. */
   forked: v.boolean(),
+  /** What `agent` means, where it is an agent of somebody else. */
+  program: v.optional(taskProgramSchema),
+  toolServers: v.optional(v.pipe(v.array(taskToolServerSchema), v.maxLength(limits.mcpServersPerTask))),
 })
 export type TaskOrder = v.InferOutput<typeof taskOrderSchema>
 

@@ -638,6 +638,13 @@ const catalogue = {
     exit: 1,
     retry: 'never',
   },
+  AGENT_UNKNOWN: {
+    message: 'This hub has no agent of that name',
+    hint: 'Whoever looks after the hub names agents in MESHBOOK_TASK_AGENTS; without a name it is the agent of the hub.',
+    http: 422,
+    exit: 1,
+    retry: 'never',
+  },
   KEY_MISSING: {
     message: 'There is no key for this provider',
     hint: 'Set one with `meshbook keys set`; nobody can read it back.',

@@ -619,6 +619,13 @@ export const limits = {
   acpMessageBytes: 8 * MiB,
   acpStartMs: 60_000,
   acpTerminalsPerTask: 16,
+  /** How often the work of an agent of somebody else is saved while a prompt goes on. */
+  agentSaveMs: 60_000,
+  /** Agents of others that a hub knows by name. */
+  agentsPerHub: 32,
+  /** Of a command line that an operator names for the inside of a sandbox. */
+  taskProgramWords: 100,
+  taskWordChars: 4_096,
   vaultValueBytes: 64 * KiB,
   keysPerOrg: 200,
   gitPackBytes: 2 * GiB,

@@ -15,7 +15,8 @@ export interface TunnelPorts {
 }
 
 const kinds = { open: 1, data: 2, end: 3, reset: 4, more: 5 } as const
-const headBytes = 5
+/** Before the bytes of a message. */
+export const tunnelHeadBytes = 5
 const nameBytes = 32
 /** What may be on its way on one stream. */
 const windowBytes = 256 * 1024
@@ -40,9 +41,9 @@ export class Tunnel {
   take(message: Uint8Array): void {
     const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength)
     if (this.#isClosed) return
-    const isSized = bytes.byteLength >= headBytes && bytes.byteLength <= headBytes + limits.tunnelPieceBytes
+    const isSized = bytes.byteLength >= tunnelHeadBytes && bytes.byteLength <= tunnelHeadBytes + limits.tunnelPieceBytes
     const wrong = isSized
-      ? this.#taking(bytes.readUInt8(0), bytes.readUInt32LE(1), bytes.subarray(headBytes))
+      ? this.#taking(bytes.readUInt8(0), bytes.readUInt32LE(1), bytes.subarray(tunnelHeadBytes))
       : 'its length'
     if (wrong === undefined) return
     this.close()
@@ -102,10 +103,10 @@ export class Tunnel {
 
   #send(kind: number, id: number, rest: Uint8Array = new Uint8Array()): void {
     if (this.#isClosed) return
-    const message = Buffer.allocUnsafe(headBytes + rest.byteLength)
+    const message = Buffer.allocUnsafe(tunnelHeadBytes + rest.byteLength)
     message.writeUInt8(kind, 0)
     message.writeUInt32LE(id, 1)
-    message.set(rest, headBytes)
+    message.set(rest, tunnelHeadBytes)
     this.#ports.send(message)
   }
 }

@@ -26,6 +26,7 @@ interface GiveOptions extends ClientOptions {
   branch?: string
   base?: string
   model?: string
+  agent?: string
   budget?: string
   ask?: string[]
   never?: string[]
@@ -40,6 +41,7 @@ export function taskCommand(): Command {
     .option('--base <branch>', 'begin from this branch (default: that of the repository)')
     .option('--branch <name>', 'what to call the branch, below meshbook/<task>/')
     .option('--model <name>', 'the model to ask')
+    .option('--agent <name>', 'acp:NAME, an agent that the hub knows by that name (default: its own)')
     .option('--budget <dollars>', 'what it may cost, such as 2.50')
     .option('--ask <tool...>', 'ask me before each use of these tools, such as shell')
     .option('--never <tool...>', 'do without these tools')
@@ -141,7 +143,7 @@ async function give(prompt: string | undefined, _options: unknown, command: Comm
 }
 
 function wishOf(prompt: string, repo: string, options: GiveOptions): Omit<NewTask, 'id'> {
-  const { branch, base, model, ask = [], never = [] } = options
+  const { branch, base, model, agent, ask = [], never = [] } = options
   const rules = { ...rulesOf(ask, 'ask'), ...rulesOf(never, 'never') }
   return {
     prompt,
@@ -149,6 +151,7 @@ function wishOf(prompt: string, repo: string, options: GiveOptions): Omit<NewTas
     ...(branch !== undefined && { branch }),
     ...(base !== undefined && { base }),
     ...(model !== undefined && { model }),
+    ...(agent !== undefined && { agent }),
     ...(options.budget !== undefined && { budget: { microUsd: microUsdOf(options.budget) } }),
     ...(Object.keys(rules).length > 0 && { tools: rules }),
     ...(!options.pullRequest && { pullRequest: false }),

@@ -19,6 +19,7 @@ export interface Saved {
 interface Asked {
   /** Exit codes that are answers. */
   also?: readonly number[]
+  env?: Readonly<Record<string, string>>
 }
 
 const saidBytes = 256 * 1024
@@ -84,6 +85,39 @@ export class Checkout {
     this.#saved = commit
     this.#isChanged = true
     return { commit, ...(await this.#changed(commit)) }
+  }
+
+  /**
+   * The same while somebody is at work who may be using git in this moment: neither the branch nor the index is touched.
+   * What comes next goes on from this commit (TW31).
+   */
+  async saveBeside(message: string): Promise<Saved | null> {
+    const beside = { env: { GIT_INDEX_FILE: '.git/meshbook-index' } }
+    await this.#copyIndex()
+    await this.#run(['add', '-A'], beside)
+    const tree = (await this.#run(['write-tree'], beside)).said.trim()
+    const before = (await this.#run(['rev-parse', '--verify', `${this.#saved}^{tree}`])).said.trim()
+    if (tree === before) return null
+    const head = await this.#head()
+    const { code } = await this.#run(['merge-base', '--is-ancestor', head, this.#saved], { also: [1] })
+    const parents = ['-p', this.#saved, ...(code === 0 ? [] : ['-p', head])]
+    const commit = v.parse(
+      commitSchema,
+      (await this.#run(['commit-tree', v.parse(commitSchema, tree), ...parents, '-m', message])).said.trim(),
+    )
+    await this.#git(['push', '-q', '--no-verify', 'origin', `${commit}:refs/heads/${this.#order.branch}`])
+    this.#saved = commit
+    this.#isChanged = true
+    return { commit, ...(await this.#changed(commit)) }
+  }
+
+  /** Git puts a new index in the place of the old one as a whole, so a copy is one or the other. */
+  async #copyIndex(): Promise<void> {
+    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(limits.requestMs)])
+    const copying = await this.#workspace.start({ argv: ['cp', '.git/index', '.git/meshbook-index'] }, signal)
+    copying.closeInput()
+    for await (const _ of copying.output);
+    if ((await copying.ended).code !== 0) throw new MeshError('UNREACHABLE', { detail: 'the index cannot be copied' })
   }
 
   /** Whether anything of the task is outside of the worker. */
@@ -179,10 +213,13 @@ export class Checkout {
     await this.#run(args)
   }
 
-  async #run(args: readonly string[], { also = [] }: Asked = {}): Promise<{ code: number; said: string }> {
+  async #run(
+    args: readonly string[],
+    { also = [], env: more = {} }: Asked = {},
+  ): Promise<{ code: number; said: string }> {
     const argv = ['git', ...quiet, ...args]
     const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(limits.gitRequestMs)])
-    const running = await this.#workspace.start({ argv, env }, signal)
+    const running = await this.#workspace.start({ argv, env: { ...env, ...more } }, signal)
     running.closeInput()
     let said = ''
     let problem = ''

@@ -6,7 +6,7 @@ import { backoffMs, type Sleep } from '@meshbook/engine/backoff.ts'
 import type { Checkout, Saved } from './checkout.ts'
 
 export interface CheckpointsPorts {
-  checkout: Pick<Checkout, 'save'>
+  checkout: Pick<Checkout, 'save' | 'saveBeside'>
   sleep: Sleep
   random: () => number
   signal: AbortSignal
@@ -30,6 +30,26 @@ export class Checkpoints {
   see(event: TaskEvent): void {
     if (event.type === 'turn-began') this.#turn = event.turn
     if (event.type === 'tool-began' && !readers.has(event.tool)) this.#isDue = true
+  }
+
+  /** By somebody whose tools do not pass by here. */
+  mayHaveChanged(): void {
+    this.#isDue = true
+  }
+
+  /** Again and again until it is stopped, beside an agent whose turns may be as long as its task (TW45). */
+  beside(write: (event: TaskEvent) => void, signal: AbortSignal): void {
+    const { sleep, checkout } = this.#ports
+    const go = async (): Promise<void> => {
+      for (;;) {
+        await sleep(limits.agentSaveMs, signal)
+        await this.#saving
+        if (signal.aborted) return
+        // The next look, or the end of the turn, makes up for one that failed.
+        await this.#keep(checkout.saveBeside(`Work in turn ${this.#turn}`), this.#turn, write).catch(() => undefined)
+      }
+    }
+    go().catch(() => undefined)
   }
 
   /** Resolves when none is being made; tools wait for it (TW32). */
@@ -67,10 +87,14 @@ export class Checkpoints {
   }
 
   async #save(turn: number, write: (event: TaskEvent) => void): Promise<void> {
-    const saving = this.#ports.checkout.save(`Work of turn ${turn}`)
-    this.#saving = saving.catch(() => null)
-    const saved: Saved | null = await saving
+    await this.#saving
+    await this.#keep(this.#ports.checkout.save(`Work of turn ${turn}`), turn, write)
     this.#isDue = false
+  }
+
+  async #keep(saving: Promise<Saved | null>, turn: number, write: (event: TaskEvent) => void): Promise<void> {
+    this.#saving = saving.catch(() => null)
+    const saved = await saving
     if (saved) write({ type: 'checkpoint', turn, ...saved })
   }
 }

@@ -2,7 +2,7 @@
  * The workspace as the runner has it: asked of the tool host over its pipe (TW10, TW11). What answers is as hostile as
  * the code that runs there: every line is parsed, sizes are capped, and an answer that nobody waits for is dropped.
  */
-import type { Readable, Writable } from 'node:stream'
+import type { Duplex, Readable, Writable } from 'node:stream'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type {
@@ -13,6 +13,7 @@ import type {
   WorkspaceCommand,
   WorkspaceEntry,
 } from '@meshbook/engine/agent/workspace.ts'
+import { Tunnel } from '@meshbook/engine/tunnel.ts'
 import * as v from 'valibot'
 import { LineReader } from './line-reader.ts'
 import { type FromHost, fromHostSchema, type ToHost, toolLineBytes, toolUnreadBytes } from './tool-wire.ts'
@@ -36,6 +37,7 @@ export class RemoteWorkspace implements Workspace {
   readonly #before: () => Promise<void>
   #host: Answer<'here'> | undefined
   #whenHere: (() => void)[] = []
+  #models: { id: number; tunnel: Tunnel } | undefined
   #last = 0
 
   /** `before` is waited for before anything that a tool does. */
@@ -68,6 +70,20 @@ export class RemoteWorkspace implements Workspace {
   async gitPort(): Promise<number> {
     await this.#hostIsHere()
     return this.#host!.gitPort
+  }
+
+  /** A port where the tools are; whatever connects to it is handed on (TW41). */
+  async modelsPort(taken: (connection: Duplex) => void): Promise<number> {
+    await this.#hostIsHere()
+    this.#models?.tunnel.close()
+    const id = this.#next()
+    const tunnel = new Tunnel({
+      send: message => this.#tell({ do: 'carry', id, base64: Buffer.from(message).toString('base64') }),
+      fail: () => undefined,
+      taken: (_name, connection) => taken(connection),
+    })
+    this.#models = { id, tunnel }
+    return (await this.#ask('port', { do: 'models' }, id)).port
   }
 
   async read(path: string): Promise<Uint8Array> {
@@ -158,6 +174,10 @@ export class RemoteWorkspace implements Workspace {
       this.#hello(message)
       return
     }
+    if (message.is === 'carried') {
+      if (message.id === this.#models?.id) this.#models.tunnel.take(Buffer.from(message.base64, 'base64'))
+      return
+    }
     const command = this.#commands.get(message.id)
     if (message.is === 'output') {
       command?.print(message.stream, Buffer.from(message.base64, 'base64'))
@@ -197,6 +217,8 @@ export class RemoteWorkspace implements Workspace {
     this.#waiting.clear()
     for (const command of this.#commands.values()) command.fail(error)
     this.#commands.clear()
+    this.#models?.tunnel.close()
+    this.#models = undefined
   }
 }
 

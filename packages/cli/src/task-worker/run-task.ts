@@ -10,15 +10,19 @@ import { asMeshError, type ErrorCode, MeshError } from '@meshbook/core/errors.ts
 import { parseAssetId, type RandomBytes } from '@meshbook/core/ids.ts'
 import { costOf, priceOf } from '@meshbook/core/model-prices.ts'
 import type { TaskEvent } from '@meshbook/core/task-events.ts'
+import type { AcpSetting } from '@meshbook/engine/agent/acp-agent.ts'
 import { Controls } from '@meshbook/engine/agent/controls.ts'
+import type { McpTools } from '@meshbook/engine/agent/mcp-servers.ts'
 import type { ModelChoice } from '@meshbook/engine/agent/models/patient-asking.ts'
-import { type AgentEnd, runAgent } from '@meshbook/engine/agent/run-agent.ts'
+import { type AgentEnd, type AgentSetting, runAgent } from '@meshbook/engine/agent/run-agent.ts'
 import { builtInTools } from '@meshbook/engine/agent/tools/built-in-tools.ts'
 import { systemSleep } from '@meshbook/engine/backoff.ts'
+import { AgentModels } from './agent-models.ts'
 import { type Begun, BrokerChannel, type Told } from './broker-channel.ts'
 import { Checkout } from './checkout.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { PeopleByBroker } from './people-by-broker.ts'
+import { placeholderKey } from './placeholder-key.ts'
 import { RemoteWorkspace } from './remote-workspace.ts'
 import { fetchOver } from './socket-fetch.ts'
 import { systemText } from './system-text.ts'
@@ -37,7 +41,8 @@ export interface RunnerOptions {
   log(line: string): void
 }
 
-const placeholderKey = 'the-broker-has-it'
+/** The loop of this program. */
+const ownAgent = 'meshbook'
 const cloneTries = 5
 const idleMs = 500
 
@@ -95,24 +100,23 @@ async function work(
   let checkpoints: Checkpoints | undefined
   const workspace = new RemoteWorkspace(repo, tools.from, tools.to, async () => checkpoints?.idle())
 
-  const choice = choiceOf(order, join(sockets, brokerSockets.models), now)
-  choice.catch(() => undefined)
+  const isOwn = order.agent === ownAgent
+  if (!isOwn && !order.program)
+    return finish(channel, write, { as: 'failed', error: new MeshError('AGENT_UNKNOWN', { detail: order.agent }) })
+  const choice = isOwn ? choiceOf(order, join(sockets, brokerSockets.models), now) : undefined
+  choice?.catch(() => undefined)
   const checkout = await opened(workspace, order, events, signal).catch((thrown: unknown) => asMeshError(thrown))
   signal.throwIfAborted()
   if (checkout instanceof MeshError) return finish(channel, write, { as: 'failed', error: checkout })
   write({ type: 'workspace', repo: order.repo, branch: order.branch, base: order.base, agent: order.agent })
   checkpoints = new Checkpoints({ checkout, sleep: systemSleep, random, signal })
   const saver = checkpoints
-  const end = await runAgent({
+  const setting: AgentPorts = {
     events: [...history, ...events],
     first: { id: order.forked ? `prompt-${order.task}` : 'prompt', by: order.by, text: order.prompt },
-    system: systemText(order, repo),
-    chain: [await choice],
-    tools: builtInTools(workspace),
     rules: order.tools,
     budget: order.budget,
     startedAt: log[0]?.at ?? now(),
-    priceOf: (model, usage) => costOf(priceOf(model).price, usage),
     log: {
       write: event => {
         saver.see(event)
@@ -128,7 +132,10 @@ async function work(
     controls: stoppedBy(controls, signal),
     time: { clock: now, random, sleep: systemSleep },
     afterTurn: (turn, tell) => saver.afterTurn(turn, tell),
-  })
+  }
+  const end = choice
+    ? await runOwnAgent(order, await choice, setting, workspace, signal)
+    : await runAgentOfOthers(order, saver, setting, workspace, join(sockets, brokerSockets.models))
   // Even a worker that has to end tries once to save what it has.
   const lost = await saver.last(write).then(
     () => undefined,
@@ -140,6 +147,76 @@ async function work(
   }
   const unsaved = lost && new MeshError('CONFLICT', { detail: `the work could not be saved: ${lost.message}` })
   return finish(channel, write, unsaved ? { as: 'failed', error: unsaved } : end)
+}
+
+/** The agents of both kinds want these. */
+type AgentPorts = Pick<
+  AgentSetting & AcpSetting,
+  | ('events' | 'first' | 'rules' | 'budget' | 'startedAt')
+  | ('log' | 'assets' | 'people' | 'controls' | 'time' | 'afterTurn')
+>
+
+/** The loop of this program, with the tools of its servers beside its own (TW50). */
+async function runOwnAgent(
+  order: TaskOrder,
+  choice: ModelChoice,
+  setting: AgentPorts,
+  workspace: RemoteWorkspace,
+  signal: AbortSignal,
+): Promise<AgentEnd> {
+  const servers = await toolServersOf(order, workspace, signal)
+  for (const text of servers.problems) setting.log.write({ type: 'notice', text })
+  try {
+    return await runAgent({
+      ...setting,
+      system: systemText(order, workspace.root),
+      chain: [choice],
+      tools: [...builtInTools(workspace), ...servers.tools],
+      priceOf: (model, usage) => costOf(priceOf(model).price, usage),
+    })
+  } finally {
+    await servers.close()
+  }
+}
+
+async function toolServersOf(
+  { toolServers = [] }: TaskOrder,
+  workspace: RemoteWorkspace,
+  signal: AbortSignal,
+): Promise<McpTools> {
+  if (toolServers.length === 0) return { tools: [], problems: [], close: async () => undefined }
+  const { connectMcpServers } = await import('@meshbook/engine/agent/mcp-servers.ts')
+  const servers = toolServers.map(({ name, argv, env, rule, tools }) => ({ name, at: { argv, env }, rule, tools }))
+  return connectMcpServers(servers, { workspace }, signal)
+}
+
+/** A program of somebody else, where the tools are (TW40). */
+async function runAgentOfOthers(
+  order: TaskOrder,
+  saver: Checkpoints,
+  setting: AgentPorts,
+  workspace: RemoteWorkspace,
+  socket: string,
+): Promise<AgentEnd> {
+  const { runAcpAgent } = await import('@meshbook/engine/agent/acp-agent.ts')
+  const models = new AgentModels({ socket, order, port: taken => workspace.modelsPort(taken) })
+  const preface = systemText(order, workspace.root)
+  // It says what it likes of what it does; so every turn may have changed something.
+  const afterTurn = (turn: number, tell: (event: TaskEvent) => void) => {
+    saver.mayHaveChanged()
+    return saver.afterTurn(turn, tell)
+  }
+  const isOver = new AbortController()
+  saver.beside(event => setting.log.write(event), isOver.signal)
+  return runAcpAgent({
+    ...setting,
+    ...order.program!,
+    afterTurn,
+    name: order.agent,
+    preface,
+    models,
+    workspace,
+  }).finally(() => isOver.abort())
 }
 
 /** A worker that has to end stops its agent, as a person would, and says nothing of it. */

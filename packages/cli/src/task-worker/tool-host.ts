@@ -8,6 +8,7 @@ import { limits } from '@meshbook/core/limits.ts'
 import type { RunningCommand, Workspace } from '@meshbook/engine/agent/workspace.ts'
 import * as v from 'valibot'
 import { LineReader } from './line-reader.ts'
+import { ModelsPort } from './models-port.ts'
 import {
   type FromHost,
   type ToHost,
@@ -30,6 +31,10 @@ const lineSchema = v.pipe(v.string(), v.parseJson(), toHostSchema)
 export function serveWorkspace(workspace: Workspace, gitPort: number, from: Readable, to: Writable): Promise<void> {
   const commands = new Map<number, Served>()
   const tell = (message: FromHost): void => void to.write(`${JSON.stringify(message)}\n`)
+  let carrier = 1
+  const models = new ModelsPort(message =>
+    tell({ is: 'carried', id: carrier, base64: Buffer.from(message).toString('base64') }),
+  )
   const reader = new LineReader(toolLineBytes, line => {
     const parsed = v.safeParse(lineSchema, line)
     if (parsed.success) void answer(parsed.output)
@@ -79,6 +84,12 @@ export function serveWorkspace(workspace: Workspace, gitPort: number, from: Read
         if (!served) return
         served.unread = Math.max(0, served.unread - asked.bytes)
         served.readMore?.()
+        return
+      case 'models':
+        carrier = id
+        return tell({ is: 'port', id, port: await models.open() })
+      case 'carry':
+        if (id === carrier) models.take(Buffer.from(asked.base64, 'base64'))
     }
   }
 

@@ -1,6 +1,7 @@
 /** What passes between runner and tool host: one JSON object a line, both ways (TW10). Neither side trusts the other. */
 import { type ErrorCode, isErrorCode } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import { tunnelHeadBytes } from '@meshbook/engine/tunnel.ts'
 import * as v from 'valibot'
 
 /** A whole file in base64, and words around it. */
@@ -12,6 +13,7 @@ export const toolUnreadBytes = 256 * 1024
 
 const id = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
 const path = v.pipe(v.string(), v.maxLength(4_096))
+const carried = v.pipe(v.string(), v.maxLength(Math.ceil(((limits.tunnelPieceBytes + tunnelHeadBytes) * 4) / 3) + 4))
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const base64 = v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]*={0,2}$/))
 const word = v.pipe(v.string(), v.maxLength(1024 ** 2))
@@ -31,6 +33,9 @@ export const toHostSchema = v.variant('do', [
   v.object({ do: v.literal('input'), id, base64: v.nullable(base64) }),
   v.object({ do: v.literal('kill'), id }),
   v.object({ do: v.literal('more'), id, bytes: count }),
+  /** A port for the model of an agent of somebody else; answered with `port`. What is said there passes by `carry`. */
+  v.object({ do: v.literal('models'), id }),
+  v.object({ do: v.literal('carry'), id, base64: v.pipe(carried, base64) }),
 ])
 export type ToHost = v.InferOutput<typeof toHostSchema>
 
@@ -41,6 +46,8 @@ export const fromHostSchema = v.variant('is', [
   v.object({ is: v.literal('here'), gitPort: count, root: path }),
   v.object({ is: v.literal('bytes'), id, base64 }),
   v.object({ is: v.literal('done'), id }),
+  v.object({ is: v.literal('port'), id, port: v.pipe(count, v.maxValue(65_535)) }),
+  v.object({ is: v.literal('carried'), id, base64: v.pipe(carried, base64) }),
   v.object({ is: v.literal('entries'), id, entries: v.array(entry), isCut: v.boolean() }),
   v.object({ is: v.literal('started'), id }),
   v.object({ is: v.literal('output'), id, stream: v.picklist(['stdout', 'stderr']), base64 }),

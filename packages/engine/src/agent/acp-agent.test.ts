@@ -74,6 +74,41 @@ for (const [what, rules, decision] of [
     assert.ok(scene.log.events.some(event => event.type === 'tool-ended' && !event.ok))
   })
 
+test('AL51 what was not agreed to as it is done is asked for by itself, with the exact bytes', async t => {
+  const scene = await acp(t, 'please mend it', { rules: { write: 'ask', shell: 'ask' } })
+  await scene.end()
+  assert.deepEqual(
+    scene.people.asked.slice(1).map(({ tool, shown }) => [tool, shown.replaceAll(scene.root, 'ROOT')]),
+    [
+      ['write', 'ROOT/a.txt\n\ngood\n'],
+      ['shell', JSON.stringify({ argv: ['cat', 'a.txt'], env: {} }, null, 2)],
+    ],
+  )
+})
+
+test('AL51 what a person refuses at the deed is not done, whatever was agreed to before', async t => {
+  const scene = await acp(t, 'please mend it', { rules: { write: 'ask' } })
+  scene.people.decide = ({ shown }) => ({ decision: shown.includes('good') ? 'rejected' : 'approved' })
+  await scene.end()
+  assert.equal(readFileSync(join(scene.root, 'a.txt'), 'utf8'), 'bad\n')
+})
+
+test('AL53 its model is open while it has a prompt alone; without money its prompt is cancelled and the task ends', async t => {
+  const spent = new AbortController()
+  const lets: boolean[] = []
+  const models = {
+    open: async () => ({ ITS_MODEL: 'here' }),
+    let: (may: boolean) => void lets.push(may),
+    usedUp: spent.signal,
+  }
+  const scene = await acp(t, 'wait for me', { models })
+  scene.log.onWrite = event => {
+    if (event.type === 'tool-began') spent.abort('Spent: $1 of $1.')
+  }
+  assert.deepEqual(await scene.end(), { as: 'limit', limit: 'cost', reason: 'Spent: $1 of $1.' })
+  assert.equal(lets.at(-1), false)
+})
+
 test('AL51 never holds for its requests for terminals, too', async t => {
   const scene = await acp(t, 'please mend it', { rules: { shell: 'never' } })
   const end = await scene.end()

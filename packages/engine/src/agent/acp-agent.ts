@@ -21,6 +21,7 @@ import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { TaskEvent } from '@meshbook/core/task-events.ts'
 import type { Budget, ToolRule } from '@meshbook/core/tasks-api.ts'
+import { type Agreed, covers, type Deed, shownOf } from './acp-agreement.ts'
 import { AcpTerminals } from './acp-terminals.ts'
 import { askPeople, questionOf } from './approval.ts'
 import type { Controls, UserMessage } from './controls.ts'
@@ -35,6 +36,15 @@ import { TimeLimit } from './time-limit.ts'
 import { shortened } from './tool-output.ts'
 import type { RunningCommand, Workspace } from './workspace.ts'
 
+/** How the program comes to its model: only while it has a prompt (AL53). */
+export interface AcpModels {
+  /** Variables that say where it is; asked for with each start of the program. */
+  open(): Promise<Readonly<Record<string, string>>>
+  let(may: boolean): void
+  /** Aborted when nothing is left to pay with; its reason is why, in words. */
+  usedUp: AbortSignal
+}
+
 export interface AcpSetting {
   /** Under which it is in the log. */
   name: string
@@ -42,6 +52,9 @@ export interface AcpSetting {
   env?: Readonly<Record<string, string>>
   events: readonly TaskEvent[]
   first: UserMessage
+  /** Said before its first prompt: where it is, and what becomes of its work. */
+  preface?: string
+  models?: AcpModels
   workspace: Workspace
   /** By the names of our own tools: `read`, `search`, `write`, `shell`, `fetch`, `other`. */
   rules: Readonly<Record<string, ToolRule>>
@@ -74,6 +87,8 @@ export async function runAcpAgent(setting: AcpSetting): Promise<AgentEnd> {
 /** How long a prompt that is cancelled may take to end. */
 const cancelMs = 10_000
 const lastWordsChars = 2_000
+/** What was agreed to and never done is forgotten. */
+const agreedMost = 20
 
 /** The program itself failed, and not what is around it. */
 class AgentFailed extends Error {}
@@ -89,6 +104,9 @@ class AcpAgent {
   #session = ''
   #stderr = ''
   #turn: Turn | undefined
+  /** What people agreed to when the program asked, and what it has not done so far. */
+  #agreed: Agreed[] = []
+  #asks = 0
 
   constructor(setting: AcpSetting, state: AgentState, over: AbortSignal) {
     this.#setting = setting
@@ -111,6 +129,8 @@ class AcpAgent {
       }
     } catch (error) {
       if (!(error instanceof AgentFailed)) throw error
+      const spent = this.#spent()
+      if (spent) return spent
       const words = this.#stderr.trim() === '' ? '' : `\n${this.#stderr.trim()}`
       return {
         as: 'failed',
@@ -123,7 +143,7 @@ class AcpAgent {
     this.#connection?.close()
     this.#closed.abort()
     await this.#terminals.close()
-    await this.#running?.ended
+    await this.#running?.ended.catch(() => undefined)
   }
 
   async #standStill(): Promise<AgentEnd | undefined> {
@@ -146,7 +166,14 @@ class AcpAgent {
     return messages.map(({ text }) => text)
   }
 
+  #spent(): AgentEnd | undefined {
+    const usedUp = this.#setting.models?.usedUp
+    return usedUp?.aborted ? { as: 'limit', limit: 'cost', reason: String(usedUp.reason) } : undefined
+  }
+
   #end(): AgentEnd | undefined {
+    const spent = this.#spent()
+    if (spent) return spent
     const { next } = this.#state
     if (next === 'done') return { as: 'done', text: lastWords(this.#state) }
     if (next === 'refused')
@@ -160,12 +187,20 @@ class AcpAgent {
   async #promptText(said: readonly string[]): Promise<string> {
     if (this.#connection) return said.length > 0 ? said.join('\n\n') : 'Go on where you were.'
     await this.#begin()
-    return this.#state.turn === 0 ? conversation(this.#state).flatMap(userText).join('\n\n') : retold(this.#state)
+    const { preface, events } = this.#setting
+    const isAnew = events.some(({ type }) => type === 'turn-began')
+    if (isAnew) this.#write({ type: 'notice', text: begunAnew })
+    const text = isAnew
+      ? retold(this.#state, saidInLastTurn(events))
+      : conversation(this.#state).flatMap(userText).join('\n\n')
+    return preface === undefined ? text : `${preface}\n\n---\n\n${text}`
   }
 
   async #begin(): Promise<void> {
-    const { workspace, argv, env } = this.#setting
-    const running = await workspace.start({ argv, ...(env ? { env } : {}) }, this.#closed.signal).catch(error => {
+    const { workspace, argv, env, models } = this.#setting
+    const place = { argv, env: { ...env, ...(await models?.open()) } }
+    models?.let(true)
+    const running = await workspace.start(place, this.#closed.signal).catch(error => {
       throw new AgentFailed(`The agent cannot be started: ${asMeshError(error).message}`, { cause: error })
     })
     this.#running = running
@@ -206,13 +241,13 @@ class AcpAgent {
 
   /** Whether the turn came to its end. A prompt that was cancelled has none: it is asked again, or something else is. */
   async #prompt(text: string): Promise<boolean> {
-    const { name, controls, log } = this.#setting
+    const { name, controls, log, models } = this.#setting
     const turn = new Turn(this.#state.turn + 1, event => this.#write(event), this.#setting.assets)
     this.#turn = turn
     this.#write({ type: 'turn-began', turn: turn.number, model: name })
     await log.flush()
     const { agent } = this.#connection!
-    const cut = AbortSignal.any([controls.cut, this.#over])
+    const cut = AbortSignal.any([controls.cut, this.#over, ...(models ? [models.usedUp] : [])])
     const late = new AbortController()
     let timer: NodeJS.Timeout | undefined
     const cancel = () => {
@@ -221,6 +256,7 @@ class AcpAgent {
     }
     cut.addEventListener('abort', cancel, { once: true })
     if (cut.aborted) cancel()
+    models?.let(true)
     try {
       const prompt = [{ type: 'text' as const, text }]
       const request = { sessionId: this.#session, prompt }
@@ -231,6 +267,7 @@ class AcpAgent {
       turn.end(stopReason === 'max_tokens' ? 'length' : stopReason === 'refusal' ? 'refused' : 'done')
       return true
     } finally {
+      models?.let(false)
       cut.removeEventListener('abort', cancel)
       clearTimeout(timer)
       this.#turn = undefined
@@ -242,21 +279,21 @@ class AcpAgent {
       .onNotification(methods.client.session.update, ({ params }) => this.#turn?.take(params.update))
       .onRequest(methods.client.session.requestPermission, ({ params }) => this.#permission(params))
       .onRequest(methods.client.fs.readTextFile, async ({ params }) => {
-        this.#mustBeAllowed('read')
+        await this.#mustBeAgreed({ tool: 'read', path: params.path })
         const text = Buffer.from(await this.#asked(this.#setting.workspace.read(params.path))).toString('utf8')
         return { content: linesOf(text, params.line ?? undefined, params.limit ?? undefined) }
       })
       .onRequest(methods.client.fs.writeTextFile, async ({ params }) => {
-        this.#mustBeAllowed('write')
+        await this.#mustBeAgreed({ tool: 'write', path: params.path, content: params.content })
         await this.#asked(this.#setting.workspace.write(params.path, Buffer.from(params.content)))
         return {}
       })
       .onRequest(
         methods.client.terminal.create,
         async ({ params: { command, args = [], env = [], cwd, outputByteLimit } }) => {
-          this.#mustBeAllowed('shell')
           const variables = Object.fromEntries(env.map(({ name, value }) => [name, value]))
           const place = cwd ? { cwd } : {}
+          await this.#mustBeAgreed({ tool: 'shell', argv: [command, ...args], ...place, env: variables })
           const made = this.#terminals.create(
             { argv: [command, ...args], env: variables, ...place },
             outputByteLimit ?? undefined,
@@ -290,7 +327,13 @@ class AcpAgent {
               cut,
             )
           : { allowed: rule === 'auto' }
-      const wanted = verdict.allowed ? ['allow_once', 'allow_always'] : ['reject_once', 'reject_always']
+      if (rule === 'ask' && verdict.allowed)
+        this.#agreed = [...this.#agreed, { tool, question: toolCall }].slice(-agreedMost)
+      const wanted = verdict.allowed
+        ? rule === 'ask'
+          ? ['allow_once']
+          : ['allow_once', 'allow_always']
+        : ['reject_once', 'reject_always']
       const option = wanted.flatMap(kind => options.filter(option => option.kind === kind))[0]
       return option
         ? { outcome: { outcome: 'selected', optionId: option.optionId } }
@@ -306,9 +349,23 @@ class AcpAgent {
     return Object.hasOwn(rules, tool) ? rules[tool]! : 'auto'
   }
 
-  #mustBeAllowed(tool: string): void {
-    if (this.#ruleOf(tool) === 'never')
-      throw RequestError.invalidRequest(undefined, `${tool} is not allowed in this task`)
+  /** Whatever the program asked for before: what is done here is shown as it is, and decided by itself. */
+  async #mustBeAgreed(deed: Deed): Promise<void> {
+    const { tool } = deed
+    const rule = this.#ruleOf(tool)
+    if (rule === 'never') throw RequestError.invalidRequest(undefined, `${tool} is not allowed in this task`)
+    if (rule === 'auto') return
+    const agreed = this.#agreed.findIndex(one => covers(one, deed))
+    if (agreed >= 0) {
+      this.#agreed.splice(agreed, 1)
+      return
+    }
+    this.#asks += 1
+    const call = questionOf(this.#state.turn + 1, `request-${this.#asks}`)
+    const question = { call, tool, shown: shownOf(deed) }
+    const cut = AbortSignal.any([this.#setting.controls.cut, this.#over, this.#closed.signal])
+    const verdict = await this.#asked(askPeople(this.#setting.people, question, cut))
+    if (!verdict.allowed) throw RequestError.invalidRequest(undefined, verdict.why)
   }
 
   /** What the workspace refuses is an answer to the program, in words that it may know. */
@@ -478,13 +535,26 @@ function userText(message: { role: string; text?: string }): string[] {
   return message.role === 'user' && message.text !== undefined ? [message.text] : []
 }
 
-function retold(state: AgentState): string {
+const begunAnew =
+  'The agent was begun anew, in a session of its own: it was told what was said so far, and remembers nothing else.'
+
+/** Of a turn that did not come to its end. */
+function saidInLastTurn(events: readonly TaskEvent[]): string {
+  const began = events.findLastIndex(({ type }) => type === 'turn-began')
+  const since = events.slice(began)
+  if (since.some(({ type }) => type === 'turn-ended')) return ''
+  const said = since.map(event => (event.type === 'said' && event.as === 'text' ? event.text : ''))
+  return said.join('').slice(-saidChars)
+}
+
+function retold(state: AgentState, cutOff: string): string {
   const told = conversation(state).map(message => {
     if (message.role === 'user') return `USER: ${message.text}`
     return message.role === 'agent'
       ? `YOU: ${message.blocks.flatMap(block => (block.type === 'text' ? [block.text] : [])).join('\n')}`
       : ''
   })
+  if (cutOff !== '') told.push(`YOU, until you were interrupted: ${cutOff}`)
   return `You were interrupted and begin anew. The files are as you left them at the last checkpoint; look at them first. What was said so far:\n\n${told.join('\n\n')}\n\nGo on.`
 }
 

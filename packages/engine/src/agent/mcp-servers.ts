@@ -4,6 +4,7 @@
  */
 
 import { limits } from '@meshbook/core/limits.ts'
+import type { ToolRule } from '@meshbook/core/tasks-api.ts'
 import {
   Client,
   type ContentBlock,
@@ -19,6 +20,10 @@ export interface McpServerSetting {
   /** Letters, digits, `-`: it begins the names of its tools. */
   name: string
   at: { argv: readonly string[]; env?: Readonly<Record<string, string>> } | { url: string }
+  /** Of its tools: `ask` where nothing is said. What is never allowed is not there at all, whatever a task says. */
+  rule?: ToolRule
+  /** Of single ones, by the names that the server gives them. */
+  tools?: Readonly<Record<string, ToolRule>>
 }
 
 export interface McpOptions {
@@ -67,8 +72,11 @@ async function connect(
   try {
     await client.connect(transportOf(server, options, signal), request)
     const { tools } = await client.listTools(undefined, request)
-    const taken = tools.slice(0, limits.mcpToolsPerServer).filter(hasSchemaThatFits)
-    return { client, tools: taken.map(tool => asTool(server.name, tool, client, options.callMs ?? limits.toolRunMs)) }
+    const taken = tools
+      .filter(({ name }) => ruleOf(server, name) !== 'never')
+      .slice(0, limits.mcpToolsPerServer)
+      .filter(hasSchemaThatFits)
+    return { client, tools: taken.map(tool => asTool(server, tool, client, options.callMs ?? limits.toolRunMs)) }
   } catch (error) {
     signal.throwIfAborted()
     await client.close()
@@ -112,14 +120,19 @@ function hasSchemaThatFits({ inputSchema }: ServerTool): boolean {
 
 const nameChars = 64
 
+function ruleOf({ rule = 'ask', tools = {} }: McpServerSetting, name: string): ToolRule {
+  return Object.hasOwn(tools, name) ? tools[name]! : rule
+}
+
 /** A server tells what its tools do; what they may do is for people to say, so they ask. */
-function asTool(server: string, tool: ServerTool, client: Client, mostMs: number): Tool {
+function asTool(setting: McpServerSetting, tool: ServerTool, client: Client, mostMs: number): Tool {
+  const { name: server } = setting
   return {
     name: `mcp_${server}_${tool.name}`.replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, nameChars),
     description: (tool.description ?? tool.title ?? tool.name).slice(0, limits.mcpDescriptionChars),
     schema: { ...tool.inputSchema },
     hasEffects: true,
-    rule: 'ask',
+    rule: ruleOf(setting, tool.name),
     mostMs,
     parse: input => {
       if (typeof input === 'object' && input !== null && !Array.isArray(input)) return { input }

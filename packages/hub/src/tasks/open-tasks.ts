@@ -1,5 +1,5 @@
 /** The parts of the hub that work on tasks, put together: queue, channels of workers, and what people do with tasks. */
-import type { TaskOrder } from '@meshbook/core/broker.ts'
+import type { TaskOrder, TaskProgram, TaskToolServer } from '@meshbook/core/broker.ts'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { AssetId, Now, OrgId, RandomBytes, RunId, WorkerId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
@@ -40,6 +40,8 @@ export interface OpenTasksPorts {
   hub: string
   most: number
   defaults: TasksPorts['defaults']
+  agents: ReadonlyMap<string, TaskProgram>
+  toolServers: readonly TaskToolServer[]
   store: HubStore
   events: HubEvents
   feeds: RunFeeds
@@ -98,6 +100,7 @@ export function openTasks(ports: OpenTasksPorts): OpenTasks {
     ...{ model: task.model, wire: work.wireOf(task.model), repo: work.repoOf(task), budget: task.budget },
     forked: task.from !== null,
     ...{ branch: task.branch, base: task.baseCommit ?? noCommit, tools: task.tools },
+    ...programsOf(task, ports),
   })
   function accept(worker: WorkerId, lines: WorkerLines): void {
     channels.get(worker)?.close()
@@ -140,6 +143,13 @@ export function openTasks(ports: OpenTasksPorts): OpenTasks {
       }
     },
   }
+}
+
+/** One that the hub does not know any more has no program, and the worker says so. */
+function programsOf({ agent }: TaskRow, { agents, toolServers }: OpenTasksPorts) {
+  const program = agents.get(agent)
+  if (program) return { program }
+  return toolServers.length > 0 ? { toolServers: [...toolServers] } : {}
 }
 
 const noCommit = '0'.repeat(40)

@@ -18,6 +18,7 @@ import {
 } from '../testing/scripted-tasks.ts'
 import { startTestHub, type TestHub, type TestHubOptions } from '../testing/test-hub.ts'
 import { until } from '../testing/until.ts'
+import { parseTasks } from './task-config.ts'
 
 const repo = 'https://git.example/me/code.git'
 
@@ -88,6 +89,43 @@ test('TK1 the same id with the same words is the same task, with others it is re
     'BAD_REQUEST',
   )
 })
+
+test('TK40 an agent of somebody else is one that the hub knows by name; its program goes with the order', async t => {
+  const program = { argv: ['its-agent', '--acp'], env: { LEVEL: '2' } }
+  const toolServers = JSON.stringify({ docs: { argv: ['docs-server'], tools: { find: 'auto' } } })
+  const w = await world(t, {
+    env: { MESHBOOK_TASK_AGENTS: JSON.stringify({ its: program }), MESHBOOK_TASK_TOOL_SERVERS: toolServers },
+  })
+  const ask = (agent: string) => w.it.api('POST', '/tasks', { repo: 'https://git.example/a.git', prompt: 'one', agent })
+  const refused = await ask('acp:other')
+  assert.equal(refused.status, 422)
+  const problem = (await refused.json()) as { code: string }
+  assert.equal(problem.code, 'AGENT_UNKNOWN')
+  assert.match(JSON.stringify(problem), /acp:other; there are: meshbook, acp:its/)
+  const { id } = (await (await ask('acp:its')).json()) as Task
+  const worker = await (await w.sandboxes.workerOf(id)).join()
+  const { order } = await worker.hears('order')
+  assert.deepEqual([order.agent, order.program, order.toolServers], ['acp:its', program, undefined])
+  await worker.write(completed)
+  await w.ended(id)
+  const own = await w.order('with servers of tools')
+  const next = await (await w.sandboxes.workerOf(own.id)).join()
+  const [server] = (await next.hears('order')).order.toolServers ?? []
+  assert.deepEqual(server, { name: 'docs', argv: ['docs-server'], env: {}, rule: 'ask', tools: { find: 'auto' } })
+})
+
+for (const [name, value] of [
+  ['MESHBOOK_TASK_AGENTS', '{"Its Agent": {"argv": ["a"]}}'],
+  ['MESHBOOK_TASK_AGENTS', '{"its": {"argv": []}}'],
+  ['MESHBOOK_TASK_TOOL_SERVERS', '{"docs": {"argv": ["a"], "rule": "always"}}'],
+  ['MESHBOOK_TASK_TOOL_SERVERS', 'docs'],
+] as const)
+  test(`TK40 a hub with ${name}=${value} does not start, and says what it expected`, () => {
+    assert.throws(() => parseTasks(setting => (setting === name ? value : undefined)), {
+      code: 'BAD_CONFIG',
+      detail: new RegExp(`${name}: expected JSON`),
+    })
+  })
 
 test('TK10, TK30, TK33 a task gets a worker, ends in a branch and a pull request, and nothing is left', async t => {
   const w = await world(t)

@@ -22,6 +22,8 @@ export interface TasksPorts {
   delivery: Pick<Delivery, 'diff'>
   /** Where a task says nothing. */
   defaults: { model: string; agent: string; budgetMicroUsd: number }
+  /** Beside that of the hub, by their names. */
+  agents: ReadonlyMap<string, unknown>
   now: Now
   random: RandomBytes
   /** What was spent for it so far, in millionths of a dollar, by the ledger. */
@@ -48,8 +50,7 @@ export class Tasks {
     const { store, now, random, defaults } = this.#ports
     const at = now()
     const id = asked.id ?? parseRunId(newId('run', at, random))
-    if (asked.agent !== undefined && asked.agent !== defaults.agent)
-      throw new MeshError('BAD_REQUEST', { detail: `agent: this hub has none that is called ${asked.agent}` })
+    this.#mustBeAgent(asked.agent ?? defaults.agent)
     if (asked.from) await this.#mustBe(org, asked.from.task, asked.from.turn)
     const words = {
       repo: asked.repo,
@@ -136,6 +137,13 @@ export class Tasks {
     const task = await this.#row(org, id)
     if (task.state.commit === null) throw new MeshError('NOT_FOUND', { detail: 'the agent has changed nothing so far' })
     return this.#ports.delivery.diff(task)
+  }
+
+  #mustBeAgent(name: string): void {
+    const { defaults, agents } = this.#ports
+    const known = [defaults.agent, ...agents.keys()]
+    if (!known.includes(name))
+      throw new MeshError('AGENT_UNKNOWN', { detail: `${name}; there are: ${known.join(', ')}` })
   }
 
   async #mustBe(org: OrgId, id: RunId, turn: number): Promise<void> {
