@@ -2,12 +2,14 @@
  * Folders of the hub as other users of this machine can reach them: bind mounts below one folder that everybody may pass
  * through and nobody but root may list. Only for root; one set for each worker.
  */
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { isId, type WorkerId } from '@meshbook/core/ids.ts'
 import { tool, unmountBelow } from './mounting.ts'
 
 const passable = 0o711
+/** Of the folders of all hubs of this machine. */
+const namePrefix = 'meshbook-'
 
 export class HostMounts {
   readonly #folder: string
@@ -38,7 +40,26 @@ export class HostMounts {
     await rm(root, { recursive: true, force: true })
   }
 
+  /** Nobody else takes the folder away; with workers in it, it stays. */
+  async close(): Promise<void> {
+    await removeEmpty(this.#folder)
+  }
+
+  /** Folders of hubs that were killed, or are without a worker and make theirs anew. */
+  async sweep(): Promise<void> {
+    const beside = dirname(this.#folder)
+    const names = await readdir(beside).catch(() => [])
+    for (const name of names.filter(one => one.startsWith(namePrefix))) await removeEmpty(join(beside, name))
+  }
+
   async list(): Promise<string[]> {
     return (await readdir(this.#folder).catch(() => [])).filter(name => isId('worker', name))
   }
+}
+
+async function removeEmpty(folder: string): Promise<void> {
+  const known = ['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EBUSY', 'ENOTDIR', 'EPERM', 'EACCES']
+  await rmdir(folder).catch((thrown: NodeJS.ErrnoException) => {
+    if (!known.includes(thrown.code ?? '')) throw thrown
+  })
 }
