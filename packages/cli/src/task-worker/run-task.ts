@@ -95,13 +95,16 @@ async function work(
   let checkpoints: Checkpoints | undefined
   const workspace = new RemoteWorkspace(repo, tools.from, tools.to, async () => checkpoints?.idle())
 
-  const choice = choiceOf(order, join(sockets, brokerSockets.models), now)
+  const models = fetchOver(join(sockets, brokerSockets.models), asking => channel.there(asking))
+  const choice = choiceOf(order, models, now)
   choice.catch(() => undefined)
-  const checkout = await opened(workspace, order, events, signal).catch((thrown: unknown) => asMeshError(thrown))
+  const checkout = await opened(workspace, order, events, channel, signal).catch((thrown: unknown) =>
+    asMeshError(thrown),
+  )
   signal.throwIfAborted()
   if (checkout instanceof MeshError) return finish(channel, write, { as: 'failed', error: checkout })
   write({ type: 'workspace', repo: order.repo, branch: order.branch, base: order.base, agent: order.agent })
-  checkpoints = new Checkpoints({ checkout, sleep: systemSleep, random, signal })
+  checkpoints = new Checkpoints({ checkout, broker: channel, sleep: systemSleep, random, signal })
   const saver = checkpoints
   const end = await runAgent({
     events: [...history, ...events],
@@ -165,6 +168,7 @@ async function opened(
   workspace: RemoteWorkspace,
   order: TaskOrder,
   events: readonly TaskEvent[],
+  channel: BrokerChannel,
   signal: AbortSignal,
 ): Promise<Checkout> {
   const saved = events.findLast(event => event.type === 'checkpoint')?.commit
@@ -176,6 +180,7 @@ async function opened(
       if (attempt === cloneTries || signal.aborted) throw thrown
     }
     await systemSleep(500 * 2 ** attempt, signal)
+    await channel.there(signal)
   }
 }
 
@@ -185,8 +190,12 @@ export const clients = {
   openai: async () => (await import('@meshbook/engine/agent/models/openai-model.ts')).OpenAiModel,
 }
 
-async function choiceOf({ model: name, wire }: TaskOrder, socket: string, clock: () => number): Promise<ModelChoice> {
-  const options = { fetch: fetchOver(socket), key: placeholderKey, clock }
+async function choiceOf(
+  { model: name, wire }: TaskOrder,
+  asking: typeof fetch,
+  clock: () => number,
+): Promise<ModelChoice> {
+  const options = { fetch: asking, key: placeholderKey, clock }
   const Client = await clients[wire]()
   const model = new Client({ ...options, baseUrl: wire === 'anthropic' ? 'http://models' : 'http://models/v1' })
   const { contextTokens, outputTokens } = priceOf(name).price
