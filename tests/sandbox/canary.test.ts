@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { type IncomingMessage, request } from 'node:http'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Task } from '@meshbook/core/tasks-api.ts'
 import { makeImage } from '@meshbook/hub/compute/image/make-image.ts'
@@ -103,23 +103,26 @@ async function scene(t: TestContext, env: NodeJS.ProcessEnv): Promise<Scene> {
   }
 }
 
-/** Its own processes, by their users. */
-function workerProcesses(): number[] {
+/** Its own processes, by their users and by the folder of the hub that is mounted for them. */
+function workerProcesses({ folder }: TestHub): number[] {
   const own = new Set<number>(Object.values(taskUsers).map(({ uid }) => uid))
-  const userOf = (pid: number): number => {
+  const isOwn = (pid: string): boolean => {
     try {
-      return Number(/^Uid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+      const uid = Number(/^Uid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+      return own.has(uid) && readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(basename(folder))
     } catch {
       // It has ended meanwhile.
-      return -1
+      return false
     }
   }
-  const pids = readdirSync('/proc').filter(name => /^\d+$/.test(name))
-  return pids.map(Number).filter(pid => own.has(userOf(pid)))
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .filter(isOwn)
+    .map(Number)
 }
 
-function lookInside({ canaries }: Scene): void {
-  const pids = workerProcesses()
+function lookInside({ it, canaries }: Scene): void {
+  const pids = workerProcesses(it)
   assert.ok(pids.length >= 2, 'runner and tools are there')
   for (const pid of pids) canaries.memory('memory of runner and tools', pid)
   for (const pid of pids)
