@@ -39,7 +39,7 @@ const canary = 'sk-canary-of-the-kills-5d1e'
 const repository = 'me/code'
 const tasksAtOnce = 3
 const killsPerWave = 12
-const waveMs = 240_000
+const waveMs = 600_000
 /** So long is waited for a moment; that of a push comes late. */
 const momentMs = 3_000
 const deliveryMs = 15_000
