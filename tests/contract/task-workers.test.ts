@@ -8,6 +8,7 @@ import { DockerEngine } from '@meshbook/hub/compute/docker-engine.ts'
 import { DockerTasks, type DockerTasksOptions } from '@meshbook/hub/compute/docker-tasks.ts'
 import { smallestPackages } from '@meshbook/hub/compute/image/debian-files.ts'
 import { makeImage } from '@meshbook/hub/compute/image/make-image.ts'
+import { unmountBelow } from '@meshbook/hub/compute/mounting.ts'
 import type { TaskWorkerSpec } from '@meshbook/hub/compute/port.ts'
 import { ProcessDriver, type ProcessDriverOptions } from '@meshbook/hub/compute/process-driver.ts'
 import { asUser, firstCommand } from '@meshbook/hub/compute/task-command.ts'
@@ -91,6 +92,7 @@ computeContract<TaskWorkerSpec>(
     const driver = new ProcessDriver(options)
     t.after(async () => {
       for (const { id } of await driver.list()) await driver.stop(id, 0)
+      await unmountBelow(folder)
       await rm(folder, { recursive: true, force: true })
     })
     return {

@@ -3,10 +3,14 @@
  * words, and with what the agent had made.
  */
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import type { Task } from '@meshbook/core/tasks-api.ts'
+import { makeImage } from '@meshbook/hub/compute/image/make-image.ts'
 import { startTestHub, type TestHub } from '@meshbook/hub/testing/test-hub.ts'
+import { version } from '@meshbook/hub/version.ts'
+import { noDocker, TestEngine } from '../contract/docker-engine.ts'
 import { git } from '../git-hosts/git-remote.ts'
 import { GithubApi } from '../git-hosts/github-api.ts'
 import { eventually } from '../mesh-process.ts'
@@ -107,6 +111,31 @@ test('TK3 engine gone: the task waits and says what is missing, and can be stopp
   assert.match(task.reasons[0]!, /engine/i)
   await s.it.json('POST', `/tasks/${id}/control`, { action: 'stop' })
   assert.equal((await s.ended(id)).task.state, 'cancelled')
+})
+
+test('TK3 image missing: the task waits and says how the image is made, and is worked on when it is there', {
+  skip: noDocker,
+}, async t => {
+  const { api, socket } = await TestEngine.start(t)
+  const s = await scene(t, mend, { MESHBOOK_COMPUTE: 'docker', MESHBOOK_COMPUTE_ENGINE: socket })
+  const [waiting, stopped] = [await s.order(), await s.order()]
+  for (const { id } of [waiting, stopped]) {
+    const task = await eventually('it says why', async () => {
+      const seen = await s.task(id)
+      return seen.reasons.length > 0 && seen
+    })
+    assert.equal(task.state, 'queued')
+    assert.match(task.reasons[0]!, /image .*meshbook-worker.* is not there.*meshbook compute image/i)
+  }
+  await s.it.json('POST', `/tasks/${stopped.id}/control`, { action: 'stop' })
+  assert.equal((await s.ended(stopped.id)).task.state, 'cancelled')
+  const program = { root: join(import.meta.dirname, '../..'), node: process.execPath }
+  await makeImage(api, { name: 'meshbook-worker:latest', version, packages: [], from: 'installed', program })
+  const { task, events } = await s.ended(waiting.id)
+  assert.equal(task.state, 'completed', JSON.stringify(events.slice(-3)))
+  assert.equal(s.github.pulls.get(repository)!.length, 1)
+  const { body } = await api.ask('GET', '/containers/json?all=1')
+  assert.deepEqual(JSON.parse(body.toString('utf8')), [], 'no container is left')
 })
 
 test('TK31 push rejected: a branch that somebody else made is left alone, and the task says so', { skip }, async t => {

@@ -39,10 +39,11 @@ const canary = 'sk-canary-of-the-kills-5d1e'
 const repository = 'me/code'
 const tasksAtOnce = 3
 const killsPerWave = 12
-const waveMs = 240_000
+const waveMs = 600_000
 /** So long is waited for a moment; that of a push comes late. */
 const momentMs = 3_000
 const deliveryMs = 15_000
+const awayMs = 45_000
 const cleanMs = 60_000
 
 const files = {
@@ -203,7 +204,8 @@ class TaskKills {
       await this.#hub.kill()
       this.#count('hub', 'start')
     }
-    await sleep(this.#chance.between(0, 500))
+    // Sometimes for longer than anybody tries again who counts.
+    await sleep(this.#chance.next() < 0.05 ? awayMs : this.#chance.between(0, 500))
     this.#hub = this.#process()
     await this.#ready()
   }

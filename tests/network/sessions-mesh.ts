@@ -234,45 +234,64 @@ export interface SceneResult {
   doubleHolders: number
 }
 
-/** One repetition: made on the desktop, asked of on the laptop after the plug was pulled, and at home again. */
-export async function sessionsScene(mesh: SessionsMesh): Promise<SceneResult> {
-  const result = await scene(mesh, sessionPrograms).catch(thrown => {
+/** Made on the desktop; then one repetition a morning: asked of on the laptop after the plug was pulled, and at home again. */
+export async function sessionsScene(mesh: SessionsMesh, mornings = 1, say?: (result: SceneResult) => void) {
+  const result: SceneResult = { answers: 0, wrong: [], doubleHolders: 0 }
+  try {
+    const made = await makeSessions(mesh)
+    for (let morning = 1; morning <= mornings; morning++) {
+      await oneMorning(mesh, made, 2 * morning - 1, result)
+      result.doubleHolders = mesh.doubleHolders()
+      say?.(result)
+    }
+    result.wrong.push(...mesh.changedSystems().map(path => `${path} of the system was changed`))
+  } catch (thrown) {
     throw new Error(`${(thrown as Error).message}\n${mesh.evidence()}`)
-  })
+  }
   if (result.wrong.length > 0) result.wrong.push(mesh.evidence())
   return result
 }
 
-async function scene(mesh: SessionsMesh, programs: readonly SessionProgram[]): Promise<SceneResult> {
-  const result: SceneResult = { answers: 0, wrong: [], doubleHolders: 0 }
+interface MadeSession {
+  program: SessionProgram
+  document: DocumentInfo
+  word: string
+}
+
+async function makeSessions(mesh: SessionsMesh): Promise<MadeSession[]> {
   const desk = await mesh.idOf('Desk')
-  const documents = new Map<SessionProgram, DocumentInfo>()
-  for (const program of programs) documents.set(program, await mesh.notebook(program))
-  const words = new Map<SessionProgram, string>()
+  const documents: [SessionProgram, DocumentInfo][] = []
+  for (const program of sessionPrograms) documents.push([program, await mesh.notebook(program)])
+  const made: MadeSession[] = []
   for (const [program, document] of documents) {
-    const made = await mesh.run(document, program, 0, desk)
-    if (made.run.status !== 'completed')
-      throw new Error(`${program.name} could not be made: ${made.run.status} ${JSON.stringify(made.log.at(-1))}`)
-    words.set(program, made.printed)
+    const { run, printed, log } = await mesh.run(document, program, 0, desk)
+    if (run.status !== 'completed')
+      throw new Error(`${program.name} could not be made: ${run.status} ${JSON.stringify(log.at(-1))}`)
+    made.push({ program, document, word: printed })
   }
-  await mesh.allSaved(programs.length)
+  return made
+}
+
+/** `time`: how often the sessions will have been asked after the first of its two questions. */
+async function oneMorning(mesh: SessionsMesh, made: MadeSession[], time: number, result: SceneResult): Promise<void> {
+  const ask = (asked: number, where: MachineName) =>
+    Promise.all(
+      made.map(async ({ program, document, word }) => {
+        const { run, printed } = await mesh.run(document, program, 1)
+        result.answers++
+        const expected = `${word} ${program.answer(asked)}`
+        if (run.status !== 'completed' || printed !== expected || run.deviceName !== where)
+          result.wrong.push(`${program.name} on ${run.deviceName} (${run.status}): ${printed}, not ${expected}`)
+      }),
+    )
+  await mesh.allSaved(made.length)
   await mesh.machine('Desk').powerOff()
   if (!mesh.desk.isOff) throw new Error('the disk of the desktop is still mounted')
-  const ask = (time: number, where: string) => async (program: SessionProgram) => {
-    const { run, printed } = await mesh.run(documents.get(program)!, program, 1)
-    result.answers++
-    const expected = `${words.get(program)} ${program.answer(time)}`
-    if (run.status !== 'completed' || printed !== expected || run.deviceName !== where)
-      result.wrong.push(`${program.name} on ${run.deviceName} (${run.status}): ${printed}, not ${expected}`)
-  }
-  await Promise.all(programs.map(ask(1, 'Laptop')))
-  await mesh.allSaved(programs.length)
+  await ask(time, 'Laptop')
+  await mesh.allSaved(made.length)
   await mesh.powerOn('Desk')
-  await mesh.allAt('Desk', programs.length)
-  await Promise.all(programs.map(ask(2, 'Desk')))
-  result.wrong.push(...mesh.changedSystems().map(path => `${path} of the system was changed`))
-  result.doubleHolders = mesh.doubleHolders()
-  return result
+  await mesh.allAt('Desk', made.length)
+  await ask(time + 1, 'Desk')
 }
 
 async function startHub(cleanup: Cleanup, lab: Lab, data: string): Promise<void> {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { WorkerId } from '@meshbook/core/ids.ts'
 import { DockerTasks } from '@meshbook/hub/compute/docker-tasks.ts'
 import { makeImage } from '@meshbook/hub/compute/image/make-image.ts'
+import { unmountBelow } from '@meshbook/hub/compute/mounting.ts'
 import type { TaskDriver } from '@meshbook/hub/compute/port.ts'
 import { ProcessDriver } from '@meshbook/hub/compute/process-driver.ts'
 import { containerCommand, firstCommand, runnerCommand, toolsCommand } from '@meshbook/hub/compute/task-command.ts'
@@ -57,7 +58,11 @@ async function openDocker(t: Cleanup): Promise<DriverBed> {
 async function openProcess(t: Cleanup): Promise<DriverBed> {
   const folder = await mkdtemp(join(tmpdir(), 'mb-sandbox-'))
   await chmod(folder, 0o711)
-  t.after(() => rm(folder, { recursive: true, force: true }))
+  t.after(async () => {
+    // This program is mounted below it.
+    await unmountBelow(folder)
+    await rm(folder, { recursive: true, force: true })
+  })
   const state = join(folder, 'state')
   const driver = new ProcessDriver({
     hub: `sandbox-${process.pid}`,

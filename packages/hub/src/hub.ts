@@ -514,16 +514,21 @@ async function taskWork(
   if (!compute) return { work: undefined, closeWork: () => Promise.resolve() }
   const git = await openGit({ ...base, dataFolder, settings: config.git, credentialFor: fromVault(vault) })
   const folder = join(dataFolder, 'tasks')
+  const driver = openTaskDriver(compute, hub, folder)
   const work = openTaskWork({
     ...{ ...base, git },
     folder: join(folder, 's'),
-    driver: openTaskDriver(compute, hub, folder),
+    driver,
     limits: { ...compute.limits, diskBytes: compute.diskBytes, wallMs: limits.taskMs },
     ...{ packagesFrom: config.tasks.packagesFrom, warm: config.tasks.warm, most: config.tasks.most },
     lookMs: base.times.workerLookMs,
     assets: taskAssets(base),
   })
-  return { work, closeWork: () => git.close() }
+  const closeWork = async (): Promise<void> => {
+    await git.close()
+    await driver.close?.()
+  }
+  return { work, closeWork }
 }
 
 /** What is asked for in a burst is done once. */

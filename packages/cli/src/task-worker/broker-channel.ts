@@ -75,6 +75,7 @@ export class BrokerChannel {
   #kept: Kept[] = []
   #bytes = 0
   #flushes: { seq: number; resolve(): void; reject(error: Error): void }[] = []
+  readonly #levels = new Set<() => void>()
   #attempt = 0
   #again: NodeJS.Timeout | undefined
   #alone: NodeJS.Timeout | undefined
@@ -121,6 +122,22 @@ export class BrokerChannel {
     if (seq <= this.#durable) return
     this.#send()
     await new Promise<void>((resolve, reject) => this.#flushes.push({ seq, resolve, reject }))
+  }
+
+  /** Resolves when the broker is there, at once if it is; rejects when this worker has to end, or with the signal (TW25). */
+  async there(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    if (this.#why !== undefined) throw this.#endError()
+    if (this.#isLevel) return
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const stop = (): void => reject(signal.reason)
+    signal.addEventListener('abort', stop, { once: true })
+    const wake = (): void => (this.#why === undefined ? resolve() : reject(this.#endError()))
+    this.#levels.add(wake)
+    await promise.finally(() => {
+      this.#levels.delete(wake)
+      signal.removeEventListener('abort', stop)
+    })
   }
 
   async store(bytes: Uint8Array, mimeType: string): Promise<AssetId> {
@@ -260,6 +277,7 @@ export class BrokerChannel {
     this.#sent = this.#durable
     for (const { asked } of [...this.#stored.values(), ...this.#loaded.values()]) this.#tell(asked)
     this.#send()
+    for (const wake of [...this.#levels]) wake()
   }
 
   #takeLoaded({ asset, base64 }: Extract<ToWorker, { type: 'loaded' }>): void {
@@ -316,6 +334,7 @@ export class BrokerChannel {
     this.#socket?.end()
     const error = this.#endError()
     this.#failBegin(error)
+    for (const wake of [...this.#levels]) wake()
     for (const { reject } of [...this.#flushes, ...this.#stored.values(), ...this.#loaded.values()]) reject(error)
     this.#tellOver(why)
   }

@@ -71,6 +71,7 @@ test('TW45 it is saved again and again until it is stopped, and one that fails h
   const saved = { commit: 'a'.repeat(40), files: 1, added: 1, removed: 0 }
   const over = Promise.withResolvers<void>()
   const checkpoints = new Checkpoints({
+    broker: { there: async () => undefined },
     checkout: {
       save: async () => null,
       saveBeside: async () => {

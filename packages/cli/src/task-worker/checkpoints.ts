@@ -3,10 +3,13 @@ import { asMeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { TaskEvent } from '@meshbook/core/task-events.ts'
 import { backoffMs, type Sleep } from '@meshbook/engine/backoff.ts'
+import type { BrokerChannel } from './broker-channel.ts'
 import type { Checkout, Saved } from './checkout.ts'
 
 export interface CheckpointsPorts {
   checkout: Pick<Checkout, 'save' | 'saveBeside'>
+  /** Without it nothing is saved anywhere. */
+  broker: Pick<BrokerChannel, 'there'>
   sleep: Sleep
   random: () => number
   signal: AbortSignal
@@ -72,7 +75,7 @@ export class Checkpoints {
 
   /** Of everything, tools or no tools: tries until it is saved, as long as that makes sense. */
   async last(write: (event: TaskEvent) => void): Promise<void> {
-    const { sleep, random, signal } = this.#ports
+    const { broker, sleep, random, signal } = this.#ports
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#save(Math.max(1, this.#turn), write)
@@ -83,6 +86,8 @@ export class Checkpoints {
         backoffMs({ attempt, minMs: limits.modelRetryMinMs, maxMs: limits.modelRetryMaxMs / 4, random }),
         signal,
       )
+      // A hub that is away for long takes no try.
+      await broker.there(signal)
     }
   }
 

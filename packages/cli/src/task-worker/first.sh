@@ -10,13 +10,13 @@ runner_words=("${@:1:count}")
 tools_words=("${@:count+1}")
 
 pipes=$(mktemp -d) || exit 70
-mkfifo "$pipes/asked" "$pipes/answered" || exit 70
+mkfifo "$pipes/asked" "$pipes/answered" "$pipes/silent" || exit 70
 # Open for both, so that neither side waits for the other, and a tool host that ends closes nothing for the runner.
-exec {asked}<>"$pipes/asked" {answered}<>"$pipes/answered" || exit 70
+exec {asked}<>"$pipes/asked" {answered}<>"$pipes/answered" {silent}<>"$pipes/silent" || exit 70
 rm -rf "$pipes"
 
 begin_tools() {
-  "${tools_words[@]}" <&"$asked" >&"$answered" 2>/dev/null {asked}>&- {answered}>&- &
+  "${tools_words[@]}" <&"$asked" >&"$answered" 2>/dev/null {asked}>&- {answered}>&- {silent}>&- &
   tools=$!
   tools_began=$SECONDS
 }
@@ -34,20 +34,31 @@ tell_runner() {
   kill -TERM "$pid" 2>/dev/null
 }
 
+# Without a program of its own, which would outlive whoever ends this; false where the first process is gone meanwhile.
+wait_here() {
+  local left=$1 step parent
+  while [ "$left" -gt 0 ]; do
+    step=$((left < 5 ? left : 5))
+    read -r -t "$step" -u "$silent"
+    left=$((left - step))
+    read -r _ _ _ parent _ <"/proc/$BASHPID/stat" && [ "$parent" = $$ ] || return 1
+  done
+}
+
 stop() {
   stopping=1
   tell_runner
-  [ -n "${forcing:-}" ] || { (sleep "$grace"; kill -KILL "$runner" 2>/dev/null) & forcing=$!; }
+  [ -n "${forcing:-}" ] || { (wait_here "$grace" && kill -KILL "$runner" 2>/dev/null) & forcing=$!; }
 }
 
 stopping=
 runner=
 trap stop TERM INT
 begin_tools
-"${runner_words[@]}" 3<&"$answered" 4>&"$asked" </dev/null {asked}>&- {answered}>&- &
+"${runner_words[@]}" 3<&"$answered" 4>&"$asked" </dev/null {asked}>&- {answered}>&- {silent}>&- &
 runner=$!
 [ -z "$stopping" ] || stop
-(sleep "$seconds"; kill -TERM $$ 2>/dev/null) &
+(wait_here "$seconds" && kill -TERM $$ 2>/dev/null) &
 clock=$!
 
 status=

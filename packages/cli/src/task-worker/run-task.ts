@@ -103,13 +103,16 @@ async function work(
   const isOwn = order.agent === ownAgent
   if (!isOwn && !order.program)
     return finish(channel, write, { as: 'failed', error: new MeshError('AGENT_UNKNOWN', { detail: order.agent }) })
-  const choice = isOwn ? choiceOf(order, join(sockets, brokerSockets.models), now) : undefined
+  const models = fetchOver(join(sockets, brokerSockets.models), asking => channel.there(asking))
+  const choice = isOwn ? choiceOf(order, models, now) : undefined
   choice?.catch(() => undefined)
-  const checkout = await opened(workspace, order, events, signal).catch((thrown: unknown) => asMeshError(thrown))
+  const checkout = await opened(workspace, order, events, channel, signal).catch((thrown: unknown) =>
+    asMeshError(thrown),
+  )
   signal.throwIfAborted()
   if (checkout instanceof MeshError) return finish(channel, write, { as: 'failed', error: checkout })
   write({ type: 'workspace', repo: order.repo, branch: order.branch, base: order.base, agent: order.agent })
-  checkpoints = new Checkpoints({ checkout, sleep: systemSleep, random, signal })
+  checkpoints = new Checkpoints({ checkout, broker: channel, sleep: systemSleep, random, signal })
   const saver = checkpoints
   const setting: AgentPorts = {
     events: [...history, ...events],
@@ -242,6 +245,7 @@ async function opened(
   workspace: RemoteWorkspace,
   order: TaskOrder,
   events: readonly TaskEvent[],
+  channel: BrokerChannel,
   signal: AbortSignal,
 ): Promise<Checkout> {
   const saved = events.findLast(event => event.type === 'checkpoint')?.commit
@@ -253,6 +257,7 @@ async function opened(
       if (attempt === cloneTries || signal.aborted) throw thrown
     }
     await systemSleep(500 * 2 ** attempt, signal)
+    await channel.there(signal)
   }
 }
 
@@ -262,8 +267,12 @@ export const clients = {
   openai: async () => (await import('@meshbook/engine/agent/models/openai-model.ts')).OpenAiModel,
 }
 
-async function choiceOf({ model: name, wire }: TaskOrder, socket: string, clock: () => number): Promise<ModelChoice> {
-  const options = { fetch: fetchOver(socket), key: placeholderKey, clock }
+async function choiceOf(
+  { model: name, wire }: TaskOrder,
+  asking: typeof fetch,
+  clock: () => number,
+): Promise<ModelChoice> {
+  const options = { fetch: asking, key: placeholderKey, clock }
   const Client = await clients[wire]()
   const model = new Client({ ...options, baseUrl: wire === 'anthropic' ? 'http://models' : 'http://models/v1' })
   const { contextTokens, outputTokens } = priceOf(name).price

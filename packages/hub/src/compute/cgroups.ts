@@ -89,6 +89,11 @@ export class Cgroups {
     }
   }
 
+  /** Those above the groups, unless something is in them. */
+  async close(): Promise<void> {
+    await Promise.all(Object.values(this.#parents).map(isRemoved))
+  }
+
   async list(): Promise<string[]> {
     const found = await Promise.all(
       Object.values(this.#parents).map(parent => readdir(parent, { withFileTypes: true }).catch(() => [])),

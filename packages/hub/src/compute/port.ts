@@ -75,4 +75,6 @@ export interface TaskDriver extends ComputeDriver<TaskWorkerSpec> {
   room(id: WorkerId, diskBytes: number): Promise<string | null>
   /** Gives a checkout to a worker, whether it runs or is only about to; false where that is not possible (CP64). */
   give(id: WorkerId, workspace: TaskWorkspace): Promise<boolean>
+  /** The hub ends: workers go on, and of the rest nothing is left. Absent where nothing would be. */
+  close?(): Promise<void>
 }

@@ -55,6 +55,7 @@ export class ProcessDriver implements TaskDriver {
   readonly #starting = new Map<WorkerId, Promise<void>>()
   readonly #stopping = new Map<WorkerId, Promise<{ said: string }>>()
   #isReady = false
+  #swept: Promise<void> | undefined
   #compiled: Promise<void> | undefined
   #groups: Promise<Cgroups | undefined> | undefined
 
@@ -147,6 +148,8 @@ export class ProcessDriver implements TaskDriver {
 
   async list(): Promise<FoundWorker[]> {
     await this.#openFolder()
+    this.#swept ??= this.#mounts?.sweep()
+    await this.#swept
     const names = await readdir(join(this.#options.folder, 'workers'))
     const left = [
       ...((await this.#disks?.list()) ?? []),
@@ -160,6 +163,11 @@ export class ProcessDriver implements TaskDriver {
         return { id, state: runs ? ('running' as const) : ('ended' as const) }
       }),
     )
+  }
+
+  async close(): Promise<void> {
+    await this.#mounts?.close()
+    await (await this.#groups)?.close()
   }
 
   async #start(spec: TaskWorkerSpec): Promise<void> {

@@ -116,13 +116,36 @@ function capOf({ capUsd, capTokens }: Pick<BudgetRow, 'capUsd' | 'capTokens'>): 
 /** How a call was settled (GW23–GW26). */
 export type Settled = 'reported' | 'estimated' | 'released' | 'bound'
 
-/** False when it was settled before, or never held: then nothing changes (GW22). */
+/**
+ * False when it was settled before, or never held: then nothing changes (GW22). What others settled at its bound takes the
+ * word of the hub that held it, once, when that was only silent (GW26).
+ */
 export async function settleModelCall(
   tx: Tx,
   a: { org: OrgId; id: ModelCallId; how: Settled; usage: Usage; microUsd: number; now: number },
 ): Promise<boolean> {
+  const from = (await settledFrom(tx, a, 'held'))
+    ? 'held'
+    : a.how !== 'bound' && (await settledFrom(tx, a, 'bound')) && 'bound'
+  if (!from) return false
+  const call = (await tx.get<{ holder: string; heldUsd: number; heldTokens: number }>(
+    'SELECT holder, held_usd AS "heldUsd", held_input + held_output AS "heldTokens" FROM model_calls WHERE org_id = ? AND call_id = ?',
+    [a.org, a.id],
+  ))!
+  const held = { microUsd: Number(call.heldUsd), tokens: Number(call.heldTokens) }
+  const none = { microUsd: 0, tokens: 0 }
+  // At its bound it was taken for spent, to the last token of what was held.
+  const [given, taken] = from === 'held' ? [held, none] : [none, held]
+  await tx.run(
+    'UPDATE model_budgets SET held_usd = held_usd - ?, held_tokens = held_tokens - ?, spent_usd = spent_usd + ?, spent_tokens = spent_tokens + ? WHERE org_id = ? AND holder = ?',
+    [given.microUsd, given.tokens, a.microUsd - taken.microUsd, tokensOf(a.usage) - taken.tokens, a.org, call.holder],
+  )
+  return true
+}
+
+async function settledFrom(tx: Tx, a: Parameters<typeof settleModelCall>[1], from: 'held' | 'bound'): Promise<boolean> {
   const { changes } = await tx.run(
-    "UPDATE model_calls SET state = ?, input_tokens = ?, output_tokens = ?, cache_read_tokens = ?, cache_write_tokens = ?, micro_usd = ?, ended_at = ? WHERE org_id = ? AND call_id = ? AND state = 'held'",
+    'UPDATE model_calls SET state = ?, input_tokens = ?, output_tokens = ?, cache_read_tokens = ?, cache_write_tokens = ?, micro_usd = ?, ended_at = ? WHERE org_id = ? AND call_id = ? AND state = ?',
     [
       a.how,
       a.usage.inputTokens,
@@ -133,18 +156,10 @@ export async function settleModelCall(
       a.now,
       a.org,
       a.id,
+      from,
     ],
   )
-  if (changes === 0) return false
-  const call = (await tx.get<{ holder: string; heldUsd: number; heldTokens: number }>(
-    'SELECT holder, held_usd AS "heldUsd", held_input + held_output AS "heldTokens" FROM model_calls WHERE org_id = ? AND call_id = ?',
-    [a.org, a.id],
-  ))!
-  await tx.run(
-    'UPDATE model_budgets SET held_usd = held_usd - ?, held_tokens = held_tokens - ?, spent_usd = spent_usd + ?, spent_tokens = spent_tokens + ? WHERE org_id = ? AND holder = ?',
-    [Number(call.heldUsd), Number(call.heldTokens), a.microUsd, tokensOf(a.usage), a.org, call.holder],
-  )
-  return true
+  return changes > 0
 }
 
 /**

@@ -72,6 +72,10 @@ export function openTaskWork(ports: TaskWorkPorts): OpenTaskWork {
           return { base }
         },
         resume: async (task, worker) => workers.resume(worker, await doorsOf(task, worker)),
+        settle: async tasks => {
+          const live = new Set(tasks.map(({ org, id }) => `${org} ${id}`))
+          await git.checkouts.settle((org, id) => live.has(`${org} ${id}`))
+        },
         close: async ({ org, id }, worker) => {
           const said = await workers.close(worker)
           if (said !== '') log.debug({ task: id, worker, said }, 'a worker has ended')

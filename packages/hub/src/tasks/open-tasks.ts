@@ -167,6 +167,7 @@ const noWork: OpenTaskWork = () => {
       }),
       open: none,
       resume: async () => undefined,
+      settle: async () => undefined,
       close: async () => undefined,
       list: async () => [],
     },

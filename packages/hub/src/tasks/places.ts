@@ -32,6 +32,8 @@ export interface TaskPlaces {
   open(task: TaskRow, worker: WorkerId, token: string): Promise<Opened>
   /** After a restart of the hub: its sockets are there again. */
   resume(task: TaskRow, worker: WorkerId): Promise<void>
+  /** After a restart of the hub, before anything else: what is there of any other task is taken away. */
+  settle(tasks: readonly Pick<TaskRow, 'org' | 'id'>[]): Promise<void>
   close(task: Pick<TaskRow, 'org' | 'id'>, worker: WorkerId): Promise<void>
   /** All of this hub, those that have ended too. */
   list(): Promise<FoundPlace[]>

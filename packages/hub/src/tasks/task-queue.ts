@@ -84,7 +84,7 @@ export class TaskQueue {
   /** Looks again and again until the returned function is called. Workers go on without their hub (TK13). */
   begin(): () => Promise<void> {
     const timer = setInterval(() => this.lookSoon(), this.#ports.times.workerLookMs)
-    this.#track(this.#resume().finally(() => this.lookSoon()))
+    this.lookSoon()
     return async () => {
       this.#closed = true
       clearInterval(timer)
@@ -92,10 +92,14 @@ export class TaskQueue {
     }
   }
 
-  /** Before anything else: workers of before this start come back to their sockets. */
+  /** Before anything else: workers of before this start come back to their sockets, and what no task has any more goes. */
   async #resume(): Promise<void> {
     const { store, places, hub, log } = this.#ports
-    for (const task of await store.query('tasksOfHub', { hub }))
+    const tasks = await store.query('tasksOfHub', { hub })
+    await places
+      .settle(tasks.filter(({ worker }) => worker !== null))
+      .catch((thrown: unknown) => log.warn({ err: asMeshError(thrown) }, 'what tasks had left was not taken away'))
+    for (const task of tasks)
       if (task.worker !== null && !task.state.finished)
         await places
           .resume(task, task.worker)
@@ -105,7 +109,7 @@ export class TaskQueue {
 
   lookSoon(): void {
     this.#again = true
-    if (this.#looking || this.#closed || !this.#resumed) return
+    if (this.#looking || this.#closed) return
     this.#looking = true
     this.#track(this.#lookUntilDone())
   }
@@ -114,6 +118,7 @@ export class TaskQueue {
     try {
       while (this.#again && !this.#closed) {
         this.#again = false
+        if (!this.#resumed) await this.#resume()
         await this.look()
       }
     } catch (thrown) {

@@ -1,13 +1,15 @@
 /** The life of tasks at the hub (TK1–TK33), with sandboxes that are nothing but memory and agents that are scripts. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import type { BrowserSessionInfo } from '@meshbook/core/account-api.ts'
 import { type Gate, listOf, runSchema } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
-import type { RunId, WorkerId } from '@meshbook/core/ids.ts'
+import { newId, type RunId, systemRandom, type WorkerId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { NumberedEvent, RunEvent } from '@meshbook/core/run.ts'
 import { type Task, type TaskMessage, taskSchema } from '@meshbook/core/tasks-api.ts'
 import * as v from 'valibot'
+import { rawRequest } from '../testing/raw-request.ts'
 import {
   checkpoint,
   commit,
@@ -16,6 +18,7 @@ import {
   ScriptedWorker,
   turnBegan,
 } from '../testing/scripted-tasks.ts'
+import { signIn } from '../testing/sign-in.ts'
 import { startTestHub, type TestHub, type TestHubOptions } from '../testing/test-hub.ts'
 import { until } from '../testing/until.ts'
 import { parseTasks } from './task-config.ts'
@@ -334,6 +337,78 @@ test('TK22 an approval that never comes is told as expired after its time, and n
   await worker.write({ type: 'gate-decided', at, gate, decision: 'expired' } as RunEvent, completed)
   assert.equal((await w.ended(id)).state, 'completed')
 })
+
+test('TK22 S18 an approval that is replayed, altered, late, or from a phone or token that was revoked is refused with the reason', async t => {
+  const w = await world(t)
+  const { id } = await w.order()
+  const worker = await (await w.sandboxes.workerOf(id)).join()
+  const [first, second] = [await asked(w, worker, 1), await asked(w, worker, 2)]
+  const answer = { decision: 'approved', nonce: first.nonce, digest: first.digest }
+  const phone = await signIn(w.it, 'a phone')
+  const own = { cookie: phone, origin: new URL(w.it.hub.url).origin, 'sec-fetch-site': 'same-origin' }
+  const { id: tokenId, token } = await w.it.json<{ id: string; token: string }>('POST', '/tokens', { name: 'bus' })
+  const bearer = { authorization: `Bearer ${token}` }
+  const decide = async (headers: Record<string, string>, change: object = {}, gate = first.id) => {
+    const url = `${w.it.hub.url}/api/v1/gates/${gate}/decide`
+    const body = JSON.stringify({ ...answer, ...change })
+    const got = await rawRequest(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body,
+    })
+    const { code, detail, title } = JSON.parse(got.text) as { code?: string; detail?: string; title?: string }
+    return [got.status, code, `${title} ${detail}`] as const
+  }
+  const isOpen = async (gate: Gate) =>
+    assert.equal((await w.it.json<Gate>('GET', `/gates/${gate.id}`)).state, 'open', gate.title)
+  for (const headers of [own, bearer])
+    for (const [change, gate, code, reason] of [
+      [{ digest: 'a'.repeat(64) }, first.id, 'GATE_ALTERED', /other bytes than those that were asked/],
+      [{ digest: second.digest }, first.id, 'GATE_ALTERED', /other bytes/],
+      [{}, second.id, 'GATE_REPLAYED', /belongs to another question/],
+      [{ nonce: second.nonce }, first.id, 'GATE_REPLAYED', /another question/],
+    ] as const) {
+      const [status, found, words] = await decide(headers, change, gate)
+      assert.deepEqual([status, found], [409, code])
+      assert.match(words, reason)
+    }
+  // Whoever was let out decides nothing, with the very bytes that were good a moment ago.
+  const { items } = await w.it.json<{ items: BrowserSessionInfo[] }>('GET', '/browser-sessions')
+  assert.equal(items.length, 1)
+  await w.it.api('DELETE', `/browser-sessions/${items[0]!.id}`)
+  await w.it.api('DELETE', `/tokens/${tokenId}`)
+  for (const [headers, reason] of [
+    [own, /not signed in/],
+    [bearer, /has been revoked/],
+  ] as const) {
+    const [status, , words] = await decide(headers)
+    assert.equal(status, 401)
+    assert.match(words, reason)
+  }
+  for (const gate of [first, second]) await isOpen(gate)
+  assert.ok(!worker.told.some(({ type }) => type === 'gate'), 'the agent heard of none of it')
+  const mine = { authorization: `Bearer ${w.it.token}` }
+  assert.equal((await decide(mine))[0], 200)
+  const again = await decide(mine)
+  assert.deepEqual(again.slice(0, 2), [409, 'GATE_DECIDED'])
+  assert.match(again[2], /approved by me/)
+  w.it.clock.offsetMs += limits.taskApprovalMs + 1
+  const late = await decide(mine, { nonce: second.nonce, digest: second.digest }, second.id)
+  assert.deepEqual(late.slice(0, 2), [409, 'GATE_EXPIRED'])
+  assert.match(late[2], /time to decide this is over/)
+  const told = worker.told.filter(({ type }) => type === 'gate')
+  assert.ok(told.length >= 1)
+})
+
+async function asked(w: World, worker: ScriptedWorker, number: number): Promise<Gate> {
+  const at = Date.now()
+  const gate = newId('gate', at, systemRandom)
+  const nonce = Buffer.from(systemRandom(16)).toString('base64url')
+  const shown = `rm -rf build${number}`
+  const opened = { gate, nonce, title: `Run ${number}`, shown, expiresAt: at + limits.taskApprovalMs }
+  await worker.write({ type: 'gate-opened', at, ...opened })
+  return w.it.json<Gate>('GET', `/gates/${gate}`)
+}
 
 test('TK24 an answer to a question reaches the worker once', async t => {
   const w = await world(t)

@@ -39,6 +39,7 @@ export class ScriptedSandboxes {
           return { base }
         },
         resume: async () => undefined,
+        settle: async () => undefined,
         close: async (_task, worker) => void this.open.delete(worker),
         list: async () => {
           if (this.isGone) throw new MeshError('COMPUTE_UNAVAILABLE', { detail: 'the engine is gone' })
