@@ -192,7 +192,7 @@ export function taskStoreContract(name: string, open: OpenRunStore, schedules: n
   test(`${name}: TK40 TK42 tasks are found by words and states; one that has ended is deleted with all that it said`, async t => {
     const w = await world(t)
     const { org, store } = w
-    const asker = { org, user: w.user }
+    const asker = { org, user: id('user') }
     const [one, two] = [await w.order('Mend the Ärger_100% test'), await w.order('Write docs')]
     const found = async (more: object) => {
       const { items } = await store.query('listTasks', { asker, before: null, rows: 10, ...more })

@@ -23,6 +23,11 @@ const NewTaskForm = lazyPart(() => import('../tasks/new-task.tsx').then(module =
 const RunsPage = lazyPart(() => import('./runs-page.tsx').then(module => module.RunsPage))
 const DevicesPage = lazyPart(() => import('./devices-page.tsx').then(module => module.DevicesPage))
 
+const KeysPage = lazyPart(() => import('./keys-page.tsx').then(module => module.KeysPage))
+const UsagePage = lazyPart(() => import('./usage-page.tsx').then(module => module.UsagePage))
+const HooksPage = lazyPart(() => import('./hooks-page.tsx').then(module => module.HooksPage))
+const RetentionSection = lazyPart(() => import('./retention-section.tsx').then(module => module.RetentionSection))
+
 const places: TaskPlaces = { list: '/portal/tasks', fresh: '/portal/tasks/new', one: taskAt, go }
 
 export function App() {
@@ -56,6 +61,9 @@ const links: readonly { to: string; name: string; icon: IconName; pages: readonl
   { to: '/portal/tasks', name: 'Tasks', icon: 'bolt', pages: ['tasks', 'task', 'new-task'] },
   { to: '/portal/runs', name: 'Runs', icon: 'play', pages: ['runs'] },
   { to: '/portal/devices', name: 'Devices', icon: 'laptop', pages: ['devices'] },
+  { to: '/portal/usage', name: 'Usage', icon: 'list', pages: ['usage'] },
+  { to: '/portal/keys', name: 'Keys', icon: 'server', pages: ['keys'] },
+  { to: '/portal/hooks', name: 'Hooks', icon: 'fork', pages: ['hooks'] },
 ]
 
 function Bar({ at }: { at: PortalPage }) {
@@ -92,6 +100,9 @@ const titles: Record<PortalPage['page'], string> = {
   task: 'Task',
   runs: 'Runs',
   devices: 'Devices',
+  usage: 'Usage',
+  keys: 'Keys',
+  hooks: 'Hooks',
   unknown: 'Nothing here',
 }
 
@@ -117,20 +128,42 @@ function Page({ at }: { at: PortalPage }) {
   )
 }
 
+/** What a device cannot do by itself. */
+const atTheHub: Partial<Record<PortalPage['page'], string>> = {
+  tasks: 'Tasks are given to agents',
+  'new-task': 'Tasks are given to agents',
+  task: 'Tasks are given to agents',
+  usage: 'What models cost is counted',
+  keys: 'Keys are kept',
+  hooks: 'Hooks are kept',
+}
+const pathAtTheHub = ({ page }: PortalPage): string =>
+  page === 'usage' || page === 'keys' || page === 'hooks' ? `/portal/${page}` : '/portal/'
+
 function Content({ at }: { at: PortalPage }) {
-  const isOfTasks = at.page === 'tasks' || at.page === 'new-task' || at.page === 'task'
-  if (isOfTasks && me.value?.machine) return <AtTheHub what="Tasks are given to agents" path="/portal/" />
+  if (me.value?.machine && at.page in atTheHub) return <AtTheHub what={atTheHub[at.page]!} path={pathAtTheHub(at)} />
   switch (at.page) {
     case 'tasks':
-      return <TaskRows places={places} />
+      return (
+        <>
+          <TaskRows places={places} />
+          <RetentionSection />
+        </>
+      )
     case 'new-task':
       return <NewTaskForm action="Give it" give={give} />
     case 'task':
-      return <TaskView id={at.task} places={places} Gate={GateCard} />
+      return <TaskView id={at.task} places={places} Gate={GateCard} hasColumns />
     case 'runs':
       return <RunsPage />
     case 'devices':
       return <DevicesPage />
+    case 'usage':
+      return <UsagePage />
+    case 'keys':
+      return <KeysPage />
+    case 'hooks':
+      return <HooksPage />
     default:
       return (
         <div class="empty">
