@@ -4,9 +4,11 @@ import { createHmac } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
 import type { Hook } from '@meshbook/core/hooks-api.ts'
-import { newId, parseRunId, systemRandom } from '@meshbook/core/ids.ts'
+import { newId, type OrgId, parseRunId, systemRandom, type UserId } from '@meshbook/core/ids.ts'
 import type { ModelKey } from '@meshbook/core/models-api.ts'
 import type { Retention, StoredKey } from '@meshbook/core/tasks-api.ts'
+import { type OpenStore, openStore } from '@meshbook/hub/store/open-store.ts'
+import { hashSecret } from '@meshbook/relay/serve/secrets.ts'
 import type { Page } from 'playwright-core'
 import { type OpenBrowser, openBrowser, signIn } from '../browser.ts'
 import { eventually } from '../mesh-process.ts'
@@ -65,10 +67,11 @@ test('TP7 the files of a task are looked through by keys: folders, text, what is
   await page.keyboard.press('ArrowRight')
   const files = page.locator('.task-files')
   await files.getByRole('button', { name: 'README.md' }).waitFor()
-  assert.deepEqual(
-    (await files.locator('.task-entry-name').allTextContents()).slice(0, 3),
-    ['src', 'README.md', 'build.sh'],
-  )
+  assert.deepEqual((await files.locator('.task-entry-name').allTextContents()).slice(0, 3), [
+    'src',
+    'README.md',
+    'build.sh',
+  ])
   assert.equal(await files.getByRole('button', { name: /^docs/ }).isDisabled(), true)
   await looksGood(page, 'files')
   await files.getByRole('button', { name: 'README.md' }).press('Enter')
@@ -190,11 +193,13 @@ test('PO14 PO15 usage is a plot of days that is read by keys, where it went, and
   await page.getByText('No model was asked in 30 days').waitFor()
   await looksGood(page, 'usage empty')
   const prompts = ['Mend the failing test in the parser', 'Write the docs of the gateway', 'Update the packages']
-  for (const [n, prompt] of prompts.entries()) {
-    const { id } = await s.give(prompt, { budget: { microUsd: (n + 1) * 3_000_000 } })
-    for (let day = 0; day < 24; day += n + 1) await spend(s, id, day, n)
-  }
-  await page.reload()
+  const given: string[] = []
+  for (const [n, prompt] of prompts.entries())
+    given.push((await s.give(prompt, { budget: { microUsd: (n + 1) * 3_000_000 } })).id)
+  await withLedger(s, async ledger => {
+    for (const [n, id] of given.entries()) for (let day = 0; day < 24; day += n + 1) await spend(ledger, id, day, n)
+  })
+  await s.open('/portal/usage')
   const plot = page.getByRole('slider', { name: 'Cost by day' })
   await plot.waitFor()
   await plot.focus()
@@ -214,21 +219,41 @@ test('PO14 PO15 usage is a plot of days that is read by keys, where it went, and
   await looksGood(page, 'usage tables')
   await page.getByText('7 days').click()
   await eventually('fewer days', async () => (await plot.getAttribute('aria-valuemax')) === '6')
-  assert.deepEqual(faults, [])
+  assert.deepEqual(
+    faults.filter(fault => !fault.includes('ERR_CONNECTION_REFUSED')),
+    [],
+  )
 })
 
 /** As if the gateway had asked a model for the task on that day. */
-async function spend(s: Scene, task: string, daysAgo: number, n: number): Promise<void> {
-  const { store } = s.it.hub.testing
-  const { org, user } = await s.it.hub.testing.owner()
+async function spend({ store, org, user }: Ledger, task: string, daysAgo: number, n: number): Promise<void> {
   const id = newId('modelCall', Date.now(), systemRandom)
-  const at = Date.now() - daysAgo * 86_400_000
+  const now = Date.now() - daysAgo * 86_400_000
   const microUsd = 40_000 + ((daysAgo * 7_919 + n * 104_729) % 190_000)
-  const about = { org, id, provider: 'anthropic', model: n === 2 ? 'claude-haiku-4-5' : 'claude-sonnet-4-5', price: 'known' }
+  const model = n === 2 ? 'claude-haiku-4-5' : 'claude-sonnet-4-5'
   const bound = { inputTokens: 20_000, outputTokens: 4_000, microUsd: 900_000 }
-  await store.call('holdModelCall', { ...about, ...bound, user, holder: { task: parseRunId(task), cap: {} }, hub: 'x', now: at })
+  const holder = { task: parseRunId(task), cap: {} }
+  const call = { ...bound, org, user, id, holder, model, provider: 'anthropic', price: model, hub: 'x', now }
+  await store.call('holdModelCall', call)
   const usage = { inputTokens: 9_000 + daysAgo, outputTokens: 1_200, cacheReadTokens: 30_000, cacheWriteTokens: 0 }
-  await store.call('settleModelCall', { org, id, how: 'reported', usage, microUsd, now: at })
+  await store.call('settleModelCall', { org, id, how: 'reported', usage, microUsd, now })
+}
+
+interface Ledger {
+  store: OpenStore['store']
+  org: OrgId
+  user: UserId
+}
+
+/** The hub's own database, while the hub is away. */
+async function withLedger({ it }: Scene, use: (ledger: Ledger) => Promise<void>): Promise<void> {
+  await it.hub.close()
+  const { store } = await openStore(it.config, () => undefined)
+  const who = await store.query('findToken', { hash: hashSecret(it.token) })
+  assert.ok(who)
+  await use({ store, org: who.org, user: who.user })
+  await store.close()
+  await it.restart()
 }
 
 test('PO16 PO17 PO18 a hook is made, its secret shown once, its deliveries seen, turned off, given another secret and deleted', async t => {
@@ -240,7 +265,7 @@ test('PO16 PO17 PO18 a hook is made, its secret shown once, its deliveries seen,
   await page.getByRole('button', { name: 'Make the first hook' }).click()
   await page.getByRole('button', { name: 'Make it' }).click()
   await page.getByText('Name the repository').waitFor()
-  await page.getByLabel('Repository').fill(repo)
+  await page.getByLabel('Repository', { exact: true }).fill(repo)
   await looksGood(page, 'hooks form')
   await page.getByRole('button', { name: 'Make it' }).click()
   await page.getByText('Copy it now').waitFor()

@@ -1,9 +1,9 @@
 /** A hub in this process whose task workers are scripts, for tests of what people see of tasks. */
 import type { TestContext } from 'node:test'
+import { MeshError } from '@meshbook/core/errors.ts'
 import { type GateId, newId, systemRandom } from '@meshbook/core/ids.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import type { TaskEvent } from '@meshbook/core/task-events.ts'
-import { MeshError } from '@meshbook/core/errors.ts'
 import type { Task, TaskDiff, TaskFile, TaskFolder } from '@meshbook/core/tasks-api.ts'
 import {
   checkpoint,
@@ -59,7 +59,9 @@ export async function taskScene(t: TestContext, options: TestHubOptions = {}): P
     limits: { workerLookMs: 20, ...options.limits },
     taskWork: (hub, accept) => {
       const work = sandboxes.work(hub, accept)
-      return { ...work, delivery: {
+      return {
+        ...work,
+        delivery: {
           ...work.delivery,
           diff: async ({ state }) => diffOf(state.commit!),
           folder: async ({ state }, path) => folderOf(state.commit, path),

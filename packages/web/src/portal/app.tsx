@@ -61,8 +61,8 @@ const links: readonly { to: string; name: string; icon: IconName; pages: readonl
   { to: '/portal/tasks', name: 'Tasks', icon: 'bolt', pages: ['tasks', 'task', 'new-task'] },
   { to: '/portal/runs', name: 'Runs', icon: 'play', pages: ['runs'] },
   { to: '/portal/devices', name: 'Devices', icon: 'laptop', pages: ['devices'] },
-  { to: '/portal/usage', name: 'Usage', icon: 'list', pages: ['usage'] },
-  { to: '/portal/keys', name: 'Keys', icon: 'server', pages: ['keys'] },
+  { to: '/portal/usage', name: 'Usage', icon: 'chart', pages: ['usage'] },
+  { to: '/portal/keys', name: 'Keys', icon: 'key', pages: ['keys'] },
   { to: '/portal/hooks', name: 'Hooks', icon: 'fork', pages: ['hooks'] },
 ]
 

@@ -1,9 +1,10 @@
 /** A hook that was made: its address, its secret this one time, and what to do with them where it is called (PO17). */
 import type { MadeHook } from '@meshbook/core/hooks-api.ts'
-import { isLoopbackName } from '@meshbook/relay/serve/loopback-name.ts'
 import { Copied } from './shown-once.tsx'
 
 export const addressOf = (id: string): string => `${location.origin}/hooks/${id}`
+
+const isOfThisMachine = (host: string): boolean => /^(localhost|127\..*|\[::1\])$/.test(host)
 
 const steps: Record<MadeHook['kind'], readonly string[]> = {
   github: [
@@ -38,7 +39,7 @@ export function MadeHookSteps({ hook, done }: { hook: MadeHook; done(): void }) 
         ))}
       </ol>
       {hook.kind === 'meshbook' && <Example hook={hook} />}
-      {hook.kind !== 'meshbook' && isLoopbackName(location.hostname) && (
+      {hook.kind !== 'meshbook' && isOfThisMachine(location.hostname) && (
         <p class="notice warn note">
           This address is good on this machine alone. The sender must reach the hub: put the hub’s public address in its
           place.

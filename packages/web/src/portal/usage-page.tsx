@@ -18,7 +18,13 @@ export function UsagePage() {
   const report = useLoaded(() => portalApi.usage(startOfDays(to, days), to + 60_000), [days])
   return (
     <>
-      <Segments label="Time" name="days" value={days} set={one => setDays(one)} of={ranges.map(one => [one, `${one} days`])} />
+      <Segments
+        label="Time"
+        name="days"
+        value={days}
+        set={one => setDays(one)}
+        of={ranges.map(one => [one, `${one} days`])}
+      />
       <Shown loaded={report}>
         {found => (found.total.calls === 0 ? <NoUsage days={days} /> : <Report report={found} to={to} days={days} />)}
       </Shown>
@@ -71,7 +77,7 @@ function Report({ report, to, days }: { report: UsageReport; to: number; days: n
         <Tile name="Spent" value={dollars(total.microUsd)} />
         <Tile name="Questions" value={total.calls.toLocaleString()} />
         <Tile name="Tokens" value={tokenWords(tokensIn(total))} />
-        <Tile name="Under way, at most" value={dollars(heldMicroUsd)} />
+        <Tile name="Under way" value={dollars(heldMicroUsd)} />
       </dl>
       <section aria-labelledby="by-day">
         <h2 id="by-day">By day</h2>
@@ -166,7 +172,7 @@ function Where({ report }: { report: UsageReport }) {
               {dollars(sum.microUsd)}
               {cap != null && <span class="faint"> of {dollars(cap)}</span>}
             </span>
-            <span class="share-bar" aria-hidden="true">
+            <span class="share-bar" aria-hidden="true" data-high={cap != null && sum.microUsd >= 0.8 * cap}>
               <span style={{ width: `${(100 * sum.microUsd) / most}%` }} />
             </span>
             <span class="share-note faint">
