@@ -57,7 +57,30 @@ function SignIn() {
   return <p role="status">Signing in…</p>
 }
 
-const links: readonly { to: string; name: string; icon: IconName; pages: readonly PortalPage['page'][] }[] = [
+/** Those that no other app has. */
+const own = {
+  key: 'M9 9.2a3.2 3.2 0 1 0-2.2-2.2L2.3 11.5v2.2h2.4v-1.6h1.6v-1.6zM10.7 5.3h.01',
+  chart: 'M2 13.5h12M4.5 13V9M8 13V3.5M11.5 13V6.5',
+}
+type LinkIcon = IconName | keyof typeof own
+
+function NavIcon({ name }: { name: LinkIcon }) {
+  if (name !== 'key' && name !== 'chart') return <Icon name={name} size={14} />
+  return (
+    <svg class="icon" width="14" height="14" viewBox="0 0 16 16" aria-hidden="true">
+      <path
+        d={own[name]}
+        fill="none"
+        stroke="currentColor"
+        stroke-width="1.5"
+        stroke-linecap="round"
+        stroke-linejoin="round"
+      />
+    </svg>
+  )
+}
+
+const links: readonly { to: string; name: string; icon: LinkIcon; pages: readonly PortalPage['page'][] }[] = [
   { to: '/portal/tasks', name: 'Tasks', icon: 'bolt', pages: ['tasks', 'task', 'new-task'] },
   { to: '/portal/runs', name: 'Runs', icon: 'play', pages: ['runs'] },
   { to: '/portal/devices', name: 'Devices', icon: 'laptop', pages: ['devices'] },
@@ -76,7 +99,7 @@ function Bar({ at }: { at: PortalPage }) {
       <nav aria-label="Main" class="portal-nav">
         {links.map(({ to, name, icon, pages }) => (
           <a key={to} href={to} aria-current={pages.includes(at.page) ? 'page' : undefined}>
-            <Icon name={icon} size={14} />
+            <NavIcon name={icon} />
             {name}
             {name === 'Runs' && waiting > 0 && (
               <span class="pill warn">

@@ -127,7 +127,7 @@ function HookRow({ hook, changed, shown }: HookRowProps) {
           type="button"
           class="button"
           disabled={busy}
-          aria-label={`Turn ${name} ${offAt === null ? 'off' : 'on'}`}
+          aria-label={`${offAt === null ? 'Turn off' : 'Turn on'} ${name}`}
           onClick={() => void turn()}
         >
           {offAt === null ? 'Turn off' : 'Turn on'}
