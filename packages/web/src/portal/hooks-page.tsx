@@ -151,20 +151,25 @@ function HookRow({ hook, changed, shown }: HookRowProps) {
           Delete
         </button>
       </div>
-      <HookMore hook={hook} />
+      <HookMore hook={hook} changed={changed} />
     </li>
   )
 }
 
-function HookMore({ hook }: { hook: Hook }) {
+function HookMore({ hook, changed }: { hook: Hook; changed(): Promise<void> }) {
   const [open, setOpen] = useState(false)
+  const turn = (isOpen: boolean) => {
+    setOpen(isOpen)
+    // What is said of the last delivery must not be older than the list of them.
+    if (isOpen) void changed()
+  }
   return (
-    <details class="part-more" open={open} onToggle={event => setOpen(event.currentTarget.open)}>
+    <details class="part-more" open={open} onToggle={event => turn(event.currentTarget.open)}>
       <summary aria-label={`Address and deliveries of ${hook.name}`}>Address and deliveries</summary>
       {open && (
         <>
           <Copied label="Address" text={addressOf(hook.id)} />
-          <Deliveries id={hook.id} lastAt={hook.lastAt} />
+          <Deliveries id={hook.id} lastAt={hook.lastAt} changed={changed} />
         </>
       )}
     </details>
@@ -174,7 +179,7 @@ function HookMore({ hook }: { hook: Hook }) {
 const tones: Record<HookDelivery['outcome'], string> = { started: 'ok', ignored: '', refused: 'bad' }
 const outcomes: Record<HookDelivery['outcome'], string> = { started: 'Started', ignored: 'Ignored', refused: 'Refused' }
 
-function Deliveries({ id, lastAt }: { id: string; lastAt: number | null }) {
+function Deliveries({ id, lastAt, changed }: { id: string; lastAt: number | null; changed(): Promise<void> }) {
   const deliveries = useLoaded(() => portalApi.deliveries(id), [id, lastAt])
   return (
     <Shown loaded={deliveries}>
@@ -198,7 +203,7 @@ function Deliveries({ id, lastAt }: { id: string; lastAt: number | null }) {
               </li>
             ))}
           </ol>
-          <button type="button" class="button" onClick={() => void deliveries.load()}>
+          <button type="button" class="button" onClick={() => void Promise.all([deliveries.load(), changed()])}>
             Look again
           </button>
         </>
