@@ -174,7 +174,16 @@ async function hooksStory(
   await store.query('listHooks', { org, user })
   await store.call('rotateHook', { org, user, id: hook, sealed: 't', now: now + 1 })
   const seen = { delivery: 'one', digest: hashOf('body') }
-  const note = { org, hook, seen, task: parseRunId('hook-1'), outcome: 'started hook-1', now, before: now - day }
+  const note = {
+    org,
+    hook,
+    seen,
+    task: parseRunId('hook-1'),
+    reason: null,
+    outcome: 'started hook-1',
+    now,
+    before: now - day,
+  }
   await store.query('findHookDelivery', { org, hook, ...seen })
   await store.call('noteHookDelivery', note)
   await store.call('noteHookDelivery', { ...note, task: null })
@@ -183,7 +192,12 @@ async function hooksStory(
   await store.call('noteHookDelivery', { ...note, seen: null, before: now + 1 })
   await store.query('findHookDelivery', { org, hook, ...seen })
   await store.query('listHooks', { org, user })
+  for (const isOff of [true, true, false]) await store.call('turnHook', { org, user, id: hook, isOff, now: now + 2 })
+  for (const since of [now - 1, now])
+    await store.call('noteHookRefusal', { org, hook, reason: 'x', now: now + 1, since })
+  await store.query('listHookOutcomes', { org, user, id: hook })
   await store.call('removeHook', { org, user, id: hook })
+  await store.query('listHookOutcomes', { org, user, id: hook })
   await store.call('removeHook', { org, user, id: hook })
 }
 
@@ -427,7 +441,12 @@ async function story(store: HubStore): Promise<void> {
   await store.call('createRun', asked('stale'))
   await store.call('setAside', { org, id: parseRunId('stale'), why: 'changed', reason: 'Still?', now })
   await store.query('unansweredRuns', { askedBefore: now + 1 })
-  await store.query('oldLogs', { endedBefore: later + 1 })
+  await store.query('oldLogs', { endedBefore: later + 1, now: later })
+  for (const days of [1, null]) {
+    await store.call('setRetention', { org, project: project.id, days })
+    await store.query('retentionOf', { org, project: project.id })
+    await store.query('oldLogs', { endedBefore: 0, now: later + 2 * day })
+  }
   await store.query('excessLogs', { mostBytes: 0 })
   await store.call('expireLog', { org, id: waiting.id, now: later })
   await store.query('oldRecords', { endedBefore: later + 1 })

@@ -189,6 +189,38 @@ export function taskStoreContract(name: string, open: OpenRunStore, schedules: n
     await assert.rejects(say('m3', 'late'), { code: 'RUN_ENDED' })
   })
 
+  test(`${name}: TK44 TK46 tasks are found by words and states; one that has ended is deleted with all that it said`, async t => {
+    const w = await world(t)
+    const { org, store } = w
+    const asker = { org, user: id('user') }
+    const [one, two] = [await w.order('Mend the Ärger_100% test'), await w.order('Write docs')]
+    const found = async (more: object) => {
+      const { items } = await store.query('listTasks', { asker, before: null, rows: 10, ...more })
+      return items.map(({ id }) => id)
+    }
+    assert.deepEqual(await found({ find: ['mend', 'GIT.example'] }), [one.id])
+    assert.deepEqual(await found({ find: ['Ärger_100%'] }), [one.id])
+    assert.deepEqual(await found({ find: ['d_cs'] }), [])
+    assert.deepEqual(await found({ find: ['docs'], state: 'queued' }), [two.id])
+    for (const state of ['working', 'paused', 'waiting', 'starting', 'failed'] as const)
+      assert.deepEqual(await found({ state }), [])
+    await assert.rejects(store.call('deleteTask', { org, id: one.id }), { code: 'CONFLICT' })
+    const taken = (await w.take(one.id))!
+    await w.write(taken.task, 1, turn)
+    assert.deepEqual(await found({ state: 'working' }), [one.id])
+    await w.write(taken.task, 2, does({ type: 'paused', by: 'me', interrupted: false }))
+    assert.deepEqual(await found({ state: 'paused' }), [one.id])
+    await store.call('sayToTask', { org, id: one.id, message: 'm1', text: 'x', by: 'me', now })
+    await w.write(taken.task, 3, completed)
+    await store.call('releaseTask', { org, id: one.id })
+    assert.equal((await store.call('deleteTask', { org, id: one.id }))?.id, one.id)
+    assert.equal(await store.call('deleteTask', { org, id: one.id }), null)
+    assert.equal(await store.query('findTask', { org, id: one.id }), null)
+    assert.equal(await store.query('readEvents', { org, id: one.id, after: 0, mostBytes: 1 }), null)
+    assert.deepEqual(await store.query('messagesOf', { org, id: one.id }), [])
+    assert.deepEqual(await found({}), [two.id])
+  })
+
   test(`${name}: I4, I5 whatever workers and hubs do, there is one holder, a log without gaps, and one end`, async t => {
     const w = await world(t)
     await fc.assert(

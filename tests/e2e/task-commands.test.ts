@@ -38,6 +38,13 @@ test('a task is given, followed with folded calls until its end, and its diff is
   assert.match((await s.cli('task', 'diff', id)).stdout, /^diff --git/)
   const events = (await s.cli('task', 'show', id, '--json')).stdout.trim().split('\n')
   assert.deepEqual(JSON.parse(events.at(-1)!).type, 'completed')
+  assert.match((await s.cli('task', 'list', '--find', 'failing me/code', '--state', 'completed')).stdout, /Done/)
+  assert.match((await s.cli('task', 'list', '--state', 'failed')).stderr, /No task is like that/)
+  assert.match((await s.cli('task', 'export', id)).stdout, /^# Mend the failing test\n/)
+  assert.equal(JSON.parse((await s.cli('task', 'export', id, '--as', 'json')).stdout).task.id, id)
+  assert.notEqual((await s.cli('task', 'delete', id)).code, 0)
+  assert.equal((await s.cli('task', 'delete', id, '--yes')).code, 0)
+  assert.match((await s.cli('task', 'list')).stderr, /No agent has had a task yet/)
 })
 
 test('an agent is told something, paused, let go on and stopped; a task is repeated from one of its turns', async t => {

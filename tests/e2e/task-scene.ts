@@ -1,9 +1,10 @@
 /** A hub in this process whose task workers are scripts, for tests of what people see of tasks. */
 import type { TestContext } from 'node:test'
+import { MeshError } from '@meshbook/core/errors.ts'
 import { type GateId, newId, systemRandom } from '@meshbook/core/ids.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import type { TaskEvent } from '@meshbook/core/task-events.ts'
-import type { Task, TaskDiff } from '@meshbook/core/tasks-api.ts'
+import type { Task, TaskDiff, TaskFile, TaskFolder } from '@meshbook/core/tasks-api.ts'
 import {
   checkpoint,
   commit,
@@ -58,7 +59,15 @@ export async function taskScene(t: TestContext, options: TestHubOptions = {}): P
     limits: { workerLookMs: 20, ...options.limits },
     taskWork: (hub, accept) => {
       const work = sandboxes.work(hub, accept)
-      return { ...work, delivery: { ...work.delivery, diff: async ({ state }) => diffOf(state.commit!) } }
+      return {
+        ...work,
+        delivery: {
+          ...work.delivery,
+          diff: async ({ state }) => diffOf(state.commit!),
+          folder: async ({ state }, path) => folderOf(state.commit, path),
+          file: async ({ state }, path) => fileOf(state.commit ?? commit, path),
+        },
+      }
     },
   })
   return {
@@ -72,6 +81,43 @@ export async function taskScene(t: TestContext, options: TestHubOptions = {}): P
     completed,
     approval,
   }
+}
+
+const tree: Record<string, TaskFolder['entries']> = {
+  '': [
+    { name: 'README.md', kind: 'file', bytes: 18 },
+    { name: 'docs', kind: 'module', bytes: null },
+    { name: 'latest', kind: 'link', bytes: 6 },
+    { name: 'logo.png', kind: 'file', bytes: 20_480 },
+    { name: 'build.sh', kind: 'program', bytes: 120 },
+    { name: 'src', kind: 'folder', bytes: null },
+  ],
+  src: [
+    { name: 'sum.ts', kind: 'file', bytes: 90 },
+    { name: 'sum.test.ts', kind: 'file', bytes: 4_200_000 },
+  ],
+}
+const texts: Record<string, string> = {
+  'README.md': '# Code\n<b>bold</b>\n',
+  latest: 'README.md',
+  'build.sh': '#!/bin/sh\nset -eu\n',
+  'src/sum.ts': 'export function sum(a: number, b: number): number {\n  return a + b\n}\n',
+  'src/sum.test.ts': "import { test } from 'node:test'\n".repeat(300),
+}
+
+function folderOf(last: string | null, path: string): TaskFolder {
+  const entries = tree[path]
+  if (!entries) throw new MeshError('NOT_FOUND', { detail: `no folder ${path} in this commit` })
+  return { commit: last ?? commit, isBase: last === null, path, entries, isCut: false }
+}
+
+function fileOf(last: string, path: string): TaskFile {
+  const name = path.split('/').at(-1)!
+  const { bytes } = Object.values(tree)
+    .flat()
+    .find(entry => entry.name === name)!
+  const text = texts[path] ?? null
+  return { commit: last, path, bytes: bytes ?? 0, text, isCut: text !== null && text.length < (bytes ?? 0) }
 }
 
 function diffOf(last: string): TaskDiff {

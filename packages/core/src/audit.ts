@@ -45,5 +45,8 @@ export const auditActions = [
   'hook-added',
   'hook-removed',
   'hook-rotated',
+  'hook-changed',
+  'task-deleted',
+  'retention-set',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

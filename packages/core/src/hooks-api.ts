@@ -43,12 +43,27 @@ export const hookSchema = v.object({
   lastAt: v.nullable(ms),
   /** What became of the last delivery, in words. */
   lastOutcome: v.nullable(v.string()),
+  /** Since when it is off: what is delivered is answered, noted, and starts nothing. */
+  offAt: v.nullable(ms),
 })
 export type Hook = v.InferOutput<typeof hookSchema>
 
 /** `POST /hooks`, `POST /hooks/:id/secret`: the only time that the secret is shown. */
 export const madeHookSchema = v.object({ ...hookSchema.entries, secret: v.string() })
 export type MadeHook = v.InferOutput<typeof madeHookSchema>
+
+/** `PATCH /hooks/:id` */
+export const changeHookSchema = v.object({ isOff: v.boolean() })
+
+/** `GET /hooks/:id/deliveries`: the last ones, newest first. `refused`: without a good signature, noted once a minute. */
+export const hookDeliverySchema = v.object({
+  at: ms,
+  outcome: v.picklist(['started', 'ignored', 'refused']),
+  task: v.nullable(runIdSchema),
+  /** Why nothing was started. */
+  reason: v.nullable(v.string()),
+})
+export type HookDelivery = v.InferOutput<typeof hookDeliverySchema>
 
 /** What a program of your own sends to a hook of kind `meshbook`. */
 export const hookOrderSchema = v.object({

@@ -185,6 +185,8 @@ export const limits = {
   /** The link has been down for so long before the device decides by itself where a run goes. */
   hubAwayMs: 2_000,
   runRecordMs: 400 * 24 * 3_600_000,
+  /** The longest that a project may keep its logs. */
+  retentionMs: 3_650 * 24 * 3_600_000,
   runResultBytes: 64 * KiB,
   /** Runs that one transaction lets expire. */
   runRetentionRows: 100,
@@ -660,6 +662,9 @@ export const limits = {
   hookWindowMs: 300_000,
   /** Deliveries are known for so long; an older one is refused. */
   hookKeptMs: 7 * 24 * 3_600_000,
+  /** Of which it is known what became of them. */
+  deliveriesPerHook: 30,
+  hookRefusalMs: 60_000,
   hookTriesPerMinute: 120,
 } as const
 

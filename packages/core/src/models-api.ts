@@ -21,7 +21,17 @@ export const usageReportSchema = v.object({
   days: v.array(v.object({ day: v.string(), ...sum })),
   /** `price` says by what a model was priced; `dearest` means that nobody knew it. */
   models: v.array(v.object({ provider: v.string(), model: v.string(), price: v.string(), ...sum })),
-  tasks: v.array(v.object({ task: v.string(), ...sum })),
+  /** `prompt`, `project` and `budgetMicroUsd`: null of a task that was deleted, and where it has no cap of money. */
+  tasks: v.array(
+    v.object({
+      task: v.string(),
+      prompt: v.nullable(v.string()),
+      project: v.nullable(v.string()),
+      budgetMicroUsd: v.nullable(count),
+      ...sum,
+    }),
+  ),
+  projects: v.array(v.object({ project: v.string(), name: v.nullable(v.string()), ...sum })),
   tokens: v.array(v.object({ token: v.string(), name: v.nullable(v.string()), ...sum })),
   users: v.array(v.object({ user: v.string(), ...sum })),
 })

@@ -137,6 +137,48 @@ export const taskDiffSchema = v.object({
 })
 export type TaskDiff = v.InferOutput<typeof taskDiffSchema>
 
+/** `GET /tasks/:id/folder?path=`: of the last checkpoint, before that of the commit where it began. */
+export const taskFolderSchema = v.object({
+  commit: commitSchema,
+  /** Whether there is no checkpoint yet. */
+  isBase: v.boolean(),
+  path: v.string(),
+  entries: v.array(
+    v.object({
+      name: v.string(),
+      kind: v.picklist(['file', 'program', 'folder', 'link', 'module']),
+      /** Null of folders and modules. */
+      bytes: v.nullable(count),
+    }),
+  ),
+  /** There are more entries than are listed. */
+  isCut: v.boolean(),
+})
+export type TaskFolder = v.InferOutput<typeof taskFolderSchema>
+
+/** `GET /tasks/:id/file?path=` */
+export const taskFileSchema = v.object({
+  commit: commitSchema,
+  path: v.string(),
+  bytes: count,
+  /** Its first `taskFileBytes`; null where it is no text. */
+  text: v.nullable(v.string()),
+  isCut: v.boolean(),
+})
+export type TaskFile = v.InferOutput<typeof taskFileSchema>
+
+/** `GET /tasks/:id/export?as=` */
+export const taskExports = ['markdown', 'json'] as const
+export type TaskExport = (typeof taskExports)[number]
+
+/** `GET`, `PUT /projects/:id/retention`: how long logs of its runs and tasks are kept after their end. */
+export const newRetentionSchema = v.object({
+  /** Null: as long as the hub is set to. */
+  days: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(limits.retentionMs / 86_400_000))),
+})
+export const retentionSchema = v.object({ ...newRetentionSchema.entries, hubDays: v.number() })
+export type Retention = v.InferOutput<typeof retentionSchema>
+
 /** `GET /keys`, `PUT /keys/:name`: written, never read (S19). */
 export const keyKinds = ['anthropic', 'openai', 'git', 'github-app', 'gitlab'] as const
 export const newKeySchema = v.object({

@@ -10,11 +10,14 @@ import {
   type ToolRule,
   type taskControlSchema,
   taskDiffSchema,
+  taskExports,
   taskMessageSchema,
   taskSchema,
+  taskStates,
 } from '@meshbook/core/tasks-api.ts'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { InferOutput } from 'valibot'
+import { confirmed } from '../confirm.ts'
 import { followTask } from '../follow-task.ts'
 import { ago, printJson, printTable, say } from '../print.ts'
 import { type ClientOptions, clientOf, optionsOf, withClient } from './options.ts'
@@ -52,7 +55,16 @@ export function taskCommand(): Command {
       '\nExample:\n  $ meshbook task "Mend the failing test" --repo https://github.com/me/code --budget 2.50 --ask shell --watch',
     )
     .action(give)
-  for (const command of [listCommand(), showCommand(), sayCommand(), ...controls(), retryCommand(), diffCommand()])
+  for (const command of [
+    listCommand(),
+    showCommand(),
+    sayCommand(),
+    ...controls(),
+    retryCommand(),
+    diffCommand(),
+    exportCommand(),
+    deleteCommand(),
+  ])
     task.addCommand(command)
   return task
 }
@@ -62,7 +74,9 @@ function listCommand(): Command {
     new Command('list')
       .description('list the newest tasks')
       .option('--limit <n>', 'how many', '20')
-      .option('--open', 'only those that have not ended'),
+      .option('--open', 'only those that have not ended')
+      .option('--find <words>', 'only those whose prompt or repository has all these words')
+      .addOption(new Option('--state <state>', 'only those in this state').choices([...taskStates])),
   )
     .addHelpText('after', '\nExample:\n  $ meshbook task list --open')
     .action(list)
@@ -128,6 +142,28 @@ function diffCommand(): Command {
     .action(diff)
 }
 
+function exportCommand(): Command {
+  return withClient(
+    new Command('export')
+      .description('print a task with all that it did; what looks like a key is blanked')
+      .argument('<id>')
+      .addOption(new Option('--as <format>', 'which form').choices([...taskExports]).default('markdown')),
+  )
+    .addHelpText('after', '\nExample:\n  $ meshbook task export run_01… > task.md')
+    .action(takeAway)
+}
+
+function deleteCommand(): Command {
+  return withClient(
+    new Command('delete')
+      .description('delete a task that has ended, with its transcript; its branch stays')
+      .argument('<id>')
+      .option('--yes', 'without asking'),
+  )
+    .addHelpText('after', '\nExample:\n  $ meshbook task delete run_01… --yes')
+    .action(remove)
+}
+
 const at = (id: string): string => `/tasks/${encodeURIComponent(id)}`
 
 async function give(prompt: string | undefined, _options: unknown, command: Command): Promise<void> {
@@ -183,16 +219,29 @@ async function given(task: Task, options: ClientOptions & { watch?: boolean }): 
 
 const isTerminal = (): boolean => process.stdout.isTTY === true && !process.env.NO_COLOR
 
+interface ListOptions extends ClientOptions {
+  limit: string
+  open?: boolean
+  find?: string
+  state?: string
+}
+
 async function list(_options: unknown, command: Command): Promise<void> {
-  const options = optionsOf<ClientOptions & { limit: string; open?: boolean }>(command)
-  const query = new URLSearchParams({ limit: options.limit, ...(options.open && { open: '1' }) })
+  const options = optionsOf<ListOptions>(command)
+  const { limit, open, find, state } = options
+  const query = new URLSearchParams({
+    ...{ limit, ...(open && { open: '1' }) },
+    ...{ ...(find && { find }), ...(state && { state }) },
+  })
   const { items } = await (await clientOf(options)).get(`/tasks?${query}`, listOf(taskSchema))
   if (options.json) return items.forEach(printJson)
   if (items.length === 0)
     return say(
-      options.open
-        ? 'No task is open.'
-        : 'No agent has had a task yet. Try: meshbook task "Mend the failing test" --repo URL',
+      find || state
+        ? 'No task is like that.'
+        : options.open
+          ? 'No task is open.'
+          : 'No agent has had a task yet. Try: meshbook task "Mend the failing test" --repo URL',
     )
   const now = Date.now()
   printTable(items, {
@@ -278,4 +327,17 @@ async function diff(id: string, _options: unknown, command: Command): Promise<vo
   if (options.json) return printJson(found)
   process.stdout.write(found.text)
   if (found.isCut) say('The rest is too large to be shown; the branch has all of it.')
+}
+
+async function takeAway(id: string, _options: unknown, command: Command): Promise<void> {
+  const { as, ...options } = optionsOf<ClientOptions & { as: string }>(command)
+  process.stdout.write(await (await clientOf(options)).text(`${at(id)}/export?as=${options.json ? 'json' : as}`))
+}
+
+async function remove(id: string, _options: unknown, command: Command): Promise<void> {
+  const { yes, ...options } = optionsOf<ClientOptions & { yes?: boolean }>(command)
+  if (!yes) await confirmed(`Delete task ${id} with all that it said?`, '--yes')
+  await (await clientOf(options)).send('DELETE', at(id))
+  if (options.json) printJson({ deleted: id })
+  else say('✔ It is deleted. Its branch and what it cost stay.')
 }

@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import type { Hook, HookAnswer, MadeHook } from '@meshbook/core/hooks-api.ts'
+import type { Hook, HookAnswer, HookDelivery, MadeHook } from '@meshbook/core/hooks-api.ts'
 import { systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { Task } from '@meshbook/core/tasks-api.ts'
@@ -13,6 +13,7 @@ import { newLog } from '../log.ts'
 import { webhookSignature } from '../notify/way-requests.ts'
 import { rawRequest } from '../testing/raw-request.ts'
 import { startTestHub, type TestHub } from '../testing/test-hub.ts'
+import { until } from '../testing/until.ts'
 import { plainAddress } from './hook-events.ts'
 
 const repo = 'https://github.com/ada/app.git'
@@ -218,6 +219,30 @@ test('GT63 GT64 an issue that gets the label starts a task, and other events sta
   assert.equal((await tasksOf(hub)).length, 1)
   const [shown] = (await hub.json<{ items: Hook[] }>('GET', '/hooks')).items
   assert.match(shown!.lastOutcome ?? '', /^ignored: a comment of a program/)
+})
+
+test('GT66 what became of the last deliveries is known, also of those that another secret signed; a hook that is off starts nothing', async t => {
+  const hub = await startTestHub(t)
+  const hook = await hookOf(hub)
+  const deliveries = async () =>
+    (await hub.json<{ items: HookDelivery[] }>('GET', `/hooks/${hook.id}/deliveries`)).items.map(
+      ({ outcome, reason }) => `${outcome} ${reason ?? ''}`.trim(),
+    )
+  await github(hub, hook, 'ping', { zen: 'x' })
+  for (let n = 0; n < 3; n++) await github(hub, { ...hook, secret: 'another' }, 'ping', {})
+  await until(async () => (await deliveries()).length === 2)
+  const [refused, ping] = await deliveries()
+  assert.match(refused!, /^refused its signature/)
+  assert.match(ping!, /^ignored .*ping/)
+  const off = await hub.json<Hook>('PATCH', `/hooks/${hook.id}`, { isOff: true })
+  assert.ok(off.offAt !== null)
+  const said = await github(hub, hook, 'issues', { action: 'labeled' })
+  assert.deepEqual([said.status, said.body.outcome, said.body.reason], [202, 'ignored', 'the hook is off'])
+  assert.equal((await hub.json<Hook>('PATCH', `/hooks/${hook.id}`, { isOff: false })).offAt, null)
+  for (let n = 0; n < limits.deliveriesPerHook; n++) await github(hub, hook, 'ping', { n })
+  const last = await deliveries()
+  assert.equal(last.length, limits.deliveriesPerHook)
+  assert.ok(last.every(one => one.startsWith('ignored')))
 })
 
 test('GT64 a comment that begins with the word starts a task where its author may', async t => {

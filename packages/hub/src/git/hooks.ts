@@ -1,7 +1,7 @@
 /** Hooks (GT60–GT65): made and kept by people, called by programs and git hosts, and what comes of a call. */
 import { createHash } from 'node:crypto'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
-import type { Hook, HookAnswer, HookKind, MadeHook, NewHook } from '@meshbook/core/hooks-api.ts'
+import type { Hook, HookAnswer, HookDelivery, HookKind, MadeHook, NewHook } from '@meshbook/core/hooks-api.ts'
 import {
   base32,
   type HookId,
@@ -46,7 +46,7 @@ export interface HooksPorts {
   now: Now
   random: RandomBytes
   log: Log
-  times: Pick<Limits, 'hookWindowMs' | 'hookKeptMs'>
+  times: Pick<Limits, 'hookWindowMs' | 'hookKeptMs' | 'hookRefusalMs'>
 }
 
 type Source = AuditSource & { who: Principal }
@@ -92,11 +92,28 @@ export class Hooks {
     return { ...shown(row), secret }
   }
 
+  /** Off, it stays as it is and starts nothing. */
+  async turn(source: Source, id: HookId, isOff: boolean): Promise<Hook> {
+    const { audit, now } = this.#ports
+    const { org, user } = source.who
+    const note = audit.note('hook-changed', source, { target: id, detail: { isOff } })
+    const row = await audit.call('turnHook', { org, user, id, isOff, now: now() }, note)
+    if (!row) throw notThere(id)
+    return shown(row)
+  }
+
+  async deliveries({ org, user }: Principal, id: HookId): Promise<HookDelivery[]> {
+    const found = await this.#ports.store.query('listHookOutcomes', { org, user, id })
+    if (!found) throw notThere(id)
+    return found
+  }
+
   /** What came to a hook's address. Who has no good signature learns nothing, not even whether there is such a hook. */
   async take(id: HookId, delivery: { headers: Headers; body: Uint8Array }): Promise<HookAnswer> {
     const { store, now, times, log } = this.#ports
     const row = await store.query('findHook', { id })
     const verdict = await this.#verdict(row, delivery)
+    if (row && verdict === 'bad') this.#noteRefusal(row)
     if (!row || verdict === 'bad')
       throw new MeshError('UNAUTHENTICATED', { detail: 'no such hook, or another signature' })
     if (verdict === 'old') return this.#ended(row, null, { outcome: 'ignored', reason: tooOld })
@@ -104,6 +121,7 @@ export class Hooks {
     const seen = numbersOf(delivery.headers, digest)
     const known = await store.query('findHookDelivery', { org: row.org, hook: id, ...seen })
     if (known) return { outcome: 'repeated', ...(known.task !== null && { task: known.task }) }
+    if (row.offAt !== null) return this.#ended(row, null, { outcome: 'ignored', reason: 'the hook is off' })
     const wanted = wantedBy(rulesOf(row), delivery.headers, parseBody(delivery.body))
     if ('malformed' in wanted) throw new MeshError('BAD_REQUEST', { detail: `the event: ${wanted.malformed}` })
     // Not noted as seen: it is ignored again, however often it comes.
@@ -144,10 +162,24 @@ export class Hooks {
     await store
       .call('noteHookDelivery', {
         ...{ org, hook, now: now(), before: now() - times.hookKeptMs },
-        ...{ seen, task: answer.task ?? null, outcome: words.slice(0, 300) },
+        ...{
+          seen,
+          task: answer.task ?? null,
+          reason: answer.reason?.slice(0, 300) ?? null,
+          outcome: words.slice(0, 300),
+        },
       })
       .catch((thrown: unknown) => log.error({ err: asMeshError(thrown), hook }, 'a delivery was not noted'))
     return answer
+  }
+
+  /** Not waited for: an answer tells nothing, not even by its time, of whether there is such a hook. */
+  #noteRefusal({ org, id: hook }: HookRow): void {
+    const { store, now, times, log } = this.#ports
+    const reason = 'its signature is not by the secret of this hook'
+    store
+      .call('noteHookRefusal', { org, hook, reason, now: now(), since: now() - times.hookRefusalMs })
+      .catch((thrown: unknown) => log.error({ err: asMeshError(thrown), hook }, 'a refused delivery was not noted'))
   }
 
   async #seal(id: HookId, secret: string): Promise<string> {
@@ -198,6 +230,6 @@ function optionsOf(row: HookRow): Pick<NewTask, 'base' | 'agent' | 'model' | 'bu
 }
 
 function shown(row: HookRow): Hook {
-  const { id, name, kind, project, repo, createdAt, rotatedAt, lastAt, lastOutcome } = row
-  return { ...parsedRules(row), id, name, kind, project, repo, createdAt, rotatedAt, lastAt, lastOutcome }
+  const { id, name, kind, project, repo, createdAt, rotatedAt, lastAt, lastOutcome, offAt } = row
+  return { ...parsedRules(row), id, name, kind, project, repo, createdAt, rotatedAt, lastAt, lastOutcome, offAt }
 }

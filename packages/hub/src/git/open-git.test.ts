@@ -106,6 +106,15 @@ test('GT10–GT50 a task from its beginning to its pull request, and what is kep
     diff.files.map(file => file.path),
     ['work.txt'],
   )
+  const root = await made.delivery.folder(task, '')
+  assert.deepEqual([root.commit, root.isBase], [commit, false])
+  assert.ok(root.entries.some(({ name, kind }) => name === 'work.txt' && kind === 'file'))
+  assert.deepEqual(await made.delivery.file(task, 'work.txt'), {
+    ...{ commit, path: 'work.txt', bytes: 5 },
+    ...{ text: 'whole', isCut: false },
+  })
+  assert.equal((await made.delivery.folder({ ...task, state: noTaskState }, '')).commit, base)
+  await assert.rejects(made.delivery.file(task, '../x'), { code: 'BAD_REQUEST' })
   await made.delivery.forget(task)
   await made.delivery.forget(task)
   assert.deepEqual(await made.delivery.diff(task), diff)
@@ -119,6 +128,7 @@ test('GT10–GT50 a task from its beginning to its pull request, and what is kep
   assert.equal(await git(forked, 'show', `${first}:work.txt`), 'half')
   const gone = next.begin(taskOf('task-3', url), { task: parseRunId('task-x'), commit: first })
   await assert.rejects(gone, { code: 'NOT_FOUND' })
+  await next.delivery.drop(taskOf('task-x', url))
   clock.now += limits.taskRepositoryMs + 1_000
   const later = await open()
   assert.equal(later.repositories.find(org, task.id), undefined)

@@ -17,7 +17,7 @@ import { GitProgram } from './git-program.ts'
 import { type Mirror, Mirrors } from './mirrors.ts'
 import { PreparedCheckouts } from './prepared-checkouts.ts'
 import { parseRemote } from './remote.ts'
-import { taskDiff } from './task-diff.ts'
+import { listFolder, readTaskFile, taskDiff } from './task-diff.ts'
 import { TaskRepositories, type TaskRepository } from './task-repositories.ts'
 
 export interface OpenGitPorts {
@@ -59,6 +59,15 @@ export async function openGit({ dataFolder, settings, credentialFor, times, now,
   const checkouts = await PreparedCheckouts.open({ folder, git: program, mirrors, repositories, log, limits: times })
   const gateway = new GitGateway({ git: program, mirrors, repositories, log, limits: times })
   const delivery = new Delivery({ git: program, mirrors, repositories, hosts })
+
+  const treeOf = async ({ org, id, baseCommit, state }: TaskRow) => {
+    const repository = repositories.find(org, id)
+    const commit = state.commit ?? baseCommit
+    if (!repository || commit === null || !(await repositories.has(repository, commit)))
+      throw new MeshError('NOT_FOUND', { detail: 'the files of this task are not kept here' })
+    const at = { git: program, limits: times, gitDir: repository.gitDir }
+    return { at, commit, isBase: state.commit === null }
+  }
 
   const begin: Git['begin'] = async (task, from) => {
     const { org, id, repo } = task
@@ -103,6 +112,19 @@ export async function openGit({ dataFolder, settings, credentialFor, times, now,
         await repositories.end(org, id, now())
         await repositories.sweep(now() - times.taskRepositoryMs)
       },
+      drop: async ({ org, id }) => {
+        await checkouts.release(org, id)
+        await repositories.remove(org, id)
+      },
+      folder: async (task, path) => {
+        const { at, commit, isBase } = await treeOf(task)
+        return { commit, isBase, path, ...(await listFolder(at, { ...at, commit, path })) }
+      },
+      file: async (task, path) => {
+        const { at, commit } = await treeOf(task)
+        const { bytes, content, isCut } = await readTaskFile(at, { ...at, commit, path })
+        return { commit, path, bytes, text: textOf(content, isCut), isCut }
+      },
       diff: async ({ org, id, baseCommit, state: { commit } }) => {
         const repository = repositories.find(org, id)
         if (!repository || baseCommit === null || commit === null || !(await repositories.has(repository, commit)))
@@ -111,6 +133,17 @@ export async function openGit({ dataFolder, settings, credentialFor, times, now,
       },
     },
     close: () => checkouts.close(),
+  }
+}
+
+/** Null where it is none. A character that is cut at the end is left out. */
+function textOf(bytes: Buffer, isCut: boolean): string | null {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: isCut })
+    return text.includes('\0') ? null : text
+  } catch (thrown) {
+    if (thrown instanceof TypeError) return null
+    throw thrown
   }
 }
 

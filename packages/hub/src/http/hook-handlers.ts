@@ -1,10 +1,11 @@
 /** Hooks: kept by their owners; a delivery is let in by its signature alone. */
 import { MeshError } from '@meshbook/core/errors.ts'
-import type { Hook, MadeHook, NewHook } from '@meshbook/core/hooks-api.ts'
+import type { changeHookSchema, Hook, HookDelivery, MadeHook, NewHook } from '@meshbook/core/hooks-api.ts'
 import { isId, parseId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { readBytes } from '@meshbook/relay/serve/body.ts'
 import type { RateLimiter } from '@meshbook/relay/serve/rate-limiter.ts'
+import type { InferOutput } from 'valibot'
 import type { Parts } from '../parts.ts'
 import { type Ask, json, param, type UserAsk } from './route.ts'
 
@@ -31,4 +32,12 @@ export async function removeHook({ hooks }: Parts, ask: UserAsk<undefined>): Pro
 
 export function rotateHook({ hooks }: Parts, ask: UserAsk<undefined>): Promise<MadeHook> {
   return hooks.rotate(ask, parseId('hook', param(ask, 'id')))
+}
+
+export function turnHook({ hooks }: Parts, ask: UserAsk<InferOutput<typeof changeHookSchema>>): Promise<Hook> {
+  return hooks.turn(ask, parseId('hook', param(ask, 'id')), ask.body.isOff)
+}
+
+export async function listDeliveries({ hooks }: Parts, ask: UserAsk<undefined>): Promise<{ items: HookDelivery[] }> {
+  return { items: await hooks.deliveries(ask.who, parseId('hook', param(ask, 'id'))) }
 }

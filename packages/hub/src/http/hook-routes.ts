@@ -1,10 +1,17 @@
 /** The routes of hooks: kept by their owners, called by anybody who can sign. */
 import { listOf } from '@meshbook/core/api.ts'
-import { hookAnswerSchema, hookSchema, madeHookSchema, newHookSchema } from '@meshbook/core/hooks-api.ts'
+import {
+  changeHookSchema,
+  hookAnswerSchema,
+  hookDeliverySchema,
+  hookSchema,
+  madeHookSchema,
+  newHookSchema,
+} from '@meshbook/core/hooks-api.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { RateLimiter } from '@meshbook/relay/serve/rate-limiter.ts'
 import type { Parts } from '../parts.ts'
-import { addHook, listHooks, removeHook, rotateHook, takeDelivery } from './hook-handlers.ts'
+import { addHook, listDeliveries, listHooks, removeHook, rotateHook, takeDelivery, turnHook } from './hook-handlers.ts'
 import { publicRoute, type Route, userRoute } from './route.ts'
 
 export function hookRoutes(parts: Parts): Route[] {
@@ -30,6 +37,18 @@ export function hookRoutes(parts: Parts): Route[] {
       summary: 'Make a hook that starts tasks; its secret is shown once',
       body: newHookSchema,
       handle: ask => addHook(parts, ask),
+    }),
+    userRoute({
+      ...{ about: 'self', method: 'PATCH', path: `${hooks}/:id`, scope: 'all', answer: hookSchema },
+      summary: 'Turn a hook off or on; off, deliveries are noted and start nothing',
+      body: changeHookSchema,
+      handle: ask => turnHook(parts, ask),
+    }),
+    userRoute({
+      ...{ about: 'self', method: 'GET', path: `${hooks}/:id/deliveries`, scope: 'read' },
+      answer: listOf(hookDeliverySchema),
+      summary: 'What became of the last deliveries of a hook, newest first',
+      handle: ask => listDeliveries(parts, ask),
     }),
     userRoute({
       ...{ about: 'self', method: 'DELETE', path: `${hooks}/:id`, scope: 'all' },

@@ -300,6 +300,8 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /snapshots/:id/refused': () => ({ code: 'SNAPSHOT_REFUSED', detail: 'walked' }),
   'POST /snapshots/:id/restore': () => ({}),
   'PUT /keys/:name': () => ({ kind: 'openai', value: 'walked' }),
+  'PUT /projects/:id/retention': () => ({ days: 7 }),
+  'PATCH /hooks/:id': () => ({ isOff: true }),
   'POST /model-keys': () => ({ name: 'walked' }),
 }
 

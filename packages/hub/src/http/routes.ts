@@ -43,6 +43,7 @@ import {
 } from '@meshbook/core/api.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { deviceInfoSchema, runIdSchema, runRequestSchema, sessionInfoSchema } from '@meshbook/core/messages.ts'
+import { newRetentionSchema, retentionSchema } from '@meshbook/core/tasks-api.ts'
 import * as v from 'valibot'
 import type { Parts } from '../parts.ts'
 import { accountRoutes } from './account-routes.ts'
@@ -94,6 +95,7 @@ import { notifyRoutes } from './notify-routes.ts'
 import { openApi } from './openapi.ts'
 import { pairingRoutes } from './pairing-routes.ts'
 import { publishRoutes } from './publish-routes.ts'
+import { getRetention, setRetention } from './retention-handlers.ts'
 import { publicRoute, type Route, userRoute } from './route.ts'
 import {
   answerInput,
@@ -282,6 +284,25 @@ export function routes(parts: Parts): Route[] {
       summary: 'Let a device install the packages that a lock file of the project asks for, or stop it',
       body: environmentOrderSchema,
       handle: ask => orderEnvironment(parts, ask),
+    }),
+    userRoute({
+      method: 'GET',
+      path: `${v1}/projects/:id/retention`,
+      about: { the: 'project', named: 'id' },
+      scope: 'read',
+      summary: 'How many days logs of runs and tasks of a project are kept',
+      answer: retentionSchema,
+      handle: ask => getRetention(parts, ask),
+    }),
+    userRoute({
+      method: 'PUT',
+      path: `${v1}/projects/:id/retention`,
+      about: { the: 'project', named: 'id' },
+      scope: 'all',
+      summary: 'Keep the logs of a project so many days, or as long as the hub is set to',
+      body: newRetentionSchema,
+      answer: retentionSchema,
+      handle: ask => setRetention(parts, ask),
     }),
     userRoute({
       method: 'GET',

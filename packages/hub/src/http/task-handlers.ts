@@ -1,14 +1,22 @@
 /** Agent tasks: who may run in a project may give one to an agent there. */
+import { Readable } from 'node:stream'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type ProjectId, parseId, parseRunId } from '@meshbook/core/ids.ts'
-import type {
-  NewTask,
-  newTaskMessageSchema,
-  repeatTaskSchema,
-  Task,
-  TaskDiff,
-  taskControlSchema,
+import { limits } from '@meshbook/core/limits.ts'
+import {
+  type NewTask,
+  type newTaskMessageSchema,
+  type repeatTaskSchema,
+  type Task,
+  type TaskDiff,
+  type TaskExport,
+  type TaskFile,
+  type TaskFolder,
+  type taskControlSchema,
+  taskExports,
+  taskStates,
 } from '@meshbook/core/tasks-api.ts'
+import { attachmentNamed } from '@meshbook/relay/serve/content-disposition.ts'
 import { cursorOf, rowsOf } from '@meshbook/relay/serve/page.ts'
 import type { InferOutput } from 'valibot'
 import type { Parts } from '../parts.ts'
@@ -50,10 +58,26 @@ export async function listTasks({ tasks, access }: Parts, { who, query }: UserAs
     asker,
     project,
     open: query.get('open') === '1',
+    find: wordsOf(query.get('find') ?? ''),
+    state: stateOf(query.get('state')),
     before,
     rows: rowsOf(query),
   })
   return next === null ? { items } : { items, next }
+}
+
+const mostWords = 10
+
+function wordsOf(text: string): string[] {
+  if (text.length > limits.nameChars)
+    throw new MeshError('BAD_REQUEST', { detail: `find: at most ${limits.nameChars} characters` })
+  return text.split(/\s+/).filter(Boolean).slice(0, mostWords)
+}
+
+function stateOf(text: string | null): Task['state'] | undefined {
+  const state = taskStates.find(one => one === text)
+  if (text === null || text === '' || state) return state
+  throw new MeshError('BAD_REQUEST', { detail: `state: expected one of ${taskStates.join(', ')}` })
 }
 
 export function getTask({ tasks }: Parts, ask: UserAsk<undefined>): Promise<Task> {
@@ -85,4 +109,37 @@ export async function repeatTask(
 
 export function taskDiff({ tasks }: Parts, ask: UserAsk<undefined>): Promise<TaskDiff> {
   return tasks.diff(placeOf(ask).org, idOf(ask))
+}
+
+export function getTaskFolder({ tasks }: Parts, ask: UserAsk<undefined>): Promise<TaskFolder> {
+  return tasks.folder(placeOf(ask).org, idOf(ask), ask.query.get('path') ?? '')
+}
+
+export function getTaskFile({ tasks }: Parts, ask: UserAsk<undefined>): Promise<TaskFile> {
+  return tasks.file(placeOf(ask).org, idOf(ask), ask.query.get('path') ?? '')
+}
+
+const endings: Record<TaskExport, [string, string]> = {
+  markdown: ['md', 'text/markdown; charset=utf-8'],
+  json: ['json', 'application/json'],
+}
+
+export async function exportTask({ tasks }: Parts, ask: UserAsk<undefined>): Promise<Response> {
+  const wanted = ask.query.get('as') ?? 'markdown'
+  const as = taskExports.find(one => one === wanted)
+  if (!as) throw new MeshError('BAD_REQUEST', { detail: `as: expected ${taskExports.join(' or ')}` })
+  const id = idOf(ask)
+  const text = Readable.from(await tasks.export(placeOf(ask).org, id, as), { objectMode: false })
+  const [ending, type] = endings[as]
+  return new Response(Readable.toWeb(text) as ReadableStream<Uint8Array>, {
+    headers: {
+      'content-type': type,
+      'content-disposition': attachmentNamed(`${id}.${ending}`),
+      'cache-control': 'no-store',
+    },
+  })
+}
+
+export function deleteTask({ tasks }: Parts, ask: UserAsk<undefined>): Promise<void> {
+  return tasks.delete(ask, placeOf(ask).org, idOf(ask))
 }

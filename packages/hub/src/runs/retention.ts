@@ -20,7 +20,7 @@ export interface Expired {
 export async function expireRuns(ports: RetentionPorts): Promise<Expired> {
   const { store, now, logMs, logBytesPerProject = limits.runLogBytesPerProject } = ports
   const at = now()
-  const oldLogs = () => store.query('oldLogs', { endedBefore: at - logMs })
+  const oldLogs = () => store.query('oldLogs', { endedBefore: at - logMs, now: at })
   const excess = () => store.query('excessLogs', { mostBytes: logBytesPerProject })
   const oldRecords = () => store.query('oldRecords', { endedBefore: at - Math.max(logMs, limits.runRecordMs) })
   const expire = (run: NamedRun) => store.call('expireLog', { ...run, now: at })

@@ -70,6 +70,7 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   model_budgets: kept('what was spent and what may be'),
   model_calls: kept('the ledger; what was held then is settled at its bound by the next start'),
   hooks: kept('what starts tasks from elsewhere; secrets are sealed with the master key, which is not in the backup'),
+  hook_outcomes: kept('what became of the last deliveries'),
   hook_deliveries: kept('what was delivered, so that a replay after a restore starts nothing again'),
 
   push_keys: kept('subscriptions of browsers are for this key and no other'),

@@ -1,6 +1,6 @@
 /** Procedures over hooks and what was delivered to them (GT62, GT65). */
 import { MeshError } from '@meshbook/core/errors.ts'
-import type { HookKind } from '@meshbook/core/hooks-api.ts'
+import type { HookDelivery, HookKind } from '@meshbook/core/hooks-api.ts'
 import type { HookId, OrgId, ProjectId, RunId, UserId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
@@ -22,12 +22,13 @@ export interface HookRow {
   rotatedAt: number
   lastAt: number | null
   lastOutcome: string | null
+  offAt: number | null
 }
 
 const columns =
-  'org_id AS org, user_id AS "user", hook_id AS id, name, kind, project_id AS project, repo, rules, sealed, created_at AS "createdAt", rotated_at AS "rotatedAt", last_at AS "lastAt", last_outcome AS "lastOutcome"'
+  'org_id AS org, user_id AS "user", hook_id AS id, name, kind, project_id AS project, repo, rules, sealed, created_at AS "createdAt", rotated_at AS "rotatedAt", last_at AS "lastAt", last_outcome AS "lastOutcome", off_at AS "offAt"'
 
-type NewHookRow = Omit<HookRow, 'createdAt' | 'rotatedAt' | 'lastAt' | 'lastOutcome'> & { now: number }
+type NewHookRow = Omit<HookRow, 'createdAt' | 'rotatedAt' | 'lastAt' | 'lastOutcome' | 'offAt'> & { now: number }
 
 export async function addHook(tx: Tx, a: NewHookRow): Promise<HookRow> {
   const { count } = (await tx.get<{ count: number }>('SELECT COUNT(*) AS count FROM hooks WHERE org_id = ?', [a.org]))!
@@ -54,7 +55,8 @@ export async function listHooks(tx: Tx, a: Asker): Promise<HookRow[]> {
 export async function removeHook(tx: Tx, a: Asker & { id: HookId }): Promise<boolean> {
   const gone = await tx.run('DELETE FROM hooks WHERE org_id = ? AND user_id = ? AND hook_id = ?', [a.org, a.user, a.id])
   if (gone.changes === 0) return false
-  await tx.run('DELETE FROM hook_deliveries WHERE org_id = ? AND hook_id = ?', [a.org, a.id])
+  for (const table of ['hook_deliveries', 'hook_outcomes'])
+    await tx.run(`DELETE FROM ${table} WHERE org_id = ? AND hook_id = ?`, [a.org, a.id])
   return true
 }
 
@@ -67,6 +69,62 @@ export async function rotateHook(
     [a.sealed, a.now, a.org, a.user, a.id],
   )
   return done.changes === 0 ? null : findHook(tx, a)
+}
+
+/** Since when it is off stays where it was off already. */
+export async function turnHook(
+  tx: Tx,
+  a: Asker & { id: HookId; isOff: boolean; now: number },
+): Promise<HookRow | null> {
+  const done = await tx.run(
+    'UPDATE hooks SET off_at = CASE WHEN ? = 0 THEN NULL ELSE COALESCE(off_at, ?) END WHERE org_id = ? AND user_id = ? AND hook_id = ?',
+    [a.isOff ? 1 : 0, a.now, a.org, a.user, a.id],
+  )
+  return done.changes === 0 ? null : findHook(tx, a)
+}
+
+/** Null where the user has no such hook. */
+export async function listHookOutcomes(tx: Tx, a: Asker & { id: HookId }): Promise<HookDelivery[] | null> {
+  const hook = await findHook(tx, a)
+  if (!hook || hook.org !== a.org || hook.user !== a.user) return null
+  const rows = await tx.all<HookDelivery>(
+    'SELECT at AS at, outcome AS outcome, task_id AS task, reason AS reason FROM hook_outcomes WHERE org_id = ? AND hook_id = ? ORDER BY number DESC',
+    [a.org, a.id],
+  )
+  return rows.map(row => ({ ...row, at: Number(row.at) }))
+}
+
+/** The oldest go where there are too many. */
+async function addOutcome(tx: Tx, a: { org: OrgId; hook: HookId } & HookDelivery): Promise<void> {
+  const { last } = (await tx.get<{ last: number }>(
+    'SELECT COALESCE(MAX(number), 0) AS last FROM hook_outcomes WHERE org_id = ? AND hook_id = ?',
+    [a.org, a.hook],
+  ))!
+  const number = Number(last) + 1
+  await tx.run(
+    'INSERT INTO hook_outcomes (org_id, hook_id, number, at, outcome, task_id, reason) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    [a.org, a.hook, number, a.at, a.outcome, a.task, a.reason],
+  )
+  await tx.run('DELETE FROM hook_outcomes WHERE org_id = ? AND hook_id = ? AND number <= ?', [
+    a.org,
+    a.hook,
+    number - limits.deliveriesPerHook,
+  ])
+}
+
+/** Without a good signature: anybody can send such, so it is noted once a while, and is no last delivery. */
+export async function noteHookRefusal(
+  tx: Tx,
+  a: { org: OrgId; hook: HookId; reason: string; now: number; since: number },
+): Promise<boolean> {
+  const hook = await tx.get('SELECT hook_id FROM hooks WHERE org_id = ? AND hook_id = ?', [a.org, a.hook])
+  const recent = await tx.get(
+    "SELECT 1 AS one FROM hook_outcomes WHERE org_id = ? AND hook_id = ? AND outcome = 'refused' AND at > ? LIMIT 1",
+    [a.org, a.hook, a.since],
+  )
+  if (!hook || recent) return false
+  await addOutcome(tx, { org: a.org, hook: a.hook, at: a.now, outcome: 'refused', task: null, reason: a.reason })
+  return true
 }
 
 /** By its number or by its bytes. */
@@ -89,6 +147,8 @@ export async function noteHookDelivery(
     hook: HookId
     seen: { delivery: string; digest: string } | null
     task: RunId | null
+    /** Why nothing was started. */
+    reason: string | null
     outcome: string
     now: number
     before: number
@@ -101,6 +161,8 @@ export async function noteHookDelivery(
     a.hook,
   ])
   await tx.run('DELETE FROM hook_deliveries WHERE org_id = ? AND hook_id = ? AND at < ?', [a.org, a.hook, a.before])
+  const outcome = a.task === null ? 'ignored' : 'started'
+  await addOutcome(tx, { org: a.org, hook: a.hook, at: a.now, outcome, task: a.task, reason: a.reason })
   if (!a.seen) return
   await tx.run(
     'INSERT INTO hook_deliveries (org_id, hook_id, digest, delivery, task_id, at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (org_id, hook_id, digest) DO NOTHING',

@@ -217,7 +217,8 @@ export async function modelUsage(tx: Tx, a: { org: OrgId; from: number; to: numb
     heldMicroUsd: Number(held!.held),
     days: (await by('began_at / 86400000')).map(row => ({ day: dayOf(Number(row.key)), ...sumOf(row) })),
     models: models.map(row => ({ ...modelOf(String(row.key)), ...sumOf(row) })),
-    tasks: (await by('run_id', ' AND run_id IS NOT NULL')).map(row => ({ task: String(row.key), ...sumOf(row) })),
+    tasks: await withTasks(tx, a.org, await by('run_id', ' AND run_id IS NOT NULL')),
+    projects: await sumsOfProjects(tx, a),
     tokens: (await by('token_id', ' AND token_id IS NOT NULL')).map(row => ({
       token: String(row.key),
       name: tokens.get(String(row.key)) ?? null,
@@ -225,6 +226,36 @@ export async function modelUsage(tx: Tx, a: { org: OrgId; from: number; to: numb
     })),
     users: (await by('user_id')).map(row => ({ user: users.get(String(row.key)) ?? String(row.key), ...sumOf(row) })),
   }
+}
+
+/** What they were about, of those that are still known. */
+async function withTasks(tx: Tx, org: OrgId, rows: readonly SumRow[]): Promise<UsageReport['tasks']> {
+  const found: UsageReport['tasks'] = []
+  for (const row of rows) {
+    const task = String(row.key)
+    const known = await tx.get<{ prompt: string; project: string; budget: string }>(
+      'SELECT r.code AS prompt, r.project_id AS project, t.budget AS budget FROM tasks t JOIN runs r ON r.org_id = t.org_id AND r.run_id = t.run_id WHERE t.org_id = ? AND t.run_id = ?',
+      [org, task],
+    )
+    const budget = known ? (JSON.parse(known.budget) as ModelBudget) : {}
+    const words = known ? known.prompt.slice(0, limits.nameChars) : null
+    const about = { prompt: words, project: known?.project ?? null, budgetMicroUsd: budget.microUsd ?? null }
+    found.push({ task, ...about, ...sumOf(row) })
+  }
+  return found
+}
+
+async function sumsOfProjects(
+  tx: Tx,
+  { org, from, to }: { org: OrgId; from: number; to: number },
+): Promise<UsageReport['projects']> {
+  const rows = await tx.all<SumRow & { name: string | null }>(
+    `SELECT r.project_id AS key, MAX(p.name) AS name, COUNT(*) AS calls, SUM(c.input_tokens) AS input, SUM(c.output_tokens) AS output, SUM(c.cache_read_tokens) AS "read", SUM(c.cache_write_tokens) AS written, SUM(c.micro_usd) AS "microUsd"
+    FROM model_calls c JOIN runs r ON r.org_id = c.org_id AND r.run_id = c.run_id LEFT JOIN projects p ON p.project_id = r.project_id
+    WHERE c.org_id = ? AND c.began_at >= ? AND c.began_at < ? AND c.state <> 'held' GROUP BY r.project_id ORDER BY 8 DESC, 1 LIMIT ?`,
+    [org, from, to, limits.pageRows],
+  )
+  return rows.map(row => ({ project: String(row.key), name: row.name, ...sumOf(row) }))
 }
 
 interface SumRow {

@@ -10,12 +10,49 @@ export interface NamedRun {
   id: RunId
 }
 
-/** Ended runs whose logs are older than the policy says, the oldest first. */
-export async function oldLogs(tx: Tx, a: { endedBefore: number }): Promise<NamedRun[]> {
-  return tx.all(
-    'SELECT org_id AS org, run_id AS id FROM runs WHERE log_expired_at IS NULL AND ended_at < ? ORDER BY ended_at LIMIT ?',
+/** Ended runs whose logs are older than their project says, or else the hub, the oldest first of each (RU40, RU43). */
+export async function oldLogs(tx: Tx, a: { endedBefore: number; now: number }): Promise<NamedRun[]> {
+  const found = await tx.all<NamedRun>(
+    `SELECT org_id AS org, run_id AS id FROM runs WHERE log_expired_at IS NULL AND ended_at < ?
+    AND NOT EXISTS (SELECT 1 FROM projects p WHERE p.project_id = runs.project_id AND p.log_days IS NOT NULL) ORDER BY ended_at LIMIT ?`,
     [a.endedBefore, limits.runRetentionRows],
   )
+  const own = await tx.all<{ org: OrgId; project: ProjectId; days: number }>(
+    'SELECT org_id AS org, project_id AS project, log_days AS days FROM projects WHERE log_days IS NOT NULL ORDER BY project_id',
+  )
+  for (const { org, project, days } of own) {
+    const rows = limits.runRetentionRows - found.length
+    if (rows <= 0) break
+    const of = await tx.all<NamedRun>(
+      'SELECT org_id AS org, run_id AS id FROM runs WHERE org_id = ? AND project_id = ? AND log_expired_at IS NULL AND ended_at < ? ORDER BY ended_at LIMIT ?',
+      [org, project, a.now - Number(days) * dayMs, rows],
+    )
+    found.push(...of)
+  }
+  return found
+}
+
+const dayMs = 86_400_000
+
+export async function retentionOf(tx: Tx, a: { org: OrgId; project: ProjectId }): Promise<number | null> {
+  const row = await tx.get<{ days: number | null }>(
+    'SELECT log_days AS days FROM projects WHERE org_id = ? AND project_id = ?',
+    [a.org, a.project],
+  )
+  return row?.days == null ? null : Number(row.days)
+}
+
+/** True where there is such a project. */
+export async function setRetention(
+  tx: Tx,
+  a: { org: OrgId; project: ProjectId; days: number | null },
+): Promise<boolean> {
+  const done = await tx.run('UPDATE projects SET log_days = ? WHERE org_id = ? AND project_id = ?', [
+    a.days,
+    a.org,
+    a.project,
+  ])
+  return done.changes > 0
 }
 
 /** Of each project whose logs are too large together, the oldest ended runs that make it small enough. */
@@ -74,9 +111,10 @@ async function lastResult(tx: Tx, a: NamedRun): Promise<Extract<RunEvent, { type
   return event.type === 'result' ? event : undefined
 }
 
+/** What tasks were and came to is kept until somebody deletes it (TK44). */
 export async function oldRecords(tx: Tx, a: { endedBefore: number }): Promise<NamedRun[]> {
   return tx.all(
-    'SELECT org_id AS org, run_id AS id FROM runs WHERE log_expired_at IS NOT NULL AND ended_at < ? ORDER BY ended_at LIMIT ?',
+    "SELECT org_id AS org, run_id AS id FROM runs WHERE log_expired_at IS NOT NULL AND ended_at < ? AND kind <> 'task' ORDER BY ended_at LIMIT ?",
     [a.endedBefore, limits.runRetentionRows],
   )
 }

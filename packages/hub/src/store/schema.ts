@@ -196,6 +196,11 @@ const migrations: readonly string[] = [
   CREATE TABLE hook_deliveries (org_id TEXT NOT NULL, hook_id TEXT NOT NULL, digest TEXT NOT NULL, delivery TEXT NOT NULL, task_id TEXT, at BIGINT NOT NULL, PRIMARY KEY (org_id, hook_id, digest));
   CREATE INDEX hook_deliveries_by_number ON hook_deliveries (org_id, hook_id, delivery);
   CREATE INDEX hook_deliveries_by_age ON hook_deliveries (org_id, hook_id, at);`,
+  // What became of the last deliveries of a hook (GT66), hooks that are off, and how long a project keeps its logs (RU43).
+  `ALTER TABLE hooks ADD COLUMN off_at BIGINT;
+  CREATE TABLE hook_outcomes (org_id TEXT NOT NULL, hook_id TEXT NOT NULL, number BIGINT NOT NULL, at BIGINT NOT NULL, outcome TEXT NOT NULL, task_id TEXT, reason TEXT, PRIMARY KEY (org_id, hook_id, number));
+  ALTER TABLE projects ADD COLUMN log_days BIGINT;
+  CREATE INDEX tasks_by_origin ON tasks (org_id, from_task);`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }

@@ -18,8 +18,9 @@ import { limits } from '@meshbook/core/limits.ts'
 import { gatesOf, hasEnded, type RunEvent, type RunStatus, stepRun } from '@meshbook/core/run.ts'
 import type { TaskEvent } from '@meshbook/core/task-events.ts'
 import { noTaskState, stepTask, type TaskState } from '@meshbook/core/task-state.ts'
-import type { Budget, TaskMessage, ToolRule } from '@meshbook/core/tasks-api.ts'
+import type { Budget, Task, TaskMessage, ToolRule } from '@meshbook/core/tasks-api.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
+import { dropReferences } from './asset-references.ts'
 import { type LoggedEvent, logEvent, logged, type Refused } from './run-log.ts'
 import { insertTaskRun } from './run-queue.ts'
 import { runRow, saveState } from './run-rows.ts'
@@ -189,14 +190,23 @@ export async function listTasks(
     asker: { org: OrgId; user: UserId }
     project?: string | undefined
     open?: boolean | undefined
+    /** Words that the prompt or the repository have, all of them. */
+    find?: readonly string[] | undefined
+    state?: Task['state'] | undefined
     before: string | null
     rows: number
   },
 ): Promise<{ items: TaskRow[]; next: string | null }> {
+  const words = (a.find ?? []).map(word => `%${word.replaceAll(/[!%_]/g, '!$&')}%`)
   const where = [
     '(r.org_id = ? OR EXISTS (SELECT 1 FROM members m WHERE m.org_id = r.org_id AND m.project_id = r.project_id AND m.member_org = ? AND m.user_id = ?))',
     ...(a.project === undefined ? [] : ['r.project_id = ?']),
     ...(a.open ? ['r.ended_at IS NULL'] : []),
+    ...(a.state === undefined ? [] : [stateIs(a.state)]),
+    // As written too: not every store knows what is lower case of every letter.
+    ...words.map(
+      () => "(LOWER(r.code) LIKE ? ESCAPE '!' OR r.code LIKE ? ESCAPE '!' OR LOWER(t.repo) LIKE ? ESCAPE '!')",
+    ),
     ...(a.before === null ? [] : ['r.run_id < ?']),
   ]
   const values = [
@@ -204,6 +214,7 @@ export async function listTasks(
     a.asker.org,
     a.asker.user,
     ...(a.project === undefined ? [] : [a.project]),
+    ...words.flatMap(word => [word.toLowerCase(), word, word.toLowerCase()]),
     ...(a.before === null ? [] : [a.before]),
   ]
   const rows = Math.min(a.rows, limits.pageRows)
@@ -213,6 +224,44 @@ export async function listTasks(
   )
   const items = found.slice(0, rows).map(taskOf)
   return { items, next: found.length > rows ? items.at(-1)!.id : null }
+}
+
+const isPaused = `t.state LIKE '%"paused":true%'`
+/** As `tasks.ts` says it of a row. */
+function stateIs(state: Task['state']): string {
+  switch (state) {
+    case 'starting':
+      return "r.status = 'leased'"
+    case 'waiting':
+      return "r.status IN ('waiting-for-gate', 'waiting-for-input')"
+    case 'paused':
+      return `r.status = 'running' AND ${isPaused}`
+    case 'working':
+      return `r.status = 'running' AND NOT (${isPaused})`
+    default:
+      return `r.status = '${state}'`
+  }
+}
+
+/**
+ * With its log, its messages and its decisions; what it cost stays in the ledger (TK46). A task that goes on is not
+ * deleted, nor one that another one which goes on began from. Null where there is none.
+ */
+export async function deleteTask(tx: Tx, a: { org: OrgId; id: RunId }): Promise<TaskRow | null> {
+  const task = await findTask(tx, a)
+  if (!task) return null
+  if (!hasEnded(task.status) || task.hub !== null)
+    throw new MeshError('CONFLICT', { detail: 'the task has not ended; stop it first' })
+  const fork = await tx.get<{ id: RunId }>(
+    `WITH RECURSIVE forks (id) AS (SELECT run_id FROM tasks WHERE org_id = ? AND from_task = ? UNION SELECT t.run_id FROM tasks t JOIN forks f ON t.from_task = f.id WHERE t.org_id = ?)
+    SELECT r.run_id AS id FROM forks f JOIN runs r ON r.org_id = ? AND r.run_id = f.id WHERE r.ended_at IS NULL LIMIT 1`,
+    [a.org, a.id, a.org, a.org],
+  )
+  if (fork) throw new MeshError('CONFLICT', { detail: `task ${fork.id} goes on from it and has not ended` })
+  for (const table of ['run_events', 'gates', 'task_messages', 'tasks', 'runs'])
+    await tx.run(`DELETE FROM ${table} WHERE org_id = ? AND run_id = ?`, [a.org, a.id])
+  await dropReferences(tx, { org: a.org, holder: `run:${a.id}` })
+  return task
 }
 
 /** Those that wait for a worker, the first first: new ones, and ones whose worker was lost (TK2, TK12). */

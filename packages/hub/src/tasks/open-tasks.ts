@@ -43,6 +43,7 @@ export interface OpenTasksPorts {
   agents: ReadonlyMap<string, TaskProgram>
   toolServers: readonly TaskToolServer[]
   store: HubStore
+  audit: TasksPorts['audit']
   events: HubEvents
   feeds: RunFeeds
   times: Limits
@@ -171,7 +172,15 @@ const noWork: OpenTaskWork = () => {
       close: async () => undefined,
       list: async () => [],
     },
-    delivery: { push: async () => null, pullRequest: async () => null, forget: async () => undefined, diff: none },
+    delivery: {
+      push: async () => null,
+      pullRequest: async () => null,
+      forget: async () => undefined,
+      drop: async () => undefined,
+      diff: none,
+      folder: none,
+      file: none,
+    },
     wireOf: () => 'anthropic',
     spent: async () => 0,
     repoOf: none,

@@ -1,6 +1,6 @@
 /** What a task needs outside of the store: a place to work in, and what becomes of its work. Others provide it. */
 import type { WorkerId } from '@meshbook/core/ids.ts'
-import type { TaskDiff } from '@meshbook/core/tasks-api.ts'
+import type { TaskDiff, TaskFile, TaskFolder } from '@meshbook/core/tasks-api.ts'
 import type { TaskRow } from '../store/tasks.ts'
 
 /** Lines of the socket `channel` of one worker, and a way to answer. */
@@ -47,4 +47,9 @@ export interface Delivery {
   /** Nothing of the task is kept any more but its branch. */
   forget(task: Pick<TaskRow, 'org' | 'id'>): Promise<void>
   diff(task: TaskRow): Promise<TaskDiff>
+  /** Of the last checkpoint, before that of where it began; `path` is checked here. */
+  folder(task: TaskRow, path: string): Promise<TaskFolder>
+  file(task: TaskRow, path: string): Promise<TaskFile>
+  /** What it pushed and is kept here goes; its branch at the host stays. */
+  drop(task: Pick<TaskRow, 'org' | 'id'>): Promise<void>
 }

@@ -11,15 +11,26 @@ import {
   type RunId,
 } from '@meshbook/core/ids.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
-import type { NewTask, Task, TaskDiff, TaskMessage } from '@meshbook/core/tasks-api.ts'
+import type {
+  NewTask,
+  Task,
+  TaskDiff,
+  TaskExport,
+  TaskFile,
+  TaskFolder,
+  TaskMessage,
+} from '@meshbook/core/tasks-api.ts'
+import type { Audit, AuditSource } from '../auth/audit.ts'
 import { credentialOf, type Requester } from '../runs/runs.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { TaskRow, TaskWish } from '../store/tasks.ts'
 import type { Delivery } from './places.ts'
+import { exportTask } from './task-export.ts'
 
 export interface TasksPorts {
   store: HubStore
-  delivery: Pick<Delivery, 'diff'>
+  delivery: Pick<Delivery, 'diff' | 'folder' | 'file' | 'drop'>
+  audit: Pick<Audit, 'call' | 'note'>
   /** Where a task says nothing. */
   defaults: { model: string; agent: string; budgetMicroUsd: number }
   /** Beside that of the hub, by their names. */
@@ -137,6 +148,29 @@ export class Tasks {
     const task = await this.#row(org, id)
     if (task.state.commit === null) throw new MeshError('NOT_FOUND', { detail: 'the agent has changed nothing so far' })
     return this.#ports.delivery.diff(task)
+  }
+
+  async folder(org: OrgId, id: RunId, path: string): Promise<TaskFolder> {
+    return this.#ports.delivery.folder(await this.#row(org, id), path)
+  }
+
+  async file(org: OrgId, id: RunId, path: string): Promise<TaskFile> {
+    return this.#ports.delivery.file(await this.#row(org, id), path)
+  }
+
+  async export(org: OrgId, id: RunId, as: TaskExport): Promise<AsyncGenerator<string>> {
+    const { store } = this.#ports
+    const [task, messages] = [await this.show(org, id), await store.query('messagesOf', { org, id })]
+    return exportTask({ store, org, task, messages }, as)
+  }
+
+  /** The record first: whatever is killed then, what is left of it is a folder that is swept (TK46). */
+  async delete(source: AuditSource, org: OrgId, id: RunId): Promise<void> {
+    const { audit, delivery } = this.#ports
+    const note = audit.note('task-deleted', source, { org, target: id })
+    const gone = await audit.call('deleteTask', { org, id }, note)
+    if (!gone) throw new MeshError('NOT_FOUND', { detail: `task ${id}` })
+    await delivery.drop({ org, id })
   }
 
   #mustBeAgent(name: string): void {

@@ -17,6 +17,7 @@ export class ScriptedSandboxes {
   readonly open = new Map<WorkerId, { task: RunId; token: string; ended: boolean; hub: string }>()
   readonly pushes: string[] = []
   readonly pullRequests: string[] = []
+  readonly dropped: string[] = []
   opened = 0
   /** Whatever makes the workers does not answer. */
   isGone = false
@@ -57,6 +58,13 @@ export class ScriptedSandboxes {
         },
         pullRequest: async task => this.#pullRequest(task),
         forget: async () => undefined,
+        drop: async task => void this.dropped.push(task.id),
+        folder: async () => {
+          throw new MeshError('NOT_FOUND', { detail: 'nothing is kept in memory' })
+        },
+        file: async () => {
+          throw new MeshError('NOT_FOUND', { detail: 'nothing is kept in memory' })
+        },
         diff: async ({ state }) => ({ base, commit: state.commit!, files: [], text: '', isCut: false }),
       },
       wireOf: () => 'anthropic',

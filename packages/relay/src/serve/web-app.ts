@@ -26,7 +26,7 @@ const types: Record<string, string> = {
 
 const pages = new Set(['/', '/signin', '/p', '/runs', '/sessions', '/devices', '/audit', '/account', '/pair'])
 const phonePage = /^\/m(?:\/(?:(?:p|gates|runs|tasks)\/.*|inbox|runs|tasks|devices|settings|search|share|pair)?)?$/
-const portalPage = /^\/portal(?:\/(?:tasks\/[^/]+|tasks|runs|devices)?)?$/
+const portalPage = /^\/portal(?:\/(?:tasks\/[^/]+|tasks|runs|devices|usage|keys|hooks)?)?$/
 
 /** Paths that the apps themselves route. */
 export function isAppPage(path: string): boolean {

@@ -23,6 +23,11 @@ const NewTaskForm = lazyPart(() => import('../tasks/new-task.tsx').then(module =
 const RunsPage = lazyPart(() => import('./runs-page.tsx').then(module => module.RunsPage))
 const DevicesPage = lazyPart(() => import('./devices-page.tsx').then(module => module.DevicesPage))
 
+const KeysPage = lazyPart(() => import('./keys-page.tsx').then(module => module.KeysPage))
+const UsagePage = lazyPart(() => import('./usage-page.tsx').then(module => module.UsagePage))
+const HooksPage = lazyPart(() => import('./hooks-page.tsx').then(module => module.HooksPage))
+const RetentionSection = lazyPart(() => import('./retention-section.tsx').then(module => module.RetentionSection))
+
 const places: TaskPlaces = { list: '/portal/tasks', fresh: '/portal/tasks/new', one: taskAt, go }
 
 export function App() {
@@ -52,10 +57,36 @@ function SignIn() {
   return <p role="status">Signing in…</p>
 }
 
-const links: readonly { to: string; name: string; icon: IconName; pages: readonly PortalPage['page'][] }[] = [
+/** Those that no other app has. */
+const own = {
+  key: 'M9 9.2a3.2 3.2 0 1 0-2.2-2.2L2.3 11.5v2.2h2.4v-1.6h1.6v-1.6zM10.7 5.3h.01',
+  chart: 'M2 13.5h12M4.5 13V9M8 13V3.5M11.5 13V6.5',
+}
+type LinkIcon = IconName | keyof typeof own
+
+function NavIcon({ name }: { name: LinkIcon }) {
+  if (name !== 'key' && name !== 'chart') return <Icon name={name} size={14} />
+  return (
+    <svg class="icon" width="14" height="14" viewBox="0 0 16 16" aria-hidden="true">
+      <path
+        d={own[name]}
+        fill="none"
+        stroke="currentColor"
+        stroke-width="1.5"
+        stroke-linecap="round"
+        stroke-linejoin="round"
+      />
+    </svg>
+  )
+}
+
+const links: readonly { to: string; name: string; icon: LinkIcon; pages: readonly PortalPage['page'][] }[] = [
   { to: '/portal/tasks', name: 'Tasks', icon: 'bolt', pages: ['tasks', 'task', 'new-task'] },
   { to: '/portal/runs', name: 'Runs', icon: 'play', pages: ['runs'] },
   { to: '/portal/devices', name: 'Devices', icon: 'laptop', pages: ['devices'] },
+  { to: '/portal/usage', name: 'Usage', icon: 'chart', pages: ['usage'] },
+  { to: '/portal/keys', name: 'Keys', icon: 'key', pages: ['keys'] },
+  { to: '/portal/hooks', name: 'Hooks', icon: 'fork', pages: ['hooks'] },
 ]
 
 function Bar({ at }: { at: PortalPage }) {
@@ -68,7 +99,7 @@ function Bar({ at }: { at: PortalPage }) {
       <nav aria-label="Main" class="portal-nav">
         {links.map(({ to, name, icon, pages }) => (
           <a key={to} href={to} aria-current={pages.includes(at.page) ? 'page' : undefined}>
-            <Icon name={icon} size={14} />
+            <NavIcon name={icon} />
             {name}
             {name === 'Runs' && waiting > 0 && (
               <span class="pill warn">
@@ -92,6 +123,9 @@ const titles: Record<PortalPage['page'], string> = {
   task: 'Task',
   runs: 'Runs',
   devices: 'Devices',
+  usage: 'Usage',
+  keys: 'Keys',
+  hooks: 'Hooks',
   unknown: 'Nothing here',
 }
 
@@ -117,20 +151,42 @@ function Page({ at }: { at: PortalPage }) {
   )
 }
 
+/** What a device cannot do by itself. */
+const atTheHub: Partial<Record<PortalPage['page'], string>> = {
+  tasks: 'Tasks are given to agents',
+  'new-task': 'Tasks are given to agents',
+  task: 'Tasks are given to agents',
+  usage: 'What models cost is counted',
+  keys: 'Keys are kept',
+  hooks: 'Hooks are kept',
+}
+const pathAtTheHub = ({ page }: PortalPage): string =>
+  page === 'usage' || page === 'keys' || page === 'hooks' ? `/portal/${page}` : '/portal/'
+
 function Content({ at }: { at: PortalPage }) {
-  const isOfTasks = at.page === 'tasks' || at.page === 'new-task' || at.page === 'task'
-  if (isOfTasks && me.value?.machine) return <AtTheHub what="Tasks are given to agents" path="/portal/" />
+  if (me.value?.machine && at.page in atTheHub) return <AtTheHub what={atTheHub[at.page]!} path={pathAtTheHub(at)} />
   switch (at.page) {
     case 'tasks':
-      return <TaskRows places={places} />
+      return (
+        <>
+          <TaskRows places={places} />
+          <RetentionSection />
+        </>
+      )
     case 'new-task':
       return <NewTaskForm action="Give it" give={give} />
     case 'task':
-      return <TaskView id={at.task} places={places} Gate={GateCard} />
+      return <TaskView id={at.task} places={places} Gate={GateCard} hasColumns />
     case 'runs':
       return <RunsPage />
     case 'devices':
       return <DevicesPage />
+    case 'usage':
+      return <UsagePage />
+    case 'keys':
+      return <KeysPage />
+    case 'hooks':
+      return <HooksPage />
     default:
       return (
         <div class="empty">

@@ -3,10 +3,20 @@ import { test } from 'node:test'
 import { portalPageAt, taskAt } from './page-at.ts'
 
 test('PO1 each page has one address', () => {
-  const pages = ['/portal/', '/portal/tasks', '/portal/tasks/new', taskAt('run_1'), '/portal/runs', '/portal/devices']
+  const pages = [
+    '/portal/',
+    '/portal/tasks',
+    '/portal/tasks/new',
+    taskAt('run_1'),
+    '/portal/runs',
+    '/portal/devices',
+    '/portal/usage',
+    '/portal/keys',
+    '/portal/hooks',
+  ]
   assert.deepEqual(
     pages.map(path => portalPageAt(path).page),
-    ['tasks', 'tasks', 'new-task', 'task', 'runs', 'devices'],
+    ['tasks', 'tasks', 'new-task', 'task', 'runs', 'devices', 'usage', 'keys', 'hooks'],
   )
   assert.deepEqual(portalPageAt('/portal/tasks/run_1'), { page: 'task', task: 'run_1' })
   for (const path of ['/portal/x', '/portal/runs/1', '/portal/tasks/a/b', '/portal/tasks/new/x'])

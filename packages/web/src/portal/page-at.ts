@@ -1,6 +1,7 @@
 /** What is at each address of the portal. Pure. */
+const plain = ['runs', 'devices', 'usage', 'keys', 'hooks'] as const
 export type PortalPage =
-  | { page: 'tasks' | 'new-task' | 'runs' | 'devices' | 'unknown' }
+  | { page: 'tasks' | 'new-task' | 'unknown' | (typeof plain)[number] }
   | { page: 'task'; task: string }
 
 export function portalPageAt(path: string): PortalPage {
@@ -12,8 +13,8 @@ export function portalPageAt(path: string): PortalPage {
   if (first === 'tasks' && second === undefined) return { page: 'tasks' }
   if (first === 'tasks' && second === 'new' && rest.length === 0) return { page: 'new-task' }
   if (first === 'tasks' && second !== undefined && rest.length === 0) return { page: 'task', task: decoded(second) }
-  if ((first === 'runs' || first === 'devices') && second === undefined) return { page: first }
-  return { page: 'unknown' }
+  const page = second === undefined ? plain.find(one => one === first) : undefined
+  return { page: page ?? 'unknown' }
 }
 
 function decoded(segment: string): string {

@@ -14,6 +14,11 @@ export function rememberTasks(found: readonly Task[]): void {
   tasks.value = next
 }
 
+export function forgetTask(id: string): void {
+  const next = new Map(tasks.peek())
+  if (next.delete(id)) tasks.value = next
+}
+
 /** Requests of each task that are under way, and whether another one is wanted behind them. */
 const asking = new Map<string, { again: boolean; answer: Promise<void> }>()
 

@@ -3,9 +3,10 @@ import './tasks.css'
 import { costWords, queueWords, repoName, taskStateWords, taskTitle } from '@meshbook/core/task-words.ts'
 import type { Task } from '@meshbook/core/tasks-api.ts'
 import type { ComponentChildren } from 'preact'
+import { useState } from 'preact/hooks'
 import { ago } from '../notebook/duration.ts'
 import { following, type TaskPlaces } from './task-places.ts'
-import { useTaskList } from './use-task-list.ts'
+import { allTasks, isSought, type Sought, useTaskList } from './use-task-list.ts'
 
 export const taskTones: Record<Task['state'], string> = {
   queued: '',
@@ -31,14 +32,26 @@ export function TaskPill({ task }: { task: Pick<Task, 'state' | 'queuePosition'>
 
 /** `children` stands above the list. */
 export function TaskRows({ places, children }: { places: TaskPlaces; children?: ComponentChildren }) {
-  const { list, state, problem, older, again } = useTaskList()
+  const [sought, setSought] = useState(allTasks)
+  const { list, state, problem, older, again } = useTaskList(sought)
+  const isEmpty = list.length === 0 && state === 'loaded'
   const open = list.filter(({ endedAt }) => endedAt === null)
   const ended = list.filter(({ endedAt }) => endedAt !== null)
   return (
     <div class="tasks">
       {children}
+      {(list.length > 0 || isSought(sought)) && <SearchFields sought={sought} set={setSought} />}
       {list.length === 0 && state === 'loading' && <Loading />}
-      {list.length === 0 && state === 'loaded' && <NoTask places={places} />}
+      {isEmpty && !isSought(sought) && <NoTask places={places} />}
+      {isEmpty && isSought(sought) && (
+        <div class="empty boxed" role="status">
+          <h2>No task is like that</h2>
+          <p>Words are looked for in what was to be done and in the address of the repository.</p>
+          <button type="button" class="button" onClick={() => setSought(allTasks)}>
+            Show all tasks
+          </button>
+        </div>
+      )}
       {open.length > 0 && <Rows title="Open" tasks={open} places={places} />}
       {ended.length > 0 && <Rows title="Ended" tasks={ended} places={places} />}
       {state === 'failed' && (
@@ -56,6 +69,35 @@ export function TaskRows({ places, children }: { places: TaskPlaces; children?: 
         </button>
       )}
     </div>
+  )
+}
+
+function SearchFields({ sought, set }: { sought: Sought; set(sought: Sought): void }) {
+  return (
+    <search class="task-search">
+      <input
+        type="search"
+        class="field"
+        aria-label="Find tasks"
+        placeholder="Find by words or repository"
+        maxLength={100}
+        value={sought.words}
+        onInput={event => set({ ...sought, words: event.currentTarget.value })}
+      />
+      <select
+        class="field"
+        aria-label="State"
+        value={sought.state}
+        onChange={event => set({ ...sought, state: event.currentTarget.value as Sought['state'] })}
+      >
+        <option value="">Any state</option>
+        {Object.entries(taskStateWords).map(([state, words]) => (
+          <option key={state} value={state}>
+            {words}
+          </option>
+        ))}
+      </select>
+    </search>
   )
 }
 

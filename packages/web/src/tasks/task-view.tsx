@@ -9,7 +9,9 @@ import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
 import { type ApiError, asApiError } from '../api/api-error.ts'
 import { timeOfDay } from '../notebook/duration.ts'
 import { DiffView } from './diff-view.tsx'
+import { FilesView } from './files-view.tsx'
 import { browserFollowPorts, type FollowedTask, followTask } from './follow-task.ts'
+import { KeepTask } from './keep-task.tsx'
 import { followRunsOfTasks, refreshTask, tasks } from './known-tasks.ts'
 import { SayBox, UnheardMessages, useMessages } from './say-box.tsx'
 import { TaskBar } from './task-bar.tsx'
@@ -21,9 +23,11 @@ export interface TaskViewProps {
   id: string
   places: TaskPlaces
   Gate: FunctionComponent<{ gate: Gate }>
+  /** Where there is room, what it does stands beside what it changed. */
+  hasColumns?: boolean
 }
 
-export function TaskView({ id, places, Gate }: TaskViewProps) {
+export function TaskView({ id, places, Gate, hasColumns = false }: TaskViewProps) {
   const [problem, setProblem] = useState<ApiError | undefined>(undefined)
   const load = () => {
     setProblem(undefined)
@@ -34,7 +38,7 @@ export function TaskView({ id, places, Gate }: TaskViewProps) {
     return followRunsOfTasks(() => undefined)
   }, [id])
   const task = tasks.value.get(id)
-  if (task) return <Shown key={id} task={task} places={places} Gate={Gate} />
+  if (task) return <Shown key={id} task={task} places={places} Gate={Gate} hasColumns={hasColumns} />
   if (problem) return <NotShown problem={problem} again={load} />
   return <p role="status">Loading the task…</p>
 }
@@ -66,9 +70,13 @@ function useFollowed(id: string): FollowedTask | undefined {
 const milestones = (transcript: Transcript): number =>
   transcript.items.filter(({ kind }) => kind !== 'said' && kind !== 'tool').length * 2 + Number(transcript.paused)
 
-function Shown({ task, places, Gate }: { task: Task; places: TaskPlaces; Gate: TaskViewProps['Gate'] }) {
+type ShownProps = Required<Omit<TaskViewProps, 'id'>> & { task: Task }
+
+function Shown({ task, places, Gate, hasColumns }: ShownProps) {
   const followed = useFollowed(task.id)
-  const [tab, setTab] = useState<TabName>('does')
+  const isWide = useWide() && hasColumns
+  const [chosen, setTab] = useState<TabName>('does')
+  const tab = isWide && chosen === 'does' ? 'changes' : chosen
   const transcript = followed?.transcript.value
   const marks = transcript ? milestones(transcript) : 0
   useEffect(() => {
@@ -77,14 +85,15 @@ function Shown({ task, places, Gate }: { task: Task; places: TaskPlaces; Gate: T
   }, [marks])
   const commit = commitOf(transcript) ?? task.commit
   return (
-    <div class="task" data-tab={tab}>
+    <div class="task" data-tab={tab} data-columns={isWide}>
       <Facts task={task} places={places} />
       <div class="task-tabs" role="tablist" aria-label="Of this task">
-        <Tab name="does" label="What it does" tab={tab} set={setTab} />
+        {!isWide && <Tab name="does" label="What it does" tab={tab} set={setTab} />}
         <Tab name="changes" label={changesLabel(task)} tab={tab} set={setTab} />
+        <Tab name="files" label="Files" tab={tab} set={setTab} />
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a panel whose first thing cannot be focused is in the order of keys. */}
-      <div class="task-panel" role="tabpanel" id="panel-does" aria-labelledby="tab-does" tabIndex={0}>
+      <div class="task-panel" {...panelOf('does', isWide)} tabIndex={0}>
         <h2 class="visually-hidden">What it does</h2>
         {transcript && <Does task={task} transcript={transcript} places={places} Gate={Gate} />}
         {followed?.state.value === 'cut' && (
@@ -94,9 +103,14 @@ function Shown({ task, places, Gate }: { task: Task; places: TaskPlaces; Gate: T
         )}
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: as above. */}
-      <div class="task-panel" role="tabpanel" id="panel-changes" aria-labelledby="tab-changes" tabIndex={0}>
-        <h2 class="task-section task-changes">Changes</h2>
-        {(tab === 'changes' || isWide()) && <DiffView task={task.id} commit={commit} />}
+      <div class="task-panel" {...panelOf('changes')} tabIndex={0}>
+        <h2 class="visually-hidden">Changes</h2>
+        {tab === 'changes' && <DiffView task={task.id} commit={commit} />}
+      </div>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: as above. */}
+      <div class="task-panel" {...panelOf('files')} tabIndex={0}>
+        <h2 class="visually-hidden">Files</h2>
+        {tab === 'files' && <FilesView task={task.id} commit={commit} hasBegun={task.startedAt !== null} />}
       </div>
       <p class="visually-hidden" role="status">
         {taskStateWords[task.state]}
@@ -105,8 +119,27 @@ function Shown({ task, places, Gate }: { task: Task; places: TaskPlaces; Gate: T
   )
 }
 
+/** Beside the others a panel is no tab: it is always there. */
+function panelOf(name: TabName, isAlone = false) {
+  const id = `panel-${name}`
+  return isAlone
+    ? ({ id, role: 'region', 'aria-label': 'What it does' } as const)
+    : ({ id, role: 'tabpanel', 'aria-labelledby': `tab-${name}` } as const)
+}
+
+const wide = '(min-width: 1200px)'
+
 /** Where both have room beside each other. */
-const isWide = (): boolean => matchMedia('(min-width: 1200px)').matches
+function useWide(): boolean {
+  const [is, set] = useState(() => matchMedia(wide).matches)
+  useEffect(() => {
+    const query = matchMedia(wide)
+    const look = () => set(query.matches)
+    query.addEventListener('change', look)
+    return () => query.removeEventListener('change', look)
+  }, [])
+  return is
+}
 
 function commitOf(transcript: Transcript | undefined): string | undefined {
   const last = transcript?.items.findLast(({ kind }) => kind === 'checkpoint')
@@ -116,15 +149,16 @@ function commitOf(transcript: Transcript | undefined): string | undefined {
 const changesLabel = ({ changed }: Task): string =>
   changed === null ? 'Changes' : `Changes (${changed.files === 1 ? '1 file' : `${changed.files} files`})`
 
-type TabName = 'does' | 'changes'
+type TabName = 'does' | 'changes' | 'files'
 
 function Tab(props: { name: TabName; label: string; tab: TabName; set(tab: TabName): void }) {
   const { name, label, tab, set } = props
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== 'ArrowLeft' && event.key !== 'ArrowRight') return
-    const other = (event.currentTarget as HTMLElement).parentElement?.querySelector<HTMLElement>(
-      '[role=tab][aria-selected=false]',
-    )
+    const own = event.currentTarget as HTMLElement
+    const all = [...(own.parentElement?.querySelectorAll<HTMLElement>('[role=tab]') ?? [])]
+    const by = event.key === 'ArrowLeft' ? -1 : 1
+    const other = all[(all.indexOf(own) + by + all.length) % all.length]
     other?.focus()
     other?.click()
   }
@@ -189,6 +223,7 @@ function Facts({ task, places }: { task: Task; places: TaskPlaces }) {
           </>
         )}
       </p>
+      <KeepTask task={task} places={places} />
     </section>
   )
 }

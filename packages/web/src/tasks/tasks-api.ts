@@ -4,14 +4,19 @@ import {
   type NewTask,
   type Task,
   type TaskDiff,
+  type TaskExport,
+  type TaskFile,
+  type TaskFolder,
   type TaskMessage,
   type taskControlSchema,
   taskDiffSchema,
+  taskFileSchema,
+  taskFolderSchema,
   taskMessageSchema,
   taskSchema,
 } from '@meshbook/core/tasks-api.ts'
-import type { InferOutput } from 'valibot'
-import { request } from '../api/http.ts'
+import { type InferOutput, unknown } from 'valibot'
+import { request, requestFile } from '../api/http.ts'
 
 export type TaskAction = InferOutput<typeof taskControlSchema>['action']
 
@@ -31,4 +36,11 @@ export const tasksApi = {
   again: (id: string, body: { id: string; turn?: number; prompt?: string }): Promise<Task> =>
     request('POST', `${at(id)}/again`, taskSchema, { body }),
   diff: (id: string): Promise<TaskDiff> => request('GET', `${at(id)}/diff`, taskDiffSchema),
+  folder: (id: string, path: string): Promise<TaskFolder> =>
+    request('GET', `${at(id)}/folder?${new URLSearchParams({ path })}`, taskFolderSchema),
+  file: (id: string, path: string): Promise<TaskFile> =>
+    request('GET', `${at(id)}/file?${new URLSearchParams({ path })}`, taskFileSchema),
+  export: async (id: string, as: TaskExport): Promise<Blob> =>
+    (await requestFile(`${at(id)}/export?as=${as}`, 'content-type'))[0],
+  delete: (id: string) => request('DELETE', at(id), unknown()),
 }

@@ -3,6 +3,16 @@ import { randomUUID } from 'node:crypto'
 import { access, chmod, copyFile, mkdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
+interface Made {
+  /** Restores that need it, ended ones that kept it among them. */
+  holders: number
+  /** False: somebody else had made it. */
+  made: Promise<boolean>
+}
+
+/** Several sessions are restored beside each other, and what one of them has made another may need (SN26). */
+const madeHere = new Map<string, Made>()
+
 export class MadePaths {
   /** What takes each away, the last first. */
   readonly #undo: (() => Promise<unknown>)[] = []
@@ -15,15 +25,32 @@ export class MadePaths {
 
   /** With those above it. */
   async folder(path: string, mode: number): Promise<void> {
-    if (await exists(path)) return
+    if (!madeHere.has(path) && (await exists(path)) && !madeHere.has(path)) return
     await this.folder(dirname(path), mode)
-    await mkdir(path, { mode })
-    this.#undo.push(() => rmdir(path))
+    await this.#hold(
+      path,
+      () => makeFolder(path, mode),
+      () => rmdir(path),
+    )
   }
 
   async file(path: string, make: () => Promise<unknown>): Promise<void> {
-    this.#undo.push(() => rm(path, { recursive: true, force: true }))
-    await make()
+    const made = () => make().then(() => true)
+    await this.#hold(path, made, () => rm(path, { recursive: true, force: true }))
+  }
+
+  /** What others need as well is made once, and goes with the last of them. */
+  async #hold(path: string, make: () => Promise<boolean>, remove: () => Promise<unknown>): Promise<void> {
+    const held = madeHere.get(path) ?? { holders: 0, made: make() }
+    madeHere.set(path, held)
+    held.holders++
+    this.#undo.push(async () => {
+      held.holders--
+      if (held.holders > 0) return
+      madeHere.delete(path)
+      if (await held.made.catch(() => true)) await remove()
+    })
+    await held.made
   }
 
   /** Puts a file where another may be: that one is kept beside it under the name `aside`, if it is to be kept. */
@@ -88,4 +115,14 @@ export function exists(path: string): Promise<boolean> {
 
 export async function isFolder(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false
+}
+
+async function makeFolder(path: string, mode: number): Promise<boolean> {
+  try {
+    await mkdir(path, { mode })
+    return true
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw thrown
+  }
 }

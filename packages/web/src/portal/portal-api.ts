@@ -1,0 +1,56 @@
+/** The routes of keys, of what models cost, of hooks and of retention, typed. */
+import { listOf } from '@meshbook/core/api.ts'
+import {
+  type Hook,
+  type HookDelivery,
+  hookDeliverySchema,
+  hookSchema,
+  type MadeHook,
+  madeHookSchema,
+  type NewHook,
+} from '@meshbook/core/hooks-api.ts'
+import { type ModelKey, modelKeySchema, type UsageReport, usageReportSchema } from '@meshbook/core/models-api.ts'
+import {
+  keySchema,
+  type newKeySchema,
+  type Retention,
+  retentionSchema,
+  type StoredKey,
+} from '@meshbook/core/tasks-api.ts'
+import { type InferOutput, unknown } from 'valibot'
+import { request } from '../api/http.ts'
+
+export type NewKey = InferOutput<typeof newKeySchema>
+const nothing = unknown()
+const named = (name: string): string => encodeURIComponent(name)
+
+export const portalApi = {
+  keys: async (): Promise<StoredKey[]> => (await request('GET', '/keys', listOf(keySchema))).items,
+  setKey: (name: string, body: NewKey): Promise<StoredKey> =>
+    request('PUT', `/keys/${named(name)}`, keySchema, { body }),
+  removeKey: (name: string) => request('DELETE', `/keys/${named(name)}`, nothing),
+
+  modelKeys: async (): Promise<ModelKey[]> => (await request('GET', '/model-keys', listOf(modelKeySchema))).items,
+  makeModelKey: (name: string, microUsd: number | undefined): Promise<ModelKey> =>
+    request('POST', '/model-keys', modelKeySchema, {
+      body: { name, ...(microUsd !== undefined && { budget: { microUsd } }) },
+    }),
+  removeModelKey: (id: string) => request('DELETE', `/tokens/${named(id)}`, nothing),
+
+  usage: (from: number, to: number): Promise<UsageReport> =>
+    request('GET', `/usage?from=${from}&to=${to}`, usageReportSchema),
+
+  hooks: async (): Promise<Hook[]> => (await request('GET', '/hooks', listOf(hookSchema))).items,
+  makeHook: (body: NewHook): Promise<MadeHook> => request('POST', '/hooks', madeHookSchema, { body }),
+  turnHook: (id: string, isOff: boolean): Promise<Hook> =>
+    request('PATCH', `/hooks/${named(id)}`, hookSchema, { body: { isOff } }),
+  newSecret: (id: string): Promise<MadeHook> => request('POST', `/hooks/${named(id)}/secret`, madeHookSchema),
+  removeHook: (id: string) => request('DELETE', `/hooks/${named(id)}`, nothing),
+  deliveries: async (id: string): Promise<HookDelivery[]> =>
+    (await request('GET', `/hooks/${named(id)}/deliveries`, listOf(hookDeliverySchema))).items,
+
+  retention: (project: string): Promise<Retention> =>
+    request('GET', `/projects/${named(project)}/retention`, retentionSchema),
+  setRetention: (project: string, days: number | null): Promise<Retention> =>
+    request('PUT', `/projects/${named(project)}/retention`, retentionSchema, { body: { days } }),
+}
