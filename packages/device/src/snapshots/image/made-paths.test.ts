@@ -1,6 +1,6 @@
 /** What restores that go on beside each other make on the disk, and take away again (SN26). */
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { temporaryFolder } from '../../testing/temporary-folder.ts'
@@ -16,6 +16,9 @@ test('SN26 restores beside each other make the same folders, and one that fails 
   kept!.keep()
   for (const made of failed) await made.undo()
   assert.ok(existsSync(path), 'one that was kept needs it')
+  rmdirSync(path)
+  await new MadePaths(top).folder(path, 0o755)
+  assert.ok(existsSync(path), 'it is made again where somebody has removed it')
 })
 
 test('SN26 the last restore that fails takes away what was made, and nothing that was there', async () => {

@@ -4,7 +4,7 @@ import { access, chmod, copyFile, mkdir, rename, rm, rmdir, stat } from 'node:fs
 import { dirname, join } from 'node:path'
 
 interface Made {
-  /** Restores that need it, ended ones that kept it among them. */
+  /** Restores that need it; one that kept it needs it for ever. */
   holders: number
   /** False: somebody else had made it. */
   made: Promise<boolean>
@@ -16,6 +16,7 @@ const madeHere = new Map<string, Made>()
 export class MadePaths {
   /** What takes each away, the last first. */
   readonly #undo: (() => Promise<unknown>)[] = []
+  readonly #held = new Map<string, Made>()
   readonly #work: string
 
   /** A folder of this restore, for what was there before. */
@@ -44,6 +45,7 @@ export class MadePaths {
     const held = madeHere.get(path) ?? { holders: 0, made: make() }
     madeHere.set(path, held)
     held.holders++
+    this.#held.set(path, held)
     this.#undo.push(async () => {
       held.holders--
       if (held.holders > 0) return
@@ -76,6 +78,10 @@ export class MadePaths {
   /** It all stays. */
   keep(): void {
     this.#undo.length = 0
+    for (const [path, held] of this.#held) {
+      held.holders = Number.POSITIVE_INFINITY
+      if (madeHere.get(path) === held) madeHere.delete(path)
+    }
   }
 
   async undo(): Promise<void> {
