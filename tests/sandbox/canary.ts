@@ -17,8 +17,8 @@ export interface Looked {
 
 const longest = 400
 const pieceBytes = 8 * 1024 ** 2
-const mostRegionBytes = 256 * 1024 ** 2
 const deepest = 24
+const nothing = Buffer.alloc(pieceBytes + longest)
 
 export class Canaries {
   readonly forms: readonly Needle[]
@@ -87,17 +87,19 @@ export class Canaries {
       }
   }
 
-  /** What a process may write to in its memory. */
+  /** What a process may write to in its memory, as far as it was ever written to. */
   memory(at: string, pid: number): void {
     const maps = orNothing(() => readFileSync(`/proc/${pid}/maps`, 'utf8'), '')
     const memory = orNothing(() => openSync(`/proc/${pid}/mem`, 'r'), undefined)
     if (memory === undefined) return
+    const piece = Buffer.alloc(pieceBytes + longest)
     for (const [, from, to] of maps.matchAll(/^([0-9a-f]+)-([0-9a-f]+) rw/gm)) {
-      const [start, end] = [Number.parseInt(from!, 16), Number.parseInt(to!, 16)]
-      if (end - start > mostRegionBytes) continue
-      const region = Buffer.alloc(end - start)
-      const read = orNothing(() => readSync(memory, region, 0, region.byteLength, start), 0)
-      if (read > 0) this.look(at, `memory of ${pid}`, region.subarray(0, read))
+      const end = Number.parseInt(to!, 16)
+      for (let start = Number.parseInt(from!, 16); start < end; start += pieceBytes) {
+        const most = Math.min(piece.byteLength, end - start)
+        const read = orNothing(() => readSync(memory, piece, 0, most, start), 0)
+        if (read > 0) this.look(at, `memory of ${pid}`, piece.subarray(0, read))
+      }
     }
     closeSync(memory)
   }
@@ -123,6 +125,8 @@ export class Canaries {
   }
 
   #find(place: Looked, what: string, bytes: Buffer): void {
+    // Most of a sparse file, and of memory that was asked for.
+    if (bytes.byteLength <= nothing.byteLength && bytes.equals(nothing.subarray(0, bytes.byteLength))) return
     for (const { name, bytes: needle } of this.forms) if (bytes.includes(needle)) place.hits.push(`${name} in ${what}`)
   }
 
