@@ -1,5 +1,5 @@
 /** Looks for secrets in whatever is given to it, as they are and in the forms that programs write them in. */
-import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs'
+import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 interface Needle {
@@ -77,11 +77,14 @@ export class Canaries {
     }
   }
 
-  /** Environment and arguments of every process of this machine, at this moment. */
+  /**
+   * Environment and arguments of every process of this machine, at this moment. The environment of the hub's own git is
+   * where a credential has to be (GT2): who is not the hub's user cannot read it.
+   */
   processes(at: string): void {
     const pids = readdirSync('/proc').filter(name => /^\d+$/.test(name))
     for (const pid of pids)
-      for (const name of ['environ', 'cmdline']) {
+      for (const name of isGitOfHub(pid) ? ['cmdline'] : ['environ', 'cmdline']) {
         const text = orNothing(() => readFileSync(`/proc/${pid}/${name}`), Buffer.alloc(0))
         this.look(at, `${pid} ${name}`, text)
       }
@@ -135,6 +138,16 @@ export class Canaries {
     this.#places.set(at, known)
     return known
   }
+}
+
+/** With the hub's user and root directory; what runs in a sandbox has others. */
+function isGitOfHub(pid: string): boolean {
+  const isOurs = (): boolean => {
+    const isGit = readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('git')
+    const hasOurRoot = statSync(`/proc/${pid}/root/`).ino === statSync('/').ino
+    return isGit && hasOurRoot && statSync(`/proc/${pid}`).uid === process.getuid?.()
+  }
+  return orNothing(isOurs, false)
 }
 
 /** Each without its ends: those of an encoded word depend on what is beside it. */
