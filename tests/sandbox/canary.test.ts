@@ -123,7 +123,7 @@ function workerProcesses({ folder }: TestHub): number[] {
 
 /** Whoever still sees this machine's files is one that makes the sandbox. */
 const hasOwnRoot = (pid: number): boolean => {
-  const [inside, outside] = [statSync(`/proc/${pid}/root/`), statSync('/')]
+  const [inside, outside] = [statSync(`/proc/${pid}/root`), statSync('/')]
   return inside.dev !== outside.dev || inside.ino !== outside.ino
 }
 
@@ -133,7 +133,7 @@ function lookInside({ it, canaries }: Scene): void {
   for (const pid of pids) canaries.memory('memory of runner and tools', pid)
   for (const pid of pids.filter(hasOwnRoot))
     for (const folder of ['work', 'run', 'tmp', 'etc'])
-      canaries.tree('files inside, as runner and tools see them', `/proc/${pid}/root/${folder}`)
+      canaries.tree('files inside, as runner and tools see them', join('/proc', String(pid), 'root', folder))
 }
 
 /** Every GET of the API, with the task where it wants one. */

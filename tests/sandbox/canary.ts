@@ -144,7 +144,7 @@ export class Canaries {
 function isGitOfHub(pid: string): boolean {
   const isOurs = (): boolean => {
     const isGit = readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('git')
-    const hasOurRoot = statSync(`/proc/${pid}/root/`).ino === statSync('/').ino
+    const hasOurRoot = statSync(`/proc/${pid}/root`).ino === statSync('/').ino
     return isGit && hasOurRoot && statSync(`/proc/${pid}`).uid === process.getuid?.()
   }
   return orNothing(isOurs, false)
