@@ -247,12 +247,13 @@ class Interpreter {
 
   #begin(start: Start): void {
     const control = new AbortController()
-    const over = this.#attempt(start, control).then(events => {
+    const live: Live = { attempt: start.attempt, control, over: Promise.resolve() }
+    this.#live.set(start.path, live)
+    live.over = this.#attempt(start, control).then(events => {
       this.#live.delete(start.path)
       this.#brought.push(...events)
       this.#wake()
     })
-    this.#live.set(start.path, { attempt: start.attempt, control, over })
   }
 
   /** What it came to, as events; none where the engine or the run ended first. */
