@@ -3,7 +3,6 @@ import { resolve } from 'node:path'
 import { exitCodes, MeshError } from '@meshbook/core/errors.ts'
 import { exactText } from '@meshbook/core/exact-text.ts'
 import { workflowJsonSchema } from '@meshbook/core/workflow/json-schema.ts'
-import { nextTime } from '@meshbook/core/workflow/cron.ts'
 import type { Input, Json, Workflow } from '@meshbook/core/workflow/workflow-schema.ts'
 import { foldWorkflow } from '@meshbook/core/workflow/workflow-state.ts'
 import { keptFor } from '@meshbook/engine/workflow/fork.ts'
@@ -11,6 +10,7 @@ import { faultOf, type OpenGate, openGates } from '@meshbook/engine/workflow/hea
 import { Command, Option } from 'commander'
 import { dataFolder } from '../data-folder.ts'
 import { ago, printJson, printTable, say } from '../print.ts'
+import { factsOf } from '../workflows/facts.ts'
 import { LocalRuns } from '../workflows/local-runs.ts'
 import { executions, explained, inferences, type ModeAsked, resolveMode } from '../workflows/mode.ts'
 import { definitionsOf, readFiles } from '../workflows/read-files.ts'
@@ -52,7 +52,13 @@ export function workflowCommand(): Command {
       .action(cancel),
   )
   workflow.addCommand(
-    here(new Command('signal').description('send a signal that a run waits for').argument('<run>').argument('<name>').argument('[json]'))
+    here(
+      new Command('signal')
+        .description('send a signal that a run waits for')
+        .argument('<run>')
+        .argument('<name>')
+        .argument('[json]'),
+    )
       .addHelpText('after', '\nExample:\n  $ meshbook workflow signal run_01… ready \'{"rows": 12}\'')
       .action(signal),
   )
@@ -117,7 +123,12 @@ function resumeCommand(): Command {
 }
 
 function forkCommand(): Command {
-  return running(new Command('fork').description('run again from one step on, with the results of the steps before it').argument('<run>').argument('<step>'))
+  return running(
+    new Command('fork')
+      .description('run again from one step on, with the results of the steps before it')
+      .argument('<run>')
+      .argument('<step>'),
+  )
     .option('--input <name=value...>', 'another input for the steps that run again')
     .addHelpText('after', '\nExample:\n  $ meshbook workflow fork run_01… summarise')
     .action(async (id: string, step: string, _options: unknown, command: Command) => {
@@ -135,8 +146,12 @@ function gatesCommand(): Command {
     { isDefault: true },
   )
   for (const verdict of ['approve', 'reject'] as const) {
-    const command = here(new Command(verdict).description(`${verdict} what a run asks`).argument('<gate>')).option('--comment <text>', 'goes into the log')
-    if (verdict === 'approve') command.option('--choice <choice>', 'one of what the gate offers').option('--form <json>', 'what is filled in')
+    const command = here(new Command(verdict).description(`${verdict} what a run asks`).argument('<gate>')).option(
+      '--comment <text>',
+      'goes into the log',
+    )
+    if (verdict === 'approve')
+      command.option('--choice <choice>', 'one of what the gate offers').option('--form <json>', 'what is filled in')
     gates.addCommand(
       command
         .addHelpText('after', `\nExample:\n  $ meshbook workflow gates ${verdict} gate_01…`)
@@ -159,7 +174,11 @@ async function withRuns<T>(options: Options, act: (runs: LocalRuns) => Promise<T
 
 function hereOf(options: RunOptions): HereRun {
   const waits = options.wait ?? process.stderr.isTTY === true
-  return { json: options.json === true, allowsPrivate: options.allowPrivate === true, waiting: waits ? 'stay' : 'leave' }
+  return {
+    json: options.json === true,
+    allowsPrivate: options.allowPrivate === true,
+    waiting: waits ? 'stay' : 'leave',
+  }
 }
 
 async function validate(file: string, options: Options): Promise<number> {
@@ -171,49 +190,51 @@ async function validate(file: string, options: Options): Promise<number> {
   const { all } = definitionsOf(files)
   const [workflow] = all
   const here = all.flatMap(unavailableHere)
-  if (options.json) printJson({ ok: true, name: workflow!.name, definition: files.hash, files: files.texts.size, unavailableHere: here })
-  else for (const line of factsOf(workflow!, here)) say(line)
+  if (options.json)
+    printJson({
+      ok: true,
+      name: workflow!.name,
+      definition: files.hash,
+      files: files.texts.size,
+      unavailableHere: here,
+    })
+  else for (const line of factsOf(workflow!, here, Date.now())) say(line)
   return exitCodes.ok
 }
 
-function sayProblems(problems: readonly ({ file: string } & Record<'line' | 'column', number> & Record<'path' | 'what' | 'todo', string>)[], { json }: Options): void {
+function sayProblems(
+  problems: readonly ({ file: string } & Record<'line' | 'column', number> &
+    Record<'path' | 'what' | 'todo', string>)[],
+  { json }: Options,
+): void {
   for (const problem of problems) {
     if (json) printJson({ error: 'BAD_WORKFLOW', ...problem })
-    else say(`✖ ${problem.file}:${problem.line}:${problem.column} ${problem.path}: ${exactText(problem.what)}; ${exactText(problem.todo)}`)
+    else
+      say(
+        `✖ ${problem.file}:${problem.line}:${problem.column} ${problem.path}: ${exactText(problem.what)}; ${exactText(problem.todo)}`,
+      )
   }
-}
-
-function factsOf(workflow: Workflow, unavailable: readonly string[]): string[] {
-  const { on, inputs = {}, steps } = workflow
-  const lines = [`✔ ${workflow.name}: ${Object.keys(steps).length} steps`]
-  const needed = Object.entries(inputs).filter(([, input]) => input.default === undefined)
-  if (needed.length > 0) lines.push(`  inputs to give: ${needed.map(([name, { type }]) => `${name} (${type})`).join(', ')}`)
-  if (on?.schedule) {
-    const { cron, timezone = 'UTC', missed = 'skip' } = on.schedule
-    const at = nextTime(cron, timezone, Date.now())
-    const when = at === undefined ? 'never' : `next at ${new Date(at).toISOString()}`
-    lines.push(`  schedule: ${cron} in ${timezone}, ${when}; missed: ${missed}; a hub is needed for it`)
-  }
-  if (on?.webhook) lines.push(`  webhook with the secret ${on.webhook.secret}; a hub is needed for it`)
-  if (on?.manual === false) lines.push('  it is not started by hand')
-  return [...lines, ...unavailable.map(line => `  not on this machine alone: ${line}`)]
 }
 
 async function run(file: string, options: RunOptions): Promise<number> {
   const mode = resolveMode(options)
-  if (options.explain)
-    for (const line of explained(mode)) say(line)
+  if (options.explain) for (const line of explained(mode)) say(line)
   if (mode.execution !== 'local')
-    throw new MeshError('UNREACHABLE', { detail: 'no hub takes workflows yet; `--execution local` runs it on this machine' })
+    throw new MeshError('UNREACHABLE', {
+      detail: 'no hub takes workflows yet; `--execution local` runs it on this machine',
+    })
   if (mode.inference !== 'byok')
-    throw new MeshError('UNREACHABLE', { detail: 'no hub pays for models of workflows yet; `--inference byok` uses your own keys' })
+    throw new MeshError('UNREACHABLE', {
+      detail: 'no hub pays for models of workflows yet; `--inference byok` uses your own keys',
+    })
   const { files, problems } = await readFiles(file)
   if (problems) {
     sayProblems(problems, options)
     return exitCodes.usage
   }
   const workflow = definitionsOf(files).of(files.hash)
-  if (workflow.on?.manual === false) throw new MeshError('BAD_WORKFLOW', { detail: 'on.manual is false: it is not started by hand' })
+  if (workflow.on?.manual === false)
+    throw new MeshError('BAD_WORKFLOW', { detail: 'on.manual is false: it is not started by hand' })
   const inputs = inputsOf(workflow, options.input ?? [])
   return withRuns(options, runs => startHere(runs, { files, path: resolve(file), inputs }, hereOf(options)))
 }
@@ -264,7 +285,8 @@ async function list(command: Command): Promise<void> {
     printTable(all, {
       id: one => one.id,
       workflow: one => one.name,
-      status: one => (one.status !== 'running' || one.isHeld ? one.status : one.waits ? `waits for ${one.waits}` : 'interrupted'),
+      status: one =>
+        one.status !== 'running' || one.isHeld ? one.status : one.waits ? `waits for ${one.waits}` : 'interrupted',
       began: one => ago(one.beganAt, now),
     })
   })
@@ -281,13 +303,22 @@ async function cancel(id: string, _options: unknown, command: Command): Promise<
   })
 }
 
-async function signal(id: string, name: string, value: string | undefined, _options: unknown, command: Command): Promise<void> {
-  await tell(id, command, runs => runs.send(id, { type: 'signal', name, value: value === undefined ? null : jsonOf(value, 'the value') }))
+async function signal(
+  id: string,
+  name: string,
+  value: string | undefined,
+  _options: unknown,
+  command: Command,
+): Promise<void> {
+  await tell(id, command, runs =>
+    runs.send(id, { type: 'signal', name, value: value === undefined ? null : jsonOf(value, 'the value') }),
+  )
 }
 
 async function budget(id: string, usd: string, _options: unknown, command: Command): Promise<void> {
   const microUsd = Math.round(Number(usd) * 1_000_000)
-  if (!(microUsd >= 0 && Number.isSafeInteger(microUsd))) throw new MeshError('BAD_REQUEST', { detail: `${usd} is no amount` })
+  if (!(microUsd >= 0 && Number.isSafeInteger(microUsd)))
+    throw new MeshError('BAD_REQUEST', { detail: `${usd} is no amount` })
   await tell(id, command, runs => runs.send(id, { type: 'budget', microUsd, by: userInfo().username }))
 }
 
@@ -308,7 +339,9 @@ interface LocalGate extends OpenGate {
 async function openHere(runs: LocalRuns): Promise<LocalGate[]> {
   const going = (await runs.list()).filter(({ status }) => status === 'running')
   const found = await Promise.all(
-    going.map(async ({ id, name }) => openGates(foldWorkflow(await runs.events(id)).root, '').map(gate => ({ ...gate, run: id, workflow: name }))),
+    going.map(async ({ id, name }) =>
+      openGates(foldWorkflow(await runs.events(id)).root, '').map(gate => ({ ...gate, run: id, workflow: name })),
+    ),
   )
   return found.flat()
 }
@@ -345,7 +378,13 @@ async function decide(id: string, verdict: 'approved' | 'rejected', options: Dec
     }
     const fault = faultOf(open.gate, decision)
     if (fault !== undefined) throw new MeshError('BAD_REQUEST', { detail: fault })
-    await runs.send(open.run, { type: 'decide', gate: id, by: userInfo().username, comment: options.comment ?? null, ...decision })
+    await runs.send(open.run, {
+      type: 'decide',
+      gate: id,
+      by: userInfo().username,
+      comment: options.comment ?? null,
+      ...decision,
+    })
     say(runs.isHeld(open.run) ? `✔ ${verdict}.` : `✔ ${verdict}. \`meshbook workflow resume ${open.run}\` goes on.`)
   })
 }

@@ -26,7 +26,10 @@ export async function sendRequest(
   allowsPrivate: boolean,
 ): Promise<Executed> {
   const { url, method = 'GET', headers = {}, body, accept } = input as unknown as HttpInput
-  const send = outgoing({ resolve: systemResolve, times: { outgoingMs: limits.workflowGateMs, outgoingAnswerBytes: answerBytes } })
+  const send = outgoing({
+    resolve: systemResolve,
+    times: { outgoingMs: limits.workflowGateMs, outgoingAnswerBytes: answerBytes },
+  })
   const allows: AddressKind[] = allowsPrivate ? ['public', 'private'] : ['public']
   const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body)
   const typed = body === undefined || typeof body === 'string' ? {} : { 'content-type': 'application/json' }
@@ -47,7 +50,10 @@ function headerOf(name: string, parts: SecretText, secretNamed: SecretNamed): st
   const value = parts.map(part => ('text' in part ? part.text : secretNamed(part.secret))).join('')
   // The value may be a secret: it is not shown.
   if (/[^\t\x20-\x7e]/.test(value))
-    throw new StepFailure('BAD_REQUEST', `the header ${name} has characters that no header may have`, { known: true, mayRetry: false })
+    throw new StepFailure('BAD_REQUEST', `the header ${name} has characters that no header may have`, {
+      known: true,
+      mayRetry: false,
+    })
   return value
 }
 
@@ -56,7 +62,10 @@ function resultOf(answer: OutgoingAnswer, accept: readonly number[] | undefined)
   const isWell = accept ? accept.includes(status) : status >= 200 && status < 300
   if (!isWell) throw refused(status, headers)
   if (Buffer.byteLength(text) >= answerBytes)
-    throw new StepFailure('TOO_LARGE', `the answer has more than ${answerBytes / 1024 / 1024} MiB`, { known: true, mayRetry: false })
+    throw new StepFailure('TOO_LARGE', `the answer has more than ${answerBytes / 1024 / 1024} MiB`, {
+      known: true,
+      mayRetry: false,
+    })
   const type = String(headers['content-type'] ?? '')
   return { output: { status, type, body: /\bjson\b/.test(type) ? parsed(text) : text } }
 }
@@ -68,7 +77,11 @@ function refused(status: number, headers: OutgoingAnswer['headers']): StepFailur
   const where = status >= 300 && status < 400 ? '; redirects are not followed, name the address itself' : ''
   const detail = `the answer has the status ${status}${where}`
   // A server that broke may have done it.
-  return new StepFailure('BAD_REQUEST', detail, { known: status < 500 || isFull, mayRetry: isFull || status >= 500, retryAfterMs })
+  return new StepFailure('BAD_REQUEST', detail, {
+    known: status < 500 || isFull,
+    mayRetry: isFull || status >= 500,
+    retryAfterMs,
+  })
 }
 
 function parsed(text: string): Json {
@@ -83,7 +96,11 @@ function parsed(text: string): Json {
 function failureOf(thrown: unknown, allowsPrivate: boolean): StepFailure {
   if (thrown instanceof MeshError && thrown.code === 'OUTGOING_REFUSED') {
     const todo = allowsPrivate ? '' : '; --allow-private lets workflows reach this machine and its network'
-    return new StepFailure('OUTGOING_REFUSED', `${thrown.detail}${todo}`, { known: true, mayRetry: false, cause: thrown })
+    return new StepFailure('OUTGOING_REFUSED', `${thrown.detail}${todo}`, {
+      known: true,
+      mayRetry: false,
+      cause: thrown,
+    })
   }
   return asStepFailure(thrown)
 }

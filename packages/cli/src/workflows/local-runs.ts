@@ -84,7 +84,11 @@ export class LocalRuns {
   async create(id: string, name: string, file: string, pinned: PinnedFiles, at: number): Promise<void> {
     await this.#write(async tx => {
       for (const [hash, text] of pinned.texts)
-        await tx.run('INSERT INTO workflow_definitions (org_id, hash, text) VALUES (?, ?, ?) ON CONFLICT DO NOTHING', [org, hash, text])
+        await tx.run('INSERT INTO workflow_definitions (org_id, hash, text) VALUES (?, ?, ?) ON CONFLICT DO NOTHING', [
+          org,
+          hash,
+          text,
+        ])
       await tx.run(
         "INSERT INTO workflow_runs (org_id, run_id, name, file, status, waits, fence, began_at, ended_at) VALUES (?, ?, ?, ?, 'running', '', 0, ?, NULL)",
         [org, id, name, file, at],
@@ -112,11 +116,15 @@ export class LocalRuns {
 
   async pinned(log: readonly RunEvent[]): Promise<PinnedFiles> {
     const [first] = log
-    if (first?.type !== 'workflow' || first.event.type !== 'began') throw new MeshError('INTERNAL', { detail: 'the log does not begin' })
+    if (first?.type !== 'workflow' || first.event.type !== 'began')
+      throw new MeshError('INTERNAL', { detail: 'the log does not begin' })
     const { definition, children } = first.event
     const texts = new Map<string, string>()
     for (const hash of new Set([definition, ...children.map(child => child.definition)])) {
-      const row = await this.#db.tx.get<{ text: string }>('SELECT text FROM workflow_definitions WHERE org_id = ? AND hash = ?', [org, hash])
+      const row = await this.#db.tx.get<{ text: string }>(
+        'SELECT text FROM workflow_definitions WHERE org_id = ? AND hash = ?',
+        [org, hash],
+      )
       if (row) texts.set(hash, row.text)
     }
     return { hash: definition, texts, children }
@@ -148,14 +156,20 @@ export class LocalRuns {
   async log(id: string, written: number): Promise<WorkflowLog> {
     const fence = await this.#write(async tx => {
       await tx.run('UPDATE workflow_runs SET fence = fence + 1 WHERE org_id = ? AND run_id = ?', [org, id])
-      const row = await tx.get<{ fence: number }>('SELECT fence FROM workflow_runs WHERE org_id = ? AND run_id = ?', [org, id])
+      const row = await tx.get<{ fence: number }>('SELECT fence FROM workflow_runs WHERE org_id = ? AND run_id = ?', [
+        org,
+        id,
+      ])
       return row!.fence
     })
     let seq = written
     return {
       append: async events => {
         await this.#write(async tx => {
-          const row = await tx.get<{ fence: number }>('SELECT fence FROM workflow_runs WHERE org_id = ? AND run_id = ?', [org, id])
+          const row = await tx.get<{ fence: number }>(
+            'SELECT fence FROM workflow_runs WHERE org_id = ? AND run_id = ?',
+            [org, id],
+          )
           if (row?.fence !== fence) throw new MeshError('STALE_FENCE', { detail: id })
           for (const [i, event] of events.entries()) await this.#append(tx, id, seq + 1 + i, event)
         })
@@ -169,31 +183,57 @@ export class LocalRuns {
     await tx.run('INSERT INTO workflow_events (org_id, run_id, seq, event) VALUES (?, ?, ?, ?)', values)
     const isEnd = event.type === 'completed' || event.type === 'failed' || event.type === 'cancelled'
     if (!isEnd) return
-    await tx.run("UPDATE workflow_runs SET status = ?, waits = '', ended_at = ? WHERE org_id = ? AND run_id = ?", [event.type, event.at, org, id])
+    await tx.run("UPDATE workflow_runs SET status = ?, waits = '', ended_at = ? WHERE org_id = ? AND run_id = ?", [
+      event.type,
+      event.at,
+      org,
+      id,
+    ])
     await tx.run('DELETE FROM workflow_places WHERE org_id = ? AND run_id = ?', [org, id])
   }
 
   /** For lists. */
   async noteWaits(id: string, waits: string): Promise<void> {
-    await this.#write(tx => tx.run('UPDATE workflow_runs SET waits = ? WHERE org_id = ? AND run_id = ?', [waits, org, id]))
+    await this.#write(tx =>
+      tx.run('UPDATE workflow_runs SET waits = ? WHERE org_id = ? AND run_id = ?', [waits, org, id]),
+    )
   }
 
   /** Throws GATE_DECIDED where the gate has a decision already. */
   async send(id: string, item: NewSent): Promise<void> {
     await this.#write(async tx => {
       const gate = item.type === 'decide' ? item.gate : null
-      const known = gate === null ? undefined : await tx.get('SELECT 1 AS one FROM workflow_inbox WHERE org_id = ? AND run_id = ? AND gate = ?', [org, id, gate])
+      const known =
+        gate === null
+          ? undefined
+          : await tx.get('SELECT 1 AS one FROM workflow_inbox WHERE org_id = ? AND run_id = ? AND gate = ?', [
+              org,
+              id,
+              gate,
+            ])
       if (known) throw new MeshError('GATE_DECIDED', { detail: gate! })
-      const last = await tx.get<{ last: number | null }>('SELECT MAX(inbox) AS last FROM workflow_inbox WHERE org_id = ? AND run_id = ?', [org, id])
+      const last = await tx.get<{ last: number | null }>(
+        'SELECT MAX(inbox) AS last FROM workflow_inbox WHERE org_id = ? AND run_id = ?',
+        [org, id],
+      )
       const inbox = (last?.last ?? 0) + 1
-      await tx.run('INSERT INTO workflow_inbox (org_id, run_id, inbox, gate, item) VALUES (?, ?, ?, ?, ?)', [org, id, inbox, gate, JSON.stringify({ ...item, inbox })])
+      await tx.run('INSERT INTO workflow_inbox (org_id, run_id, inbox, gate, item) VALUES (?, ?, ?, ?, ?)', [
+        org,
+        id,
+        inbox,
+        gate,
+        JSON.stringify({ ...item, inbox }),
+      ])
     })
   }
 
   inbox(id: string): Inbox {
     let seen = 0
     const after = (from: number): Promise<{ item: string; inbox: number }[]> =>
-      this.#db.tx.all('SELECT inbox, item FROM workflow_inbox WHERE org_id = ? AND run_id = ? AND inbox > ? ORDER BY inbox', [org, id, from])
+      this.#db.tx.all(
+        'SELECT inbox, item FROM workflow_inbox WHERE org_id = ? AND run_id = ? AND inbox > ? ORDER BY inbox',
+        [org, id, from],
+      )
     return {
       read: async from => {
         const rows = await after(from)
@@ -211,12 +251,19 @@ export class LocalRuns {
       store: async bytes => {
         const asset = `sha256-${createHash('sha256').update(bytes).digest('hex')}`
         await this.#write(tx =>
-          tx.run('INSERT INTO workflow_results (org_id, asset_id, bytes) VALUES (?, ?, ?) ON CONFLICT DO NOTHING', [org, asset, bytes]),
+          tx.run('INSERT INTO workflow_results (org_id, asset_id, bytes) VALUES (?, ?, ?) ON CONFLICT DO NOTHING', [
+            org,
+            asset,
+            bytes,
+          ]),
         )
         return asset
       },
       load: async asset => {
-        const row = await this.#db.tx.get<{ bytes: Uint8Array }>('SELECT bytes FROM workflow_results WHERE org_id = ? AND asset_id = ?', [org, asset])
+        const row = await this.#db.tx.get<{ bytes: Uint8Array }>(
+          'SELECT bytes FROM workflow_results WHERE org_id = ? AND asset_id = ?',
+          [org, asset],
+        )
         if (row) return row.bytes
         throw new MeshError('NOT_FOUND', { detail: `the result ${asset}` })
       },
@@ -233,7 +280,8 @@ export class LocalRuns {
           if (others === null) return 'entered'
           if (onConflict === 'reject') return 'refused'
           if (onConflict === 'replace' && isFirst)
-            for (const other of others) await this.send(other, { type: 'cancel', by: null, reason: `replaced by ${id}` })
+            for (const other of others)
+              await this.send(other, { type: 'cancel', by: null, reason: `replaced by ${id}` })
           isFirst = false
           await sleepOr(lookMs, signal)
           signal.throwIfAborted()
@@ -245,10 +293,17 @@ export class LocalRuns {
   /** Null where the run has its place now, else those that have the places. */
   #enter(id: string, key: string, limit: number): Promise<string[] | null> {
     return this.#write(async tx => {
-      const rows = await tx.all<{ id: string }>('SELECT run_id AS id FROM workflow_places WHERE org_id = ? AND place_key = ?', [org, key])
+      const rows = await tx.all<{ id: string }>(
+        'SELECT run_id AS id FROM workflow_places WHERE org_id = ? AND place_key = ?',
+        [org, key],
+      )
       const others = rows.map(row => row.id).filter(one => one !== id)
       if (others.length === rows.length && others.length >= limit) return others
-      await tx.run('INSERT INTO workflow_places (org_id, place_key, run_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING', [org, key, id])
+      await tx.run('INSERT INTO workflow_places (org_id, place_key, run_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING', [
+        org,
+        key,
+        id,
+      ])
       return null
     })
   }

@@ -49,10 +49,14 @@ export async function readFiles(path: string): Promise<ReadFiles> {
     for (const name of childrenOf(parsed.workflow.steps)) {
       const child = resolve(dirname(file), name)
       if ([...within, file].includes(child))
-        throw new MeshError('BAD_WORKFLOW', { detail: `workflows run each other: ${[...within, file, child].map(one => relative('', one)).join(' → ')}` })
-      if (within.length + 1 >= limits.scopeDepth) throw new MeshError('BAD_WORKFLOW', { detail: `${name}: workflows are nested too deeply` })
+        throw new MeshError('BAD_WORKFLOW', {
+          detail: `workflows run each other: ${[...within, file, child].map(one => relative('', one)).join(' → ')}`,
+        })
+      if (within.length + 1 >= limits.scopeDepth)
+        throw new MeshError('BAD_WORKFLOW', { detail: `${name}: workflows are nested too deeply` })
       const definition = await read(child, [...within, file])
-      if (!children.some(one => one.in === hash && one.file === name)) children.push({ in: hash, file: name, definition })
+      if (!children.some(one => one.in === hash && one.file === name))
+        children.push({ in: hash, file: name, definition })
     }
     return hash
   }
@@ -62,7 +66,8 @@ export async function readFiles(path: string): Promise<ReadFiles> {
 
 async function textOf(file: string): Promise<string> {
   try {
-    if ((await stat(file)).size > limits.workflowFileBytes) throw new MeshError('BAD_WORKFLOW', { detail: `${relative('', file)} is too large` })
+    if ((await stat(file)).size > limits.workflowFileBytes)
+      throw new MeshError('BAD_WORKFLOW', { detail: `${relative('', file)} is too large` })
     return await readFile(file, 'utf8')
   } catch (thrown) {
     if (thrown instanceof MeshError) throw thrown
@@ -92,7 +97,9 @@ export function definitionsOf({ hash, texts, children }: PinnedFiles): Definitio
 function workflowOf(text: string): Workflow {
   const { workflow, problems } = parseWorkflow(text)
   if (workflow) return workflow
-  throw new MeshError('BAD_WORKFLOW', { detail: `the pinned file is not understood by this version: ${problems[0]?.what ?? ''}` })
+  throw new MeshError('BAD_WORKFLOW', {
+    detail: `the pinned file is not understood by this version: ${problems[0]?.what ?? ''}`,
+  })
 }
 
 function missing(name: string): never {

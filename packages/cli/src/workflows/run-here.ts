@@ -36,7 +36,11 @@ export interface NewRun {
 const random = (): number => randomBytes(6).readUIntBE(0, 6) / 2 ** 48
 
 /** Answers with the exit code. */
-export async function startHere(runs: LocalRuns, { files, path, inputs, fork }: NewRun, here: HereRun): Promise<number> {
+export async function startHere(
+  runs: LocalRuns,
+  { files, path, inputs, fork }: NewRun,
+  here: HereRun,
+): Promise<number> {
   const definitions = definitionsOf(files)
   const workflow = definitions.of(files.hash)
   refuseUnavailable(definitions.all)
@@ -73,7 +77,8 @@ export async function resumeHere(runs: LocalRuns, id: string, here: HereRun): Pr
   const letGo = runs.hold(id)
   try {
     const log = await runs.events(id)
-    if (log.length === 0) throw new MeshError('RUN_ENDED', { detail: `${id} was killed before it had begun; start it again` })
+    if (log.length === 0)
+      throw new MeshError('RUN_ENDED', { detail: `${id} was killed before it had begun; start it again` })
     const state = foldWorkflow(log)
     if (state.isOver) return ended(state)
     const files = await runs.pinned(log)
@@ -85,7 +90,14 @@ export async function resumeHere(runs: LocalRuns, id: string, here: HereRun): Pr
 
 type Go = (ports: WorkflowPorts, options: RunOptions) => Promise<RunResult>
 
-async function carryOn(runs: LocalRuns, id: string, written: number, files: PinnedFiles, here: HereRun, go: Go): Promise<number> {
+async function carryOn(
+  runs: LocalRuns,
+  id: string,
+  written: number,
+  files: PinnedFiles,
+  here: HereRun,
+  go: Go,
+): Promise<number> {
   const view = runView(id, { json: here.json, written })
   const stop = new AbortController()
   const undo = onSignals(runs, id, stop, view)
@@ -100,12 +112,24 @@ async function carryOn(runs: LocalRuns, id: string, written: number, files: Pinn
   }
 }
 
-async function portsOf(runs: LocalRuns, run: string, written: number, files: PinnedFiles, here: HereRun, view: RunView): Promise<WorkflowPorts> {
+async function portsOf(
+  runs: LocalRuns,
+  run: string,
+  written: number,
+  files: PinnedFiles,
+  here: HereRun,
+  view: RunView,
+): Promise<WorkflowPorts> {
   return {
     run,
     log: await runs.log(run, written),
     definitions: definitionsOf(files),
-    executor: stepsHere({ env: process.env, allowsPrivate: here.allowsPrivate, tell: text => view.tell(text), clock: Date.now }),
+    executor: stepsHere({
+      env: process.env,
+      allowsPrivate: here.allowsPrivate,
+      tell: text => view.tell(text),
+      clock: Date.now,
+    }),
     assets: runs.assets(),
     inbox: runs.inbox(run),
     concurrency: runs.concurrency(run),
@@ -119,7 +143,10 @@ async function portsOf(runs: LocalRuns, run: string, written: number, files: Pin
 function onSignals(runs: LocalRuns, id: string, stop: AbortController, view: RunView): () => void {
   let asked = false
   const interrupt = (): void => {
-    if (asked) return stop.abort()
+    if (asked) {
+      stop.abort()
+      return
+    }
     asked = true
     view.tell('The run is being cancelled; press Ctrl+C again to leave it as it is.')
     runs.send(id, { type: 'cancel', by: null, reason: 'cancelled at the terminal' }).catch(() => stop.abort())

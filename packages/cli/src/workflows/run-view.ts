@@ -48,7 +48,9 @@ function treeView(): RunView {
       clear()
       const width = Math.max(20, process.stderr.columns - 1)
       const end = events.map(lineOf).filter((_, i) => events[i]!.type !== 'workflow')
-      const lines = [...treeOf(state), ...end.filter(line => line !== undefined)].map(line => [...line].slice(0, width).join(''))
+      const lines = [...treeOf(state), ...end.filter(line => line !== undefined)].map(line =>
+        [...line].slice(0, width).join(''),
+      )
       process.stderr.write(`${lines.join('\n')}\n`)
       drawn = state.isOver ? 0 : lines.length
     },

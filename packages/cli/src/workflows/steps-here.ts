@@ -52,7 +52,10 @@ export function stepsHere(options: HereOptions): StepExecutor {
         case 'notify':
           return notify(execution, options)
         default:
-          throw new StepFailure('NO_DEVICE', `a step of kind ${execution.kind} needs a hub`, { known: true, mayRetry: false })
+          throw new StepFailure('NO_DEVICE', `a step of kind ${execution.kind} needs a hub`, {
+            known: true,
+            mayRetry: false,
+          })
       }
     },
   }
@@ -60,7 +63,12 @@ export function stepsHere(options: HereOptions): StepExecutor {
 
 function notify({ input }: Execution, { tell }: HereOptions): Executed {
   const { title, text } = input as { title: Json; text?: Json }
-  tell([title, text].filter(one => one !== undefined && one !== '').map(String).join('\n'))
+  tell(
+    [title, text]
+      .filter(one => one !== undefined && one !== '')
+      .map(String)
+      .join('\n'),
+  )
   return { output: { title } }
 }
 
@@ -68,19 +76,35 @@ function notify({ input }: Execution, { tell }: HereOptions): Executed {
 function secretNamed(name: string, env: NodeJS.ProcessEnv): string {
   const value = env[`MESHBOOK_SECRET_${name}`]
   if (value) return value
-  throw new StepFailure('KEY_MISSING', `set MESHBOOK_SECRET_${name} in the environment`, { known: true, mayRetry: false })
+  throw new StepFailure('KEY_MISSING', `set MESHBOOK_SECRET_${name} in the environment`, {
+    known: true,
+    mayRetry: false,
+  })
 }
 
 function modelNamed(name: string, { env, clock }: HereOptions): Model {
   if (name.startsWith('claude'))
-    return new AnthropicModel({ fetch, clock, key: keyIn(env, 'ANTHROPIC_API_KEY', name), baseUrl: env.ANTHROPIC_BASE_URL ?? 'https://api.anthropic.com' })
-  return new OpenAiModel({ fetch, clock, key: keyIn(env, 'OPENAI_API_KEY', name), baseUrl: env.OPENAI_BASE_URL ?? 'https://api.openai.com/v1' })
+    return new AnthropicModel({
+      fetch,
+      clock,
+      key: keyIn(env, 'ANTHROPIC_API_KEY', name),
+      baseUrl: env.ANTHROPIC_BASE_URL ?? 'https://api.anthropic.com',
+    })
+  return new OpenAiModel({
+    fetch,
+    clock,
+    key: keyIn(env, 'OPENAI_API_KEY', name),
+    baseUrl: env.OPENAI_BASE_URL ?? 'https://api.openai.com/v1',
+  })
 }
 
 function keyIn(env: NodeJS.ProcessEnv, variable: string, model: string): string {
   const key = env[variable]
   if (key) return key
-  throw new StepFailure('KEY_MISSING', `set ${variable} in the environment to ask ${model}`, { known: true, mayRetry: false })
+  throw new StepFailure('KEY_MISSING', `set ${variable} in the environment to ask ${model}`, {
+    known: true,
+    mayRetry: false,
+  })
 }
 
 export function refuseUnavailable(workflows: readonly Workflow[]): void {

@@ -299,8 +299,7 @@ function checkText({ path, text, as }: StepText, sight: Sight): Fault[] {
     return parseTemplate(text, { secretInputs, takesSecrets: as === 'secrets' }).flatMap(part => {
       if ('expression' in part)
         return part.expression.references.flatMap(reference => checkReference(reference, path, part.at, sight))
-      if (!('secret' in part) || 'name' in part.secret) return []
-      return checkReference({ root: 'inputs', name: part.secret.input }, path, 0, sight)
+      return []
     })
   } catch (thrown) {
     if (!(thrown instanceof ExpressionError)) throw thrown

@@ -49,7 +49,7 @@ export function parseWorkflow(text: string): ParsedWorkflow {
   const placed = (faults: readonly Fault[]): ParsedWorkflow =>
     wrong(faults.map(fault => placeOf(fault, document, lines)))
   if ('fault' in value) return placed([value.fault])
-  const result = v.safeParse(workflowSchema, value.value)
+  const result = v.safeParse(workflowSchema, value.value, { abortPipeEarly: true })
   if (!result.success) return placed(result.issues.flatMap(issue => faultsOf(issue)))
   const faults = checkWorkflow(result.output)
   return faults.length > 0 ? placed(faults) : { workflow: result.output }

@@ -52,7 +52,6 @@ export const inputTypes = ['string', 'number', 'integer', 'boolean', 'list', 'ob
 const input = v.strictObject({
   type: v.picklist(inputTypes),
   default: v.optional(anything),
-  description: v.optional(v.pipe(v.string(), v.maxLength(1_000))),
 })
 export type Input = v.InferOutput<typeof input>
 
@@ -209,7 +208,6 @@ export const workflowSchema = v.strictObject({
     v.string(),
     v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'expected a name of letters, digits, . - and _'),
   ),
-  description: v.optional(v.pipe(v.string(), v.maxLength(1_000))),
   on: v.optional(
     v.strictObject({
       schedule: v.optional(schedule),

@@ -7,10 +7,16 @@ import type { WorkflowState } from '@meshbook/core/workflow/workflow-state.ts'
 
 type Kept = Extract<WorkflowEvent, { type: 'kept' }>
 
-export function keptFor(workflow: Workflow, state: WorkflowState, step: string): { kept: Kept[]; inputs: { [name: string]: Json } } {
+export function keptFor(
+  workflow: Workflow,
+  state: WorkflowState,
+  step: string,
+): { kept: Kept[]; inputs: { [name: string]: Json } } {
   const before = upstreamIn(workflow.steps)
   if (!before.has(step))
-    throw new MeshError('NOT_FOUND', { detail: `the workflow has no step "${step}"; it has ${[...before.keys()].join(', ')}` })
+    throw new MeshError('NOT_FOUND', {
+      detail: `the workflow has no step "${step}"; it has ${[...before.keys()].join(', ')}`,
+    })
   const isAgain = (id: string): boolean => id === step || before.get(id)!.has(step)
   const kept = Object.entries(state.root.steps).flatMap(([path, { ended }]): Kept[] => {
     if (!ended || isAgain(path)) return []

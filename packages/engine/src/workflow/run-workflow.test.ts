@@ -55,7 +55,10 @@ e: { needs: d, notify: { title: E } }`,
     },
   )
   await world.start()
-  assert.deepEqual(['a', 'b', 'c', 'd', 'e'].map(id => outcomeOf(world, id)), ['skipped', 'succeeded', 'failed', 'blocked', 'blocked'])
+  assert.deepEqual(
+    ['a', 'b', 'c', 'd', 'e'].map(id => outcomeOf(world, id)),
+    ['skipped', 'succeeded', 'failed', 'blocked', 'blocked'],
+  )
   assert.equal(world.types().at(-1), 'failed')
 })
 
@@ -80,13 +83,17 @@ other: { transform: '2' }`,
 test('WF33 retries wait with back-off and jitter; a known failure makes a new key, an unknown one keeps it', async () => {
   const step = `a: { retry: { attempts: 4, initial: 1s, jitter: false }, notify: { title: A } }`
   for (const known of [true, false]) {
-    const world = worldOf(step, { behaviour: failing(3, new StepFailure('UNREACHABLE', 'x', { known, mayRetry: true })) })
+    const world = worldOf(step, {
+      behaviour: failing(3, new StepFailure('UNREACHABLE', 'x', { known, mayRetry: true })),
+    })
     await world.start()
     assert.deepEqual(
       world.executions.map(({ key }) => key),
       known ? ['run_1/a/1', 'run_1/a/2', 'run_1/a/3', 'run_1/a/4'] : Array(4).fill('run_1/a/1'),
     )
-    const waits = world.log.flatMap(event => (event.type === 'workflow' && event.event.type === 'attempt-failed' ? [event.event.retryAt - event.at] : []))
+    const waits = world.log.flatMap(event =>
+      event.type === 'workflow' && event.event.type === 'attempt-failed' ? [event.event.retryAt - event.at] : [],
+    )
     assert.deepEqual(waits, [1_000, 2_000, 4_000])
     assert.equal(world.types().at(-1), 'completed')
   }
@@ -99,7 +106,9 @@ test('WF33 backoff: constant, defaults.retry, and what need not be tried again',
     random: () => 0,
   })
   await constant.start()
-  const waits = constant.log.flatMap(event => (event.type === 'workflow' && event.event.type === 'attempt-failed' ? [event.event.retryAt - event.at] : []))
+  const waits = constant.log.flatMap(event =>
+    event.type === 'workflow' && event.event.type === 'attempt-failed' ? [event.event.retryAt - event.at] : [],
+  )
   assert.deepEqual(waits, [2_500, 2_500])
   assert.equal(errorOf(constant, 'a'), 'UNREACHABLE: it is not there')
   const never = worldOf('a: { retry: { attempts: 3 }, notify: { title: A } }', {
@@ -115,13 +124,19 @@ test('WF34 a step that takes too long is cut off, tried again with the same key,
   })
   await world.start()
   assert.equal(errorOf(world, 'a'), 'TIMEOUT: it took longer than 30 s')
-  assert.deepEqual(world.executions.map(({ key }) => key), ['run_1/a/1', 'run_1/a/1'])
+  assert.deepEqual(
+    world.executions.map(({ key }) => key),
+    ['run_1/a/1', 'run_1/a/1'],
+  )
 })
 
 test('WF34 the time-out of a map ends all that goes on in it', async () => {
-  const world = worldOf('a: { timeout: 10s, on_error: continue, map: { over: [1, 2], steps: { b: { notify: { title: B } } } } }\nc: { needs: a, transform: steps.a.error.code }', {
-    behaviour: ({ signal }, { time }) => time.sleep(3_600_000, signal).then(() => ({ output: 1 })),
-  })
+  const world = worldOf(
+    'a: { timeout: 10s, on_error: continue, map: { over: [1, 2], steps: { b: { notify: { title: B } } } } }\nc: { needs: a, transform: steps.a.error.code }',
+    {
+      behaviour: ({ signal }, { time }) => time.sleep(3_600_000, signal).then(() => ({ output: 1 })),
+    },
+  )
   await world.start()
   assert.deepEqual(outputOf(world), { c: 'TIMEOUT' })
   assert.ok(world.executions.every(({ signal }) => signal.aborted))
@@ -168,7 +183,10 @@ test('WF36 repeat goes on until its condition holds, or fails after max rounds',
   const world = worldOf(steps(5))
   await world.start()
   assert.deepEqual(outputOf(world), { a: 3 })
-  assert.deepEqual(world.executions.map(({ path }) => path), ['a[0].b', 'a[1].b', 'a[2].b'])
+  assert.deepEqual(
+    world.executions.map(({ path }) => path),
+    ['a[0].b', 'a[1].b', 'a[2].b'],
+  )
   const short = worldOf(steps(2))
   await short.start()
   assert.equal(errorOf(short, 'a'), 'NOT_REACHED: "until" was not true after 2 rounds')
@@ -180,31 +198,54 @@ name: child
 inputs: { n: { type: number }, m: { type: number, default: 2 } }
 steps: { x: { notify: { title: '\${{ inputs.n * inputs.m }}' } } }
 output: '\${{ steps.x.output.title }}'`
-  const world = worldOf(`a: { workflow: { file: child.yaml, inputs: { n: '\${{ 20 + 1 }}' } } }`, { files: { 'child.yaml': child } })
+  const world = worldOf(`a: { workflow: { file: child.yaml, inputs: { n: '\${{ 20 + 1 }}' } } }`, {
+    files: { 'child.yaml': child },
+  })
   await world.start()
   assert.deepEqual(outputOf(world), { a: 42 })
   assert.equal(world.executions[0]!.path, 'a.x')
-  const wrong = worldOf('a: { workflow: { file: child.yaml, inputs: { n: many } } }', { files: { 'child.yaml': child } })
+  const wrong = worldOf('a: { workflow: { file: child.yaml, inputs: { n: many } } }', {
+    files: { 'child.yaml': child },
+  })
   await wrong.start()
   assert.equal(errorOf(wrong, 'a'), 'EXPRESSION: the input "n" of child is no number')
 })
 
 test('WF40 a gate shows its text with a digest; the first valid decision counts, others are dropped', async () => {
-  const world = worldOf(`a: { gate: { ask: 'Go \${{ 1 + 1 }}?', show: all of it } }\nb: { needs: a, transform: steps.a.output }`)
+  const world = worldOf(
+    `a: { gate: { ask: 'Go \${{ 1 + 1 }}?', show: all of it } }\nb: { needs: a, transform: steps.a.output }`,
+  )
   const first = await world.start()
   assert.equal(first.status, 'waits')
   const opened = world.events.find(({ type }) => type === 'gate-opened')!
   assert.ok(opened.type === 'gate-opened')
   assert.equal(opened.shown, 'Go 2?\n\nall of it')
-  const decision = { type: 'decide', gate: opened.gate, digest: opened.digest, by: 'ada', choice: null, form: null, comment: null } as const
+  const decision = {
+    type: 'decide',
+    gate: opened.gate,
+    digest: opened.digest,
+    by: 'ada',
+    choice: null,
+    form: null,
+    comment: null,
+  } as const
   world.send({ ...decision, digest: 'f'.repeat(64), verdict: 'rejected' })
   world.send({ ...decision, choice: 'red', verdict: 'approved' })
   world.send({ ...decision, verdict: 'approved' })
   world.send({ ...decision, verdict: 'rejected', by: 'bob' })
   const end = await world.resume()
   assert.equal(end.status, 'ended')
-  assert.deepEqual(world.types().filter(type => type === 'dropped' || type === 'gate-decided'), ['dropped', 'dropped', 'gate-decided', 'dropped'])
-  assert.deepEqual((outputOf(world) as { b: unknown }).b, { decision: 'approved', by: 'ada', choice: null, form: null, comment: null })
+  assert.deepEqual(
+    world.types().filter(type => type === 'dropped' || type === 'gate-decided'),
+    ['dropped', 'dropped', 'gate-decided', 'dropped'],
+  )
+  assert.deepEqual((outputOf(world) as { b: unknown }).b, {
+    decision: 'approved',
+    by: 'ada',
+    choice: null,
+    form: null,
+    comment: null,
+  })
 })
 
 test('WF40 choices and forms are checked; a rejection fails the step', async () => {
@@ -217,7 +258,9 @@ test('WF40 choices and forms are checked; a rejection fails the step', async () 
   choices.send({ ...decision, verdict: 'approved', choice: 'blue' })
   await choices.resume()
   assert.equal((outputOf(choices) as { a: { choice: string } }).a.choice, 'blue')
-  const form = worldOf(`a: { gate: { ask: How many?, form: { type: object, required: [n], properties: { n: { type: integer } } } } }`)
+  const form = worldOf(
+    `a: { gate: { ask: How many?, form: { type: object, required: [n], properties: { n: { type: integer } } } } }`,
+  )
   await form.start()
   const asked = form.events.find(({ type }) => type === 'gate-opened') as { digest: string }
   const answer = { ...decision, digest: asked.digest, verdict: 'approved', choice: null } as const
@@ -234,7 +277,11 @@ test('WF40 choices and forms are checked; a rejection fails the step', async () 
 })
 
 test('WF41 a gate that nobody decides in time is rejected, approved or failed, as the file says, after a restart too', async () => {
-  const expected = { reject: 'GATE_REJECTED: nobody decided in time', fail: 'GATE_EXPIRED: nobody decided in time', approve: undefined }
+  const expected = {
+    reject: 'GATE_REJECTED: nobody decided in time',
+    fail: 'GATE_EXPIRED: nobody decided in time',
+    approve: undefined,
+  }
   for (const [policy, error] of Object.entries(expected)) {
     const world = worldOf(`a: { gate: { ask: Go?, timeout: 24h, on_timeout: ${policy} } }`)
     await world.start()
@@ -260,13 +307,16 @@ e: { needs: d, transform: steps.d.error.code }`)
 })
 
 test('WF43 cancelling ends the whole tree with one terminal event', async () => {
-  const world = worldOf('a: { map: { over: [1, 2, 3], steps: { b: { repeat: { max: 2, until: "true", steps: { c: { notify: { title: C } } } } } } } }\nd: { needs: a, notify: { title: D } }', {
-    behaviour: async ({ signal, path }, { time }) => {
-      if (path === 'a[1].b[0].c') world.send({ type: 'cancel', by: 'ada', reason: 'enough' })
-      await time.sleep(60_000, signal)
-      return { output: 1 }
+  const world = worldOf(
+    'a: { map: { over: [1, 2, 3], steps: { b: { repeat: { max: 2, until: "true", steps: { c: { notify: { title: C } } } } } } } }\nd: { needs: a, notify: { title: D } }',
+    {
+      behaviour: async ({ signal, path }, { time }) => {
+        if (path === 'a[1].b[0].c') world.send({ type: 'cancel', by: 'ada', reason: 'enough' })
+        await time.sleep(60_000, signal)
+        return { output: 1 }
+      },
     },
-  })
+  )
   const { status } = await world.start({}, { waiting: 'stay' })
   assert.equal(status, 'ended')
   assert.deepEqual(world.types().slice(-2), ['ended', 'cancelled'])
@@ -339,14 +389,26 @@ test('WF53 concurrency: the key is evaluated and entered before the first step; 
 })
 
 test('WF60 a result above 64 KiB is an asset, and is there for expressions after a restart', async () => {
-  const world = worldOf(`a: { notify: { title: A } }\nb: { needs: a, gate: { ask: Go? } }\nc: { needs: b, transform: 'size(steps.a.output)' }`, {
-    behaviour: async () => ({ output: 'x'.repeat(100_000) }),
-  })
+  const world = worldOf(
+    `a: { notify: { title: A } }\nb: { needs: a, gate: { ask: Go? } }\nc: { needs: b, transform: 'size(steps.a.output)' }`,
+    {
+      behaviour: async () => ({ output: 'x'.repeat(100_000) }),
+    },
+  )
   await world.start()
   const ended = world.events.find(one => one.type === 'step-ended')!
   assert.ok(ended.type === 'step-ended' && ended.output && 'asset' in ended.output)
   const { digest } = world.events.find(({ type }) => type === 'gate-opened') as { digest: string }
-  world.send({ type: 'decide', gate: 'gate_1', digest, verdict: 'approved', by: null, choice: null, form: null, comment: null })
+  world.send({
+    type: 'decide',
+    gate: 'gate_1',
+    digest,
+    verdict: 'approved',
+    by: null,
+    choice: null,
+    form: null,
+    comment: null,
+  })
   await world.resume()
   assert.equal((outputOf(world) as { c: number }).c, 100_000)
 })
@@ -368,7 +430,18 @@ test('WF61 what was interrupted is begun again with its key, and costs what was 
 test('WF62 a fork keeps results, and does the rest', async () => {
   const world = worldOf(`a: { notify: { title: A } }\nb: { needs: a, transform: steps.a.output }`)
   world.log.push(
-    { type: 'workflow', at: 1, event: { type: 'began', name: 'w', definition: world.definitions.hash, children: [], inputs: {}, forkedFrom: { run: 'run_0', step: 'b' } } },
+    {
+      type: 'workflow',
+      at: 1,
+      event: {
+        type: 'began',
+        name: 'w',
+        definition: world.definitions.hash,
+        children: [],
+        inputs: {},
+        forkedFrom: { run: 'run_0', step: 'b' },
+      },
+    },
     { type: 'workflow', at: 1, event: { type: 'kept', path: 'a', outcome: 'succeeded', output: { value: 7 } } },
   )
   await world.resume()
@@ -387,7 +460,10 @@ test('WF63 what a step prints is in the log; what comes after its end is not', a
   })
   await world.start()
   await new Promise(resolve => setTimeout(resolve, 40))
-  assert.deepEqual(world.events.flatMap(one => (one.type === 'printed' ? [one.text] : [])), ['half way'])
+  assert.deepEqual(
+    world.events.flatMap(one => (one.type === 'printed' ? [one.text] : [])),
+    ['half way'],
+  )
 })
 
 test('WF64 when the engine is stopped nothing is lost: the run goes on from its log', async () => {

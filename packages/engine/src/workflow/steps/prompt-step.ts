@@ -88,7 +88,12 @@ function failureOf(error: ModelError, hasBegun: boolean): StepFailure {
   const mayRetry = error.fault === 'busy' || error.fault === 'cut'
   const retryAfterMs = error.retryAfterMs ?? 0
   // What was refused costs nothing; of what had begun nobody says what it cost.
-  return new StepFailure(error.code, error.detail ?? error.message, { known: !hasBegun, mayRetry, retryAfterMs, cause: error })
+  return new StepFailure(error.code, error.detail ?? error.message, {
+    known: !hasBegun,
+    mayRetry,
+    retryAfterMs,
+    cause: error,
+  })
 }
 
 function executed(name: string, { schema }: PromptInput, answer: Answer): Executed {

@@ -5,7 +5,15 @@ import { parseWorkflow, problemText } from '@meshbook/core/workflow/parse-workfl
 import type { WorkflowEvent } from '@meshbook/core/workflow/workflow-events.ts'
 import type { Json, StepKind, Workflow } from '@meshbook/core/workflow/workflow-schema.ts'
 import { inputsFor } from '../plan.ts'
-import { type Definitions, type Estimate, type Executed, type Execution, type Sent, StepFailure, type WorkflowPorts } from '../ports.ts'
+import {
+  type Definitions,
+  type Estimate,
+  type Executed,
+  type Execution,
+  type Sent,
+  StepFailure,
+  type WorkflowPorts,
+} from '../ports.ts'
 import { type RunOptions, type RunResult, resumeRun, startRun } from '../run-workflow.ts'
 import { VirtualTime } from './virtual-time.ts'
 
@@ -20,11 +28,15 @@ export function workflowOf(text: string): Workflow {
 }
 
 /** Files by their name; the first is started. */
-export function definitionsOf(files: Record<string, string>): Definitions & { children: { in: string; file: string; definition: string }[] } {
+export function definitionsOf(
+  files: Record<string, string>,
+): Definitions & { children: { in: string; file: string; definition: string }[] } {
   const parsed = new Map(Object.values(files).map(text => [sha256(text), workflowOf(text)]))
   const hashes = new Map(Object.entries(files).map(([name, text]) => [name, sha256(text)]))
   const hash = sha256(Object.values(files)[0]!)
-  const children = [...parsed.keys()].flatMap(one => [...hashes].map(([file, definition]) => ({ in: one, file, definition })))
+  const children = [...parsed.keys()].flatMap(one =>
+    [...hashes].map(([file, definition]) => ({ in: one, file, definition })),
+  )
   return { hash, children, of: one => parsed.get(one)!, child: (_in, file) => hashes.get(file)! }
 }
 
@@ -76,7 +88,14 @@ export class WorkflowWorld {
     const { definitions } = this
     const workflow = definitions.of(definitions.hash)
     const budget = workflow.budget ? { budget: Math.round(workflow.budget.usd * 1_000_000) } : {}
-    const began = { type: 'began' as const, name: workflow.name, definition: definitions.hash, children: definitions.children, inputs: inputsFor(workflow, inputs), ...budget }
+    const began = {
+      type: 'began' as const,
+      name: workflow.name,
+      definition: definitions.hash,
+      children: definitions.children,
+      inputs: inputsFor(workflow, inputs),
+      ...budget,
+    }
     return startRun(this.#ports(), began, this.#with(options))
   }
 
@@ -148,7 +167,10 @@ export const echo: Behaviour = async ({ input, signal }, { time }) => {
 }
 
 /** Fails as often as it is told to, and then succeeds. */
-export function failing(times: number, failure = new StepFailure('UNREACHABLE', 'it is not there', { known: true, mayRetry: true })): Behaviour {
+export function failing(
+  times: number,
+  failure = new StepFailure('UNREACHABLE', 'it is not there', { known: true, mayRetry: true }),
+): Behaviour {
   let left = times
   return async execution => {
     if (left-- > 0) throw failure
