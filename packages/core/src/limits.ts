@@ -675,6 +675,9 @@ export const limits = {
   stepMs: 600_000,
   /** How long a step that was told to stop is waited for. */
   stepStopMs: 5_000,
+  /** Timers of a system overflow, and stand still while it sleeps: the clock is looked at so often. */
+  workflowLookMs: 600_000,
+  workflowRequestMs: 24 * 3_600_000,
   itemsPerMap: 10_000,
   parallelPerMap: 100,
   stepsAtOnce: 100,

@@ -28,7 +28,7 @@ export async function sendRequest(
   const { url, method = 'GET', headers = {}, body, accept } = input as unknown as HttpInput
   const send = outgoing({
     resolve: systemResolve,
-    times: { outgoingMs: limits.workflowGateMs, outgoingAnswerBytes: answerBytes },
+    times: { outgoingMs: limits.workflowRequestMs, outgoingAnswerBytes: answerBytes },
   })
   const allows: AddressKind[] = allowsPrivate ? ['public', 'private'] : ['public']
   const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body)

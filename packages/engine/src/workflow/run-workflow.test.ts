@@ -306,6 +306,19 @@ e: { needs: d, transform: steps.d.error.code }`)
   assert.ok(world.time.clock() >= 7 * 86_400_000)
 })
 
+test('WF42 no timer is longer than a system takes: months are waited for in pieces', async () => {
+  const world = worldOf('a: { wait: { for: 40d } }\nb: { timeout: 40d, notify: { title: B } }')
+  const asked: number[] = []
+  const sleep = world.time.sleep
+  world.time.sleep = (ms, signal) => {
+    asked.push(ms)
+    return sleep(ms, signal)
+  }
+  await world.start()
+  assert.ok(world.time.clock() >= 40 * 86_400_000)
+  assert.ok(Math.max(...asked) < 2 ** 31)
+})
+
 test('WF43 cancelling ends the whole tree with one terminal event', async () => {
   const world = worldOf(
     'a: { map: { over: [1, 2, 3], steps: { b: { repeat: { max: 2, until: "true", steps: { c: { notify: { title: C } } } } } } } }\nd: { needs: a, notify: { title: D } }',

@@ -264,7 +264,7 @@ class Interpreter {
       known: false,
       mayRetry: true,
     })
-    this.#ports.time.sleep(start.timeoutMs, over.signal).then(
+    this.#sleep(start.timeoutMs, over.signal).then(
       () => control.abort(tooLong),
       () => undefined,
     )
@@ -347,12 +347,21 @@ class Interpreter {
     })
     if (this.#brought.length > 0 || this.#options.signal.aborted) return
     const waits = [woken, inbox.changed(over.signal)]
-    if (wakeAt !== null) waits.push(time.sleep(Math.max(0, wakeAt - time.clock()), over.signal).catch(() => undefined))
+    if (wakeAt !== null) {
+      const ms = Math.min(Math.max(0, wakeAt - time.clock()), limits.workflowLookMs)
+      waits.push(time.sleep(ms, over.signal).catch(() => undefined))
+    }
     try {
       await Promise.race(waits)
     } finally {
       over.abort()
     }
+  }
+
+  async #sleep(ms: number, signal: AbortSignal): Promise<void> {
+    const { clock, sleep } = this.#ports.time
+    const due = clock() + ms
+    for (let left = ms; left > 0; left = due - clock()) await sleep(Math.min(left, limits.workflowLookMs), signal)
   }
 
   async #stopAll(): Promise<void> {
