@@ -21,12 +21,21 @@ async function scene(t: TestContext, files: Record<string, string>) {
 }
 
 const head = 'meshbook: workflow/v1\nname: w\n'
-const jsonLines = (text: string): Record<string, never>[] =>
+/** Of a run, of an event, or of a gate. */
+interface Line {
+  seq: number
+  event: { type: string }
+  status: string
+  name: string
+  gate: string
+  run: string
+}
+const jsonLines = (text: string): Line[] =>
   text
     .trim()
     .split('\n')
     .filter(Boolean)
-    .map(line => JSON.parse(line) as Record<string, never>)
+    .map(line => JSON.parse(line) as Line)
 
 test('WF90 exit codes: 0 completed, 10 failed, 11 waits for a gate, 2 for a file that is wrong', async t => {
   const { workflow } = await scene(t, {
@@ -64,7 +73,7 @@ test('WF91 --json is one numbered event a line, and the log is in the file befor
     lines.map(({ seq }) => seq),
     lines.map((_, i) => i + 1),
   )
-  assert.equal((lines.at(-1)!.event as { type: string }).type, 'completed')
+  assert.equal(lines.at(-1)!.event.type, 'completed')
   const [run] = jsonLines((await workflow(['runs', '--json'])).stdout)
   assert.deepEqual([run!.status, run!.name], ['completed', 'w'])
 })

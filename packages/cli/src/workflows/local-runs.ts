@@ -7,12 +7,15 @@ import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MeshError } from '@meshbook/core/errors.ts'
-import type { RunEvent } from '@meshbook/core/run.ts'
+import { type RunEvent, runEventSchema } from '@meshbook/core/run.ts'
+import { workflowEventSchema } from '@meshbook/core/workflow/workflow-events.ts'
 import type { WorkflowState } from '@meshbook/core/workflow/workflow-state.ts'
-import type { Concurrency, Inbox, ResultAssets, Sent, WorkflowLog } from '@meshbook/engine/workflow/ports.ts'
+import type { Concurrency, Inbox, ResultAssets, WorkflowLog } from '@meshbook/engine/workflow/ports.ts'
+import { type Sent, sentSchema } from '@meshbook/engine/workflow/sent.ts'
 import { lockFile, prepareFolder, SqliteConnection } from '@meshbook/relay/sql/sqlite-connection.ts'
 import { storageErrorOf } from '@meshbook/relay/sql/sqlite-error.ts'
 import type { Schema, SqlValue, Tx } from '@meshbook/relay/sql/tx.ts'
+import * as v from 'valibot'
 import type { PinnedFiles } from './read-files.ts'
 
 const schema: Schema = {
@@ -111,7 +114,7 @@ export class LocalRuns {
       'SELECT event FROM workflow_events WHERE org_id = ? AND run_id = ? ORDER BY seq',
       [org, id],
     )
-    return rows.map(({ event }) => JSON.parse(event) as RunEvent)
+    return rows.map(({ event }) => eventOf(event))
   }
 
   async pinned(log: readonly RunEvent[]): Promise<PinnedFiles> {
@@ -222,7 +225,7 @@ export class LocalRuns {
         id,
         inbox,
         gate,
-        JSON.stringify({ ...item, inbox }),
+        sentText({ ...item, inbox } as Sent),
       ])
     })
   }
@@ -238,7 +241,7 @@ export class LocalRuns {
       read: async from => {
         const rows = await after(from)
         seen = Math.max(seen, from, ...rows.map(({ inbox }) => inbox))
-        return rows.map(({ item }) => JSON.parse(item) as Sent)
+        return rows.map(({ item }) => stored(sentSchema, item))
       },
       changed: async signal => {
         while (!signal.aborted && (await after(seen)).length === 0) await sleepOr(lookMs, signal)
@@ -307,6 +310,28 @@ export class LocalRuns {
       return null
     })
   }
+}
+
+/** A comment that is too long, for example, is refused before it is stored. */
+function sentText(item: Sent): string {
+  const { success, output, issues } = v.safeParse(sentSchema, item)
+  if (!success) throw new MeshError('BAD_REQUEST', { detail: issues[0].message })
+  return JSON.stringify(output)
+}
+
+function stored<T>(schema: v.GenericSchema<unknown, T>, text: string): T {
+  return checked(schema, JSON.parse(text))
+}
+
+function checked<T>(schema: v.GenericSchema<unknown, T>, value: unknown): T {
+  const { success, output } = v.safeParse(schema, value)
+  if (success) return output
+  throw new MeshError('DATA_TOO_NEW', { detail: 'an entry of a workflow run is not understood' })
+}
+
+function eventOf(text: string): RunEvent {
+  const event = stored(runEventSchema, text)
+  return event.type === 'workflow' ? { ...event, event: checked(workflowEventSchema, event.event) } : event
 }
 
 const runColumns =

@@ -3,7 +3,7 @@ import { limits } from '@meshbook/core/limits.ts'
 import type { WorkflowEvent } from '@meshbook/core/workflow/workflow-events.ts'
 import type { GateState, ScopeState, WorkflowState } from '@meshbook/core/workflow/workflow-state.ts'
 import { schemaFaults } from './json-schema.ts'
-import type { Sent } from './ports.ts'
+import type { Sent } from './sent.ts'
 
 export function hear(state: WorkflowState, sent: readonly Sent[]): WorkflowEvent[] {
   const gates = sent.some(({ type }) => type === 'decide') ? openGates(state.root, '') : []

@@ -542,14 +542,34 @@ export function secretInputsOf({ inputs = {} }: Workflow): Set<string> {
   return new Set(Object.keys(inputs).filter(name => inputs[name]!.type === 'secret'))
 }
 
-/** What must have ended before a step begins: its needs, and the steps of which it is the way out. */
-function sourcesOf(frame: Frame, id: string): string[] {
-  return Object.keys(frame.steps).filter(one => wayOut(frame.steps[one]!) === id)
+interface Edges {
+  /** The steps of which a step is the way out. */
+  sources: ReadonlyMap<string, readonly string[]>
+  /** What must have ended before it begins: these, and its needs. */
+  before: ReadonlyMap<string, readonly string[]>
+}
+
+const edges = new WeakMap<Steps, Edges>()
+
+/** Of steps that do not change, found once. */
+function edgesOf(steps: Steps): Edges {
+  const known = edges.get(steps)
+  if (known) return known
+  const ids = Object.keys(steps)
+  const sources = Map.groupBy(ids, id => wayOut(steps[id]!) ?? '')
+  const before = new Map(ids.map(id => [id, [...needsOf(steps[id]!), ...(sources.get(id) ?? [])]]))
+  edges.set(steps, { sources, before })
+  return { sources, before }
+}
+
+function sourcesOf(frame: Frame, id: string): readonly string[] {
+  return edgesOf(frame.steps).sources.get(id) ?? []
 }
 
 function readyIn(frame: Frame, id: string): boolean {
-  const before = [...needsOf(frame.steps[id]!), ...sourcesOf(frame, id)]
-  return before.every(one => frame.scope.steps[one]?.ended)
+  return edgesOf(frame.steps)
+    .before.get(id)!
+    .every(one => frame.scope.steps[one]?.ended)
 }
 
 /** Why a step whose needs have ended does not run. */

@@ -3,6 +3,7 @@ import { asMeshError, type ErrorCode, MeshError } from '@meshbook/core/errors.ts
 import type { RunEvent } from '@meshbook/core/run.ts'
 import type { Json, Step, StepKind, Workflow } from '@meshbook/core/workflow/workflow-schema.ts'
 import type { Time } from '../agent/ports.ts'
+import type { Sent } from './sent.ts'
 
 /** The pinned files of a run: the one that was started, and those that they name, by the hash of their text. */
 export interface Definitions {
@@ -25,23 +26,6 @@ export interface ResultAssets {
   store(bytes: Uint8Array): Promise<string>
   load(asset: string): Promise<Uint8Array>
 }
-
-/** What was sent to the run from outside, in its order, numbered from 1. It stays there; the log says what was heard. */
-export type Sent = { inbox: number } & (
-  | {
-      type: 'decide'
-      gate: string
-      digest: string
-      verdict: 'approved' | 'rejected'
-      by: string | null
-      choice: string | null
-      form: Json | null
-      comment: string | null
-    }
-  | { type: 'signal'; name: string; value: Json }
-  | { type: 'budget'; microUsd: number; by: string | null }
-  | { type: 'cancel'; by: string | null; reason: string }
-)
 
 export interface Inbox {
   read(after: number): Promise<Sent[]>

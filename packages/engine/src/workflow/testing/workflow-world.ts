@@ -10,11 +10,11 @@ import {
   type Estimate,
   type Executed,
   type Execution,
-  type Sent,
   StepFailure,
   type WorkflowPorts,
 } from '../ports.ts'
 import { type RunOptions, type RunResult, resumeRun, startRun } from '../run-workflow.ts'
+import type { Sent } from '../sent.ts'
 import { VirtualTime } from './virtual-time.ts'
 
 type NewSent<T> = T extends unknown ? Omit<T, 'inbox'> : never
