@@ -7,6 +7,7 @@ import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MeshError } from '@meshbook/core/errors.ts'
+import { limits } from '@meshbook/core/limits.ts'
 import { type RunEvent, runEventSchema } from '@meshbook/core/run.ts'
 import { workflowEventSchema } from '@meshbook/core/workflow/workflow-events.ts'
 import type { WorkflowState } from '@meshbook/core/workflow/workflow-state.ts'
@@ -302,11 +303,11 @@ export class LocalRuns {
       )
       const others = rows.map(row => row.id).filter(one => one !== id)
       if (others.length === rows.length && others.length >= limit) return others
-      await tx.run('INSERT INTO workflow_places (org_id, place_key, run_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING', [
-        org,
-        key,
-        id,
-      ])
+      // One that has ended meanwhile would never give its place back.
+      await tx.run(
+        "INSERT INTO workflow_places (org_id, place_key, run_id) SELECT org_id, ?, run_id FROM workflow_runs WHERE org_id = ? AND run_id = ? AND status = 'running' ON CONFLICT DO NOTHING",
+        [key, org, id],
+      )
       return null
     })
   }
@@ -316,7 +317,11 @@ export class LocalRuns {
 function sentText(item: Sent): string {
   const { success, output, issues } = v.safeParse(sentSchema, item)
   if (!success) throw new MeshError('BAD_REQUEST', { detail: issues[0].message })
-  return JSON.stringify(output)
+  const text = JSON.stringify(output)
+  if (text.length <= limits.workflowInlineBytes) return text
+  throw new MeshError('TOO_LARGE', {
+    detail: `what is sent to a run has at most ${limits.workflowInlineBytes / 1024} KiB`,
+  })
 }
 
 function stored<T>(schema: v.GenericSchema<unknown, T>, text: string): T {

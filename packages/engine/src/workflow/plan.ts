@@ -600,7 +600,7 @@ export function inputsFor(workflow: Workflow, given: { [name: string]: Json }): 
   const known = workflow.inputs ?? {}
   const stranger = Object.keys(given).find(name => !Object.hasOwn(known, name))
   if (stranger !== undefined) throw new ExpressionError(`${workflow.name} has no input "${stranger}"`)
-  return Object.fromEntries(
+  const inputs = Object.fromEntries(
     Object.entries(known).map(([name, input]) => {
       const value = Object.hasOwn(given, name) ? given[name] : input.default
       if (value === undefined) throw new ExpressionError(`the input "${name}" of ${workflow.name} is missing`)
@@ -609,6 +609,10 @@ export function inputsFor(workflow: Workflow, given: { [name: string]: Json }): 
       return [name, value]
     }),
   )
+  // They stand in the log as they are.
+  if (JSON.stringify(inputs).length > limits.workflowInlineBytes)
+    throw new ExpressionError(`the inputs of ${workflow.name} are larger than ${limits.workflowInlineBytes / 1024} KiB`)
+  return inputs
 }
 
 function errorOf(thrown: unknown): StepErrorInfo {

@@ -401,6 +401,35 @@ test('WF53 concurrency: the key is evaluated and entered before the first step; 
   assert.equal(refused.types().at(-1), 'failed')
 })
 
+test('WF53 a run that is cancelled while it waits for its place ends, and waits no longer', async () => {
+  let waited: AbortSignal | undefined
+  const world = worldOf('a: { notify: { title: A } }', {
+    head: 'concurrency: { key: k }',
+    concurrency: {
+      enter: (_place, signal) => {
+        waited = signal
+        world.send({ type: 'cancel', by: null, reason: 'enough' })
+        return new Promise(() => undefined)
+      },
+    },
+  })
+  await world.start()
+  assert.equal(world.types().at(-1), 'cancelled')
+  assert.ok(waited?.aborted)
+})
+
+test('WF60 inputs stand in the log, so they are small', async () => {
+  const child =
+    'meshbook: workflow/v1\nname: child\ninputs: { t: { type: string } }\nsteps: { x: { transform: inputs.t } }'
+  const steps = `a: { notify: { title: A } }\nb: { needs: a, workflow: { file: child.yaml, inputs: { t: '\${{ steps.a.output }}' } } }`
+  const world = worldOf(steps, {
+    files: { 'child.yaml': child },
+    behaviour: async () => ({ output: 'x'.repeat(100_000) }),
+  })
+  await world.start()
+  assert.equal(errorOf(world, 'b'), 'EXPRESSION: the inputs of child are larger than 64 KiB')
+})
+
 test('WF60 a result above 64 KiB is an asset, and is there for expressions after a restart', async () => {
   const world = worldOf(
     `a: { notify: { title: A } }\nb: { needs: a, gate: { ask: Go? } }\nc: { needs: b, transform: 'size(steps.a.output)' }`,

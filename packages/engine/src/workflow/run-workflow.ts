@@ -73,6 +73,8 @@ class Interpreter {
   #state: WorkflowState
   #wake: () => void = () => undefined
   #entering = false
+  /** This carrying on of the run. */
+  readonly #over = new AbortController()
 
   constructor(ports: WorkflowPorts, state: WorkflowState, options: RunOptions) {
     this.#ports = ports
@@ -90,6 +92,7 @@ class Interpreter {
       return await this.#loop()
     } finally {
       signal.removeEventListener('abort', stop)
+      this.#over.abort()
       await this.#stopAll()
     }
   }
@@ -157,14 +160,14 @@ class Interpreter {
       this.#wake()
     }
     const { key } = admit
-    this.#ports.concurrency.enter(admit, this.#options.signal).then(
+    const signal = AbortSignal.any([this.#options.signal, this.#over.signal])
+    this.#ports.concurrency.enter(admit, signal).then(
       answer => {
         if (answer === 'entered') return came({ type: 'admitted', key })
         came({ type: 'ended', outcome: 'failed', error: { code: 'CONFLICT', message: `another run has "${key}"` } })
       },
       thrown => {
-        if (!this.#options.signal.aborted)
-          came({ type: 'ended', outcome: 'failed', error: errorInfo(asMeshError(thrown)) })
+        if (!signal.aborted) came({ type: 'ended', outcome: 'failed', error: errorInfo(asMeshError(thrown)) })
       },
     )
     return this.#state.queued === null ? [{ type: 'queued', key }] : []

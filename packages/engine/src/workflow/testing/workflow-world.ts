@@ -63,6 +63,7 @@ export class WorkflowWorld {
   crashAfter = Number.POSITIVE_INFINITY
   readonly #options: WorldOptions
   #life = 0
+  #gates = 0
   #changed: (() => void)[] = []
 
   constructor(options: WorldOptions) {
@@ -117,7 +118,7 @@ export class WorkflowWorld {
       definitions: this.definitions,
       time: this.time,
       digest: sha256,
-      newGate: () => `gate_${this.events.filter(({ type }) => type === 'gate-opened').length + 1}`,
+      newGate: () => `gate_${++this.#gates}`,
       log: {
         append: async events => {
           if (isOver()) throw new Crash()
