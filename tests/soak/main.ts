@@ -30,6 +30,8 @@ const soaks: Record<string, () => Promise<{ soak: Soak }>> = {
   'task-kills': () => import('./task-kills.ts'),
   'slow-readers': () => import('./slow-readers.ts'),
   week: () => import('./week.ts'),
+  'workflow-budgets': () => import('./workflow-budgets.ts'),
+  'workflow-graphs': () => import('./workflow-graphs.ts'),
 }
 
 const numberAfter = (flag: string): number | undefined => {

@@ -16,6 +16,7 @@ const commands: Record<string, () => Promise<() => Command>> = {
   run: async () => (await import('./commands/run.ts')).runCommand,
   runs: async () => (await import('./commands/runs.ts')).runsCommand,
   task: async () => (await import('./commands/task.ts')).taskCommand,
+  workflow: async () => (await import('./commands/workflow.ts')).workflowCommand,
   gate: async () => (await import('./commands/gate.ts')).gateCommand,
   sessions: async () => (await import('./commands/sessions.ts')).sessionsCommand,
   status: async () => (await import('./commands/status.ts')).statusCommand,

@@ -21,6 +21,7 @@ export const exitCodes = {
   unreachable: 4,
   conflict: 5,
   runFailed: 10,
+  waitsForGate: 11,
   interrupted: 130,
 } as const
 
@@ -86,6 +87,13 @@ const catalogue = {
     hint: 'Open and save it once with the program that wrote it, or repair it at the named place; the original is left untouched.',
     http: 422,
     exit: 1,
+    retry: 'never',
+  },
+  BAD_WORKFLOW: {
+    message: 'The workflow cannot be run as it is',
+    hint: 'Mend the named places; `meshbook workflow validate FILE` checks the file without running it.',
+    http: 422,
+    exit: 2,
     retry: 'never',
   },
   SNAPSHOT_REFUSED: {

@@ -666,6 +666,42 @@ export const limits = {
   deliveriesPerHook: 30,
   hookRefusalMs: 60_000,
   hookTriesPerMinute: 120,
+
+  // Workflows
+  workflowFileBytes: 256 * KiB,
+  /** Of one text in the file. */
+  workflowTextBytes: 64 * KiB,
+  workflowAliases: 50,
+  workflowDepth: 40,
+  /** Maps in maps and workflows in workflows, in all. */
+  scopeDepth: 8,
+  /** The longest time that a file can name. */
+  workflowMs: 366 * 24 * 3_600_000,
+  stepsPerScope: 200,
+  needsPerStep: 50,
+  inputsPerWorkflow: 50,
+  attemptsPerStep: 20,
+  attemptRetryMaxMs: 3_600_000,
+  /** A step in whose middle the engine ended so often is given up. */
+  interruptionsPerStep: 10,
+  stepMs: 600_000,
+  /** How long a step that was told to stop is waited for. */
+  stepStopMs: 5_000,
+  /** Timers of a system overflow, and stand still while it sleeps: the clock is looked at so often. */
+  workflowLookMs: 600_000,
+  workflowRequestMs: 24 * 3_600_000,
+  itemsPerMap: 10_000,
+  parallelPerMap: 100,
+  stepsAtOnce: 100,
+  roundsPerRepeat: 1_000,
+  workflowGateMs: 30 * 24 * 3_600_000,
+  signalsPerRun: 1_000,
+  /** Larger results are assets. */
+  workflowInlineBytes: 64 * KiB,
+  workflowValueBytes: 8 * MiB,
+  expressionChars: 4_096,
+  /** What the evaluation of one expression may cost: each turn of a loop is one, and more where what it makes is large. */
+  expressionItems: 100_000,
 } as const
 
 export type Limits = { readonly [K in keyof typeof limits]: number }

@@ -7,6 +7,7 @@ import { isErrorCode } from './errors.ts'
 import { type Fence, type GateId, isAssetId, isId, type Seq } from './ids.ts'
 import { limits } from './limits.ts'
 import type { TaskEvent } from './task-events.ts'
+import type { WorkflowEvent } from './workflow/workflow-events.ts'
 
 export const runKinds = ['cell', 'task', 'workflow'] as const
 export type RunKind = (typeof runKinds)[number]
@@ -98,6 +99,12 @@ export const runEventSchema = v.variant('type', [
     type: v.literal('task'),
     at,
     event: v.custom<TaskEvent>(value => typeof value === 'object' && value !== null),
+  }),
+  /** What happens in a workflow (workflow/workflow-events.ts); for it the same holds. */
+  v.object({
+    type: v.literal('workflow'),
+    at,
+    event: v.custom<WorkflowEvent>(value => typeof value === 'object' && value !== null),
   }),
   v.object({ type: v.literal('completed'), at, durationMs: count }),
   v.object({ type: v.literal('failed'), at, durationMs: count, error: runErrorSchema }),

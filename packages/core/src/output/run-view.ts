@@ -111,6 +111,7 @@ export class RunView {
       case 'gate-opened':
       case 'gate-decided':
       case 'task':
+      case 'workflow':
         // The notebook shows what code wrote; what is asked and decided has a place of its own.
         return
       default:

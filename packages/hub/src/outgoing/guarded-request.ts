@@ -13,7 +13,7 @@ import { type AddressKind, addressKind } from './address-kind.ts'
 
 export interface OutgoingRequest {
   url: string
-  method: 'GET' | 'POST' | 'PUT' | 'PATCH'
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   headers: Record<string, string>
   body?: Uint8Array | string
   /** Which kinds of addresses it may go to. */

@@ -62,7 +62,8 @@ export async function appendEvents(
   const none = { appended: 0, isWhole: true, gates: false, run: null }
   if (!row) return { ...none, seq: 0, refused: 'NOT_FOUND' }
   if (row.device !== a.device) return { ...none, seq: row.state.seq, refused: 'STALE_FENCE' }
-  if (a.events.some(({ event }) => event.type === 'task')) return { ...none, seq: row.state.seq, refused: 'FORBIDDEN' }
+  if (a.events.some(({ event }) => event.type === 'task' || event.type === 'workflow'))
+    return { ...none, seq: row.state.seq, refused: 'FORBIDDEN' }
   const gates = gatesOf(row.state).length > 0 || a.events.some(({ event }) => event.type.startsWith('gate-'))
   let appended = 0
   let refused: ErrorCode | undefined

@@ -1,0 +1,390 @@
+import { userInfo } from 'node:os'
+import { resolve } from 'node:path'
+import { exitCodes, MeshError } from '@meshbook/core/errors.ts'
+import { exactText } from '@meshbook/core/exact-text.ts'
+import { workflowJsonSchema } from '@meshbook/core/workflow/json-schema.ts'
+import type { Input, Json, Workflow } from '@meshbook/core/workflow/workflow-schema.ts'
+import { foldWorkflow } from '@meshbook/core/workflow/workflow-state.ts'
+import { keptFor } from '@meshbook/engine/workflow/fork.ts'
+import { faultOf, type OpenGate, openGates } from '@meshbook/engine/workflow/hear.ts'
+import { Command, Option } from 'commander'
+import { dataFolder } from '../data-folder.ts'
+import { ago, printJson, printTable, say } from '../print.ts'
+import { factsOf } from '../workflows/facts.ts'
+import { LocalRuns } from '../workflows/local-runs.ts'
+import { executions, explained, inferences, type ModeAsked, resolveMode } from '../workflows/mode.ts'
+import { definitionsOf, readFiles } from '../workflows/read-files.ts'
+import { type HereRun, resumeHere, startHere } from '../workflows/run-here.ts'
+import { unavailableHere } from '../workflows/steps-here.ts'
+
+interface Options {
+  data?: string
+  json?: boolean
+}
+
+interface RunOptions extends Options, ModeAsked {
+  input?: string[]
+  explain?: boolean
+  allowPrivate?: boolean
+  wait?: boolean
+}
+
+interface DecideOptions extends Options {
+  choice?: string
+  form?: string
+  comment?: string
+}
+
+export function workflowCommand(): Command {
+  const workflow = new Command('workflow').description('workflows in YAML files, run on this machine alone')
+  workflow.addCommand(validateCommand())
+  workflow.addCommand(runCommand())
+  workflow.addCommand(
+    here(new Command('runs').description('list the runs of this machine'))
+      .addHelpText('after', '\nExample:\n  $ meshbook workflow runs')
+      .action((_options: unknown, command: Command) => list(command)),
+  )
+  workflow.addCommand(resumeCommand())
+  workflow.addCommand(forkCommand())
+  workflow.addCommand(
+    here(new Command('cancel').description('end a run and all that it does').argument('<run>'))
+      .addHelpText('after', '\nExample:\n  $ meshbook workflow cancel run_01…')
+      .action(cancel),
+  )
+  workflow.addCommand(
+    here(
+      new Command('signal')
+        .description('send a signal that a run waits for')
+        .argument('<run>')
+        .argument('<name>')
+        .argument('[json]'),
+    )
+      .addHelpText('after', '\nExample:\n  $ meshbook workflow signal run_01… ready \'{"rows": 12}\'')
+      .action(signal),
+  )
+  workflow.addCommand(
+    here(new Command('budget').description('set what a run may cost in all').argument('<run>').argument('<usd>'))
+      .addHelpText('after', '\nExample:\n  $ meshbook workflow budget run_01… 5.00')
+      .action(budget),
+  )
+  workflow.addCommand(gatesCommand())
+  return workflow
+}
+
+function here(command: Command): Command {
+  return command
+    .option('--data <folder>', 'data folder of the Meshbook on this machine (default ~/.meshbook)')
+    .option('--json', 'print one JSON object per line')
+}
+
+function running(command: Command): Command {
+  return here(command)
+    .option('--allow-private', 'let steps reach this machine and its network')
+    .option('--wait', 'wait for decisions about gates (without a terminal it ends with 11)')
+    .option('--no-wait', 'end with 11 at a gate')
+}
+
+function validateCommand(): Command {
+  return here(new Command('validate').description('check a file without running it').argument('[file]'))
+    .option('--schema', 'print the JSON Schema of workflow files, for editors')
+    .addHelpText('after', '\nExample:\n  $ meshbook workflow validate report.workflow.yaml')
+    .action(async (file: string | undefined, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<Options & { schema?: boolean }>()
+      if (options.schema) return void process.stdout.write(`${JSON.stringify(workflowJsonSchema(), null, 2)}\n`)
+      if (file === undefined) throw new MeshError('BAD_REQUEST', { detail: 'name a file, or --schema' })
+      process.exitCode = await validate(file, options)
+    })
+}
+
+function runCommand(): Command {
+  return running(new Command('run').description('run a workflow on this machine').argument('<file>'))
+    .option('--input <name=value...>', 'an input; lists and objects as JSON')
+    .option('--explain', 'say where steps run, who pays for models, and why')
+    .addOption(new Option('--execution <where>', 'where steps run').choices(executions))
+    .addOption(new Option('--inference <who>', 'who pays for models: your keys, or the hub').choices(inferences))
+    .addOption(new Option('--mode <mode>', 'short for both').choices(['local', 'cloud', 'managed']))
+    .addHelpText('after', '\nExample:\n  $ meshbook workflow run report.workflow.yaml --input region=eu')
+    .action(async (file: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<RunOptions>()
+      process.exitCode = await run(file, options)
+    })
+}
+
+function resumeCommand(): Command {
+  return running(new Command('resume').description('go on with a run that waits or was interrupted').argument('<run>'))
+    .addHelpText('after', '\nExample:\n  $ meshbook workflow resume run_01…')
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<RunOptions>()
+      process.exitCode = await withRuns(options, async runs => {
+        await runs.get(id)
+        return resumeHere(runs, id, hereOf(options))
+      })
+    })
+}
+
+function forkCommand(): Command {
+  return running(
+    new Command('fork')
+      .description('run again from one step on, with the results of the steps before it')
+      .argument('<run>')
+      .argument('<step>'),
+  )
+    .option('--input <name=value...>', 'another input for the steps that run again')
+    .addHelpText('after', '\nExample:\n  $ meshbook workflow fork run_01… summarise')
+    .action(async (id: string, step: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<RunOptions>()
+      process.exitCode = await fork(id, step, options)
+    })
+}
+
+function gatesCommand(): Command {
+  const gates = new Command('gates').description('what runs of this machine ask you')
+  gates.addCommand(
+    here(new Command('list').description('list what is open'))
+      .addHelpText('after', '\nExample:\n  $ meshbook workflow gates list')
+      .action((_options: unknown, command: Command) => listGates(command)),
+    { isDefault: true },
+  )
+  for (const verdict of ['approve', 'reject'] as const) {
+    const command = here(new Command(verdict).description(`${verdict} what a run asks`).argument('<gate>')).option(
+      '--comment <text>',
+      'goes into the log',
+    )
+    if (verdict === 'approve')
+      command.option('--choice <choice>', 'one of what the gate offers').option('--form <json>', 'what is filled in')
+    gates.addCommand(
+      command
+        .addHelpText('after', `\nExample:\n  $ meshbook workflow gates ${verdict} gate_01…`)
+        .action((gate: string, _options: unknown, command: Command) =>
+          decide(gate, verdict === 'approve' ? 'approved' : 'rejected', command.optsWithGlobals<DecideOptions>()),
+        ),
+    )
+  }
+  return gates
+}
+
+async function withRuns<T>(options: Options, act: (runs: LocalRuns) => Promise<T>): Promise<T> {
+  const runs = new LocalRuns(dataFolder(options.data).root)
+  try {
+    return await act(runs)
+  } finally {
+    runs.close()
+  }
+}
+
+function hereOf(options: RunOptions): HereRun {
+  const waits = options.wait ?? process.stderr.isTTY === true
+  return {
+    json: options.json === true,
+    allowsPrivate: options.allowPrivate === true,
+    waiting: waits ? 'stay' : 'leave',
+  }
+}
+
+async function validate(file: string, options: Options): Promise<number> {
+  const { files, problems } = await readFiles(file)
+  if (problems) {
+    sayProblems(problems, options)
+    return exitCodes.usage
+  }
+  const { all } = definitionsOf(files)
+  const [workflow] = all
+  const here = all.flatMap(unavailableHere)
+  if (options.json)
+    printJson({
+      ok: true,
+      name: workflow!.name,
+      definition: files.hash,
+      files: files.texts.size,
+      unavailableHere: here,
+    })
+  else for (const line of factsOf(workflow!, here, Date.now())) say(line)
+  return exitCodes.ok
+}
+
+function sayProblems(
+  problems: readonly ({ file: string } & Record<'line' | 'column', number> &
+    Record<'path' | 'what' | 'todo', string>)[],
+  { json }: Options,
+): void {
+  for (const problem of problems) {
+    if (json) printJson({ error: 'BAD_WORKFLOW', ...problem })
+    else
+      say(
+        `✖ ${problem.file}:${problem.line}:${problem.column} ${problem.path}: ${exactText(problem.what)}; ${exactText(problem.todo)}`,
+      )
+  }
+}
+
+async function run(file: string, options: RunOptions): Promise<number> {
+  const mode = resolveMode(options)
+  if (options.explain) for (const line of explained(mode)) say(line)
+  if (mode.execution !== 'local')
+    throw new MeshError('UNREACHABLE', {
+      detail: 'no hub takes workflows yet; `--execution local` runs it on this machine',
+    })
+  if (mode.inference !== 'byok')
+    throw new MeshError('UNREACHABLE', {
+      detail: 'no hub pays for models of workflows yet; `--inference byok` uses your own keys',
+    })
+  const { files, problems } = await readFiles(file)
+  if (problems) {
+    sayProblems(problems, options)
+    return exitCodes.usage
+  }
+  const workflow = definitionsOf(files).of(files.hash)
+  if (workflow.on?.manual === false)
+    throw new MeshError('BAD_WORKFLOW', { detail: 'on.manual is false: it is not started by hand' })
+  const inputs = inputsOf(workflow, options.input ?? [])
+  return withRuns(options, runs => startHere(runs, { files, path: resolve(file), inputs }, hereOf(options)))
+}
+
+function inputsOf(workflow: Workflow, given: readonly string[]): { [name: string]: Json } {
+  return Object.fromEntries(
+    given.map(text => {
+      const at = text.indexOf('=')
+      if (at < 1) throw new MeshError('BAD_REQUEST', { detail: `--input ${text}: write NAME=VALUE` })
+      const name = text.slice(0, at)
+      return [name, inputValue(workflow.inputs?.[name], name, text.slice(at + 1))]
+    }),
+  )
+}
+
+function inputValue(input: Input | undefined, name: string, text: string): Json {
+  if (!input || input.type === 'string' || input.type === 'secret') return text
+  return jsonOf(text, `--input ${name}`)
+}
+
+function jsonOf(text: string, what: string): Json {
+  try {
+    return JSON.parse(text) as Json
+  } catch (thrown) {
+    throw new MeshError('BAD_REQUEST', { detail: `${what} is no JSON`, cause: thrown })
+  }
+}
+
+async function fork(id: string, step: string, options: RunOptions): Promise<number> {
+  return withRuns(options, async runs => {
+    const { file } = await runs.get(id)
+    const log = await runs.events(id)
+    const files = await runs.pinned(log)
+    const workflow = definitionsOf(files).of(files.hash)
+    const { kept, inputs } = keptFor(workflow, foldWorkflow(log), step)
+    const changed = { ...inputs, ...inputsOf(workflow, options.input ?? []) }
+    return startHere(runs, { files, path: file, inputs: changed, fork: { run: id, step, kept } }, hereOf(options))
+  })
+}
+
+async function list(command: Command): Promise<void> {
+  const options = command.optsWithGlobals<Options>()
+  await withRuns(options, async runs => {
+    const all = (await runs.list()).map(one => ({ ...one, isHeld: one.status === 'running' && runs.isHeld(one.id) }))
+    if (options.json) return all.forEach(printJson)
+    if (all.length === 0) return say('No workflow has run on this machine.')
+    const now = Date.now()
+    printTable(all, {
+      id: one => one.id,
+      workflow: one => one.name,
+      status: one =>
+        one.status !== 'running' || one.isHeld ? one.status : one.waits ? `waits for ${one.waits}` : 'interrupted',
+      began: one => ago(one.beganAt, now),
+    })
+  })
+}
+
+async function cancel(id: string, _options: unknown, command: Command): Promise<void> {
+  const options = command.optsWithGlobals<Options>()
+  await withRuns(options, async runs => {
+    const { status } = await runs.get(id)
+    if (status !== 'running') throw new MeshError('RUN_ENDED', { detail: `${id} is ${status}` })
+    await runs.send(id, { type: 'cancel', by: userInfo().username, reason: 'cancelled' })
+    if (runs.isHeld(id)) return say('The process that carries it on is told.')
+    await resumeHere(runs, id, { json: options.json === true, allowsPrivate: false, waiting: 'leave' })
+  })
+}
+
+async function signal(
+  id: string,
+  name: string,
+  value: string | undefined,
+  _options: unknown,
+  command: Command,
+): Promise<void> {
+  await tell(id, command, runs =>
+    runs.send(id, { type: 'signal', name, value: value === undefined ? null : jsonOf(value, 'the value') }),
+  )
+}
+
+async function budget(id: string, usd: string, _options: unknown, command: Command): Promise<void> {
+  const microUsd = Math.round(Number(usd) * 1_000_000)
+  if (!(microUsd >= 0 && Number.isSafeInteger(microUsd)))
+    throw new MeshError('BAD_REQUEST', { detail: `${usd} is no amount` })
+  await tell(id, command, runs => runs.send(id, { type: 'budget', microUsd, by: userInfo().username }))
+}
+
+async function tell(id: string, command: Command, send: (runs: LocalRuns) => Promise<void>): Promise<void> {
+  await withRuns(command.optsWithGlobals<Options>(), async runs => {
+    const { status } = await runs.get(id)
+    if (status !== 'running') throw new MeshError('RUN_ENDED', { detail: `${id} is ${status}` })
+    await send(runs)
+    say(runs.isHeld(id) ? '✔ Told.' : `✔ Kept. \`meshbook workflow resume ${id}\` goes on.`)
+  })
+}
+
+interface LocalGate extends OpenGate {
+  run: string
+  workflow: string
+}
+
+async function openHere(runs: LocalRuns): Promise<LocalGate[]> {
+  const going = (await runs.list()).filter(({ status }) => status === 'running')
+  const found = await Promise.all(
+    going.map(async ({ id, name }) =>
+      openGates(foldWorkflow(await runs.events(id)).root, '').map(gate => ({ ...gate, run: id, workflow: name })),
+    ),
+  )
+  return found.flat()
+}
+
+async function listGates(command: Command): Promise<void> {
+  const options = command.optsWithGlobals<Options>()
+  await withRuns(options, async runs => {
+    const open = await openHere(runs)
+    if (options.json)
+      return open.forEach(({ run, workflow, path, gate }) => {
+        const { decided: _none, ...asked } = gate
+        printJson({ run, workflow, path, ...asked })
+      })
+    if (open.length === 0) return say('Nobody asks you anything.')
+    for (const { run, workflow, path, gate } of open) {
+      const until = new Date(gate.expiresAt).toISOString()
+      process.stdout.write(`${gate.gate}  ${workflow} ${path}, ${run}, until ${until}\n`)
+      if (gate.choices) process.stdout.write(`choices: ${gate.choices.map(exactText).join(', ')}\n`)
+      if (gate.form) process.stdout.write(`form: ${JSON.stringify(gate.form)}\n`)
+      process.stdout.write(`${exactText(gate.shown)}\n\n`)
+    }
+  })
+}
+
+async function decide(id: string, verdict: 'approved' | 'rejected', options: DecideOptions): Promise<void> {
+  await withRuns(options, async runs => {
+    const open = (await openHere(runs)).find(({ gate }) => gate.gate === id)
+    if (!open) throw new MeshError('NOT_FOUND', { detail: `no gate ${id} is open on this machine` })
+    const decision = {
+      digest: open.gate.digest,
+      verdict,
+      choice: options.choice ?? null,
+      form: options.form === undefined ? null : jsonOf(options.form, '--form'),
+    }
+    const fault = faultOf(open.gate, decision)
+    if (fault !== undefined) throw new MeshError('BAD_REQUEST', { detail: fault })
+    await runs.send(open.run, {
+      type: 'decide',
+      gate: id,
+      by: userInfo().username,
+      comment: options.comment ?? null,
+      ...decision,
+    })
+    say(runs.isHeld(open.run) ? `✔ ${verdict}.` : `✔ ${verdict}. \`meshbook workflow resume ${open.run}\` goes on.`)
+  })
+}

@@ -1,0 +1,404 @@
+/**
+ * A run of a workflow, from its log to its end: asks the plan what is to be done, writes that it is begun, does it, and
+ * writes what came of it. Whatever it is killed at, the log goes on from there.
+ */
+import { asMeshError, isErrorCode, MeshError } from '@meshbook/core/errors.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import type { RunEvent } from '@meshbook/core/run.ts'
+import type { StepErrorInfo, Stored, WorkflowEvent } from '@meshbook/core/workflow/workflow-events.ts'
+import type { Json } from '@meshbook/core/workflow/workflow-schema.ts'
+import {
+  foldWorkflow,
+  isOvertaken,
+  type ScopeState,
+  type StepState,
+  stepAt,
+  stepWorkflow,
+  type WorkflowState,
+} from '@meshbook/core/workflow/workflow-state.ts'
+import { hear } from './hear.ts'
+import { next, type Plan, type Start } from './plan.ts'
+import { asStepFailure, type Executed, StepFailure, type WorkflowPorts } from './ports.ts'
+import { retryDelayMs, retryOf } from './retry-time.ts'
+
+export interface RunOptions {
+  /** Ends the engine, not the run: attempts are cut and the run can be resumed. */
+  signal: AbortSignal
+  /** `leave`: returns when nothing goes on and only people can change that. */
+  waiting: 'stay' | 'leave'
+  /** Events that are durable. */
+  onEvents?: (events: readonly RunEvent[], state: WorkflowState) => void
+}
+
+export type RunResult =
+  | { status: 'ended'; state: WorkflowState }
+  | { status: 'waits'; waits: Plan['waits']; state: WorkflowState }
+  | { status: 'stopped'; state: WorkflowState }
+
+type Began = Extract<WorkflowEvent, { type: 'began' }>
+type Kept = Extract<WorkflowEvent, { type: 'kept' }>
+
+/** `kept`: of a fork, the results of the steps that are not done again. */
+export async function startRun(
+  ports: WorkflowPorts,
+  began: Began,
+  options: RunOptions,
+  kept: readonly Kept[] = [],
+): Promise<RunResult> {
+  const at = ports.time.clock()
+  const events = [began, ...kept].map((event): RunEvent => ({ type: 'workflow', at, event }))
+  await ports.log.append(events)
+  options.onEvents?.(events, foldWorkflow(events))
+  return resumeRun(ports, events, options)
+}
+
+export function resumeRun(ports: WorkflowPorts, log: Iterable<RunEvent>, options: RunOptions): Promise<RunResult> {
+  return new Interpreter(ports, foldWorkflow(log), options).run()
+}
+
+interface Live {
+  attempt: number
+  control: AbortController
+  over: Promise<void>
+}
+
+class Interpreter {
+  readonly #ports: WorkflowPorts
+  readonly #options: RunOptions
+  readonly #live = new Map<string, Live>()
+  /** Large results, so that expressions can look at them without waiting. */
+  readonly #values = new Map<string, Json>()
+  /** What attempts have brought and is not written yet. */
+  #brought: WorkflowEvent[] = []
+  #state: WorkflowState
+  #wake: () => void = () => undefined
+  #entering = false
+  /** This carrying on of the run. */
+  readonly #over = new AbortController()
+
+  constructor(ports: WorkflowPorts, state: WorkflowState, options: RunOptions) {
+    this.#ports = ports
+    this.#state = state
+    this.#options = options
+  }
+
+  async run(): Promise<RunResult> {
+    const { signal } = this.#options
+    const stop = (): void => this.#wake()
+    signal.addEventListener('abort', stop)
+    try {
+      await this.#loadValues(this.#state.root)
+      await this.#write(interruptedIn(this.#state.root, ''))
+      return await this.#loop()
+    } finally {
+      signal.removeEventListener('abort', stop)
+      this.#over.abort()
+      await this.#stopAll()
+    }
+  }
+
+  async #loop(): Promise<RunResult> {
+    for (;;) {
+      if (this.#state.ended) return await this.#finish()
+      if (this.#options.signal.aborted) return { status: 'stopped', state: this.#state }
+      const brought = this.#brought
+      this.#brought = []
+      const heard = hear(this.#state, await this.#ports.inbox.read(this.#state.inbox))
+      if (await this.#write([...brought.filter(event => this.#counts(event)), ...heard])) continue
+      const plan = this.#plan()
+      if (plan.events.some(({ type }) => type === 'ended')) await this.#stopAll()
+      if (this.#brought.length > 0) continue
+      if ((await this.#act(plan)) || this.#brought.length > 0) continue
+      const isIdle = this.#live.size === 0 && !this.#entering
+      if (isIdle && plan.wakeAt === null && plan.waits.length === 0)
+        throw new MeshError('INTERNAL', { detail: `the run ${this.#ports.run} has nothing to do and has not ended` })
+      if (isIdle && this.#options.waiting === 'leave' && plan.waits.length > 0)
+        return { status: 'waits', waits: plan.waits, state: this.#state }
+      await this.#pause(plan.wakeAt)
+    }
+  }
+
+  #plan(): Plan {
+    const { definitions, executor, run, time } = this.#ports
+    return next({
+      definitions,
+      run,
+      state: this.#state,
+      now: time.clock(),
+      read: stored => this.#read(stored),
+      estimate: (kind, input) => executor.estimate(kind, input),
+    })
+  }
+
+  /** Writes what the plan decides and begins, and then does it. */
+  async #act(plan: Plan): Promise<boolean> {
+    const gates = plan.gates.map((gate): WorkflowEvent => {
+      const { path, shown, choices, form, notify, expiresAt } = gate
+      const asked = {
+        ...(choices && { choices: [...choices] }),
+        ...(form && { form }),
+        ...(notify && { notify: [...notify] }),
+      }
+      const digest = this.#ports.digest(shown)
+      return { type: 'gate-opened', path, gate: this.#ports.newGate(), shown, digest, expiresAt, ...asked }
+    })
+    const starts = plan.starts.map(({ path, attempt, group, reserved }): WorkflowEvent => {
+      return { type: 'attempt-began', path, attempt, group, ...(reserved !== null && { reserved }) }
+    })
+    const admitted = this.#enter(plan)
+    const wrote = await this.#write([...plan.events, ...gates, ...starts, ...admitted])
+    for (const start of plan.starts) this.#begin(start)
+    return wrote
+  }
+
+  #enter({ admit }: Plan): WorkflowEvent[] {
+    if (!admit || this.#entering) return []
+    this.#entering = true
+    const came = (event: WorkflowEvent): void => {
+      this.#brought.push(event)
+      this.#entering = false
+      this.#wake()
+    }
+    const { key } = admit
+    const signal = AbortSignal.any([this.#options.signal, this.#over.signal])
+    this.#ports.concurrency.enter(admit, signal).then(
+      answer => {
+        if (answer === 'entered') return came({ type: 'admitted', key })
+        came({ type: 'ended', outcome: 'failed', error: { code: 'CONFLICT', message: `another run has "${key}"` } })
+      },
+      thrown => {
+        if (!signal.aborted) came({ type: 'ended', outcome: 'failed', error: errorInfo(asMeshError(thrown)) })
+      },
+    )
+    return this.#state.queued === null ? [{ type: 'queued', key }] : []
+  }
+
+  /** Whether anything was written. What is large goes aside first, and is durable before the log names it. */
+  async #write(events: readonly WorkflowEvent[]): Promise<boolean> {
+    if (events.length === 0) return false
+    const packed: WorkflowEvent[] = []
+    for (const event of events) packed.push(await this.#packed(event))
+    const at = this.#ports.time.clock()
+    const written = packed.flatMap((event): RunEvent[] => {
+      const one: RunEvent = { type: 'workflow', at, event }
+      return event.type === 'ended' ? [one, this.#terminal(event, at)] : [one]
+    })
+    await this.#ports.log.append(written)
+    this.#state = written.reduce(stepWorkflow, this.#state)
+    this.#options.onEvents?.(written, this.#state)
+    for (const [path, { control }] of this.#live) if (isOvertaken(this.#state, path)) control.abort(overtaken)
+    return true
+  }
+
+  /** The log was cut between the last two events. */
+  async #finish(): Promise<RunResult> {
+    const { ended } = this.#state
+    if (ended && !this.#state.isOver) {
+      const { outcome, error } = ended
+      const event = this.#terminal({ type: 'ended', outcome, ...(error && { error }) }, this.#ports.time.clock())
+      await this.#ports.log.append([event])
+      this.#state = stepWorkflow(this.#state, event)
+      this.#options.onEvents?.([event], this.#state)
+    }
+    return { status: 'ended', state: this.#state }
+  }
+
+  #terminal({ outcome, error }: Extract<WorkflowEvent, { type: 'ended' }>, at: number): RunEvent {
+    const durationMs = Math.max(0, at - this.#state.beganAt)
+    if (outcome === 'completed') return { type: 'completed', at, durationMs }
+    if (outcome === 'cancelled') return { type: 'cancelled', at, durationMs, reason: error?.message ?? 'cancelled' }
+    const { code = 'INTERNAL', message = 'failed' } = error ?? {}
+    const known = isErrorCode(code) ? { code } : {}
+    return { type: 'failed', at, durationMs, error: { name: code, message, traceback: [], ...known } }
+  }
+
+  async #packed(event: WorkflowEvent): Promise<WorkflowEvent> {
+    if (event.type === 'expanded') return { ...event, items: await this.#stored(event.items) }
+    if (!('output' in event) || event.output === undefined) return event
+    return { ...event, output: await this.#stored(event.output) }
+  }
+
+  async #stored(stored: Stored): Promise<Stored> {
+    if ('asset' in stored) return stored
+    const bytes = new TextEncoder().encode(JSON.stringify(stored.value))
+    if (bytes.length <= limits.workflowInlineBytes) return stored
+    const asset = await this.#ports.assets.store(bytes)
+    this.#values.set(asset, stored.value)
+    return { asset, bytes: bytes.length }
+  }
+
+  #read(stored: Stored): Json {
+    if ('value' in stored) return stored.value
+    const value = this.#values.get(stored.asset)
+    if (value === undefined) throw new MeshError('INTERNAL', { detail: `the result ${stored.asset} is not loaded` })
+    return value
+  }
+
+  async #loadValues(scope: ScopeState): Promise<void> {
+    const load = async (stored: Stored | null | undefined): Promise<void> => {
+      if (!stored || 'value' in stored || this.#values.has(stored.asset)) return
+      const bytes = await this.#ports.assets.load(stored.asset)
+      this.#values.set(stored.asset, JSON.parse(new TextDecoder().decode(bytes)) as Json)
+    }
+    await load(scope.ended?.output)
+    for (const step of Object.values(scope.steps)) {
+      await load(step.ended?.output)
+      await load(step.items)
+      for (const inside of step.scopes) if (inside) await this.#loadValues(inside)
+    }
+  }
+
+  #begin(start: Start): void {
+    const control = new AbortController()
+    const live: Live = { attempt: start.attempt, control, over: Promise.resolve() }
+    this.#live.set(start.path, live)
+    live.over = this.#attempt(start, control).then(events => {
+      this.#live.delete(start.path)
+      this.#brought.push(...events)
+      this.#wake()
+    })
+  }
+
+  /** What it came to, as events; none where the engine or the run ended first. */
+  async #attempt(start: Start, control: AbortController): Promise<WorkflowEvent[]> {
+    const { path, attempt } = start
+    const over = new AbortController()
+    const tooLong = new StepFailure('TIMEOUT', `it took longer than ${start.timeoutMs / 1_000} s`, {
+      known: false,
+      mayRetry: true,
+    })
+    this.#sleep(start.timeoutMs, over.signal).then(
+      () => control.abort(tooLong),
+      () => undefined,
+    )
+    try {
+      const { output, microUsd } = await this.#execute(start, control.signal)
+      return [
+        {
+          type: 'step-ended',
+          path,
+          outcome: 'succeeded',
+          output: { value: checked(output) },
+          ...(microUsd !== undefined && { microUsd }),
+        },
+      ]
+    } catch (thrown) {
+      if (control.signal.aborted && control.signal.reason !== tooLong) return []
+      const failure = control.signal.aborted ? tooLong : asStepFailure(thrown)
+      return [this.#failed(start, attempt, failure, stepAt(this.#state, path))]
+    } finally {
+      over.abort()
+    }
+  }
+
+  /** One that was told to stop and does not is left alone after a while. */
+  #execute(start: Start, signal: AbortSignal): Promise<Executed> {
+    const { kind, input, step, path, attempt, group } = start
+    const key = `${this.#ports.run}/${path}/${group}`
+    const emit = (text: string): void => this.#print(path, text)
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => {
+        this.#ports.time
+          .sleep(limits.stepStopMs, new AbortController().signal)
+          .then(() => reject(signal.reason), reject)
+      }
+      signal.addEventListener('abort', giveUp, { once: true })
+      this.#ports.executor.execute({ kind, input, step, path, attempt, key, signal, emit }).then(resolve, reject)
+    })
+  }
+
+  #print(path: string, text: string): void {
+    if (!this.#live.has(path) || text === '') return
+    this.#brought.push({ type: 'printed', path, text: text.slice(0, limits.workflowInlineBytes) })
+    this.#wake()
+  }
+
+  /** What an attempt that failed may cost at most was held back; what it did cost, nobody else will say. */
+  #failed(start: Start, attempt: number, failure: StepFailure, known: StepState | undefined): WorkflowEvent {
+    const { path, step, defaults, reserved } = start
+    const { time } = this.#ports
+    const failures = (known?.failures ?? 0) + 1
+    const delay = failure.mayRetry
+      ? retryDelayMs(retryOf(step, defaults), failures, failure.retryAfterMs, time.random())
+      : undefined
+    const cost = failure.known ? failure.microUsd : Math.max(failure.microUsd, reserved ?? 0)
+    const paid = reserved === null && cost === 0 ? {} : { microUsd: cost }
+    const error = errorInfo(failure)
+    if (delay === undefined) return { type: 'step-ended', path, outcome: 'failed', error, ...paid }
+    return {
+      type: 'attempt-failed',
+      path,
+      attempt,
+      error,
+      known: failure.known,
+      retryAt: time.clock() + delay,
+      ...paid,
+    }
+  }
+
+  /** Whether the log has no end yet of what this is about. */
+  #counts(event: WorkflowEvent): boolean {
+    if (event.type === 'printed') return true
+    return !('path' in event) || event.path === undefined || !isOvertaken(this.#state, event.path)
+  }
+
+  async #pause(wakeAt: number | null): Promise<void> {
+    const over = new AbortController()
+    const { time, inbox } = this.#ports
+    const woken = new Promise<void>(resolve => {
+      this.#wake = resolve
+    })
+    if (this.#brought.length > 0 || this.#options.signal.aborted) return
+    const waits = [woken, inbox.changed(over.signal)]
+    if (wakeAt !== null) {
+      const ms = Math.min(Math.max(0, wakeAt - time.clock()), limits.workflowLookMs)
+      waits.push(time.sleep(ms, over.signal).catch(() => undefined))
+    }
+    try {
+      await Promise.race(waits)
+    } finally {
+      over.abort()
+    }
+  }
+
+  async #sleep(ms: number, signal: AbortSignal): Promise<void> {
+    const { clock, sleep } = this.#ports.time
+    const due = clock() + ms
+    for (let left = ms; left > 0; left = due - clock()) await sleep(Math.min(left, limits.workflowLookMs), signal)
+  }
+
+  async #stopAll(): Promise<void> {
+    for (const { control } of this.#live.values()) control.abort(overtaken)
+    await Promise.all([...this.#live.values()].map(({ over }) => over))
+  }
+}
+
+const overtaken = new MeshError('INTERRUPTED', { detail: 'the step does not count any more' })
+
+function errorInfo(error: MeshError): StepErrorInfo {
+  return { code: error.code, message: (error.detail ?? error.message).slice(0, 4_000) }
+}
+
+function checked(output: Json): Json {
+  const text = JSON.stringify(output ?? null)
+  if (text.length > limits.workflowValueBytes)
+    throw new StepFailure('TOO_LARGE', `its result is larger than ${limits.workflowValueBytes / 1024 / 1024} MiB`, {
+      known: true,
+      mayRetry: false,
+    })
+  return output ?? null
+}
+
+/** Attempts of which the log has no end: whoever made them is gone. */
+function interruptedIn(scope: ScopeState, prefix: string): WorkflowEvent[] {
+  return Object.entries(scope.steps).flatMap(([id, step]) => {
+    const path = `${prefix}${id}`
+    const own: WorkflowEvent[] =
+      step.status === 'running' ? [{ type: 'attempt-interrupted', path, attempt: step.attempt }] : []
+    const isChild = step.items === null && step.scopes.length === 1 && step.scopes[0]?.inputs !== null
+    const inside = step.open.flatMap(index =>
+      interruptedIn(step.scopes[index]!, isChild ? `${path}.` : `${path}[${index}].`),
+    )
+    return [...own, ...inside]
+  })
+}
