@@ -114,7 +114,8 @@ for (const [name, open] of Object.entries(databases)) {
     })
     assert.deepEqual(report.total, { ...bound(2), calls: 3, microUsd: 207 })
     assert.equal(report.heldMicroUsd, 100)
-    assert.deepEqual(report.tasks, [{ task, ...bound(1), microUsd: 7 }])
+    const unknown = { prompt: null, project: null, budgetMicroUsd: null }
+    assert.deepEqual(report.tasks, [{ task, ...unknown, ...bound(1), microUsd: 7 }])
     assert.deepEqual(
       report.days.map(({ day: name, microUsd }) => [name, microUsd]),
       [
