@@ -40,7 +40,7 @@ const word = v.pipe(v.string(), v.minLength(1), v.maxLength(limits.taskWordChars
 
 /** A program that the operator named, as it is begun inside of the sandbox. */
 export const taskProgramSchema = v.object({
-  argv: v.pipe(v.array(word), v.minLength(1), v.maxLength(limits.taskProgramWords)),
+  argv: v.pipe(v.array(word), v.minLength(1), v.maxLength(limits.taskWordsPerProgram)),
   /** For everybody in the sandbox to see. */
   env: v.record(v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/)), v.string()),
 })

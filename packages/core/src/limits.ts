@@ -626,7 +626,7 @@ export const limits = {
   /** Agents of others that a hub knows by name. */
   agentsPerHub: 32,
   /** Of a command line that an operator names for the inside of a sandbox. */
-  taskProgramWords: 100,
+  taskWordsPerProgram: 100,
   taskWordChars: 4_096,
   vaultValueBytes: 64 * KiB,
   keysPerOrg: 200,
