@@ -65,11 +65,11 @@ export function openTaskWork(ports: TaskWorkPorts): OpenTaskWork {
           return found.ready ? null : { problem: found.problem, fix: found.fix }
         },
         spare: () => workers.spare(),
-        open: async (task, worker, token) => {
+        open: async (task, worker, token, noteBase) => {
           const doors = await doorsOf(task, worker)
           const { base } = await git.begin(task, await goesOnFrom(store, task))
+          await noteBase(base)
           await workers.open({ worker, token }, () => checkedOut(ports, task, worker, task.state.commit ?? base), doors)
-          return { base }
         },
         resume: async (task, worker) => workers.resume(worker, await doorsOf(task, worker)),
         settle: async tasks => {

@@ -17,19 +17,17 @@ export interface FoundPlace {
   state: 'running' | 'ended'
 }
 
-export interface Opened {
-  /** From where the task begins: a commit of the repository. */
-  base: string
-}
-
 /** Sandboxes for tasks. Idempotent by worker: what was begun twice is there once, what is taken away twice is gone. */
 export interface TaskPlaces {
   /** Null: tasks can be worked on here. */
   problem(): Promise<{ problem: string; fix: string } | null>
   /** A worker that waits for a task, to be used for the next one; absent or undefined where there is none. */
   spare?(): { worker: WorkerId; token: string } | undefined
-  /** Checkout, sockets, sandbox. Rejects with REPO_REFUSED and the like where trying again is of no use. */
-  open(task: TaskRow, worker: WorkerId, token: string): Promise<Opened>
+  /**
+   * Checkout, sockets, sandbox. The commit that it begins from is noted before the worker can ask for its order. Rejects
+   * with REPO_REFUSED and the like where trying again is of no use.
+   */
+  open(task: TaskRow, worker: WorkerId, token: string, noteBase: (base: string) => Promise<void>): Promise<void>
   /** After a restart of the hub: its sockets are there again. */
   resume(task: TaskRow, worker: WorkerId): Promise<void>
   /** After a restart of the hub, before anything else: what is there of any other task is taken away. */

@@ -266,8 +266,7 @@ export class TaskQueue {
     this.#heard.set(worker, now())
     this.#ports.changed(org, id)
     try {
-      const { base } = await places.open(taken, worker, token)
-      await store.call('noteTaskBase', { org, id, base })
+      await places.open(taken, worker, token, async base => void (await store.call('noteTaskBase', { org, id, base })))
     } catch (thrown) {
       await this.#away(task, worker)
       const error = asMeshError(thrown)

@@ -33,11 +33,11 @@ export class ScriptedSandboxes {
           if (this.isGone) throw new MeshError('COMPUTE_UNAVAILABLE', { detail: 'the engine is gone' })
           return null
         },
-        open: async (task, worker, token) => {
+        open: async (task, worker, token, noteBase) => {
           this.#mayFail('open')
           this.opened++
+          await noteBase(base)
           this.open.set(worker, { task: task.id, token, ended: false, hub })
-          return { base }
         },
         resume: async () => undefined,
         settle: async () => undefined,
