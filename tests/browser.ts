@@ -1,6 +1,7 @@
-/** A real Chromium for the tests, with a fresh profile; closed when the test ends. */
-import { type BrowserContext, chromium, type Page } from 'playwright-core'
-import type { Cleanup } from './mesh-process.ts'
+/** A real Chromium for the tests: one for each file, and in it a fresh profile for each page, closed when its test ends. */
+import { after } from 'node:test'
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { type Cleanup, waitMs } from './mesh-process.ts'
 
 export const browserFlags = [
   '--headless',
@@ -23,17 +24,18 @@ export interface OpenBrowser {
 
 export async function openBrowser(
   t: Cleanup,
-  options: { width?: number; height?: number; dark?: boolean; touch?: boolean } = {},
+  options: { width?: number; height?: number; dark?: boolean; touch?: boolean; scripts?: boolean } = {},
 ): Promise<OpenBrowser> {
-  const browser = await chromium.launch({ executablePath: chromiumPath, args: browserFlags })
-  t.after(() => browser.close())
+  const browser = await theBrowser()
   const context = await browser.newContext({
     viewport: { width: options.width ?? 1440, height: options.height ?? 900 },
     colorScheme: options.dark ? 'dark' : 'light',
+    javaScriptEnabled: options.scripts ?? true,
     ...(options.touch && { hasTouch: true, isMobile: true }),
   })
+  t.after(() => context.close())
   const page = await context.newPage()
-  page.setDefaultTimeout(20_000)
+  page.setDefaultTimeout(waitMs)
   const faults: string[] = []
   page.on('pageerror', error => faults.push(error.message))
   page.on('console', message => {
@@ -41,6 +43,25 @@ export async function openBrowser(
   })
   return { context, page, faults }
 }
+
+/** Another profile in the same browser, closed with the one of this page. */
+export async function besides(page: Page, options: BrowserContextOptions = {}): Promise<Page> {
+  const first = page.context()
+  const context = await first.browser()!.newContext(options)
+  first.once('close', () => void context.close())
+  const other = await context.newPage()
+  other.setDefaultTimeout(waitMs)
+  return other
+}
+
+let launched: Promise<Browser> | undefined
+
+function theBrowser(): Promise<Browser> {
+  launched ??= chromium.launch({ executablePath: chromiumPath, args: browserFlags })
+  return launched
+}
+
+after(async () => (await launched)?.close())
 
 interface Started {
   url: string

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
+import { waitMs } from './mesh-process.ts'
 
 export type Entry = Record<string, unknown>
 
@@ -47,7 +48,7 @@ export class ForeignPage {
     await this.until('the page is synced', () => this.provider.synced)
   }
 
-  async until(what: string, check: () => boolean, ms = 20_000): Promise<void> {
+  async until(what: string, check: () => boolean, ms = waitMs): Promise<void> {
     for (const end = performance.now() + ms; performance.now() < end && !this.#closed; await sleep(5))
       if (check()) return
     const entries = [...this.#asked.keys()].map(id => JSON.stringify(this.entry(id)))

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { type BrowserContext, chromium, type Page } from 'playwright-core'
 import { browserFlags, chromiumPath } from './browser.ts'
+import { waitMs } from './mesh-process.ts'
 
 interface Where {
   /** What a DNS server would say. */
@@ -55,7 +56,7 @@ export class TrustingBrowser {
     })
     this.#t.after(() => context.close())
     const page = context.pages()[0] ?? (await context.newPage())
-    page.setDefaultTimeout(20_000)
+    page.setDefaultTimeout(waitMs)
     return { context, page }
   }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import AxeBuilder from '@axe-core/playwright'
 import type { Page } from 'playwright-core'
-import { openBrowser, openDocument, signIn } from '../browser.ts'
+import { besides, openBrowser, openDocument, signIn } from '../browser.ts'
 import { command, eventually, type MeshProcess, startMesh, temporaryFolder } from '../mesh-process.ts'
 
 /** At 1/100: a version comes 300 ms after a change. */
@@ -25,9 +25,7 @@ async function startWith(t: TestContext): Promise<{ mesh: MeshProcess; file: str
 /** A second browser of the same user, with a phone's name. */
 async function openPhone(page: Page, mesh: MeshProcess): Promise<Page> {
   const { stdout } = await command(['link', '--data', mesh.data, '--json'])
-  const context = await page.context().browser()!.newContext({ userAgent: phone })
-  const other = await context.newPage()
-  other.setDefaultTimeout(20_000)
+  const other = await besides(page, { userAgent: phone })
   await signIn(other, { ...mesh, link: JSON.parse(stdout).link })
   await openDocument(other, mesh, 'plan.md')
   return other

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Page } from 'playwright-core'
+import { eventually } from '../mesh-process.ts'
 import { assertGoodPage, assertInWindow, assertNoSidewaysScrolling, shot } from '../page-checks.ts'
 import { bringIntoView, openNotebook, selectItem } from './notebook-page.ts'
 
@@ -135,11 +136,12 @@ test('NB20 what is found is marked, also what scrolling brings', async t => {
   const { page } = await openNotebook(t, `lake\n\n${fence('python', 'x = 1\n'.repeat(90))}\nlake lake\n`)
   await fromMenu(page, 'Find and replace…')
   await page.locator('.find .field').first().fill('lake')
-  const marks = (count: number) =>
-    page.waitForFunction(wanted => CSS.highlights.get('found')?.size === wanted, count, { timeout: 20_000 })
-  await marks(1)
-  await page.locator('.stage').evaluate(element => element.scrollTo(0, element.scrollHeight))
-  await marks(2)
+  await page.waitForFunction(() => CSS.highlights.get('found')?.size === 1)
+  // The page grows while its editors are loaded, so its end is looked for until it is there.
+  await eventually('what scrolling brings is marked', async () => {
+    await page.locator('.stage').evaluate(element => element.scrollTo(0, element.scrollHeight))
+    return page.evaluate(() => CSS.highlights.get('found')?.size === 2)
+  })
 })
 
 test('NB72 a finger finds targets of 44 pixels', async t => {

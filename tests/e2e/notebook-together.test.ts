@@ -1,7 +1,8 @@
 /** Two people in one notebook: they see where the other is, and a move loses nothing of what the other types. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { BrowserContext, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
+import { besides } from '../browser.ts'
 import { eventually, type MeshProcess } from '../mesh-process.ts'
 import { openNotebook, selectItem } from './notebook-page.ts'
 
@@ -11,8 +12,7 @@ const text = `# Two\n\n${cell('one = 1')}\n${cell('two = 2')}\n${cell('three = 3
 test('NB50 the caret and the selection of another browser show in the cell, with the name', async t => {
   const { page, context, mesh } = await openNotebook(t, text)
   const state = await context.storageState()
-  const other = await context.browser()!.newContext({ storageState: state, colorScheme: 'dark' })
-  const second = await other.newPage()
+  const second = await besides(page, { storageState: state, colorScheme: 'dark' })
   await second.goto(`${mesh.url}/p/demo/page.md`)
   await second.locator('.cell .cm-content').first().click()
   await second.keyboard.press('Home')
@@ -48,9 +48,8 @@ test('NB30 NB31 a cell is dragged to another place with its output, and moved on
 })
 
 /** Another browser of the same user, with the cursor at the end of the first cell's line. */
-async function writeElsewhere(context: BrowserContext, mesh: MeshProcess): Promise<Page> {
-  const other = await context.browser()!.newContext({ storageState: await context.storageState() })
-  const second = await other.newPage()
+async function writeElsewhere(page: Page, mesh: MeshProcess): Promise<Page> {
+  const second = await besides(page, { storageState: await page.context().storageState() })
   await second.goto(`${mesh.url}/p/demo/page.md`)
   await second.locator('.cell .cm-content').first().click()
   await second.keyboard.press('End')
@@ -58,8 +57,8 @@ async function writeElsewhere(context: BrowserContext, mesh: MeshProcess): Promi
 }
 
 test('NB31 what is typed into a cell while another browser moves it stays in it', async t => {
-  const { page, context, mesh, file } = await openNotebook(t, text)
-  const second = await writeElsewhere(context, mesh)
+  const { page, mesh, file } = await openNotebook(t, text)
+  const second = await writeElsewhere(page, mesh)
   await second.context().setOffline(true)
   await second.keyboard.type(' + 41')
   await selectItem(page, 1)
@@ -76,8 +75,8 @@ test('NB31 what is typed into a cell while another browser moves it stays in it'
 })
 
 test('NB33 who writes in a cell that another browser moves writes on in it', async t => {
-  const { page, context, mesh, file } = await openNotebook(t, text)
-  const second = await writeElsewhere(context, mesh)
+  const { page, mesh, file } = await openNotebook(t, text)
+  const second = await writeElsewhere(page, mesh)
   await second.keyboard.type(' + 4')
   await page.locator('.cell').first().getByText('one = 1 + 4').waitFor()
   await selectItem(page, 1)

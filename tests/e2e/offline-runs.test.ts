@@ -13,12 +13,13 @@ import { ScriptedKernels, ScriptedMachine } from '@meshbook/device/testing/scrip
 import { temporaryFolder } from '@meshbook/device/testing/temporary-folder.ts'
 import { startTestHub, type TestHub } from '@meshbook/hub/testing/test-hub.ts'
 import { HubFront } from '../hub-front.ts'
+import { waitMs } from '../mesh-process.ts'
 
 const quick: Limits = { ...scaledTimes(30), fileDebounceMs: 20, fileMaxWaitMs: 100, hubAwayMs: 100, reconnectMinMs: 20 }
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined }
 const notebook = '# A\n\n```python\nprint one\n```\n'
 
-async function until(what: string, check: () => Promise<boolean> | boolean, ms = 20_000): Promise<void> {
+async function until(what: string, check: () => Promise<boolean> | boolean, ms = waitMs): Promise<void> {
   const end = performance.now() + ms
   while (!(await check())) {
     if (performance.now() > end) assert.fail(`${what} did not happen in time`)

@@ -2,50 +2,18 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import type { Hook } from '@meshbook/core/hooks-api.ts'
 import { newId, type OrgId, parseRunId, systemRandom, type UserId } from '@meshbook/core/ids.ts'
 import type { ModelKey } from '@meshbook/core/models-api.ts'
 import type { Retention, StoredKey } from '@meshbook/core/tasks-api.ts'
 import { type OpenStore, openStore } from '@meshbook/hub/store/open-store.ts'
 import { hashSecret } from '@meshbook/relay/serve/secrets.ts'
-import type { Page } from 'playwright-core'
-import { type OpenBrowser, openBrowser, signIn } from '../browser.ts'
 import { eventually } from '../mesh-process.ts'
-import { assertGoodPage, settle, shot } from '../page-checks.ts'
-import { linkOf, webFolder } from './phone-scene.ts'
-import { repo, type TaskScene, taskScene } from './task-scene.ts'
+import { looksGood, type PortalScene, portalScene } from './portal-scene.ts'
+import { repo } from './task-scene.ts'
 
-interface Scene extends TaskScene, OpenBrowser {
-  open(path: string): Promise<void>
-}
-
-async function scene(t: TestContext): Promise<Scene> {
-  const s = await taskScene(t, { webFolder })
-  const browser = await openBrowser(t, { width: 1440 })
-  await signIn(browser.page, await linkOf(s.it))
-  return { ...s, ...browser, open: async path => void (await browser.page.goto(s.it.hub.url + path)) }
-}
-
-/** TP20, PO4: light and dark, wide and 320 px. */
-async function looksGood(page: Page, name: string): Promise<void> {
-  for (const [width, height] of [
-    [1440, 900],
-    [320, 640],
-  ] as const) {
-    await page.setViewportSize({ width, height })
-    for (const theme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme: theme })
-      await settle(page)
-      await shot(page, `${name} ${width} ${theme}`)
-      await assertGoodPage(page, { colours: theme === 'dark' })
-    }
-  }
-  await page.emulateMedia({ colorScheme: 'light' })
-  await page.setViewportSize({ width: 1440, height: 900 })
-}
-
-async function ended(s: Scene, prompt: string): Promise<string> {
+async function ended(s: PortalScene, prompt: string): Promise<string> {
   const { id } = await s.give(prompt)
   const worker = await s.worker(id)
   await worker.write(
@@ -59,7 +27,7 @@ async function ended(s: Scene, prompt: string): Promise<string> {
 }
 
 test('TP7 the files of a task are looked through by keys: folders, text, what is no text, what is too large, links', async t => {
-  const s = await scene(t)
+  const s = await portalScene(t)
   const { page, faults } = s
   const id = await ended(s, 'Mend the failing test')
   await s.open(`/portal/tasks/${id}`)
@@ -92,7 +60,7 @@ test('TP7 the files of a task are looked through by keys: folders, text, what is
 })
 
 test('TP6 TP15 TP16 tasks are found by words and state, saved without secrets, deleted after a question; a project keeps its logs for as long as chosen', async t => {
-  const s = await scene(t)
+  const s = await portalScene(t)
   const { page, faults } = s
   const id = await ended(s, 'Mend the failing test')
   await ended(s, 'Write the docs')
@@ -136,7 +104,7 @@ test('TP6 TP15 TP16 tasks are found by words and state, saved without secrets, d
 })
 
 test('PO10 PO11 PO12 PO13 keys are set, replaced and deleted and never shown; a virtual key is shown once', async t => {
-  const s = await scene(t)
+  const s = await portalScene(t)
   const { page, faults } = s
   await s.open('/portal/keys')
   await page.getByText('No key yet').waitFor()
@@ -187,7 +155,7 @@ test('PO10 PO11 PO12 PO13 keys are set, replaced and deleted and never shown; a 
 })
 
 test('PO14 PO15 usage is a plot of days that is read by keys, where it went, and tables of both', async t => {
-  const s = await scene(t)
+  const s = await portalScene(t)
   const { page, faults } = s
   await s.open('/portal/usage')
   await page.getByText('No model was asked in 30 days').waitFor()
@@ -246,7 +214,7 @@ interface Ledger {
 }
 
 /** The hub's own database, while the hub is away. */
-async function withLedger({ it }: Scene, use: (ledger: Ledger) => Promise<void>): Promise<void> {
+async function withLedger({ it }: PortalScene, use: (ledger: Ledger) => Promise<void>): Promise<void> {
   await it.hub.close()
   const { store } = await openStore(it.config, () => undefined)
   const who = await store.query('findToken', { hash: hashSecret(it.token) })
@@ -257,7 +225,7 @@ async function withLedger({ it }: Scene, use: (ledger: Ledger) => Promise<void>)
 }
 
 test('PO16 PO17 PO18 a hook is made, its secret shown once, its deliveries seen, turned off, given another secret and deleted', async t => {
-  const s = await scene(t)
+  const s = await portalScene(t)
   const { page, faults } = s
   await s.open('/portal/hooks')
   await page.getByText('No hook yet').waitFor()

@@ -1,45 +1,15 @@
 /** The portal in real Chromium at a real hub whose worker is a script (packages/web/src/tasks/SPEC.md, portal/SPEC.md). */
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import type { Task, TaskMessage } from '@meshbook/core/tasks-api.ts'
-import type { Page } from 'playwright-core'
-import { type OpenBrowser, openBrowser, signIn } from '../browser.ts'
+import { openBrowser } from '../browser.ts'
 import { eventually } from '../mesh-process.ts'
-import { assertGoodPage, settle, shot } from '../page-checks.ts'
-import { linkOf, webFolder } from './phone-scene.ts'
-import { diffText, repo, type TaskScene, taskScene } from './task-scene.ts'
-
-interface Scene extends TaskScene, OpenBrowser {
-  open(path: string): Promise<void>
-}
-
-async function scene(t: TestContext, env: NodeJS.ProcessEnv = {}): Promise<Scene> {
-  const s = await taskScene(t, { webFolder, env })
-  const browser = await openBrowser(t, { width: 1440 })
-  await signIn(browser.page, await linkOf(s.it))
-  return { ...s, ...browser, open: async path => void (await browser.page.goto(s.it.hub.url + path)) }
-}
-
-/** TP20: light and dark, wide and 320 px. */
-async function looksGood(page: Page, name: string): Promise<void> {
-  for (const [width, height] of [
-    [1440, 900],
-    [320, 640],
-  ] as const) {
-    await page.setViewportSize({ width, height })
-    for (const theme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme: theme })
-      await settle(page)
-      await shot(page, `${name} ${width} ${theme}`)
-      await assertGoodPage(page, { colours: theme === 'dark' || width === 320 })
-    }
-  }
-  await page.emulateMedia({ colorScheme: 'light' })
-  await page.setViewportSize({ width: 1440, height: 900 })
-}
+import { webFolder } from './phone-scene.ts'
+import { looksGood, portalScene } from './portal-scene.ts'
+import { diffText, repo, taskScene } from './task-scene.ts'
 
 test('PO1 TP10 TP21 an empty portal teaches; a task is given by keys and its page opens', async t => {
-  const s = await scene(t)
+  const s = await portalScene(t)
   const { page, faults } = s
   await s.open('/portal')
   await page.getByText('No task yet').waitFor()
@@ -66,7 +36,7 @@ test('PO1 TP10 TP21 an empty portal teaches; a task is given by keys and its pag
 })
 
 test('TP1 TP2 TP3 TP4 TP13 a task is seen live: what it says, its calls, a decision, its cost and its changes, and the same after a reload', async t => {
-  const s = await scene(t)
+  const s = await portalScene(t)
   const { page, faults } = s
   const { id } = await s.give('Mend the failing test')
   await s.open(`/portal/tasks/${id}`)
@@ -118,7 +88,7 @@ test('TP1 TP2 TP3 TP4 TP13 a task is seen live: what it says, its calls, a decis
 })
 
 test('TP1 a stream that is cut loses and doubles nothing', async t => {
-  const s = await scene(t)
+  const s = await portalScene(t)
   const { page } = s
   const { id } = await s.give('Count')
   await s.open(`/portal/tasks/${id}`)
@@ -142,7 +112,7 @@ test('TP1 a stream that is cut loses and doubles nothing', async t => {
 })
 
 test('TP11 TP12 TP14 it is told something with a receipt, interrupted, let go on, stopped after a question, and forked', async t => {
-  const s = await scene(t)
+  const s = await portalScene(t)
   const { page, faults } = s
   const { id } = await s.give('Mend it')
   await s.open(`/portal/tasks/${id}`)
@@ -184,7 +154,7 @@ test('TP11 TP12 TP14 it is told something with a receipt, interrupted, let go on
 })
 
 test('TP5 the list shows states, cost and places in the queue, and follows', async t => {
-  const s = await scene(t, { MESHBOOK_TASKS_AT_ONCE: '1' })
+  const s = await portalScene(t, { MESHBOOK_TASKS_AT_ONCE: '1' })
   const { page, faults } = s
   const given: Task[] = []
   for (const prompt of ['one', 'two', 'three']) given.push(await s.give(prompt))

@@ -10,9 +10,9 @@ import { hostilePieces } from '@meshbook/hub/testing/hostile-pieces.ts'
 import { openDocument } from '@meshbook/hub/testing/open-document.ts'
 import { rawRequest } from '@meshbook/hub/testing/raw-request.ts'
 import { startTestHub, type TestHub } from '@meshbook/hub/testing/test-hub.ts'
-import { type BrowserContext, chromium, type Page } from 'playwright-core'
+import type { BrowserContext, Page } from 'playwright-core'
 import * as Y from 'yjs'
-import { browserFlags, chromiumPath, openBrowser, signIn } from '../browser.ts'
+import { openBrowser, signIn } from '../browser.ts'
 import { command, eventually } from '../mesh-process.ts'
 import { assertGoodPage, shot } from '../page-checks.ts'
 
@@ -131,18 +131,8 @@ async function scene(t: TestContext, text = report): Promise<Scene> {
   return Object.assign(test, { id, publish, at: (path: string) => `${test.hub.url}${path}` })
 }
 
-async function reader(t: TestContext, options: { width?: number; dark?: boolean; scripts?: boolean } = {}) {
-  const browser = await chromium.launch({ executablePath: chromiumPath, args: browserFlags })
-  t.after(() => browser.close())
-  const context = await browser.newContext({
-    viewport: { width: options.width ?? 1280, height: 900 },
-    colorScheme: options.dark ? 'dark' : 'light',
-    javaScriptEnabled: options.scripts ?? false,
-  })
-  const page = await context.newPage()
-  page.setDefaultTimeout(20_000)
-  return { context, page }
-}
+const reader = (t: TestContext, options: { width?: number; dark?: boolean; scripts?: boolean } = {}) =>
+  openBrowser(t, { width: 1280, scripts: false, ...options })
 
 test('PB1 PB2 a page is read whole without a script: text, code, formula, output, image, outline', async t => {
   const s = await scene(t)

@@ -46,15 +46,7 @@ export const lexerAlone: Plugin = {
 }
 
 /** Errors that a page speaks of without an answer of the hub that has the words, or by the number of a closed socket alone. */
-const spokenHere = new Set([
-  'INTERNAL',
-  'TIMEOUT',
-  'UNREACHABLE',
-  'BAD_ID',
-  'CONFLICT',
-  'PAIRING_CODE',
-  'PASSKEY_REFUSED',
-])
+const spokenHere = new Set(['INTERNAL', 'TIMEOUT', 'UNREACHABLE', 'BAD_ID', 'CONFLICT'])
 const textsId = '\0error-texts'
 
 /**

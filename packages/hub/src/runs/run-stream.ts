@@ -2,6 +2,7 @@
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { OrgId, RunId } from '@meshbook/core/ids.ts'
 import { eventOfText, type NextChunk } from '@meshbook/relay/serve/sse.ts'
+import { Wake } from '@meshbook/relay/serve/wake.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { Grown, RunFeeds } from './run-feeds.ts'
 
@@ -69,7 +70,7 @@ class Growth {
   #last: number
   #isReading = false
   #cameMeanwhile = false
-  #wake: (() => void) | undefined
+  readonly #wake = new Wake()
 
   constructor(after: number) {
     this.#last = after
@@ -78,7 +79,7 @@ class Growth {
   note(grown: Grown | undefined): void {
     if (this.#isReading) this.#cameMeanwhile = true
     else if (!this.isBehind) this.#keep(grown)
-    this.#wake?.()
+    this.#wake.wake()
   }
 
   #keep(grown: Grown | undefined): void {
@@ -125,10 +126,6 @@ class Growth {
   /** Resolves when there is something to take or to read. */
   async more(signal: AbortSignal): Promise<void> {
     if (this.isBehind || this.#kept.length > 0 || signal.aborted) return
-    await new Promise<void>(resolve => {
-      this.#wake = resolve
-      signal.addEventListener('abort', () => resolve(), { once: true })
-    })
-    this.#wake = undefined
+    await this.#wake.sleep(signal)
   }
 }

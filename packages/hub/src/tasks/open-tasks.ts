@@ -100,7 +100,7 @@ export function openTasks(ports: OpenTasksPorts): OpenTasks {
     ...{ task: task.id, fence: task.fence!, prompt: task.prompt, by: task.requestedBy, agent: task.agent },
     ...{ model: task.model, wire: work.wireOf(task.model), repo: work.repoOf(task), budget: task.budget },
     forked: task.from !== null,
-    ...{ branch: task.branch, base: task.baseCommit ?? noCommit, tools: task.tools },
+    ...{ branch: task.branch, base: task.baseCommit!, tools: task.tools },
     ...programsOf(task, ports),
   })
   function accept(worker: WorkerId, lines: WorkerLines): void {
@@ -152,8 +152,6 @@ function programsOf({ agent }: TaskRow, { agents, toolServers }: OpenTasksPorts)
   if (program) return { program }
   return toolServers.length > 0 ? { toolServers: [...toolServers] } : {}
 }
-
-const noCommit = '0'.repeat(40)
 
 /** A hub that works on no tasks keeps them until one does, and says what is missing. */
 const noWork: OpenTaskWork = () => {

@@ -99,8 +99,9 @@ export class TaskQueue {
     await places
       .settle(tasks.filter(({ worker }) => worker !== null))
       .catch((thrown: unknown) => log.warn({ err: asMeshError(thrown) }, 'what tasks had left was not taken away'))
+    // One that was not told yet where its task begins is replaced, once it has been silent for long (TK12).
     for (const task of tasks)
-      if (task.worker !== null && !task.state.finished)
+      if (task.worker !== null && task.baseCommit !== null && !task.state.finished)
         await places
           .resume(task, task.worker)
           .catch((thrown: unknown) => log.warn({ err: asMeshError(thrown), task: task.id }, 'sockets were not opened'))
@@ -191,10 +192,10 @@ export class TaskQueue {
     return now() - (heard ?? now()) > most
   }
 
-  /** One thing at a time with each task. */
-  #begin(task: TaskRow, act: () => Promise<void>): void {
+  /** One thing at a time with each task; whether it was begun. */
+  #begin(task: TaskRow, act: () => Promise<void>): boolean {
     const failure = this.#failures.get(task.id)
-    if (this.#closed || this.#inWork.has(task.id) || (failure && failure.until > this.#ports.now())) return
+    if (this.#closed || this.#inWork.has(task.id) || (failure && failure.until > this.#ports.now())) return false
     this.#inWork.add(task.id)
     const done = act()
       .then(
@@ -207,6 +208,7 @@ export class TaskQueue {
         this.lookSoon()
       })
     this.#track(done)
+    return true
   }
 
   async #failed(task: TaskRow, thrown: unknown): Promise<void> {
@@ -229,17 +231,21 @@ export class TaskQueue {
   }
 
   async #takeMore(): Promise<void> {
-    const { store } = this.#ports
-    const waiting = (await store.query('tasksToTake', { rows: lookRows })).filter(({ id }) => !this.#inWork.has(id))
+    const { store, hub, most } = this.#ports
+    const all = await store.query('tasksToTake', { rows: lookRows })
+    const waiting = all.filter(({ id }) => !this.#inWork.has(id))
     if (waiting.length === 0) return
     const problem = await this.#problem()
+    const held = (await store.query('tasksOfHub', { hub })).filter(({ worker }) => worker !== null)
+    // No more are tried than there is room for: each try ends in another look.
+    let room = most - held.length - (all.length - waiting.length)
     for (const task of waiting) {
       const stop = whyStop(task)
       if (stop !== undefined || task.state.finished) this.#begin(task, () => this.#finish(task, stop))
       else if (problem) {
         const reasons = [`${problem.problem} ${problem.fix}`]
         if (task.reasons[0] !== reasons[0]) await store.call('noteTaskReasons', { org: task.org, id: task.id, reasons })
-      } else this.#begin(task, () => this.#open(task))
+      } else if (room > 0 && this.#begin(task, () => this.#open(task))) room--
     }
   }
 

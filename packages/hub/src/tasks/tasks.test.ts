@@ -1,6 +1,7 @@
 /** The life of tasks at the hub (TK1–TK33), with sandboxes that are nothing but memory and agents that are scripts. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import type { BrowserSessionInfo } from '@meshbook/core/account-api.ts'
 import { type Gate, listOf, runSchema } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
@@ -165,6 +166,21 @@ test('TK2 beyond what the hub may do at once tasks wait in their order, and say 
   const next = await (await w.sandboxes.workerOf(second.id)).join()
   await next.write(completed)
   assert.equal((await w.ended(second.id)).state, 'completed')
+})
+
+test('TK2 a hub without room rests: who waits is looked at again when something has ended, not at once', async t => {
+  const w = await world(t, { env: { MESHBOOK_TASKS_AT_ONCE: '1' }, limits: { workerLookMs: 60_000 } })
+  const first = await w.order('one')
+  const worker = await (await w.sandboxes.workerOf(first.id)).join()
+  const second = await w.order('two')
+  await until(async () => (await w.task(second.id)).queuePosition === 0)
+  await setTimeout(300)
+  const { looks } = w.sandboxes
+  await setTimeout(300)
+  assert.equal(w.sandboxes.looks, looks)
+  await worker.write(completed)
+  await (await (await w.sandboxes.workerOf(second.id)).join()).write(completed)
+  await w.ended(second.id)
 })
 
 test('TK3 what cannot be begun says why: for a while it is tried again, for good it ends', async t => {

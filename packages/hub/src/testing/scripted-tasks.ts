@@ -19,6 +19,8 @@ export class ScriptedSandboxes {
   readonly pullRequests: string[] = []
   readonly dropped: string[] = []
   opened = 0
+  /** How often a hub asked which workers there are. */
+  looks = 0
   /** Whatever makes the workers does not answer. */
   isGone = false
   accept: ((worker: WorkerId, lines: WorkerLines) => void) | undefined
@@ -43,6 +45,7 @@ export class ScriptedSandboxes {
         settle: async () => undefined,
         close: async (_task, worker) => void this.open.delete(worker),
         list: async () => {
+          this.looks++
           if (this.isGone) throw new MeshError('COMPUTE_UNAVAILABLE', { detail: 'the engine is gone' })
           return [...this.open].flatMap(([worker, it]) =>
             it.hub === hub ? [{ worker, state: it.ended ? ('ended' as const) : ('running' as const) }] : [],

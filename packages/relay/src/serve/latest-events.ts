@@ -1,6 +1,7 @@
 /** What a browser is told of its mesh, kept until it reads. */
 import type { HubEvent } from '@meshbook/core/api.ts'
 import { eventText, type NextChunk } from './sse.ts'
+import { Wake } from './wake.ts'
 
 /**
  * Events that the reader has not taken yet. A newer one of the same subject takes the place of the older, so that what
@@ -9,7 +10,7 @@ import { eventText, type NextChunk } from './sse.ts'
 export class LatestEvents {
   static readonly mostSubjects = 2_000
   readonly #waiting = new Map<string, HubEvent>()
-  #wake: (() => void) | undefined
+  readonly #wake = new Wake()
 
   put(event: HubEvent): void {
     const subject = subjectOf(event)
@@ -17,17 +18,12 @@ export class LatestEvents {
     this.#waiting.set(subject, event)
     const oldest = this.#waiting.size > LatestEvents.mostSubjects ? this.#waiting.keys().next().value : undefined
     if (oldest !== undefined) this.#waiting.delete(oldest)
-    this.#wake?.()
+    this.#wake.wake()
   }
 
   /** All that waits, once something does; nothing when the signal aborts. */
   async take(signal: AbortSignal): Promise<HubEvent[]> {
-    while (this.#waiting.size === 0 && !signal.aborted) {
-      await new Promise<void>(resolve => {
-        this.#wake = resolve
-        signal.addEventListener('abort', () => resolve(), { once: true })
-      })
-    }
+    while (this.#waiting.size === 0 && !signal.aborted) await this.#wake.sleep(signal)
     const events = signal.aborted ? [] : [...this.#waiting.values()]
     this.#waiting.clear()
     return events

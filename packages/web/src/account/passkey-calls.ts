@@ -7,7 +7,7 @@ import {
   WebAuthnAbortService,
 } from '@simplewebauthn/browser'
 import { accountApi } from '../api/account.ts'
-import { ApiError } from '../api/api-error.ts'
+import { errorWithWords } from '../api/error-texts.ts'
 
 type CreationOptions = Parameters<typeof startRegistration>[0]['optionsJSON']
 type RequestOptions = Parameters<typeof startAuthentication>[0]['optionsJSON']
@@ -55,11 +55,11 @@ async function asked<T>(ask: () => Promise<T>): Promise<T> {
     const name = thrown instanceof Error ? thrown.name : ''
     if (name === 'NotAllowedError' || name === 'AbortError') throw new NotAnswered('', { cause: thrown })
     if (name === 'InvalidStateError')
-      throw new ApiError(
+      throw await errorWithWords(
         'PASSKEY_REFUSED',
         'This device has a passkey for your account already.',
         'Use the one that is there.',
       )
-    throw new ApiError('PASSKEY_REFUSED', thrown instanceof Error ? thrown.message : String(thrown))
+    throw await errorWithWords('PASSKEY_REFUSED', thrown instanceof Error ? thrown.message : String(thrown))
   }
 }

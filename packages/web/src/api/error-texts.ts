@@ -4,6 +4,7 @@
  */
 import { type ErrorCode, errors } from '@meshbook/core/errors.ts'
 import { neededPart } from '../shell/needed-part.ts'
+import { ApiError } from './api-error.ts'
 
 const catalogue = neededPart(() => import('virtual:error-texts'))
 
@@ -19,6 +20,12 @@ export function wordsOf(code: ErrorCode): { message: string; hint: string } {
 export async function loadedWordsOf(code: ErrorCode): Promise<{ message: string; hint: string }> {
   await catalogue.load().catch(() => undefined)
   return wordsOf(code)
+}
+
+/** An error that a page finds by itself, with the words of the catalogue, or a better hint. */
+export async function errorWithWords(code: ErrorCode, detail?: string, better?: string): Promise<ApiError> {
+  const { message, hint } = await loadedWordsOf(code)
+  return new ApiError(code, detail, better ?? hint, message)
 }
 
 /** When it cannot be had, the general words stay. */

@@ -2,6 +2,7 @@
 import type { Gate } from '@meshbook/core/api.ts'
 import { computed, signal } from '@preact/signals'
 import { api } from '../api/client.ts'
+import { newerGate } from '../state/newer-word.ts'
 
 export const gates = signal<ReadonlyMap<string, Gate>>(new Map())
 export const openGates = computed(() => [...gates.value.values()].filter(({ state }) => state === 'open'))
@@ -15,10 +16,8 @@ export async function loadGates(): Promise<void> {
   for (const gate of await api.openGates()) rememberGate(gate)
 }
 
-/** Events carry no text; what is known of it stays. */
 export function rememberGate(gate: Gate): void {
-  const shown = gate.shown ?? gates.value.get(gate.id)?.shown
-  const next = new Map(gates.value).set(gate.id, shown === undefined ? gate : { ...gate, shown })
+  const next = new Map(gates.value).set(gate.id, newerGate(gates.value.get(gate.id), gate))
   if (next.size > gatesKept) next.delete(next.keys().next().value!)
   gates.value = next
 }

@@ -1,7 +1,8 @@
 /** A new browser: shows the code to the hub, and its two digits to the person in front of it. */
 import { digitsOf, readPairingCode, transcriptText } from '@meshbook/core/pairing.ts'
 import { useEffect, useState } from 'preact/hooks'
-import { ApiError, asApiError } from '../api/api-error.ts'
+import { type ApiError, asApiError } from '../api/api-error.ts'
+import { errorWithWords } from '../api/error-texts.ts'
 import { pairingApi } from '../api/pairing.ts'
 import { Icon } from '../shell/icons.tsx'
 import { startMesh } from '../state/mesh.ts'
@@ -50,7 +51,7 @@ export function JoinBrowser({ code, joined }: { code: string; joined: () => void
 /** Returns why it ended without success. */
 async function join(typed: string, show: (digits: string) => void, signal: AbortSignal): Promise<string | undefined> {
   const code = readPairingCode(typed)
-  if (!code) throw new ApiError('PAIRING_CODE')
+  if (!code) throw await errorWithWords('PAIRING_CODE')
   const publicKey = base64url(crypto.getRandomValues(new Uint8Array(32)))
   const { pairing, claim } = await pairingApi.showCode(code, publicKey, browserName(navigator.userAgent))
   const text = transcriptText({ pairing, code, publicKey, sealKey: '' })

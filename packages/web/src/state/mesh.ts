@@ -20,6 +20,7 @@ import {
   signedIn,
   storage,
 } from './known.ts'
+import { newerRun } from './newer-word.ts'
 import { notify, report } from './toasts.ts'
 
 export * from './known.ts'
@@ -167,7 +168,7 @@ function receive(event: HubEvent): void {
 }
 
 export function rememberRun(run: RunInfo): void {
-  const next = new Map(runs.value).set(run.id, run)
+  const next = new Map(runs.value).set(run.id, newerRun(runs.value.get(run.id), run))
   if (next.size > runsKept) {
     const [oldest] = next.keys()
     next.delete(oldest!)
