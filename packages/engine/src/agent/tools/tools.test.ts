@@ -44,7 +44,8 @@ async function bench(t: TestContext): Promise<Bench> {
       const tool = tools.get(name)!
       const parsed = tool.parse(input)
       if ('wrong' in parsed) return { ok: false, content: parsed.wrong }
-      return tool.run(parsed.input, { question: 'c', print: text => printed.push(text), people, signal })
+      const context = { question: 'c', print: (text: string) => printed.push(text), began: () => undefined, people, signal }
+      return tool.run(parsed.input, context)
     },
   }
 }
