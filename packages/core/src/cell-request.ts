@@ -11,7 +11,8 @@ export const cellTool = 'notebook_cell'
 export const cellToolRule = 'ask'
 
 /** No line of its own can stand in it, nor what cannot be seen. */
-const line = (chars: number) => v.pipe(v.string(), v.minLength(1), v.maxLength(chars), v.regex(/^[^\p{C}\p{Zl}\p{Zp}]+$/u))
+const line = (chars: number) =>
+  v.pipe(v.string(), v.minLength(1), v.maxLength(chars), v.regex(/^[^\p{C}\p{Zl}\p{Zp}]+$/u))
 
 export const cellRequestSchema = v.object({
   notebook: v.pipe(

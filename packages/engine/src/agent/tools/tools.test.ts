@@ -44,7 +44,13 @@ async function bench(t: TestContext): Promise<Bench> {
       const tool = tools.get(name)!
       const parsed = tool.parse(input)
       if ('wrong' in parsed) return { ok: false, content: parsed.wrong }
-      const context = { question: 'c', print: (text: string) => printed.push(text), began: () => undefined, people, signal }
+      const context = {
+        question: 'c',
+        print: (text: string) => printed.push(text),
+        began: () => undefined,
+        people,
+        signal,
+      }
       return tool.run(parsed.input, context)
     },
   }
