@@ -28,8 +28,9 @@ export async function outputOfRun(store: Pick<HubStore, 'query'>, org: OrgId, id
     }
     if (page.length === 0) break
   }
-  const notes = unseen.size === 0 ? '' : `[Shown in the run, and not here: ${[...unseen].sort().join(', ')}]\n`
-  return { text: withoutColours(view.text) + notes, reason }
+  const notes = unseen.size === 0 ? [] : [`[Shown in the run, and not here: ${[...unseen].sort().join(', ')}]`]
+  const parts = [withoutColours(view.text).replace(/\n$/, ''), ...notes]
+  return { text: parts.filter(Boolean).join('\n'), reason }
 }
 
 async function pageOf(
