@@ -9,7 +9,7 @@ import { limits } from '@meshbook/core/limits.ts'
 import type { Lease } from '@meshbook/core/messages.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import type { Task } from '@meshbook/core/tasks-api.ts'
-import { completed as taskCompleted, ScriptedSandboxes, type ScriptedWorker } from '../testing/scripted-tasks.ts'
+import { ScriptedSandboxes, type ScriptedWorker, completed as taskCompleted } from '../testing/scripted-tasks.ts'
 import { completed, started, stdout, TestDevice } from '../testing/test-device.ts'
 import { startTestHub, type TestHub, type TestHubOptions } from '../testing/test-hub.ts'
 import { addTestUser, makeMember, setRoles } from '../testing/test-user.ts'
@@ -54,12 +54,10 @@ async function world(t: TestContext, options: TestHubOptions = {}): Promise<Worl
       const expiresAt = at + limits.taskApprovalMs
       await worker.write({ type: 'gate-opened', at, gate, nonce, title, shown, expiresAt } as RunEvent)
       const found = await it.json<Gate>('GET', `/gates/${gate}`)
-      if (decision !== '')
-        await it.json('POST', `/gates/${gate}/decide`, { decision, nonce, digest: found.digest })
+      if (decision !== '') await it.json('POST', `/gates/${gate}/decide`, { decision, nonce, digest: found.digest })
       return found
     },
-    runs: async () =>
-      (await it.json<{ items: Run[] }>('GET', '/runs')).items.filter(({ kind }) => kind === 'cell'),
+    runs: async () => (await it.json<{ items: Run[] }>('GET', '/runs')).items.filter(({ kind }) => kind === 'cell'),
   }
 }
 
@@ -109,7 +107,10 @@ test('TK51, TK53, TK54 an approved cell runs as the user would run it, and the w
   const { type: _, ...ended } = await answerTo(worker, 'cell-ended', 'turn-1-a')
   const run = began.run
   assert.deepEqual(ended, { call: 'turn-1-a', run, status: 'completed', device: 'Desk', reason: '', text: '42' })
-  assert.deepEqual((await w.runs()).map(({ id }) => id), [run])
+  assert.deepEqual(
+    (await w.runs()).map(({ id }) => id),
+    [run],
+  )
   assert.deepEqual(await ends(worker), { type: 'cell-ended', ...ended }, 'asked again it is the same run')
   assert.equal((await w.runs()).length, 1)
 })
