@@ -251,6 +251,8 @@ export function taskStoreContract(name: string, open: OpenRunStore, schedules: n
     await agree(1, 'ann')
     await assert.rejects(ask('c1'), { code: 'FORBIDDEN', detail: 'ann agreed, but it needs me' })
     await agree(2, 'me')
+    const asked = { org, task, fence: taken.fence!, call: 'c1', digest: words }
+    assert.equal(await store.query('judgeTaskCell', asked), null, 'to look uses nothing up')
     // Whatever is killed between the permission and its run: asked again, it is the same.
     const both = await Promise.all([ask('c1'), ask('c1')])
     assert.deepEqual(both[0], both[1])

@@ -249,6 +249,7 @@ const plain = {
   deleteTask: tasks.deleteTask,
   isAssetOfTask: tasks.isAssetOfTask,
   findTaskCell: taskCells.findTaskCell,
+  judgeTaskCell: taskCells.judgeTaskCell,
   allowTaskCell: taskCells.allowTaskCell,
   openTaskCells: taskCells.openTaskCells,
   overdueTaskCells: taskCells.overdueTaskCells,

@@ -50,12 +50,16 @@ export interface AskedCell {
   call: string
   /** SHA-256 of the words of exactly this request. */
   digest: string
-  now: number
-  endsAt: number
+}
+
+interface Allowed {
+  known: TaskCell | null
+  /** What is used up by it; null where nobody has to agree. */
+  gate: GateId | null
 }
 
 /** Throws where it may not be; the same call with the same words is the same cell (TK50–TK52, TK57). */
-export async function allowTaskCell(tx: Tx, a: AskedCell): Promise<TaskCell> {
+async function judge(tx: Tx, a: AskedCell): Promise<Allowed> {
   const task = await findTask(tx, { org: a.org, id: a.task })
   if (!task) throw new MeshError('NOT_FOUND', { detail: `task ${a.task}` })
   const row = await runRow(tx, a.org, a.task)
@@ -65,11 +69,21 @@ export async function allowTaskCell(tx: Tx, a: AskedCell): Promise<TaskCell> {
   const known = await cellOf(tx, a)
   if (known && known.digest !== a.digest)
     throw new MeshError('CONFLICT', { detail: 'this call was for another cell before' })
-  if (known) return plain(known)
+  if (known) return { known: plain(known), gate: null }
   const rule = Object.hasOwn(task.tools, cellTool) ? task.tools[cellTool] : cellToolRule
   if (rule === 'never') throw new MeshError('FORBIDDEN', { detail: `${cellTool} is not allowed in this task` })
   await mustHaveRoom(tx, a)
-  const gate = rule === 'auto' ? null : await agreementTo(tx, task, a.digest)
+  return { known: null, gate: rule === 'auto' ? null : await agreementTo(tx, task, a.digest) }
+}
+
+/** What it was allowed as before, or null where it may be allowed; nothing is used up. */
+export async function judgeTaskCell(tx: Tx, a: AskedCell): Promise<TaskCell | null> {
+  return (await judge(tx, a)).known
+}
+
+export async function allowTaskCell(tx: Tx, a: AskedCell & { now: number; endsAt: number }): Promise<TaskCell> {
+  const { known, gate } = await judge(tx, a)
+  if (known) return known
   const run = parseRunId(`cell-${shortHash([a.task, gate === null ? `call ${a.call}` : `gate ${gate}`])}`)
   await tx.run(
     'INSERT INTO task_cells (org_id, run_id, call_id, cell_run, gate_id, digest, asked_at, ends_at, going) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)',

@@ -66,15 +66,15 @@ export class TaskCells {
     const place = await this.#ports.access.demand(asker.who, { kind: 'project', id: row.project }, 'run')
     const { org } = task
     if (place.org !== org) throw new MeshError('FORBIDDEN', { detail: 'the project of the task is of somebody else' })
-    const known = await store.query('findTaskCell', { org, task: task.id, call })
+    const digest = createHash('sha256').update(cellWords(request)).digest('hex')
+    const asked = { org, task: task.id, fence: task.fence, call, digest }
+    // Before anything is looked up: whoever may not run it learns nothing of the project.
+    const known = await store.query('judgeTaskCell', asked)
     // One that runs already needs no notebook: that may have been moved since.
     const isThere = known !== null && (await this.#shown(known)) !== null
     const whole = isThere ? undefined : await this.#requestOf(place, row.project, asker.who, request)
     const at = now()
-    const cell = await store.call('allowTaskCell', {
-      ...{ org, task: task.id, fence: task.fence, call, now: at, endsAt: at + cellMs(request) },
-      digest: createHash('sha256').update(cellWords(request)).digest('hex'),
-    })
+    const cell = await store.call('allowTaskCell', { ...asked, now: at, endsAt: at + cellMs(request) })
     if (whole) await this.#submit(cell, asker, whole)
     return cell
   }
