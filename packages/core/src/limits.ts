@@ -581,6 +581,11 @@ export const limits = {
   /** Of the output of one tool, for the model and in the log. */
   toolOutputBytes: 64 * KiB,
   toolRunMs: 600_000,
+  /** The longest that an agent may let a cell of the mesh take, waiting included. */
+  taskCellMs: 3_600_000,
+  cellsPerTask: 1_000,
+  /** Cells of one task that have not ended. */
+  goingCellsPerTask: 4,
   modelAnswerMs: 600_000,
   modelRequestBytes: 32 * MiB,
   /** Bodies of calls that are under way, over all of the hub. */

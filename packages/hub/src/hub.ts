@@ -435,7 +435,10 @@ async function wire(base: Base): Promise<Parts> {
   const { work, closeWork } = base.taskWork
     ? { work: base.taskWork, closeWork: () => Promise.resolve() }
     : await taskWork({ ...base, vault, gateway, hub: compute.hub })
-  const opened: OpenTasks = openTasks({ ...base, ...told, audit, feeds, hub: compute.hub, work, ...base.config.tasks })
+  const opened: OpenTasks = openTasks({
+    ...{ ...base, ...told, audit, access, feeds, runs, hub: compute.hub, work },
+    ...base.config.tasks,
+  })
   const hooks = new Hooks({
     ...{ ...base, audit, masterKey },
     startTask: async (task, { name, org, user, project }) => {

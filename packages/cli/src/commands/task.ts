@@ -31,6 +31,7 @@ interface GiveOptions extends ClientOptions {
   model?: string
   agent?: string
   budget?: string
+  auto?: string[]
   ask?: string[]
   never?: string[]
   pullRequest: boolean
@@ -46,6 +47,7 @@ export function taskCommand(): Command {
     .option('--model <name>', 'the model to ask')
     .option('--agent <name>', 'acp:NAME, an agent that the hub knows by that name (default: its own)')
     .option('--budget <dollars>', 'what it may cost, such as 2.50')
+    .option('--auto <tool...>', 'let it use these tools by itself, such as notebook_cell')
     .option('--ask <tool...>', 'ask me before each use of these tools, such as shell')
     .option('--never <tool...>', 'do without these tools')
     .option('--no-pull-request', 'push the branch and open no pull request')
@@ -179,8 +181,8 @@ async function give(prompt: string | undefined, _options: unknown, command: Comm
 }
 
 function wishOf(prompt: string, repo: string, options: GiveOptions): Omit<NewTask, 'id'> {
-  const { branch, base, model, agent, ask = [], never = [] } = options
-  const rules = { ...rulesOf(ask, 'ask'), ...rulesOf(never, 'never') }
+  const { branch, base, model, agent, auto = [], ask = [], never = [] } = options
+  const rules = { ...rulesOf(auto, 'auto'), ...rulesOf(ask, 'ask'), ...rulesOf(never, 'never') }
   return {
     prompt,
     repo,

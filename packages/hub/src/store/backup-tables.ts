@@ -60,6 +60,7 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   gates: kept('what was decided, by whom and about which bytes'),
   tasks: kept('what agents were asked and how far they came; their logs are those of their runs'),
   task_messages: kept('what people said to agents'),
+  task_cells: kept('which agreement was used for which run, so that none is used again'),
 
   workers: leftOut('what runs on one machine now; it is gone or unknown after a restore'),
   compute_keys: leftOut('opens what the next table has, and is made anew'),

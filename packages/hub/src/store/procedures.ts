@@ -50,6 +50,7 @@ import * as attempts from './sign-in-attempts.ts'
 import * as parts from './snapshot-parts.ts'
 import * as snapshots from './snapshots.ts'
 import { submitRun } from './submit-run.ts'
+import * as taskCells from './task-cells.ts'
 import * as tasks from './tasks.ts'
 import * as ways from './ways.ts'
 import * as workers from './workers.ts'
@@ -247,6 +248,13 @@ const plain = {
   checkpointAt: tasks.checkpointAt,
   deleteTask: tasks.deleteTask,
   isAssetOfTask: tasks.isAssetOfTask,
+  findTaskCell: taskCells.findTaskCell,
+  judgeTaskCell: taskCells.judgeTaskCell,
+  allowTaskCell: taskCells.allowTaskCell,
+  openTaskCells: taskCells.openTaskCells,
+  overdueTaskCells: taskCells.overdueTaskCells,
+  closeTaskCell: taskCells.closeTaskCell,
+  askerOfTask: taskCells.askerOfTask,
   noteTaskReasons: noting(tasks.noteTaskReasons, (_, { id }) => [`run ${id}`]),
   homelessSessions: moves.homelessSessions,
   leftHeads: left.leftHeads,

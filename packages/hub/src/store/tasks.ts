@@ -51,6 +51,8 @@ export interface TaskRow extends TaskWords {
   askedOrg: OrgId | null
   askedBy: UserId | null
   requestedAt: number
+  /** The name of the user whose task it is; null where that user is gone. */
+  asker: string | null
   startedAt: number | null
   endedAt: number | null
   state: TaskState
@@ -96,6 +98,7 @@ interface Stored
 const columns = `r.org_id AS org, r.run_id AS id, r.project_id AS project, r.status AS status, r.fence AS fence, r.seq AS seq, r.reasons AS reasons, r.requested_by AS "requestedBy", r.asked_org AS "askedOrg", r.asked_by AS "askedBy",
   r.requested_at AS "requestedAt", r.started_at AS "startedAt", r.ended_at AS "endedAt", r.code AS prompt, t.repo AS repo, t.base AS base, t.branch AS branch, t.agent AS agent, t.model AS model, t.budget AS budget, t.tools AS tools,
   t.pull_request AS "pullRequest", t.from_task AS "fromTask", t.from_turn AS "fromTurn", t.state AS state, t.hub AS hub, t.worker_id AS worker, t.worker_since AS "workerSince", t.base_commit AS "baseCommit", t.replaced AS replaced, t.wish AS wish, t.answer AS answer, r.cancel_reason AS "cancelReason",
+  (SELECT u.name FROM users u WHERE u.org_id = r.asked_org AND u.user_id = r.asked_by) AS asker,
   CASE WHEN r.status = 'queued' THEN (SELECT COUNT(*) FROM runs q WHERE q.kind = 'task' AND q.status = 'queued' AND q.org_id = r.org_id AND q.arrival < r.arrival) ELSE NULL END AS position`
 const tables = 'tasks t JOIN runs r ON r.org_id = t.org_id AND r.run_id = t.run_id'
 
@@ -258,7 +261,7 @@ export async function deleteTask(tx: Tx, a: { org: OrgId; id: RunId }): Promise<
     [a.org, a.id, a.org, a.org],
   )
   if (fork) throw new MeshError('CONFLICT', { detail: `task ${fork.id} goes on from it and has not ended` })
-  for (const table of ['run_events', 'gates', 'task_messages', 'tasks', 'runs'])
+  for (const table of ['run_events', 'gates', 'task_messages', 'task_cells', 'tasks', 'runs'])
     await tx.run(`DELETE FROM ${table} WHERE org_id = ? AND run_id = ?`, [a.org, a.id])
   await dropReferences(tx, { org: a.org, holder: `run:${a.id}` })
   return task
