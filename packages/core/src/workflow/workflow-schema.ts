@@ -4,8 +4,9 @@
  */
 import * as v from 'valibot'
 import { limits } from '../limits.ts'
-import { isCron, isTimeZone } from './cron.ts'
+import { isCron } from './cron.ts'
 import { durationMs } from './duration.ts'
+import { isTimeZone } from './time-zone.ts'
 
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json }
 
