@@ -5,11 +5,11 @@ import { isId } from '@meshbook/core/ids.ts'
 import { CronTimes } from '@meshbook/core/workflow/cron.ts'
 import type { Schedule } from '@meshbook/core/workflow/workflow-schema.ts'
 import fc from 'fast-check'
-import { type DueRules, dueTriggers, type ScheduledTrigger } from './due-triggers.ts'
+import { dueTriggers, type ScheduledTrigger, type ScheduleLimits } from './due-triggers.ts'
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex')
 const minuteMs = 60_000
-const rules: DueRules = { lateMs: 5 * minuteMs, most: 10, digest }
+const usual: ScheduleLimits = { scheduleLateMs: 5 * minuteMs, missedPerSchedule: 10 }
 const at = (text: string): number => Date.parse(text)
 const text = (ms: number): string => new Date(ms).toISOString()
 
@@ -19,8 +19,8 @@ const trigger = (schedule: Schedule, settledAt: string): ScheduledTrigger => ({
   settledAt: at(settledAt),
 })
 
-function due(schedule: Schedule, settledAt: string, now: string, more: Partial<DueRules> = {}) {
-  const { runs, settled } = dueTriggers([trigger(schedule, settledAt)], at(now), { ...rules, ...more })
+function due(schedule: Schedule, settledAt: string, now: string, more: Partial<ScheduleLimits> = {}) {
+  const { runs, settled } = dueTriggers([trigger(schedule, settledAt)], at(now), digest, { ...usual, ...more })
   const [one] = settled
   const dropped = one!.dropped && [text(one!.dropped.from), text(one!.dropped.to)]
   return { runs: runs.map(run => text(run.at)), settledAt: text(one!.settledAt), nextAt: one!.nextAt, dropped }
@@ -59,7 +59,7 @@ test('WF102 all starts each, oldest first, and the newest where there are too ma
   const all: Schedule = { ...daily, missed: 'all' }
   const three = due(all, '2026-01-01T12:00:00Z', '2026-01-04T09:00:00Z')
   assert.deepEqual(three.runs, ['2026-01-02T06:00:00.000Z', '2026-01-03T06:00:00.000Z', '2026-01-04T06:00:00.000Z'])
-  const two = due(all, '2026-01-01T12:00:00Z', '2026-01-04T09:00:00Z', { most: 2 })
+  const two = due(all, '2026-01-01T12:00:00Z', '2026-01-04T09:00:00Z', { missedPerSchedule: 2 })
   assert.deepEqual(two.runs, ['2026-01-03T06:00:00.000Z', '2026-01-04T06:00:00.000Z'])
   assert.deepEqual(two.dropped, ['2026-01-02T06:00:00.000Z', '2026-01-02T06:00:00.000Z'])
 })
@@ -67,7 +67,7 @@ test('WF102 all starts each, oldest first, and the newest where there are too ma
 test('WF102 a year of missed minutes costs little', () => {
   const began = performance.now()
   const { runs } = due({ cron: '* * * * *', missed: 'all' }, '2025-01-01T00:00:00Z', '2026-01-01T00:00:00Z', {
-    most: 100,
+    missedPerSchedule: 100,
   })
   assert.equal(runs.length, 100)
   assert.ok(performance.now() - began < 3_000)
@@ -75,7 +75,7 @@ test('WF102 a year of missed minutes costs little', () => {
 
 test('WF103 the same time of the same trigger is the same run; any other is another', () => {
   const runs = (id: string, now: string) =>
-    dueTriggers([{ ...trigger({ ...daily, missed: 'all' }, '2026-01-01T12:00:00Z'), id }], at(now), rules).runs
+    dueTriggers([{ ...trigger({ ...daily, missed: 'all' }, '2026-01-01T12:00:00Z'), id }], at(now), digest).runs
   const [first] = runs('daily', '2026-01-02T06:00:00Z')
   const [again, second] = runs('daily', '2026-01-03T06:00:30Z')
   const [other] = runs('other', '2026-01-02T06:00:00Z')
@@ -113,7 +113,7 @@ test('WF104 hubs that decide from what was true a while ago, with clocks of thei
         // What it has read may be old: the runs are there already then.
         if (reads) read[hub] = kept
         const state = [{ id: 'a', schedule, settledAt: read[hub]! }]
-        const { runs, settled } = dueTriggers(state, now + skew[hub]!, { ...rules, most: 1_000 })
+        const { runs, settled } = dueTriggers(state, now + skew[hub]!, digest, { ...usual, missedPerSchedule: 1_000 })
         if (dies === 'before the runs') continue
         for (const { run, at: dueAt } of runs) {
           assert.ok(!started.has(run) || started.get(run) === dueAt)

@@ -1,5 +1,6 @@
 /** Which runs schedules start now (WF101–WF104). Pure: two hubs that decide at once decide for the same runs. */
 import type { RunId } from '@meshbook/core/ids.ts'
+import { type Limits, limits } from '@meshbook/core/limits.ts'
 import { CronTimes } from '@meshbook/core/workflow/cron.ts'
 import type { Schedule } from '@meshbook/core/workflow/workflow-schema.ts'
 import { type Digest, runOf } from './trigger-run.ts'
@@ -28,34 +29,35 @@ export interface Settled {
   dropped: { from: number; to: number } | null
 }
 
-export interface DueRules {
-  /** Later than this, a time has been missed. */
-  lateMs: number
-  /** How many missed times are made up for at most. */
-  most: number
-  digest: Digest
-}
+/** Later than `scheduleLateMs`, a time has been missed; of those, `missedPerSchedule` are made up for at most. */
+export type ScheduleLimits = Pick<Limits, 'scheduleLateMs' | 'missedPerSchedule'>
 
 export function dueTriggers(
   state: readonly ScheduledTrigger[],
   now: number,
-  rules: DueRules,
+  digest: Digest,
+  most: ScheduleLimits = limits,
 ): { runs: DueRun[]; settled: Settled[] } {
-  const each = state.map(trigger => dueOf(trigger, now, rules))
+  const each = state.map(trigger => dueOf(trigger, now, digest, most))
   return { runs: each.flatMap(({ runs }) => runs), settled: each.map(({ settled }) => settled) }
 }
 
-function dueOf(trigger: ScheduledTrigger, now: number, rules: DueRules): { runs: DueRun[]; settled: Settled } {
+function dueOf(
+  trigger: ScheduledTrigger,
+  now: number,
+  digest: Digest,
+  most: ScheduleLimits,
+): { runs: DueRun[]; settled: Settled } {
   const { id, schedule, settledAt } = trigger
   const times = new CronTimes(schedule.cron, schedule.timezone ?? 'UTC')
   const first = times.next(settledAt)
   const newest = times.last(settledAt, now)
   if (first === undefined || newest === undefined)
     return { runs: [], settled: { trigger: id, settledAt, nextAt: first ?? null, dropped: null } }
-  const started = startedOf(times, schedule.missed ?? 'skip', { after: settledAt, newest, now }, rules)
+  const started = startedOf(times, schedule.missed ?? 'skip', { after: settledAt, newest, now }, most)
   const before = times.last(settledAt, (started[0] ?? newest + 1) - 1)
   return {
-    runs: started.map(at => ({ trigger: id, at, run: runOf(eventOf(id, at), rules.digest) })),
+    runs: started.map(at => ({ trigger: id, at, run: runOf(eventOf(id, at), digest) })),
     settled: {
       trigger: id,
       settledAt: newest,
@@ -72,11 +74,11 @@ function startedOf(
   times: CronTimes,
   missed: 'skip' | 'once' | 'all',
   { after, newest, now }: { after: number; newest: number; now: number },
-  { lateMs, most }: DueRules,
+  { scheduleLateMs, missedPerSchedule }: ScheduleLimits,
 ): number[] {
-  if (missed === 'skip') return now - newest <= lateMs ? [newest] : []
+  if (missed === 'skip') return now - newest <= scheduleLateMs ? [newest] : []
   const started = [newest]
-  while (missed === 'all' && started.length < most) {
+  while (missed === 'all' && started.length < missedPerSchedule) {
     const before = times.last(after, started[0]! - 1)
     if (before === undefined) break
     started.unshift(before)
