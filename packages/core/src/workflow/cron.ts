@@ -57,6 +57,10 @@ export class CronTimes {
   last(after: number, upTo: number): number | undefined {
     let found = this.next(after)
     if (found === undefined || found > upTo) return undefined
+    // Most often there is one alone.
+    const second = this.next(found)
+    if (second === undefined || second > upTo) return found
+    found = second
     let end = upTo
     while (found < end) {
       const middle = found + Math.ceil((end - found) / 2)
