@@ -695,6 +695,20 @@ export const limits = {
   /** Timers of a system overflow, and stand still while it sleeps: the clock is looked at so often. */
   workflowLookMs: 600_000,
   workflowRequestMs: 24 * 3_600_000,
+  /** Of a file's trigger. */
+  globsPerTrigger: 20,
+  /** How long nothing more may change, where the file does not say. */
+  filesQuietMs: 2_000,
+  /** What changes all the time is not waited for longer. */
+  filesLongestMs: 300_000,
+  /** That one event of files names. */
+  pathsPerEvent: 1_000,
+  /** A schedule that is later has missed its time. */
+  scheduleLateMs: 300_000,
+  /** Of those, how many are made up for where all are. */
+  missedPerSchedule: 100,
+  /** Runs that start each other by their ends. */
+  runsPerChain: 10,
   itemsPerMap: 10_000,
   parallelPerMap: 100,
   stepsAtOnce: 100,
