@@ -194,6 +194,7 @@ test('TK3 what cannot be begun says why: for a while it is tried again, for good
   w.sandboxes.failures.open.push(new MeshError('FORBIDDEN', { detail: 'the repository wants another credential' }))
   const refused = await w.ended((await w.order('again')).id)
   assert.equal(refused.state, 'failed')
+  assert.match(refused.reasons.join(), /the repository wants another credential/)
 })
 
 test('TK3, TK12 while the engine is gone who waits is told why, and who works is not lost', async t => {

@@ -2,7 +2,7 @@
 import './tasks.css'
 import type { Gate } from '@meshbook/core/api.ts'
 import type { Transcript } from '@meshbook/core/task-transcript.ts'
-import { changedWords, costWords, repoName, taskStateWords } from '@meshbook/core/task-words.ts'
+import { changedWords, costWords, repoName, taskStateWords, taskTitle } from '@meshbook/core/task-words.ts'
 import type { Task } from '@meshbook/core/tasks-api.ts'
 import type { FunctionComponent } from 'preact'
 import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
@@ -191,7 +191,7 @@ function Facts({ task, places }: { task: Task; places: TaskPlaces }) {
       </p>
       {task.reasons.map(reason => (
         <p key={reason} class={task.state === 'failed' ? 'task-bad' : 'faint'}>
-          {reason}
+          {taskTitle(reason, 300)}
         </p>
       ))}
       <p class="task-cost">
