@@ -7,6 +7,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { asApiError } from '../api/api-error.ts'
 import { forgetDraft, keepDraft, readDraft } from './draft.ts'
 import { tasks } from './known-tasks.ts'
+import { useAgents } from './use-agents.ts'
 import { type Wish, wishedTask } from './wished-task.ts'
 
 /** What a person would want to decide about, each with the tools that it stands for. */
@@ -30,6 +31,8 @@ export interface NewTaskProps {
 
 export function NewTaskForm({ give, action }: NewTaskProps) {
   const [wish, setWish] = useState<Wish>(readDraft)
+  const agents = useAgents()
+  const agent = agents.some(name => name === wish.agent) ? wish.agent : ''
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState('')
   /** The same words keep their id, however often they are sent. */
@@ -43,7 +46,7 @@ export function NewTaskForm({ give, action }: NewTaskProps) {
     setBusy(true)
     setProblem('')
     try {
-      const task = wishedTask(wish)
+      const task = wishedTask({ ...wish, agent })
       const words = JSON.stringify(task)
       if (named.current.words !== words) named.current = { words, id: newId('run', Date.now(), systemRandom) }
       await give({ ...task, id: named.current.id } as NewTask & { id: string })
@@ -88,6 +91,18 @@ export function NewTaskForm({ give, action }: NewTaskProps) {
       </datalist>
       <div class="task-fields">
         <Text label="Begin from branch" hint="its default" value={wish.base} set={base => change({ base })} />
+        {agents.length > 1 && (
+          <label>
+            Agent
+            <select class="field" value={agent} onChange={event => change({ agent: event.currentTarget.value })}>
+              {agents.map((name, at) => (
+                <option key={name} value={at === 0 ? '' : name}>
+                  {at === 0 ? 'Meshbook, the hub’s own' : name.replace(/^acp:/, '')}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
         <Text label="Model" hint="the hub's" value={wish.model} set={model => change({ model })} />
         <Text
           label="Budget in dollars"
