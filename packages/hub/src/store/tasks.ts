@@ -281,6 +281,19 @@ export async function tasksOfHub(tx: Tx, a: { hub: string }): Promise<TaskRow[]>
   return rows.map(taskOf)
 }
 
+/** Which of these there are. `isOver`: it has ended, and no hub has anything left to do with it. */
+export async function tasksThere(
+  tx: Tx,
+  a: { ids: readonly RunId[] },
+): Promise<{ org: OrgId; id: RunId; isOver: boolean }[]> {
+  if (a.ids.length === 0) return []
+  const rows = await tx.all<{ org: OrgId; id: RunId; over: number }>(
+    `SELECT r.org_id AS org, r.run_id AS id, CASE WHEN r.ended_at IS NOT NULL AND t.hub IS NULL THEN 1 ELSE 0 END AS over FROM ${tables} WHERE t.run_id IN (${a.ids.map(() => '?').join(', ')})`,
+    [...a.ids],
+  )
+  return rows.map(({ org, id, over }) => ({ org, id, isOver: Number(over) === 1 }))
+}
+
 /** Gives it to a worker of this hub under the next fence; null where it is taken, has ended, or the hub is full (TK10). */
 export async function takeTask(
   tx: Tx,
