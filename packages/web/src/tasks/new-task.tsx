@@ -2,11 +2,12 @@
 import './tasks.css'
 import { newId, systemRandom } from '@meshbook/core/ids.ts'
 import { isBranch } from '@meshbook/core/task-events.ts'
-import { isRepo, type NewTask, type ToolRule } from '@meshbook/core/tasks-api.ts'
+import type { NewTask, ToolRule } from '@meshbook/core/tasks-api.ts'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { asApiError } from '../api/api-error.ts'
 import { forgetDraft, keepDraft, readDraft } from './draft.ts'
 import { tasks } from './known-tasks.ts'
+import { RepoField, repoProblem } from './repo-field.tsx'
 import { useAgents } from './use-agents.ts'
 import { type Wish, wishedTask } from './wished-task.ts'
 
@@ -70,20 +71,7 @@ export function NewTaskForm({ give, action }: NewTaskProps) {
           onInput={event => change({ prompt: event.currentTarget.value })}
         />
       </label>
-      <label>
-        Repository
-        <input
-          class="field"
-          list="task-repos"
-          inputMode="url"
-          autocomplete="off"
-          autocapitalize="none"
-          spellcheck={false}
-          value={wish.repo}
-          placeholder="https://github.com/you/project"
-          onInput={event => change({ repo: event.currentTarget.value.trim() })}
-        />
-      </label>
+      <RepoField value={wish.repo} set={repo => change({ repo })} list="task-repos" />
       <datalist id="task-repos">
         {[...new Set([...tasks.value.values()].map(({ repo }) => repo))].map(repo => (
           <option key={repo} value={repo} />
@@ -176,7 +164,7 @@ function Text(props: { label: string; hint: string; value: string; isNumber?: bo
 
 function problemOf({ prompt, repo, base, budget }: Wish): string {
   if (prompt.trim() === '') return 'Say what is to be done.'
-  if (!isRepo(repo)) return 'Name the repository: its https address, or git@host:path, without a password in it.'
+  if (repoProblem(repo) !== '') return repoProblem(repo)
   if (base.trim() !== '' && !isBranch(base.trim())) return 'That is no name of a branch.'
   if (budget.trim() !== '' && !(Number(budget) > 0)) return 'The budget is an amount of dollars, such as 2.50.'
   return ''
