@@ -35,6 +35,11 @@ test('TP7 TP20 the files of a task are looked through by touch, and what cannot 
   await entry('sum.test.ts').tap()
   await files.getByText(/The beginning of .*; the rest is too large/).waitFor()
   await looksGood(page, 'phone files too large')
+  await page.evaluate(() => scrollTo(0, 0))
+  await worker.write(...s.turn(2, 'It is mended.'))
+  await page.locator('#panel-does', { hasText: 'It is mended.' }).waitFor({ state: 'attached' })
+  await page.evaluate(() => new Promise(requestAnimationFrame))
+  assert.equal(await page.evaluate(() => scrollY), 0, 'what is read stays where it is')
 
   await path.getByRole('button', { name: 'All files' }).tap()
   await entry('logo.png').tap()
