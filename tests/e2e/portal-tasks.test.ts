@@ -41,6 +41,7 @@ test('TP22 of several agents one is chosen', async t => {
   const { page } = s
   await s.open('/portal/tasks/new')
   const choice = page.getByLabel('Agent')
+  await choice.waitFor()
   assert.deepEqual(await choice.locator('option').allTextContents(), ['Meshbook, the hub’s own', 'mine'])
   await choice.selectOption('mine')
   await looksGood(page, 'portal new with agents')
