@@ -120,6 +120,9 @@ export function taskStoreContract(name: string, open: OpenRunStore, schedules: n
     await w.store.call('noteTaskReasons', { org: w.org, id: b.id, reasons: ['full'] })
     assert.equal((await w.store.query('findTask', { org: w.org, id: a.id }))?.baseCommit, commit)
     assert.deepEqual((await w.store.query('findTask', { org: w.org, id: b.id }))?.reasons, ['full'])
+    const ids = [b.id, parseRunId('task-nobody-made')]
+    assert.deepEqual(await w.store.query('tasksThere', { ids }), [{ org: w.org, id: b.id, isOver: false }])
+    assert.deepEqual(await w.store.query('tasksThere', { ids: [] }), [])
   })
 
   test(`${name}: TK11, TK12, TK30 only the newest holder writes, and after the end nobody does`, async t => {

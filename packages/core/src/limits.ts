@@ -655,6 +655,8 @@ export const limits = {
   gitRefsPerTask: 500,
   /** How long what a task pushed is kept after its end, to be looked at and gone on from. */
   taskRepositoryMs: 30 * 24 * 3_600_000,
+  /** How often a hub looks whether what it keeps is of tasks that there still are. */
+  taskFoldersLookMs: 60_000,
   /** All that a task pushed. */
   gitTaskBytes: 4 * GiB,
   diffFilesPerTask: 5_000,

@@ -234,6 +234,7 @@ const plain = {
   listTasks: tasks.listTasks,
   tasksToTake: tasks.tasksToTake,
   tasksOfHub: tasks.tasksOfHub,
+  tasksThere: tasks.tasksThere,
   takeTask: noting(tasks.takeTask, aboutRun),
   taskOfWorker: tasks.taskOfWorker,
   appendTask: noting(tasks.appendTask, (_, { id }) => [`run ${id}`]),

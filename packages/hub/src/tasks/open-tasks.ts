@@ -4,11 +4,13 @@ import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { AssetId, Now, OrgId, RandomBytes, RunId, WorkerId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { WebSocket } from 'ws'
+import { collectRegularly } from '../assets/collect-regularly.ts'
 import type { HubEvents } from '../hub-events.ts'
 import type { Log } from '../log.ts'
 import type { RunFeeds } from '../runs/run-feeds.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { TaskRow } from '../store/tasks.ts'
+import { clearLeftTasks } from './left-tasks.ts'
 import type { Delivery, TaskPlaces, WorkerLines } from './places.ts'
 import { TaskCells, type TaskCellsPorts } from './task-cells.ts'
 import { TaskChannel } from './task-channel.ts'
@@ -150,7 +152,10 @@ export function openTasks(ports: OpenTasksPorts): OpenTasks {
     admit: async (who, socket) => (await work.admit?.(who, socket)) ?? false,
     begin: () => {
       const [endQueue, endWork] = [queue.begin(), work.begin?.()]
+      const clear = () => clearLeftTasks({ store, delivery: work.delivery, isBusy: id => queue.isBusy(id) })
+      const endClearing = collectRegularly(ports.times.taskFoldersLookMs, clear, log)
       return async () => {
+        endClearing()
         await endQueue()
         await endWork?.()
       }
@@ -186,6 +191,7 @@ const noWork: OpenTaskWork = () => {
       push: async () => null,
       pullRequest: async () => null,
       forget: async () => undefined,
+      kept: () => [],
       drop: async () => undefined,
       diff: none,
       folder: none,

@@ -81,6 +81,11 @@ export class TaskQueue {
     this.#ports = ports
   }
 
+  /** Something is being done with it right now. */
+  isBusy(id: RunId): boolean {
+    return this.#inWork.has(id)
+  }
+
   heard(worker: WorkerId): void {
     this.#heard.set(worker, this.#ports.now())
   }
