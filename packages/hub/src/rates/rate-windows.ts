@@ -59,7 +59,9 @@ export class LocalWindows implements RateWindows {
     if (isPlaced) this.#put(shares, counts, now)
   }
 
-  async close(): Promise<void> {}
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
 
   #put(shares: readonly Share[], counts: readonly WindowCounts[], now: number): void {
     shares.forEach(({ of, key }, i) => {
