@@ -82,7 +82,8 @@ export const hubSettings = {
   MESHBOOK_DATABASE_URL:
     'PostgreSQL instead of a file, as a role that owns no table: postgresql://hub:password@host/meshbook',
   MESHBOOK_DATABASE_OWNER_URL: 'the same database as the owner of the tables; needed only to make or update them',
-  MESHBOOK_REDIS_URL: 'Redis that tells several hubs on one database of each other’s edits, and counts requests for all: redis://host:6379',
+  MESHBOOK_REDIS_URL:
+    'Redis that tells several hubs on one database of each other’s edits, and counts requests for all: redis://host:6379',
   ...s3Settings,
   ...accountSettings,
   MESHBOOK_PUSH_SERVICES:
