@@ -126,6 +126,7 @@ export function routes(parts: Parts): Route[] {
     publicRoute({
       method: 'GET',
       path: '/healthz',
+      rate: 'none',
       summary: 'Whether the process runs, and of which version it is',
       answer: v.object({ ok: v.boolean(), name: v.literal('meshbook'), version: v.string() }),
       handle: () => health(parts),
@@ -133,6 +134,7 @@ export function routes(parts: Parts): Route[] {
     publicRoute({
       method: 'GET',
       path: '/readyz',
+      rate: 'none',
       summary: 'Whether the storage accepts writes',
       answer: v.object({ ok: v.boolean() }),
       handle: () => ready(parts),
@@ -140,6 +142,7 @@ export function routes(parts: Parts): Route[] {
     {
       method: 'GET',
       path: '/metrics',
+      rate: 'none',
       summary: 'Prometheus metrics, on loopback or with a token',
       access: { to: 'loopback or token' },
       produces: 'text/plain',
@@ -157,7 +160,7 @@ export function routes(parts: Parts): Route[] {
       method: 'POST',
       path: `${v1}/auth/link`,
       summary: 'Sign a browser in with the code of a sign-in link',
-      tries: 'limited',
+      rate: 'try',
       body: linkSchema,
       handle: ask => signIn(parts, ask),
     }),
@@ -281,6 +284,7 @@ export function routes(parts: Parts): Route[] {
       path: `${v1}/projects/:id/environments`,
       about: { the: 'project', named: 'id' },
       scope: 'run',
+      rate: 'heavy',
       summary: 'Let a device install the packages that a lock file of the project asks for, or stop it',
       body: environmentOrderSchema,
       handle: ask => orderEnvironment(parts, ask),
@@ -479,6 +483,7 @@ export function routes(parts: Parts): Route[] {
       path: `${v1}/documents/:id/renew`,
       about: { the: 'document', named: 'id' },
       scope: 'all',
+      rate: 'heavy',
       summary: 'Build the document anew from its text, for a past that has become too much; its versions stay',
       answer: renewedSchema,
       handle: ask => renewDocument(parts, ask),
@@ -722,6 +727,7 @@ export function routes(parts: Parts): Route[] {
       head: true,
       scope: 'read',
       devices: true,
+      rate: 'transfer',
       summary: 'A blob by its SHA-256; takes one range',
       query: {
         name: 'makes it a download under this name',
@@ -736,6 +742,7 @@ export function routes(parts: Parts): Route[] {
       about: 'shared',
       scope: 'write',
       devices: true,
+      rate: 'transfer',
       summary:
         'Store a blob under its SHA-256, whole or in pieces by Content-Range or Upload-Offset; HEAD tells the offset',
       query: { project: 'the project that it is for, where that is somebody else’s' },
