@@ -23,7 +23,11 @@ const mini = { model: 'gpt-4o-mini', max_completion_tokens: 100, messages: [hell
 
 test('GW2 GW4 a worker’s socket answers without a credential, for its task and up to its budget', async t => {
   const { url } = await startProvider(t, key)
-  const door = await openTaskDoor(t, { addresses: { anthropic: url, openai: url }, key }, { microUsd: 5_000 })
+  const door = await openTaskDoor(
+    t,
+    { addresses: { anthropic: url, openai: url, gemini: url }, key },
+    { microUsd: 5_000 },
+  )
   for (const path of ['/v1/messages', '/anthropic/v1/messages', '/gateway/anthropic/v1/messages']) {
     const answer = await door.ask('POST', path, haiku)
     assert.equal(answer.status, 200, answer.text)
@@ -140,7 +144,7 @@ test('GW15 a stream passes byte for byte, however it is cut into pieces, and wha
   ])
   const bytes = Array.from(strange, byte => Buffer.from([byte]))
   const { url } = await rawProvider(t, bytes)
-  const door = await openTaskDoor(t, { addresses: { anthropic: url, openai: url }, key }, {})
+  const door = await openTaskDoor(t, { addresses: { anthropic: url, openai: url, gemini: url }, key }, {})
   const answer = await door.fetch('http://models/v1/messages', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
