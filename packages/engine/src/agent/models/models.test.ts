@@ -345,8 +345,7 @@ test('AL35 a key in the environment is not used', async t => {
   const canary = 'sk-canary-0123456789'
   for (const name of ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'OPENAI_API_KEY', 'OPENAI_ORG_ID'])
     process.env[name] = canary
-  for (const name of ['GEMINI_API_KEY', 'GOOGLE_CLOUD_PROJECT', 'GOOGLE_GENAI_API_VERSION'])
-    process.env[name] = canary
+  for (const name of ['GEMINI_API_KEY', 'GOOGLE_CLOUD_PROJECT', 'GOOGLE_GENAI_API_VERSION']) process.env[name] = canary
   process.env.GOOGLE_GENAI_USE_VERTEXAI = 'true'
   process.env.GOOGLE_GEMINI_BASE_URL = 'http://127.0.0.1:1'
   for (const wire of wires) {
