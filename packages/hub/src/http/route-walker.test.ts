@@ -101,6 +101,7 @@ async function worldOf(t: TestContext): Promise<World> {
   const ways = { passkey: 'pky_01k00000000000000000000000', identity: 'idn_01k00000000000000000000000' }
   const ids = {
     ...ways,
+    call: 'gemini-2.5-flash:generateContent',
     browser: browser!.id,
     way,
     hook,
