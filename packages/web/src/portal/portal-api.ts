@@ -1,5 +1,14 @@
-/** The routes of keys, of what models cost, of hooks and of retention, typed. */
-import { listOf } from '@meshbook/core/api.ts'
+/** The routes of the pages of the portal that no other app has, typed. */
+import {
+  type ApiToken,
+  type AuditEntry,
+  auditEntrySchema,
+  type Gate,
+  gateSchema,
+  listOf,
+  type Scope,
+  tokenSchema,
+} from '@meshbook/core/api.ts'
 import {
   type Hook,
   type HookDelivery,
@@ -21,7 +30,22 @@ import { type InferOutput, unknown } from 'valibot'
 import { request } from '../api/http.ts'
 
 export type NewKey = InferOutput<typeof newKeySchema>
+export interface AuditFilter {
+  action?: string
+  user?: string
+  from?: number
+  to?: number
+}
+interface Page<T> {
+  items: T[]
+  next?: string | undefined
+}
+
 const nothing = unknown()
+const queryOf = (given: Readonly<Record<string, string | number | undefined>>): string => {
+  const known = Object.entries(given).filter(([, value]) => value !== undefined && value !== '')
+  return String(new URLSearchParams(known.map(([name, value]) => [name, String(value)])))
+}
 const named = (name: string): string => encodeURIComponent(name)
 
 export const portalApi = {
@@ -39,6 +63,17 @@ export const portalApi = {
 
   usage: (from: number, to: number): Promise<UsageReport> =>
     request('GET', `/usage?from=${from}&to=${to}`, usageReportSchema),
+
+  gates: (state: string, cursor: string | undefined): Promise<Page<Gate>> =>
+    request('GET', `/gates?${queryOf({ limit: 50, state, cursor })}`, listOf(gateSchema)),
+
+  tokens: async (): Promise<ApiToken[]> => (await request('GET', '/tokens', listOf(tokenSchema))).items,
+  makeToken: (name: string, scopes: readonly Scope[]): Promise<ApiToken> =>
+    request('POST', '/tokens', tokenSchema, { body: { name, scopes } }),
+  removeToken: (id: string) => request('DELETE', `/tokens/${named(id)}`, nothing),
+
+  audit: (filter: AuditFilter, cursor: string | undefined): Promise<Page<AuditEntry>> =>
+    request('GET', `/audit?${queryOf({ limit: 200, ...filter, cursor })}`, listOf(auditEntrySchema)),
 
   hooks: async (): Promise<Hook[]> => (await request('GET', '/hooks', listOf(hookSchema))).items,
   makeHook: (body: NewHook): Promise<MadeHook> => request('POST', '/hooks', madeHookSchema, { body }),
