@@ -198,6 +198,14 @@ export const newMemberSchema = v.union([
 ])
 export const memberRolesSchema = v.object({ roles: someRoles })
 
+/** `GET /activity`: how many runs were asked for on each day of UTC that has any, newest first. */
+export const activitySchema = v.object({
+  from: ms,
+  to: ms,
+  days: v.array(v.object({ day: v.string(), runs: ms, failed: ms })),
+})
+export type Activity = v.InferOutput<typeof activitySchema>
+
 /** `GET /audit`, newest first. */
 export const auditEntrySchema = v.object({
   id: v.string(),

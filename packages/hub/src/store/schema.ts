@@ -201,6 +201,12 @@ const migrations: readonly string[] = [
   CREATE TABLE hook_outcomes (org_id TEXT NOT NULL, hook_id TEXT NOT NULL, number BIGINT NOT NULL, at BIGINT NOT NULL, outcome TEXT NOT NULL, task_id TEXT, reason TEXT, PRIMARY KEY (org_id, hook_id, number));
   ALTER TABLE projects ADD COLUMN log_days BIGINT;
   CREATE INDEX tasks_by_origin ON tasks (org_id, from_task);`,
+  // Budgets of months (GW50…). A call remembers its project, so that the ledger outlives its run.
+  `ALTER TABLE model_calls ADD COLUMN project_id TEXT;
+  UPDATE model_calls SET project_id = (SELECT r.project_id FROM runs r WHERE r.org_id = model_calls.org_id AND r.run_id = model_calls.run_id) WHERE run_id IS NOT NULL;
+  CREATE INDEX runs_by_request ON runs (org_id, requested_at);
+  CREATE TABLE month_budgets (org_id TEXT NOT NULL, scope TEXT NOT NULL, cap_usd BIGINT NOT NULL, set_at BIGINT NOT NULL, PRIMARY KEY (org_id, scope));
+  CREATE TABLE month_spending (org_id TEXT NOT NULL, scope TEXT NOT NULL, month TEXT NOT NULL, spent_usd BIGINT NOT NULL, held_usd BIGINT NOT NULL, told BIGINT NOT NULL, PRIMARY KEY (org_id, scope, month));`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }

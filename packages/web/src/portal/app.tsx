@@ -25,6 +25,7 @@ const DevicesPage = lazyPart(() => import('./devices-page.tsx').then(module => m
 
 const KeysPage = lazyPart(() => import('./keys-page.tsx').then(module => module.KeysPage))
 const UsagePage = lazyPart(() => import('./usage-page.tsx').then(module => module.UsagePage))
+const OverviewPage = lazyPart(() => import('./overview-page.tsx').then(module => module.OverviewPage))
 const GatesPage = lazyPart(() => import('./gates-page.tsx').then(module => module.GatesPage))
 const MembersPage = lazyPart(() => import('./members-page.tsx').then(module => module.MembersPage))
 const TokensPage = lazyPart(() => import('./tokens-page.tsx').then(module => module.TokensPage))
@@ -87,6 +88,7 @@ function NavIcon({ name }: { name: LinkIcon }) {
 
 const links: readonly { to: string; name: string; icon: LinkIcon; pages: readonly PortalPage['page'][] }[] = [
   { to: '/portal/tasks', name: 'Tasks', icon: 'bolt', pages: ['tasks', 'task', 'new-task'] },
+  { to: '/portal/overview', name: 'Overview', icon: 'panel', pages: ['overview'] },
   { to: '/portal/runs', name: 'Runs', icon: 'play', pages: ['runs'] },
   { to: '/portal/gates', name: 'Decisions', icon: 'check', pages: ['gates'] },
   { to: '/portal/devices', name: 'Devices', icon: 'laptop', pages: ['devices'] },
@@ -154,6 +156,7 @@ const titles: Record<PortalPage['page'], string> = {
   tasks: 'Tasks',
   'new-task': 'New task',
   task: 'Task',
+  overview: 'Overview',
   runs: 'Runs',
   devices: 'Devices',
   usage: 'Usage',
@@ -196,6 +199,7 @@ const atTheHub: Partial<Record<PortalPage['page'], string>> = {
   usage: 'What models cost is counted',
   keys: 'Keys are kept',
   hooks: 'Hooks are kept',
+  overview: 'Runs and what they cost are counted',
   members: 'Members are looked after',
   tokens: 'Tokens are made',
   audit: 'What was done is noted',
@@ -225,6 +229,8 @@ function Content({ at }: { at: PortalPage }) {
       return <UsagePage />
     case 'keys':
       return <KeysPage />
+    case 'overview':
+      return <OverviewPage />
     case 'gates':
       return <GatesPage />
     case 'members':

@@ -13,6 +13,7 @@ test('PO1 each page has one address', () => {
     '/portal/usage',
     '/portal/keys',
     '/portal/hooks',
+    '/portal/overview',
     '/portal/gates',
     '/portal/members',
     '/portal/tokens',

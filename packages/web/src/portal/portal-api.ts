@@ -1,7 +1,9 @@
 /** The routes of the pages of the portal that no other app has, typed. */
 import {
+  type Activity,
   type ApiToken,
   type AuditEntry,
+  activitySchema,
   auditEntrySchema,
   type Gate,
   gateSchema,
@@ -18,7 +20,16 @@ import {
   madeHookSchema,
   type NewHook,
 } from '@meshbook/core/hooks-api.ts'
-import { type ModelKey, modelKeySchema, type UsageReport, usageReportSchema } from '@meshbook/core/models-api.ts'
+import {
+  type ModelKey,
+  type MonthBudget,
+  modelKeySchema,
+  monthBudgetSchema,
+  type Statement,
+  statementSchema,
+  type UsageReport,
+  usageReportSchema,
+} from '@meshbook/core/models-api.ts'
 import {
   keySchema,
   type newKeySchema,
@@ -27,7 +38,7 @@ import {
   type StoredKey,
 } from '@meshbook/core/tasks-api.ts'
 import { type InferOutput, unknown } from 'valibot'
-import { request } from '../api/http.ts'
+import { request, requestFile } from '../api/http.ts'
 
 export type NewKey = InferOutput<typeof newKeySchema>
 export interface AuditFilter {
@@ -74,6 +85,17 @@ export const portalApi = {
 
   audit: (filter: AuditFilter, cursor: string | undefined): Promise<Page<AuditEntry>> =>
     request('GET', `/audit?${queryOf({ limit: 200, ...filter, cursor })}`, listOf(auditEntrySchema)),
+
+  activity: (from: number, to: number): Promise<Activity> =>
+    request('GET', `/activity?from=${from}&to=${to}`, activitySchema),
+  budgets: async (): Promise<MonthBudget[]> => (await request('GET', '/budgets', listOf(monthBudgetSchema))).items,
+  setBudget: (project: string | null, microUsd: number | null): Promise<MonthBudget> =>
+    request('PUT', project === null ? '/budget' : `/projects/${named(project)}/budget`, monthBudgetSchema, {
+      body: { microUsd },
+    }),
+  statement: (month: string): Promise<Statement> => request('GET', `/statement?month=${month}`, statementSchema),
+  statementFile: async (month: string, as: 'csv' | 'json'): Promise<Blob> =>
+    (await requestFile(`/statement?month=${month}&as=${as}`, 'content-type'))[0],
 
   hooks: async (): Promise<Hook[]> => (await request('GET', '/hooks', listOf(hookSchema))).items,
   makeHook: (body: NewHook): Promise<MadeHook> => request('POST', '/hooks', madeHookSchema, { body }),
