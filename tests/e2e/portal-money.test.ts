@@ -51,16 +51,15 @@ test('PO40 PO41 PO50 a budget is set, fills and is taken away; the statement is 
   await page.getByText('Not final: the month is not over.').waitFor()
   const task = await s.give('Mend the failing test')
   await spend(s, task.id, [1_234_567, 1_000_001, 1_111_111, 7])
-  await page.reload()
+  await s.open('/portal/usage')
   await page.getByText('Over 80 %').waitFor()
-  await page.getByText('in the month', { exact: false }).first().waitFor()
   await looksGood(page, 'usage budgets')
   await page.locator('.statement').scrollIntoViewIfNeeded()
   await page.locator('.statement-parts').getByText('For no project').waitFor()
   const month = monthOf(Date.now())
   const saved = async (as: string) => {
     const coming = page.waitForEvent('download')
-    await page.getByRole('button', { name: `Save the statement as ${as}` }).click()
+    await page.getByRole('button', { name: `Save as ${as}: the statement` }).click()
     const download = await coming
     assert.equal(download.suggestedFilename(), `statement-${month}.${as.toLowerCase()}`)
     return readFile(await download.path(), 'utf8')
@@ -97,7 +96,7 @@ test('PO40 PO41 PO50 a budget is set, fills and is taken away; the statement is 
   await page.getByRole('link', { name: 'Tasks at work' }).click()
   await page.waitForURL(url => url.pathname === '/portal/tasks')
   await s.open('/portal/usage')
-  await page.getByRole('button', { name: 'Take the budget of Everything away' }).click()
+  await page.getByRole('button', { name: 'Take away the budget of Everything' }).click()
   await page.getByRole('button', { name: 'Take it away' }).click()
   await eventually('one is left', async () => {
     return (await s.it.json<{ items: MonthBudget[] }>('GET', '/budgets')).items.length === 1

@@ -122,7 +122,9 @@ async function scene(t: TestContext): Promise<TestHub & { told(): Promise<Told[]
   const file = join(hub.folder, 'hub.db')
   const told = async () => {
     const database = new DatabaseSync(file, { readOnly: true })
-    const rows = database.prepare("SELECT kind, title, text FROM notices WHERE kind = 'budget' ORDER BY made_at, title").all()
+    const rows = database
+      .prepare("SELECT kind, title, text FROM notices WHERE kind = 'budget' ORDER BY made_at, title")
+      .all()
     database.close()
     return rows as unknown as Told[]
   }

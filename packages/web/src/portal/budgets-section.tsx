@@ -80,7 +80,7 @@ function BudgetRow({ budget, changed }: { budget: MonthBudget; changed(): Promis
         <button
           type="button"
           class="button danger"
-          aria-label={`Take the budget of ${name} away`}
+          aria-label={`Take away the budget of ${name}`}
           onClick={() => void remove()}
         >
           Take away

@@ -40,10 +40,10 @@ export function StatementSection({ now }: { now: number }) {
             </option>
           ))}
         </select>
-        <button type="button" class="button" aria-label="Save the statement as CSV" onClick={() => save('csv')}>
+        <button type="button" class="button" aria-label="Save as CSV: the statement" onClick={() => save('csv')}>
           Save as CSV
         </button>
-        <button type="button" class="button" aria-label="Save the statement as JSON" onClick={() => save('json')}>
+        <button type="button" class="button" aria-label="Save as JSON: the statement" onClick={() => save('json')}>
           Save as JSON
         </button>
       </div>
@@ -73,15 +73,17 @@ function Sums({ statement }: { statement: Statement }) {
       {rows.length > 0 && (
         <div class="statement-parts">
           {parts.map(([title, sums]) => (
-            <dl key={title}>
-              <dt class="statement-title">{title}</dt>
-              {sums.map(({ key, sum }) => (
-                <div key={key}>
-                  <dt>{key}</dt>
-                  <dd>{dollars(sum.microUsd)}</dd>
-                </div>
-              ))}
-            </dl>
+            <div key={title}>
+              <h3>{title}</h3>
+              <dl>
+                {sums.map(({ key, sum }) => (
+                  <div key={key}>
+                    <dt>{key}</dt>
+                    <dd>{dollars(sum.microUsd)}</dd>
+                  </div>
+                ))}
+              </dl>
+            </div>
           ))}
         </div>
       )}
