@@ -32,7 +32,7 @@ test('PO20 PO21 PO22 PO60 a decision shows its exact bytes, takes a second press
   const { page, faults } = s
   await s.open('/portal/gates')
   await page.getByText('Nothing waits').waitFor()
-  await page.getByText('Nothing has been decided like that').waitFor()
+  await page.getByText('Nothing has been decided yet').waitFor()
   await looksGood(page, 'gates empty')
   const { id } = await s.give('Clean the build folder')
   const worker = await s.worker(id)

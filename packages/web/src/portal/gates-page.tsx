@@ -69,7 +69,9 @@ function DecidedGates({ without }: { without: ReadonlySet<string> }) {
         </select>
       </div>
       <PagedProblem paged={paged} />
-      {shown?.length === 0 && !paged.more && <p class="faint">Nothing has been decided like that.</p>}
+      {shown?.length === 0 && !paged.more && (
+        <p class="faint">{state === '' ? 'Nothing has been decided yet.' : 'Nothing has been decided like that.'}</p>
+      )}
       <ul class="part-list">
         {shown?.map(gate => (
           <DecidedGate key={gate.id} gate={gate} />
