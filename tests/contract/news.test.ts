@@ -94,6 +94,7 @@ const quiet: Record<string, string> = {
   sawDevice: 'the presence of the device tells how it is',
   sealAgain: 'it happens when a hub starts, and changes nothing that anybody is shown',
   setLooking: readWhenAsked,
+  setMonthBudget: readWhenAsked,
   setNotifySettings: readWhenAsked,
   setRetention: readWhenAsked,
   setSealKey: ownWords,

@@ -136,6 +136,8 @@ export const limits = {
   pathSegmentBytes: 255,
   nameChars: 100,
   pageRows: 200,
+  /** Of a statement: projects times members times models of one month. */
+  statementRows: 50_000,
   documentsPerProject: 20_000,
 
   cellCodeBytes: 1 * MiB,

@@ -10,8 +10,11 @@ import { isTimeZone } from './quiet-hours.ts'
 const ms = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const when = v.nullable(ms)
 
-/** What can be turned off. `wanted`: a run asks whether it is still wanted; `device`: one was lost while it ran something. */
-export const noticeKinds = ['finished', 'failed', 'input', 'wanted', 'gate', 'device'] as const
+/**
+ * What can be turned off. `wanted`: a run asks whether it is still wanted; `device`: one was lost while it ran something;
+ * `budget`: so much of a month's budget is spent.
+ */
+export const noticeKinds = ['finished', 'failed', 'input', 'wanted', 'gate', 'device', 'budget'] as const
 export type NoticeKind = (typeof noticeKinds)[number]
 /** `over`: how something ended that was told before, under the same tag; `summary`: several at once. */
 export const messageKinds = [...noticeKinds, 'over', 'summary', 'test'] as const

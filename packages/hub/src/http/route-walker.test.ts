@@ -305,6 +305,8 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /snapshots/:id/restore': () => ({}),
   'PUT /keys/:name': () => ({ kind: 'openai', value: 'walked' }),
   'PUT /projects/:id/retention': () => ({ days: 7 }),
+  'PUT /projects/:id/budget': () => ({ microUsd: 7_000_000 }),
+  'PUT /budget': () => ({ microUsd: 7_000_000 }),
   'PATCH /hooks/:id': () => ({ isOff: true }),
   'POST /model-keys': () => ({ name: 'walked' }),
 }

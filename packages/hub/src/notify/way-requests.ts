@@ -69,6 +69,7 @@ const ntfyTags: Readonly<Record<MessageKind, string>> = {
   wanted: 'question',
   gate: 'warning',
   device: 'electric_plug',
+  budget: 'moneybag',
   over: 'heavy_check_mark',
   summary: 'clipboard',
   test: 'wave',

@@ -3,6 +3,7 @@ import type { DeviceId, OrgId, ProjectId, RunId, UserId } from '@meshbook/core/i
 import { hasEnded } from '@meshbook/core/run.ts'
 import type { Procedure, Tx } from '@meshbook/relay/sql/tx.ts'
 import * as accounts from './accounts.ts'
+import * as activity from './activity.ts'
 import * as restore from './after-restore.ts'
 import * as references from './asset-references.ts'
 import * as assets from './assets.ts'
@@ -24,6 +25,7 @@ import * as left from './left-heads.ts'
 import * as lost from './lost-runs.ts'
 import * as members from './members.ts'
 import * as models from './model-calls.ts'
+import * as months from './month-budgets.ts'
 import * as moves from './moves.ts'
 import * as news from './news.ts'
 import * as notices from './notices.ts'
@@ -49,6 +51,7 @@ import * as policies from './session-policy.ts'
 import * as attempts from './sign-in-attempts.ts'
 import * as parts from './snapshot-parts.ts'
 import * as snapshots from './snapshots.ts'
+import * as statements from './statements.ts'
 import { submitRun } from './submit-run.ts'
 import * as taskCells from './task-cells.ts'
 import * as tasks from './tasks.ts'
@@ -437,6 +440,10 @@ const plain = {
   modelUsage: models.modelUsage,
   makeModelKey: models.makeModelKey,
   listModelKeys: models.listModelKeys,
+  setMonthBudget: months.setMonthBudget,
+  listMonthBudgets: months.listMonthBudgets,
+  modelStatement: statements.modelStatement,
+  runsByDay: activity.runsByDay,
 }
 
 export type AuditedCall = keyof typeof plain

@@ -204,6 +204,12 @@ const migrations: readonly string[] = [
   // Cells that agents ask for (TK50…): one for each tool call, and each agreement for one of them.
   `CREATE TABLE task_cells (org_id TEXT NOT NULL, run_id TEXT NOT NULL, call_id TEXT NOT NULL, cell_run TEXT NOT NULL, gate_id TEXT, digest TEXT NOT NULL, asked_at BIGINT NOT NULL, ends_at BIGINT NOT NULL, going BIGINT NOT NULL, PRIMARY KEY (org_id, run_id, call_id), UNIQUE (org_id, gate_id));
   CREATE INDEX task_cells_by_end ON task_cells (going, ends_at);`,
+  // Budgets of months (GW50…). A call remembers its project, so that the ledger outlives its run.
+  `ALTER TABLE model_calls ADD COLUMN project_id TEXT;
+  UPDATE model_calls SET project_id = (SELECT r.project_id FROM runs r WHERE r.org_id = model_calls.org_id AND r.run_id = model_calls.run_id) WHERE run_id IS NOT NULL;
+  CREATE INDEX runs_by_request ON runs (org_id, requested_at);
+  CREATE TABLE month_budgets (org_id TEXT NOT NULL, scope TEXT NOT NULL, cap_usd BIGINT NOT NULL, set_at BIGINT NOT NULL, PRIMARY KEY (org_id, scope));
+  CREATE TABLE month_spending (org_id TEXT NOT NULL, scope TEXT NOT NULL, month TEXT NOT NULL, spent_usd BIGINT NOT NULL, held_usd BIGINT NOT NULL, told BIGINT NOT NULL, PRIMARY KEY (org_id, scope, month));`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }

@@ -9,6 +9,7 @@ export const noticeWords: Record<NoticeKind, string> = {
   wanted: 'A run asks whether it is still wanted',
   gate: 'A decision waits',
   device: 'A device was lost while it ran something',
+  budget: 'Much of a budget is spent',
 }
 
 export const wayKindWords: Record<Way['kind'], string> = { push: 'Push', ntfy: 'ntfy', webhook: 'Webhook' }
