@@ -48,5 +48,6 @@ export const auditActions = [
   'hook-changed',
   'task-deleted',
   'retention-set',
+  'way-confirmed',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

@@ -13,8 +13,8 @@ const when = v.nullable(ms)
 /** What can be turned off. `wanted`: a run asks whether it is still wanted; `device`: one was lost while it ran something. */
 export const noticeKinds = ['finished', 'failed', 'input', 'wanted', 'gate', 'device'] as const
 export type NoticeKind = (typeof noticeKinds)[number]
-/** `over`: how something ended that was told before, under the same tag; `summary`: several at once. */
-export const messageKinds = [...noticeKinds, 'over', 'summary', 'test'] as const
+/** `over`: how something ended that was told before, under the same tag; `summary`: several at once; `code`: confirms a mail address. */
+export const messageKinds = [...noticeKinds, 'over', 'summary', 'test', 'code'] as const
 export type MessageKind = (typeof messageKinds)[number]
 
 /** What a service worker gets, and a webhook without `receipt`. `url` is a path of the app; of a webhook it is whole. */
@@ -61,6 +61,31 @@ export const subscriptionSchema = v.object({
   keys: v.object({ p256dh: base64url(87), auth: base64url(22) }),
 })
 
+/** One address and nothing that means something in a header: no quotes, spaces, commas or brackets (NT32). */
+export const mailAddressSchema = v.pipe(
+  v.string(),
+  v.trim(),
+  v.maxLength(limits.mailAddressChars),
+  v.regex(
+    /^[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])$/,
+    'expected an e-mail address such as ada@example.org',
+  ),
+)
+
+/** `POST /push/ways/:id/confirm`: what stood in the mail; spaces do not count. */
+export const mailCodeSchema = v.object({
+  code: v.pipe(
+    v.string(),
+    v.maxLength(32),
+    v.transform(text => text.replace(/[\s-]/g, '')),
+    v.regex(/^\d{8}$/, 'expected the 8 digits of the mail'),
+  ),
+})
+
+/** `GET /push/mail`: whether this hub sends mail, and from which address it comes. */
+export const mailOfferSchema = v.object({ works: v.boolean(), from: v.nullable(v.string()) })
+export type MailOffer = v.InferOutput<typeof mailOfferSchema>
+
 /** `POST /push/ways`. Saying the same subscription again changes nothing and is answered with 200. */
 export const newWaySchema = v.variant('kind', [
   v.object({
@@ -80,9 +105,12 @@ export const newWaySchema = v.variant('kind', [
     token: v.optional(v.pipe(v.string(), v.regex(/^[!-~]{1,200}$/))),
   }),
   v.object({ kind: v.literal('webhook'), name: v.optional(nameSchema), url: urlSchema }),
+  /** Incoming webhook of Slack, Mattermost, or Discord with `/slack`; whoever has its address can write there. */
+  v.object({ kind: v.literal('slack'), name: v.optional(nameSchema), url: urlSchema }),
+  v.object({ kind: v.literal('email'), name: v.optional(nameSchema), address: mailAddressSchema }),
 ])
 export type NewWay = v.InferOutput<typeof newWaySchema>
-export const wayKinds = ['push', 'ntfy', 'webhook'] as const
+export const wayKinds = ['push', 'ntfy', 'webhook', 'slack', 'email'] as const
 export type WayKind = (typeof wayKinds)[number]
 
 export const wayFailures = [
@@ -95,6 +123,10 @@ export const wayFailures = [
   'moved',
   'address',
   'expired',
+  'sealed',
+  'mail-off',
+  'mail-sign-in',
+  'mail-unsafe',
 ] as const
 export type WayFailure = (typeof wayFailures)[number]
 
@@ -117,12 +149,16 @@ export const wayTestSchema = v.object({
 })
 export type WayTest = v.InferOutput<typeof wayTestSchema>
 
-/** `GET /push/ways`. Addresses, topics, tokens and keys are secrets: only the host of a way is told. */
+/** `GET /push/ways`. Addresses, topics, tokens and keys are secrets: only the host of a way is told, and what `shown` says. */
 export const waySchema = v.object({
   id: v.string(),
   kind: v.picklist(wayKinds),
   name: nameSchema,
   host: v.string(),
+  /** As much of the address as may be shown: the host, of a Slack-compatible webhook its end, of a mail address its beginning (NT16). */
+  shown: v.string(),
+  /** An address that awaits its code: until when the last one is good; 0 when none was sent. Null for what needs none any more (NT31). */
+  codeUntil: when,
   createdAt: ms,
   /** It is that of the browser which asks. */
   current: v.boolean(),

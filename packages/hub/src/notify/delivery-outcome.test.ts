@@ -13,7 +13,7 @@ const attempt = { kind: 'push', attempt: 1, now: 1_000_000, random: () => 0 } as
 
 test('NT12 what each answer means, by its status', () => {
   const of = (status: number, kind: 'push' | 'ntfy' = 'push') =>
-    outcomeOf({ ...attempt, kind }, { status, headers: {} })
+    outcomeOf({ ...attempt, kind }, { status, headers: {}, text: '' })
   assert.deepEqual(
     [200, 201, 202].map(status => of(status).as),
     ['accepted', 'accepted', 'accepted'],
@@ -38,7 +38,10 @@ test('NT12 what each answer means, by its status', () => {
 
 test('NT12 pauses grow to their bound, and are never shorter than the service says', () => {
   const pauses = [1, 2, 5, 30].map(n => {
-    const outcome = outcomeOf({ ...attempt, attempt: n, random: () => 0.999999 }, { status: 500, headers: {} })
+    const outcome = outcomeOf(
+      { ...attempt, attempt: n, random: () => 0.999999 },
+      { status: 500, headers: {}, text: '' },
+    )
     return outcome.as === 'again' ? outcome.at - attempt.now : 0
   })
   assert.deepEqual(
@@ -46,7 +49,7 @@ test('NT12 pauses grow to their bound, and are never shorter than the service sa
     pauses,
   )
   assert.equal(Math.round(pauses[3]! / 1_000), limits.deliveryRetryMaxMs / 1_000)
-  const asked = outcomeOf(attempt, { status: 429, headers: { 'retry-after': '120' } })
+  const asked = outcomeOf(attempt, { status: 429, headers: { 'retry-after': '120' }, text: '' })
   assert.deepEqual(asked, { as: 'again', at: attempt.now + 120_000, code: 'slow-down', detail: 'HTTP 429' })
   assert.equal(retryAfterMs(new Date(60_000).toUTCString(), 0), 60_000)
   for (const text of ['soon', '-5', '', '1e9', undefined]) assert.equal(retryAfterMs(text, 0), 0, String(text))
@@ -69,7 +72,7 @@ test('NT11 the longest words fit into one push message, and those of a program a
   )
   const keys = createECDH('prime256v1')
   const p256dh = keys.generateKeys('base64url')
-  const nothing = { inside: false, topic: null, secret: null, auth: 'A'.repeat(22) }
+  const nothing = { inside: false, topic: null, secret: null, sealed: null, auth: 'A'.repeat(22) }
   const notice = { ...long, id: 'i'.repeat(32), kind: 'gate' as const, tag: 't'.repeat(24), madeAt: 1_800_000_000_000 }
   const target = { ...nothing, id: 'w' as never, kind: 'push' as const, url: 'https://fcm.googleapis.com/x', p256dh }
   const ports = { hubUrl: 'https://m.example', pushServices: [], now: 0, receipt: 'r'.repeat(43) }

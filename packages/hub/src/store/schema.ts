@@ -201,6 +201,15 @@ const migrations: readonly string[] = [
   CREATE TABLE hook_outcomes (org_id TEXT NOT NULL, hook_id TEXT NOT NULL, number BIGINT NOT NULL, at BIGINT NOT NULL, outcome TEXT NOT NULL, task_id TEXT, reason TEXT, PRIMARY KEY (org_id, hook_id, number));
   ALTER TABLE projects ADD COLUMN log_days BIGINT;
   CREATE INDEX tasks_by_origin ON tasks (org_id, from_task);`,
+  // Ways whose addresses are sealed (NT16), mail addresses that await a code, and how many codes were sent (NT31).
+  `ALTER TABLE ways ADD COLUMN sealed TEXT;
+  ALTER TABLE ways ADD COLUMN shown TEXT;
+  ALTER TABLE ways ADD COLUMN code_notice TEXT;
+  ALTER TABLE ways ADD COLUMN code_until BIGINT;
+  ALTER TABLE ways ADD COLUMN code_tries BIGINT NOT NULL DEFAULT 0;
+  CREATE TABLE mail_codes (org_id TEXT NOT NULL, user_id TEXT NOT NULL, notice_id TEXT NOT NULL, mark TEXT NOT NULL, sent_at BIGINT NOT NULL, PRIMARY KEY (org_id, notice_id));
+  CREATE INDEX mail_codes_by_user ON mail_codes (org_id, user_id, sent_at);
+  CREATE INDEX mail_codes_by_mark ON mail_codes (mark, sent_at);`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }

@@ -11,7 +11,13 @@ export const noticeWords: Record<NoticeKind, string> = {
   device: 'A device was lost while it ran something',
 }
 
-export const wayKindWords: Record<Way['kind'], string> = { push: 'Push', ntfy: 'ntfy', webhook: 'Webhook' }
+export const wayKindWords: Record<Way['kind'], string> = {
+  push: 'Push',
+  ntfy: 'ntfy',
+  webhook: 'Webhook',
+  slack: 'Slack-compatible webhook',
+  email: 'E-mail',
+}
 
 type Health = Pick<Way, 'kind' | 'acceptedAt' | 'confirmedAt'>
 
