@@ -33,12 +33,13 @@ const wordOf = (text: string): string => (/^[a-z_]{1,40}$/.test(text.trim()) ? t
 export function outcomeOfMail(a: Attempt, answer: MailAnswer): DeliveryOutcome {
   if (answer.as === 'taken') return { as: 'accepted' }
   if (answer.as === 'unsafe') return again(a, 'mail-unsafe', answer.text)
-  const detail = [`SMTP ${answer.status}`, answer.as === 'refused' ? answer.text.replace(/^\d{3}[ -]?/, '') : '']
-    .join(' ')
-    .trim()
-  if (answer.status >= 400 && answer.status < 500) return again(a, 'server-error', detail)
-  if (answer.as === 'sign-in') return { as: 'failed', code: 'mail-sign-in', detail }
-  return { as: 'failed', code: answer.status === 552 ? 'too-large' : 'not-accepted', detail }
+  const { status } = answer
+  const said = answer.as === 'refused' ? answer.text.replace(/^\d{3}[ -]?/, '') : ''
+  const detail = [status === 0 ? '' : `SMTP ${status}`, said].join(' ').trim()
+  if (status >= 400 && status < 500) return again(a, 'server-error', detail)
+  // 530: it wants a sign-in, and the operator named no user.
+  if (answer.as === 'sign-in' || status === 530) return { as: 'failed', code: 'mail-sign-in', detail }
+  return { as: 'failed', code: status === 552 ? 'too-large' : 'not-accepted', detail }
 }
 
 /** When there was no answer at all. */

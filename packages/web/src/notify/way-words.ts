@@ -28,6 +28,14 @@ export function healthOf({ kind, acceptedAt, confirmedAt }: Health, now: number)
   return kind === 'push' ? `${accepted}, never confirmed` : accepted
 }
 
+/** Of an address that awaits its code (NT31). */
+export function awaitsWords({ codeUntil, shown }: Pick<Way, 'codeUntil' | 'shown'>, now: number): string | undefined {
+  if (codeUntil === null) return undefined
+  if (codeUntil > now)
+    return `A code was sent to ${shown}, good until ${timeOfDay(codeUntil, now)}. Type it here; until then nothing else is sent there.`
+  return `${shown} has not been confirmed, and there is no code that is still good. Have another one sent.`
+}
+
 /** The last failure; `isOver` when it has worked since. */
 export function failureOf(
   way: Pick<Way, 'failure' | 'acceptedAt'>,
