@@ -646,33 +646,6 @@ const catalogue = {
     exit: 1,
     retry: 'never',
   },
-  MAIL_CODES_SPENT: {
-    message: 'Too many codes were sent in one day',
-    hint: 'Look for the mail among what was filtered out, or try again tomorrow.',
-    http: 429,
-    exit: 1,
-    retry: 'never',
-  },
-  MAIL_CODE_WRONG: {
-    message: 'This is not the code, or it is not good any more',
-    hint: 'Type the newest one, or have another one sent.',
-    http: 422,
-    exit: 1,
-    retry: 'never',
-  },
-  WAY_UNCONFIRMED: {
-    message: 'This address has not been confirmed yet',
-    hint: 'Type the code that was sent there; until then nothing else is.',
-    http: 409,
-    exit: 1,
-    retry: 'never',
-  },
-  WAY_SEALED: {
-    message: 'This way was sealed with another master key',
-    hint: 'Start the hub with that key (MESHBOOK_MASTER_KEY_OLD), or remove the way and add it again.',
-    exit: 1,
-    retry: 'never',
-  },
   BUDGET_REACHED: {
     message: 'The budget for models is used up',
     hint: 'Give it a larger budget, or wait until calls that are under way have ended: what they may cost is held back.',

@@ -46,12 +46,11 @@ const urlSchema = v.pipe(
   v.maxLength(limits.wayUrlChars),
   v.check(text => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), 'expected an http or https address'),
 )
-const base64url = (...chars: number[]) =>
+/** With or without its padding. */
+const base64url = (chars: number) =>
   v.pipe(
     v.string(),
-    v.regex(/^[A-Za-z0-9_-]+={0,2}$/),
-    v.transform(text => text.replace(/=+$/, '')),
-    v.check(text => chars.includes(text.length), `expected ${chars.join(' or ')} characters of base64url`),
+    v.regex(new RegExp(`^[A-Za-z0-9_-]{${chars}}={0,2}$`), `expected ${chars} characters of base64url`),
   )
 
 /** As `PushSubscription.toJSON()` has it. */
@@ -64,7 +63,6 @@ export const subscriptionSchema = v.object({
 /** One address and nothing that means something in a header: no quotes, spaces, commas or brackets (NT32). */
 export const mailAddressSchema = v.pipe(
   v.string(),
-  v.trim(),
   v.maxLength(limits.mailAddressChars),
   v.regex(
     /^[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])$/,
@@ -74,12 +72,7 @@ export const mailAddressSchema = v.pipe(
 
 /** `POST /push/ways/:id/confirm`: what stood in the mail; spaces do not count. */
 export const mailCodeSchema = v.object({
-  code: v.pipe(
-    v.string(),
-    v.maxLength(32),
-    v.transform(text => text.replace(/[\s-]/g, '')),
-    v.regex(/^\d{8}$/, 'expected the 8 digits of the mail'),
-  ),
+  code: v.pipe(v.string(), v.maxLength(32), v.regex(/^(?:\d[\s-]*){8}$/, 'expected the 8 digits of the mail')),
 })
 
 /** `GET /push/mail`: whether this hub sends mail, and from which address it comes. */
@@ -181,7 +174,15 @@ export const receiptSchema = v.object({ receipt: v.pipe(v.string(), v.regex(/^[A
 /** `POST /push/looking`: the page is in front of its user, or not any more. Said again at least every `lookingMs / 2`. */
 export const lookingSchema = v.object({ visible: v.boolean() })
 
-const kinds = v.object(v.entriesFromList(noticeKinds, v.optional(v.boolean())))
+const isOn = v.optional(v.boolean())
+const kinds = v.object({
+  finished: isOn,
+  failed: isOn,
+  input: isOn,
+  wanted: isOn,
+  gate: isOn,
+  device: isOn,
+} satisfies Record<NoticeKind, typeof isOn>)
 const seconds = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(86_400))
 const time = v.pipe(v.string(), v.regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'expected a time such as 22:30'))
 

@@ -1,6 +1,6 @@
 /** Whether people can be told (`/push`): push works at the hub's address, and what each way last came to. */
 import { listOf } from '@meshbook/core/api.ts'
-import { asMeshError, errors } from '@meshbook/core/errors.ts'
+import { asMeshError } from '@meshbook/core/errors.ts'
 import { pushKeySchema, type Way, waySchema } from '@meshbook/core/notify-api.ts'
 import { ApiClient } from '../api-client.ts'
 import { control } from '../control.ts'
@@ -24,7 +24,13 @@ export async function checkPush(folder: Pick<DataFolder, 'control'>): Promise<Fi
 export function wayFinding({ kind, name, shown, codeUntil, acceptedAt, confirmedAt, failure }: Way): Finding {
   const check = `Notifications by ${kind} (${name}, ${shown})`
   if (failure) return { check, ok: false, seen: `${failure.code} ${failure.detail}`.trim(), fix: failure.next }
-  if (codeUntil !== null) return { check, ok: false, seen: 'it awaits its code', fix: errors.WAY_UNCONFIRMED.hint }
+  if (codeUntil !== null)
+    return {
+      check,
+      ok: false,
+      seen: 'it awaits its code',
+      fix: 'Type the code of the mail under Settings, or have another one sent there.',
+    }
   if (confirmedAt !== null) return { check, ok: true, seen: `last confirmed at ${timeText(confirmedAt)}` }
   const accepted = acceptedAt === null ? 'nothing was sent yet' : `last accepted at ${timeText(acceptedAt)}`
   return { check, ok: true, seen: kind === 'push' && acceptedAt !== null ? `${accepted}, never confirmed` : accepted }

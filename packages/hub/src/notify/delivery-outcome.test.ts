@@ -88,7 +88,7 @@ test('NT33 4xx of a mail server is tried again, so is one without TLS; 5xx and a
     'CERT_HAS_EXPIRED',
   ])
   for (const [error, code] of [
-    ['WAY_SEALED', 'sealed'],
+    ['KEY_UNREADABLE', 'sealed'],
     ['MAIL_OFF', 'mail-off'],
     ['TOO_LARGE', 'too-large'],
   ] as const)

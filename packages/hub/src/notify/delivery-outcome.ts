@@ -48,7 +48,7 @@ export function outcomeOfError(a: Attempt, thrown: unknown): DeliveryOutcome {
   const detail = thrown.detail ?? thrown.message
   if (thrown.code === 'OUTGOING_REFUSED' || thrown.code === 'PUSH_SERVICE')
     return { as: 'failed', code: 'address', detail }
-  if (thrown.code === 'WAY_SEALED') return { as: 'failed', code: 'sealed', detail: '' }
+  if (thrown.code === 'KEY_UNREADABLE') return { as: 'failed', code: 'sealed', detail: '' }
   if (thrown.code === 'MAIL_OFF') return { as: 'failed', code: 'mail-off', detail: '' }
   if (thrown.code === 'TOO_LARGE') return { as: 'failed', code: 'too-large', detail }
   return again(a, 'unreachable', detail)

@@ -11,7 +11,7 @@ export interface MailParty {
 /** `ada@example.org` or `Ada <ada@example.org>`; undefined for anything else. */
 export function parseMailParty(text: string): MailParty | undefined {
   const named = /^"?([^"<>\p{C}]*?)"?\s*<([^<>\s]+)>$/u.exec(text.trim())
-  const address = v.safeParse(mailAddressSchema, named?.[2] ?? text)
+  const address = v.safeParse(mailAddressSchema, named?.[2] ?? text.trim())
   return address.success ? { name: named?.[1]?.trim() ?? '', address: address.output } : undefined
 }
 

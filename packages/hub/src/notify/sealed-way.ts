@@ -14,11 +14,11 @@ export function sealWay(master: MasterKey, id: WayId, { url, topic, secret }: Hi
   return master.seal(Buffer.from(JSON.stringify({ url, topic, secret })), aboutWay(id))
 }
 
-/** The way as it can be sent to; throws WAY_SEALED where another key sealed it. */
+/** The way as it can be sent to; throws KEY_UNREADABLE where another key sealed it. */
 export async function openedWay(target: WayTarget, masterKey: () => Promise<MasterKey>): Promise<WayTarget> {
   if (target.sealed === null) return target
   const bytes = (await masterKey()).open(target.sealed, aboutWay(target.id))
-  if (!bytes) throw new MeshError('WAY_SEALED', { detail: target.id })
+  if (!bytes) throw new MeshError('KEY_UNREADABLE', { detail: target.id })
   const hidden = v.parse(sealedSchema, JSON.parse(Buffer.from(bytes).toString('utf8')))
   return { ...target, ...hidden, sealed: null }
 }

@@ -104,9 +104,9 @@ export class Ways {
     const place = { org, user, id }
     if ((await this.#find(source.who, id)).codeUntil === null) return this.#find(source.who, id)
     const notice = await store.call('spendCodeTry', { ...place, now: now() })
-    if (notice === null || !isSame(key.codeOf(notice, id), code)) throw new MeshError('MAIL_CODE_WRONG')
+    if (notice === null || !isSame(key.codeOf(notice, id), code.replace(/\D/g, ''))) throw wrongCode()
     const note = audit.note('way-confirmed', source, { target: id })
-    if (!(await audit.call('confirmWay', { ...place, notice }, note))) throw new MeshError('MAIL_CODE_WRONG')
+    if (!(await audit.call('confirmWay', { ...place, notice }, note))) throw wrongCode()
     return this.#find(source.who, id)
   }
 
@@ -129,7 +129,11 @@ export class Ways {
       return { ...nothing, kind: 'email', url: wish.address }
     }
     if (wish.kind === 'push') {
-      const { endpoint: url, keys } = wish.subscription
+      const { endpoint: url } = wish.subscription
+      const keys = {
+        p256dh: withoutPadding(wish.subscription.keys.p256dh),
+        auth: withoutPadding(wish.subscription.keys.auth),
+      }
       pushServiceAllows(url, this.#ports.pushServices)
       checkKey(keys.p256dh)
       return { ...nothing, kind: 'push', url, ...keys }
@@ -177,7 +181,7 @@ export class Ways {
     const { notifier, random } = this.#ports
     const { org, user } = who
     const known = await this.#find(who, id)
-    if (known.codeUntil !== null) throw new MeshError('WAY_UNCONFIRMED')
+    if (known.codeUntil !== null) throw new MeshError('BAD_REQUEST', { detail: 'this address awaits its code' })
     this.#tests.count(`${org} ${user}`)
     const notice = idFrom('test', id, newSecret(random))
     const words = { tag: 'test', ...testWords(known.name) }
@@ -190,7 +194,12 @@ export class Ways {
   }
 }
 
+const wrongCode = (): MeshError =>
+  new MeshError('BAD_REQUEST', { detail: 'this is not the newest code, or it is not good any more' })
+
 const notThere = (id: WayId): MeshError => new MeshError('NOT_FOUND', { detail: `way ${id}` })
+
+const withoutPadding = (base64: string): string => base64.replace(/=+$/, '')
 
 /** A key that is no point of the curve would fail at each message. */
 function checkKey(p256dh: string): void {

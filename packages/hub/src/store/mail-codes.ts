@@ -28,7 +28,9 @@ export async function refuseManyCodes(tx: Tx, a: Counted): Promise<void> {
     [a.mark, since],
   )
   if (ofUser!.count >= limits.mailCodesPerDay || ofAddress!.count >= limits.mailCodesPerAddress)
-    throw new MeshError('MAIL_CODES_SPENT')
+    throw new MeshError('SLOW_DOWN', {
+      detail: 'no more codes today; look for the mail among what was filtered out, or try again tomorrow',
+    })
 }
 
 /** From now on the code of this request is the one that is good. False when the way awaits none. */

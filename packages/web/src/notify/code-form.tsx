@@ -21,7 +21,7 @@ export function CodeForm({ way, say }: { way: Way; say: Say }) {
   }
   const confirm = (event: SubmitEvent): void => {
     event.preventDefault()
-    const code = String(new FormData(event.currentTarget as HTMLFormElement).get('code') ?? '')
+    const code = String(new FormData(event.currentTarget as HTMLFormElement).get('code') ?? '').trim()
     doing(
       () => notifyApi.confirm(way.id, code),
       thrown => setProblem(wordsOf(thrown)),
@@ -73,5 +73,7 @@ export function CodeForm({ way, say }: { way: Way; say: Say }) {
 
 function wordsOf(thrown: unknown): string {
   const { message, detail, hint } = asApiError(thrown)
-  return [detail || message, hint].filter(Boolean).join('. ')
+  return detail
+    ? `${detail.slice(0, 1).toUpperCase()}${detail.slice(1)}. Have another one sent if it does not go.`
+    : `${message}. ${hint}`
 }
