@@ -200,12 +200,24 @@ for (const [name, open] of Object.entries(databases)) {
     assert.equal(await store.call('turnDataKey', { ...turn, keys: [{ ...keys[0]!, was: 's2' }] }), true)
     assert.equal((await store.query('sealedKeys', { org }))[0]?.sealed, 's3')
     const under = await store.query('underMaster')
-    assert.deepEqual(under, { data: [{ org, version: 2, sealed: 'w2' }], compute: [], restoring: [], hooks: [] })
-    const changed = { data: [{ org, version: 2, was: 'w2', sealed: 'w3' }], compute: [], restoring: [], hooks: [] }
+    assert.deepEqual(under, {
+      data: [{ org, version: 2, sealed: 'w2' }],
+      compute: [],
+      restoring: [],
+      hooks: [],
+      ways: [],
+    })
+    const changed = {
+      data: [{ org, version: 2, was: 'w2', sealed: 'w3' }],
+      compute: [],
+      restoring: [],
+      hooks: [],
+      ways: [],
+    }
     assert.deepEqual([await store.call('sealAgain', changed), await store.call('sealAgain', changed)], [1, 0])
     assert.equal(await store.call('removeKey', { org, name: 'openai' }), true)
     assert.equal(await store.call('removeKey', { org, name: 'openai' }), false)
-    assert.deepEqual(await store.query('underMaster'), { data: [], compute: [], restoring: [], hooks: [] })
+    assert.deepEqual(await store.query('underMaster'), { data: [], compute: [], restoring: [], hooks: [], ways: [] })
   })
 }
 

@@ -49,5 +49,6 @@ export const auditActions = [
   'task-deleted',
   'retention-set',
   'budget-set',
+  'way-confirmed',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

@@ -265,6 +265,7 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /tasks/:id/control': () => ({ action: 'stop' }),
   'POST /tasks/:id/again': () => ({}),
   'POST /hooks': ids => ({ name: 'walked', kind: 'github', project: ids.project, repo: 'https://a.example/b' }),
+  'POST /push/ways/:id/confirm': () => ({ code: '12345678' }),
   'POST /push/receipts': () => ({ receipt: 'x'.repeat(43) }),
   'PUT /push/settings': () => ({ kinds: { gate: false }, afterSeconds: 1, quiet: null, projects: [] }),
   'POST /push/looking': () => ({ visible: true }),

@@ -134,6 +134,9 @@ export function summaryWords(notices: readonly { kind: MessageKind; title: Fille
 export const testWords = (name: string): Words =>
   words('Meshbook reaches you', `This is a test of “${name}”.`, '/m/settings')
 
+/** What is listed of a code; the mail itself has words of its own. */
+export const codeWords = (): Words => words('A code', 'It was sent to confirm an address.', '/m/settings')
+
 /** Terminal colours, and everything after the first line with words. */
 function oneLine(text: string): string {
   const plain = text.replace(/\u001b\[[0-9;]*[A-Za-z]/g, '')

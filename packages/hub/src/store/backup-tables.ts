@@ -77,7 +77,10 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   hook_deliveries: kept('what was delivered, so that a replay after a restore starts nothing again'),
 
   push_keys: kept('subscriptions of browsers are for this key and no other'),
-  ways: kept('ntfy topics and webhooks go on; of browsers those are dropped whose sessions are left out'),
+  ways: kept(
+    'sealed with the master key, which no backup has; of browsers those are dropped whose sessions are left out',
+  ),
+  mail_codes: leftOut('how many codes were sent on the day before'),
   notify_settings: kept('what users want to be told'),
   notices: leftOut('what was told is old by then, and telling it again would be wrong'),
   deliveries: leftOut('the same'),

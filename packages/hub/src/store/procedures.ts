@@ -23,6 +23,7 @@ import * as invitations from './invitations.ts'
 import * as keys from './keys.ts'
 import * as left from './left-heads.ts'
 import * as lost from './lost-runs.ts'
+import * as mailCodes from './mail-codes.ts'
 import * as members from './members.ts'
 import * as models from './model-calls.ts'
 import * as months from './month-budgets.ts'
@@ -408,6 +409,11 @@ const plain = {
   addWay: ways.addWay,
   listWays: ways.listWays,
   removeWay: ways.removeWay,
+  wayTarget: ways.wayTarget,
+  plainWays: ways.plainWays,
+  sealPlainWays: ways.sealPlainWays,
+  spendCodeTry: mailCodes.spendCodeTry,
+  confirmWay: mailCodes.confirmWay,
   notifySettings: notify.notifySettings,
   setNotifySettings: notify.setNotifySettings,
   setLooking: notify.setLooking,
@@ -418,6 +424,7 @@ const plain = {
   claimDelivery: deliveries.claimDelivery,
   settleDelivery: deliveries.settleDelivery,
   makeTest: deliveries.makeTest,
+  makeCode: deliveries.makeCode,
   findReceipt: deliveries.findReceipt,
   confirmDelivery: deliveries.confirmDelivery,
 

@@ -210,6 +210,15 @@ const migrations: readonly string[] = [
   CREATE INDEX runs_by_request ON runs (org_id, requested_at);
   CREATE TABLE month_budgets (org_id TEXT NOT NULL, scope TEXT NOT NULL, cap_usd BIGINT NOT NULL, set_at BIGINT NOT NULL, PRIMARY KEY (org_id, scope));
   CREATE TABLE month_spending (org_id TEXT NOT NULL, scope TEXT NOT NULL, month TEXT NOT NULL, spent_usd BIGINT NOT NULL, held_usd BIGINT NOT NULL, told BIGINT NOT NULL, PRIMARY KEY (org_id, scope, month));`,
+  // Ways whose addresses are sealed (NT16), mail addresses that await a code, and how many codes were sent (NT31).
+  `ALTER TABLE ways ADD COLUMN sealed TEXT;
+  ALTER TABLE ways ADD COLUMN shown TEXT;
+  ALTER TABLE ways ADD COLUMN code_notice TEXT;
+  ALTER TABLE ways ADD COLUMN code_until BIGINT;
+  ALTER TABLE ways ADD COLUMN code_tries BIGINT NOT NULL DEFAULT 0;
+  CREATE TABLE mail_codes (org_id TEXT NOT NULL, user_id TEXT NOT NULL, notice_id TEXT NOT NULL, mark TEXT NOT NULL, sent_at BIGINT NOT NULL, PRIMARY KEY (org_id, notice_id));
+  CREATE INDEX mail_codes_by_user ON mail_codes (org_id, user_id, sent_at);
+  CREATE INDEX mail_codes_by_mark ON mail_codes (mark, sent_at);`,
 ]
 
 export const schema: Schema = { name: 'hub', migrations }
