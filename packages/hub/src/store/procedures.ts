@@ -53,6 +53,9 @@ import { submitRun } from './submit-run.ts'
 import * as tasks from './tasks.ts'
 import * as ways from './ways.ts'
 import * as workers from './workers.ts'
+import * as workflowInbox from './workflow-inbox.ts'
+import * as workflowPlaces from './workflow-places.ts'
+import * as workflows from './workflow-runs.ts'
 
 export { schema } from './schema.ts'
 
@@ -248,6 +251,21 @@ const plain = {
   deleteTask: tasks.deleteTask,
   isAssetOfTask: tasks.isAssetOfTask,
   noteTaskReasons: noting(tasks.noteTaskReasons, (_, { id }) => [`run ${id}`]),
+  findWorkflowRun: workflows.findWorkflowRun,
+  createWorkflowRun: noting(workflows.createWorkflowRun, ({ run, created }) => (created ? aboutRun(run) : [])),
+  listWorkflowRuns: workflows.listWorkflowRuns,
+  workflowDefinitions: workflows.workflowDefinitions,
+  dueWorkflowRuns: workflows.dueWorkflowRuns,
+  takeWorkflowRun: noting(workflows.takeWorkflowRun, aboutRun),
+  renewWorkflowRuns: workflows.renewWorkflowRuns,
+  restWorkflowRun: workflows.restWorkflowRun,
+  freeWorkflowRuns: workflows.freeWorkflowRuns,
+  appendWorkflow: noting(workflows.appendWorkflow, ({ run }) => aboutRun(run)),
+  saveWorkflowCheckpoint: workflows.saveWorkflowCheckpoint,
+  workflowCheckpoint: workflows.workflowCheckpoint,
+  sendToWorkflow: noting(workflowInbox.sendToWorkflow, (_, { id }) => [`run ${id}`]),
+  readWorkflowInbox: workflowInbox.readWorkflowInbox,
+  enterWorkflowPlace: workflowPlaces.enterWorkflowPlace,
   homelessSessions: moves.homelessSessions,
   leftHeads: left.leftHeads,
   askedLeftHead: left.askedLeftHead,
