@@ -53,6 +53,7 @@ import { submitRun } from './submit-run.ts'
 import * as tasks from './tasks.ts'
 import * as ways from './ways.ts'
 import * as workers from './workers.ts'
+import { appendWorkflowAtOnce } from './append-workflow-at-once.ts'
 import * as workflowInbox from './workflow-inbox.ts'
 import * as workflowPlaces from './workflow-places.ts'
 import * as workflows from './workflow-runs.ts'
@@ -473,5 +474,10 @@ function withFound(note: audit.AuditNote, result: unknown): audit.AuditNote {
 }
 
 export const procedures = { ...plain, audited }
+
+/** In place of the above, on PostgreSQL (WQ4). */
+export const onPostgres = {
+  appendWorkflow: noting(appendWorkflowAtOnce, ({ run }) => aboutRun(run)),
+}
 
 export type HubProcedures = typeof procedures

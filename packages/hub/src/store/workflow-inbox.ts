@@ -30,7 +30,7 @@ export async function sendToWorkflow(tx: Tx, a: Sending): Promise<number> {
 /** Null where the run is none of a workflow, or has ended. Who holds it looks; one that nobody holds is due (WQ11). */
 export async function tellWorkflow(tx: Tx, a: Sending): Promise<number | null> {
   const row = await tx.get<{ inbox: number }>(
-    'UPDATE workflow_runs SET inbox = inbox + 1, due_at = CASE WHEN executor IS NULL THEN ? ELSE due_at END WHERE org_id = ? AND run_id = ? AND is_open = 1 RETURNING inbox AS inbox',
+    'UPDATE workflow_runs SET inbox = inbox + 1, due_at = CASE WHEN executor IS NULL THEN CAST(? AS BIGINT) ELSE due_at END WHERE org_id = ? AND run_id = ? AND is_open = 1 RETURNING inbox AS inbox',
     [a.now, a.org, a.id],
   )
   if (!row) return null

@@ -76,7 +76,7 @@ export async function settleWorkflow(tx: Tx, a: Run & { now: number }): Promise<
 /** The first that waits takes its place itself when it is carried on; one that is just being put aside is due then. */
 async function wakeNext(tx: Tx, a: { org: OrgId; now: number }, key: string): Promise<void> {
   await tx.run(
-    `UPDATE workflow_runs SET woken = 1, due_at = CASE WHEN executor IS NULL THEN ? ELSE due_at END WHERE org_id = ? AND is_open = 1 AND run_id IN
+    `UPDATE workflow_runs SET woken = 1, due_at = CASE WHEN executor IS NULL THEN CAST(? AS BIGINT) ELSE due_at END WHERE org_id = ? AND is_open = 1 AND run_id IN
     (SELECT run_id FROM workflow_places WHERE org_id = ? AND place_key = ? AND is_in = 0 ORDER BY number LIMIT 1)`,
     [a.now, a.org, a.org, key],
   )

@@ -214,7 +214,7 @@ export async function restWorkflowRun(
   a: NamedRun & { fence: Fence; inbox: number; dueAt: number | null; waits: string; now: number },
 ): Promise<boolean> {
   const { changes } = await tx.run(
-    `UPDATE workflow_runs SET executor = NULL, waits = ?, due_at = CASE WHEN woken = 1 OR inbox > ? THEN ? ELSE ? END
+    `UPDATE workflow_runs SET executor = NULL, waits = ?, due_at = CASE WHEN woken = 1 OR inbox > ? THEN CAST(? AS BIGINT) ELSE CAST(? AS BIGINT) END
     WHERE org_id = ? AND run_id = ? AND fence = ? AND executor IS NOT NULL`,
     [a.waits, a.inbox, a.now, a.dueAt, a.org, a.id, a.fence],
   )
@@ -260,10 +260,12 @@ export async function appendWorkflow(tx: Tx, a: AppendingWorkflow): Promise<Work
     if (event.event.type === 'gate-decided') await expireUndecided(tx, a, event.event.gate)
   }
   await saveState(tx, row)
-  const gates = before > 0 || gatesOf(row.state).length > 0
-  const isSeen = gates || hasEnded(row.state.status)
-  return { seq: row.state.seq, run: isSeen ? await showRun(tx, { org: a.org, id: a.id }) : null, gates }
+  const [asks, ended] = [a.events.some(isOfGate), hasEnded(row.state.status)]
+  const gates = asks || (ended && before > 0)
+  return { seq: row.state.seq, run: asks || ended ? await showRun(tx, { org: a.org, id: a.id }) : null, gates }
 }
+
+const isOfGate = ({ event: { type } }: LoggedEvent): boolean => type === 'gate-opened' || type === 'gate-decided'
 
 type State = NonNullable<Awaited<ReturnType<typeof runRow>>>['state']
 
