@@ -65,13 +65,20 @@ test('WQ50 every table, every verb, no scope or a wrong one: no row is seen or c
           const where = `${table} as ${JSON.stringify(scope)}`
           assert.equal(await under(scope, `SELECT * FROM ${table}`), 0, where)
           assert.equal(await under(scope, `SELECT * FROM ${table} WHERE org_id = '${world.org}'`), 0, where)
-          assert.equal(await under(scope, `UPDATE ${table} SET org_id = '${scope?.replaceAll("'", "''") ?? 'x'}'`), 0, where)
+          assert.equal(
+            await under(scope, `UPDATE ${table} SET org_id = '${scope?.replaceAll("'", "''") ?? 'x'}'`),
+            0,
+            where,
+          )
           assert.equal(await under(scope, `DELETE FROM ${table}`), 0, where)
         }
         assert.equal(await under(world.org, `SELECT * FROM ${table}`), 1, `${table} as its own org`)
         assert.equal(await under('*', `SELECT * FROM ${table}`), 1, `${table} as the hub itself`)
         // A row of its own org may not become, or be added as, one of another.
-        await assert.rejects(under(world.org, `UPDATE ${table} SET org_id = 'org_of_somebody_else'`), /row-level security/)
+        await assert.rejects(
+          under(world.org, `UPDATE ${table} SET org_id = 'org_of_somebody_else'`),
+          /row-level security/,
+        )
         await assert.rejects(
           under('org_of_somebody_else', "INSERT INTO workflow_definitions (org_id, hash, text) VALUES ('o', 'h', 't')"),
           /row-level security/,

@@ -5,7 +5,17 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import { type Fence, newId, type OrgId, type ProjectId, parseFence, parseRunId, parseSeq, type RunId, systemRandom } from '@meshbook/core/ids.ts'
+import {
+  type Fence,
+  newId,
+  type OrgId,
+  type ProjectId,
+  parseFence,
+  parseRunId,
+  parseSeq,
+  type RunId,
+  systemRandom,
+} from '@meshbook/core/ids.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import type { WorkflowEvent } from '@meshbook/core/workflow/workflow-events.ts'
 import type { HubStore } from '@meshbook/hub/store/hub-store.ts'
@@ -33,7 +43,11 @@ export interface WorkflowStoreWorld {
   project: ProjectId
   order(name?: string, known?: RunId): Promise<RunId>
   take(run: RunId, executor?: string, at?: number): Promise<TakenWorkflowRun | null>
-  write(run: { id: RunId; fence: Fence }, first: number, ...events: RunEvent[]): Promise<{ seq: number; refused?: string }>
+  write(
+    run: { id: RunId; fence: Fence },
+    first: number,
+    ...events: RunEvent[]
+  ): Promise<{ seq: number; refused?: string }>
   signal(run: RunId, name: string, key?: string): Promise<number>
   due(at?: number): Promise<RunId[]>
   rest(run: TakenWorkflowRun, dueAt: number | null, inbox?: number): Promise<boolean>
@@ -91,7 +105,11 @@ export function workflowStoreContract(name: string, open: OpenRunStore): void {
     await assert.rejects(order('other', run), /RUN_EXISTS|exists/i)
     const found = (await store.query('findWorkflowRun', { org, id: run }))!
     assert.deepEqual([found.name, found.status, found.seq, found.waits], ['demo', 'queued', 0, ''])
-    const { items } = await store.query('listWorkflowRuns', { asker: { org, user: id('user') }, before: null, rows: 10 })
+    const { items } = await store.query('listWorkflowRuns', {
+      asker: { org, user: id('user') },
+      before: null,
+      rows: 10,
+    })
     assert.deepEqual(items, [found])
     const texts = await store.query('workflowDefinitions', { org, hashes: [found.definition, 'b'.repeat(64)] })
     assert.deepEqual(texts, [[hashOf(text), text]])
@@ -120,7 +138,11 @@ export function workflowStoreContract(name: string, open: OpenRunStore): void {
     const [a, b] = [await w.order(), await w.order()]
     const taken = (await w.take(a, 'one'))!
     await w.take(b, 'two')
-    const still = await w.store.call('renewWorkflowRuns', { org: w.org, executor: 'one', leaseUntil: now + 2 * leaseMs })
+    const still = await w.store.call('renewWorkflowRuns', {
+      org: w.org,
+      executor: 'one',
+      leaseUntil: now + 2 * leaseMs,
+    })
     assert.deepEqual(still, [{ id: a, fence: taken.fence, inbox: 0 }])
     assert.deepEqual(await w.due(now + leaseMs), [b])
     assert.equal(await w.store.call('freeWorkflowRuns', { but: 'one', now }), 1)
@@ -157,9 +179,15 @@ export function workflowStoreContract(name: string, open: OpenRunStore): void {
   test(`WQ20 WQ11 what is sent is numbered once, and makes a run due that nobody holds, also in the moment that it is left (${name})`, async t => {
     const w = await world(t)
     const run = await w.order()
-    assert.deepEqual([await w.signal(run, 'a', 'x'), await w.signal(run, 'a', 'x'), await w.signal(run, 'b')], [1, 1, 2])
+    assert.deepEqual(
+      [await w.signal(run, 'a', 'x'), await w.signal(run, 'a', 'x'), await w.signal(run, 'b')],
+      [1, 1, 2],
+    )
     const items = await w.store.query('readWorkflowInbox', { org: w.org, id: run, after: 1 })
-    assert.deepEqual(items.map(item => JSON.parse(item)), [{ type: 'signal', name: 'b', value: 1, inbox: 2 }])
+    assert.deepEqual(
+      items.map(item => JSON.parse(item)),
+      [{ type: 'signal', name: 'b', value: 1, inbox: 2 }],
+    )
     const first = (await w.take(run))!
     assert.equal(first.inbox, 2)
     await w.signal(run, 'c')
@@ -182,7 +210,16 @@ export function workflowStoreContract(name: string, open: OpenRunStore): void {
     const gate = id('gate')
     const nonce = 'n'.repeat(22)
     const choices = ['blue', 'red']
-    const opened: RunEvent = { type: 'gate-opened', at: now, gate, nonce, title: 'Go', shown, choices, expiresAt: now + 9 }
+    const opened: RunEvent = {
+      type: 'gate-opened',
+      at: now,
+      gate,
+      nonce,
+      title: 'Go',
+      shown,
+      choices,
+      expiresAt: now + 9,
+    }
     await w.write(run, 2, opened)
     await w.rest(run, now + 9)
     const decide = (choice?: string) => {
@@ -217,7 +254,10 @@ export function workflowStoreContract(name: string, open: OpenRunStore): void {
     assert.equal(await w.enter(runs[3], 1, 'replace'), 'waits')
     await w.enter(runs[3], 1, 'replace')
     const told = await w.store.query('readWorkflowInbox', { org: w.org, id: runs[1], after: 0 })
-    assert.deepEqual(told.map(item => (JSON.parse(item) as { type: string }).type), ['cancel'])
+    assert.deepEqual(
+      told.map(item => (JSON.parse(item) as { type: string }).type),
+      ['cancel'],
+    )
     // The next one is just being put aside when its place comes free.
     await w.store.call('endRun', { org: w.org, id: runs[1], as: 'cancelled', reason: 'x', now })
     await w.rest(held[2]!, null)

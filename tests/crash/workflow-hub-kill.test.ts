@@ -6,7 +6,9 @@ import { TestPostgres } from '../postgres.ts'
 import { workflowHubKills } from './workflow-hub-kills.ts'
 
 test('WQ10 WQ12 kill -9 of a hub amid random workflows: every run ends as it would have, no step that was complete is done again (SQLite)', async t => {
-  const figures = await workflowHubKills(3, await temporaryFolder(t), { graphs: 12, kills: 6 }, text => t.diagnostic(text))
+  const figures = await workflowHubKills(3, await temporaryFolder(t), { graphs: 12, kills: 6 }, text =>
+    t.diagnostic(text),
+  )
   t.diagnostic(JSON.stringify(figures))
   assert.ok(figures.inWork > 0 && figures.effects > 0, JSON.stringify(figures))
 })

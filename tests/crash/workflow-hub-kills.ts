@@ -148,7 +148,9 @@ class Scene {
       const read = JSON.parse(data!) as RunEvent & { seq?: number }
       return (read.type === undefined ? (read as unknown as { event: RunEvent }).event : read) as RunEvent
     })
-    const end = log.flatMap(event => (event.type === 'workflow' && event.event.type === 'ended' ? [event.event] : []))[0]
+    const end = log.flatMap(event =>
+      event.type === 'workflow' && event.event.type === 'ended' ? [event.event] : [],
+    )[0]
     return { outcome: end?.outcome ?? 'none', output: JSON.stringify(end?.output ?? null).replaceAll(id, 'ID'), log }
   }
 }

@@ -62,7 +62,9 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   task_messages: kept('what people said to agents'),
 
   workflow_definitions: kept('files of workflows; a run is pinned to the hash of its own'),
-  workflow_runs: kept('runs of workflows; those that were under way are ended, since their effects may be known elsewhere'),
+  workflow_runs: kept(
+    'runs of workflows; those that were under way are ended, since their effects may be known elsewhere',
+  ),
   workflow_inbox: kept('what was sent to runs, and by whom'),
   workflow_places: leftOut('places of runs that go on; none does after a restore'),
   workflow_checkpoints: leftOut('made from the logs, and only of runs that go on'),

@@ -215,12 +215,6 @@ const migrations: readonly string[] = [
   ALTER TABLE gates ADD COLUMN form TEXT;`,
 ]
 
-const guarded = [
-  'workflow_definitions',
-  'workflow_runs',
-  'workflow_inbox',
-  'workflow_places',
-  'workflow_checkpoints',
-]
+const guarded = ['workflow_definitions', 'workflow_runs', 'workflow_inbox', 'workflow_places', 'workflow_checkpoints']
 
 export const schema: Schema = { name: 'hub', migrations, guarded }

@@ -74,10 +74,7 @@ export interface NewWorkflowRun extends NamedRun {
   now: number
 }
 
-export async function createWorkflowRun(
-  tx: Tx,
-  a: NewWorkflowRun,
-): Promise<{ run: WorkflowRunRow; created: boolean }> {
+export async function createWorkflowRun(tx: Tx, a: NewWorkflowRun): Promise<{ run: WorkflowRunRow; created: boolean }> {
   const known = await runRow(tx, a.org, a.id)
   if (known) {
     const run = known.codeHash === a.hash ? await findWorkflowRun(tx, a) : null
@@ -304,6 +301,7 @@ export async function workflowCheckpoint(
   tx: Tx,
   a: NamedRun & { version: number },
 ): Promise<{ seq: number; state: string } | null> {
-  const sql = 'SELECT seq AS seq, state AS state FROM workflow_checkpoints WHERE org_id = ? AND run_id = ? AND version = ?'
+  const sql =
+    'SELECT seq AS seq, state AS state FROM workflow_checkpoints WHERE org_id = ? AND run_id = ? AND version = ?'
   return (await tx.get<{ seq: number; state: string }>(sql, [a.org, a.id, a.version])) ?? null
 }

@@ -7,7 +7,10 @@ import { startTestHub, type TestHub, type TestHubOptions } from '../testing/test
 import { until } from '../testing/until.ts'
 
 interface Scene extends TestHub {
-  run(steps: string, more?: { inputs?: object; files?: Record<string, string>; id?: string; head?: string }): Promise<string>
+  run(
+    steps: string,
+    more?: { inputs?: object; files?: Record<string, string>; id?: string; head?: string },
+  ): Promise<string>
   show(id: string): Promise<WorkflowRun>
   ended(id: string, status?: string): Promise<WorkflowRun>
   waits(id: string, what: string): Promise<void>
@@ -66,7 +69,8 @@ const approve = (gate: Gate, more: object = {}) => ({
 
 test('WQ1 WQ40 a workflow with map, repeat, child and wait runs to its end at the hub; its log is that of the run', async t => {
   const { run, ended, output, log, json } = await scene(t)
-  const child = "meshbook: workflow/v1\nname: twice\ninputs: { n: { type: integer } }\nsteps:\n  t: { transform: 'inputs.n * 2' }\noutput: '${{ steps.t.output }}'\n"
+  const child =
+    "meshbook: workflow/v1\nname: twice\ninputs: { n: { type: integer } }\nsteps:\n  t: { transform: 'inputs.n * 2' }\noutput: '${{ steps.t.output }}'\n"
   const id = await run(
     `  each: { map: { over: [1, 2, 3], max_parallel: 2, steps: { t: { transform: 'item * 10' } }, output: '\${{ steps.t.output }}' } }
   again: { needs: each, repeat: { max: 3, until: round == 2, steps: { t: { transform: round } }, output: '\${{ steps.t.output }}' } }
@@ -123,7 +127,9 @@ test('WQ20 WQ11 a signal and a larger wait: the run leaves memory and goes on wh
 
 test('WQ21 a gate of a step is a gate of the hub: a choice that does not fit decides nothing, the first that fits wins', async t => {
   const { run, api, gate, ended, output } = await scene(t)
-  const id = await run("  ask: { gate: { ask: 'Which?', choices: [blue, red] } }\noutput: '${{ steps.ask.output.choice }}'\n")
+  const id = await run(
+    "  ask: { gate: { ask: 'Which?', choices: [blue, red] } }\noutput: '${{ steps.ask.output.choice }}'\n",
+  )
   const asked = await gate(id)
   assert.deepEqual([asked.title, asked.choices, asked.state], ['Which?', ['blue', 'red'], 'open'])
   const decide = (body: object) => api('POST', `/gates/${asked.id}/decide`, body)
@@ -173,7 +179,9 @@ test('WQ30 WQ31 a place is given in order and given back with the end; a run tha
   await ended(ids[0]!)
   await waits(ids[2]!, 'signal')
   assert.deepEqual((await show(ids[3]!)).waits, ['place'])
-  const refused = await run("  a: { transform: '1' }\n", { head: 'concurrency: { key: one, limit: 1, on_conflict: reject }' })
+  const refused = await run("  a: { transform: '1' }\n", {
+    head: 'concurrency: { key: one, limit: 1, on_conflict: reject }',
+  })
   await ended(refused, 'failed')
 })
 
@@ -190,7 +198,9 @@ test('WQ12 a hub that starts again goes on with what waited, and a fork keeps wh
   const fork = await hub.json<WorkflowRun>('POST', `/workflow-runs/${id}/fork`, { step: 'b' })
   await hub.ended(fork.id)
   assert.equal(await hub.output(fork.id), 2)
-  const began = (await hub.log(fork.id)).filter(event => event.type === 'workflow' && event.event.type === 'gate-opened')
+  const began = (await hub.log(fork.id)).filter(
+    event => event.type === 'workflow' && event.event.type === 'gate-opened',
+  )
   assert.deepEqual(began, [])
 })
 
