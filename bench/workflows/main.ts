@@ -32,6 +32,8 @@ const appendsPerRun = isQuick ? 20 : 100
 const stepsPerRun = 5
 const asset = 'sha256-'.padEnd(71, '0')
 
+const noStep: StepExecutor = { estimate: () => null, execute: async () => ({ output: null }) }
+
 const undo: (() => unknown)[] = []
 const server = await TestPostgres.start({ after: step => void undo.unshift(step) })
 try {
@@ -143,7 +145,6 @@ async function takenRun(store: Store, org: OrgId, project: ProjectId, steps: num
   return (await store.call('takeWorkflowRun', { org, id, executor: 'bench', leaseUntil, now: Date.now() }))!
 }
 
-const noStep: StepExecutor = { estimate: () => null, execute: async () => ({ output: null }) }
 
 function held(store: Store, run: Awaited<ReturnType<typeof takenRun>>): HeldRun {
   const none = () => Promise.reject(new Error('no result is large'))

@@ -51,7 +51,10 @@ async function startEffects(seed: number) {
         if (kind < 0.2 && group === '1') return response.writeHead(503).end()
         effects.set(key, (effects.get(key) ?? 0) + 1)
         // The answer does not arrive: nobody knows whether it was done.
-        if (kind > 0.9 && !lost.has(key)) return void lost.add(key) ?? response.destroy()
+        if (kind > 0.9 && !lost.has(key)) {
+          lost.add(key)
+          return response.destroy()
+        }
         response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ path, n: 1 }))
       },
       5 + 60 * chance(seed, 'time', key),
