@@ -145,7 +145,6 @@ async function takenRun(store: Store, org: OrgId, project: ProjectId, steps: num
   return (await store.call('takeWorkflowRun', { org, id, executor: 'bench', leaseUntil, now: Date.now() }))!
 }
 
-
 function held(store: Store, run: Awaited<ReturnType<typeof takenRun>>): HeldRun {
   const none = () => Promise.reject(new Error('no result is large'))
   return new HeldRun(
