@@ -25,6 +25,30 @@ export async function assertGoodPage(page: Page, looked: Looked = {}): Promise<v
   await assertNoSidewaysScrolling(page)
 }
 
+export type Size = readonly [width: number, height: number]
+
+/** At each size, light and dark: a picture, and nothing that axe finds; `also` once a size. It ends as it began: the first, light. */
+export async function assertGoodAt(
+  page: Page,
+  name: string,
+  sizes: readonly [Size, ...Size[]],
+  also: (width: number) => Promise<void> = async () => undefined,
+): Promise<void> {
+  const [first] = sizes
+  for (const [width, height] of sizes) {
+    await page.setViewportSize({ width, height })
+    for (const theme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme: theme })
+      await settle(page)
+      await shot(page, `${name} ${width} ${theme}`)
+      await assertGoodPage(page, { colours: theme === 'dark' || width !== first[0] })
+    }
+    await also(width)
+  }
+  await page.emulateMedia({ colorScheme: 'light' })
+  await page.setViewportSize({ width: first[0], height: first[1] })
+}
+
 export async function assertNoSidewaysScrolling(page: Page): Promise<void> {
   const wide = await page.evaluate(() =>
     [

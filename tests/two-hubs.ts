@@ -8,7 +8,7 @@ import { limits, scaledTimes } from '@meshbook/core/limits.ts'
 import { hubModules } from '@meshbook/hub/store/open-store.ts'
 import type { HubProcedures } from '@meshbook/hub/store/procedures.ts'
 import { atEnd } from '@meshbook/hub/testing/at-end.ts'
-import { startTestHub, type TestHub } from '@meshbook/hub/testing/test-hub.ts'
+import { startTestHub, type TestHub, type TestHubOptions } from '@meshbook/hub/testing/test-hub.ts'
 import { PostgresDatabase } from '@meshbook/relay/sql/postgres-database.ts'
 import { migratePostgres } from '@meshbook/relay/sql/postgres-migrate.ts'
 import { createParser } from 'eventsource-parser'
@@ -22,18 +22,25 @@ export interface TwoHubs {
   database: PostgresDatabase<HubProcedures>
 }
 
+export interface TwoHubsOptions {
+  redis?: boolean
+  env?: NodeJS.ProcessEnv
+  /** What is one hub's alone. */
+  of?(hub: 'a' | 'b'): TestHubOptions
+}
+
 /** Times of heartbeats and leases are divided by 30; `redis`: whether hubs wake each other. */
 export async function startTwoHubs(
   t: TestContext,
   postgres: TestPostgres,
-  { redis = true, env = {} }: { redis?: boolean; env?: NodeJS.ProcessEnv } = {},
+  { redis = true, env = {}, of = () => ({}) }: TwoHubsOptions = {},
 ): Promise<TwoHubs> {
   const { url, ownerUrl } = await postgres.newDatabase()
   await migratePostgres({ ownerUrl, modules: hubModules, role: new URL(url).username })
   const wake = redis ? { MESHBOOK_REDIS_URL: (await TestRedis.start(t)).url } : {}
   const options = { env: { MESHBOOK_DATABASE_URL: url, ...wake, ...env }, timesDivisor: 30 }
-  const a = await startTestHub(t, options)
-  const b = await startTestHub(t, options)
+  const a = await startTestHub(t, { ...options, ...of('a') })
+  const b = await startTestHub(t, { ...options, ...of('b') })
   assert.equal(a.project.id, b.project.id)
   const database = await PostgresDatabase.open<HubProcedures>({ url, modules: hubModules })
   atEnd(t, () => database.close())

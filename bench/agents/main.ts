@@ -1,6 +1,7 @@
 /**
  * From the order of a task to the first question to a model: a hub with real git, sandbox and broker, and a repository of
- * 50,000 files; beside `docker run` and `git clone --depth 1` of the same repository (`npm run bench -- agents`).
+ * 50,000 files; beside `docker run` and `git clone --depth 1` of the same repository (`npm run bench -- agents`). Prints
+ * rows for docs/performance.md as they are measured.
  */
 import { execFile, execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -18,6 +19,8 @@ import { newLog } from '@meshbook/hub/log.ts'
 import { version } from '@meshbook/hub/version.ts'
 import { canDocker, TestEngine } from '../../tests/contract/docker-engine.ts'
 import { startModelServer } from '../../tests/model-server/model-server.ts'
+import { firstQuestion } from './first-question.ts'
+import { type Figure, jsonLine, tableHead, tableRow } from './table.ts'
 
 const run = promisify(execFile)
 const json = process.argv.includes('--json')
@@ -28,10 +31,11 @@ const tasksAtOnce = quick ? 4 : 20
 const root = join(import.meta.dirname, '../..')
 const taskMs = 300_000
 const refillMs = 4_000
+/** Rarely enough to take nothing from what is measured. */
+const lookMs = 500
 
 const closers: (() => unknown)[] = []
 const cleanup = { after: (act: () => unknown) => void closers.push(act) }
-const figures: { metric: string; unit: string; values: number[]; peer: number[] | null; peerName: string | null }[] = []
 
 try {
   const base = await mkdtemp(join(tmpdir(), 'meshbook-bench-'))
@@ -41,6 +45,7 @@ try {
   const program = { root, node: process.execPath }
   if (engine)
     await makeImage(engine.api, { name: 'meshbook-worker:latest', version, packages: [], from: 'installed', program })
+  if (!json) process.stdout.write(tableHead)
   const peer = engine ? await cloned(base, repo, engine.socket) : null
   const drivers = [{ name: 'bubblewrap', env: { MESHBOOK_COMPUTE: 'process' } as NodeJS.ProcessEnv }]
   if (engine)
@@ -49,7 +54,6 @@ try {
     await measure(name, env, base, repo, { warm: 0, peer })
     await measure(`${name}, with a warm worker`, { ...env, MESHBOOK_TASKS_WARM: '1' }, base, repo, { warm: 1, peer })
   }
-  report()
 } finally {
   for (const close of closers.reverse()) await close()
 }
@@ -130,9 +134,11 @@ async function measure(name: string, env: NodeJS.ProcessEnv, base: string, repo:
       const asked = new Promise<number>(resolve => waiting.set(id, resolve))
       const since = performance.now()
       await ask('POST', '/tasks', { id, repo, prompt: `Say that you are done: task ${id}`, pullRequest: false })
-      const took = (await within(asked, `${name}: the model was not asked`)) - since
+      const look = () => ask<Task>('GET', `/tasks/${id}`)
+      const waits = (why: string) => void process.stderr.write(`${name}: a task waits: ${why}\n`)
+      const took = (await firstQuestion({ asked, look, waits, lookMs, mostMs: taskMs }).catch(because(name))) - since
       for (;;) {
-        const task = await ask<Task>('GET', `/tasks/${id}`)
+        const task = await look()
         if (task.endedAt !== null) {
           if (task.state !== 'completed') throw new Error(`${name}: ${task.state}: ${task.reasons.join(' ')}`)
           return took
@@ -162,36 +168,15 @@ async function measure(name: string, env: NodeJS.ProcessEnv, base: string, repo:
   }
 }
 
-async function within<T>(work: Promise<T>, what: string): Promise<T> {
-  const late = new AbortController()
-  const over = sleep(taskMs, undefined, { signal: late.signal, ref: false }).then(() => Promise.reject(new Error(what)))
-  over.catch(() => undefined)
-  return Promise.race([work, over]).finally(() => late.abort())
+const because = (name: string) => (cause: Error) => {
+  throw new Error(`${name}: ${cause.message}`, { cause })
 }
 
-function note(metric: string, values: number[], peer: number[] | null, unit = 'ms'): void {
-  figures.push({ metric, unit, values, peer, peerName: peer && 'docker run and git clone --depth 1' })
+function note(metric: string, values: number[], peer: number[] | null, unit: Figure['unit'] = 'ms'): void {
+  const figure = { metric, unit, values, peer }
+  process.stdout.write(json ? jsonLine(figure) : tableRow(figure))
 }
 
 function availableMb(): number {
   return Number(/^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))![1]) / 1_024
-}
-
-function report(): void {
-  for (const { metric, unit, values, peer, peerName } of figures) {
-    const [ours, theirs] = [median(values), peer && median(peer)]
-    const ratio = theirs === null ? null : theirs / ours
-    const span = { runs: values.length, min: Math.min(...values), max: Math.max(...values) }
-    const line = { bench: 'agents', metric, unit, ours, peer: theirs, peerName, ratio, ...span }
-    const words = `${metric.padEnd(70)} ${ours.toFixed(0)} ${unit} (${span.min.toFixed(0)} to ${span.max.toFixed(0)})`
-    process.stdout.write(
-      json
-        ? `${JSON.stringify(line)}\n`
-        : `${words}${theirs === null ? '' : `; ${peerName} ${theirs.toFixed(0)} ms`}\n`,
-    )
-  }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
 }

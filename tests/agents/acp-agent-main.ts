@@ -1,52 +1,28 @@
 // A small agent that speaks the Agent Client Protocol: what it does follows from the words of its prompt.
-import { Readable, Writable } from 'node:stream'
-import {
-  type AgentContext,
-  agent,
-  methods,
-  ndJsonStream,
-  PROTOCOL_VERSION,
-  type RequestPermissionResponse,
-  type SessionUpdate,
-} from '@agentclientprotocol/sdk'
+import * as acp from '@agentclientprotocol/sdk'
+import { begin, type Client, type Prompted, say, serveAgent, sessionId, update } from './acp-script.ts'
 
-const sessionId = 'session-1'
-let cwd = ''
-let cancelled = Promise.withResolvers<void>()
+const { methods } = acp
 
-agent({ name: 'small' })
-  .onRequest(methods.agent.initialize, () => ({ protocolVersion: PROTOCOL_VERSION, agentCapabilities: {} }))
-  .onRequest(methods.agent.session.new, ({ params }) => {
-    cwd = params.cwd
-    return { sessionId }
-  })
-  .onNotification(methods.agent.session.cancel, () => cancelled.resolve())
-  .onRequest(methods.agent.session.prompt, async ({ params, client }) => {
-    cancelled = Promise.withResolvers()
-    const text = params.prompt.map(block => (block.type === 'text' ? block.text : '')).join('')
-    if (text.includes('die')) {
-      process.stderr.write('out of ideas\n')
-      process.exit(7)
-    }
-    if (text.includes('wait')) {
-      await say(client, 'I wait.')
-      await begin(client, 'never', 'execute', { command: 'sleep' })
-      await cancelled.promise
-      return { stopReason: 'cancelled' as const }
-    }
-    if (text.includes('mend')) await mend(client)
-    else await say(client, `You said: ${text}`)
-    return { stopReason: 'end_turn' as const }
-  })
-  .connect(
-    ndJsonStream(
-      Writable.toWeb(process.stdout) as WritableStream<Uint8Array>,
-      Readable.toWeb(process.stdin) as ReadableStream<Uint8Array>,
-    ),
-  )
+serveAgent(acp, async prompted => {
+  const { client, text } = prompted
+  if (text.includes('die')) {
+    process.stderr.write('out of ideas\n')
+    process.exit(7)
+  }
+  if (text.includes('wait')) {
+    await say(client, 'I wait.')
+    await begin(client, 'never', 'execute', { command: 'sleep' })
+    await prompted.cancelled
+    return 'cancelled'
+  }
+  if (text.includes('mend')) await mend(prompted)
+  else await say(client, `You said: ${text}`)
+  return 'end_turn'
+})
 
 /** Thinks, reads a file, asks, writes it, and runs a command, as the client lets it. */
-async function mend(client: AgentContext): Promise<void> {
+async function mend({ client, cwd }: Prompted): Promise<void> {
   await update(client, { sessionUpdate: 'agent_thought_chunk', content: { type: 'text', text: 'Let me see.' } })
   await update(client, {
     sessionUpdate: 'plan',
@@ -61,7 +37,7 @@ async function mend(client: AgentContext): Promise<void> {
     { optionId: 'no', name: 'No', kind: 'reject_once' as const },
   ]
   const question = { sessionId, toolCall, options }
-  const answer: RequestPermissionResponse = await client.request(methods.client.session.requestPermission, question)
+  const answer: acp.RequestPermissionResponse = await client.request(methods.client.session.requestPermission, question)
   const { outcome } = answer
   if (outcome.outcome !== 'selected' || outcome.optionId !== 'yes') {
     await end(client, 'edit-1', 'failed', 'not allowed')
@@ -82,27 +58,7 @@ async function mend(client: AgentContext): Promise<void> {
   await say(client, `${output.trim()}, exit ${exitCode}, outside: ${refusal}`)
 }
 
-function update(client: AgentContext, update: import('@agentclientprotocol/sdk').SessionUpdate): Promise<void> {
-  return client.notify(methods.client.session.update, { sessionId, update })
-}
-
-function say(client: AgentContext, text: string): Promise<void> {
-  return update(client, { sessionUpdate: 'agent_message_chunk', content: { type: 'text', text } })
-}
-
-function begin(client: AgentContext, toolCallId: string, kind: 'edit' | 'execute', rawInput: unknown): Promise<void> {
-  const call: SessionUpdate = {
-    sessionUpdate: 'tool_call',
-    toolCallId,
-    title: toolCallId,
-    kind,
-    status: 'in_progress',
-    rawInput,
-  }
-  return update(client, call)
-}
-
-function end(client: AgentContext, toolCallId: string, status: 'completed' | 'failed', text: string): Promise<void> {
+function end(client: Client, toolCallId: string, status: 'completed' | 'failed', text: string): Promise<void> {
   const content = [{ type: 'content' as const, content: { type: 'text' as const, text } }]
   return update(client, { sessionUpdate: 'tool_call_update', toolCallId, status, content })
 }

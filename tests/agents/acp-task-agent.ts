@@ -3,58 +3,37 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { connect } from 'node:net'
-import { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { begin, type Prompted, say, serveAgent, sessionId, update } from './acp-script.ts'
 
 const library = createRequire(process.argv[2]!)
 const { default: Anthropic } = library('@anthropic-ai/sdk') as typeof import('@anthropic-ai/sdk')
-const { agent, methods, ndJsonStream, PROTOCOL_VERSION } = (await import(
-  library.resolve('@agentclientprotocol/sdk')
-)) as typeof import('@agentclientprotocol/sdk')
-type Client = import('@agentclientprotocol/sdk').AgentContext
-type Update = import('@agentclientprotocol/sdk').SessionUpdate
-
-const sessionId = 'session-1'
+const acp = (await import(library.resolve('@agentclientprotocol/sdk'))) as typeof import('@agentclientprotocol/sdk')
+const { methods } = acp
 const model = new Anthropic({ maxRetries: 0 })
-let cwd = ''
-let cancelled = Promise.withResolvers<void>()
 
-agent({ name: 'task-agent' })
-  .onRequest(methods.agent.initialize, () => ({ protocolVersion: PROTOCOL_VERSION, agentCapabilities: {} }))
-  .onRequest(methods.agent.session.new, ({ params }) => {
-    cwd = params.cwd
-    return { sessionId }
-  })
-  .onNotification(methods.agent.session.cancel, () => cancelled.resolve())
-  .onRequest(methods.agent.session.prompt, async ({ params, client }) => {
-    cancelled = Promise.withResolvers()
-    const text = params.prompt.map(block => (block.type === 'text' ? block.text : '')).join('')
-    const asked = text.split('---').at(-1)!
-    if (asked.includes('spend')) await spend(client)
-    else if (asked.includes('look around')) await say(client, await lookAround())
-    else if (asked.includes('wait') && !text.includes('begin anew')) {
-      await client.request(methods.client.fs.writeTextFile, { sessionId, path: `${cwd}/half.txt`, content: 'half\n' })
-      await say(client, 'I wait.')
-      await cancelled.promise
-      return { stopReason: 'cancelled' as const }
-    } else if (text.includes('begin anew'))
-      await say(client, text.includes('I wait.') ? 'I know that I waited.' : 'What?')
-    else await mend(client, asked)
-    return { stopReason: 'end_turn' as const }
-  })
-  .connect(
-    ndJsonStream(
-      Writable.toWeb(process.stdout) as WritableStream<Uint8Array>,
-      Readable.toWeb(process.stdin) as ReadableStream<Uint8Array>,
-    ),
-  )
+serveAgent(acp, async prompted => {
+  const { client, cwd, text } = prompted
+  const asked = text.split('---').at(-1)!
+  if (asked.includes('spend')) await spend(prompted)
+  else if (asked.includes('look around')) await say(client, await lookAround())
+  else if (asked.includes('wait') && !text.includes('begin anew')) {
+    await client.request(methods.client.fs.writeTextFile, { sessionId, path: `${cwd}/half.txt`, content: 'half\n' })
+    await say(client, 'I wait.')
+    await prompted.cancelled
+    return 'cancelled'
+  } else if (text.includes('begin anew'))
+    await say(client, text.includes('I wait.') ? 'I know that I waited.' : 'What?')
+  else await mend(prompted, asked)
+  return 'end_turn'
+})
 
 /** Asks what the answer is, writes it, and runs the test. */
-async function mend(client: Client, prompt: string): Promise<void> {
+async function mend({ client, cwd }: Prompted, prompt: string): Promise<void> {
   const path = `${cwd}/answer.js`
   const { content } = await client.request(methods.client.fs.readTextFile, { sessionId, path })
   const answer = await ask(`${prompt}\n${content}`)
-  await begin(client, 'edit', { path })
+  await begin(client, 'edit', 'edit', { path })
   const written = content.replace(/\d+/, answer.trim())
   await client.request(methods.client.fs.writeTextFile, { sessionId, path, content: written })
   await update(client, { sessionUpdate: 'tool_call_update', toolCallId: 'edit', status: 'completed' })
@@ -72,9 +51,9 @@ async function ask(text: string): Promise<string> {
 }
 
 /** Whatever it is told, it asks again. */
-async function spend(client: Client): Promise<void> {
+async function spend({ client, cancelled }: Prompted): Promise<void> {
   for (let isOver = false; !isOver; ) {
-    isOver = await Promise.race([cancelled.promise.then(() => true), sleep(20).then(() => false)])
+    isOver = await Promise.race([cancelled.then(() => true), sleep(20).then(() => false)])
     await ask('More.').catch(error => say(client, `${(error as { status?: number }).status} `))
   }
 }
@@ -100,17 +79,4 @@ function reached(path: string): Promise<string> {
     socket.once('connect', () => resolve('open'))
     socket.once('error', error => resolve((error as NodeJS.ErrnoException).code ?? 'refused'))
   })
-}
-
-function update(client: Client, update: Update): Promise<void> {
-  return client.notify(methods.client.session.update, { sessionId, update })
-}
-
-function say(client: Client, text: string): Promise<void> {
-  return update(client, { sessionUpdate: 'agent_message_chunk', content: { type: 'text', text } })
-}
-
-function begin(client: Client, toolCallId: string, rawInput: unknown): Promise<void> {
-  const call: Update = { sessionUpdate: 'tool_call', toolCallId, title: toolCallId, kind: 'edit', rawInput }
-  return update(client, { ...call, status: 'in_progress' })
 }

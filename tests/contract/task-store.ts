@@ -5,19 +5,22 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
+import { approvalTitle, cellTool } from '@meshbook/core/cell-request.ts'
 import {
   newId,
   parseAssetId,
+  parseFence,
   parseRunId,
   parseSeq,
   type RunId,
   systemRandom,
   type WorkerId,
 } from '@meshbook/core/ids.ts'
+import { limits } from '@meshbook/core/limits.ts'
 import { isTerminal, type RunEvent } from '@meshbook/core/run.ts'
 import type { TaskEvent } from '@meshbook/core/task-events.ts'
 import { logged } from '@meshbook/hub/store/run-log.ts'
-import type { TaskRow } from '@meshbook/hub/store/tasks.ts'
+import type { NewTaskRow, TaskRow } from '@meshbook/hub/store/tasks.ts'
 import * as fc from 'fast-check'
 import { type OpenRunStore, type World, worldOf } from './run-store.ts'
 
@@ -32,7 +35,7 @@ const finished = does({ type: 'finished', outcome: 'done', summary: 'it works' }
 const completed: RunEvent = { type: 'completed', at: now, durationMs: 1 }
 
 interface TaskWorld extends World {
-  order(prompt: string, id?: RunId): Promise<TaskRow>
+  order(prompt: string, id?: RunId, more?: Partial<NewTaskRow>): Promise<TaskRow>
   take(task: RunId, hub?: string, most?: number): Promise<{ task: TaskRow; worker: WorkerId } | null>
   write(task: TaskRow, first: number, ...events: RunEvent[]): Promise<{ seq: number; refused?: string }>
 }
@@ -41,7 +44,7 @@ function taskWorldOf(world: World): TaskWorld {
   const { store, org, project } = world
   return {
     ...world,
-    async order(prompt, known) {
+    async order(prompt, known, more = {}) {
       const task = known ?? parseRunId(id('run'))
       const { task: made } = await store.call('createTask', {
         ...{
@@ -62,6 +65,7 @@ function taskWorldOf(world: World): TaskWorld {
           from: null,
         },
         ...{ hash: hashOf(prompt), newSession: id('session'), requestedBy: 'me', asker: null, credential: null, now },
+        ...more,
       })
       return made
     },
@@ -116,6 +120,9 @@ export function taskStoreContract(name: string, open: OpenRunStore, schedules: n
     await w.store.call('noteTaskReasons', { org: w.org, id: b.id, reasons: ['full'] })
     assert.equal((await w.store.query('findTask', { org: w.org, id: a.id }))?.baseCommit, commit)
     assert.deepEqual((await w.store.query('findTask', { org: w.org, id: b.id }))?.reasons, ['full'])
+    const ids = [b.id, parseRunId('task-nobody-made')]
+    assert.deepEqual(await w.store.query('tasksThere', { ids }), [{ org: w.org, id: b.id, isOver: false }])
+    assert.deepEqual(await w.store.query('tasksThere', { ids: [] }), [])
   })
 
   test(`${name}: TK11, TK12, TK30 only the newest holder writes, and after the end nobody does`, async t => {
@@ -219,6 +226,92 @@ export function taskStoreContract(name: string, open: OpenRunStore, schedules: n
     assert.equal(await store.query('readEvents', { org, id: one.id, after: 0, mostBytes: 1 }), null)
     assert.deepEqual(await store.query('messagesOf', { org, id: one.id }), [])
     assert.deepEqual(await found({}), [two.id])
+  })
+
+  test(`${name}: TK50, TK51, TK52, TK57 a cell is allowed once for each agreement, under a run that follows from it`, async t => {
+    const w = await world(t)
+    const { org, store } = w
+    const { user } = await store.call('firstUser', { org, user: id('user'), name: 'me', now, token: null })
+    const own = { asker: { org, user }, credential: 'session:s1' }
+    const { id: task } = await w.order('a', undefined, { ...own, tools: {} })
+    const taken = (await w.take(task))!.task
+    const words = hashOf('python in a.md')
+    const ask = (call: string, more: object = {}) =>
+      store.call('allowTaskCell', {
+        ...{ org, task, fence: taken.fence!, call, digest: words, now, endsAt: now + 1_000 },
+        ...more,
+      })
+    await assert.rejects(ask('c1'), { code: 'FORBIDDEN' })
+    const nonce = 'n'.repeat(20)
+    const agree = async (seq: number, by: string, shown = 'python in a.md') => {
+      const gate = id('gate')
+      const event = { gate, nonce, title: approvalTitle(cellTool), shown, expiresAt: now + 1_000 }
+      await w.write(taken, seq, { type: 'gate-opened', at: now, ...event })
+      await store.call('decideGate', {
+        ...{ org, id: gate, by, now, answer: { decision: 'approved', nonce, digest: hashOf(shown) } as const },
+      })
+    }
+    await agree(1, 'ann')
+    await assert.rejects(ask('c1'), { code: 'FORBIDDEN', detail: 'ann agreed, but it needs me' })
+    await agree(2, 'me')
+    const asked = { org, task, fence: taken.fence!, call: 'c1', digest: words }
+    assert.equal(await store.query('judgeTaskCell', asked), null, 'to look uses nothing up')
+    // Whatever is killed between the permission and its run: asked again, it is the same.
+    const both = await Promise.all([ask('c1'), ask('c1')])
+    assert.deepEqual(both[0], both[1])
+    assert.deepEqual(await store.query('findTaskCell', { org, task, call: 'c1' }), both[0])
+    assert.deepEqual(await ask('c1', { now: now + 500, endsAt: now + 9_000 }), both[0], 'its time is not begun again')
+    await assert.rejects(ask('c1', { digest: hashOf('other') }), { code: 'CONFLICT' })
+    await assert.rejects(ask('c2'), { code: 'GATE_REPLAYED' })
+    await agree(3, 'me', 'python in b.md')
+    await assert.rejects(ask('c3', { digest: hashOf('python in c.md') }), { code: 'GATE_ALTERED' })
+    await assert.rejects(ask('c1', { fence: parseFence(99) }), { code: 'STALE_FENCE' })
+    await agree(4, 'me')
+    const raced = await Promise.allSettled([ask('c4'), ask('c5')])
+    assert.equal(raced.filter(({ status }) => status === 'fulfilled').length, 1, 'one agreement, one run')
+    const open = await store.query('openTaskCells', { org, task })
+    assert.deepEqual(
+      open.map(({ isCancelled }) => isCancelled),
+      [false, false],
+    )
+    assert.equal(new Set(open.map(({ run }) => run)).size, 2)
+    assert.equal((await store.query('overdueTaskCells', { now: now + 999 })).length, 0)
+    assert.equal((await store.query('overdueTaskCells', { now: now + 1_000 })).length, 2)
+    for (const { call } of open) await store.call('closeTaskCell', { org, task, call })
+    assert.deepEqual(await store.query('openTaskCells', { org, task }), [])
+    await store.call('wishOfTask', { org, id: task, action: 'stop', by: 'me', now })
+    await assert.rejects(ask('c1'), { code: 'RUN_ENDED' })
+
+    const never = await w.order('b', undefined, { ...own, tools: { notebook_cell: 'never' } })
+    const held = (await w.take(never.id))!.task
+    await assert.rejects(ask('c1', { task: never.id, fence: held.fence }), { code: 'FORBIDDEN' })
+    const auto = await w.order('c', undefined, { ...own, tools: { notebook_cell: 'auto' } })
+    const fence = (await w.take(auto.id))!.task.fence!
+    const calls = Array.from({ length: limits.goingCellsPerTask }, (_, number) => `c${number}`)
+    for (const call of calls) await ask(call, { task: auto.id, fence })
+    await assert.rejects(ask('one-more', { task: auto.id, fence }), { code: 'TOO_MANY' })
+  })
+
+  test(`${name}: TK53 a task acts with what the credential leaves that it was asked for with, and without one that is revoked`, async t => {
+    const w = await world(t)
+    const { org, store } = w
+    const { user } = await store.call('firstUser', { org, user: id('user'), name: 'me', now, token: null })
+    const token = id('token')
+    const made = { org, user, id: token, hash: hashOf('mb_1'), name: 'x', scopes: ['read', 'run'] as const, now }
+    await store.call('addToken', { ...made, scopes: [...made.scopes] })
+    const askerOf = async (more: Partial<NewTaskRow>) =>
+      store.query('askerOfTask', { org, id: (await w.order('a', undefined, more)).id })
+    const asker = { org, user }
+    const every = ['read', 'write', 'run']
+    const of = (credential: string | null, scopes: string[]) => ({ org, user, name: 'me', credential, scopes })
+    assert.deepEqual(await askerOf({ asker, credential: null }), of(null, every))
+    assert.deepEqual(await askerOf({ asker, credential: 'session:s1' }), of('session:s1', every))
+    assert.deepEqual(await askerOf({ asker, credential: `token:${token}` }), of(`token:${token}`, ['read', 'run']))
+    await store.call('deleteToken', { org, user, id: token })
+    for (const credential of [`token:${token}`, `device:${id('head')}`, 'ticket:t1'])
+      assert.equal(await askerOf({ asker, credential }), null, credential)
+    assert.equal(await askerOf({ asker: { org, user: id('user') }, credential: null }), null)
+    assert.equal(await askerOf({ asker: null, credential: null }), null)
   })
 
   test(`${name}: I4, I5 whatever workers and hubs do, there is one holder, a log without gaps, and one end`, async t => {

@@ -3,36 +3,26 @@
  * Agent Client Protocol and asks a scripted model by the hub's gateway, in a real sandbox, with real git.
  */
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Gate } from '@meshbook/core/api.ts'
 import { type Task, taskSchema } from '@meshbook/core/tasks-api.ts'
 import { startTestHub } from '@meshbook/hub/testing/test-hub.ts'
 import * as v from 'valibot'
+import { acpTaskArgv, acpTaskFiles } from '../agents/acp-task-repository.ts'
 import { GithubApi } from '../git-hosts/github-api.ts'
 import { eventually } from '../mesh-process.ts'
 import { startModelServer } from '../model-server/model-server.ts'
 import { bubblewrap } from '../sandbox/driver-beds.ts'
 
 const canary = 'sk-canary-of-a-model-91ce'
-const agent = await readFile(join(import.meta.dirname, '../agents/acp-task-agent.ts'), 'utf8')
-const files = {
-  'agent.ts': agent,
-  'answer.js': 'export const answer = 41\n',
-  'test.js': `import { answer } from './${'answer'}.js'\nconsole.log(answer === 42 ? 'pass' : 'fail')\n`,
-  'package.json': '{"type":"module"}\n',
-}
-const agents = {
-  small: { argv: ['/opt/meshbook/node', '/work/repo/agent.ts', '/opt/meshbook/package.json'] },
-}
+const agents = { small: { argv: acpTaskArgv } }
 
 test('TK40, TW40–TW43 an agent of somebody else asks its model, edits, is approved, and its branch is pushed', {
   skip: bubblewrap.skip,
 }, async t => {
   const github = await GithubApi.start(t)
   github.pulls.set('me/code', [])
-  const repo = await github.remote.repository('me/code', files)
+  const repo = await github.remote.repository('me/code', acpTaskFiles)
   const models = await startModelServer({ script: () => ({ say: '42' }), key: canary })
   t.after(() => models.close())
   const it = await startTestHub(t, {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { TestHub } from '@meshbook/hub/testing/test-hub.ts'
 import type { Page } from 'playwright-core'
 import { type OpenBrowser, openBrowser, signIn } from '../browser.ts'
-import { assertGoodPage, assertNoSidewaysScrolling, settle, shot } from '../page-checks.ts'
+import { assertGoodAt } from '../page-checks.ts'
 
 export const webFolder = fileURLToPath(new URL('../../packages/web/dist', import.meta.url))
 
@@ -44,24 +44,16 @@ export const linkOf = async ({ hub }: TestHub): Promise<{ url: string; link: str
   link: await hub.signInLink(),
 })
 
+const sizes = [
+  [390, 844],
+  [320, 640],
+] as const
+
 /** PH70: light and dark, 390 and 320 wide: nothing that axe finds, no sideways scrolling, every target large enough. */
-export async function looksGood(page: Page, name: string): Promise<void> {
-  for (const [width, height] of [
-    [390, 844],
-    [320, 640],
-  ] as const) {
-    await page.setViewportSize({ width, height })
-    for (const theme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme: theme })
-      await settle(page)
-      await shot(page, `${name} ${width} ${theme}`)
-      await assertGoodPage(page, { colours: theme === 'dark' || width === 320 })
-    }
-    await assertNoSidewaysScrolling(page)
-    assert.deepEqual(await smallTargets(page), [], `${name} at ${width}`)
-  }
-  await page.emulateMedia({ colorScheme: 'light' })
-  await page.setViewportSize({ width: 390, height: 844 })
+export function looksGood(page: Page, name: string): Promise<void> {
+  return assertGoodAt(page, name, sizes, async width =>
+    assert.deepEqual(await smallTargets(page), [], `${name} at ${width}`),
+  )
 }
 
 /** What can be pressed and is smaller than 44 px. A box to tick has the row around it; a link in a sentence its line. */

@@ -9,8 +9,8 @@ interface Scene extends TaskScene {
   phone: Phone
 }
 
-async function scene(t: TestContext): Promise<Scene> {
-  const s = await taskScene(t, { webFolder })
+async function scene(t: TestContext, env: NodeJS.ProcessEnv = {}): Promise<Scene> {
+  const s = await taskScene(t, { webFolder, env })
   return { ...s, phone: await openPhone(t, await linkOf(s.it)) }
 }
 
@@ -66,8 +66,8 @@ test('PH90 PH93 a task is given on the phone, seen live, told something, and app
   assert.deepEqual(faults, [])
 })
 
-test('PH90 PH91 PH92 a task that is written offline waits on the phone, also over a reload, and is sent once', async t => {
-  const s = await scene(t)
+test('PH90 PH91 PH92 TP22 a task that is written offline, for one of several agents, waits on the phone, also over a reload, and is sent once', async t => {
+  const s = await scene(t, { MESHBOOK_TASK_AGENTS: '{"mine": {"argv": ["its-agent"]}}' })
   const { page, context, tap, open } = s.phone
   await open('/m/tasks/new')
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null)
@@ -75,6 +75,7 @@ test('PH90 PH91 PH92 a task that is written offline waits on the phone, also ove
   const give = async (prompt: string) => {
     await page.getByLabel('What is to be done').fill(prompt)
     await page.getByLabel('Repository').fill(repo)
+    await page.getByLabel('Agent').selectOption('mine')
     await tap('Give it')
     await page.getByText('Queued on this phone').first().waitFor()
   }
@@ -98,7 +99,7 @@ test('PH90 PH91 PH92 a task that is written offline waits on the phone, also ove
   await page.reload()
   await page.locator('.task-row', { hasText: 'one' }).waitFor()
   assert.deepEqual(
-    (await s.tasks()).map(({ prompt }) => prompt),
-    ['one'],
+    (await s.tasks()).map(({ prompt, agent }) => [prompt, agent]),
+    [['one', 'acp:mine']],
   )
 })

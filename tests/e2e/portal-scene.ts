@@ -2,7 +2,7 @@
 import type { TestContext } from 'node:test'
 import type { Page } from 'playwright-core'
 import { type OpenBrowser, openBrowser, signIn } from '../browser.ts'
-import { assertGoodPage, settle, shot } from '../page-checks.ts'
+import { assertGoodAt } from '../page-checks.ts'
 import { linkOf, webFolder } from './phone-scene.ts'
 import { type TaskScene, taskScene } from './task-scene.ts'
 
@@ -17,20 +17,10 @@ export async function portalScene(t: TestContext, env: NodeJS.ProcessEnv = {}): 
   return { ...s, ...browser, open: async path => void (await browser.page.goto(s.it.hub.url + path)) }
 }
 
+const sizes = [
+  [1440, 900],
+  [320, 640],
+] as const
+
 /** TP20, PO4: light and dark, wide and 320 px. */
-export async function looksGood(page: Page, name: string): Promise<void> {
-  for (const [width, height] of [
-    [1440, 900],
-    [320, 640],
-  ] as const) {
-    await page.setViewportSize({ width, height })
-    for (const theme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme: theme })
-      await settle(page)
-      await shot(page, `${name} ${width} ${theme}`)
-      await assertGoodPage(page, { colours: theme === 'dark' || width === 320 })
-    }
-  }
-  await page.emulateMedia({ colorScheme: 'light' })
-  await page.setViewportSize({ width: 1440, height: 900 })
-}
+export const looksGood = (page: Page, name: string): Promise<void> => assertGoodAt(page, name, sizes)

@@ -22,6 +22,7 @@ test('PO1 TP10 TP21 an empty portal teaches; a task is given by keys and its pag
   await page.getByLabel('Repository').fill(repo)
   await page.reload()
   assert.equal(await page.getByLabel('What is to be done').inputValue(), 'Mend the failing test')
+  assert.equal(await page.getByLabel('Agent').count(), 0, 'there is one alone')
   await page.getByLabel('Budget in dollars').fill('2.50')
   await page.getByLabel('Run commands').selectOption('ask')
   await looksGood(page, 'portal new')
@@ -33,6 +34,22 @@ test('PO1 TP10 TP21 an empty portal teaches; a task is given by keys and its pag
   await page.goBack()
   assert.equal(await page.getByLabel('What is to be done').inputValue(), '')
   assert.deepEqual(faults, [])
+})
+
+test('TP22 of several agents one is chosen', async t => {
+  const s = await portalScene(t, { MESHBOOK_TASK_AGENTS: '{"mine": {"argv": ["its-agent"]}}' })
+  const { page } = s
+  await s.open('/portal/tasks/new')
+  const choice = page.getByLabel('Agent')
+  await choice.waitFor()
+  assert.deepEqual(await choice.locator('option').allTextContents(), ['Meshbook, the hub’s own', 'mine'])
+  await choice.selectOption('mine')
+  await looksGood(page, 'portal new with agents')
+  await page.getByLabel('What is to be done').fill('Mend it')
+  await page.getByLabel('Repository').fill(repo)
+  await page.getByRole('button', { name: 'Give it' }).click()
+  await page.waitForURL(url => /^\/portal\/tasks\/run_/.test(url.pathname))
+  assert.equal((await s.tasks())[0]?.agent, 'acp:mine')
 })
 
 test('TP1 TP2 TP3 TP4 TP13 a task is seen live: what it says, its calls, a decision, its cost and its changes, and the same after a reload', async t => {

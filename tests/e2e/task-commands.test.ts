@@ -12,8 +12,8 @@ interface Scene extends TaskScene {
   cli(...args: string[]): ReturnType<typeof command>
 }
 
-async function scene(t: TestContext): Promise<Scene> {
-  const s = await taskScene(t)
+async function scene(t: TestContext, env: NodeJS.ProcessEnv = {}): Promise<Scene> {
+  const s = await taskScene(t, { env })
   return { ...s, cli: (...args) => command([...args, '--hub', s.it.hub.url], { MESHBOOK_TOKEN: s.it.token }) }
 }
 
@@ -45,6 +45,17 @@ test('a task is given, followed with folded calls until its end, and its diff is
   assert.notEqual((await s.cli('task', 'delete', id)).code, 0)
   assert.equal((await s.cli('task', 'delete', id, '--yes')).code, 0)
   assert.match((await s.cli('task', 'list')).stderr, /No agent has had a task yet/)
+})
+
+test('TC2 the agents of the hub are listed, and one of them is named', async t => {
+  const s = await scene(t, { MESHBOOK_TASK_AGENTS: '{"mine": {"argv": ["its-agent"]}}' })
+  assert.match((await s.cli('task', 'agents')).stdout, /^meshbook +tasks that name none\nacp:mine /m)
+  const given = await s.cli('task', 'Mend it', '--repo', repo, '--agent', 'acp:mine', '--json')
+  assert.equal((JSON.parse(given.stdout) as Task).agent, 'acp:mine')
+  assert.match(
+    (await s.cli('task', 'x', '--repo', repo, '--agent', 'acp:other')).stderr,
+    /there are: meshbook, acp:mine/,
+  )
 })
 
 test('an agent is told something, paused, let go on and stopped; a task is repeated from one of its turns', async t => {

@@ -85,15 +85,16 @@ export async function taskScene(t: TestContext, options: TestHubOptions = {}): P
 
 const tree: Record<string, TaskFolder['entries']> = {
   '': [
-    { name: 'README.md', kind: 'file', bytes: 18 },
+    { name: 'README.md', kind: 'file', bytes: 19 },
     { name: 'docs', kind: 'module', bytes: null },
-    { name: 'latest', kind: 'link', bytes: 6 },
+    { name: 'latest', kind: 'link', bytes: 9 },
     { name: 'logo.png', kind: 'file', bytes: 20_480 },
-    { name: 'build.sh', kind: 'program', bytes: 120 },
+    { name: 'build.sh', kind: 'program', bytes: 18 },
     { name: 'src', kind: 'folder', bytes: null },
   ],
   src: [
-    { name: 'sum.ts', kind: 'file', bytes: 90 },
+    { name: 'a-name-that-is-much-longer-than-a-phone-is-wide.generated.snapshot.ts', kind: 'file', bytes: 0 },
+    { name: 'sum.ts', kind: 'file', bytes: 69 },
     { name: 'sum.test.ts', kind: 'file', bytes: 4_200_000 },
   ],
 }
@@ -102,6 +103,7 @@ const texts: Record<string, string> = {
   latest: 'README.md',
   'build.sh': '#!/bin/sh\nset -eu\n',
   'src/sum.ts': 'export function sum(a: number, b: number): number {\n  return a + b\n}\n',
+  'src/a-name-that-is-much-longer-than-a-phone-is-wide.generated.snapshot.ts': '',
   'src/sum.test.ts': "import { test } from 'node:test'\n".repeat(300),
 }
 

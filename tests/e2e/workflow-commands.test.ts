@@ -1,7 +1,7 @@
 /** Workflows from the command line, on a machine that has no hub: the real command, a real server, a real database file. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -199,4 +199,43 @@ test('WF95 Ctrl+C cancels the run, SIGTERM leaves it to be resumed; another proc
   )
   assert.deepEqual([stopped!.status, cancelled!.status], ['running', 'cancelled'])
   assert.equal((await workflow(['resume', second.id])).code, 0)
+})
+
+test('WF97 a mode that is kept answers until a flag does; an unreachable one is an error that names the switch', async t => {
+  const { workflow, data } = await scene(t, { 'a.yaml': `${head}steps: { a: { transform: '1' } }` })
+  assert.equal((await workflow(['mode', 'cloud'])).code, 0)
+  assert.equal((await stat(join(data, 'workflows', 'mode.json'))).mode & 0o777, 0o600)
+  const cloud = await workflow(['run', 'a.yaml', '--explain'])
+  assert.deepEqual([cloud.code, /this machine: cloud[\s\S]*--execution local/.test(cloud.stderr)], [4, true])
+  assert.equal((await workflow(['run', 'a.yaml', '--mode', 'local'])).code, 0)
+  assert.equal((await workflow(['mode', '--forget'])).code, 0)
+  const shown = jsonLines((await workflow(['mode', '--json'])).stdout)[0] as unknown as { execution: string }
+  assert.equal(shown.execution, 'local')
+  assert.equal((await workflow(['run', 'a.yaml'])).code, 0)
+})
+
+test('WF98 list has the files of a folder, what starts them, their faults, and their last run here', async t => {
+  const { workflow, folder } = await scene(t, {
+    'one.workflow.yaml': `${head}on: { schedule: { cron: '0 6 * * *' } }\nsteps: { a: { transform: '1' } }`,
+    'wrong.workflow.yaml': `${head}steps: { a: {} }`,
+    'other.yaml': 'x: 1',
+  })
+  assert.equal((await workflow(['run', 'one.workflow.yaml'])).code, 0)
+  await mkdir(join(folder, 'below', '.hidden'), { recursive: true })
+  const below = `${head}on: { manual: false, webhook: { secret: S } }\nsteps: { a: { transform: '1' } }`
+  await writeFile(join(folder, 'below', 'two.workflow.yml'), below)
+  await writeFile(join(folder, 'below', '.hidden', 'no.workflow.yml'), below)
+  const found = jsonLines((await workflow(['list', folder, '--json'])).stdout) as unknown as Record<string, unknown>[]
+  assert.deepEqual(
+    found.map(({ file, starts, problems, last }) => [file, starts, problems, (last as Line | null)?.status]),
+    [
+      [join(folder, 'one.workflow.yaml'), ['by hand', 'schedule'], 0, 'completed'],
+      [join(folder, 'wrong.workflow.yaml'), [], 1, undefined],
+      [join(folder, 'below/two.workflow.yml'), ['webhook'], 0, undefined],
+    ],
+  )
+  const table = await workflow(['list', folder])
+  assert.match(table.stdout, /below\/two\.workflow\.yml +w +1 +webhook +never here/)
+  assert.match(table.stdout, /wrong\.workflow\.yaml .*a fault: see validate/)
+  assert.equal((await workflow(['list', join(folder, 'nowhere')])).code === 0, false)
 })

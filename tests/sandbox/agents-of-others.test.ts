@@ -1,22 +1,14 @@
 /** Programs of somebody else as agents of real workers (TW40-TW44), with the strict model server. */
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { after, before, describe, type TestContext, test } from 'node:test'
 import type { TaskOrder } from '@meshbook/core/broker.ts'
+import { acpTaskArgv, acpTaskFiles } from '../agents/acp-task-repository.ts'
 import { git } from '../git-hosts/git-remote.ts'
 import type { Script } from '../model-server/script.ts'
 import { bubblewrap, type DriverBed, docker } from './driver-beds.ts'
 import { WorkerBed } from './worker-bed.ts'
 
-const source = join(import.meta.dirname, '../agents/acp-task-agent.ts')
-const program = { argv: ['/opt/meshbook/node', '/work/repo/agent.ts', '/opt/meshbook/package.json'], env: {} }
-const files = {
-  'agent.ts': await readFile(source, 'utf8'),
-  'answer.js': 'export const answer = 41\n',
-  'test.js': `import { answer } from './${'answer'}.js'\nconsole.log(answer === 42 ? 'pass' : 'fail')\n`,
-  'package.json': '{"type":"module"}\n',
-}
+const program = { argv: acpTaskArgv, env: {} }
 const asked: Script = ask => ({ say: /answer = 41/.test(JSON.stringify(ask.messages)) ? '42' : 'What?' })
 
 for (const kind of [bubblewrap, docker])
@@ -34,7 +26,7 @@ for (const kind of [bubblewrap, docker])
       WorkerBed.open(t, {
         driver: driver!.driver,
         script: more.script ?? asked,
-        files,
+        files: acpTaskFiles,
         order: { agent: 'acp:test', program, prompt, ...more.order },
       })
 

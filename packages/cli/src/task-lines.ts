@@ -56,7 +56,8 @@ function toolLines(item: ToolItem, { full }: LinesOptions, paint: Paint): string
   const mark = item.state === 'ok' ? paint('✔', 32) : paint('✖', 31)
   const lines = linesIn(item.output)
   const said = full || lines === 0 ? '' : paint(`  (${lines} ${lines === 1 ? 'line' : 'lines'})`, 2)
-  const title = `${mark} ${plain(toolTitle(item))}${said}`
+  const run = item.run === undefined ? '' : paint(`  meshbook runs show ${plain(item.run)}`, 2)
+  const title = `${mark} ${plain(toolTitle(item))}${said}${run}`
   if (full) return [title, ...indented(plain(item.output)).map(line => paint(line, 2))]
   // Why something failed is worth a line.
   const why = item.state === 'failed' ? item.output.trimEnd().split('\n').at(-1)!.slice(0, 200) : ''

@@ -4,6 +4,9 @@
  * for how long. Models, git and packages have sockets of their own beside it (`brokerSockets`).
  */
 import * as v from 'valibot'
+import { runStatuses } from './api.ts'
+import { cellRequestSchema } from './cell-request.ts'
+import { type ErrorCode, isErrorCode } from './errors.ts'
 import { isAssetId } from './ids.ts'
 import { limits } from './limits.ts'
 import { fenceSchema, runIdSchema } from './messages.ts'
@@ -61,6 +64,8 @@ export const taskOrderSchema = v.object({
   fence: fenceSchema,
   prompt: v.string(),
   by: v.string(),
+  /** The user in whose name it acts outside of its sandbox, and who alone may agree to that. */
+  asker: v.optional(v.string()),
   agent: v.string(),
   model: v.string(),
   /** Of the models' socket: which wire format answers there. */
@@ -79,6 +84,9 @@ export const taskOrderSchema = v.object({
 })
 export type TaskOrder = v.InferOutput<typeof taskOrderSchema>
 
+/** Of one tool call of an agent, the same when it is asked for again. */
+const call = v.pipe(v.string(), v.regex(/^[\w.-]{1,100}$/))
+
 export const fromWorkerSchema = v.variant('type', [
   v.object({ type: v.literal('hello'), token: v.pipe(v.string(), v.maxLength(100)) }),
   /** Consecutive from `first`; answered with `ack`. At most `brokerEventsPerMessage`. */
@@ -91,6 +99,10 @@ export const fromWorkerSchema = v.variant('type', [
   v.object({ type: v.literal('store'), asset: v.custom<string>(isAssetId), mimeType: v.string(), base64: v.string() }),
   /** What was stored, by this worker or one before it; answered with `loaded`. */
   v.object({ type: v.literal('load'), asset: v.custom<string>(isAssetId) }),
+  /** A cell on the mesh, for one tool call; answered with `cell-ended` or `cell-refused`. Asked again it is the same run. */
+  v.object({ type: v.literal('cell'), call, request: cellRequestSchema }),
+  /** Nobody waits for it any more; answered as well. */
+  v.object({ type: v.literal('cell-stop'), call, why: v.pipe(v.string(), v.maxLength(limits.problemTextChars)) }),
   v.object({ type: v.literal('beat') }),
 ])
 export type FromWorker = v.InferOutput<typeof fromWorkerSchema>
@@ -122,6 +134,27 @@ export const toWorkerSchema = v.variant('type', [
     nonce: v.string(),
     by: v.nullable(v.string()),
     comment: v.nullable(v.string()),
+  }),
+  /** It is there as this run; why it waits, where it does. */
+  v.object({ type: v.literal('cell-began'), call, run: runIdSchema, reasons: v.array(v.string()) }),
+  v.object({
+    type: v.literal('cell-ended'),
+    call,
+    run: runIdSchema,
+    /** Not one that has ended: it was told to end and its device does not answer. */
+    status: v.picklist(runStatuses),
+    /** Its name; null where it began on none. */
+    device: v.nullable(v.string()),
+    /** Why it did not end by itself, or why it failed. */
+    reason: v.string(),
+    /** What it printed and showed as text, cut where it is much. */
+    text: v.string(),
+  }),
+  v.object({
+    type: v.literal('cell-refused'),
+    call,
+    code: v.custom<ErrorCode>(isErrorCode),
+    detail: v.string(),
   }),
 ])
 export type ToWorker = v.InferOutput<typeof toWorkerSchema>

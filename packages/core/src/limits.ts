@@ -581,6 +581,11 @@ export const limits = {
   /** Of the output of one tool, for the model and in the log. */
   toolOutputBytes: 64 * KiB,
   toolRunMs: 600_000,
+  /** The longest that an agent may let a cell of the mesh take, waiting included. */
+  taskCellMs: 3_600_000,
+  cellsPerTask: 1_000,
+  /** Cells of one task that have not ended. */
+  goingCellsPerTask: 4,
   modelAnswerMs: 600_000,
   modelRequestBytes: 32 * MiB,
   /** Bodies of calls that are under way, over all of the hub. */
@@ -650,6 +655,8 @@ export const limits = {
   gitRefsPerTask: 500,
   /** How long what a task pushed is kept after its end, to be looked at and gone on from. */
   taskRepositoryMs: 30 * 24 * 3_600_000,
+  /** How often a hub looks whether what it keeps is of tasks that there still are. */
+  taskFoldersLookMs: 60_000,
   /** All that a task pushed. */
   gitTaskBytes: 4 * GiB,
   diffFilesPerTask: 5_000,
@@ -690,6 +697,20 @@ export const limits = {
   /** Timers of a system overflow, and stand still while it sleeps: the clock is looked at so often. */
   workflowLookMs: 600_000,
   workflowRequestMs: 24 * 3_600_000,
+  /** Of a file's trigger. */
+  globsPerTrigger: 20,
+  /** How long nothing more may change, where the file does not say. */
+  filesQuietMs: 2_000,
+  /** What changes all the time is not waited for longer. */
+  filesLongestMs: 300_000,
+  /** That one event of files names. */
+  pathsPerEvent: 1_000,
+  /** A schedule that is later has missed its time. */
+  scheduleLateMs: 300_000,
+  /** Of those, how many are made up for where all are. */
+  missedPerSchedule: 100,
+  /** Runs that start each other by their ends. */
+  runsPerChain: 10,
   itemsPerMap: 10_000,
   parallelPerMap: 100,
   stepsAtOnce: 100,

@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot'
 import { type ErrorCode, isErrorCode } from './errors.ts'
-import { isAssetId } from './ids.ts'
+import { isAssetId, isRunId, type RunId } from './ids.ts'
 import { limits } from './limits.ts'
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
@@ -70,6 +70,8 @@ export const taskEventSchema = v.variant('type', [
   v.object({ type: v.literal('tool-began'), turn, call, tool: name, shown: text }),
   /** A piece of what a tool prints while it works. */
   v.object({ type: v.literal('tool-printed'), call, text }),
+  /** It does what it does in a run of its own, which has a page. */
+  v.object({ type: v.literal('tool-run'), call, run: v.custom<RunId>(isRunId) }),
   /** What the model is told. `asset`: all of it, where that was cut. */
   v.object({
     type: v.literal('tool-ended'),

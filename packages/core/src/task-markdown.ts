@@ -55,7 +55,8 @@ function partOf(item: TranscriptItem): string[] {
 const marks: Record<ToolItem['state'], string> = { wanted: '…', running: '…', ok: '✔', failed: '✖', cut: '✖ cut:' }
 
 function toolParts(item: ToolItem): string[] {
-  const title = `${marks[item.state]} \`${inLine(toolTitle(item)).replaceAll('`', '´')}\``
+  const run = item.run === undefined ? '' : ` (run ${item.run})`
+  const title = `${marks[item.state]} \`${inLine(toolTitle(item)).replaceAll('`', '´')}\`${run}`
   return item.output.trim() === '' ? [title] : [title, fenced(item.output)]
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type GateId, parseSeq } from './ids.ts'
+import { type GateId, parseRunId, parseSeq } from './ids.ts'
 import { limits } from './limits.ts'
 import type { NumberedEvent, RunEvent } from './run.ts'
 import type { TaskEvent } from './task-events.ts'
@@ -111,6 +111,21 @@ test('an answer that is kept as an asset, or cannot be read, stays as it came', 
   const kept = seen(began(1), said(1, 'long'), ended(1, [], more))
   assert.deepEqual([only(kept, 'said')[0]!.state, only(kept, 'turn')[0]!.asset], ['whole', asset])
   assert.deepEqual(only(seen(began(1), said(1, 'x'), ended(1, [], { blocks: '{' })), 'said')[0]!.text, 'x')
+})
+
+test('a tool that works in a run of its own says which, also after its worker was replaced', () => {
+  const began = task({ type: 'tool-began', turn: 1, call: 'c', tool: 'notebook_cell', shown: 'python in a.md' })
+  const inRun = task({ type: 'tool-run', call: 'c', run: parseRunId('cell-1') })
+  const replaced = task({ type: 'worker-replaced', reason: 'gone' })
+  const ended = task({ type: 'tool-ended', call: 'c', ok: true, content: '42' })
+  for (const events of [
+    [began, inRun, ended],
+    [began, inRun, replaced, began, inRun, ended],
+  ])
+    assert.deepEqual(
+      only(seen(...events), 'tool').map(({ state, run }) => [state, run]),
+      [['ok', 'cell-1']],
+    )
 })
 
 test('of what a tool prints the end is kept', () => {

@@ -55,6 +55,8 @@ export interface ToolItem extends Item {
   /** While it works, what it printed last; afterwards what the model was told. */
   output: string
   asset: string | undefined
+  /** Where it does it, if that is a run of its own. */
+  run: string | undefined
   beganAt: number | undefined
   endedAt: number | undefined
 }
@@ -224,6 +226,9 @@ class Draft {
             output: (one.output + event.text).slice(-limits.toolOutputBytes),
           }),
         )
+        break
+      case 'tool-run':
+        this.#change('tool', one => one.call === event.call && one.state === 'running', { run: event.run })
         break
       case 'tool-ended':
         this.#endTool(item, event)
@@ -407,6 +412,7 @@ const noTool = {
   state: 'wanted',
   output: '',
   asset: undefined,
+  run: undefined,
   beganAt: undefined,
   endedAt: undefined,
 } as const

@@ -40,6 +40,10 @@ export type Budget = v.InferOutput<typeof budgetSchema>
 /** `meshbook`: the loop of this program. `acp:NAME`: an agent of somebody else in the image that speaks the Agent Client Protocol. */
 export const agentSchema = v.pipe(v.string(), v.regex(/^(meshbook|acp:[a-z0-9-]{1,40})$/))
 
+/** `GET /task-agents`: those that a task may name here. The first does what names none. */
+export const taskAgentSchema = v.object({ name: agentSchema })
+export type TaskAgent = v.InferOutput<typeof taskAgentSchema>
+
 /** `POST /tasks`. The same id again changes nothing and is answered with the task. */
 export const newTaskSchema = v.object({
   id: v.optional(runIdSchema),

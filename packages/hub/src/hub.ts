@@ -445,7 +445,10 @@ async function wire(base: Base): Promise<Parts> {
   const { work, closeWork } = base.taskWork
     ? { work: base.taskWork, closeWork: () => Promise.resolve() }
     : await taskWork({ ...base, vault, gateway, hub: compute.hub })
-  const opened: OpenTasks = openTasks({ ...base, ...told, audit, feeds, hub: compute.hub, work, ...base.config.tasks })
+  const opened: OpenTasks = openTasks({
+    ...{ ...base, ...told, audit, access, feeds, runs, hub: compute.hub, work },
+    ...base.config.tasks,
+  })
   const openedWorkflows: OpenWorkflows = openWorkflows({
     ...{ ...base, ...told, vault, feeds, isAlone: others === undefined },
     name: Buffer.from(base.random(12)).toString('hex'),

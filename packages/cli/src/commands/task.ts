@@ -8,6 +8,7 @@ import {
   type NewTask,
   type Task,
   type ToolRule,
+  taskAgentSchema,
   type taskControlSchema,
   taskDiffSchema,
   taskExports,
@@ -31,6 +32,7 @@ interface GiveOptions extends ClientOptions {
   model?: string
   agent?: string
   budget?: string
+  auto?: string[]
   ask?: string[]
   never?: string[]
   pullRequest: boolean
@@ -44,8 +46,9 @@ export function taskCommand(): Command {
     .option('--base <branch>', 'begin from this branch (default: that of the repository)')
     .option('--branch <name>', 'what to call the branch, below meshbook/<task>/')
     .option('--model <name>', 'the model to ask')
-    .option('--agent <name>', 'acp:NAME, an agent that the hub knows by that name (default: its own)')
+    .option('--agent <name>', 'acp:NAME, one of `task agents` (default: the hub’s own)')
     .option('--budget <dollars>', 'what it may cost, such as 2.50')
+    .option('--auto <tool...>', 'let it use these tools by itself, such as notebook_cell')
     .option('--ask <tool...>', 'ask me before each use of these tools, such as shell')
     .option('--never <tool...>', 'do without these tools')
     .option('--no-pull-request', 'push the branch and open no pull request')
@@ -57,6 +60,7 @@ export function taskCommand(): Command {
     .action(give)
   for (const command of [
     listCommand(),
+    agentsCommand(),
     showCommand(),
     sayCommand(),
     ...controls(),
@@ -80,6 +84,12 @@ function listCommand(): Command {
   )
     .addHelpText('after', '\nExample:\n  $ meshbook task list --open')
     .action(list)
+}
+
+function agentsCommand(): Command {
+  return withClient(new Command('agents').description('list the agents that a task may name with --agent'))
+    .addHelpText('after', '\nExample:\n  $ meshbook task agents')
+    .action(agents)
 }
 
 function showCommand(): Command {
@@ -179,8 +189,8 @@ async function give(prompt: string | undefined, _options: unknown, command: Comm
 }
 
 function wishOf(prompt: string, repo: string, options: GiveOptions): Omit<NewTask, 'id'> {
-  const { branch, base, model, agent, ask = [], never = [] } = options
-  const rules = { ...rulesOf(ask, 'ask'), ...rulesOf(never, 'never') }
+  const { branch, base, model, agent, auto = [], ask = [], never = [] } = options
+  const rules = { ...rulesOf(auto, 'auto'), ...rulesOf(ask, 'ask'), ...rulesOf(never, 'never') }
   return {
     prompt,
     repo,
@@ -252,6 +262,16 @@ async function list(_options: unknown, command: Command): Promise<void> {
     cost: task => costWords(task),
     asked: task => ago(task.requestedAt, now),
     task: task => taskTitle(task.prompt, 60),
+  })
+}
+
+async function agents(_options: unknown, command: Command): Promise<void> {
+  const options = optionsOf<ClientOptions>(command)
+  const { items } = await (await clientOf(options)).get('/task-agents', listOf(taskAgentSchema))
+  if (options.json) return items.forEach(printJson)
+  printTable(items, {
+    agent: ({ name }) => name,
+    'works on': one => (one === items[0] ? 'tasks that name none' : `tasks with --agent ${one.name}`),
   })
 }
 

@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os'
-import { resolve } from 'node:path'
+import { relative, resolve } from 'node:path'
 import { exitCodes, MeshError } from '@meshbook/core/errors.ts'
 import { exactText } from '@meshbook/core/exact-text.ts'
 import { workflowJsonSchema } from '@meshbook/core/workflow/json-schema.ts'
@@ -8,12 +8,22 @@ import { foldWorkflow } from '@meshbook/core/workflow/workflow-state.ts'
 import { keptFor } from '@meshbook/engine/workflow/fork.ts'
 import { faultOf, type OpenGate, openGates } from '@meshbook/engine/workflow/hear.ts'
 import { definitionsOf } from '@meshbook/engine/workflow/pinned-files.ts'
-import { Command, Option } from 'commander'
+import { Argument, Command, Option } from 'commander'
 import { dataFolder } from '../data-folder.ts'
 import { ago, printJson, printTable, say } from '../print.ts'
 import { factsOf } from '../workflows/facts.ts'
-import { LocalRuns } from '../workflows/local-runs.ts'
-import { executions, explained, inferences, type ModeAsked, resolveMode } from '../workflows/mode.ts'
+import { type FoundWorkflow, findWorkflows } from '../workflows/find-workflows.ts'
+import { keepMode, readKeptMode } from '../workflows/kept-mode.ts'
+import { type LocalRun, LocalRuns } from '../workflows/local-runs.ts'
+import {
+  executions,
+  explained,
+  inferences,
+  type ModeAsked,
+  type ModeName,
+  modes,
+  resolveMode,
+} from '../workflows/mode.ts'
 import { readFiles } from '../workflows/read-files.ts'
 import { type HereRun, resumeHere, startHere } from '../workflows/run-here.ts'
 import { unavailableHere } from '../workflows/steps-here.ts'
@@ -40,6 +50,8 @@ export function workflowCommand(): Command {
   const workflow = new Command('workflow').description('workflows in YAML files, run on this machine alone')
   workflow.addCommand(validateCommand())
   workflow.addCommand(runCommand())
+  workflow.addCommand(listCommand())
+  workflow.addCommand(modeCommand())
   workflow.addCommand(
     here(new Command('runs').description('list the runs of this machine'))
       .addHelpText('after', '\nExample:\n  $ meshbook workflow runs')
@@ -103,11 +115,38 @@ function runCommand(): Command {
     .option('--explain', 'say where steps run, who pays for models, and why')
     .addOption(new Option('--execution <where>', 'where steps run').choices(executions))
     .addOption(new Option('--inference <who>', 'who pays for models: your keys, or the hub').choices(inferences))
-    .addOption(new Option('--mode <mode>', 'short for both').choices(['local', 'cloud', 'managed']))
+    .addOption(new Option('--mode <mode>', 'short for both').choices(modes))
     .addHelpText('after', '\nExample:\n  $ meshbook workflow run report.workflow.yaml --input region=eu')
     .action(async (file: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<RunOptions>()
       process.exitCode = await run(file, options)
+    })
+}
+
+function listCommand(): Command {
+  return here(new Command('list').description('list the workflow files of a folder').argument('[folder]'))
+    .addHelpText('after', '\nExample:\n  $ meshbook workflow list ~/reports')
+    .action(async (folder: string | undefined, _options: unknown, command: Command) => {
+      await listFiles(resolve(folder ?? '.'), command.optsWithGlobals<Options>())
+    })
+}
+
+function modeCommand(): Command {
+  return here(
+    new Command('mode')
+      .description('show or keep where workflows run and who pays for models, for the linked account or this machine')
+      .addArgument(new Argument('[mode]').choices(modes)),
+  )
+    .option('--forget', 'keep nothing, so that the next rule answers')
+    .addHelpText('after', '\nExample:\n  $ meshbook workflow mode local')
+    .action(async (mode: ModeName | undefined, _options: unknown, command: Command) => {
+      const { json, data, forget } = command.optsWithGlobals<Options & { forget?: boolean }>()
+      if (mode !== undefined && forget) throw new MeshError('BAD_REQUEST', { detail: 'a mode, or --forget' })
+      const folder = dataFolder(data)
+      if (mode !== undefined || forget) await keepMode(folder, mode ?? null)
+      const now = resolveMode({}, await readKeptMode(folder))
+      if (json) printJson(now)
+      else for (const line of explained(now)) say(line)
     })
 }
 
@@ -218,7 +257,7 @@ function sayProblems(
 }
 
 async function run(file: string, options: RunOptions): Promise<number> {
-  const mode = resolveMode(options)
+  const mode = resolveMode(options, await readKeptMode(dataFolder(options.data)))
   if (options.explain) for (const line of explained(mode)) say(line)
   if (mode.execution !== 'local')
     throw new MeshError('UNREACHABLE', {
@@ -273,6 +312,34 @@ async function fork(id: string, step: string, options: RunOptions): Promise<numb
     const { kept, inputs } = keptFor(workflow, foldWorkflow(log), step)
     const changed = { ...inputs, ...inputsOf(workflow, options.input ?? []) }
     return startHere(runs, { files, path: file, inputs: changed, fork: { run: id, step, kept } }, hereOf(options))
+  })
+}
+
+async function listFiles(folder: string, options: Options): Promise<void> {
+  await withRuns(options, async runs => {
+    const { found, more } = await findWorkflows(folder)
+    const all = await runs.list()
+    const last = ({ path }: FoundWorkflow): LocalRun | undefined => all.find(({ file }) => file === path)
+    for (const one of options.json ? found : []) {
+      const { path, ...rest } = one
+      const run = last(one)
+      printJson({ file: path, ...rest, last: run ? { run: run.id, status: run.status, beganAt: run.beganAt } : null })
+    }
+    if (more) say(`There is more in ${folder} than was looked through; name a folder in it.`)
+    if (options.json) return
+    if (found.length === 0) return say(`No *.workflow.yaml in ${folder}.`)
+    const now = Date.now()
+    printTable(found, {
+      file: ({ path }) => relative(folder, path),
+      workflow: ({ name }) => name ?? '',
+      steps: ({ steps }) => String(steps),
+      starts: ({ starts, problems }) =>
+        problems > 0 ? `${problems === 1 ? 'a fault' : `${problems} faults`}: see validate` : starts.join(', '),
+      'last run': one => {
+        const run = last(one)
+        return run ? `${run.status}, ${ago(run.beganAt, now)}` : 'never here'
+      },
+    })
   })
 }
 

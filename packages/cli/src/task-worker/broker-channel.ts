@@ -6,10 +6,11 @@ import { createHash } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { type FromWorker, type TaskOrder, type ToWorker, toWorkerSchema } from '@meshbook/core/broker.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
-import { type AssetId, parseAssetId } from '@meshbook/core/ids.ts'
+import { type AssetId, parseAssetId, type RunId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import type { TaskEvent } from '@meshbook/core/task-events.ts'
+import type { CellEnd } from '@meshbook/engine/agent/ports.ts'
 import { backoffMs } from '@meshbook/engine/backoff.ts'
 import * as v from 'valibot'
 import { LineReader } from './line-reader.ts'
@@ -37,6 +38,17 @@ interface Kept {
   bytes: number
 }
 
+interface AskedCell {
+  /** That it may run, or that it is to end. */
+  asked: CellAsk | CellStop
+  began(run: RunId, reasons: readonly string[]): void
+  resolve(end: CellEnd): void
+  reject(error: Error): void
+}
+type CellAsk = Extract<FromWorker, { type: 'cell' }>
+type CellStop = Extract<FromWorker, { type: 'cell-stop' }>
+type OfCell = Extract<ToWorker, { type: 'cell-began' | 'cell-ended' | 'cell-refused' }>
+
 interface Waiting<T> {
   asked: FromWorker
   resolve(answer: T): void
@@ -59,6 +71,7 @@ export class BrokerChannel {
   readonly #options: ChannelOptions
   readonly #stored = new Map<AssetId, Waiting<void>>()
   readonly #loaded = new Map<AssetId, Waiting<Uint8Array>>()
+  readonly #cells = new Map<string, AskedCell>()
   #begin!: (begun: Begun) => void
   #failBegin!: (error: Error) => void
   #tellOver!: (why: string) => void
@@ -153,6 +166,24 @@ export class BrokerChannel {
     return this.#ask(this.#loaded, asset, { type: 'load', asset })
   }
 
+  /** Runs it, or goes on with it; asked for again after each cut until it is answered (TW26). */
+  cell(asked: Omit<CellAsk, 'type'>, began: AskedCell['began']): Promise<CellEnd> {
+    if (this.#why !== undefined) return Promise.reject(this.#endError())
+    const ask = { type: 'cell', ...asked } as const
+    return new Promise((resolve, reject) => {
+      this.#cells.set(asked.call, { asked: ask, began, resolve, reject })
+      if (this.#isLevel) this.#tell(ask)
+    })
+  }
+
+  /** Nobody waits for it any more; told until that is answered. */
+  stopCell(call: string, why: string): void {
+    const cell = this.#cells.get(call)
+    if (!cell || this.#why !== undefined) return
+    cell.asked = { type: 'cell-stop', call, why: why.slice(0, limits.problemTextChars) }
+    if (this.#isLevel) this.#tell(cell.asked)
+  }
+
   /** After what was written has been sent; without waiting for more. */
   close(): void {
     this.#end('it has ended')
@@ -243,6 +274,11 @@ export class BrokerChannel {
       case 'loaded':
         this.#takeLoaded(message)
         return
+      case 'cell-began':
+      case 'cell-ended':
+      case 'cell-refused':
+        this.#takeOfCell(message)
+        return
       default:
         this.#options.onMessage(message)
     }
@@ -275,7 +311,8 @@ export class BrokerChannel {
     }
     this.#isLevel = true
     this.#sent = this.#durable
-    for (const { asked } of [...this.#stored.values(), ...this.#loaded.values()]) this.#tell(asked)
+    for (const { asked } of [...this.#stored.values(), ...this.#loaded.values(), ...this.#cells.values()])
+      this.#tell(asked)
     this.#send()
     for (const wake of [...this.#levels]) wake()
   }
@@ -290,6 +327,18 @@ export class BrokerChannel {
     const bytes = Buffer.from(base64, 'base64')
     if (asset === `sha256-${createHash('sha256').update(bytes).digest('hex')}`) waiting?.resolve(bytes)
     else waiting?.reject(new MeshError('NOT_FOUND', { detail: 'what was stored is damaged' }))
+  }
+
+  #takeOfCell(message: OfCell): void {
+    const cell = this.#cells.get(message.call)
+    if (!cell) return
+    if (message.type === 'cell-began') {
+      cell.began(message.run, message.reasons)
+      return
+    }
+    this.#cells.delete(message.call)
+    if (message.type === 'cell-refused') cell.reject(new MeshError(message.code, { detail: message.detail }))
+    else cell.resolve(message)
   }
 
   #acked(seq: number): void {
@@ -335,7 +384,8 @@ export class BrokerChannel {
     const error = this.#endError()
     this.#failBegin(error)
     for (const wake of [...this.#levels]) wake()
-    for (const { reject } of [...this.#flushes, ...this.#stored.values(), ...this.#loaded.values()]) reject(error)
+    const waiting = [...this.#flushes, ...this.#stored.values(), ...this.#loaded.values(), ...this.#cells.values()]
+    for (const { reject } of waiting) reject(error)
     this.#tellOver(why)
   }
 

@@ -17,6 +17,8 @@ export interface PeoplePorts {
   flush(): Promise<void>
   now: () => number
   random: RandomBytes
+  /** Names of the users who alone may agree to the use of a tool. */
+  decidersOf(tool: string): string[] | undefined
 }
 
 export class PeopleByBroker implements People {
@@ -44,8 +46,8 @@ export class PeopleByBroker implements People {
     this.#told = Promise.withResolvers<void>()
   }
 
-  async approve({ title, shown }: ApprovalQuestion, signal: AbortSignal): Promise<ApprovalAnswer> {
-    const gate = await this.#gateFor(title, shown)
+  async approve({ tool, title, shown }: ApprovalQuestion, signal: AbortSignal): Promise<ApprovalAnswer> {
+    const gate = await this.#gateFor(tool, title, shown)
     const { decision, digest, by, comment } = await this.#until(() => this.#decided.get(gate), signal)
     this.#ports.write({ type: 'gate-decided', at: this.#ports.now(), gate, decision, ...(by !== null && { by }) })
     return { decision, digest, by, comment }
@@ -60,13 +62,15 @@ export class PeopleByBroker implements People {
     return answer
   }
 
-  async #gateFor(title: string, shown: string): Promise<GateId> {
+  async #gateFor(tool: string, title: string, shown: string): Promise<GateId> {
     const { write, flush, now, random } = this.#ports
     const at = this.#open.findIndex(gate => gate.title === title && gate.shown === shown)
     if (at >= 0) return this.#open.splice(at, 1)[0]!.gate
     const gate = newId('gate', now(), random)
     const nonce = Buffer.from(random(24)).toString('base64url')
-    write({ type: 'gate-opened', at: now(), gate, nonce, title, shown, expiresAt: now() + limits.taskApprovalMs })
+    const deciders = this.#ports.decidersOf(tool)
+    const expiresAt = now() + limits.taskApprovalMs
+    write({ type: 'gate-opened', at: now(), gate, nonce, title, shown, expiresAt, ...(deciders && { deciders }) })
     await flush()
     return gate
   }

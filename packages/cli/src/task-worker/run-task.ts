@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { brokerSockets, type TaskOrder, tokenFile } from '@meshbook/core/broker.ts'
+import { cellTool } from '@meshbook/core/cell-request.ts'
 import { asMeshError, type ErrorCode, MeshError } from '@meshbook/core/errors.ts'
 import { parseAssetId, type RandomBytes } from '@meshbook/core/ids.ts'
 import { costOf, priceOf } from '@meshbook/core/model-prices.ts'
@@ -19,6 +20,7 @@ import { builtInTools } from '@meshbook/engine/agent/tools/built-in-tools.ts'
 import { systemSleep } from '@meshbook/engine/backoff.ts'
 import { AgentModels } from './agent-models.ts'
 import { type Begun, BrokerChannel, type Told } from './broker-channel.ts'
+import { CellsByBroker } from './cells-by-broker.ts'
 import { Checkout } from './checkout.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { PeopleByBroker } from './people-by-broker.ts'
@@ -94,6 +96,7 @@ async function work(
     random: bytes,
     write: event => channel.write(event),
     flush: () => channel.flush(),
+    decidersOf: tool => (tool === cellTool && order.asker !== undefined ? [order.asker] : undefined),
   })
   const controls = new Controls()
   listen(message => hear(message, controls, people))
@@ -137,7 +140,7 @@ async function work(
     afterTurn: (turn, tell) => saver.afterTurn(turn, tell),
   }
   const end = choice
-    ? await runOwnAgent(order, await choice, setting, workspace, signal)
+    ? await runOwnAgent(order, await choice, setting, workspace, channel, signal)
     : await runAgentOfOthers(order, saver, setting, workspace, join(sockets, brokerSockets.models))
   // Even a worker that has to end tries once to save what it has.
   const lost = await saver.last(write).then(
@@ -165,8 +168,10 @@ async function runOwnAgent(
   choice: ModelChoice,
   setting: AgentPorts,
   workspace: RemoteWorkspace,
+  channel: BrokerChannel,
   signal: AbortSignal,
 ): Promise<AgentEnd> {
+  const cells = new CellsByBroker(channel, signal)
   const servers = await toolServersOf(order, workspace, signal)
   for (const text of servers.problems) setting.log.write({ type: 'notice', text })
   try {
@@ -174,7 +179,7 @@ async function runOwnAgent(
       ...setting,
       system: systemText(order, workspace.root),
       chain: [choice],
-      tools: [...builtInTools(workspace), ...servers.tools],
+      tools: [...builtInTools(workspace, { cells }), ...servers.tools],
       priceOf: (model, usage) => costOf(priceOf(model).price, usage),
     })
   } finally {

@@ -58,6 +58,14 @@ const budget = (more: string): string =>
   `${head}budget: { ${more} }\nsteps: { a: { ${say} }, b: { ${say} }, c: { needs: [a, b], ${say} } }`
 const place = (more: string): string => one(say, `concurrency: { ${more} }\n`)
 const scheduled = (more: string): string => one(say, `on: { schedule: { ${more} } }\n`)
+const hooked = (more: string): string => one(say, `on: { webhook: { ${more} } }\n`)
+const watched = (more: string): string => one(say, `on: { files: { ${more} } }\n`)
+const after = (more: string): string => one(say, `on: { run: { ${more} } }\n`)
+const giving = (trigger: string, value: string): string =>
+  one(
+    say,
+    `on: { ${trigger.replace('}', `, inputs: { n: ${value} } }`)} }\ninputs: { n: { type: number, default: 1 } }\n`,
+  )
 const gate = (more: string): string => one(`gate: { ${more} }`)
 const http = (more: string): string => one(`http: { ${more} }`)
 const prompt = (more: string): string => one(`prompt: { ${more} }`)
@@ -70,7 +78,22 @@ const pairs: Record<string, readonly [string, string]> = {
   'on.schedule.cron': [scheduled("cron: '0 6 * * *'"), scheduled("cron: '0 7 * * *'")],
   'on.schedule.timezone': [scheduled("cron: '0 6 * * *', timezone: Asia/Tokyo"), scheduled("cron: '0 6 * * *'")],
   'on.schedule.missed': [scheduled("cron: '0 6 * * *', missed: all"), scheduled("cron: '0 6 * * *'")],
+  'on.schedule.inputs': [
+    giving("schedule: { cron: '0 6 * * *' }", '2'),
+    giving("schedule: { cron: '0 6 * * *' }", '3'),
+  ],
   'on.webhook': [one(say), one(say, 'on: { webhook: { secret: A } }\n')],
+  'on.webhook.from': [hooked('secret: A'), hooked('secret: A, from: github')],
+  'on.webhook.inputs': [giving('webhook: { secret: A }', '2'), giving('webhook: { secret: A }', '"${{ event.body }}"')],
+  'on.files': [one(say), watched('paths: [a.md]')],
+  'on.files.paths': [watched('paths: [a.md]'), watched('paths: [b.md]')],
+  'on.files.device': [watched('paths: [a.md]'), watched('paths: [a.md], device: desk')],
+  'on.files.quiet': [watched('paths: [a.md]'), watched('paths: [a.md], quiet: 9s')],
+  'on.files.inputs': [giving('files: { paths: [a.md] }', '2'), giving('files: { paths: [a.md] }', '3')],
+  'on.run': [one(say), after('of: other')],
+  'on.run.of': [after('of: other'), after('of: [other, more]')],
+  'on.run.ends': [after('of: other'), after('of: other, ends: [failed]')],
+  'on.run.inputs': [giving('run: { of: other }', '2'), giving('run: { of: other }', '3')],
   'on.webhook.secret': [one(say, 'on: { webhook: { secret: A } }\n'), one(say, 'on: { webhook: { secret: B } }\n')],
   'on.manual': [one(say, 'on: { manual: false }\n'), one(say, 'on: { manual: true }\n')],
   inputs: [one(say), one(say, 'inputs: { n: { type: number } }\n')],

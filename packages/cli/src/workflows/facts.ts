@@ -1,6 +1,7 @@
 /** What a valid file asks of whoever runs it, as lines for people. Pure. */
+import { limits } from '@meshbook/core/limits.ts'
 import { nextTime } from '@meshbook/core/workflow/cron.ts'
-import type { Workflow } from '@meshbook/core/workflow/workflow-schema.ts'
+import { triggerKinds, type Workflow } from '@meshbook/core/workflow/workflow-schema.ts'
 
 export function factsOf(workflow: Workflow, unavailable: readonly string[], now: number): string[] {
   const { on, inputs = {}, steps } = workflow
@@ -14,7 +15,21 @@ export function factsOf(workflow: Workflow, unavailable: readonly string[], now:
     const when = at === undefined ? 'never' : `next at ${new Date(at).toISOString()}`
     lines.push(`  schedule: ${cron} in ${timezone}, ${when}; missed: ${missed}; a hub is needed for it`)
   }
-  if (on?.webhook) lines.push(`  webhook with the secret ${on.webhook.secret}; a hub is needed for it`)
+  if (on?.webhook) {
+    const { secret, from = 'meshbook' } = on.webhook
+    lines.push(`  webhook of ${from} with the secret ${secret}; a hub is needed for it`)
+  }
+  if (on?.files) {
+    const { paths, device = 'any device', quiet = `${limits.filesQuietMs}ms` } = on.files
+    lines.push(`  files ${paths.join(', ')} on ${device}, once quiet for ${quiet}; a hub is needed for it`)
+  }
+  if (on?.run) {
+    const { of, ends = ['completed'] } = on.run
+    lines.push(`  after ${[of].flat().join(', ')} when ${ends.join(' or ')}; a hub is needed for it`)
+  }
+  for (const kind of triggerKinds)
+    for (const [name, value] of Object.entries(on?.[kind]?.inputs ?? {}))
+      lines.push(`    ${kind} gives ${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
   if (on?.manual === false) lines.push('  it is not started by hand')
   return [...lines, ...unavailable.map(line => `  not on this machine alone: ${line}`)]
 }

@@ -11,7 +11,18 @@ export interface ModeAsked {
   execution?: ExecutionMode
   inference?: InferenceMode
   /** Short for both. */
-  mode?: 'local' | 'cloud' | 'managed'
+  mode?: ModeName
+}
+
+export const modes = ['local', 'cloud', 'managed'] as const
+export type ModeName = (typeof modes)[number]
+
+/** What is kept: nothing of it is asked while a flag answers. */
+export interface ModeKept {
+  /** The hub whose account is linked here. That it is linked decides nothing. */
+  account: { hub: string; mode: ModeName | null } | null
+  /** What this machine keeps. */
+  machine: ModeName | null
 }
 
 export interface Rule<T> {
@@ -32,16 +43,23 @@ const short = {
   managed: { execution: 'cloud', inference: 'managed' },
 } as const
 
-export function resolveMode({ execution, inference, mode }: ModeAsked): Mode {
+export function resolveMode({ execution, inference, mode }: ModeAsked, { account, machine }: ModeKept): Mode {
   const shorthand = mode === undefined ? undefined : short[mode]
+  const ofAccount = account?.mode ? short[account.mode] : undefined
+  const ofMachine = machine === null ? undefined : short[machine]
+  const accountRule = account === null ? 'a linked account' : `the account at ${account.hub}`
   const forExecution: Rule<ExecutionMode>[] = [
     { rule: '--execution', answer: execution ?? null },
     { rule: '--mode', answer: shorthand?.execution ?? null },
+    { rule: accountRule, answer: ofAccount?.execution ?? null },
+    { rule: 'this machine', answer: ofMachine?.execution ?? null },
     { rule: 'the default', answer: 'local' },
   ]
   const forInference: Rule<InferenceMode>[] = [
     { rule: '--inference', answer: inference ?? null },
     { rule: '--mode', answer: shorthand?.inference ?? null },
+    { rule: accountRule, answer: ofAccount?.inference ?? null },
+    { rule: 'this machine', answer: ofMachine?.inference ?? null },
     { rule: 'the default', answer: 'byok' },
   ]
   const tried = { execution: upToAnswer(forExecution), inference: upToAnswer(forInference) }

@@ -15,6 +15,8 @@ import {
   type StepKind,
   type Steps,
   stepKinds,
+  type TriggerKind,
+  triggerKinds,
   type Workflow,
   wayOut,
 } from './workflow-schema.ts'
@@ -39,14 +41,54 @@ export function checkWorkflow(workflow: Workflow): Fault[] {
   return [...faults, ...checkScope(workflow.steps, ['steps'], sight, workflow.output, ['output'], 1)]
 }
 
-function checkTriggers({ on, inputs = {} }: Workflow): Fault[] {
-  if (!on?.schedule) return []
-  const needed = Object.entries(inputs).filter(([, input]) => input.default === undefined)
-  return needed.map(([name]) => ({
-    path: ['inputs', name],
-    what: `the schedule cannot give the input "${name}"`,
-    todo: 'give it a default',
-  }))
+function checkTriggers({ name, on, inputs = {} }: Workflow): Fault[] {
+  const all = triggerKinds.flatMap(kind => {
+    const trigger = on?.[kind]
+    return trigger ? checkEventInputs(kind, trigger.inputs ?? {}, inputs) : []
+  })
+  const of = on?.run?.of ?? []
+  if (of === name || of.includes(name))
+    all.push({ path: ['on', 'run', 'of'], what: 'it would start itself for ever', todo: 'name other workflows' })
+  return all
+}
+
+/** Of a trigger: whether it gives every input that is needed, and none that is not there. */
+function checkEventInputs(
+  kind: TriggerKind,
+  given: { [name: string]: Json },
+  inputs: Readonly<Record<string, Input>>,
+): Fault[] {
+  const missing = Object.entries(inputs).filter(
+    ([name, input]) => input.default === undefined && !Object.hasOwn(given, name),
+  )
+  const faults = missing.map(([name]): Fault => {
+    const todo = inputs[name]!.type === 'secret' ? 'give it a default' : `give it a default, or on.${kind}.inputs`
+    return { path: ['inputs', name], what: `${triggerWords[kind]} cannot give the input "${name}"`, todo }
+  })
+  const sight: Sight = { inputs: {}, steps: new Set(), all: new Set(), roots: new Set(['event']), takesSecrets: false }
+  for (const [name, value] of Object.entries(given))
+    faults.push(...checkEventInput(['on', kind, 'inputs', name], name, value, inputs, sight))
+  return faults
+}
+
+const triggerWords = { schedule: 'the schedule', webhook: 'the webhook', files: 'a file', run: 'another run' } as const
+
+function checkEventInput(
+  path: Path,
+  name: string,
+  value: Json,
+  inputs: Readonly<Record<string, Input>>,
+  sight: Sight,
+): Fault[] {
+  const input = Object.hasOwn(inputs, name) ? inputs[name] : undefined
+  if (!input)
+    return [{ path, ofKey: true, what: `there is no input "${name}"`, todo: meant(name, Object.keys(inputs)) }]
+  if (input.type === 'secret')
+    return [{ path, ofKey: true, what: 'what starts a run names no secret of it', todo: 'give the input a default' }]
+  const texts = textsIn(value, [...path])
+  if (!texts.some(({ text }) => text.includes('${{')) && !fitsInput(input, value))
+    return [{ path, what: `this is no ${input.type}`, todo: 'change it, or the type of the input' }]
+  return texts.flatMap(text => checkText(text, sight))
 }
 
 function checkInputs(inputs: Readonly<Record<string, Input>>): Fault[] {
@@ -329,6 +371,10 @@ function checkReference({ root, name }: Reference, path: Path, at: number, sight
       return sight.all.has(name)
         ? fault(`"${name}" may not have ended then`, `add it to needs`)
         : fault(`there is no step "${name}"`, meant(name, [...sight.steps]))
+    case 'run':
+      return sight.roots.has('event') ? fault('there is no run yet', 'use event') : []
+    case 'event':
+      return sight.roots.has('event') ? [] : fault('"event" is only known in inputs of what starts a run', 'use inputs')
     case 'item':
     case 'index':
     case 'round':

@@ -14,6 +14,8 @@ export interface Names {
   item?: Json
   index?: number
   round?: number
+  /** What a run is started by, before it has begun. */
+  event?: Json
 }
 
 /** `steps.fetch` is root `steps` with name `fetch`. Without a name it is the root by itself, or with one that is computed. */
@@ -40,7 +42,7 @@ export class ExpressionError extends Error {
   }
 }
 
-const roots = ['inputs', 'steps', 'secrets', 'run', 'item', 'index', 'round']
+const roots = ['inputs', 'steps', 'secrets', 'run', 'item', 'index', 'round', 'event']
 const loops = new Set(['all', 'exists', 'exists_one', 'map', 'filter'])
 /** They cost without bound, or depend on the machine. */
 const refused: Readonly<Record<string, string>> = {

@@ -142,6 +142,32 @@ test('WF8 what has no effect is an error: retry, timeout and runs-on where they 
   assert.match(stepProblems('  a: { http: { url: "https://x.example", body: x } }')[0]!, /GET sends no body/)
 })
 
+test('WF9 what starts a workflow gives the inputs that it needs, from its event, and no secrets', () => {
+  const starts = (on: string, inputs = '{ n: { type: integer } }'): string[] =>
+    stepProblems('  a: { wait: { for: 1s } }', `on: ${on}\ninputs: ${inputs}`)
+  assert.deepEqual(starts("{ webhook: { secret: S, inputs: { n: '${{ event.body.n }}' } } }"), [])
+  assert.deepEqual(starts('{ webhook: { secret: S } }'), [
+    'inputs.n: the webhook cannot give the input "n"; give it a default, or on.webhook.inputs',
+  ])
+  assert.deepEqual(starts('{ run: { of: w, inputs: { n: 1 } } }'), [
+    'on.run.of: it would start itself for ever; name other workflows',
+  ])
+  assert.match(
+    starts('{ files: { paths: [a], inputs: { n: 1, m: 2 } } }')[0]!,
+    /there is no input "m"; did you mean "n"/,
+  )
+  assert.match(starts('{ files: { paths: [a], inputs: { n: x } } }')[0]!, /this is no integer/)
+  assert.match(starts("{ files: { paths: [a], inputs: { n: '${{ inputs.n }}' } } }")[0]!, /there is no input "n"/)
+  assert.match(starts("{ files: { paths: [a], inputs: { n: '${{ run.id }}' } } }")[0]!, /there is no run yet/)
+  assert.match(starts("{ files: { paths: [a], inputs: { n: '${{ secrets.S }}' } } }")[0]!, /a secret may stand only/)
+  assert.match(starts('{ files: { paths: [../a], inputs: { n: 1 } } }')[0]!, /expected a path from the project on/)
+  assert.match(
+    starts('{ webhook: { secret: S, inputs: { n: A } } }', '{ n: { type: secret } }')[0]!,
+    /what starts a run names no secret of it/,
+  )
+  assert.match(stepProblems("  a: { notify: { title: '${{ event.at }}' } }")[0]!, /"event" is only known in inputs/)
+})
+
 test('WF9 inputs: a default has the type; what a schedule starts needs defaults', () => {
   assert.match(
     stepProblems('  a: { wait: { for: 1s } }', 'inputs: { n: { type: integer, default: 1.5 } }')[0]!,

@@ -5,7 +5,9 @@
 import * as v from 'valibot'
 import { isAssetId } from '../ids.ts'
 import { limits } from '../limits.ts'
-import { type Json, notifyWays } from './workflow-schema.ts'
+import { type Json, notifyWays, type RunOutcome, runOutcomes } from './workflow-schema.ts'
+
+export { type RunOutcome, runOutcomes }
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const at = v.pipe(v.number(), v.safeInteger())
@@ -40,8 +42,6 @@ export type StepErrorInfo = v.InferOutput<typeof stepErrorSchema>
  */
 export const stepOutcomes = ['succeeded', 'failed', 'skipped', 'blocked'] as const
 export type StepOutcome = (typeof stepOutcomes)[number]
-export const runOutcomes = ['completed', 'failed', 'cancelled'] as const
-export type RunOutcome = (typeof runOutcomes)[number]
 export const gateVerdicts = ['approved', 'rejected', 'expired'] as const
 
 const stored: v.GenericSchema<Stored> = storedSchema

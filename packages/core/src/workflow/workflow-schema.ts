@@ -3,9 +3,12 @@
  * changed here: durations and expressions stay texts, so that the schema that is published describes what is written.
  */
 import * as v from 'valibot'
+import { hookKinds } from '../hooks-api.ts'
 import { limits } from '../limits.ts'
-import { isCron, isTimeZone } from './cron.ts'
+import { isCron } from './cron.ts'
 import { durationMs } from './duration.ts'
+import { isGlob } from './glob.ts'
+import { isTimeZone } from './time-zone.ts'
 
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json }
 
@@ -192,6 +195,13 @@ const stepsOfSchema = v.pipe(
   v.maxEntries(limits.stepsPerScope),
 )
 
+const workflowName = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'expected a name of letters, digits, . - and _'),
+)
+/** Inputs of the run that is started; expressions in them may name `event`. */
+const eventInputs = v.optional(v.pipe(v.record(plainName, anything), v.maxEntries(limits.inputsPerWorkflow)))
+
 const schedule = v.strictObject({
   cron: v.pipe(v.string(), v.maxLength(200), v.check(isCron, 'expected five fields: minute hour day month weekday')),
   timezone: v.optional(
@@ -199,19 +209,54 @@ const schedule = v.strictObject({
   ),
   /** What becomes of times that passed while nobody could run it. */
   missed: v.optional(v.picklist(['skip', 'once', 'all'])),
+  inputs: eventInputs,
 })
 export type Schedule = v.InferOutput<typeof schedule>
 
+const webhook = v.strictObject({
+  secret: plainName,
+  /** Whose signature and event it has. */
+  from: v.optional(v.picklist(hookKinds)),
+  inputs: eventInputs,
+})
+export type Webhook = v.InferOutput<typeof webhook>
+
+const glob = v.pipe(
+  v.string(),
+  v.maxLength(limits.pathBytes),
+  v.check(isGlob, 'expected a path from the project on, such as data/*.csv, data/**, or !data/old/**'),
+)
+const files = v.strictObject({
+  paths: v.pipe(v.array(glob), v.minLength(1), v.maxLength(limits.globsPerTrigger)),
+  /** On which it is looked at; every device that has the project without it. */
+  device: v.optional(line),
+  /** How long nothing more may change before the run begins. */
+  quiet: v.optional(duration),
+  inputs: eventInputs,
+})
+export type FilesTrigger = v.InferOutput<typeof files>
+
+export const runOutcomes = ['completed', 'failed', 'cancelled'] as const
+export type RunOutcome = (typeof runOutcomes)[number]
+const runEnd = v.strictObject({
+  of: v.union([workflowName, v.pipe(v.array(workflowName), v.minLength(1), v.maxLength(20))]),
+  ends: v.optional(v.pipe(v.array(v.picklist(runOutcomes)), v.minLength(1), v.maxLength(runOutcomes.length))),
+  inputs: eventInputs,
+})
+export type RunEndTrigger = v.InferOutput<typeof runEnd>
+
+export const triggerKinds = ['schedule', 'webhook', 'files', 'run'] as const
+export type TriggerKind = (typeof triggerKinds)[number]
+
 export const workflowSchema = v.strictObject({
   meshbook: v.literal('workflow/v1'),
-  name: v.pipe(
-    v.string(),
-    v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'expected a name of letters, digits, . - and _'),
-  ),
+  name: workflowName,
   on: v.optional(
     v.strictObject({
       schedule: v.optional(schedule),
-      webhook: v.optional(v.strictObject({ secret: plainName })),
+      webhook: v.optional(webhook),
+      files: v.optional(files),
+      run: v.optional(runEnd),
       manual: v.optional(v.boolean()),
     }),
   ),

@@ -1,5 +1,6 @@
 /** Asks a person about a tool call, and takes only a decision about exactly what was shown (AL34). */
 import { createHash } from 'node:crypto'
+import { approvalTitle } from '@meshbook/core/cell-request.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { People } from './ports.ts'
 
@@ -15,7 +16,7 @@ export async function askPeople(
       allowed: false,
       why: 'A person must agree to this, and it is too long to be shown whole. Do it in smaller parts.',
     }
-  const answer = await people.approve({ call, tool, title: `Allow ${tool}?`, shown }, signal)
+  const answer = await people.approve({ call, tool, title: approvalTitle(tool), shown }, signal)
   if (answer.decision === 'expired')
     return { allowed: false, why: 'Nobody decided about this in time. It was not done.' }
   const by = answer.by ?? 'a person'

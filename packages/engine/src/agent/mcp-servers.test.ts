@@ -28,7 +28,13 @@ async function connected(t: TestContext, servers: McpServerSetting[], options: P
   })
   const use = (name: string, input: unknown, signal = stop.signal) => {
     const tool = mcp.tools.find(tool => tool.name === name)!
-    return tool.run(input, { question: 'c', print: () => undefined, people: new ScriptedPeople(), signal })
+    return tool.run(input, {
+      question: 'c',
+      print: () => undefined,
+      began: () => undefined,
+      people: new ScriptedPeople(),
+      signal,
+    })
   }
   return { ...mcp, use }
 }

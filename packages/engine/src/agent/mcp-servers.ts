@@ -132,6 +132,7 @@ function asTool(setting: McpServerSetting, tool: ServerTool, client: Client, mos
     description: (tool.description ?? tool.title ?? tool.name).slice(0, limits.mcpDescriptionChars),
     schema: { ...tool.inputSchema },
     hasEffects: true,
+    resumes: false,
     rule: ruleOf(setting, tool.name),
     mostMs,
     parse: input => {

@@ -1,4 +1,7 @@
 /** What the loop needs from around it: the log, a store for what is large, people, and time. */
+import type { CellRequest } from '@meshbook/core/cell-request.ts'
+import type { RunId } from '@meshbook/core/ids.ts'
+import type { RunStatus } from '@meshbook/core/run.ts'
 import type { TaskEvent } from '@meshbook/core/task-events.ts'
 import type { Sleep } from '../backoff.ts'
 
@@ -38,13 +41,24 @@ export interface People {
   ask(question: { call: string; text: string }, signal: AbortSignal): Promise<string>
 }
 
-/** Cells of notebooks on the mesh, where the hub lets the task run them. */
+/** Cells of notebooks on the mesh, where the hub lets the task run them (AL47). */
 export interface MeshCells {
+  /** The same `call` is the same run. Rejects with why it may not be, and with the signal. */
   run(
-    cell: { language: string; code: string; session: string | null },
-    print: (text: string) => void,
+    asked: { call: string; request: CellRequest },
+    began: (run: RunId, reasons: readonly string[]) => void,
     signal: AbortSignal,
-  ): Promise<{ ok: boolean; text: string }>
+  ): Promise<CellEnd>
+}
+
+export interface CellEnd {
+  run: RunId
+  status: RunStatus
+  /** The name of where it ran. */
+  device: string | null
+  /** Why it did not end by itself, or why it failed. */
+  reason: string
+  text: string
 }
 
 /** Milliseconds since 1970. */

@@ -119,6 +119,36 @@ test('AL4 a call with effects that was cut is not run again, and the model is to
   assert.equal(act.ran.length, 1)
 })
 
+test('AL4, AL47 a call that goes on outside is asked for again under the same question, and nobody is asked again', async () => {
+  const s = scene(request =>
+    turnOf(request) === 0 ? { calls: [call('cell', 'a')] } : { say: lastResults(request).join() },
+  )
+  const cell = textTool('cell', text => ({ ok: true, content: `ran ${text}` }), {
+    ...{ hasEffects: true, resumes: true, rule: 'ask' },
+  })
+  s.tools = [cell]
+  await runAgent(s)
+  assert.equal(s.people.asked.length, 1)
+  const events = s.log.events.slice(
+    0,
+    s.log.events.findIndex(({ type }) => type === 'tool-ended'),
+  )
+  const next = again(s, events)
+  assert.deepEqual(await runAgent(next), { as: 'done', text: 'ran a' })
+  assert.deepEqual(cell.ran, [questionOf(1, 'call_0_0'), questionOf(1, 'call_0_0')])
+  assert.equal(next.people.asked.length, 0)
+  // One that had not begun was not agreed to as far as the log says.
+  const before = again(
+    s,
+    events.slice(
+      0,
+      events.findIndex(({ type }) => type === 'tool-began'),
+    ),
+  )
+  await runAgent(before)
+  assert.equal(before.people.asked.length, 1)
+})
+
 test('AL5 what led to an effect is durable before it happens', async () => {
   const s = scene(request => (turnOf(request) === 0 ? { calls: [call('act', 'a')] } : { say: 'ok' }))
   const durable: number[] = []

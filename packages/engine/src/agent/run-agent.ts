@@ -3,6 +3,7 @@
  * somebody stops it. It holds nothing that is not a fold over its log, so another worker goes on where this one ends.
  */
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
+import type { RunId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { TaskEvent, Usage } from '@meshbook/core/task-events.ts'
 import type { Budget, ToolRule } from '@meshbook/core/tasks-api.ts'
@@ -269,11 +270,13 @@ class Agent {
     if (!tool) return failure(`There is no tool ${call.tool}. There are: ${[...this.#tools.keys()].join(', ')}.`)
     const rule = ruleOf(tool, this.#setting.rules)
     if (rule === 'never') return failure(`${call.tool} is not allowed in this task.`)
-    if (call.began && tool.hasEffects) return failure(mayHaveHappened)
+    if (call.began && tool.hasEffects && !tool.resumes) return failure(mayHaveHappened)
     const parsed = parseInput(tool, call.input)
     if ('wrong' in parsed) return failure(`The input does not fit.\n${parsed.wrong}`)
     const shown = tool.shown(parsed.input)
-    const refusal = rule === 'ask' ? await this.#refusal(call, shown) : undefined
+    // What goes on outside was agreed to before it began.
+    const isAgreed = call.began && tool.resumes
+    const refusal = rule === 'ask' && !isAgreed ? await this.#refusal(call, shown) : undefined
     if (refusal) return refusal
     const { turn } = this.#state
     this.#write({ type: 'tool-began', turn, call: call.id, tool: tool.name, shown: excerpt(shown.toWellFormed()) })
@@ -299,7 +302,8 @@ class Agent {
     const pieces = new Pieces(text => this.#write({ type: 'tool-printed', call, text }))
     try {
       const question = questionOf(this.#state.turn, call)
-      return await tool.run(input, { question, print: capped(pieces), people: this.#setting.people, signal })
+      const began = (run: RunId): void => this.#write({ type: 'tool-run', call, run })
+      return await tool.run(input, { question, print: capped(pieces), began, people: this.#setting.people, signal })
     } catch (error) {
       if (cut.aborted) return failure(`Cut in its middle: ${whyCut(cut)}. Some of it may have happened.`)
       if (signal.aborted) return failure(`It took longer than ${tool.mostMs / 1_000} s.`)

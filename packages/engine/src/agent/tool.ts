@@ -1,4 +1,5 @@
 /** What a tool is: a name, a schema of its input, and what it does with it. */
+import type { RunId } from '@meshbook/core/ids.ts'
 import type { ToolRule } from '@meshbook/core/tasks-api.ts'
 import { toJsonSchema } from '@valibot/to-json-schema'
 import * as v from 'valibot'
@@ -9,6 +10,8 @@ export interface ToolContext {
   question: string
   /** Shown while the tool works. */
   print(text: string): void
+  /** It does what it does in a run of its own. */
+  began(run: RunId): void
   people: People
   signal: AbortSignal
 }
@@ -25,6 +28,8 @@ export interface Tool {
   schema: Record<string, unknown>
   /** It changes something: it is not run again when it is not known whether it ran. */
   hasEffects: boolean
+  /** Asked for again under the same question, it goes on with what it began, and does not do it twice. */
+  resumes: boolean
   /** Where neither task nor hub says anything. */
   rule: ToolRule
   /** How long it may take. */
@@ -43,6 +48,7 @@ export interface ToolDefinition<Schema extends InputSchema> {
   description: string
   input: Schema
   hasEffects: boolean
+  resumes?: boolean
   rule?: ToolRule
   mostMs: number
   shown?: (input: v.InferOutput<Schema>) => string
@@ -50,13 +56,14 @@ export interface ToolDefinition<Schema extends InputSchema> {
 }
 
 export function defineTool<Schema extends InputSchema>(definition: ToolDefinition<Schema>): Tool {
-  const { name, description, input: schema, hasEffects, rule = 'auto', mostMs } = definition
+  const { name, description, input: schema, hasEffects, resumes = false, rule = 'auto', mostMs } = definition
   const { $schema: _, ...json } = toJsonSchema(schema, { errorMode: 'ignore' }) as Record<string, unknown>
   return {
     name,
     description,
     schema: json,
     hasEffects,
+    resumes,
     rule,
     mostMs,
     parse: input => {

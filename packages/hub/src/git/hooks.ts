@@ -3,13 +3,11 @@ import { createHash } from 'node:crypto'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { Hook, HookAnswer, HookDelivery, HookKind, MadeHook, NewHook } from '@meshbook/core/hooks-api.ts'
 import {
-  base32,
   type HookId,
   type Now,
   newId,
   type OrgId,
   type ProjectId,
-  parseRunId,
   type RandomBytes,
   type RunId,
   type UserId,
@@ -19,13 +17,14 @@ import type { NewTask } from '@meshbook/core/tasks-api.ts'
 import { newSecret } from '@meshbook/relay/serve/secrets.ts'
 import type { Audit, AuditSource } from '../auth/audit.ts'
 import type { Principal } from '../auth/principal.ts'
+import { type DeliveryNumbers, jsonBody, numbersOf, runOfDelivery, tooOld } from '../hooks/delivery.ts'
+import { verdictOf } from '../hooks/hook-signature.ts'
 import type { Log } from '../log.ts'
 import type { HookRow } from '../store/hooks.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { MasterKey } from '../vault/master-key.ts'
 import { aboutHook } from '../vault/sealing.ts'
 import { wantedBy } from './hook-events.ts'
-import { verdictOf } from './hook-signature.ts'
 
 /** For whom a hook starts its tasks. */
 export interface HookOrigin {
@@ -122,14 +121,14 @@ export class Hooks {
     const known = await store.query('findHookDelivery', { org: row.org, hook: id, ...seen })
     if (known) return { outcome: 'repeated', ...(known.task !== null && { task: known.task }) }
     if (row.offAt !== null) return this.#ended(row, null, { outcome: 'ignored', reason: 'the hook is off' })
-    const wanted = wantedBy(rulesOf(row), delivery.headers, parseBody(delivery.body))
+    const wanted = wantedBy(rulesOf(row), delivery.headers, jsonBody(delivery.body))
     if ('malformed' in wanted) throw new MeshError('BAD_REQUEST', { detail: `the event: ${wanted.malformed}` })
     // Not noted as seen: it is ignored again, however often it comes.
     if ('ignored' in wanted) return this.#ended(row, null, { outcome: 'ignored', reason: wanted.ignored })
     // What is not known any more could have been here before: only its own time, which is signed, tells.
     if (wanted.at !== null && now() - wanted.at > times.hookKeptMs)
       return this.#ended(row, null, { outcome: 'ignored', reason: tooOld })
-    const task = taskOf(id, digest)
+    const task = runOfDelivery(id, digest)
     const order = { ...optionsOf(row), ...wanted.task, id: task, project: row.project, repo: row.repo }
     const { org, user, project } = row
     await this.#ports.startTask(order, { hook: id, name: `${row.name} (${wanted.by})`, org, user, project })
@@ -155,7 +154,7 @@ export class Hooks {
   }
 
   /** One that cannot be noted is answered all the same: its task has an id by which it is there once. */
-  async #ended(row: HookRow, seen: Numbers | null, answer: HookAnswer): Promise<HookAnswer> {
+  async #ended(row: HookRow, seen: DeliveryNumbers | null, answer: HookAnswer): Promise<HookAnswer> {
     const { store, now, times, log } = this.#ports
     const words = answer.outcome === 'started' ? `started ${answer.task}` : `ignored: ${answer.reason}`
     const { org, id: hook } = row
@@ -187,34 +186,7 @@ export class Hooks {
   }
 }
 
-const tooOld = 'it is older than what is kept of deliveries, so that it may be a replay'
 const notThere = (id: HookId): MeshError => new MeshError('NOT_FOUND', { detail: `hook ${id}` })
-
-interface Numbers {
-  /** As the sender numbers it; no signature is over this. */
-  delivery: string
-  digest: string
-}
-
-function numbersOf(headers: Headers, digest: string): Numbers {
-  const names = ['x-meshbook-delivery', 'x-github-delivery', 'x-gitlab-event-uuid', 'idempotency-key']
-  const said = names.map(name => headers.get(name)).find(value => value !== null && value !== '')
-  return { delivery: said?.slice(0, 200) ?? digest, digest }
-}
-
-/** The same bytes are the same task, whoever sends them again. */
-function taskOf(hook: HookId, digest: string): RunId {
-  const bytes = createHash('sha256').update(`${hook} ${digest}`).digest()
-  return parseRunId(`hook-${base32(bytes).slice(0, 26)}`)
-}
-
-function parseBody(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(body).toString('utf8'))
-  } catch (cause) {
-    throw new MeshError('BAD_REQUEST', { detail: 'the body is not JSON', cause })
-  }
-}
 
 type Rules = Omit<NewHook, 'name' | 'kind' | 'project' | 'repo'>
 const parsedRules = (row: HookRow): Rules => JSON.parse(row.rules) as Rules

@@ -115,8 +115,10 @@ test('GT10–GT50 a task from its beginning to its pull request, and what is kep
   })
   assert.equal((await made.delivery.folder({ ...task, state: noTaskState }, '')).commit, base)
   await assert.rejects(made.delivery.file(task, '../x'), { code: 'BAD_REQUEST' })
+  assert.deepEqual(made.delivery.kept(), [{ org, id: task.id, isOver: false }])
   await made.delivery.forget(task)
   await made.delivery.forget(task)
+  assert.deepEqual(made.delivery.kept(), [{ org, id: task.id, isOver: true }])
   assert.deepEqual(await made.delivery.diff(task), diff)
   // Another one goes on from a turn of it, also after a restart.
   const next = await open()
@@ -129,6 +131,8 @@ test('GT10–GT50 a task from its beginning to its pull request, and what is kep
   const gone = next.begin(taskOf('task-3', url), { task: parseRunId('task-x'), commit: first })
   await assert.rejects(gone, { code: 'NOT_FOUND' })
   await next.delivery.drop(taskOf('task-x', url))
+  const kept = next.delivery.kept().map(({ id, isOver }) => `${id} ${isOver}`)
+  assert.deepEqual(kept.toSorted(), [`${task.id} true`, `${fork.id} false`, 'task-3 false'])
   clock.now += limits.taskRepositoryMs + 1_000
   const later = await open()
   assert.equal(later.repositories.find(org, task.id), undefined)

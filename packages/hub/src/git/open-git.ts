@@ -112,6 +112,7 @@ export async function openGit({ dataFolder, settings, credentialFor, times, now,
         await repositories.end(org, id, now())
         await repositories.sweep(now() - times.taskRepositoryMs)
       },
+      kept: () => repositories.list().map(({ org, task, isOver }) => ({ org, id: task, isOver })),
       drop: async ({ org, id }) => {
         await checkouts.release(org, id)
         await repositories.remove(org, id)

@@ -68,8 +68,17 @@ export class TaskRepositories {
   }
 
   /** Every task that has one. */
-  list(): TaskScope[] {
-    return [...this.#open.values()].map(({ repository: { org, repo, task } }) => ({ org, repo, task }))
+  list(): (TaskScope & { isOver: boolean })[] {
+    return [...this.#open].map(
+      ([
+        key,
+        {
+          repository: { org, repo, task },
+        },
+      ]) => {
+        return { org, repo, task, isOver: this.#over.has(key) }
+      },
+    )
   }
 
   /** Undefined where the task has none. */

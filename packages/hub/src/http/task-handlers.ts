@@ -80,6 +80,10 @@ function stateOf(text: string | null): Task['state'] | undefined {
   throw new MeshError('BAD_REQUEST', { detail: `state: expected one of ${taskStates.join(', ')}` })
 }
 
+export function listTaskAgents({ tasks }: Parts): object {
+  return { items: tasks.agents().map(name => ({ name })) }
+}
+
 export function getTask({ tasks }: Parts, ask: UserAsk<undefined>): Promise<Task> {
   return tasks.show(placeOf(ask).org, idOf(ask))
 }

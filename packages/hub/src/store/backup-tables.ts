@@ -60,6 +60,7 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   gates: kept('what was decided, by whom and about which bytes'),
   tasks: kept('what agents were asked and how far they came; their logs are those of their runs'),
   task_messages: kept('what people said to agents'),
+  task_cells: kept('which agreement was used for which run, so that none is used again'),
 
   workflow_definitions: kept('files of workflows; a run is pinned to the hash of its own'),
   workflow_runs: kept(

@@ -51,6 +51,7 @@ import * as attempts from './sign-in-attempts.ts'
 import * as parts from './snapshot-parts.ts'
 import * as snapshots from './snapshots.ts'
 import { submitRun } from './submit-run.ts'
+import * as taskCells from './task-cells.ts'
 import * as tasks from './tasks.ts'
 import * as ways from './ways.ts'
 import * as workers from './workers.ts'
@@ -237,6 +238,7 @@ const plain = {
   listTasks: tasks.listTasks,
   tasksToTake: tasks.tasksToTake,
   tasksOfHub: tasks.tasksOfHub,
+  tasksThere: tasks.tasksThere,
   takeTask: noting(tasks.takeTask, aboutRun),
   taskOfWorker: tasks.taskOfWorker,
   appendTask: noting(tasks.appendTask, (_, { id }) => [`run ${id}`]),
@@ -251,6 +253,13 @@ const plain = {
   checkpointAt: tasks.checkpointAt,
   deleteTask: tasks.deleteTask,
   isAssetOfTask: tasks.isAssetOfTask,
+  findTaskCell: taskCells.findTaskCell,
+  judgeTaskCell: taskCells.judgeTaskCell,
+  allowTaskCell: taskCells.allowTaskCell,
+  openTaskCells: taskCells.openTaskCells,
+  overdueTaskCells: taskCells.overdueTaskCells,
+  closeTaskCell: taskCells.closeTaskCell,
+  askerOfTask: taskCells.askerOfTask,
   noteTaskReasons: noting(tasks.noteTaskReasons, (_, { id }) => [`run ${id}`]),
   findWorkflowRun: workflows.findWorkflowRun,
   createWorkflowRun: noting(workflows.createWorkflowRun, ({ run, created }) => (created ? aboutRun(run) : [])),

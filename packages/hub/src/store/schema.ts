@@ -201,6 +201,9 @@ const migrations: readonly string[] = [
   CREATE TABLE hook_outcomes (org_id TEXT NOT NULL, hook_id TEXT NOT NULL, number BIGINT NOT NULL, at BIGINT NOT NULL, outcome TEXT NOT NULL, task_id TEXT, reason TEXT, PRIMARY KEY (org_id, hook_id, number));
   ALTER TABLE projects ADD COLUMN log_days BIGINT;
   CREATE INDEX tasks_by_origin ON tasks (org_id, from_task);`,
+  // Cells that agents ask for (TK50…): one for each tool call, and each agreement for one of them.
+  `CREATE TABLE task_cells (org_id TEXT NOT NULL, run_id TEXT NOT NULL, call_id TEXT NOT NULL, cell_run TEXT NOT NULL, gate_id TEXT, digest TEXT NOT NULL, asked_at BIGINT NOT NULL, ends_at BIGINT NOT NULL, going BIGINT NOT NULL, PRIMARY KEY (org_id, run_id, call_id), UNIQUE (org_id, gate_id));
+  CREATE INDEX task_cells_by_end ON task_cells (going, ends_at);`,
   // Runs of workflows (WQ1…): each is a run as well. `due_at`: null while it only waits, the end of its lease while held.
   `CREATE TABLE workflow_definitions (org_id TEXT NOT NULL, hash TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (org_id, hash));
   CREATE TABLE workflow_runs (org_id TEXT NOT NULL, run_id TEXT NOT NULL, name TEXT NOT NULL, definition TEXT NOT NULL, opening TEXT NOT NULL, is_open BIGINT NOT NULL, due_at BIGINT, executor TEXT, fence BIGINT NOT NULL, inbox BIGINT NOT NULL, woken BIGINT NOT NULL, waits TEXT NOT NULL, PRIMARY KEY (org_id, run_id));

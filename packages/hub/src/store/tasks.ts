@@ -15,7 +15,7 @@ import {
   type WorkerId,
 } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import { gatesOf, hasEnded, type RunEvent, type RunStatus, stepRun } from '@meshbook/core/run.ts'
+import { gatesOf, hasEnded, type RunError, type RunEvent, type RunStatus, stepRun } from '@meshbook/core/run.ts'
 import type { TaskEvent } from '@meshbook/core/task-events.ts'
 import { noTaskState, stepTask, type TaskState } from '@meshbook/core/task-state.ts'
 import type { Budget, Task, TaskMessage, ToolRule } from '@meshbook/core/tasks-api.ts'
@@ -46,11 +46,14 @@ export interface TaskRow extends TaskWords {
   status: RunStatus
   fence: Fence | null
   seq: number
+  /** Why it waits, or why it failed. */
   reasons: string[]
   requestedBy: string
   askedOrg: OrgId | null
   askedBy: UserId | null
   requestedAt: number
+  /** The name of the user whose task it is; null where that user is gone. */
+  asker: string | null
   startedAt: number | null
   endedAt: number | null
   state: TaskState
@@ -90,16 +93,18 @@ interface Stored
   wish: string | null
   answer: string | null
   reasons: string
+  error: string | null
   replaced: number
 }
 
-const columns = `r.org_id AS org, r.run_id AS id, r.project_id AS project, r.status AS status, r.fence AS fence, r.seq AS seq, r.reasons AS reasons, r.requested_by AS "requestedBy", r.asked_org AS "askedOrg", r.asked_by AS "askedBy",
+const columns = `r.org_id AS org, r.run_id AS id, r.project_id AS project, r.status AS status, r.fence AS fence, r.seq AS seq, r.reasons AS reasons, r.error AS error, r.requested_by AS "requestedBy", r.asked_org AS "askedOrg", r.asked_by AS "askedBy",
   r.requested_at AS "requestedAt", r.started_at AS "startedAt", r.ended_at AS "endedAt", r.code AS prompt, t.repo AS repo, t.base AS base, t.branch AS branch, t.agent AS agent, t.model AS model, t.budget AS budget, t.tools AS tools,
   t.pull_request AS "pullRequest", t.from_task AS "fromTask", t.from_turn AS "fromTurn", t.state AS state, t.hub AS hub, t.worker_id AS worker, t.worker_since AS "workerSince", t.base_commit AS "baseCommit", t.replaced AS replaced, t.wish AS wish, t.answer AS answer, r.cancel_reason AS "cancelReason",
+  (SELECT u.name FROM users u WHERE u.org_id = r.asked_org AND u.user_id = r.asked_by) AS asker,
   CASE WHEN r.status = 'queued' THEN (SELECT COUNT(*) FROM runs q WHERE q.kind = 'task' AND q.status = 'queued' AND q.org_id = r.org_id AND q.arrival < r.arrival) ELSE NULL END AS position`
 const tables = 'tasks t JOIN runs r ON r.org_id = t.org_id AND r.run_id = t.run_id'
 
-function taskOf({ fromTask, fromTurn, ...row }: Stored): TaskRow {
+function taskOf({ fromTask, fromTurn, error, ...row }: Stored): TaskRow {
   return {
     ...row,
     budget: JSON.parse(row.budget) as Budget,
@@ -109,7 +114,7 @@ function taskOf({ fromTask, fromTurn, ...row }: Stored): TaskRow {
     state: JSON.parse(row.state) as TaskState,
     wish: row.wish === null ? null : (JSON.parse(row.wish) as TaskWish),
     answer: row.answer === null ? null : (JSON.parse(row.answer) as TaskRow['answer']),
-    reasons: JSON.parse(row.reasons) as string[],
+    reasons: error === null ? (JSON.parse(row.reasons) as string[]) : [(JSON.parse(error) as RunError).message],
     replaced: Number(row.replaced),
   }
 }
@@ -259,7 +264,7 @@ export async function deleteTask(tx: Tx, a: { org: OrgId; id: RunId }): Promise<
     [a.org, a.id, a.org, a.org],
   )
   if (fork) throw new MeshError('CONFLICT', { detail: `task ${fork.id} goes on from it and has not ended` })
-  for (const table of ['run_events', 'gates', 'task_messages', 'tasks', 'runs'])
+  for (const table of ['run_events', 'gates', 'task_messages', 'task_cells', 'tasks', 'runs'])
     await tx.run(`DELETE FROM ${table} WHERE org_id = ? AND run_id = ?`, [a.org, a.id])
   await dropReferences(tx, { org: a.org, holder: `run:${a.id}` })
   return task
@@ -278,6 +283,19 @@ export async function tasksToTake(tx: Tx, a: { rows: number }): Promise<TaskRow[
 export async function tasksOfHub(tx: Tx, a: { hub: string }): Promise<TaskRow[]> {
   const rows = await tx.all<Stored>(`SELECT ${columns} FROM ${tables} WHERE t.hub = ? ORDER BY r.arrival`, [a.hub])
   return rows.map(taskOf)
+}
+
+/** Which of these there are. `isOver`: it has ended, and no hub has anything left to do with it. */
+export async function tasksThere(
+  tx: Tx,
+  a: { ids: readonly RunId[] },
+): Promise<{ org: OrgId; id: RunId; isOver: boolean }[]> {
+  if (a.ids.length === 0) return []
+  const rows = await tx.all<{ org: OrgId; id: RunId; over: number }>(
+    `SELECT r.org_id AS org, r.run_id AS id, CASE WHEN r.ended_at IS NOT NULL AND t.hub IS NULL THEN 1 ELSE 0 END AS over FROM ${tables} WHERE t.run_id IN (${a.ids.map(() => '?').join(', ')})`,
+    [...a.ids],
+  )
+  return rows.map(({ org, id, over }) => ({ org, id, isOver: Number(over) === 1 }))
 }
 
 /** Gives it to a worker of this hub under the next fence; null where it is taken, has ended, or the hub is full (TK10). */

@@ -4,12 +4,15 @@ import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { AssetId, Now, OrgId, RandomBytes, RunId, WorkerId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { WebSocket } from 'ws'
+import { collectRegularly } from '../assets/collect-regularly.ts'
 import type { HubEvents } from '../hub-events.ts'
 import type { Log } from '../log.ts'
 import type { RunFeeds } from '../runs/run-feeds.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { TaskRow } from '../store/tasks.ts'
+import { clearLeftTasks } from './left-tasks.ts'
 import type { Delivery, TaskPlaces, WorkerLines } from './places.ts'
+import { TaskCells, type TaskCellsPorts } from './task-cells.ts'
 import { TaskChannel } from './task-channel.ts'
 import { TaskQueue } from './task-queue.ts'
 import { Tasks, type TasksPorts } from './tasks.ts'
@@ -52,6 +55,9 @@ export interface OpenTasksPorts {
   log: Log
   gatesChanged(org: OrgId, run: RunId): void
   grewElsewhere(org: OrgId, run: RunId): void
+  access: TaskCellsPorts['access']
+  documents: TaskCellsPorts['documents']
+  runs: TaskCellsPorts['runs']
   /** Absent where this hub works on none. */
   work: OpenTaskWork | undefined
 }
@@ -87,9 +93,13 @@ export function openTasks(ports: OpenTasksPorts): OpenTasks {
       })
       .catch((thrown: unknown) => log.warn({ err: asMeshError(thrown), task: id }, 'a task was not shown'))
   }
+  const cells = new TaskCells(ports)
+  const settleCells = (org: OrgId, id: RunId): Promise<void> => cells.settle(org, id, 'its task has ended')
   const queue = new TaskQueue({
     ...ports,
     ...work,
+    settleCells,
+    lookAtCells: () => cells.look(),
     changed: show,
     closed: worker => {
       channels.get(worker)?.close()
@@ -98,6 +108,7 @@ export function openTasks(ports: OpenTasksPorts): OpenTasks {
   })
   const orderOf = (task: TaskRow): TaskOrder => ({
     ...{ task: task.id, fence: task.fence!, prompt: task.prompt, by: task.requestedBy, agent: task.agent },
+    ...(task.asker !== null && { asker: task.asker }),
     ...{ model: task.model, wire: work.wireOf(task.model), repo: work.repoOf(task), budget: task.budget },
     forked: task.from !== null,
     ...{ branch: task.branch, base: task.baseCommit!, tools: task.tools },
@@ -107,7 +118,7 @@ export function openTasks(ports: OpenTasksPorts): OpenTasks {
     channels.get(worker)?.close()
     const channel = new TaskChannel(
       {
-        ...{ store, now, log, orderOf, assets: work.assets },
+        ...{ store, now, log, orderOf, assets: work.assets, cells },
         heard: who => queue.heard(who),
         appended: (org, id, done) => {
           show(org, id)
@@ -127,6 +138,9 @@ export function openTasks(ports: OpenTasksPorts): OpenTasks {
   const wanted = (org: OrgId, id: RunId): void => {
     show(org, id)
     lookAt(id)
+    cells
+      .heardOf(org, id)
+      .catch((thrown: unknown) => log.warn({ err: asMeshError(thrown), task: id }, 'cells of a task were not stopped'))
     queue.lookSoon()
   }
   return {
@@ -138,7 +152,10 @@ export function openTasks(ports: OpenTasksPorts): OpenTasks {
     admit: async (who, socket) => (await work.admit?.(who, socket)) ?? false,
     begin: () => {
       const [endQueue, endWork] = [queue.begin(), work.begin?.()]
+      const clear = () => clearLeftTasks({ store, delivery: work.delivery, isBusy: id => queue.isBusy(id) })
+      const endClearing = collectRegularly(ports.times.taskFoldersLookMs, clear, log)
       return async () => {
+        endClearing()
         await endQueue()
         await endWork?.()
       }
@@ -174,6 +191,7 @@ const noWork: OpenTaskWork = () => {
       push: async () => null,
       pullRequest: async () => null,
       forget: async () => undefined,
+      kept: () => [],
       drop: async () => undefined,
       diff: none,
       folder: none,

@@ -48,6 +48,8 @@ export interface Delivery {
   /** Of the last checkpoint, before that of where it began; `path` is checked here. */
   folder(task: TaskRow, path: string): Promise<TaskFolder>
   file(task: TaskRow, path: string): Promise<TaskFile>
+  /** Every task of which something is kept here; `isOver`: only to be looked at and gone on from. */
+  kept(): (Pick<TaskRow, 'org' | 'id'> & { isOver: boolean })[]
   /** What it pushed and is kept here goes; its branch at the host stays. */
   drop(task: Pick<TaskRow, 'org' | 'id'>): Promise<void>
 }

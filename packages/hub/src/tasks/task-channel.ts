@@ -4,7 +4,7 @@
  */
 import { type FromWorker, fromWorkerSchema, type TaskOrder, type ToWorker } from '@meshbook/core/broker.ts'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
-import type { Fence, Now, OrgId, RunId, WorkerId } from '@meshbook/core/ids.ts'
+import type { Now, OrgId, RunId, WorkerId } from '@meshbook/core/ids.ts'
 import { parseAssetId, parseSeq } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { RunEvent, RunEventType } from '@meshbook/core/run.ts'
@@ -17,6 +17,7 @@ import { logged } from '../store/run-log.ts'
 import type { TaskAppended, TaskRow } from '../store/tasks.ts'
 import type { TaskAssets } from './open-tasks.ts'
 import type { WorkerLines } from './places.ts'
+import type { TaskCells, TaskOfWorker } from './task-cells.ts'
 import { historyOf } from './task-history.ts'
 
 export interface TaskChannelPorts {
@@ -29,7 +30,11 @@ export interface TaskChannelPorts {
   appended(org: OrgId, id: RunId, appended: TaskAppended): void
   heard(worker: WorkerId): void
   assets: TaskAssets
+  cells: Pick<TaskCells, 'begin' | 'follow' | 'stop'>
 }
+
+/** That one worker is told of; those that have ended are told of soon. */
+const cellsPerChannel = 2 * limits.goingCellsPerTask
 
 /** What an agent may write besides what only agents do. */
 const allowed = new Set<RunEventType>([
@@ -48,9 +53,12 @@ export class TaskChannel {
   readonly #ports: TaskChannelPorts
   readonly #worker: WorkerId
   readonly #lines: WorkerLines
-  #task: { org: OrgId; id: RunId; fence: Fence } | undefined
+  #task: TaskOfWorker | undefined
   #told = { messages: new Set<string>(), wish: 0, answer: '', gates: new Set<string>() }
   #looking: Promise<void> = Promise.resolve()
+  /** Calls whose cells are followed. */
+  readonly #cells = new Set<string>()
+  readonly #gone = new AbortController()
 
   constructor(ports: TaskChannelPorts, worker: WorkerId, lines: WorkerLines) {
     this.#ports = ports
@@ -76,6 +84,7 @@ export class TaskChannel {
     } catch (thrown) {
       this.#ports.log.warn({ err: asMeshError(thrown), worker: this.#worker }, 'the channel of a worker was closed')
     } finally {
+      this.#gone.abort()
       this.#lines.close()
     }
   }
@@ -95,6 +104,8 @@ export class TaskChannel {
     if (message.type === 'events') return this.#append(message)
     if (message.type === 'store') return this.#store(message)
     if (message.type === 'load') return this.#load(message.asset)
+    if (message.type === 'cell') return this.#beginCell(this.#task, message)
+    if (message.type === 'cell-stop') await this.#stopCell(this.#task, message)
   }
 
   async #welcome(token: string): Promise<void> {
@@ -146,6 +157,38 @@ export class TaskChannel {
     const isOwn = await store.query('isAssetOfTask', { org, id, asset: parseAssetId(asset) })
     const bytes = isOwn ? await assets.load(org, parseAssetId(asset)) : null
     await this.#send({ type: 'loaded', asset, base64: bytes && Buffer.from(bytes).toString('base64') })
+  }
+
+  /** Begun before anything else of this worker is taken, so that a stop finds it; followed beside the rest. */
+  async #beginCell(task: TaskOfWorker, asked: Extract<FromWorker, { type: 'cell' }>): Promise<void> {
+    const { cells } = this.#ports
+    const { call } = asked
+    if (this.#cells.has(call)) return
+    const refuse = (thrown: unknown): Promise<void> => this.#refuseCell(call, thrown)
+    if (this.#cells.size >= cellsPerChannel) return refuse(new MeshError('TOO_MANY', { detail: 'cells at a time' }))
+    const cell = await cells.begin(task, asked).catch(refuse)
+    if (!cell) return
+    this.#cells.add(call)
+    void cells
+      .follow(cell, answer => this.#send(answer), this.#gone.signal)
+      .catch(refuse)
+      .catch((thrown: unknown) =>
+        this.#ports.log.info({ err: asMeshError(thrown), worker: this.#worker }, 'a worker was not told of its cell'),
+      )
+      .finally(() => this.#cells.delete(call))
+  }
+
+  #stopCell(task: TaskOfWorker, { call, why }: Extract<FromWorker, { type: 'cell-stop' }>): Promise<void> {
+    return this.#ports.cells
+      .stop(task, call, why)
+      .then(answer => this.#send(answer))
+      .catch((thrown: unknown) => this.#refuseCell(call, thrown))
+  }
+
+  async #refuseCell(call: string, thrown: unknown): Promise<void> {
+    const error = asMeshError(thrown)
+    this.#ports.log.info({ err: error, worker: this.#worker, call }, 'a cell of an agent was refused')
+    await this.#send({ type: 'cell-refused', call, code: error.code, detail: error.detail ?? '' })
   }
 
   async #tell(): Promise<void> {

@@ -1,11 +1,13 @@
 /** What is kept of tasks, how it is taken away, and how it goes (TK44–TK47). */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { newId, parseId, parseRunId, type RunId, systemRandom } from '@meshbook/core/ids.ts'
 import type { Retention, Task } from '@meshbook/core/tasks-api.ts'
 import { completed, ScriptedSandboxes, turnBegan } from '../testing/scripted-tasks.ts'
 import { startTestHub, type TestHub, type TestHubOptions } from '../testing/test-hub.ts'
 import { addTestUser, makeMember } from '../testing/test-user.ts'
 import { until } from '../testing/until.ts'
+import { clearLeftTasks } from './left-tasks.ts'
 
 const repo = 'https://git.example/me/code.git'
 const secret = `ghp_${'A'.repeat(36)}`
@@ -103,6 +105,40 @@ test('TK46 a task that has ended is deleted by its owner alone, with its log; on
     items.map(({ target }) => target),
     [id],
   )
+})
+
+test('TK33 TK46 what is kept of a task that another hub deleted or ended goes; one that was just made, or is in work, stays', async () => {
+  const org = parseId('org', newId('org', 1, systemRandom))
+  const tasks = ['deleted', 'new', 'busy', 'ended', 'over', 'open'].map(name => parseRunId(`task-${name}`))
+  const [deleted, fresh, busy, ended, over, open] = tasks as [RunId, RunId, RunId, RunId, RunId, RunId]
+  const rows = new Map([ended, over, open].map(id => [id, { org, id, isOver: id !== open }]))
+  const done: string[] = []
+  await clearLeftTasks({
+    store: {
+      // Made after what is kept was listed, before the rows are.
+      query: (async (_name: string, { ids }: { ids: RunId[] }) => {
+        rows.set(fresh, { org, id: fresh, isOver: false })
+        return ids.flatMap(id => rows.get(id) ?? [])
+      }) as never,
+    },
+    delivery: {
+      kept: () => tasks.map(id => ({ org, id, isOver: id === over })),
+      drop: async ({ id }) => void done.push(`drop ${id}`),
+      forget: async ({ id }) => void done.push(`forget ${id}`),
+    },
+    isBusy: id => id === busy,
+  })
+  assert.deepEqual(done, [`drop ${deleted}`, `forget ${ended}`])
+})
+
+test('TK46 a hub looks by itself for what it keeps of tasks that are gone', async t => {
+  const { sandboxes, ended } = await world(t, { limits: { taskFoldersLookMs: 24 } })
+  const { id } = await ended('Mend the test')
+  const gone = parseRunId(newId('run', 1, systemRandom))
+  const { org } = sandboxes.kept.get(id)!
+  sandboxes.kept.set(gone, { org, id: gone, isOver: true })
+  await until(() => !sandboxes.kept.has(gone))
+  assert.deepEqual([[...sandboxes.kept.keys()], sandboxes.dropped], [[id], [gone]])
 })
 
 test('TK47 RU43 a project keeps its logs for as long as it says, else as the hub does; what the task was stays', async t => {

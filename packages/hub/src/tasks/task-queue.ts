@@ -41,6 +41,10 @@ export interface TaskQueuePorts {
   /** The log or the state of a task is another one. */
   changed(org: OrgId, id: RunId): void
   closed(worker: WorkerId): void
+  /** What its agent has under way on the mesh ends with it (TK56). */
+  settleCells(org: OrgId, id: RunId): Promise<void>
+  /** Ends what has taken too long, of all tasks (TK55). */
+  lookAtCells(): Promise<void>
 }
 
 interface Failure {
@@ -75,6 +79,11 @@ export class TaskQueue {
 
   constructor(ports: TaskQueuePorts) {
     this.#ports = ports
+  }
+
+  /** Something is being done with it right now. */
+  isBusy(id: RunId): boolean {
+    return this.#inWork.has(id)
   }
 
   heard(worker: WorkerId): void {
@@ -140,6 +149,7 @@ export class TaskQueue {
     const found = await this.#found()
     if (found) await this.#mindAll(found)
     await this.#takeMore()
+    await this.#ports.lookAtCells()
   }
 
   /** Undefined where whatever makes the workers does not answer: then none of them counts as lost, and who waits is told. */
@@ -328,6 +338,7 @@ export class TaskQueue {
     const held = await store.call('holdTask', { org: task.org, id: task.id, hub })
     if (!held) return undefined
     if (held.task.worker !== null) await this.#away(held.task, held.task.worker)
+    await this.#ports.settleCells(task.org, task.id)
     return { ...held, seq: held.task.seq }
   }
 
@@ -394,6 +405,7 @@ export class TaskQueue {
   /** It has ended: nothing of it is left here (TK33). */
   async #clear(task: TaskRow): Promise<void> {
     if (task.worker !== null) await this.#away(task, task.worker)
+    await this.#ports.settleCells(task.org, task.id)
     await this.#ports.delivery.forget(task)
     await this.#ports.store.call('releaseTask', { org: task.org, id: task.id })
   }

@@ -100,6 +100,10 @@ test('TK40 an agent of somebody else is one that the hub knows by name; its prog
   const w = await world(t, {
     env: { MESHBOOK_TASK_AGENTS: JSON.stringify({ its: program }), MESHBOOK_TASK_TOOL_SERVERS: toolServers },
   })
+  assert.equal(
+    await (await w.it.api('GET', '/task-agents')).text(),
+    '{"items":[{"name":"meshbook"},{"name":"acp:its"}]}',
+  )
   const ask = (agent: string) => w.it.api('POST', '/tasks', { repo: 'https://git.example/a.git', prompt: 'one', agent })
   const refused = await ask('acp:other')
   assert.equal(refused.status, 422)
@@ -194,6 +198,7 @@ test('TK3 what cannot be begun says why: for a while it is tried again, for good
   w.sandboxes.failures.open.push(new MeshError('FORBIDDEN', { detail: 'the repository wants another credential' }))
   const refused = await w.ended((await w.order('again')).id)
   assert.equal(refused.state, 'failed')
+  assert.match(refused.reasons.join(), /the repository wants another credential/)
 })
 
 test('TK3, TK12 while the engine is gone who waits is told why, and who works is not lost', async t => {

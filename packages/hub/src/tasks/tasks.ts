@@ -91,6 +91,11 @@ export class Tasks {
     return { task: await this.#shown(done.task), created: done.created }
   }
 
+  /** What a task may name here; the first does what names none (TK40). */
+  agents(): string[] {
+    return [this.#ports.defaults.agent, ...this.#ports.agents.keys()]
+  }
+
   async show(org: OrgId, id: RunId): Promise<Task> {
     return this.#shown(await this.#row(org, id))
   }
@@ -174,8 +179,7 @@ export class Tasks {
   }
 
   #mustBeAgent(name: string): void {
-    const { defaults, agents } = this.#ports
-    const known = [defaults.agent, ...agents.keys()]
+    const known = this.agents()
     if (!known.includes(name))
       throw new MeshError('AGENT_UNKNOWN', { detail: `${name}; there are: ${known.join(', ')}` })
   }

@@ -6,7 +6,7 @@ import type { RunEvent } from '@meshbook/core/run.ts'
 import type { TaskEvent } from '@meshbook/core/task-events.ts'
 import type { TaskRow } from '../store/tasks.ts'
 import type { OpenTaskWork } from '../tasks/open-tasks.ts'
-import type { WorkerLines } from '../tasks/places.ts'
+import type { Delivery, WorkerLines } from '../tasks/places.ts'
 import { until } from './until.ts'
 
 export const base = 'a'.repeat(40)
@@ -18,6 +18,8 @@ export class ScriptedSandboxes {
   readonly pushes: string[] = []
   readonly pullRequests: string[] = []
   readonly dropped: string[] = []
+  /** Of what something is kept, by their ids. */
+  readonly kept = new Map<RunId, ReturnType<Delivery['kept']>[number]>()
   opened = 0
   /** How often a hub asked which workers there are. */
   looks = 0
@@ -38,6 +40,7 @@ export class ScriptedSandboxes {
         open: async (task, worker, token, noteBase) => {
           this.#mayFail('open')
           this.opened++
+          this.kept.set(task.id, { org: task.org, id: task.id, isOver: false })
           await noteBase(base)
           this.open.set(worker, { task: task.id, token, ended: false, hub })
         },
@@ -60,8 +63,12 @@ export class ScriptedSandboxes {
           return { branch: task.branch, commit: task.state.commit }
         },
         pullRequest: async task => this.#pullRequest(task),
-        forget: async () => undefined,
-        drop: async task => void this.dropped.push(task.id),
+        forget: async ({ org, id }) => void (this.kept.has(id) && this.kept.set(id, { org, id, isOver: true })),
+        kept: () => [...this.kept.values()],
+        drop: async ({ id }) => {
+          this.kept.delete(id)
+          this.dropped.push(id)
+        },
         folder: async () => {
           throw new MeshError('NOT_FOUND', { detail: 'nothing is kept in memory' })
         },

@@ -73,7 +73,11 @@ export async function migratePostgres({ ownerUrl, modules, role }: MigrateOption
   }
 }
 
-export async function migrateOne(client: ClientBase, { name, migrations, guarded = [] }: Schema, from: number): Promise<void> {
+export async function migrateOne(
+  client: ClientBase,
+  { name, migrations, guarded = [] }: Schema,
+  from: number,
+): Promise<void> {
   await client.query(
     'CREATE TABLE IF NOT EXISTS schema_versions (name TEXT NOT NULL PRIMARY KEY, version BIGINT NOT NULL)',
   )

@@ -28,7 +28,14 @@ const UsagePage = lazyPart(() => import('./usage-page.tsx').then(module => modul
 const HooksPage = lazyPart(() => import('./hooks-page.tsx').then(module => module.HooksPage))
 const RetentionSection = lazyPart(() => import('./retention-section.tsx').then(module => module.RetentionSection))
 
-const places: TaskPlaces = { list: '/portal/tasks', fresh: '/portal/tasks/new', one: taskAt, go }
+const places: TaskPlaces = {
+  list: '/portal/tasks',
+  fresh: '/portal/tasks/new',
+  one: taskAt,
+  // The phone's app has a page for one run, which any browser can show.
+  run: run => `/m/runs/${encodeURIComponent(run)}`,
+  go,
+}
 
 export function App() {
   if (signedIn.value === 'no') return <SignIn />

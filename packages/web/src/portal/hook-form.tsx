@@ -1,10 +1,10 @@
 /** Makes a hook: for which repository, and what starts its tasks (PO16). */
 import type { HookKind, MadeHook, NewHook } from '@meshbook/core/hooks-api.ts'
 import { repoName } from '@meshbook/core/task-words.ts'
-import { isRepo } from '@meshbook/core/tasks-api.ts'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { asApiError } from '../api/api-error.ts'
 import { projects } from '../state/mesh.ts'
+import { RepoField, repoProblem } from '../tasks/repo-field.tsx'
 import { portalApi } from './portal-api.ts'
 
 const kinds: readonly { kind: HookKind; name: string; about: string }[] = [
@@ -84,20 +84,7 @@ export function HookForm({ done, leave }: { done(hook: MadeHook): void; leave():
           </label>
         ))}
       </fieldset>
-      <label>
-        Repository
-        <input
-          ref={first}
-          class="field"
-          inputMode="url"
-          autocomplete="off"
-          autocapitalize="none"
-          spellcheck={false}
-          value={fields.repo}
-          placeholder="https://github.com/you/project"
-          onInput={event => change({ repo: event.currentTarget.value.trim() })}
-        />
-      </label>
+      <RepoField value={fields.repo} set={repo => change({ repo })} field={first} />
       {isOfHost && (
         <div class="part-fields">
           {text('label', 'Label that starts a task', 'none', 'Whoever may put labels on issues can start tasks.')}
@@ -148,7 +135,7 @@ export function HookForm({ done, leave }: { done(hook: MadeHook): void; leave():
 }
 
 function problemOf({ kind, repo, label, word, budget }: Fields): string {
-  if (!isRepo(repo)) return 'Name the repository: its https address, or git@host:path, without a password in it.'
+  if (repoProblem(repo) !== '') return repoProblem(repo)
   if (kind !== 'meshbook' && label.trim() === '' && word.trim() === '')
     return 'Say what starts a task: a label, a word, or both.'
   if (word.trim() !== '' && !/^[/@]?[\w.-]{2,40}$/.test(word.trim()))

@@ -2,6 +2,7 @@
 import type { TaskDiff } from '@meshbook/core/tasks-api.ts'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { type ApiError, asApiError } from '../api/api-error.ts'
+import { LineList } from './line-list.tsx'
 import { type DiffFile, type DiffLine, parseDiff } from './parse-diff.ts'
 import { tasksApi } from './tasks-api.ts'
 
@@ -97,26 +98,12 @@ function File({ file, parsed, isCut }: { file: Named; parsed: DiffFile | undefin
 
 const signs: Record<DiffLine['kind'], string> = { same: ' ', added: '+', removed: '−', part: '', note: '' }
 
+const textOf = ({ kind, text }: DiffLine): string => (kind === 'part' ? `⋯ ${text}` : `${signs[kind]} ${text}`)
+
 function Lines({ path, lines }: { path: string; lines: readonly DiffLine[] }) {
-  const [drawn, setDrawn] = useState(drawnLines)
-  return (
-    <>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what is scrolled must be reached by keys. */}
-      <section class="task-lines" tabIndex={0} aria-label={`Changes in ${path}`}>
-        <div>
-          {lines.slice(0, drawn).map((line, at) => (
-            <div key={at} class={`task-line ${line.kind}`}>
-              <span class="task-number" data-number={line.new ?? line.old ?? ''} />
-              <code>{line.kind === 'part' ? `⋯ ${line.text}` : `${signs[line.kind]} ${line.text}`}</code>
-            </div>
-          ))}
-        </div>
-      </section>
-      {lines.length > drawn && (
-        <button type="button" class="button wide" onClick={() => setDrawn(drawn + drawnLines)}>
-          Show more of {(lines.length - drawn).toLocaleString()} lines
-        </button>
-      )}
-    </>
+  const shown = useMemo(
+    () => lines.map(line => ({ number: line.new ?? line.old ?? '', text: textOf(line), kind: line.kind }) as const),
+    [lines],
   )
+  return <LineList label={`Changes in ${path}`} lines={shown} step={drawnLines} />
 }

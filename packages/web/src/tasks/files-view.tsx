@@ -1,8 +1,9 @@
 /** The files of a task as of its last checkpoint: folders to go into, text to read (TP7). */
 import { bytesInWords } from '@meshbook/core/bytes-in-words.ts'
 import type { TaskFile, TaskFolder } from '@meshbook/core/tasks-api.ts'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { type ApiError, asApiError } from '../api/api-error.ts'
+import { LineList, ShowMore } from './line-list.tsx'
 import { tasksApi } from './tasks-api.ts'
 
 type Entry = TaskFolder['entries'][number]
@@ -151,11 +152,7 @@ function Folder({ folder, go }: { folder: TaskFolder; go(to: Place): void }) {
             </li>
           ))}
       </ul>
-      {folder.entries.length > drawn && (
-        <button type="button" class="button wide" onClick={() => setDrawn(drawn + drawnEntries)}>
-          Show more of {(folder.entries.length - drawn).toLocaleString()}
-        </button>
-      )}
+      <ShowMore left={folder.entries.length - drawn} of="entries" onMore={() => setDrawn(drawn + drawnEntries)} />
       {folder.isCut && (
         <p class="faint">
           Only the first {folder.entries.length.toLocaleString()} are listed here. The branch has all of them.
@@ -177,9 +174,14 @@ function EntryIcon({ kind }: { kind: Entry['kind'] }) {
 }
 
 const drawnLines = 2_000
+const linesOf = (text: string) =>
+  text
+    .replace(/\n$/, '')
+    .split('\n')
+    .map((line, at) => ({ number: at + 1, text: line }))
 
 function Content({ file, kind }: { file: TaskFile; kind: Entry['kind'] }) {
-  const [drawn, setDrawn] = useState(drawnLines)
+  const lines = useMemo(() => linesOf(file.text ?? ''), [file.text])
   if (file.text === null)
     return (
       <div class="empty boxed">
@@ -194,7 +196,6 @@ function Content({ file, kind }: { file: TaskFile; kind: Entry['kind'] }) {
       </p>
     )
   if (file.bytes === 0) return <p class="faint">The file is empty.</p>
-  const lines = file.text.replace(/\n$/, '').split('\n')
   return (
     <>
       <p class="faint" role="status">
@@ -202,22 +203,7 @@ function Content({ file, kind }: { file: TaskFile; kind: Entry['kind'] }) {
           ? `The beginning of ${bytesInWords(file.bytes)}; the rest is too large to be shown here. The branch has all of it.`
           : `${lines.length === 1 ? '1 line' : `${lines.length.toLocaleString()} lines`}, ${bytesInWords(file.bytes)}`}
       </p>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what is scrolled must be reached by keys. */}
-      <section class="task-file task-lines" tabIndex={0} aria-label={`Text of ${file.path}`}>
-        <div>
-          {lines.slice(0, drawn).map((line, at) => (
-            <div key={at} class="task-line">
-              <span class="task-number" data-number={at + 1} />
-              <code>{line}</code>
-            </div>
-          ))}
-        </div>
-      </section>
-      {lines.length > drawn && (
-        <button type="button" class="button wide" onClick={() => setDrawn(drawn + drawnLines)}>
-          Show more of {(lines.length - drawn).toLocaleString()} lines
-        </button>
-      )}
+      <LineList label={`Text of ${file.path}`} lines={lines} step={drawnLines} class="task-file" />
     </>
   )
 }

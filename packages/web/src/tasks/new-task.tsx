@@ -2,11 +2,13 @@
 import './tasks.css'
 import { newId, systemRandom } from '@meshbook/core/ids.ts'
 import { isBranch } from '@meshbook/core/task-events.ts'
-import { isRepo, type NewTask, type ToolRule } from '@meshbook/core/tasks-api.ts'
+import type { NewTask, ToolRule } from '@meshbook/core/tasks-api.ts'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { asApiError } from '../api/api-error.ts'
 import { forgetDraft, keepDraft, readDraft } from './draft.ts'
 import { tasks } from './known-tasks.ts'
+import { RepoField, repoProblem } from './repo-field.tsx'
+import { useAgents } from './use-agents.ts'
 import { type Wish, wishedTask } from './wished-task.ts'
 
 /** What a person would want to decide about, each with the tools that it stands for. */
@@ -30,6 +32,8 @@ export interface NewTaskProps {
 
 export function NewTaskForm({ give, action }: NewTaskProps) {
   const [wish, setWish] = useState<Wish>(readDraft)
+  const agents = useAgents()
+  const agent = agents.some(name => name === wish.agent) ? wish.agent : ''
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState('')
   /** The same words keep their id, however often they are sent. */
@@ -43,7 +47,7 @@ export function NewTaskForm({ give, action }: NewTaskProps) {
     setBusy(true)
     setProblem('')
     try {
-      const task = wishedTask(wish)
+      const task = wishedTask({ ...wish, agent })
       const words = JSON.stringify(task)
       if (named.current.words !== words) named.current = { words, id: newId('run', Date.now(), systemRandom) }
       await give({ ...task, id: named.current.id } as NewTask & { id: string })
@@ -67,20 +71,7 @@ export function NewTaskForm({ give, action }: NewTaskProps) {
           onInput={event => change({ prompt: event.currentTarget.value })}
         />
       </label>
-      <label>
-        Repository
-        <input
-          class="field"
-          list="task-repos"
-          inputMode="url"
-          autocomplete="off"
-          autocapitalize="none"
-          spellcheck={false}
-          value={wish.repo}
-          placeholder="https://github.com/you/project"
-          onInput={event => change({ repo: event.currentTarget.value.trim() })}
-        />
-      </label>
+      <RepoField value={wish.repo} set={repo => change({ repo })} list="task-repos" />
       <datalist id="task-repos">
         {[...new Set([...tasks.value.values()].map(({ repo }) => repo))].map(repo => (
           <option key={repo} value={repo} />
@@ -88,6 +79,18 @@ export function NewTaskForm({ give, action }: NewTaskProps) {
       </datalist>
       <div class="task-fields">
         <Text label="Begin from branch" hint="its default" value={wish.base} set={base => change({ base })} />
+        {agents.length > 1 && (
+          <label>
+            Agent
+            <select class="field" value={agent} onChange={event => change({ agent: event.currentTarget.value })}>
+              {agents.map((name, at) => (
+                <option key={name} value={at === 0 ? '' : name}>
+                  {at === 0 ? 'Meshbook, the hub’s own' : name.replace(/^acp:/, '')}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
         <Text label="Model" hint="the hub's" value={wish.model} set={model => change({ model })} />
         <Text
           label="Budget in dollars"
@@ -161,7 +164,7 @@ function Text(props: { label: string; hint: string; value: string; isNumber?: bo
 
 function problemOf({ prompt, repo, base, budget }: Wish): string {
   if (prompt.trim() === '') return 'Say what is to be done.'
-  if (!isRepo(repo)) return 'Name the repository: its https address, or git@host:path, without a password in it.'
+  if (repoProblem(repo) !== '') return repoProblem(repo)
   if (base.trim() !== '' && !isBranch(base.trim())) return 'That is no name of a branch.'
   if (budget.trim() !== '' && !(Number(budget) > 0)) return 'The budget is an amount of dollars, such as 2.50.'
   return ''

@@ -3,6 +3,8 @@ export interface TaskPlaces {
   list: string
   fresh: string
   one(id: string): string
+  /** The page of a run that a tool works in. */
+  run(id: string): string
   go(to: string): void
 }
 

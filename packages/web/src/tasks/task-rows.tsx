@@ -116,7 +116,7 @@ function Rows({ title, tasks, places }: { title: string; tasks: readonly Task[];
 
 function Row({ task, places }: { task: Task; places: TaskPlaces }) {
   const to = places.one(task.id)
-  const why = task.endedAt === null || task.state === 'failed' ? task.reasons[0] : undefined
+  const why = task.endedAt === null || task.state === 'failed' ? taskTitle(task.reasons[0] ?? '') : ''
   return (
     <li>
       <a class="task-row" href={to} onClick={following(places, to)}>

@@ -2,7 +2,7 @@
 import './tasks.css'
 import type { Gate } from '@meshbook/core/api.ts'
 import type { Transcript } from '@meshbook/core/task-transcript.ts'
-import { changedWords, costWords, repoName, taskStateWords } from '@meshbook/core/task-words.ts'
+import { changedWords, costWords, repoName, taskStateWords, taskTitle } from '@meshbook/core/task-words.ts'
 import type { Task } from '@meshbook/core/tasks-api.ts'
 import type { FunctionComponent } from 'preact'
 import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
@@ -95,7 +95,9 @@ function Shown({ task, places, Gate, hasColumns }: ShownProps) {
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a panel whose first thing cannot be focused is in the order of keys. */}
       <div class="task-panel" {...panelOf('does', isWide)} tabIndex={0}>
         <h2 class="visually-hidden">What it does</h2>
-        {transcript && <Does task={task} transcript={transcript} places={places} Gate={Gate} />}
+        {transcript && (
+          <Does task={task} transcript={transcript} places={places} Gate={Gate} isSeen={isWide || tab === 'does'} />
+        )}
         {followed?.state.value === 'cut' && (
           <p class="notice warn note" role="status">
             The connection was cut. It goes on where it was when the hub answers.
@@ -191,7 +193,7 @@ function Facts({ task, places }: { task: Task; places: TaskPlaces }) {
       </p>
       {task.reasons.map(reason => (
         <p key={reason} class={task.state === 'failed' ? 'task-bad' : 'faint'}>
-          {reason}
+          {taskTitle(reason, 300)}
         </p>
       ))}
       <p class="task-cost">
@@ -233,12 +235,14 @@ interface DoesProps {
   transcript: Transcript
   places: TaskPlaces
   Gate: TaskViewProps['Gate']
+  /** Not behind another tab. */
+  isSeen: boolean
 }
 
-function Does({ task, transcript, places, Gate }: DoesProps) {
+function Does({ task, transcript, places, Gate, isSeen }: DoesProps) {
   const messages = useMessages(task.id, transcript)
   const isHeard = transcript.items.some(({ kind }) => kind === 'message')
-  useStickToEnd(transcript.seq)
+  useStickToEnd(transcript.seq, isSeen)
   const isOver = task.endedAt !== null || transcript.ended
   return (
     <>
@@ -263,8 +267,8 @@ function Does({ task, transcript, places, Gate }: DoesProps) {
 
 const nearPixels = 160
 
-/** Who reads the end goes along with it; who has scrolled up stays there. */
-function useStickToEnd(seq: number): void {
+/** Who reads the end goes along with it; who has scrolled up, or reads something else, stays there. */
+function useStickToEnd(seq: number, isSeen: boolean): void {
   const [isNear] = useState({ value: true })
   useEffect(() => {
     const look = () => {
@@ -275,6 +279,6 @@ function useStickToEnd(seq: number): void {
     return () => removeEventListener('scroll', look)
   }, [])
   useLayoutEffect(() => {
-    if (seq > 0 && isNear.value) scrollTo(0, document.documentElement.scrollHeight)
+    if (seq > 0 && isSeen && isNear.value) scrollTo(0, document.documentElement.scrollHeight)
   }, [seq])
 }

@@ -3,11 +3,13 @@ import { listOf } from '@meshbook/core/api.ts'
 import {
   type NewTask,
   type Task,
+  type TaskAgent,
   type TaskDiff,
   type TaskExport,
   type TaskFile,
   type TaskFolder,
   type TaskMessage,
+  taskAgentSchema,
   type taskControlSchema,
   taskDiffSchema,
   taskFileSchema,
@@ -25,6 +27,8 @@ const at = (id: string): string => `/tasks/${encodeURIComponent(id)}`
 export const tasksApi = {
   page: (query: Record<string, string>): Promise<{ items: Task[]; next?: string | undefined }> =>
     request('GET', `/tasks?${new URLSearchParams({ limit: '50', ...query })}`, listOf(taskSchema)),
+  agents: async (): Promise<TaskAgent['name'][]> =>
+    (await request('GET', '/task-agents', listOf(taskAgentSchema))).items.map(({ name }) => name),
   task: (id: string): Promise<Task> => request('GET', at(id), taskSchema),
   give: (body: NewTask): Promise<Task> => request('POST', '/tasks', taskSchema, { body }),
   messages: async (id: string): Promise<TaskMessage[]> =>

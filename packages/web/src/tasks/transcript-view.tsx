@@ -75,7 +75,7 @@ const ItemView = memo(function ItemView({ item, task, ended, places, Gate }: Ite
         <p class={`task-said task-text ${item.state}`}>{item.text}</p>
       )
     case 'tool':
-      return <Tool item={item} />
+      return <Tool item={item} places={places} />
     case 'approval':
       return <Approval item={item} ended={ended} Gate={Gate} />
     case 'question':
@@ -104,7 +104,7 @@ const toolWords: Record<ToolItem['state'], string> = {
 }
 const toolMarks: Record<ToolItem['state'], string> = { wanted: '○', running: '◌', ok: '✔', failed: '✖', cut: '✂' }
 
-function Tool({ item }: { item: ToolItem }) {
+function Tool({ item, places }: { item: ToolItem; places: TaskPlaces }) {
   const [open, setOpen] = useState(false)
   const lines = linesIn(item.output)
   const took = item.beganAt !== undefined && item.endedAt !== undefined ? item.endedAt - item.beganAt : undefined
@@ -133,6 +133,11 @@ function Tool({ item }: { item: ToolItem }) {
           <Whole label="What it does" text={item.shown || item.input} />
           <Whole label="What came of it" text={item.output} />
           {item.asset !== undefined && <a href={assetUrl(item.asset)}>All of its output</a>}
+          {item.run !== undefined && (
+            <p>
+              <a href={places.run(item.run)}>The run of this cell</a>
+            </p>
+          )}
         </>
       )}
     </details>

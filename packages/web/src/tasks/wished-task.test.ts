@@ -13,3 +13,8 @@ test('TP10 each power stands for its tools', () => {
   assert.deepEqual(task.tools, { write: 'auto', edit: 'auto', shell: 'ask', notebook_cell: 'never' })
   assert.deepEqual([task.budget, task.base, task.pullRequest], [{ microUsd: 2_500_000 }, 'main', false])
 })
+
+test('TP22 an agent is named where another one than the hub’s own is chosen', () => {
+  assert.equal(wishedTask({ ...noWish, prompt: 'x', repo: 'r', agent: 'acp:mine' }).agent, 'acp:mine')
+  assert.ok(!('agent' in wishedTask({ ...noWish, prompt: 'x', repo: 'r' })))
+})

@@ -97,16 +97,21 @@ const causes: [RegExp, string][] = [
   [/cpu|xsave/i, 'the processor is another one'],
 ]
 
+/** What it also says where all went well: the kernel has no tunnels, or there was more of the same to say. */
+const harmless = /rlimit|Unable to create tun|Dumping FAILED|Restoring FAILED/
+
 /** In words if the cause is known, and CRIU's own in any case. */
 export async function whyFailed(log: string, how: string): Promise<string> {
   const text = await readFile(log, 'utf8').catch(() => '')
   const errors = text
     .split('\n')
-    .filter(line => line.includes('Error') && !/rlimit|Dumping FAILED|Restoring FAILED/.test(line))
+    .filter(line => line.includes('Error') && !harmless.test(line))
     .map(plain)
-  const first = errors[0] ?? how
-  const known = causes.find(([pattern]) => errors.some(line => pattern.test(line)))
-  return known ? `${known[1]} (${first.slice(0, 300)})` : `CRIU could not: ${first.slice(0, 300)}`
+  for (const [pattern, words] of causes) {
+    const line = errors.find(each => pattern.test(each))
+    if (line !== undefined) return `${words} (${line.slice(0, 300)})`
+  }
+  return `CRIU could not: ${(errors[0] ?? how).slice(0, 300)}`
 }
 
 /** Without time and place in CRIU's source. */

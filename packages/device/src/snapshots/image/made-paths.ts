@@ -89,7 +89,8 @@ export class MadePaths {
   }
 }
 
-async function replace(path: string, from: string, mode: number): Promise<void> {
+/** Whoever has the file of that name open or mapped keeps what they have. */
+export async function replace(path: string, from: string, mode: number): Promise<void> {
   const aside = join(dirname(path), `.meshbook-${randomUUID()}.tmp`)
   try {
     await copyFile(from, aside)

@@ -9,7 +9,7 @@ import { chmod, copyFile, mkdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { ListedFile } from './image-plan.ts'
-import type { MadePaths } from './made-paths.ts'
+import { isFolder, type MadePaths, replace } from './made-paths.ts'
 
 export type Mount =
   | { kind: 'bind'; from: string; to: string }
@@ -81,36 +81,48 @@ export async function closureMounts(closure: readonly ListedFile[], options: Mou
   return [...mounts, ...binds]
 }
 
-/** Where a whole folder is missing an empty one is made and filled in memory; single files are laid over their folder. */
+/**
+ * Where a whole folder is missing an empty one is made and filled in memory; single files are laid over their folder. What
+ * is mounted on a folder comes before what is mounted below it: a layer shows nothing of what lay there before.
+ */
 async function missingMounts(missing: readonly ListedFile[], options: MountOptions): Promise<Mount[]> {
-  const { closureStore, work, made } = options
-  const mounts: Mount[] = []
-  const filled = new Set<string>()
+  const { closureStore, made } = options
+  const memories = new Map<string, ListedFile[]>()
   const layers = new Map<string, ListedFile[]>()
+  const found = new Map<string, boolean>()
   for (const file of missing) {
-    const first = await firstMissing(file.path)
-    if (first === file.path && isOfSystem(file.path))
-      layers.set(dirname(file.path), [...(layers.get(dirname(file.path)) ?? []), file])
-    else if (first === file.path) await made.file(file.path, () => copyWhole(closurePath(closureStore, file), file))
-    else {
-      if (!filled.has(first)) {
-        filled.add(first)
-        mounts.push({ kind: 'memory', at: first })
-      }
-      mounts.push(...inMemory(first, file, closureStore))
-    }
+    const first = await firstMissing(file.path, found)
+    if (first !== file.path) addTo(memories, first, file)
+    else if (isOfSystem(file.path)) addTo(layers, dirname(file.path), file)
+    else await made.file(file.path, () => replace(file.path, closurePath(closureStore, file), file.mode))
   }
-  for (const folder of filled) await made.folder(folder, 0o755)
-  for (const [folder, files] of layers) {
-    const layer = join(work, 'layers', createHash('sha256').update(folder).digest('hex').slice(0, 16))
-    await mkdir(layer, { recursive: true, mode: 0o755 })
-    for (const file of files) {
-      await copyFile(closurePath(closureStore, file), join(layer, basename(file.path)))
-      await chmod(join(layer, basename(file.path)), file.mode & 0o7777)
-    }
-    mounts.push({ kind: 'layer', with: layer, at: folder })
+  for (const folder of [...memories.keys(), ...layers.keys()]) await made.folder(folder, 0o755)
+  const covered = [...memories].map(([folder, files]): Mount[] => [
+    { kind: 'memory', at: folder },
+    ...files.flatMap(file => inMemory(folder, file, closureStore)),
+  ])
+  for (const [folder, files] of layers) covered.push([await layerOf(folder, files, options)])
+  return fromAbove(covered)
+}
+
+/** Each begins with what covers a folder. */
+export function fromAbove(covered: readonly (readonly Mount[])[]): Mount[] {
+  const folderOf = ([first]: readonly Mount[]) => (first && 'at' in first ? first.at : '')
+  return [...covered].sort((a, b) => (folderOf(a) < folderOf(b) ? -1 : 1)).flat()
+}
+
+function addTo(files: Map<string, ListedFile[]>, folder: string, file: ListedFile): void {
+  files.set(folder, [...(files.get(folder) ?? []), file])
+}
+
+async function layerOf(folder: string, files: readonly ListedFile[], options: MountOptions): Promise<Mount> {
+  const layer = join(options.work, 'layers', createHash('sha256').update(folder).digest('hex').slice(0, 16))
+  await mkdir(layer, { recursive: true, mode: 0o755 })
+  for (const file of files) {
+    await copyFile(closurePath(options.closureStore, file), join(layer, basename(file.path)))
+    await chmod(join(layer, basename(file.path)), file.mode & 0o7777)
   }
-  return mounts
+  return { kind: 'layer', with: layer, at: folder }
 }
 
 function inMemory(first: string, file: ListedFile, store: string): Mount[] {
@@ -121,17 +133,19 @@ function inMemory(first: string, file: ListedFile, store: string): Mount[] {
   return [...mounts, { kind: 'file', path: file.path }, { kind: 'bind', from: closurePath(store, file), to: file.path }]
 }
 
-/** The uppermost part of a path that is not there. */
-async function firstMissing(path: string): Promise<string> {
-  for (let at = path; ; at = dirname(at)) {
-    const above = await stat(dirname(at)).catch(() => undefined)
-    if (above) return at
+/**
+ * The uppermost part of a path that is not there. `found` is what was seen of the folders so far: another session that is
+ * restored at the same time may make one of them meanwhile, and what was decided of one file holds for the next.
+ */
+async function firstMissing(path: string, found: Map<string, boolean>): Promise<string> {
+  const names = dirname(path).split('/').filter(Boolean)
+  for (let depth = 1; depth <= names.length; depth++) {
+    const folder = `/${names.slice(0, depth).join('/')}`
+    const isThere = found.get(folder) ?? (await isFolder(folder))
+    found.set(folder, isThere)
+    if (!isThere) return folder
   }
-}
-
-async function copyWhole(from: string, file: ListedFile): Promise<void> {
-  await copyFile(from, file.path)
-  await chmod(file.path, file.mode & 0o7777)
+  return path
 }
 
 /** By path and what changes with the content, for the life of this process. */

@@ -1,6 +1,7 @@
 /** An agent over a scripted model, tools in memory and a log in memory: what tests of the loop begin from. */
 import { createHash } from 'node:crypto'
 import type { Block, TaskEvent } from '@meshbook/core/task-events.ts'
+import type { ToolRule } from '@meshbook/core/tasks-api.ts'
 import * as v from 'valibot'
 import { systemSleep } from '../../backoff.ts'
 import { digestOf } from '../approval.ts'
@@ -114,7 +115,7 @@ export class ScriptedPeople implements People {
 export function textTool(
   name: string,
   run: (text: string, context: ToolContext, times: number) => ToolOutcome | Promise<ToolOutcome>,
-  options: { hasEffects?: boolean; mostMs?: number } = {},
+  options: { hasEffects?: boolean; resumes?: boolean; rule?: ToolRule; mostMs?: number } = {},
 ): Tool & { ran: string[] } {
   const ran: string[] = []
   const tool = defineTool({
@@ -122,6 +123,8 @@ export function textTool(
     description: 'A tool of a test.',
     input: v.object({ text: v.string() }),
     hasEffects: options.hasEffects ?? false,
+    resumes: options.resumes ?? false,
+    rule: options.rule ?? 'auto',
     mostMs: options.mostMs ?? 5_000,
     run: async ({ text }, context) => {
       ran.push(context.question)

@@ -1,7 +1,9 @@
 /** Tools that reach out of the workspace: a question to the user, and cells of notebooks on the mesh. */
+import { cellRequestSchema, cellTool, cellToolRule, cellWords } from '@meshbook/core/cell-request.ts'
+import type { RunId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import * as v from 'valibot'
-import type { MeshCells } from '../ports.ts'
+import type { CellEnd, MeshCells } from '../ports.ts'
 import { defineTool, type Tool } from '../tool.ts'
 
 export function askUserTool(): Tool {
@@ -20,25 +22,34 @@ export function askUserTool(): Tool {
   })
 }
 
-/** It runs outside of the sandbox, so a person is asked where nobody said otherwise. */
+/** It runs outside of the sandbox, so a person is asked where nobody said otherwise (AL47). */
 export function notebookCellTool(cells: MeshCells): Tool {
   return defineTool({
-    name: 'notebook_cell',
+    name: cellTool,
     description:
-      'Runs code in a live session of the project, on the machine that has it. Variables stay. Use it for data and hardware that the workspace has not.',
-    input: v.object({
-      language: v.pipe(v.string(), v.minLength(1), v.maxLength(50)),
-      code: v.pipe(v.string(), v.minLength(1)),
-      session: v.optional(v.pipe(v.string(), v.maxLength(100))),
-    }),
+      'Runs code in a live session of a notebook of the project, on the machine that has it, outside of this workspace. Variables stay. Use it for data and hardware that the workspace has not.',
+    input: cellRequestSchema,
     hasEffects: true,
-    rule: 'ask',
-    mostMs: limits.toolRunMs,
-    shown: ({ language, session, code }) =>
-      `${language}${session === undefined ? '' : ` in session ${session}`}\n\n${code}`,
-    run: async ({ session, ...cell }, { print, signal }) => {
-      const { ok, text } = await cells.run({ ...cell, session: session ?? null }, print, signal)
-      return { ok, content: text || '(no output)' }
+    resumes: true,
+    rule: cellToolRule,
+    // The hub ends it in its time; this is for a hub that is away.
+    mostMs: limits.taskCellMs + 2 * limits.taskStopMs,
+    shown: cellWords,
+    run: async (request, { question, print, began, signal }) => {
+      let told = ''
+      const onBegin = (run: RunId, reasons: readonly string[]): void => {
+        if (told === '') began(run)
+        const words = `Run ${run}${reasons.length === 0 ? '' : ` waits: ${reasons.join(' ')}`}\n`
+        if (words !== told) print(words)
+        told = words
+      }
+      const end = await cells.run({ call: question, request }, onBegin, signal)
+      return { ok: end.status === 'completed', content: `${endWords(end)}\n\n${end.text || '(no output)'}` }
     },
   })
+}
+
+function endWords({ run, status, device, reason }: CellEnd): string {
+  const where = device === null ? '' : ` on ${device}`
+  return `Run ${run}${where}: ${status}${reason === '' ? '.' : `. ${reason}`}`
 }

@@ -5,14 +5,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as after } from 'node:timers/promises'
+import { cellWords } from '@meshbook/core/cell-request.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
+import { parseRunId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import fc from 'fast-check'
 import { LocalWorkspace } from '../local-workspace.ts'
+import type { CellEnd, MeshCells } from '../ports.ts'
 import { ScriptedPeople } from '../testing/agent-scene.ts'
 import type { ToolOutcome } from '../tool.ts'
 import { builtInTools } from './built-in-tools.ts'
 import { edited, nearMiss } from './exact-edit.ts'
+import { notebookCellTool } from './people-tools.ts'
 
 interface Bench {
   root: string
@@ -44,7 +48,14 @@ async function bench(t: TestContext): Promise<Bench> {
       const tool = tools.get(name)!
       const parsed = tool.parse(input)
       if ('wrong' in parsed) return { ok: false, content: parsed.wrong }
-      return tool.run(parsed.input, { question: 'c', print: text => printed.push(text), people, signal })
+      const context = {
+        question: 'c',
+        print: (text: string) => printed.push(text),
+        began: () => undefined,
+        people,
+        signal,
+      }
+      return tool.run(parsed.input, context)
     },
   }
 }
@@ -216,4 +227,59 @@ test('a program that is not there is told', async t => {
   await assert.rejects(workspace.start({ argv: ['no-such-program'] }, new AbortController().signal), {
     code: 'NOT_FOUND',
   })
+})
+
+test('AL47 a cell is asked for by its call; its run is noted once, and the model is told how it ended', async () => {
+  const asked: unknown[] = []
+  const end: CellEnd = { run: parseRunId('cell-1'), status: 'completed', device: 'Desk', reason: '', text: '42' }
+  const cells: MeshCells = {
+    run: async (what, began) => {
+      asked.push(what)
+      began(end.run, ['Desk is asleep.'])
+      began(end.run, ['Desk is asleep.'])
+      began(end.run, [])
+      return end
+    },
+  }
+  const tool = notebookCellTool(cells)
+  const request = { notebook: 'a.md', language: 'python', code: 'print(6 * 7)', device: 'Desk' }
+  assert.equal(tool.rule, 'ask')
+  assert.equal(tool.shown(request), 'python in a.md\ndevice Desk\nfor 600 s at most\n\nprint(6 * 7)')
+  const [printed, noted]: [string[], string[]] = [[], []]
+  const context = {
+    question: 'turn-1-a',
+    print: (text: string) => void printed.push(text),
+    began: (run: string) => void noted.push(run),
+    people: new ScriptedPeople(),
+    signal: new AbortController().signal,
+  }
+  const outcome = await tool.run(request, context)
+  assert.deepEqual(outcome, { ok: true, content: 'Run cell-1 on Desk: completed.\n\n42' })
+  assert.deepEqual(asked, [{ call: 'turn-1-a', request }])
+  assert.deepEqual(noted, ['cell-1'])
+  assert.deepEqual(printed, ['Run cell-1 waits: Desk is asleep.\n', 'Run cell-1\n'])
+  Object.assign(end, { status: 'cancelled', device: null, reason: 'It had not begun.', text: '' })
+  assert.deepEqual(await tool.run(request, context), {
+    ok: false,
+    content: 'Run cell-1: cancelled. It had not begun.\n\n(no output)',
+  })
+  for (const wrong of [{ notebook: 'a\n.md' }, { notebook: 'a\u202e.md' }, { device: 'a\u2028b' }, { seconds: 0 }])
+    assert.ok('wrong' in tool.parse({ ...request, ...wrong }), JSON.stringify(wrong))
+})
+
+test('TK51 no two requests of cells have the same words', () => {
+  const text = fc.stringMatching(/^[a-z ]{1,12}$/)
+  const request = fc.record(
+    {
+      notebook: fc.constantFrom('a', 'in a', 'a in b', 'session a'),
+      language: fc.constantFrom('python', 'bash'),
+      code: fc.constantFrom('x', 'device y\nx', '\nx', 'for 600 s at most\n\nx', 'session s\nfor 5 s at most\n\nx'),
+      session: text,
+      device: fc.constantFrom('y', 'session s', 's'),
+      seconds: fc.constantFrom(5, 6),
+    },
+    { requiredKeys: ['notebook', 'language', 'code'] },
+  )
+  const sorted = (one: object) => JSON.stringify(Object.entries(one).toSorted())
+  fc.assert(fc.property(request, request, (a, b) => (cellWords(a) === cellWords(b)) === (sorted(a) === sorted(b))))
 })

@@ -21,11 +21,20 @@ export function verdictOf(
     return isSame(said ?? '', hmac(secret, body)) ? 'good' : 'bad'
   }
   if (kind === 'gitlab') return isSame(digest(headers.get('x-gitlab-token') ?? ''), digest(secret)) ? 'good' : 'bad'
-  const [, seconds = '', said = ''] =
-    /^t=(\d{1,12}),v1=([0-9a-f]{64})$/.exec(headers.get('x-meshbook-signature') ?? '') ?? []
+  const [, seconds = '', said = ''] = ownSignature(headers)
   const isGood = isSame(said, hmac(secret, Buffer.concat([Buffer.from(`${seconds}.`), body])))
   if (!isGood) return 'bad'
   return Math.abs(now - Number(seconds) * 1_000) <= windowMs ? 'good' : 'old'
+}
+
+/** When it was signed, by the sender's clock; null where no time is signed. */
+export function signedTime(headers: Headers): number | null {
+  const [, seconds] = ownSignature(headers)
+  return seconds === undefined ? null : Number(seconds) * 1_000
+}
+
+function ownSignature(headers: Headers): readonly string[] {
+  return /^t=(\d{1,12}),v1=([0-9a-f]{64})$/.exec(headers.get('x-meshbook-signature') ?? '') ?? []
 }
 
 const hmac = (secret: string, bytes: Uint8Array): string => createHmac('sha256', secret).update(bytes).digest('hex')
