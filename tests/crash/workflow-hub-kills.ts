@@ -165,7 +165,7 @@ export async function workflowHubKills(
   tell: (text: string) => void,
 ): Promise<KillFigures> {
   const effects = await startEffects(seed)
-  const settings = { MESHBOOK_WORKFLOWS_PRIVATE: '1', ...env }
+  const settings = { MESHBOOK_WORKFLOWS_PRIVATE: '1', MESHBOOK_RATE_LIMITS: 'off', ...env }
   const limits = { workflowDueMs: 100, workflowRestMs: 200, leaseMs: 3_000 }
   const scene = new Scene(() => new HubProcess(folder, settings, [], limits), seed)
   const random = randomOf(seed)

@@ -707,14 +707,17 @@ export class MeshError extends Error {
   readonly code: ErrorCode
   /** What exactly and where, in one sentence; safe to show to the user. */
   readonly detail: string | undefined
+  /** After so long it may work, where that is known. */
+  readonly retryMs: number | undefined
 
-  constructor(code: ErrorCode, options: { detail?: string; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, options: { detail?: string; cause?: unknown; retryMs?: number } = {}) {
     super(options.detail ? `${errors[code].message}: ${options.detail}` : errors[code].message, {
       cause: options.cause,
     })
     this.name = 'MeshError'
     this.code = code
     this.detail = options.detail
+    this.retryMs = options.retryMs
   }
 
   get entry(): ErrorEntry {

@@ -364,6 +364,27 @@ export const limits = {
   outgoingMs: 15_000,
   outgoingAnswerBytes: 16 * KiB,
 
+  /** Requests to routes of a hub that others reach, by what they cost; docs/self-hosting.md says how to set others. */
+  readsPerTokenMinute: 12_000,
+  readsPerOrgMinute: 36_000,
+  writesPerTokenMinute: 6_000,
+  writesPerOrgMinute: 18_000,
+  heavyRequestsPerTokenMinute: 120,
+  heavyRequestsPerOrgMinute: 360,
+  /** Files and parts of saved sessions: a device that is new fetches many small ones. */
+  transfersPerTokenMinute: 30_000,
+  transfersPerOrgMinute: 90_000,
+  /** Of one address that shows no credential: readers of published pages among them, many behind one address. */
+  requestsPerAddressMinute: 3_000,
+  /** The most that a setting can make of these. */
+  requestsPerRateMinute: 10_000_000,
+  rateWindowMs: 60_000,
+  /** How long a request waits for the count of all hubs, and how long a store that was silent is left alone. */
+  rateAnswerMs: 250,
+  rateRestMs: 1_000,
+  /** Of each kind that is counted. */
+  rateKeysPerHub: 100_000,
+
   authTriesPerMinute: 30,
   emailChars: 254,
   /** Members and invitations of one project. */

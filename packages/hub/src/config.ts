@@ -7,12 +7,14 @@ import { BlockList, isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
+import { isLoopbackName } from '@meshbook/relay/serve/loopback-name.ts'
 import { isApiToken } from '@meshbook/relay/serve/secrets.ts'
 import { type AccountsConfig, accountSettings, parseAccounts } from './auth/account-config.ts'
 import { type ComputeConfig, computeSettings, parseCompute } from './compute/compute-config.ts'
 import { type ModelsConfig, modelsSettings, parseModels } from './gateway/models-config.ts'
 import { type GitSettings, gitSettings, parseGit } from './git/git-config.ts'
 import { parseS3, type S3Config, s3Settings } from './objects/s3-config.ts'
+import { parseRates, type RatesConfig, ratesSettings } from './rates/rates-config.ts'
 import { parseTasks, type TaskConfig, taskSettings } from './tasks/task-config.ts'
 import { type MasterKeyConfig, masterKeySettings } from './vault/master-key.ts'
 
@@ -51,6 +53,8 @@ export interface HubConfig {
   /** The one before, where it is being changed. */
   oldMasterKey: MasterKeyConfig
   models: ModelsConfig
+  /** How often may be asked; null: only sign-ins are counted. */
+  rates: RatesConfig | null
   /** How long the logs of ended runs are kept. */
   runRetentionDays: number
   /** Times that decide when a device is suspect or offline are divided by this. */
@@ -80,7 +84,8 @@ export const hubSettings = {
   MESHBOOK_DATABASE_URL:
     'PostgreSQL instead of a file, as a role that owns no table: postgresql://hub:password@host/meshbook',
   MESHBOOK_DATABASE_OWNER_URL: 'the same database as the owner of the tables; needed only to make or update them',
-  MESHBOOK_REDIS_URL: 'Redis that tells several hubs on one database of each other’s edits: redis://host:6379',
+  MESHBOOK_REDIS_URL:
+    'Redis that tells several hubs on one database of each other’s edits, and counts requests for all: redis://host:6379',
   ...s3Settings,
   ...accountSettings,
   MESHBOOK_PUSH_SERVICES:
@@ -91,6 +96,7 @@ export const hubSettings = {
   MESHBOOK_WORKFLOWS_PRIVATE: '1: steps of workflows may ask addresses of the hub’s own network (no)',
   ...masterKeySettings,
   ...modelsSettings,
+  ...ratesSettings,
   MESHBOOK_BOOTSTRAP_TOKEN: 'API token (mb_…) for the first user, taken at the first start',
   MESHBOOK_RUN_RETENTION_DAYS:
     'days for which the logs of runs are kept; what became of a run is known for longer (30)',
@@ -129,6 +135,7 @@ export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): Hu
       file: parsePath(setting('MESHBOOK_MASTER_KEY_OLD_FILE')),
     },
     models: parseModels(setting),
+    rates: parseRates(setting, isReached(host, setting)),
     runRetentionDays: parseRetention(setting('MESHBOOK_RUN_RETENTION_DAYS')),
     timesDivisor: parseDivisor(setting('MESHBOOK_TIMES_DIVISOR')),
     webFolder: flags.webFolder ? resolve(flags.webFolder) : null,
@@ -137,6 +144,18 @@ export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): Hu
 
 function bad(setting: string, expected: string): MeshError {
   return new MeshError('BAD_CONFIG', { detail: `${setting}: expected ${expected}` })
+}
+
+/** Whether more than this machine can ask. */
+function isReached(host: string, setting: (name: Setting) => string | undefined): boolean {
+  const outside = [
+    'MESHBOOK_PUBLIC_URL',
+    'MESHBOOK_PUBLISH_URL',
+    'MESHBOOK_TRUSTED_PROXIES',
+    'MESHBOOK_DATABASE_URL',
+    'MESHBOOK_REDIS_URL',
+  ] as const
+  return !isLoopbackName(host.replace(/^\[(.*)\]$/, '$1')) || outside.some(name => setting(name) !== undefined)
 }
 
 function parseHost(text: string, setting: string): string {

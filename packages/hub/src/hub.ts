@@ -88,6 +88,7 @@ import { atOwnOrigin } from './publish/own-origin.ts'
 import { PageMaker } from './publish/page-maker.ts'
 import { Publications, type PublicationsPorts } from './publish/publications.ts'
 import { PublishedPages } from './publish/published-pages.ts'
+import { openRates } from './rates/open-rates.ts'
 import { Claims } from './runs/claims.ts'
 import { Imports } from './runs/imports.ts'
 import { LostRuns } from './runs/lost-runs.ts'
@@ -232,6 +233,8 @@ async function start(
     hubUrl: () => config.publicUrl ?? url,
     pushServices: config.pushServices,
   })
+  const { requestRates, closeRates } = await openRates(config, ports)
+  closers.push(closeRates)
   const others = config.database && new OtherHubs({ ...ports, store, wake, times, hub, org: user.org })
   const parts = await wire({
     config,
@@ -258,6 +261,7 @@ async function start(
     objects: objects.assets,
     uploads,
     collector,
+    requestRates,
   })
   closers.push(() => parts.gateway.close())
   if (others) await others.start(concernedOf(parts))

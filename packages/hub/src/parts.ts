@@ -42,6 +42,7 @@ import type { ObjectStore } from './objects/object-store.ts'
 import type { HtmlExports } from './publish/html-exports.ts'
 import type { Publications } from './publish/publications.ts'
 import type { PublishedPages } from './publish/published-pages.ts'
+import type { RequestRates } from './rates/request-rates.ts'
 import type { Claims } from './runs/claims.ts'
 import type { Imports } from './runs/imports.ts'
 import type { LostRuns } from './runs/lost-runs.ts'
@@ -77,6 +78,9 @@ export interface Parts {
   accounts: Accounts
   passkeys: Passkeys
   doors: OpenDoors
+  /** How often may be asked over HTTP. */
+  requestRates: RequestRates
+  /** How fast sockets of documents may bring. */
   rates: SyncRates
   seats: Seats
   events: HubEvents

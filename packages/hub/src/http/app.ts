@@ -1,6 +1,6 @@
 /**
  * The HTTP application, built from the list of routes. The order of the checks is the order of this file: Host, page,
- * route, tries, credential, scope, body. A path that is not in the list, and is no page or file of the web app, is 404.
+ * route, credential, how often was asked, scope, body. A path that is not in the list, and is no page or file of the web app, is 404.
  */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
@@ -10,37 +10,28 @@ import { mustBeBytes, readForm, readJson, refuseForm } from '@meshbook/relay/ser
 import type { Visit } from '@meshbook/relay/serve/doorway.ts'
 import { type Env, frameApp, isChange } from '@meshbook/relay/serve/http-app.ts'
 import { isLoopbackName } from '@meshbook/relay/serve/loopback-name.ts'
-import { RateLimiter } from '@meshbook/relay/serve/rate-limiter.ts'
 import type { Context, Hono } from 'hono'
 import type { Place, PlaceKind } from '../auth/access.ts'
 import type { Principal } from '../auth/principal.ts'
 import { checkWorkerScope } from '../compute/worker-scope.ts'
 import type { Parts } from '../parts.ts'
+import type { Tell } from '../rates/request-rates.ts'
 import { type Access, type Ask, json, type Route } from './route.ts'
 
 export function buildApp(parts: Parts, routes: readonly Route[]): Hono<Env> {
-  const tries: Tries = {
-    limited: new RateLimiter(limits.authTriesPerMinute, parts.now),
-    starts: new RateLimiter(limits.signInStartsPerMinute, parts.now),
-  }
   const finished = (c: Context<Env>, ms: number): void => count(parts, c, ms)
   return frameApp({ ...parts, finished }, routes, (route, c) => {
-    const answered = serve(parts, tries, route, c)
+    const answered = serve(parts, route, c)
     const { fails } = route
     return fails ? answered.catch((thrown: unknown) => fails(asMeshError(thrown), c.get('requestId'))) : answered
   })
 }
 
-/** Per address: tries of secrets, and sign-ins that are begun. */
-type Tries = Record<'limited' | 'starts', RateLimiter>
-
-async function serve(parts: Parts, tries: Tries, route: Route, c: Context<Env>): Promise<Response> {
+async function serve(parts: Parts, route: Route, c: Context<Env>): Promise<Response> {
   c.set('route', route.path)
-  const { access } = route
   const visit = c.get('visit')
   if (c.req.method === 'HEAD' && route.produces === 'text/event-stream') throw new MeshError('METHOD_NOT_ALLOWED')
-  if (access.to === 'public' && access.tries) tries[access.tries].count(`${route.path} ${visit.address}`)
-  const who = await admit(parts, access, c.env.incoming, visit)
+  const who = await admit(parts, route, c)
   const request = c.req.raw
   const body = await bodyOf(route, request)
   const ask = {
@@ -66,19 +57,39 @@ function bodyOf(route: Route, request: Request): Promise<unknown> | undefined {
 }
 const formBytes = 16 * 1024
 
-/** Default deny: what is not public needs a principal with the scope of the route. */
-async function admit(
-  { authenticator }: Parts,
-  access: Access,
-  incoming: IncomingMessage,
-  visit: Visit,
-): Promise<Principal | undefined> {
-  if (access.to === 'public') return undefined
+/** Who asks, if not anybody may. However it ends, the request has counted for somebody before (RQ11, RQ12). */
+async function admit(parts: Parts, route: Route, c: Context<Env>): Promise<Principal | undefined> {
+  const { requestRates, authenticator } = parts
+  const { access, rate, path } = route
+  const { incoming } = c.env
+  const visit = c.get('visit')
+  const tell: Tell = headers => c.set('answerHeaders', headers)
+  if (access.to === 'public') {
+    await requestRates.countVisitor(rate, path, visit.address, tell)
+    return undefined
+  }
   if (access.to === 'loopback or token' && isLocal(incoming, visit)) return undefined
-  const models = access.to === 'users' && access.models === true
-  const headers = models ? withApiKey(incoming.headers) : incoming.headers
-  const who = await authenticator.byHeaders(visit, headers, isChange(incoming.method ?? 'GET'))
-  if (!who) throw new MeshError('UNAUTHENTICATED')
+  const headers = asksModels(access) ? withApiKey(incoming.headers) : incoming.headers
+  const found = await authenticator
+    .byHeaders(visit, headers, isChange(incoming.method ?? 'GET'))
+    .catch((thrown: unknown) => asMeshError(thrown))
+  if (!found || found instanceof MeshError) {
+    // What went wrong here is nobody's fault who asked.
+    if (found && (found.entry.http ?? 500) >= 500) throw found
+    await requestRates.countStranger(visit.address, tell)
+    throw found ?? new MeshError('UNAUTHENTICATED')
+  }
+  await requestRates.countCaller(rate, found, tell)
+  return inScope(access, found)
+}
+
+function asksModels(access: Access): boolean {
+  return access.to === 'users' && access.models === true
+}
+
+/** Default deny: what is not public needs a principal with the scope of the route. */
+function inScope(access: Access, who: Principal): Principal {
+  const models = asksModels(access)
   if (models && who.credential.kind !== 'token')
     throw new MeshError('FORBIDDEN', { detail: 'models are asked with an API token' })
   // A token without a scope is a model key (GW40).

@@ -30,6 +30,7 @@ export function keyRoutes(parts: Parts): Route[] {
     }),
     userRoute({
       ...{ ...own, method: 'POST', path: `${path}/turn`, scope: 'all' },
+      rate: 'heavy',
       summary: 'Seal all values anew, with a new data key',
       handle: ask => turnKeys(parts, ask),
     }),

@@ -99,7 +99,7 @@ export function pairingRoutes(parts: Parts): Route[] {
     formRoute({
       path: `${v1}/auth/device`,
       summary: 'Device authorization (RFC 8628): client_id, name, kind, public_key, seal_key, seal_proof',
-      tries: 'limited',
+      rate: 'try',
       answer: deviceGrantSchema,
       handle: ask => deviceAuthorization(parts, ask),
     }),

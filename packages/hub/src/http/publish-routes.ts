@@ -51,6 +51,7 @@ export function publishRoutes(parts: Parts): Route[] {
       path: '/api/v1/documents/:id/export',
       about: { the: 'document', named: 'id' },
       scope: 'read',
+      rate: 'heavy',
       summary: 'The document as one file of HTML with its pictures inside, as a download',
       query: { to: 'html', outputs: 'no: without outputs' },
       produces: 'text/html',

@@ -8,10 +8,11 @@ import type { Visit } from '@meshbook/relay/serve/doorway.ts'
 import type * as v from 'valibot'
 import type { Place, PlaceKind } from '../auth/access.ts'
 import type { Principal } from '../auth/principal.ts'
+import type { RateClass } from '../rates/request-rates.ts'
 
 /** Who may call a route. `all` needs every scope: what decides about other credentials. */
 export type Access =
-  | { to: 'public'; tries?: 'limited' | 'starts' }
+  | { to: 'public' }
   | { to: 'users'; scope: Scope | 'all'; devices?: boolean; models?: boolean }
   | { to: 'loopback or token' }
 
@@ -59,6 +60,8 @@ interface Described {
   head?: boolean
   /** The body is `application/octet-stream`, which the handler reads as it arrives. */
   takesBytes?: boolean
+  /** How it is counted (RQ10); what is absent reads if it is a GET, else writes. */
+  rate?: RateClass
   /** In place of a problem, for clients that know another form. */
   fails?: (error: MeshError, requestId: string) => Response
 }
@@ -66,6 +69,7 @@ interface Described {
 /** A handler returns a Response, a value to send as JSON, or nothing (204). */
 export interface Route extends Described {
   access: Access
+  rate: RateClass
   /** A route for users that does not say it is refused. */
   about?: About
   body?: v.GenericSchema
@@ -78,16 +82,16 @@ type BodyOf<S> = S extends v.GenericSchema ? v.InferOutput<S> : undefined
 
 export function publicRoute<S extends v.GenericSchema | undefined = undefined>(
   route: Described & {
-    tries?: 'limited' | 'starts'
     body?: S
     handle(ask: Ask<BodyOf<S>>): Promise<unknown> | unknown
   },
 ): Route {
-  const { tries, body, handle, ...described } = route
+  const { body, handle, ...described } = route
   return {
     ...described,
     ...(body ? { body } : {}),
-    access: { to: 'public', ...(tries ? { tries } : {}) },
+    access: { to: 'public' },
+    rate: rateOf(route),
     handle: async ask => handle(ask as Ask<BodyOf<S>>),
   }
 }
@@ -95,16 +99,16 @@ export function publicRoute<S extends v.GenericSchema | undefined = undefined>(
 /** An endpoint for programs that speaks OAuth: a form comes in. It is public and looks at no cookie, so a page gains nothing by posting to it. */
 export function formRoute(
   route: Omit<Described, 'method'> & {
-    tries?: 'limited'
     handle(ask: Ask<URLSearchParams>): Promise<unknown> | unknown
   },
 ): Route {
-  const { tries, handle, ...described } = route
+  const { handle, ...described } = route
   return {
     ...described,
     method: 'POST',
     form: true,
-    access: { to: 'public', ...(tries ? { tries } : {}) },
+    access: { to: 'public' },
+    rate: route.rate ?? 'write',
     handle: async ask => handle(ask as Ask<URLSearchParams>),
   }
 }
@@ -125,8 +129,13 @@ export function userRoute<S extends v.GenericSchema | undefined = undefined>(
     ...described,
     ...(body ? { body } : {}),
     access: { to: 'users', scope, devices, models },
+    rate: rateOf(route),
     handle: async ask => handle(identified(ask) as UserAsk<BodyOf<S>>),
   }
+}
+
+function rateOf({ rate, method }: Described): RateClass {
+  return rate ?? (method === 'GET' ? 'read' : 'write')
 }
 
 function identified(ask: Ask<unknown> & { who?: Principal; place?: Place | undefined }): UserAsk<unknown> {

@@ -127,6 +127,7 @@ export function routes(parts: Parts): Route[] {
     publicRoute({
       method: 'GET',
       path: '/healthz',
+      rate: 'none',
       summary: 'Whether the process runs, and of which version it is',
       answer: v.object({ ok: v.boolean(), name: v.literal('meshbook'), version: v.string() }),
       handle: () => health(parts),
@@ -134,6 +135,7 @@ export function routes(parts: Parts): Route[] {
     publicRoute({
       method: 'GET',
       path: '/readyz',
+      rate: 'none',
       summary: 'Whether the storage accepts writes',
       answer: v.object({ ok: v.boolean() }),
       handle: () => ready(parts),
@@ -141,6 +143,7 @@ export function routes(parts: Parts): Route[] {
     {
       method: 'GET',
       path: '/metrics',
+      rate: 'none',
       summary: 'Prometheus metrics, on loopback or with a token',
       access: { to: 'loopback or token' },
       produces: 'text/plain',
@@ -158,7 +161,7 @@ export function routes(parts: Parts): Route[] {
       method: 'POST',
       path: `${v1}/auth/link`,
       summary: 'Sign a browser in with the code of a sign-in link',
-      tries: 'limited',
+      rate: 'try',
       body: linkSchema,
       handle: ask => signIn(parts, ask),
     }),
@@ -282,6 +285,7 @@ export function routes(parts: Parts): Route[] {
       path: `${v1}/projects/:id/environments`,
       about: { the: 'project', named: 'id' },
       scope: 'run',
+      rate: 'heavy',
       summary: 'Let a device install the packages that a lock file of the project asks for, or stop it',
       body: environmentOrderSchema,
       handle: ask => orderEnvironment(parts, ask),
@@ -480,6 +484,7 @@ export function routes(parts: Parts): Route[] {
       path: `${v1}/documents/:id/renew`,
       about: { the: 'document', named: 'id' },
       scope: 'all',
+      rate: 'heavy',
       summary: 'Build the document anew from its text, for a past that has become too much; its versions stay',
       answer: renewedSchema,
       handle: ask => renewDocument(parts, ask),
@@ -723,6 +728,7 @@ export function routes(parts: Parts): Route[] {
       head: true,
       scope: 'read',
       devices: true,
+      rate: 'transfer',
       summary: 'A blob by its SHA-256; takes one range',
       query: {
         name: 'makes it a download under this name',
@@ -737,6 +743,7 @@ export function routes(parts: Parts): Route[] {
       about: 'shared',
       scope: 'write',
       devices: true,
+      rate: 'transfer',
       summary:
         'Store a blob under its SHA-256, whole or in pieces by Content-Range or Upload-Offset; HEAD tells the offset',
       query: { project: 'the project that it is for, where that is somebody else’s' },

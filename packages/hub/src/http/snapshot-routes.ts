@@ -34,6 +34,7 @@ export function snapshotRoutes(parts: Parts): Route[] {
   return [
     userRoute({
       ...{ ...own, method: 'POST', path: `${saved}/parts/missing`, scope: 'run', answer: missingPartsSchema },
+      rate: 'transfer',
       summary: 'Which of these sealed parts the hub does not have; for devices',
       bodyBytes: partIdsBytes,
       body: partIdsSchema,
@@ -41,11 +42,13 @@ export function snapshotRoutes(parts: Parts): Route[] {
     }),
     userRoute({
       ...{ ...own, method: 'POST', path: `${saved}/parts`, scope: 'run', answer: takenPartsSchema, takesBytes: true },
+      rate: 'transfer',
       summary: 'Bring sealed parts, each as its id, its length and its bytes; for devices',
       handle: ask => putParts(parts, ask),
     }),
     userRoute({
       ...{ ...own, method: 'POST', path: `${saved}/parts/read`, scope: 'run', produces: 'application/octet-stream' },
+      rate: 'transfer',
       summary: 'Fetch sealed parts, as many of the first as go into one answer; for devices of their owner',
       bodyBytes: partIdsBytes,
       body: partIdsSchema,

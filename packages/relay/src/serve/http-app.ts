@@ -14,7 +14,14 @@ import { problemResponse } from './problem.ts'
 import { addSecurityHeaders } from './security-headers.ts'
 import { appFile, appPage, isAppPage } from './web-app.ts'
 
-export type Env = { Bindings: HttpBindings; Variables: { requestId: string; visit: Visit; route: string } }
+export type Env = { Bindings: HttpBindings; Variables: Variables }
+interface Variables {
+  requestId: string
+  visit: Visit
+  route: string
+  /** Of the answer, whatever it comes to. */
+  answerHeaders?: Readonly<Record<string, string>>
+}
 
 export interface FramePorts {
   config: DoorwayConfig & { webFolder: string | null }
@@ -43,6 +50,7 @@ export function frameApp<R extends Listed>(
     addSecurityHeaders(c.res.headers, c.get('visit'))
     if (c.req.path.startsWith('/api/')) c.res.headers.set(protocolHeader, String(protocolVersion))
     c.res.headers.set('x-request-id', c.get('requestId'))
+    for (const [name, value] of Object.entries(c.get('answerHeaders') ?? {})) c.res.headers.set(name, value)
     ports.finished?.(c, performance.now() - started)
   })
   app.use(async (c, next) => {
@@ -91,8 +99,13 @@ function failed({ log }: FramePorts, thrown: unknown, c: Context<Env>): Response
   if ((error.entry.http ?? 500) >= 500) log.error({ err: error, requestId }, 'a request failed')
   const response = problemResponse(error, requestId)
   if (error.code === 'UNAUTHENTICATED') response.headers.set('www-authenticate', 'Bearer')
-  if (error.code === 'SLOW_DOWN') response.headers.set('retry-after', '60')
+  if (error.code === 'SLOW_DOWN') response.headers.set('retry-after', retryAfter(error.retryMs ?? 60_000))
   return response
+}
+
+/** Whole seconds, never too few. */
+export function retryAfter(ms: number): string {
+  return String(Math.max(1, Math.ceil(ms / 1000)))
 }
 
 /** For what fails before the app sees it, such as a Host that is no host. */
