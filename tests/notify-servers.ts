@@ -1,4 +1,4 @@
-/** An ntfy server and a receiver of webhooks, as strict as what they stand for. */
+/** An ntfy server, a receiver of webhooks and an incoming webhook of Slack, as strict as what they stand for. */
 import assert from 'node:assert/strict'
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { once } from 'node:events'
@@ -20,7 +20,13 @@ export interface NotifyServer {
   told: Told[]
   wrongs: string[]
   /** Statuses of the next answers; then 200. */
-  answers: number[]
+  answers: (number | Answer)[]
+}
+
+export interface Answer {
+  status: number
+  headers?: Record<string, string>
+  text?: string
 }
 
 async function start(t: Teardown, check: (told: Told) => void): Promise<NotifyServer> {
@@ -32,9 +38,10 @@ async function start(t: Teardown, check: (told: Told) => void): Promise<NotifySe
       assert.equal(request.headers['content-type'], 'application/json')
       const told = { body: JSON.parse(text) as Told['body'], text, headers: request.headers }
       check(told)
-      const status = own.answers.shift() ?? 200
+      const next = own.answers.shift() ?? 200
+      const { status, headers = {}, text: said = '' } = typeof next === 'number' ? { status: next } : next
       if (status === 200) own.told.push(told)
-      answer.writeHead(status).end()
+      answer.writeHead(status, headers).end(said)
     } catch (error) {
       own.wrongs.push(String(error))
       answer.writeHead(400).end()
@@ -72,4 +79,27 @@ export function startWebhook(t: Teardown, secret: () => string): Promise<NotifyS
     assert.ok(timingSafeEqual(expected, Buffer.from(mac, 'hex')), 'the signature is over time and body')
     assert.match(String(headers['x-meshbook-delivery']), /^[\w-]+$/)
   })
+}
+
+/** As https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks has it, and its marks in text. */
+export function startSlack(t: Teardown): Promise<NotifyServer> {
+  return start(t, ({ body }) => {
+    const { text, blocks, ...rest } = body
+    assert.deepEqual(rest, {}, 'nothing that Slack does not know')
+    checkMarks(text)
+    assert.ok(Array.isArray(blocks) && blocks.length > 0 && blocks.length <= 50)
+    for (const block of blocks) {
+      assert.deepEqual(Object.keys(block), ['type', 'text'])
+      assert.deepEqual([block.type, block.text.type, block.text.verbatim], ['section', 'mrkdwn', true])
+      checkMarks(block.text.text)
+      assert.ok(block.text.text.length <= 3_000)
+    }
+  })
+}
+
+/** `<…>` is a link of http(s) with words; every other mark is escaped. */
+function checkMarks(text: unknown): void {
+  assert.ok(typeof text === 'string' && text.trim() !== '')
+  const rest = text.replace(/<https?:\/\/[^<>|\s]+\|[^<>|]+>/g, '')
+  assert.ok(!/[<>]|&(?!amp;|lt;|gt;)/.test(rest), text)
 }

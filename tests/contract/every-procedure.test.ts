@@ -461,7 +461,8 @@ async function story(store: HubStore): Promise<void> {
   await store.call('setNotifySettings', { org, user, settings })
   await store.query('notifySettings', { org, user })
   await store.call('setLooking', { org, id: 'nobody', until: now })
-  const none = { inside: false, p256dh: null, auth: null, topic: null, secret: null, replaces: null }
+  const secrets = { p256dh: null, auth: null, topic: null, secret: null, sealed: null }
+  const none = { ...secrets, inside: false, shown: null, mark: null, replaces: null }
   const wayOf = (credential: string) => ({ ...none, org, user, id: id('way'), name: 'W', credential, now })
   const hook = { ...wayOf('token:x'), kind: 'webhook' as const, url: 'https://a.example/', secret: 's' }
   await store.call('addWay', hook)
@@ -499,6 +500,15 @@ async function story(store: HubStore): Promise<void> {
     receiptHash: hashOf('test'),
   })
   await store.query('listWays', { org, user })
+  const mail = { ...wayOf('token:x'), kind: 'email' as const, url: '', sealed: 's', shown: 'a…@b.example', mark: 'm' }
+  await store.call('addWay', mail)
+  const code = { org, user, way: mail.id, notice: 'code-1', ...words, ...leased, mark: 'm', until: now + day }
+  await store.call('makeCode', { ...code, now: now + 5, receiptHash: hashOf('code') })
+  await store.call('spendCodeTry', { org, user, id: mail.id, now: now + 6 })
+  await store.call('confirmWay', { org, user, id: mail.id, notice: 'code-1' })
+  await store.query('wayTarget', { org, user, id: mail.id })
+  const plain = await store.query('plainWays')
+  await store.call('sealPlainWays', { ways: plain.map(row => ({ ...row, sealed: 's' })) })
   await store.call('removeWay', { org, user, id: hook.id })
   await store.call('sweepNotices', { before: now + day, rows: 100 })
 

@@ -137,6 +137,39 @@ for (const [name, open] of Object.entries(databases)) {
     assert.deepEqual([after.total.microUsd, after.heldMicroUsd], [8, 100])
   })
 
+  test(`${name}: GW51 GW52 GW60 budgets and statements of a month are the same on every database, and over two hubs`, async t => {
+    const stores = await open(t, 2)
+    const [store] = stores as [Store]
+    const about = { org, project: null, now }
+    const month = '2027-01'
+    const set = await store.call('setMonthBudget', { ...about, microUsd: 1_000 })
+    const standing = { project: null, name: null, month, heldMicroUsd: 0, spentMicroUsd: 0, toldPercent: 0 }
+    assert.deepEqual(set, { ...standing, capMicroUsd: 1_000 })
+    const ids = Array.from({ length: 60 }, () => id('modelCall'))
+    const held = await Promise.all(
+      ids.map((one, i) => stores[i % 2]!.call('holdModelCall', callOf(one, { token: `t${i}` }, 30))),
+    )
+    const taken = ids.filter((_, i) => held[i]!.held)
+    assert.equal(taken.length, 33)
+    for (const one of taken.slice(0, 2))
+      await store.call('settleModelCall', { org, id: one, how: 'reported', usage, microUsd: 7, now })
+    const [budget] = await stores[1]!.query('listMonthBudgets', about)
+    assert.deepEqual(budget, {
+      ...{ ...standing, capMicroUsd: 1_000, toldPercent: 100 },
+      ...{ spentMicroUsd: 14, heldMicroUsd: 930 },
+    })
+    const statement = await store.query('modelStatement', { org, month, now })
+    const row = { project: null, projectName: null, user, userName: null, provider: 'anthropic', price: 'listed' }
+    const twice = { inputTokens: 10, outputTokens: 12, cacheReadTokens: 14, cacheWriteTokens: 16 }
+    const sum = { calls: 2, usage: twice, microUsd: 14 }
+    assert.deepEqual(statement.rows, [{ ...row, model: 'a model with spaces', ...sum }])
+    assert.deepEqual([statement.total, statement.open, statement.isFinal], [sum, { calls: 31, microUsd: 930 }, false])
+    assert.equal(await store.call('setMonthBudget', { ...about, project: id('project'), microUsd: 1 }), null)
+    await store.call('setMonthBudget', { ...about, microUsd: null })
+    assert.deepEqual(await store.query('listMonthBudgets', about), [])
+    assert.deepEqual((await store.query('runsByDay', { org, from: 0, to: now })).days, [])
+  })
+
   test(`${name}: VA2 VA20 VA21 VA23 keys are stored sealed, in their org, and change whole or not at all`, async t => {
     const [store] = (await open(t, 1)) as [Store]
     assert.equal(await store.query('dataKey', { org, made: null, now }), null)
@@ -167,12 +200,24 @@ for (const [name, open] of Object.entries(databases)) {
     assert.equal(await store.call('turnDataKey', { ...turn, keys: [{ ...keys[0]!, was: 's2' }] }), true)
     assert.equal((await store.query('sealedKeys', { org }))[0]?.sealed, 's3')
     const under = await store.query('underMaster')
-    assert.deepEqual(under, { data: [{ org, version: 2, sealed: 'w2' }], compute: [], restoring: [], hooks: [] })
-    const changed = { data: [{ org, version: 2, was: 'w2', sealed: 'w3' }], compute: [], restoring: [], hooks: [] }
+    assert.deepEqual(under, {
+      data: [{ org, version: 2, sealed: 'w2' }],
+      compute: [],
+      restoring: [],
+      hooks: [],
+      ways: [],
+    })
+    const changed = {
+      data: [{ org, version: 2, was: 'w2', sealed: 'w3' }],
+      compute: [],
+      restoring: [],
+      hooks: [],
+      ways: [],
+    }
     assert.deepEqual([await store.call('sealAgain', changed), await store.call('sealAgain', changed)], [1, 0])
     assert.equal(await store.call('removeKey', { org, name: 'openai' }), true)
     assert.equal(await store.call('removeKey', { org, name: 'openai' }), false)
-    assert.deepEqual(await store.query('underMaster'), { data: [], compute: [], restoring: [], hooks: [] })
+    assert.deepEqual(await store.query('underMaster'), { data: [], compute: [], restoring: [], hooks: [], ways: [] })
   })
 }
 

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { NotifySettings, Way } from '@meshbook/core/notify-api.ts'
 import { startTestHub } from '@meshbook/hub/testing/test-hub.ts'
+import { startMailServer } from '../mail-server.ts'
 import { eventually } from '../mesh-process.ts'
-import { startNtfy, startWebhook } from '../notify-servers.ts'
+import { startNtfy, startSlack, startWebhook } from '../notify-servers.ts'
+import { assertGoodPage, shot } from '../page-checks.ts'
 import { linkOf, looksGood, openPhone, webFolder } from './phone-scene.ts'
 
 test('NT1 NT5 what one is told, when not, and otherwise for a project, is set by touch and lasts', async t => {
@@ -91,6 +93,68 @@ test('NT14 NT21 PH51 ntfy and a webhook are added, tested to their last station,
   await way('ntfy').waitFor()
   assert.equal(await way('Webhook').count(), 0)
   await tap(/Settings/, 'link')
+})
+
+test('NT31 NT35 PH51 a mail address is confirmed by its code and a Slack channel added, by touch; without a mail server it is said who can help', async t => {
+  const mail = await startMailServer(t)
+  const slack = await startSlack(t)
+  const env = {
+    MESHBOOK_SMTP_URL: `smtp://127.0.0.1:${mail.port}`,
+    MESHBOOK_SMTP_TLS: 'off',
+    MESHBOOK_SMTP_FROM: 'm@b.example',
+  }
+  const hub = await startTestHub(t, { webFolder, env })
+  const { page, open, faults } = await openPhone(t, await linkOf(hub))
+  await open('/m/settings')
+  const way = (name: string) => page.getByRole('article', { name })
+  const fold = (title: string) => page.locator('details', { hasText: title })
+  await page.locator('summary', { hasText: 'Add e-mail' }).tap()
+  await fold('Add e-mail').getByLabel('Your e-mail address').fill('ada@example.org')
+  await fold('Add e-mail').getByRole('button', { name: 'Add' }).tap()
+  await way('E-mail').getByText('A code was sent to ad…@example.org').waitFor()
+  assert.equal(await way('E-mail').getByRole('button', { name: 'Test' }).count(), 0)
+  await looksGood(page, 'settings code')
+  await way('E-mail').getByLabel('Code of the mail').fill('12')
+  await page.keyboard.press('Enter')
+  await way('E-mail').getByRole('alert').waitFor()
+  await eventually('a mail', async () => mail.received.length === 1)
+  await way('E-mail')
+    .getByLabel('Code of the mail')
+    .fill(/\d{4} \d{4}/.exec(mail.received[0]!.text)![0])
+  await page.keyboard.press('Enter')
+  await way('E-mail').getByRole('button', { name: 'Test' }).tap()
+  await way('E-mail').getByText('example.org accepted it.').waitFor()
+  assert.equal(mail.received[1]?.subject, 'Meshbook reaches you')
+  await page.locator('summary', { hasText: 'Add Slack' }).tap()
+  await fold('Add Slack')
+    .getByLabel('Address of the incoming webhook')
+    .fill(`${slack.origin}/services/${'x'.repeat(60)}`)
+  await fold('Add Slack').getByRole('button', { name: 'Add' }).tap()
+  await way('Slack').getByRole('button', { name: 'Test' }).tap()
+  await way('Slack')
+    .getByText(/accepted it\.$/)
+    .waitFor()
+  assert.match(String(slack.told[0]?.body.text), /^\*Meshbook reaches you\*/)
+  await looksGood(page, 'settings mail and slack')
+  await open('/account')
+  await page.getByRole('heading', { name: 'Notifications' }).waitFor()
+  await way('Slack').getByRole('button', { name: 'Test' }).click()
+  await way('Slack')
+    .getByText(/accepted it\.$/)
+    .waitFor()
+  await shot(page, 'account notifications')
+  await assertGoodPage(page, { colours: true })
+  assert.deepEqual(slack.wrongs, [])
+  assert.ok(
+    faults.every(fault => /400|422/.test(fault)),
+    String(faults),
+  )
+
+  const plain = await startTestHub(t, { webFolder })
+  const other = await openPhone(t, await linkOf(plain))
+  await other.open('/m/settings')
+  await other.page.locator('summary', { hasText: 'Add e-mail' }).tap()
+  await other.page.getByText('This hub sends no mail yet').waitFor()
 })
 
 test('PH50 on an iPhone outside the home screen the steps are told, and nobody is asked', async t => {

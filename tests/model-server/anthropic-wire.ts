@@ -57,6 +57,14 @@ const requestSchema = v.strictObject({
       v.strictObject({ type: v.literal('none') }),
     ]),
   ),
+  output_config: v.optional(
+    v.strictObject({
+      effort: v.optional(v.picklist(['low', 'medium', 'high', 'xhigh', 'max'])),
+      format: v.optional(
+        v.nullable(v.strictObject({ type: v.literal('json_schema'), schema: v.record(v.string(), v.unknown()) })),
+      ),
+    }),
+  ),
   metadata: v.optional(v.strictObject({ user_id: v.optional(v.string()) })),
   stop_sequences: v.optional(v.array(v.string())),
   stream: v.optional(v.boolean()),
@@ -128,7 +136,27 @@ export function parseRequest(headers: Record<string, string | undefined>, body: 
     if (version !== versions[0] && parsed.output[name] !== undefined)
       throw invalid(`${name}: this parameter is not supported in API version ${version}`)
   checkConversation(parsed.output)
+  const format = parsed.output.output_config?.format
+  if (format) checkFormat(format.schema, 'output_config.format.schema')
   return parsed.output
+}
+
+const keywords: readonly string[] = [
+  ...['type', 'properties', 'required', 'additionalProperties', 'items', 'minItems', 'enum', 'const', 'anyOf', 'allOf'],
+  ...['$ref', '$defs', 'description', 'title', 'format', 'default'],
+]
+
+/** Of JSON Schema the provider takes what it can enforce, and objects that have no other fields. */
+function checkFormat(schema: unknown, place: string): void {
+  if (typeof schema !== 'object' || schema === null) throw invalid(`${place}: Input should be an object`)
+  const { type, additionalProperties, properties, items, anyOf } = schema as Record<string, unknown>
+  for (const key of Object.keys(schema))
+    if (!keywords.includes(key)) throw invalid(`${place}: For '${type}' type, property '${key}' is not supported`)
+  if (type === 'object' && additionalProperties !== false)
+    throw invalid(`${place}: For 'object' type, 'additionalProperties' must be explicitly set to false`)
+  for (const [name, inner] of Object.entries(properties ?? {})) checkFormat(inner, `${place}.properties.${name}`)
+  if (items !== undefined) checkFormat(items, `${place}.items`)
+  for (const inner of Array.isArray(anyOf) ? anyOf : []) checkFormat(inner, `${place}.anyOf`)
 }
 
 function blocksOf(message: WireMessage): WireBlock[] {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { signatureOf } from './gemini-wire.ts'
 import { type ModelServer, startModelServer } from './model-server.ts'
 import { inOrder, type Script } from './script.ts'
 
 async function server(t: TestContext, script: Script = () => ({ say: 'ok' })): Promise<ModelServer> {
-  const server = await startModelServer({ script, models: ['claude-test', 'gpt-test'] })
+  const server = await startModelServer({ script, models: ['claude-test', 'gpt-test', 'gemini-test'] })
   t.after(() => server.close())
   return server
 }
@@ -12,7 +13,7 @@ async function server(t: TestContext, script: Script = () => ({ say: 'ok' })): P
 interface Reply {
   status: number
   text: string
-  error: { type?: string; message?: string; code?: string | null }
+  error: { type?: string; message?: string; code?: string | number | null; status?: string; details?: object[] }
 }
 
 async function post(url: string, headers: Record<string, string>, body: unknown): Promise<Reply> {
@@ -140,6 +141,101 @@ for (const [what, change, status, message] of openAiRefusals)
     assert.equal(reply.status, status, reply.text)
     assert.match(reply.error.message ?? '', message)
   })
+
+const asked = { functionCall: { name: 'read', args: {} }, thoughtSignature: signatureOf('read') }
+const said = { role: 'user', parts: [{ text: 'hello' }] }
+const answered = { functionResponse: { name: 'read', response: { output: 'x' } } }
+const geminiRefusals: [string, object, RegExp][] = [
+  [
+    'an unknown field',
+    { colour: 'red' },
+    /^Invalid JSON payload received\. Unknown name "colour": Cannot find field\.$/,
+  ],
+  [
+    'an unknown field inside',
+    { contents: [{ ...said, name: 'x' }] },
+    /Unknown name "name" at 'contents\[0\]': Cannot find field\.$/,
+  ],
+  ['no contents', { contents: [] }, /contents is not specified/],
+  ['no parts', { contents: [{ role: 'user', parts: [] }] }, /contents\[0\]\.parts: contents\.parts must not be empty/],
+  ['a part without data', { contents: [{ role: 'user', parts: [{ thought: true }] }] }, /required oneof field 'data'/],
+  ['a wrong role', { contents: [{ role: 'assistant', parts: [{ text: 'x' }] }] }, /valid role: user, model/],
+  ['a wrong value', { generationConfig: { maxOutputTokens: 'x' } }, /'generation_config\.max_output_tokens'/],
+  [
+    'an unanswered call',
+    { contents: [said, { role: 'model', parts: [asked] }, said] },
+    /number of function response parts is equal/,
+  ],
+  [
+    'an answer without a call',
+    { contents: [{ role: 'user', parts: [answered] }] },
+    /immediately after a function call turn/,
+  ],
+  [
+    'a call that is not signed',
+    {
+      contents: [
+        said,
+        { role: 'model', parts: [{ functionCall: { name: 'read' } }] },
+        { role: 'user', parts: [answered] },
+      ],
+    },
+    /missing a thought_signature/,
+  ],
+  [
+    'a call that is signed for another',
+    {
+      contents: [
+        said,
+        { role: 'model', parts: [{ ...asked, thoughtSignature: signatureOf('write') }] },
+        { role: 'user', parts: [answered] },
+      ],
+    },
+    /Corrupted thought signature/,
+  ],
+  ['a name of a tool', { tools: [{ functionDeclarations: [{ name: 'a b' }] }] }, /Invalid function name/],
+  ['a schema without its type', { generationConfig: { responseJsonSchema: {} } }, /response_mime_type/],
+]
+
+for (const [what, change, message] of geminiRefusals)
+  test(`Gemini refuses ${what} as the provider does`, async t => {
+    const { url, refused } = await server(t)
+    const address = `${url}/v1beta/models/gemini-test:streamGenerateContent?alt=sse`
+    const reply = await post(address, { 'x-goog-api-key': 'test-key' }, { contents: [said], ...change })
+    assert.deepEqual([reply.status, reply.error.code, reply.error.status], [400, 400, 'INVALID_ARGUMENT'], reply.text)
+    assert.match(reply.error.message ?? '', message)
+    assert.equal(refused.length, 1)
+  })
+
+test('Gemini refuses a wrong key, none, and a model that is unknown; a limit says how long it lasts', async t => {
+  const { url } = await server(t, () => ({ fault: 'rate-limited', retryAfterSeconds: 3 }))
+  const ask = (model: string, headers: Record<string, string>) =>
+    post(`${url}/v1beta/models/${model}:generateContent`, headers, { contents: [said] })
+  const wrong = await ask('gemini-test', { 'x-goog-api-key': 'no' })
+  assert.deepEqual([wrong.status, wrong.error.message], [400, 'API key not valid. Please pass a valid API key.'])
+  const none = await ask('gemini-test', {})
+  assert.deepEqual([none.status, none.error.status], [403, 'PERMISSION_DENIED'])
+  const other = await ask('other', { 'x-goog-api-key': 'test-key' })
+  assert.deepEqual([other.status, other.error.status], [404, 'NOT_FOUND'])
+  const limited = await ask('gemini-test', { 'x-goog-api-key': 'test-key' })
+  assert.deepEqual([limited.status, limited.error.status], [429, 'RESOURCE_EXHAUSTED'])
+  assert.match(limited.text, /google\.rpc\.RetryInfo","retryDelay":"3s"/)
+})
+
+test('a stream of Gemini has the reason of its end and all usage in its last chunk, and no other mark', async t => {
+  const { url } = await server(t, () => ({ think: 'hm', say: 'hello', calls: [{ tool: 'read', input: {} }] }))
+  const address = `${url}/v1beta/models/gemini-test:streamGenerateContent?alt=sse`
+  const { text } = await post(address, { 'x-goog-api-key': 'test-key' }, { contents: [said] })
+  const chunks = text
+    .split('\r\n\r\n')
+    .filter(line => line !== '')
+    .map(line => JSON.parse(line.replace(/^data: /, '')) as { candidates: { finishReason?: string }[] })
+  assert.deepEqual(
+    chunks.map(({ candidates }) => candidates[0]?.finishReason).filter(reason => reason !== undefined),
+    ['STOP'],
+  )
+  assert.match(JSON.stringify(chunks.at(-1)), /"finishReason":"STOP".*"thoughtsTokenCount":1,/)
+})
 
 test('a stream of Anthropic has its events in the published order', async t => {
   const { url, billed } = await server(t, () => ({

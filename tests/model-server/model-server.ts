@@ -1,6 +1,6 @@
 /**
- * A strict local server of models. It speaks the streaming formats of Anthropic Messages (`/v1/messages`) and OpenAI chat
- * completions (`/v1/chat/completions`), refuses what the providers refuse, with their bodies, and answers what a script
+ * A strict local server of models. It speaks the streaming formats of Anthropic Messages (`/v1/messages`), OpenAI chat
+ * completions (`/v1/chat/completions`) and Gemini (`/v1beta/models/…:streamGenerateContent`), refuses what the providers refuse, with their bodies, and answers what a script
  * decides from the conversation. What it would have billed is written down, also of streams that it broke.
  */
 import { once } from 'node:events'
@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { setTimeout as after } from 'node:timers/promises'
 import * as anthropic from './anthropic-wire.ts'
+import * as gemini from './gemini-wire.ts'
 import * as openai from './openai-wire.ts'
 import { Refused } from './refused.ts'
 import type { Ask, Fails, Says, Script } from './script.ts'
@@ -24,7 +25,7 @@ export interface Billed {
 }
 
 export interface ModelServer {
-  /** For the SDK of Anthropic; OpenAI's wants `/v1` behind it. */
+  /** For the SDKs of Anthropic and Gemini; OpenAI's wants `/v1` behind it. */
   url: string
   key: string
   /** All requests that were understood. */
@@ -90,6 +91,7 @@ async function serve(
     if (request.method !== 'POST') throw notFound(request)
     if (request.url === '/v1/messages') await messages(options, state, request, response, text)
     else if (request.url === '/v1/chat/completions') await completions(options, state, request, response, text)
+    else if (request.url?.startsWith('/v1beta/')) await contents(options, state, request, response, text)
     else throw notFound(request)
   } catch (error) {
     if (!(error instanceof Refused)) throw error
@@ -187,6 +189,43 @@ async function completions(
   state.billed.push(billed)
   if (!wanted.stream) return json(response, openai.wholeAnswer(ask, says, usage), billed)
   await stream(response, reply, openai.streamOf(ask, says, usage), openai.errorEvent, billed)
+}
+
+async function contents(
+  { script, key, models }: ModelServerOptions & { key: string },
+  state: State,
+  request: IncomingMessage,
+  response: ServerResponse,
+  text: string,
+): Promise<void> {
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://models')
+  const [, model = '', method = ''] =
+    /^\/v1beta\/models\/([\w.-]+):(generateContent|streamGenerateContent)$/.exec(pathname) ?? []
+  const isStream = method === 'streamGenerateContent'
+  // Without it the provider sends one array; nobody here asks for that.
+  if (model === '' || isStream !== (searchParams.get('alt') === 'sse')) throw gemini.refusal(404, 'Not Found')
+  const body = parsed(text, () => gemini.refusal(400, 'Invalid JSON payload received. Expected a value.'))
+  const wanted = gemini.parseRequest(headersOf(request), model, body, key)
+  if (models && !models.includes(model)) throw gemini.unknownModel(model, method)
+  const ask = gemini.askOf(wanted, state.asked.length + 1)
+  state.asked.push(ask)
+  const reply = await script(ask)
+  if ('fault' in reply && !('after' in reply)) return send(response, gemini.faultBody(reply))
+  const says = 'fault' in reply ? reply.answer : reply
+  const usage = gemini.usageOf(wanted, says, state.before)
+  const cached = usage.cachedContentTokenCount ?? 0
+  const billed: Billed = {
+    wire: 'gemini',
+    model: ask.model,
+    inputTokens: usage.promptTokenCount - cached,
+    outputTokens: usage.candidatesTokenCount + (usage.thoughtsTokenCount ?? 0),
+    cacheReadTokens: cached,
+    cacheWriteTokens: 0,
+    whole: false,
+  }
+  state.billed.push(billed)
+  if (!isStream) return json(response, gemini.wholeAnswer(ask, says, usage), billed)
+  await stream(response, reply, gemini.streamOf(ask, says, usage), gemini.errorEvent, billed)
 }
 
 function parsed(text: string, refusal: () => Refused): unknown {

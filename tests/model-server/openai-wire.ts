@@ -46,6 +46,21 @@ const requestSchema = v.strictObject({
   max_completion_tokens: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1)))),
   max_tokens: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1)))),
   temperature: v.optional(v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(2)))),
+  response_format: v.optional(
+    v.variant('type', [
+      v.strictObject({ type: v.literal('text') }),
+      v.strictObject({ type: v.literal('json_object') }),
+      v.strictObject({
+        type: v.literal('json_schema'),
+        json_schema: v.strictObject({
+          name: v.pipe(v.string(), v.regex(/^[a-zA-Z0-9_-]{1,64}$/)),
+          description: v.optional(v.string()),
+          schema: v.optional(v.record(v.string(), v.unknown())),
+          strict: v.optional(v.nullable(v.boolean())),
+        }),
+      }),
+    ]),
+  ),
   prompt_cache_key: v.optional(v.nullable(v.string())),
   user: v.optional(v.string()),
 })
@@ -112,6 +127,8 @@ export function parseRequest(headers: Record<string, string | undefined>, body: 
   const parsed = v.safeParse(requestSchema, body)
   if (!parsed.success) throw unlike(parsed.issues)
   checkConversation(parsed.output)
+  const format = parsed.output.response_format
+  if (format?.type === 'json_schema') checkFormat(format.json_schema)
   return parsed.output
 }
 
@@ -125,6 +142,40 @@ function unlike(issues: readonly v.BaseIssue<unknown>[]): Refused {
   if (kind === 'unknown' && path.length === 1) return invalid(`Unrecognized request argument supplied: ${param}`, null)
   if (kind === 'unknown') return invalid(`Unknown parameter: '${param}'.`, param, 'unknown_parameter')
   return invalid(`Invalid value for '${param}': expected ${expected}.`, param, 'invalid_value')
+}
+
+function unfit(name: string, why: string): Refused {
+  return invalid(`Invalid schema for response_format '${name}': ${why}`, 'response_format')
+}
+
+type AnswerFormat = Extract<NonNullable<Request['response_format']>, { type: 'json_schema' }>['json_schema']
+
+function checkFormat({ name, schema, strict }: AnswerFormat): void {
+  if (schema?.type !== 'object')
+    throw unfit(name, `schema must be a JSON Schema of 'type: "object"', got 'type: "${schema?.type ?? 'None'}"'.`)
+  if (strict) checkStrict(name, schema, [])
+}
+
+/** Of a schema that is kept to the letter every field is required, and there are no others. */
+function checkStrict(name: string, schema: Record<string, unknown>, context: readonly string[]): void {
+  const { type, properties = {}, required = [], additionalProperties, items, anyOf } = schema
+  const at = `In context=(${context.map(one => `'${one}'`).join(', ')}),`
+  if (type === 'object') {
+    if (additionalProperties !== false)
+      throw unfit(name, `${at} 'additionalProperties' is required to be supplied and to be false.`)
+    const missing = Object.keys(properties as object).find(one => !(required as string[]).includes(one))
+    if (missing !== undefined)
+      throw unfit(
+        name,
+        `${at} 'required' is required to be supplied and to be an array including every key in properties. Missing '${missing}'.`,
+      )
+  }
+  for (const word of ['allOf', 'not', 'if', 'patternProperties', 'uniqueItems', 'oneOf'])
+    if (word in schema) throw unfit(name, `${at} '${word}' is not permitted.`)
+  for (const [field, inner] of Object.entries(properties as Record<string, Record<string, unknown>>))
+    checkStrict(name, inner, [...context, 'properties', field])
+  if (items) checkStrict(name, items as Record<string, unknown>, [...context, 'items'])
+  for (const inner of (anyOf ?? []) as Record<string, unknown>[]) checkStrict(name, inner, [...context, 'anyOf'])
 }
 
 function checkConversation({ messages, stream, stream_options }: Request): void {

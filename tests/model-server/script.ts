@@ -1,6 +1,6 @@
 /**
- * What decides how the model server answers: a function of the conversation that it is sent. Both wire formats are read
- * into the same words, so that one script serves both.
+ * What decides how the model server answers: a function of the conversation that it is sent. All wire formats are read
+ * into the same words, so that one script serves each.
  */
 export interface AskedCall {
   id: string
@@ -14,7 +14,7 @@ export type AskedMessage =
   | { role: 'tool'; call: string; tool: string; text: string; isError: boolean }
 
 export interface Ask {
-  wire: 'anthropic' | 'openai'
+  wire: 'anthropic' | 'openai' | 'gemini'
   model: string
   system: string
   messages: AskedMessage[]

@@ -198,6 +198,14 @@ export const newMemberSchema = v.union([
 ])
 export const memberRolesSchema = v.object({ roles: someRoles })
 
+/** `GET /activity`: how many runs were asked for on each day of UTC that has any, newest first. */
+export const activitySchema = v.object({
+  from: ms,
+  to: ms,
+  days: v.array(v.object({ day: v.string(), runs: ms, failed: ms })),
+})
+export type Activity = v.InferOutput<typeof activitySchema>
+
 /** `GET /audit`, newest first. */
 export const auditEntrySchema = v.object({
   id: v.string(),
@@ -231,7 +239,15 @@ export const newTokenSchema = v.object({
   name: nameSchema,
   scopes: v.optional(v.pipe(v.array(v.picklist(scopes)), v.minLength(1))),
 })
-export const tokenSchema = v.object({ id: v.string(), name: nameSchema, token: v.optional(v.string()), createdAt: ms })
+export const tokenSchema = v.object({
+  id: v.string(),
+  name: nameSchema,
+  token: v.optional(v.string()),
+  /** In lists. None at all: it only asks models. */
+  scopes: v.optional(v.array(v.picklist(scopes))),
+  createdAt: ms,
+})
+export type ApiToken = v.InferOutput<typeof tokenSchema>
 
 /** `POST /auth/link`: signs a browser in with the one-time code of a sign-in link. */
 export const linkSchema = v.object({ code: v.pipe(v.string(), v.maxLength(100)) })

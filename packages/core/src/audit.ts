@@ -48,5 +48,7 @@ export const auditActions = [
   'hook-changed',
   'task-deleted',
   'retention-set',
+  'budget-set',
+  'way-confirmed',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

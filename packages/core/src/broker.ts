@@ -10,6 +10,7 @@ import { type ErrorCode, isErrorCode } from './errors.ts'
 import { isAssetId } from './ids.ts'
 import { limits } from './limits.ts'
 import { fenceSchema, runIdSchema } from './messages.ts'
+import { modelWires } from './model-wires.ts'
 import { gateDecisions, runEventSchema } from './run.ts'
 import { branchSchema, commitSchema, taskEventSchema } from './task-events.ts'
 import { budgetSchema, toolRuleSchema } from './tasks-api.ts'
@@ -69,7 +70,7 @@ export const taskOrderSchema = v.object({
   agent: v.string(),
   model: v.string(),
   /** Of the models' socket: which wire format answers there. */
-  wire: v.picklist(['anthropic', 'openai']),
+  wire: v.picklist(modelWires),
   /** As the worker's git sees it, through the broker. */
   repo: v.string(),
   branch: branchSchema,

@@ -639,6 +639,13 @@ const catalogue = {
     exit: 1,
     retry: 'never',
   },
+  MAIL_OFF: {
+    message: 'This hub sends no e-mail',
+    hint: 'Whoever looks after the hub can name a mail server with MESHBOOK_SMTP_URL and MESHBOOK_SMTP_FROM.',
+    http: 422,
+    exit: 1,
+    retry: 'never',
+  },
   BUDGET_REACHED: {
     message: 'The budget for models is used up',
     hint: 'Give it a larger budget, or wait until calls that are under way have ended: what they may cost is held back.',

@@ -136,6 +136,8 @@ export const limits = {
   pathSegmentBytes: 255,
   nameChars: 100,
   pageRows: 200,
+  /** Of a statement: projects times members times models of one month. */
+  statementRows: 50_000,
   documentsPerProject: 20_000,
 
   cellCodeBytes: 1 * MiB,
@@ -357,6 +359,17 @@ export const limits = {
   deliveryRetryMinMs: 5_000,
   deliveryRetryMaxMs: 3_600_000,
   pushTestsPerMinute: 6,
+  /** Mail: one address, one whole message, one delivery from connecting to the server's last answer (within the lease). */
+  mailAddressChars: 254,
+  mailBytes: 16 * KiB,
+  mailMs: 30_000,
+  /** What a mail server says about a refusal, as far as it is shown. */
+  mailAnswerChars: 200,
+  /** The code that confirms an address (NT31). */
+  mailCodeMs: 3_600_000,
+  mailCodeTries: 5,
+  mailCodesPerDay: 10,
+  mailCodesPerAddress: 3,
   receiptsPerMinute: 120,
   /** How long a page that said so counts as looked at. */
   lookingMs: 60_000,

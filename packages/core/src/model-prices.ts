@@ -68,6 +68,14 @@ function openai(
   return { input, output, ...cache, contextTokens, outputTokens, imageTokens }
 }
 
+/** The provider keeps input by itself, and gives it back for a tenth. */
+function gemini(input: number, output: number, long = false): ModelPrice {
+  const cache = { cacheRead: input / 10, cacheWrite: input, cacheWriteLong: input }
+  const above = long ? { above: { tokens: 200 * K, inputTimes: 2, outputTimes: 1.5 } } : {}
+  const most = { contextTokens: 1_048_576, outputTokens: 65_536, imageTokens: 16_000 }
+  return { input, output, ...cache, ...above, ...most }
+}
+
 const embedding = (input: number): ModelPrice => openai(input, input, 0, 300 * K, 1)
 
 const listed: Readonly<Record<string, ModelPrice>> = {
@@ -106,6 +114,15 @@ const listed: Readonly<Record<string, ModelPrice>> = {
   'o4-mini': openai(1.1, 0.275, 4.4, 200 * K, 100 * K),
   o1: openai(15, 7.5, 60, 200 * K, 100 * K),
   'o1-pro': openai(150, 150, 600, 200 * K, 100 * K),
+  'gemini-3.5-flash': gemini(1.5, 9),
+  'gemini-3.1-pro': gemini(2, 12, true),
+  'gemini-3.1-flash-lite': gemini(0.25, 1.5),
+  'gemini-3-pro': gemini(2, 12, true),
+  'gemini-3-flash': gemini(0.5, 3),
+  'gemini-2.5-pro': gemini(1.25, 10, true),
+  'gemini-2.5-flash': gemini(0.3, 2.5),
+  'gemini-2.5-flash-lite': gemini(0.1, 0.4),
+
   'text-embedding-3-small': embedding(0.02),
   'text-embedding-3-large': embedding(0.13),
   'text-embedding-ada-002': embedding(0.1),
@@ -119,14 +136,14 @@ const dearest: ModelPrice = {
   imageTokens: 50_000,
 }
 
-/** By its name, also where that ends with a date or `-latest`. */
+/** By its name, also where that ends with a date, `-latest` or `-preview`. */
 export function priceOf(
   model: string,
   set: Readonly<Record<string, GivenPrice>> = {},
 ): { price: ModelPrice; source: PriceSource } {
   const given = Object.hasOwn(set, model) ? set[model] : undefined
   if (given) return { price: whole(given), source: 'set' }
-  const plain = model.replace(/-(?:\d{8}|\d{4}-\d{2}-\d{2}|latest)$/, '')
+  const plain = model.replace(/-(?:\d{8}|\d{4}-\d{2}-\d{2}|latest|preview|preview-\d{2}-\d{4})$/, '')
   const known = Object.hasOwn(listed, plain) ? listed[plain] : undefined
   return known ? { price: known, source: 'listed' } : { price: dearest, source: 'dearest' }
 }

@@ -1,6 +1,6 @@
 /** Shapes of the HTTP API about models, under /api/v1: what was used, and keys for programs that only ask models. */
 import * as v from 'valibot'
-import { nameSchema } from './messages.ts'
+import { nameSchema, projectIdSchema } from './messages.ts'
 import { usageSchema } from './task-events.ts'
 import { budgetSchema } from './tasks-api.ts'
 
@@ -52,3 +52,51 @@ export const modelKeySchema = v.object({
   createdAt: count,
 })
 export type ModelKey = v.InferOutput<typeof modelKeySchema>
+
+/** At these parts of a month's budget its owners are told. */
+export const alertPercents = [50, 80, 100] as const
+
+/** `PUT /budget` for everything of the org, `PUT /projects/:id/budget` for one project; null takes it away. */
+export const newMonthBudgetSchema = v.object({ microUsd: v.nullable(v.pipe(count, v.minValue(1))) })
+/** A budget of each month (UTC), and how it stands in this one. */
+export const monthBudgetSchema = v.object({
+  /** Null: that of everything in the org. */
+  project: v.nullable(projectIdSchema),
+  name: v.nullable(v.string()),
+  month: v.string(),
+  capMicroUsd: v.nullable(count),
+  spentMicroUsd: count,
+  heldMicroUsd: count,
+  /** The highest of `alertPercents` that was passed; 0: none yet. */
+  toldPercent: count,
+})
+export type MonthBudget = v.InferOutput<typeof monthBudgetSchema>
+
+/** What one member had of one model for one project. `project`: null where it was for none, as with a virtual key. */
+export const statementRowSchema = v.object({
+  project: v.nullable(v.string()),
+  projectName: v.nullable(v.string()),
+  user: v.string(),
+  userName: v.nullable(v.string()),
+  provider: v.string(),
+  model: v.string(),
+  price: v.string(),
+  ...sum,
+})
+export type StatementRow = v.InferOutput<typeof statementRowSchema>
+
+/** `GET /statement`: what began in a month, by project, member and model. */
+export const statementSchema = v.object({
+  month: v.string(),
+  zone: v.literal('UTC'),
+  from: count,
+  to: count,
+  org: v.string(),
+  /** The month is over and nothing of it is under way. */
+  isFinal: v.boolean(),
+  /** Calls of the month that are under way, and what they may cost; they are in no row. */
+  open: v.object({ calls: count, microUsd: count }),
+  total: usageSumSchema,
+  rows: v.array(statementRowSchema),
+})
+export type Statement = v.InferOutput<typeof statementSchema>

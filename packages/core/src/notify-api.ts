@@ -10,11 +10,14 @@ import { isTimeZone } from './quiet-hours.ts'
 const ms = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const when = v.nullable(ms)
 
-/** What can be turned off. `wanted`: a run asks whether it is still wanted; `device`: one was lost while it ran something. */
-export const noticeKinds = ['finished', 'failed', 'input', 'wanted', 'gate', 'device'] as const
+/**
+ * What can be turned off. `wanted`: a run asks whether it is still wanted; `device`: one was lost while it ran something;
+ * `budget`: so much of a month's budget is spent.
+ */
+export const noticeKinds = ['finished', 'failed', 'input', 'wanted', 'gate', 'device', 'budget'] as const
 export type NoticeKind = (typeof noticeKinds)[number]
-/** `over`: how something ended that was told before, under the same tag; `summary`: several at once. */
-export const messageKinds = [...noticeKinds, 'over', 'summary', 'test'] as const
+/** `over`: how something ended that was told before, under the same tag; `summary`: several at once; `code`: confirms a mail address. */
+export const messageKinds = [...noticeKinds, 'over', 'summary', 'test', 'code'] as const
 export type MessageKind = (typeof messageKinds)[number]
 
 /** What a service worker gets, and a webhook without `receipt`. `url` is a path of the app; of a webhook it is whole. */
@@ -46,12 +49,11 @@ const urlSchema = v.pipe(
   v.maxLength(limits.wayUrlChars),
   v.check(text => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), 'expected an http or https address'),
 )
-const base64url = (...chars: number[]) =>
+/** With or without its padding. */
+const base64url = (chars: number) =>
   v.pipe(
     v.string(),
-    v.regex(/^[A-Za-z0-9_-]+={0,2}$/),
-    v.transform(text => text.replace(/=+$/, '')),
-    v.check(text => chars.includes(text.length), `expected ${chars.join(' or ')} characters of base64url`),
+    v.regex(new RegExp(`^[A-Za-z0-9_-]{${chars}}={0,2}$`), `expected ${chars} characters of base64url`),
   )
 
 /** As `PushSubscription.toJSON()` has it. */
@@ -60,6 +62,25 @@ export const subscriptionSchema = v.object({
   expirationTime: v.optional(v.nullable(v.number())),
   keys: v.object({ p256dh: base64url(87), auth: base64url(22) }),
 })
+
+/** One address and nothing that means something in a header: no quotes, spaces, commas or brackets (NT32). */
+export const mailAddressSchema = v.pipe(
+  v.string(),
+  v.maxLength(limits.mailAddressChars),
+  v.regex(
+    /^[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])$/,
+    'expected an e-mail address such as ada@example.org',
+  ),
+)
+
+/** `POST /push/ways/:id/confirm`: what stood in the mail; spaces do not count. */
+export const mailCodeSchema = v.object({
+  code: v.pipe(v.string(), v.maxLength(32), v.regex(/^(?:\d[\s-]*){8}$/, 'expected the 8 digits of the mail')),
+})
+
+/** `GET /push/mail`: whether this hub sends mail, and from which address it comes. */
+export const mailOfferSchema = v.object({ works: v.boolean(), from: v.nullable(v.string()) })
+export type MailOffer = v.InferOutput<typeof mailOfferSchema>
 
 /** `POST /push/ways`. Saying the same subscription again changes nothing and is answered with 200. */
 export const newWaySchema = v.variant('kind', [
@@ -80,9 +101,12 @@ export const newWaySchema = v.variant('kind', [
     token: v.optional(v.pipe(v.string(), v.regex(/^[!-~]{1,200}$/))),
   }),
   v.object({ kind: v.literal('webhook'), name: v.optional(nameSchema), url: urlSchema }),
+  /** Incoming webhook of Slack, Mattermost, or Discord with `/slack`; whoever has its address can write there. */
+  v.object({ kind: v.literal('slack'), name: v.optional(nameSchema), url: urlSchema }),
+  v.object({ kind: v.literal('email'), name: v.optional(nameSchema), address: mailAddressSchema }),
 ])
 export type NewWay = v.InferOutput<typeof newWaySchema>
-export const wayKinds = ['push', 'ntfy', 'webhook'] as const
+export const wayKinds = ['push', 'ntfy', 'webhook', 'slack', 'email'] as const
 export type WayKind = (typeof wayKinds)[number]
 
 export const wayFailures = [
@@ -95,6 +119,10 @@ export const wayFailures = [
   'moved',
   'address',
   'expired',
+  'sealed',
+  'mail-off',
+  'mail-sign-in',
+  'mail-unsafe',
 ] as const
 export type WayFailure = (typeof wayFailures)[number]
 
@@ -117,12 +145,16 @@ export const wayTestSchema = v.object({
 })
 export type WayTest = v.InferOutput<typeof wayTestSchema>
 
-/** `GET /push/ways`. Addresses, topics, tokens and keys are secrets: only the host of a way is told. */
+/** `GET /push/ways`. Addresses, topics, tokens and keys are secrets: only the host of a way is told, and what `shown` says. */
 export const waySchema = v.object({
   id: v.string(),
   kind: v.picklist(wayKinds),
   name: nameSchema,
   host: v.string(),
+  /** As much of the address as may be shown: the host, of a Slack-compatible webhook its end, of a mail address its beginning (NT16). */
+  shown: v.string(),
+  /** An address that awaits its code: until when the last one is good; 0 when none was sent. Null for what needs none any more (NT31). */
+  codeUntil: when,
   createdAt: ms,
   /** It is that of the browser which asks. */
   current: v.boolean(),
@@ -145,7 +177,15 @@ export const receiptSchema = v.object({ receipt: v.pipe(v.string(), v.regex(/^[A
 /** `POST /push/looking`: the page is in front of its user, or not any more. Said again at least every `lookingMs / 2`. */
 export const lookingSchema = v.object({ visible: v.boolean() })
 
-const kinds = v.object(v.entriesFromList(noticeKinds, v.optional(v.boolean())))
+const isOn = v.optional(v.boolean())
+const kinds = v.object({
+  finished: isOn,
+  failed: isOn,
+  input: isOn,
+  wanted: isOn,
+  gate: isOn,
+  device: isOn,
+} satisfies Record<NoticeKind, typeof isOn>)
 const seconds = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(86_400))
 const time = v.pipe(v.string(), v.regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'expected a time such as 22:30'))
 

@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { limits } from './limits.ts'
 import { nameSchema, projectIdSchema, runIdSchema } from './messages.ts'
+import { modelWires } from './model-wires.ts'
 import { endedStatuses } from './run.ts'
 import { branchSchema, commitSchema, usageSchema } from './task-events.ts'
 
@@ -184,7 +185,7 @@ export const retentionSchema = v.object({ ...newRetentionSchema.entries, hubDays
 export type Retention = v.InferOutput<typeof retentionSchema>
 
 /** `GET /keys`, `PUT /keys/:name`: written, never read (S19). */
-export const keyKinds = ['anthropic', 'openai', 'git', 'github-app', 'gitlab'] as const
+export const keyKinds = [...modelWires, 'git', 'github-app', 'gitlab'] as const
 export const newKeySchema = v.object({
   kind: v.picklist(keyKinds),
   value: v.pipe(v.string(), v.minLength(1), v.maxLength(limits.vaultValueBytes)),

@@ -153,6 +153,39 @@ test('AU13 providers are asked by HTTPS, or on this machine; a secret stands in 
     )
 })
 
+test('NT30 a mail server has an address without a password, TLS unless it is on this machine, and a sender', () => {
+  const good = { MESHBOOK_SMTP_URL: 'smtps://mail.example', MESHBOOK_SMTP_FROM: 'Meshbook <mesh@example.org>' }
+  assert.equal(parseHubConfig({}).mail, null)
+  const from = { name: 'Meshbook', address: 'mesh@example.org' }
+  const none = { user: null, password: null, caFile: null }
+  assert.deepEqual(parseHubConfig(good).mail, { ...none, host: 'mail.example', port: 465, tls: 'first', from })
+  const local = { ...good, MESHBOOK_SMTP_URL: 'smtp://127.0.0.1:2525', MESHBOOK_SMTP_TLS: 'off' }
+  assert.deepEqual(parseHubConfig(local).mail, { ...none, host: '127.0.0.1', port: 2525, tls: 'off', from })
+  const start = parseHubConfig({ ...good, MESHBOOK_SMTP_URL: 'smtp://mail.example/' }).mail
+  assert.deepEqual([start?.port, start?.tls], [587, 'starttls'])
+  const wrong: NodeJS.ProcessEnv[] = [
+    { ...good, MESHBOOK_SMTP_URL: 'smtps://hub:canary@mail.example' },
+    { ...good, MESHBOOK_SMTP_URL: 'https://mail.example' },
+    { ...good, MESHBOOK_SMTP_URL: 'mail.example' },
+    { ...good, MESHBOOK_SMTP_FROM: 'nobody' },
+    { MESHBOOK_SMTP_URL: 'smtps://mail.example' },
+    { MESHBOOK_SMTP_FROM: 'mesh@example.org' },
+    { MESHBOOK_SMTP_PASSWORD: 'canary' },
+    { ...good, MESHBOOK_SMTP_PASSWORD: 'canary' },
+    { ...good, MESHBOOK_SMTP_USER: 'hub' },
+    { ...good, MESHBOOK_SMTP_USER: 'hub', MESHBOOK_SMTP_PASSWORD: 'canary', MESHBOOK_SMTP_PASSWORD_FILE: '/x' },
+    { ...good, MESHBOOK_SMTP_TLS: 'off' },
+    { ...good, MESHBOOK_SMTP_URL: 'smtp://mail.example', MESHBOOK_SMTP_TLS: 'off' },
+    { ...local, MESHBOOK_SMTP_TLS: 'maybe' },
+  ]
+  for (const env of wrong)
+    assert.throws(
+      () => parseHubConfig(env),
+      (error: unknown) => error instanceof MeshError && error.code === 'BAD_CONFIG' && !/canary/.test(error.message),
+      JSON.stringify(env),
+    )
+})
+
 test('containers are off unless asked for; sizes are read with their units, and what is not valid is named', () => {
   assert.equal(parseHubConfig({}).compute, null)
   assert.equal(parseHubConfig({ MESHBOOK_COMPUTE: 'off', MESHBOOK_COMPUTE_MEMORY: 'much' }).compute, null)

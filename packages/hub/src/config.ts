@@ -13,6 +13,7 @@ import { type AccountsConfig, accountSettings, parseAccounts } from './auth/acco
 import { type ComputeConfig, computeSettings, parseCompute } from './compute/compute-config.ts'
 import { type ModelsConfig, modelsSettings, parseModels } from './gateway/models-config.ts'
 import { type GitSettings, gitSettings, parseGit } from './git/git-config.ts'
+import { type MailConfig, mailSettings, parseMail } from './notify/mail-config.ts'
 import { parseS3, type S3Config, s3Settings } from './objects/s3-config.ts'
 import { parseRates, type RatesConfig, ratesSettings } from './rates/rates-config.ts'
 import { parseTasks, type TaskConfig, taskSettings } from './tasks/task-config.ts'
@@ -42,6 +43,8 @@ export interface HubConfig {
   bootstrapToken: string | null
   /** Origins of push services beyond those that browsers are known to use. */
   pushServices: readonly string[]
+  /** Null: the hub sends no mail. */
+  mail: MailConfig | null
   /** Null: the hub makes no workers. */
   compute: ComputeConfig | null
   tasks: TaskConfig
@@ -90,6 +93,7 @@ export const hubSettings = {
   ...accountSettings,
   MESHBOOK_PUSH_SERVICES:
     'push services that browsers here use beyond the known ones, such as https://push.example, with commas between',
+  ...mailSettings,
   ...computeSettings,
   ...gitSettings,
   ...taskSettings,
@@ -122,6 +126,7 @@ export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): Hu
     accounts: parseAccounts(setting),
     bootstrapToken: parseBootstrapToken(setting('MESHBOOK_BOOTSTRAP_TOKEN')),
     pushServices: parseOrigins('MESHBOOK_PUSH_SERVICES', setting('MESHBOOK_PUSH_SERVICES')),
+    mail: parseMail(setting),
     compute: parseCompute(setting, publicUrl),
     git: parseGit(setting),
     tasks: parseTasks(setting),

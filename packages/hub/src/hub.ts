@@ -77,8 +77,10 @@ import { Moves } from './moves/moves.ts'
 import { Prefetches } from './moves/prefetches.ts'
 import { RestoreProgress } from './moves/restore-progress.ts'
 import { SavedSessions } from './moves/saved-sessions.ts'
+import { type MailSender, openMail } from './notify/mail-sender.ts'
 import { Notifier } from './notify/notifier.ts'
 import { PushKeyPair } from './notify/push-key.ts'
+import { sealPlainWays } from './notify/sealed-way.ts'
 import { Ways } from './notify/ways.ts'
 import { openObjects } from './objects/open-objects.ts'
 import { outgoing, systemResolve } from './outgoing/guarded-request.ts'
@@ -224,9 +226,13 @@ async function start(
   closers.push(() => maker.close())
   const publishing = { store, documents: objects.documents, history, maker, now }
   const pushKey = await PushKeyPair.open(store, now())
+  let openedMaster: Promise<MasterKey> | undefined
+  const masterKey = (): Promise<MasterKey> => (openedMaster ??= MasterKey.open(config, ports.random))
+  await changeMasterKey({ ...ports, store, config, masterKey })
+  await sealPlainWays(store, masterKey)
+  const mail = await openMail(config.mail, times)
   const notifier = new Notifier({
-    ...ports,
-    store,
+    ...{ ...ports, store, mail, masterKey },
     times,
     key: pushKey,
     send: outgoing({ resolve: systemResolve, times }),
@@ -255,6 +261,8 @@ async function start(
     history,
     publishing,
     pushKey,
+    mail,
+    masterKey,
     notifier,
     pages: new PublishedPages({ ...publishing, objects: objects.assets, limits: times }),
     htmlExports: new HtmlExports({ ...publishing, objects: objects.assets, random: ports.random }),
@@ -359,13 +367,15 @@ type Base = Omit<Parts, Wired> & {
   computeDriver: HubPorts['computeDriver']
   taskWork: HubPorts['taskWork']
   notifier: Notifier
+  mail: MailSender | null
+  masterKey: () => Promise<MasterKey>
   /** Of this process. */
   hub: string
 }
 
 /** The parts that devices and runs are made of; each tells the next by the functions given here. */
 async function wire(base: Base): Promise<Parts> {
-  const { store, events, now, times, log, others, wake } = base
+  const { store, events, now, times, log, others, wake, masterKey } = base
   const placeSoon = new Soon<OrgId>(times.devicesToldMs, org => {
     runs.placeAll(org).catch((error: unknown) => log.error({ err: error }, 'placing runs failed'))
   })
@@ -424,9 +434,6 @@ async function wire(base: Base): Promise<Parts> {
       .catch((error: unknown) => log.debug({ err: error, session }, 'nothing was prefetched'))
   }
   const told = { sessionsChanged, gatesChanged, grewElsewhere, waitsForHolder }
-  let openedMaster: Promise<MasterKey> | undefined
-  const masterKey = (): Promise<MasterKey> => (openedMaster ??= MasterKey.open(base.config, base.random))
-  await changeMasterKey({ ...base, masterKey })
   const vault = new Vault({ ...base, audit, masterKey, resolve: systemResolve })
   const ledger = new Ledger({ ...base, isShared: others !== undefined })
   const gateway = new ModelGateway({ ...base, vault, ledger, resolve: systemResolve })
@@ -487,7 +494,13 @@ async function wire(base: Base): Promise<Parts> {
     accounts,
     passkeys: new Passkeys({ ...base, audit, accounts }),
     publications: new Publications({ ...base.publishing, audit, events }),
-    ways: new Ways({ ...base, audit, pushServices: base.config.pushServices, resolve: systemResolve }),
+    ways: new Ways({
+      ...base,
+      audit,
+      key: base.pushKey,
+      pushServices: base.config.pushServices,
+      resolve: systemResolve,
+    }),
     memberships: new Memberships({ ...base, audit, doors, runs }),
     doors,
     rates: new SyncRates(times, now),

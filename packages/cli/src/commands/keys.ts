@@ -29,7 +29,7 @@ export function keysCommand(): Command {
     withClient(
       new Command('set')
         .description('set a key; its value is asked for, or read from standard input')
-        .argument('<name>', 'such as anthropic, openai or github')
+        .argument('<name>', 'such as anthropic, openai, gemini or github')
         .addOption(new Option('--kind <kind>', 'what it is for; the name, where that is a kind').choices([...keyKinds]))
         .option('--at <place>', 'where it is good: the address of a provider, or a git host such as github.com')
         .addHelpText(

@@ -21,9 +21,16 @@ export async function checkPush(folder: Pick<DataFolder, 'control'>): Promise<Fi
   }
 }
 
-export function wayFinding({ kind, name, host, acceptedAt, confirmedAt, failure }: Way): Finding {
-  const check = `Notifications by ${kind} (${name}, ${host})`
+export function wayFinding({ kind, name, shown, codeUntil, acceptedAt, confirmedAt, failure }: Way): Finding {
+  const check = `Notifications by ${kind} (${name}, ${shown})`
   if (failure) return { check, ok: false, seen: `${failure.code} ${failure.detail}`.trim(), fix: failure.next }
+  if (codeUntil !== null)
+    return {
+      check,
+      ok: false,
+      seen: 'it awaits its code',
+      fix: 'Type the code of the mail under Settings, or have another one sent there.',
+    }
   if (confirmedAt !== null) return { check, ok: true, seen: `last confirmed at ${timeText(confirmedAt)}` }
   const accepted = acceptedAt === null ? 'nothing was sent yet' : `last accepted at ${timeText(acceptedAt)}`
   return { check, ok: true, seen: kind === 'push' && acceptedAt !== null ? `${accepted}, never confirmed` : accepted }

@@ -6,6 +6,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import type { ModelWire } from '@meshbook/core/model-wires.ts'
 import { Tunnel } from '@meshbook/engine/tunnel.ts'
 import { AgentModels } from './agent-models.ts'
 import { ModelsPort } from './models-port.ts'
@@ -13,7 +14,7 @@ import { ModelsPort } from './models-port.ts'
 type Gateway = (request: IncomingMessage, response: ServerResponse) => void
 
 /** The port of an agent, its way to the runner, and a gateway behind the runner's socket. */
-async function scene(t: TestContext, gateway: Gateway, wire: 'anthropic' | 'openai' = 'anthropic') {
+async function scene(t: TestContext, gateway: Gateway, wire: ModelWire = 'anthropic') {
   const folder = mkdtempSync(join(tmpdir(), 'mb-models-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const socket = join(folder, 's')
@@ -38,7 +39,7 @@ async function scene(t: TestContext, gateway: Gateway, wire: 'anthropic' | 'open
     },
   })
   const env = await models.open()
-  const base = (env.ANTHROPIC_BASE_URL ?? env.OPENAI_BASE_URL)!
+  const base = (env.ANTHROPIC_BASE_URL ?? env.OPENAI_BASE_URL ?? env.GOOGLE_GEMINI_BASE_URL)!
   return { models, env, base, wrong }
 }
 
@@ -130,4 +131,39 @@ test('TW41 who leaves in the middle, or speaks no HTTP, harms nobody else', asyn
     socket.resetAndDestroy()
   }
   assert.equal((await fetch(`${base}/v1/messages`, { method: 'POST', body: '{}' })).status, 200)
+})
+
+test('TW41 of Gemini the two requests pass that ask a model, in either version', async t => {
+  const seen: string[] = []
+  const { models, base, env } = await scene(
+    t,
+    (request, response) => {
+      seen.push(`${request.url} ${request.headers['x-goog-api-key']}`)
+      response.end('{}')
+    },
+    'gemini',
+  )
+  assert.deepEqual([env.GEMINI_MODEL, env.GEMINI_API_KEY !== undefined], ['the-model', true])
+  models.let(true)
+  const statuses: number[] = []
+  for (const path of [
+    '/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse',
+    '/v1/models/gemini-2.5-pro:generateContent',
+    '/v1beta/models/gemini-2.5-pro:batchGenerateContent',
+    '/v1beta/files',
+    '/v1/messages',
+  ]) {
+    const answer = await fetch(`${base}${path}`, {
+      method: 'POST',
+      headers: { 'x-goog-api-key': 'sk-own' },
+      body: '{}',
+    })
+    statuses.push(answer.status)
+    await answer.arrayBuffer()
+  }
+  assert.deepEqual(statuses, [200, 200, 404, 404, 404])
+  assert.deepEqual(seen, [
+    '/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse undefined',
+    '/v1/models/gemini-2.5-pro:generateContent undefined',
+  ])
 })

@@ -13,6 +13,7 @@ import {
 import type { Duplex } from 'node:stream'
 import type { TaskOrder } from '@meshbook/core/broker.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import type { ModelWire } from '@meshbook/core/model-wires.ts'
 import type { AcpModels } from '@meshbook/engine/agent/acp-agent.ts'
 import * as v from 'valibot'
 import { placeholderKey } from './placeholder-key.ts'
@@ -25,16 +26,28 @@ export interface AgentModelsPorts {
   port(taken: (connection: Duplex) => void): Promise<number>
 }
 
-const paths = {
-  anthropic: ['/v1/messages', '/v1/messages/count_tokens', '/v1/models'],
-  openai: ['/v1/chat/completions', '/v1/responses', '/v1/embeddings', '/v1/models'],
-} as const
+const paths: Readonly<Record<ModelWire, RegExp>> = {
+  anthropic: /^\/v1\/(?:messages|messages\/count_tokens|models)$/,
+  openai: /^\/v1\/(?:chat\/completions|responses|embeddings|models)$/,
+  gemini: /^\/v1(?:beta)?\/models\/[\w.-]+:(?:generateContent|streamGenerateContent)$/,
+}
 /** Neither belongs to one connection alone, nor is a credential. */
 const dropped = new Set([
-  ...['authorization', 'x-api-key', 'cookie', 'host', 'connection', 'keep-alive', 'upgrade', 'te', 'trailer'],
+  ...[
+    'authorization',
+    'x-api-key',
+    'x-goog-api-key',
+    'cookie',
+    'host',
+    'connection',
+    'keep-alive',
+    'upgrade',
+    'te',
+    'trailer',
+  ],
   ...['transfer-encoding', 'proxy-authorization', 'proxy-connection', 'expect'],
 ])
-/** In both formats. */
+/** In all formats. */
 const refusalSchema = v.pipe(v.string(), v.parseJson(), v.object({ error: v.object({ message: v.string() }) }))
 const spentWords = 'The budget for models is used up.'
 const reasonChars = 500
@@ -65,9 +78,14 @@ export class AgentModels implements AcpModels {
     const { wire, model } = this.#ports.order
     const port = await this.#ports.port(connection => void this.#server.emit('connection', connection))
     const url = `http://127.0.0.1:${port}`
-    return wire === 'anthropic'
-      ? { ANTHROPIC_BASE_URL: url, ANTHROPIC_API_KEY: placeholderKey, ANTHROPIC_MODEL: model }
-      : { OPENAI_BASE_URL: `${url}/v1`, OPENAI_API_KEY: placeholderKey, OPENAI_MODEL: model }
+    switch (wire) {
+      case 'anthropic':
+        return { ANTHROPIC_BASE_URL: url, ANTHROPIC_API_KEY: placeholderKey, ANTHROPIC_MODEL: model }
+      case 'openai':
+        return { OPENAI_BASE_URL: `${url}/v1`, OPENAI_API_KEY: placeholderKey, OPENAI_MODEL: model }
+      case 'gemini':
+        return { GOOGLE_GEMINI_BASE_URL: url, GEMINI_API_KEY: placeholderKey, GEMINI_MODEL: model }
+    }
   }
 
   let(may: boolean): void {
@@ -77,8 +95,7 @@ export class AgentModels implements AcpModels {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const url = URL.parse(request.url ?? '/', 'http://models')
     const path = url?.pathname ?? ''
-    const known: readonly string[] = paths[this.#ports.order.wire]
-    if (!known.includes(path)) this.#refuse(response, 404, 'not_found_error', 'Nothing is here.')
+    if (!paths[this.#ports.order.wire].test(path)) this.#refuse(response, 404, 'not_found_error', 'Nothing is here.')
     else if (this.#spent.signal.aborted) this.#refuse(response, 402, 'billing_error', spentWords)
     else if (!this.#isLet) this.#refuse(response, 503, 'api_error', 'The agent has nothing to do at this moment.')
     else this.#pass(request, response, `${path}${url?.search ?? ''}`)

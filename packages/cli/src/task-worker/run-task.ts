@@ -270,6 +270,7 @@ async function opened(
 export const clients = {
   anthropic: async () => (await import('@meshbook/engine/agent/models/anthropic-model.ts')).AnthropicModel,
   openai: async () => (await import('@meshbook/engine/agent/models/openai-model.ts')).OpenAiModel,
+  gemini: async () => (await import('@meshbook/engine/agent/models/gemini-model.ts')).GeminiModel,
 }
 
 async function choiceOf(
@@ -279,7 +280,7 @@ async function choiceOf(
 ): Promise<ModelChoice> {
   const options = { fetch: asking, key: placeholderKey, clock }
   const Client = await clients[wire]()
-  const model = new Client({ ...options, baseUrl: wire === 'anthropic' ? 'http://models' : 'http://models/v1' })
+  const model = new Client({ ...options, baseUrl: wire === 'openai' ? 'http://models/v1' : 'http://models' })
   const { contextTokens, outputTokens } = priceOf(name).price
   return { model, name, windowTokens: contextTokens, maxOutputTokens: Math.min(outputTokens, 32_000) }
 }

@@ -1,8 +1,10 @@
 /** The steps that one machine can do by itself, without a hub: what each kind does, and what it says where it cannot. */
 import { MeshError } from '@meshbook/core/errors.ts'
+import { wireNamed } from '@meshbook/core/model-wires.ts'
 import { type Json, kindOf, type StepKind, type Steps, type Workflow } from '@meshbook/core/workflow/workflow-schema.ts'
 import type { Model } from '@meshbook/engine/agent/model.ts'
 import { AnthropicModel } from '@meshbook/engine/agent/models/anthropic-model.ts'
+import { GeminiModel } from '@meshbook/engine/agent/models/gemini-model.ts'
 import { OpenAiModel } from '@meshbook/engine/agent/models/openai-model.ts'
 import { type Executed, type Execution, type StepExecutor, StepFailure } from '@meshbook/engine/workflow/ports.ts'
 import { askModels, type PromptInput, promptEstimate } from '@meshbook/engine/workflow/steps/prompt-step.ts'
@@ -83,19 +85,27 @@ function secretNamed(name: string, env: NodeJS.ProcessEnv): string {
 }
 
 function modelNamed(name: string, { env, clock }: HereOptions): Model {
-  if (name.startsWith('claude'))
-    return new AnthropicModel({
-      fetch,
-      clock,
-      key: keyIn(env, 'ANTHROPIC_API_KEY', name),
-      baseUrl: env.ANTHROPIC_BASE_URL ?? 'https://api.anthropic.com',
-    })
-  return new OpenAiModel({
-    fetch,
-    clock,
-    key: keyIn(env, 'OPENAI_API_KEY', name),
-    baseUrl: env.OPENAI_BASE_URL ?? 'https://api.openai.com/v1',
-  })
+  const options = { fetch, clock }
+  switch (wireNamed(name)) {
+    case 'anthropic':
+      return new AnthropicModel({
+        ...options,
+        key: keyIn(env, 'ANTHROPIC_API_KEY', name),
+        baseUrl: env.ANTHROPIC_BASE_URL ?? 'https://api.anthropic.com',
+      })
+    case 'gemini':
+      return new GeminiModel({
+        ...options,
+        key: keyIn(env, 'GEMINI_API_KEY', name),
+        baseUrl: env.GOOGLE_GEMINI_BASE_URL ?? 'https://generativelanguage.googleapis.com',
+      })
+    default:
+      return new OpenAiModel({
+        ...options,
+        key: keyIn(env, 'OPENAI_API_KEY', name),
+        baseUrl: env.OPENAI_BASE_URL ?? 'https://api.openai.com/v1',
+      })
+  }
 }
 
 function keyIn(env: NodeJS.ProcessEnv, variable: string, model: string): string {

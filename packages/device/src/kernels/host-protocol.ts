@@ -62,6 +62,7 @@ export const savedStartSchema = v.object({
       kernel: text,
       scratch: v.optional(text),
       adopted: text,
+      notes: v.optional(v.array(text)),
     }),
   ]),
   notice: text,

@@ -163,7 +163,7 @@ export class HostSession {
     const before = this.#kernel
     if (from.kind === 'portable' || !before?.isOf(from)) {
       const kernel = await this.#made(spec, from, resume)
-      kernel.addNotice(notice)
+      kernel.addNotice([notice, ...((from.kind === 'image' && from.notes) || [])].join('\n'))
       await kernel.takePlaceOf(before)
       this.#kernel = kernel
       this.#hasRested = false

@@ -109,6 +109,8 @@ export type SavedKernel =
       /** The folder of its pipes and files, where it has one here. */
       scratch?: string | undefined
       adopted: string
+      /** What the user is to know of what is not as it was. */
+      notes?: string[] | undefined
     }
 
 /** A run that goes on in the restored kernel: its log goes up to `seq`, the kernel's own events up to `kernelEvents` are in the image. */

@@ -29,6 +29,11 @@ export interface ModelRequest {
   messages: readonly Message[]
   tools: readonly ToolDescription[]
   maxOutputTokens: number
+  /**
+   * The text of the answer is to be JSON that fits this JSON Schema. The provider is held to it as far as it can be;
+   * who asks still checks what comes.
+   */
+  answerSchema?: Record<string, unknown>
 }
 
 export interface Answer {

@@ -2,10 +2,8 @@
 import { MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { isLoopbackName } from '@meshbook/relay/serve/loopback-name.ts'
+import { type SecretSource, secretSource } from '../secret-source.ts'
 import { parseSignUp, type SignUpPolicy } from './sign-up-policy.ts'
-
-/** A secret of a provider, or the file that it is in; null for a client that has none. */
-export type SecretSource = { text: string } | { file: string; setting: string } | null
 
 export interface OidcConfig {
   issuer: string
@@ -96,11 +94,7 @@ function checkAddress(name: AccountSetting, text: string): URL {
 }
 
 function secretOf(setting: Setting, name: AccountSetting, fileName: AccountSetting): SecretSource {
-  const text = setting(name)
-  const file = setting(fileName)
-  if (text && file) throw bad(name, `nothing, because ${fileName} is set`)
-  if (file) return { file, setting: fileName }
-  return text ? { text } : null
+  return secretSource({ name, text: setting(name) }, { name: fileName, file: setting(fileName) })
 }
 
 /** The message never repeats the value: it may be a secret. */

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
 import Anthropic from '@anthropic-ai/sdk'
+import { GoogleGenAI } from '@google/genai'
 import type { ModelKey, UsageReport } from '@meshbook/core/models-api.ts'
 import OpenAI from 'openai'
 import { type ModelProvider, startProvider } from '../testing/model-provider.ts'
@@ -20,21 +21,28 @@ interface Bed {
   provider: ModelProvider
   anthropic(token?: string): Anthropic
   openai(token?: string): OpenAI
+  gemini(token?: string): GoogleGenAI
   usage(): Promise<UsageReport>
   modelKey(budget?: ModelKey['budget']): Promise<string>
 }
 
 async function bed(t: TestContext, env: NodeJS.ProcessEnv = {}): Promise<Bed> {
   const provider = await startProvider(t, key)
-  const settings = { MESHBOOK_ANTHROPIC_URL: provider.url, MESHBOOK_OPENAI_URL: provider.url, ...env }
+  const settings = {
+    MESHBOOK_ANTHROPIC_URL: provider.url,
+    MESHBOOK_OPENAI_URL: provider.url,
+    MESHBOOK_GEMINI_URL: provider.url,
+    ...env,
+  }
   const hub = await startTestHub(t, { env: settings, limits: { modelSilentMs: 1_000, modelAnswerMs: 2_000 } })
-  for (const kind of ['anthropic', 'openai']) await hub.json('PUT', `/keys/${kind}`, { kind, value: key })
+  for (const kind of ['anthropic', 'openai', 'gemini']) await hub.json('PUT', `/keys/${kind}`, { kind, value: key })
   const base = (wire: string): string => `${hub.hub.url}/gateway/${wire}`
   return {
     hub,
     provider,
     anthropic: (token = hub.token) => new Anthropic({ apiKey: token, baseURL: base('anthropic'), maxRetries: 0 }),
     openai: (token = hub.token) => new OpenAI({ apiKey: token, baseURL: `${base('openai')}/v1`, maxRetries: 0 }),
+    gemini: (token = hub.token) => new GoogleGenAI({ apiKey: token, httpOptions: { baseUrl: base('gemini') } }),
     usage: () => hub.json<UsageReport>('GET', '/usage'),
     async modelKey(budget) {
       const made = await hub.json<ModelKey>('POST', '/model-keys', { name: 'program', ...(budget && { budget }) })
@@ -107,6 +115,89 @@ test('GW1 GW13 the client of OpenAI works unchanged: chats, responses, embedding
     'gpt-5-mini': 2 * Math.ceil(60 * 0.25 + 40 * 0.025 + 10 * 2),
     'text-embedding-3-small': Math.ceil(100 * 0.02),
   })
+})
+
+test('GW1 GW23 the client of Gemini works unchanged, whole and streamed; thoughts are counted as what comes out', async t => {
+  const { gemini, provider, usage, hub } = await bed(t)
+  provider.script = () => ({ usage: { input: 100, output: 20, cacheRead: 40 } })
+  const asked = {
+    model: 'gemini-2.5-flash',
+    contents: 'Hello',
+    config: { maxOutputTokens: 100, systemInstruction: 'Hm.' },
+  }
+  assert.equal((await gemini().models.generateContent(asked)).text, 'Hello there')
+  let text = ''
+  for await (const chunk of await gemini().models.generateContentStream(asked)) text += chunk.text ?? ''
+  assert.equal(text, 'Hello there')
+  const { total, models, heldMicroUsd } = await usage()
+  assert.deepEqual(total.usage, { inputTokens: 120, outputTokens: 40, cacheReadTokens: 80, cacheWriteTokens: 0 })
+  const each = Math.ceil(60 * 0.3 + 40 * 0.03 + 20 * 2.5)
+  assert.deepEqual([total.calls, total.microUsd, heldMicroUsd], [2, 2 * each, 0])
+  assert.deepEqual(
+    models.map(({ provider: by, model, price }) => [by, model, price]),
+    [['gemini', 'gemini-2.5-flash', 'listed']],
+  )
+  for (const { headers, path } of provider.seen) {
+    assert.equal(headers['x-goog-api-key'], key)
+    assert.doesNotMatch(JSON.stringify([headers, path]), new RegExp(hub.token))
+  }
+})
+
+test('GW3 GW4 GW11 GW14 of Gemini: what is refused, in its own form, and nothing is sent', async t => {
+  const { hub, provider, modelKey, usage } = await bed(t)
+  const token = await modelKey({ microUsd: 10 })
+  const model = `${hub.hub.url}/gateway/gemini/v1beta/models/gemini-2.5-flash`
+  const contents = [{ role: 'user', parts: [{ text: 'Hello' }] }]
+  const post = (url: string, body: object, credential = hub.token) =>
+    rawRequest(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-goog-api-key': credential },
+      body: JSON.stringify(body),
+    })
+  const video = { contents: [{ parts: [{ inlineData: { mimeType: 'video/mp4', data: 'AAAA' } }] }] }
+  const refusals: [string, object, number, string, string?][] = [
+    [`${model}:generateContent`, { contents, tools: [{ googleSearch: {} }] }, 400, 'INVALID_ARGUMENT'],
+    [`${model}:generateContent`, { contents, generation_config: { max_output_tokens: 9 } }, 400, 'INVALID_ARGUMENT'],
+    [`${model}:generateContent`, { contents, cachedContent: 'cachedContents/1' }, 400, 'INVALID_ARGUMENT'],
+    [`${model}:generateContent`, { contents: [{ parts: [{ fileData: { fileUri: 'x' } }] }] }, 400, 'INVALID_ARGUMENT'],
+    [`${model}:generateContent`, video, 400, 'INVALID_ARGUMENT'],
+    [`${model}:streamGenerateContent`, { contents }, 400, 'INVALID_ARGUMENT'],
+    [`${model}:countTokens`, { contents }, 404, 'NOT_FOUND'],
+    [`${model}%2f..%2fx:generateContent`, { contents }, 404, 'NOT_FOUND'],
+    [`${model}:generateContent`, { contents }, 402, 'FAILED_PRECONDITION', token],
+    [`${model}:generateContent?key=${hub.token}`, { contents }, 401, 'UNAUTHENTICATED', 'none'],
+  ]
+  for (const [url, body, status, words, credential] of refusals) {
+    const answer = await post(url, body, credential)
+    assert.equal(answer.status, status, `${url} ${answer.text}`)
+    const { error } = JSON.parse(answer.text) as { error: { code: number; status: string } }
+    assert.deepEqual([error.code, error.status], [status, words])
+  }
+  assert.deepEqual([provider.seen.length, (await usage()).total.calls], [0, 0])
+  const passed = await post(`${model}:generateContent?key=sk-own&alt=media`, { contents })
+  assert.equal(passed.status, 200)
+  assert.equal(provider.seen[0]!.path, '/v1beta/models/gemini-2.5-flash:generateContent')
+  await hub.json('PUT', '/keys/gemini', { kind: 'gemini', value: 'sk-that-is-old' })
+  const old = await post(`${model}:generateContent`, { contents })
+  assert.equal(old.status, 403)
+  assert.match(old.text, /the key gemini of the vault/)
+})
+
+test('GW20 GW24 of Gemini: what is held, and what a stream costs that is cut or left', async t => {
+  const { gemini, provider, usage } = await bed(t)
+  const asked = { model: 'gemini-2.5-flash', contents: 'Hello', config: { maxOutputTokens: 1_000 } }
+  provider.script = () => ({ usage: { input: 50, output: 20 }, cutAfter: 1 })
+  const cut = async () => {
+    for await (const _ of await gemini().models.generateContentStream(asked));
+  }
+  await assert.rejects(cut)
+  await until(async () => (await usage()).total.calls === 1)
+  const { total, heldMicroUsd } = await usage()
+  assert.equal(heldMicroUsd, 0)
+  assert.equal(total.usage.inputTokens, 50)
+  assert.ok(total.microUsd > 0 && total.microUsd <= 3_200, `${total.microUsd}`)
+  const picture = { inlineData: { mimeType: 'image/png', data: 'A'.repeat(100_000) } }
+  await gemini().models.generateContent({ ...asked, contents: [{ role: 'user', parts: [picture] }] })
 })
 
 test('GW1 GW40 who may ask: tokens that may run and model keys, which do nothing else; no cookie, no device', async t => {

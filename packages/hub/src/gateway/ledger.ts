@@ -5,6 +5,7 @@ import { type Limits, limits } from '@meshbook/core/limits.ts'
 import type { Log } from '../log.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { BudgetState, NewModelCall } from '../store/model-calls.ts'
+import type { MonthReached } from '../store/month-budgets.ts'
 import type { Bill } from './bill.ts'
 
 export interface LedgerPorts {
@@ -31,7 +32,8 @@ export class Ledger {
   async hold(call: Omit<NewModelCall, 'hub' | 'now'>): Promise<void> {
     const { store, hub, now } = this.#ports
     const answer = await store.call('holdModelCall', { ...call, hub, now: now() })
-    if (!answer.held) throw budgetReached(answer.state, call)
+    if (answer.held) return
+    throw answer.month ? monthReached(answer.month, call) : budgetReached(answer.state, call)
   }
 
   /** Resolves when it is durable, or after a while when the database does not take it: then it is tried on (GW27). */
@@ -72,8 +74,18 @@ export class Ledger {
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms).unref())
 
+const usd = (micro: number): string => `$${(micro / 1e6).toFixed(4)}`
+
+function monthReached(
+  { name, month, cap, spent, held }: MonthReached,
+  { microUsd }: Pick<NewModelCall, 'microUsd'>,
+): MeshError {
+  const whose = name === null ? 'the budget of everything' : `the budget of the project ${name}`
+  const detail = `${whose} for ${month}: ${usd(spent)} of ${usd(cap)} are spent and ${usd(held)} held for calls under way; this one may cost ${usd(microUsd)}`
+  return new MeshError('BUDGET_REACHED', { detail })
+}
+
 function budgetReached({ cap, spent, held }: BudgetState, call: Omit<NewModelCall, 'hub' | 'now'>): MeshError {
-  const usd = (micro: number): string => `$${(micro / 1e6).toFixed(4)}`
   const tokens = call.inputTokens + call.outputTokens
   const isMoney = cap.microUsd !== undefined && spent.microUsd + held.microUsd + call.microUsd > cap.microUsd
   const detail = isMoney

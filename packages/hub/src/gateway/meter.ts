@@ -40,22 +40,29 @@ const openaiSchema = v.object({
   prompt_tokens_details: v.nullish(v.object({ cached_tokens: count })),
   input_tokens_details: v.nullish(v.object({ cached_tokens: count })),
 })
+const geminiSchema = v.object({
+  promptTokenCount: count,
+  cachedContentTokenCount: count,
+  candidatesTokenCount: count,
+  thoughtsTokenCount: count,
+  toolUsePromptTokenCount: count,
+})
 
 type Json = Record<string, unknown>
 const object = (value: unknown): Json | undefined =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined
 
 export function meterFor(asks: Asks, isStream: boolean): Meter {
-  return isStream ? new StreamMeter(asks === 'messages') : new JsonMeter(asks === 'messages')
+  return isStream ? new StreamMeter(asks) : new JsonMeter(asks)
 }
 
 class JsonMeter implements Meter {
-  readonly #isAnthropic: boolean
+  readonly #asks: Asks
   readonly #chunks: Uint8Array[] = []
   #bytes = 0
 
-  constructor(isAnthropic: boolean) {
-    this.#isAnthropic = isAnthropic
+  constructor(asks: Asks) {
+    this.#asks = asks
   }
 
   push(chunk: Uint8Array): void {
@@ -65,9 +72,14 @@ class JsonMeter implements Meter {
   }
 
   end(): ReturnType<Meter['end']> {
-    const usage = object(parsed(Buffer.concat(this.#chunks).toString('utf8')))?.usage
-    const reported = this.#isAnthropic ? anthropicUsage(usage, undefined) : openaiUsage(usage)
+    const { usage, usageMetadata } = parsed(Buffer.concat(this.#chunks).toString('utf8')) ?? {}
+    const reported = this.#reportedIn(usage, usageMetadata)
     return { reported, isFinal: reported !== undefined, passedBytes: this.#bytes, showsAll: false }
+  }
+
+  #reportedIn(usage: unknown, usageMetadata: unknown): Reported | undefined {
+    if (this.#asks === 'contents') return geminiUsage(usageMetadata)
+    return this.#asks === 'messages' ? anthropicUsage(usage, undefined) : openaiUsage(usage)
   }
 }
 
@@ -77,8 +89,13 @@ class StreamMeter implements Meter {
   #isFinal = false
   #passedBytes = 0
 
-  constructor(isAnthropic: boolean) {
-    const take = (data: string): void => (isAnthropic ? this.#anthropic(parsed(data)) : this.#openai(parsed(data)))
+  constructor(asks: Asks) {
+    const take = (data: string): void => {
+      const event = parsed(data)
+      if (asks === 'messages') this.#anthropic(event)
+      else if (asks === 'contents') this.#gemini(event)
+      else this.#openai(event)
+    }
     this.#reader = new EventReader(limits.modelEventBytes, take)
   }
 
@@ -108,6 +125,15 @@ class StreamMeter implements Meter {
     } else this.#passedBytes += textBytes(event?.choices)
   }
 
+  /** Each chunk has all that was used so far; the last says why the answer ended, or why there is none. */
+  #gemini(event: Json | undefined): void {
+    this.#report(geminiUsage(event?.usageMetadata))
+    const candidates = Array.isArray(event?.candidates) ? event.candidates : []
+    const isOver = candidates.some(one => object(one)?.finishReason) || object(event?.promptFeedback)?.blockReason
+    this.#isFinal ||= Boolean(isOver) && this.#reported !== undefined
+    this.#passedBytes += textBytes(candidates.map(one => object(one)?.content))
+  }
+
   #report(reported: Reported | undefined): void {
     if (reported) this.#reported = reported
   }
@@ -130,7 +156,7 @@ function textBytes(value: unknown, depth = 0): number {
     0,
   )
 }
-const uncounted = new Set(['type', 'role', 'id', 'signature', 'finish_reason', 'object'])
+const uncounted = new Set(['type', 'role', 'id', 'signature', 'finish_reason', 'object', 'thoughtSignature'])
 
 /** What a later report leaves out stands as it was. */
 function anthropicUsage(value: unknown, before: Reported | undefined): Reported | undefined {
@@ -162,6 +188,27 @@ function openaiUsage(value: unknown): Reported | undefined {
   const usage = {
     inputTokens: input - cached,
     outputTokens: completion_tokens ?? output_tokens ?? 0,
+    cacheReadTokens: cached,
+    cacheWriteTokens: 0,
+  }
+  return { usage, longWrites: 0 }
+}
+
+/** Thoughts cost what words do, and are counted apart from them. */
+function geminiUsage(value: unknown): Reported | undefined {
+  const result = v.safeParse(geminiSchema, value)
+  if (!result.success || result.output.promptTokenCount == null) return undefined
+  const {
+    promptTokenCount,
+    cachedContentTokenCount,
+    candidatesTokenCount,
+    thoughtsTokenCount,
+    toolUsePromptTokenCount,
+  } = result.output
+  const cached = Math.min(promptTokenCount, cachedContentTokenCount ?? 0)
+  const usage = {
+    inputTokens: promptTokenCount - cached + (toolUsePromptTokenCount ?? 0),
+    outputTokens: (candidatesTokenCount ?? 0) + (thoughtsTokenCount ?? 0),
     cacheReadTokens: cached,
     cacheWriteTokens: 0,
   }

@@ -9,7 +9,7 @@ import type { BudgetHolder } from '../store/model-calls.ts'
 import type { OpenedKey, Vault } from '../vault/vault.ts'
 import { billFor, type Ending } from './bill.ts'
 import { CallSeats } from './call-seats.ts'
-import { type Endpoint, providerAddress, upstreamUrl } from './endpoints.ts'
+import { type Endpoint, type GeminiCall, geminiCallAt, providerAddress, upstreamUrl } from './endpoints.ts'
 import type { Ledger } from './ledger.ts'
 import { type Meter, meterFor } from './meter.ts'
 import { type ModelOrder, orderOf, plainJson } from './model-order.ts'
@@ -94,7 +94,8 @@ export class ModelGateway {
     const { endpoint, incoming } = request
     const { wire, asks } = endpoint
     const given = endpoint.method === 'POST' ? await readBody(incoming, times.modelRequestBytes) : undefined
-    const order = asks === 'free' ? undefined : orderOf(asks, given!, config.models.prices)
+    const called = asks === 'contents' ? calledBy(incoming) : undefined
+    const order = asks === 'free' ? undefined : orderOf(asks, given!, config.models.prices, called?.model)
     const key = await vault.find(asker.org, { kinds: [wire] }, budgetKey(asker))
     if (!key) throw new MeshError('KEY_MISSING', { detail: wire })
     const call = await this.#hold(asker, endpoint, order)
@@ -137,9 +138,8 @@ export class ModelGateway {
     const address = key.at ?? set ?? providerAddress(wire)
     const mayBeInside = key.at === null ? set !== null : key.inside
     const allows: AddressKind[] = mayBeInside ? ['public', 'private'] : ['public']
-    const { search } = new URL(incoming.url ?? '/', 'http://hub')
     return this.#upstream.send({
-      url: upstreamUrl(endpoint, address, search),
+      url: upstreamUrl(endpoint, address, urlOf(incoming)),
       method,
       headers: providerHeaders(wire, incoming.headers, key.secret),
       body,
@@ -155,7 +155,8 @@ export class ModelGateway {
     const status = answer.statusCode ?? 502
     if (status < 400)
       throw new MeshError('UNREACHABLE', { detail: `the provider leads elsewhere (${status}), which is not followed` })
-    if (status === 401)
+    // Gemini says it with the status of any other fault of a request.
+    if (status === 401 || /"API_KEY_INVALID"/.test(text))
       throw new MeshError('FORBIDDEN', { detail: `the provider does not take the key ${key.name} of the vault` })
     const headers = clientHeaders(answer.headers)
     delete headers['content-length']
@@ -195,6 +196,20 @@ export class ModelGateway {
     await this.#ports.ledger.close()
     this.#upstream.close()
   }
+}
+
+function urlOf({ url }: IncomingMessage): URL {
+  return new URL(url ?? '/', 'http://hub')
+}
+
+function calledBy(incoming: IncomingMessage): GeminiCall {
+  const { pathname, searchParams } = urlOf(incoming)
+  const call = geminiCallAt(pathname)
+  if (!call)
+    throw new MeshError('NOT_FOUND', { detail: 'models are asked with generateContent or streamGenerateContent' })
+  if (call.isStream && searchParams.get('alt') !== 'sse')
+    throw new MeshError('BAD_REQUEST', { detail: 'a stream is asked for with alt=sse' })
+  return call
 }
 
 const budgetKey = ({ org, holder }: ModelAsker): string =>

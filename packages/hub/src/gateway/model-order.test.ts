@@ -21,6 +21,25 @@ test('GW20 no text has more tokens than its bytes, and the bound is never below 
   )
 })
 
+test('GW20 of Gemini: what goes in and comes out at most, also where a request does not say', () => {
+  const ask = (body: object) => orderOf('contents', text(body), {}, 'gemini-2.5-pro-preview-06-2025')
+  const part = (one: object) => ({ contents: [{ role: 'user', parts: [one] }] })
+  const data = 'A'.repeat(1_000_000)
+  const bounds = [
+    [part({ text: 'x' }), 65_536],
+    [{ ...part({ text: 'x' }), generationConfig: { maxOutputTokens: 100, candidateCount: 2 } }, 200],
+  ] as const
+  for (const [body, outputTokens] of bounds) assert.equal(ask(body).outputTokens, outputTokens)
+  assert.ok(ask(part({ text: 'ä'.repeat(10_000) })).inputTokens >= 20_000)
+  assert.ok(ask(part({ inlineData: { mimeType: 'image/png', data } })).inputTokens < 30_000)
+  assert.ok(ask(part({ inlineData: { mimeType: 'text/plain', data } })).inputTokens >= 1_000_000)
+  assert.equal(ask(part({ inlineData: { mimeType: 'application/pdf', data: 'AAAA' } })).inputTokens, 1_048_576)
+  const disguised = { functionResponse: { name: 'f', response: { inlineData: { mimeType: 'image/png', data } } } }
+  assert.ok(ask(part(disguised)).inputTokens >= 1_000_000)
+  const { source, microUsd } = ask({ ...part({ text: 'x' }), generationConfig: { maxOutputTokens: 100 } })
+  assert.ok(source === 'listed' && microUsd >= 1_000)
+})
+
 test('GW20 pictures, documents and what only the provider has', () => {
   const data = 'A'.repeat(1_000_000)
   const image = { type: 'image', source: { type: 'base64', media_type: 'image/png', data } }

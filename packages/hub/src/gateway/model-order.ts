@@ -6,6 +6,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { type GivenPrice, type ModelPrice, mostCost, type PriceSource, priceOf } from '@meshbook/core/model-prices.ts'
 import * as v from 'valibot'
 import type { Asks } from './endpoints.ts'
+import { geminiBounds } from './gemini-order.ts'
 
 export interface ModelOrder {
   model: string
@@ -46,7 +47,10 @@ export function orderOf(
   asks: Exclude<Asks, 'free'>,
   bytes: Buffer,
   prices: Readonly<Record<string, GivenPrice>>,
+  /** Where the address names it. */
+  called?: string,
 ): ModelOrder {
+  if (called !== undefined) return contentsOrder(bytes, prices, called)
   const body = bodyOf(bytes)
   refuseUncounted(asks, body)
   const { price, source } = priceOf(body.model, prices)
@@ -67,6 +71,17 @@ export function orderOf(
     microUsd,
     mayHide: hides(asks, body),
   }
+}
+
+function contentsOrder(bytes: Buffer, prices: Readonly<Record<string, GivenPrice>>, model: string): ModelOrder {
+  const { price, source } = priceOf(model, prices)
+  const { body, counted, isOpen, outputTokens, ...added } = geminiBounds(parsed(bytes), price)
+  const { tokens } = contentsOf(counted, price.imageTokens)
+  const most = tokens + addedTokens + added.addedTokens + toolTokens * added.tools
+  const inputTokens = isOpen ? price.contextTokens : Math.min(most, price.contextTokens)
+  const microUsd = mostCost(price, { inputTokens, outputTokens }, 'nothing')
+  const sent = Buffer.from(JSON.stringify(body))
+  return { model, price, source, body: sent, inputTokens, outputTokens, microUsd, mayHide: true }
 }
 
 /** JSON as it will be sent: what stands twice stands there once, as it was read. */
@@ -114,6 +129,7 @@ const clientTools: Readonly<Record<Exclude<Asks, 'free'>, RegExp>> = {
   chat: /^(?:function|custom)$/,
   responses: /^(?:function|custom|local_shell|apply_patch)$/,
   embeddings: /^$/,
+  contents: /^$/,
 }
 /** Fields that cost something else, with the values that do not. */
 const plainValues: readonly (readonly [name: string, isPlain: (value: unknown) => boolean])[] = [
@@ -150,7 +166,7 @@ interface Contents {
  * A token is at least a byte. A picture has its own measure, where a message has its contents: the same words in the
  * schema of a tool, or in what one was called with, are text. A document that is no text has none.
  */
-function contentsOf(body: Body, imageTokens: number): Contents {
+function contentsOf(body: Json, imageTokens: number): Contents {
   const found: Contents = { tokens: 0, isOpen: false, keeps: 'nothing', predicted: 0 }
   const walk = (value: unknown, depth: number, isContent: boolean): void => {
     if (depth > mostDepth) throw new MeshError('BAD_REQUEST', { detail: `the body is nested deeper than ${mostDepth}` })

@@ -1,12 +1,12 @@
 /** Where the providers of models are, and what their models cost, from the settings. Reads no file and opens nothing. */
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type GivenPrice, modelPriceSchema } from '@meshbook/core/model-prices.ts'
+import type { ModelWire } from '@meshbook/core/model-wires.ts'
 import * as v from 'valibot'
-import type { WireName } from './endpoints.ts'
 
 export interface ModelsConfig {
   /** Null: the provider's own address. One that is set here may be in a private network. */
-  addresses: Readonly<Record<WireName, string | null>>
+  addresses: Readonly<Record<ModelWire, string | null>>
   /** In place of the listed price, by the name of the model. */
   prices: Readonly<Record<string, GivenPrice>>
 }
@@ -14,6 +14,7 @@ export interface ModelsConfig {
 export const modelsSettings = {
   MESHBOOK_ANTHROPIC_URL: 'where the Anthropic API is (https://api.anthropic.com)',
   MESHBOOK_OPENAI_URL: 'where the OpenAI API is (https://api.openai.com/v1)',
+  MESHBOOK_GEMINI_URL: 'where the Gemini API is (https://generativelanguage.googleapis.com)',
   MESHBOOK_MODEL_PRICES:
     'prices of models as JSON, in dollars per million tokens: {"my-model": {"input": 1, "output": 2}}',
 } as const
@@ -31,7 +32,11 @@ export function parseModels(setting: (name: ModelsSetting) => string | undefined
     throw bad(name, 'an http(s) address such as https://models.example/v1')
   }
   return {
-    addresses: { anthropic: address('MESHBOOK_ANTHROPIC_URL'), openai: address('MESHBOOK_OPENAI_URL') },
+    addresses: {
+      anthropic: address('MESHBOOK_ANTHROPIC_URL'),
+      openai: address('MESHBOOK_OPENAI_URL'),
+      gemini: address('MESHBOOK_GEMINI_URL'),
+    },
     prices: prices.output,
   }
 }

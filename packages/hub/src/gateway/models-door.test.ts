@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test'
 import type { Model } from '@meshbook/engine/agent/model.ts'
 import { ModelError } from '@meshbook/engine/agent/model.ts'
 import { AnthropicModel } from '@meshbook/engine/agent/models/anthropic-model.ts'
+import { GeminiModel } from '@meshbook/engine/agent/models/gemini-model.ts'
 import { OpenAiModel } from '@meshbook/engine/agent/models/openai-model.ts'
 import { startModelServer } from '../../../../tests/model-server/model-server.ts'
 import type { Script } from '../../../../tests/model-server/script.ts'
@@ -22,7 +23,11 @@ const mini = { model: 'gpt-4o-mini', max_completion_tokens: 100, messages: [hell
 
 test('GW2 GW4 a worker’s socket answers without a credential, for its task and up to its budget', async t => {
   const { url } = await startProvider(t, key)
-  const door = await openTaskDoor(t, { addresses: { anthropic: url, openai: url }, key }, { microUsd: 5_000 })
+  const door = await openTaskDoor(
+    t,
+    { addresses: { anthropic: url, openai: url, gemini: url }, key },
+    { microUsd: 5_000 },
+  )
   for (const path of ['/v1/messages', '/anthropic/v1/messages', '/gateway/anthropic/v1/messages']) {
     const answer = await door.ask('POST', path, haiku)
     assert.equal(answer.status, 200, answer.text)
@@ -50,12 +55,13 @@ test('GW2 GW4 a worker’s socket answers without a credential, for its task and
 async function withServer(t: TestContext, script: Script, cap = {}) {
   const server = await startModelServer({ script, key })
   atEnd(t, () => server.close())
-  const addresses = { anthropic: server.url, openai: `${server.url}/v1` }
+  const addresses = { anthropic: server.url, openai: `${server.url}/v1`, gemini: server.url }
   const door = await openTaskDoor(t, { addresses, key }, cap)
   const options = { fetch: door.fetch, key: 'none', clock: () => 0 }
   const models: Model[] = [
     new AnthropicModel({ ...options, baseUrl: 'http://models' }),
     new OpenAiModel({ ...options, baseUrl: 'http://models/v1' }),
+    new GeminiModel({ ...options, baseUrl: 'http://models' }),
   ]
   return { server, door, models }
 }
@@ -71,7 +77,7 @@ async function answerOf(model: Model, name: string) {
 test('GW23 GW30 what the agent’s models use over the socket is in the ledger to the token, as the provider billed it', async t => {
   const { server, door, models } = await withServer(t, () => ({ think: 'Let me see.', say: 'Here you are.' }))
   for (const [i, model] of models.entries()) {
-    const answer = await answerOf(model, ['claude-haiku-4-5', 'gpt-5-mini'][i]!)
+    const answer = await answerOf(model, ['claude-haiku-4-5', 'gpt-5-mini', 'gemini-2.5-flash'][i]!)
     assert.ok(answer.blocks.length > 0)
     const { models: sums } = await door.usage()
     const { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens } = server.billed[i]!
@@ -138,7 +144,7 @@ test('GW15 a stream passes byte for byte, however it is cut into pieces, and wha
   ])
   const bytes = Array.from(strange, byte => Buffer.from([byte]))
   const { url } = await rawProvider(t, bytes)
-  const door = await openTaskDoor(t, { addresses: { anthropic: url, openai: url }, key }, {})
+  const door = await openTaskDoor(t, { addresses: { anthropic: url, openai: url, gemini: url }, key }, {})
   const answer = await door.fetch('http://models/v1/messages', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -157,7 +163,7 @@ test('GW15 a client that does not read holds the provider back', async t => {
     t,
     Array.from({ length: 2_000 }, () => piece),
   )
-  const addresses = { anthropic: provider.url, openai: provider.url }
+  const addresses = { anthropic: provider.url, openai: provider.url, gemini: provider.url }
   const door = await openTaskDoor(t, { addresses, key }, {})
   const headers = { 'content-type': 'application/json' }
   const sent = request({ socketPath: door.socket, method: 'POST', path: '/v1/messages', headers })

@@ -1,6 +1,6 @@
 /** A refusal in the form of the provider whose client asks, beside the fields of a problem (GW4). Pure. */
 import { type MeshError, problemOf } from '@meshbook/core/errors.ts'
-import type { WireName } from './endpoints.ts'
+import type { ModelWire } from '@meshbook/core/model-wires.ts'
 
 export interface Refusal {
   status: number
@@ -24,16 +24,21 @@ const openaiTypes: Readonly<Record<number, [type: string, code: string | null]>>
   403: ['permission_error', null],
   429: ['rate_limit_error', 'rate_limit_exceeded'],
 }
+const geminiStatuses: Readonly<Record<number, string>> = {
+  401: 'UNAUTHENTICATED',
+  402: 'FAILED_PRECONDITION',
+  403: 'PERMISSION_DENIED',
+  404: 'NOT_FOUND',
+  429: 'RESOURCE_EXHAUSTED',
+  503: 'UNAVAILABLE',
+  504: 'DEADLINE_EXCEEDED',
+}
 
-export function refusalOf(wire: WireName, error: MeshError, requestId: string): Refusal {
+export function refusalOf(wire: ModelWire, error: MeshError, requestId: string): Refusal {
   const problem = problemOf(error, requestId)
   const { status } = problem
   const message = `${error.message}. ${problem.hint}`
   const retry = error.entry.retry === 'backoff'
-  const body =
-    wire === 'anthropic'
-      ? { ...problem, type: 'error', error: { type: anthropicTypeOf(status), message }, request_id: requestId }
-      : { ...problem, error: { message, ...openaiTypeOf(status), param: null } }
   return {
     status,
     headers: {
@@ -43,8 +48,23 @@ export function refusalOf(wire: WireName, error: MeshError, requestId: string): 
       'x-should-retry': String(retry),
       ...(status === 429 ? { 'retry-after': '1' } : {}),
     },
-    body: Buffer.from(JSON.stringify(body)),
+    body: Buffer.from(JSON.stringify({ ...problem, ...inWordsOf(wire, status, message, requestId) })),
   }
+}
+
+function inWordsOf(wire: ModelWire, status: number, message: string, requestId: string): Record<string, unknown> {
+  switch (wire) {
+    case 'anthropic':
+      return { type: 'error', error: { type: anthropicTypeOf(status), message }, request_id: requestId }
+    case 'openai':
+      return { error: { message, ...openaiTypeOf(status), param: null } }
+    case 'gemini':
+      return { error: { code: status, message, status: geminiStatusOf(status) } }
+  }
+}
+
+function geminiStatusOf(status: number): string {
+  return geminiStatuses[status] ?? (status >= 500 ? 'INTERNAL' : 'INVALID_ARGUMENT')
 }
 
 function anthropicTypeOf(status: number): string {

@@ -104,9 +104,9 @@ function inScope(access: Access, who: Principal): Principal {
   return who
 }
 
-/** Where the clients of Anthropic show theirs. */
+/** Where the clients of Anthropic and of Gemini show theirs. */
 function withApiKey(headers: IncomingHttpHeaders): IncomingHttpHeaders {
-  const key = headers['x-api-key']
+  const key = headers['x-api-key'] ?? headers['x-goog-api-key']
   return typeof key === 'string' && headers.authorization === undefined
     ? { ...headers, authorization: `Bearer ${key}` }
     : headers

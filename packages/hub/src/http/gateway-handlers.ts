@@ -1,4 +1,5 @@
 /** What the routes of the model gateway do (`gateway/SPEC.md`). */
+import type { Activity } from '@meshbook/core/api.ts'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { newId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
@@ -73,9 +74,15 @@ function streamOf(body: PassingAnswer, ended: () => void, cut: () => void): Read
   )
 }
 
-export async function getUsage({ store, now }: Parts, { who, query }: UserAsk<undefined>): Promise<UsageReport> {
-  const to = timeOf(query, 'to') ?? now() + 1
-  return store.query('modelUsage', { org: who.org, from: timeOf(query, 'from') ?? to - usualDays * dayMs, to })
+export const getUsage = ({ store, now }: Parts, { who, query }: UserAsk<undefined>): Promise<UsageReport> =>
+  store.query('modelUsage', { org: who.org, ...rangeOf(query, now()) })
+
+export const getActivity = ({ store, now }: Parts, { who, query }: UserAsk<undefined>): Promise<Activity> =>
+  store.query('runsByDay', { org: who.org, ...rangeOf(query, now()) })
+
+function rangeOf(query: URLSearchParams, now: number): { from: number; to: number } {
+  const to = timeOf(query, 'to') ?? now + 1
+  return { from: timeOf(query, 'from') ?? to - usualDays * dayMs, to }
 }
 
 function timeOf(query: URLSearchParams, name: string): number | undefined {

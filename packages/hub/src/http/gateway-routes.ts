@@ -1,10 +1,18 @@
 /** The routes of the model gateway, and of what was used there. */
-import { listOf } from '@meshbook/core/api.ts'
-import { modelKeySchema, newModelKeySchema, usageReportSchema } from '@meshbook/core/models-api.ts'
+import { activitySchema, listOf } from '@meshbook/core/api.ts'
+import {
+  modelKeySchema,
+  monthBudgetSchema,
+  newModelKeySchema,
+  newMonthBudgetSchema,
+  statementSchema,
+  usageReportSchema,
+} from '@meshbook/core/models-api.ts'
 import { endpoints, gatewayPath } from '../gateway/endpoints.ts'
 import { refusalOf } from '../gateway/wire-errors.ts'
 import type { Parts } from '../parts.ts'
-import { askModel, getUsage, listModelKeys, makeModelKey } from './gateway-handlers.ts'
+import { getProjectBudget, getStatement, listBudgets, setBudget, setProjectBudget } from './budget-handlers.ts'
+import { askModel, getActivity, getUsage, listModelKeys, makeModelKey } from './gateway-handlers.ts'
 import { type Route, userRoute } from './route.ts'
 
 export function gatewayRoutes(parts: Parts): Route[] {
@@ -38,6 +46,67 @@ export function gatewayRoutes(parts: Parts): Route[] {
       },
       answer: usageReportSchema,
       handle: ask => getUsage(parts, ask),
+    }),
+    userRoute({
+      method: 'GET',
+      path: `${v1}/activity`,
+      about: 'self',
+      scope: 'read',
+      summary: 'How many runs were asked for in your org, and how many failed, by day (UTC)',
+      query: {
+        from: 'milliseconds since 1970; 30 days ago if absent',
+        to: 'milliseconds since 1970; now if absent',
+      },
+      answer: activitySchema,
+      handle: ask => getActivity(parts, ask),
+    }),
+    userRoute({
+      method: 'GET',
+      path: `${v1}/statement`,
+      about: 'self',
+      scope: 'read',
+      summary: 'The statement of a month (UTC): every call of a model of your org by project, member and model',
+      query: { month: 'such as 2026-01; this month if absent', as: 'json or csv; json if absent' },
+      answer: statementSchema,
+      handle: ask => getStatement(parts, ask),
+    }),
+    userRoute({
+      method: 'GET',
+      path: `${v1}/budgets`,
+      about: 'self',
+      scope: 'read',
+      summary: 'Budgets of each month (UTC) in your org, and what is spent and held of them in this one',
+      answer: listOf(monthBudgetSchema),
+      handle: ask => listBudgets(parts, ask),
+    }),
+    userRoute({
+      method: 'PUT',
+      path: `${v1}/budget`,
+      about: 'self',
+      scope: 'all',
+      summary: 'Set what all that is asked in your org may cost in a month, or take the budget away',
+      body: newMonthBudgetSchema,
+      answer: monthBudgetSchema,
+      handle: ask => setBudget(parts, ask),
+    }),
+    userRoute({
+      method: 'GET',
+      path: `${v1}/projects/:id/budget`,
+      about: { the: 'project', named: 'id' },
+      scope: 'read',
+      summary: 'What a project may cost in a month, and what is spent and held of it in this one',
+      answer: monthBudgetSchema,
+      handle: ask => getProjectBudget(parts, ask),
+    }),
+    userRoute({
+      method: 'PUT',
+      path: `${v1}/projects/:id/budget`,
+      about: { the: 'project', named: 'id' },
+      scope: 'all',
+      summary: 'Set what a project may cost in a month, or take the budget away',
+      body: newMonthBudgetSchema,
+      answer: monthBudgetSchema,
+      handle: ask => setProjectBudget(parts, ask),
     }),
     userRoute({
       method: 'GET',

@@ -1,6 +1,7 @@
 /** What the routes of the vault do (`vault/SPEC.md`). */
 import { MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import { modelWires } from '@meshbook/core/model-wires.ts'
 import type { newKeySchema, StoredKey } from '@meshbook/core/tasks-api.ts'
 import { pageOf } from '@meshbook/relay/serve/page.ts'
 import type { InferOutput } from 'valibot'
@@ -17,7 +18,7 @@ export async function putKey({ vault }: Parts, ask: UserAsk<InferOutput<typeof n
   const { kind, at = null, value } = ask.body
   if (Buffer.byteLength(value) > limits.vaultValueBytes)
     throw new MeshError('TOO_LARGE', { detail: `a value may have ${limits.vaultValueBytes} bytes` })
-  const isModels = kind === 'anthropic' || kind === 'openai'
+  const isModels = modelWires.some(wire => wire === kind)
   // It goes into a header of a request.
   if (isModels && !/^[\x21-\x7e]+$/.test(value))
     throw new MeshError('BAD_REQUEST', { detail: 'a key of a provider has no spaces and only characters of ASCII' })

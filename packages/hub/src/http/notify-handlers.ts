@@ -3,6 +3,8 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type {
   lookingSchema,
+  MailOffer,
+  mailCodeSchema,
   NewWay,
   NotifySettings,
   PushKey,
@@ -39,6 +41,18 @@ export async function removeWay({ ways }: Parts, ask: UserAsk<undefined>): Promi
 
 export async function testWay({ ways }: Parts, ask: UserAsk<undefined>): Promise<WayTest> {
   return ways.test(ask.who, parseWay(param(ask, 'id')))
+}
+
+export async function getMailOffer({ ways }: Parts): Promise<MailOffer> {
+  return ways.mailOffer()
+}
+
+export async function sendWayCode({ ways }: Parts, ask: UserAsk<undefined>): Promise<Way> {
+  return ways.sendCode(ask.who, parseWay(param(ask, 'id')))
+}
+
+export async function confirmWay({ ways }: Parts, ask: UserAsk<InferOutput<typeof mailCodeSchema>>): Promise<Way> {
+  return ways.confirm(ask, parseWay(param(ask, 'id')), ask.body.code)
 }
 
 /** Nothing is told to who sends one, known or not (NT20). */

@@ -4,6 +4,8 @@ import { limits } from '@meshbook/core/limits.ts'
 import {
   lookingSchema,
   madeWaySchema,
+  mailCodeSchema,
+  mailOfferSchema,
   newWaySchema,
   notifySettingsSchema,
   pushKeySchema,
@@ -15,12 +17,15 @@ import { RateLimiter } from '@meshbook/relay/serve/rate-limiter.ts'
 import type { Parts } from '../parts.ts'
 import {
   addWay,
+  confirmWay,
+  getMailOffer,
   getNotifySettings,
   getPushKey,
   listWays,
   look,
   putNotifySettings,
   removeWay,
+  sendWayCode,
   takeReceipt,
   testWay,
 } from './notify-handlers.ts'
@@ -43,7 +48,8 @@ export function notifyRoutes(parts: Parts): Route[] {
     }),
     userRoute({
       ...{ ...own, method: 'POST', path: `${push}/ways`, scope: 'all', answer: madeWaySchema, status: 201 },
-      summary: 'Add a push subscription, an ntfy topic or a webhook; the secret of a webhook is shown once',
+      summary:
+        'Add a push subscription, an ntfy topic, a webhook, a Slack-compatible one or a mail address; the secret of a webhook is shown once, an address gets a code',
       body: newWaySchema,
       handle: ask => addWay(parts, ask),
     }),
@@ -56,6 +62,22 @@ export function notifyRoutes(parts: Parts): Route[] {
       ...{ ...own, method: 'POST', path: `${push}/ways/:id/test`, scope: 'all', answer: wayTestSchema },
       summary: 'Send a message this way now, and say at which station it is',
       handle: ask => testWay(parts, ask),
+    }),
+    userRoute({
+      ...{ ...own, method: 'POST', path: `${push}/ways/:id/code`, scope: 'all', answer: waySchema },
+      summary: 'Send another code to a mail address that awaits one; the one before is void',
+      handle: ask => sendWayCode(parts, ask),
+    }),
+    userRoute({
+      ...{ ...own, method: 'POST', path: `${push}/ways/:id/confirm`, scope: 'all', answer: waySchema },
+      summary: 'Confirm a mail address by the code that was sent there',
+      body: mailCodeSchema,
+      handle: ask => confirmWay(parts, ask),
+    }),
+    userRoute({
+      ...{ ...own, method: 'GET', path: `${push}/mail`, scope: 'read', answer: mailOfferSchema },
+      summary: 'Whether this hub sends mail, and from which address',
+      handle: () => getMailOffer(parts),
     }),
     publicRoute({
       ...{ method: 'POST', path: `${push}/receipts`, body: receiptSchema },

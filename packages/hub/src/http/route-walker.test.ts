@@ -101,6 +101,7 @@ async function worldOf(t: TestContext): Promise<World> {
   const ways = { passkey: 'pky_01k00000000000000000000000', identity: 'idn_01k00000000000000000000000' }
   const ids = {
     ...ways,
+    call: 'gemini-2.5-flash:generateContent',
     browser: browser!.id,
     way,
     hook,
@@ -264,6 +265,7 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /tasks/:id/control': () => ({ action: 'stop' }),
   'POST /tasks/:id/again': () => ({}),
   'POST /hooks': ids => ({ name: 'walked', kind: 'github', project: ids.project, repo: 'https://a.example/b' }),
+  'POST /push/ways/:id/confirm': () => ({ code: '12345678' }),
   'POST /push/receipts': () => ({ receipt: 'x'.repeat(43) }),
   'PUT /push/settings': () => ({ kinds: { gate: false }, afterSeconds: 1, quiet: null, projects: [] }),
   'POST /push/looking': () => ({ visible: true }),
@@ -304,6 +306,8 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /snapshots/:id/restore': () => ({}),
   'PUT /keys/:name': () => ({ kind: 'openai', value: 'walked' }),
   'PUT /projects/:id/retention': () => ({ days: 7 }),
+  'PUT /projects/:id/budget': () => ({ microUsd: 7_000_000 }),
+  'PUT /budget': () => ({ microUsd: 7_000_000 }),
   'PATCH /hooks/:id': () => ({ isOff: true }),
   'POST /model-keys': () => ({ name: 'walked' }),
 }

@@ -2,6 +2,7 @@
  * Looks for notices and deliveries that are due, and sends them. Everything that it must remember is in the store, so that
  * it may be killed at any moment, and several hubs may look at the same (NT12). What is told to whom is not decided here.
  */
+import { MeshError } from '@meshbook/core/errors.ts'
 import type { Now, RandomBytes, UserId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { hashSecret } from '@meshbook/relay/serve/secrets.ts'
@@ -9,8 +10,12 @@ import type { Log } from '../log.ts'
 import type { Outgoing } from '../outgoing/guarded-request.ts'
 import type { ClaimedDelivery, DeliveryKey, DeliveryOutcome } from '../store/deliveries.ts'
 import type { HubStore } from '../store/hub-store.ts'
-import { outcomeOf, outcomeOfError } from './delivery-outcome.ts'
+import type { MasterKey } from '../vault/master-key.ts'
+import { outcomeOf, outcomeOfError, outcomeOfMail } from './delivery-outcome.ts'
+import { mailOf } from './mail.ts'
+import type { MailAnswer, MailSender } from './mail-sender.ts'
 import type { PushKeyPair } from './push-key.ts'
+import { openedWay } from './sealed-way.ts'
 import { requestOf } from './way-requests.ts'
 import type { Words } from './words.ts'
 
@@ -18,6 +23,9 @@ export interface NotifierPorts {
   store: HubStore
   key: PushKeyPair
   send: Outgoing
+  /** Null where the operator named no mail server. */
+  mail: MailSender | null
+  masterKey: () => Promise<MasterKey>
   /** Under which people reach the hub. */
   hubUrl: () => string
   pushServices: readonly string[]
@@ -100,6 +108,15 @@ export class Notifier {
     return claimed !== null
   }
 
+  /** Sends a code to an address that awaits one, and tries again like anything else (NT31); false when it awaits none. */
+  async code(user: UserId, delivery: DeliveryKey, words: Words & { tag: string; mark: string }): Promise<boolean> {
+    const { store, now, times } = this.#ports
+    const until = now() + times.mailCodeMs
+    const claimed = await store.call('makeCode', { ...delivery, ...words, user, until, ...this.#lease(delivery) })
+    if (claimed) await this.#finish(delivery, claimed)
+    return claimed !== null
+  }
+
   #lease({ notice, way }: DeliveryKey): { receiptHash: string; now: number; leaseUntil: number } {
     const { key, now, times } = this.#ports
     const at = now()
@@ -114,17 +131,26 @@ export class Notifier {
     await store.call('settleDelivery', { ...delivery, attempt: claimed.attempt, outcome, now: now() })
   }
 
-  async #send(claimed: ClaimedDelivery, receipt: string): Promise<DeliveryOutcome> {
-    const { key, send, hubUrl, pushServices, now, random } = this.#ports
+  async #send(sealed: ClaimedDelivery, receipt: string): Promise<DeliveryOutcome> {
+    const { key, send, hubUrl, pushServices, now, random, masterKey } = this.#ports
     const fraction = (): number => Buffer.from(random(4)).readUInt32BE() / 2 ** 32
-    const attempt = { kind: claimed.target.kind, attempt: claimed.attempt, now: now(), random: fraction }
+    const attempt = { kind: sealed.target.kind, attempt: sealed.attempt, now: now(), random: fraction }
     try {
+      const claimed = { ...sealed, target: await openedWay(sealed.target, masterKey) }
+      if (attempt.kind === 'email') return outcomeOfMail(attempt, await this.#mail(claimed))
       const details = key.details(hubUrl())
       const request = requestOf(claimed, { details, hubUrl: hubUrl(), pushServices, now: now(), receipt })
       return outcomeOf(attempt, await send(request, this.#stop.signal))
     } catch (thrown) {
       return outcomeOfError(attempt, thrown)
     }
+  }
+
+  async #mail(claimed: ClaimedDelivery): Promise<MailAnswer> {
+    const { mail, key, hubUrl } = this.#ports
+    if (mail === null) throw new MeshError('MAIL_OFF')
+    const code = (): string => key.codeOf(claimed.notice.id, claimed.target.id)
+    return mail.send(mailOf(claimed, { hubUrl: hubUrl(), code }), hubUrl(), this.#stop.signal)
   }
 
   async #sweep(): Promise<void> {

@@ -1,4 +1,4 @@
-/** The hub's key pair for push (VAPID, RFC 8292), what is said with it of whose it is, and the receipts that it makes. The private half leaves this only into a signature (S19). */
+/** The hub's key pair for push (VAPID, RFC 8292), what is said with it of whose it is, and the receipts and codes that it makes. The private half leaves this only into a signature (S19). */
 import { createHmac } from 'node:crypto'
 import type { PushKey } from '@meshbook/core/notify-api.ts'
 import { isLoopbackName } from '@meshbook/relay/serve/loopback-name.ts'
@@ -22,6 +22,17 @@ export class PushKeyPair {
   /** `hubUrl`: where the hub is reached, as whose voice it speaks. */
   details(hubUrl: string): { subject: string; publicKey: string; privateKey: string } {
     return { subject: subjectOf(hubUrl), publicKey: this.publicKey, privateKey: this.#privateKey }
+  }
+
+  /** Eight digits that confirm the address of a way, made from the request for them and stored nowhere (NT31). */
+  codeOf(notice: string, way: string): string {
+    const mac = createHmac('sha256', this.#privateKey).update(`mail code ${notice} ${way}`).digest()
+    return String(mac.readBigUInt64BE() % 100_000_000n).padStart(8, '0')
+  }
+
+  /** Stands for a mailbox where they are counted. */
+  markOf(mailbox: string): string {
+    return createHmac('sha256', this.#privateKey).update(`mailbox ${mailbox}`).digest('base64url')
   }
 
   /** The same for every attempt and on every hub, and not to be guessed (NT20). */

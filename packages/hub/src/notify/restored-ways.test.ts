@@ -22,7 +22,8 @@ test('NT10 NT23 a backup carries the key, ways and settings; after a restore bro
   await store.call('firstUser', { ...owner, name: 'me', now, token: null })
   const keys = { publicKey: 'public', privateKey: 'private' }
   assert.deepEqual(await store.call('pushKeys', { made: keys, now }), keys)
-  const none = { inside: false, p256dh: null, auth: null, topic: null, secret: null, replaces: null, name: 'W', now }
+  const secrets = { p256dh: null, auth: null, topic: null, secret: null, sealed: null }
+  const none = { ...secrets, inside: false, shown: null, mark: null, replaces: null, name: 'W', now }
   const way = { ...owner, ...none, credential: 'session:s' }
   await store.call('addWay', { ...way, id: id('way'), kind: 'push', url: 'https://p.example/', p256dh: 'k', auth: 'a' })
   await store.call('addWay', { ...way, id: id('way'), kind: 'ntfy', url: 'https://n.example/', topic: 't' })

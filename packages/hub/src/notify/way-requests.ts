@@ -7,6 +7,7 @@ import type { OutgoingRequest } from '../outgoing/guarded-request.ts'
 import { pushServiceAllows } from '../outgoing/push-services.ts'
 import type { ClaimedDelivery } from '../store/deliveries.ts'
 import type { WayTarget } from '../store/ways.ts'
+import { slackMessage } from './slack-message.ts'
 
 export interface RequestPorts {
   /** Of the hub's key, and its voice. */
@@ -22,7 +23,10 @@ export interface RequestPorts {
 export function requestOf(claimed: ClaimedDelivery, ports: RequestPorts): OutgoingRequest {
   const { target } = claimed
   if (target.kind === 'push') return pushRequest(claimed, ports)
-  return target.kind === 'ntfy' ? ntfyRequest(claimed, ports) : webhookRequest(claimed, ports)
+  if (target.kind === 'ntfy') return ntfyRequest(claimed, ports)
+  if (target.kind === 'slack') return slackRequest(claimed, ports)
+  if (target.kind === 'webhook') return webhookRequest(claimed, ports)
+  throw new MeshError('INTERNAL', { detail: `a way of kind ${target.kind} has no request` })
 }
 
 /** What was typed in by a user may lead inside only where the owner of the hub did it. */
@@ -69,9 +73,11 @@ const ntfyTags: Readonly<Record<MessageKind, string>> = {
   wanted: 'question',
   gate: 'warning',
   device: 'electric_plug',
+  budget: 'moneybag',
   over: 'heavy_check_mark',
   summary: 'clipboard',
   test: 'wave',
+  code: 'key',
 }
 
 function ntfyPriority(kind: MessageKind): number {
@@ -109,6 +115,17 @@ function webhookRequest(claimed: ClaimedDelivery, { hubUrl, now, receipt }: Requ
       'x-meshbook-signature': signature,
     },
     body,
+    allows: allowsOf(target),
+  }
+}
+
+function slackRequest({ target, notice }: ClaimedDelivery, { hubUrl }: RequestPorts): OutgoingRequest {
+  const { title, text, url } = notice
+  return {
+    url: target.url,
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'user-agent': 'Meshbook' },
+    body: JSON.stringify(slackMessage({ title, text, link: new URL(url, hubUrl).href })),
     allows: allowsOf(target),
   }
 }

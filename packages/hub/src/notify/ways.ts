@@ -1,9 +1,9 @@
 /** The ways of users: added after a look at where they lead, shown without their secrets, tried (NT13–NT15, NT20, NT21). */
-import { createECDH, createHash } from 'node:crypto'
+import { createECDH, createHash, timingSafeEqual } from 'node:crypto'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { type Now, newId, parseId, type RandomBytes, type WayId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
-import type { MadeWay, NewWay, Way, WayTest } from '@meshbook/core/notify-api.ts'
+import type { MadeWay, MailOffer, NewWay, Way, WayTest } from '@meshbook/core/notify-api.ts'
 import { RateLimiter } from '@meshbook/relay/serve/rate-limiter.ts'
 import { newSecret } from '@meshbook/relay/serve/secrets.ts'
 import type { Audit, AuditSource } from '../auth/audit.ts'
@@ -14,14 +14,22 @@ import { pushServiceAllows } from '../outgoing/push-services.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import { idFrom } from '../store/notices.ts'
 import type { FailureRow, TestRow, WayRow, WayTarget } from '../store/ways.ts'
+import type { MasterKey } from '../vault/master-key.ts'
 import { nextSteps } from './delivery-outcome.ts'
+import { mailboxOf, shownAddress } from './mail-address.ts'
+import type { MailSender } from './mail-sender.ts'
 import type { Notifier } from './notifier.ts'
-import { testWords } from './words.ts'
+import type { PushKeyPair } from './push-key.ts'
+import { openedWay, originOf, sealWay } from './sealed-way.ts'
+import { codeWords, testWords } from './words.ts'
 
 export interface WaysPorts {
   store: HubStore
   audit: Audit
-  notifier: Pick<Notifier, 'test'>
+  notifier: Pick<Notifier, 'test' | 'code'>
+  key: Pick<PushKeyPair, 'codeOf' | 'markOf'>
+  masterKey: () => Promise<MasterKey>
+  mail: Pick<MailSender, 'from'> | null
   pushServices: readonly string[]
   resolve: OutgoingPorts['resolve']
   times: Limits
@@ -48,21 +56,84 @@ export class Ways {
     const target = await this.#targetOf(wish, isOwner)
     const id = newId('way', now(), random)
     const row = {
-      ...{ ...owner, id, ...target, credential: credentialKey(credential), now: now() },
+      ...{ ...owner, id, ...target, ...(await this.#sealed(id, target)), shown: shownOf(target) },
+      ...{ credential: credentialKey(credential), now: now(), mark: this.#markOf(target) },
       name: wish.name ?? nameOf(wish),
       replaces: wish.kind === 'push' ? (wish.replaces ?? null) : null,
     }
-    const note = audit.note('way-added', source, { target: id, detail: { kind: wish.kind, host: hostOf(target.url) } })
+    const note = audit.note('way-added', source, { target: id, detail: { kind: wish.kind, host: hostOf(row) } })
     const { way, created } = await audit.call('addWay', row, note)
+    if (row.mark !== null) return { way: await this.#sendCode(source.who, id, row.mark), created }
     const shown = shownWay({ ...way, test: null }, source.who)
     return { way: wish.kind === 'webhook' ? { ...shown, secret: target.secret! } : shown, created }
   }
 
+  /** What is stored of what a way leads to (NT16). */
+  async #sealed(id: WayId, target: Target): Promise<Partial<WayTarget>> {
+    if (target.kind === 'push') return {}
+    const sealed = sealWay(await this.#ports.masterKey(), id, target)
+    return { sealed, url: target.kind === 'email' ? '' : originOf(target.url), topic: null, secret: null }
+  }
+
+  #markOf({ kind, url }: Target): string | null {
+    return kind === 'email' ? this.#ports.key.markOf(mailboxOf(url)) : null
+  }
+
+  async #sendCode(who: Principal, way: WayId, mark: string): Promise<Way> {
+    const { org, user } = who
+    const notice = idFrom('code', way, newSecret(this.#ports.random))
+    const words = { ...codeWords(), tag: 'code', mark }
+    if (!(await this.#ports.notifier.code(user, { org, notice, way }, words))) throw notThere(way)
+    return this.#find(who, way)
+  }
+
+  /** Another code for an address that awaits one; the one before is void (NT31). */
+  async sendCode(who: Principal, id: WayId): Promise<Way> {
+    const known = await this.#find(who, id)
+    if (known.codeUntil === null) return known
+    const target = await this.#ports.store.query('wayTarget', { org: who.org, user: who.user, id })
+    if (!target) throw notThere(id)
+    const mark = this.#markOf(await openedWay(target, this.#ports.masterKey))
+    return this.#sendCode(who, id, mark ?? '')
+  }
+
+  /** Said again it changes nothing; each wrong code is a try (NT31). */
+  async confirm(source: Source, id: WayId, code: string): Promise<Way> {
+    const { store, audit, key, now } = this.#ports
+    const { org, user } = source.who
+    const place = { org, user, id }
+    if ((await this.#find(source.who, id)).codeUntil === null) return this.#find(source.who, id)
+    const notice = await store.call('spendCodeTry', { ...place, now: now() })
+    if (notice === null || !isSame(key.codeOf(notice, id), code.replace(/\D/g, ''))) throw wrongCode()
+    const note = audit.note('way-confirmed', source, { target: id })
+    if (!(await audit.call('confirmWay', { ...place, notice }, note))) throw wrongCode()
+    return this.#find(source.who, id)
+  }
+
+  mailOffer(): MailOffer {
+    const { mail } = this.#ports
+    return { works: mail !== null, from: mail?.from ?? null }
+  }
+
+  async #find(who: Principal, id: WayId): Promise<Way> {
+    const known = (await this.list(who)).find(way => way.id === id)
+    if (!known) throw notThere(id)
+    return known
+  }
+
   /** Where it leads is looked at again each time that something is sent there. */
-  async #targetOf(wish: NewWay, isOwner: boolean): Promise<Omit<WayTarget, 'id'>> {
-    const nothing = { inside: false, p256dh: null, auth: null, topic: null, secret: null }
+  async #targetOf(wish: NewWay, isOwner: boolean): Promise<Target> {
+    const nothing = { inside: false, p256dh: null, auth: null, topic: null, secret: null, sealed: null }
+    if (wish.kind === 'email') {
+      if (this.#ports.mail === null) throw new MeshError('MAIL_OFF')
+      return { ...nothing, kind: 'email', url: wish.address }
+    }
     if (wish.kind === 'push') {
-      const { endpoint: url, keys } = wish.subscription
+      const { endpoint: url } = wish.subscription
+      const keys = {
+        p256dh: withoutPadding(wish.subscription.keys.p256dh),
+        auth: withoutPadding(wish.subscription.keys.auth),
+      }
       pushServiceAllows(url, this.#ports.pushServices)
       checkKey(keys.p256dh)
       return { ...nothing, kind: 'push', url, ...keys }
@@ -76,6 +147,11 @@ export class Ways {
         ['public'],
         AbortSignal.timeout(this.#ports.times.outgoingMs),
       )
+    if (wish.kind === 'slack') {
+      if (!inside && new URL(url).protocol !== 'https:')
+        throw new MeshError('BAD_REQUEST', { detail: 'expected an https address: who overhears it can write there' })
+      return { ...nothing, kind: 'slack', url, inside }
+    }
     if (wish.kind === 'ntfy')
       return { ...nothing, kind: 'ntfy', url, inside, topic: wish.topic, secret: wish.token ?? null }
     return { ...nothing, kind: 'webhook', url, inside, secret: newSecret(this.#ports.random, 'mbs_') }
@@ -104,8 +180,8 @@ export class Ways {
   async test(who: Principal, id: WayId): Promise<WayTest> {
     const { notifier, random } = this.#ports
     const { org, user } = who
-    const known = (await this.list(who)).find(way => way.id === id)
-    if (!known) throw notThere(id)
+    const known = await this.#find(who, id)
+    if (known.codeUntil !== null) throw new MeshError('BAD_REQUEST', { detail: 'this address awaits its code' })
     this.#tests.count(`${org} ${user}`)
     const notice = idFrom('test', id, newSecret(random))
     const words = { tag: 'test', ...testWords(known.name) }
@@ -118,7 +194,12 @@ export class Ways {
   }
 }
 
+const wrongCode = (): MeshError =>
+  new MeshError('BAD_REQUEST', { detail: 'this is not the newest code, or it is not good any more' })
+
 const notThere = (id: WayId): MeshError => new MeshError('NOT_FOUND', { detail: `way ${id}` })
+
+const withoutPadding = (base64: string): string => base64.replace(/=+$/, '')
 
 /** A key that is no point of the curve would fail at each message. */
 function checkKey(p256dh: string): void {
@@ -133,15 +214,34 @@ function checkKey(p256dh: string): void {
 
 function nameOf(wish: NewWay): string {
   if (wish.kind === 'push') return 'This browser'
-  return wish.kind === 'ntfy' ? 'ntfy' : 'Webhook'
+  return { ntfy: 'ntfy', webhook: 'Webhook', slack: 'Slack', email: 'E-mail' }[wish.kind]
 }
 
-const hostOf = (url: string): string => new URL(url).host
+type Target = Omit<WayTarget, 'id'>
+
+/** Null where the host is enough (NT16). */
+function shownOf({ kind, url }: Target): string | null {
+  if (kind === 'email') return shownAddress(url)
+  return kind === 'slack' && url.length > shownFromChars ? `${new URL(url).host}/…${url.slice(-4)}` : null
+}
+
+/** Of a shorter address the end would be too much of it. */
+const shownFromChars = 60
+
+function hostOf({ kind, url, shown }: Pick<WayRow, 'kind' | 'url' | 'shown'>): string {
+  return kind === 'email' ? (shown ?? '').replace(/^.*@/, '') : new URL(url).host
+}
+
+function isSame(expected: string, given: string): boolean {
+  const [a, b] = [Buffer.from(expected), Buffer.from(given)]
+  return a.length === b.length && timingSafeEqual(a, b)
+}
 
 function shownWay(row: WayRow & { test: TestRow | null }, who: Principal): Way {
-  const { id, kind, name, url, credential, createdAt, acceptedAt, confirmedAt, test } = row
+  const { id, kind, name, url, credential, codeUntil, createdAt, acceptedAt, confirmedAt, test } = row
+  const host = hostOf(row)
   return {
-    ...{ id, kind, name, host: hostOf(url), createdAt, acceptedAt, confirmedAt },
+    ...{ id, kind, name, host, shown: row.shown ?? host, codeUntil, createdAt, acceptedAt, confirmedAt },
     current: kind === 'push' && credential === credentialKey(who.credential),
     endpointHash: kind === 'push' ? createHash('sha256').update(url).digest('hex') : null,
     failure: failureOf(row),

@@ -91,6 +91,26 @@ export function lostWords(device: string, runs: number, run: NamedRun | null): W
   )
 }
 
+export interface BudgetStanding {
+  /** Null: of everything. */
+  project: string | null
+  month: string
+  capMicroUsd: number
+  spentMicroUsd: number
+}
+
+/** `isRefused`: a call was not made because of it. */
+export function budgetWords(budget: BudgetStanding, percent: number, isRefused: boolean): Words {
+  const { project, month, capMicroUsd, spentMicroUsd } = budget
+  const of = project === null ? 'the budget of everything' : `the budget of ${project}`
+  const usd = (micro: number): string => `$${(micro / 1e6).toFixed(2)}`
+  const spent = `${usd(spentMicroUsd)} of ${usd(capMicroUsd)} are spent in ${month} (UTC).`
+  const title = isRefused ? `A model was not asked: ${of} is used up` : `${percent} % of ${of} are spent`
+  const more =
+    percent >= 100 ? '\nWhat could exceed it is refused until the next month, or until the budget is raised.' : ''
+  return words(title, `${spent}${more}`, '/portal/usage')
+}
+
 const summaryNouns: Readonly<Partial<Record<MessageKind, readonly [one: string, many: string]>>> = {
   finished: ['run finished', 'runs finished'],
   failed: ['run failed', 'runs failed'],
@@ -98,6 +118,7 @@ const summaryNouns: Readonly<Partial<Record<MessageKind, readonly [one: string, 
   wanted: ['run asks whether it is still wanted', 'runs ask whether they are still wanted'],
   gate: ['decision waits', 'decisions wait'],
   device: ['device was lost', 'devices were lost'],
+  budget: ['budget alert', 'budget alerts'],
 }
 
 /** What several notices come to: how many of which kind, then the newest by their titles. */
@@ -112,6 +133,9 @@ export function summaryWords(notices: readonly { kind: MessageKind; title: Fille
 
 export const testWords = (name: string): Words =>
   words('Meshbook reaches you', `This is a test of “${name}”.`, '/m/settings')
+
+/** What is listed of a code; the mail itself has words of its own. */
+export const codeWords = (): Words => words('A code', 'It was sent to confirm an address.', '/m/settings')
 
 /** Terminal colours, and everything after the first line with words. */
 function oneLine(text: string): string {

@@ -78,12 +78,17 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   vault_keys: kept('sealed values; whoever has the master key too goes on with them'),
   model_budgets: kept('what was spent and what may be'),
   model_calls: kept('the ledger; what was held then is settled at its bound by the next start'),
+  month_budgets: kept('what may be spent in a month'),
+  month_spending: kept('sums of the ledger for budgets, as of the same moment as it, and what was told of them'),
   hooks: kept('what starts tasks from elsewhere; secrets are sealed with the master key, which is not in the backup'),
   hook_outcomes: kept('what became of the last deliveries'),
   hook_deliveries: kept('what was delivered, so that a replay after a restore starts nothing again'),
 
   push_keys: kept('subscriptions of browsers are for this key and no other'),
-  ways: kept('ntfy topics and webhooks go on; of browsers those are dropped whose sessions are left out'),
+  ways: kept(
+    'sealed with the master key, which no backup has; of browsers those are dropped whose sessions are left out',
+  ),
+  mail_codes: leftOut('how many codes were sent on the day before'),
   notify_settings: kept('what users want to be told'),
   notices: leftOut('what was told is old by then, and telling it again would be wrong'),
   deliveries: leftOut('the same'),

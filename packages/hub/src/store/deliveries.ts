@@ -7,6 +7,7 @@ import type { OrgId, UserId, WayId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { WayFailure } from '@meshbook/core/notify-api.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
+import { beginCode } from './mail-codes.ts'
 import { mayBeTold } from './may-be-told.ts'
 import { insertNotice, type NoticeRow, selectNotices, tellOutcome, type Words } from './notices.ts'
 import type { Asker } from './places.ts'
@@ -25,10 +26,10 @@ export async function tellNotice(tx: Tx, notice: NoticeRow, now: number): Promis
     [now, notice.org, notice.id, notice.state],
   )
   if (changes === 0) return false
-  const ways = await tx.all<{ id: WayId }>('SELECT way_id AS id FROM ways WHERE org_id = ? AND user_id = ?', [
-    notice.org,
-    notice.user,
-  ])
+  const ways = await tx.all<{ id: WayId }>(
+    'SELECT way_id AS id FROM ways WHERE org_id = ? AND user_id = ? AND code_notice IS NULL',
+    [notice.org, notice.user],
+  )
   for (const { id } of ways)
     if (notice.onlyWays === null || notice.onlyWays.includes(id)) await insertDelivery(tx, notice, id, now)
   return true
@@ -92,21 +93,32 @@ export async function claimDelivery(
   return { attempt: row.attempts + 1, ...found }
 }
 
+type StoredTarget = Omit<WayTarget, 'inside'> & {
+  inside: number
+  credential: string
+  codeNotice: string | null
+  codeUntil: number | null
+}
+
 /** Ends what must not or need not be sent any more. */
 async function sendable(tx: Tx, a: DeliveryKey & { now: number }): Promise<Omit<ClaimedDelivery, 'attempt'> | null> {
   const [notice] = await selectNotices(tx, 'org_id = ? AND notice_id = ?', [a.org, a.notice])
-  const stored = await tx.get<Omit<WayTarget, 'inside'> & { inside: number; credential: string }>(
-    `SELECT ${targetColumns}, w.credential AS credential FROM ways w WHERE w.org_id = ? AND w.way_id = ?`,
+  const stored = await tx.get<StoredTarget>(
+    `SELECT ${targetColumns}, w.credential AS credential, w.code_notice AS "codeNotice", w.code_until AS "codeUntil" FROM ways w WHERE w.org_id = ? AND w.way_id = ?`,
     [a.org, a.way],
   )
   if (!notice || !stored) return null
-  const { credential, ...target } = stored
+  const { credential, codeNotice, codeUntil, ...target } = stored
   if (target.kind === 'push' && !(await isCredentialGood(tx, { credential, now: a.now }))) {
     await dropWay(tx, { org: a.org, id: a.way })
     return null
   }
-  const until = notice.madeAt + limits.noticeMs
-  if (notice.state !== 'told' || !(await mayBeTold(tx, notice))) await endDelivery(tx, a, 'dropped')
+  // To an address that awaits a code goes its newest code, and nothing else (NT31).
+  const isCode = codeNotice === notice.id
+  const isConfirmed = codeNotice === null && notice.kind !== 'code'
+  const until = isCode ? (codeUntil ?? 0) : notice.madeAt + limits.noticeMs
+  const mayGo = isCode || isConfirmed
+  if (notice.state !== 'told' || !mayGo || !(await mayBeTold(tx, notice))) await endDelivery(tx, a, 'dropped')
   else if (until <= a.now) await fail(tx, a, { code: 'expired', detail: '', now: a.now })
   else return { until, target: { ...target, inside: target.inside !== 0 }, notice }
   return null
@@ -200,28 +212,38 @@ async function noteFailure(tx: Tx, a: DeliveryKey, { code, detail, now }: Failur
   ])
 }
 
-/** A message that goes one way, to see how far it comes, taken by who makes it (NT21). Null when the user has no such way. */
-export async function makeTest(
+/** A message that goes one way, taken by who makes it. */
+export interface OwnMessage extends Words {
+  org: OrgId
+  user: UserId
+  way: WayId
+  notice: string
+  tag: string
+  now: number
+  receiptHash: string
+  leaseUntil: number
+}
+
+/** To see how far it comes (NT21). Null when the user has no such way, or its address is not confirmed. */
+export async function makeTest(tx: Tx, a: OwnMessage): Promise<ClaimedDelivery | null> {
+  const way = await tx.get(
+    'SELECT 1 AS one FROM ways WHERE org_id = ? AND user_id = ? AND way_id = ? AND code_notice IS NULL',
+    [a.org, a.user, a.way],
+  )
+  return way ? makeOwn(tx, a, 'test') : null
+}
+
+/** A new code for an address (NT31). Null when it awaits none. */
+export async function makeCode(
   tx: Tx,
-  a: Words & {
-    org: OrgId
-    user: UserId
-    way: WayId
-    notice: string
-    tag: string
-    now: number
-    receiptHash: string
-    leaseUntil: number
-  },
+  a: OwnMessage & { mark: string; until: number },
 ): Promise<ClaimedDelivery | null> {
+  return (await beginCode(tx, a)) ? makeOwn(tx, a, 'code') : null
+}
+
+async function makeOwn(tx: Tx, a: OwnMessage, kind: 'test' | 'code'): Promise<ClaimedDelivery | null> {
   const to: Asker = { org: a.org, user: a.user }
-  const way = await tx.get('SELECT 1 AS one FROM ways WHERE org_id = ? AND user_id = ? AND way_id = ?', [
-    a.org,
-    a.user,
-    a.way,
-  ])
-  if (!way) return null
-  const about = { places: [], subject: { of: 'nothing' } as const, kind: 'test' as const, onlyWays: [a.way] }
+  const about = { places: [], subject: { of: 'nothing' } as const, kind, onlyWays: [a.way] }
   await insertNotice(tx, { ...a, ...about, id: a.notice, to }, 'told')
   await insertDelivery(tx, { ...to, id: a.notice }, a.way, a.now)
   return claimDelivery(tx, a)

@@ -146,11 +146,12 @@ export async function findToken(tx: Tx, a: { hash: string }): Promise<Found | nu
 export async function listTokens(
   tx: Tx,
   a: { org: OrgId; user: UserId },
-): Promise<{ id: string; name: string; createdAt: number }[]> {
-  return tx.all(
-    'SELECT token_id AS id, name, created_at AS "createdAt" FROM tokens WHERE org_id = ? AND user_id = ? ORDER BY created_at, token_id',
+): Promise<{ id: string; name: string; scopes: Scope[]; createdAt: number }[]> {
+  const rows = await tx.all<{ id: string; name: string; scopes: string; createdAt: number }>(
+    'SELECT token_id AS id, name, scopes, created_at AS "createdAt" FROM tokens WHERE org_id = ? AND user_id = ? ORDER BY created_at, token_id',
     [a.org, a.user],
   )
+  return rows.map(row => ({ ...row, scopes: JSON.parse(row.scopes) as Scope[] }))
 }
 
 export async function deleteToken(tx: Tx, a: { org: OrgId; user: UserId; id: string }): Promise<boolean> {

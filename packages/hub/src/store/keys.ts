@@ -1,6 +1,6 @@
 /** Procedures over the vault: values that are sealed elsewhere, and the data keys of orgs (VA1…). Nothing here can open one. */
 import { MeshError } from '@meshbook/core/errors.ts'
-import type { HookId, OrgId, UserId } from '@meshbook/core/ids.ts'
+import type { HookId, OrgId, UserId, WayId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { StoredKey } from '@meshbook/core/tasks-api.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
@@ -183,6 +183,7 @@ export interface UnderMaster {
   compute: { sealed: string }[]
   restoring: { org: OrgId; user: UserId; version: number; sealed: string }[]
   hooks: { id: HookId; sealed: string }[]
+  ways: { id: WayId; sealed: string }[]
 }
 
 export async function underMaster(tx: Tx): Promise<UnderMaster> {
@@ -197,6 +198,9 @@ export async function underMaster(tx: Tx): Promise<UnderMaster> {
     compute: await tx.all<{ sealed: string }>("SELECT sealed FROM compute_keys WHERE org_id = ''"),
     restoring: restoring.map(row => ({ ...row, version: Number(row.version) })),
     hooks: await tx.all<UnderMaster['hooks'][number]>('SELECT hook_id AS id, sealed FROM hooks ORDER BY hook_id'),
+    ways: await tx.all<UnderMaster['ways'][number]>(
+      'SELECT way_id AS id, sealed FROM ways WHERE sealed IS NOT NULL ORDER BY way_id',
+    ),
   }
 }
 
@@ -229,5 +233,7 @@ export async function sealAgain(
     ).changes
   for (const { id, sealed, was } of a.hooks)
     count += (await tx.run('UPDATE hooks SET sealed = ? WHERE hook_id = ? AND sealed = ?', [sealed, id, was])).changes
+  for (const { id, sealed, was } of a.ways)
+    count += (await tx.run('UPDATE ways SET sealed = ? WHERE way_id = ? AND sealed = ?', [sealed, id, was])).changes
   return count
 }

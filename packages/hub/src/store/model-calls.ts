@@ -1,11 +1,12 @@
 /** Procedures over calls of models: what may be spent, what is held for calls under way, and the ledger (GW20…). */
-import type { ModelCallId, OrgId, RunId, UserId } from '@meshbook/core/ids.ts'
+import type { ModelCallId, OrgId, ProjectId, RunId, UserId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { noUsage, tokensOf } from '@meshbook/core/model-prices.ts'
 import type { ModelBudget, ModelKey, UsageReport, UsageSum } from '@meshbook/core/models-api.ts'
 import type { Usage } from '@meshbook/core/task-events.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { addToken, type NewToken } from './identity.ts'
+import { holdOfMonth, type MonthReached, settleOfMonth } from './month-budgets.ts'
 
 /** Whose budget it is: that of a task, whose cap comes with each call, or of a token, whose cap is stored. */
 export type BudgetHolder = { task: RunId; cap: ModelBudget } | { token: string }
@@ -33,7 +34,8 @@ export interface BudgetState {
   held: { microUsd: number; tokens: number }
 }
 
-export type Held = { held: true } | { held: false; state: BudgetState }
+/** `month`: not the holder's own budget, but one of the month, could be exceeded. */
+export type Held = { held: true } | { held: false; state: BudgetState; month?: MonthReached }
 
 const keyOf = (holder: BudgetHolder): string => ('task' in holder ? `task ${holder.task}` : `token ${holder.token}`)
 
@@ -55,12 +57,15 @@ export async function holdModelCall(tx: Tx, a: NewModelCall): Promise<Held> {
     isOver(cap.tokens, spent.tokens, held.tokens, tokens)
   )
     return { held: false, state }
+  const project = 'task' in a.holder ? await projectOf(tx, a.org, a.holder.task) : null
+  const month = await holdOfMonth(tx, { org: a.org, project, beganAt: a.now, microUsd: a.microUsd })
+  if (month) return { held: false, state, month }
   await tx.run(
     'UPDATE model_budgets SET held_usd = held_usd + ?, held_tokens = held_tokens + ? WHERE org_id = ? AND holder = ?',
     [a.microUsd, tokens, a.org, key],
   )
   await tx.run(
-    "INSERT INTO model_calls (org_id, call_id, holder, user_id, run_id, token_id, provider, model, price, hub, state, held_input, held_output, held_usd, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, micro_usd, began_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'held', ?, ?, ?, 0, 0, 0, 0, 0, ?)",
+    "INSERT INTO model_calls (org_id, call_id, holder, user_id, run_id, token_id, project_id, provider, model, price, hub, state, held_input, held_output, held_usd, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, micro_usd, began_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'held', ?, ?, ?, 0, 0, 0, 0, 0, ?)",
     [
       a.org,
       a.id,
@@ -68,6 +73,7 @@ export async function holdModelCall(tx: Tx, a: NewModelCall): Promise<Held> {
       a.user,
       'task' in a.holder ? a.holder.task : null,
       'token' in a.holder ? a.holder.token : null,
+      project,
       a.provider,
       a.model,
       a.price,
@@ -79,6 +85,14 @@ export async function holdModelCall(tx: Tx, a: NewModelCall): Promise<Held> {
     ],
   )
   return { held: true }
+}
+
+async function projectOf(tx: Tx, org: OrgId, run: RunId): Promise<ProjectId | null> {
+  const row = await tx.get<{ project: ProjectId }>(
+    'SELECT project_id AS project FROM runs WHERE org_id = ? AND run_id = ?',
+    [org, run],
+  )
+  return row?.project ?? null
 }
 
 interface BudgetRow {
@@ -128,8 +142,14 @@ export async function settleModelCall(
     ? 'held'
     : a.how !== 'bound' && (await settledFrom(tx, a, 'bound')) && 'bound'
   if (!from) return false
-  const call = (await tx.get<{ holder: string; heldUsd: number; heldTokens: number }>(
-    'SELECT holder, held_usd AS "heldUsd", held_input + held_output AS "heldTokens" FROM model_calls WHERE org_id = ? AND call_id = ?',
+  const call = (await tx.get<{
+    holder: string
+    project: ProjectId | null
+    beganAt: number
+    heldUsd: number
+    heldTokens: number
+  }>(
+    'SELECT holder, project_id AS project, began_at AS "beganAt", held_usd AS "heldUsd", held_input + held_output AS "heldTokens" FROM model_calls WHERE org_id = ? AND call_id = ?',
     [a.org, a.id],
   ))!
   const held = { microUsd: Number(call.heldUsd), tokens: Number(call.heldTokens) }
@@ -140,6 +160,9 @@ export async function settleModelCall(
     'UPDATE model_budgets SET held_usd = held_usd - ?, held_tokens = held_tokens - ?, spent_usd = spent_usd + ?, spent_tokens = spent_tokens + ? WHERE org_id = ? AND holder = ?',
     [given.microUsd, given.tokens, a.microUsd - taken.microUsd, tokensOf(a.usage) - taken.tokens, a.org, call.holder],
   )
+  const { project, beganAt } = call
+  const moved = { givenBack: given.microUsd, spent: a.microUsd - taken.microUsd }
+  await settleOfMonth(tx, { org: a.org, project, beganAt: Number(beganAt), ...moved, now: a.now })
   return true
 }
 
@@ -250,9 +273,9 @@ async function sumsOfProjects(
   { org, from, to }: { org: OrgId; from: number; to: number },
 ): Promise<UsageReport['projects']> {
   const rows = await tx.all<SumRow & { name: string | null }>(
-    `SELECT r.project_id AS key, MAX(p.name) AS name, COUNT(*) AS calls, SUM(c.input_tokens) AS input, SUM(c.output_tokens) AS output, SUM(c.cache_read_tokens) AS "read", SUM(c.cache_write_tokens) AS written, SUM(c.micro_usd) AS "microUsd"
-    FROM model_calls c JOIN runs r ON r.org_id = c.org_id AND r.run_id = c.run_id LEFT JOIN projects p ON p.project_id = r.project_id
-    WHERE c.org_id = ? AND c.began_at >= ? AND c.began_at < ? AND c.state <> 'held' GROUP BY r.project_id ORDER BY 8 DESC, 1 LIMIT ?`,
+    `SELECT c.project_id AS key, MAX(p.name) AS name, COUNT(*) AS calls, SUM(c.input_tokens) AS input, SUM(c.output_tokens) AS output, SUM(c.cache_read_tokens) AS "read", SUM(c.cache_write_tokens) AS written, SUM(c.micro_usd) AS "microUsd"
+    FROM model_calls c LEFT JOIN projects p ON p.project_id = c.project_id
+    WHERE c.org_id = ? AND c.project_id IS NOT NULL AND c.began_at >= ? AND c.began_at < ? AND c.state <> 'held' GROUP BY c.project_id ORDER BY 8 DESC, 1 LIMIT ?`,
     [org, from, to, limits.pageRows],
   )
   return rows.map(row => ({ project: String(row.key), name: row.name, ...sumOf(row) }))

@@ -7,8 +7,10 @@ import type { OrgId, ProjectId, WayId } from '@meshbook/core/ids.ts'
 import type { MessageKind, NoticeKind } from '@meshbook/core/notify-api.ts'
 import type { Filled } from '@meshbook/core/notify-words.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
+import { forgetCodes } from './mail-codes.ts'
 import { isWanted, notifySettings, toldAfterMs } from './notify-settings.ts'
 import type { Asker } from './places.ts'
+import { dropWay } from './ways.ts'
 
 /** Where what is told of stands: who may not read there any more is not told (NT3). */
 export interface NoticePlace {
@@ -83,7 +85,10 @@ export interface NewNotice extends Words {
 
 /** Undefined for who has no way, so that nothing is made for nobody; else what the user wants. */
 export async function wishesOf(tx: Tx, to: Asker): Promise<Awaited<ReturnType<typeof notifySettings>> | undefined> {
-  const way = await tx.get('SELECT 1 AS one FROM ways WHERE org_id = ? AND user_id = ? LIMIT 1', [to.org, to.user])
+  const way = await tx.get(
+    'SELECT 1 AS one FROM ways WHERE org_id = ? AND user_id = ? AND code_notice IS NULL LIMIT 1',
+    [to.org, to.user],
+  )
   return way ? notifySettings(tx, to) : undefined
 }
 
@@ -175,7 +180,7 @@ export async function dueNotices(tx: Tx, a: { now: number; rows: number }): Prom
   )
 }
 
-/** Old ones are forgotten; false when none is left. */
+/** Old ones are forgotten, with addresses that nobody confirmed (NT31); false when none is left. */
 export async function sweepNotices(tx: Tx, a: { before: number; rows: number }): Promise<boolean> {
   const rows = await tx.all<{ org: OrgId; id: string }>(
     'SELECT org_id AS org, notice_id AS id FROM notices WHERE made_at < ? ORDER BY made_at LIMIT ?',
@@ -185,5 +190,6 @@ export async function sweepNotices(tx: Tx, a: { before: number; rows: number }):
     await tx.run('DELETE FROM deliveries WHERE org_id = ? AND notice_id = ?', [org, id])
     await tx.run('DELETE FROM notices WHERE org_id = ? AND notice_id = ?', [org, id])
   }
+  for (const way of await forgetCodes(tx, a)) await dropWay(tx, way)
   return rows.length === a.rows
 }

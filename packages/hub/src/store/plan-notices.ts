@@ -75,7 +75,7 @@ async function tellSome(tx: Tx, a: Asker & { now: number }, notices: readonly No
   const told = new Set<string>()
   if (notices.length === 0) return told
   const { count } = (await tx.get<{ count: number }>(
-    "SELECT COUNT(*) AS count FROM notices WHERE org_id = ? AND user_id = ? AND told_at > ? AND kind NOT IN ('over', 'summary', 'test')",
+    "SELECT COUNT(*) AS count FROM notices WHERE org_id = ? AND user_id = ? AND told_at > ? AND kind NOT IN ('over', 'summary', 'test', 'code')",
     [a.org, a.user, a.now - hourMs],
   ))!
   for (const [at, notice] of notices.entries())

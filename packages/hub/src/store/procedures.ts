@@ -3,6 +3,7 @@ import type { DeviceId, OrgId, ProjectId, RunId, UserId } from '@meshbook/core/i
 import { hasEnded } from '@meshbook/core/run.ts'
 import type { Procedure, Tx } from '@meshbook/relay/sql/tx.ts'
 import * as accounts from './accounts.ts'
+import * as activity from './activity.ts'
 import * as restore from './after-restore.ts'
 import { appendWorkflowAtOnce } from './append-workflow-at-once.ts'
 import * as references from './asset-references.ts'
@@ -23,8 +24,10 @@ import * as invitations from './invitations.ts'
 import * as keys from './keys.ts'
 import * as left from './left-heads.ts'
 import * as lost from './lost-runs.ts'
+import * as mailCodes from './mail-codes.ts'
 import * as members from './members.ts'
 import * as models from './model-calls.ts'
+import * as months from './month-budgets.ts'
 import * as moves from './moves.ts'
 import * as news from './news.ts'
 import * as notices from './notices.ts'
@@ -50,6 +53,7 @@ import * as policies from './session-policy.ts'
 import * as attempts from './sign-in-attempts.ts'
 import * as parts from './snapshot-parts.ts'
 import * as snapshots from './snapshots.ts'
+import * as statements from './statements.ts'
 import { submitRun } from './submit-run.ts'
 import * as taskCells from './task-cells.ts'
 import * as tasks from './tasks.ts'
@@ -424,6 +428,11 @@ const plain = {
   addWay: ways.addWay,
   listWays: ways.listWays,
   removeWay: ways.removeWay,
+  wayTarget: ways.wayTarget,
+  plainWays: ways.plainWays,
+  sealPlainWays: ways.sealPlainWays,
+  spendCodeTry: mailCodes.spendCodeTry,
+  confirmWay: mailCodes.confirmWay,
   notifySettings: notify.notifySettings,
   setNotifySettings: notify.setNotifySettings,
   setLooking: notify.setLooking,
@@ -434,6 +443,7 @@ const plain = {
   claimDelivery: deliveries.claimDelivery,
   settleDelivery: deliveries.settleDelivery,
   makeTest: deliveries.makeTest,
+  makeCode: deliveries.makeCode,
   findReceipt: deliveries.findReceipt,
   confirmDelivery: deliveries.confirmDelivery,
 
@@ -456,6 +466,10 @@ const plain = {
   modelUsage: models.modelUsage,
   makeModelKey: models.makeModelKey,
   listModelKeys: models.listModelKeys,
+  setMonthBudget: months.setMonthBudget,
+  listMonthBudgets: months.listMonthBudgets,
+  modelStatement: statements.modelStatement,
+  runsByDay: activity.runsByDay,
 }
 
 export type AuditedCall = keyof typeof plain

@@ -204,6 +204,21 @@ const migrations: readonly string[] = [
   // Cells that agents ask for (TK50…): one for each tool call, and each agreement for one of them.
   `CREATE TABLE task_cells (org_id TEXT NOT NULL, run_id TEXT NOT NULL, call_id TEXT NOT NULL, cell_run TEXT NOT NULL, gate_id TEXT, digest TEXT NOT NULL, asked_at BIGINT NOT NULL, ends_at BIGINT NOT NULL, going BIGINT NOT NULL, PRIMARY KEY (org_id, run_id, call_id), UNIQUE (org_id, gate_id));
   CREATE INDEX task_cells_by_end ON task_cells (going, ends_at);`,
+  // Budgets of months (GW50…). A call remembers its project, so that the ledger outlives its run.
+  `ALTER TABLE model_calls ADD COLUMN project_id TEXT;
+  UPDATE model_calls SET project_id = (SELECT r.project_id FROM runs r WHERE r.org_id = model_calls.org_id AND r.run_id = model_calls.run_id) WHERE run_id IS NOT NULL;
+  CREATE INDEX runs_by_request ON runs (org_id, requested_at);
+  CREATE TABLE month_budgets (org_id TEXT NOT NULL, scope TEXT NOT NULL, cap_usd BIGINT NOT NULL, set_at BIGINT NOT NULL, PRIMARY KEY (org_id, scope));
+  CREATE TABLE month_spending (org_id TEXT NOT NULL, scope TEXT NOT NULL, month TEXT NOT NULL, spent_usd BIGINT NOT NULL, held_usd BIGINT NOT NULL, told BIGINT NOT NULL, PRIMARY KEY (org_id, scope, month));`,
+  // Ways whose addresses are sealed (NT16), mail addresses that await a code, and how many codes were sent (NT31).
+  `ALTER TABLE ways ADD COLUMN sealed TEXT;
+  ALTER TABLE ways ADD COLUMN shown TEXT;
+  ALTER TABLE ways ADD COLUMN code_notice TEXT;
+  ALTER TABLE ways ADD COLUMN code_until BIGINT;
+  ALTER TABLE ways ADD COLUMN code_tries BIGINT NOT NULL DEFAULT 0;
+  CREATE TABLE mail_codes (org_id TEXT NOT NULL, user_id TEXT NOT NULL, notice_id TEXT NOT NULL, mark TEXT NOT NULL, sent_at BIGINT NOT NULL, PRIMARY KEY (org_id, notice_id));
+  CREATE INDEX mail_codes_by_user ON mail_codes (org_id, user_id, sent_at);
+  CREATE INDEX mail_codes_by_mark ON mail_codes (mark, sent_at);`,
   // Runs of workflows (WQ1…): each is a run as well. `due_at`: null while it only waits, the end of its lease while held.
   `CREATE TABLE workflow_definitions (org_id TEXT NOT NULL, hash TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (org_id, hash));
   CREATE TABLE workflow_runs (org_id TEXT NOT NULL, run_id TEXT NOT NULL, name TEXT NOT NULL, definition TEXT NOT NULL, opening TEXT NOT NULL, is_open BIGINT NOT NULL, due_at BIGINT, executor TEXT, fence BIGINT NOT NULL, inbox BIGINT NOT NULL, woken BIGINT NOT NULL, waits TEXT NOT NULL, PRIMARY KEY (org_id, run_id));

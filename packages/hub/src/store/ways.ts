@@ -1,16 +1,17 @@
-/** Procedures over the ways to a user: browsers' push subscriptions, ntfy topics, webhooks; and the hub's key for push (NT10, NT15, NT20, NT23). */
+/** Procedures over the ways to a user: browsers' push subscriptions, ntfy topics, webhooks, mail addresses; and the hub's key for push (NT10, NT15, NT16, NT20, NT23). What awaits a code is in `mail-codes.ts`. */
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { OrgId, UserId, WayId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { WayFailure, WayKind } from '@meshbook/core/notify-api.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
+import { refuseManyCodes } from './mail-codes.ts'
 import type { Asker } from './places.ts'
 
 /** Where a way leads; all of it is secret. */
 export interface WayTarget {
   id: WayId
   kind: WayKind
-  /** Endpoint of a subscription, address of an ntfy server or of a webhook. */
+  /** Endpoint of a subscription, address of an ntfy server or of a webhook, mail address; what is sealed leaves the origin here, of a mail address nothing. */
   url: string
   /** It may lead into the hub's own network: the owner of the hub made it. */
   inside: boolean
@@ -19,12 +20,18 @@ export interface WayTarget {
   topic: string | null
   /** Of a webhook what signs, of ntfy the token. */
   secret: string | null
+  /** `url`, `topic` and `secret`, sealed; null for push, and for what was stored before it was sealed. */
+  sealed: string | null
 }
 
 export interface NewWayRow extends WayTarget {
   org: OrgId
   user: UserId
   name: string
+  /** Null: the host is shown. */
+  shown: string | null
+  /** Stands for a mail address, which has to be confirmed before anything is sent there; null for the other kinds. */
+  mark: string | null
   credential: string
   /** Endpoint of the subscription that the browser had before. */
   replaces: string | null
@@ -42,6 +49,8 @@ export interface WayRow extends FailureRow {
   kind: WayKind
   name: string
   url: string
+  shown: string | null
+  codeUntil: number | null
   credential: string
   createdAt: number
   acceptedAt: number | null
@@ -49,9 +58,9 @@ export interface WayRow extends FailureRow {
 }
 
 export const targetColumns =
-  'w.way_id AS id, w.kind AS kind, w.url AS url, w.inside AS inside, w.p256dh AS p256dh, w.auth AS auth, w.topic AS topic, w.secret AS secret'
+  'w.way_id AS id, w.kind AS kind, w.url AS url, w.inside AS inside, w.p256dh AS p256dh, w.auth AS auth, w.topic AS topic, w.secret AS secret, w.sealed AS sealed'
 const columns =
-  'w.way_id AS id, w.kind AS kind, w.name AS name, w.url AS url, w.credential AS credential, w.created_at AS "createdAt", w.accepted_at AS "acceptedAt", w.confirmed_at AS "confirmedAt", w.failed_at AS "failedAt", w.failure AS failure, w.failure_detail AS "failureDetail"'
+  'w.way_id AS id, w.kind AS kind, w.name AS name, w.url AS url, w.shown AS shown, w.code_until AS "codeUntil", w.credential AS credential, w.created_at AS "createdAt", w.accepted_at AS "acceptedAt", w.confirmed_at AS "confirmedAt", w.failed_at AS "failedAt", w.failure AS failure, w.failure_detail AS "failureDetail"'
 
 /** The key that is there, or `made`: every hub of the database has the same (NT10). */
 export async function pushKeys(
@@ -93,8 +102,9 @@ export async function addWay(tx: Tx, a: NewWayRow): Promise<{ way: WayRow; creat
     [a.org, a.user],
   ))!
   if (count >= limits.waysPerUser) throw new MeshError('TOO_MANY', { detail: `${limits.waysPerUser} ways of one user` })
+  if (a.mark !== null) await refuseManyCodes(tx, { ...a, mark: a.mark })
   await tx.run(
-    'INSERT INTO ways (org_id, user_id, way_id, kind, name, url, inside, p256dh, auth, topic, secret, credential, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO ways (org_id, user_id, way_id, kind, name, url, inside, p256dh, auth, topic, secret, sealed, shown, code_notice, code_until, credential, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     [
       a.org,
       a.user,
@@ -107,6 +117,9 @@ export async function addWay(tx: Tx, a: NewWayRow): Promise<{ way: WayRow; creat
       a.auth,
       a.topic,
       a.secret,
+      a.sealed,
+      a.shown,
+      ...(a.mark === null ? [null, null] : ['', 0]),
       a.credential,
       a.now,
     ],
@@ -181,6 +194,32 @@ export async function removeWay(tx: Tx, a: { org: OrgId; user: UserId; id: WayId
 export async function dropWay(tx: Tx, a: { org: OrgId; id: WayId }): Promise<void> {
   await tx.run('DELETE FROM deliveries WHERE org_id = ? AND way_id = ?', [a.org, a.id])
   await tx.run('DELETE FROM ways WHERE org_id = ? AND way_id = ?', [a.org, a.id])
+}
+
+/** Where a way of a user leads, as it is stored. */
+export async function wayTarget(tx: Tx, a: Asker & { id: WayId }): Promise<WayTarget | null> {
+  const row = await tx.get<Omit<WayTarget, 'inside'> & { inside: number }>(
+    `SELECT ${targetColumns} FROM ways w WHERE w.org_id = ? AND w.user_id = ? AND w.way_id = ?`,
+    [a.org, a.user, a.id],
+  )
+  return row ? { ...row, inside: row.inside !== 0 } : null
+}
+
+/** What is not sealed yet (NT16). */
+export async function plainWays(
+  tx: Tx,
+): Promise<{ id: WayId; url: string; topic: string | null; secret: string | null }[]> {
+  return tx.all(
+    "SELECT way_id AS id, url AS url, topic AS topic, secret AS secret FROM ways WHERE kind <> 'push' AND sealed IS NULL ORDER BY way_id",
+  )
+}
+
+export async function sealPlainWays(tx: Tx, a: { ways: { id: WayId; url: string; sealed: string }[] }): Promise<void> {
+  for (const { id, url, sealed } of a.ways)
+    await tx.run(
+      "UPDATE ways SET url = ?, topic = NULL, secret = NULL, sealed = ? WHERE way_id = ? AND kind <> 'push' AND sealed IS NULL",
+      [url, sealed, id],
+    )
 }
 
 /** A browser that is signed out, or whose device or token is revoked, is told nothing more (NT23). What a user named elsewhere stays. */

@@ -1,7 +1,7 @@
 /** Real places for tasks: a checkout and a repository of git, the sockets of a broker, and a worker of a driver (TK10, TK33). */
-import type { TaskOrder } from '@meshbook/core/broker.ts'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { Now, RandomBytes, RunId, UserId, WorkerId } from '@meshbook/core/ids.ts'
+import { wireNamed } from '@meshbook/core/model-wires.ts'
 import type { TaskDriver, TaskWorkerLimits } from '../compute/port.ts'
 import { taskUsers } from '../compute/task-users.ts'
 import type { ModelGateway } from '../gateway/model-gateway.ts'
@@ -87,7 +87,7 @@ export function openTaskWork(ports: TaskWorkPorts): OpenTaskWork {
       begin: () => workers.begin(),
       admit: (who, socket) => workers.admit(who, socket),
       delivery: git.delivery,
-      wireOf,
+      wireOf: model => wireNamed(model) ?? 'anthropic',
       spent: async (org, task) => (await store.query('modelSpending', { org, task })).microUsd,
       repoOf: () => `${brokerHost}${gatewayPath}`,
       assets: ports.assets,
@@ -130,9 +130,4 @@ async function payerOf(store: HubStore, { org, askedOrg, askedBy, project }: Tas
   const owner = await store.query('ownerOfProject', { org, project })
   if (!owner) throw new MeshError('NOT_FOUND', { detail: 'the owner of the project' })
   return owner
-}
-
-/** `openai:` before a model says which wire format its server speaks; names that are known say it themselves. */
-export function wireOf(model: string): TaskOrder['wire'] {
-  return /^(openai:|gpt-|chatgpt-|o\d)/.test(model) ? 'openai' : 'anthropic'
 }

@@ -1,5 +1,5 @@
 /**
- * A provider of models for tests of the gateway, in both wire formats: it wants its key, checks what it gets, and answers
+ * A provider of models for tests of the gateway, in all wire formats: it wants its key, checks what it gets, and answers
  * as a script says. Strict about the request's form; what a model would say is not its business.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -64,6 +64,7 @@ async function answer(provider: ModelProvider, request: IncomingMessage, respons
   const left = new Promise<boolean>(resolve => response.once('close', () => resolve(!response.writableFinished)))
   const seen: Seen = { path, headers: request.headers, body, left }
   provider.seen.push(seen)
+  if (/^\/v1(?:beta)?\/models\/./.test(path)) return contents(provider, seen, response)
   const isAnthropic = /^\/v1\/messages|^\/v1\/models/.test(path) && request.headers['anthropic-version'] !== undefined
   const shown = isAnthropic ? request.headers['x-api-key'] : request.headers.authorization?.replace(/^Bearer /, '')
   if (shown !== provider.key)
@@ -206,4 +207,35 @@ function embeddings(body: Json, script: Script, response: ServerResponse): void 
   const data = [{ object: 'embedding', index: 0, embedding: [0.5, 0.25] }]
   const usage = { prompt_tokens: input, total_tokens: input }
   send(response, 200, { object: 'list', model: body.model, data, usage })
+}
+
+async function contents(provider: ModelProvider, seen: Seen, response: ServerResponse): Promise<void> {
+  const refuse = (code: number, status: string, message: string, details: Json[] = []) =>
+    send(response, code, { error: { code, message, status, details } })
+  const { path, headers, body } = seen
+  if (headers['x-goog-api-key'] !== provider.key) {
+    const invalid = [{ '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'API_KEY_INVALID' }]
+    return refuse(400, 'INVALID_ARGUMENT', 'API key not valid. Please pass a valid API key.', invalid)
+  }
+  const [, model, method] =
+    /^\/v1(?:beta)?\/models\/([\w.-]+):(generateContent|streamGenerateContent\?alt=sse)$/.exec(path) ?? []
+  if (!model) return refuse(404, 'NOT_FOUND', path)
+  if (!Array.isArray(body.contents)) return refuse(400, 'INVALID_ARGUMENT', 'contents is not specified')
+  const script = provider.script(seen)
+  if (script.isSilent) return
+  if (script.refuses) return send(response, script.refuses.status, script.refuses.body, script.refuses.headers)
+  const { input, output, cacheRead = 0 } = script.usage ?? usual
+  const thoughtsTokenCount = Math.floor(output / 2)
+  const counts = { promptTokenCount: input, cachedContentTokenCount: cacheRead, totalTokenCount: input + output }
+  const used = { ...counts, candidatesTokenCount: output - thoughtsTokenCount, thoughtsTokenCount }
+  const chunk = (text: string, more: Json = {}, usageMetadata: Json = { promptTokenCount: input }) => ({
+    candidates: [{ index: 0, content: { role: 'model', parts: [{ text }] }, ...more }],
+    ...{ modelVersion: model, responseId: 'r1' },
+    ...(script.reportsNothing ? {} : { usageMetadata }),
+  })
+  if (method === 'generateContent') return send(response, 200, chunk(textOf(script), { finishReason: 'STOP' }, used))
+  const write = openStream(response)
+  if (!(await stream(response, script, text => write(chunk(text))))) return
+  write(chunk('', { finishReason: 'STOP' }, used))
+  response.end()
 }

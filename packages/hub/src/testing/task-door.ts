@@ -5,13 +5,13 @@ import { Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { type OrgId, parseRunId, type RunId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import { type ModelWire, modelWires } from '@meshbook/core/model-wires.ts'
 import type { ModelBudget, UsageReport } from '@meshbook/core/models-api.ts'
 import { stopListening } from '@meshbook/relay/serve/listen.ts'
 import { SqliteDatabase } from '@meshbook/relay/sql/sqlite-database.ts'
 import { Audit } from '../auth/audit.ts'
 import { everyScope } from '../auth/principal.ts'
 import { ensureFirstUser } from '../auth/sign-in.ts'
-import type { WireName } from '../gateway/endpoints.ts'
 import { Ledger } from '../gateway/ledger.ts'
 import { ModelGateway } from '../gateway/model-gateway.ts'
 import { modelsDoor } from '../gateway/models-door.ts'
@@ -42,7 +42,7 @@ export interface TaskDoor {
 
 export async function openTaskDoor(
   t: TestContext,
-  provider: { addresses: Record<WireName, string>; key: string },
+  provider: { addresses: Record<ModelWire, string>; key: string },
   cap: ModelBudget,
 ): Promise<TaskDoor> {
   const folder = await temporaryFolder(t)
@@ -53,7 +53,7 @@ export async function openTaskDoor(
     MasterKey.open({ dataFolder: folder, masterKey: { key: 'ab'.repeat(32), file: null } }, systemRandom)
   const vault = new Vault({ ...ports, audit: new Audit(ports), masterKey, resolve: systemResolve })
   const who = { org, user, name, can: everyScope, credential: { kind: 'token' as const, id: 'x' } }
-  for (const kind of ['anthropic', 'openai'] as const)
+  for (const kind of modelWires)
     await vault.set({ who }, { name: kind, kind, secret: new Secret(provider.key), at: null })
   const ledger = new Ledger({ ...ports, hub: 'here', isShared: false })
   const config = { models: { addresses: provider.addresses, prices: {} } }

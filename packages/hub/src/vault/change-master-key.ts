@@ -3,7 +3,7 @@ import type { RandomBytes } from '@meshbook/core/ids.ts'
 import type { Log } from '../log.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import { MasterKey, type MasterKeyConfig } from './master-key.ts'
-import { aboutComputeKeys, aboutDataKey, aboutHook, aboutOwnerKey } from './sealing.ts'
+import { aboutComputeKeys, aboutDataKey, aboutHook, aboutOwnerKey, aboutWay } from './sealing.ts'
 
 export interface ChangePorts {
   store: HubStore
@@ -34,6 +34,7 @@ export async function changeMasterKey(ports: ChangePorts): Promise<{ again: numb
     compute: found.compute.flatMap(row => again(row, aboutComputeKeys)),
     restoring: found.restoring.flatMap(row => again(row, aboutOwnerKey(row, row.version))),
     hooks: found.hooks.flatMap(row => again(row, aboutHook(row.id))),
+    ways: found.ways.flatMap(row => again(row, aboutWay(row.id))),
   }
   const isNeeded = Object.values(changed).some(rows => rows.length > 0)
   const count = isNeeded ? await store.call('sealAgain', changed) : 0

@@ -1,5 +1,5 @@
 /** How values and data keys are sealed, and what is bound to each (VA2). Pure but for chance; it stores nothing. */
-import type { HookId, OrgId, RandomBytes, UserId } from '@meshbook/core/ids.ts'
+import type { HookId, OrgId, RandomBytes, UserId, WayId } from '@meshbook/core/ids.ts'
 import type { SealedKey } from '../store/keys.ts'
 import type { MasterKey } from './master-key.ts'
 import { keyBytes, seal, unseal } from './sealed-box.ts'
@@ -12,6 +12,7 @@ const aboutValue = ({ org, name, kind, at, inside, version }: KeyPlace): string 
 export const aboutDataKey = (org: OrgId, version: number): string => `vault data key ${org} ${version}`
 export const aboutComputeKeys = 'compute keys'
 export const aboutHook = (hook: HookId): string => `hook secret ${hook}`
+export const aboutWay = (way: WayId): string => `way ${way}`
 export const aboutOwnerKey = ({ org, user }: { org: OrgId; user: UserId }, version: number): string =>
   `owner key ${org} ${user} ${version}`
 

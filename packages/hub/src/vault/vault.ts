@@ -1,6 +1,7 @@
 /** Keys of model providers and git hosts, per org: set, listed without their values, used, turned (VA1…). */
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { Now, OrgId, RandomBytes } from '@meshbook/core/ids.ts'
+import { modelWires } from '@meshbook/core/model-wires.ts'
 import type { StoredKey } from '@meshbook/core/tasks-api.ts'
 import type { Audit, AuditSource } from '../auth/audit.ts'
 import type { Principal } from '../auth/principal.ts'
@@ -37,7 +38,7 @@ type Source = AuditSource & { who: Principal }
 const mostTries = 5
 /** How far `usedAt` may be behind (VA11). */
 const touchedMs = 60_000
-const modelKinds: readonly string[] = ['anthropic', 'openai']
+const modelKinds: readonly string[] = modelWires
 
 export class Vault {
   readonly #ports: VaultPorts

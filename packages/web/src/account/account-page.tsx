@@ -1,4 +1,4 @@
-/** The person's own page: what they sign in with, where they are signed in, whom they invited. */
+/** The person's own page: what they sign in with, how they are told, where they are signed in, whom they invited. */
 import type {
   BrowserSessionInfo,
   IdentityInfo,
@@ -15,6 +15,7 @@ import { report } from '../state/toasts.ts'
 import type { Act } from './account-section.tsx'
 import { Identities } from './identities-section.tsx'
 import { Invitations } from './invitations-section.tsx'
+import { Notifications } from './notifications-section.tsx'
 import { NotAnswered, passkeySupport } from './passkey-calls.ts'
 import { Passkeys } from './passkeys-section.tsx'
 import { Sessions } from './sessions-section.tsx'
@@ -78,6 +79,7 @@ function AccountAtHub() {
           <>
             <Identities ways={account.ways} identities={account.identities} act={act} />
             <Passkeys ways={account.ways} passkeys={account.passkeys} canMake={account.canMakePasskeys} act={act} />
+            <Notifications />
             <Sessions sessions={account.sessions} act={act} />
             <Invitations invitations={account.invitations} act={act} reload={load} />
           </>

@@ -9,12 +9,13 @@ import { notify } from '../state/toasts.ts'
 import { type Act, Row, Section } from './account-section.tsx'
 
 interface InvitationsProps {
+  title?: string
   invitations: InvitationInfo[]
   act: Act
   reload: () => void
 }
 
-export function Invitations({ invitations, act, reload }: InvitationsProps) {
+export function Invitations({ title = 'Invitations', invitations, act, reload }: InvitationsProps) {
   const [made, setMade] = useState<InvitationInfo | undefined>(undefined)
   const invite = async (): Promise<void> => {
     const note = await ask({ title: 'Invite somebody', label: 'For whom', value: '', action: 'Make a link' })
@@ -27,7 +28,7 @@ export function Invitations({ invitations, act, reload }: InvitationsProps) {
     notify('The link is copied')
   }
   return (
-    <Section id="invitations" title="Invitations" text="A link makes one account on this hub, within seven days.">
+    <Section id="invitations" title={title} text="A link makes one account on this hub, within seven days.">
       {made?.link && (
         <div class="invitation" role="status">
           <p>Send this link. It is not shown again.</p>

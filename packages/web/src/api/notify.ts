@@ -1,7 +1,9 @@
 /** The hub's routes about telling people, typed. */
 import {
   type MadeWay,
+  type MailOffer,
   madeWaySchema,
+  mailOfferSchema,
   type NewWay,
   type NotifySettings,
   notifySettingsSchema,
@@ -23,6 +25,10 @@ export const notifyApi = {
   add: (way: NewWay): Promise<MadeWay> => request('POST', '/push/ways', madeWaySchema, { body: way }),
   remove: (id: string) => request('DELETE', `/push/ways/${id}`, nothing),
   test: (id: string): Promise<WayTest> => request('POST', `/push/ways/${id}/test`, wayTestSchema, { body: {} }),
+  sendCode: (id: string): Promise<Way> => request('POST', `/push/ways/${id}/code`, waySchema, { body: {} }),
+  confirm: (id: string, code: string): Promise<Way> =>
+    request('POST', `/push/ways/${id}/confirm`, waySchema, { body: { code } }),
+  mail: (): Promise<MailOffer> => request('GET', '/push/mail', mailOfferSchema),
   settings: (): Promise<NotifySettings> => request('GET', '/push/settings', notifySettingsSchema),
   putSettings: (settings: NotifySettings): Promise<NotifySettings> =>
     request('PUT', '/push/settings', notifySettingsSchema, { body: settings }),

@@ -1,15 +1,21 @@
 /** The user's ways to be told, and what they want to be told: as the hub has them, changed here and said to it at once. */
-import type { NotifySettings, Way, WayTest } from '@meshbook/core/notify-api.ts'
+import type { MailOffer, NotifySettings, Way, WayTest } from '@meshbook/core/notify-api.ts'
 import { signal } from '@preact/signals'
 import { notifyApi } from '../api/notify.ts'
 
 export const ways = signal<readonly Way[] | undefined>(undefined)
+/** Whether the hub sends mail. */
+export const mailOffer = signal<MailOffer | undefined>(undefined)
 export const notifySettings = signal<NotifySettings | undefined>(undefined)
 
 export async function loadWays(): Promise<readonly Way[]> {
   const found = await notifyApi.ways()
   ways.value = found
   return found
+}
+
+export async function loadMailOffer(): Promise<void> {
+  mailOffer.value = await notifyApi.mail()
 }
 
 let lastWrite: Promise<unknown> = Promise.resolve()

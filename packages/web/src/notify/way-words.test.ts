@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { WayTest } from '@meshbook/core/notify-api.ts'
-import { failureOf, healthOf, testWords } from './way-words.ts'
+import { awaitsWords, failureOf, healthOf, testWords } from './way-words.ts'
 
 const failure = { at: 5_000, code: 'not-accepted' as const, detail: 'answered 403', next: 'Subscribe again.' }
 const made: WayTest = { id: 't', station: 'made', madeAt: 1, acceptedAt: null, confirmedAt: null, failure: null }
@@ -25,6 +25,13 @@ test('NT20 PH51 a failure is said with its next step, until it has worked again'
   )
   const over = failureOf({ failure, acceptedAt: 6_000 }, 9_000)
   assert.ok(over?.isOver && over.text.endsWith('It has worked since.'))
+})
+
+test('NT31 an address says that it awaits its code, until when, and that another one is needed', () => {
+  const shown = 'ad…@example.org'
+  assert.equal(awaitsWords({ codeUntil: null, shown }, 10), undefined)
+  assert.match(awaitsWords({ codeUntil: 20, shown }, 10)!, /^A code was sent to ad…@example\.org, good until .*Type it/)
+  for (const codeUntil of [0, 10]) assert.match(awaitsWords({ codeUntil, shown }, 10)!, /Have another one sent\.$/)
 })
 
 test('NT21 PH51 a test names the station where it ended', () => {

@@ -9,9 +9,16 @@ export const noticeWords: Record<NoticeKind, string> = {
   wanted: 'A run asks whether it is still wanted',
   gate: 'A decision waits',
   device: 'A device was lost while it ran something',
+  budget: 'Much of a budget is spent',
 }
 
-export const wayKindWords: Record<Way['kind'], string> = { push: 'Push', ntfy: 'ntfy', webhook: 'Webhook' }
+export const wayKindWords: Record<Way['kind'], string> = {
+  push: 'Push',
+  ntfy: 'ntfy',
+  webhook: 'Webhook',
+  slack: 'Slack-compatible webhook',
+  email: 'E-mail',
+}
 
 type Health = Pick<Way, 'kind' | 'acceptedAt' | 'confirmedAt'>
 
@@ -20,6 +27,14 @@ export function healthOf({ kind, acceptedAt, confirmedAt }: Health, now: number)
   if (acceptedAt === null) return 'Nothing was sent this way yet'
   const accepted = `Last accepted at ${timeOfDay(acceptedAt, now)}`
   return kind === 'push' ? `${accepted}, never confirmed` : accepted
+}
+
+/** Of an address that awaits its code (NT31). */
+export function awaitsWords({ codeUntil, shown }: Pick<Way, 'codeUntil' | 'shown'>, now: number): string | undefined {
+  if (codeUntil === null) return undefined
+  if (codeUntil > now)
+    return `A code was sent to ${shown}, good until ${timeOfDay(codeUntil, now)}. Type it here; until then nothing else is sent there.`
+  return `${shown} has not been confirmed, and there is no code that is still good. Have another one sent.`
 }
 
 /** The last failure; `isOver` when it has worked since. */

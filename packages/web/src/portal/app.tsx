@@ -1,6 +1,6 @@
 /** The frame of the portal: where one can go, and the page that is shown. */
 import { taskTitle } from '@meshbook/core/task-words.ts'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { GateCard } from '../gates/gate-card.tsx'
 import { openGates } from '../gates/gate-store.ts'
 import { question } from '../shell/ask.ts'
@@ -25,6 +25,11 @@ const DevicesPage = lazyPart(() => import('./devices-page.tsx').then(module => m
 
 const KeysPage = lazyPart(() => import('./keys-page.tsx').then(module => module.KeysPage))
 const UsagePage = lazyPart(() => import('./usage-page.tsx').then(module => module.UsagePage))
+const OverviewPage = lazyPart(() => import('./overview-page.tsx').then(module => module.OverviewPage))
+const GatesPage = lazyPart(() => import('./gates-page.tsx').then(module => module.GatesPage))
+const MembersPage = lazyPart(() => import('./members-page.tsx').then(module => module.MembersPage))
+const TokensPage = lazyPart(() => import('./tokens-page.tsx').then(module => module.TokensPage))
+const AuditPage = lazyPart(() => import('./audit-page.tsx').then(module => module.AuditPage))
 const HooksPage = lazyPart(() => import('./hooks-page.tsx').then(module => module.HooksPage))
 const RetentionSection = lazyPart(() => import('./retention-section.tsx').then(module => module.RetentionSection))
 
@@ -70,9 +75,10 @@ const own = {
   chart: 'M2 13.5h12M4.5 13V9M8 13V3.5M11.5 13V6.5',
 }
 type LinkIcon = IconName | keyof typeof own
+const isOwn = (name: LinkIcon): name is keyof typeof own => name in own
 
 function NavIcon({ name }: { name: LinkIcon }) {
-  if (name !== 'key' && name !== 'chart') return <Icon name={name} size={14} />
+  if (!isOwn(name)) return <Icon name={name} size={14} />
   return (
     <svg class="icon" width="14" height="14" viewBox="0 0 16 16" aria-hidden="true">
       <path
@@ -89,38 +95,67 @@ function NavIcon({ name }: { name: LinkIcon }) {
 
 const links: readonly { to: string; name: string; icon: LinkIcon; pages: readonly PortalPage['page'][] }[] = [
   { to: '/portal/tasks', name: 'Tasks', icon: 'bolt', pages: ['tasks', 'task', 'new-task'] },
+  { to: '/portal/overview', name: 'Overview', icon: 'panel', pages: ['overview'] },
   { to: '/portal/runs', name: 'Runs', icon: 'play', pages: ['runs'] },
+  { to: '/portal/gates', name: 'Decisions', icon: 'check', pages: ['gates'] },
   { to: '/portal/devices', name: 'Devices', icon: 'laptop', pages: ['devices'] },
   { to: '/portal/usage', name: 'Usage', icon: 'chart', pages: ['usage'] },
+  { to: '/portal/members', name: 'Members', icon: 'user', pages: ['members'] },
+  { to: '/portal/tokens', name: 'Tokens', icon: 'code', pages: ['tokens'] },
   { to: '/portal/keys', name: 'Keys', icon: 'key', pages: ['keys'] },
   { to: '/portal/hooks', name: 'Hooks', icon: 'fork', pages: ['hooks'] },
+  { to: '/portal/audit', name: 'Audit', icon: 'list', pages: ['audit'] },
 ]
 
 function Bar({ at }: { at: PortalPage }) {
-  const waiting = openGates.value.length
+  const [open, setOpen] = useState(false)
+  useEffect(() => setOpen(false), [place.value])
   return (
     <header class="portal-bar">
       <a class="brand" href="/portal/tasks">
         Meshbook
       </a>
-      <nav aria-label="Main" class="portal-nav">
+      <nav id="portal-links" aria-label="Main" class="portal-nav" data-open={open}>
         {links.map(({ to, name, icon, pages }) => (
-          <a key={to} href={to} aria-current={pages.includes(at.page) ? 'page' : undefined}>
+          <a
+            key={to}
+            href={to}
+            aria-current={pages.includes(at.page) ? 'page' : undefined}
+            onClick={() => setOpen(false)}
+          >
             <NavIcon name={icon} />
             {name}
-            {name === 'Runs' && waiting > 0 && (
-              <span class="pill warn">
-                {waiting}
-                <span class="visually-hidden"> decisions wait</span>
-              </span>
-            )}
+            {name === 'Decisions' && <Waiting />}
           </a>
         ))}
       </nav>
       <a class="portal-notebooks" href="/">
         Notebooks
       </a>
+      <button
+        type="button"
+        class="button portal-menu"
+        aria-expanded={open}
+        aria-controls="portal-links"
+        onClick={() => setOpen(!open)}
+      >
+        <Icon name="list" size={14} />
+        Menu
+        {!open && <Waiting />}
+      </button>
     </header>
+  )
+}
+
+/** How many decisions wait. */
+function Waiting() {
+  const count = openGates.value.length
+  if (count === 0) return null
+  return (
+    <span class="pill warn">
+      {count}
+      <span class="visually-hidden"> {count === 1 ? 'decision waits' : 'decisions wait'}</span>
+    </span>
   )
 }
 
@@ -128,11 +163,16 @@ const titles: Record<PortalPage['page'], string> = {
   tasks: 'Tasks',
   'new-task': 'New task',
   task: 'Task',
+  overview: 'Overview',
   runs: 'Runs',
   devices: 'Devices',
   usage: 'Usage',
   keys: 'Keys',
+  gates: 'Decisions',
+  members: 'Members',
+  tokens: 'API tokens',
   hooks: 'Hooks',
+  audit: 'Audit log',
   unknown: 'Nothing here',
 }
 
@@ -166,9 +206,13 @@ const atTheHub: Partial<Record<PortalPage['page'], string>> = {
   usage: 'What models cost is counted',
   keys: 'Keys are kept',
   hooks: 'Hooks are kept',
+  overview: 'Runs and what they cost are counted',
+  members: 'Members are looked after',
+  tokens: 'Tokens are made',
+  audit: 'What was done is noted',
 }
 const pathAtTheHub = ({ page }: PortalPage): string =>
-  page === 'usage' || page === 'keys' || page === 'hooks' ? `/portal/${page}` : '/portal/'
+  page === 'tasks' || page === 'new-task' || page === 'task' ? '/portal/' : `/portal/${page}`
 
 function Content({ at }: { at: PortalPage }) {
   if (me.value?.machine && at.page in atTheHub) return <AtTheHub what={atTheHub[at.page]!} path={pathAtTheHub(at)} />
@@ -192,6 +236,16 @@ function Content({ at }: { at: PortalPage }) {
       return <UsagePage />
     case 'keys':
       return <KeysPage />
+    case 'overview':
+      return <OverviewPage />
+    case 'gates':
+      return <GatesPage />
+    case 'members':
+      return <MembersPage />
+    case 'tokens':
+      return <TokensPage />
+    case 'audit':
+      return <AuditPage />
     case 'hooks':
       return <HooksPage />
     default:

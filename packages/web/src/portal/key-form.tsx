@@ -15,6 +15,7 @@ export interface KeyWish {
 export const kindNames: Record<StoredKey['kind'], string> = {
   anthropic: 'Anthropic',
   openai: 'OpenAI API',
+  gemini: 'Gemini API',
   git: 'Git token',
   'github-app': 'GitHub App',
   gitlab: 'GitLab token',
@@ -30,6 +31,7 @@ const models = { value: 'Key', at: 'Address, if it is not the provider’s own' 
 const words: Record<StoredKey['kind'], Words> = {
   anthropic: { ...models, place: 'https://api.anthropic.com', usualAt: '' },
   openai: { ...models, place: 'https://api.openai.com/v1', usualAt: '' },
+  gemini: { ...models, place: 'https://generativelanguage.googleapis.com', usualAt: '' },
   git: {
     value: 'Token, user:password, or a private key of SSH',
     at: 'Host',
@@ -42,6 +44,7 @@ const words: Record<StoredKey['kind'], Words> = {
 const hints: Record<StoredKey['kind'], string> = {
   anthropic: '',
   openai: '',
+  gemini: '',
   git: 'On GitHub a fine-grained token of the repositories alone: contents and pull requests, read and write.',
   'github-app':
     'The app needs contents and pull requests, read and write. Tokens are made from it for one repository at a time.',

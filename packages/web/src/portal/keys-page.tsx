@@ -69,6 +69,11 @@ const beginnings: readonly { wish: KeyWish; title: string; text: string }[] = [
     text: 'Also servers of your own: say at which address they are.',
   },
   {
+    wish: { kind: 'gemini', name: 'gemini', at: '' },
+    title: 'Gemini',
+    text: 'Google’s models. Make a key in AI Studio.',
+  },
+  {
     wish: { kind: 'git', name: 'github', at: 'github.com' },
     title: 'A git host',
     text: 'A token that may fetch, push and open pull requests, and nothing else.',
@@ -182,6 +187,7 @@ function ModelKeys() {
           <Copied label="Key" text={made.token} />
           <Copied label="Address for Anthropic clients" text={`${location.origin}/gateway/anthropic`} />
           <Copied label="Address for OpenAI clients" text={`${location.origin}/gateway/openai/v1`} />
+          <Copied label="Address for Gemini clients" text={`${location.origin}/gateway/gemini`} />
           <button type="button" class="button" onClick={() => setMade(undefined)}>
             I have it
           </button>

@@ -13,10 +13,30 @@ test('PO1 each page has one address', () => {
     '/portal/usage',
     '/portal/keys',
     '/portal/hooks',
+    '/portal/overview',
+    '/portal/gates',
+    '/portal/members',
+    '/portal/tokens',
+    '/portal/audit',
   ]
   assert.deepEqual(
     pages.map(path => portalPageAt(path).page),
-    ['tasks', 'tasks', 'new-task', 'task', 'runs', 'devices', 'usage', 'keys', 'hooks'],
+    [
+      'tasks',
+      'tasks',
+      'new-task',
+      'task',
+      'runs',
+      'devices',
+      'usage',
+      'keys',
+      'hooks',
+      'overview',
+      'gates',
+      'members',
+      'tokens',
+      'audit',
+    ],
   )
   assert.deepEqual(portalPageAt('/portal/tasks/run_1'), { page: 'task', task: 'run_1' })
   for (const path of ['/portal/x', '/portal/runs/1', '/portal/tasks/a/b', '/portal/tasks/new/x'])

@@ -1,5 +1,5 @@
 /** What is at each address of the portal. Pure. */
-const plain = ['runs', 'devices', 'usage', 'keys', 'hooks'] as const
+const plain = ['overview', 'runs', 'gates', 'devices', 'usage', 'members', 'tokens', 'keys', 'hooks', 'audit'] as const
 export type PortalPage =
   | { page: 'tasks' | 'new-task' | 'unknown' | (typeof plain)[number] }
   | { page: 'task'; task: string }

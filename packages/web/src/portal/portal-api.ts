@@ -1,5 +1,16 @@
-/** The routes of keys, of what models cost, of hooks and of retention, typed. */
-import { listOf } from '@meshbook/core/api.ts'
+/** The routes of the pages of the portal that no other app has, typed. */
+import {
+  type Activity,
+  type ApiToken,
+  type AuditEntry,
+  activitySchema,
+  auditEntrySchema,
+  type Gate,
+  gateSchema,
+  listOf,
+  type Scope,
+  tokenSchema,
+} from '@meshbook/core/api.ts'
 import {
   type Hook,
   type HookDelivery,
@@ -9,7 +20,16 @@ import {
   madeHookSchema,
   type NewHook,
 } from '@meshbook/core/hooks-api.ts'
-import { type ModelKey, modelKeySchema, type UsageReport, usageReportSchema } from '@meshbook/core/models-api.ts'
+import {
+  type ModelKey,
+  type MonthBudget,
+  modelKeySchema,
+  monthBudgetSchema,
+  type Statement,
+  statementSchema,
+  type UsageReport,
+  usageReportSchema,
+} from '@meshbook/core/models-api.ts'
 import {
   keySchema,
   type newKeySchema,
@@ -18,10 +38,25 @@ import {
   type StoredKey,
 } from '@meshbook/core/tasks-api.ts'
 import { type InferOutput, unknown } from 'valibot'
-import { request } from '../api/http.ts'
+import { request, requestFile } from '../api/http.ts'
 
 export type NewKey = InferOutput<typeof newKeySchema>
+export interface AuditFilter {
+  action?: string
+  user?: string
+  from?: number
+  to?: number
+}
+interface Page<T> {
+  items: T[]
+  next?: string | undefined
+}
+
 const nothing = unknown()
+const queryOf = (given: Readonly<Record<string, string | number | undefined>>): string => {
+  const known = Object.entries(given).filter(([, value]) => value !== undefined && value !== '')
+  return String(new URLSearchParams(known.map(([name, value]) => [name, String(value)])))
+}
 const named = (name: string): string => encodeURIComponent(name)
 
 export const portalApi = {
@@ -39,6 +74,28 @@ export const portalApi = {
 
   usage: (from: number, to: number): Promise<UsageReport> =>
     request('GET', `/usage?from=${from}&to=${to}`, usageReportSchema),
+
+  gates: (state: string, cursor: string | undefined): Promise<Page<Gate>> =>
+    request('GET', `/gates?${queryOf({ limit: 50, state, cursor })}`, listOf(gateSchema)),
+
+  tokens: async (): Promise<ApiToken[]> => (await request('GET', '/tokens', listOf(tokenSchema))).items,
+  makeToken: (name: string, scopes: readonly Scope[]): Promise<ApiToken> =>
+    request('POST', '/tokens', tokenSchema, { body: { name, scopes } }),
+  removeToken: (id: string) => request('DELETE', `/tokens/${named(id)}`, nothing),
+
+  audit: (filter: AuditFilter, cursor: string | undefined): Promise<Page<AuditEntry>> =>
+    request('GET', `/audit?${queryOf({ limit: 200, ...filter, cursor })}`, listOf(auditEntrySchema)),
+
+  activity: (from: number, to: number): Promise<Activity> =>
+    request('GET', `/activity?from=${from}&to=${to}`, activitySchema),
+  budgets: async (): Promise<MonthBudget[]> => (await request('GET', '/budgets', listOf(monthBudgetSchema))).items,
+  setBudget: (project: string | null, microUsd: number | null): Promise<MonthBudget> =>
+    request('PUT', project === null ? '/budget' : `/projects/${named(project)}/budget`, monthBudgetSchema, {
+      body: { microUsd },
+    }),
+  statement: (month: string): Promise<Statement> => request('GET', `/statement?month=${month}`, statementSchema),
+  statementFile: async (month: string, as: 'csv' | 'json'): Promise<Blob> =>
+    (await requestFile(`/statement?month=${month}&as=${as}`, 'content-type'))[0],
 
   hooks: async (): Promise<Hook[]> => (await request('GET', '/hooks', listOf(hookSchema))).items,
   makeHook: (body: NewHook): Promise<MadeHook> => request('POST', '/hooks', madeHookSchema, { body }),

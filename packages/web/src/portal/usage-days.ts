@@ -1,4 +1,5 @@
 /** The days of a plot of what models cost, and its scale. Pure. */
+import type { Activity } from '@meshbook/core/api.ts'
 import type { UsageReport, UsageSum } from '@meshbook/core/models-api.ts'
 
 const dayMs = 86_400_000
@@ -30,6 +31,17 @@ export function plotDays(report: Pick<UsageReport, 'days'>, to: number, count: n
   })
 }
 
+export interface RunDay {
+  day: string
+  runs: number
+  failed: number
+}
+
+export function runDays({ days }: Pick<Activity, 'days'>, to: number, count: number): RunDay[] {
+  const known = new Map(days.map(one => [one.day, one]))
+  return daysUpTo(to, count).map(day => known.get(day) ?? { day, runs: 0, failed: 0 })
+}
+
 /** The marks of a scale from nothing to at least `most`: few, round, and evenly apart. */
 export function scaleMarks(most: number): number[] {
   if (most <= 0) return [0]
@@ -38,7 +50,8 @@ export function scaleMarks(most: number): number[] {
   const step = [1, 2, 2.5, 5, 10].map(one => one * power).find(one => one >= rough) ?? 10 * power
   const marks = [0]
   while (marks.at(-1)! < most) marks.push(Math.round(marks.length * step))
-  return marks
+  // Of few there are no halves.
+  return [...new Set(marks)]
 }
 
 /** `31 Jan`, the same for everybody's clock. */

@@ -3,11 +3,15 @@ import './pages-portal.css'
 import type { UsageReport, UsageSum } from '@meshbook/core/models-api.ts'
 import { dollars, taskTitle } from '@meshbook/core/task-words.ts'
 import { useState } from 'preact/hooks'
+import { BudgetsSection } from './budgets-section.tsx'
+import { CostPlot } from './cost-plot.tsx'
 import { Shown, useLoaded } from './loaded.tsx'
 import { taskAt } from './page-at.ts'
 import { portalApi } from './portal-api.ts'
+import { Segments } from './segments.tsx'
+import { StatementSection } from './statement-section.tsx'
+import { Tile } from './tile.tsx'
 import { dayWords, plotDays, startOfDays, tokensIn, tokenWords } from './usage-days.ts'
-import { UsagePlot } from './usage-plot.tsx'
 
 const ranges = [7, 30, 90] as const
 type Range = (typeof ranges)[number]
@@ -28,29 +32,9 @@ export function UsagePage() {
       <Shown loaded={report}>
         {found => (found.total.calls === 0 ? <NoUsage days={days} /> : <Report report={found} to={to} days={days} />)}
       </Shown>
+      <BudgetsSection />
+      <StatementSection now={to} />
     </>
-  )
-}
-
-interface SegmentsProps<T> {
-  label: string
-  name: string
-  value: T
-  of: readonly (readonly [T, string])[]
-  set(value: T): void
-}
-
-function Segments<T extends string | number>({ label, name, value, of, set }: SegmentsProps<T>) {
-  return (
-    <fieldset class="segments">
-      <legend class="visually-hidden">{label}</legend>
-      {of.map(([one, words]) => (
-        <label key={one}>
-          <input type="radio" name={name} checked={one === value} onChange={() => set(one)} />
-          <span>{words}</span>
-        </label>
-      ))}
-    </fieldset>
   )
 }
 
@@ -81,7 +65,7 @@ function Report({ report, to, days }: { report: UsageReport; to: number; days: n
       </dl>
       <section aria-labelledby="by-day">
         <h2 id="by-day">By day</h2>
-        <UsagePlot days={plotDays(report, to, days)} />
+        <CostPlot days={plotDays(report, to, days)} />
         <details class="part-more">
           <summary>As a table</summary>
           <Table
@@ -93,15 +77,6 @@ function Report({ report, to, days }: { report: UsageReport; to: number; days: n
       </section>
       <Where report={report} />
     </>
-  )
-}
-
-function Tile({ name, value }: { name: string; value: string }) {
-  return (
-    <div class="tile">
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </div>
   )
 }
 

@@ -1,6 +1,6 @@
 /** Who may do what in a project: a list for everybody, and changes for its owners. */
 import type { Member, Project } from '@meshbook/core/api.ts'
-import { type Role, rightsOf, roles, tidyRoles } from '@meshbook/core/roles.ts'
+import { type Role, rightsOf } from '@meshbook/core/roles.ts'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { membersApi } from '../api/members.ts'
 import { me } from '../state/mesh.ts'
@@ -8,18 +8,12 @@ import { report } from '../state/toasts.ts'
 import { AtTheHub } from './at-the-hub.tsx'
 import { Icon } from './icons.tsx'
 import { membersOf } from './members.ts'
+import { explained, RolePicker } from './role-picker.tsx'
 
 /** Absent roles: the project is the reader's own. The page of a device changes nothing about others (LO11). */
 export function owns({ roles: given }: Project): boolean {
   if (me.value?.machine) return false
   return given === undefined || rightsOf(given).has('own')
-}
-
-const explained: Record<Role, string> = {
-  viewer: 'may read',
-  runner: 'may read, and run cells as they stand',
-  editor: 'may read and write',
-  owner: 'may do everything',
 }
 
 export function MembersDialog() {
@@ -93,32 +87,6 @@ function MemberRow({ project, member, change }: { project: Project; member: Memb
         </button>
       )}
     </li>
-  )
-}
-
-/** At least one role stays: who is to have none is removed. */
-function RolePicker(props: { label: string; chosen: readonly Role[]; onChange: (next: Role[]) => void }) {
-  const { label, chosen, onChange } = props
-  const toggle = (role: Role) => {
-    const next = chosen.includes(role) ? chosen.filter(other => other !== role) : tidyRoles([...chosen, role])
-    if (next.length > 0) onChange(next)
-  }
-  return (
-    <fieldset class="role-picker">
-      <legend class="visually-hidden">{label}</legend>
-      {roles.map(role => (
-        <button
-          key={role}
-          type="button"
-          class="button small"
-          title={explained[role]}
-          aria-pressed={chosen.includes(role)}
-          onClick={() => toggle(role)}
-        >
-          {role}
-        </button>
-      ))}
-    </fieldset>
   )
 }
 

@@ -4,6 +4,7 @@ import type { Task, TaskExport } from '@meshbook/core/tasks-api.ts'
 import { useState } from 'preact/hooks'
 import { confirmed } from '../shell/ask.ts'
 import { report } from '../state/toasts.ts'
+import { handOut } from './hand-out.ts'
 import { forgetTask } from './known-tasks.ts'
 import type { TaskPlaces } from './task-places.ts'
 import { tasksApi } from './tasks-api.ts'
@@ -47,12 +48,4 @@ export function KeepTask({ task, places }: { task: Task; places: TaskPlaces }) {
       <p class="faint">The file has the whole transcript. What looks like a key or a password is blanked in it.</p>
     </details>
   )
-}
-
-const handedOutMs = 30_000
-
-function handOut(name: string, content: Blob): void {
-  const url = URL.createObjectURL(content)
-  Object.assign(document.createElement('a'), { href: url, download: name }).click()
-  setTimeout(() => URL.revokeObjectURL(url), handedOutMs)
 }

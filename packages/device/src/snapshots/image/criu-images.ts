@@ -2,7 +2,7 @@
  * What is read of CRIU's image files: which pages of which process lie where, which files the processes have open or
  * mapped, and the tree. Pure: it gets the bytes of a file. Whatever is not as expected throws MalformedImage.
  */
-import { MalformedImage, readMessage } from './wire-message.ts'
+import { MalformedImage, readMessage, type WireFields, withField } from './wire-message.ts'
 
 export const pageBytes = 4096
 const commonMagic = 0x54564319
@@ -176,22 +176,70 @@ export interface Connection {
 }
 
 const inetKind = 2
+const inetField = 4
+const portField = 7
 const tcp = 6
+const udp = 17
 const established = 1
+const listening = 10
 const ip4 = 2
 
 /** Connections over TCP that were open. */
 export function connectionsOf(bytes: Buffer): Connection[] {
   return messagesOf(bytes).flatMap(message => {
-    const entry = readMessage(message)
-    const inner = entry.number(1) === inetKind ? entry.bytes(4) : undefined
-    if (!inner) return []
-    const socket = readMessage(inner)
-    if (socket.number(5) !== tcp || socket.number(6) !== established) return []
-    const address = (field: number) => addressOf(socket.numbers(field), socket.number(3) === ip4)
-    return [{ from: address(11), to: address(12), port: socket.number(8) ?? 0 }]
+    const socket = inetSocketOf(message)
+    if (!socket || socket.number(5) !== tcp || socket.number(6) !== established) return []
+    return [{ from: addressIn(socket, 11), to: addressIn(socket, 12), port: socket.number(8) ?? 0 }]
   })
 }
+
+/** What a socket waits at for others. */
+export interface BoundPlace {
+  address: string
+  port: number
+  isTcp: boolean
+}
+
+/** Where the processes listen, each place once. */
+export function boundPlacesOf(bytes: Buffer): BoundPlace[] {
+  const found = messagesOf(bytes).flatMap(message => boundAt(inetSocketOf(message)) ?? [])
+  return [...new Map(found.map(place => [placeKey(place), place])).values()]
+}
+
+/** The image with other ports for some of the places. */
+export function withPorts(bytes: Buffer, ports: ReadonlyMap<string, number>): Buffer {
+  const messages = messagesOf(bytes)
+  const head = bytes.subarray(0, bytes.length - messages.reduce((sum, { length }) => sum + wordBytes + length, 0))
+  const changed = messages.map(message => {
+    const place = boundAt(inetSocketOf(message))
+    const port = place && ports.get(placeKey(place))
+    if (port === undefined) return message
+    return withField(message, inetField, inner => withField(inner as Buffer, portField, () => port))
+  })
+  const framed = changed.flatMap(message => {
+    const length = Buffer.alloc(wordBytes)
+    length.writeUInt32LE(message.length)
+    return [length, message]
+  })
+  return Buffer.concat([head, ...framed])
+}
+
+export const placeKey = ({ address, port, isTcp }: BoundPlace): string => `${isTcp ? 'tcp' : 'udp'} ${address} ${port}`
+
+function inetSocketOf(message: Buffer): WireFields | undefined {
+  const entry = readMessage(message)
+  const inner = entry.number(1) === inetKind ? entry.bytes(inetField) : undefined
+  return inner && readMessage(inner)
+}
+
+function boundAt(socket: WireFields | undefined): BoundPlace | undefined {
+  const [protocol, port] = [socket?.number(5), socket?.number(portField) ?? 0]
+  if (!socket || port === 0 || (protocol === tcp ? socket.number(6) !== listening : protocol !== udp)) return undefined
+  return { address: addressIn(socket, 11), port, isTcp: protocol === tcp }
+}
+
+const addressIn = (socket: WireFields, field: number): string =>
+  addressOf(socket.numbers(field), socket.number(3) === ip4)
 
 /** Words in the order of the network, as this machine reads them. */
 function addressOf(words: readonly number[], short: boolean): string {

@@ -246,8 +246,9 @@ class ImageBackend implements SnapshotBackend {
       throw error
     }
     const { address, port, token, scratch } = place
-    const { pid, identity, adopted } = restored
-    return { kind: 'image', pid, identity, address, port, token, kernel: plan.kernel.name, scratch, adopted }
+    const { pid, identity, adopted, notes } = restored
+    const kernel = plan.kernel.name
+    return { kind: 'image', pid, identity, address, port, token, kernel, scratch, adopted, notes }
   }
 
   /** A copy listens where it is told; a kernel itself where it did. */

@@ -13,6 +13,7 @@ import { openedNames } from './decode-image.ts'
 import { initScript } from './dump-target.ts'
 import type { FileList, ImagePlan } from './image-plan.ts'
 import { exists, isFolder, MadePaths } from './made-paths.ts'
+import { imagesWithFreePorts } from './other-ports.ts'
 import { closureMounts, hashOf, type Mount, mountList } from './restore-mounts.ts'
 
 const run = promisify(execFile)
@@ -45,6 +46,8 @@ export interface Restored {
   undo(): Promise<void>
   /** What was made for it stays. */
   keep(): void
+  /** What the user is to know of it. */
+  notes: string[]
   /** Until this file is there, what was restored is nobody's, and is ended after a time (SN28). */
   adopted: string
 }
@@ -63,11 +66,12 @@ export async function restore(order: RestoreOrder): Promise<Restored> {
     await order.before(made)
     order.signal.throwIfAborted()
     await writeFile(join(work, 'mounts'), mountList(mounts), { mode: 0o600 })
-    started = new Started(order, work)
+    const images = await imagesWithFreePorts(join(order.folder, openedNames.images), order.plan.kernel.address, work)
+    started = new Started(order, work, images.folder)
     const pid = await started.restored()
     const identity = await identityOf(pid)
     if (identity === undefined) throw new MeshError('RESTORE_FAILED', { detail: 'it ended at once' })
-    return { pid, identity, undo, keep: () => made.keep(), adopted: join(work, 'kept') }
+    return { pid, identity, undo, keep: () => made.keep(), notes: images.notes, adopted: join(work, 'kept') }
   } catch (error) {
     await undo()
     throw error
@@ -142,12 +146,12 @@ class Started {
   #pid: number | undefined
   #ended = false
 
-  constructor(order: RestoreOrder, work: string) {
+  constructor(order: RestoreOrder, work: string, images: string) {
     this.#order = order
     this.#work = work
-    const { criu, plan, folder } = order
+    const { criu, plan } = order
     const root = plan.ownNamespace ? 0 : plan.rootPid
-    const command = [...criu.command, ...restoreArguments(join(folder, openedNames.images), work)]
+    const command = [...criu.command, ...restoreArguments(images, work)]
     const inner = ['perl', script, String(root), join(work, 'mounts'), work, ...command]
     const own = plan.ownNamespace ? [] : ['-p', '-f', '--mount-proc']
     this.#child = spawn('unshare', ['-m', '--propagation', 'private', ...own, ...inner], {

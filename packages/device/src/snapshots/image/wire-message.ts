@@ -1,4 +1,4 @@
-/** Reads the fields of a protocol-buffer message: as much of that format as CRIU's images need. */
+/** Reads the fields of a protocol-buffer message, and replaces one: as much of that format as CRIU's images need. */
 
 export interface WireFields {
   /** The last one counts, as the format says; undefined if there is none. */
@@ -13,6 +13,8 @@ export interface WireFields {
 interface Field {
   number: number
   value: number | Buffer
+  /** As it stands in the message, with its key. */
+  raw: Buffer
 }
 
 export class MalformedImage extends Error {}
@@ -57,8 +59,28 @@ function* fieldsOf(bytes: Buffer): Generator<Field> {
     const key = readVarint(bytes, at)
     const number = Math.floor(key.value / 8)
     const { value, next } = readValue(bytes, key.next, key.value % 8)
-    yield { number, value }
+    yield { number, value, raw: bytes.subarray(at, next) }
     at = next
+  }
+}
+
+/** The message with every field of that number as `value` makes it. */
+export function withField(bytes: Buffer, field: number, value: (was: number | Buffer) => number | Buffer): Buffer {
+  return Buffer.concat(
+    [...fieldsOf(bytes)].map(each => (each.number === field ? fieldBytes(field, value(each.value)) : each.raw)),
+  )
+}
+
+function fieldBytes(field: number, value: number | Buffer): Buffer {
+  if (typeof value === 'number') return Buffer.concat([varint(field * 8), varint(value)])
+  return Buffer.concat([varint(field * 8 + 2), varint(value.length), value])
+}
+
+function varint(value: number): Buffer {
+  const bytes: number[] = []
+  for (let rest = value; ; rest = Math.floor(rest / 128)) {
+    if (rest < 128) return Buffer.from([...bytes, rest])
+    bytes.push((rest % 128) | 0x80)
   }
 }
 

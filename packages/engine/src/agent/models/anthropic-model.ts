@@ -4,6 +4,7 @@ import { faultOfStatus, type Model, ModelError, type ModelPart, type ModelReques
 import type { Clock } from '../ports.ts'
 import { anthropicRequest } from './anthropic-request.ts'
 import { AnthropicAnswer } from './anthropic-stream.ts'
+import { cappedFetch } from './capped-fetch.ts'
 
 export interface ProviderOptions {
   /** Carries every request: over a Unix socket, where a broker adds the key. */
@@ -19,7 +20,13 @@ export class AnthropicModel implements Model {
   readonly #clock: Clock
 
   constructor({ fetch, baseUrl, key, clock }: ProviderOptions) {
-    this.#client = new Anthropic({ fetch, baseURL: baseUrl, apiKey: key, maxRetries: 0, logLevel: 'off' })
+    this.#client = new Anthropic({
+      fetch: cappedFetch(fetch),
+      baseURL: baseUrl,
+      apiKey: key,
+      maxRetries: 0,
+      logLevel: 'off',
+    })
     this.#clock = clock
   }
 

@@ -1,7 +1,9 @@
 /** A request to a model in the words of Anthropic's Messages, with marks for the prompt cache. Pure. */
 import type Anthropic from '@anthropic-ai/sdk'
+import { transformJSONSchema } from '@anthropic-ai/sdk/lib/transform-json-schema'
 import type { Block } from '@meshbook/core/task-events.ts'
 import type { Message, ModelRequest } from '../model.ts'
+import { inWords, isClosed } from './answer-schema.ts'
 import { redacted } from './anthropic-stream.ts'
 
 type Body = Anthropic.MessageCreateParamsStreaming
@@ -22,11 +24,17 @@ const mark = { type: 'ephemeral' } as const
 const markedMessages = 2
 
 export function anthropicRequest(request: ModelRequest): Body {
+  const { answerSchema } = request
+  const isHeld = answerSchema?.type === 'object' && isClosed(answerSchema)
+  const system = answerSchema && !isHeld ? inWords(request.system, answerSchema) : request.system
   return {
     model: request.model,
     max_tokens: request.maxOutputTokens,
     stream: true,
-    ...(request.system === '' ? {} : { system: [{ type: 'text', text: request.system, cache_control: mark }] }),
+    ...(system === '' ? {} : { system: [{ type: 'text', text: system, cache_control: mark }] }),
+    ...(isHeld
+      ? { output_config: { format: { type: 'json_schema', schema: transformJSONSchema(answerSchema) } } }
+      : {}),
     ...(request.tools.length === 0
       ? {}
       : {

@@ -3,6 +3,7 @@ import OpenAI, { APIError } from 'openai'
 import { faultOfStatus, type Model, ModelError, type ModelPart, type ModelRequest, retryAfterMs } from '../model.ts'
 import type { Clock } from '../ports.ts'
 import type { ProviderOptions } from './anthropic-model.ts'
+import { cappedFetch } from './capped-fetch.ts'
 import { openAiRequest } from './openai-request.ts'
 import { OpenAiAnswer } from './openai-stream.ts'
 
@@ -13,7 +14,14 @@ export class OpenAiModel implements Model {
   /** `baseUrl`: with the version, as in `https://api.openai.com/v1`. */
   constructor({ fetch, baseUrl, key, clock }: ProviderOptions) {
     const unset = { organization: null, project: null, adminAPIKey: null, webhookSecret: null }
-    this.#client = new OpenAI({ fetch, baseURL: baseUrl, apiKey: key, maxRetries: 0, logLevel: 'off', ...unset })
+    this.#client = new OpenAI({
+      fetch: cappedFetch(fetch),
+      baseURL: baseUrl,
+      apiKey: key,
+      maxRetries: 0,
+      logLevel: 'off',
+      ...unset,
+    })
     this.#clock = clock
   }
 

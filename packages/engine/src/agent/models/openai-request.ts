@@ -2,16 +2,28 @@
 import type { Block } from '@meshbook/core/task-events.ts'
 import type OpenAI from 'openai'
 import type { Message, ModelRequest } from '../model.ts'
+import { inWords, isComplete } from './answer-schema.ts'
 
 type Body = OpenAI.ChatCompletionCreateParamsStreaming
 type Param = OpenAI.ChatCompletionMessageParam
 
 export function openAiRequest(request: ModelRequest): Body {
+  const { answerSchema } = request
+  const isHeld = answerSchema?.type === 'object'
+  const system = answerSchema && !isHeld ? inWords(request.system, answerSchema) : request.system
   return {
     model: request.model,
     max_completion_tokens: request.maxOutputTokens,
     stream: true,
     stream_options: { include_usage: true },
+    ...(isHeld
+      ? {
+          response_format: {
+            type: 'json_schema' as const,
+            json_schema: { name: 'answer', schema: answerSchema, strict: isComplete(answerSchema) },
+          },
+        }
+      : {}),
     ...(request.tools.length === 0
       ? {}
       : {
@@ -21,7 +33,7 @@ export function openAiRequest(request: ModelRequest): Body {
           })),
         }),
     messages: [
-      ...(request.system === '' ? [] : [{ role: 'system' as const, content: request.system }]),
+      ...(system === '' ? [] : [{ role: 'system' as const, content: system }]),
       ...request.messages.flatMap(paramsOf),
     ],
   }

@@ -4,6 +4,7 @@ import type { Json, Step } from '@meshbook/core/workflow/workflow-schema.ts'
 import { startModelServer } from '../../../../../tests/model-server/model-server.ts'
 import type { Script } from '../../../../../tests/model-server/script.ts'
 import { AnthropicModel } from '../../agent/models/anthropic-model.ts'
+import { GeminiModel } from '../../agent/models/gemini-model.ts'
 import { OpenAiModel } from '../../agent/models/openai-model.ts'
 import { type Execution, StepFailure } from '../ports.ts'
 import { askModels, promptEstimate } from './prompt-step.ts'
@@ -27,7 +28,9 @@ async function scene(t: TestContext, script: Script) {
     return askModels(execution, name =>
       name.startsWith('claude')
         ? new AnthropicModel({ ...options, baseUrl: server.url })
-        : new OpenAiModel({ ...options, baseUrl: `${server.url}/v1` }),
+        : name.startsWith('gemini')
+          ? new GeminiModel({ ...options, baseUrl: server.url })
+          : new OpenAiModel({ ...options, baseUrl: `${server.url}/v1` }),
     )
   }
   return { server, ask, told }
@@ -78,19 +81,35 @@ test('WF81 the next model is never asked after output began, nor when the key is
   assert.deepEqual([refused.known, refused.mayRetry, locked.server.asked.length], [true, false, 1])
 })
 
-test('WF82 an answer with a schema is a value that fits it, or a failure that was paid for', async t => {
-  const schema = { type: 'object', required: ['risk'], properties: { risk: { type: 'integer' } } }
-  const good = await scene(t, () => ({ calls: [{ tool: 'answer', input: { risk: 3 } }] }))
-  assert.deepEqual((await good.ask({ ...chain, schema })).output, { risk: 3 })
-  const fenced = await scene(t, () => ({ say: 'Here:\n```json\n{"risk": 4}\n```' }))
-  assert.deepEqual((await fenced.ask({ ...chain, schema })).output, { risk: 4 })
-  const wrong = await scene(t, () => ({ calls: [{ tool: 'answer', input: { risk: 'high' } }] }))
-  const failure = await failureOf(wrong.ask({ ...chain, schema }))
-  assert.match(failure.detail!, /does not fit the schema: risk: .*integer/)
-  assert.ok(failure.mayRetry && failure.known && failure.microUsd > 0)
-  const talk = await scene(t, () => ({ say: 'I would rather not.' }))
-  assert.match((await failureOf(talk.ask({ ...chain, schema }))).detail!, /is no JSON/)
-})
+const risk = {
+  type: 'object',
+  required: ['risk'],
+  properties: { risk: { type: 'integer', minimum: 0 } },
+  additionalProperties: false,
+}
+
+for (const model of ['claude-sonnet-4-6', 'gpt-5', 'gemini-2.5-flash'])
+  test(`WF82 ${model}: an answer with a schema is a value that fits it, or a failure that was paid for`, async t => {
+    const prompt = { models: [model], user: 'Hello', schema: risk }
+    const good = await scene(t, () => ({ say: '{"risk": 3}' }))
+    assert.deepEqual((await good.ask(prompt)).output, { risk: 3 })
+    const fenced = await scene(t, () => ({ say: 'Here:\n```json\n{"risk": 4}\n```' }))
+    assert.deepEqual((await fenced.ask(prompt)).output, { risk: 4 })
+    const wrongs = [
+      ['{"risk": "high"}', /does not fit the schema: risk: .*integer/],
+      ['{"risk": -1}', /does not fit the schema: risk: .*0/],
+      ['{"risk": 1, "why": "because"}', /does not fit the schema: .*why/],
+      ['{"risk": 1', /is no JSON/],
+      ['I would rather not.', /is no JSON/],
+    ] as const
+    for (const [say, why] of wrongs) {
+      const wrong = await scene(t, () => ({ say }))
+      const failure = await failureOf(wrong.ask(prompt))
+      assert.match(failure.detail!, why)
+      assert.ok(failure.mayRetry && failure.known && failure.microUsd > 0)
+      assert.equal(wrong.server.asked.length, 1)
+    }
+  })
 
 test('WF83 what a call may cost at most is known beforehand, or said to be unknown', () => {
   const small = Number(promptEstimate({ ...chain, max_tokens: 10 }))

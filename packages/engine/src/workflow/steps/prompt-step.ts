@@ -20,7 +20,6 @@ export interface PromptInput {
 /** Who answers for a model; throws where there is no key or nobody knows the name. */
 export type ModelNamed = (name: string) => Model
 
-const answerTool = 'answer'
 const defaultTokens = 8_192
 
 export function promptEstimate(input: PromptInput): Estimate {
@@ -57,14 +56,13 @@ export async function askModels(execution: Execution, modelNamed: ModelNamed): P
 }
 
 function requestFor(model: string, { system = '', user, schema, max_tokens }: PromptInput): ModelRequest {
-  const description = 'Call this once with your whole answer.'
-  const structured = schema ? `\n\nAnswer by calling the tool "${answerTool}".` : ''
   return {
     model,
-    system: `${system}${structured}`.trim(),
+    system,
     messages: [{ role: 'user', text: user }],
-    tools: schema ? [{ name: answerTool, description, schema: { type: 'object', ...schema } }] : [],
+    tools: [],
     maxOutputTokens: max_tokens ?? defaultTokens,
+    ...(schema ? { answerSchema: schema } : {}),
   }
 }
 
@@ -105,8 +103,7 @@ function executed(name: string, { schema }: PromptInput, answer: Answer): Execut
   if (answer.stop === 'refused') fail(`${name} refused to answer`)
   if (answer.stop === 'length') fail(`the answer of ${name} was cut at its greatest length; raise max_tokens`)
   if (!schema) return { output: said, microUsd }
-  const call = answer.blocks.find(block => block.type === 'tool-call' && block.tool === answerTool)
-  const value = jsonIn(call?.type === 'tool-call' ? call.input : said)
+  const value = jsonIn(said)
   if (value === undefined) return fail(`the answer of ${name} is no JSON`)
   const faults = schemaFaults(schema, value)
   if (faults.length > 0) fail(`the answer of ${name} does not fit the schema: ${faults.join('; ')}`)

@@ -70,7 +70,8 @@ function WhyNot({ state }: { state: PushState }) {
         here.
       </p>
     )
-  if (state.is === 'unsupported') return <p>This browser has no push. ntfy, below, works without it.</p>
+  if (state.is === 'unsupported')
+    return <p>This browser has no push. E-mail, Slack and ntfy, below, work without it.</p>
   if (state.is !== 'add-to-home-screen') return null
   return (
     <>
@@ -93,7 +94,7 @@ function WhyNot({ state }: { state: PushState }) {
 /** Browsers say little: that their push service cannot be reached is an AbortError. */
 function whyNot(thrown: unknown): string {
   if (thrown instanceof DOMException)
-    return `The push service of this browser does not answer (${thrown.message}). Try again later, or use ntfy, below.`
+    return `The push service of this browser does not answer (${thrown.message}). Try again later, or use another way, below.`
   const { message, detail, hint } = asApiError(thrown)
   return [detail || message, hint].filter(Boolean).join(' ')
 }

@@ -1,13 +1,23 @@
-/** ntfy and webhooks: ways that need no push of the browser. */
+/** Ways that need no push of the browser: mail, Slack and its like, ntfy, webhooks. */
 import type { NewWay } from '@meshbook/core/notify-api.ts'
 import { useState } from 'preact/hooks'
-import { asApiError } from '../../api/api-error.ts'
-import { notifyApi } from '../../api/notify.ts'
-import { loadWays } from '../../notify/notify-state.ts'
+import { asApiError } from '../api/api-error.ts'
+import { notifyApi } from '../api/notify.ts'
+import { loadWays, mailOffer } from './notify-state.ts'
 
 export function AddWay() {
   return (
     <div class="rows">
+      <AddMail />
+      <WayForm title="Add Slack, Mattermost or Discord" read={form => ({ kind: 'slack', url: textOf(form, 'url') })}>
+        <p>
+          A channel is told by an incoming webhook. In Slack add the app <b>Incoming Webhooks</b> to the channel, in
+          Mattermost look under <b>Integrations</b>, in Discord under the settings of the channel, and put{' '}
+          <code>/slack</code> behind the address there. Whoever has the address can write to the channel, so it is kept
+          like a password.
+        </p>
+        <Field name="url" label="Address of the incoming webhook" type="url" />
+      </WayForm>
       <WayForm title="Add ntfy" read={ntfyOf}>
         <Field name="server" label="Server" value="https://ntfy.sh" type="url" />
         <Field name="topic" label="Topic that nobody can guess" />
@@ -17,6 +27,29 @@ export function AddWay() {
         <Field name="url" label="Address" type="url" />
       </WayForm>
     </div>
+  )
+}
+
+function AddMail() {
+  const offer = mailOffer.value
+  if (offer && !offer.works)
+    return (
+      <details class="fold">
+        <summary class="row">Add e-mail</summary>
+        <p class="within">
+          This hub sends no mail yet. Whoever looks after it can name a mail server with <code>MESHBOOK_SMTP_URL</code>{' '}
+          and <code>MESHBOOK_SMTP_FROM</code>; then an address can be added here.
+        </p>
+      </details>
+    )
+  return (
+    <WayForm title="Add e-mail" read={form => ({ kind: 'email', address: textOf(form, 'address') })}>
+      <p>
+        A code is sent to the address first, and nothing else until you have typed it here.
+        {offer?.from && <> Mails come from {offer.from}.</>}
+      </p>
+      <Field name="address" label="Your e-mail address" type="email" />
+    </WayForm>
   )
 }
 
@@ -35,16 +68,18 @@ interface FormProps {
 }
 
 function WayForm({ title, read, children }: FormProps) {
-  const [said, setSaid] = useState<{ problem?: string; secret?: string }>({})
+  const [said, setSaid] = useState<{ problem?: string; secret?: string; done?: string }>({})
   const [busy, setBusy] = useState(false)
   const add = async (event: SubmitEvent) => {
     event.preventDefault()
     const form = event.currentTarget as HTMLFormElement
     setBusy(true)
     try {
-      const { secret } = await notifyApi.add(read(new FormData(form)))
+      const { name, secret, codeUntil } = await notifyApi.add(read(new FormData(form)))
       form.reset()
-      setSaid(secret === undefined ? {} : { secret })
+      const done =
+        codeUntil === null ? `“${name}” was added. Try its Test, above.` : `“${name}” awaits its code, above.`
+      setSaid(secret === undefined ? { done } : { secret })
       await loadWays()
     } catch (thrown) {
       const { message, detail, hint } = asApiError(thrown)
@@ -63,6 +98,7 @@ function WayForm({ title, read, children }: FormProps) {
             {said.problem}
           </p>
         )}
+        {said.done && <p role="status">{said.done}</p>}
         {said.secret && (
           <p role="status">
             Its secret, shown this once: <code class="secret">{said.secret}</code>
@@ -80,7 +116,7 @@ interface FieldProps {
   name: string
   label: string
   value?: string
-  type?: 'text' | 'url'
+  type?: 'text' | 'url' | 'email'
   isOptional?: boolean
 }
 
@@ -95,7 +131,7 @@ function Field({ name, label, value = '', type = 'text', isOptional = false }: F
         inputmode={type}
         defaultValue={value}
         required={!isOptional}
-        autocomplete="off"
+        autocomplete={type === 'email' ? 'email' : 'off'}
         autocapitalize="off"
         spellcheck={false}
       />
