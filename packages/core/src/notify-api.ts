@@ -185,6 +185,7 @@ const kinds = v.object({
   wanted: isOn,
   gate: isOn,
   device: isOn,
+  budget: isOn,
 } satisfies Record<NoticeKind, typeof isOn>)
 const seconds = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(86_400))
 const time = v.pipe(v.string(), v.regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'expected a time such as 22:30'))
