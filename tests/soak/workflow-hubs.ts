@@ -1,6 +1,7 @@
 /** 200 random workflows at a hub that is killed 60 times in the middle of them (WQ10, WQ12). */
-import { temporaryFolder } from '../mesh-process.ts'
+
 import { workflowHubKills } from '../crash/workflow-hub-kills.ts'
+import { temporaryFolder } from '../mesh-process.ts'
 import type { Soak } from './main.ts'
 
 export const soak: Soak = async ({ seed, count: graphs = 200, say }) => {
