@@ -44,6 +44,7 @@ const otherSuites = [
   'move-store.ts',
   'model-store.test.ts',
   'task-store.ts',
+  'workflow-store.ts',
 ]
 
 const server = await TestPostgres.start({ after })

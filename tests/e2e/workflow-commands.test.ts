@@ -168,7 +168,7 @@ test('WF94 an edited file is for new runs: one that waits goes on as it was begu
 
 test('WF95 Ctrl+C cancels the run, SIGTERM leaves it to be resumed; another process waits for its place', async t => {
   const { workflow, data, folder } = await scene(t, {
-    'slow.yaml': `${head}concurrency: { key: one }\nsteps: { a: { wait: { for: 3s } } }`,
+    'slow.yaml': `${head}concurrency: { key: one }\nsteps: { a: { wait: { for: 20s } } }`,
     'reject.yaml': `${head}concurrency: { key: one, on_conflict: reject }\nsteps: { a: { wait: { for: 3s } } }`,
   })
   const main = join(import.meta.dirname, '../../packages/cli/src/main.ts')

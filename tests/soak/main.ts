@@ -32,6 +32,7 @@ const soaks: Record<string, () => Promise<{ soak: Soak }>> = {
   week: () => import('./week.ts'),
   'workflow-budgets': () => import('./workflow-budgets.ts'),
   'workflow-graphs': () => import('./workflow-graphs.ts'),
+  'workflow-hubs': () => import('./workflow-hubs.ts'),
 }
 
 const numberAfter = (flag: string): number | undefined => {

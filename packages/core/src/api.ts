@@ -342,6 +342,9 @@ export const gateSchema = v.object({
   shown: v.optional(v.nullable(v.string())),
   /** Names of users; null: whoever may run. */
   deciders: v.nullable(v.array(v.string())),
+  /** What is to be chosen from, and the JSON Schema of what is to be filled in; null where there is nothing of it. */
+  choices: v.nullable(v.array(v.string())),
+  form: v.nullable(v.record(v.string(), v.unknown())),
   openedAt: ms,
   expiresAt: ms,
   decidedBy: v.nullable(v.string()),
@@ -360,6 +363,8 @@ export const decideSchema = v.object({
   digest: hashSchema,
   nonce: gateNonceSchema,
   comment: v.optional(v.pipe(v.string(), v.maxLength(limits.gateCommentChars), v.regex(/^[^\0]*$/))),
+  choice: v.optional(v.pipe(v.string(), v.maxLength(200))),
+  form: v.optional(v.unknown()),
 })
 export type GateAnswer = v.InferOutput<typeof decideSchema>
 

@@ -754,6 +754,22 @@ export const limits = {
   /** Larger results are assets. */
   workflowInlineBytes: 64 * KiB,
   workflowValueBytes: 8 * MiB,
+  /** At a hub: of an org, that have not ended. */
+  workflowRunsPerOrg: 20_000,
+  /** That one hub has in memory at a time. */
+  workflowsAtOnce: 200,
+  filesPerWorkflow: 50,
+  workflowRequestBytes: 4 * MiB,
+  /** A run that has nothing to do for longer leaves memory. */
+  workflowRestMs: 5_000,
+  /** What is due, here or elsewhere, is looked for so often. */
+  workflowDueMs: 1_000,
+  workflowRetryMaxMs: 60_000,
+  /** Events after which the state is kept beside the log. */
+  workflowCheckpointEvents: 1_000,
+  workflowCheckpointBytes: 8 * MiB,
+  workflowLogPageBytes: 4 * MiB,
+  sentPerRun: 10_000,
   expressionChars: 4_096,
   /** What the evaluation of one expression may cost: each turn of a loop is one, and more where what it makes is large. */
   expressionItems: 100_000,

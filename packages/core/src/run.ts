@@ -84,6 +84,9 @@ export const runEventSchema = v.variant('type', [
     shown: v.pipe(v.string(), v.maxLength(limits.gateShownBytes)),
     expiresAt: at,
     deciders: v.optional(v.pipe(v.array(name), v.minLength(1), v.maxLength(limits.decidersPerGate))),
+    /** Of a workflow: who approves chooses one of them, or fills in what fits the schema. */
+    choices: v.optional(v.array(name)),
+    form: v.optional(v.record(v.string(), v.unknown())),
   }),
   /** The executor has the decision: its receipt. */
   v.object({ type: v.literal('gate-decided'), at, gate, decision: v.picklist(gateDecisions), by: v.optional(name) }),

@@ -48,6 +48,8 @@ export interface HubConfig {
   /** Null: the hub makes no workers. */
   compute: ComputeConfig | null
   tasks: TaskConfig
+  /** Steps of workflows may send requests into the hub's own network. */
+  workflowsPrivate: boolean
   /** Where git may go for agent tasks. */
   git: GitSettings
   masterKey: MasterKeyConfig
@@ -95,6 +97,7 @@ export const hubSettings = {
   ...computeSettings,
   ...gitSettings,
   ...taskSettings,
+  MESHBOOK_WORKFLOWS_PRIVATE: '1: steps of workflows may ask addresses of the hub’s own network (no)',
   ...masterKeySettings,
   ...modelsSettings,
   ...ratesSettings,
@@ -127,6 +130,7 @@ export function parseHubConfig(env: NodeJS.ProcessEnv, flags: HubFlags = {}): Hu
     compute: parseCompute(setting, publicUrl),
     git: parseGit(setting),
     tasks: parseTasks(setting),
+    workflowsPrivate: setting('MESHBOOK_WORKFLOWS_PRIVATE') === '1',
     masterKey: {
       key: setting('MESHBOOK_MASTER_KEY') ?? null,
       file: parsePath(setting('MESHBOOK_MASTER_KEY_FILE')),

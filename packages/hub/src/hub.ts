@@ -117,6 +117,7 @@ import { changeMasterKey } from './vault/change-master-key.ts'
 import { MasterKey } from './vault/master-key.ts'
 import { Vault } from './vault/vault.ts'
 import { version } from './version.ts'
+import { type OpenWorkflows, openWorkflows } from './workflows/open-workflows.ts'
 
 export interface HubPorts {
   now: Now
@@ -337,6 +338,8 @@ type Wired =
   | 'tasks'
   | 'hooks'
   | 'openTasks'
+  | 'workflows'
+  | 'openWorkflows'
   | 'closeWork'
   | 'orders'
   | 'feeds'
@@ -408,7 +411,14 @@ async function wire(base: Base): Promise<Parts> {
   const audit = new Audit(base)
   const access = new Access(store, org => base.collector.catchUp(org))
   const orders = new Orders({ store, fleet, times, now, hub: others?.hub })
-  const gates = new Gates({ ...base, fleet, toTask: run => opened.heardOf(run) })
+  const gates = new Gates({
+    ...base,
+    fleet,
+    toTask: run => {
+      opened.heardOf(run)
+      openedWorkflows.heardOf(run)
+    },
+  })
   const gatesChanged = (org: OrgId, run: RunId): void => {
     gates.changed(org, run).catch((error: unknown) => log.error({ err: error, run }, 'telling gates failed'))
   }
@@ -449,6 +459,11 @@ async function wire(base: Base): Promise<Parts> {
   const opened: OpenTasks = openTasks({
     ...{ ...base, ...told, audit, access, feeds, runs, hub: compute.hub, work },
     ...base.config.tasks,
+  })
+  const openedWorkflows: OpenWorkflows = openWorkflows({
+    ...{ ...base, ...told, vault, feeds, isAlone: others === undefined },
+    name: Buffer.from(base.random(12)).toString('hex'),
+    allowsPrivate: base.config.workflowsPrivate,
   })
   const hooks = new Hooks({
     ...{ ...base, audit, masterKey },
@@ -498,6 +513,8 @@ async function wire(base: Base): Promise<Parts> {
     tasks: opened.tasks,
     hooks,
     openTasks: opened,
+    workflows: openedWorkflows.workflows,
+    openWorkflows: openedWorkflows,
     closeWork,
     orders,
     feeds,
@@ -590,12 +607,14 @@ function serving(
   const begin = async (): Promise<() => Promise<void>> => {
     const closeWorkers = await beginWorkers(parts, main)
     const closeTasks = parts.openTasks.begin()
+    const closeWorkflows = parts.openWorkflows.begin()
     const upkeep = new Upkeep(parts)
     const ticking = setInterval(() => tick(parts, upkeep), Math.max(20, Math.min(1_000, parts.times.suspectMs / 10)))
     tick(parts, upkeep)
     return async () => {
       clearInterval(ticking)
       parts.runs.close()
+      await closeWorkflows()
       await closeTasks()
       await parts.closeWork()
       await closeWorkers()

@@ -56,6 +56,8 @@ import type { HubStore } from './store/hub-store.ts'
 import type { OpenTasks } from './tasks/open-tasks.ts'
 import type { Tasks } from './tasks/tasks.ts'
 import type { Vault } from './vault/vault.ts'
+import type { OpenWorkflows } from './workflows/open-workflows.ts'
+import type { Workflows } from './workflows/workflows.ts'
 
 export interface Parts {
   config: HubConfig
@@ -91,6 +93,8 @@ export interface Parts {
   /** What starts tasks from elsewhere. */
   hooks: Hooks
   openTasks: OpenTasks
+  workflows: Workflows
+  openWorkflows: OpenWorkflows
   /** Ends what tasks need beside the store. */
   closeWork(): Promise<void>
   /** Workers in containers, and what they may restore. */

@@ -7,6 +7,7 @@ import type { Input, Json, Workflow } from '@meshbook/core/workflow/workflow-sch
 import { foldWorkflow } from '@meshbook/core/workflow/workflow-state.ts'
 import { keptFor } from '@meshbook/engine/workflow/fork.ts'
 import { faultOf, type OpenGate, openGates } from '@meshbook/engine/workflow/hear.ts'
+import { definitionsOf } from '@meshbook/engine/workflow/pinned-files.ts'
 import { Argument, Command, Option } from 'commander'
 import { dataFolder } from '../data-folder.ts'
 import { ago, printJson, printTable, say } from '../print.ts'
@@ -23,7 +24,7 @@ import {
   modes,
   resolveMode,
 } from '../workflows/mode.ts'
-import { definitionsOf, readFiles } from '../workflows/read-files.ts'
+import { readFiles } from '../workflows/read-files.ts'
 import { type HereRun, resumeHere, startHere } from '../workflows/run-here.ts'
 import { unavailableHere } from '../workflows/steps-here.ts'
 

@@ -11,13 +11,13 @@ import { limits } from '@meshbook/core/limits.ts'
 import { type RunEvent, runEventSchema } from '@meshbook/core/run.ts'
 import { workflowEventSchema } from '@meshbook/core/workflow/workflow-events.ts'
 import type { WorkflowState } from '@meshbook/core/workflow/workflow-state.ts'
+import type { PinnedFiles } from '@meshbook/engine/workflow/pinned-files.ts'
 import type { Concurrency, Inbox, ResultAssets, WorkflowLog } from '@meshbook/engine/workflow/ports.ts'
 import { type Sent, sentSchema } from '@meshbook/engine/workflow/sent.ts'
 import { lockFile, prepareFolder, SqliteConnection } from '@meshbook/relay/sql/sqlite-connection.ts'
 import { storageErrorOf } from '@meshbook/relay/sql/sqlite-error.ts'
 import type { Schema, SqlValue, Tx } from '@meshbook/relay/sql/tx.ts'
 import * as v from 'valibot'
-import type { PinnedFiles } from './read-files.ts'
 
 const schema: Schema = {
   name: 'workflows',

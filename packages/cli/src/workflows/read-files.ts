@@ -5,26 +5,7 @@ import { dirname, relative, resolve } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { parseWorkflow } from '@meshbook/core/workflow/parse-workflow.ts'
-import type { Problem } from '@meshbook/core/workflow/problem.ts'
-import type { Steps, Workflow } from '@meshbook/core/workflow/workflow-schema.ts'
-import type { Definitions } from '@meshbook/engine/workflow/ports.ts'
-
-export interface Child {
-  in: string
-  file: string
-  definition: string
-}
-
-export interface PinnedFiles {
-  hash: string
-  texts: ReadonlyMap<string, string>
-  children: Child[]
-}
-
-/** What is wrong, with the file that it is in. */
-export interface FileProblem extends Problem {
-  file: string
-}
+import { type Child, childrenOf, type FileProblem, type PinnedFiles } from '@meshbook/engine/workflow/pinned-files.ts'
 
 export type ReadFiles = { files: PinnedFiles; problems?: never } | { files?: never; problems: FileProblem[] }
 
@@ -73,35 +54,4 @@ async function textOf(file: string): Promise<string> {
     if (thrown instanceof MeshError) throw thrown
     throw new MeshError('BAD_WORKFLOW', { detail: `${relative('', file) || file} cannot be read`, cause: thrown })
   }
-}
-
-function childrenOf(steps: Steps): string[] {
-  return Object.values(steps).flatMap(step => {
-    if (step.workflow) return [step.workflow.file]
-    const inside = step.map ?? step.repeat
-    return inside ? childrenOf(inside.steps) : []
-  })
-}
-
-/** Of texts that were valid when they were pinned. */
-export function definitionsOf({ hash, texts, children }: PinnedFiles): Definitions & { all: Workflow[] } {
-  const workflows = new Map([...texts].map(([of, text]) => [of, workflowOf(text)]))
-  return {
-    hash,
-    all: [...workflows.values()],
-    of: one => workflows.get(one) ?? missing(one),
-    child: (one, file) => children.find(child => child.in === one && child.file === file)?.definition ?? missing(file),
-  }
-}
-
-function workflowOf(text: string): Workflow {
-  const { workflow, problems } = parseWorkflow(text)
-  if (workflow) return workflow
-  throw new MeshError('BAD_WORKFLOW', {
-    detail: `the pinned file is not understood by this version: ${problems[0]?.what ?? ''}`,
-  })
-}
-
-function missing(name: string): never {
-  throw new MeshError('BAD_WORKFLOW', { detail: `${name} was not pinned` })
 }

@@ -8,7 +8,7 @@ import { GeminiModel } from '@meshbook/engine/agent/models/gemini-model.ts'
 import { OpenAiModel } from '@meshbook/engine/agent/models/openai-model.ts'
 import { type Executed, type Execution, type StepExecutor, StepFailure } from '@meshbook/engine/workflow/ports.ts'
 import { askModels, type PromptInput, promptEstimate } from '@meshbook/engine/workflow/steps/prompt-step.ts'
-import { sendRequest } from './http-step.ts'
+import { sendRequest } from '@meshbook/hub/workflows/http-step.ts'
 
 export interface HereOptions {
   env: NodeJS.ProcessEnv

@@ -30,6 +30,7 @@ import {
   type StepState,
   type WorkflowState,
 } from '@meshbook/core/workflow/workflow-state.ts'
+import { openGates } from './hear.ts'
 import type { Definitions, Estimate } from './ports.ts'
 import { renderStep } from './render-step.ts'
 
@@ -300,6 +301,9 @@ class Planner {
 
   #openGate(path: string, step: Step, names: Names): undefined {
     const gate = step.gate!
+    // More are opened when there is room.
+    if (openGates(this.#input.state.root, '').length + this.#plan.gates.length >= limits.gatesPerRun)
+      return this.#waitsFor('gate')
     const ask = asText(render(gate.ask, names))
     const shown = gate.show === undefined ? ask : `${ask}\n\n${asText(render(gate.show, names))}`
     if (new TextEncoder().encode(shown).length > limits.gateShownBytes)

@@ -64,11 +64,14 @@ export interface StepExecutor {
 }
 
 export interface Concurrency {
-  /** Resolves when the run may go on; it then holds a place until it has ended. */
+  /**
+   * Resolves when the run may go on; it then holds a place until it has ended. `waits`: it has none, and is carried on
+   * again when there is one.
+   */
   enter(
     place: { key: string; limit: number; onConflict: 'queue' | 'reject' | 'replace' },
     signal: AbortSignal,
-  ): Promise<'entered' | 'refused'>
+  ): Promise<'entered' | 'refused' | 'waits'>
 }
 
 export interface WorkflowPorts {

@@ -26,13 +26,15 @@ export interface RunOptions {
   signal: AbortSignal
   /** `leave`: returns when nothing goes on and only people can change that. */
   waiting: 'stay' | 'leave'
+  /** Of one who leaves: it also returns when nothing is due within so long, and stays where something is due sooner. */
+  restMs?: number
   /** Events that are durable. */
   onEvents?: (events: readonly RunEvent[], state: WorkflowState) => void
 }
 
 export type RunResult =
   | { status: 'ended'; state: WorkflowState }
-  | { status: 'waits'; waits: Plan['waits']; state: WorkflowState }
+  | { status: 'waits'; waits: (Plan['waits'][number] | 'place')[]; wakeAt: number | null; state: WorkflowState }
   | { status: 'stopped'; state: WorkflowState }
 
 type Began = Extract<WorkflowEvent, { type: 'began' }>
@@ -53,7 +55,12 @@ export async function startRun(
 }
 
 export function resumeRun(ports: WorkflowPorts, log: Iterable<RunEvent>, options: RunOptions): Promise<RunResult> {
-  return new Interpreter(ports, foldWorkflow(log), options).run()
+  return carryOn(ports, foldWorkflow(log), options)
+}
+
+/** From the state that the whole log comes to. */
+export function carryOn(ports: WorkflowPorts, state: WorkflowState, options: RunOptions): Promise<RunResult> {
+  return new Interpreter(ports, state, options).run()
 }
 
 interface Live {
@@ -73,6 +80,8 @@ class Interpreter {
   #state: WorkflowState
   #wake: () => void = () => undefined
   #entering = false
+  /** Its place is taken, and whoever carries it on is told when there is one. */
+  #isOutside = false
   /** This carrying on of the run. */
   readonly #over = new AbortController()
 
@@ -110,12 +119,20 @@ class Interpreter {
       if (this.#brought.length > 0) continue
       if ((await this.#act(plan)) || this.#brought.length > 0) continue
       const isIdle = this.#live.size === 0 && !this.#entering
-      if (isIdle && plan.wakeAt === null && plan.waits.length === 0)
+      const waits = this.#isOutside ? [...plan.waits, 'place' as const] : plan.waits
+      if (isIdle && plan.wakeAt === null && waits.length === 0)
         throw new MeshError('INTERNAL', { detail: `the run ${this.#ports.run} has nothing to do and has not ended` })
-      if (isIdle && this.#options.waiting === 'leave' && plan.waits.length > 0)
-        return { status: 'waits', waits: plan.waits, state: this.#state }
+      if (isIdle && this.#mayLeave(waits.length, plan.wakeAt))
+        return { status: 'waits', waits, wakeAt: plan.wakeAt, state: this.#state }
       await this.#pause(plan.wakeAt)
     }
+  }
+
+  #mayLeave(waits: number, wakeAt: number | null): boolean {
+    const { waiting, restMs } = this.#options
+    if (waiting === 'stay') return false
+    if (restMs === undefined) return waits > 0
+    return wakeAt === null || wakeAt - this.#ports.time.clock() > restMs
   }
 
   #plan(): Plan {
@@ -152,7 +169,7 @@ class Interpreter {
   }
 
   #enter({ admit }: Plan): WorkflowEvent[] {
-    if (!admit || this.#entering) return []
+    if (!admit || this.#entering || this.#isOutside) return []
     this.#entering = true
     const came = (event: WorkflowEvent): void => {
       this.#brought.push(event)
@@ -164,6 +181,11 @@ class Interpreter {
     this.#ports.concurrency.enter(admit, signal).then(
       answer => {
         if (answer === 'entered') return came({ type: 'admitted', key })
+        if (answer === 'waits') {
+          this.#isOutside = true
+          this.#entering = false
+          return this.#wake()
+        }
         came({ type: 'ended', outcome: 'failed', error: { code: 'CONFLICT', message: `another run has "${key}"` } })
       },
       thrown => {

@@ -115,6 +115,7 @@ import {
 import { snapshotRoutes } from './snapshot-routes.ts'
 import { health, metrics, ready } from './system-handlers.ts'
 import { taskRoutes } from './task-routes.ts'
+import { workflowRoutes } from './workflow-routes.ts'
 
 const page = { limit: 'rows of a page, at most 200', cursor: '`next` of the page before' }
 /** Escapes can double the length of code in JSON. */
@@ -755,6 +756,7 @@ export function routes(parts: Parts): Route[] {
     ...computeRoutes(parts),
     ...moveRoutes(parts),
     ...taskRoutes(parts),
+    ...workflowRoutes(parts),
     ...hookRoutes(parts),
     ...snapshotRoutes(parts),
     ...keyRoutes(parts),

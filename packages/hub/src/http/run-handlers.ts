@@ -161,9 +161,13 @@ export async function answerInput(parts: Parts, ask: UserAsk<InferOutput<typeof 
 }
 
 export async function cancelRun(parts: Parts, ask: UserAsk<InferOutput<typeof cancelSchema>>): Promise<Run> {
-  const { runs, tasks } = parts
+  const { runs, tasks, workflows } = parts
   const [org, id] = [placeOf(ask).org, parseRunId(param(ask, 'id'))]
   const run = await getRun(parts, ask)
+  if (run.kind === 'workflow' && !hasEnded(run.status)) {
+    await workflows.send(org, id, { type: 'cancel', by: ask.who.name, reason: ask.body.reason ?? 'cancelled' }, null)
+    return getRun(parts, ask)
+  }
   if (run.kind !== 'task' || hasEnded(run.status))
     return runs.cancel(org, id, ask.body.reason ?? `cancelled by ${ask.who.name}`)
   await tasks.control(org, id, 'stop', ask.who.name)

@@ -25,7 +25,7 @@ import { json, param, placeOf, type UserAsk } from './route.ts'
 
 const idOf = (ask: UserAsk<unknown>) => parseRunId(param(ask, 'id'))
 
-function requesterOf(ask: UserAsk<unknown>): Requester {
+export function requesterOf(ask: UserAsk<unknown>): Requester {
   const { org, user, name } = ask.who
   return { name, asker: { org, user }, source: ask }
 }
@@ -39,7 +39,7 @@ export async function createTask(parts: Parts, ask: UserAsk<NewTask>): Promise<R
   return json(task, created ? 201 : 200)
 }
 
-async function firstProject({ store }: Parts, { who }: UserAsk<unknown>): Promise<ProjectId> {
+export async function firstProject({ store }: Parts, { who }: UserAsk<unknown>): Promise<ProjectId> {
   const [first] = await store.query('listProjects', { org: who.org })
   if (!first) throw new MeshError('BAD_REQUEST', { detail: 'project: you have none yet' })
   return first.id

@@ -10,8 +10,20 @@ import type { Concerned } from './other-hubs.ts'
 const tellsWhyMs = 50
 
 export function concernedOf(parts: Parts): Concerned {
-  const { store, fleet, events, runs, openTasks, feeds, doors, memberships, sessionRequests, sessionsChanged, others } =
-    parts
+  const {
+    store,
+    fleet,
+    events,
+    runs,
+    openTasks,
+    feeds,
+    doors,
+    memberships,
+    sessionRequests,
+    sessionsChanged,
+    others,
+    openWorkflows,
+  } = parts
   let turns = 0
   const lookAtDevice = async (org: OrgId, id: DeviceId): Promise<void> => {
     const row = await store.query('findDevice', { id })
@@ -45,6 +57,7 @@ export function concernedOf(parts: Parts): Concerned {
   return {
     run: async (org, run) => {
       openTasks.heardOf(run)
+      openWorkflows.heardOf(run)
       await runs.heardOf(org, run)
     },
     device: lookAtDevice,

@@ -43,7 +43,7 @@ export async function settleRestore(tx: Tx, a: { now: number; note: AuditNote })
 /** They may have been given out and executed since, so they are not given out again (S16). */
 async function endRunsNotBegun(tx: Tx, now: number): Promise<number> {
   const waiting = await tx.all<{ org: OrgId; id: RunId }>(
-    "SELECT org_id AS org, run_id AS id FROM runs WHERE status IN ('queued', 'leased') OR (kind = 'task' AND ended_at IS NULL) ORDER BY org_id, arrival",
+    "SELECT org_id AS org, run_id AS id FROM runs WHERE status IN ('queued', 'leased') OR (kind IN ('task', 'workflow') AND ended_at IS NULL) ORDER BY org_id, arrival",
   )
   for (const { org, id } of waiting) await endRun(tx, { org, id, as: 'interrupted', reason, now })
   return waiting.length

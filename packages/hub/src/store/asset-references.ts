@@ -4,6 +4,7 @@
  */
 import { type AssetId, type DocumentId, isAssetId, type OrgId } from '@meshbook/core/ids.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
+import type { WorkflowEvent } from '@meshbook/core/workflow/workflow-events.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { countBytes, removeLater } from './assets.ts'
 
@@ -24,8 +25,15 @@ export async function dropReferences(tx: Tx, a: { org: OrgId; holder: AssetHolde
 
 export function assetsOfEvent(event: RunEvent): AssetId[] {
   if (event.type === 'task') return 'asset' in event.event && isAssetId(event.event.asset) ? [event.event.asset] : []
+  if (event.type === 'workflow') return [...resultsOf(event.event)].filter(isAssetId)
   if (event.type !== 'display' && event.type !== 'result') return []
   return event.parts.flatMap(part => (part.at === 'asset' && isAssetId(part.asset) ? [part.asset] : []))
+}
+
+/** Large results of steps. */
+function* resultsOf(event: WorkflowEvent): Generator<string> {
+  for (const stored of ['output' in event ? event.output : undefined, 'items' in event ? event.items : undefined])
+    if (stored && 'asset' in stored) yield stored.asset
 }
 
 export async function listOrgs(tx: Tx): Promise<OrgId[]> {

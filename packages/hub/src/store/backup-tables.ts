@@ -62,6 +62,14 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   task_messages: kept('what people said to agents'),
   task_cells: kept('which agreement was used for which run, so that none is used again'),
 
+  workflow_definitions: kept('files of workflows; a run is pinned to the hash of its own'),
+  workflow_runs: kept(
+    'runs of workflows; those that were under way are ended, since their effects may be known elsewhere',
+  ),
+  workflow_inbox: kept('what was sent to runs, and by whom'),
+  workflow_places: leftOut('places of runs that go on; none does after a restore'),
+  workflow_checkpoints: leftOut('made from the logs, and only of runs that go on'),
+
   workers: leftOut('what runs on one machine now; it is gone or unknown after a restore'),
   compute_keys: leftOut('opens what the next table has, and is made anew'),
   restoring_keys: leftOut('a backup must not hold a way to what only devices can open; restoring is turned on again'),

@@ -5,20 +5,24 @@ import { type ErrorCode, MeshError } from '@meshbook/core/errors.ts'
 import type { DeviceId, GateId, OrgId, RunId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
+import type { Json } from '@meshbook/core/workflow/workflow-schema.ts'
+import { faultOf } from '@meshbook/engine/workflow/hear.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import type { Asker } from './places.ts'
 import { endGate } from './tell-runs.ts'
+import { tellWorkflow } from './workflow-inbox.ts'
 
+type AskedForm = { [key: string]: Json } | null
 type Opened = Extract<RunEvent, { type: 'gate-opened' }>
 type Received = Extract<RunEvent, { type: 'gate-decided' }>
 
 /** False when another gate has its id. */
 export async function openGate(tx: Tx, a: { org: OrgId; run: RunId; event: Opened }): Promise<boolean> {
-  const { gate, nonce, title, shown, deciders, at, expiresAt } = a.event
+  const { gate, nonce, title, shown, deciders, at, expiresAt, choices, form } = a.event
   const digest = createHash('sha256').update(shown).digest('hex')
   const { changes } = await tx.run(
-    `INSERT INTO gates (org_id, gate_id, run_id, state, title, shown, digest, nonce, deciders, opened_at, expires_at)
-    VALUES (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (org_id, gate_id) DO NOTHING`,
+    `INSERT INTO gates (org_id, gate_id, run_id, state, title, shown, digest, nonce, deciders, choices, form, opened_at, expires_at)
+    VALUES (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (org_id, gate_id) DO NOTHING`,
     [
       a.org,
       gate,
@@ -29,6 +33,8 @@ export async function openGate(tx: Tx, a: { org: OrgId; run: RunId; event: Opene
       digest,
       nonce,
       deciders === undefined ? null : JSON.stringify(deciders),
+      choices === undefined ? null : JSON.stringify(choices),
+      form === undefined ? null : JSON.stringify(form),
       at,
       expiresAt,
     ],
@@ -48,24 +54,28 @@ export async function voidGates(tx: Tx, a: { org: OrgId; run: RunId }): Promise<
   await tx.run("UPDATE gates SET state = 'void' WHERE org_id = ? AND run_id = ? AND state = 'open'", [a.org, a.run])
 }
 
-interface Stored extends Omit<Gate, 'shown' | 'deciders'> {
+interface Stored extends Omit<Gate, 'shown' | 'deciders' | 'choices' | 'form'> {
   shown: string | null
   deciders: string | null
+  choices: string | null
+  form: string | null
 }
 
 const select = `SELECT g.gate_id AS id, g.run_id AS run, r.project_id AS project, r.document_id AS document, d.path AS path, g.state AS state, g.title AS title, g.digest AS digest, g.nonce AS nonce, g.shown AS shown,
-  g.deciders AS deciders, g.opened_at AS "openedAt", g.expires_at AS "expiresAt", g.decided_by AS "decidedBy", g.decided_at AS "decidedAt", g.comment AS comment, g.received_at AS "receivedAt", r.device_id AS device, v.name AS "deviceName"
+  g.deciders AS deciders, g.choices AS choices, g.form AS form, g.opened_at AS "openedAt", g.expires_at AS "expiresAt", g.decided_by AS "decidedBy", g.decided_at AS "decidedAt", g.comment AS comment, g.received_at AS "receivedAt", r.device_id AS device, v.name AS "deviceName"
   FROM gates g JOIN runs r ON r.org_id = g.org_id AND r.run_id = g.run_id
   LEFT JOIN documents d ON d.org_id = r.org_id AND d.document_id = r.document_id LEFT JOIN devices v ON v.device_id = r.device_id`
 
 const visible =
   '(g.org_id = ? OR EXISTS (SELECT 1 FROM members m WHERE m.org_id = r.org_id AND m.project_id = r.project_id AND m.member_org = ? AND m.user_id = ?))'
 
-function gateOf({ shown, deciders, ...row }: Stored): Gate & { shown: string | null } {
+function gateOf({ shown, deciders, choices, form, ...row }: Stored): Gate & { shown: string | null } {
   return {
     ...row,
     shown: shown === null ? null : (JSON.parse(shown) as string),
     deciders: deciders === null ? null : (JSON.parse(deciders) as string[]),
+    choices: choices === null ? null : (JSON.parse(choices) as string[]),
+    form: form === null ? null : (JSON.parse(form) as { [key: string]: Json }),
   }
 }
 
@@ -128,6 +138,14 @@ export async function decideGate(
       detail: gate.decidedBy === null ? `it is ${gate.state}` : `${gate.state} by ${gate.decidedBy}`,
     })
   if (gate.expiresAt <= a.now) throw new MeshError('GATE_EXPIRED', { detail: `gate ${a.id}` })
+  const { decision, digest, choice = null, form = null, comment = null } = a.answer
+  const said = { digest, verdict: decision, choice, form: form as Json }
+  const fault = faultOf({ digest: gate.digest, choices: gate.choices, form: gate.form as AskedForm }, said)
+  if (fault !== undefined) throw new MeshError('BAD_REQUEST', { detail: fault })
+  await tellWorkflow(tx, {
+    ...{ org: a.org, id: gate.run, now: a.now, key: `gate ${a.id}` },
+    item: { type: 'decide', gate: a.id, by: a.by, comment, ...said },
+  })
   await tx.run(
     "UPDATE gates SET state = ?, decided_by = ?, decided_at = ?, comment = ? WHERE org_id = ? AND gate_id = ? AND state = 'open'",
     [a.answer.decision, a.by, a.now, a.answer.comment ?? null, a.org, a.id],

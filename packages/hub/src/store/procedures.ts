@@ -5,6 +5,7 @@ import type { Procedure, Tx } from '@meshbook/relay/sql/tx.ts'
 import * as accounts from './accounts.ts'
 import * as activity from './activity.ts'
 import * as restore from './after-restore.ts'
+import { appendWorkflowAtOnce } from './append-workflow-at-once.ts'
 import * as references from './asset-references.ts'
 import * as assets from './assets.ts'
 import * as audit from './audit.ts'
@@ -58,6 +59,9 @@ import * as taskCells from './task-cells.ts'
 import * as tasks from './tasks.ts'
 import * as ways from './ways.ts'
 import * as workers from './workers.ts'
+import * as workflowInbox from './workflow-inbox.ts'
+import * as workflowPlaces from './workflow-places.ts'
+import * as workflows from './workflow-runs.ts'
 
 export { schema } from './schema.ts'
 
@@ -261,6 +265,21 @@ const plain = {
   closeTaskCell: taskCells.closeTaskCell,
   askerOfTask: taskCells.askerOfTask,
   noteTaskReasons: noting(tasks.noteTaskReasons, (_, { id }) => [`run ${id}`]),
+  findWorkflowRun: workflows.findWorkflowRun,
+  createWorkflowRun: noting(workflows.createWorkflowRun, ({ run, created }) => (created ? aboutRun(run) : [])),
+  listWorkflowRuns: workflows.listWorkflowRuns,
+  workflowDefinitions: workflows.workflowDefinitions,
+  dueWorkflowRuns: workflows.dueWorkflowRuns,
+  takeWorkflowRun: noting(workflows.takeWorkflowRun, aboutRun),
+  renewWorkflowRuns: workflows.renewWorkflowRuns,
+  restWorkflowRun: workflows.restWorkflowRun,
+  freeWorkflowRuns: workflows.freeWorkflowRuns,
+  appendWorkflow: noting(workflows.appendWorkflow, ({ run }) => aboutRun(run)),
+  saveWorkflowCheckpoint: workflows.saveWorkflowCheckpoint,
+  workflowCheckpoint: workflows.workflowCheckpoint,
+  sendToWorkflow: noting(workflowInbox.sendToWorkflow, (_, { id }) => [`run ${id}`]),
+  readWorkflowInbox: workflowInbox.readWorkflowInbox,
+  enterWorkflowPlace: workflowPlaces.enterWorkflowPlace,
   homelessSessions: moves.homelessSessions,
   leftHeads: left.leftHeads,
   askedLeftHead: left.askedLeftHead,
@@ -478,5 +497,10 @@ function withFound(note: audit.AuditNote, result: unknown): audit.AuditNote {
 }
 
 export const procedures = { ...plain, audited }
+
+/** In place of the above, on PostgreSQL (WQ4). */
+export const onPostgres = {
+  appendWorkflow: noting(appendWorkflowAtOnce, ({ run }) => aboutRun(run)),
+}
 
 export type HubProcedures = typeof procedures

@@ -18,6 +18,7 @@ import { addReferences, assetsOfEvent } from './asset-references.ts'
 import { openGate, receiveGate, voidGates } from './gates.ts'
 import { type RunRow, runRow, saveState, showRun } from './run-rows.ts'
 import { tellOfEvent } from './tell-runs.ts'
+import { settleWorkflow } from './workflow-places.ts'
 
 export interface Appended {
   /** How far the log goes now. */
@@ -118,7 +119,10 @@ export async function logEvent(
   const assets = assetsOfEvent(event)
   if (assets.length > 0) await addReferences(tx, { org: row.org, holder: `run:${row.id}`, assets })
   if (event.type === 'gate-decided') await receiveGate(tx, { org: row.org, run: row.id, event })
-  if (hasEnded(state.status) && gatesOf(row.state).length > 0) await voidGates(tx, { org: row.org, run: row.id })
+  if (hasEnded(state.status)) {
+    if (gatesOf(row.state).length > 0) await voidGates(tx, { org: row.org, run: row.id })
+    await settleWorkflow(tx, { org: row.org, id: row.id, now })
+  }
   row.logBytes += text.length
   row.resumeSeq = null
   const before = row.state

@@ -83,22 +83,23 @@ export async function projectOf(tx: Tx, a: Pick<NewRun, 'org' | 'document'>): Pr
   return document.project
 }
 
-/** A task is no cell of a notebook: it stands under the tree of its project, in a session that no device has. */
-export async function insertTaskRun(
+/** A task or a workflow is no cell of a notebook: it stands under the tree of its project, in a session that no device has. */
+export async function insertOwnRun(
   tx: Tx,
   a: Pick<
     NewRun,
     'org' | 'id' | 'document' | 'newSession' | 'code' | 'codeHash' | 'requestedBy' | 'asker' | 'from' | 'now'
   > & {
     project: ProjectId
+    kind: 'task' | 'workflow'
   },
 ): Promise<void> {
-  const language = 'agent'
+  const language = a.kind === 'task' ? 'agent' : 'workflow'
   const run: NewRun = {
-    ...{ ...a, language, runtime: language, sessionName: 'tasks', cell: null, chosenDevice: null },
+    ...{ ...a, language, runtime: language, sessionName: `${a.kind}s`, cell: null, chosenDevice: null },
     expiresAt: Number.MAX_SAFE_INTEGER,
   }
-  await addRun(tx, run, a.project, await sessionFor(tx, run, a.project), 'task')
+  await addRun(tx, run, a.project, await sessionFor(tx, run, a.project), a.kind)
 }
 
 export async function addRun(

@@ -125,6 +125,8 @@ export async function dropRecord(tx: Tx, a: NamedRun): Promise<boolean> {
     [a.org, a.id],
   )
   if (changes === 0) return false
+  for (const table of ['workflow_inbox', 'workflow_runs'])
+    await tx.run(`DELETE FROM ${table} WHERE org_id = ? AND run_id = ?`, [a.org, a.id])
   await tx.run('DELETE FROM gates WHERE org_id = ? AND run_id = ?', [a.org, a.id])
   await dropReferences(tx, { org: a.org, holder: `run:${a.id}` })
   return true

@@ -219,6 +219,20 @@ const migrations: readonly string[] = [
   CREATE TABLE mail_codes (org_id TEXT NOT NULL, user_id TEXT NOT NULL, notice_id TEXT NOT NULL, mark TEXT NOT NULL, sent_at BIGINT NOT NULL, PRIMARY KEY (org_id, notice_id));
   CREATE INDEX mail_codes_by_user ON mail_codes (org_id, user_id, sent_at);
   CREATE INDEX mail_codes_by_mark ON mail_codes (mark, sent_at);`,
+  // Runs of workflows (WQ1…): each is a run as well. `due_at`: null while it only waits, the end of its lease while held.
+  `CREATE TABLE workflow_definitions (org_id TEXT NOT NULL, hash TEXT NOT NULL, text TEXT NOT NULL, PRIMARY KEY (org_id, hash));
+  CREATE TABLE workflow_runs (org_id TEXT NOT NULL, run_id TEXT NOT NULL, name TEXT NOT NULL, definition TEXT NOT NULL, opening TEXT NOT NULL, is_open BIGINT NOT NULL, due_at BIGINT, executor TEXT, fence BIGINT NOT NULL, inbox BIGINT NOT NULL, woken BIGINT NOT NULL, waits TEXT NOT NULL, PRIMARY KEY (org_id, run_id));
+  CREATE INDEX workflow_runs_due ON workflow_runs (due_at);
+  CREATE INDEX workflow_runs_held ON workflow_runs (executor);
+  CREATE INDEX workflow_runs_open ON workflow_runs (org_id, is_open);
+  CREATE TABLE workflow_inbox (org_id TEXT NOT NULL, run_id TEXT NOT NULL, inbox BIGINT NOT NULL, item_key TEXT, item TEXT NOT NULL, PRIMARY KEY (org_id, run_id, inbox), UNIQUE (org_id, run_id, item_key));
+  CREATE TABLE workflow_places (org_id TEXT NOT NULL, place_key TEXT NOT NULL, run_id TEXT NOT NULL, number BIGINT NOT NULL, is_in BIGINT NOT NULL, PRIMARY KEY (org_id, place_key, run_id));
+  CREATE INDEX workflow_places_by_run ON workflow_places (org_id, run_id);
+  CREATE TABLE workflow_checkpoints (org_id TEXT NOT NULL, run_id TEXT NOT NULL, seq BIGINT NOT NULL, version BIGINT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (org_id, run_id));
+  ALTER TABLE gates ADD COLUMN choices TEXT;
+  ALTER TABLE gates ADD COLUMN form TEXT;`,
 ]
 
-export const schema: Schema = { name: 'hub', migrations }
+const guarded = ['workflow_definitions', 'workflow_runs', 'workflow_inbox', 'workflow_places', 'workflow_checkpoints']
+
+export const schema: Schema = { name: 'hub', migrations, guarded }

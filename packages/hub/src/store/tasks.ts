@@ -22,7 +22,7 @@ import type { Budget, Task, TaskMessage, ToolRule } from '@meshbook/core/tasks-a
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { dropReferences } from './asset-references.ts'
 import { type LoggedEvent, logEvent, logged, type Refused } from './run-log.ts'
-import { insertTaskRun } from './run-queue.ts'
+import { insertOwnRun } from './run-queue.ts'
 import { runRow, saveState } from './run-rows.ts'
 
 /** What a task is asked to be, and never changes. */
@@ -163,7 +163,8 @@ export async function createTask(tx: Tx, a: NewTaskRow): Promise<{ task: TaskRow
     [a.org, a.project],
   )
   if (!project) throw new MeshError('NOT_FOUND', { detail: `project ${a.project}` })
-  await insertTaskRun(tx, {
+  await insertOwnRun(tx, {
+    kind: 'task',
     ...{ org: a.org, id: a.id, document: project.tree, project: a.project, newSession: a.newSession, now: a.now },
     ...{ code: a.prompt, codeHash: a.hash, requestedBy: a.requestedBy, asker: a.asker, from: a.credential },
   })

@@ -39,7 +39,7 @@ interface ToldRun {
 
 async function toldRun(tx: Tx, org: OrgId, id: RunId): Promise<ToldRun | undefined> {
   return tx.get<ToldRun>(
-    `SELECT r.org_id AS org, r.run_id AS id, r.project_id AS project, d.path AS path, v.name AS "deviceName", CASE WHEN r.kind = 'task' THEN r.code ELSE NULL END AS task, r.asked_org AS "askedOrg", r.asked_by AS "askedBy", r.asked_from AS "askedFrom", COALESCE(r.asked_at, r.requested_at) AS "askedAt"
+    `SELECT r.org_id AS org, r.run_id AS id, r.project_id AS project, d.path AS path, v.name AS "deviceName", CASE WHEN r.kind IN ('task', 'workflow') THEN r.code ELSE NULL END AS task, r.asked_org AS "askedOrg", r.asked_by AS "askedBy", r.asked_from AS "askedFrom", COALESCE(r.asked_at, r.requested_at) AS "askedAt"
     FROM runs r LEFT JOIN documents d ON d.org_id = r.org_id AND d.document_id = r.document_id LEFT JOIN devices v ON v.device_id = r.device_id
     WHERE r.org_id = ? AND r.run_id = ?`,
     [org, id],

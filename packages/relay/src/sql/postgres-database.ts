@@ -12,6 +12,7 @@ import { locksOfOrg } from './call-locks.ts'
 import type { Database, StorageHealth } from './database.ts'
 import { openPool, txOver } from './postgres-connection.ts'
 import { callErrorOf, isLost, isReadOnly, serverErrorOf } from './postgres-error.ts'
+import { enterScope, scopeOf } from './postgres-guard.ts'
 import { checkVersions, loadModules } from './postgres-migrate.ts'
 import { Presence } from './postgres-presence.ts'
 import { checkRole } from './postgres-role.ts'
@@ -81,7 +82,13 @@ export class PostgresDatabase<P extends Procedures> implements Database<P> {
     if (this.#failure) throw this.#failure
     const locks = locksOf(args[0] as never)
     return new Promise<unknown>((resolve, reject) =>
-      this.#writer.add({ locks, perform: tx => procedure(tx, args[0] as never), resolve, reject }),
+      this.#writer.add({
+        locks,
+        scope: scopeOf(args[0]),
+        perform: tx => procedure(tx, args[0] as never),
+        resolve,
+        reject,
+      }),
     ) as never
   }
 
@@ -181,7 +188,7 @@ export class PostgresDatabase<P extends Procedures> implements Database<P> {
 
 /** One snapshot for all statements of the procedure, and no way to write. */
 async function readIn(client: PoolClient, procedure: Procedure, args: never): Promise<unknown> {
-  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+  await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${enterScope(scopeOf(args))}`)
   try {
     return await procedure(txOver(client), args)
   } finally {
@@ -191,8 +198,9 @@ async function readIn(client: PoolClient, procedure: Procedure, args: never): Pr
 
 function proceduresOf(modules: readonly SqlModule[]): ReadonlyMap<string, Named> {
   const found = new Map<string, Named>()
-  for (const { procedures, locksOf = locksOfOrg } of modules) {
-    for (const [name, procedure] of Object.entries(procedures)) {
+  for (const { procedures, onPostgres = {}, locksOf = locksOfOrg } of modules) {
+    for (const [name, portable] of Object.entries(procedures)) {
+      const procedure = onPostgres[name] ?? portable
       if (found.has(name)) throw new Error(`two modules have a procedure "${name}"`)
       found.set(name, { procedure, locksOf })
     }

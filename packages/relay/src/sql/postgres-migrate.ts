@@ -4,6 +4,7 @@ import { Client, type ClientBase } from 'pg'
 import { orderedLocks } from './call-locks.ts'
 import { clientConfig } from './postgres-connection.ts'
 import { serverErrorOf } from './postgres-error.ts'
+import { enterEveryOrg, guardsFor } from './postgres-guard.ts'
 import { beginWith, migrationFor } from './postgres-sql.ts'
 import type { Schema, SqlModule } from './tx.ts'
 
@@ -57,6 +58,7 @@ export async function migratePostgres({ ownerUrl, modules, role }: MigrateOption
   client.on('error', () => undefined)
   try {
     await client.connect()
+    await client.query(enterEveryOrg)
     await client.query(beginWith(orderedLocks([{ key: 'migrations', shared: false }])))
     const stored = await storedVersions(client)
     const due = behind(schemas, stored)
@@ -71,11 +73,16 @@ export async function migratePostgres({ ownerUrl, modules, role }: MigrateOption
   }
 }
 
-export async function migrateOne(client: ClientBase, { name, migrations }: Schema, from: number): Promise<void> {
+export async function migrateOne(
+  client: ClientBase,
+  { name, migrations, guarded = [] }: Schema,
+  from: number,
+): Promise<void> {
   await client.query(
     'CREATE TABLE IF NOT EXISTS schema_versions (name TEXT NOT NULL PRIMARY KEY, version BIGINT NOT NULL)',
   )
   for (const sql of migrations.slice(from)) await client.query(migrationFor(sql))
+  if (guarded.length > 0) await client.query(guardsFor(guarded))
   await client.query(
     'INSERT INTO schema_versions (name, version) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET version = excluded.version',
     [name, migrations.length],

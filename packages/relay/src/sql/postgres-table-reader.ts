@@ -7,6 +7,7 @@ import { limits } from '@meshbook/core/limits.ts'
 import { Client, type QueryArrayConfig } from 'pg'
 import { clientConfig } from './postgres-connection.ts'
 import { callErrorOf, serverErrorOf } from './postgres-error.ts'
+import { enterEveryOrg } from './postgres-guard.ts'
 import { behind, storedVersions } from './postgres-migrate.ts'
 import { Presence } from './postgres-presence.ts'
 import { quotedName, quotedNames, type TableInfo, type TableReader, tablesMadeBy } from './tables.ts'
@@ -74,6 +75,7 @@ export class PostgresTableReader implements TableReader {
   async #begin(): Promise<void> {
     await this.#client.connect()
     await new Presence().enter(this.#client)
+    await this.#client.query(enterEveryOrg)
     const before = await this.#columnsNow()
     if (before.length === 0) throw new MeshError('NOT_FOUND', { detail: 'the database holds no hub' })
     const tables = [...new Set(before.map(({ schema, table }) => `${quotedSchema(schema)}.${quotedName(table)}`))]

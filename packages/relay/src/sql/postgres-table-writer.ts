@@ -8,6 +8,7 @@ import { Client } from 'pg'
 import { orderedLocks } from './call-locks.ts'
 import { clientConfig } from './postgres-connection.ts'
 import { callErrorOf, serverErrorOf } from './postgres-error.ts'
+import { enterEveryOrg } from './postgres-guard.ts'
 import { behind, grantRows, migrateOne, storedVersions } from './postgres-migrate.ts'
 import { enterAlone } from './postgres-presence.ts'
 import { beginWith } from './postgres-sql.ts'
@@ -61,6 +62,7 @@ export class PostgresTableWriter implements TableWriter {
   async #enter(): Promise<void> {
     await this.#client.connect()
     await enterAlone(this.#client)
+    await this.#client.query(enterEveryOrg)
     behind(this.#options.schemas, await storedVersions(this.#client))
     const { rows } = await this.#client.query<{ home: string; there: string[] }>(
       `SELECT n.nspname AS home, ARRAY(SELECT relname::text FROM pg_class WHERE relnamespace = n.oid AND relkind = 'r' AND relname = ANY($1)) AS there

@@ -9,11 +9,14 @@ import type { After } from '../timers.ts'
 import { type Locked, orderedLocks, takeGroup } from './call-locks.ts'
 import { txOver } from './postgres-connection.ts'
 import { callErrorOf, isLost, isRolledBack, serverErrorOf } from './postgres-error.ts'
+import { enterScope } from './postgres-guard.ts'
 import { beginWith } from './postgres-sql.ts'
 import type { CallLock, Tx } from './tx.ts'
 
 export interface WriteCall extends Locked {
   readonly locks: readonly CallLock[]
+  /** The org whose rows it sees. */
+  readonly scope: string
   perform(tx: Tx): Promise<unknown>
   resolve(value: unknown): void
   reject(error: MeshError): void
@@ -138,9 +141,12 @@ export class PostgresWriter {
 async function performGroup(client: PoolClient, group: readonly WriteCall[], guarded: boolean): Promise<Outcome[]> {
   const tx = txOver(client)
   const outcomes: Outcome[] = []
-  await client.query(beginWith(orderedLocks(group.flatMap(({ locks }) => locks))))
+  let scope = group[0]!.scope
+  await client.query(`${beginWith(orderedLocks(group.flatMap(({ locks }) => locks)))}; ${enterScope(scope)}`)
   const until = performance.now() + limits.groupCommitMs
   for (const call of group) {
+    if (call.scope !== scope) await client.query(enterScope(call.scope))
+    scope = call.scope
     outcomes.push(await (guarded ? performGuarded(client, tx, call) : performPlain(tx, call)))
     if (performance.now() > until) break
   }

@@ -30,6 +30,8 @@ export interface Turn {
 export interface Schema {
   name: string
   migrations: readonly string[]
+  /** Tables of which a call on PostgreSQL sees and changes only rows of the org that it is for (`scopeOf`). */
+  guarded?: readonly string[]
 }
 
 /**
@@ -44,6 +46,8 @@ export interface CallLock {
 export interface SqlModule {
   schema: Schema
   procedures: Procedures
+  /** What PostgreSQL does in place of procedures of the same name, and to the same end, in fewer statements. */
+  onPostgres?: Readonly<Record<string, Procedure>>
   /** Other locks than those of the call's org; see `locksOfOrg`. */
   locksOf?: (args: never) => CallLock[]
 }

@@ -4,8 +4,8 @@ import { limits } from '@meshbook/core/limits.ts'
 import type { SecretText } from '@meshbook/core/workflow/template.ts'
 import type { Json } from '@meshbook/core/workflow/workflow-schema.ts'
 import { asStepFailure, type Executed, type Execution, StepFailure } from '@meshbook/engine/workflow/ports.ts'
-import type { AddressKind } from '@meshbook/hub/outgoing/address-kind.ts'
-import { type OutgoingAnswer, outgoing, systemResolve } from '@meshbook/hub/outgoing/guarded-request.ts'
+import type { AddressKind } from '../outgoing/address-kind.ts'
+import { type OutgoingAnswer, outgoing, systemResolve } from '../outgoing/guarded-request.ts'
 
 export interface HttpInput {
   url: string
@@ -15,7 +15,7 @@ export interface HttpInput {
   accept?: number[]
 }
 
-export type SecretNamed = (name: string) => string
+export type SecretNamed = (name: string) => string | Promise<string>
 
 /** One answer more than this is too large. */
 const answerBytes = limits.workflowValueBytes / 2
@@ -34,9 +34,9 @@ export async function sendRequest(
   const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body)
   const typed = body === undefined || typeof body === 'string' ? {} : { 'content-type': 'application/json' }
   const once = method === 'GET' || method === 'HEAD' ? {} : { 'idempotency-key': key }
-  const given = Object.fromEntries(
-    Object.entries(headers).map(([name, parts]) => [name.toLowerCase(), headerOf(name, parts, secretNamed)]),
-  )
+  const given: Record<string, string> = {}
+  for (const [name, parts] of Object.entries(headers))
+    given[name.toLowerCase()] = await headerOf(name, parts, secretNamed)
   try {
     const all = { 'user-agent': 'meshbook-workflow', ...typed, ...once, ...given }
     const answer = await send({ url, method, headers: all, allows, ...(text !== undefined && { body: text }) }, signal)
@@ -46,8 +46,9 @@ export async function sendRequest(
   }
 }
 
-function headerOf(name: string, parts: SecretText, secretNamed: SecretNamed): string {
-  const value = parts.map(part => ('text' in part ? part.text : secretNamed(part.secret))).join('')
+async function headerOf(name: string, parts: SecretText, secretNamed: SecretNamed): Promise<string> {
+  let value = ''
+  for (const part of parts) value += 'text' in part ? part.text : await secretNamed(part.secret)
   // The value may be a secret: it is not shown.
   if (/[^\t\x20-\x7e]/.test(value))
     throw new StepFailure('BAD_REQUEST', `the header ${name} has characters that no header may have`, {

@@ -1,0 +1,200 @@
+/**
+ * Takes runs of workflows that are due, carries them on through the engine, and puts them aside when they have nothing to
+ * do (WQ10–WQ15). The store's transactions decide who has a run; this does what they say, and again if it was not done.
+ */
+import { asMeshError } from '@meshbook/core/errors.ts'
+import type { Now, OrgId, RandomBytes, RunId } from '@meshbook/core/ids.ts'
+import type { Limits } from '@meshbook/core/limits.ts'
+import { backoffMs } from '@meshbook/engine/backoff.ts'
+import type { StepExecutor } from '@meshbook/engine/workflow/ports.ts'
+import type { Log } from '../log.ts'
+import type { Grown } from '../runs/run-feeds.ts'
+import type { HubStore } from '../store/hub-store.ts'
+import type { TakenWorkflowRun, WorkflowAppended } from '../store/workflow-runs.ts'
+import { HeldRun } from './held-run.ts'
+import type { ResultBytes } from './result-bytes.ts'
+
+export interface ExecutorPorts {
+  /** Of this process: another one after a restart. */
+  name: string
+  /** Nobody else has the database: who held a run before is gone (WQ12). */
+  isAlone: boolean
+  store: HubStore
+  results: ResultBytes
+  stepsFor(org: OrgId): StepExecutor
+  times: Limits
+  now: Now
+  random: RandomBytes
+  log: Log
+  appended(run: TakenWorkflowRun, done: WorkflowAppended, grown: Grown): void
+}
+
+interface Failure {
+  times: number
+  until: number
+}
+
+export class WorkflowExecutor {
+  readonly #ports: ExecutorPorts
+  readonly #held = new Map<RunId, HeldRun>()
+  readonly #work = new Set<Promise<void>>()
+  readonly #failures = new Map<RunId, Failure>()
+  #looking = false
+  #again = false
+  #closed = false
+  #dueTimer: NodeJS.Timeout | undefined
+
+  constructor(ports: ExecutorPorts) {
+    this.#ports = ports
+  }
+
+  /** Looks until the returned function is called, which gives back what it has. */
+  begin(): () => Promise<void> {
+    const { times } = this.#ports
+    const renewing = setInterval(() => this.#track(this.#renew()), times.leaseMs / 4)
+    const looking = setInterval(() => this.lookSoon(), times.workflowDueMs)
+    this.#track(this.#start())
+    return async () => {
+      this.#closed = true
+      clearInterval(renewing)
+      clearInterval(looking)
+      clearTimeout(this.#dueTimer)
+      for (const run of this.#held.values()) run.stop()
+      while (this.#work.size > 0) await Promise.all(this.#work)
+    }
+  }
+
+  /** Something may be due, or was sent to the run. */
+  heardOf(id: RunId): void {
+    const held = this.#held.get(id)
+    if (held) held.sent()
+    else this.lookSoon()
+  }
+
+  lookSoon(): void {
+    this.#again = true
+    if (this.#looking || this.#closed) return
+    this.#looking = true
+    this.#track(this.#lookUntilDone())
+  }
+
+  async #start(): Promise<void> {
+    const { store, isAlone, name, now, log } = this.#ports
+    try {
+      if (isAlone) await store.call('freeWorkflowRuns', { but: name, now: now() })
+    } catch (thrown) {
+      log.warn({ err: asMeshError(thrown) }, 'runs of workflows wait for the leases of the process before this one')
+    }
+    this.lookSoon()
+  }
+
+  async #lookUntilDone(): Promise<void> {
+    try {
+      while (this.#again && !this.#closed) {
+        this.#again = false
+        await this.#look()
+      }
+    } catch (thrown) {
+      this.#ports.log.warn({ err: asMeshError(thrown) }, 'looking for due workflows failed')
+    } finally {
+      this.#looking = false
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { store, times, now, name } = this.#ports
+    const room = times.workflowsAtOnce - this.#held.size
+    if (room <= 0) return
+    const due = await store.query('dueWorkflowRuns', { now: now(), rows: room + this.#failures.size })
+    const free = due.filter(({ id }) => !this.#held.has(id) && (this.#failures.get(id)?.until ?? 0) <= now())
+    const taken = await Promise.all(
+      free.slice(0, room).map(({ org, id }) => {
+        const at = now()
+        return store.call('takeWorkflowRun', { org, id, executor: name, leaseUntil: at + times.leaseMs, now: at })
+      }),
+    )
+    for (const run of taken) if (run) this.#hold(run)
+    if (taken.length === room) this.#again = true
+  }
+
+  #hold(taken: TakenWorkflowRun): void {
+    const { appended, stepsFor } = this.#ports
+    const run = new HeldRun(
+      {
+        ...this.#ports,
+        steps: stepsFor(taken.org),
+        appended: (done, grown) => appended(taken, done, grown),
+      },
+      taken,
+    )
+    this.#held.set(taken.id, run)
+    if (this.#closed) run.stop()
+    this.#track(this.#carryOn(run))
+  }
+
+  async #carryOn(run: HeldRun): Promise<void> {
+    const { now, log } = this.#ports
+    const { id } = run.taken
+    try {
+      const result = await run.carryOn()
+      this.#failures.delete(id)
+      if (result.status === 'stopped') await run.rest(now(), '')
+      else if (result.status === 'waits') {
+        await run.rest(result.wakeAt, result.waits.join(','))
+        this.#lookAt(result.wakeAt)
+      }
+    } catch (thrown) {
+      const error = asMeshError(thrown)
+      if (error.code !== 'STALE_FENCE' && error.code !== 'RUN_ENDED') await this.#failed(run, error)
+      else log.debug({ run: id, code: error.code }, 'a run of a workflow is carried on by somebody else')
+    } finally {
+      this.#held.delete(id)
+      this.lookSoon()
+    }
+  }
+
+  async #failed(run: HeldRun, err: ReturnType<typeof asMeshError>): Promise<void> {
+    const { now, log, times, random } = this.#ports
+    const { id } = run.taken
+    const failures = (this.#failures.get(id)?.times ?? 0) + 1
+    const chance = Buffer.from(random(4)).readUInt32BE(0) / 2 ** 32
+    const most = times.workflowRetryMaxMs
+    const until = now() + backoffMs({ attempt: failures, minMs: 500, maxMs: most, random: () => chance })
+    this.#failures.set(id, { times: failures, until })
+    log.warn({ err, run: id, failures }, 'a run of a workflow was put aside and is tried again')
+    // Where that fails too, its lease ends by itself.
+    await run
+      .rest(until, '')
+      .catch((thrown: unknown) => log.debug({ err: asMeshError(thrown), run: id }, 'nor given back'))
+  }
+
+  /** Sooner than the next regular look. */
+  #lookAt(at: number | null): void {
+    const ms = at === null ? Number.POSITIVE_INFINITY : at - this.#ports.now()
+    if (ms > this.#ports.times.workflowDueMs || this.#closed) return
+    clearTimeout(this.#dueTimer)
+    this.#dueTimer = setTimeout(() => this.lookSoon(), Math.max(0, ms))
+  }
+
+  /** What is not renewed is another's by now. */
+  async #renew(): Promise<void> {
+    const { store, name, now, times, log } = this.#ports
+    const orgs = Map.groupBy(this.#held.values(), ({ taken }) => taken.org)
+    for (const [org, runs] of orgs)
+      try {
+        const still = await store.call('renewWorkflowRuns', { org, executor: name, leaseUntil: now() + times.leaseMs })
+        for (const run of runs) {
+          const own = still.find(({ id, fence }) => id === run.taken.id && fence === run.taken.fence)
+          if (own) run.sent(own.inbox)
+          else run.stop()
+        }
+      } catch (thrown) {
+        log.warn({ err: asMeshError(thrown) }, 'the leases of runs of workflows were not renewed')
+      }
+  }
+
+  #track(work: Promise<void>): void {
+    this.#work.add(work)
+    void work.finally(() => this.#work.delete(work))
+  }
+}

@@ -1,0 +1,189 @@
+/** Runs of workflows as people see them (WQ1–WQ3, WQ20–WQ22): asked for, shown, spoken to, forked. */
+import { createHash } from 'node:crypto'
+import { MeshError } from '@meshbook/core/errors.ts'
+import {
+  type Now,
+  newId,
+  type OrgId,
+  type ProjectId,
+  parseRunId,
+  type RandomBytes,
+  type RunId,
+} from '@meshbook/core/ids.ts'
+import { limits } from '@meshbook/core/limits.ts'
+import type { RunError, RunEvent } from '@meshbook/core/run.ts'
+import { ExpressionError } from '@meshbook/core/workflow/expression.ts'
+import type { WorkflowEvent } from '@meshbook/core/workflow/workflow-events.ts'
+import type { Json } from '@meshbook/core/workflow/workflow-schema.ts'
+import { noWorkflowState, stepWorkflow, type WorkflowState } from '@meshbook/core/workflow/workflow-state.ts'
+import type { NewWorkflowRun, WorkflowRun } from '@meshbook/core/workflows-api.ts'
+import { keptFor } from '@meshbook/engine/workflow/fork.ts'
+import { definitionsOf, type PinnedFiles } from '@meshbook/engine/workflow/pinned-files.ts'
+import { inputsFor } from '@meshbook/engine/workflow/plan.ts'
+import { sentSchema } from '@meshbook/engine/workflow/sent.ts'
+import * as v from 'valibot'
+import { credentialOf, type Requester } from '../runs/runs.ts'
+import type { HubStore } from '../store/hub-store.ts'
+import type { NewSent } from '../store/workflow-inbox.ts'
+import type { WorkflowRunRow } from '../store/workflow-runs.ts'
+import { refuseUnavailable } from './hub-steps.ts'
+import { pinFiles } from './pin-files.ts'
+
+export interface WorkflowsPorts {
+  store: HubStore
+  now: Now
+  random: RandomBytes
+  /** A run is new, or something was sent to it. */
+  wanted(org: OrgId, id: RunId): void
+}
+
+type Kept = Extract<WorkflowEvent, { type: 'kept' }>
+type Inputs = { [name: string]: Json }
+
+interface Opening {
+  id: RunId | undefined
+  files: PinnedFiles
+  inputs: Inputs
+  fork?: { run: RunId; step: string; kept: Kept[] }
+}
+
+export class Workflows {
+  readonly #ports: WorkflowsPorts
+
+  constructor(ports: WorkflowsPorts) {
+    this.#ports = ports
+  }
+
+  submit(
+    org: OrgId,
+    project: ProjectId,
+    requester: Requester,
+    { id, file, files, inputs = {} }: NewWorkflowRun,
+  ): Promise<{ run: WorkflowRun; created: boolean }> {
+    const opening = { id: id === undefined ? undefined : parseRunId(id), files: pinFiles(file, files) }
+    return this.#open(org, project, requester, { ...opening, inputs: inputs as Inputs })
+  }
+
+  async #open(
+    org: OrgId,
+    project: ProjectId,
+    requester: Requester,
+    { id: wanted, files, inputs, fork }: Opening,
+  ): Promise<{ run: WorkflowRun; created: boolean }> {
+    const { store, now, random } = this.#ports
+    const definitions = definitionsOf(files)
+    refuseUnavailable(definitions.all)
+    const workflow = definitions.of(files.hash)
+    const at = now()
+    const id = wanted ?? parseRunId(newId('run', at, random))
+    const began: WorkflowEvent = {
+      ...{ type: 'began', name: workflow.name, definition: files.hash, children: files.children },
+      inputs: checkedInputs(() => inputsFor(workflow, inputs)),
+      ...(workflow.budget && { budget: Math.round(workflow.budget.usd * 1_000_000) }),
+      ...(fork && { forkedFrom: { run: fork.run, step: fork.step } }),
+    }
+    const opening = [began, ...(fork?.kept ?? [])].map((event): RunEvent => ({ type: 'workflow', at, event }))
+    const asked = [project, files.hash, files.children, began.inputs, began.forkedFrom ?? null]
+    const { run, created } = await store.call('createWorkflowRun', {
+      ...{ org, id, project, opening, name: workflow.name, definition: files.hash, texts: [...files.texts], now: at },
+      hash: createHash('sha256').update(JSON.stringify(asked)).digest('hex'),
+      newSession: newId('session', at, random),
+      requestedBy: requester.name,
+      asker: requester.asker,
+      credential: credentialOf(requester.source),
+    })
+    if (created) this.#ports.wanted(org, id)
+    return { run: shown(run), created }
+  }
+
+  async show(org: OrgId, id: RunId): Promise<WorkflowRun> {
+    return shown(await this.#row(org, id))
+  }
+
+  async list(
+    a: Parameters<typeof import('../store/workflow-runs.ts').listWorkflowRuns>[1],
+  ): Promise<{ items: WorkflowRun[]; next: string | null }> {
+    const { items, next } = await this.#ports.store.query('listWorkflowRuns', a)
+    return { items: items.map(shown), next }
+  }
+
+  /** With a key, the same thing sent again changes nothing (WQ20). */
+  async send(org: OrgId, id: RunId, item: NewSent, key: string | null): Promise<WorkflowRun> {
+    const { store, now, wanted } = this.#ports
+    const { success, output, issues } = v.safeParse(sentSchema, { ...item, inbox: 1 })
+    if (!success) throw new MeshError('BAD_REQUEST', { detail: issues[0].message })
+    if (JSON.stringify(output).length > limits.workflowInlineBytes)
+      throw new MeshError('TOO_LARGE', {
+        detail: `what is sent to a run has at most ${limits.workflowInlineBytes / 1024} KiB`,
+      })
+    await store.call('sendToWorkflow', { org, id, item, key, now: now() })
+    wanted(org, id)
+    return this.show(org, id)
+  }
+
+  /** A new run that keeps what is not behind the step. */
+  async fork(
+    org: OrgId,
+    requester: Requester,
+    of: RunId,
+    {
+      id,
+      step,
+      inputs = {},
+    }: { id?: string | undefined; step: string; inputs?: { [name: string]: unknown } | undefined },
+  ): Promise<{ run: WorkflowRun; created: boolean }> {
+    const { store } = this.#ports
+    const row = await this.#row(org, of)
+    const { began, ...state } = await this.#state(org, of)
+    if (!began) throw new MeshError('CONFLICT', { detail: `run ${of} has not begun` })
+    const { definition: hash, children } = began
+    const hashes = [hash, ...children.map(child => child.definition)]
+    const files = { hash, children, texts: new Map(await store.query('workflowDefinitions', { org, hashes })) }
+    const { kept, inputs: before } = keptFor(definitionsOf(files).of(hash), { began, ...state }, step)
+    return this.#open(org, row.project, requester, {
+      id: id === undefined ? undefined : parseRunId(id),
+      files,
+      inputs: { ...before, ...(inputs as Inputs) },
+      fork: { run: of, step, kept },
+    })
+  }
+
+  async #state(org: OrgId, id: RunId): Promise<WorkflowState> {
+    let state = noWorkflowState
+    for (let after = 0; ; ) {
+      const page = await this.#ports.store.query('readEvents', {
+        ...{ org, id, after, mostBytes: limits.workflowLogPageBytes },
+      })
+      for (const { seq, text } of page?.events ?? []) {
+        state = stepWorkflow(state, JSON.parse(text) as RunEvent)
+        after = seq
+      }
+      if (!page || page.events.length === 0 || after >= page.seq) return state
+    }
+  }
+
+  async #row(org: OrgId, id: RunId): Promise<WorkflowRunRow> {
+    const run = await this.#ports.store.query('findWorkflowRun', { org, id })
+    if (!run) throw new MeshError('NOT_FOUND', { detail: `run ${id}` })
+    return run
+  }
+}
+
+function checkedInputs<T>(inputs: () => T): T {
+  try {
+    return inputs()
+  } catch (thrown) {
+    if (thrown instanceof ExpressionError) throw new MeshError('BAD_WORKFLOW', { detail: thrown.message })
+    throw thrown
+  }
+}
+
+function shown(row: WorkflowRunRow): WorkflowRun {
+  const { id, project, name, definition, status, seq, requestedBy, requestedAt, startedAt, endedAt } = row
+  return {
+    ...{ id, project, name, definition, status, seq, requestedBy, requestedAt, startedAt, endedAt },
+    waits: row.waits === '' ? [] : row.waits.split(','),
+    dueAt: row.executor === null ? row.dueAt : null,
+    error: row.error === null ? null : (JSON.parse(row.error) as RunError),
+  } as WorkflowRun
+}
