@@ -85,6 +85,10 @@ async function worldOf(t: TestContext): Promise<World> {
   const cookie = await signIn(test)
   const [browser] = (await test.json<{ items: { id: string }[] }>('GET', '/browser-sessions')).items
   const { id: pairing } = await test.json<{ id: string }>('POST', '/pairings')
+  const { id: workflow } = await test.json<{ id: string }>('POST', '/workflow-runs', flow(test.project.id))
+  await until(async () =>
+    (await test.json<{ waits: string[] }>('GET', `/workflow-runs/${workflow}`)).waits.includes('signal'),
+  )
   const ntfy = { kind: 'ntfy', server: 'http://127.0.0.1:9999', topic: 'walked' }
   const { id: way } = await test.json<{ id: string }>('POST', '/push/ways', ntfy)
   const hooked = { name: 'walked', kind: 'github', project: test.project.id, repo: 'https://a.example/b' }
@@ -103,6 +107,7 @@ async function worldOf(t: TestContext): Promise<World> {
     ...ways,
     call: 'gemini-2.5-flash:generateContent',
     browser: browser!.id,
+    workflow,
     way,
     hook,
     invitation,
@@ -213,6 +218,13 @@ const passkeyMade = { ...credential, response: { clientDataJSON: 'AA', attestati
 /** Of the form that keys have, and signed by nobody. */
 const strangeKeys = { publicKey: 'A'.repeat(43), sealKey: `age1${'q'.repeat(58)}`, sealProof: 'A'.repeat(86) }
 
+/** It waits for what never comes. */
+const flow = (project: string | undefined) => ({
+  project,
+  file: 'walked.yaml',
+  files: { 'walked.yaml': 'meshbook: workflow/v1\nname: walked\nsteps:\n  a: { wait: { signal: never } }\n' },
+})
+
 /** A body that a route takes, about the things of the owner. A route with a body that has none here fails the walk. */
 const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /auth/link': () => ({ code: 'guess' }),
@@ -264,6 +276,11 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /tasks/:id/messages': () => ({ id: 'walked-message', text: 'walked' }),
   'POST /tasks/:id/control': () => ({ action: 'stop' }),
   'POST /tasks/:id/again': () => ({}),
+  'POST /workflow-runs': ids => flow(ids.project),
+  'POST /workflow-runs/:id/cancel': () => ({}),
+  'POST /workflow-runs/:id/signals': () => ({ name: 'walked' }),
+  'POST /workflow-runs/:id/budget': () => ({ microUsd: 1 }),
+  'POST /workflow-runs/:id/fork': () => ({ step: 'a' }),
   'POST /hooks': ids => ({ name: 'walked', kind: 'github', project: ids.project, repo: 'https://a.example/b' }),
   'POST /push/ways/:id/confirm': () => ({ code: '12345678' }),
   'POST /push/receipts': () => ({ receipt: 'x'.repeat(43) }),
@@ -326,9 +343,12 @@ const ownThings: readonly (readonly [part: string, id: string])[] = [
   ['/hooks/:id', 'hook'],
 ]
 
+/** Where the kind of thing that a route is about does not say whose id its path takes. */
+const idOfPath = [...ownThings, ['/workflow-runs/:id', 'workflow']] as const
+
 /** `:id` is that of what the route is about. */
 function pathOf(route: Route, ids: Record<string, string>): string {
-  const own = ownThings.find(([part]) => route.path.includes(part))?.[1] ?? about(route)
+  const own = idOfPath.find(([part]) => route.path.includes(part))?.[1] ?? about(route)
   return route.path.replace(/:(\w+)(?:\{[^}]*\})?/g, (_, name: string) => {
     const id = ids[name === 'id' ? own : name]
     assert.ok(id !== undefined, `${keyOf(route)}: the walker has no ${name}`)
