@@ -102,7 +102,7 @@ test('AU31 signing out everywhere shows at once in the other browser', async t =
     await page.waitForURL(`${mesh.url}/`)
   }
   await first.page.goto(`${mesh.url}/account`)
-  await first.page.getByText('this browser').waitFor()
+  await first.page.getByText('this browser', { exact: true }).waitFor()
   assert.equal(await first.page.getByText('Chrome on Linux').count(), 2)
   await first.page.getByRole('button', { name: 'Sign out everywhere' }).click()
   await first.page.getByRole('dialog').getByRole('button', { name: 'Sign out everywhere' }).click()

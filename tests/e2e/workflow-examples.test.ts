@@ -55,7 +55,7 @@ async function models(t: TestContext, script: (ask: Ask) => Says | Fails) {
 }
 
 const asked = (ask: Ask): string => ask.messages.map(message => message.text).join('\n')
-const answer = (input: Record<string, unknown>): Says => ({ calls: [{ tool: 'answer', input }] })
+const answer = (value: Record<string, unknown>): Says => ({ say: JSON.stringify(value) })
 
 test('triage-issue: the label that a model chose is set once at the repository, and what is urgent is told', async t => {
   const authorization = 'Bearer canary-7d20'

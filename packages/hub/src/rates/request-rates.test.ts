@@ -140,6 +140,8 @@ test('RQ10 every route has a class, and those that are not what their method say
     'POST /snapshots/:id/restore',
     'POST /tasks',
     'POST /tasks/:id/again',
+    'POST /workflow-runs',
+    'POST /workflow-runs/:id/fork',
   ])
   assert.deepEqual(
     ofClass('try').every(key => key.startsWith('POST /auth/')),
