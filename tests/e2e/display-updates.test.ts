@@ -1,7 +1,7 @@
 /** What is displayed and then replaced, by the built-in Python: live, after a reload, in the file; and what is never kept. */
 import assert from 'node:assert/strict'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { runSchema } from '@meshbook/core/api.ts'
 import type { Locator, Page } from 'playwright-core'
@@ -38,11 +38,12 @@ async function run(cell: Locator): Promise<void> {
 
 test('OU11 a display is replaced in its place while the run goes on, and is so after a reload and in the file', async t => {
   const { page, file } = await openScene(t, [
-    `${html}import time\nprint("before")\ndisplay(Html("0"), display_id="bar")\nprint("after")\nfor n in range(1, 3001):\n    update_display(Html(str(n)), display_id="bar")\n    if n == 1500: time.sleep(1)\nprint("done")`,
+    `${html}import os, time\nprint("before")\ndisplay(Html("0"), display_id="bar")\nprint("after")\nfor n in range(1, 3001):\n    update_display(Html(str(n)), display_id="bar")\n    while n == 1500 and not os.path.exists("seen"): time.sleep(0.05)\nprint("done")`,
   ])
   const cell = page.locator('.cell').first()
   await run(cell)
   await cell.locator('.data-table td', { hasText: '1500' }).waitFor()
+  await writeFile(join(dirname(file), 'seen'), '')
   const assertEnd = async () => {
     await cell.locator('.data-table td', { hasText: '3000' }).waitFor()
     assert.equal(await cell.locator('.data-table').count(), 1)

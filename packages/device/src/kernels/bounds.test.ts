@@ -161,11 +161,11 @@ test('an unused session ends, and the next run says that its variables are gone 
 
 test('a session in use is not idle: a run counts, and so does a question (KH15)', async t => {
   const { sessions, specOf } = await bench(t)
-  await sessions.setPolicy({ ...unlimited, idleMinutes: 0.01 })
+  await sessions.setPolicy({ ...unlimited, idleMinutes: 0.04 })
   const session = await sessions.start(specOf('python'))
-  assert.equal(textOf(await run(session, 'import time; time.sleep(1.5); kept = 1; print("done")')), 'done\n')
-  for (let i = 0; i < 8; i++) {
-    await sleep(200)
+  assert.equal(textOf(await run(session, 'import time; time.sleep(3); kept = 1; print("done")')), 'done\n')
+  for (let i = 0; i < 7; i++) {
+    await sleep(400)
     await session.variables()
   }
   assert.equal(textOf(await run(session, 'print(kept)')), '1\n')
