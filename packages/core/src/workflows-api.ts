@@ -45,6 +45,10 @@ export const workflowRunSchema = v.object({
 })
 export type WorkflowRun = v.InferOutput<typeof workflowRunSchema>
 
+/** `GET /workflow-runs/:id/files`: what it is pinned to, as it could be sent again. */
+export const workflowFilesSchema = v.object({ file: v.string(), files: v.record(v.string(), v.string()) })
+export type WorkflowFiles = v.InferOutput<typeof workflowFilesSchema>
+
 /** `id`: the same signal again changes nothing. */
 export const signalSchema = v.object({ id: v.optional(nameSchema), name: stepName, value: v.optional(v.unknown()) })
 /** What it may cost in all, in millionths of a dollar. */

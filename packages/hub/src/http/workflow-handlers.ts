@@ -1,11 +1,13 @@
 /** Runs of workflows: who may run in a project may run a workflow there. */
-import type { cancelSchema } from '@meshbook/core/api.ts'
+import { type cancelSchema, runStatuses } from '@meshbook/core/api.ts'
+import { MeshError } from '@meshbook/core/errors.ts'
 import { type OrgId, parseId, parseRunId, type RunId } from '@meshbook/core/ids.ts'
 import type { Json } from '@meshbook/core/workflow/workflow-schema.ts'
 import type {
   forkSchema,
   NewWorkflowRun,
   signalSchema,
+  WorkflowFiles,
   WorkflowRun,
   workflowBudgetSchema,
 } from '@meshbook/core/workflows-api.ts'
@@ -33,13 +35,22 @@ export async function listWorkflowRuns(
   if (project !== undefined) await access.demand(who, { kind: 'project', id: project }, 'read')
   const asker = { org: who.org, user: who.user }
   const open = query.get('open') === '1'
-  const page = { asker, project, open, before: cursorOf(query), rows: rowsOf(query) }
+  const wanted = query.get('status')
+  const status = runStatuses.find(name => name === wanted)
+  if (wanted !== null && status === undefined)
+    throw new MeshError('BAD_REQUEST', { detail: `status: expected one of ${runStatuses.join(', ')}` })
+  const find = query.get('find')?.trim().slice(0, 200) || undefined
+  const page = { asker, project, open, status, find, before: cursorOf(query), rows: rowsOf(query) }
   const { items, next } = await workflows.list(page)
   return next === null ? { items } : { items, next }
 }
 
 export function getWorkflowRun({ workflows }: Parts, ask: UserAsk<undefined>): Promise<WorkflowRun> {
   return workflows.show(...named(ask))
+}
+
+export function getWorkflowFiles({ workflows }: Parts, ask: UserAsk<undefined>): Promise<WorkflowFiles> {
+  return workflows.files(...named(ask))
 }
 
 export function cancelWorkflowRun(

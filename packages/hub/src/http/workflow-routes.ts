@@ -6,6 +6,7 @@ import {
   newWorkflowRunSchema,
   signalSchema,
   workflowBudgetSchema,
+  workflowFilesSchema,
   workflowRunSchema,
 } from '@meshbook/core/workflows-api.ts'
 import type { Parts } from '../parts.ts'
@@ -14,6 +15,7 @@ import {
   cancelWorkflowRun,
   createWorkflowRun,
   forkWorkflowRun,
+  getWorkflowFiles,
   getWorkflowRun,
   listWorkflowRuns,
   raiseWorkflowBudget,
@@ -47,6 +49,8 @@ export function workflowRoutes(parts: Parts): Route[] {
       query: {
         project: 'of one project',
         open: '1: only those that have not ended',
+        status: 'only those that stand like this',
+        find: 'what the name has',
         cursor: 'where the page before ended',
       },
       answer: listOf(workflowRunSchema),
@@ -60,6 +64,15 @@ export function workflowRoutes(parts: Parts): Route[] {
       summary: 'One run of a workflow. What happens in it is the log of the run of the same id',
       answer: workflowRunSchema,
       handle: ask => getWorkflowRun(parts, ask),
+    }),
+    userRoute({
+      method: 'GET',
+      path: `${runs}/:id/files`,
+      about: one,
+      scope: 'read',
+      summary: 'The files that a run of a workflow is pinned to, as they could be sent again',
+      answer: workflowFilesSchema,
+      handle: ask => getWorkflowFiles(parts, ask),
     }),
     userRoute({
       method: 'POST',

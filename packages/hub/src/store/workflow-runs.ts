@@ -116,6 +116,9 @@ export async function listWorkflowRuns(
     asker: { org: OrgId; user: UserId }
     project?: string | undefined
     open?: boolean | undefined
+    status?: RunStatus | undefined
+    /** What the name has. */
+    find?: string | undefined
     before: string | null
     rows: number
   },
@@ -129,6 +132,9 @@ export async function listWorkflowRuns(
   ]
   if (a.project !== undefined) given.push(['r.project_id = ?', [a.project]])
   if (a.open) given.push(['w.is_open = 1', []])
+  if (a.status !== undefined) given.push(['r.status = ?', [a.status]])
+  if (a.find !== undefined)
+    given.push(["LOWER(w.name) LIKE ? ESCAPE '!'", [`%${a.find.toLowerCase().replaceAll(/[!%_]/g, '!$&')}%`]])
   if (a.before !== null) given.push(['r.run_id < ?', [a.before]])
   const rows = Math.min(a.rows, limits.pageRows)
   const found = await tx.all<WorkflowRunRow>(

@@ -16,7 +16,7 @@ import { ExpressionError } from '@meshbook/core/workflow/expression.ts'
 import type { WorkflowEvent } from '@meshbook/core/workflow/workflow-events.ts'
 import type { Json } from '@meshbook/core/workflow/workflow-schema.ts'
 import { noWorkflowState, stepWorkflow, type WorkflowState } from '@meshbook/core/workflow/workflow-state.ts'
-import type { NewWorkflowRun, WorkflowRun } from '@meshbook/core/workflows-api.ts'
+import type { NewWorkflowRun, WorkflowFiles, WorkflowRun } from '@meshbook/core/workflows-api.ts'
 import { keptFor } from '@meshbook/engine/workflow/fork.ts'
 import { definitionsOf, type PinnedFiles } from '@meshbook/engine/workflow/pinned-files.ts'
 import { inputsFor } from '@meshbook/engine/workflow/plan.ts'
@@ -27,6 +27,7 @@ import type { HubStore } from '../store/hub-store.ts'
 import type { NewSent } from '../store/workflow-inbox.ts'
 import type { WorkflowRunRow } from '../store/workflow-runs.ts'
 import { refuseUnavailable } from './hub-steps.ts'
+import { namedFiles } from './named-files.ts'
 import { pinFiles } from './pin-files.ts'
 
 export interface WorkflowsPorts {
@@ -100,6 +101,22 @@ export class Workflows {
     return shown(await this.#row(org, id))
   }
 
+  async files(org: OrgId, id: RunId): Promise<WorkflowFiles> {
+    await this.#row(org, id)
+    const page = await this.#ports.store.query('readEvents', { org, id, after: 0, mostBytes: 1 })
+    const began = page?.events.map(({ text }) => stepWorkflow(noWorkflowState, JSON.parse(text) as RunEvent).began)[0]
+    if (!began) throw new MeshError('CONFLICT', { detail: `run ${id} has not begun` })
+    return namedFiles(await this.#pinned(org, began))
+  }
+
+  async #pinned(
+    org: OrgId,
+    { definition: hash, children }: Extract<WorkflowEvent, { type: 'began' }>,
+  ): Promise<PinnedFiles> {
+    const hashes = [hash, ...children.map(child => child.definition)]
+    return { hash, children, texts: new Map(await this.#ports.store.query('workflowDefinitions', { org, hashes })) }
+  }
+
   async list(
     a: Parameters<typeof import('../store/workflow-runs.ts').listWorkflowRuns>[1],
   ): Promise<{ items: WorkflowRun[]; next: string | null }> {
@@ -132,14 +149,11 @@ export class Workflows {
       inputs = {},
     }: { id?: string | undefined; step: string; inputs?: { [name: string]: unknown } | undefined },
   ): Promise<{ run: WorkflowRun; created: boolean }> {
-    const { store } = this.#ports
     const row = await this.#row(org, of)
     const { began, ...state } = await this.#state(org, of)
     if (!began) throw new MeshError('CONFLICT', { detail: `run ${of} has not begun` })
-    const { definition: hash, children } = began
-    const hashes = [hash, ...children.map(child => child.definition)]
-    const files = { hash, children, texts: new Map(await store.query('workflowDefinitions', { org, hashes })) }
-    const { kept, inputs: before } = keptFor(definitionsOf(files).of(hash), { began, ...state }, step)
+    const files = await this.#pinned(org, began)
+    const { kept, inputs: before } = keptFor(definitionsOf(files).of(files.hash), { began, ...state }, step)
     return this.#open(org, row.project, requester, {
       id: id === undefined ? undefined : parseRunId(id),
       files,
