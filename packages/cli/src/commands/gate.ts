@@ -11,6 +11,8 @@ interface DecideOptions extends ClientOptions {
   digest?: string
   yes?: boolean
   comment?: string
+  choice?: string
+  form?: string
 }
 
 export function gateCommand(): Command {
@@ -32,7 +34,7 @@ export function gateCommand(): Command {
 }
 
 function decideCommand(name: string, decision: 'approved' | 'rejected'): Command {
-  return withClient(
+  const command = withClient(
     new Command(name)
       .description(`${name} what a run asks`)
       .argument('<id>')
@@ -40,6 +42,9 @@ function decideCommand(name: string, decision: 'approved' | 'rejected'): Command
       .option('--yes', 'without asking')
       .option('--comment <text>', 'told to whoever asked'),
   )
+  if (decision === 'approved')
+    command.option('--choice <choice>', 'one of what it offers').option('--form <json>', 'what it wants filled in')
+  return command
     .addHelpText('after', `\nExample:\n  $ meshbook gate ${name} gate_01… --comment "go ahead"`)
     .action((id: string, _options: unknown, command: Command) => decide(id, decision, optionsOf(command)))
 }
@@ -78,9 +83,12 @@ function print(gate: Gate): void {
     ['run', `${gate.run}, on ${gate.deviceName ?? 'no device'}`],
     ['digest', gate.digest],
     ['until', new Date(gate.expiresAt).toISOString()],
+    ['choices', gate.choices?.map(exactText).join(', ') ?? ''],
+    ['form', gate.form === null ? '' : JSON.stringify(gate.form)],
     ['received', gate.receivedAt === null ? 'not confirmed yet' : new Date(gate.receivedAt).toISOString()],
   ]
-  for (const [name, text] of rows) process.stdout.write(`${name.padEnd(10)} ${text}\n`)
+  for (const [name, text] of rows.filter(([, text]) => text !== ''))
+    process.stdout.write(`${name.padEnd(10)} ${text}\n`)
   process.stdout.write(`\n${gate.shown === null ? '(expired with the log)' : exactText(gate.shown ?? '')}\n`)
 }
 
@@ -96,8 +104,18 @@ async function decide(id: string, decision: 'approved' | 'rejected', options: De
   }
   const { digest, nonce } = gate
   const comment = options.comment === undefined ? {} : { comment: options.comment }
-  const body = { decision, digest, nonce, ...comment }
+  const { choice, form } = options
+  const filled = { ...(choice !== undefined && { choice }), ...(form !== undefined && { form: filledIn(form) }) }
+  const body = { decision, digest, nonce, ...comment, ...filled }
   const decided = await client.post(`/gates/${encodeURIComponent(id)}/decide`, body, gateSchema)
   if (options.json) printJson(decided)
   else say(`✔ ${decided.state}. The run is told as soon as ${decided.deviceName ?? 'its device'} is there.`)
+}
+
+function filledIn(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new MeshError('BAD_REQUEST', { detail: '--form is no JSON', cause })
+  }
 }

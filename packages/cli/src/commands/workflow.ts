@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { userInfo } from 'node:os'
 import { relative, resolve } from 'node:path'
 import { exitCodes, MeshError } from '@meshbook/core/errors.ts'
@@ -8,17 +9,23 @@ import { foldWorkflow } from '@meshbook/core/workflow/workflow-state.ts'
 import { keptFor } from '@meshbook/engine/workflow/fork.ts'
 import { faultOf, type OpenGate, openGates } from '@meshbook/engine/workflow/hear.ts'
 import { definitionsOf } from '@meshbook/engine/workflow/pinned-files.ts'
+import { pinFiles } from '@meshbook/hub/workflows/pin-files.ts'
 import { Argument, Command, Option } from 'commander'
+import { ApiClient } from '../api-client.ts'
 import { dataFolder } from '../data-folder.ts'
 import { ago, printJson, printTable, say } from '../print.ts'
 import { factsOf } from '../workflows/facts.ts'
 import { type FoundWorkflow, findWorkflows } from '../workflows/find-workflows.ts'
+import { type Following, HubRuns } from '../workflows/hub-runs.ts'
+import { withHubsModels } from '../workflows/hubs-models.ts'
 import { keepMode, readKeptMode } from '../workflows/kept-mode.ts'
 import { type LocalRun, LocalRuns } from '../workflows/local-runs.ts'
 import {
+  type ExecutionMode,
   executions,
   explained,
   inferences,
+  type Mode,
   type ModeAsked,
   type ModeName,
   modes,
@@ -31,6 +38,11 @@ import { unavailableHere } from '../workflows/steps-here.ts'
 interface Options {
   data?: string
   json?: boolean
+}
+
+/** Which run is meant: one of this machine, or of the hub. */
+interface PlacedOptions extends Options {
+  execution?: ExecutionMode
 }
 
 interface RunOptions extends Options, ModeAsked {
@@ -47,25 +59,25 @@ interface DecideOptions extends Options {
 }
 
 export function workflowCommand(): Command {
-  const workflow = new Command('workflow').description('workflows in YAML files, run on this machine alone')
+  const workflow = new Command('workflow').description('workflows in YAML files, run on this machine alone or at a hub')
   workflow.addCommand(validateCommand())
   workflow.addCommand(runCommand())
   workflow.addCommand(listCommand())
   workflow.addCommand(modeCommand())
   workflow.addCommand(
-    here(new Command('runs').description('list the runs of this machine'))
+    placed(new Command('runs').description('list the runs of this machine, or of the hub'))
       .addHelpText('after', '\nExample:\n  $ meshbook workflow runs')
       .action((_options: unknown, command: Command) => list(command)),
   )
   workflow.addCommand(resumeCommand())
   workflow.addCommand(forkCommand())
   workflow.addCommand(
-    here(new Command('cancel').description('end a run and all that it does').argument('<run>'))
+    placed(new Command('cancel').description('end a run and all that it does').argument('<run>'))
       .addHelpText('after', '\nExample:\n  $ meshbook workflow cancel run_01…')
       .action(cancel),
   )
   workflow.addCommand(
-    here(
+    placed(
       new Command('signal')
         .description('send a signal that a run waits for')
         .argument('<run>')
@@ -76,7 +88,7 @@ export function workflowCommand(): Command {
       .action(signal),
   )
   workflow.addCommand(
-    here(new Command('budget').description('set what a run may cost in all').argument('<run>').argument('<usd>'))
+    placed(new Command('budget').description('set what a run may cost in all').argument('<run>').argument('<usd>'))
       .addHelpText('after', '\nExample:\n  $ meshbook workflow budget run_01… 5.00')
       .action(budget),
   )
@@ -90,8 +102,12 @@ function here(command: Command): Command {
     .option('--json', 'print one JSON object per line')
 }
 
+function placed(command: Command): Command {
+  return here(command).addOption(new Option('--execution <where>', 'where the run is').choices(executions))
+}
+
 function running(command: Command): Command {
-  return here(command)
+  return command
     .option('--allow-private', 'let steps reach this machine and its network')
     .option('--wait', 'wait for decisions about gates (without a terminal it ends with 11)')
     .option('--no-wait', 'end with 11 at a gate')
@@ -110,7 +126,7 @@ function validateCommand(): Command {
 }
 
 function runCommand(): Command {
-  return running(new Command('run').description('run a workflow on this machine').argument('<file>'))
+  return running(here(new Command('run').description('run a workflow here, or at the hub').argument('<file>')))
     .option('--input <name=value...>', 'an input; lists and objects as JSON')
     .option('--explain', 'say where steps run, who pays for models, and why')
     .addOption(new Option('--execution <where>', 'where steps run').choices(executions))
@@ -151,23 +167,27 @@ function modeCommand(): Command {
 }
 
 function resumeCommand(): Command {
-  return running(new Command('resume').description('go on with a run that waits or was interrupted').argument('<run>'))
+  return running(
+    placed(new Command('resume').description('go on with a run that waits or was interrupted').argument('<run>')),
+  )
     .addHelpText('after', '\nExample:\n  $ meshbook workflow resume run_01…')
     .action(async (id: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<RunOptions>()
-      process.exitCode = await withRuns(options, async runs => {
-        await runs.get(id)
-        return resumeHere(runs, id, hereOf(options))
+      process.exitCode = await withRunOf(id, options, {
+        here: runs => resume(runs, id, options),
+        hub: hub => hub.follow(id, followingOf(options)),
       })
     })
 }
 
 function forkCommand(): Command {
   return running(
-    new Command('fork')
-      .description('run again from one step on, with the results of the steps before it')
-      .argument('<run>')
-      .argument('<step>'),
+    placed(
+      new Command('fork')
+        .description('run again from one step on, with the results of the steps before it')
+        .argument('<run>')
+        .argument('<step>'),
+    ),
   )
     .option('--input <name=value...>', 'another input for the steps that run again')
     .addHelpText('after', '\nExample:\n  $ meshbook workflow fork run_01… summarise')
@@ -212,13 +232,37 @@ async function withRuns<T>(options: Options, act: (runs: LocalRuns) => Promise<T
   }
 }
 
-function hereOf(options: RunOptions): HereRun {
-  const waits = options.wait ?? process.stderr.isTTY === true
-  return {
-    json: options.json === true,
-    allowsPrivate: options.allowPrivate === true,
-    waiting: waits ? 'stay' : 'leave',
-  }
+/** Where the flag, or what is kept, says the hub; a run that this machine has is its own unless the flag says otherwise. */
+async function withRunOf<T>(
+  id: string,
+  options: PlacedOptions,
+  act: { here: (runs: LocalRuns) => Promise<T>; hub: (runs: HubRuns) => Promise<T> },
+): Promise<T> {
+  const isMeant = (await modeOf(options)).execution === 'cloud'
+  const isHere = options.execution !== 'cloud' && (!isMeant || (await withRuns(options, runs => runs.has(id))))
+  if (!isHere) return act.hub(await hubRuns(options))
+  return withRuns(options, async runs => {
+    await runs.get(id)
+    return act.here(runs)
+  })
+}
+
+async function modeOf(options: Options & ModeAsked): Promise<Mode> {
+  return resolveMode(options, await readKeptMode(dataFolder(options.data)))
+}
+
+const hubRuns = ({ data }: Options): Promise<HubRuns> => HubRuns.open(dataFolder(data), hub => new ApiClient(hub))
+
+function waitingOf(options: RunOptions): 'stay' | 'leave' {
+  return (options.wait ?? process.stderr.isTTY === true) ? 'stay' : 'leave'
+}
+
+function followingOf(options: RunOptions): Following {
+  return { json: options.json === true, waiting: waitingOf(options) }
+}
+
+function hereOf(options: RunOptions, env: NodeJS.ProcessEnv): HereRun {
+  return { ...followingOf(options), allowsPrivate: options.allowPrivate === true, env }
 }
 
 async function validate(file: string, options: Options): Promise<number> {
@@ -257,16 +301,8 @@ function sayProblems(
 }
 
 async function run(file: string, options: RunOptions): Promise<number> {
-  const mode = resolveMode(options, await readKeptMode(dataFolder(options.data)))
+  const mode = await modeOf(options)
   if (options.explain) for (const line of explained(mode)) say(line)
-  if (mode.execution !== 'local')
-    throw new MeshError('UNREACHABLE', {
-      detail: 'no hub takes workflows yet; `--execution local` runs it on this machine',
-    })
-  if (mode.inference !== 'byok')
-    throw new MeshError('UNREACHABLE', {
-      detail: 'no hub pays for models of workflows yet; `--inference byok` uses your own keys',
-    })
   const { files, problems } = await readFiles(file)
   if (problems) {
     sayProblems(problems, options)
@@ -276,7 +312,11 @@ async function run(file: string, options: RunOptions): Promise<number> {
   if (workflow.on?.manual === false)
     throw new MeshError('BAD_WORKFLOW', { detail: 'on.manual is false: it is not started by hand' })
   const inputs = inputsOf(workflow, options.input ?? [])
-  return withRuns(options, runs => startHere(runs, { files, path: resolve(file), inputs }, hereOf(options)))
+  const given = { files, path: resolve(file), inputs }
+  if (mode.execution === 'cloud') return (await hubRuns(options)).start(given, followingOf(options))
+  return withRuns(options, runs =>
+    withModels(mode, options, workflow, env => startHere(runs, given, hereOf(options, env))),
+  )
 }
 
 function inputsOf(workflow: Workflow, given: readonly string[]): { [name: string]: Json } {
@@ -303,16 +343,47 @@ function jsonOf(text: string, what: string): Json {
   }
 }
 
+/** With the keys of the environment, or through the hub, for steps that run here. */
+function withModels<T>(
+  { inference }: Mode,
+  { data }: Options,
+  workflow: Workflow,
+  act: (env: NodeJS.ProcessEnv) => Promise<T>,
+): Promise<T> {
+  return inference === 'byok' ? act(process.env) : withHubsModels(dataFolder(data), workflow, act)
+}
+
+async function resume(runs: LocalRuns, id: string, options: RunOptions): Promise<number> {
+  const log = await runs.events(id)
+  if (log.length === 0) return resumeHere(runs, id, hereOf(options, process.env))
+  const files = await runs.pinned(log)
+  const workflow = definitionsOf(files).of(files.hash)
+  return withModels(await modeOf(options), options, workflow, env => resumeHere(runs, id, hereOf(options, env)))
+}
+
 async function fork(id: string, step: string, options: RunOptions): Promise<number> {
-  return withRuns(options, async runs => {
-    const { file } = await runs.get(id)
-    const log = await runs.events(id)
-    const files = await runs.pinned(log)
-    const workflow = definitionsOf(files).of(files.hash)
-    const { kept, inputs } = keptFor(workflow, foldWorkflow(log), step)
-    const changed = { ...inputs, ...inputsOf(workflow, options.input ?? []) }
-    return startHere(runs, { files, path: file, inputs: changed, fork: { run: id, step, kept } }, hereOf(options))
+  return withRunOf(id, options, {
+    here: runs => forkHere(runs, id, step, options),
+    hub: hub => forkAtHub(hub, id, step, options),
   })
+}
+
+async function forkHere(runs: LocalRuns, id: string, step: string, options: RunOptions): Promise<number> {
+  const { file } = await runs.get(id)
+  const log = await runs.events(id)
+  const files = await runs.pinned(log)
+  const workflow = definitionsOf(files).of(files.hash)
+  const { kept, inputs } = keptFor(workflow, foldWorkflow(log), step)
+  const changed = { ...inputs, ...inputsOf(workflow, options.input ?? []) }
+  const given = { files, path: file, inputs: changed, fork: { run: id, step, kept } }
+  return withModels(await modeOf(options), options, workflow, env => startHere(runs, given, hereOf(options, env)))
+}
+
+async function forkAtHub(hub: HubRuns, id: string, step: string, options: RunOptions): Promise<number> {
+  const { file, files } = await hub.files(id)
+  const pinned = pinFiles(file, files)
+  const inputs = inputsOf(definitionsOf(pinned).of(pinned.hash), options.input ?? [])
+  return hub.fork(id, step, inputs, followingOf(options))
 }
 
 async function listFiles(folder: string, options: Options): Promise<void> {
@@ -344,7 +415,25 @@ async function listFiles(folder: string, options: Options): Promise<void> {
 }
 
 async function list(command: Command): Promise<void> {
-  const options = command.optsWithGlobals<Options>()
+  const options = command.optsWithGlobals<PlacedOptions>()
+  if ((await modeOf(options)).execution === 'cloud') await listAtHub(await hubRuns(options), options)
+  else await listHere(options)
+}
+
+async function listAtHub(hub: HubRuns, { json }: Options): Promise<void> {
+  const { items } = await hub.list()
+  if (json) return items.forEach(printJson)
+  if (items.length === 0) return say('No workflow has run at the hub.')
+  const now = Date.now()
+  printTable(items, {
+    id: one => one.id,
+    workflow: one => one.name,
+    status: one => (one.endedAt === null && one.waits.length > 0 ? `waits for ${one.waits.join(', ')}` : one.status),
+    began: one => ago(one.requestedAt, now),
+  })
+}
+
+async function listHere(options: Options): Promise<void> {
   await withRuns(options, async runs => {
     const all = (await runs.list()).map(one => ({ ...one, isHeld: one.status === 'running' && runs.isHeld(one.id) }))
     if (options.json) return all.forEach(printJson)
@@ -361,14 +450,23 @@ async function list(command: Command): Promise<void> {
 }
 
 async function cancel(id: string, _options: unknown, command: Command): Promise<void> {
-  const options = command.optsWithGlobals<Options>()
-  await withRuns(options, async runs => {
-    const { status } = await runs.get(id)
-    if (status !== 'running') throw new MeshError('RUN_ENDED', { detail: `${id} is ${status}` })
-    await runs.send(id, { type: 'cancel', by: userInfo().username, reason: 'cancelled' })
-    if (runs.isHeld(id)) return say('The process that carries it on is told.')
-    await resumeHere(runs, id, { json: options.json === true, allowsPrivate: false, waiting: 'leave' })
+  const options = command.optsWithGlobals<PlacedOptions>()
+  await withRunOf(id, options, {
+    here: runs => cancelHere(runs, id, options),
+    hub: async hub => {
+      await hub.cancel(id)
+      say('✔ The hub is told.')
+    },
   })
+}
+
+async function cancelHere(runs: LocalRuns, id: string, { json }: Options): Promise<void> {
+  const { status } = await runs.get(id)
+  if (status !== 'running') throw new MeshError('RUN_ENDED', { detail: `${id} is ${status}` })
+  await runs.send(id, { type: 'cancel', by: userInfo().username, reason: 'cancelled' })
+  if (runs.isHeld(id)) return say('The process that carries it on is told.')
+  const here: HereRun = { json: json === true, allowsPrivate: false, env: process.env, waiting: 'leave' }
+  await resumeHere(runs, id, here)
 }
 
 async function signal(
@@ -378,8 +476,12 @@ async function signal(
   _options: unknown,
   command: Command,
 ): Promise<void> {
-  await tell(id, command, runs =>
-    runs.send(id, { type: 'signal', name, value: value === undefined ? null : jsonOf(value, 'the value') }),
+  const brought = value === undefined ? null : jsonOf(value, 'the value')
+  await tell(
+    id,
+    command,
+    runs => runs.send(id, { type: 'signal', name, value: brought }),
+    hub => hub.signal(id, name, brought, randomUUID()),
   )
 }
 
@@ -387,15 +489,31 @@ async function budget(id: string, usd: string, _options: unknown, command: Comma
   const microUsd = Math.round(Number(usd) * 1_000_000)
   if (!(microUsd >= 0 && Number.isSafeInteger(microUsd)))
     throw new MeshError('BAD_REQUEST', { detail: `${usd} is no amount` })
-  await tell(id, command, runs => runs.send(id, { type: 'budget', microUsd, by: userInfo().username }))
+  await tell(
+    id,
+    command,
+    runs => runs.send(id, { type: 'budget', microUsd, by: userInfo().username }),
+    hub => hub.budget(id, microUsd),
+  )
 }
 
-async function tell(id: string, command: Command, send: (runs: LocalRuns) => Promise<void>): Promise<void> {
-  await withRuns(command.optsWithGlobals<Options>(), async runs => {
-    const { status } = await runs.get(id)
-    if (status !== 'running') throw new MeshError('RUN_ENDED', { detail: `${id} is ${status}` })
-    await send(runs)
-    say(runs.isHeld(id) ? '✔ Told.' : `✔ Kept. \`meshbook workflow resume ${id}\` goes on.`)
+async function tell(
+  id: string,
+  command: Command,
+  here: (runs: LocalRuns) => Promise<void>,
+  hub: (runs: HubRuns) => Promise<unknown>,
+): Promise<void> {
+  await withRunOf(id, command.optsWithGlobals<PlacedOptions>(), {
+    here: async runs => {
+      const { status } = await runs.get(id)
+      if (status !== 'running') throw new MeshError('RUN_ENDED', { detail: `${id} is ${status}` })
+      await here(runs)
+      say(runs.isHeld(id) ? '✔ Told.' : `✔ Kept. \`meshbook workflow resume ${id}\` goes on.`)
+    },
+    hub: async runs => {
+      await hub(runs)
+      say('✔ The hub is told.')
+    },
   })
 }
 

@@ -104,10 +104,20 @@ export class LocalRuns {
     return this.#db.tx.all<LocalRun>(`${runColumns} WHERE org_id = ? ORDER BY began_at DESC LIMIT 200`, [org])
   }
 
+  async has(id: string): Promise<boolean> {
+    return (await this.#find(id)) !== undefined
+  }
+
   async get(id: string): Promise<LocalRun> {
-    const run = await this.#db.tx.get<LocalRun>(`${runColumns} WHERE org_id = ? AND run_id = ?`, [org, id])
+    const run = await this.#find(id)
     if (run) return run
-    throw new MeshError('NOT_FOUND', { detail: `no run ${id} on this machine; \`meshbook workflow runs\` lists them` })
+    throw new MeshError('NOT_FOUND', {
+      detail: `no run ${id} on this machine; \`meshbook workflow runs\` lists them, with \`--execution cloud\` those of the hub`,
+    })
+  }
+
+  #find(id: string): Promise<LocalRun | undefined> {
+    return this.#db.tx.get<LocalRun>(`${runColumns} WHERE org_id = ? AND run_id = ?`, [org, id])
   }
 
   async events(id: string): Promise<RunEvent[]> {

@@ -15,12 +15,16 @@ import { type RunOptions, type RunResult, resumeRun, startRun } from '@meshbook/
 import { printJson, say } from '../print.ts'
 import { type LocalRuns, waitsText } from './local-runs.ts'
 import { sha256 } from './read-files.ts'
+import { exitOf, sayWaits } from './run-end.ts'
+import { onSignals } from './run-signals.ts'
 import { type RunView, runView } from './run-view.ts'
 import { refuseUnavailable, stepsHere } from './steps-here.ts'
 
 export interface HereRun {
   json: boolean
   allowsPrivate: boolean
+  /** Where keys of models and secrets are read from. */
+  env: NodeJS.ProcessEnv
   /** Whether a gate is waited for, or left to `workflow resume`. */
   waiting: RunOptions['waiting']
 }
@@ -81,7 +85,7 @@ export async function resumeHere(runs: LocalRuns, id: string, here: HereRun): Pr
     if (log.length === 0)
       throw new MeshError('RUN_ENDED', { detail: `${id} was killed before it had begun; start it again` })
     const state = foldWorkflow(log)
-    if (state.isOver) return ended(state)
+    if (state.isOver) return exitOf(state)
     const files = await runs.pinned(log)
     return await carryOn(runs, id, log.length, files, here, (ports, options) => resumeRun(ports, log, options))
   } finally {
@@ -101,7 +105,8 @@ async function carryOn(
 ): Promise<number> {
   const view = runView(id, { json: here.json, written })
   const stop = new AbortController()
-  const undo = onSignals(runs, id, stop, view)
+  const cancel = (): Promise<void> => runs.send(id, { type: 'cancel', by: null, reason: 'cancelled at the terminal' })
+  const undo = onSignals(cancel, stop, view)
   try {
     const ports = await portsOf(runs, id, written, files, here, view)
     const onEvents = (events: readonly RunEvent[], state: WorkflowState): void => view.events(events, state)
@@ -126,7 +131,7 @@ async function portsOf(
     log: await runs.log(run, written),
     definitions: definitionsOf(files),
     executor: stepsHere({
-      env: process.env,
+      env: here.env,
       allowsPrivate: here.allowsPrivate,
       tell: text => view.tell(text),
       clock: Date.now,
@@ -140,48 +145,15 @@ async function portsOf(
   }
 }
 
-/** Ctrl+C cancels the run, a second one and SIGTERM only this process: the run can be resumed. */
-function onSignals(runs: LocalRuns, id: string, stop: AbortController, view: RunView): () => void {
-  let asked = false
-  const interrupt = (): void => {
-    if (asked) {
-      stop.abort()
-      return
-    }
-    asked = true
-    view.tell('The run is being cancelled; press Ctrl+C again to leave it as it is.')
-    runs.send(id, { type: 'cancel', by: null, reason: 'cancelled at the terminal' }).catch(() => stop.abort())
-  }
-  const end = (): void => stop.abort()
-  process.on('SIGINT', interrupt)
-  process.on('SIGTERM', end)
-  return () => {
-    process.off('SIGINT', interrupt)
-    process.off('SIGTERM', end)
-  }
-}
-
 function said(id: string, result: RunResult, { json }: HereRun): number {
   if (result.status === 'ended') {
     const { output } = result.state.ended!
     if (!json && output && 'value' in output) process.stdout.write(`${JSON.stringify(output.value, null, 2)}\n`)
-    return ended(result.state)
+    return exitOf(result.state)
   }
   const waits = result.status === 'waits' ? result.waits : []
   if (json) printJson({ run: id, status: result.status, waits })
   else if (result.status === 'stopped') say(`Stopped. \`meshbook workflow resume ${id}\` goes on.`)
-  else sayWaits(id, waits)
+  else sayWaits(id, waits, 'here')
   return result.status === 'stopped' ? exitCodes.interrupted : exitCodes.waitsForGate
-}
-
-function sayWaits(id: string, waits: readonly string[]): void {
-  if (waits.includes('gate')) say('It waits for a decision: `meshbook workflow gates` shows what is asked.')
-  if (waits.includes('budget')) say(`It waits for a larger budget: \`meshbook workflow budget ${id} USD\`.`)
-  if (waits.includes('signal')) say(`It waits for a signal: \`meshbook workflow signal ${id} NAME\`.`)
-  say(`Then \`meshbook workflow resume ${id}\` goes on.`)
-}
-
-function ended(state: WorkflowState): number {
-  const { outcome } = state.ended!
-  return outcome === 'completed' ? exitCodes.ok : outcome === 'cancelled' ? exitCodes.interrupted : exitCodes.runFailed
 }
