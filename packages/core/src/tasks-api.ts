@@ -184,12 +184,12 @@ export const newRetentionSchema = v.object({
 export const retentionSchema = v.object({ ...newRetentionSchema.entries, hubDays: v.number() })
 export type Retention = v.InferOutput<typeof retentionSchema>
 
-/** `GET /keys`, `PUT /keys/:name`: written, never read (S19). */
-export const keyKinds = [...modelWires, 'git', 'github-app', 'gitlab'] as const
+/** `GET /keys`, `PUT /keys/:name`: written, never read (S19). A `secret` is what workflows name; no other kind leaves so. */
+export const keyKinds = [...modelWires, 'git', 'github-app', 'gitlab', 'secret'] as const
 export const newKeySchema = v.object({
   kind: v.picklist(keyKinds),
   value: v.pipe(v.string(), v.minLength(1), v.maxLength(limits.vaultValueBytes)),
-  /** Where it is good: an address of a provider, or a host of repositories. */
+  /** Where it is good: an address of a provider, a host of repositories, or the one host that a secret is sent to. */
   at: v.optional(v.pipe(v.string(), v.maxLength(500))),
 })
 export const keySchema = v.object({

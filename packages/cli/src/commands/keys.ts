@@ -31,10 +31,13 @@ export function keysCommand(): Command {
         .description('set a key; its value is asked for, or read from standard input')
         .argument('<name>', 'such as anthropic, openai, gemini or github')
         .addOption(new Option('--kind <kind>', 'what it is for; the name, where that is a kind').choices([...keyKinds]))
-        .option('--at <place>', 'where it is good: the address of a provider, or a git host such as github.com')
+        .option(
+          '--at <place>',
+          'where it is good: the address of a provider, a git host such as github.com, or the one host a secret goes to',
+        )
         .addHelpText(
           'after',
-          '\nExamples:\n  $ meshbook keys set anthropic\n  $ meshbook keys set github --kind git --at github.com < token.txt',
+          '\nExamples:\n  $ meshbook keys set anthropic\n  $ meshbook keys set github --kind git --at github.com < token.txt\n  $ meshbook keys set DATA_TOKEN --kind secret --at api.example.com < token.txt',
         ),
     ).action((name: string, _options, command: Command) => set(name, optionsOf(command))),
   )

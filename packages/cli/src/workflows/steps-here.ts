@@ -8,6 +8,7 @@ import { GeminiModel } from '@meshbook/engine/agent/models/gemini-model.ts'
 import { OpenAiModel } from '@meshbook/engine/agent/models/openai-model.ts'
 import { type Executed, type Execution, type StepExecutor, StepFailure } from '@meshbook/engine/workflow/ports.ts'
 import { askModels, type PromptInput, promptEstimate } from '@meshbook/engine/workflow/steps/prompt-step.ts'
+import { Secret } from '@meshbook/hub/vault/secret.ts'
 import { sendRequest } from '@meshbook/hub/workflows/http-step.ts'
 
 export interface HereOptions {
@@ -75,9 +76,9 @@ function notify({ input }: Execution, { tell }: HereOptions): Executed {
 }
 
 /** Secrets of workflows have names of their own in the environment, so that a file cannot ask for any other. */
-function secretNamed(name: string, env: NodeJS.ProcessEnv): string {
+function secretNamed(name: string, env: NodeJS.ProcessEnv): Secret {
   const value = env[`MESHBOOK_SECRET_${name}`]
-  if (value) return value
+  if (value) return new Secret(value)
   throw new StepFailure('KEY_MISSING', `set MESHBOOK_SECRET_${name} in the environment`, {
     known: true,
     mayRetry: false,

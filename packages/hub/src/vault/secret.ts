@@ -21,9 +21,11 @@ export class Secret {
     return this.#value.length > 12 ? this.#value.slice(-4) : ''
   }
 
-  /** What another side said, without the value, should it have repeated it. */
+  /** What another side said, without the value, should it have repeated it, also as a part of JSON. */
   blankedIn(text: string): string {
-    return this.#value === '' ? text : text.replaceAll(this.#value, shown)
+    if (this.#value === '') return text
+    const inJson = JSON.stringify(this.#value).slice(1, -1)
+    return text.replaceAll(this.#value, shown).replaceAll(inJson, shown)
   }
 
   toString(): string {

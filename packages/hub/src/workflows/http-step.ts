@@ -6,6 +6,7 @@ import type { Json } from '@meshbook/core/workflow/workflow-schema.ts'
 import { asStepFailure, type Executed, type Execution, StepFailure } from '@meshbook/engine/workflow/ports.ts'
 import type { AddressKind } from '../outgoing/address-kind.ts'
 import { type OutgoingAnswer, outgoing, systemResolve } from '../outgoing/guarded-request.ts'
+import type { Secret } from '../vault/secret.ts'
 
 export interface HttpInput {
   url: string
@@ -15,7 +16,8 @@ export interface HttpInput {
   accept?: number[]
 }
 
-export type SecretNamed = (name: string) => string | Promise<string>
+/** `to`: the host that the request goes to, for secrets that go to one alone. */
+export type SecretNamed = (name: string, to: string) => Secret | Promise<Secret>
 
 /** One answer more than this is too large. */
 const answerBytes = limits.workflowValueBytes / 2
@@ -35,20 +37,35 @@ export async function sendRequest(
   const typed = body === undefined || typeof body === 'string' ? {} : { 'content-type': 'application/json' }
   const once = method === 'GET' || method === 'HEAD' ? {} : { 'idempotency-key': key }
   const given: Record<string, string> = {}
+  const used: Secret[] = []
   for (const [name, parts] of Object.entries(headers))
-    given[name.toLowerCase()] = await headerOf(name, parts, secretNamed)
+    given[name.toLowerCase()] = await headerOf(name, parts, async wanted => {
+      const secret = await secretNamed(wanted, hostOf(url))
+      used.push(secret)
+      return secret.reveal()
+    })
   try {
     const all = { 'user-agent': 'meshbook-workflow', ...typed, ...once, ...given }
     const answer = await send({ url, method, headers: all, allows, ...(text !== undefined && { body: text }) }, signal)
-    return resultOf(answer, accept)
+    return resultOf({ ...answer, text: blanked(answer.text, used) }, accept)
   } catch (thrown) {
     throw failureOf(thrown, allowsPrivate)
   }
 }
 
-async function headerOf(name: string, parts: SecretText, secretNamed: SecretNamed): Promise<string> {
+/** Of an address that is none nothing is sent. */
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : ''
+}
+
+/** A server that repeats what it was sent does not make a secret part of the log. */
+function blanked(text: string, used: readonly Secret[]): string {
+  return used.reduce((rest, secret) => secret.blankedIn(rest), text)
+}
+
+async function headerOf(name: string, parts: SecretText, revealed: (name: string) => Promise<string>): Promise<string> {
   let value = ''
-  for (const part of parts) value += 'text' in part ? part.text : await secretNamed(part.secret)
+  for (const part of parts) value += 'text' in part ? part.text : await revealed(part.secret)
   // The value may be a secret: it is not shown.
   if (/[^\t\x20-\x7e]/.test(value))
     throw new StepFailure('BAD_REQUEST', `the header ${name} has characters that no header may have`, {

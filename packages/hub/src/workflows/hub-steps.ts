@@ -3,6 +3,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import type { OrgId } from '@meshbook/core/ids.ts'
 import { kindOf, type StepKind, type Steps, type Workflow } from '@meshbook/core/workflow/workflow-schema.ts'
 import { type Executed, type StepExecutor, StepFailure } from '@meshbook/engine/workflow/ports.ts'
+import type { Secret } from '../vault/secret.ts'
 import type { Vault } from '../vault/vault.ts'
 import { sendRequest } from './http-step.ts'
 
@@ -38,10 +39,15 @@ function unavailableIn(steps: Steps, prefix: string): string[] {
 }
 
 export function hubSteps({ vault, allowsPrivate }: HubStepsPorts, org: OrgId): StepExecutor {
-  const secretNamed = async (name: string): Promise<string> => {
+  const refused = (detail: string): StepFailure =>
+    new StepFailure('KEY_MISSING', detail, { known: true, mayRetry: false })
+  const secretNamed = async (name: string, to: string): Promise<Secret> => {
     const key = await vault.open(org, name, 'a workflow')
-    if (key) return key.secret.reveal()
-    throw new StepFailure('KEY_MISSING', `the vault has no key "${name}"`, { known: true, mayRetry: false })
+    if (!key) throw refused(`the vault has no key "${name}"; \`meshbook keys set ${name} --kind secret\` sets it`)
+    if (key.kind !== 'secret')
+      throw refused(`the key "${name}" is of kind ${key.kind}: workflows send those of kind secret alone`)
+    if (key.at !== null && key.at !== to) throw refused(`the secret "${name}" is for ${key.at} alone, not for ${to}`)
+    return key.secret
   }
   return {
     estimate: () => null,

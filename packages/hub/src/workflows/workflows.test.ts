@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import type { Gate, Run } from '@meshbook/core/api.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
@@ -215,4 +218,40 @@ test('WQ3 nobody else sees or changes a run', async t => {
     }),
   )
   for (const { status } of await Promise.all(answers)) assert.equal(status, 401)
+})
+
+test('WQ40 a secret is of its kind, goes to its host alone, and is blanked where an answer repeats it', async t => {
+  const value = 'Bearer canary "4711"'
+  const heard: (string | undefined)[] = []
+  const server = createServer((request, response) => {
+    heard.push(request.headers.authorization)
+    const said = { plain: request.headers.authorization, list: [`${request.headers.authorization}!`] }
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(said))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { run, ended, show, output, log, json } = await scene(t, { env: { MESHBOOK_WORKFLOWS_PRIVATE: '1' } })
+  await json('PUT', '/keys/HERE', { kind: 'secret', value, at: host })
+  await json('PUT', '/keys/ELSEWHERE', { kind: 'secret', value, at: 'api.example.com' })
+  await json('PUT', '/keys/MODEL', { kind: 'anthropic', value: 'sk-4711' })
+  const step = (name: string) =>
+    `  ask: { http: { url: 'http://${host}/', headers: { authorization: '\${{ secrets.${name} }}' } } }`
+  const head = "output: '${{ steps.ask.output.body }}'"
+  const well = await run(step('HERE'), { head })
+  await ended(well)
+  assert.deepEqual(heard, [value])
+  assert.deepEqual(await output(well), { plain: '[secret]', list: ['[secret]!'] })
+  assert.ok(!JSON.stringify(await log(well)).includes('4711'))
+  for (const [name, why] of [
+    ['ELSEWHERE', /is for api\.example\.com alone/],
+    ['MODEL', /of kind anthropic/],
+    ['NONE', /has no key "NONE"/],
+  ] as const) {
+    const refused = await run(step(name))
+    await ended(refused, 'failed')
+    assert.match((await show(refused)).error!.message, why)
+  }
+  assert.equal(heard.length, 1, 'nothing was sent')
 })

@@ -19,6 +19,7 @@ export const kindNames: Record<StoredKey['kind'], string> = {
   git: 'Git token',
   'github-app': 'GitHub App',
   gitlab: 'GitLab token',
+  secret: 'Secret of workflows',
 }
 
 interface Words {
@@ -40,6 +41,7 @@ const words: Record<StoredKey['kind'], Words> = {
   },
   'github-app': { value: 'Private key (PEM)', at: 'Host', place: 'github.com', usualAt: 'github.com' },
   gitlab: { value: 'Token', at: 'Host', place: 'gitlab.com', usualAt: 'gitlab.com' },
+  secret: { value: 'Value', at: 'The one host that it is sent to', place: 'api.example.com', usualAt: '' },
 }
 const hints: Record<StoredKey['kind'], string> = {
   anthropic: '',
@@ -49,6 +51,7 @@ const hints: Record<StoredKey['kind'], string> = {
   'github-app':
     'The app needs contents and pull requests, read and write. Tokens are made from it for one repository at a time.',
   gitlab: 'A project or group token with api and write_repository.',
+  secret: 'Workflows name it in headers of their requests: secrets.NAME. The name has letters, digits and _ alone.',
 }
 
 export interface KeyFormProps {
@@ -198,9 +201,10 @@ export function KeyForm({ wish, names, done, leave }: KeyFormProps) {
 }
 
 function freeName(kind: StoredKey['kind'], names: readonly string[]): string {
-  const base = kind === 'git' || kind === 'github-app' ? 'github' : kind
+  const base = kind === 'git' || kind === 'github-app' ? 'github' : kind === 'secret' ? 'SECRET' : kind
+  const between = kind === 'secret' ? '_' : '-'
   for (let number = 1; ; number++) {
-    const name = number === 1 ? base : `${base}-${number}`
+    const name = number === 1 ? base : `${base}${between}${number}`
     if (!names.includes(name)) return name
   }
 }
