@@ -118,6 +118,11 @@ export class TestPostgres {
     await exit
   }
 
+  /** With the tables and their log. */
+  get folder(): string {
+    return this.#folder
+  }
+
   async newDatabase(): Promise<TestDatabase> {
     const n = ++this.#databases
     const [owner, app, name] = [`owner${n}`, `hub${n}`, `mesh${n}`]
