@@ -461,7 +461,7 @@ async function wire(base: Base): Promise<Parts> {
     ...base.config.tasks,
   })
   const openedWorkflows: OpenWorkflows = openWorkflows({
-    ...{ ...base, ...told, vault, feeds, isAlone: others === undefined },
+    ...{ ...base, ...told, access, vault, gateway, feeds, isAlone: others === undefined },
     name: Buffer.from(base.random(12)).toString('hex'),
     allowsPrivate: base.config.workflowsPrivate,
   })
