@@ -19,7 +19,7 @@ export interface Actor extends AskerOfRun {
   place: Place
 }
 
-export function refused(code: 'FORBIDDEN' | 'KEY_MISSING' | 'BAD_WORKFLOW', why: string): StepFailure {
+export function refused(code: 'FORBIDDEN' | 'KEY_MISSING' | 'BAD_WORKFLOW' | 'NOT_FOUND', why: string): StepFailure {
   return new StepFailure(code, why, { known: true, mayRetry: false })
 }
 

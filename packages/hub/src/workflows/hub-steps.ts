@@ -1,27 +1,24 @@
-/** What the steps of a workflow do at a hub, and which of them it cannot do (WQ40). */
+/** What the steps of a workflow do at a hub, and what it cannot do (WQ40). */
 import { MeshError } from '@meshbook/core/errors.ts'
-import { kindOf, type StepKind, type Steps, type Workflow } from '@meshbook/core/workflow/workflow-schema.ts'
+import type { Steps, Workflow } from '@meshbook/core/workflow/workflow-schema.ts'
 import type { Executed, StepExecutor } from '@meshbook/engine/workflow/ports.ts'
 import type { PromptInput } from '@meshbook/engine/workflow/steps/prompt-step.ts'
+import type { HubConfig } from '../config.ts'
 import type { ModelsConfig } from '../gateway/models-config.ts'
 import type { Vault } from '../vault/vault.ts'
 import { type ActingPorts, actorOf, payerOf, type RunOfSteps, refused } from './acting.ts'
+import { type AgentStepPorts, giveToAgent } from './agent-step.ts'
+import { type CellStepsPorts, runCell, runNotebook } from './cell-steps.ts'
 import { sendRequest } from './http-step.ts'
 import { tellBeginner } from './notify-step.ts'
 import { askThroughGateway, type PromptPorts, promptBound } from './prompt-step.ts'
+import { type PublishStepPorts, publishDocument } from './publish-step.ts'
 
-export interface HubStepsPorts extends PromptPorts, ActingPorts {
+export interface HubStepsPorts extends PromptPorts, ActingPorts, CellStepsPorts, AgentStepPorts, PublishStepPorts {
   vault: Pick<Vault, 'open'>
-  config: { models: ModelsConfig }
+  config: { models: ModelsConfig; tasks: Pick<HubConfig['tasks'], 'defaults'> }
   /** Addresses of the hub's own network may be asked. */
   allowsPrivate: boolean
-}
-
-const notHere: Partial<Record<StepKind, string>> = {
-  notebook: 'run the notebook with `meshbook run` and let a step of kind http or gate follow',
-  cell: 'run it with `meshbook run`, or use a step of kind transform',
-  agent: 'give the work with `meshbook task`',
-  publish: 'publish with `meshbook publish` once the workflow has ended',
 }
 
 /** Throws BAD_WORKFLOW with every step that a hub cannot do, before anything of it is begun. */
@@ -32,9 +29,7 @@ export function refuseUnavailable(workflows: readonly Workflow[]): void {
 
 function unavailableIn(steps: Steps, prefix: string): string[] {
   return Object.entries(steps).flatMap(([id, step]) => {
-    const kind = kindOf(step)
-    const todo = notHere[kind]
-    const own = todo === undefined ? [] : [`${prefix}${id}: a hub does no steps of kind ${kind} yet; ${todo}`]
+    const own: string[] = []
     if (step.notify?.ways?.every(way => way === 'desktop'))
       own.push(`${prefix}${id}: a hub has no desktop; name push, email or slack, or leave out ways`)
     const inside = step.map ?? step.repeat
@@ -53,8 +48,11 @@ export function hubSteps(ports: HubStepsPorts, run: RunOfSteps): StepExecutor {
     throw refused('KEY_MISSING', `the vault has no key "${name}"`)
   }
   return {
-    estimate: (kind, input) =>
-      kind === 'prompt' ? promptBound(input as unknown as PromptInput, config.models.prices) : null,
+    estimate: (kind, input) => {
+      if (kind === 'prompt') return promptBound(input as unknown as PromptInput, config.models.prices)
+      return kind === 'agent' ? config.tasks.defaults.budgetMicroUsd : null
+    },
+    goesOn: kind => kind === 'cell' || kind === 'notebook' || kind === 'agent',
     async execute(execution): Promise<Executed> {
       switch (execution.kind) {
         case 'http':
@@ -63,8 +61,16 @@ export function hubSteps(ports: HubStepsPorts, run: RunOfSteps): StepExecutor {
           return askThroughGateway(ports, await payerOf(ports, run), execution)
         case 'notify':
           return tellBeginner(ports, run, await actorOf(ports, run), execution)
+        case 'cell':
+          return runCell(ports, run, execution)
+        case 'notebook':
+          return runNotebook(ports, run, execution)
+        case 'agent':
+          return giveToAgent(ports, run, execution)
+        case 'publish':
+          return publishDocument(ports, run, execution)
         default:
-          throw refused('BAD_WORKFLOW', `a hub does no steps of kind ${execution.kind} yet`)
+          throw refused('BAD_WORKFLOW', `a step of kind ${execution.kind} is none that is executed`)
       }
     },
   }

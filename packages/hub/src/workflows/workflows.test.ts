@@ -46,8 +46,8 @@ test('WQ2 WQ40 faults of files are told all at once with their places, and steps
   assert.ok(wrong.status >= 400 && wrong.status < 500)
   assert.match(wrong.text, /a\.yaml:4:\d+.*transform/)
   assert.match(wrong.text, /a\.yaml:5:\d+/)
-  const far = await ask(`${head}  a: { notebook: { document: x.md } }\n`)
-  assert.match(far.text, /a: a hub does no steps of kind notebook/)
+  const far = await ask(`${head}  a: { notify: { title: x, ways: [desktop] } }\n`)
+  assert.match(far.text, /a: a hub has no desktop/)
   assert.match((await ask(`${head}  a: { workflow: { file: b.yaml } }\n`)).text, /b\.yaml is not among the files/)
 })
 
