@@ -5,10 +5,11 @@ import type { Run } from '@meshbook/core/api.ts'
 import type { Lease } from '@meshbook/core/messages.ts'
 import type { MadeWay } from '@meshbook/core/notify-api.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
+import type { TaskEvent } from '@meshbook/core/task-events.ts'
 import type { Task } from '@meshbook/core/tasks-api.ts'
 import { startWebhook } from '../../../../tests/notify-servers.ts'
 import { atEnd } from '../testing/at-end.ts'
-import { ScriptedSandboxes, completed as taskCompleted } from '../testing/scripted-tasks.ts'
+import { checkpoint, commit, ScriptedSandboxes, turnBegan } from '../testing/scripted-tasks.ts'
 import { completed, started, stdout, TestDevice } from '../testing/test-device.ts'
 import { addTestUser, makeMember } from '../testing/test-user.ts'
 import { until } from '../testing/until.ts'
@@ -32,7 +33,7 @@ interface Scene extends WorkflowScene {
 
 async function scene(t: TestContext): Promise<Scene> {
   const sandboxes = new ScriptedSandboxes()
-  const hub = await workflowScene(t, { taskWork: sandboxes.work, limits: { workerLookMs: 200, noticeLookMs: 50 } })
+  const hub = await workflowScene(t, { taskWork: sandboxes.work, limits: { workerLookMs: 200, noticeLookMs: 50, taskStopMs: 500 } })
   await hub.document('a.md', notebook)
   const device = new TestDevice('Desk')
   await hub.hub.registerDevice(device.publicKey, 'Desk', 'desktop')
@@ -171,12 +172,12 @@ test('WQ46 a step gives a task to an agent once, also over a restart; its end is
   await until(async () => (await tasks()).length === 1)
   await hub.restart()
   const [task] = await tasks()
-  const worker = (await hub.sandboxes.workerOf(task!.id)).join()
-  await worker.write(...taskCompleted)
+  const worker = await (await hub.sandboxes.workerOf(task!.id)).join()
+  await worker.write(turnBegan, checkpoint, { type: 'finished', outcome: 'done', summary: 'Mended.' } as TaskEvent)
   await hub.ended(id)
-  const output = (await hub.output(id)) as { task: string; summary: string; branch: string | null }
-  assert.equal(output.task, task!.id)
-  assert.ok(output.summary.length > 0)
+  const { task: known, summary, branch, commit: made, pullRequest } = (await hub.output(id)) as Record<string, unknown>
+  assert.deepEqual([known, summary, branch, made], [task!.id, 'Mended.', task!.branch, commit])
+  assert.ok(pullRequest !== null)
   assert.equal((await tasks()).length, 1)
   const other = await hub.run(steps)
   await until(async () => (await tasks()).length === 2)
