@@ -16,12 +16,12 @@ import {
   StepFailure,
 } from '@meshbook/engine/workflow/ports.ts'
 import { askModels, type PromptInput, requestFor } from '@meshbook/engine/workflow/steps/prompt-step.ts'
-import { type GatewayFetchPorts, gatewayCalls } from '../gateway/gateway-fetch.ts'
+import { type GatewayCallsPorts, gatewayCalls } from '../gateway/gateway-calls.ts'
 import type { ModelAsker } from '../gateway/model-gateway.ts'
 import { orderOf } from '../gateway/model-order.ts'
 import type { ModelsConfig } from '../gateway/models-config.ts'
 
-export interface PromptPorts extends GatewayFetchPorts {
+export interface PromptPorts extends GatewayCallsPorts {
   now: Now
 }
 

@@ -6,7 +6,7 @@ import { endpointAt } from './endpoints.ts'
 import type { ModelAsker, ModelGateway } from './model-gateway.ts'
 import { PassingAnswer } from './passing-answer.ts'
 
-export interface GatewayFetchPorts {
+export interface GatewayCallsPorts {
   gateway: Pick<ModelGateway, 'answer'>
   random: RandomBytes
 }
@@ -18,7 +18,7 @@ export interface GatewayCalls {
   end(): Promise<number>
 }
 
-export function gatewayCalls({ gateway, random }: GatewayFetchPorts, asker: ModelAsker): GatewayCalls {
+export function gatewayCalls({ gateway, random }: GatewayCallsPorts, asker: ModelAsker): GatewayCalls {
   const leaving = new AbortController()
   const passing: Promise<void>[] = []
   let microUsd = 0
