@@ -60,7 +60,9 @@ function typesNotShown(event: RunEvent): string[] {
 
 function jsonShown(event: RunEvent): string | undefined {
   if (event.type !== 'display' && event.type !== 'result') return undefined
-  return event.parts.flatMap(part => (part.at === 'inline' && part.mimeType === 'application/json' ? [part.data] : []))[0]
+  return event.parts.flatMap(part =>
+    part.at === 'inline' && part.mimeType === 'application/json' ? [part.data] : [],
+  )[0]
 }
 
 function reasonOf(event: RunEvent): string | undefined {

@@ -33,7 +33,8 @@ interface Scene extends WorkflowScene {
 
 async function scene(t: TestContext): Promise<Scene> {
   const sandboxes = new ScriptedSandboxes()
-  const hub = await workflowScene(t, { taskWork: sandboxes.work, limits: { workerLookMs: 200, noticeLookMs: 50, taskStopMs: 500 } })
+  const limits = { workerLookMs: 200, noticeLookMs: 50, taskStopMs: 500 }
+  const hub = await workflowScene(t, { taskWork: sandboxes.work, limits })
   await hub.document('a.md', notebook)
   const device = new TestDevice('Desk')
   await hub.hub.registerDevice(device.publicKey, 'Desk', 'desktop')
