@@ -80,6 +80,7 @@ const quiet: Record<string, string> = {
   noteHookDelivery: readWhenAsked,
   noteHookRefusal: readWhenAsked,
   planNotices: everyHubLooks,
+  tellFromWorkflow: everyHubLooks,
   pollGrant: 'the one who asks is the only one who waits',
   putKey: readWhenAsked,
   putRestoring: readWhenAsked,

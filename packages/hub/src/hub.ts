@@ -460,8 +460,11 @@ async function wire(base: Base): Promise<Parts> {
     ...{ ...base, ...told, audit, access, feeds, runs, hub: compute.hub, work },
     ...base.config.tasks,
   })
+  const publications = new Publications({ ...base.publishing, audit, events })
   const openedWorkflows: OpenWorkflows = openWorkflows({
-    ...{ ...base, ...told, vault, feeds, isAlone: others === undefined },
+    ...{ ...base, ...told, access, vault, gateway, feeds, runs, publications, isAlone: others === undefined },
+    tasks: opened.tasks,
+    readersUrl: () => base.config.publishUrl ?? base.config.publicUrl ?? base.url(),
     name: Buffer.from(base.random(12)).toString('hex'),
     allowsPrivate: base.config.workflowsPrivate,
   })
@@ -493,7 +496,7 @@ async function wire(base: Base): Promise<Parts> {
     audit,
     accounts,
     passkeys: new Passkeys({ ...base, audit, accounts }),
-    publications: new Publications({ ...base.publishing, audit, events }),
+    publications,
     ways: new Ways({
       ...base,
       audit,

@@ -57,6 +57,7 @@ import * as statements from './statements.ts'
 import { submitRun } from './submit-run.ts'
 import * as taskCells from './task-cells.ts'
 import * as tasks from './tasks.ts'
+import * as toldByWorkflows from './tell-workflows.ts'
 import * as ways from './ways.ts'
 import * as workers from './workers.ts'
 import * as workflowInbox from './workflow-inbox.ts'
@@ -280,6 +281,7 @@ const plain = {
   sendToWorkflow: noting(workflowInbox.sendToWorkflow, (_, { id }) => [`run ${id}`]),
   readWorkflowInbox: workflowInbox.readWorkflowInbox,
   enterWorkflowPlace: workflowPlaces.enterWorkflowPlace,
+  tellFromWorkflow: toldByWorkflows.tellFromWorkflow,
   homelessSessions: moves.homelessSessions,
   leftHeads: left.leftHeads,
   askedLeftHead: left.askedLeftHead,

@@ -3,7 +3,7 @@
  * do (WQ10–WQ15). The store's transactions decide who has a run; this does what they say, and again if it was not done.
  */
 import { asMeshError } from '@meshbook/core/errors.ts'
-import type { Now, OrgId, RandomBytes, RunId } from '@meshbook/core/ids.ts'
+import type { Now, RandomBytes, RunId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { backoffMs } from '@meshbook/engine/backoff.ts'
 import type { StepExecutor } from '@meshbook/engine/workflow/ports.ts'
@@ -21,7 +21,7 @@ export interface ExecutorPorts {
   isAlone: boolean
   store: HubStore
   results: ResultBytes
-  stepsFor(org: OrgId): StepExecutor
+  stepsFor(run: TakenWorkflowRun): StepExecutor
   times: Limits
   now: Now
   random: RandomBytes
@@ -122,7 +122,7 @@ export class WorkflowExecutor {
     const run = new HeldRun(
       {
         ...this.#ports,
-        steps: stepsFor(taken.org),
+        steps: stepsFor(taken),
         appended: (done, grown) => appended(taken, done, grown),
       },
       taken,

@@ -53,7 +53,7 @@ export function openWorkflows(ports: OpenWorkflowsPorts): OpenWorkflows {
   const executor = new WorkflowExecutor({
     ...ports,
     results: resultBytes(ports),
-    stepsFor: org => hubSteps(ports, org),
+    stepsFor: run => hubSteps(ports, run),
     appended: ({ org, id }, { run, gates }, grown) => {
       show(org, id, grown)
       if (gates) gatesChanged(org, id)
