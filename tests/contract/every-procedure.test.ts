@@ -487,8 +487,8 @@ async function story(store: HubStore): Promise<void> {
   await store.call('confirmDelivery', { ...toHook, now: now + 3 })
   await store.call('cancelRun', { org, id: told.id, reason: 'enough', gone: [desk], now: now + 4 })
   await store.call('planNotices', { org, user, now: now + 4 })
-  const about = { org, run: told.id, project: project.id, to: { org, user } }
-  const said = { ...about, key: 'run/a/1', title: 'T', text: '', now: now + 4 }
+  const teller = { org, run: told.id, project: project.id, to: { org, user } }
+  const said = { ...teller, key: 'run/a/1', title: 'T', text: '', now: now + 4 }
   await store.call('tellFromWorkflow', { ...said, ways: null })
   await store.call('tellFromWorkflow', { ...said, ways: ['webhook'] })
   await store.call('tellFromWorkflow', { ...said, key: 'run/b/1', ways: ['email'] })

@@ -52,7 +52,7 @@ export async function runCell(ports: CellStepsPorts, run: RunOfSteps, execution:
     const document = await shelterOf(ports, run)
     return { document, language, code: String(code), ...(session !== undefined && { session }), ...demanded(place) }
   })
-  return { output: valueOf(output) ?? output.text }
+  return { output: shownValue(output) ?? output.text }
 }
 
 /** Of an empty notebook nothing is run, and it has nothing to show. */
@@ -79,7 +79,7 @@ export async function runNotebook(ports: CellStepsPorts, run: RunOfSteps, execut
     })
     const { output, by } = whole
     if (output.text !== '') texts.push(output.text)
-    value = valueOf(output) ?? value
+    value = shownValue(output) ?? value
     device = by ?? device
   }
 }
@@ -136,7 +136,7 @@ function demanded(place: Place | undefined): Pick<RunRequest, 'runsOn' | 'requir
 }
 
 /** JSON that it showed, as JSON or as all that it printed; else the last line, where that is an object or a list. */
-function valueOf({ json, text }: CellOutput): Json | undefined {
+function shownValue({ json, text }: CellOutput): Json | undefined {
   if (json !== undefined) return parsed(json)
   const whole = parsed(text)
   if (whole !== undefined) return whole
