@@ -4,18 +4,10 @@
  */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, type TestContext } from 'node:test'
+import type { TestContext } from 'node:test'
 import { type OpenBrowser, openBrowser, openDocument, signInByCode } from '../browser.ts'
-import { type Cleanup, clientOf, eventually, type MeshProcess, startMesh, temporaryFolder } from '../mesh-process.ts'
-
-const closers: (() => unknown)[] = []
-
-/** For what lasts as long as the file; the last that was begun ends first. */
-export const wholeFile: Cleanup = { after: close => void closers.unshift(close) }
-
-after(async () => {
-  for (const close of closers) await close()
-})
+import { clientOf, eventually, type MeshProcess, startMesh, temporaryFolder } from '../mesh-process.ts'
+import { wholeFile } from '../whole-file.ts'
 
 export interface SharedMesh extends MeshProcess {
   /** A profile of its own that is signed in. */
