@@ -20,7 +20,14 @@ export interface SharedMesh extends MeshProcess {
 
 export function sharedMesh(env: NodeJS.ProcessEnv = {}): () => Promise<SharedMesh> {
   let begun: Promise<SharedMesh> | undefined
-  return () => (begun ??= beginMesh(wholeFile, env))
+  return () => {
+    begun ??= beginMesh(wholeFile, env).catch(cause => {
+      // The next test tries again.
+      begun = undefined
+      throw cause
+    })
+    return begun
+  }
 }
 
 export async function beginMesh(t: Cleanup, env: NodeJS.ProcessEnv = {}): Promise<SharedMesh> {
