@@ -6,7 +6,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { type OpenBrowser, openBrowser, openDocument, signInByCode } from '../browser.ts'
-import { clientOf, eventually, type MeshProcess, startMesh, temporaryFolder } from '../mesh-process.ts'
+import { type Cleanup, clientOf, eventually, type MeshProcess, startMesh, temporaryFolder } from '../mesh-process.ts'
 import { wholeFile } from '../whole-file.ts'
 
 export interface SharedMesh extends MeshProcess {

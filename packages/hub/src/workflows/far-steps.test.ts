@@ -180,9 +180,13 @@ test('WQ46 a step gives a task to an agent once, also over a restart; its end is
   assert.equal((await tasks()).length, 1)
   const other = await hub.run(steps)
   await until(async () => (await tasks()).length === 2)
+  const second = (await tasks()).find(({ id }) => id !== task!.id)!
+  const working = await (await hub.sandboxes.workerOf(second.id)).join()
   await hub.json('POST', `/workflow-runs/${other}/cancel`, {})
+  await until(() => working.told.some(told => told.type === 'control' && told.action === 'stop'))
+  await working.write({ type: 'cancelled', at: 1, durationMs: 1, reason: 'stopped' })
   await hub.ended(other, 'cancelled')
-  await until(async () => (await tasks()).every(({ endedAt }) => endedAt !== null))
+  assert.ok((await tasks()).every(({ endedAt }) => endedAt !== null))
 })
 
 test('WQ47 publish makes the document as it is public, in the name of an owner', async t => {
