@@ -9,7 +9,14 @@ const text = (name: string, ...leadsTo: string[]): string =>
 test('WQ5 the files of a run, sent again under the names that are told, are pinned the same', () => {
   const scenes: [string, Record<string, string>][] = [
     ['a.yaml', { 'a.yaml': text('a') }],
-    ['sub/a.yaml', { 'sub/a.yaml': text('a', '../b.yaml', 'c/d.yaml'), 'b.yaml': text('b'), 'sub/c/d.yaml': text('d', '../../b.yaml') }],
+    [
+      'sub/a.yaml',
+      {
+        'sub/a.yaml': text('a', '../b.yaml', 'c/d.yaml'),
+        'b.yaml': text('b'),
+        'sub/c/d.yaml': text('d', '../../b.yaml'),
+      },
+    ],
     ['a.yaml', { 'a.yaml': text('a', 'main.workflow.yaml'), 'main.workflow.yaml': text('b') }],
   ]
   for (const [file, files] of scenes) {
