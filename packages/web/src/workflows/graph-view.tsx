@@ -21,7 +21,6 @@ export interface SaidStep {
   standing: Standing
   kind: string
   count: string
-  label: string
 }
 
 export function saidStep(id: string, step: Step | undefined, run: ShownRun): SaidStep {
@@ -29,8 +28,7 @@ export function saidStep(id: string, step: Step | undefined, run: ShownRun): Sai
   const standing = standingOf(state, facts, run)
   const kind = step ? kindOf(step) : ''
   const count = countWords(kind, state, facts)
-  const label = [`${id}: ${standingWords[standing]}`, kind, count].filter(Boolean).join(', ')
-  return { standing, kind, count, label }
+  return { standing, kind, count }
 }
 
 export function GraphView({ steps, graph, run, chosen, choose }: StepsProps) {
@@ -117,7 +115,7 @@ interface StepBoxProps {
 }
 
 function StepBox({ box: { id, x, y }, measures, said, isStop, isChosen, choose }: StepBoxProps) {
-  const { standing, kind, count, label } = said
+  const { standing, kind, count } = said
   return (
     <button
       type="button"
@@ -128,9 +126,8 @@ function StepBox({ box: { id, x, y }, measures, said, isStop, isChosen, choose }
       data-many={kind === 'map' || kind === 'repeat' || kind === 'workflow'}
       style={{ left: `${x}px`, top: `${y}px`, width: `${measures.width}px`, height: `${measures.height}px` }}
       tabIndex={isStop ? 0 : -1}
-      aria-label={label}
       aria-pressed={isChosen}
-      title={id}
+      title={id.length > 20 ? id : undefined}
       onClick={choose}
     >
       <StandingIcon standing={standing} />
