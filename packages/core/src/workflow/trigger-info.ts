@@ -1,13 +1,14 @@
 /** Shapes of the HTTP API for triggers of workflows, under /api/v1: what starts runs by itself, from pinned files. */
 import * as v from 'valibot'
 import { hookKinds } from '../hooks-api.ts'
+import { isId, type TriggerId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { projectIdSchema, runIdSchema } from '../messages.ts'
 
 const ms = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const fileName = v.pipe(v.string(), v.minLength(1), v.maxLength(limits.nameChars))
 
-export const triggerIdSchema = v.pipe(v.string(), v.regex(/^trg_[0-9a-v]{26}$/))
+export const triggerIdSchema = v.custom<TriggerId>(text => isId('trigger', text), 'expected a trigger id')
 /** The same words as in the file (`triggerKinds`). */
 export const shownTriggerKinds = ['schedule', 'webhook', 'files', 'run'] as const
 const kind = v.picklist(shownTriggerKinds)

@@ -9,7 +9,7 @@ import type {
   WorkflowRun,
   workflowBudgetSchema,
 } from '@meshbook/core/workflows-api.ts'
-import { cursorOf, rowsOf } from '@meshbook/relay/serve/page.ts'
+import { cursorOf, pageOf, rowsOf } from '@meshbook/relay/serve/page.ts'
 import type { InferOutput } from 'valibot'
 import type { Parts } from '../parts.ts'
 import { json, param, placeOf, type UserAsk } from './route.ts'
@@ -35,7 +35,7 @@ export async function listWorkflowRuns(
   const open = query.get('open') === '1'
   const page = { asker, project, open, before: cursorOf(query), rows: rowsOf(query) }
   const { items, next } = await workflows.list(page)
-  return next === null ? { items } : { items, next }
+  return pageOf(items, next)
 }
 
 export function getWorkflowRun({ workflows }: Parts, ask: UserAsk<undefined>): Promise<WorkflowRun> {
