@@ -162,28 +162,33 @@ await t.test('PO23 a gate with choices and a form sends them with exactly what w
   const asks = `meshbook: workflow/v1
 name: refund
 steps:
-  review:
+  review: { gate: { ask: Refund the order?, choices: [all of it, half of it] } }
+  sum:
+    needs: review
     gate:
-      ask: Refund the order?
-      choices: [all of it, half of it]
+      ask: How much?
       form: { type: object, required: [amount], properties: { amount: { type: integer, title: Amount }, note: { type: string } } }
-output: '\${{ steps.review.output }}'
+output: { how: '\${{ steps.review.output }}', much: '\${{ steps.sum.output }}' }
 `
   const { id } = await it.json<WorkflowRun>('POST', '/workflow-runs', { file: 'a.yaml', files: { 'a.yaml': asks } })
   await open('/portal/gates')
-  const card = page.locator('.gate-card')
-  await card.getByText('Choose one to approve').waitFor()
+  const first = page.locator('.gate-card').filter({ hasText: 'Refund the order?' })
+  await first.getByText('Choose one to approve').waitFor()
+  await first.getByRole('button', { name: 'Approve…' }).click()
+  await first.getByText('Choose one.').waitFor()
+  await first.getByText('half of it').click()
+  await first.getByRole('button', { name: 'Approve…' }).click()
+  await first.getByRole('button', { name: 'Yes, approve' }).click()
+  const card = page.locator('.gate-card').filter({ hasText: 'How much?' })
   await card.getByRole('button', { name: 'Approve…' }).click()
-  await card.getByText('Choose one.').waitFor()
   await card.getByText('Give a number, such as 3').waitFor()
   await looksGood(page, 'flows gate')
-  await card.getByText('half of it').click()
   await card.getByLabel('Amount').fill('12')
   await card.getByRole('button', { name: 'Approve…' }).click()
   await card.getByRole('button', { name: 'Yes, approve' }).click()
   await eventually('it ends', async () => (await it.json<WorkflowRun>('GET', `/workflow-runs/${id}`)).endedAt !== null)
   const { items } = await it.json<{ items: Gate[] }>('GET', `/gates?run=${id}`)
-  assert.equal(items[0]!.state, 'approved')
+  assert.deepEqual(items.map(({ state }) => state), ['approved', 'approved'])
   await card.getByRole('link', { name: 'A run of a workflow' }).click()
   await page.getByText('half of it').first().waitFor()
   await page.getByText('"amount": 12').first().waitFor()
@@ -202,6 +207,30 @@ output: '\${{ steps.review.output }}'
   await eventually('all', async () => (await rows.count()) === 5)
   await open('/portal/workflows/run_none')
   await page.getByText('No such run').waitFor()
+  noFaults()
+})
+
+await t.test('PO80 PO81 PO82 a trigger is pinned from a file, shows its times, is turned off and on, and removed after a question', async () => {
+  await open('/portal/triggers')
+  await page.getByText('Nothing starts a workflow by itself yet').waitFor()
+  await looksGood(page, 'triggers none')
+  await page.getByRole('button', { name: 'Add the first trigger' }).click()
+  await page.getByRole('button', { name: 'By time' }).click()
+  await page.getByText('nightly-report has 1 step').waitFor()
+  await looksGood(page, 'triggers add')
+  await page.getByRole('button', { name: 'Pin it' }).click()
+  await page.locator('.once').getByText('0 6 * * MON in Europe/Paris').waitFor()
+  await page.getByText('Next times and last runs').click()
+  const times = page.getByRole('list', { name: 'Next times' }).getByRole('listitem')
+  await eventually('five times', async () => (await times.count()) === 5)
+  await page.getByText('Nothing has happened yet').waitFor()
+  await looksGood(page, 'triggers')
+  await page.getByRole('button', { name: 'Turn off nightly-report' }).click()
+  await page.getByRole('button', { name: 'Turn on nightly-report' }).click()
+  await page.getByRole('button', { name: 'Turn off nightly-report' }).waitFor()
+  await page.getByRole('button', { name: 'Remove nightly-report' }).click()
+  await page.getByRole('button', { name: 'Remove it' }).click()
+  await page.getByText('Nothing starts a workflow by itself yet').waitFor()
   noFaults()
 })
 })

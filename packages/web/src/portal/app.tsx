@@ -25,6 +25,7 @@ const RunsPage = lazyPart(() => import('./runs-page.tsx').then(module => module.
 const DevicesPage = lazyPart(() => import('./devices-page.tsx').then(module => module.DevicesPage))
 const WorkflowRunsPage = lazyPart(() => import('../workflows/runs-page.tsx').then(module => module.WorkflowRunsPage))
 const WorkflowRunPage = lazyPart(() => import('../workflows/run-page.tsx').then(module => module.WorkflowRunPage))
+const TriggersPage = lazyPart(() => import('../workflows/triggers-page.tsx').then(module => module.TriggersPage))
 const StartPage = lazyPart(() => import('../workflows/start-page.tsx').then(module => module.StartPage))
 
 const KeysPage = lazyPart(() => import('./keys-page.tsx').then(module => module.KeysPage))
@@ -106,6 +107,7 @@ const links: readonly { to: string; name: string; icon: LinkIcon; pages: readonl
     icon: 'steps',
     pages: ['workflows', 'workflow', 'new-workflow'],
   },
+  { to: '/portal/triggers', name: 'Triggers', icon: 'clock', pages: ['triggers'] },
   { to: '/portal/overview', name: 'Overview', icon: 'panel', pages: ['overview'] },
   { to: '/portal/runs', name: 'Runs', icon: 'play', pages: ['runs'] },
   { to: '/portal/gates', name: 'Decisions', icon: 'check', pages: ['gates'] },
@@ -175,6 +177,7 @@ const titles: Record<PortalPage['page'], string> = {
   'new-task': 'New task',
   task: 'Task',
   workflows: 'Workflows',
+  triggers: 'Triggers',
   workflow: 'Run of a workflow',
   'new-workflow': 'Run a workflow',
   overview: 'Overview',
@@ -230,6 +233,7 @@ const atTheHub: Partial<Record<PortalPage['page'], string>> = {
   'new-task': 'Tasks are given to agents',
   task: 'Tasks are given to agents',
   workflows: 'Workflows of a hub run',
+  triggers: 'Triggers of workflows are kept',
   workflow: 'Workflows of a hub run',
   'new-workflow': 'Workflows of a hub run',
   usage: 'What models cost is counted',
@@ -263,6 +267,8 @@ function Content({ at }: { at: PortalPage }) {
       return <WorkflowRunsPage />
     case 'workflow':
       return <WorkflowRunPage id={at.run} />
+    case 'triggers':
+      return <TriggersPage />
     case 'new-workflow':
       return <StartPage />
     case 'runs':

@@ -1,6 +1,7 @@
 /** What is at each address of the portal. Pure. */
 const plain = [
   'workflows',
+  'triggers',
   'overview',
   'runs',
   'gates',
