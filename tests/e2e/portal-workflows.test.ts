@@ -6,6 +6,7 @@ import type { WorkflowRun } from '@meshbook/core/workflows-api.ts'
 import { startTestHub } from '@meshbook/hub/testing/test-hub.ts'
 import { openBrowser, signIn } from '../browser.ts'
 import { eventually } from '../mesh-process.ts'
+import { shot } from '../page-checks.ts'
 import { linkOf, webFolder } from './phone-scene.ts'
 import { looksGood } from './portal-scene.ts'
 
@@ -51,7 +52,6 @@ const stands = (id: string, standing: string) =>
 await t.test('PO70 PO75 without a run the list teaches; a file is checked while it is typed, problems lead to their place, inputs are fields', async () => {
   await open('/portal/workflows')
   await page.getByText('No workflow has run yet').waitFor()
-  await looksGood(page, 'flows none')
   await page.locator('.empty').getByRole('link', { name: 'Run a workflow' }).click()
   const text = page.getByLabel('The workflow, as YAML')
   await text.waitFor()
@@ -60,7 +60,6 @@ await t.test('PO70 PO75 without a run the list teaches; a file is checked while 
   await text.fill(flow.replace('needs: fetch, transform', 'nedds: fetch, transform'))
   const fault = page.getByRole('button', { name: /line 9, column 12/ })
   await fault.waitFor()
-  await looksGood(page, 'flows wrong')
   await fault.click()
   const at = await text.evaluate(area => (area as HTMLTextAreaElement).selectionStart)
   assert.equal((await text.inputValue()).slice(at, at + 5), 'nedds')
@@ -99,7 +98,6 @@ await t.test('PO71 PO72 the graph lights up, goes by arrow keys, and a step tell
   await eventually('a row for each', async () => (await rows.count()) === 7)
   await rows.filter({ hasText: 'fails' }).getByRole('button').click()
   await details.getByText('EXPRESSION').first().waitFor()
-  await looksGood(page, 'flows list of steps')
   noFaults()
 })
 
@@ -113,7 +111,6 @@ await t.test('PO74 a signal and a larger budget reach the run, live in the page;
   await page.getByRole('button', { name: 'Set the budget' }).click()
   await page.getByText('It may cost $2.00 already').waitFor()
   await dollars.fill('5')
-  await looksGood(page, 'flows budget')
   await page.getByRole('button', { name: 'Set the budget' }).click()
   await page.getByText('$0.00 of $5.00').waitFor()
   await page.getByRole('button', { name: 'Send a signal…' }).click()
@@ -138,7 +135,7 @@ await t.test('PO74 a run is forked from a step with other inputs, run again, and
   await box('clean').click()
   await page.getByRole('button', { name: 'Fork from here…' }).click()
   await page.getByLabel('region').fill('us')
-  await looksGood(page, 'flows fork')
+  await shot(page, 'flows fork')
   const [first] = await runs()
   await page.getByRole('button', { name: 'Fork it' }).click()
   await page.waitForURL(url => !url.pathname.endsWith(first!.id))
@@ -213,11 +210,10 @@ output: { how: '\${{ steps.review.output }}', much: '\${{ steps.sum.output }}' }
 await t.test('PO80 PO81 PO82 a trigger is pinned from a file, shows its times, is turned off and on, and removed after a question', async () => {
   await open('/portal/triggers')
   await page.getByText('Nothing starts a workflow by itself yet').waitFor()
-  await looksGood(page, 'triggers none')
   await page.getByRole('button', { name: 'Add the first trigger' }).click()
   await page.getByRole('button', { name: 'By time' }).click()
   await page.getByText('nightly-report has 1 step').waitFor()
-  await looksGood(page, 'triggers add')
+  await shot(page, 'triggers add')
   await page.getByRole('button', { name: 'Pin it' }).click()
   await page.locator('.once').getByText('0 6 * * MON in Europe/Paris').waitFor()
   await page.getByText('Next times and last runs').click()

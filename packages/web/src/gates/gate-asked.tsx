@@ -20,8 +20,13 @@ export interface Asked {
 const whole = 'form'
 /** A schema that no fields can be made of is answered with JSON. */
 const wholeField: Field = {
-  ...{ name: whole, label: 'Answer', hint: 'A value, as JSON', as: 'json' },
-  ...{ options: [], required: true, text: '' },
+  name: whole,
+  label: 'Answer',
+  hint: 'A value, as JSON',
+  as: 'json',
+  options: [],
+  required: true,
+  text: '',
 }
 
 export function useAsked({ choices, form }: Gate): Asked {
@@ -32,7 +37,7 @@ export function useAsked({ choices, form }: Gate): Asked {
   const fields = form === null ? [] : (made ?? [wholeField])
   const said = (): GateSaid | undefined => {
     const read = readFields(fields, texts)
-    const wrong = { ...('problems' in read && read.problems) }
+    const wrong: Record<string, string> = 'problems' in read ? { ...read.problems } : {}
     if (choices !== null && choice === undefined) wrong[choiceName] = 'Choose one.'
     setProblems(wrong)
     if ('problems' in read || Object.keys(wrong).length > 0) return undefined

@@ -3,6 +3,8 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { type CheckedFiles, checkFiles, type FileFault, type Files, offsetOf, withChosen } from './checked-files.ts'
 
 const checkMs = 200
+/** Of what came without one. */
+export const pastedName = 'main.workflow.yaml'
 
 export interface EditedFiles {
   file: string
@@ -22,7 +24,7 @@ const isFine = ({ workflow, faults, missing }: CheckedFiles): boolean =>
 
 /** `main`: which of the files is started; the others are those that it leads to. */
 export function useFiles(given: { file: string; files: Files } | undefined): EditedFiles & { main: string } {
-  const [main, setMain] = useState(given?.file ?? 'main.workflow.yaml')
+  const [main, setMain] = useState(given?.file ?? pastedName)
   const [file, show] = useState(main)
   const [files, setFiles] = useState<Files>(given?.files ?? { [main]: '' })
   const [checked, setChecked] = useState<CheckedFiles>(() => checkFiles(main, files))

@@ -4,7 +4,7 @@ import type { NewTrigger, Trigger } from '@meshbook/core/workflow/trigger-info.t
 import { triggerKinds } from '@meshbook/core/workflow/workflow-schema.ts'
 import { useState } from 'preact/hooks'
 import { projects } from '../state/known.ts'
-import { FilesEditor, fileProblem, useFiles } from './files-editor.tsx'
+import { FilesEditor, fileProblem, pastedName, useFiles } from './files-editor.tsx'
 import { Problem, problemWords } from './problem-words.tsx'
 import { kindWords } from './trigger-words.ts'
 import { triggersApi } from './triggers-api.ts'
@@ -44,8 +44,7 @@ export function PinForm({ done, leave }: { done(trigger: Trigger): void; leave()
     setBusy(true)
     setProblem('')
     try {
-      const { main: file, files } = edited
-      done(await triggersApi.pin({ project, file, files, kind: chosen } as NewTrigger))
+      done(await triggersApi.pin({ project, ...namedByWorkflow(edited), kind: chosen } as NewTrigger))
     } catch (thrown) {
       setProblem(problemWords(thrown))
       setBusy(false)
@@ -93,4 +92,12 @@ export function PinForm({ done, leave }: { done(trigger: Trigger): void; leave()
       </div>
     </form>
   )
+}
+
+/** What was pasted has no name yet, and a file of the same name would be the same trigger: it is called as its workflow is. */
+function namedByWorkflow({ main, files, checked }: ReturnType<typeof useFiles>): Pick<NewTrigger, 'file' | 'files'> {
+  const name = `${checked.workflow?.name}.workflow.yaml`
+  if (main !== pastedName || files[name] !== undefined) return { file: main, files }
+  const { [main]: text = '', ...others } = files
+  return { file: name, files: { ...others, [name]: text } }
 }
