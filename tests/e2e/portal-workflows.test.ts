@@ -96,7 +96,7 @@ await t.test('PO71 PO72 the graph lights up, goes by arrow keys, and a step tell
   await page.getByText('List', { exact: true }).click()
   const rows = page.locator('.flow-steps li')
   await eventually('a row for each', async () => (await rows.count()) === 7)
-  await rows.filter({ hasText: 'fails' }).getByRole('button').click()
+  await rows.filter({ hasText: 'Failed' }).getByRole('button').click()
   await details.getByText('EXPRESSION').first().waitFor()
   noFaults()
 })

@@ -60,7 +60,11 @@ export function WorkflowRunPage({ id }: { id: string }) {
       <Ended run={run} shown={shown} />
       <Asked id={id} />
       {unread !== '' && <p class="notice warn note">{unread}</p>}
-      <Steps id={id} shown={shown} workflow={workflow} />
+      {isOver && follow === 'ended' && shown.seq === 0 ? (
+        <p class="notice warn note">The log of this run has expired. What became of it is still known.</p>
+      ) : (
+        <Steps id={id} shown={shown} workflow={workflow} />
+      )}
       <Given shown={shown} />
     </div>
   )
@@ -176,6 +180,7 @@ function Facts({ run, shown, follow }: { run: WorkflowRun; shown: ShownRun; foll
             {ago(run.requestedAt, now)}
           </time>{' '}
           by {run.requestedBy}
+          {run.trigger !== null && <a href="/portal/triggers">through a trigger</a>}
         </dd>
       </div>
       <div>

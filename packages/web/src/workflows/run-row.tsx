@@ -14,15 +14,18 @@ export function WorkflowRow({ run }: { run: WorkflowRun }) {
   const project = projects.value?.find(one => one.id === run.project)?.name
   const isOver = hasEnded(run.status as RunInfo['status'])
   const took = run.startedAt === null ? null : (run.endedAt ?? now) - run.startedAt
+  const facts = [
+    run.trigger === null ? `by ${run.requestedBy}` : `by a trigger of ${run.requestedBy}`,
+    project && `in ${project}`,
+    run.error && `${run.error.name}: ${run.error.message}`,
+  ]
   return (
     <li class="flow-row">
       <span class={`pill ${tone}`}>{word}</span>
       <div class="flow-row-words">
         <a href={workflowRunAt(run.id)}>{run.name}</a>
         <span class="faint">
-          {[`by ${run.requestedBy}`, project && `in ${project}`, run.error && `${run.error.name}: ${run.error.message}`]
-            .filter(Boolean)
-            .join(' · ')}
+          {facts.filter(Boolean).join(' · ')}
         </span>
       </div>
       <span class="faint flow-row-took">
