@@ -25,7 +25,7 @@ export function GateCardTwice({ gate }: { gate: Gate }) {
         {to ? <a href={to.at}>{to.words}</a> : gatePlace(gate)}
         {bytes !== undefined && ` · exactly ${bytes.toLocaleString()} bytes`}
       </p>
-      <ExactBytes shown={gate.shown} />
+      <ExactBytes shown={gate.shown} title={gate.title} />
       <GateFacts gate={gate} />
       {gate.state === 'open' ? <Decide key={gate.digest} gate={gate} /> : <GateOutcome gate={gate} />}
     </section>
