@@ -23,7 +23,11 @@ export function ExactBytes({ shown, title }: { shown: Gate['shown']; title?: str
   if (shown === undefined) return <p class="muted">Loading what it shows…</p>
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what is scrolled must be reached by keys.
-    <section class="gate-bytes" tabIndex={0} aria-label={title === undefined ? 'Exactly what is asked' : `Exactly what is asked: ${exactText(title)}`}>
+    <section
+      class="gate-bytes"
+      tabIndex={0}
+      aria-label={title === undefined ? 'Exactly what is asked' : `Exactly what is asked: ${exactText(title)}`}
+    >
       <pre dir="ltr">
         {exactParts(shown).map((part, i) => (part.marked ? <mark key={i}>{part.text}</mark> : part.text))}
       </pre>

@@ -7,13 +7,20 @@ const plain = `${head}  a: { transform: '1' }\n`
 const parent = `${head}  a: { workflow: { file: sub/b.yaml } }\n`
 
 test('PO75 faults have file, line and column, of every file that is led to; what is missing is named', () => {
-  const { faults, missing, workflow } = checkFiles('a.yaml', { 'a.yaml': parent, 'sub/b.yaml': `${head}  a: { transfrom: '1' }\n` })
+  const { faults, missing, workflow } = checkFiles('a.yaml', {
+    'a.yaml': parent,
+    'sub/b.yaml': `${head}  a: { transfrom: '1' }\n`,
+  })
   assert.ok(workflow)
   assert.ok(faults.length > 0)
   assert.deepEqual([faults[0]!.file, faults[0]!.line], ['sub/b.yaml', 4])
   assert.deepEqual(missing, [])
   assert.deepEqual(checkFiles('a.yaml', { 'a.yaml': parent }).missing, ['sub/b.yaml'])
-  assert.deepEqual(checkFiles('a.yaml', { 'a.yaml': plain }), { workflow: checkFiles('a.yaml', { 'a.yaml': plain }).workflow, faults: [], missing: [] })
+  assert.deepEqual(checkFiles('a.yaml', { 'a.yaml': plain }), {
+    workflow: checkFiles('a.yaml', { 'a.yaml': plain }).workflow,
+    faults: [],
+    missing: [],
+  })
 })
 
 test('PO75 files that lead in a circle are looked at once', () => {

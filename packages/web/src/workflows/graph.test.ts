@@ -9,12 +9,14 @@ const across: Measures = { width: 100, height: 40, gap: 20, space: 10, way: 'acr
 const down: Measures = { ...across, way: 'down' }
 
 test('PO71 each step stands once, in a later layer than all that it needs and all whose way out it is', () => {
-  const acyclic = fc.array(fc.array(fc.nat(), { maxLength: 4 }), { minLength: 1, maxLength: 30 }).map(
-    (rows): Steps =>
-      Object.fromEntries(
-        rows.map((needs, n) => [`s${n}`, step(n === 0 ? [] : [...new Set(needs.map(need => `s${need % n}`))])]),
-      ),
-  )
+  const acyclic = fc
+    .array(fc.array(fc.nat(), { maxLength: 4 }), { minLength: 1, maxLength: 30 })
+    .map(
+      (rows): Steps =>
+        Object.fromEntries(
+          rows.map((needs, n) => [`s${n}`, step(n === 0 ? [] : [...new Set(needs.map(need => `s${need % n}`))])]),
+        ),
+    )
   fc.assert(
     fc.property(acyclic, steps => {
       const { layers, edges } = graphOf(steps)
@@ -40,7 +42,11 @@ test('PO71 a way out is an edge of its own kind', () => {
 
 test('PO71 steps that are joined stand near each other: two chains do not cross', () => {
   const { layers } = graphOf({ a: step(), b: step(), y: step(['b']), x: step(['a']), q: step(['y']), p: step(['x']) })
-  assert.deepEqual(layers, [['a', 'b'], ['x', 'y'], ['p', 'q']])
+  assert.deepEqual(layers, [
+    ['a', 'b'],
+    ['x', 'y'],
+    ['p', 'q'],
+  ])
 })
 
 test('PO71 no two steps of a drawing lie over each other, and all lie within it, across as down', () => {

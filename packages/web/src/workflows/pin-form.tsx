@@ -51,7 +51,12 @@ export function PinForm({ done, leave }: { done(trigger: Trigger): void; leave()
     }
   }
   return (
-    <form class="part-form boxed-form flow-start" aria-label="Add a trigger" onSubmit={event => void pin(event)} noValidate>
+    <form
+      class="part-form boxed-form flow-start"
+      aria-label="Add a trigger"
+      onSubmit={event => void pin(event)}
+      noValidate
+    >
       <FilesEditor edited={edited} examples={examples} teach={teach} />
       <div class="part-fields">
         {kinds.length > 1 && (

@@ -24,9 +24,7 @@ export function WorkflowRow({ run }: { run: WorkflowRun }) {
       <span class={`pill ${tone}`}>{word}</span>
       <div class="flow-row-words">
         <a href={workflowRunAt(run.id)}>{run.name}</a>
-        <span class="faint">
-          {facts.filter(Boolean).join(' · ')}
-        </span>
+        <span class="faint">{facts.filter(Boolean).join(' · ')}</span>
       </div>
       <span class="faint flow-row-took">
         {took !== null && (isOver ? `took ${duration(took)}` : `for ${duration(took, 'coarse')}`)}

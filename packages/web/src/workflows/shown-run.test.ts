@@ -4,7 +4,15 @@ import type { NumberedEvent, RunEvent } from '@meshbook/core/run.ts'
 import type { WorkflowEvent } from '@meshbook/core/workflow/workflow-events.ts'
 import fc from 'fast-check'
 import { addToRun, noRun, type ShownRun } from './shown-run.ts'
-import { countWords, runStanding, spentWords, standingOf, standings, standingShapes, standingWords } from './step-words.ts'
+import {
+  countWords,
+  runStanding,
+  spentWords,
+  standingOf,
+  standings,
+  standingShapes,
+  standingWords,
+} from './step-words.ts'
 
 const said: WorkflowEvent[] = [
   { type: 'began', name: 'demo', definition: 'a'.repeat(64), children: [], inputs: { n: 1 }, budget: 100 },

@@ -33,8 +33,8 @@ export function TriggersPage() {
     <>
       <div class="part-head">
         <p class="part-about">
-          A trigger is a file of a workflow that is pinned to what its “on” says. Its runs are for whoever pinned it, and
-          a file that is edited later changes nothing until it is pinned again.
+          A trigger is a file of a workflow that is pinned to what its “on” says. Its runs are for whoever pinned it,
+          and a file that is edited later changes nothing until it is pinned again.
         </p>
         {!isNew && paged.items && paged.items.length > 0 && (
           <button type="button" class="button" onClick={begin}>
@@ -70,7 +70,9 @@ function Made({ trigger }: { trigger: Trigger }) {
       {on.webhook && (
         <>
           <Copied label="Address for the sender" text={location.origin + on.webhook.path} />
-          <p class="faint">Whoever calls it signs with the value of the key {on.webhook.secret}, which stands under Keys.</p>
+          <p class="faint">
+            Whoever calls it signs with the value of the key {on.webhook.secret}, which stands under Keys.
+          </p>
         </>
       )}
     </section>
@@ -120,7 +122,9 @@ function TriggerRow({ trigger, changed }: { trigger: Trigger; changed(): void })
         <span class="faint">
           {[
             nextAt !== null && `next ${timeOfDay(nextAt, now)}`,
-            last === null ? 'has started nothing yet' : `${outcomeWords[last.outcome].toLowerCase()} ${ago(last.at, now)}`,
+            last === null
+              ? 'has started nothing yet'
+              : `${outcomeWords[last.outcome].toLowerCase()} ${ago(last.at, now)}`,
             `pinned by ${trigger.madeBy} from ${trigger.file}`,
           ]
             .filter(Boolean)
