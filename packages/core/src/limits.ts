@@ -745,6 +745,14 @@ export const limits = {
   missedPerSchedule: 100,
   /** Runs that start each other by their ends. */
   runsPerChain: 10,
+  /** At a hub. */
+  triggersPerOrg: 500,
+  /** Of a schedule, that are shown at once. */
+  timesShown: 100,
+  /** Events of triggers that one hub decides about in one look. */
+  triggersPerLook: 100,
+  /** What changed is gathered for so long before it is kept. */
+  changesGatherMs: 500,
   itemsPerMap: 10_000,
   parallelPerMap: 100,
   stepsAtOnce: 100,

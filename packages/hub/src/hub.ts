@@ -117,6 +117,7 @@ import { changeMasterKey } from './vault/change-master-key.ts'
 import { MasterKey } from './vault/master-key.ts'
 import { Vault } from './vault/vault.ts'
 import { version } from './version.ts'
+import { FileChanges } from './workflows/file-changes.ts'
 import { type OpenWorkflows, openWorkflows } from './workflows/open-workflows.ts'
 
 export interface HubPorts {
@@ -206,9 +207,14 @@ async function start(
     onVersion: ({ org, document }, version) => events.publish(org, { type: 'versions', document, version }),
   })
   closers.push(() => recorder.close())
+  const fileChanges = new FileChanges({ ...ports, store, times, log, isTree: id => documents?.isTree(id) ?? false })
+  closers.push(() => fileChanges.flush())
   const relay = new Relay({
     store: objects.documents,
-    onChange: recorder.changed,
+    onChange: (key, peer, position) => {
+      recorder.changed(key, peer, position)
+      fileChanges.changed(key, peer)
+    },
     now,
     random: ports.random,
     limits: times,
@@ -217,7 +223,8 @@ async function start(
     shared: sharedLog && { log: objects.following(sharedLog), neighbours },
   })
   closers.push(() => relay.close())
-  documents = await Documents.start({ ...ports, store, relay, events })
+  const entriesChanged = fileChanges.treeChanged.bind(fileChanges)
+  documents = await Documents.start({ ...ports, store, relay, events, entriesChanged })
   closers.push(() => documents?.close())
   let url = ''
   const hub = Buffer.from(ports.random(12)).toString('hex')
@@ -339,6 +346,8 @@ type Wired =
   | 'hooks'
   | 'openTasks'
   | 'workflows'
+  | 'triggers'
+  | 'webhooks'
   | 'openWorkflows'
   | 'closeWork'
   | 'orders'
@@ -462,7 +471,7 @@ async function wire(base: Base): Promise<Parts> {
   })
   const publications = new Publications({ ...base.publishing, audit, events })
   const openedWorkflows: OpenWorkflows = openWorkflows({
-    ...{ ...base, ...told, access, vault, gateway, feeds, runs, publications, isAlone: others === undefined },
+    ...{ ...base, ...told, access, audit, vault, gateway, feeds, runs, publications, isAlone: others === undefined },
     tasks: opened.tasks,
     readersUrl: () => base.config.publishUrl ?? base.config.publicUrl ?? base.url(),
     name: Buffer.from(base.random(12)).toString('hex'),
@@ -517,6 +526,8 @@ async function wire(base: Base): Promise<Parts> {
     hooks,
     openTasks: opened,
     workflows: openedWorkflows.workflows,
+    triggers: openedWorkflows.triggers,
+    webhooks: openedWorkflows.webhooks,
     openWorkflows: openedWorkflows,
     closeWork,
     orders,

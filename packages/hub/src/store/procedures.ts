@@ -63,6 +63,7 @@ import * as workers from './workers.ts'
 import * as workflowInbox from './workflow-inbox.ts'
 import * as workflowPlaces from './workflow-places.ts'
 import * as workflows from './workflow-runs.ts'
+import * as triggers from './workflow-triggers.ts'
 
 export { schema } from './schema.ts'
 
@@ -282,6 +283,18 @@ const plain = {
   readWorkflowInbox: workflowInbox.readWorkflowInbox,
   enterWorkflowPlace: workflowPlaces.enterWorkflowPlace,
   tellFromWorkflow: toldByWorkflows.tellFromWorkflow,
+  findTrigger: triggers.findTrigger,
+  listTriggers: triggers.listTriggers,
+  pinTrigger: triggers.pinTrigger,
+  turnTrigger: triggers.turnTrigger,
+  removeTrigger: triggers.removeTrigger,
+  triggerOutcomes: triggers.triggerOutcomes,
+  watchesFiles: triggers.watchesFiles,
+  keepChanges: triggers.keepChanges,
+  dueTriggerEvents: triggers.dueTriggerEvents,
+  endedWorkflow: triggers.endedWorkflow,
+  fireTrigger: noting(triggers.fireTrigger, done => (done.fired ? done.started.map(id => `run ${id}` as const) : [])),
+  noteTriggerOutcome: triggers.noteTriggerOutcome,
   homelessSessions: moves.homelessSessions,
   leftHeads: left.leftHeads,
   askedLeftHead: left.askedLeftHead,

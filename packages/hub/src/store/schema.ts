@@ -231,8 +231,28 @@ const migrations: readonly string[] = [
   CREATE TABLE workflow_checkpoints (org_id TEXT NOT NULL, run_id TEXT NOT NULL, seq BIGINT NOT NULL, version BIGINT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (org_id, run_id));
   ALTER TABLE gates ADD COLUMN choices TEXT;
   ALTER TABLE gates ADD COLUMN form TEXT;`,
+  // What starts runs of workflows (WQ60…), ends of runs and changes of files that wait for it, and what started a run.
+  // What was delivered to webhooks and what became of events stands in the tables of hooks.
+  `CREATE TABLE workflow_triggers (org_id TEXT NOT NULL, trigger_id TEXT NOT NULL PRIMARY KEY, project_id TEXT NOT NULL, file TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, definition TEXT NOT NULL, children TEXT NOT NULL, starts TEXT NOT NULL, made_org TEXT NOT NULL, made_user TEXT NOT NULL, made_by TEXT NOT NULL, enabled BIGINT NOT NULL, revision BIGINT NOT NULL, created_at BIGINT NOT NULL, pinned_at BIGINT NOT NULL, settled_at BIGINT NOT NULL, next_at BIGINT, UNIQUE (org_id, project_id, file, kind));
+  CREATE INDEX workflow_triggers_due ON workflow_triggers (next_at);
+  CREATE TABLE workflow_ends (org_id TEXT NOT NULL, trigger_id TEXT NOT NULL, run_id TEXT NOT NULL, ended_at BIGINT NOT NULL, PRIMARY KEY (org_id, trigger_id, run_id));
+  CREATE INDEX workflow_ends_by_age ON workflow_ends (ended_at);
+  CREATE TABLE workflow_changes (org_id TEXT NOT NULL, trigger_id TEXT NOT NULL, device TEXT NOT NULL, changes TEXT NOT NULL, due_at BIGINT NOT NULL, PRIMARY KEY (org_id, trigger_id, device));
+  CREATE INDEX workflow_changes_due ON workflow_changes (due_at);
+  ALTER TABLE workflow_runs ADD COLUMN trigger_id TEXT;
+  ALTER TABLE workflow_runs ADD COLUMN chain BIGINT NOT NULL DEFAULT 0;
+  CREATE INDEX workflow_runs_by_trigger ON workflow_runs (org_id, trigger_id, run_id);`,
 ]
 
-const guarded = ['workflow_definitions', 'workflow_runs', 'workflow_inbox', 'workflow_places', 'workflow_checkpoints']
+const guarded = [
+  'workflow_definitions',
+  'workflow_runs',
+  'workflow_inbox',
+  'workflow_places',
+  'workflow_checkpoints',
+  'workflow_triggers',
+  'workflow_ends',
+  'workflow_changes',
+]
 
 export const schema: Schema = { name: 'hub', migrations, guarded }

@@ -2,13 +2,18 @@
 import { asMeshError } from '@meshbook/core/errors.ts'
 import type { Now, OrgId, RandomBytes, RunId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
+import type { Audit } from '../auth/audit.ts'
 import type { HubEvents } from '../hub-events.ts'
 import type { Log } from '../log.ts'
 import type { Grown, RunFeeds } from '../runs/run-feeds.ts'
 import type { HubStore } from '../store/hub-store.ts'
+import { DueEvents } from './due-events.ts'
 import { WorkflowExecutor } from './executor.ts'
 import { type HubStepsPorts, hubSteps } from './hub-steps.ts'
 import { type ResultBytesPorts, resultBytes } from './result-bytes.ts'
+import { StartRuns } from './start-runs.ts'
+import { Triggers } from './triggers.ts'
+import { Webhooks } from './webhooks.ts'
 import { Workflows } from './workflows.ts'
 
 export interface OpenWorkflowsPorts extends HubStepsPorts, ResultBytesPorts {
@@ -16,6 +21,7 @@ export interface OpenWorkflowsPorts extends HubStepsPorts, ResultBytesPorts {
   name: string
   isAlone: boolean
   store: HubStore
+  audit: Audit
   events: HubEvents
   feeds: RunFeeds
   times: Limits
@@ -28,6 +34,8 @@ export interface OpenWorkflowsPorts extends HubStepsPorts, ResultBytesPorts {
 
 export interface OpenWorkflows {
   workflows: Workflows
+  triggers: Triggers
+  webhooks: Webhooks
   /** Something about a run has changed, here or at another hub. */
   heardOf(id: RunId): void
   /** Looks until the returned function is called. */
@@ -50,9 +58,10 @@ export function openWorkflows(ports: OpenWorkflowsPorts): OpenWorkflows {
       })
       .catch((thrown: unknown) => log.warn({ err: asMeshError(thrown), run: id }, 'a run was not shown'))
   }
+  const results = resultBytes(ports)
   const executor = new WorkflowExecutor({
     ...ports,
-    results: resultBytes(ports),
+    results,
     stepsFor: run => hubSteps(ports, run),
     appended: ({ org, id }, { run, gates }, grown) => {
       show(org, id, grown)
@@ -66,9 +75,19 @@ export function openWorkflows(ports: OpenWorkflowsPorts): OpenWorkflows {
     publish(org, id)
     executor.heardOf(id)
   }
+  const starts = new StartRuns({ ...ports, wanted })
+  const due = new DueEvents({ ...ports, starts, results })
   return {
     workflows: new Workflows({ ...ports, wanted }),
+    triggers: new Triggers(ports),
+    webhooks: new Webhooks({ ...ports, starts }),
     heardOf: id => executor.heardOf(id),
-    begin: () => executor.begin(),
+    begin: () => {
+      const [endExecutor, endDue] = [executor.begin(), due.begin()]
+      return async () => {
+        await endDue()
+        await endExecutor()
+      }
+    },
   }
 }

@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import type { Gate, Run } from '@meshbook/core/api.ts'
-import type { WorkflowRun } from '@meshbook/core/workflows-api.ts'
+import type { WorkflowFiles, WorkflowRun } from '@meshbook/core/workflows-api.ts'
 import { approve, workflowScene as scene } from '../testing/workflow-scene.ts'
 
 test('WQ1 WQ40 a workflow with map, repeat, child and wait runs to its end at the hub; its log is that of the run', async t => {
@@ -144,14 +144,33 @@ test('WQ12 a hub that starts again goes on with what waited, and a fork keeps wh
   assert.deepEqual(began, [])
 })
 
+test('WQ5 WQ6 the files of a run begin the same run again, and the list is asked by status and a part of the name', async t => {
+  const { run, json, ended, show, api } = await scene(t)
+  const files = { 'b.yaml': "meshbook: workflow/v1\nname: inner\nsteps:\n  t: { transform: '1' }\n" }
+  const id = await run('  a: { workflow: { file: b.yaml } }\n', { files })
+  await ended(id)
+  const told = await json<WorkflowFiles>('GET', `/workflow-runs/${id}/files`)
+  assert.deepEqual(Object.keys(told.files), [told.file, 'b.yaml'])
+  const again = await json<WorkflowRun>('POST', '/workflow-runs', told)
+  assert.equal(again.definition, (await show(id)).definition)
+  await ended(again.id)
+  const asked = async (query: string) =>
+    (await json<{ items: WorkflowRun[] }>('GET', `/workflow-runs?${query}`)).items.length
+  assert.deepEqual(
+    [await asked('status=completed'), await asked('status=failed'), await asked('find=EM'), await asked('find=d%25o')],
+    [2, 0, 2, 0],
+  )
+  assert.equal((await api('GET', '/workflow-runs?status=great')).status, 400)
+})
+
 test('WQ3 nobody else sees or changes a run', async t => {
   const { run, hub } = await scene(t)
   const id = await run('  a: { wait: { signal: x } }\n')
-  const answers = ['', '/cancel', '/signals', '/budget', '/fork'].map(path =>
+  const answers = ['', '/files', '/cancel', '/signals', '/budget', '/fork'].map(path =>
     fetch(`${hub.url}/api/v1/workflow-runs/${id}${path}`, {
-      method: path === '' ? 'GET' : 'POST',
+      method: path === '' || path === '/files' ? 'GET' : 'POST',
       headers: { 'content-type': 'application/json' },
-      ...(path !== '' && { body: '{}' }),
+      ...(path !== '' && path !== '/files' && { body: '{}' }),
     }),
   )
   for (const { status } of await Promise.all(answers)) assert.equal(status, 401)
