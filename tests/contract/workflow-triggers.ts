@@ -18,7 +18,13 @@ const text = 'meshbook: workflow/v1'
 const id = <K extends Parameters<typeof newId>[0]>(kind: K) => newId(kind, now, systemRandom)
 const completed: RunEvent = { type: 'completed', at: now, durationMs: 1 }
 
-type Pin = { kind?: TriggerKind; starts?: object; text?: string; enabled?: boolean; maker?: { org: OrgId; user: UserId } }
+type Pin = {
+  kind?: TriggerKind
+  starts?: object
+  text?: string
+  enabled?: boolean
+  maker?: { org: OrgId; user: UserId }
+}
 
 async function pin(w: WorkflowStoreWorld, file: string, a: Pin = {}): Promise<TriggerRow> {
   const { kind = 'schedule', starts = {}, enabled = null } = a
@@ -85,7 +91,8 @@ export function workflowTriggersContract(name: string, open: OpenRunStore): void
     const other = await pin(w, 'a', { text: `${text}#` })
     assert.deepEqual([other.id, other.definition], [first.id, hashOf(`${text}#`)])
     assert.notEqual((await pin(w, 'a', { kind: 'webhook', starts: { secret: 'S' } })).id, first.id)
-    const turn = (enabled: boolean) => store.call('turnTrigger', { org, id: first.id, enabled, nextAt: now + 5, now: now + 1 })
+    const turn = (enabled: boolean) =>
+      store.call('turnTrigger', { org, id: first.id, enabled, nextAt: now + 5, now: now + 1 })
     const off = (await turn(false))!
     assert.deepEqual([off.enabled, off.nextAt, (await due(w, now + 99)).length], [0, null, 0])
     assert.equal((await turn(false))!.revision, off.revision)
@@ -104,17 +111,29 @@ export function workflowTriggersContract(name: string, open: OpenRunStore): void
   test(`WQ63 runs, what they settle and their outcome are written once, by whoever is first (${name})`, async t => {
     const w = await world(t)
     const trigger = await pin(w, 'a')
-    assert.deepEqual((await due(w, now + 10)).map(one => [one.by, one.trigger.id]), [['schedule', trigger.id]])
+    assert.deepEqual(
+      (await due(w, now + 10)).map(one => [one.by, one.trigger.id]),
+      [['schedule', trigger.id]],
+    )
     const run = parseRunId('run_once')
-    const both = await Promise.all([fire(w, trigger, { runs: [runOf(w, run)] }), fire(w, trigger, { runs: [runOf(w, run)] })])
+    const both = await Promise.all([
+      fire(w, trigger, { runs: [runOf(w, run)] }),
+      fire(w, trigger, { runs: [runOf(w, run)] }),
+    ])
     assert.equal(both.filter(one => one.fired).length, 1)
     const after = await found(w, trigger)
-    assert.deepEqual([after.settledAt, after.nextAt, after.lastOutcome, after.lastRun], [now + 10, now + 20, 'started', run])
+    assert.deepEqual(
+      [after.settledAt, after.nextAt, after.lastOutcome, after.lastRun],
+      [now + 10, now + 20, 'started', run],
+    )
     assert.deepEqual(await due(w, now + 10), [])
     assert.equal((await w.store.query('findWorkflowRun', { org: w.org, id: run }))!.trigger, trigger.id)
     const asker = { org: w.org, user: id('user') }
     const runs = await w.store.query('listWorkflowRuns', { asker, trigger: trigger.id, before: null, rows: 10 })
-    assert.deepEqual(runs.items.map(one => one.id), [run])
+    assert.deepEqual(
+      runs.items.map(one => one.id),
+      [run],
+    )
     // One that fails in its middle leaves nothing.
     const broken = { ...runOf(w, parseRunId('run_b')), project: id('project') }
     await assert.rejects(fire(w, after, { runs: [runOf(w, parseRunId('run_a')), broken] }))
@@ -146,12 +165,18 @@ export function workflowTriggersContract(name: string, open: OpenRunStore): void
         runs: [runOf(w, parseRunId(run))],
       })
     assert.equal((await deliver('1', 'a', 'run_1')).fired, true)
-    for (const [number, digest, run] of [['1', 'b', 'run_2'], ['2', 'a', 'run_1']] as const)
+    for (const [number, digest, run] of [
+      ['1', 'b', 'run_2'],
+      ['2', 'a', 'run_1'],
+    ] as const)
       assert.deepEqual(await deliver(number, digest, run), { fired: false, run: 'run_1' })
     const at = { org: w.org, hook: trigger.id, delivery: '1', digest: 'z' }
     assert.deepEqual(await w.store.query('findHookDelivery', at), { task: 'run_1' })
     const refusal = { org: w.org, hook: trigger.id, reason: 'no', now, since: now - 60_000 }
-    assert.deepEqual([await w.store.call('noteHookRefusal', refusal), await w.store.call('noteHookRefusal', refusal)], [true, false])
+    assert.deepEqual(
+      [await w.store.call('noteHookRefusal', refusal), await w.store.call('noteHookRefusal', refusal)],
+      [true, false],
+    )
     const noted = { at: now, outcome: 'ignored', run: null, reason: 'it is off' }
     assert.equal(await w.store.call('noteTriggerOutcome', { org: w.org, id: trigger.id, outcome: noted }), true)
     assert.equal(await w.store.call('noteTriggerOutcome', { org: w.org, id: id('trigger'), outcome: noted }), false)
@@ -201,7 +226,10 @@ export function workflowTriggersContract(name: string, open: OpenRunStore): void
     assert.equal(await keep('b.csv', laptop, now + 500), 2)
     assert.deepEqual(await due(w, now + 999), [])
     const first = await due(w, now + 1_000)
-    assert.deepEqual(first.map(one => one.trigger.id), [csv.id])
+    assert.deepEqual(
+      first.map(one => one.trigger.id),
+      [csv.id],
+    )
     const [one] = first
     assert.ok(one?.by === 'files' && one.device === '')
     await keep('c.csv', null, now + 900)

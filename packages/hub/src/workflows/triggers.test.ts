@@ -11,7 +11,10 @@ import { until } from '../testing/until.ts'
 const hour = 3_600_000
 
 interface Scene extends TestHub {
-  pin(on: string, more?: { name?: string; inputs?: string; steps?: string; file?: string; kind?: string; enabled?: boolean }): Promise<Trigger>
+  pin(
+    on: string,
+    more?: { name?: string; inputs?: string; steps?: string; file?: string; kind?: string; enabled?: boolean },
+  ): Promise<Trigger>
   trigger(id: string): Promise<Trigger>
   outcomes(id: string): Promise<TriggerOutcome[]>
   runs(id: string): Promise<WorkflowRun[]>
@@ -30,7 +33,8 @@ async function scene(t: TestContext): Promise<Scene> {
         ...{ project: hub.project.id, file, files: { [file]: textOf(on, more) }, kind, enabled },
       }),
     trigger: (id: string) => hub.json<Trigger>('GET', `/triggers/${id}`),
-    outcomes: async (id: string) => (await hub.json<{ items: TriggerOutcome[] }>('GET', `/triggers/${id}/outcomes`)).items,
+    outcomes: async (id: string) =>
+      (await hub.json<{ items: TriggerOutcome[] }>('GET', `/triggers/${id}/outcomes`)).items,
     runs: async (id: string) => (await hub.json<{ items: WorkflowRun[] }>('GET', `/triggers/${id}/runs`)).items,
     async output(run: string) {
       const text = await (await hub.api('GET', `/runs/${run}/events`)).text()
@@ -38,7 +42,11 @@ async function scene(t: TestContext): Promise<Scene> {
     },
     ended: (run: string) =>
       until(async () => (await hub.json<WorkflowRun>('GET', `/workflow-runs/${run}`)).endedAt !== null),
-    deliver(id: string, body: unknown, { secret = 'swordfish', at = Date.now(), number }: Parameters<Scene['deliver']>[2] = {}) {
+    deliver(
+      id: string,
+      body: unknown,
+      { secret = 'swordfish', at = Date.now(), number }: Parameters<Scene['deliver']>[2] = {},
+    ) {
       const [text, seconds] = [JSON.stringify(body), Math.floor((at + hub.clock.offsetMs) / 1_000)]
       const signature = createHmac('sha256', secret).update(`${seconds}.${text}`).digest('hex')
       return fetch(`${hub.hub.url}/hooks/${id}`, {
@@ -77,7 +85,10 @@ test('WQ60 the same file is the same trigger, whatever its text becomes; what it
   assert.equal((await pin(hourly)).enabled, false)
   assert.equal((await pin(hourly, { enabled: true })).enabled, true)
   const { items } = await json<{ items: number[] }>('GET', `/triggers/${first.id}/next?count=3`)
-  assert.deepEqual(items.map(at => at - items[0]!), [0, hour, 2 * hour])
+  assert.deepEqual(
+    items.map(at => at - items[0]!),
+    [0, hour, 2 * hour],
+  )
   assert.equal((await json<{ items: Trigger[] }>('GET', `/triggers?project=${project.id}`)).items.length, 1)
   await json('DELETE', `/triggers/${first.id}`)
   assert.equal((await api('GET', `/triggers/${first.id}`)).status, 404)
@@ -135,7 +146,11 @@ test('WQ65 a signed delivery starts one run with its body; the same bytes or num
   assert.equal(first.outcome, 'started')
   await ended(first.run!)
   assert.equal(await output(first.run!), 42)
-  for (const more of [{ at, number: 'one' }, { at, number: 'two' }, { at: at - 5_000, number: 'one' }])
+  for (const more of [
+    { at, number: 'one' },
+    { at, number: 'two' },
+    { at: at - 5_000, number: 'one' },
+  ])
     assert.deepEqual(await answerOf(await deliver(made.id, { n: 21 }, more)), { outcome: 'repeated', run: first.run })
   const [one, two] = await Promise.all([1, 2].map(() => deliver(made.id, { n: 3 }, { at })))
   const both = [await answerOf(one!), await answerOf(two!)]
@@ -172,8 +187,13 @@ test('WQ66 the end of a run starts those that name it, with its output, once, an
   // They start each other, until there were enough.
   const ping = await pin('{ run: { of: [second, pong] } }', { name: 'ping', file: 'ping.yaml' })
   const pong = await pin('{ run: { of: ping } }', { name: 'pong', file: 'pong.yaml' })
-  const text = "meshbook: workflow/v1\nname: first\noutput: '${{ steps.a.output }}'\nsteps:\n  a: { transform: '40 + 1' }\n"
-  const run = await json<WorkflowRun>('POST', '/workflow-runs', { project: project.id, file: 'f.yaml', files: { 'f.yaml': text } })
+  const text =
+    "meshbook: workflow/v1\nname: first\noutput: '${{ steps.a.output }}'\nsteps:\n  a: { transform: '40 + 1' }\n"
+  const run = await json<WorkflowRun>('POST', '/workflow-runs', {
+    project: project.id,
+    file: 'f.yaml',
+    files: { 'f.yaml': text },
+  })
   assert.equal(run.trigger, null)
   await until(async () => (await runs(third.id)).length === 2)
   const started = [...(await runs(second.id)), ...(await runs(third.id))]
@@ -192,10 +212,13 @@ test('WQ66 the end of a run starts those that name it, with its output, once, an
 test('WQ67 edits of documents that are meant become one run once they rest; others start none', async t => {
   const hub = await scene(t)
   const { pin, runs, document, output, ended, json } = hub
-  const made = await pin("{ files: { paths: ['notes/*.md'], quiet: 400ms, inputs: { paths: '${{ event.paths }}' } } }", {
-    inputs: 'inputs: { paths: { type: list } }\noutput: "${{ steps.a.output }}"\n',
-    steps: "  a: { transform: 'inputs.paths' }\n",
-  })
+  const made = await pin(
+    "{ files: { paths: ['notes/*.md'], quiet: 400ms, inputs: { paths: '${{ event.paths }}' } } }",
+    {
+      inputs: 'inputs: { paths: { type: list } }\noutput: "${{ steps.a.output }}"\n',
+      steps: "  a: { transform: 'inputs.paths' }\n",
+    },
+  )
   const onDevice = await pin("{ files: { paths: ['**'], device: laptop, quiet: 100ms } }", { file: 'b.yaml' })
   await document('notes/a.md', 'text')
   await document('other.md', 'text')
