@@ -45,6 +45,7 @@ const otherSuites = [
   'model-store.test.ts',
   'task-store.ts',
   'workflow-store.ts',
+  'workflow-triggers.ts',
 ]
 
 const server = await TestPostgres.start({ after })

@@ -141,7 +141,8 @@ export async function turnTrigger(
     [a.org, a.id, a.enabled ? 1 : 0],
   )
   if (changes > 0) await settleAll(tx, a)
-  return findTrigger(tx, a)
+  const row = await findTrigger(tx, a)
+  return row?.org === a.org ? row : null
 }
 
 export async function removeTrigger(tx: Tx, a: NamedTrigger): Promise<boolean> {
@@ -284,12 +285,12 @@ export async function dueTriggerEvents(tx: Tx, a: { now: number; rows: number })
     [a.now, a.rows],
   )
   const files = await tx.all<TriggerRow & { device: string; changes: string }>(
-    `SELECT ${columns}, c.device AS device, c.changes AS changes FROM workflow_changes c JOIN ${tables} ON t.org_id = c.org_id AND t.trigger_id = c.trigger_id
+    `SELECT ${columns}, c.device AS device, c.changes AS changes FROM ${tables} JOIN workflow_changes c ON c.org_id = t.org_id AND c.trigger_id = t.trigger_id
     WHERE c.due_at <= ? ORDER BY c.due_at, c.trigger_id LIMIT ?`,
     [a.now, a.rows],
   )
   const ends = await tx.all<TriggerRow & { run: RunId; endedAt: number }>(
-    `SELECT ${columns}, e.run_id AS run, e.ended_at AS "endedAt" FROM workflow_ends e JOIN ${tables} ON t.org_id = e.org_id AND t.trigger_id = e.trigger_id
+    `SELECT ${columns}, e.run_id AS run, e.ended_at AS "endedAt" FROM ${tables} JOIN workflow_ends e ON e.org_id = t.org_id AND e.trigger_id = t.trigger_id
     ORDER BY e.ended_at, e.run_id, e.trigger_id LIMIT ?`,
     [a.rows],
   )
