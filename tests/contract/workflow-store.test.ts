@@ -9,8 +9,8 @@ import { PostgresDatabase } from '@meshbook/relay/sql/postgres-database.ts'
 import { migratePostgres } from '@meshbook/relay/sql/postgres-migrate.ts'
 import { SqliteDatabase } from '@meshbook/relay/sql/sqlite-database.ts'
 import { onDatabase, TestPostgres } from '../postgres.ts'
-import { waitingTrigger } from './workflow-triggers.ts'
 import { workflowStoreContract, workflowWorldOf } from './workflow-store.ts'
+import { waitingTrigger } from './workflow-triggers.ts'
 
 workflowStoreContract('SQLite', async t => {
   const folder = await mkdtemp(join(tmpdir(), 'meshbook-workflows-'))

@@ -64,7 +64,7 @@ const outcomes = async (w: WorkflowStoreWorld, { org, id }: TriggerRow) =>
 
 /** One with an end and a change that wait. */
 export async function waitingTrigger(w: WorkflowStoreWorld): Promise<TriggerRow> {
-  const trigger = await pin(w, 'f', { kind: 'files', starts: { paths: ['**'] } })
+  await pin(w, 'f', { kind: 'files', starts: { paths: ['**'] } })
   const change = { what: { path: 'a.csv' }, device: null, at: now }
   await w.store.call('keepChanges', { org: w.org, project: w.project, changes: [change] })
   const after = await pin(w, 'r', { kind: 'run', starts: { of: 'ended' } })

@@ -140,7 +140,7 @@ async function remove(id: string, options: ClientOptions): Promise<void> {
 async function next(id: string, { count = '5', ...options }: ClientOptions & { count?: string }): Promise<void> {
   const client = await clientOf(options)
   const { items } = await client.get(`${pathOf(id)}/next?count=${encodeURIComponent(count)}`, nextTimesSchema)
-  if (options.json) return items.forEach(at => printJson({ at }))
-  if (items.length === 0) return say('It has no next time: it is off, or no schedule.')
-  for (const at of items) process.stdout.write(`${new Date(at).toISOString()}\n`)
+  if (options.json) for (const at of items) printJson({ at })
+  else if (items.length === 0) say('It has no next time: it is off, or no schedule.')
+  else for (const at of items) process.stdout.write(`${new Date(at).toISOString()}\n`)
 }

@@ -140,7 +140,7 @@ test('WQ65 a signed delivery starts one run with its body; the same bytes or num
   assert.deepEqual(made.on, { webhook: { from: 'meshbook', secret: 'HOOK', path: `/hooks/${made.id}` } })
   // There is no key of that name yet.
   assert.equal((await deliver(made.id, { n: 1 })).status, 401)
-  await json('PUT', '/keys/HOOK', { kind: 'openai', value: 'swordfish' })
+  await json('PUT', '/keys/HOOK', { kind: 'secret', value: 'swordfish' })
   const at = Date.now()
   const first = await answerOf(await deliver(made.id, { n: 21 }, { at, number: 'one' }))
   assert.equal(first.outcome, 'started')

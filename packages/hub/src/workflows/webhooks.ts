@@ -71,7 +71,8 @@ export class Webhooks {
     const { vault, now, times } = this.#ports
     const { secret: name, from } = row ? (JSON.parse(row.starts) as Webhook) : { secret: '', from: undefined }
     const key = row ? await vault.open(row.org, name, 'a webhook of a workflow') : undefined
-    const hook = { trigger: id, from, secret: key?.secret.reveal() ?? null }
+    // A key of another kind is no secret of workflows: it would be told apart by trying.
+    const hook = { trigger: id, from, secret: key?.kind === 'secret' ? key.secret.reveal() : null }
     return readDelivery(hook, delivery, { now: now(), windowMs: times.hookWindowMs })
   }
 

@@ -21,13 +21,11 @@ export function gatePlace({ path, device }: Pick<Gate, 'path' | 'device'>): stri
 export function ExactBytes({ shown, title }: { shown: Gate['shown']; title?: string }) {
   if (shown === null) return <p class="muted">The text has expired with the log of the run.</p>
   if (shown === undefined) return <p class="muted">Loading what it shows…</p>
+  const what = 'Exactly what is asked'
+  const label = title === undefined ? what : `${what}: ${exactText(title)}`
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what is scrolled must be reached by keys.
-    <section
-      class="gate-bytes"
-      tabIndex={0}
-      aria-label={title === undefined ? 'Exactly what is asked' : `Exactly what is asked: ${exactText(title)}`}
-    >
+    <section class="gate-bytes" tabIndex={0} aria-label={label}>
       <pre dir="ltr">
         {exactParts(shown).map((part, i) => (part.marked ? <mark key={i}>{part.text}</mark> : part.text))}
       </pre>

@@ -265,7 +265,13 @@ function Steps({ id, shown, workflow }: { id: string; shown: ShownRun; workflow:
     <section aria-labelledby="flow-steps">
       <div class="part-head">
         <h2 id="flow-steps">Steps</h2>
-        <Segments label="How steps are shown" name="flow-look" value={look} of={looks} set={value => setLook(value === 'list' ? 'list' : 'graph')} />
+        <Segments
+          label="How steps are shown"
+          name="flow-look"
+          value={look}
+          of={looks}
+          set={value => setLook(value === 'list' ? 'list' : 'graph')}
+        />
       </div>
       <p class="visually-hidden" role="status">
         {progressWords(ids, shown)}

@@ -9,8 +9,8 @@ import {
   runStanding,
   spentWords,
   standingOf,
-  standings,
   standingShapes,
+  standings,
   standingWords,
 } from './step-words.ts'
 
