@@ -23,7 +23,7 @@ export function ForkForm({ id, step, workflow, run }: ForkFormProps) {
   const [wrong, setWrong] = useState<Readonly<Record<string, string>>>({})
   const [problem, setProblem] = useState('')
   const [busy, setBusy] = useState(false)
-  const named = useKeptId()
+  const named = useKeptId(Date.now)
   const fields = fieldsOfInputs(workflow.inputs ?? {}, run.state.began?.inputs)
   const fork = async (event: Event) => {
     event.preventDefault()

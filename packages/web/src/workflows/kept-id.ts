@@ -1,5 +1,5 @@
 /** An id of what is sent: the same words keep theirs, however often they are sent, so that the hub does them once. */
-import { newId, systemRandom } from '@meshbook/core/ids.ts'
+import { type Now, newId, systemRandom } from '@meshbook/core/ids.ts'
 import { useRef } from 'preact/hooks'
 
 export interface KeptId {
@@ -8,12 +8,13 @@ export interface KeptId {
   sent(): void
 }
 
-export function useKeptId(): KeptId {
+/** `now`: for the id of a run, which begins with its time. */
+export function useKeptId(now: Now): KeptId {
   const kept = useRef({ words: '', id: '' })
   return {
     idOf(words) {
       const text = JSON.stringify(words)
-      if (kept.current.words !== text) kept.current = { words: text, id: newId('run', Date.now(), systemRandom) }
+      if (kept.current.words !== text) kept.current = { words: text, id: newId('run', now(), systemRandom) }
       return kept.current.id
     },
     sent: () => {

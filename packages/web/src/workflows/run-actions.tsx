@@ -24,7 +24,7 @@ export function RunActions({ run, shown, isOver, changed }: RunActionsProps) {
   const [form, setForm] = useState<'signal' | 'budget' | undefined>(undefined)
   const [problem, setProblem] = useState('')
   const [busy, setBusy] = useState(false)
-  const named = useKeptId()
+  const named = useKeptId(Date.now)
   const { began, cancel } = shown.state
   const tried = async (work: () => Promise<void>) => {
     setBusy(true)
@@ -118,7 +118,7 @@ function SignalForm({ run, shown, sent }: SendFormProps) {
   const [text, setText] = useState('')
   const [problem, setProblem] = useState('')
   const [said, setSaid] = useState('')
-  const named = useKeptId()
+  const named = useKeptId(Date.now)
   const send = async (event: Event) => {
     event.preventDefault()
     setSaid('')

@@ -43,7 +43,7 @@ export function StartPage() {
   const [project, setProject] = useState(draft?.project ?? '')
   const [problem, setProblem] = useState('')
   const [busy, setBusy] = useState(false)
-  const named = useKeptId()
+  const named = useKeptId(Date.now)
   const inputs = checked.workflow?.inputs
   const fields = useMemo(() => fieldsOfInputs(inputs ?? {}, draft?.inputs), [JSON.stringify(inputs)])
   useEffect(() => setProblem(''), [files])
