@@ -1,9 +1,12 @@
 /** The parts of the hub that carry on workflows, put together: what people do with runs, and who does the work. */
 import { asMeshError } from '@meshbook/core/errors.ts'
 import type { Now, OrgId, RandomBytes, RunId } from '@meshbook/core/ids.ts'
-import type { Limits } from '@meshbook/core/limits.ts'
+import { type Limits, limits } from '@meshbook/core/limits.ts'
 import type { HubEvents } from '../hub-events.ts'
 import type { Log } from '../log.ts'
+import { StepRoom } from '../queue/step-room.ts'
+import type { SystemWork } from '../queue/system-work.ts'
+import type { WorkQueue } from '../queue/work-queue.ts'
 import type { Grown, RunFeeds } from '../runs/run-feeds.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import { WorkflowExecutor } from './executor.ts'
@@ -15,6 +18,8 @@ export interface OpenWorkflowsPorts extends HubStepsPorts, ResultBytesPorts {
   /** Of this process. */
   name: string
   isAlone: boolean
+  queue: WorkQueue
+  system: SystemWork
   store: HubStore
   events: HubEvents
   feeds: RunFeeds
@@ -28,14 +33,17 @@ export interface OpenWorkflowsPorts extends HubStepsPorts, ResultBytesPorts {
 
 export interface OpenWorkflows {
   workflows: Workflows
-  /** Something about a run has changed, here or at another hub. */
+  /** Something about a run has changed here. */
   heardOf(id: RunId): void
+  /** Something about a run has changed at another hub, which says itself where it is to be carried on. */
+  heardElsewhere(id: RunId): void
   /** Looks until the returned function is called. */
   begin(): () => Promise<void>
 }
 
 export function openWorkflows(ports: OpenWorkflowsPorts): OpenWorkflows {
-  const { store, log, feeds, events, gatesChanged, grewElsewhere } = ports
+  const { store, log, feeds, events, gatesChanged, grewElsewhere, system, times } = ports
+  const steps = new StepRoom({ ...ports, concurrency: times.hubStepsAtOnce })
   const show = (org: OrgId, id: RunId, grown?: Grown): void => {
     feeds.grew(org, id, grown)
     grewElsewhere(org, id)
@@ -53,7 +61,7 @@ export function openWorkflows(ports: OpenWorkflowsPorts): OpenWorkflows {
   const executor = new WorkflowExecutor({
     ...ports,
     results: resultBytes(ports),
-    stepsFor: org => hubSteps(ports, org),
+    stepsFor: org => steps.around(hubSteps(ports, org), org),
     appended: ({ org, id }, { run, gates }, grown) => {
       show(org, id, grown)
       if (gates) gatesChanged(org, id)
@@ -64,11 +72,19 @@ export function openWorkflows(ports: OpenWorkflowsPorts): OpenWorkflows {
   })
   const wanted = (org: OrgId, id: RunId): void => {
     publish(org, id)
-    executor.heardOf(id)
+    executor.wanted({ org, id })
   }
+  system.regularly('due-workflow-runs', times.workflowDueMs, () => executor.look())
   return {
     workflows: new Workflows({ ...ports, wanted }),
-    heardOf: id => executor.heardOf(id),
-    begin: () => executor.begin(),
+    heardOf: id => executor.heardOf(id, { isElsewhere: false }),
+    heardElsewhere: id => executor.heardOf(id, { isElsewhere: true }),
+    begin: () => {
+      const end = executor.begin()
+      return async () => {
+        await end()
+        await steps.close(limits.queueAnswerMs)
+      }
+    },
   }
 }
