@@ -41,6 +41,8 @@ function workerOptions({ times }: PoolPorts) {
   } satisfies RedisOptions
 }
 
+const mostPerFetch = 16
+
 class RedisWorker {
   readonly #ports: PoolPorts
   readonly #worker: Worker
@@ -50,7 +52,7 @@ class RedisWorker {
   readonly #work = new Set<Promise<void>>()
   readonly #unsettled = new Set<BullJob>()
   readonly #renewing: NodeJS.Timeout
-  #fetching: Promise<void>
+  readonly #fetching: Promise<void>
   #stopped = false
   #wake: () => void = () => undefined
 
@@ -63,7 +65,7 @@ class RedisWorker {
     this.#redis.on('error', went)
     this.#worker = new Worker(pool, null, {
       ...{ connection: this.#redis, prefix, autorun: false, lockDuration: times.queueLockMs },
-      ...{ stalledInterval: times.queueLockMs / 2, maxStalledCount: 3, removeOnFail: { count: times.queueFailedJobs } },
+      ...{ stalledInterval: times.queueLockMs / 2, maxStalledCount: 3, runRetryDelay: times.queueRestMs, removeOnFail: { count: times.queueFailedJobs } },
     })
     this.#worker.on('error', went)
     this.#renewing = setInterval(() => this.#renew(), times.queueLockMs / 3)
@@ -80,11 +82,12 @@ class RedisWorker {
       this.#ports.log.debug({ err: asMeshError(thrown) }, 'work went on when the queue was closed')
     }
     clearInterval(this.#renewing)
-    // It waits for jobs on a connection of its own.
-    void this.#worker.close(true).catch(this.#ports.went)
-    await this.#worker.disconnect().catch(this.#ports.went)
+    const { times, went } = this.#ports
+    // It waits for jobs on a connection of its own; what it fetched last goes back by the other.
+    await within(times.queueAnswerMs, this.#worker.close(true), 'closing').catch(went)
+    if (this.#redis.status === 'ready')
+      await within(times.queueAnswerMs, this.#fetching.then(() => this.#drained()), 'the last fetch').catch(went)
     this.#redis.disconnect()
-    await within(this.#ports.times.queueAnswerMs, this.#fetching, 'the last fetch').catch(this.#ports.went)
   }
 
   #stop(): void {
@@ -99,12 +102,13 @@ class RedisWorker {
   async #fetch(): Promise<void> {
     await this.#worker.waitUntilReady().catch(this.#ports.went)
     if (!this.#stopped) void this.#worker.startStalledCheckTimer().catch(this.#ports.went)
-    while (!this.#stopped)
+    for (let jobs = 1; !this.#stopped; )
       try {
-        await this.#room()
+        const room = await this.#room()
         if (this.#stopped) return
-        const job = await this.#worker.getNextJob(this.#ports.token)
-        if (job) this.#begin(job)
+        const found = await this.#next(Math.min(jobs, room))
+        for (const job of found) this.#begin(job)
+        jobs = found.length === 0 ? 1 : Math.min(2 * found.length, mostPerFetch)
       } catch (thrown) {
         if (this.#stopped) return
         this.#ports.went(thrown)
@@ -112,11 +116,19 @@ class RedisWorker {
       }
   }
 
-  async #room(): Promise<void> {
+  /** One is waited for; more are asked for together where there was one. */
+  async #next(jobs: number): Promise<BullJob[]> {
+    const next = (): Promise<BullJob | undefined> => this.#worker.getNextJob(this.#ports.token, { block: jobs === 1 })
+    const found = await Promise.all(Array.from({ length: jobs }, next))
+    return found.filter(job => job !== undefined)
+  }
+
+  async #room(): Promise<number> {
     while (this.#work.size >= this.#concurrency && !this.#stopped)
       await new Promise<void>(resolve => {
         this.#wake = resolve
       })
+    return this.#concurrency - this.#work.size
   }
 
   #begin(job: BullJob): void {
