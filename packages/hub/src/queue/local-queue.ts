@@ -3,8 +3,7 @@ import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { Now } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { within } from '@meshbook/relay/within.ts'
-import type { Log } from '../log.ts'
-import { checkedJob, type Handle, type Job, type Pool, type Wish, type WorkQueue } from './work-queue.ts'
+import { checkedJob, type Handle, type Job, type Pool, type QueueLog, type Wish, type WorkQueue } from './work-queue.ts'
 
 interface Waiting {
   job: Job
@@ -25,11 +24,11 @@ class LocalPool {
   readonly #active = new Map<string, { job: Job; wish: Wish } | undefined>()
   readonly #work = new Set<Promise<void>>()
   readonly #taken = new Map<string, number>()
-  readonly #ports: { now: Now; log: Pick<Log, 'warn'> }
+  readonly #ports: { now: Now; log: Pick<QueueLog, 'warn'> }
   #worker: Worker | undefined
   #closed = false
 
-  constructor(ports: { now: Now; log: Pick<Log, 'warn'> }) {
+  constructor(ports: { now: Now; log: Pick<QueueLog, 'warn'> }) {
     this.#ports = ports
   }
 
@@ -145,7 +144,7 @@ class LocalPool {
 export class LocalQueue implements WorkQueue {
   readonly #pools: Record<Pool, LocalPool>
 
-  constructor(ports: { now: Now; log: Pick<Log, 'warn'> }) {
+  constructor(ports: { now: Now; log: Pick<QueueLog, 'warn'> }) {
     this.#pools = { orchestrator: new LocalPool(ports), step: new LocalPool(ports), system: new LocalPool(ports) }
   }
 

@@ -9,8 +9,16 @@ import { within } from '@meshbook/relay/within.ts'
 import { type Job as BullJob, type JobsOptions, Queue, Worker } from 'bullmq'
 import { Redis, type RedisOptions } from 'ioredis'
 import { redisOptions } from '../documents/redis-neighbours.ts'
-import type { Log } from '../log.ts'
-import { checkedJob, type Handle, type Job, type Pool, pools, type Wish, type WorkQueue } from './work-queue.ts'
+import {
+  checkedJob,
+  type Handle,
+  type Job,
+  type Pool,
+  pools,
+  type QueueLog,
+  type Wish,
+  type WorkQueue,
+} from './work-queue.ts'
 
 export interface RedisQueuePorts {
   /** With its password: never logged. */
@@ -20,7 +28,7 @@ export interface RedisQueuePorts {
   times: Limits
   now: Now
   random: RandomBytes
-  log: Pick<Log, 'info' | 'warn' | 'debug'>
+  log: QueueLog
 }
 
 interface PoolPorts extends RedisQueuePorts {
@@ -65,7 +73,12 @@ class RedisWorker {
     this.#redis.on('error', went)
     this.#worker = new Worker(pool, null, {
       ...{ connection: this.#redis, prefix, autorun: false, lockDuration: times.queueLockMs },
-      ...{ stalledInterval: times.queueLockMs / 2, maxStalledCount: 3, runRetryDelay: times.queueRestMs, removeOnFail: { count: times.queueFailedJobs } },
+      ...{
+        stalledInterval: times.queueLockMs / 2,
+        maxStalledCount: 3,
+        runRetryDelay: times.queueRestMs,
+        removeOnFail: { count: times.queueFailedJobs },
+      },
     })
     this.#worker.on('error', went)
     this.#renewing = setInterval(() => this.#renew(), times.queueLockMs / 3)
@@ -86,7 +99,11 @@ class RedisWorker {
     // It waits for jobs on a connection of its own; what it fetched last goes back by the other.
     await within(times.queueAnswerMs, this.#worker.close(true), 'closing').catch(went)
     if (this.#redis.status === 'ready')
-      await within(times.queueAnswerMs, this.#fetching.then(() => this.#drained()), 'the last fetch').catch(went)
+      await within(
+        times.queueAnswerMs,
+        this.#fetching.then(() => this.#drained()),
+        'the last fetch',
+      ).catch(went)
     this.#redis.disconnect()
   }
 

@@ -2,8 +2,8 @@
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { Now, OrgId } from '@meshbook/core/ids.ts'
 import type { Executed, Execution, StepExecutor } from '@meshbook/engine/workflow/ports.ts'
-import type { Log } from '../log.ts'
 import { LocalQueue } from './local-queue.ts'
+import type { QueueLog } from './work-queue.ts'
 
 export class StepRoom {
   /** Of this process, since what a step is given stays in its memory. */
@@ -13,7 +13,7 @@ export class StepRoom {
   readonly #shares = new Map<OrgId, number>()
   #numbers = 0
 
-  constructor({ concurrency, ...ports }: { concurrency: number; now: Now; log: Pick<Log, 'warn'> }) {
+  constructor({ concurrency, ...ports }: { concurrency: number; now: Now; log: Pick<QueueLog, 'warn'> }) {
     this.#queue = new LocalQueue(ports)
     this.#queue.work('step', { concurrency }, ({ id }) => this.#waiting.get(id)?.(), new AbortController().signal)
   }

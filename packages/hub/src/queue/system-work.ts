@@ -1,7 +1,6 @@
 /** Looks that one hub does for all (WQ84): each under its name, once in its time, at whichever hub takes the job. */
 import { asMeshError } from '@meshbook/core/errors.ts'
-import type { Log } from '../log.ts'
-import type { WorkQueue } from './work-queue.ts'
+import type { QueueLog, WorkQueue } from './work-queue.ts'
 
 interface Look {
   everyMs: number
@@ -15,11 +14,11 @@ const punctual = 0.9
 
 export class SystemWork {
   readonly #queue: WorkQueue
-  readonly #log: Pick<Log, 'warn'>
+  readonly #log: Pick<QueueLog, 'warn'>
   readonly #looks = new Map<string, Look>()
   readonly #underWay = new Map<string, Promise<void>>()
 
-  constructor({ queue, log }: { queue: WorkQueue; log: Pick<Log, 'warn'> }) {
+  constructor({ queue, log }: { queue: WorkQueue; log: Pick<QueueLog, 'warn'> }) {
     this.#queue = queue
     this.#log = log
   }

@@ -30,6 +30,12 @@ export interface Wish {
   onceInMs?: number
 }
 
+export interface QueueLog {
+  debug(detail: object, message: string): void
+  info(detail: object, message: string): void
+  warn(detail: object, message: string): void
+}
+
 /** `settle`: the store knows by now who has it, and the queue may forget the job while the work goes on (WQ75). */
 export type Handle = (job: Job, settle: () => void) => Promise<void> | void
 
