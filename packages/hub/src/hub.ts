@@ -90,6 +90,9 @@ import { atOwnOrigin } from './publish/own-origin.ts'
 import { PageMaker } from './publish/page-maker.ts'
 import { Publications, type PublicationsPorts } from './publish/publications.ts'
 import { PublishedPages } from './publish/published-pages.ts'
+import { openQueue } from './queue/open-queue.ts'
+import { SystemWork } from './queue/system-work.ts'
+import type { WorkQueue } from './queue/work-queue.ts'
 import { openRates } from './rates/open-rates.ts'
 import { Claims } from './runs/claims.ts'
 import { Imports } from './runs/imports.ts'
@@ -248,11 +251,16 @@ async function start(
   })
   const { requestRates, closeRates } = await openRates(config, ports)
   closers.push(closeRates)
+  const queue = await openQueue(config, { ...ports, times }, user.org)
+  closers.push(() => queue.close(limits.shutdownMs / 2))
+  const system = new SystemWork({ queue, log })
   const others = config.database && new OtherHubs({ ...ports, store, wake, times, hub, org: user.org })
   const parts = await wire({
     config,
     hub,
     wake,
+    queue,
+    system,
     others: others ?? undefined,
     version,
     computeDriver: ports.computeDriver,
@@ -282,7 +290,8 @@ async function start(
   if (others) await others.start(concernedOf(parts))
   closers.push(() => others?.close())
   await parts.ledger.settleLeft()
-  closers.push(collectRegularly(times.offlineMs, () => parts.ledger.settleLeft(), log))
+  system.regularly('left-model-calls', times.offlineMs, () => parts.ledger.settleLeft())
+  closers.push(system.begin())
   const certificate = await ShownCertificate.open(config, ports)
   const isSecure = certificate !== undefined
   const authority = certificate?.shown.authority
@@ -372,6 +381,9 @@ type Wired =
   | 'snapshots'
 type Base = Omit<Parts, Wired> & {
   wake: Wake
+  queue: WorkQueue
+  /** Looks that one hub does for all. */
+  system: SystemWork
   publishing: Omit<PublicationsPorts, 'audit' | 'events'>
   computeDriver: HubPorts['computeDriver']
   taskWork: HubPorts['taskWork']

@@ -1,6 +1,6 @@
 /**
  * Looks for what triggers are to decide about, and lets the runs of it begin: times of schedules, changed files, ends of
- * runs (WQ64, WQ66, WQ67). Every hub does; the store's transactions decide who was first.
+ * runs (WQ64, WQ66, WQ67). One hub does for all; the store's transactions decide who was first, should two.
  */
 import { asMeshError } from '@meshbook/core/errors.ts'
 import type { AssetId, Now, OrgId } from '@meshbook/core/ids.ts'
@@ -46,13 +46,16 @@ export class DueEvents {
 
   /** Looks until the returned function is called. */
   begin(): () => Promise<void> {
-    const looking = setInterval(() => this.lookSoon(), this.#ports.times.workflowDueMs)
     this.lookSoon()
     return async () => {
       this.#closed = true
-      clearInterval(looking)
       await this.#looking
     }
+  }
+
+  async look(): Promise<void> {
+    this.lookSoon()
+    await this.#looking
   }
 
   lookSoon(): void {
