@@ -233,6 +233,18 @@ const migrations: readonly string[] = [
   ALTER TABLE gates ADD COLUMN form TEXT;`,
 ]
 
-const guarded = ['workflow_definitions', 'workflow_runs', 'workflow_inbox', 'workflow_places', 'workflow_checkpoints']
+/** Every table: all have the org of each row. */
+const guarded = Array.from(migrations.join('; ').matchAll(/CREATE TABLE (\w+) \(/g), ([, name]) => name!)
 
-export const schema: Schema = { name: 'hub', migrations, guarded }
+/** The counter of news is that of all orgs. */
+const common = ['news']
+
+/** Members of its projects and those who asked for its runs; and the devices that have worked for it. */
+const seen = {
+  users: `EXISTS (SELECT 1 FROM members m WHERE m.member_org = users.org_id AND m.user_id = users.user_id AND m.org_id = :org)
+    OR EXISTS (SELECT 1 FROM runs r WHERE r.org_id = :org AND r.asked_org = users.org_id AND r.asked_by = users.user_id)`,
+  devices: `EXISTS (SELECT 1 FROM runs r WHERE r.device_id = devices.device_id AND r.org_id = :org)
+    OR EXISTS (SELECT 1 FROM heads h WHERE h.device_id = devices.device_id AND h.org_id = :org)`,
+}
+
+export const schema: Schema = { name: 'hub', migrations, guarded, common, seen }
