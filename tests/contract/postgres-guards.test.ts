@@ -18,7 +18,9 @@ import { onDatabase, type TestDatabase, TestPostgres } from '../postgres.ts'
 const server = await TestPostgres.start({ after })
 
 /** Tables without a guard, and why. */
-const open: Record<string, string> = { schema_versions: 'it is about the tables, not about orgs; a hub may only read it' }
+const open: Record<string, string> = {
+  schema_versions: 'it is about the tables, not about orgs; a hub may only read it',
+}
 
 const migrate = ({ url, ownerUrl }: TestDatabase) =>
   migratePostgres({ ownerUrl, modules: hubModules, role: new URL(url).username })
@@ -170,11 +172,12 @@ test('OS6 under the guards a row is still found by its index', async () => {
         'SELECT column_name AS column FROM information_schema.columns WHERE table_name = $1',
         [table],
       )
-      const numbered = table === 'runs' ? ['run_id', 'arrival'] : ['position']
       const columns = rows.map(({ column }) => column)
-      const values = columns.map(column =>
-        numbered.includes(column) ? (column === 'run_id' ? "'run_' || n" : 'n + 1') : column,
-      )
+      const numbered: Record<string, string> = {
+        ...(table === 'runs' ? { run_id: "'run_' || n", arrival: 'n + 1' } : { position: 'n + 1' }),
+        device_id: "'dev_' || n % 1000",
+      }
+      const values = columns.map(column => numbered[column] ?? column)
       await client.query(
         `INSERT INTO ${table} (${columns.join(', ')}) SELECT ${values.join(', ')} FROM ${table}, generate_series(1, 20000) n`,
       )

@@ -126,7 +126,7 @@ const record = 'a saved state is of the org of the device that made it, its sess
 const works = 'a device works for projects of other orgs'
 const told = 'what somebody is told of may be in a project of another org'
 const task = 'a task acts for a user of whichever org'
-const sums = 'the org that pays is named; the names of projects and users may be of others'
+const sums = 'the org that pays is named; the names of users may be of others'
 
 /** They name an org, which they have to themselves, and reach beyond it. */
 export const callsAcrossOrgs: Partial<Record<Exclude<keyof HubProcedures, CallWithoutOrg>, string>> = {
@@ -150,7 +150,6 @@ export const callsAcrossOrgs: Partial<Record<Exclude<keyof HubProcedures, CallWi
   setRoles: member,
   storeSnapshot: record,
   listSnapshots: record,
-  useSnapshot: record,
   nameSnapshot: record,
   deleteSnapshot: record,
   refuseSnapshot: record,
@@ -161,10 +160,6 @@ export const callsAcrossOrgs: Partial<Record<Exclude<keyof HubProcedures, CallWi
   planNotices: told,
   claimDelivery: told,
   settleDelivery: told,
-  makeTest: told,
   askerOfTask: task,
-  judgeTaskCell: task,
-  allowTaskCell: task,
-  modelUsage: sums,
   modelStatement: sums,
 }

@@ -239,12 +239,15 @@ const guarded = Array.from(migrations.join('; ').matchAll(/CREATE TABLE (\w+) \(
 /** The counter of news is that of all orgs. */
 const common = ['news']
 
-/** Members of its projects and those who asked for its runs; and the devices that have worked for it. */
+/**
+ * Members of its projects and those who asked for its runs; and the devices that have worked for it. Each is a look at an
+ * index for the one row in question, which a plain EXISTS may not be: a server may gather all rows for it.
+ */
 const seen = {
-  users: `EXISTS (SELECT 1 FROM members m WHERE m.member_org = users.org_id AND m.user_id = users.user_id AND m.org_id = :org)
-    OR EXISTS (SELECT 1 FROM runs r WHERE r.org_id = :org AND r.asked_org = users.org_id AND r.asked_by = users.user_id)`,
-  devices: `EXISTS (SELECT 1 FROM runs r WHERE r.device_id = devices.device_id AND r.org_id = :org)
-    OR EXISTS (SELECT 1 FROM heads h WHERE h.device_id = devices.device_id AND h.org_id = :org)`,
+  users: `COALESCE((SELECT true FROM members m WHERE m.member_org = users.org_id AND m.user_id = users.user_id AND m.org_id = :org LIMIT 1),
+    (SELECT true FROM runs r WHERE r.org_id = :org AND r.asked_org = users.org_id AND r.asked_by = users.user_id LIMIT 1), false)`,
+  devices: `COALESCE((SELECT true FROM runs r WHERE r.device_id = devices.device_id AND r.org_id = :org LIMIT 1),
+    (SELECT true FROM heads h WHERE h.device_id = devices.device_id AND h.org_id = :org LIMIT 1), false)`,
 }
 
 export const schema: Schema = { name: 'hub', migrations, guarded, common, seen }
