@@ -18,7 +18,7 @@ import { onDatabase, type TestDatabase, TestPostgres } from '../postgres.ts'
 const server = await TestPostgres.start({ after })
 
 /** Tables without a guard, and why. */
-const open: Record<string, string> = {
+const unguarded: Record<string, string> = {
   schema_versions: 'it is about the tables, not about orgs; a hub may only read it',
 }
 
@@ -40,7 +40,7 @@ async function tablesOf(client: Client): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
     "SELECT tablename AS name FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY tablename",
   )
-  return rows.map(({ name }) => name).filter(name => !(name in open))
+  return rows.map(({ name }) => name).filter(name => !(name in unguarded))
 }
 
 /** A row of any table, for an org. */
@@ -49,12 +49,12 @@ async function rowSql(client: Client, table: string, org: string): Promise<strin
     'SELECT column_name AS column, data_type AS type FROM information_schema.columns WHERE table_name = $1',
     [table],
   )
-  const valueOf = ({ column, type }: { column: string; type: string }): string => {
+  const literalFor = ({ column, type }: { column: string; type: string }): string => {
     if (column === 'org_id') return literal(org)
     if (type === 'text') return literal(`${column} of ${org}`)
     return type === 'bytea' ? "'\\x00'" : '1'
   }
-  return `INSERT INTO ${table} (${rows.map(({ column }) => column).join(', ')}) VALUES (${rows.map(valueOf).join(', ')})`
+  return `INSERT INTO ${table} (${rows.map(({ column }) => column).join(', ')}) VALUES (${rows.map(literalFor).join(', ')})`
 }
 
 /** How many rows a statement saw or changed, of which nothing stays. */
