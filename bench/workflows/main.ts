@@ -107,7 +107,8 @@ function perSecond(count: number, began: number): number {
 
 /** What the server can do at all: a durable row a commit, as the hub's own role. */
 async function bareInserts(url: string, org: OrgId): Promise<number> {
-  const pool = new Pool({ connectionString: url, max: limits.databaseWriters, options: '-c synchronous_commit=on' })
+  const options = `-c synchronous_commit=on -c meshbook.org=${org}`
+  const pool = new Pool({ connectionString: url, max: limits.databaseWriters, options })
   pool.on('error', () => undefined)
   try {
     const began = performance.now()

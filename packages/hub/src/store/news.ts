@@ -4,6 +4,7 @@
  * it (CH1). It carries no content: who hears of a subject looks at the store.
  */
 import type { DeviceId, OrgId, ProjectId, RunId, UserId } from '@meshbook/core/ids.ts'
+import { inOrg } from '@meshbook/relay/sql/org-scope.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 
 export type Subject =
@@ -32,7 +33,7 @@ const note = `INSERT INTO news (org_id, subject, position) VALUES (?, ?, ?) ON C
 export async function noteNews(tx: Tx, news: readonly News[]): Promise<void> {
   for (const { org, subject } of new Map(news.map(item => [`${item.org} ${item.subject}`, item])).values()) {
     const { position } = (await tx.get<{ position: number }>(counter))!
-    await tx.run(note, [org, subject, position])
+    await inOrg(tx, org, tx => tx.run(note, [org, subject, position]))
   }
 }
 

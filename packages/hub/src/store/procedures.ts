@@ -1,8 +1,10 @@
 /** The hub's module of the database: its tables and all its procedures by name. This folder is the only SQL of the hub. */
 import type { DeviceId, OrgId, ProjectId, RunId, UserId } from '@meshbook/core/ids.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
+import { acrossOrgs as beyond, inOrg } from '@meshbook/relay/sql/org-scope.ts'
 import type { Procedure, Tx } from '@meshbook/relay/sql/tx.ts'
 import * as accounts from './accounts.ts'
+import { callsAcrossOrgs, callsWithoutOrg } from './across-orgs.ts'
 import * as activity from './activity.ts'
 import * as restore from './after-restore.ts'
 import { appendWorkflowAtOnce } from './append-workflow-at-once.ts'
@@ -489,13 +491,20 @@ const plain = {
 
 export type AuditedCall = keyof typeof plain
 
+export const withoutOrg: ReadonlySet<string> = new Set(Object.keys(callsWithoutOrg))
+export const acrossOrgs: ReadonlySet<string> = new Set(Object.keys(callsAcrossOrgs))
+
 /** A call and the note of it in one transaction (AD2). `org` is that of the call, for its locks. */
 async function audited(
   tx: Tx,
   a: { org?: OrgId; call: AuditedCall; args: unknown; note: audit.AuditNote },
 ): Promise<unknown> {
-  const result: unknown = await (plain[a.call] as Procedure)(tx, a.args as never)
-  if (changedSomething(result)) await audit.noteAudit(tx, { org: a.note.org, note: withFound(a.note, result) })
+  const perform = (tx: Tx): Promise<unknown> => (plain[a.call] as Procedure)(tx, a.args as never)
+  const result = await (acrossOrgs.has(a.call) ? beyond(tx, perform) : perform(tx))
+  if (!changedSomething(result)) return result
+  const note = withFound(a.note, result)
+  const add = (tx: Tx): Promise<void> => audit.noteAudit(tx, { org: a.note.org, note })
+  await (a.note.org === null ? beyond(tx, add) : inOrg(tx, a.note.org, add))
   return result
 }
 

@@ -244,15 +244,21 @@ const migrations: readonly string[] = [
   CREATE INDEX workflow_runs_by_trigger ON workflow_runs (org_id, trigger_id, run_id);`,
 ]
 
-const guarded = [
-  'workflow_definitions',
-  'workflow_runs',
-  'workflow_inbox',
-  'workflow_places',
-  'workflow_checkpoints',
-  'workflow_triggers',
-  'workflow_ends',
-  'workflow_changes',
-]
+/** Every table: all have the org of each row. */
+const guarded = Array.from(migrations.join('; ').matchAll(/CREATE TABLE (\w+) \(/g), ([, name]) => name!)
 
-export const schema: Schema = { name: 'hub', migrations, guarded }
+/** The counter of news is that of all orgs. */
+const common = ['news']
+
+/**
+ * Members of its projects and those who asked for its runs; and the devices that have worked for it. Each is a look at an
+ * index for the one row in question, which a plain EXISTS may not be: a server may gather all rows for it.
+ */
+const seen = {
+  users: `COALESCE((SELECT true FROM members m WHERE m.member_org = users.org_id AND m.user_id = users.user_id AND m.org_id = :org LIMIT 1),
+    (SELECT true FROM runs r WHERE r.org_id = :org AND r.asked_org = users.org_id AND r.asked_by = users.user_id LIMIT 1), false)`,
+  devices: `COALESCE((SELECT true FROM runs r WHERE r.device_id = devices.device_id AND r.org_id = :org LIMIT 1),
+    (SELECT true FROM heads h WHERE h.device_id = devices.device_id AND h.org_id = :org LIMIT 1), false)`,
+}
+
+export const schema: Schema = { name: 'hub', migrations, guarded, common, seen }

@@ -139,7 +139,6 @@ export class PostgresWriter {
 }
 
 async function performGroup(client: PoolClient, group: readonly WriteCall[], guarded: boolean): Promise<Outcome[]> {
-  const tx = txOver(client)
   const outcomes: Outcome[] = []
   let scope = group[0]!.scope
   await client.query(`${beginWith(orderedLocks(group.flatMap(({ locks }) => locks)))}; ${enterScope(scope)}`)
@@ -147,6 +146,7 @@ async function performGroup(client: PoolClient, group: readonly WriteCall[], gua
   for (const call of group) {
     if (call.scope !== scope) await client.query(enterScope(call.scope))
     scope = call.scope
+    const tx = txOver(client, scope)
     outcomes.push(await (guarded ? performGuarded(client, tx, call) : performPlain(tx, call)))
     if (performance.now() > until) break
   }
