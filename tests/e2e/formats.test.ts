@@ -3,13 +3,10 @@ import assert from 'node:assert/strict'
 import { copyFile, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { openBrowser, openDocument, signIn } from '../browser.ts'
 import { makeNotebook, validated } from '../formats/jupyter-file.ts'
 import { largeNotebook } from '../formats/large-notebook.ts'
-import { command, eventually, temporaryFolder } from '../mesh-process.ts'
-import { sharedMesh } from './shared-mesh.ts'
-
-/** Each test has names of its own in it. */
-const shared = sharedMesh()
+import { command, eventually, startMesh, temporaryFolder } from '../mesh-process.ts'
 
 interface File {
   cells: { id: string; cell_type: string; outputs?: unknown[]; source: string[] }[]
@@ -17,10 +14,10 @@ interface File {
 const cellsOf = async (path: string) => (JSON.parse(await readFile(path, 'utf8')) as File).cells
 
 test('FM1 a notebook of Jupyter is imported, shown, run and exported: what nobody touched has the same bytes', async t => {
-  const mesh = await shared()
-  const { data } = mesh
+  const data = await temporaryFolder(t)
   const made = join(data, 'made.ipynb')
   await makeNotebook(made)
+  const mesh = await startMesh(t, data)
   const folder = join(data, 'projects/demo')
   await copyFile(made, join(folder, 'made.ipynb'))
   const imported = await command(['import', join(folder, 'made.ipynb'), '--data', data, '--json'])
@@ -36,7 +33,9 @@ test('FM1 a notebook of Jupyter is imported, shown, run and exported: what nobod
   assert.equal(untouched.code, 0, untouched.stderr)
   assert.equal(await readFile(back, 'utf8'), await readFile(made, 'utf8'))
 
-  const { page } = await mesh.show(t, 'made.md')
+  const { page } = await openBrowser(t)
+  await signIn(page, mesh)
+  await openDocument(page, mesh, 'made.md')
   assert.equal(await page.locator('.cell').count(), 5, 'the fence in the text is no cell')
   await page.locator('.cell').filter({ hasText: 'plt.plot' }).locator('img').first().waitFor()
   const table = page.locator('.cell').filter({ hasText: 'pd.DataFrame' })
@@ -75,8 +74,8 @@ test('FM1 a notebook of Jupyter is imported, shown, run and exported: what nobod
 })
 
 test('FM3 a document with outputs of runs comes back from a notebook file as it was; other formats are written whole', async t => {
-  const mesh = await shared()
-  const { data } = mesh
+  const data = await temporaryFolder(t)
+  const mesh = await startMesh(t, data)
   const folder = join(data, 'projects/demo')
   const file = join(folder, 'drawn.md')
   const drawing =
@@ -113,7 +112,8 @@ test('FM3 a document with outputs of runs comes back from a notebook file as it 
     'drawn.qmd',
   ])
 
-  const { page } = await mesh.show(t, 'welcome.md')
+  const { page } = await openBrowser(t)
+  await signIn(page, mesh)
   await page.locator('.cell').first().waitFor()
   const content = await readFile(notebook, 'utf8')
   await page.evaluate(text => {
@@ -128,8 +128,9 @@ test('FM3 a document with outputs of runs comes back from a notebook file as it 
   )
 })
 
-test('FM52 DV130 a notebook of 20 MB goes into a project of the hub, over another only with --force; files bring their pictures', async () => {
-  const { data } = await shared()
+test('FM52 DV130 a notebook of 20 MB goes into a project of the hub, over another only with --force; files bring their pictures', async t => {
+  const data = await temporaryFolder(t)
+  await startMesh(t, data)
   const large = join(data, 'large.ipynb')
   await writeFile(large, largeNotebook({ cells: 200, pictures: 40, pictureBytes: 384 * 1024, lines: 400 }))
   assert.ok((await stat(large)).size > 20_000_000)
@@ -141,7 +142,7 @@ test('FM52 DV130 a notebook of 20 MB goes into a project of the hub, over anothe
   const again = await command(into)
   assert.deepEqual([again.code, JSON.parse(again.stdout).error], [5, 'WOULD_OVERWRITE'])
   assert.equal((await command([...into, '--force'])).code, 0)
-  const back = join(data, 'large-back.ipynb')
+  const back = join(data, 'back.ipynb')
   const exported = await command(['export', 'me/demo/large.md', '--to', 'ipynb', '-o', back, '--data', data, '--json'])
   assert.deepEqual(JSON.parse(exported.stdout).missing, [])
   assert.ok((await readFile(back)).equals(await readFile(large)))
