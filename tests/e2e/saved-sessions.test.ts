@@ -224,7 +224,7 @@ test('SW5 a run that waits for a silent device counts the seconds and can go els
   answers.reasons[run] = reasons.waits
   await page.reload()
   const notice = page.locator('.cell .notice.wait')
-  await notice.getByText(/Waiting for Studio GPU \(1[2-9] s\)/).waitFor()
+  await notice.getByText(/Waiting for Studio GPU \((?:1[2-9]|[2-5]\d) s\)/).waitFor()
   await notice.getByText(/Elsewhere it goes on with the state as of \d\d:\d\d, 1 cell behind/).waitFor()
   await assertGoodPage(page)
   await shot(page, 'waiting-for')
