@@ -87,24 +87,23 @@ class RedisWorker {
     this.#fetching = this.#fetch()
   }
 
+  /** One deadline for all of it: what is not settled by then is left to its lock. */
   async close(withinMs: number): Promise<void> {
     this.#stop()
     try {
-      await within(withinMs, this.#drained(), 'work that goes on')
+      await within(withinMs, this.#end(), 'work that goes on')
     } catch (thrown) {
       this.#ports.log.debug({ err: asMeshError(thrown) }, 'work went on when the queue was closed')
     }
     clearInterval(this.#renewing)
-    const { times, went } = this.#ports
-    // It waits for jobs on a connection of its own; what it fetched last goes back by the other.
-    await within(times.queueAnswerMs, this.#worker.close(true), 'closing').catch(went)
-    if (this.#redis.status === 'ready')
-      await within(
-        times.queueAnswerMs,
-        this.#fetching.then(() => this.#drained()),
-        'the last fetch',
-      ).catch(went)
     this.#redis.disconnect()
+  }
+
+  async #end(): Promise<void> {
+    // It waits for jobs on a connection of its own; what it fetched last goes back by the other.
+    await this.#worker.close(true)
+    if (this.#redis.status === 'ready') await this.#fetching
+    await this.#drained()
   }
 
   #stop(): void {
@@ -166,9 +165,11 @@ class RedisWorker {
     this.#unsettled.add(job)
     let settled: Promise<unknown> | undefined
     const settle = (how: () => Promise<unknown>): Promise<unknown> => {
-      if (!settled) this.#unsettled.delete(job)
       // One that was taken for dead, or that Redis has forgotten, is settled already.
-      settled ??= how().catch((thrown: unknown) => log.debug({ err: asMeshError(thrown), pool }, 'a job was gone'))
+      settled ??= how()
+        .catch((thrown: unknown) => log.debug({ err: asMeshError(thrown), pool }, 'a job was gone'))
+        // Until Redis has answered it may still give the job to another one.
+        .finally(() => this.#unsettled.delete(job))
       return settled
     }
     const done = (): Promise<unknown> => settle(() => job.moveToCompleted(null, token, false))
@@ -211,6 +212,9 @@ export class RedisQueue implements WorkQueue {
     this.#token = Buffer.from(random(12)).toString('hex')
     this.#redis = new Redis(url, { ...redisOptions, commandTimeout: times.queueAnswerMs })
     this.#redis.on('error', this.#went)
+    // A connection that is lost is no error where the first try to have it again succeeds.
+    this.#redis.on('close', () => this.#went(new MeshError('UNREACHABLE', { detail: 'the connection was closed' })))
+    this.#redis.on('ready', () => this.#cameBack())
     const queueOf = (pool: Pool): Queue => {
       const options = { connection: this.#redis, prefix: this.#prefix, streams: { events: { maxLen: 100 } } }
       const queue = new Queue(pool, options)
