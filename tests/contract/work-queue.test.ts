@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type OrgId, systemRandom } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { LocalQueue } from '@meshbook/hub/queue/local-queue.ts'
@@ -110,6 +111,24 @@ test('WQ75 WQ79 two queues share the jobs: a full one leaves them to the other, 
   await eventually('the other one did them', () => done.length === 20)
   assert.deepEqual(gate.begun, ['run_long'])
   gate.letGo()
+})
+
+test('WQ79 a worker that stood still for longer than its lock settles what was not given back by then', async t => {
+  const { queue } = await openOn(t, redis, 'org_still')
+  const begun: string[] = []
+  const standStill = ({ id }: Job): void => {
+    begun.push(id)
+    if (id === 'run_long') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1.5 * queueLockMs)
+  }
+  queue.work('orchestrator', { concurrency: 2 }, standStill, forever)
+  await added(queue, { id: 'run_1', org })
+  await eventually('the first has begun', () => begun.length === 1)
+  // Between two looks for jobs of the dead: what a look has seen, the next one gives away.
+  await sleep(queueLockMs / 8)
+  await added(queue, { id: 'run_long', org })
+  await eventually('the long one has begun', () => begun.length === 2)
+  await sleep(2 * queueLockMs)
+  assert.deepEqual(begun, ['run_1', 'run_long'])
 })
 
 test('WQ80 two databases on one Redis share nothing', async t => {

@@ -6,7 +6,7 @@ import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
 import type { Now, RandomBytes } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import { within } from '@meshbook/relay/within.ts'
-import { type Job as BullJob, type JobsOptions, Queue, Worker } from 'bullmq'
+import { type Job as BullJob, ErrorCode, type JobsOptions, Queue, Worker } from 'bullmq'
 import { Redis, type RedisOptions } from 'ioredis'
 import { redisOptions } from '../documents/redis-neighbours.ts'
 import {
@@ -50,6 +50,11 @@ function workerOptions({ times }: PoolPorts) {
 }
 
 const mostPerFetch = 16
+
+/** BullMQ takes this token for any: for a job whose lock ran out while this process stood still, not given back by then. */
+const withoutLock = '0'
+const hasNoLock = (thrown: unknown): boolean =>
+  thrown instanceof Error && 'code' in thrown && thrown.code === ErrorCode.JobLockNotExist
 
 class RedisWorker {
   readonly #ports: PoolPorts
@@ -164,22 +169,26 @@ class RedisWorker {
     const { token, log, pool } = this.#ports
     this.#unsettled.add(job)
     let settled: Promise<unknown> | undefined
-    const settle = (how: () => Promise<unknown>): Promise<unknown> => {
+    const settle = (how: (token: string) => Promise<unknown>): Promise<unknown> => {
       // One that was taken for dead, or that Redis has forgotten, is settled already.
-      settled ??= how()
+      settled ??= how(token)
+        .catch((thrown: unknown) => {
+          if (!hasNoLock(thrown)) throw thrown
+          return how(withoutLock)
+        })
         .catch((thrown: unknown) => log.debug({ err: asMeshError(thrown), pool }, 'a job was gone'))
         // Until Redis has answered it may still give the job to another one.
         .finally(() => this.#unsettled.delete(job))
       return settled
     }
-    const done = (): Promise<unknown> => settle(() => job.moveToCompleted(null, token, false))
+    const done = (): Promise<unknown> => settle(by => job.moveToCompleted(null, by, false))
     try {
       await this.#handle(checkedJob(job.data), () => void done())
       await done()
     } catch (thrown) {
       const error = asMeshError(thrown)
       log.warn({ err: error, pool, job: job.id }, 'a job of the work queue failed')
-      await settle(() => job.moveToFailed(new Error(error.code), token, false))
+      await settle(by => job.moveToFailed(new Error(error.code), by, false))
     }
   }
 
