@@ -18,7 +18,7 @@ const quick = process.argv.includes('--quick')
 const only = process.argv.find(arg => arg.startsWith('--only='))?.slice(7).split(',')
 const rounds = quick ? 2 : 5
 const atOnce = 50
-const runsPerDrain = quick ? 200 : 2_000
+const runsPerDrain = quick ? 100 : 2_000
 const jobsPerDrain = quick ? 1_000 : 10_000
 const pace = 100
 const pacedRuns = quick ? 200 : 1_000
@@ -60,7 +60,7 @@ async function compare(postgres: TestPostgres, redis: TestRedis): Promise<void> 
   const peer = await opened(dbos((await postgres.newDatabase()).ownerUrl))
   const queue = await opened(bullmq(redis.url, atOnce))
   const all = [effects, values, peer, queue]
-  for (const one of all) await drained(one, 100, atOnce)
+  for (const one of all) await drained(one, atOnce, atOnce)
   for (let round = 0; round < rounds; round++) {
     if (wants('steps')) await steps(all)
     if (wants('latency')) await latency([effects, peer, queue])
@@ -122,6 +122,7 @@ async function atRest(postgres: TestPostgres, redis: TestRedis): Promise<void> {
 
 function note(figure: Omit<Figure, 'values'>, value: number): void {
   const known = figures.get(figure.metric)
+  process.stderr.write(`${figure.metric}: ${value.toFixed(1)} ${figure.unit}\n`)
   if (known) known.values.push(value)
   else figures.set(figure.metric, { ...figure, values: [value] })
 }

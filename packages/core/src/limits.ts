@@ -754,6 +754,9 @@ export const limits = {
   /** Larger results are assets. */
   workflowInlineBytes: 64 * KiB,
   workflowValueBytes: 8 * MiB,
+  /** What is decided without waiting for anything is written once it has so many events, or so much of results. */
+  workflowGroupEvents: 100,
+  workflowGroupBytes: 256 * KiB,
   /** At a hub: of an org, that have not ended. */
   workflowRunsPerOrg: 20_000,
   /** That one hub has in memory at a time. */
