@@ -1,5 +1,5 @@
 /** A hub as a process of its own: what runs that wait cost it, and how fast a long log leaves it. */
-import { type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -107,7 +107,12 @@ export class HubAtRest {
     })
     while ((await this.#api<{ endedAt: number | null }>('GET', `/workflow-runs/${id}`)).endedAt === null)
       await new Promise(resolve => setTimeout(resolve, 50))
-    const ended = { type: 'step-ended', path: 'each[0].s', outcome: 'succeeded', output: { value: { name: 'a', n: 1 } } }
+    const ended = {
+      type: 'step-ended',
+      path: 'each[0].s',
+      outcome: 'succeeded',
+      output: { value: { name: 'a', n: 1 } },
+    }
     const event = JSON.stringify({ type: 'workflow', at: 1_800_000_000_000, event: ended })
     await onDatabase(database.superuserUrl, async client => {
       const { rows } = await client.query<{ seq: string }>('SELECT seq FROM runs WHERE run_id = $1', [id])
@@ -148,7 +153,9 @@ function checkNext(block: string, seq: number): void {
 
 async function heapOf(child: ChildProcess): Promise<number> {
   let said = ''
-  const note = (text: string): void => void (said += text)
+  const note = (text: string): void => {
+    said += text
+  }
   child.stderr!.on('data', note)
   child.kill('SIGUSR2')
   try {

@@ -15,7 +15,10 @@ import { type Figure, jsonLine, percentile, tableHead, tableRow } from './table.
 
 const json = process.argv.includes('--json')
 const quick = process.argv.includes('--quick')
-const only = process.argv.find(arg => arg.startsWith('--only='))?.slice(7).split(',')
+const only = process.argv
+  .find(arg => arg.startsWith('--only='))
+  ?.slice(7)
+  .split(',')
 const rounds = quick ? 2 : 5
 const atOnce = 50
 const runsPerDrain = quick ? 100 : 2_000

@@ -762,6 +762,8 @@ export const limits = {
   /** That one hub has in memory at a time. */
   workflowsAtOnce: 200,
   filesPerWorkflow: 50,
+  /** That a process has in memory, the ones that were used last. */
+  parsedWorkflows: 50,
   workflowRequestBytes: 4 * MiB,
   /** A run that has nothing to do for longer leaves memory. */
   workflowRestMs: 5_000,

@@ -26,13 +26,20 @@ export interface NewsItem extends News {
 }
 
 /** The one counter of all orgs: its row stays locked until the commit, so positions become visible in their order. */
-const counter = `INSERT INTO news (org_id, subject, position) VALUES ('', '', 1) ON CONFLICT (org_id, subject) DO UPDATE SET position = news.position + 1 RETURNING position`
-const note = `INSERT INTO news (org_id, subject, position) VALUES (?, ?, ?) ON CONFLICT (org_id, subject) DO UPDATE SET position = excluded.position`
+const counter = `INSERT INTO news (org_id, subject, position) VALUES ('', '', ?) ON CONFLICT (org_id, subject) DO UPDATE SET position = news.position + excluded.position RETURNING position`
+const row = '(?, ?, CAST(? AS BIGINT))'
+const notedAtOnce = 100
 
 export async function noteNews(tx: Tx, news: readonly News[]): Promise<void> {
-  for (const { org, subject } of new Map(news.map(item => [`${item.org} ${item.subject}`, item])).values()) {
-    const { position } = (await tx.get<{ position: number }>(counter))!
-    await tx.run(note, [org, subject, position])
+  const items = [...new Map(news.map(item => [`${item.org} ${item.subject}`, item])).values()]
+  for (let from = 0; from < items.length; from += notedAtOnce) {
+    const some = items.slice(from, from + notedAtOnce)
+    const { position } = (await tx.get<{ position: number }>(counter, [some.length]))!
+    const first = position - some.length + 1
+    await tx.run(
+      `INSERT INTO news (org_id, subject, position) VALUES ${some.map(() => row).join(', ')} ON CONFLICT (org_id, subject) DO UPDATE SET position = excluded.position`,
+      some.flatMap(({ org, subject }, i) => [org, subject, first + i]),
+    )
   }
 }
 
@@ -61,6 +68,21 @@ export function notingIn<A, R>(
   }
   noted.add(noter)
   return noter
+}
+
+/** As `noting`, for what PostgreSQL does of several calls together. */
+export function notingTogether<A extends { org: OrgId }, R>(
+  together: (tx: Tx, calls: readonly A[]) => Promise<R[]>,
+  subjectsOf: (result: R, args: A) => readonly Subject[],
+): (tx: Tx, calls: readonly A[]) => Promise<R[]> {
+  return async (tx, calls) => {
+    const results = await together(tx, calls)
+    await noteNews(
+      tx,
+      calls.flatMap((args, i) => subjectsOf(results[i]!, args).map(subject => ({ org: args.org, subject }))),
+    )
+    return results
+  }
 }
 
 export async function readNews(tx: Tx, a: { after: number; rows: number }): Promise<NewsItem[]> {

@@ -17,7 +17,7 @@ import { checkVersions, loadModules } from './postgres-migrate.ts'
 import { Presence } from './postgres-presence.ts'
 import { checkRole } from './postgres-role.ts'
 import { PostgresWriter } from './postgres-writer.ts'
-import type { CallLock, Procedure, Procedures, SqlModule } from './tx.ts'
+import type { CallLock, Procedure, Procedures, SqlModule, Together } from './tx.ts'
 
 export interface PostgresOptions {
   /** Of the hub's role, with its password: never logged. */
@@ -30,6 +30,7 @@ export interface PostgresOptions {
 
 interface Named {
   procedure: Procedure
+  together: Together | undefined
   locksOf: (args: never) => CallLock[]
 }
 
@@ -78,7 +79,7 @@ export class PostgresDatabase<P extends Procedures> implements Database<P> {
   }
 
   call: Database<P>['call'] = async (name, ...args) => {
-    const { procedure, locksOf } = this.#find(name)
+    const { procedure, together, locksOf } = this.#find(name)
     if (this.#failure) throw this.#failure
     const locks = locksOf(args[0] as never)
     return new Promise<unknown>((resolve, reject) =>
@@ -86,6 +87,8 @@ export class PostgresDatabase<P extends Procedures> implements Database<P> {
         locks,
         scope: scopeOf(args[0]),
         perform: tx => procedure(tx, args[0] as never),
+        together,
+        args: args[0],
         resolve,
         reject,
       }),
@@ -198,11 +201,11 @@ async function readIn(client: PoolClient, procedure: Procedure, args: never): Pr
 
 function proceduresOf(modules: readonly SqlModule[]): ReadonlyMap<string, Named> {
   const found = new Map<string, Named>()
-  for (const { procedures, onPostgres = {}, locksOf = locksOfOrg } of modules) {
+  for (const { procedures, onPostgres = {}, together = {}, locksOf = locksOfOrg } of modules) {
     for (const [name, portable] of Object.entries(procedures)) {
       const procedure = onPostgres[name] ?? portable
       if (found.has(name)) throw new Error(`two modules have a procedure "${name}"`)
-      found.set(name, { procedure, locksOf })
+      found.set(name, { procedure, together: together[name], locksOf })
     }
   }
   return found

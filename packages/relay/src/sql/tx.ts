@@ -43,11 +43,16 @@ export interface CallLock {
   shared: boolean
 }
 
+/** Calls that no order binds: none of those who made them has waited for another. */
+export type Together = (tx: Tx, calls: readonly never[]) => Promise<unknown[]>
+
 export interface SqlModule {
   schema: Schema
   procedures: Procedures
   /** What PostgreSQL does in place of procedures of the same name, and to the same end, in fewer statements. */
   onPostgres?: Readonly<Record<string, Procedure>>
+  /** What PostgreSQL does for several calls of one procedure and org that wait together: a result for each, in their order. */
+  together?: Readonly<Record<string, Together>>
   /** Other locks than those of the call's org; see `locksOfOrg`. */
   locksOf?: (args: never) => CallLock[]
 }
