@@ -4,7 +4,7 @@
  * cost, and how fast a long log is told. `npm run bench -- workflows [--quick] [--json] [--only=steps,latency,waiting,log]`.
  */
 import { migrateStore } from '@meshbook/hub/store/open-store.ts'
-import { TestPostgres } from '../../tests/postgres.ts'
+import { type TestDatabase, TestPostgres } from '../../tests/postgres.ts'
 import { TestRedis } from '../../tests/redis.ts'
 import { HubAtRest } from './at-rest.ts'
 import { bullmq } from './bullmq.ts'
@@ -56,10 +56,9 @@ async function started<T>(name: string, server: { start(t: typeof cleanup): Prom
 
 /** In turns, so that whatever else the machine does meets all of them. */
 async function compare(postgres: TestPostgres, redis: TestRedis): Promise<void> {
-  const database = await postgres.newDatabase()
-  await migrateStore(database)
-  const effects = await opened(meshbook(database, redis.url, 'effects'))
-  const values = await opened(meshbook(database, redis.url, 'values'))
+  // A database each: two executors on one would take each other's runs.
+  const effects = await opened(meshbook(await migrated(postgres), redis.url, 'effects'))
+  const values = await opened(meshbook(await migrated(postgres), redis.url, 'values'))
   const peer = await opened(dbos((await postgres.newDatabase()).ownerUrl))
   const queue = await opened(bullmq(redis.url, atOnce))
   const all = [effects, values, peer, queue]
@@ -74,6 +73,12 @@ async function compare(postgres: TestPostgres, redis: TestRedis): Promise<void> 
   if (wants('latency'))
     for (const { name } of [peer, queue])
       ratio(`${effects.name}: first step p50, in that of ${name}`, firstOf(effects.name), firstOf(name), '')
+}
+
+async function migrated(postgres: TestPostgres): Promise<TestDatabase> {
+  const database = await postgres.newDatabase()
+  await migrateStore(database)
+  return database
 }
 
 async function opened(opening: Promise<Contender>): Promise<Contender> {
