@@ -87,8 +87,13 @@ async function opened(opening: Promise<Contender>): Promise<Contender> {
   return contender
 }
 
-const drainOf = (name: string): string => `${name}: ${atOnce} at a time`
-const firstOf = (name: string, share = 'p50'): string => `${name}: asked to first step, ${pace} a second, ${share}`
+function drainOf(name: string): string {
+  return `${name}: ${atOnce} at a time`
+}
+
+function firstOf(name: string, share = 'p50'): string {
+  return `${name}: asked to first step, ${pace} a second, ${share}`
+}
 
 async function steps(all: readonly Contender[]): Promise<void> {
   for (const one of all) {
