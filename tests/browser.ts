@@ -74,6 +74,14 @@ export async function signIn(page: Page, mesh: Started): Promise<void> {
   await page.waitForURL(url => url.pathname !== '/signin')
 }
 
+/** The same without a page: the browser is known to the hub, and its first page is the one that the test is about. */
+export async function signInByCode(page: Page, { link }: Started): Promise<void> {
+  const { origin, hash } = new URL(link)
+  const headers = { origin }
+  const answer = await page.request.post(`${origin}/api/v1/auth/link`, { headers, data: { code: hash.slice(1) } })
+  if (!answer.ok()) throw new Error(`sign-in failed: ${answer.status()} ${await answer.text()}`)
+}
+
 /** Opens a document of the demo project, which may have been written to its folder a moment ago. */
 export async function openDocument(page: Page, mesh: Started, path: string): Promise<void> {
   const cell = page.locator('.cell').first()

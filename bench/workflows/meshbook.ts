@@ -5,6 +5,7 @@ import type { StepExecutor } from '@meshbook/engine/workflow/ports.ts'
 import { RedisWake } from '@meshbook/hub/hubs/redis-wake.ts'
 import { tellingStore } from '@meshbook/hub/hubs/telling-store.ts'
 import { newLog } from '@meshbook/hub/log.ts'
+import { openQueue } from '@meshbook/hub/queue/open-queue.ts'
 import type { Requester } from '@meshbook/hub/runs/runs.ts'
 import { openStore } from '@meshbook/hub/store/open-store.ts'
 import { WorkflowExecutor } from '@meshbook/hub/workflows/executor.ts'
@@ -36,8 +37,13 @@ export async function meshbook(database: TestDatabase, redisUrl: string, kind: S
     },
   }
   const none = () => Promise.reject(new Error('no result is large'))
+  const queue = await openQueue(
+    { database: config.database, redisUrl },
+    { times: limits, now: Date.now, random: systemRandom, log },
+    org,
+  )
   const executor = new WorkflowExecutor({
-    ...{ name: 'bench', isAlone: true, store, times: limits, now: Date.now, random: systemRandom, log },
+    ...{ name: 'bench', isAlone: true, queue, store, times: limits, now: Date.now, random: systemRandom, log },
     results: { keep: none, load: none },
     stepsFor: () => noStep,
     appended: ({ id }, { run }) => {
@@ -47,7 +53,7 @@ export async function meshbook(database: TestDatabase, redisUrl: string, kind: S
   })
   const workflows = new Workflows({
     ...{ store, now: Date.now, random: systemRandom },
-    wanted: (_, id) => executor.heardOf(id),
+    wanted: (org, id) => executor.wanted({ org, id }),
   })
   const stop = executor.begin()
   const text = textOf(kind)
@@ -63,6 +69,7 @@ export async function meshbook(database: TestDatabase, redisUrl: string, kind: S
     },
     close: async () => {
       await stop()
+      await queue.close(limits.queueAnswerMs)
       await wake.close()
       await store.close()
     },

@@ -23,6 +23,7 @@ import { backUp, restoreInto, verifyIn } from '@meshbook/hub/testing/backup-job.
 import { completed, started, stdout, TestDevice } from '@meshbook/hub/testing/test-device.ts'
 import { startTestHub, type TestHub, temporaryFolder } from '@meshbook/hub/testing/test-hub.ts'
 import { until } from '@meshbook/hub/testing/until.ts'
+import { enterEveryOrg } from '@meshbook/relay/sql/postgres-guard.ts'
 import type { SqlValue } from '@meshbook/relay/sql/tx.ts'
 import { LiveDocument } from '../live-document.ts'
 import { onDatabase, TestPostgres } from '../postgres.ts'
@@ -155,6 +156,7 @@ test('BK26 over a hub that runs or has data a restore is refused; --replace keep
   await test.document('later.md', `${largeText}later`)
   const references = (schema: string) =>
     onDatabase(ownerUrl, async client => {
+      await client.query(enterEveryOrg)
       const { rows } = await client.query<{ data: Buffer }>(`SELECT data FROM ${schema}.relay_snapshots`)
       return rows.filter(({ data }) => isReference(data)).length
     })
@@ -168,7 +170,10 @@ test('BK26 over a hub that runs or has data a restore is refused; --replace keep
   const { kept } = await restoreInto(test.config, backup, true)
   const [schema = ''] = /before_restore_\w+/.exec(kept ?? '') ?? []
   await checkContent(t, test.config, content)
-  const old = await onDatabase(ownerUrl, client => client.query(`SELECT path FROM ${schema}.documents`))
+  const old = await onDatabase(ownerUrl, async client => {
+    await client.query(enterEveryOrg)
+    return client.query(`SELECT path FROM ${schema}.documents`)
+  })
   assert.ok(old.rows.some(({ path }) => path === 'later.md'))
   assert.equal(await references(schema), 2)
   assert.equal(await references('public'), 0, 'restored snapshots are in their rows')

@@ -45,6 +45,7 @@ const otherSuites = [
   'model-store.test.ts',
   'task-store.ts',
   'workflow-store.ts',
+  'workflow-triggers.ts',
 ]
 
 const server = await TestPostgres.start({ after })
@@ -487,6 +488,11 @@ async function story(store: HubStore): Promise<void> {
   await store.call('confirmDelivery', { ...toHook, now: now + 3 })
   await store.call('cancelRun', { org, id: told.id, reason: 'enough', gone: [desk], now: now + 4 })
   await store.call('planNotices', { org, user, now: now + 4 })
+  const teller = { org, run: told.id, project: project.id, to: { org, user } }
+  const said = { ...teller, key: 'run/a/1', title: 'T', text: '', now: now + 4 }
+  await store.call('tellFromWorkflow', { ...said, ways: null })
+  await store.call('tellFromWorkflow', { ...said, ways: ['webhook'] })
+  await store.call('tellFromWorkflow', { ...said, key: 'run/b/1', ways: ['email'] })
   await store.query('dueDeliveries', { ...page, now: now + 4 })
   const words = { title: 'T' as Filled, text: 'x' as Filled, url: '/m/', tag: 'test' }
   await store.call('makeTest', {

@@ -14,6 +14,7 @@ import { openS3 } from '@meshbook/hub/objects/open-objects.ts'
 import { backUp, restoreInto, type TestBackup } from '@meshbook/hub/testing/backup-job.ts'
 import { seeded } from '@meshbook/hub/testing/seeded.ts'
 import { startTestHub, type TestHub } from '@meshbook/hub/testing/test-hub.ts'
+import { enterEveryOrg } from '@meshbook/relay/sql/postgres-guard.ts'
 import { onDatabase, TestPostgres } from '../postgres.ts'
 import { S3Server } from '../s3-server.ts'
 
@@ -70,15 +71,17 @@ function startRestore(t: TestContext, { hub, env }: Place, { file, key }: TestBa
 
 /** What the hub would find; fails on anything that is neither the one nor the other. */
 async function generationOf({ hub: { config } }: Place): Promise<Name> {
-  const { rows } = await onDatabase(config.database!.url, client =>
-    client.query<{ path: string }>('SELECT path FROM documents'),
-  )
+  const { rows } = await onDatabase(config.database!.url, async client => {
+    await client.query(enterEveryOrg)
+    return client.query<{ path: string }>('SELECT path FROM documents')
+  })
   const found = new Set(rows.map(({ path }) => path.split('-')[0] as Name))
   assert.deepEqual([rows.length, found.size], [documents, 1], 'the two are mixed')
   const [name] = [...found] as [Name]
-  const assets = await onDatabase(config.database!.url, client =>
-    client.query<{ object: string }>('SELECT object FROM assets'),
-  )
+  const assets = await onDatabase(config.database!.url, async client => {
+    await client.query(enterEveryOrg)
+    return client.query<{ object: string }>('SELECT object FROM assets')
+  })
   const s3 = openS3(config.s3!, { now: Date.now, random: systemRandom })
   for (const { object } of assets.rows) assert.deepEqual(await s3.assets.head(object), { bytes: name.length })
   s3.close()

@@ -6,18 +6,19 @@ import { started, TestDevice } from '@meshbook/hub/testing/test-device.ts'
 import { startTestHub } from '@meshbook/hub/testing/test-hub.ts'
 import { eventually } from '../mesh-process.ts'
 import { assertGoodPage, shot } from '../page-checks.ts'
-import { fleetScene, looks, onBattery, openPage, watchShifts, webFolder, withCard } from './fleet-scene.ts'
+import { fleetScene, inEachLook, looks, onBattery, openPage, watchShifts, webFolder, withCard } from './fleet-scene.ts'
 
 const deviceNamed = async (scene: { json<T>(method: string, path: string): Promise<T> }, name: string) =>
   (await scene.json<{ items: DeviceInfo[] }>('GET', '/devices')).items.find(device => device.name === name)
 
-for (const look of looks)
-  test(`W60 each device shows what it is, can, holds and does; load and status change without a jump (${look.name})`, async t => {
-    const s = await fleetScene(t)
-    const { id: document } = await s.document('deep/train.md', '```python\nx\n```\n')
-    await s.json('POST', '/runs', { id: 'r', document, language: 'python', code: 'x', on: s.studio.id })
-    const { lease } = await s.studio.next('LEASE')
-    await s.studio.emit(lease, 1, [started])
+test('W60 each device shows what it is, can, holds and does; load and status change without a jump: light, and dark at 390 px', async t => {
+  const s = await fleetScene(t)
+  const { id: document } = await s.document('deep/train.md', '```python\nx\n```\n')
+  await s.json('POST', '/runs', { id: 'r', document, language: 'python', code: 'x', on: s.studio.id })
+  const { lease } = await s.studio.next('LEASE')
+  await s.studio.emit(lease, 1, [started])
+  const heads = [{ session: lease.session, head: lease.head, fence: lease.fence }]
+  for (const [index, look] of looks.entries()) {
     const { page, faults } = await openPage(t, s, '/devices', look)
     const laptop = page.getByRole('article', { name: 'MacBook Pro' })
     const studio = page.getByRole('article', { name: 'Studio GPU' })
@@ -31,14 +32,16 @@ for (const look of looks)
     await shot(page, `devices-${look.name}`)
 
     const shifts = await watchShifts(page)
-    const heads = [{ session: lease.session, head: lease.head, fence: lease.fence }]
-    s.studio.send({ type: 'HEARTBEAT', metrics: { ...withCard, cpu: 1 }, heads })
-    await studio.getByText('100 %').waitFor()
+    const busy = 0.99 + index / 100
+    s.studio.send({ type: 'HEARTBEAT', metrics: { ...withCard, cpu: busy }, heads })
+    await studio.getByText(`${Math.round(busy * 100)} %`).waitFor()
     s.laptop.send({ type: 'HEARTBEAT', metrics: { ...onBattery, cpu: 0.01 }, heads: [] })
     await laptop.getByText('1 %', { exact: true }).waitFor()
     assert.ok((await shifts()) < 0.001)
+    s.laptop.send({ type: 'HEARTBEAT', metrics: onBattery, heads: [] })
     assert.deepEqual(faults, [])
-  })
+  }
+})
 
 test('W62 revoking says first which session and run are lost, and does nothing until it is confirmed', async t => {
   const s = await fleetScene(t)
@@ -64,28 +67,29 @@ test('W62 revoking says first which session and run are lost, and does nothing u
   assert.equal(await deviceNamed(s, 'Studio GPU'), undefined)
 })
 
-for (const look of looks)
-  test(`W61 W66 what a device is used for is changed by keys alone, and only that is sent (${look.name})`, async t => {
-    const s = await fleetScene(t)
-    const { page, faults } = await openPage(t, s, '/devices', look)
-    await page.getByRole('article', { name: 'MacBook Pro' }).waitFor()
-    await page.keyboard.press('Control+k')
-    await page.keyboard.type('what macbook is used')
-    await page.keyboard.press('Enter')
-    const dialog = page.getByRole('dialog', { name: 'What MacBook Pro is used for' })
-    await dialog.getByRole('combobox', { name: 'On battery' }).selectOption('never')
-    await dialog.getByRole('checkbox', { name: /Always on/ }).focus()
-    await page.keyboard.press('Space')
+test('W61 W66 what a device is used for is changed by keys alone, and only that is sent: light, and dark at 390 px', async t => {
+  const s = await fleetScene(t)
+  const { page, faults } = await openPage(t, s, '/devices')
+  await page.getByRole('article', { name: 'MacBook Pro' }).waitFor()
+  await page.keyboard.press('Control+k')
+  await page.keyboard.type('what macbook is used')
+  await page.keyboard.press('Enter')
+  const dialog = page.getByRole('dialog', { name: 'What MacBook Pro is used for' })
+  await dialog.getByRole('combobox', { name: 'On battery' }).selectOption('never')
+  await dialog.getByRole('checkbox', { name: /Always on/ }).focus()
+  await page.keyboard.press('Space')
+  await inEachLook(page, async look => {
     await assertGoodPage(page)
     await shot(page, `devices-policy-${look.name}`)
-    const sent = page.waitForRequest(request => request.method() === 'PATCH')
-    await page.keyboard.press('Enter')
-    assert.deepEqual((await sent).postDataJSON(), { policy: { battery: 'never', alwaysOn: true } })
-    await page.getByRole('article', { name: 'MacBook Pro' }).getByText('Not on battery').waitFor()
-    await dialog.waitFor({ state: 'detached' })
-    assert.equal((await deviceNamed(s, 'MacBook Pro'))?.policy.battery, 'never')
-    assert.deepEqual(faults, [])
   })
+  const sent = page.waitForRequest(request => request.method() === 'PATCH')
+  await page.keyboard.press('Enter')
+  assert.deepEqual((await sent).postDataJSON(), { policy: { battery: 'never', alwaysOn: true } })
+  await inEachLook(page, () => page.getByRole('article', { name: 'MacBook Pro' }).getByText('Not on battery').waitFor())
+  await dialog.waitFor({ state: 'detached' })
+  assert.equal((await deviceNamed(s, 'MacBook Pro'))?.policy.battery, 'never')
+  assert.deepEqual(faults, [])
+})
 
 test('W60 a rename shows at once; a device that goes away keeps its place and says since when', async t => {
   const s = await fleetScene(t)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { after, before, type TestContext } from 'node:test'
 import type { DeviceInfo } from '@meshbook/core/messages.ts'
 import type { BrowserContext, Locator, Page } from 'playwright-core'
-import { openBrowser, openDocument, signIn } from '../browser.ts'
+import { openBrowser, openDocument, signInByCode } from '../browser.ts'
 import { clientOf, eventually, type MeshProcess, startMesh, startProcess, temporaryFolder } from '../mesh-process.ts'
 
 const token = 'mb_0123456789abcdefghijklmnop'
@@ -22,7 +22,7 @@ export function withHub(): void {
     const env = { MESHBOOK_BOOTSTRAP_TOKEN: token }
     now.mesh = await startMesh(rest, join(await temporaryFolder(rest), 'data'), ['--port', '0'], env)
     const { page, context } = await openBrowser(rest)
-    await signIn(page, now.mesh)
+    await signInByCode(page, now.mesh)
     cookies = await context.cookies()
   })
   after(async () => {

@@ -5,7 +5,7 @@ import type { Metrics } from '@meshbook/core/messages.ts'
 import { TestDevice } from '@meshbook/hub/testing/test-device.ts'
 import { startTestHub, type TestHub } from '@meshbook/hub/testing/test-hub.ts'
 import type { Page } from 'playwright-core'
-import { openBrowser, signIn } from '../browser.ts'
+import { openBrowser, signInByCode } from '../browser.ts'
 
 export const webFolder = fileURLToPath(new URL('../../packages/web/dist', import.meta.url))
 const giga = 2 ** 30
@@ -59,9 +59,23 @@ export const looks: readonly Look[] = [
   { name: 'dark, 390 px', width: 390, height: 844, dark: true },
 ]
 
+export async function lookAt(page: Page, { width, height, dark }: Look): Promise<void> {
+  await page.setViewportSize({ width: width ?? 1440, height: height ?? 900 })
+  await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' })
+}
+
+/** What holds in every look, of a page that stays where it is. It ends in the first look. */
+export async function inEachLook(page: Page, see: (look: Look) => Promise<unknown>): Promise<void> {
+  for (const look of looks) {
+    await lookAt(page, look)
+    await see(look)
+  }
+  await lookAt(page, looks[0]!)
+}
+
 export async function openPage(t: TestContext, scene: TestHub, path: string, look: Look = looks[0]!) {
   const opened = await openBrowser(t, look)
-  await signIn(opened.page, { url: scene.hub.url, link: await scene.hub.signInLink() })
+  await signInByCode(opened.page, { url: scene.hub.url, link: await scene.hub.signInLink() })
   await opened.page.goto(`${scene.hub.url}${path}`)
   return opened
 }

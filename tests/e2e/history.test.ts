@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import AxeBuilder from '@axe-core/playwright'
 import type { Page } from 'playwright-core'
-import { besides, openBrowser, openDocument, signIn } from '../browser.ts'
+import { besides, openBrowser, openDocument, signInByCode } from '../browser.ts'
 import { command, eventually, type MeshProcess, startMesh, temporaryFolder } from '../mesh-process.ts'
+import { settle } from '../page-checks.ts'
+import { sharedMesh } from './shared-mesh.ts'
 
 /** At 1/100: a version comes 300 ms after a change. */
 const quick = { MESHBOOK_TIMES_DIVISOR: '100' }
@@ -14,20 +16,21 @@ const start = '# Plan\n\nfirst line\n\n```python\nx = 1\n```\n\nlast line\n'
 const phone =
   'Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36'
 
-async function startWith(t: TestContext): Promise<{ mesh: MeshProcess; file: string }> {
-  const data = await temporaryFolder(t)
-  const mesh = await startMesh(t, data, ['--port', '0'], quick)
-  const file = join(data, 'projects/demo/plan.md')
-  await writeFile(file, start)
-  return { mesh, file }
+const shared = sharedMesh(quick)
+
+/** A document of one test alone, at the mesh of all. */
+async function startWith(path: string) {
+  const mesh = await shared()
+  await mesh.write(path, start)
+  return { mesh, file: join(mesh.data, 'projects/demo', path) }
 }
 
 /** A second browser of the same user, with a phone's name. */
-async function openPhone(page: Page, mesh: MeshProcess): Promise<Page> {
+async function openPhone(page: Page, mesh: MeshProcess, path: string): Promise<Page> {
   const { stdout } = await command(['link', '--data', mesh.data, '--json'])
   const other = await besides(page, { userAgent: phone })
-  await signIn(other, { ...mesh, link: JSON.parse(stdout).link })
-  await openDocument(other, mesh, 'plan.md')
+  await signInByCode(other, { ...mesh, link: JSON.parse(stdout).link })
+  await openDocument(other, mesh, path)
   return other
 }
 
@@ -50,14 +53,12 @@ async function openHistory(page: Page): Promise<void> {
 }
 
 test('edits of a file and of two browsers are named; one is looked at, one restored while the other types', async t => {
-  const { mesh, file } = await startWith(t)
-  const { page, faults } = await openBrowser(t)
-  await signIn(page, mesh)
-  await openDocument(page, mesh, 'plan.md')
+  const { mesh, file } = await startWith('named.md')
+  const { page, faults } = await mesh.show(t, 'named.md')
   await openHistory(page)
   await type(page, '\ndesk = 2')
   await rows(page).getByText('This browser').waitFor()
-  const other = await openPhone(page, mesh)
+  const other = await openPhone(page, mesh, 'named.md')
   await type(other, '\nphone = 3')
   await rows(page).getByText('Chrome on Android').waitFor()
 
@@ -85,12 +86,10 @@ test('edits of a file and of two browsers are named; one is looked at, one resto
 })
 
 test('the last change is undone from another browser, brought back, and undone by keyboard alone', async t => {
-  const { mesh, file } = await startWith(t)
-  const { page } = await openBrowser(t)
-  await signIn(page, mesh)
-  await openDocument(page, mesh, 'plan.md')
+  const { mesh, file } = await startWith('undone.md')
+  const { page } = await mesh.show(t, 'undone.md')
   await openHistory(page)
-  const other = await openPhone(page, mesh)
+  const other = await openPhone(page, mesh, 'undone.md')
   await type(other, '\nphone = 3')
   await eventually('the file has it', async () => (await readFile(file, 'utf8')).includes('phone = 3'))
   await page.getByRole('button', { name: 'Undo my last change' }).click()
@@ -108,8 +107,8 @@ test('the last change is undone from another browser, brought back, and undone b
   await eventually('it is gone again', async () => (await readFile(file, 'utf8')) === start)
 })
 
-test('the command line lists, shows, compares and restores versions of a file', async t => {
-  const { mesh, file } = await startWith(t)
+test('the command line lists, shows, compares and restores versions of a file', async () => {
+  const { mesh, file } = await startWith('listed.md')
   const history = async (...args: string[]) => {
     const { code, stdout, stderr } = await command(['history', ...args, '--data', mesh.data])
     assert.equal(code, 0, stderr)
@@ -139,38 +138,43 @@ test('the command line lists, shows, compares and restores versions of a file', 
   assert.equal(refused.code, 5, refused.stderr)
 })
 
-for (const dark of [false, true])
-  test(`history has no serious accessibility issue and no sideways scroll, ${dark ? 'dark' : 'light'}`, async t => {
-    const { mesh } = await startWith(t)
-    const { page, context } = await openBrowser(t, { dark })
-    await signIn(page, mesh)
-    await openDocument(page, mesh, 'plan.md')
-    await openHistory(page)
-    await type(page, '\ny = 2')
-    await rows(page).nth(1).waitFor()
-    await rows(page).first().focus()
-    await page.keyboard.press('Enter')
-    await page.locator('.diff').waitFor()
-    await assertAccessible(page)
-    await page.keyboard.press('ArrowDown')
-    await page.getByRole('heading', { name: /Version of/ }).waitFor()
-    await page.setViewportSize({ width: 390, height: 844 })
-    await page.locator('.diff').waitFor()
-    await assertAccessible(page)
-    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth))
-    await page.keyboard.press('Escape')
-    await rows(page).first().waitFor()
-    await context.setOffline(true)
-    await mesh.kill('SIGKILL')
-    await page.getByText('The history is on the hub, which cannot be reached now.').waitFor()
-    assert.ok(await page.getByRole('button', { name: 'Undo my last change' }).isDisabled())
-  })
+test('history has no serious accessibility issue and no sideways scroll, light and dark', async t => {
+  const mesh = await startMesh(t, await temporaryFolder(t), ['--port', '0'], quick)
+  await writeFile(join(mesh.data, 'projects/demo/plan.md'), start)
+  const { page, context } = await openBrowser(t)
+  await signInByCode(page, mesh)
+  await openDocument(page, mesh, 'plan.md')
+  await openHistory(page)
+  await type(page, '\ny = 2')
+  await rows(page).nth(1).waitFor()
+  await rows(page).first().focus()
+  await page.keyboard.press('Enter')
+  await page.locator('.diff').waitFor()
+  await assertAccessible(page)
+  await page.keyboard.press('ArrowDown')
+  await page.getByRole('heading', { name: /Version of/ }).waitFor()
+  await page.setViewportSize({ width: 390, height: 844 })
+  await page.locator('.diff').waitFor()
+  await assertAccessible(page)
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth))
+  await page.keyboard.press('Escape')
+  await rows(page).first().waitFor()
+  await context.setOffline(true)
+  await mesh.kill('SIGKILL')
+  await page.getByText('The history is on the hub, which cannot be reached now.').waitFor()
+  assert.ok(await page.getByRole('button', { name: 'Undo my last change' }).isDisabled())
+})
 
+/** Dark, and light as it is left. */
 async function assertAccessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze()
-  const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
-  assert.deepEqual(
-    serious.map(({ id, nodes }) => `${id}: ${nodes.map(node => node.target.join(' ')).join(', ')}`),
-    [],
-  )
+  for (const colorScheme of ['dark', 'light'] as const) {
+    await page.emulateMedia({ colorScheme })
+    await settle(page)
+    const { violations } = await new AxeBuilder({ page }).analyze()
+    const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    assert.deepEqual(
+      serious.map(({ id, nodes }) => `${id}: ${nodes.map(node => node.target.join(' ')).join(', ')}`),
+      [],
+    )
+  }
 }

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type BrowserContext, chromium, type Page } from 'playwright-core'
-import { browserFlags, chromiumPath, openDocument, signIn } from '../browser.ts'
+import { browserFlags, chromiumPath, openDocument, signInByCode } from '../browser.ts'
 import { hostilePayloads, hostileProse, hostileText, type Payload } from '../hostile-payloads.ts'
 import { startMesh, temporaryFolder } from '../mesh-process.ts'
 
@@ -103,7 +103,7 @@ test('S9 OU20 no hostile output reads a secret or sends a request', { timeout: 3
   const { context, page, reached } = await openWatched(t, data)
   const answered: string[] = []
   context.on('response', response => answered.push(response.url()))
-  await signIn(page, mesh)
+  await signInByCode(page, mesh)
   await openDocument(page, mesh, 'hostile.md')
   await plantSecret(page)
   await page.getByRole('button', { name: 'Run the cell' }).first().click()

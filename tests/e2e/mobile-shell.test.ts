@@ -12,8 +12,10 @@ import { ensureAuthority, folderOf } from '@meshbook/hub/tls/authority-folder.ts
 import { makeAuthority, makeCertificate } from '@meshbook/hub/tls/certificates.ts'
 import { thisMachine } from '@meshbook/hub/tls/shown-certificate.ts'
 import type { BrowserContext, Page } from 'playwright-core'
-import { type MeshProcess, startMesh, temporaryFolder } from '../mesh-process.ts'
+import { openBrowser } from '../browser.ts'
+import { type Cleanup, type MeshProcess, startMesh, temporaryFolder } from '../mesh-process.ts'
 import { TrustingBrowser } from '../trusting-browser.ts'
+import { wholeFile } from '../whole-file.ts'
 
 const www = join(import.meta.dirname, '../../mobile/www')
 const types: Record<string, string> = {
@@ -37,25 +39,39 @@ async function serveShell(t: TestContext): Promise<string> {
   return `http://localhost:${(server.address() as AddressInfo).port}/`
 }
 
-interface World {
-  shell: string
+interface CertifiedMesh {
   mesh: MeshProcess
   /** Of the hub, over TLS. */
   origin: string
   data: string
+}
+
+interface World extends CertifiedMesh {
+  shell: string
   context: BrowserContext
   page: Page
 }
 
-async function world(t: TestContext, width = 390): Promise<World> {
+/** With an authority of its own, whose certificate it shows. */
+async function certifiedMesh(t: Cleanup): Promise<CertifiedMesh> {
   const data = await temporaryFolder(t)
   await ensureAuthority(thisMachine(null), { dataFolder: data, now: Date.now(), random: systemRandom })
   const mesh = await startMesh(t, data)
+  return { mesh, origin: `https://localhost:${new URL(mesh.url).port}`, data }
+}
+
+let begun: Promise<CertifiedMesh> | undefined
+
+/** For the tests that only look at it. */
+function sharedMesh(): Promise<CertifiedMesh> {
+  begun ??= certifiedMesh(wholeFile)
+  return begun
+}
+
+async function world(t: TestContext, of: CertifiedMesh): Promise<World> {
   const browser = await TrustingBrowser.of(t)
-  browser.trust(join(folderOf(data), 'ca.crt'))
-  const { context, page } = await browser.open(width)
-  const shell = await serveShell(t)
-  return { shell, mesh, origin: `https://localhost:${new URL(mesh.url).port}`, data, context, page }
+  browser.trust(join(folderOf(of.data), 'ca.crt'))
+  return { ...of, ...(await browser.open()), shell: await serveShell(t) }
 }
 
 /** A server over TLS that is no hub. */
@@ -94,7 +110,7 @@ async function refused(page: Page, address: string, says: RegExp): Promise<void>
 }
 
 test('PH80 the shell asks for the hub, says what is wrong with an address, goes there, and remembers it', async t => {
-  const { shell, page, origin, mesh, data } = await world(t)
+  const { shell, page, origin, mesh, data } = await world(t, await sharedMesh())
   await page.goto(shell)
   await page.getByRole('heading', { name: 'Where is your hub?' }).waitFor()
 
@@ -139,14 +155,14 @@ test('PH80 the shell asks for the hub, says what is wrong with an address, goes 
 })
 
 test('PH80 a pairing link leads to pairing at its hub', async t => {
-  const { shell, page, origin } = await world(t)
+  const { shell, page, origin } = await world(t, await sharedMesh())
   await page.goto(shell)
   await enter(page, `${origin}/pair#v1.K7Q2M9XD`)
   await page.waitForURL(url => url.origin === origin && url.pathname.endsWith('/pair'))
 })
 
 test('PH13 PH80 with the hub gone the app is there as it was, and without its cache the shell says what is wrong', async t => {
-  const { shell, page, origin, mesh } = await world(t)
+  const { shell, page, origin, mesh } = await world(t, await certifiedMesh(t))
   await page.goto(mesh.link.replace(new URL(mesh.link).origin, origin))
   await page.waitForURL(url => url.pathname !== '/signin')
   await page.goto(shell)
@@ -166,7 +182,8 @@ test('PH13 PH80 with the hub gone the app is there as it was, and without its ca
 })
 
 test('PH70 PH80 the first page at 320 px, light and dark: nothing wider, every target 44 px, no serious issue', async t => {
-  const { shell, page } = await world(t, 320)
+  const shell = await serveShell(t)
+  const { page } = await openBrowser(t, { width: 320, height: 844, touch: true })
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme })
     await page.goto(shell)

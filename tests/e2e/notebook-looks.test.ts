@@ -1,10 +1,23 @@
 /** How the notebook looks: every state at three sizes, light and dark, and with fingers; and what scrolling leaves of it. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
+import type { OpenBrowser, openBrowser } from '../browser.ts'
 import { eventually } from '../mesh-process.ts'
 import { assertGoodPage, assertInWindow, assertNoSidewaysScrolling, shot } from '../page-checks.ts'
 import { bringIntoView, openNotebook, selectItem } from './notebook-page.ts'
+import { sharedMesh } from './shared-mesh.ts'
+
+const mesh = sharedMesh()
+let notebooks = 0
+
+/** A notebook of this test alone, at the mesh of all. */
+async function show(t: TestContext, text: string, options?: Parameters<typeof openBrowser>[1]): Promise<OpenBrowser> {
+  const it = await mesh()
+  const path = `look-${++notebooks}.md`
+  await it.write(path, text)
+  return it.show(t, path, options)
+}
 
 const fence = (language: string, code: string) => `\`\`\`${language}\n${code}\n\`\`\`\n`
 const text = [
@@ -101,7 +114,7 @@ async function runAll(page: Page): Promise<void> {
 test('NB71 the notebook, with an error, is without fault at three sizes, light and dark', {
   timeout: 400_000,
 }, async t => {
-  const { page, faults } = await openNotebook(t, text)
+  const { page, faults } = await show(t, text)
   await runAll(page)
   await look(page, 'notebook')
   assert.deepEqual(faults, [])
@@ -110,7 +123,7 @@ test('NB71 the notebook, with an error, is without fault at three sizes, light a
 test('NB71 what opens over and beside the notebook is without fault at three sizes, light and dark', {
   timeout: 400_000,
 }, async t => {
-  const { page, faults } = await openNotebook(
+  const { page, faults } = await show(
     t,
     `# Ice\n\nA lake.\n\n${fence('python', 'lakes = {"Inari": 191}\nname = input("Which lake? ")\n{}[name]')}`,
   )
@@ -133,7 +146,7 @@ test('NB71 what opens over and beside the notebook is without fault at three siz
 })
 
 test('NB20 what is found is marked, also what scrolling brings', async t => {
-  const { page } = await openNotebook(t, `lake\n\n${fence('python', 'x = 1\n'.repeat(90))}\nlake lake\n`)
+  const { page } = await show(t, `lake\n\n${fence('python', 'x = 1\n'.repeat(90))}\nlake lake\n`)
   await fromMenu(page, 'Find and replace…')
   await page.locator('.find .field').first().fill('lake')
   await page.waitForFunction(() => CSS.highlights.get('found')?.size === 1)
@@ -145,7 +158,7 @@ test('NB20 what is found is marked, also what scrolling brings', async t => {
 })
 
 test('NB72 a finger finds targets of 44 pixels', async t => {
-  const { page } = await openNotebook(t, text, { width: 390, height: 844, touch: true })
+  const { page } = await show(t, text, { width: 390, height: 844, touch: true })
   await runAll(page)
   await page.locator('.cell').first().tap()
   const small = await page.evaluate(() =>
@@ -165,7 +178,7 @@ test('NB72 a finger finds targets of 44 pixels', async t => {
 
 test('NB60 what was scrolled away is there again when one comes back, and before it can be seen', async t => {
   const cells = Array.from({ length: 60 }, (_, at) => fence('python', `value_${at} = ${at}\n`.repeat(12)))
-  const { page } = await openNotebook(t, cells.join('\n'))
+  const { page } = await show(t, cells.join('\n'))
   const stage = page.locator('.stage')
   const drawn = (at: number) => page.locator('.cell').filter({ hasText: `value_${at} =` })
   await drawn(0).waitFor()
@@ -184,7 +197,7 @@ test('NB60 what was scrolled away is there again when one comes back, and before
 })
 
 test('NB73 whatever opens by keyboard closes with Escape and gives the focus back', async t => {
-  const { page } = await openNotebook(t, text)
+  const { page } = await show(t, text)
   await selectItem(page, 2)
   for (const [key, name] of [
     ['p', 'Options of the cell'],
@@ -205,10 +218,10 @@ test('NB73 whatever opens by keyboard closes with Escape and gives the focus bac
 })
 
 test('NB74 without the hub a panel that was never opened says that it cannot be, and the notebook stays', async t => {
-  const { page, mesh } = await openNotebook(t, text)
+  const { page, mesh: own } = await openNotebook(t, text)
   const title = page.getByRole('heading', { name: 'Ice' })
   await title.waitFor()
-  await mesh.kill('SIGKILL')
+  await own.kill('SIGKILL')
   await fromMenu(page, 'Settings of the notebook…')
   await page.getByText('This could not be opened').waitFor()
   await page.getByRole('button', { name: 'Reload' }).waitFor()

@@ -122,31 +122,35 @@ test('two tabs offline show each other what is typed, and one connection brings 
   })
 })
 
-for (const look of [
-  { name: 'light', dark: false, width: 1280 },
-  { name: 'dark-390', dark: true, width: 390 },
-]) {
-  test(`with no room the page says that nothing is saved on this device and goes on syncing (W6), ${look.name}`, async t => {
-    const folder = await temporaryFolder(t)
-    const mesh = await meshWithNote(t, folder)
-    const { context, page } = await openBrowser(t, { width: look.width, height: 760, dark: look.dark })
-    // Before the first write: afterwards Chromium looks at the room that is left every half minute only.
-    const devtools = await context.newCDPSession(page)
-    await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(mesh.url).origin, quotaSize: 1 })
-    await signIn(page, mesh)
-    await openDocument(page, mesh, path)
-    await badge(page, 'synced').waitFor()
-    await typeAtEnd(page, '\nc = "no room here"')
+test('with no room the page says that nothing is saved on this device and goes on syncing (W6): light, and dark at 390 px', async t => {
+  const folder = await temporaryFolder(t)
+  const mesh = await meshWithNote(t, folder)
+  const { context, page } = await openBrowser(t, { width: 1280, height: 760 })
+  // Before the first write: afterwards Chromium looks at the room that is left every half minute only.
+  const devtools = await context.newCDPSession(page)
+  await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(mesh.url).origin, quotaSize: 1 })
+  await signIn(page, mesh)
+  await openDocument(page, mesh, path)
+  await badge(page, 'synced').waitFor()
+  for (const look of [
+    { name: 'light', width: 1280 },
+    { name: 'dark', width: 390 },
+  ] as const) {
+    await page.setViewportSize({ width: look.width, height: 760 })
+    await page.emulateMedia({ colorScheme: look.name })
+    await typeAtEnd(page, `\nc = "no room here at ${look.width}"`)
     await page.getByText('not saved on this device').first().waitFor()
-    await eventually('the hub has it all the same', async () => (await noteOf(mesh)).includes('no room here'))
+    await eventually('the hub has it all the same', async () =>
+      (await noteOf(mesh)).includes(`no room here at ${look.width}`),
+    )
     await page.locator('[data-sync="synced"] button').click()
     await page.getByText('no room left', { exact: false }).first().waitFor()
-    await shot(page, `quota-${look.name}`)
-    await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(mesh.url).origin })
+    await shot(page, `quota-${look.name}-${look.width}`)
     await page.keyboard.press('Escape')
-    await eventually('it is stored again', async () => (await page.getByText('not saved on this device').count()) === 0)
-  })
-}
+  }
+  await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(mesh.url).origin })
+  await eventually('it is stored again', async () => (await page.getByText('not saved on this device').count()) === 0)
+})
 
 test('unsent edits of a document that was replaced on the hub are carried over once, and the old text is shown (W20, W22)', async t => {
   const folder = await temporaryFolder(t)

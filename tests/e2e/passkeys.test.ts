@@ -2,9 +2,12 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import AxeBuilder from '@axe-core/playwright'
+import { startTestHub } from '@meshbook/hub/testing/test-hub.ts'
 import type { CDPSession, Page } from 'playwright-core'
-import { openBrowser, signIn } from '../browser.ts'
-import { type MeshProcess, startMesh, temporaryFolder } from '../mesh-process.ts'
+import { openBrowser, signInByCode } from '../browser.ts'
+import { startMesh, temporaryFolder } from '../mesh-process.ts'
+import { settle } from '../page-checks.ts'
+import { linkOf, webFolder } from './phone-scene.ts'
 
 /** A number is no domain: passkeys are for `localhost`. */
 const atLocalhost = (address: string): string => address.replace('127.0.0.1', 'localhost')
@@ -62,24 +65,28 @@ class Authenticator {
 }
 
 interface Opened {
-  mesh: MeshProcess
   page: Page
   authenticator: Authenticator
   base: string
 }
 
-/** `list`: the browser offers passkeys under the field, which a virtual authenticator picks at once. */
-async function open(t: TestContext, options: { dark?: boolean; list?: boolean } = {}): Promise<Opened> {
-  const started = await startMesh(t, await temporaryFolder(t))
-  const mesh = { ...started, url: atLocalhost(started.url), link: atLocalhost(started.link) }
-  const { page } = await openBrowser(t, options)
+/**
+ * `list`: the browser offers passkeys under the field, which a virtual authenticator picks at once.
+ * `mesh`: a whole one; passkeys are the hub's alone, so that most tests need no process and no device.
+ */
+async function open(t: TestContext, options: { mesh?: boolean; list?: boolean } = {}): Promise<Opened> {
+  const started = options.mesh
+    ? await startMesh(t, await temporaryFolder(t))
+    : await linkOf(await startTestHub(t, { webFolder }))
+  const base = atLocalhost(started.url)
+  const { page } = await openBrowser(t)
   if (!options.list)
     await page.addInitScript(() => {
       PublicKeyCredential.isConditionalMediationAvailable = async () => false
     })
   const authenticator = await Authenticator.plugIn(page)
-  await signIn(page, mesh)
-  return { mesh, page, authenticator, base: mesh.url }
+  await signInByCode(page, { url: base, link: atLocalhost(started.link) })
+  return { page, authenticator, base }
 }
 
 async function addPasskey({ page, base }: Opened, name: string): Promise<void> {
@@ -103,7 +110,7 @@ async function refused(page: Page): Promise<void> {
 }
 
 test('AU20 AU22 a passkey made while signed in signs in afterwards, without a name, and can be renamed', async t => {
-  const opened = await open(t)
+  const opened = await open(t, { mesh: true })
   const { page, authenticator, base } = opened
   await addPasskey(opened, 'My laptop')
   const [credential] = await authenticator.credentials()
@@ -215,8 +222,8 @@ test('AU21 AU22 what another origin had signed is refused, and a challenge is go
   await signedOut(opened)
   const challenge = await challengeOf(page)
   // Another hub on this machine: the same domain, another origin.
-  const other = await startMesh(t, await temporaryFolder(t))
-  await page.goto(`${atLocalhost(other.url)}/theme.js`)
+  const other = await startTestHub(t, { webFolder })
+  await page.goto(`${atLocalhost(other.hub.url)}/theme.js`)
   const phished = await sign(page, challenge)
   await page.goto(`${base}/theme.js`)
   const answer = await post(page, '/auth/passkey', { credential: phished })
@@ -290,13 +297,15 @@ test('AU24 a passkey is added once per device, and a person has at most twenty',
   await page.getByText('20 passkeys of one user').waitFor()
 })
 
-for (const dark of [false, true]) {
-  test(`the account page has no serious accessibility issue and fits 390 px, ${dark ? 'dark' : 'light'}`, async t => {
-    const opened = await open(t, { dark })
-    const { page } = opened
-    await addPasskey(opened, 'A device with quite a long name, as people give them')
-    for (const width of [1440, 390]) {
-      await page.setViewportSize({ width, height: 844 })
+test('the account page has no serious accessibility issue and fits 390 px, light and dark', async t => {
+  const opened = await open(t)
+  const { page } = opened
+  await addPasskey(opened, 'A device with quite a long name, as people give them')
+  for (const width of [1440, 390]) {
+    await page.setViewportSize({ width, height: 844 })
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      await settle(page)
       const { violations } = await new AxeBuilder({ page }).analyze()
       assert.deepEqual(
         violations.filter(({ impact }) => impact === 'serious' || impact === 'critical').map(({ id }) => id),
@@ -304,5 +313,5 @@ for (const dark of [false, true]) {
       )
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth))
     }
-  })
-}
+  }
+})

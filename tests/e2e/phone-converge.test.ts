@@ -7,7 +7,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { BrowserContext, Page } from 'playwright-core'
-import { openBrowser, openDocument, signIn } from '../browser.ts'
+import { openBrowser, openDocument, signInByCode } from '../browser.ts'
 import {
   clientOf,
   command,
@@ -55,7 +55,7 @@ async function linkOf(mesh: MeshProcess): Promise<string> {
 
 async function phoneOf(t: TestContext, mesh: MeshProcess): Promise<{ page: Page; context: BrowserContext }> {
   const { page, context } = await openBrowser(t, { width: 390, height: 844, touch: true })
-  await signIn(page, { ...mesh, link: await linkOf(mesh) })
+  await signInByCode(page, { ...mesh, link: await linkOf(mesh) })
   await page.goto(`${mesh.url}/m/`)
   await page.getByRole('heading', { name: 'Projects' }).waitFor()
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null)
@@ -111,7 +111,7 @@ test('PH13 PH22 PH24 W1 I13 what was edited and queued offline on two phones and
   const one = await phoneOf(t, mesh)
   const two = await phoneOf(t, mesh)
   const desk = await openBrowser(t)
-  await signIn(desk.page, { ...mesh, link: await linkOf(mesh) })
+  await signInByCode(desk.page, { ...mesh, link: await linkOf(mesh) })
   await openDocument(desk.page, mesh, 'trip.md')
   await desk.page.locator('[data-sync="synced"]').waitFor()
   await desk.page.locator('.cell .cm-content').first().waitFor()

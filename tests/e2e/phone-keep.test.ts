@@ -5,7 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { BrowserContext, Page } from 'playwright-core'
-import { openBrowser, signIn } from '../browser.ts'
+import { openBrowser, signInByCode } from '../browser.ts'
 import { clientOf, eventually, type MeshProcess, startMesh, temporaryFolder } from '../mesh-process.ts'
 import { looksGood } from './phone-scene.ts'
 
@@ -29,7 +29,7 @@ async function world(t: TestContext): Promise<World> {
   const data = join(await temporaryFolder(t), 'data')
   const mesh = await startMesh(t, data)
   const { page, context } = await openBrowser(t, { width: 390, height: 844, touch: true })
-  await signIn(page, mesh)
+  await signInByCode(page, mesh)
   const pathOf = (name: string) => join(data, 'projects/demo', `${name}.md`)
   return {
     mesh,

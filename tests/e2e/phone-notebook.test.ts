@@ -1,11 +1,13 @@
 /** A notebook on the phone, by touch, against real kernels (packages/web/src/phone/SPEC.md). */
 import assert from 'node:assert/strict'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { openBrowser, signIn } from '../browser.ts'
-import { eventually, type MeshProcess, startMesh, temporaryFolder } from '../mesh-process.ts'
+import { eventually } from '../mesh-process.ts'
+import { beginMesh, type SharedMesh, sharedMesh } from './shared-mesh.ts'
+
+const theMesh = sharedMesh()
 
 const note = `# Five
 
@@ -23,30 +25,26 @@ print('hello', name)
 `
 
 interface World {
-  mesh: MeshProcess
   page: Page
   file: string
   faults: string[]
 }
 
-async function world(t: TestContext): Promise<World> {
-  const data = await temporaryFolder(t)
-  const mesh = await startMesh(t, data)
-  const file = join(data, 'projects/demo/five.md')
-  await writeFile(file, note)
-  const { page, faults } = await openBrowser(t, { width: 390, height: 844, touch: true })
-  await signIn(page, mesh)
+/** The notebook under a name of its own, opened by touch. */
+async function world(t: TestContext, mesh: SharedMesh, name: string): Promise<World> {
+  await mesh.write(`${name}.md`, note)
+  const { page, faults } = await mesh.open(t, { width: 390, height: 844, touch: true })
   await page.goto(`${mesh.url}/m/`)
-  await page.getByRole('link', { name: /five/ }).tap()
+  await page.getByRole('link', { name: new RegExp(name) }).tap()
   await page.getByRole('heading', { name: 'Five', exact: true }).waitFor()
-  return { mesh, page, file, faults }
+  return { page, file: join(mesh.data, 'projects/demo', `${name}.md`), faults }
 }
 
 const cell = (page: Page, text: string) => page.locator('section.cell').filter({ hasText: text })
 const text = (file: string) => readFile(file, 'utf8')
 
 test('PH20 a cell runs by touch, its output and where it ran are there after a reload', async t => {
-  const { page, file, faults } = await world(t)
+  const { page, file, faults } = await world(t, await theMesh(), 'five-run')
   await cell(page, 'x * 2').getByRole('button', { name: 'Run the cell' }).tap()
   await cell(page, 'x * 2').getByText('42', { exact: true }).waitFor()
   await eventually('the output in the file', async () => (await text(file)).includes('\n42\n'))
@@ -56,7 +54,7 @@ test('PH20 a cell runs by touch, its output and where it ran are there after a r
 })
 
 test('PH20 a program that asks is answered by touch', async t => {
-  const { page, file } = await world(t)
+  const { page, file } = await world(t, await theMesh(), 'five-asks')
   await cell(page, 'Who?').getByRole('button', { name: 'Run the cell' }).tap()
   await page.getByLabel('Who?').fill('Ada')
   await page.getByRole('button', { name: 'Send' }).tap()
@@ -65,7 +63,7 @@ test('PH20 a program that asks is answered by touch', async t => {
 })
 
 test('PH30 PH32 code and text are edited by touch and by the bar of keys, and stand in the file', async t => {
-  const { page, file } = await world(t)
+  const { page, file } = await world(t, await theMesh(), 'five-typed')
   await cell(page, 'x * 2').getByRole('button', { name: 'Run the cell' }).waitFor()
   await cell(page, 'x * 2').locator('.code').tap()
   const area = page.getByRole('textbox', { name: 'Code' })
@@ -85,7 +83,8 @@ test('PH30 PH32 code and text are edited by touch and by the bar of keys, and st
 })
 
 test('PH4 a notebook that was open here is drawn from what is kept, before the hub answers and without it', async t => {
-  const { mesh, page } = await world(t)
+  const mesh = await beginMesh(t)
+  const { page } = await world(t, mesh, 'five-kept')
   await cell(page, 'x * 2').getByRole('button', { name: 'Run the cell' }).tap()
   await cell(page, 'x * 2').getByText('42', { exact: true }).waitFor()
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null)

@@ -4,40 +4,29 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { openBrowser, openDocument, signIn } from '../browser.ts'
-import { clientOf, command, eventually, type MeshProcess, startMesh, temporaryFolder } from '../mesh-process.ts'
+import { clientOf, eventually, type MeshProcess, startMesh } from '../mesh-process.ts'
 import { manySchedules } from '../phone-queue/many-schedules.ts'
+import { beginMesh, type SharedMesh, sharedMesh } from './shared-mesh.ts'
+
+const theMesh = sharedMesh()
 
 const fence = '```'
 const note = (code: string) => `# Note\n\nSome words.\n\n${fence}python\n${code}\n${fence}\n`
 const counts = (name: string) => `open("${name}", "a").write("x"); print("ran ${name}")`
 
-async function meshWith(t: TestContext, code: string): Promise<MeshProcess> {
-  const data = join(await temporaryFolder(t), 'data')
-  const mesh = await startMesh(t, data)
-  await writeFile(join(data, 'projects/demo/note.md'), note(code))
-  const client = await clientOf(mesh)
-  await eventually('the notebook is at the hub', async () => {
-    const found = await client.documentAt('me/demo/note.md').catch(() => undefined)
-    return found !== undefined
-  })
-  return mesh
-}
-
 const again = (t: TestContext, mesh: MeshProcess) => startMesh(t, mesh.data, ['--port', new URL(mesh.url).port])
-const linkOf = async (mesh: MeshProcess): Promise<string> =>
-  JSON.parse((await command(['link', '--json', '--data', mesh.data])).stdout).link
 const marks = (mesh: MeshProcess, name: string) =>
   readFile(join(mesh.data, 'projects/demo', name), 'utf8').catch(() => '')
 const synced = (page: Page) => page.getByText('Synced ✓').waitFor()
 
-async function phoneAt(t: TestContext, mesh: MeshProcess, width = 390) {
-  const { page, context } = await openBrowser(t, { width, height: 844, touch: true })
-  await signIn(page, mesh)
+/** A notebook of its own with one cell, open on a phone that has the app. */
+async function phoneAt(t: TestContext, mesh: SharedMesh, name: string, code: string) {
+  await mesh.write(`${name}.md`, note(code))
+  const { page, context } = await mesh.open(t, { width: 390, height: 844, touch: true })
   await page.goto(`${mesh.url}/m/`)
   await page.getByRole('heading', { name: 'Projects' }).waitFor()
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null)
-  await page.goto(`${mesh.url}/m/p/demo/note.md`)
+  await page.goto(`${mesh.url}/m/p/demo/${name}.md`)
   await page.getByRole('button', { name: 'Run the cell' }).waitFor()
   await synced(page)
   return { page, context }
@@ -55,8 +44,8 @@ const shows = (page: Page, text: string) =>
     })
 const runCell = (page: Page) => page.getByRole('button', { name: 'Run the cell' }).tap()
 test('PH21 PH22 a run that is queued while the hub is down is stored, survives a reload, and runs once when the hub is back', async t => {
-  const mesh = await meshWith(t, counts('one.txt'))
-  const { page } = await phoneAt(t, mesh)
+  const mesh = await beginMesh(t)
+  const { page } = await phoneAt(t, mesh, 'one', counts('one.txt'))
   await mesh.kill('SIGKILL')
   await page.getByText('The hub does not answer.').waitFor()
   await runCell(page)
@@ -73,8 +62,8 @@ test('PH21 PH22 a run that is queued while the hub is down is stored, survives a
 })
 
 test('PH21 what was taken back is never sent', async t => {
-  const mesh = await meshWith(t, counts('two.txt'))
-  const { page, context } = await phoneAt(t, mesh)
+  const mesh = await theMesh()
+  const { page, context } = await phoneAt(t, mesh, 'two', counts('two.txt'))
   await context.setOffline(true)
   await page.getByText('You are offline.').waitFor()
   await runCell(page)
@@ -87,16 +76,14 @@ test('PH21 what was taken back is never sent', async t => {
 })
 
 test('PH23 when the cell was changed meanwhile nothing runs until the user says what', async t => {
-  const mesh = await meshWith(t, counts('old.txt'))
-  const { page, context } = await phoneAt(t, mesh)
+  const mesh = await theMesh()
+  const { page, context } = await phoneAt(t, mesh, 'changed', counts('old.txt'))
   await context.setOffline(true)
   await page.getByText('You are offline.').waitFor()
   await runCell(page)
   await page.getByText('Queued on this phone').waitFor()
-  const other = await openBrowser(t)
-  await signIn(other.page, { ...mesh, link: await linkOf(mesh) })
-  await openDocument(other.page, mesh, 'note.md')
-  await writeFile(join(mesh.data, 'projects/demo/note.md'), note(counts('new.txt')))
+  const other = await mesh.show(t, 'changed.md')
+  await writeFile(join(mesh.data, 'projects/demo/changed.md'), note(counts('new.txt')))
   await other.page.locator('.cell').getByText('new.txt').first().waitFor()
   await context.setOffline(false)
   await shows(page, 'Still want this?')
@@ -126,18 +113,18 @@ function deadSockets(): void {
 }
 
 test('PH23 a cell is compared as the hub has it now, also while the connection of before is dead and does not know it', async t => {
-  const mesh = await meshWith(t, counts('old.txt'))
-  const { page, context } = await phoneAt(t, mesh)
+  const mesh = await theMesh()
+  const { page, context } = await phoneAt(t, mesh, 'compared', counts('before.txt'))
   await context.addInitScript(deadSockets)
   await page.reload()
   await page.getByRole('button', { name: 'Run the cell' }).waitFor()
   await synced(page)
   await page.evaluate(() => (globalThis as unknown as { killSockets(): void }).killSockets())
-  await writeFile(join(mesh.data, 'projects/demo/note.md'), note(counts('new.txt')))
+  await writeFile(join(mesh.data, 'projects/demo/compared.md'), note(counts('after.txt')))
   const client = await clientOf(mesh)
-  const { id } = await client.documentAt('me/demo/note.md')
+  const { id } = await client.documentAt('me/demo/compared.md')
   await eventually('the hub has the new code', async () =>
-    (await (await page.request.get(`${mesh.url}/api/v1/documents/${id}/content`)).text()).includes('new.txt'),
+    (await (await page.request.get(`${mesh.url}/api/v1/documents/${id}/content`)).text()).includes('after.txt'),
   )
   await context.setOffline(true)
   await page.getByText('You are offline.').waitFor()
@@ -145,12 +132,12 @@ test('PH23 a cell is compared as the hub has it now, also while the connection o
   await page.getByText('Queued on this phone').waitFor()
   await context.setOffline(false)
   await shows(page, 'The cell has other code now')
-  assert.deepEqual([await marks(mesh, 'old.txt'), await marks(mesh, 'new.txt')], ['', ''])
+  assert.deepEqual([await marks(mesh, 'before.txt'), await marks(mesh, 'after.txt')], ['', ''])
 })
 
 test('PH25 the worker sends what was queued when the browser wakes it, with no page open', async t => {
-  const mesh = await meshWith(t, counts('three.txt'))
-  const { page, context } = await phoneAt(t, mesh)
+  const mesh = await theMesh()
+  const { page, context } = await phoneAt(t, mesh, 'three', counts('three.txt'))
   await context.setOffline(true)
   await page.getByText('You are offline.').waitFor()
   await runCell(page)

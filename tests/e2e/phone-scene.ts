@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { TestHub } from '@meshbook/hub/testing/test-hub.ts'
 import type { Page } from 'playwright-core'
-import { type OpenBrowser, openBrowser, signIn } from '../browser.ts'
+import { type OpenBrowser, openBrowser, signInByCode } from '../browser.ts'
 import { assertGoodAt } from '../page-checks.ts'
 
 export const webFolder = fileURLToPath(new URL('../../packages/web/dist', import.meta.url))
@@ -20,7 +20,7 @@ export interface Phone extends OpenBrowser {
 export async function openPhone(t: TestContext, mesh: { url: string; link: string }): Promise<Phone> {
   const browser = await openBrowser(t, { width: 390, height: 844, touch: true })
   const { page } = browser
-  await signIn(page, mesh)
+  await signInByCode(page, mesh)
   return {
     ...browser,
     url: mesh.url,

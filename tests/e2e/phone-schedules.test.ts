@@ -1,7 +1,7 @@
 /** Random schedules of a phone in real Chromium with a hub that is killed (packages/web/src/phone/SPEC.md). */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { openBrowser, signIn } from '../browser.ts'
+import { openBrowser, signInByCode } from '../browser.ts'
 import { BrowserPhone } from '../phone-queue/browser-phone.ts'
 import { BrowserSchedule, type BrowserSum } from '../phone-queue/browser-schedule.ts'
 import { BrowserWorld } from '../phone-queue/browser-world.ts'
@@ -12,7 +12,7 @@ const seeds = Array.from({ length: 10 }, (_, at) => at + 1)
 test('PH21 PH22 PH23 PH24 schedules of a phone in a browser: what is still wanted runs once where it was to, what was taken back never', async t => {
   const world = await BrowserWorld.start(t)
   const { page, context } = await openBrowser(t, { width: 390, height: 844, touch: true })
-  await signIn(page, world)
+  await signInByCode(page, world)
   await page.goto(`${world.url}/m/`)
   await page.getByRole('heading', { name: 'Projects' }).waitFor()
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null)

@@ -1,7 +1,7 @@
 /** The portal in real Chromium at a real hub whose task workers are scripts. */
 import type { TestContext } from 'node:test'
 import type { Page } from 'playwright-core'
-import { type OpenBrowser, openBrowser, signIn } from '../browser.ts'
+import { type OpenBrowser, openBrowser, signInByCode } from '../browser.ts'
 import { assertGoodAt } from '../page-checks.ts'
 import { linkOf, webFolder } from './phone-scene.ts'
 import { type TaskScene, taskScene } from './task-scene.ts'
@@ -13,7 +13,7 @@ export interface PortalScene extends TaskScene, OpenBrowser {
 export async function portalScene(t: TestContext, env: NodeJS.ProcessEnv = {}): Promise<PortalScene> {
   const s = await taskScene(t, { webFolder, env })
   const browser = await openBrowser(t, { width: 1440 })
-  await signIn(browser.page, await linkOf(s.it))
+  await signInByCode(browser.page, await linkOf(s.it))
   return { ...s, ...browser, open: async path => void (await browser.page.goto(s.it.hub.url + path)) }
 }
 

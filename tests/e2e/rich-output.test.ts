@@ -1,13 +1,14 @@
 /** Every kind of output that the page draws, made by a real Python with pandas and matplotlib, live and after a reload. */
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Locator, Page } from 'playwright-core'
-import { type OpenBrowser, openBrowser, openDocument, signIn } from '../browser.ts'
-import { type MeshProcess, startMesh, temporaryFolder } from '../mesh-process.ts'
+import type { OpenBrowser } from '../browser.ts'
 import { assertGoodPage, shot } from '../page-checks.ts'
 import { bringIntoView } from './notebook-page.ts'
+import { sharedMesh } from './shared-mesh.ts'
+
+// Debian's own Python is the one with pandas and matplotlib.
+const theMesh = sharedMesh({ PATH: `/usr/bin:${process.env.PATH}`, MPLBACKEND: 'Agg' })
 
 const plotly = `class Figure:
     def _repr_mimebundle_(self, **_):
@@ -57,20 +58,11 @@ Prose with $a^2 + b^2 = c^2$, and in the open:
 $$\\sum_{n=1}^\\infty \\frac{1}{n^2} = \\frac{\\pi^2}{6}$$
 `
 
-interface Scene extends OpenBrowser {
-  mesh: MeshProcess
-}
-
-async function openScene(t: TestContext, options: Parameters<typeof openBrowser>[1], codes: string[]): Promise<Scene> {
-  const data = await temporaryFolder(t)
-  // Debian's own Python is the one with pandas and matplotlib.
-  const mesh = await startMesh(t, data, undefined, { PATH: `/usr/bin:${process.env.PATH}`, MPLBACKEND: 'Agg' })
-  const text = front + codes.map(code => `\n\`\`\`python\n${code}\n\`\`\`\n`).join('')
-  await writeFile(join(data, 'projects/demo/rich.md'), text)
-  const browser = await openBrowser(t, options)
-  await signIn(browser.page, mesh)
-  await openDocument(browser.page, mesh, 'rich.md')
-  return { ...browser, mesh }
+/** A notebook of its own in the mesh of the file. */
+async function openScene(t: TestContext, path: string, codes: readonly string[], width = 1440): Promise<OpenBrowser> {
+  const mesh = await theMesh()
+  await mesh.write(path, front + codes.map(code => `\n\`\`\`python\n${code}\n\`\`\`\n`).join(''))
+  return mesh.show(t, path, { width })
 }
 
 const cellWith = (page: Page, text: string): Locator => page.locator('.cell').filter({ hasText: text })
@@ -110,36 +102,39 @@ async function assertShown(page: Page): Promise<void> {
   await (await shown('import json')).locator('.output-error').getByText('JSONDecodeError').first().waitFor()
 }
 
-for (const look of [
-  { name: 'light', width: 1280, height: 900 },
-  { name: 'dark', width: 1280, height: 900, dark: true },
-  { name: 'phone', width: 390, height: 844 },
-]) {
-  test(`OU1 OU2 every kind of output is shown, again after a reload, and on another device (${look.name})`, async t => {
-    const { page, context, mesh, faults } = await openScene(t, look, Object.values(cells))
-    await runAll(page, Object.values(cells))
-    await assertShown(page)
-    await page.reload()
-    await assertShown(page)
-    for (const [name, code] of Object.entries(cells)) {
-      await bringIntoView(
-        page,
-        cellWith(page, code.split('\n').find(line => /class|import|DataFrame\(\[\[/.test(line))!),
-      )
-      await page.waitForTimeout(500)
-      await shot(page, `rich ${look.name} ${name}`)
-    }
-    await assertGoodPage(page)
-    assert.deepEqual(faults, [])
-    const other = await openBrowser(t, look)
-    await other.context.addCookies(await context.cookies())
-    await openDocument(other.page, mesh, 'rich.md')
-    await assertShown(other.page)
-  })
+async function takePictures(page: Page, look: string): Promise<void> {
+  for (const [name, code] of Object.entries(cells)) {
+    await bringIntoView(page, cellWith(page, code.split('\n').find(line => /class|import|DataFrame\(\[\[/.test(line))!))
+    // What a figure draws in its frame comes to an end that the page does not see.
+    if (process.env.MESHBOOK_SHOTS) await page.waitForTimeout(500)
+    await shot(page, `rich ${look} ${name}`)
+  }
 }
 
+test('OU1 OU2 every kind of output is shown, again after a reload, and on another device: light, dark, on a phone', async t => {
+  const codes = Object.values(cells)
+  const { page, faults } = await openScene(t, 'rich.md', codes, 1280)
+  await runAll(page, codes)
+  await assertShown(page)
+  await page.reload()
+  await assertShown(page)
+  await takePictures(page, 'light')
+  await assertGoodPage(page)
+  assert.deepEqual(faults, [])
+  for (const look of [
+    { name: 'dark', width: 1280, dark: true },
+    { name: 'phone', width: 390, height: 844 },
+  ]) {
+    const other = await (await theMesh()).show(t, 'rich.md', look)
+    await assertShown(other.page)
+    await takePictures(other.page, look.name)
+    await assertGoodPage(other.page, { colours: look.dark === true })
+    assert.deepEqual(other.faults, [])
+  }
+})
+
 test('OU3 OU4 another form can be chosen; a table is sorted, counted and copied', async t => {
-  const { page, context } = await openScene(t, {}, [cells.table, cells.plotly])
+  const { page, context } = await openScene(t, 'forms.md', [cells.table, cells.plotly])
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])
   await runAll(page, [cells.table, cells.plotly])
   const table = cellWith(page, 'import pandas')
@@ -163,7 +158,7 @@ test('OU3 OU4 another form can be chosen; a table is sorted, counted and copied'
 })
 
 test('OU9 an error says what happened first; its frames lead to the line, those of libraries are folded', async t => {
-  const { page } = await openScene(t, {}, [cells.error])
+  const { page } = await openScene(t, 'error.md', [cells.error])
   await runAll(page, [cells.error])
   const cell = cellWith(page, 'import json')
   await cell.getByText(/frames in libraries/).waitFor()
@@ -177,7 +172,7 @@ test('OU9 an error says what happened first; its frames lead to the line, those 
 })
 
 test('OU8 a link of an output opens nothing by itself: the page asks', async t => {
-  const { page, context } = await openScene(t, {}, [cells.html])
+  const { page, context } = await openScene(t, 'link.md', [cells.html])
   await runAll(page, [cells.html])
   const cell = cellWith(page, 'class Html')
   await cell.frameLocator('iframe').getByRole('link', { name: 'link' }).click()
@@ -190,7 +185,7 @@ test('OU8 a link of an output opens nothing by itself: the page asks', async t =
 })
 
 test('OU10 an image has the size that its program asks for, and is enlarged by a press', async t => {
-  const { page } = await openScene(t, {}, [
+  const { page } = await openScene(t, 'image.md', [
     `import io, matplotlib.pyplot as plt
 figure, axes = plt.subplots(figsize=(4, 2))
 file = io.BytesIO(); figure.savefig(file, format="png", dpi=200); plt.close(figure)
@@ -211,7 +206,7 @@ Sharp()`,
 })
 
 test('OU4 columns of several levels, spanned rows and long tables; a table that was given colours is a frame', async t => {
-  const { page } = await openScene(t, {}, [
+  const { page } = await openScene(t, 'tables.md', [
     `import pandas as pd
 frame = pd.DataFrame({"k": list("aabb"), "l": list("xyxy"), "v": [1, 2, 3, 4]})
 frame.groupby(["k", "l"]).agg({"v": ["min", "max"]})`,
@@ -239,7 +234,7 @@ Coloured()`,
 })
 
 test('OU15 a text that no parser ends is shown as it was written, and the page goes on at once', async t => {
-  const { page, faults } = await openScene(t, {}, [
+  const { page, faults } = await openScene(t, 'endless.md', [
     `print('before')\n\`\`\`\n\n${'> '.repeat(3_000)}deep\n\n\`\`\`python\nprint(1)`,
   ])
   await page.getByText('it is shown as it was written').waitFor()

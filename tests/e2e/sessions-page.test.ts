@@ -6,7 +6,7 @@ import type { Lease } from '@meshbook/core/messages.ts'
 import { completed, started } from '@meshbook/hub/testing/test-device.ts'
 import { eventually } from '../mesh-process.ts'
 import { assertGoodPage, shot } from '../page-checks.ts'
-import { type FleetScene, fleetScene, looks, openPage } from './fleet-scene.ts'
+import { type FleetScene, fleetScene, inEachLook, lookAt, looks, openPage } from './fleet-scene.ts'
 
 /** The run `r1` runs on the server, `r2` waits behind it. */
 async function busySession(s: FleetScene): Promise<Lease> {
@@ -21,12 +21,12 @@ async function busySession(s: FleetScene): Promise<Lease> {
   return lease
 }
 
-for (const look of looks)
-  test(`W63 a session says where it is live, since when, what it runs and what waits, and is interrupted (${look.name})`, async t => {
-    const s = await fleetScene(t)
-    const { session } = await busySession(s)
-    const { page, faults } = await openPage(t, s, '/sessions', look)
-    const row = page.locator('.session-row')
+test('W63 a session says where it is live, since when, what it runs and what waits, and is interrupted: light, and dark at 390 px', async t => {
+  const s = await fleetScene(t)
+  const { session } = await busySession(s)
+  const { page, faults } = await openPage(t, s, '/sessions')
+  const row = page.locator('.session-row')
+  await inEachLook(page, async look => {
     for (const text of [
       'python',
       'demo',
@@ -39,13 +39,15 @@ for (const look of looks)
       await row.getByText(text).first().waitFor()
     await assertGoodPage(page)
     await shot(page, `sessions-${look.name}`)
-    await row.getByRole('button', { name: 'Interrupt' }).click()
-    const asked = await s.studio.next('MRP_REQUEST')
-    assert.deepEqual([asked.method, asked.session], ['interrupt', session])
-    s.studio.send({ type: 'MRP_RESPONSE', id: asked.id, ok: true, result: {} })
-    await page.getByText('Its variables are still there.').waitFor()
-    assert.deepEqual(faults, [])
   })
+  await lookAt(page, looks[1]!)
+  await row.getByRole('button', { name: 'Interrupt' }).click()
+  const asked = await s.studio.next('MRP_REQUEST')
+  assert.deepEqual([asked.method, asked.session], ['interrupt', session])
+  s.studio.send({ type: 'MRP_RESPONSE', id: asked.id, ok: true, result: {} })
+  await page.getByText('Its variables are still there.').waitFor()
+  assert.deepEqual(faults, [])
+})
 
 for (const queued of ['keep', 'cancel'] as const)
   test(`W63 W66 a restart from the palette asks what becomes of what waits: ${queued}`, async t => {
@@ -82,49 +84,53 @@ test('W63 without a session the page says what one is and how it begins', async 
   await assertGoodPage(page)
 })
 
-for (const look of looks)
-  test(`W54 W55 W64 the list of runs says why each waits or went where it went, and what would let it start (${look.name})`, async t => {
-    const s = await fleetScene(t)
-    const lease = await busySession(s)
-    await s.studio.emit(lease, 2, [completed])
-    const { lease: second } = await s.studio.next('LEASE')
-    await s.studio.emit(second, 1, [started])
-    s.laptop.send({ type: 'BYE', reason: 'sleep' })
-    const { id: document } = await s.document('plan.md', '```bash\nx\n```\n')
-    await s.json('POST', '/runs', { id: 'r3', document, language: 'bash', code: 'x', on: s.laptop.id })
-    const { page, faults } = await openPage(t, s, '/runs', look)
-    const rows = page.locator('.run-row')
-    const waiting = rows.filter({ hasText: 'plan' })
+test('W54 W55 W64 the list of runs says why each waits or went where it went, and what would let it start: light, and dark at 390 px', async t => {
+  const s = await fleetScene(t)
+  const lease = await busySession(s)
+  await s.studio.emit(lease, 2, [completed])
+  const { lease: second } = await s.studio.next('LEASE')
+  await s.studio.emit(second, 1, [started])
+  s.laptop.send({ type: 'BYE', reason: 'sleep' })
+  const { id: document } = await s.document('plan.md', '```bash\nx\n```\n')
+  await s.json('POST', '/runs', { id: 'r3', document, language: 'bash', code: 'x', on: s.laptop.id })
+  const { page, faults } = await openPage(t, s, '/runs')
+  const rows = page.locator('.run-row')
+  const waiting = rows.filter({ hasText: 'plan' })
+  const done = rows.filter({ hasText: 'Completed' })
+  await inEachLook(page, async () => {
     await waiting.getByText('Why it waits').waitFor()
     for (const text of ['You chose MacBook Pro; no other is tried.', 'Wake MacBook Pro, or choose another device.'])
       await waiting.getByText(text).waitFor()
-    const done = rows.filter({ hasText: 'Completed' })
-    await done.locator('.run-where').click()
+  })
+  await done.locator('.run-where').click()
+  await inEachLook(page, async look => {
     await done.getByText('You chose Studio GPU; no other is tried.').waitFor()
     await done.getByText('It is the first run of its session').waitFor()
     await done.getByText('2 events').waitFor()
     assert.equal(await done.getByText(/fence/i).count(), 0)
     await assertGoodPage(page)
     await shot(page, `runs-${look.name}`)
-
-    await page.getByRole('combobox', { name: 'Device' }).selectOption({ label: 'Studio GPU' })
-    await waiting.waitFor({ state: 'detached' })
-    assert.equal(await rows.count(), 2)
-    await page.getByRole('combobox', { name: 'State' }).selectOption('completed')
-    await eventually('one is left', async () => (await rows.count()) === 1)
-    await page.getByRole('combobox', { name: 'Device' }).selectOption('')
-    await page.getByRole('combobox', { name: 'State' }).selectOption('live')
-    await page.getByRole('combobox', { name: 'Project' }).selectOption({ label: 'demo' })
-    await eventually('two go on', async () => (await rows.count()) === 2)
-    await waiting.getByRole('button', { name: 'Run on…', exact: true }).click()
-    await page.getByRole('button', { name: 'Studio GPU online' }).click()
-    const { lease: given } = await s.studio.next('LEASE')
-    assert.equal((await s.json<Run>('GET', `/runs/${given.run}`)).againOf, 'r3')
-    assert.equal((await s.json<Run>('GET', '/runs/r3')).status, 'cancelled')
-    await waiting.getByRole('button', { name: 'Cancel the run' }).click()
-    assert.equal((await s.studio.next('RUN_CANCEL')).run, given.run)
-    assert.deepEqual(faults, [])
   })
+
+  await page.getByRole('combobox', { name: 'Device' }).selectOption({ label: 'Studio GPU' })
+  await waiting.waitFor({ state: 'detached' })
+  assert.equal(await rows.count(), 2)
+  await page.getByRole('combobox', { name: 'State' }).selectOption('completed')
+  await eventually('one is left', async () => (await rows.count()) === 1)
+  await page.getByRole('combobox', { name: 'Device' }).selectOption('')
+  await page.getByRole('combobox', { name: 'State' }).selectOption('live')
+  await page.getByRole('combobox', { name: 'Project' }).selectOption({ label: 'demo' })
+  await eventually('two go on', async () => (await rows.count()) === 2)
+  await lookAt(page, looks[1]!)
+  await waiting.getByRole('button', { name: 'Run on…', exact: true }).click()
+  await page.getByRole('button', { name: 'Studio GPU online' }).click()
+  const { lease: given } = await s.studio.next('LEASE')
+  assert.equal((await s.json<Run>('GET', `/runs/${given.run}`)).againOf, 'r3')
+  assert.equal((await s.json<Run>('GET', '/runs/r3')).status, 'cancelled')
+  await waiting.getByRole('button', { name: 'Cancel the run' }).click()
+  assert.equal((await s.studio.next('RUN_CANCEL')).run, given.run)
+  assert.deepEqual(faults, [])
+})
 
 test('W64 runs that are older than a page are asked of the hub', async t => {
   const s = await fleetScene(t)

@@ -1,12 +1,12 @@
 /** Where a notebook runs, as its page shows it and lets one choose: two real devices of one hub, a real browser. */
 import assert from 'node:assert/strict'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { listOf } from '@meshbook/core/api.ts'
 import { type DeviceInfo, sessionInfoSchema } from '@meshbook/core/messages.ts'
-import type { BrowserContext, Page } from 'playwright-core'
-import { openBrowser, openDocument, signIn } from '../browser.ts'
+import type { Page } from 'playwright-core'
+import { type OpenBrowser, openDocument } from '../browser.ts'
 import {
   clientOf,
   command,
@@ -17,39 +17,42 @@ import {
   temporaryFolder,
 } from '../mesh-process.ts'
 import { assertGoodPage, shot } from '../page-checks.ts'
-import { type Look, looks } from './fleet-scene.ts'
+import { inEachLook, lookAt, looks } from './fleet-scene.ts'
+import { beginMesh, type SharedMesh, sharedMesh } from './shared-mesh.ts'
 
 const token = 'mb_0123456789abcdefghijklmnop'
+const env = { MESHBOOK_BOOTSTRAP_TOKEN: token }
+/** Its only device is that of the hub's process. Notebooks that run have a session of their own. */
+const lonely = sharedMesh(env)
+/** Other devices come and go, each with a name of its own. */
+const visited = sharedMesh(env)
+const visitors = ['anvil', 'bench', 'crane'] as const
 const cell = (code: string): string => `\`\`\`python\n${code}\n\`\`\`\n`
 
-interface Desk {
-  mesh: MeshProcess
-  page: Page
-  context: BrowserContext
-  faults: string[]
+interface Desk extends OpenBrowser {
+  mesh: SharedMesh
   /** Of the device that is in the hub's process. */
   name: string
-  write(path: string, text: string): Promise<void>
+  /** Opens a notebook of this text. */
+  open(path: string, text: string): Promise<void>
   read(path: string): Promise<string>
   /** Another device on this machine. */
-  join(name: string): Promise<MeshProcess>
+  join(name: (typeof visitors)[number]): Promise<MeshProcess>
 }
 
-async function desk(t: TestContext, look: Look = looks[0]!): Promise<Desk> {
-  const data = await temporaryFolder(t)
-  const mesh = await startMesh(t, data, ['--port', '0'], { MESHBOOK_BOOTSTRAP_TOKEN: token })
-  const { page, context, faults } = await openBrowser(t, look)
-  await signIn(page, mesh)
-  const { items } = (await (await page.request.get(`${mesh.url}/api/v1/devices`)).json()) as { items: DeviceInfo[] }
-  const file = (path: string) => join(data, 'projects/demo', path)
+async function desk(t: TestContext, mesh: SharedMesh): Promise<Desk> {
+  const browser = await mesh.open(t, looks[0])
+  const answer = await browser.page.request.get(`${mesh.url}/api/v1/devices`)
+  const { items } = (await answer.json()) as { items: DeviceInfo[] }
   return {
+    ...browser,
     mesh,
-    page,
-    context,
-    faults,
-    name: items[0]!.name,
-    write: (path, text) => writeFile(file(path), text),
-    read: path => readFile(file(path), 'utf8'),
+    name: items.find(({ name }) => !visitors.some(visitor => visitor === name))!.name,
+    async open(path, text) {
+      await mesh.write(path, text)
+      await openDocument(browser.page, mesh, path)
+    },
+    read: path => readFile(join(mesh.data, 'projects/demo', path), 'utf8'),
     join: async name =>
       startProcess(t, await temporaryFolder(t), ['up', '--hub', mesh.url, '--name', name], { MESHBOOK_TOKEN: token }),
   }
@@ -59,17 +62,16 @@ const runFirst = (page: Page) => page.locator('.cell').first().getByRole('button
 const where = (page: Page) => page.locator('.topbar .where')
 const output = (page: Page, text: string) => page.locator('.cell').first().getByText(text, { exact: true })
 
-for (const look of looks)
-  test(`W50 W54 the bar goes from no runtime to the device, and the pill says why there, in every reason (${look.name})`, async t => {
-    const d = await desk(t, look)
-    await d.write('a.md', `# A\n\n${cell('print(6 * 7)')}`)
-    await openDocument(d.page, d.mesh, 'a.md')
-    await where(d.page).getByText('No runtime').waitFor()
-    await runFirst(d.page)
-    await output(d.page, '42').waitFor()
+test('W50 W54 the bar goes from no runtime to the device, and the pill says why there, in every reason: light, and dark at 390 px', async t => {
+  const d = await desk(t, await lonely())
+  await d.open('a.md', `---\nsession: first\n---\n# A\n\n${cell('print(6 * 7)')}`)
+  await inEachLook(d.page, () => where(d.page).getByText('No runtime').waitFor())
+  await runFirst(d.page)
+  await output(d.page, '42').waitFor()
+  const why = d.page.locator('.popover:popover-open .why')
+  await inEachLook(d.page, async look => {
     await where(d.page).getByText(d.name, { exact: true }).waitFor()
     await d.page.locator('.ran-on button').first().click()
-    const why = d.page.locator('.popover:popover-open .why')
     await why.getByText('this device').first().waitFor()
     for (const text of [/is the only online device that can run it/, /first run of its session/])
       await why.getByText(text).waitFor()
@@ -81,14 +83,15 @@ for (const look of looks)
     await d.page.locator('.popover:popover-open').getByText('is live on').waitFor()
     await assertGoodPage(d.page)
     await shot(d.page, `where-${look.name}`)
-    assert.deepEqual(d.faults, [])
+    await d.page.keyboard.press('Escape')
   })
+  assert.deepEqual(d.faults, [])
+})
 
 test('W51 W52 a choice holds over a reload, also of a device that is offline; kept in the notebook it is in the file', async t => {
-  const d = await desk(t)
+  const d = await desk(t, await visited())
   const anvil = await d.join('anvil')
-  await d.write('b.md', `---\ntitle: B\n---\n${cell('print(1)')}`)
-  await openDocument(d.page, d.mesh, 'b.md')
+  await d.open('b.md', `---\ntitle: B\n---\n${cell('print(1)')}`)
   await where(d.page).click()
   const choices = d.page.locator('.popover:popover-open .run-on')
   await choices.getByRole('button', { name: /^anvil/ }).click()
@@ -112,39 +115,43 @@ test('W51 W52 a choice holds over a reload, also of a device that is offline; ke
   await eventually('the file is as before', async () => (await d.read('b.md')).startsWith('---\ntitle: B\n---\n'))
 })
 
-for (const look of looks)
-  test(`W55 a run whose device is away says all that keeps it and is given to another from its cell (${look.name})`, async t => {
-    const d = await desk(t, look)
-    const anvil = await d.join('anvil')
-    const folder = join(anvil.data, 'demo')
-    await mkdir(folder)
-    assert.equal((await command(['attach', folder, '--project', 'demo', '--data', anvil.data])).code, 0)
-    await d.write('c.md', `---\nmeshbook: {runs-on: anvil}\n---\n${cell('print(2 + 3)')}`)
-    await openDocument(d.page, d.mesh, 'c.md')
-    await where(d.page).getByText('anvil').waitFor()
-    await eventually('anvil has it', async () => (await readdir(folder)).includes('c.md'))
-    await anvil.kill('SIGTERM')
-    await eventually('it is away', async () => /warn/.test((await where(d.page).getAttribute('class')) ?? ''))
-    await runFirst(d.page)
-    const notice = d.page.locator('.cell .notice.wait')
-    await notice.getByText(/The notebook says that it runs on anvil/).waitFor()
-    assert.match(await notice.innerText(), /anvil (is offline|does not answer)/)
-    assert.match(await notice.innerText(), /Wake anvil, or choose another device|when anvil answers again/)
+test('W55 a run whose device is away says all that keeps it and is given to another from its cell: light, and dark at 390 px', async t => {
+  const d = await desk(t, await visited())
+  const bench = await d.join('bench')
+  const folder = join(bench.data, 'demo')
+  await mkdir(folder)
+  assert.equal((await command(['attach', folder, '--project', 'demo', '--data', bench.data])).code, 0)
+  await d.open('c.md', `---\nsession: waits\nmeshbook: {runs-on: bench}\n---\n${cell('print(2 + 3)')}`)
+  await where(d.page).getByText('bench').waitFor()
+  await eventually('bench has it', async () => (await readdir(folder)).includes('c.md'))
+  await bench.kill('SIGTERM')
+  await eventually('it is away', async () => /warn/.test((await where(d.page).getAttribute('class')) ?? ''))
+  await runFirst(d.page)
+  const notice = d.page.locator('.cell .notice.wait')
+  await inEachLook(d.page, async look => {
+    await notice.getByText(/The notebook says that it runs on bench/).waitFor()
+    assert.match(await notice.innerText(), /bench (is offline|does not answer)/)
+    assert.match(await notice.innerText(), /Wake bench, or choose another device|when bench answers again/)
     await assertGoodPage(d.page)
     await shot(d.page, `waiting-${look.name}`)
-    await notice.getByRole('button', { name: 'Run on…' }).click()
-    await d.page
-      .locator('.popover:popover-open')
-      .getByRole('button', { name: new RegExp(`^${d.name}`) })
-      .click()
-    await output(d.page, '5').waitFor()
-    await notice.waitFor({ state: 'detached' })
   })
+  await lookAt(d.page, looks[1]!)
+  await notice.getByRole('button', { name: 'Run on…' }).click()
+  await d.page
+    .locator('.popover:popover-open')
+    .getByRole('button', { name: new RegExp(`^${d.name}`) })
+    .click()
+  await output(d.page, '5').waitFor()
+  await notice.waitFor({ state: 'detached' })
+})
 
 test('W53 a forked runtime has its own variables, also over a reload; another browser stays in the shared session', async t => {
-  const d = await desk(t)
-  await d.write('d.md', cell('try:\n    x += 1\nexcept NameError:\n    x = 1\nprint("x is", x)'))
-  await openDocument(d.page, d.mesh, 'd.md')
+  const d = await desk(t, await lonely())
+  const client = await clientOf(d.mesh)
+  const live = async () => (await client.get('/sessions', listOf(sessionInfoSchema))).items.filter(one => one.device)
+  const before = (await live()).length
+  const code = cell('try:\n    x += 1\nexcept NameError:\n    x = 1\nprint("x is", x)')
+  await d.open('d.md', `---\nsession: counted\n---\n${code}`)
   const runsTo = async (page: Page, text: string) => {
     await runFirst(page)
     await output(page, text).waitFor()
@@ -156,23 +163,18 @@ test('W53 a forked runtime has its own variables, also over a reload; another br
   await runsTo(d.page, 'x is 1')
   await d.page.reload()
   await runsTo(d.page, 'x is 2')
-  const other = await openBrowser(t)
-  const link = (await command(['link', '--data', d.mesh.data, '--json'])).stdout
-  await signIn(other.page, { ...d.mesh, link: (JSON.parse(link) as { link: string }).link })
-  await openDocument(other.page, d.mesh, 'd.md')
+  const other = await d.mesh.show(t, 'd.md')
   await runsTo(other.page, 'x is 3')
   await where(d.page).click()
   await d.page.getByRole('button', { name: 'Back to the shared session' }).click()
   await runsTo(d.page, 'x is 4')
-  const { items } = await (await clientOf(d.mesh)).get('/sessions', listOf(sessionInfoSchema))
-  assert.equal(items.filter(({ device }) => device !== null).length, 2)
+  assert.equal((await live()).length, before + 2)
 })
 
 test('W66 the account menu shows the devices and overrides where the notebook runs, by keys; so does the palette', async t => {
-  const d = await desk(t)
-  await d.join('anvil')
-  await d.write('e.md', cell('print(1)'))
-  await openDocument(d.page, d.mesh, 'e.md')
+  const d = await desk(t, await visited())
+  await d.join('crane')
+  await d.open('e.md', cell('print(1)'))
   await where(d.page).getByText('No runtime').waitFor()
   const account = d.page.getByRole('button', { name: 'Account, devices and settings' })
   await account.focus()
@@ -180,16 +182,16 @@ test('W66 the account menu shows the devices and overrides where the notebook ru
   const panel = d.page.getByRole('dialog', { name: 'Account, devices and settings' })
   await panel
     .locator('.run-on')
-    .getByRole('button', { name: /^anvil/ })
+    .getByRole('button', { name: /^crane/ })
     .waitFor()
   await assertGoodPage(d.page)
   await shot(d.page, 'account-menu')
   await panel
     .locator('.run-on')
-    .getByRole('button', { name: /^anvil/ })
+    .getByRole('button', { name: /^crane/ })
     .focus()
   await d.page.keyboard.press('Enter')
-  await where(d.page).getByText('anvil').waitFor()
+  await where(d.page).getByText('crane').waitFor()
   await d.page.keyboard.press('Control+k')
   await d.page.keyboard.type('run on automatic')
   await d.page.keyboard.press('Enter')
@@ -197,9 +199,8 @@ test('W66 the account menu shows the devices and overrides where the notebook ru
 })
 
 test('W65 losing the hub and having it back is announced once each, and typing is not', async t => {
-  const d = await desk(t)
-  await d.write('f.md', `# F\n\n${cell('print(1)')}`)
-  await openDocument(d.page, d.mesh, 'f.md')
+  const d = await desk(t, await beginMesh(t, env))
+  await d.open('f.md', `# F\n\n${cell('print(1)')}`)
   await d.page.locator('[data-sync="synced"]').waitFor()
   await d.page.evaluate(() => {
     const world = globalThis as unknown as { heard: string[] }

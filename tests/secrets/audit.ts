@@ -41,6 +41,8 @@ interface Scene {
   canaries: Canaries
   /** What the steps brought: it is looked for, so that looking is known to find. */
   witness: string
+  /** How commands reach the database of the hub. */
+  database: NodeJS.ProcessEnv
   rows(): Promise<string[]>
   more(): Promise<void>
 }
@@ -83,9 +85,9 @@ export async function auditSecrets(t: Cleanup, where: 'sqlite' | 'postgres and r
   await lookAtAnswers(s, [id, refused])
   await look(s, 'afterwards')
   const backup = join(s.data, '..', 'audit.backup.age')
-  const made = await command(['backup', backup, '--json', '--data', s.data])
+  const made = await command(['backup', backup, '--json', '--data', s.data], s.database)
   s.canaries.look(surfaces.store, 'what the backup said', made.stdout + made.stderr)
-  assert.equal(made.code, 0, made.stderr)
+  assert.equal(made.code, 0, made.stdout + made.stderr)
   s.canaries.tree(surfaces.store, join(s.data, '..'))
   s.canaries.look(surfaces.store, 'log of the hub', s.hub.errors())
   return { looked: s.canaries.places, strangers }
@@ -155,7 +157,12 @@ async function startScene(
   })
   if (where === 'sqlite') {
     const hub = await start({})
-    return { ...sceneOf(hub), rows: async () => sqliteRows(join(data, 'hub.db')), more: async () => undefined }
+    return {
+      ...sceneOf(hub),
+      database: {},
+      rows: async () => sqliteRows(join(data, 'hub.db')),
+      more: async () => undefined,
+    }
   }
   const [postgres, redis] = [await TestPostgres.start(t), await TestRedis.start(t)]
   const database = await postgres.newDatabase()
@@ -165,13 +172,18 @@ async function startScene(
     MESHBOOK_DATABASE_OWNER_URL: database.ownerUrl,
   })
   assert.equal(migrated.code, 0, migrated.stderr)
-  const monitor = await new Redis(redis.url).monitor()
+  const connection = new Redis(redis.url)
+  const monitor = await connection.monitor()
   const told: string[] = []
   monitor.on('monitor', (_time: string, args: string[]) => told.push(args.join(' ')))
-  t.after(() => monitor.disconnect())
+  t.after(() => {
+    monitor.disconnect()
+    connection.disconnect()
+  })
   const hub = await start(more)
   return {
     ...sceneOf(hub),
+    database: { ...more, MESHBOOK_DATABASE_OWNER_URL: database.ownerUrl },
     rows: async () => [...(await postgresRows(database.superuserUrl)), ...told],
     more: async () => {
       // The log is written before the tables: what is only there is on the disk, too.
@@ -285,21 +297,14 @@ async function lookInBrowser(t: Cleanup, s: Scene, run: string): Promise<string[
     socket.on('framereceived', ({ payload }) => canaries.look(at, socket.url(), payload))
     socket.on('framesent', ({ payload }) => canaries.look(at, socket.url(), payload))
   })
-  const link = await command(['link', '--json', '--data', s.data])
-  await page.goto((JSON.parse(link.stdout) as { link: string }).link)
+  await page.goto(hub.link)
   await page.waitForURL(url => url.pathname !== '/signin')
-  for (const path of [
-    '/portal',
-    '/portal/keys',
-    '/portal/usage',
-    '/portal/gates',
-    '/portal/audit',
-    `/portal/runs`,
-    `/runs/${run}`,
-  ]) {
+  const pages = ['workflows', `workflows/${run}`, 'keys', 'usage', 'gates', 'audit', 'runs'].map(
+    name => `/portal/${name}`,
+  )
+  for (const path of pages) {
     await page.goto(hub.url + path)
-    await page.getByRole('heading').first().waitFor()
-    await page.waitForLoadState('load')
+    await page.locator('main h1').waitFor()
     canaries.look(at, path, await page.content())
   }
   return strangers

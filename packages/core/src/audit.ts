@@ -50,5 +50,8 @@ export const auditActions = [
   'retention-set',
   'budget-set',
   'way-confirmed',
+  'trigger-pinned',
+  'trigger-changed',
+  'trigger-removed',
 ] as const
 export type AuditAction = (typeof auditActions)[number]

@@ -311,6 +311,13 @@ const catalogue = {
     retry: 'backoff',
   },
   RUN_ENDED: { message: 'The run has already ended', hint: 'Start a new run.', http: 409, exit: 5, retry: 'never' },
+  RUN_FAILED: {
+    message: 'The run has failed',
+    hint: 'Its log says where and why.',
+    http: 409,
+    exit: 10,
+    retry: 'never',
+  },
   RUN_EXPIRED: {
     message: 'The run waited longer than it was allowed to',
     hint: 'Run the cell again.',

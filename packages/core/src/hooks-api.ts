@@ -76,6 +76,8 @@ export const hookOrderSchema = v.object({
 export const hookAnswerSchema = v.object({
   outcome: v.picklist(['started', 'repeated', 'ignored']),
   task: v.optional(runIdSchema),
+  /** Of a workflow, where the address is that of a trigger. */
+  run: v.optional(runIdSchema),
   reason: v.optional(v.string()),
 })
 export type HookAnswer = v.InferOutput<typeof hookAnswerSchema>

@@ -31,6 +31,7 @@ export type MoveId = Branded<string, 'MoveId'>
 export type WorkerId = Branded<string, 'WorkerId'>
 export type ModelCallId = Branded<string, 'ModelCallId'>
 export type HookId = Branded<string, 'HookId'>
+export type TriggerId = Branded<string, 'TriggerId'>
 /** `sha256-` and 64 hex digits of the blob's content. */
 export type AssetId = Branded<string, 'AssetId'>
 
@@ -65,6 +66,7 @@ const prefixes = {
   worker: 'wrk',
   modelCall: 'mcl',
   hook: 'hok',
+  trigger: 'trg',
 } as const
 
 export interface IdTypes {
@@ -91,6 +93,7 @@ export interface IdTypes {
   worker: WorkerId
   modelCall: ModelCallId
   hook: HookId
+  trigger: TriggerId
 }
 export type IdKind = keyof IdTypes
 

@@ -745,6 +745,14 @@ export const limits = {
   missedPerSchedule: 100,
   /** Runs that start each other by their ends. */
   runsPerChain: 10,
+  /** At a hub. */
+  triggersPerOrg: 500,
+  /** Of a schedule, that are shown at once. */
+  timesShown: 100,
+  /** Events of triggers that one hub decides about in one look. */
+  triggersPerLook: 100,
+  /** What changed is gathered for so long before it is kept. */
+  changesGatherMs: 500,
   itemsPerMap: 10_000,
   parallelPerMap: 100,
   stepsAtOnce: 100,
@@ -775,6 +783,22 @@ export const limits = {
   workflowCheckpointBytes: 8 * MiB,
   workflowLogPageBytes: 4 * MiB,
   sentPerRun: 10_000,
+  /** Of all runs that one hub has in memory. */
+  hubStepsAtOnce: 400,
+  /** That wait in one pool of a process. */
+  queueWaitingJobs: 50_000,
+  /** A worker that does not renew its job for so long is taken for dead. */
+  queueLockMs: 10_000,
+  /** How long the queue's server may take to answer, and how long it is left alone when it did not. */
+  queueAnswerMs: 2_000,
+  queueRestMs: 1_000,
+  /** Jobs on their way to it. */
+  queueUnderWayJobs: 2_000,
+  /** A worker's connection on which nothing is heard for so long is made anew; it waits in turns that are shorter. */
+  queueSilentMs: 20_000,
+  queueFailedJobs: 100,
+  /** Due runs that one look adds to the queue. */
+  workflowOfferedRuns: 500,
   expressionChars: 4_096,
   /** What the evaluation of one expression may cost: each turn of a loop is one, and more where what it makes is large. */
   expressionItems: 100_000,

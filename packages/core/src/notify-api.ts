@@ -12,9 +12,9 @@ const when = v.nullable(ms)
 
 /**
  * What can be turned off. `wanted`: a run asks whether it is still wanted; `device`: one was lost while it ran something;
- * `budget`: so much of a month's budget is spent.
+ * `budget`: so much of a month's budget is spent; `workflow`: a step of a workflow says something.
  */
-export const noticeKinds = ['finished', 'failed', 'input', 'wanted', 'gate', 'device', 'budget'] as const
+export const noticeKinds = ['finished', 'failed', 'input', 'wanted', 'gate', 'device', 'budget', 'workflow'] as const
 export type NoticeKind = (typeof noticeKinds)[number]
 /** `over`: how something ended that was told before, under the same tag; `summary`: several at once; `code`: confirms a mail address. */
 export const messageKinds = [...noticeKinds, 'over', 'summary', 'test', 'code'] as const
@@ -186,6 +186,7 @@ const kinds = v.object({
   gate: isOn,
   device: isOn,
   budget: isOn,
+  workflow: isOn,
 } satisfies Record<NoticeKind, typeof isOn>)
 const seconds = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(86_400))
 const time = v.pipe(v.string(), v.regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'expected a time such as 22:30'))

@@ -39,6 +39,8 @@ export const workflowRunSchema = v.object({
   seq: ms,
   requestedBy: v.string(),
   requestedAt: ms,
+  /** What started it, where that was no person. */
+  trigger: v.nullable(v.string()),
   startedAt: v.nullable(ms),
   endedAt: v.nullable(ms),
   error: v.nullable(runErrorSchema),

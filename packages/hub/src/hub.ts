@@ -90,6 +90,9 @@ import { atOwnOrigin } from './publish/own-origin.ts'
 import { PageMaker } from './publish/page-maker.ts'
 import { Publications, type PublicationsPorts } from './publish/publications.ts'
 import { PublishedPages } from './publish/published-pages.ts'
+import { openQueue } from './queue/open-queue.ts'
+import { SystemWork } from './queue/system-work.ts'
+import type { WorkQueue } from './queue/work-queue.ts'
 import { openRates } from './rates/open-rates.ts'
 import { Claims } from './runs/claims.ts'
 import { Imports } from './runs/imports.ts'
@@ -117,6 +120,7 @@ import { changeMasterKey } from './vault/change-master-key.ts'
 import { MasterKey } from './vault/master-key.ts'
 import { Vault } from './vault/vault.ts'
 import { version } from './version.ts'
+import { FileChanges } from './workflows/file-changes.ts'
 import { type OpenWorkflows, openWorkflows } from './workflows/open-workflows.ts'
 
 export interface HubPorts {
@@ -206,9 +210,14 @@ async function start(
     onVersion: ({ org, document }, version) => events.publish(org, { type: 'versions', document, version }),
   })
   closers.push(() => recorder.close())
+  const fileChanges = new FileChanges({ ...ports, store, times, log, isTree: id => documents?.isTree(id) ?? false })
+  closers.push(() => fileChanges.flush())
   const relay = new Relay({
     store: objects.documents,
-    onChange: recorder.changed,
+    onChange: (key, peer, position) => {
+      recorder.changed(key, peer, position)
+      fileChanges.changed(key, peer)
+    },
     now,
     random: ports.random,
     limits: times,
@@ -217,7 +226,8 @@ async function start(
     shared: sharedLog && { log: objects.following(sharedLog), neighbours },
   })
   closers.push(() => relay.close())
-  documents = await Documents.start({ ...ports, store, relay, events })
+  const entriesChanged = fileChanges.treeChanged.bind(fileChanges)
+  documents = await Documents.start({ ...ports, store, relay, events, entriesChanged })
   closers.push(() => documents?.close())
   let url = ''
   const hub = Buffer.from(ports.random(12)).toString('hex')
@@ -241,11 +251,16 @@ async function start(
   })
   const { requestRates, closeRates } = await openRates(config, ports)
   closers.push(closeRates)
+  const queue = await openQueue(config, { ...ports, times }, user.org)
+  closers.push(() => queue.close(limits.shutdownMs / 2))
+  const system = new SystemWork({ queue, log })
   const others = config.database && new OtherHubs({ ...ports, store, wake, times, hub, org: user.org })
   const parts = await wire({
     config,
     hub,
     wake,
+    queue,
+    system,
     others: others ?? undefined,
     version,
     computeDriver: ports.computeDriver,
@@ -275,7 +290,8 @@ async function start(
   if (others) await others.start(concernedOf(parts))
   closers.push(() => others?.close())
   await parts.ledger.settleLeft()
-  closers.push(collectRegularly(times.offlineMs, () => parts.ledger.settleLeft(), log))
+  system.regularly('left-model-calls', times.offlineMs, () => parts.ledger.settleLeft())
+  closers.push(system.begin())
   const certificate = await ShownCertificate.open(config, ports)
   const isSecure = certificate !== undefined
   const authority = certificate?.shown.authority
@@ -339,6 +355,8 @@ type Wired =
   | 'hooks'
   | 'openTasks'
   | 'workflows'
+  | 'triggers'
+  | 'webhooks'
   | 'openWorkflows'
   | 'closeWork'
   | 'orders'
@@ -363,6 +381,9 @@ type Wired =
   | 'snapshots'
 type Base = Omit<Parts, Wired> & {
   wake: Wake
+  queue: WorkQueue
+  /** Looks that one hub does for all. */
+  system: SystemWork
   publishing: Omit<PublicationsPorts, 'audit' | 'events'>
   computeDriver: HubPorts['computeDriver']
   taskWork: HubPorts['taskWork']
@@ -460,8 +481,11 @@ async function wire(base: Base): Promise<Parts> {
     ...{ ...base, ...told, audit, access, feeds, runs, hub: compute.hub, work },
     ...base.config.tasks,
   })
+  const publications = new Publications({ ...base.publishing, audit, events })
   const openedWorkflows: OpenWorkflows = openWorkflows({
-    ...{ ...base, ...told, vault, feeds, isAlone: others === undefined },
+    ...{ ...base, ...told, access, audit, vault, gateway, feeds, runs, publications, isAlone: others === undefined },
+    tasks: opened.tasks,
+    readersUrl: () => base.config.publishUrl ?? base.config.publicUrl ?? base.url(),
     name: Buffer.from(base.random(12)).toString('hex'),
     allowsPrivate: base.config.workflowsPrivate,
   })
@@ -493,7 +517,7 @@ async function wire(base: Base): Promise<Parts> {
     audit,
     accounts,
     passkeys: new Passkeys({ ...base, audit, accounts }),
-    publications: new Publications({ ...base.publishing, audit, events }),
+    publications,
     ways: new Ways({
       ...base,
       audit,
@@ -514,6 +538,8 @@ async function wire(base: Base): Promise<Parts> {
     hooks,
     openTasks: opened,
     workflows: openedWorkflows.workflows,
+    triggers: openedWorkflows.triggers,
+    webhooks: openedWorkflows.webhooks,
     openWorkflows: openedWorkflows,
     closeWork,
     orders,

@@ -57,6 +57,8 @@ import type { OpenTasks } from './tasks/open-tasks.ts'
 import type { Tasks } from './tasks/tasks.ts'
 import type { Vault } from './vault/vault.ts'
 import type { OpenWorkflows } from './workflows/open-workflows.ts'
+import type { Triggers } from './workflows/triggers.ts'
+import type { Webhooks } from './workflows/webhooks.ts'
 import type { Workflows } from './workflows/workflows.ts'
 
 export interface Parts {
@@ -94,6 +96,8 @@ export interface Parts {
   hooks: Hooks
   openTasks: OpenTasks
   workflows: Workflows
+  triggers: Triggers
+  webhooks: Webhooks
   openWorkflows: OpenWorkflows
   /** Ends what tasks need beside the store. */
   closeWork(): Promise<void>

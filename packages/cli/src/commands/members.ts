@@ -90,7 +90,7 @@ function rolesOf(text: string): Role[] {
 }
 
 /** By name, one's own first, or as `owner/name`. */
-async function findProject(client: ApiClient, wanted: string): Promise<Project> {
+export async function findProject(client: ApiClient, wanted: string): Promise<Project> {
   const { items } = await client.get('/projects', listOf(projectSchema))
   const found = items.filter(({ id, owner, name }) => [id, name, `${owner}/${name}`].includes(wanted))
   const own = found.find(({ roles: given }) => given === undefined)

@@ -34,6 +34,7 @@ import {
 import { readFiles } from '../workflows/read-files.ts'
 import { type HereRun, resumeHere, startHere } from '../workflows/run-here.ts'
 import { unavailableHere } from '../workflows/steps-here.ts'
+import { workflowTriggersCommand } from './workflow-triggers.ts'
 
 interface Options {
   data?: string
@@ -93,6 +94,7 @@ export function workflowCommand(): Command {
       .action(budget),
   )
   workflow.addCommand(gatesCommand())
+  workflow.addCommand(workflowTriggersCommand())
   return workflow
 }
 

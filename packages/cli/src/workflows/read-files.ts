@@ -1,7 +1,7 @@
 /** A workflow and the files that it names, read once and pinned by their hashes. */
 import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
-import { dirname, relative, resolve } from 'node:path'
+import { dirname, posix, relative, resolve } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import { parseWorkflow } from '@meshbook/core/workflow/parse-workflow.ts'
@@ -43,6 +43,23 @@ export async function readFiles(path: string): Promise<ReadFiles> {
   }
   const hash = await read(resolve(path), [])
   return problems.length > 0 ? { problems } : { files: { hash, texts, children } }
+}
+
+/** The file and those that it leads to, by their names from `as` on, for a hub that pins them itself. */
+export async function readNamedFiles(path: string, as: string): Promise<Record<string, string>> {
+  const files: Record<string, string> = {}
+  const read = async (file: string, name: string): Promise<void> => {
+    if (Object.hasOwn(files, name)) return
+    if (Object.keys(files).length >= limits.filesPerWorkflow)
+      throw new MeshError('BAD_WORKFLOW', { detail: `it names more than ${limits.filesPerWorkflow} files` })
+    const text = await textOf(file)
+    files[name] = text
+    // What is wrong with it, the hub says with the place.
+    for (const child of childrenOf(parseWorkflow(text).workflow?.steps ?? {}))
+      await read(resolve(dirname(file), child), posix.join(posix.dirname(name), child))
+  }
+  await read(resolve(path), posix.normalize(as))
+  return files
 }
 
 async function textOf(file: string): Promise<string> {

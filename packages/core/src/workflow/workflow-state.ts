@@ -31,6 +31,8 @@ export interface StepState {
   failures: number
   interruptions: number
   beganAt: number
+  /** When the last attempt began. */
+  attemptAt: number
   retryAt: number
   gate: GateState | null
   until: number | null
@@ -80,6 +82,7 @@ const newStep: StepState = {
   failures: 0,
   interruptions: 0,
   beganAt: 0,
+  attemptAt: 0,
   retryAt: 0,
   gate: null,
   until: null,
@@ -198,7 +201,7 @@ type StepEvent = Exclude<Extract<WorkflowEvent, { path: string }>, { type: 'scop
 
 function afterStep(state: WorkflowState, event: StepEvent, at: number): WorkflowState {
   const root = changeStep(state.root, segmentsOf(event.path), step =>
-    stepped(step ?? { ...newStep, beganAt: at }, event),
+    stepped(step ?? { ...newStep, beganAt: at }, event, at),
   )
   const next = { ...state, root }
   switch (event.type) {
@@ -236,10 +239,10 @@ function settled(state: WorkflowState, isEnded: (path: string) => boolean): Work
     .reduce((next, path) => settle(next, path, state.held[path]!), state)
 }
 
-function stepped(step: StepState, event: StepEvent): StepState {
+function stepped(step: StepState, event: StepEvent, at: number): StepState {
   switch (event.type) {
     case 'attempt-began':
-      return { ...step, status: 'running', attempt: event.attempt, group: event.group }
+      return { ...step, status: 'running', attempt: event.attempt, group: event.group, attemptAt: at }
     case 'attempt-failed':
       return {
         ...step,

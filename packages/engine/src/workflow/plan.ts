@@ -59,6 +59,8 @@ export interface Plan {
   /** What is decided already and has only to be written. Values may be large: who writes makes assets of them. */
   events: WorkflowEvent[]
   starts: Start[]
+  /** Attempts that have begun, whose work goes on, and which nobody looks after here. */
+  resumes: Start[]
   gates: GateToOpen[]
   /** The next time at which there is something to do without anything having happened. */
   wakeAt: number | null
@@ -74,12 +76,15 @@ export interface PlanInput {
   run: string
   read(stored: Stored): Json
   estimate(kind: StepKind, input: Json): Estimate
+  goesOn(kind: StepKind): boolean
+  /** Whether an attempt of this step is looked after here. */
+  isLive(path: string): boolean
 }
 
 export function next(input: PlanInput): Plan {
   const { state, definitions } = input
   const workflow = definitions.of(definitions.hash)
-  const plan: Plan = { events: [], starts: [], gates: [], wakeAt: null, waits: [], admit: null }
+  const plan: Plan = { events: [], starts: [], resumes: [], gates: [], wakeAt: null, waits: [], admit: null }
   if (!state.began || state.ended) return plan
   if (state.cancel) {
     const { by, reason } = state.cancel
@@ -343,6 +348,19 @@ class Planner {
     })
   }
 
+  /** The same attempt, with what is left of its time. */
+  #resume(frame: Frame, path: string, step: Step, known: StepState, names: Names): undefined {
+    const { state, now } = this.#input
+    const { defaults } = frame.workflow
+    const timeoutMs = Math.max(0, known.attemptAt + (timeoutOf(step, defaults) ?? limits.stepMs) - now)
+    const { attempt, group } = known
+    const input = renderStep(step, names, secretInputsOf(frame.workflow))
+    const reserved = state.held[path] ?? null
+    this.#plan.resumes.push({
+      ...{ path, kind: kindOf(step), step, input, attempt, group, reserved, timeoutMs, defaults },
+    })
+  }
+
   /** Holds back what a start may cost, or says that it cannot be now. */
   #reserve(path: string, estimate: Estimate, known: StepState | undefined): number | null | 'not-now' {
     const { budget, spent } = this.#input.state
@@ -410,6 +428,9 @@ class Planner {
         return this.#atWait(path, known)
       case 'open':
         return this.#orFailed(path, () => this.#inside(frame, path, step, known, names))
+      case 'running':
+        if (!this.#input.goesOn(kind) || this.#input.isLive(path)) return
+        return this.#orFailed(path, () => this.#resume(frame, path, step, known, names()))
       default:
         return
     }

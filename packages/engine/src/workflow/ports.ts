@@ -43,6 +43,9 @@ export interface Execution {
   attempt: number
   /** `run/step/attempt-group`: the same when an attempt is repeated of which nobody knows whether it had its effect. */
   key: string
+  /** What is left of the time that it may take. */
+  timeoutMs: number
+  /** Aborted when it does not count any more; by an error with the code SHUTTING_DOWN when somebody else carries the run on. */
   signal: AbortSignal
   /** Something to show while it goes on. */
   emit(text: string): void
@@ -61,6 +64,11 @@ export interface StepExecutor {
   execute(execution: Execution): Promise<Executed>
   /** The most that it can cost, in millionths of a dollar. Pure. */
   estimate(kind: StepKind, input: Json): Estimate
+  /**
+   * Its attempts are work that goes on elsewhere and is found again by path and attempt: whoever carries the run on next
+   * is given the same attempt again (WF66).
+   */
+  goesOn?(kind: StepKind): boolean
 }
 
 export interface Concurrency {

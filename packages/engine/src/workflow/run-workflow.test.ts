@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { MeshError } from '@meshbook/core/errors.ts'
 import { foldWorkflow, stepAt } from '@meshbook/core/workflow/workflow-state.ts'
 import { StepFailure } from './ports.ts'
 import { type Behaviour, failing, WorkflowWorld, type WorldOptions } from './testing/workflow-world.ts'
@@ -506,6 +507,44 @@ test('WF63 what a step prints is in the log; what comes after its end is not', a
     world.events.flatMap(one => (one.type === 'printed' ? [one.text] : [])),
     ['half way'],
   )
+})
+
+test('WF66 an attempt whose work goes on elsewhere is the same attempt for whoever goes on, with what is left of its time', async () => {
+  const reasons: unknown[] = []
+  const world = worldOf(
+    'each: { map: { over: [1], steps: { a: { timeout: 10s, cell: { language: x, code: y } } } } }',
+    {
+      goesOn: kind => kind === 'cell',
+      estimate: () => 100,
+      behaviour: async ({ signal }, { time, executions }) => {
+        signal.addEventListener('abort', () => reasons.push((signal.reason as MeshError).code))
+        await time.sleep(executions.length < 3 ? 60_000 : 1_000, signal)
+        return { output: 'done', microUsd: 40 }
+      },
+    },
+  )
+  for (let life = 0; life < 2; life++) {
+    const stop = new AbortController()
+    const running = life === 0 ? world.start({}, { signal: stop.signal }) : world.resume({ signal: stop.signal })
+    world.time.sleep(2_000, stop.signal).then(
+      () => stop.abort(),
+      () => undefined,
+    )
+    assert.equal((await running).status, 'stopped')
+  }
+  assert.deepEqual(reasons, ['SHUTTING_DOWN', 'SHUTTING_DOWN'])
+  assert.equal((await world.resume()).status, 'ended')
+  const [first, second, third] = world.executions
+  assert.deepEqual(
+    [first, second, third].map(one => [one!.path, one!.attempt]),
+    Array.from({ length: 3 }, () => ['each[0].a', 1]),
+  )
+  assert.equal(first!.timeoutMs, 10_000)
+  assert.ok(second!.timeoutMs <= 8_000 && third!.timeoutMs <= 6_000)
+  assert.equal(world.types().filter(type => type === 'attempt-began').length, 1)
+  assert.ok(!world.types().includes('attempt-interrupted'))
+  const spent = world.events.reduce((sum, event) => sum + ('microUsd' in event ? (event.microUsd ?? 0) : 0), 0)
+  assert.equal(spent, 40)
 })
 
 test('WF64 when the engine is stopped nothing is lost: the run goes on from its log', async () => {

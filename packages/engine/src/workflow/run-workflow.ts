@@ -6,7 +6,7 @@ import { asMeshError, isErrorCode, MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import type { StepErrorInfo, Stored, WorkflowEvent } from '@meshbook/core/workflow/workflow-events.ts'
-import type { Json } from '@meshbook/core/workflow/workflow-schema.ts'
+import { type Json, kindOf, type Steps } from '@meshbook/core/workflow/workflow-schema.ts'
 import {
   foldWorkflow,
   isOvertaken,
@@ -113,13 +113,33 @@ class Interpreter {
     signal.addEventListener('abort', stop)
     try {
       await this.#loadValues(this.#state.root)
-      await this.#write(interruptedIn(this.#state.root, ''))
+      await this.#write(this.#interrupted())
       return await this.#loop()
     } finally {
       signal.removeEventListener('abort', stop)
       this.#over.abort()
-      await this.#stopAll()
+      await this.#stopAll(handedOn)
     }
+  }
+
+  /** Attempts of which the log has no end: whoever made them is gone. Those whose work goes on elsewhere are not. */
+  #interrupted(): WorkflowEvent[] {
+    const { definitions, executor } = this.#ports
+    const within = (hash: string, steps: Steps, scope: ScopeState, prefix: string): WorkflowEvent[] =>
+      Object.entries(scope.steps).flatMap(([id, known]) => {
+        const step = steps[id]!
+        const path = `${prefix}${id}`
+        const isLost = known.status === 'running' && executor.goesOn?.(kindOf(step)) !== true
+        const own: WorkflowEvent[] = isLost ? [{ type: 'attempt-interrupted', path, attempt: known.attempt }] : []
+        const child = step.workflow && known.open.length > 0 ? definitions.child(hash, step.workflow.file) : undefined
+        const inside = child === undefined ? (step.map ?? step.repeat)?.steps : definitions.of(child).steps
+        const prefixOf = (index: number) => (child === undefined ? `${path}[${index}].` : `${path}.`)
+        const more = known.open.flatMap(index =>
+          within(child ?? hash, inside ?? {}, known.scopes[index]!, prefixOf(index)),
+        )
+        return [...own, ...more]
+      })
+    return within(definitions.hash, definitions.of(definitions.hash).steps, this.#state.root, '')
   }
 
   async #loop(): Promise<RunResult> {
@@ -132,7 +152,7 @@ class Interpreter {
       if (this.#live.size > 0 && plan.events.some(({ type }) => type === 'ended')) {
         await this.#append(draft)
         draft.events = []
-        await this.#stopAll()
+        await this.#stopAll(overtaken)
         if (this.#brought.length > 0) continue
       }
       if ((await this.#act(plan, draft)) || this.#brought.length > 0) continue
@@ -175,6 +195,8 @@ class Interpreter {
       now: time.clock(),
       read: stored => this.#read(stored),
       estimate: (kind, input) => executor.estimate(kind, input),
+      goesOn: kind => executor.goesOn?.(kind) === true,
+      isLive: path => this.#live.has(path),
     })
   }
 
@@ -196,7 +218,7 @@ class Interpreter {
     const admitted = this.#enter(plan)
     await this.#draw(draft, [...plan.events, ...gates, ...starts, ...admitted])
     const wrote = await this.#append(draft)
-    for (const start of plan.starts) this.#begin(start)
+    for (const start of [...plan.starts, ...plan.resumes]) this.#begin(start)
     return wrote
   }
 
@@ -361,7 +383,7 @@ class Interpreter {
 
   /** One that was told to stop and does not is left alone after a while. */
   #execute(start: Start, signal: AbortSignal): Promise<Executed> {
-    const { kind, input, step, path, attempt, group } = start
+    const { kind, input, step, path, attempt, group, timeoutMs } = start
     const key = `${this.#ports.run}/${path}/${group}`
     const emit = (text: string): void => this.#print(path, text)
     return new Promise((resolve, reject) => {
@@ -371,7 +393,9 @@ class Interpreter {
           .then(() => reject(signal.reason), reject)
       }
       signal.addEventListener('abort', giveUp, { once: true })
-      this.#ports.executor.execute({ kind, input, step, path, attempt, key, signal, emit }).then(resolve, reject)
+      this.#ports.executor
+        .execute({ kind, input, step, path, attempt, key, timeoutMs, signal, emit })
+        .then(resolve, reject)
     })
   }
 
@@ -435,12 +459,13 @@ class Interpreter {
     for (let left = ms; left > 0; left = due - clock()) await sleep(Math.min(left, limits.workflowLookMs), signal)
   }
 
-  async #stopAll(): Promise<void> {
-    for (const { control } of this.#live.values()) control.abort(overtaken)
+  async #stopAll(why: MeshError): Promise<void> {
+    for (const { control } of this.#live.values()) control.abort(why)
     await Promise.all([...this.#live.values()].map(({ over }) => over))
   }
 }
 
+const handedOn = new MeshError('SHUTTING_DOWN', { detail: 'the run is carried on elsewhere or later' })
 const overtaken = new MeshError('INTERRUPTED', { detail: 'the step does not count any more' })
 
 function errorInfo(error: MeshError): StepErrorInfo {
@@ -455,18 +480,4 @@ function checked(output: Json): Json {
       mayRetry: false,
     })
   return output ?? null
-}
-
-/** Attempts of which the log has no end: whoever made them is gone. */
-function interruptedIn(scope: ScopeState, prefix: string): WorkflowEvent[] {
-  return Object.entries(scope.steps).flatMap(([id, step]) => {
-    const path = `${prefix}${id}`
-    const own: WorkflowEvent[] =
-      step.status === 'running' ? [{ type: 'attempt-interrupted', path, attempt: step.attempt }] : []
-    const isChild = step.items === null && step.scopes.length === 1 && step.scopes[0]?.inputs !== null
-    const inside = step.open.flatMap(index =>
-      interruptedIn(step.scopes[index]!, isChild ? `${path}.` : `${path}[${index}].`),
-    )
-    return [...own, ...inside]
-  })
 }

@@ -12,7 +12,7 @@ import type { HubEvents } from '../hub-events.ts'
 import type { Log } from '../log.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import { type OwnPeer, openOwnPeer } from './own-peer.ts'
-import { ProjectTree } from './project-tree.ts'
+import { type ChangedEntry, ProjectTree } from './project-tree.ts'
 import { Touches } from './touches.ts'
 
 export interface DocumentsPorts {
@@ -22,6 +22,8 @@ export interface DocumentsPorts {
   log: Log
   now: Now
   random: RandomBytes
+  /** What came, changed or went in the tree of a project, whoever did it. */
+  entriesChanged?: (org: OrgId, project: ProjectId, tree: DocumentId, entries: ChangedEntry[]) => void
 }
 
 interface Known {
@@ -235,7 +237,7 @@ export class Documents {
 
   #treeOf(known: Known): ProjectTree {
     if (known.tree && !known.tree.lost) return known.tree
-    const { relay, log } = this.#ports
+    const { relay, log, entriesChanged } = this.#ports
     const { org, project } = known
     const onError = (error: MeshError): void =>
       log.warn({ err: error, project: project.id }, 'a file tree was lost for now')
@@ -245,6 +247,7 @@ export class Documents {
       {
         index: (paths, gone) => this.#index(org, project.id, paths, gone),
         filesChanged: () => this.#tellFiles(org, project.id),
+        entriesChanged: entries => entriesChanged?.(org, project.id, project.tree, entries),
         onError,
       },
     )

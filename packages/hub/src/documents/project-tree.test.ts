@@ -30,6 +30,7 @@ test('a tree that grew entry by entry has the paths of one that is read at once'
           indexed = paths
         },
         filesChanged: () => undefined,
+        entriesChanged: () => undefined,
         onError: error => assert.fail(error),
       })
       await tree.ready()

@@ -7,7 +7,7 @@ import { MeshError } from '@meshbook/core/errors.ts'
 import { sharedNames, type TreeEntry } from '@meshbook/core/executions.ts'
 import type { DocumentId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import { assetIn, resolveTree, type TreeAsset } from '@meshbook/core/tree.ts'
+import { assetIn, normalPath, resolveTree, type TreeAsset } from '@meshbook/core/tree.ts'
 import type { DocumentKey, Relay } from '@meshbook/relay/relay.ts'
 import { within } from '@meshbook/relay/within.ts'
 import * as Y from 'yjs'
@@ -21,10 +21,18 @@ const indexRetryMs = 1_000
  */
 export type IndexPaths = (paths: [DocumentId, string][], gone: DocumentId[] | undefined) => Promise<void>
 
+/** An entry of the tree came, changed or went. `by`: the device that wrote it, where it says so. */
+export interface ChangedEntry {
+  path: string
+  by: string | null
+}
+
 export interface TreeFollower {
   index: IndexPaths
   /** Files that are no documents came, changed or went; durable. */
   filesChanged(): void
+  /** The same of entries of any kind, with where they were and are. */
+  entriesChanged(entries: ChangedEntry[]): void
   onError(error: MeshError): void
 }
 
@@ -130,6 +138,8 @@ export class ProjectTree {
 
   #changed(keys?: Changes): void {
     if (!this.#loaded || this.lost) return
+    if (keys)
+      this.#follower.entriesChanged([...keys].flatMap(([id, { oldValue }]) => changesOf(oldValue, this.#files.get(id))))
     this.#filesDirty ||=
       !keys || [...keys].some(([id, { oldValue }]) => isFile(oldValue) || isFile(this.#files.get(id)))
     if (!keys || ![...keys].every(([id, { action }]) => action === 'add' && this.#addOne(id))) this.#resolve()
@@ -193,6 +203,16 @@ export class ProjectTree {
     const listed = new Set<string>(this.#idAt.values())
     return [...this.#files._map.keys()].filter(id => !listed.has(id)) as DocumentId[]
   }
+}
+
+/** Who may write a tree may write anything into it. */
+function changesOf(before: unknown, after: unknown): ChangedEntry[] {
+  const [old, now] = [before, after].map(entry => (isEntry(entry) ? (entry as TreeEntry) : undefined))
+  const isSame = old?.path === now?.path && old?.asset === now?.asset && old?.deletedAt === now?.deletedAt
+  if (isSame) return []
+  const by = now?.kind === 'asset' && typeof now.by === 'string' ? now.by.slice(0, limits.nameChars) : null
+  const paths = new Set([old?.path, now?.path].flatMap(path => normalPath(path) ?? []))
+  return [...paths].filter(path => !path.startsWith('.meshbook/')).map(path => ({ path, by }))
 }
 
 function isEntry(entry: unknown): boolean {

@@ -1,13 +1,13 @@
 /** One call of a model from the request to its settling: judged, held, sent with the vault's key, passed on, settled (GW1…). */
 import type { IncomingMessage } from 'node:http'
 import { asMeshError, MeshError } from '@meshbook/core/errors.ts'
-import { type Now, newId, type OrgId, type RandomBytes, type UserId } from '@meshbook/core/ids.ts'
+import { type ModelCallId, type Now, newId, type OrgId, type RandomBytes, type UserId } from '@meshbook/core/ids.ts'
 import type { Limits } from '@meshbook/core/limits.ts'
 import type { Log } from '../log.ts'
 import type { AddressKind } from '../outgoing/address-kind.ts'
 import type { BudgetHolder } from '../store/model-calls.ts'
 import type { OpenedKey, Vault } from '../vault/vault.ts'
-import { billFor, type Ending } from './bill.ts'
+import { type Bill, billFor, type Ending } from './bill.ts'
 import { CallSeats } from './call-seats.ts'
 import { type Endpoint, type GeminiCall, geminiCallAt, providerAddress, upstreamUrl } from './endpoints.ts'
 import type { Ledger } from './ledger.ts'
@@ -37,12 +37,17 @@ export interface ModelAsker {
   holder: BudgetHolder
 }
 
+/** Of a request of HTTP, what is looked at. */
+export type ModelIncoming = Pick<IncomingMessage, 'method' | 'url' | 'headers'> & AsyncIterable<Uint8Array>
+
 export interface ModelRequest {
   endpoint: Endpoint
-  incoming: IncomingMessage
+  incoming: ModelIncoming
   requestId: string
   /** Aborted when the client is gone. */
   signal: AbortSignal
+  /** What it cost, before the end of the answer is passed on. */
+  settled?: (bill: Bill) => void
 }
 
 export interface ModelAnswer {
@@ -98,7 +103,7 @@ export class ModelGateway {
     const order = asks === 'free' ? undefined : orderOf(asks, given!, config.models.prices, called?.model)
     const key = await vault.find(asker.org, { kinds: [wire] }, budgetKey(asker))
     if (!key) throw new MeshError('KEY_MISSING', { detail: wire })
-    const call = await this.#hold(asker, endpoint, order)
+    const call = await this.#hold(asker, request, order)
     const signal = AbortSignal.any([request.signal, this.#closing.signal, AbortSignal.timeout(times.modelCallMs)])
     const answer = await this.#send(request, key, order?.body ?? (given && plainJson(given)), signal).catch(
       async (thrown: unknown) => {
@@ -112,7 +117,11 @@ export class ModelGateway {
     return this.#passing(call, request, answer, signal, leave)
   }
 
-  async #hold(asker: ModelAsker, { wire }: Endpoint, order: ModelOrder | undefined): Promise<Call> {
+  async #hold(
+    asker: ModelAsker,
+    { endpoint: { wire }, settled }: ModelRequest,
+    order: ModelOrder | undefined,
+  ): Promise<Call> {
     if (!order) return { order, end: async () => undefined }
     const { ledger, now, random } = this.#ports
     const began = now()
@@ -121,10 +130,15 @@ export class ModelGateway {
     await ledger.hold({ ...asker, id, provider: wire, model, price, inputTokens, outputTokens, microUsd })
     let ended: Promise<void> | undefined
     const end = (ending: Ending, meter?: Meter): Promise<void> => {
-      ended ??= ledger.settle(asker.org, id, billFor(order, ending, meter?.end(), now() - began))
+      ended ??= this.#settle(asker, id, billFor(order, ending, meter?.end(), now() - began), settled)
       return ended
     }
     return { order, end }
+  }
+
+  async #settle({ org }: ModelAsker, id: ModelCallId, bill: Bill, settled: ModelRequest['settled']): Promise<void> {
+    await this.#ports.ledger.settle(org, id, bill)
+    settled?.(bill)
   }
 
   #send(
@@ -198,11 +212,11 @@ export class ModelGateway {
   }
 }
 
-function urlOf({ url }: IncomingMessage): URL {
+function urlOf({ url }: ModelIncoming): URL {
   return new URL(url ?? '/', 'http://hub')
 }
 
-function calledBy(incoming: IncomingMessage): GeminiCall {
+function calledBy(incoming: ModelIncoming): GeminiCall {
   const { pathname, searchParams } = urlOf(incoming)
   const call = geminiCallAt(pathname)
   if (!call)
@@ -220,19 +234,19 @@ function priceHeader(order: ModelOrder | undefined): Record<string, string> {
 }
 
 /** Who does not say how much comes may bring the most. */
-function declaredBytes({ method, headers }: IncomingMessage, mostBytes: number): number {
+function declaredBytes({ method, headers }: ModelIncoming, mostBytes: number): number {
   if (method === 'GET') return 0
   const declared = Number(headers['content-length'])
   if (declared > mostBytes) throw tooLarge(mostBytes)
   return headers['content-length'] === undefined ? mostBytes : declared
 }
 
-async function readBody(incoming: IncomingMessage, mostBytes: number): Promise<Buffer> {
+async function readBody(incoming: ModelIncoming, mostBytes: number): Promise<Buffer> {
   const type = incoming.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
   if (type !== 'application/json') throw new MeshError('BAD_REQUEST', { detail: 'the body must be application/json' })
   const chunks: Uint8Array[] = []
   let bytes = 0
-  for await (const chunk of incoming as AsyncIterable<Uint8Array>) {
+  for await (const chunk of incoming) {
     bytes += chunk.byteLength
     if (bytes > mostBytes) throw tooLarge(mostBytes)
     chunks.push(chunk)

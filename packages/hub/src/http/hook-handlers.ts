@@ -9,11 +9,16 @@ import type { InferOutput } from 'valibot'
 import type { Parts } from '../parts.ts'
 import { type Ask, json, param, type UserAsk } from './route.ts'
 
-export async function takeDelivery({ hooks }: Parts, tries: RateLimiter, ask: Ask<undefined>): Promise<Response> {
+export async function takeDelivery(
+  { hooks, webhooks }: Parts,
+  tries: RateLimiter,
+  ask: Ask<undefined>,
+): Promise<Response> {
   tries.count(ask.visit.address)
   const id = param(ask, 'id')
   const { headers } = ask.request
   const body = await readBytes(ask.request, limits.hookBodyBytes)
+  if (isId('trigger', id)) return json(await webhooks.take(id, { headers, body }), 202)
   if (!isId('hook', id)) throw new MeshError('UNAUTHENTICATED', { detail: 'no such hook, or another signature' })
   return json(await hooks.take(id, { headers, body }), 202)
 }

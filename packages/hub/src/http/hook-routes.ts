@@ -23,7 +23,8 @@ export function hookRoutes(parts: Parts): Route[] {
       path: '/hooks/:id',
       answer: hookAnswerSchema,
       bodyBytes: limits.hookBodyBytes,
-      summary: 'Deliver an event to a hook, signed with its secret; answered with 202 and what became of it',
+      summary:
+        'Deliver an event to a hook or to the trigger of a workflow, signed with its secret; answered with 202 and what became of it',
       handle: ask => takeDelivery(parts, tries, ask),
     }),
     userRoute({

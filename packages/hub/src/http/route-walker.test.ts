@@ -89,6 +89,7 @@ async function worldOf(t: TestContext): Promise<World> {
   await until(async () =>
     (await test.json<{ waits: string[] }>('GET', `/workflow-runs/${workflow}`)).waits.includes('signal'),
   )
+  const { id: trigger } = await test.json<{ id: string }>('POST', '/triggers', triggered(test.project.id))
   const ntfy = { kind: 'ntfy', server: 'http://127.0.0.1:9999', topic: 'walked' }
   const { id: way } = await test.json<{ id: string }>('POST', '/push/ways', ntfy)
   const hooked = { name: 'walked', kind: 'github', project: test.project.id, repo: 'https://a.example/b' }
@@ -108,6 +109,7 @@ async function worldOf(t: TestContext): Promise<World> {
     call: 'gemini-2.5-flash:generateContent',
     browser: browser!.id,
     workflow,
+    trigger,
     way,
     hook,
     invitation,
@@ -225,6 +227,16 @@ const flow = (project: string | undefined) => ({
   files: { 'walked.yaml': 'meshbook: workflow/v1\nname: walked\nsteps:\n  a: { wait: { signal: never } }\n' },
 })
 
+/** It begins once a year. */
+const triggered = (project: string | undefined) => ({
+  project,
+  file: 'triggered.yaml',
+  files: {
+    'triggered.yaml':
+      "meshbook: workflow/v1\nname: triggered\non: { schedule: { cron: '0 0 29 2 *' } }\nsteps:\n  a: { transform: '1' }\n",
+  },
+})
+
 /** A body that a route takes, about the things of the owner. A route with a body that has none here fails the walk. */
 const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /auth/link': () => ({ code: 'guess' }),
@@ -281,6 +293,8 @@ const bodies: Record<string, (ids: Record<string, string>) => object> = {
   'POST /workflow-runs/:id/signals': () => ({ name: 'walked' }),
   'POST /workflow-runs/:id/budget': () => ({ microUsd: 1 }),
   'POST /workflow-runs/:id/fork': () => ({ step: 'a' }),
+  'POST /triggers': ids => triggered(ids.project),
+  'PATCH /triggers/:id': () => ({ enabled: false }),
   'POST /hooks': ids => ({ name: 'walked', kind: 'github', project: ids.project, repo: 'https://a.example/b' }),
   'POST /push/ways/:id/confirm': () => ({ code: '12345678' }),
   'POST /push/receipts': () => ({ receipt: 'x'.repeat(43) }),

@@ -115,6 +115,7 @@ import {
 import { snapshotRoutes } from './snapshot-routes.ts'
 import { health, metrics, ready } from './system-handlers.ts'
 import { taskRoutes } from './task-routes.ts'
+import { triggerRoutes } from './trigger-routes.ts'
 import { workflowRoutes } from './workflow-routes.ts'
 
 const page = { limit: 'rows of a page, at most 200', cursor: '`next` of the page before' }
@@ -757,6 +758,7 @@ export function routes(parts: Parts): Route[] {
     ...moveRoutes(parts),
     ...taskRoutes(parts),
     ...workflowRoutes(parts),
+    ...triggerRoutes(parts),
     ...hookRoutes(parts),
     ...snapshotRoutes(parts),
     ...keyRoutes(parts),

@@ -11,7 +11,7 @@ import type {
   WorkflowRun,
   workflowBudgetSchema,
 } from '@meshbook/core/workflows-api.ts'
-import { cursorOf, rowsOf } from '@meshbook/relay/serve/page.ts'
+import { cursorOf, pageOf, rowsOf } from '@meshbook/relay/serve/page.ts'
 import type { InferOutput } from 'valibot'
 import type { Parts } from '../parts.ts'
 import { json, param, placeOf, type UserAsk } from './route.ts'
@@ -42,7 +42,7 @@ export async function listWorkflowRuns(
   const find = query.get('find')?.trim().slice(0, 200) || undefined
   const page = { asker, project, open, status, find, before: cursorOf(query), rows: rowsOf(query) }
   const { items, next } = await workflows.list(page)
-  return next === null ? { items } : { items, next }
+  return pageOf(items, next)
 }
 
 export function getWorkflowRun({ workflows }: Parts, ask: UserAsk<undefined>): Promise<WorkflowRun> {

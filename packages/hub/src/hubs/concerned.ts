@@ -57,7 +57,7 @@ export function concernedOf(parts: Parts): Concerned {
   return {
     run: async (org, run) => {
       openTasks.heardOf(run)
-      openWorkflows.heardOf(run)
+      openWorkflows.heardElsewhere(run)
       await runs.heardOf(org, run)
     },
     device: lookAtDevice,

@@ -74,6 +74,7 @@ const ntfyTags: Readonly<Record<MessageKind, string>> = {
   gate: 'warning',
   device: 'electric_plug',
   budget: 'moneybag',
+  workflow: 'loudspeaker',
   over: 'heavy_check_mark',
   summary: 'clipboard',
   test: 'wave',

@@ -111,6 +111,10 @@ export function budgetWords(budget: BudgetStanding, percent: number, isRefused: 
   return words(title, `${spent}${more}`, '/portal/usage')
 }
 
+/** What a step of a workflow says. */
+export const toldByWorkflowWords = (id: RunId, title: string, text: string): Words =>
+  words(title, text === '' ? 'A workflow says so.' : text, `/m/runs/${encodeURIComponent(id)}`)
+
 const summaryNouns: Readonly<Partial<Record<MessageKind, readonly [one: string, many: string]>>> = {
   finished: ['run finished', 'runs finished'],
   failed: ['run failed', 'runs failed'],
@@ -119,6 +123,7 @@ const summaryNouns: Readonly<Partial<Record<MessageKind, readonly [one: string, 
   gate: ['decision waits', 'decisions wait'],
   device: ['device was lost', 'devices were lost'],
   budget: ['budget alert', 'budget alerts'],
+  workflow: ['message of a workflow', 'messages of workflows'],
 }
 
 /** What several notices come to: how many of which kind, then the newest by their titles. */

@@ -140,6 +140,7 @@ test('RQ10 every route has a class, and those that are not what their method say
     'POST /snapshots/:id/restore',
     'POST /tasks',
     'POST /tasks/:id/again',
+    'POST /triggers',
     'POST /workflow-runs',
     'POST /workflow-runs/:id/fork',
   ])

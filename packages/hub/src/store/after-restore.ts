@@ -31,6 +31,12 @@ export async function settleRestore(tx: Tx, a: { now: number; note: AuditNote })
   await tx.run('UPDATE assets SET unreferenced_at = ? WHERE unreferenced_at IS NOT NULL', [a.now])
   await tx.run('UPDATE tasks SET hub = NULL, worker_id = NULL, worker_hash = NULL, worker_since = NULL')
   await tx.run('UPDATE snapshot_parts SET touched_at = ?', [a.now])
+  // Another hub may have started runs since: times up to now are settled, and runs that end by this start none (WQ64, WQ66).
+  await tx.run('DELETE FROM workflow_ends')
+  await tx.run(
+    'UPDATE workflow_triggers SET settled_at = ?, next_at = CASE WHEN next_at IS NULL THEN NULL ELSE CAST(? AS BIGINT) END',
+    [a.now, a.now],
+  )
   await noteAudit(tx, { org: null, note: a.note })
   return {
     headsEnded: heads.changes,

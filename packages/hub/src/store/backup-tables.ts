@@ -69,6 +69,9 @@ export const backupTables: Readonly<Record<string, TableRule>> = {
   workflow_inbox: kept('what was sent to runs, and by whom'),
   workflow_places: leftOut('places of runs that go on; none does after a restore'),
   workflow_checkpoints: leftOut('made from the logs, and only of runs that go on'),
+  workflow_triggers: kept('what starts runs by itself; times up to the restore are settled'),
+  workflow_ends: leftOut('ends that were about to start runs; a hub that went on has started them'),
+  workflow_changes: leftOut('the same of changed files'),
 
   workers: leftOut('what runs on one machine now; it is gone or unknown after a restore'),
   compute_keys: leftOut('opens what the next table has, and is made anew'),

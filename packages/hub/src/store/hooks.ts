@@ -1,7 +1,7 @@
 /** Procedures over hooks and what was delivered to them (GT62, GT65). */
 import { MeshError } from '@meshbook/core/errors.ts'
 import type { HookDelivery, HookKind } from '@meshbook/core/hooks-api.ts'
-import type { HookId, OrgId, ProjectId, RunId, UserId } from '@meshbook/core/ids.ts'
+import type { HookId, OrgId, ProjectId, RunId, TriggerId, UserId } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import type { Asker } from './places.ts'
@@ -94,8 +94,11 @@ export async function listHookOutcomes(tx: Tx, a: Asker & { id: HookId }): Promi
   return rows.map(row => ({ ...row, at: Number(row.at) }))
 }
 
-/** The oldest go where there are too many. */
-async function addOutcome(tx: Tx, a: { org: OrgId; hook: HookId } & HookDelivery): Promise<void> {
+/** The oldest go where there are too many. Of a hook or of a trigger of a workflow. */
+export async function addOutcome(
+  tx: Tx,
+  a: { org: OrgId; hook: HookId | TriggerId; at: number; outcome: string; task: RunId | null; reason: string | null },
+): Promise<void> {
   const { last } = (await tx.get<{ last: number }>(
     'SELECT COALESCE(MAX(number), 0) AS last FROM hook_outcomes WHERE org_id = ? AND hook_id = ?',
     [a.org, a.hook],
@@ -115,9 +118,12 @@ async function addOutcome(tx: Tx, a: { org: OrgId; hook: HookId } & HookDelivery
 /** Without a good signature: anybody can send such, so it is noted once a while, and is no last delivery. */
 export async function noteHookRefusal(
   tx: Tx,
-  a: { org: OrgId; hook: HookId; reason: string; now: number; since: number },
+  a: { org: OrgId; hook: HookId | TriggerId; reason: string; now: number; since: number },
 ): Promise<boolean> {
-  const hook = await tx.get('SELECT hook_id FROM hooks WHERE org_id = ? AND hook_id = ?', [a.org, a.hook])
+  const hook = await tx.get(
+    'SELECT hook_id FROM hooks WHERE org_id = ? AND hook_id = ? UNION ALL SELECT trigger_id FROM workflow_triggers WHERE org_id = ? AND trigger_id = ?',
+    [a.org, a.hook, a.org, a.hook],
+  )
   const recent = await tx.get(
     "SELECT 1 AS one FROM hook_outcomes WHERE org_id = ? AND hook_id = ? AND outcome = 'refused' AND at > ? LIMIT 1",
     [a.org, a.hook, a.since],
@@ -130,7 +136,7 @@ export async function noteHookRefusal(
 /** By its number or by its bytes. */
 export async function findHookDelivery(
   tx: Tx,
-  a: { org: OrgId; hook: HookId; delivery: string; digest: string },
+  a: { org: OrgId; hook: HookId | TriggerId; delivery: string; digest: string },
 ): Promise<{ task: RunId | null } | null> {
   const row = await tx.get<{ task: RunId | null }>(
     'SELECT task_id AS task FROM hook_deliveries WHERE org_id = ? AND hook_id = ? AND (digest = ? OR delivery = ?) LIMIT 1',

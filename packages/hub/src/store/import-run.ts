@@ -18,6 +18,7 @@ import {
 import { limits } from '@meshbook/core/limits.ts'
 import type { LocalHead } from '@meshbook/core/messages.ts'
 import { hasEnded, stepRun } from '@meshbook/core/run.ts'
+import { acrossOrgs } from '@meshbook/relay/sql/org-scope.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { endHead, fenceOf, type HeadRow, liveHeads } from './heads.ts'
 import { leaveHead } from './left-heads.ts'
@@ -216,7 +217,8 @@ function forkName(name: string, device: string, number: number): string {
 async function newHead(tx: Tx, a: ImportedRun, { id: session, name }: OwnSession): Promise<Settled> {
   const { localHead } = a
   const fence = parseFence(Math.max(await fenceOf(tx, a.org, session), localHead.fence - 1) + 1)
-  const isTaken = await tx.get('SELECT head_id FROM heads WHERE head_id = ?', [localHead.head])
+  // The ids of heads are those of one database.
+  const isTaken = await acrossOrgs(tx, tx => tx.get('SELECT head_id FROM heads WHERE head_id = ?', [localHead.head]))
   const head = isTaken || !localHead.live ? localHead.spareHead : localHead.head
   const [endedAt, reason] = localHead.live ? [null, null] : [a.now, 'its kernel had ended before the hub was back']
   await tx.run('UPDATE sessions SET fence = ? WHERE org_id = ? AND session_id = ?', [fence, a.org, session])

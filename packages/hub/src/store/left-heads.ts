@@ -13,6 +13,7 @@ import {
   type SnapshotId,
 } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
+import { inOrg } from '@meshbook/relay/sql/org-scope.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { originOf, type RecordRow, selectRecords } from './saved-states.ts'
 
@@ -115,7 +116,8 @@ async function keepNewest(tx: Tx, { head, session, base, deviceName }: LeftRow):
 export async function keepRecord(tx: Tx, record: RecordRow, deviceName: string | null): Promise<SnapshotId | null> {
   if (record.name !== null) return null
   const name = keptName('kept from', deviceName, record.asOf.at)
-  await tx.run('UPDATE snapshots SET name = ? WHERE snapshot_id = ? AND name IS NULL', [name, record.id])
+  const update = 'UPDATE snapshots SET name = ? WHERE org_id = ? AND snapshot_id = ? AND name IS NULL'
+  await inOrg(tx, record.org, tx => tx.run(update, [name, record.org, record.id]))
   return record.id
 }
 

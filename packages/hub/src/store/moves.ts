@@ -19,6 +19,7 @@ import type { Ladder } from '@meshbook/core/messages.ts'
 import type { Move } from '@meshbook/core/moves-api.ts'
 import type { SavedState } from '@meshbook/core/route/input.ts'
 import type { AsOf, LostItem, SnapshotKind } from '@meshbook/core/snapshot.ts'
+import { inOrg } from '@meshbook/relay/sql/org-scope.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { endHead, fenceOf, type HeadRow, liveHeads } from './heads.ts'
 import { leaveHead } from './left-heads.ts'
@@ -249,8 +250,9 @@ async function afterSaving(tx: Tx, move: MoveRow, record: RecordRow, now: number
   return { ...move, state: 'restoring', snapshot: record.id, restore, newHead: null }
 }
 
-async function nameRecord(tx: Tx, { id, name }: RecordRow, wanted: string): Promise<void> {
-  if (name === null) await tx.run('UPDATE snapshots SET name = ? WHERE snapshot_id = ? AND name IS NULL', [wanted, id])
+async function nameRecord(tx: Tx, { org, id, name }: RecordRow, wanted: string): Promise<void> {
+  const update = 'UPDATE snapshots SET name = ? WHERE org_id = ? AND snapshot_id = ? AND name IS NULL'
+  if (name === null) await inOrg(tx, org, tx => tx.run(update, [wanted, org, id]))
 }
 
 /**

@@ -4,6 +4,7 @@
  * it (CH1). It carries no content: who hears of a subject looks at the store.
  */
 import type { DeviceId, OrgId, ProjectId, RunId, UserId } from '@meshbook/core/ids.ts'
+import { inOrg } from '@meshbook/relay/sql/org-scope.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 
 export type Subject =
@@ -32,15 +33,18 @@ const notedAtOnce = 100
 
 export async function noteNews(tx: Tx, news: readonly News[]): Promise<void> {
   const items = [...new Map(news.map(item => [`${item.org} ${item.subject}`, item])).values()]
-  for (let from = 0; from < items.length; from += notedAtOnce) {
-    const some = items.slice(from, from + notedAtOnce)
-    const { position } = (await tx.get<{ position: number }>(counter, [some.length]))!
-    const first = position - some.length + 1
-    await tx.run(
-      `INSERT INTO news (org_id, subject, position) VALUES ${some.map(() => row).join(', ')} ON CONFLICT (org_id, subject) DO UPDATE SET position = excluded.position`,
-      some.flatMap(({ org, subject }, i) => [org, subject, first + i]),
-    )
-  }
+  for (const [org, ofOrg] of Map.groupBy(items, item => item.org))
+    for (let from = 0; from < ofOrg.length; from += notedAtOnce)
+      await inOrg(tx, org, tx => noteSome(tx, ofOrg.slice(from, from + notedAtOnce)))
+}
+
+async function noteSome(tx: Tx, some: readonly News[]): Promise<void> {
+  const { position } = (await tx.get<{ position: number }>(counter, [some.length]))!
+  const first = position - some.length + 1
+  await tx.run(
+    `INSERT INTO news (org_id, subject, position) VALUES ${some.map(() => row).join(', ')} ON CONFLICT (org_id, subject) DO UPDATE SET position = excluded.position`,
+    some.flatMap(({ org, subject }, i) => [org, subject, first + i]),
+  )
 }
 
 const noted = new WeakSet<object>()

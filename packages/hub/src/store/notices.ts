@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import type { OrgId, ProjectId, WayId } from '@meshbook/core/ids.ts'
 import type { MessageKind, NoticeKind } from '@meshbook/core/notify-api.ts'
 import type { Filled } from '@meshbook/core/notify-words.ts'
+import { inOrg } from '@meshbook/relay/sql/org-scope.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { forgetCodes } from './mail-codes.ts'
 import { isWanted, notifySettings, toldAfterMs } from './notify-settings.ts'
@@ -97,6 +98,10 @@ export async function makeNotice(
   tx: Tx,
   a: NewNotice & { kind: NoticeKind; tookMs?: number | undefined },
 ): Promise<boolean> {
+  return inOrg(tx, a.to.org, tx => makeWanted(tx, a))
+}
+
+async function makeWanted(tx: Tx, a: Parameters<typeof makeNotice>[1]): Promise<boolean> {
   const settings = await wishesOf(tx, a.to)
   const project = a.places[0]?.project ?? null
   if (!settings || !isWanted(settings, a.kind, project)) return false

@@ -11,7 +11,7 @@ export interface Asker {
   user: UserId
 }
 
-export type PlaceKind = 'project' | 'document' | 'session' | 'snapshot' | 'move' | 'run' | 'gate' | 'asset'
+export type PlaceKind = 'project' | 'document' | 'session' | 'snapshot' | 'move' | 'trigger' | 'run' | 'gate' | 'asset'
 
 export interface FoundPlace {
   org: OrgId
@@ -34,6 +34,7 @@ const byId = {
   snapshot:
     'SELECT s.org_id AS org, s.project_id AS project FROM snapshots r JOIN sessions s ON s.session_id = r.session_id WHERE r.snapshot_id = ?',
   move: 'SELECT org_id AS org, project_id AS project FROM moves WHERE move_id = ?',
+  trigger: 'SELECT org_id AS org, project_id AS project FROM workflow_triggers WHERE trigger_id = ?',
 } as const
 
 /** Null when there is no such thing, or nothing that the asker may know of. */

@@ -1,8 +1,10 @@
 /** The hub's module of the database: its tables and all its procedures by name. This folder is the only SQL of the hub. */
 import type { DeviceId, OrgId, ProjectId, RunId, UserId } from '@meshbook/core/ids.ts'
 import { hasEnded } from '@meshbook/core/run.ts'
+import { acrossOrgs as beyond, inOrg } from '@meshbook/relay/sql/org-scope.ts'
 import type { Procedure, Tx } from '@meshbook/relay/sql/tx.ts'
 import * as accounts from './accounts.ts'
+import { callsAcrossOrgs, callsWithoutOrg } from './across-orgs.ts'
 import * as activity from './activity.ts'
 import * as restore from './after-restore.ts'
 import { appendWorkflowAtOnce, appendWorkflowsTogether } from './append-workflow-at-once.ts'
@@ -58,11 +60,13 @@ import { submitRun } from './submit-run.ts'
 import { takeWorkflowsTogether } from './take-workflows-together.ts'
 import * as taskCells from './task-cells.ts'
 import * as tasks from './tasks.ts'
+import * as toldByWorkflows from './tell-workflows.ts'
 import * as ways from './ways.ts'
 import * as workers from './workers.ts'
 import * as workflowInbox from './workflow-inbox.ts'
 import * as workflowPlaces from './workflow-places.ts'
 import * as workflows from './workflow-runs.ts'
+import * as triggers from './workflow-triggers.ts'
 
 export { schema } from './schema.ts'
 
@@ -281,6 +285,19 @@ const plain = {
   sendToWorkflow: noting(workflowInbox.sendToWorkflow, (_, { id }) => [`run ${id}`]),
   readWorkflowInbox: workflowInbox.readWorkflowInbox,
   enterWorkflowPlace: workflowPlaces.enterWorkflowPlace,
+  tellFromWorkflow: toldByWorkflows.tellFromWorkflow,
+  findTrigger: triggers.findTrigger,
+  listTriggers: triggers.listTriggers,
+  pinTrigger: triggers.pinTrigger,
+  turnTrigger: triggers.turnTrigger,
+  removeTrigger: triggers.removeTrigger,
+  triggerOutcomes: triggers.triggerOutcomes,
+  watchesFiles: triggers.watchesFiles,
+  keepChanges: triggers.keepChanges,
+  dueTriggerEvents: triggers.dueTriggerEvents,
+  endedWorkflow: triggers.endedWorkflow,
+  fireTrigger: noting(triggers.fireTrigger, done => (done.fired ? done.started.map(id => `run ${id}` as const) : [])),
+  noteTriggerOutcome: triggers.noteTriggerOutcome,
   homelessSessions: moves.homelessSessions,
   leftHeads: left.leftHeads,
   askedLeftHead: left.askedLeftHead,
@@ -475,13 +492,20 @@ const plain = {
 
 export type AuditedCall = keyof typeof plain
 
+export const withoutOrg: ReadonlySet<string> = new Set(Object.keys(callsWithoutOrg))
+export const acrossOrgs: ReadonlySet<string> = new Set(Object.keys(callsAcrossOrgs))
+
 /** A call and the note of it in one transaction (AD2). `org` is that of the call, for its locks. */
 async function audited(
   tx: Tx,
   a: { org?: OrgId; call: AuditedCall; args: unknown; note: audit.AuditNote },
 ): Promise<unknown> {
-  const result: unknown = await (plain[a.call] as Procedure)(tx, a.args as never)
-  if (changedSomething(result)) await audit.noteAudit(tx, { org: a.note.org, note: withFound(a.note, result) })
+  const perform = (tx: Tx): Promise<unknown> => (plain[a.call] as Procedure)(tx, a.args as never)
+  const result = await (acrossOrgs.has(a.call) ? beyond(tx, perform) : perform(tx))
+  if (!changedSomething(result)) return result
+  const note = withFound(a.note, result)
+  const add = (tx: Tx): Promise<void> => audit.noteAudit(tx, { org: a.note.org, note })
+  await (a.note.org === null ? beyond(tx, add) : inOrg(tx, a.note.org, add))
   return result
 }
 

@@ -8,6 +8,7 @@ import { limits } from '@meshbook/core/limits.ts'
 import type { Ladder } from '@meshbook/core/messages.ts'
 import type { SavedState } from '@meshbook/core/route/input.ts'
 import type { AsOf, LostItem, Rung, SnapshotFit, SnapshotKind } from '@meshbook/core/snapshot.ts'
+import { acrossOrgs } from '@meshbook/relay/sql/org-scope.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 
 export interface RecordRow {
@@ -48,10 +49,8 @@ export async function selectRecords(
   values: (string | number)[],
   rows: number,
 ): Promise<RecordRow[]> {
-  const found = await tx.all<Stored>(
-    `SELECT ${columns} FROM ${tables} WHERE ${where} ORDER BY s.as_of_at DESC, s.stored_at DESC, s.snapshot_id LIMIT ?`,
-    [...values, rows],
-  )
+  const sql = `SELECT ${columns} FROM ${tables} WHERE ${where} ORDER BY s.as_of_at DESC, s.stored_at DESC, s.snapshot_id LIMIT ?`
+  const found = await acrossOrgs(tx, tx => tx.all<Stored>(sql, [...values, rows]))
   return found.map(row => ({
     ...row,
     asOf: JSON.parse(row.asOf) as AsOf,

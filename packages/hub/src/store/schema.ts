@@ -231,8 +231,34 @@ const migrations: readonly string[] = [
   CREATE TABLE workflow_checkpoints (org_id TEXT NOT NULL, run_id TEXT NOT NULL, seq BIGINT NOT NULL, version BIGINT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (org_id, run_id));
   ALTER TABLE gates ADD COLUMN choices TEXT;
   ALTER TABLE gates ADD COLUMN form TEXT;`,
+  // What starts runs of workflows (WQ60…), ends of runs and changes of files that wait for it, and what started a run.
+  // What was delivered to webhooks and what became of events stands in the tables of hooks.
+  `CREATE TABLE workflow_triggers (org_id TEXT NOT NULL, trigger_id TEXT NOT NULL PRIMARY KEY, project_id TEXT NOT NULL, file TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, definition TEXT NOT NULL, children TEXT NOT NULL, starts TEXT NOT NULL, made_org TEXT NOT NULL, made_user TEXT NOT NULL, made_by TEXT NOT NULL, enabled BIGINT NOT NULL, revision BIGINT NOT NULL, created_at BIGINT NOT NULL, pinned_at BIGINT NOT NULL, settled_at BIGINT NOT NULL, next_at BIGINT, UNIQUE (org_id, project_id, file, kind));
+  CREATE INDEX workflow_triggers_due ON workflow_triggers (next_at);
+  CREATE TABLE workflow_ends (org_id TEXT NOT NULL, trigger_id TEXT NOT NULL, run_id TEXT NOT NULL, ended_at BIGINT NOT NULL, PRIMARY KEY (org_id, trigger_id, run_id));
+  CREATE INDEX workflow_ends_by_age ON workflow_ends (ended_at);
+  CREATE TABLE workflow_changes (org_id TEXT NOT NULL, trigger_id TEXT NOT NULL, device TEXT NOT NULL, changes TEXT NOT NULL, due_at BIGINT NOT NULL, PRIMARY KEY (org_id, trigger_id, device));
+  CREATE INDEX workflow_changes_due ON workflow_changes (due_at);
+  ALTER TABLE workflow_runs ADD COLUMN trigger_id TEXT;
+  ALTER TABLE workflow_runs ADD COLUMN chain BIGINT NOT NULL DEFAULT 0;
+  CREATE INDEX workflow_runs_by_trigger ON workflow_runs (org_id, trigger_id, run_id);`,
 ]
 
-const guarded = ['workflow_definitions', 'workflow_runs', 'workflow_inbox', 'workflow_places', 'workflow_checkpoints']
+/** Every table: all have the org of each row. */
+const guarded = Array.from(migrations.join('; ').matchAll(/CREATE TABLE (\w+) \(/g), ([, name]) => name!)
 
-export const schema: Schema = { name: 'hub', migrations, guarded }
+/** The counter of news is that of all orgs. */
+const common = ['news']
+
+/**
+ * Members of its projects and those who asked for its runs; and the devices that have worked for it. Each is a look at an
+ * index for the one row in question, which a plain EXISTS may not be: a server may gather all rows for it.
+ */
+const seen = {
+  users: `COALESCE((SELECT true FROM members m WHERE m.member_org = users.org_id AND m.user_id = users.user_id AND m.org_id = :org LIMIT 1),
+    (SELECT true FROM runs r WHERE r.org_id = :org AND r.asked_org = users.org_id AND r.asked_by = users.user_id LIMIT 1), false)`,
+  devices: `COALESCE((SELECT true FROM runs r WHERE r.device_id = devices.device_id AND r.org_id = :org LIMIT 1),
+    (SELECT true FROM heads h WHERE h.device_id = devices.device_id AND h.org_id = :org LIMIT 1), false)`,
+}
+
+export const schema: Schema = { name: 'hub', migrations, guarded, common, seen }

@@ -4,6 +4,7 @@ import type { DeviceId, OrgId, RunId, SessionId, SnapshotId } from '@meshbook/co
 import { limits } from '@meshbook/core/limits.ts'
 import type { SessionPolicy } from '@meshbook/core/moves-api.ts'
 import type { LostItem } from '@meshbook/core/snapshot.ts'
+import { acrossOrgs } from '@meshbook/relay/sql/org-scope.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { endHead, type HeldHead } from './heads.ts'
 import { keepRecord } from './left-heads.ts'
@@ -117,7 +118,7 @@ export async function refuseRecords(
     if (code === 'SNAPSHOT_REFUSED' && a.among.includes(snapshot)) {
       const record = await usableRecord(tx, snapshot)
       const why = `${code}: ${detail}`.slice(0, limits.problemTextChars)
-      if (record) await refuseSnapshot(tx, { org: record.org, id: snapshot, why, damaged: true })
+      if (record) await acrossOrgs(tx, tx => refuseSnapshot(tx, { org: record.org, id: snapshot, why, damaged: true }))
     }
 }
 

@@ -3,6 +3,7 @@ import type { DeviceId, OrgId, ProjectId, SessionId, SnapshotId } from '@meshboo
 import type { SessionInfo } from '@meshbook/core/messages.ts'
 import type { SessionPolicy } from '@meshbook/core/moves-api.ts'
 import type { AsOf, SnapshotKind } from '@meshbook/core/snapshot.ts'
+import { acrossOrgs } from '@meshbook/relay/sql/org-scope.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import type { SessionRow } from './heads.ts'
 import { liveStates, selectMoves } from './move-rows.ts'
@@ -76,12 +77,11 @@ async function headStates(tx: Tx, org: OrgId): Promise<Map<SessionId, HeadStates
 
 /** Of each session, the newest first. */
 async function newestRecords(tx: Tx, { org, project }: Where): Promise<Map<SessionId, NewestRecord[]>> {
-  const rows = await tx.all<NewestRecord>(
-    `SELECT r.session_id AS session, r.snapshot_id AS id, r.head_id AS head, r.kind AS kind, r.as_of AS "asOf", r.bytes AS bytes
+  const sql = `SELECT r.session_id AS session, r.snapshot_id AS id, r.head_id AS head, r.kind AS kind, r.as_of AS "asOf", r.bytes AS bytes
     FROM snapshots r JOIN sessions s ON s.session_id = r.session_id WHERE s.org_id = ?${project === undefined ? '' : ' AND s.project_id = ?'} AND r.refused IS NULL
-    ORDER BY r.as_of_at DESC, r.kind LIMIT ?`,
-    project === undefined ? [org, mostRecords] : [org, project, mostRecords],
-  )
+    ORDER BY r.as_of_at DESC, r.kind LIMIT ?`
+  const values = project === undefined ? [org, mostRecords] : [org, project, mostRecords]
+  const rows = await acrossOrgs(tx, tx => tx.all<NewestRecord>(sql, values))
   return Map.groupBy(rows, ({ session }) => session)
 }
 

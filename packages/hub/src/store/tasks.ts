@@ -19,6 +19,7 @@ import { gatesOf, hasEnded, type RunError, type RunEvent, type RunStatus, stepRu
 import type { TaskEvent } from '@meshbook/core/task-events.ts'
 import { noTaskState, stepTask, type TaskState } from '@meshbook/core/task-state.ts'
 import type { Budget, Task, TaskMessage, ToolRule } from '@meshbook/core/tasks-api.ts'
+import { acrossOrgs } from '@meshbook/relay/sql/org-scope.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { dropReferences } from './asset-references.ts'
 import { type LoggedEvent, logEvent, logged, type Refused } from './run-log.ts'
@@ -305,10 +306,8 @@ export async function takeTask(
 ): Promise<TaskRow | null> {
   const task = await findTask(tx, a)
   if (!task || task.hub !== null || hasEnded(task.status)) return null
-  const { count } = (await tx.get<{ count: number }>(
-    'SELECT COUNT(*) AS count FROM tasks WHERE hub = ? AND worker_id IS NOT NULL',
-    [a.hub],
-  ))!
+  const sql = 'SELECT COUNT(*) AS count FROM tasks WHERE hub = ? AND worker_id IS NOT NULL'
+  const { count } = (await acrossOrgs(tx, tx => tx.get<{ count: number }>(sql, [a.hub])))!
   if (Number(count) >= a.most) return null
   await nextFence(tx, a)
   await tx.run(

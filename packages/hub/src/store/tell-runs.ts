@@ -6,6 +6,7 @@ import type { DeviceId, GateId, OrgId, ProjectId, RunId, UserId } from '@meshboo
 import { limits } from '@meshbook/core/limits.ts'
 import { rightsOf } from '@meshbook/core/roles.ts'
 import { gatesOf, type RunEvent, type RunState } from '@meshbook/core/run.ts'
+import { acrossOrgs, inOrg } from '@meshbook/relay/sql/org-scope.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import {
   decidedWords,
@@ -89,8 +90,10 @@ async function endOfRunNotices(
   wordsOf: (run: ToldRun) => Parameters<typeof endNotices>[1]['words'],
 ): Promise<void> {
   const tag = runTag(a.org, a.id)
-  const run = (await isTold(tx, tag)) ? await toldRun(tx, a.org, a.id) : undefined
-  if (run) await endNotices(tx, { tag, words: wordsOf(run), now: a.now })
+  await acrossOrgs(tx, async tx => {
+    const run = (await isTold(tx, tag)) ? await toldRun(tx, a.org, a.id) : undefined
+    if (run) await endNotices(tx, { tag, words: wordsOf(run), now: a.now })
+  })
 }
 
 async function isTold(tx: Tx, tag: string): Promise<boolean> {
@@ -125,11 +128,13 @@ async function tellEnd(tx: Tx, a: { org: OrgId; id: RunId; event: Ending; now: n
   if (a.event.at < a.now - limits.noticeMs && a.event.type !== 'interrupted') return
   const kind = a.event.type === 'completed' ? 'finished' : 'failed'
   for (const to of await askersOf(tx, run)) {
-    if ((await wishesOf(tx, to)) === undefined) continue
-    const from = await askedFrom(tx, { org: to.org, credential: run.askedFrom, now: a.now })
-    if (from.looks) continue
-    const tookMs = from.phone ? undefined : Math.max(a.event.durationMs, a.now - run.askedAt)
-    await makeNotice(tx, { ...ofRun(run, to, a.now), ...words, kind, tookMs, id: endId(run, to) })
+    await inOrg(tx, to.org, async tx => {
+      if ((await wishesOf(tx, to)) === undefined) return
+      const from = await askedFrom(tx, { org: to.org, credential: run.askedFrom, now: a.now })
+      if (from.looks) return
+      const tookMs = from.phone ? undefined : Math.max(a.event.durationMs, a.now - run.askedAt)
+      await makeNotice(tx, { ...ofRun(run, to, a.now), ...words, kind, tookMs, id: endId(run, to) })
+    })
   }
 }
 
@@ -157,12 +162,14 @@ async function tellGate(tx: Tx, a: { org: OrgId; id: RunId; event: GateOpened; n
 
 /** Of the owner's org and of the members of the project. */
 async function usersWithWays(tx: Tx, { org, project }: ToldRun): Promise<(Asker & { name: string })[]> {
-  return tx.all(
-    `SELECT u.org_id AS org, u.user_id AS "user", u.name AS name FROM users u
+  return acrossOrgs(tx, tx =>
+    tx.all(
+      `SELECT u.org_id AS org, u.user_id AS "user", u.name AS name FROM users u
     WHERE EXISTS (SELECT 1 FROM ways w WHERE w.org_id = u.org_id AND w.user_id = u.user_id)
     AND (u.org_id = ? OR EXISTS (SELECT 1 FROM members m WHERE m.org_id = ? AND m.project_id = ? AND m.member_org = u.org_id AND m.user_id = u.user_id))
     ORDER BY u.org_id, u.user_id`,
-    [org, org, project],
+      [org, org, project],
+    ),
   )
 }
 
@@ -172,8 +179,10 @@ export async function endGate(
   a: { org: OrgId; gate: GateId; state: 'approved' | 'rejected' | 'expired' | 'void'; by: string | null; now: number },
 ): Promise<void> {
   const tag = gateTag(a.org, a.gate)
-  const [notice] = await selectNotices(tx, 'tag = ? LIMIT 1', [tag])
-  if (notice) await endNotices(tx, { tag, words: decidedWords(notice.title, a.gate, a.state, a.by), now: a.now })
+  await acrossOrgs(tx, async tx => {
+    const [notice] = await selectNotices(tx, 'tag = ? LIMIT 1', [tag])
+    if (notice) await endNotices(tx, { tag, words: decidedWords(notice.title, a.gate, a.state, a.by), now: a.now })
+  })
 }
 
 /** A run asks whether it is still wanted, or has its answer. */
@@ -195,10 +204,19 @@ export async function endWanted(tx: Tx, a: { org: OrgId; id: RunId; now: number 
 }
 
 /** A run ended because nothing was heard of its device: its owner is told once for all its runs, and not of each (NT1). */
-export async function tellLost(
-  tx: Tx,
-  a: { org: OrgId; id: RunId; device: DeviceId; seenAt: number; now: number },
-): Promise<void> {
+export async function tellLost(tx: Tx, a: Lost): Promise<void> {
+  await acrossOrgs(tx, tx => tellOwnerOfLost(tx, a))
+}
+
+interface Lost {
+  org: OrgId
+  id: RunId
+  device: DeviceId
+  seenAt: number
+  now: number
+}
+
+async function tellOwnerOfLost(tx: Tx, a: Lost): Promise<void> {
   const run = await toldRun(tx, a.org, a.id)
   const owner = await tx.get<Asker & { name: string }>(
     'SELECT org_id AS org, user_id AS "user", name AS name FROM devices WHERE device_id = ?',

@@ -2,6 +2,7 @@
 import type { PolicyChange } from '@meshbook/core/device-policy.ts'
 import type { DeviceId, OrgId, ProjectId, UserId, WorkerId } from '@meshbook/core/ids.ts'
 import type { ProjectInfo } from '@meshbook/core/messages.ts'
+import { acrossOrgs } from '@meshbook/relay/sql/org-scope.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { addDevice, type RevokedDevice, revokeDevice } from './identity.ts'
 import { activeStatuses } from './run-rows.ts'
@@ -48,7 +49,8 @@ export async function addWorker(
 ): Promise<{ created: true; why: 'added' } | { created: false; why: 'there' | 'full' }> {
   const known = await tx.get('SELECT worker_id FROM workers WHERE org_id = ? AND project_id = ?', [a.org, a.project])
   if (known) return { created: false, why: 'there' }
-  const { count } = (await tx.get<{ count: number }>('SELECT COUNT(*) AS count FROM workers WHERE hub = ?', [a.hub]))!
+  const sql = 'SELECT COUNT(*) AS count FROM workers WHERE hub = ?'
+  const { count } = (await acrossOrgs(tx, tx => tx.get<{ count: number }>(sql, [a.hub])))!
   if (Number(count) >= a.most) return { created: false, why: 'full' }
   const user = await ownerOfProject(tx, a)
   if (!user) return { created: false, why: 'there' }

@@ -1,6 +1,7 @@
 /** Places of concurrency keys: asked for in an order, given in it, and given back with the end of a run (WQ30, WQ31). */
 import type { OrgId, RunId } from '@meshbook/core/ids.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
+import { keepEnd } from './workflow-ends.ts'
 import { tellWorkflow } from './workflow-inbox.ts'
 
 interface Run {
@@ -64,6 +65,7 @@ export async function settleWorkflow(tx: Tx, a: Run & { now: number }): Promise<
     [a.org, a.id],
   )
   if (changes === 0) return
+  await keepEnd(tx, a)
   await tx.run('DELETE FROM workflow_checkpoints WHERE org_id = ? AND run_id = ?', [a.org, a.id])
   const keys = await tx.all<{ key: string }>(
     'SELECT place_key AS key FROM workflow_places WHERE org_id = ? AND run_id = ?',

@@ -11,6 +11,7 @@ import {
   type RunId,
   type Seq,
   type SessionId,
+  type TriggerId,
   type UserId,
 } from '@meshbook/core/ids.ts'
 import { limits } from '@meshbook/core/limits.ts'
@@ -45,10 +46,11 @@ export interface WorkflowRunRow extends NamedRun {
   inbox: number
   askedOrg: OrgId | null
   askedBy: UserId | null
+  trigger: TriggerId | null
 }
 
 const columns = `r.org_id AS org, r.run_id AS id, r.project_id AS project, w.name AS name, w.definition AS definition, r.status AS status, r.seq AS seq, r.requested_by AS "requestedBy", r.requested_at AS "requestedAt", r.started_at AS "startedAt", r.ended_at AS "endedAt", r.error AS error,
-  w.waits AS waits, w.due_at AS "dueAt", w.executor AS executor, w.fence AS fence, w.inbox AS inbox, r.asked_org AS "askedOrg", r.asked_by AS "askedBy"`
+  w.waits AS waits, w.due_at AS "dueAt", w.executor AS executor, w.fence AS fence, w.inbox AS inbox, r.asked_org AS "askedOrg", r.asked_by AS "askedBy", w.trigger_id AS "trigger"`
 const tables = 'workflow_runs w JOIN runs r ON r.org_id = w.org_id AND r.run_id = w.run_id'
 
 export async function findWorkflowRun(tx: Tx, a: NamedRun): Promise<WorkflowRunRow | null> {
@@ -71,6 +73,8 @@ export interface NewWorkflowRun extends NamedRun {
   asker: { org: OrgId; user: UserId } | null
   /** `credentialKey` of what it was asked for with. */
   credential: string | null
+  /** What starts it, where that is no person; `chain` counts runs that started each other by their ends (WF105). */
+  startedBy?: { trigger: TriggerId; chain: number }
   now: number
 }
 
@@ -96,17 +100,24 @@ export async function createWorkflowRun(tx: Tx, a: NewWorkflowRun): Promise<{ ru
     ...{ newSession: a.newSession, code: a.name, codeHash: a.hash, requestedBy: a.requestedBy, asker: a.asker },
     from: a.credential,
   })
+  await keepDefinitions(tx, a)
+  await tx.run(
+    `INSERT INTO workflow_runs (org_id, run_id, name, definition, opening, is_open, due_at, executor, fence, inbox, woken, waits, trigger_id, chain)
+    VALUES (?, ?, ?, ?, ?, 1, ?, NULL, 0, 0, 0, '', ?, ?)`,
+    [
+      ...[a.org, a.id, a.name, a.definition, JSON.stringify(a.opening), a.now],
+      ...[a.startedBy?.trigger ?? null, a.startedBy?.chain ?? 0],
+    ],
+  )
+  return { run: (await findWorkflowRun(tx, a))!, created: true }
+}
+
+export async function keepDefinitions(tx: Tx, a: { org: OrgId; texts: [hash: string, text: string][] }): Promise<void> {
   for (const [hash, text] of a.texts)
     await tx.run(
       'INSERT INTO workflow_definitions (org_id, hash, text) VALUES (?, ?, ?) ON CONFLICT (org_id, hash) DO NOTHING',
       [a.org, hash, text],
     )
-  await tx.run(
-    `INSERT INTO workflow_runs (org_id, run_id, name, definition, opening, is_open, due_at, executor, fence, inbox, woken, waits)
-    VALUES (?, ?, ?, ?, ?, 1, ?, NULL, 0, 0, 0, '')`,
-    [a.org, a.id, a.name, a.definition, JSON.stringify(a.opening), a.now],
-  )
-  return { run: (await findWorkflowRun(tx, a))!, created: true }
 }
 
 /** Newest first; `before` is the id that ends the page before. Of projects that the asker may see. */
@@ -115,6 +126,7 @@ export async function listWorkflowRuns(
   a: {
     asker: { org: OrgId; user: UserId }
     project?: string | undefined
+    trigger?: string | undefined
     open?: boolean | undefined
     status?: RunStatus | undefined
     /** What the name has. */
@@ -131,6 +143,7 @@ export async function listWorkflowRuns(
     ],
   ]
   if (a.project !== undefined) given.push(['r.project_id = ?', [a.project]])
+  if (a.trigger !== undefined) given.push(['w.trigger_id = ?', [a.trigger]])
   if (a.open) given.push(['w.is_open = 1', []])
   if (a.status !== undefined) given.push(['r.status = ?', [a.status]])
   if (a.find !== undefined)

@@ -18,11 +18,12 @@ import type { Access, Place } from '../auth/access.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { Documents } from '../documents/documents.ts'
 import type { Log } from '../log.ts'
+import { type AskerOfRun, askerOfRun } from '../runs/asker-of-run.ts'
 import type { RunFeeds } from '../runs/run-feeds.ts'
 import type { Requester, Runs } from '../runs/runs.ts'
 import { checkStands } from '../runs/standing-cell.ts'
 import type { HubStore } from '../store/hub-store.ts'
-import type { OpenTaskCell, TaskAsker, TaskCell } from '../store/task-cells.ts'
+import type { OpenTaskCell, TaskCell } from '../store/task-cells.ts'
 import { outputOfRun } from './cell-output.ts'
 import { whyStop } from './next-step.ts'
 
@@ -125,11 +126,10 @@ export class TaskCells {
   }
 
   /** With the rights of then (TK53). */
-  async #askerOf({ org, id }: TaskOfWorker): Promise<Requester & { who: Principal }> {
-    const asker = await this.#ports.store.query('askerOfTask', { org, id })
+  async #askerOf({ org, id }: TaskOfWorker): Promise<AskerOfRun> {
+    const asker = await askerOfRun(this.#ports.store, org, id)
     if (!asker) throw new MeshError('FORBIDDEN', { detail: 'whoever asked for the task, or the token for it, is gone' })
-    const who = principalOf(asker, id)
-    return { name: asker.name, asker: { org: asker.org, user: asker.user }, source: { who }, who }
+    return asker
   }
 
   async #requestOf(
@@ -253,10 +253,4 @@ function runRequestOf(document: DocumentId, text: string, request: CellRequest):
     ...(device !== undefined && { runsOn: device }),
     onLoss: demands.onLoss === 'resume' ? 'resume' : 'interrupt',
   }
-}
-
-function principalOf({ org, user, name, scopes, credential }: TaskAsker, task: RunId): Principal {
-  const [, kind, id] = /^(token|device|session):(.+)$/.exec(credential ?? '') ?? []
-  const shown = { kind: kind ?? 'session', id: id ?? task } as Principal['credential']
-  return { org, user, name, can: new Set(scopes), credential: shown }
 }

@@ -1,6 +1,7 @@
 /**
  * Takes runs of workflows that are due, carries them on through the engine, and puts them aside when they have nothing to
- * do (WQ10–WQ15). The store's transactions decide who has a run; this does what they say, and again if it was not done.
+ * do (WQ10–WQ15). The queue says which are due and shares them between hubs (WQ82); the store's transactions decide who
+ * has a run. This does what they say, and again if it was not done.
  */
 import { asMeshError } from '@meshbook/core/errors.ts'
 import type { Now, OrgId, RandomBytes, RunId } from '@meshbook/core/ids.ts'
@@ -8,6 +9,7 @@ import type { Limits } from '@meshbook/core/limits.ts'
 import { backoffMs } from '@meshbook/engine/backoff.ts'
 import type { StepExecutor } from '@meshbook/engine/workflow/ports.ts'
 import type { Log } from '../log.ts'
+import type { Job, WorkQueue } from '../queue/work-queue.ts'
 import type { Grown } from '../runs/run-feeds.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { TakenWorkflowRun, WorkflowAppended } from '../store/workflow-runs.ts'
@@ -21,13 +23,19 @@ export interface ExecutorPorts {
   /** Nobody else has the database: who held a run before is gone (WQ12). */
   isAlone: boolean
   store: HubStore
+  queue: WorkQueue
   results: ResultBytes
-  stepsFor(org: OrgId): StepExecutor
+  stepsFor(run: TakenWorkflowRun): StepExecutor
   times: Limits
   now: Now
   random: RandomBytes
   log: Log
   appended(run: TakenWorkflowRun, done: WorkflowAppended, grown: Grown): void
+}
+
+interface DueRun {
+  org: OrgId
+  id: RunId
 }
 
 interface Failure {
@@ -41,10 +49,10 @@ export class WorkflowExecutor {
   readonly #held = new Map<RunId, HeldRun>()
   readonly #work = new Set<Promise<void>>()
   readonly #failures = new Map<RunId, Failure>()
+  #taking = 0
   #looking = false
   #again = false
   #closed = false
-  #dueTimer: NodeJS.Timeout | undefined
 
   constructor(ports: ExecutorPorts) {
     this.#ports = ports
@@ -53,25 +61,40 @@ export class WorkflowExecutor {
 
   /** Looks until the returned function is called, which gives back what it has. */
   begin(): () => Promise<void> {
-    const { times } = this.#ports
+    const { times, queue } = this.#ports
+    const stop = new AbortController()
+    const take = (job: Job, settle: () => void): Promise<void> => this.#take(job as DueRun, settle)
+    queue.work('orchestrator', { concurrency: times.workflowsAtOnce }, take, stop.signal)
     const renewing = setInterval(() => this.#track(this.#renew()), times.leaseMs / 4)
-    const looking = setInterval(() => this.lookSoon(), times.workflowDueMs)
     this.#track(this.#start())
     return async () => {
       this.#closed = true
+      stop.abort()
       clearInterval(renewing)
-      clearInterval(looking)
-      clearTimeout(this.#dueTimer)
       for (const run of this.#held.values()) run.stop()
       while (this.#work.size > 0) await Promise.all(this.#work)
     }
   }
 
-  /** Something may be due, or was sent to the run. */
-  heardOf(id: RunId): void {
+  /** The run is new, or something was sent to it. */
+  wanted(run: DueRun): void {
+    const held = this.#held.get(run.id)
+    if (held) held.sent()
+    else this.#track(this.#offer(run))
+  }
+
+  /** Something of the run has changed, at another hub or by what does not say more. */
+  heardOf(id: RunId, { isElsewhere }: { isElsewhere: boolean }): void {
     const held = this.#held.get(id)
     if (held) held.sent()
-    else this.lookSoon()
+    else if (!isElsewhere || !this.#ports.queue.isShared()) this.lookSoon()
+  }
+
+  /** What is due in the store, whoever made it so: what the queue has lost is found here. */
+  async look(rows = this.#ports.times.workflowOfferedRuns): Promise<void> {
+    const { store, now } = this.#ports
+    const due = await store.query('dueWorkflowRuns', { now: now(), rows: rows + this.#failures.size })
+    await Promise.all(due.map(run => this.#offer(run)))
   }
 
   lookSoon(): void {
@@ -105,47 +128,79 @@ export class WorkflowExecutor {
   }
 
   async #look(): Promise<void> {
-    const { store, times, now, name } = this.#ports
-    const room = times.workflowsAtOnce - this.#held.size
-    if (room <= 0) return
-    const due = await store.query('dueWorkflowRuns', { now: now(), rows: room + this.#failures.size })
-    const free = due.filter(({ id }) => !this.#held.has(id) && (this.#failures.get(id)?.until ?? 0) <= now())
-    const taken = await Promise.all(
-      free.slice(0, room).map(({ org, id }) => {
-        const at = now()
-        return store.call('takeWorkflowRun', { org, id, executor: name, leaseUntil: at + times.leaseMs, now: at })
-      }),
-    )
-    for (const run of taken) if (run) this.#hold(run)
-    if (taken.length === room) this.#again = true
+    const room = this.#room()
+    if (room > 0) await this.look(room)
   }
 
-  #hold(taken: TakenWorkflowRun): void {
+  #room(): number {
+    return this.#ports.times.workflowsAtOnce - this.#held.size - this.#taking
+  }
+
+  /** To whichever hub has room; where the queue is away, to this one. */
+  async #offer({ org, id }: DueRun, delayMs = 0): Promise<void> {
+    if (this.#closed || !this.#isFree(id)) return
+    const taken = await this.#ports.queue.add('orchestrator', { id, org }, { delayMs })
+    // It goes on by itself: whoever looks does not wait for the runs.
+    if (!taken && delayMs === 0) this.#track(this.#take({ org, id }).catch(this.#notTaken))
+  }
+
+  #isFree(id: RunId): boolean {
+    return !this.#held.has(id) && (this.#failures.get(id)?.until ?? 0) <= this.#ports.now()
+  }
+
+  readonly #notTaken = (thrown: unknown): void => {
+    this.#ports.log.warn({ err: asMeshError(thrown) }, 'a due run of a workflow was not taken')
+  }
+
+  /** Resolves when the run has left memory; settled as soon as its lease says who has it. */
+  async #take({ org, id }: DueRun, settle: () => void = () => undefined): Promise<void> {
+    const { store, times, now, name } = this.#ports
+    this.#held.get(id)?.sent()
+    if (this.#closed || !this.#isFree(id) || this.#room() <= 0) return
+    let work: Promise<void> | undefined
+    this.#taking++
+    try {
+      const at = now()
+      const lease = { executor: name, leaseUntil: at + times.leaseMs, now: at }
+      const taken = await store.call('takeWorkflowRun', { org, id, ...lease })
+      settle()
+      if (taken) work = this.#hold(taken)
+    } finally {
+      this.#taking--
+    }
+    await work
+  }
+
+  #hold(taken: TakenWorkflowRun): Promise<void> {
     const { appended, stepsFor } = this.#ports
     const run = new HeldRun(
       {
         ...this.#ports,
         texts: this.#texts,
-        steps: stepsFor(taken.org),
+        steps: stepsFor(taken),
         appended: (done, grown) => appended(taken, done, grown),
       },
       taken,
     )
     this.#held.set(taken.id, run)
     if (this.#closed) run.stop()
-    this.#track(this.#carryOn(run))
+    const work = this.#carryOn(run)
+    this.#track(work)
+    return work
   }
 
   async #carryOn(run: HeldRun): Promise<void> {
-    const { now, log } = this.#ports
-    const { id } = run.taken
+    const { now, log, queue } = this.#ports
+    const { org, id } = run.taken
     try {
       const result = await run.carryOn()
       this.#failures.delete(id)
-      if (result.status === 'stopped') await run.rest(now(), '')
-      else if (result.status === 'waits') {
+      if (result.status === 'stopped') {
+        await run.rest(now(), '')
+        await queue.add('orchestrator', { id, org })
+      } else if (result.status === 'waits') {
         await run.rest(result.wakeAt, result.waits.join(','))
-        this.#lookAt(result.wakeAt)
+        this.#offerAt(run.taken, result.wakeAt)
       }
     } catch (thrown) {
       const error = asMeshError(thrown)
@@ -173,11 +228,9 @@ export class WorkflowExecutor {
   }
 
   /** Sooner than the next regular look. */
-  #lookAt(at: number | null): void {
+  #offerAt(run: DueRun, at: number | null): void {
     const ms = at === null ? Number.POSITIVE_INFINITY : at - this.#ports.now()
-    if (ms > this.#ports.times.workflowDueMs || this.#closed) return
-    clearTimeout(this.#dueTimer)
-    this.#dueTimer = setTimeout(() => this.lookSoon(), Math.max(0, ms))
+    if (ms <= this.#ports.times.workflowDueMs) this.#track(this.#offer(run, Math.max(1, ms)))
   }
 
   /** What is not renewed is another's by now. */

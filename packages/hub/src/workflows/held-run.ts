@@ -24,7 +24,7 @@ import { sha256 } from './pin-files.ts'
 import type { ResultBytes } from './result-bytes.ts'
 
 /** Another number: states that were kept before are not looked at. */
-const stateVersion = 1
+const stateVersion = 2
 
 export interface HeldRunPorts {
   store: HubStore

@@ -1,25 +1,25 @@
-/** What the steps of a workflow do at a hub, and which of them it cannot do (WQ40). */
+/** What the steps of a workflow do at a hub, and what it cannot do (WQ40). */
 import { MeshError } from '@meshbook/core/errors.ts'
-import type { OrgId } from '@meshbook/core/ids.ts'
-import { kindOf, type StepKind, type Steps, type Workflow } from '@meshbook/core/workflow/workflow-schema.ts'
-import { type Executed, type StepExecutor, StepFailure } from '@meshbook/engine/workflow/ports.ts'
+import type { Steps, Workflow } from '@meshbook/core/workflow/workflow-schema.ts'
+import type { Executed, StepExecutor } from '@meshbook/engine/workflow/ports.ts'
+import type { PromptInput } from '@meshbook/engine/workflow/steps/prompt-step.ts'
+import type { HubConfig } from '../config.ts'
+import type { ModelsConfig } from '../gateway/models-config.ts'
 import type { Secret } from '../vault/secret.ts'
 import type { Vault } from '../vault/vault.ts'
+import { type ActingPorts, actorOf, payerOf, type RunOfSteps, refused } from './acting.ts'
+import { type AgentStepPorts, giveToAgent } from './agent-step.ts'
+import { type CellStepsPorts, runCell, runNotebook } from './cell-steps.ts'
 import { sendRequest } from './http-step.ts'
+import { tellBeginner } from './notify-step.ts'
+import { askThroughGateway, type PromptPorts, promptBound } from './prompt-step.ts'
+import { type PublishStepPorts, publishDocument } from './publish-step.ts'
 
-export interface HubStepsPorts {
+export interface HubStepsPorts extends PromptPorts, ActingPorts, CellStepsPorts, AgentStepPorts, PublishStepPorts {
   vault: Pick<Vault, 'open'>
+  config: { models: ModelsConfig; tasks: Pick<HubConfig['tasks'], 'defaults'> }
   /** Addresses of the hub's own network may be asked. */
   allowsPrivate: boolean
-}
-
-const notHere: Partial<Record<StepKind, string>> = {
-  prompt: 'run the file with `meshbook workflow run` on a machine that has the key',
-  notebook: 'run the notebook with `meshbook run` and let a step of kind http or gate follow',
-  cell: 'run it with `meshbook run`, or use a step of kind transform',
-  agent: 'give the work with `meshbook task`',
-  notify: 'use a gate, which tells people, or http to a webhook',
-  publish: 'publish with `meshbook publish` once the workflow has ended',
 }
 
 /** Throws BAD_WORKFLOW with every step that a hub cannot do, before anything of it is begun. */
@@ -30,33 +30,53 @@ export function refuseUnavailable(workflows: readonly Workflow[]): void {
 
 function unavailableIn(steps: Steps, prefix: string): string[] {
   return Object.entries(steps).flatMap(([id, step]) => {
-    const kind = kindOf(step)
-    const todo = notHere[kind]
-    const own = todo === undefined ? [] : [`${prefix}${id}: a hub does no steps of kind ${kind} yet; ${todo}`]
+    const own: string[] = []
+    if (step.notify?.ways?.every(way => way === 'desktop'))
+      own.push(`${prefix}${id}: a hub has no desktop; name push, email or slack, or leave out ways`)
     const inside = step.map ?? step.repeat
     return inside ? [...own, ...unavailableIn(inside.steps, `${prefix}${id}.`)] : own
   })
 }
 
-export function hubSteps({ vault, allowsPrivate }: HubStepsPorts, org: OrgId): StepExecutor {
-  const refused = (detail: string): StepFailure =>
-    new StepFailure('KEY_MISSING', detail, { known: true, mayRetry: false })
+export function hubSteps(ports: HubStepsPorts, run: RunOfSteps): StepExecutor {
+  const { vault, config, allowsPrivate } = ports
+  const { org } = run
   const secretNamed = async (name: string, to: string): Promise<Secret> => {
+    const { who } = await actorOf(ports, run)
+    if (who.org !== org) throw refused('FORBIDDEN', 'keys of the vault are for users of this hub who began the run')
     const key = await vault.open(org, name, 'a workflow')
-    if (!key) throw refused(`the vault has no key "${name}"; \`meshbook keys set ${name} --kind secret\` sets it`)
+    const missing = (detail: string): Error => refused('KEY_MISSING', detail)
+    if (!key) throw missing(`the vault has no key "${name}"; \`meshbook keys set ${name} --kind secret\` sets it`)
     if (key.kind !== 'secret')
-      throw refused(`the key "${name}" is of kind ${key.kind}: workflows send those of kind secret alone`)
-    if (key.at !== null && key.at !== to) throw refused(`the secret "${name}" is for ${key.at} alone, not for ${to}`)
+      throw missing(`the key "${name}" is of kind ${key.kind}: workflows send those of kind secret alone`)
+    if (key.at !== null && key.at !== to) throw missing(`the secret "${name}" is for ${key.at} alone, not for ${to}`)
     return key.secret
   }
   return {
-    estimate: () => null,
+    estimate: (kind, input) => {
+      if (kind === 'prompt') return promptBound(input as unknown as PromptInput, config.models.prices)
+      return kind === 'agent' ? config.tasks.defaults.budgetMicroUsd : null
+    },
+    goesOn: kind => kind === 'cell' || kind === 'notebook' || kind === 'agent',
     async execute(execution): Promise<Executed> {
-      if (execution.kind === 'http') return sendRequest(execution, secretNamed, allowsPrivate)
-      throw new StepFailure('BAD_WORKFLOW', `a hub does no steps of kind ${execution.kind} yet`, {
-        known: true,
-        mayRetry: false,
-      })
+      switch (execution.kind) {
+        case 'http':
+          return sendRequest(execution, secretNamed, allowsPrivate)
+        case 'prompt':
+          return askThroughGateway(ports, await payerOf(ports, run), execution)
+        case 'notify':
+          return tellBeginner(ports, run, await actorOf(ports, run), execution)
+        case 'cell':
+          return runCell(ports, run, execution)
+        case 'notebook':
+          return runNotebook(ports, run, execution)
+        case 'agent':
+          return giveToAgent(ports, run, execution)
+        case 'publish':
+          return publishDocument(ports, run, execution)
+        default:
+          throw refused('BAD_WORKFLOW', `a step of kind ${execution.kind} is none that is executed`)
+      }
     },
   }
 }

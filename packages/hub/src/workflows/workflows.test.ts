@@ -2,73 +2,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import type { Gate, Run } from '@meshbook/core/api.ts'
-import type { RunEvent } from '@meshbook/core/run.ts'
-import type { WorkflowRun } from '@meshbook/core/workflows-api.ts'
-import { startTestHub, type TestHub, type TestHubOptions } from '../testing/test-hub.ts'
-import { until } from '../testing/until.ts'
-
-interface Scene extends TestHub {
-  run(
-    steps: string,
-    more?: { inputs?: object; files?: Record<string, string>; id?: string; head?: string },
-  ): Promise<string>
-  show(id: string): Promise<WorkflowRun>
-  ended(id: string, status?: string): Promise<WorkflowRun>
-  waits(id: string, what: string): Promise<void>
-  log(id: string): Promise<RunEvent[]>
-  output(id: string): Promise<unknown>
-  gate(id: string): Promise<Gate>
-}
-
-async function scene(t: TestContext, options: TestHubOptions = {}): Promise<Scene> {
-  const hub = await startTestHub(t, { ...options, limits: { workflowDueMs: 100, ...options.limits } })
-  const scene: Scene = Object.assign(hub, {
-    async run(steps: string, { inputs = {}, files = {}, id, head = '' }: Parameters<Scene['run']>[1] = {}) {
-      const text = `meshbook: workflow/v1\nname: demo\n${head}${head && '\n'}steps:\n${steps}`
-      const body = { file: 'a.yaml', files: { 'a.yaml': text, ...files }, inputs, ...(id && { id }) }
-      return (await hub.json<WorkflowRun>('POST', '/workflow-runs', body)).id
-    },
-    show: (id: string) => hub.json<WorkflowRun>('GET', `/workflow-runs/${id}`),
-    async ended(id: string, status = 'completed') {
-      await until(async () => (await scene.show(id)).endedAt !== null)
-      const run = await scene.show(id)
-      assert.equal(run.status, status, JSON.stringify(run.error))
-      return run
-    },
-    waits: (id: string, what: string) => until(async () => (await scene.show(id)).waits.includes(what)),
-    async log(id: string) {
-      const text = await (await hub.api('GET', `/runs/${id}/events`)).text()
-      return [...text.matchAll(/^data: (.*)$/gm)].flatMap(([, data]) => {
-        const read = JSON.parse(data!) as { event?: RunEvent } & RunEvent
-        return [read.type === 'workflow' || !read.event ? read : read.event]
-      }) as RunEvent[]
-    },
-    async output(id: string) {
-      const log = await scene.log(id)
-      const end = log.findLast(event => event.type === 'workflow' && event.event.type === 'ended') as {
-        event: { output?: { value: unknown } }
-      }
-      return end.event.output?.value
-    },
-    async gate(id: string) {
-      let found: Gate | undefined
-      await until(async () => {
-        const { items } = await hub.json<{ items: Gate[] }>('GET', `/gates?state=open&run=${id}`)
-        found = items[0]
-        return found !== undefined
-      })
-      return hub.json<Gate>('GET', `/gates/${found!.id}`)
-    },
-  })
-  return scene
-}
-
-const approve = (gate: Gate, more: object = {}) => ({
-  ...{ decision: 'approved', digest: gate.digest, nonce: gate.nonce },
-  ...more,
-})
+import type { WorkflowFiles, WorkflowRun } from '@meshbook/core/workflows-api.ts'
+import { approve, workflowScene as scene } from '../testing/workflow-scene.ts'
 
 test('WQ1 WQ40 a workflow with map, repeat, child and wait runs to its end at the hub; its log is that of the run', async t => {
   const { run, ended, output, log, json } = await scene(t)
@@ -112,8 +49,8 @@ test('WQ2 WQ40 faults of files are told all at once with their places, and steps
   assert.ok(wrong.status >= 400 && wrong.status < 500)
   assert.match(wrong.text, /a\.yaml:4:\d+.*transform/)
   assert.match(wrong.text, /a\.yaml:5:\d+/)
-  const far = await ask(`${head}  a: { notebook: { document: x.md } }\n`)
-  assert.match(far.text, /a: a hub does no steps of kind notebook/)
+  const far = await ask(`${head}  a: { notify: { title: x, ways: [desktop] } }\n`)
+  assert.match(far.text, /a: a hub has no desktop/)
   assert.match((await ask(`${head}  a: { workflow: { file: b.yaml } }\n`)).text, /b\.yaml is not among the files/)
 })
 
@@ -207,14 +144,33 @@ test('WQ12 a hub that starts again goes on with what waited, and a fork keeps wh
   assert.deepEqual(began, [])
 })
 
+test('WQ5 WQ6 the files of a run begin the same run again, and the list is asked by status and a part of the name', async t => {
+  const { run, json, ended, show, api } = await scene(t)
+  const files = { 'b.yaml': "meshbook: workflow/v1\nname: inner\nsteps:\n  t: { transform: '1' }\n" }
+  const id = await run('  a: { workflow: { file: b.yaml } }\n', { files })
+  await ended(id)
+  const told = await json<WorkflowFiles>('GET', `/workflow-runs/${id}/files`)
+  assert.deepEqual(Object.keys(told.files), [told.file, 'b.yaml'])
+  const again = await json<WorkflowRun>('POST', '/workflow-runs', told)
+  assert.equal(again.definition, (await show(id)).definition)
+  await ended(again.id)
+  const asked = async (query: string) =>
+    (await json<{ items: WorkflowRun[] }>('GET', `/workflow-runs?${query}`)).items.length
+  assert.deepEqual(
+    [await asked('status=completed'), await asked('status=failed'), await asked('find=EM'), await asked('find=d%25o')],
+    [2, 0, 2, 0],
+  )
+  assert.equal((await api('GET', '/workflow-runs?status=great')).status, 400)
+})
+
 test('WQ3 nobody else sees or changes a run', async t => {
   const { run, hub } = await scene(t)
   const id = await run('  a: { wait: { signal: x } }\n')
-  const answers = ['', '/cancel', '/signals', '/budget', '/fork'].map(path =>
+  const answers = ['', '/files', '/cancel', '/signals', '/budget', '/fork'].map(path =>
     fetch(`${hub.url}/api/v1/workflow-runs/${id}${path}`, {
-      method: path === '' ? 'GET' : 'POST',
+      method: path === '' || path === '/files' ? 'GET' : 'POST',
       headers: { 'content-type': 'application/json' },
-      ...(path !== '' && { body: '{}' }),
+      ...(path !== '' && path !== '/files' && { body: '{}' }),
     }),
   )
   for (const { status } of await Promise.all(answers)) assert.equal(status, 401)

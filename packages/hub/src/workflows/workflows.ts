@@ -1,5 +1,4 @@
 /** Runs of workflows as people see them (WQ1–WQ3, WQ20–WQ22): asked for, shown, spoken to, forked. */
-import { createHash } from 'node:crypto'
 import { MeshError } from '@meshbook/core/errors.ts'
 import {
   type Now,
@@ -28,6 +27,7 @@ import type { NewSent } from '../store/workflow-inbox.ts'
 import type { WorkflowRunRow } from '../store/workflow-runs.ts'
 import { refuseUnavailable } from './hub-steps.ts'
 import { namedFiles } from './named-files.ts'
+import { type Kept, newRun } from './new-run.ts'
 import { pinFiles } from './pin-files.ts'
 
 export interface WorkflowsPorts {
@@ -38,7 +38,6 @@ export interface WorkflowsPorts {
   wanted(org: OrgId, id: RunId): void
 }
 
-type Kept = Extract<WorkflowEvent, { type: 'kept' }>
 type Inputs = { [name: string]: Json }
 
 interface Opening {
@@ -74,24 +73,13 @@ export class Workflows {
     const { store, now, random } = this.#ports
     const definitions = definitionsOf(files)
     refuseUnavailable(definitions.all)
-    const workflow = definitions.of(files.hash)
     const at = now()
     const id = wanted ?? parseRunId(newId('run', at, random))
-    const began: WorkflowEvent = {
-      ...{ type: 'began', name: workflow.name, definition: files.hash, children: files.children },
-      inputs: checkedInputs(() => inputsFor(workflow, inputs)),
-      ...(workflow.budget && { budget: Math.round(workflow.budget.usd * 1_000_000) }),
-      ...(fork && { forkedFrom: { run: fork.run, step: fork.step } }),
-    }
-    const opening = [began, ...(fork?.kept ?? [])].map((event): RunEvent => ({ type: 'workflow', at, event }))
-    const asked = [project, files.hash, files.children, began.inputs, began.forkedFrom ?? null]
+    const workflow = definitions.of(files.hash)
+    const opening = { id, project, files, workflow, inputs: checkedInputs(() => inputsFor(workflow, inputs)) }
+    const { name, asker, source } = requester
     const { run, created } = await store.call('createWorkflowRun', {
-      ...{ org, id, project, opening, name: workflow.name, definition: files.hash, texts: [...files.texts], now: at },
-      hash: createHash('sha256').update(JSON.stringify(asked)).digest('hex'),
-      newSession: newId('session', at, random),
-      requestedBy: requester.name,
-      asker: requester.asker,
-      credential: credentialOf(requester.source),
+      ...newRun({ ...opening, org, name, asker, credential: credentialOf(source), fork }, { now: at, random }),
     })
     if (created) this.#ports.wanted(org, id)
     return { run: shown(run), created }
@@ -193,9 +181,9 @@ function checkedInputs<T>(inputs: () => T): T {
 }
 
 function shown(row: WorkflowRunRow): WorkflowRun {
-  const { id, project, name, definition, status, seq, requestedBy, requestedAt, startedAt, endedAt } = row
+  const { id, project, name, definition, status, seq, requestedBy, requestedAt, startedAt, endedAt, trigger } = row
   return {
-    ...{ id, project, name, definition, status, seq, requestedBy, requestedAt, startedAt, endedAt },
+    ...{ id, project, name, definition, status, seq, requestedBy, requestedAt, startedAt, endedAt, trigger },
     waits: row.waits === '' ? [] : row.waits.split(','),
     dueAt: row.executor === null ? row.dueAt : null,
     error: row.error === null ? null : (JSON.parse(row.error) as RunError),

@@ -27,7 +27,7 @@ const types: Record<string, string> = {
 const pages = new Set(['/', '/signin', '/p', '/runs', '/sessions', '/devices', '/audit', '/account', '/pair'])
 const phonePage = /^\/m(?:\/(?:(?:p|gates|runs|tasks)\/.*|inbox|runs|tasks|devices|settings|search|share|pair)?)?$/
 const portalPage =
-  /^\/portal(?:\/(?:tasks\/[^/]+|tasks|workflows\/[^/]+|workflows|overview|runs|gates|devices|usage|members|tokens|keys|hooks|audit)?)?$/
+  /^\/portal(?:\/(?:tasks\/[^/]+|tasks|workflows\/[^/]+|workflows|triggers|overview|runs|gates|devices|usage|members|tokens|keys|hooks|audit)?)?$/
 
 /** Paths that the apps themselves route. */
 export function isAppPage(path: string): boolean {

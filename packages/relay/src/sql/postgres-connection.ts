@@ -1,6 +1,7 @@
 /** Connections to PostgreSQL with every time bounded, values as SQLite gives them, and the Tx over one connection. */
 import { limits } from '@meshbook/core/limits.ts'
 import { type ClientConfig, Pool, type PoolClient, type PoolConfig, types } from 'pg'
+import { enterScope } from './postgres-guard.ts'
 import type { Presence } from './postgres-presence.ts'
 import { numbered } from './postgres-sql.ts'
 import type { SqlValue, Tx } from './tx.ts'
@@ -77,12 +78,34 @@ function statementOf(sql: string): string {
 
 type Rows<Row> = { rows: Row[]; rowCount: number | null }
 
-export function txOver(client: Pick<PoolClient, 'query'>): Tx {
+/** `scope` is the one that the transaction is in by now. */
+export function txOver(client: Pick<PoolClient, 'query'>, scope: string): Tx {
   const query = <Row>(sql: string, params: readonly SqlValue[] = []): Promise<Rows<Row>> =>
     client.query(statementOf(sql), [...params]) as Promise<Rows<never>>
-  return {
+  const tx: Tx = {
     all: async <Row>(sql: string, params?: readonly SqlValue[]) => (await query<Row>(sql, params)).rows,
     get: async <Row>(sql: string, params?: readonly SqlValue[]) => (await query<Row>(sql, params)).rows[0],
     run: async (sql, params) => ({ changes: (await query(sql, params)).rowCount ?? 0 }),
+    inScope: (inner, work) => (inner === scope ? work(tx) : workIn(client, inner, scope, work)),
+  }
+  return tx
+}
+
+/** After an error the server may take no statement but a rollback, which restores the scope by itself. */
+async function workIn<T>(
+  client: Pick<PoolClient, 'query'>,
+  inner: string,
+  outer: string,
+  work: (tx: Tx) => Promise<T>,
+): Promise<T> {
+  await client.query(enterScope(inner))
+  let isDone = false
+  try {
+    const value = await work(txOver(client, inner))
+    isDone = true
+    return value
+  } finally {
+    const restored = client.query(enterScope(outer))
+    await (isDone ? restored : restored.then(undefined, () => undefined))
   }
 }

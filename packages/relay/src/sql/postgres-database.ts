@@ -12,12 +12,12 @@ import { locksOfOrg } from './call-locks.ts'
 import type { Database, StorageHealth } from './database.ts'
 import { openPool, txOver } from './postgres-connection.ts'
 import { callErrorOf, isLost, isReadOnly, serverErrorOf } from './postgres-error.ts'
-import { enterScope, scopeOf } from './postgres-guard.ts'
+import { enterScope, everyOrg, orgOf } from './postgres-guard.ts'
 import { checkVersions, loadModules } from './postgres-migrate.ts'
 import { Presence } from './postgres-presence.ts'
 import { checkRole } from './postgres-role.ts'
 import { PostgresWriter } from './postgres-writer.ts'
-import type { CallLock, Procedure, Procedures, SqlModule, Together } from './tx.ts'
+import type { CallLock, Procedure, Procedures, SqlModule, Together, Tx } from './tx.ts'
 
 export interface PostgresOptions {
   /** Of the hub's role, with its password: never logged. */
@@ -32,6 +32,7 @@ interface Named {
   procedure: Procedure
   together: Together | undefined
   locksOf: (args: never) => CallLock[]
+  scopeOf: (args: unknown) => string
 }
 
 const well: StorageHealth = { ok: true, detail: '' }
@@ -79,13 +80,14 @@ export class PostgresDatabase<P extends Procedures> implements Database<P> {
   }
 
   call: Database<P>['call'] = async (name, ...args) => {
-    const { procedure, together, locksOf } = this.#find(name)
+    const { procedure, together, locksOf, scopeOf } = this.#find(name)
     if (this.#failure) throw this.#failure
+    const scope = scopeOf(args[0])
     const locks = locksOf(args[0] as never)
     return new Promise<unknown>((resolve, reject) =>
       this.#writer.add({
         locks,
-        scope: scopeOf(args[0]),
+        scope,
         perform: tx => procedure(tx, args[0] as never),
         together,
         args: args[0],
@@ -97,8 +99,9 @@ export class PostgresDatabase<P extends Procedures> implements Database<P> {
 
   /** A connection that was cut while it was idle is noticed only now; reading once more changes nothing. */
   query: Database<P>['query'] = async (name, ...args) => {
-    const { procedure } = this.#find(name)
-    const read = (client: PoolClient) => readIn(client, procedure, args[0] as never)
+    const { procedure, scopeOf } = this.#find(name)
+    const scope = scopeOf(args[0])
+    const read = (client: PoolClient) => readIn(client, scope, tx => procedure(tx, args[0] as never))
     try {
       return (await this.#with(this.#readers, read).catch((thrown: unknown) => {
         if (!isLost(thrown)) throw thrown
@@ -190,10 +193,10 @@ export class PostgresDatabase<P extends Procedures> implements Database<P> {
 }
 
 /** One snapshot for all statements of the procedure, and no way to write. */
-async function readIn(client: PoolClient, procedure: Procedure, args: never): Promise<unknown> {
-  await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${enterScope(scopeOf(args))}`)
+async function readIn(client: PoolClient, scope: string, read: (tx: Tx) => Promise<unknown>): Promise<unknown> {
+  await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${enterScope(scope)}`)
   try {
-    return await procedure(txOver(client), args)
+    return await read(txOver(client, scope))
   } finally {
     await client.query('ROLLBACK')
   }
@@ -201,12 +204,23 @@ async function readIn(client: PoolClient, procedure: Procedure, args: never): Pr
 
 function proceduresOf(modules: readonly SqlModule[]): ReadonlyMap<string, Named> {
   const found = new Map<string, Named>()
-  for (const { procedures, onPostgres = {}, together = {}, locksOf = locksOfOrg } of modules) {
+  for (const { procedures, onPostgres = {}, together = {}, locksOf = locksOfOrg, withoutOrg, acrossOrgs } of modules) {
     for (const [name, portable] of Object.entries(procedures)) {
       const procedure = onPostgres[name] ?? portable
       if (found.has(name)) throw new Error(`two modules have a procedure "${name}"`)
-      found.set(name, { procedure, together: together[name], locksOf })
+      const scope = scopeOf(name, withoutOrg, acrossOrgs?.has(name))
+      found.set(name, { procedure, together: together[name], locksOf, scopeOf: scope })
     }
   }
   return found
+}
+
+/** Who names no org is for all of them where the module says so, and is refused elsewhere. */
+function scopeOf(name: string, withoutOrg?: ReadonlySet<string>, isAcross = false): (args: unknown) => string {
+  return args => {
+    const org = orgOf(args)
+    if (org === undefined && withoutOrg?.has(name) === false)
+      throw new MeshError('INTERNAL', { detail: `a call of "${name}" names no org` })
+    return isAcross ? everyOrg : (org ?? everyOrg)
+  }
 }

@@ -4,7 +4,7 @@ import { Client, type ClientBase } from 'pg'
 import { orderedLocks } from './call-locks.ts'
 import { clientConfig } from './postgres-connection.ts'
 import { serverErrorOf } from './postgres-error.ts'
-import { enterEveryOrg, guardsFor } from './postgres-guard.ts'
+import { enterEveryOrg, guardsOf, guardsSql } from './postgres-guard.ts'
 import { beginWith, migrationFor } from './postgres-sql.ts'
 import type { Schema, SqlModule } from './tx.ts'
 
@@ -37,10 +37,23 @@ export async function checkVersions(client: ClientBase, modules: readonly SqlMod
     modules.map(module => module.schema),
     await storedVersions(client),
   )
-  if (first)
+  const [old] = first
+    ? [first]
+    : await unguarded(
+        client,
+        modules.map(module => module.schema),
+      )
+  if (old)
     throw new MeshError('DATABASE_OLD', {
-      detail: `the tables of "${first.name}" are to be made or brought up to date`,
+      detail: `the tables of "${old.name}" are to be made or brought up to date`,
     })
+}
+
+/** Schemas of which a table has no guard, or that of another version. */
+async function unguarded(client: ClientBase, schemas: readonly Schema[]): Promise<Schema[]> {
+  const { rows } = await client.query<{ table: string; mark: string | null }>(guardsSql)
+  const marks = new Map(rows.map(({ table, mark }) => [table, mark]))
+  return schemas.filter(schema => guardsOf(schema).some(({ table, mark }) => marks.get(table) !== mark))
 }
 
 export interface MigrateOptions {
@@ -63,9 +76,11 @@ export async function migratePostgres({ ownerUrl, modules, role }: MigrateOption
     const stored = await storedVersions(client)
     const due = behind(schemas, stored)
     for (const schema of due) await migrateOne(client, schema, stored.get(schema.name) ?? 0)
+    const open = await unguarded(client, schemas)
+    for (const schema of open) await guard(client, schema)
     await grantRows(client, role)
     await client.query('COMMIT')
-    return due.map(({ name }) => name)
+    return schemas.filter(schema => due.includes(schema) || open.includes(schema)).map(({ name }) => name)
   } catch (thrown) {
     throw serverErrorOf(thrown) ?? thrown
   } finally {
@@ -73,20 +88,21 @@ export async function migratePostgres({ ownerUrl, modules, role }: MigrateOption
   }
 }
 
-export async function migrateOne(
-  client: ClientBase,
-  { name, migrations, guarded = [] }: Schema,
-  from: number,
-): Promise<void> {
+export async function migrateOne(client: ClientBase, schema: Schema, from: number): Promise<void> {
+  const { name, migrations } = schema
   await client.query(
     'CREATE TABLE IF NOT EXISTS schema_versions (name TEXT NOT NULL PRIMARY KEY, version BIGINT NOT NULL)',
   )
   for (const sql of migrations.slice(from)) await client.query(migrationFor(sql))
-  if (guarded.length > 0) await client.query(guardsFor(guarded))
+  await guard(client, schema)
   await client.query(
     'INSERT INTO schema_versions (name, version) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET version = excluded.version',
     [name, migrations.length],
   )
+}
+
+async function guard(client: ClientBase, schema: Schema): Promise<void> {
+  for (const { sql } of guardsOf(schema)) await client.query(sql)
 }
 
 export async function grantRows(client: ClientBase, role: string): Promise<void> {

@@ -142,7 +142,6 @@ export class PostgresWriter {
 }
 
 async function performGroup(client: PoolClient, group: readonly WriteCall[], guarded: boolean): Promise<Outcome[]> {
-  const tx = txOver(client)
   const outcomes: Outcome[] = []
   let scope = group[0]!.scope
   await client.query(`${beginWith(orderedLocks(group.flatMap(({ locks }) => locks)))}; ${enterScope(scope)}`)
@@ -151,6 +150,7 @@ async function performGroup(client: PoolClient, group: readonly WriteCall[], gua
     const call = group[outcomes.length]!
     if (call.scope !== scope) await client.query(enterScope(call.scope))
     scope = call.scope
+    const tx = txOver(client, scope)
     if (guarded) outcomes.push(await performGuarded(client, tx, call))
     else outcomes.push(...(await performPlain(tx, alike(group, outcomes.length))))
     if (performance.now() > until) break

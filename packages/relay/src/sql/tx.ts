@@ -8,6 +8,8 @@ export interface Tx {
   all<Row>(sql: string, params?: readonly SqlValue[]): Promise<Row[]>
   get<Row>(sql: string, params?: readonly SqlValue[]): Promise<Row | undefined>
   run(sql: string, params?: readonly SqlValue[]): Promise<{ changes: number }>
+  /** Absent where nothing keeps orgs apart but the statements. Called by `inOrg` and `acrossOrgs` only. */
+  inScope?<T>(scope: string, work: (tx: Tx) => Promise<T>): Promise<T>
 }
 
 /**
@@ -30,8 +32,12 @@ export interface Turn {
 export interface Schema {
   name: string
   migrations: readonly string[]
-  /** Tables of which a call on PostgreSQL sees and changes only rows of the org that it is for (`scopeOf`). */
+  /** Tables of which a call on PostgreSQL sees and changes only rows of the org that it is for. */
   guarded?: readonly string[]
+  /** Of these, those that also have rows of no org (`org_id = ''`), which every call may reach. */
+  common?: readonly string[]
+  /** By table: which rows of other orgs a call may read, as a condition in which `:org` is the org that it is for. */
+  seen?: Readonly<Record<string, string>>
 }
 
 /**
@@ -53,6 +59,10 @@ export interface SqlModule {
   onPostgres?: Readonly<Record<string, Procedure>>
   /** What PostgreSQL does for several calls of one procedure and org that wait together: a result for each, in their order. */
   together?: Readonly<Record<string, Together>>
+  /** Procedures that may be called without an `org`, and then reach the rows of all. Any other is refused then. */
+  withoutOrg?: ReadonlySet<string>
+  /** Procedures that reach rows of other orgs than the one that they are called for. */
+  acrossOrgs?: ReadonlySet<string>
   /** Other locks than those of the call's org; see `locksOfOrg`. */
   locksOf?: (args: never) => CallLock[]
 }

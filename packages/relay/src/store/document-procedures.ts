@@ -15,7 +15,11 @@ export const schema: Schema = {
     'ALTER TABLE relay_snapshots ADD COLUMN facts BLOB;',
     'ALTER TABLE relay_documents ADD COLUMN retired BLOB;',
   ],
+  guarded: ['relay_documents', 'relay_snapshots', 'relay_updates'],
 }
+
+/** They name the org of each document. */
+export const withoutOrg: ReadonlySet<string> = new Set(['readHeads', 'appendUpdates', 'appendMany', 'listStored'])
 
 interface DocumentArgs {
   org: string

@@ -18,7 +18,10 @@ export const schema: Schema = {
     // A version that something else shows is kept like one with a name.
     'ALTER TABLE history_versions ADD COLUMN held BIGINT NOT NULL DEFAULT 0;',
   ],
+  guarded: ['history_versions', 'history_texts', 'history_intents', 'history_assets'],
 }
+
+export const withoutOrg: ReadonlySet<string> = new Set()
 
 interface DocumentArgs {
   org: string

@@ -3,7 +3,7 @@ import type { Gate } from '@meshbook/core/api.ts'
 import { exactText } from '@meshbook/core/exact-text.ts'
 import { useState } from 'preact/hooks'
 import { Hint } from '../shell/hint.tsx'
-import { mayDecide, useDecision, useWholeGate } from './gate-decision.ts'
+import { asksForMore, mayDecide, useDecision, useWholeGate } from './gate-decision.ts'
 import { ExactBytes, GateFacts, GateOutcome, gateWords } from './gate-parts.tsx'
 
 export function GateCard({ gate }: { gate: Gate }) {
@@ -25,6 +25,12 @@ function Decide({ gate }: { gate: Gate }) {
   const { busy, problem, decide } = useDecision(gate)
   const [comment, setComment] = useState('')
   if (!mayDecide(gate)) return <p class="muted">{gate.deciders?.join(', ')} may decide this.</p>
+  if (asksForMore(gate))
+    return (
+      <p>
+        It asks for more than yes or no. <a href="/portal/gates">Decide it in the portal</a>
+      </p>
+    )
   const cannot = busy || typeof gate.shown !== 'string'
   return (
     <form class="gate-decide" onSubmit={event => event.preventDefault()} onKeyDown={event => event.stopPropagation()}>

@@ -19,24 +19,29 @@ export const mayDecide = ({ deciders }: Pick<Gate, 'deciders'>): boolean =>
 export interface Decision {
   busy: boolean
   problem: string
-  decide(decision: GateAnswer['decision'], comment: string): Promise<void>
+  decide(decision: GateAnswer['decision'], comment: string, said?: GateSaid): Promise<void>
 }
+
+/** What a gate of a workflow asks for beside yes and no. */
+export type GateSaid = Pick<GateAnswer, 'choice' | 'form'>
+export const asksForMore = ({ choices, form }: Pick<Gate, 'choices' | 'form'>): boolean =>
+  choices !== null || form !== null
 
 export function useDecision(gate: Gate): Decision {
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState('')
-  const decide = async (decision: GateAnswer['decision'], comment: string) => {
+  const decide = async (decision: GateAnswer['decision'], comment: string, said: GateSaid = {}) => {
     setBusy(true)
     setProblem('')
     try {
       if (!(await isOfDigest(gate)))
         return setProblem('What is shown is not what would be decided. Load the page again.')
       const { digest, nonce } = gate
-      const answer = { decision, digest, nonce, ...(comment === '' ? {} : { comment }) }
+      const answer = { decision, digest, nonce, ...(comment === '' ? {} : { comment }), ...said }
       rememberGate(await api.decideGate(gate.id, answer))
     } catch (thrown) {
-      const { message, hint } = asApiError(thrown)
-      setProblem(`${message}. ${hint}`)
+      const { message, detail, hint } = asApiError(thrown)
+      setProblem([`${message}.`, detail, hint].filter(Boolean).join(' '))
       api.gate(gate.id).then(rememberGate, () => undefined)
     } finally {
       setBusy(false)

@@ -1,6 +1,6 @@
 /** What is shown of a gate wherever it is: exactly what is asked, its facts, and how it was decided (S18). */
 import type { Gate } from '@meshbook/core/api.ts'
-import { exactParts } from '@meshbook/core/exact-text.ts'
+import { exactParts, exactText } from '@meshbook/core/exact-text.ts'
 import { timeOfDay } from '../notebook/duration.ts'
 import { Icon } from '../shell/icons.tsx'
 
@@ -17,12 +17,15 @@ export function gatePlace({ path, device }: Pick<Gate, 'path' | 'device'>): stri
   return path ?? (device === null ? 'A task of an agent' : 'A deleted notebook')
 }
 
-export function ExactBytes({ shown }: { shown: Gate['shown'] }) {
+/** `title`: of the gate, where several are shown on one page. */
+export function ExactBytes({ shown, title }: { shown: Gate['shown']; title?: string }) {
   if (shown === null) return <p class="muted">The text has expired with the log of the run.</p>
   if (shown === undefined) return <p class="muted">Loading what it shows…</p>
+  const what = 'Exactly what is asked'
+  const label = title === undefined ? what : `${what}: ${exactText(title)}`
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what is scrolled must be reached by keys.
-    <section class="gate-bytes" tabIndex={0} aria-label="Exactly what is asked">
+    <section class="gate-bytes" tabIndex={0} aria-label={label}>
       <pre dir="ltr">
         {exactParts(shown).map((part, i) => (part.marked ? <mark key={i}>{part.text}</mark> : part.text))}
       </pre>

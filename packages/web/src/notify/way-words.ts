@@ -10,6 +10,7 @@ export const noticeWords: Record<NoticeKind, string> = {
   gate: 'A decision waits',
   device: 'A device was lost while it ran something',
   budget: 'Much of a budget is spent',
+  workflow: 'A workflow tells something',
 }
 
 export const wayKindWords: Record<Way['kind'], string> = {

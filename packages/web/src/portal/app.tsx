@@ -14,6 +14,7 @@ import { rememberTasks, tasks } from '../tasks/known-tasks.ts'
 import type { TaskPlaces } from '../tasks/task-places.ts'
 import { TaskRows } from '../tasks/task-rows.tsx'
 import { tasksApi } from '../tasks/tasks-api.ts'
+import { titledRun } from '../workflows/run-title.ts'
 import { lazyPart } from './lazy-part.tsx'
 import { type PortalPage, taskAt } from './page-at.ts'
 import { go, place, portalPageAt } from './place.ts'
@@ -22,6 +23,10 @@ const TaskView = lazyPart(() => import('../tasks/task-view.tsx').then(module => 
 const NewTaskForm = lazyPart(() => import('../tasks/new-task.tsx').then(module => module.NewTaskForm))
 const RunsPage = lazyPart(() => import('./runs-page.tsx').then(module => module.RunsPage))
 const DevicesPage = lazyPart(() => import('./devices-page.tsx').then(module => module.DevicesPage))
+const WorkflowRunsPage = lazyPart(() => import('../workflows/runs-page.tsx').then(module => module.WorkflowRunsPage))
+const WorkflowRunPage = lazyPart(() => import('../workflows/run-page.tsx').then(module => module.WorkflowRunPage))
+const TriggersPage = lazyPart(() => import('../workflows/triggers-page.tsx').then(module => module.TriggersPage))
+const StartPage = lazyPart(() => import('../workflows/start-page.tsx').then(module => module.StartPage))
 
 const KeysPage = lazyPart(() => import('./keys-page.tsx').then(module => module.KeysPage))
 const UsagePage = lazyPart(() => import('./usage-page.tsx').then(module => module.UsagePage))
@@ -72,6 +77,7 @@ function SignIn() {
 /** Those that no other app has. */
 const own = {
   key: 'M9 9.2a3.2 3.2 0 1 0-2.2-2.2L2.3 11.5v2.2h2.4v-1.6h1.6v-1.6zM10.7 5.3h.01',
+  steps: 'M2.2 2.6h4v3h-4zM9.8 6.5h4v3h-4zM2.2 10.4h4v3h-4zM6.2 4.1h1.6c.6 0 1 .4 1 1V7M6.2 11.9h1.6c.6 0 1-.4 1-1V9',
   chart: 'M2 13.5h12M4.5 13V9M8 13V3.5M11.5 13V6.5',
 }
 type LinkIcon = IconName | keyof typeof own
@@ -95,6 +101,13 @@ function NavIcon({ name }: { name: LinkIcon }) {
 
 const links: readonly { to: string; name: string; icon: LinkIcon; pages: readonly PortalPage['page'][] }[] = [
   { to: '/portal/tasks', name: 'Tasks', icon: 'bolt', pages: ['tasks', 'task', 'new-task'] },
+  {
+    to: '/portal/workflows',
+    name: 'Workflows',
+    icon: 'steps',
+    pages: ['workflows', 'workflow', 'new-workflow'],
+  },
+  { to: '/portal/triggers', name: 'Triggers', icon: 'clock', pages: ['triggers'] },
   { to: '/portal/overview', name: 'Overview', icon: 'panel', pages: ['overview'] },
   { to: '/portal/runs', name: 'Runs', icon: 'play', pages: ['runs'] },
   { to: '/portal/gates', name: 'Decisions', icon: 'check', pages: ['gates'] },
@@ -163,6 +176,10 @@ const titles: Record<PortalPage['page'], string> = {
   tasks: 'Tasks',
   'new-task': 'New task',
   task: 'Task',
+  workflows: 'Workflows',
+  triggers: 'Triggers',
+  workflow: 'Run of a workflow',
+  'new-workflow': 'Run a workflow',
   overview: 'Overview',
   runs: 'Runs',
   devices: 'Devices',
@@ -176,9 +193,15 @@ const titles: Record<PortalPage['page'], string> = {
   unknown: 'Nothing here',
 }
 
-function Page({ at }: { at: PortalPage }) {
+function titleAt(at: PortalPage): string {
   const prompt = at.page === 'task' ? tasks.value.get(at.task)?.prompt : undefined
-  const title = prompt === undefined ? titles[at.page] : taskTitle(prompt)
+  if (prompt !== undefined) return taskTitle(prompt)
+  const run = titledRun.value
+  return at.page === 'workflow' && run?.id === at.run ? run.name : titles[at.page]
+}
+
+function Page({ at }: { at: PortalPage }) {
+  const title = titleAt(at)
   useEffect(() => {
     document.title = `${title} · Meshbook`
   }, [title])
@@ -192,6 +215,12 @@ function Page({ at }: { at: PortalPage }) {
             New task
           </a>
         )}
+        {at.page === 'workflows' && !me.value?.machine && (
+          <a class="button primary" href="/portal/workflows/new">
+            <Icon name="plus" size={14} />
+            Run a workflow
+          </a>
+        )}
       </div>
       <Content at={at} />
     </main>
@@ -203,6 +232,10 @@ const atTheHub: Partial<Record<PortalPage['page'], string>> = {
   tasks: 'Tasks are given to agents',
   'new-task': 'Tasks are given to agents',
   task: 'Tasks are given to agents',
+  workflows: 'Workflows of a hub run',
+  triggers: 'Triggers of workflows are kept',
+  workflow: 'Workflows of a hub run',
+  'new-workflow': 'Workflows of a hub run',
   usage: 'What models cost is counted',
   keys: 'Keys are kept',
   hooks: 'Hooks are kept',
@@ -211,8 +244,10 @@ const atTheHub: Partial<Record<PortalPage['page'], string>> = {
   tokens: 'Tokens are made',
   audit: 'What was done is noted',
 }
-const pathAtTheHub = ({ page }: PortalPage): string =>
-  page === 'tasks' || page === 'new-task' || page === 'task' ? '/portal/' : `/portal/${page}`
+const pathAtTheHub = ({ page }: PortalPage): string => {
+  if (page === 'tasks' || page === 'new-task' || page === 'task') return '/portal/'
+  return page === 'workflow' || page === 'new-workflow' ? '/portal/workflows' : `/portal/${page}`
+}
 
 function Content({ at }: { at: PortalPage }) {
   if (me.value?.machine && at.page in atTheHub) return <AtTheHub what={atTheHub[at.page]!} path={pathAtTheHub(at)} />
@@ -228,6 +263,14 @@ function Content({ at }: { at: PortalPage }) {
       return <NewTaskForm action="Give it" give={give} />
     case 'task':
       return <TaskView id={at.task} places={places} Gate={GateCard} hasColumns />
+    case 'workflows':
+      return <WorkflowRunsPage />
+    case 'workflow':
+      return <WorkflowRunPage id={at.run} />
+    case 'triggers':
+      return <TriggersPage />
+    case 'new-workflow':
+      return <StartPage />
     case 'runs':
       return <RunsPage />
     case 'devices':

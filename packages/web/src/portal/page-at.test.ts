@@ -18,6 +18,10 @@ test('PO1 each page has one address', () => {
     '/portal/members',
     '/portal/tokens',
     '/portal/audit',
+    '/portal/triggers',
+    '/portal/workflows',
+    '/portal/workflows/new',
+    '/portal/workflows/run_1',
   ]
   assert.deepEqual(
     pages.map(path => portalPageAt(path).page),
@@ -36,6 +40,10 @@ test('PO1 each page has one address', () => {
       'members',
       'tokens',
       'audit',
+      'triggers',
+      'workflows',
+      'new-workflow',
+      'workflow',
     ],
   )
   assert.deepEqual(portalPageAt('/portal/tasks/run_1'), { page: 'task', task: 'run_1' })

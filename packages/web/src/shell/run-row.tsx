@@ -15,21 +15,24 @@ import { RunFacts, RunReasons } from './run-facts.tsx'
 import { isAskedAbout, isHeld, runStanding, runTones } from './run-words.ts'
 
 export function RunRow({ run }: { run: RunInfo }) {
-  return run.kind === 'task' ? <TaskRow run={run} /> : <CellRow run={run} />
+  return run.kind === 'cell' ? <CellRow run={run} /> : <HubRow run={run} />
 }
 
-/** A task has a page of its own, in the portal. */
-function TaskRow({ run }: { run: RunInfo }) {
+/** Tasks and workflows have pages of their own, in the portal. */
+function HubRow({ run }: { run: RunInfo }) {
+  const isTask = run.kind === 'task'
   return (
     <li class="run-row">
       <span class={`pill ${runTones[run.status]}`}>{runStanding(run)}</span>
       <div class="run-what">
-        <a href={`/portal/tasks/${encodeURIComponent(run.id)}`}>Task of an agent</a>
+        <a href={`/portal/${isTask ? 'tasks' : 'workflows'}/${encodeURIComponent(run.id)}`}>
+          {isTask ? 'Task of an agent' : 'Run of a workflow'}
+        </a>
         <span class="faint ellipsis">{run.reasons[0]}</span>
       </div>
       <span class="pill run-where">
         <Icon name="cloud" size={12} />
-        {run.durationMs === null ? 'In a sandbox' : duration(run.durationMs)}
+        {run.durationMs === null ? (isTask ? 'In a sandbox' : 'At the hub') : duration(run.durationMs)}
       </span>
       <time class="faint" dateTime={new Date(run.requestedAt).toISOString()}>
         {ago(run.requestedAt, Date.now())}

@@ -22,6 +22,7 @@ async function scene(t: TestContext, script: Script) {
       path: 'a',
       attempt: 1,
       key: 'run/a/1',
+      timeoutMs: 60_000,
       signal: new AbortController().signal,
       emit: text => told.push(text),
     }

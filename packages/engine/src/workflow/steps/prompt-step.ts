@@ -55,7 +55,8 @@ export async function askModels(execution: Execution, modelNamed: ModelNamed): P
   throw new StepFailure('BAD_REQUEST', 'there is no model', { known: true, mayRetry: false })
 }
 
-function requestFor(model: string, { system = '', user, schema, max_tokens }: PromptInput): ModelRequest {
+/** What a model of the chain is asked. */
+export function requestFor(model: string, { system = '', user, schema, max_tokens }: PromptInput): ModelRequest {
   return {
     model,
     system,

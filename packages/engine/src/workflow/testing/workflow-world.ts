@@ -48,6 +48,7 @@ export interface WorldOptions {
   files: Record<string, string>
   behaviour?: Behaviour
   estimate?: (kind: StepKind, input: Json) => Estimate
+  goesOn?: (kind: StepKind) => boolean
   random?: () => number
   concurrency?: WorkflowPorts['concurrency']
 }
@@ -150,6 +151,7 @@ export class WorkflowWorld {
       concurrency: this.#options.concurrency ?? { enter: async () => 'entered' },
       executor: {
         estimate: (kind, input) => this.#options.estimate?.(kind, input) ?? null,
+        goesOn: kind => this.#options.goesOn?.(kind) === true,
         execute: async execution => {
           this.executions.push(execution)
           const done = await (this.#options.behaviour ?? echo)(execution, this)

@@ -5,7 +5,7 @@ import { exactText } from '@meshbook/core/exact-text.ts'
 import { useEffect, useState } from 'preact/hooks'
 import { type ApiError, asApiError } from '../../api/api-error.ts'
 import { api } from '../../api/client.ts'
-import { mayDecide, useDecision, useWholeGate } from '../../gates/gate-decision.ts'
+import { asksForMore, mayDecide, useDecision, useWholeGate } from '../../gates/gate-decision.ts'
 import { ExactBytes, GateFacts, GateOutcome, gatePlace, gateWords } from '../../gates/gate-parts.tsx'
 import { gates, rememberGate } from '../../gates/gate-store.ts'
 import { hub } from '../first-list.ts'
@@ -72,6 +72,12 @@ function Decide({ gate }: { gate: Gate }) {
   const [comment, setComment] = useState('')
   const isAway = hub.value === 'down'
   if (!mayDecide(gate)) return <p class="faint">{gate.deciders?.join(', ')} may decide this.</p>
+  if (asksForMore(gate))
+    return (
+      <p>
+        It asks for more than yes or no. <a href="/portal/gates">Decide it in the portal</a>
+      </p>
+    )
   const cannot = busy || isAway || typeof gate.shown !== 'string'
   const confirm = (choice: Choice) => void decide(choice, comment).then(() => setChosen(undefined))
   return (
