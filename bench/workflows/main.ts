@@ -1,159 +1,147 @@
 /**
- * Durable steps of workflows on PostgreSQL with row level security, next to bare inserts on the same server: appends to
- * many logs at a time, as one statement and as portable ones, and whole runs of no-op steps through the engine.
- * `npm run bench -- workflows [--quick] [--json]`.
+ * Runs of workflows on PostgreSQL, with row level security and each commit flushed, and on Redis, beside DBOS Transact on
+ * the same server and BullMQ on the same Redis: durable steps a second, the time to the first step, what runs that wait
+ * cost, and how fast a long log is told. `npm run bench -- workflows [--quick] [--json] [--only=steps,latency,waiting,log]`.
  */
-import { createHash } from 'node:crypto'
-import {
-  newId,
-  type OrgId,
-  type ProjectId,
-  parseRunId,
-  parseSeq,
-  type RunId,
-  systemRandom,
-} from '@meshbook/core/ids.ts'
-import { limits } from '@meshbook/core/limits.ts'
-import type { RunEvent } from '@meshbook/core/run.ts'
-import type { StepExecutor } from '@meshbook/engine/workflow/ports.ts'
-import { hubModule } from '@meshbook/hub/store/hub-store.ts'
-import type { HubProcedures } from '@meshbook/hub/store/procedures.ts'
-import { logged } from '@meshbook/hub/store/run-log.ts'
-import { HeldRun } from '@meshbook/hub/workflows/held-run.ts'
-import { pinFiles } from '@meshbook/hub/workflows/pin-files.ts'
-import { PostgresDatabase } from '@meshbook/relay/sql/postgres-database.ts'
-import { migratePostgres } from '@meshbook/relay/sql/postgres-migrate.ts'
-import { Pool } from 'pg'
-import { TestPostgres } from '../../tests/postgres.ts'
+import { migrateStore } from '@meshbook/hub/store/open-store.ts'
+import { type TestDatabase, TestPostgres } from '../../tests/postgres.ts'
+import { TestRedis } from '../../tests/redis.ts'
+import { HubAtRest } from './at-rest.ts'
+import { bullmq } from './bullmq.ts'
+import { type Contender, drained, paced } from './contender.ts'
+import { dbos } from './dbos.ts'
+import { meshbook } from './meshbook.ts'
+import { type Figure, jsonLine, percentile, tableHead, tableRow } from './table.ts'
 
-const isQuick = process.argv.includes('--quick')
-const runs = isQuick ? 20 : 100
-const appendsPerRun = isQuick ? 20 : 100
-const stepsPerRun = 5
-const asset = 'sha256-'.padEnd(71, '0')
+const json = process.argv.includes('--json')
+const quick = process.argv.includes('--quick')
+const only = process.argv
+  .find(arg => arg.startsWith('--only='))
+  ?.slice(7)
+  .split(',')
+const rounds = quick ? 2 : 5
+const atOnce = 50
+const runsPerDrain = quick ? 100 : 2_000
+const jobsPerDrain = quick ? 1_000 : 10_000
+const pace = 100
+const pacedRuns = quick ? 200 : 1_000
+const waitingRuns = quick ? 500 : 10_000
+const loggedEvents = quick ? 10_000 : 100_000
 
-const noStep: StepExecutor = { estimate: () => null, execute: async () => ({ output: null }) }
+const closers: (() => unknown)[] = []
+const cleanup = { after: (act: () => unknown) => void closers.push(act) }
+const figures = new Map<string, Figure>()
 
-const undo: (() => unknown)[] = []
-const server = await TestPostgres.start({ after: step => void undo.unshift(step) })
 try {
-  await measure()
+  const [postgres, redis] = [await started('PostgreSQL', TestPostgres), await started('redis-server', TestRedis)]
+  if (wants('steps') || wants('latency')) await compare(postgres, redis)
+  if (wants('waiting') || wants('log')) await atRest(postgres, redis)
+  if (!json) process.stdout.write(tableHead)
+  for (const figure of figures.values()) process.stdout.write(json ? jsonLine(figure) : tableRow(figure))
 } finally {
-  for (const step of undo) await step()
+  for (const close of closers.reverse()) await close()
 }
 
-async function measure(): Promise<void> {
-  const { url, ownerUrl } = await server.newDatabase()
-  await migratePostgres({ ownerUrl, modules: [hubModule], role: new URL(url).username })
-  const store = await PostgresDatabase.open<HubProcedures>({ url, modules: [hubModule] })
-  undo.unshift(() => store.close())
-  const at = Date.now()
-  const id = <K extends Parameters<typeof newId>[0]>(kind: K) => newId(kind, Date.now(), systemRandom)
-  const me = { org: id('org'), user: id('user'), name: 'me', now: at, token: null }
-  const { org } = await store.call('firstUser', me)
-  const newProject = { org, id: id('project'), name: 'demo', owner: 'me', tree: id('document'), now: at }
-  const { project } = await store.call('ensureProject', newProject)
-
-  const order = (steps: number) => takenRun(store, org, project.id, steps)
-  const figures: Record<string, number> = {}
-  figures['bare inserts of one row, 3 connections, commits/s'] = await bareInserts(url, org)
-
-  const event: RunEvent = { type: 'workflow', at, event: { type: 'attempt-began', path: 'a', attempt: 1, group: 1 } }
-  // One that names a large result goes the portable way: the same rows, and one more that says who names it.
-  const large: RunEvent = {
-    ...event,
-    event: { type: 'scope-ended', path: 'a[0]', outcome: 'succeeded', output: { asset, bytes: 1 } },
-  }
-  for (const [name, one] of [
-    ['one statement', event],
-    ['portable statements', large],
-  ] as const)
-    for (const most of [1, 50]) {
-      const logs = await Promise.all(Array.from({ length: most }, () => order(1)))
-      const began = performance.now()
-      const count = most === 1 ? appendsPerRun : Math.ceil(appendsPerRun / 5)
-      await Promise.all(
-        logs.map(async run => {
-          for (let i = 1; i <= count; i++)
-            await store.call('appendWorkflow', {
-              ...{ org, id: run.id, fence: run.fence, first: parseSeq(run.seq + i), events: [logged(one)], now: at },
-            })
-        }),
-      )
-      figures[`appends/s, ${name}, ${most} at a time`] = perSecond(most * count, began)
-    }
-
-  for (const most of [1, 50]) {
-    const count = most === 1 ? Math.ceil(runs / 10) : runs
-    const taken = await Promise.all(Array.from({ length: count }, () => order(stepsPerRun)))
-    const began = performance.now()
-    const next = taken.values()
-    await Promise.all(
-      Array.from({ length: most }, async () => {
-        for (const run of next) await held(store, run).carryOn()
-      }),
-    )
-    figures[`steps/s through the engine, ${most} runs at a time`] = perSecond(count * stepsPerRun, began)
-  }
-  if (process.argv.includes('--json')) console.log(JSON.stringify(figures))
-  else
-    for (const [name, figure] of Object.entries(figures))
-      console.log(`${String(Math.round(figure)).padStart(8)}  ${name}`)
+function wants(part: 'steps' | 'latency' | 'waiting' | 'log'): boolean {
+  return only === undefined || only.includes(part)
 }
 
-function perSecond(count: number, began: number): number {
-  return (count / (performance.now() - began)) * 1_000
-}
-
-/** What the server can do at all: a durable row a commit, as the hub's own role. */
-async function bareInserts(url: string, org: OrgId): Promise<number> {
-  const options = `-c synchronous_commit=on -c meshbook.org=${org}`
-  const pool = new Pool({ connectionString: url, max: limits.databaseWriters, options })
-  pool.on('error', () => undefined)
+async function started<T>(name: string, server: { start(t: typeof cleanup): Promise<T> }): Promise<T> {
   try {
-    const began = performance.now()
-    const each = appendsPerRun
-    const insert = 'INSERT INTO run_events (org_id, run_id, seq, event) VALUES ($1, $2, $3, $4)'
-    await Promise.all(
-      Array.from({ length: limits.databaseWriters }, async (_, writer) => {
-        for (let i = 0; i < each; i++) await pool.query(insert, [org, `bare${writer}`, i, '{"type":"workflow"}'])
-      }),
-    )
-    return perSecond(each * limits.databaseWriters, began)
-  } finally {
-    await pool.end()
+    return await server.start(cleanup)
+  } catch (thrown) {
+    throw new Error(`${name} is needed on this machine, and did not start`, { cause: thrown })
   }
 }
 
-type Store = PostgresDatabase<HubProcedures>
-
-async function takenRun(store: Store, org: OrgId, project: ProjectId, steps: number) {
-  const lines = Array.from(
-    { length: steps },
-    (_, i) => `  s${i}: { ${i ? `needs: s${i - 1}, ` : ''}http: { url: 'https://x.example/' } }`,
-  )
-  const text = `meshbook: workflow/v1\nname: bench\nsteps:\n${lines.join('\n')}\n`
-  const { hash: definition, children, texts } = pinFiles('a.yaml', { 'a.yaml': text })
-  const now = Date.now()
-  const id: RunId = parseRunId(newId('run', now, systemRandom))
-  await store.call('createWorkflowRun', {
-    ...{ org, id, project, name: 'bench', definition, texts: [...texts], now, requestedBy: 'me', asker: null },
-    hash: createHash('sha256').update(id).digest('hex'),
-    opening: [{ type: 'workflow', at: now, event: { type: 'began', name: 'bench', definition, children, inputs: {} } }],
-    ...{ newSession: newId('session', now, systemRandom), credential: null },
-  })
-  const leaseUntil = now + limits.leaseMs
-  return (await store.call('takeWorkflowRun', { org, id, executor: 'bench', leaseUntil, now: Date.now() }))!
+/** In turns, so that whatever else the machine does meets all of them. */
+async function compare(postgres: TestPostgres, redis: TestRedis): Promise<void> {
+  // A database each: two executors on one would take each other's runs.
+  const effects = await opened(meshbook(await migrated(postgres), redis.url, 'effects'))
+  const values = await opened(meshbook(await migrated(postgres), redis.url, 'values'))
+  const peer = await opened(dbos((await postgres.newDatabase()).ownerUrl))
+  const queue = await opened(bullmq(redis.url, atOnce))
+  const all = [effects, values, peer, queue]
+  for (const one of all) await drained(one, atOnce, atOnce)
+  for (let round = 0; round < rounds; round++) {
+    if (wants('steps')) await steps(all)
+    if (wants('latency')) await latency([effects, peer, queue])
+  }
+  if (wants('steps'))
+    for (const { name } of [effects, values])
+      ratio(`${name}: steps/s, in those of ${peer.name}`, drainOf(name), drainOf(peer.name), '3.7 times')
+  if (wants('latency'))
+    for (const { name } of [peer, queue])
+      ratio(`${effects.name}: first step p50, in that of ${name}`, firstOf(effects.name), firstOf(name), '')
 }
 
-function held(store: Store, run: Awaited<ReturnType<typeof takenRun>>): HeldRun {
-  const none = () => Promise.reject(new Error('no result is large'))
-  return new HeldRun(
-    {
-      ...{ store: store as never, steps: noStep, times: limits, now: Date.now, random: systemRandom },
-      results: { keep: none, load: none },
-      appended: () => undefined,
-    },
-    run,
-  )
+async function migrated(postgres: TestPostgres): Promise<TestDatabase> {
+  const database = await postgres.newDatabase()
+  await migrateStore(database)
+  return database
+}
+
+async function opened(opening: Promise<Contender>): Promise<Contender> {
+  const contender = await opening
+  cleanup.after(() => contender.close())
+  return contender
+}
+
+function drainOf(name: string): string {
+  return `${name}: ${atOnce} at a time`
+}
+
+function firstOf(name: string, share = 'p50'): string {
+  return `${name}: asked to first step, ${pace} a second, ${share}`
+}
+
+async function steps(all: readonly Contender[]): Promise<void> {
+  for (const one of all) {
+    const runs = one.steps === 1 ? jobsPerDrain : runsPerDrain
+    const goal = one.name.startsWith('Meshbook') ? '3,000' : ''
+    note({ metric: drainOf(one.name), unit: 'steps/s', goal }, await drained(one, runs, atOnce))
+  }
+}
+
+async function latency(all: readonly Contender[]): Promise<void> {
+  for (const one of all) {
+    const took = await paced(one, pace, pacedRuns)
+    const isOurs = one.name.startsWith('Meshbook')
+    note({ metric: firstOf(one.name), unit: 'ms', goal: isOurs ? '5' : '' }, percentile(took, 0.5))
+    note({ metric: firstOf(one.name, 'p99'), unit: 'ms', goal: isOurs ? '20' : '' }, percentile(took, 0.99))
+  }
+}
+
+async function atRest(postgres: TestPostgres, redis: TestRedis): Promise<void> {
+  const database = await postgres.newDatabase()
+  const hub = await HubAtRest.start(database, redis.url)
+  cleanup.after(() => hub.close())
+  if (wants('waiting')) {
+    const runs = waitingRuns.toLocaleString('en')
+    const { rssMB, heapMB } = await hub.waiting(waitingRuns)
+    note({ metric: `${runs} runs that wait: memory of the hub`, unit: 'MB', goal: '50' }, rssMB)
+    note({ metric: `${runs} runs that wait: of that its heap, collected`, unit: 'MB' }, heapMB)
+  }
+  if (!wants('log')) return
+  const run = await hub.longLog(database, loggedEvents)
+  await hub.streamed(run, 0, loggedEvents)
+  for (let round = 0; round < rounds; round++)
+    for (const share of [0, 0.5, 0.9]) {
+      const metric = `log of ${loggedEvents.toLocaleString('en')} events, told from ${share * 100} % on`
+      const after = Math.floor(loggedEvents * share)
+      note({ metric, unit: 'events/s', goal: '20,000' }, await hub.streamed(run, after, loggedEvents))
+    }
+}
+
+function note(figure: Omit<Figure, 'values'>, value: number): void {
+  const known = figures.get(figure.metric)
+  process.stderr.write(`${figure.metric}: ${value.toFixed(1)} ${figure.unit}\n`)
+  if (known) known.values.push(value)
+  else figures.set(figure.metric, { ...figure, values: [value] })
+}
+
+/** Of the rounds of one run, each with its own: what slows one of them slows the other. */
+function ratio(metric: string, ours: string, theirs: string, goal: string): void {
+  const [mine, other] = [figures.get(ours)!.values, figures.get(theirs)!.values]
+  figures.set(metric, { metric, unit: 'times', values: mine.map((value, round) => value / other[round]!), goal })
 }

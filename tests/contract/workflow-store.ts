@@ -15,7 +15,9 @@ import {
   parseSeq,
   type RunId,
   systemRandom,
+  type UserId,
 } from '@meshbook/core/ids.ts'
+import type { Run } from '@meshbook/core/api.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import type { WorkflowEvent } from '@meshbook/core/workflow/workflow-events.ts'
 import type { HubStore } from '@meshbook/hub/store/hub-store.ts'
@@ -41,13 +43,13 @@ export interface WorkflowStoreWorld {
   store: HubStore
   org: OrgId
   project: ProjectId
-  order(name?: string, known?: RunId): Promise<RunId>
+  order(name?: string, known?: RunId, user?: UserId): Promise<RunId>
   take(run: RunId, executor?: string, at?: number): Promise<TakenWorkflowRun | null>
   write(
     run: { id: RunId; fence: Fence },
     first: number,
     ...events: RunEvent[]
-  ): Promise<{ seq: number; refused?: string }>
+  ): Promise<{ seq: number; refused?: string; run: Run | null }>
   signal(run: RunId, name: string, key?: string): Promise<number>
   due(at?: number): Promise<RunId[]>
   rest(run: TakenWorkflowRun, dueAt: number | null, inbox?: number): Promise<boolean>
@@ -64,13 +66,14 @@ export function ofOrg(store: HubStore, org: OrgId, project: ProjectId): Workflow
     store,
     org,
     project,
-    async order(name = 'demo', known) {
+    async order(name = 'demo', known, user) {
       const run = known ?? parseRunId(id('run'))
       const definition = hashOf(text)
       const began = does({ type: 'began', name, definition, children: [], inputs: {} })
       await store.call('createWorkflowRun', {
         ...{ org, id: run, project, name, definition, hash: hashOf(name), texts: [[definition, text]], now },
-        ...{ opening: [began], newSession: id('session'), requestedBy: 'me', asker: null, credential: null },
+        ...{ opening: [began], newSession: id('session'), requestedBy: 'me', credential: null },
+        asker: user ? { org, user } : null,
       })
       return run
     },
@@ -174,6 +177,47 @@ export function workflowStoreContract(name: string, open: OpenRunStore): void {
     assert.deepEqual([row.status, row.seq, row.dueAt, row.executor], ['completed', 8, null, null])
     assert.equal((await w.store.query('findGate', { org: w.org, id: gate }))!.state, 'void')
     assert.deepEqual(await w.due(now * 2), [])
+  })
+
+  test(`WQ4 WQ10 what is asked for at once comes to the same as one after the other (${name})`, async t => {
+    const w = await world(t)
+    const failed: RunEvent = { type: 'failed', at: now, durationMs: 1, error: { name: 'E', message: 'e', traceback: [] } }
+    const order = () => w.order('demo', undefined, id('user'))
+    const seen = async (run: RunId) => {
+      const row = (await w.store.query('findWorkflowRun', { org: w.org, id: run }))!
+      const shown = (await w.store.query('showRun', { org: w.org, id: run }))!
+      const rest = { ...row, id: 0, requestedAt: 0, askedBy: 0 }
+      return [rest, { ...shown, id: 0 }, await logOf(w, run)]
+    }
+    const act = async (run: RunId, end: RunEvent) => {
+      const taken = (await w.take(run))!
+      assert.deepEqual(taken.opening, (await logOf(w, run)).slice(0, 1))
+      await w.write(taken, 2, ...step('a'))
+      const ended = await w.write(taken, 4, ...step('b'), end)
+      assert.equal(ended.run?.endedAt, now)
+    }
+    const [one, two] = [await order(), await order()]
+    await act(one, completed)
+    await act(two, failed)
+    const runs = await Promise.all(Array.from({ length: 12 }, order))
+    await Promise.all(runs.map((run, i) => act(run, i % 2 ? failed : completed)))
+    const [good, bad] = [await seen(one), await seen(two)]
+    for (const [i, run] of runs.entries()) assert.deepEqual(await seen(run), i % 2 ? bad : good)
+    // One that nobody has, one under an old fence, one that has ended, and the same run twice: each has its own answer.
+    const [three, four] = await Promise.all([order(), order()].map(async run => (await w.take(await run))!))
+    const answers = await Promise.all([
+      w.write(three!, 2, ...step('a')),
+      w.write(three!, 4, ...step('b')),
+      w.write({ id: four!.id, fence: parseFence(9) }, 2, ...step('a')),
+      w.write({ id: one, fence: three!.fence }, 7, ...step('c')),
+      w.write({ id: parseRunId('run_no'), fence: three!.fence }, 2, ...step('a')),
+      w.write(four!, 2, ...step('a'), completed),
+    ])
+    assert.deepEqual(
+      answers.map(({ seq, refused }) => refused ?? seq),
+      [3, 5, 'STALE_FENCE', 'RUN_ENDED', 'NOT_FOUND', 4],
+    )
+    assert.equal(await w.take(four!.id, 'two', now + 2 * leaseMs), null)
   })
 
   test(`WQ20 WQ11 what is sent is numbered once, and makes a run due that nobody holds, also in the moment that it is left (${name})`, async t => {

@@ -762,11 +762,16 @@ export const limits = {
   /** Larger results are assets. */
   workflowInlineBytes: 64 * KiB,
   workflowValueBytes: 8 * MiB,
+  /** What is decided without waiting for anything is written once it has so many events, or so much of results. */
+  workflowGroupEvents: 100,
+  workflowGroupBytes: 256 * KiB,
   /** At a hub: of an org, that have not ended. */
   workflowRunsPerOrg: 20_000,
   /** That one hub has in memory at a time. */
   workflowsAtOnce: 200,
   filesPerWorkflow: 50,
+  /** That a process has in memory, the ones that were used last. */
+  parsedWorkflows: 50,
   workflowRequestBytes: 4 * MiB,
   /** A run that has nothing to do for longer leaves memory. */
   workflowRestMs: 5_000,

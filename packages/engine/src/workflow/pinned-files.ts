@@ -1,8 +1,8 @@
 /** A workflow and the files that it names, pinned by the hashes of their texts. */
 import { MeshError } from '@meshbook/core/errors.ts'
-import { parseWorkflow } from '@meshbook/core/workflow/parse-workflow.ts'
 import type { Problem } from '@meshbook/core/workflow/problem.ts'
 import type { Steps, Workflow } from '@meshbook/core/workflow/workflow-schema.ts'
+import { parsedWorkflow } from './parsed-workflows.ts'
 import type { Definitions } from './ports.ts'
 
 export interface Child {
@@ -43,7 +43,7 @@ export function definitionsOf({ hash, texts, children }: PinnedFiles): Definitio
 }
 
 function workflowOf(text: string): Workflow {
-  const { workflow, problems } = parseWorkflow(text)
+  const { workflow, problems } = parsedWorkflow(text)
   if (workflow) return workflow
   throw new MeshError('BAD_WORKFLOW', {
     detail: `the pinned file is not understood by this version: ${problems[0]?.what ?? ''}`,

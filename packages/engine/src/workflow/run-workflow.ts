@@ -69,6 +69,22 @@ interface Live {
   over: Promise<void>
 }
 
+/** Events that are not written yet, and what the run comes to with them. */
+interface Draft {
+  events: RunEvent[]
+  state: WorkflowState
+  /** Of results that stand in them. */
+  bytes: number
+}
+
+const encoder = new TextEncoder()
+
+const isOnlyDecided = (plan: Plan): boolean =>
+  plan.events.length > 0 && plan.starts.length === 0 && plan.gates.length === 0 && plan.admit === null
+
+const hasRoom = ({ events, bytes }: Draft): boolean =>
+  events.length < limits.workflowGroupEvents && bytes < limits.workflowGroupBytes
+
 class Interpreter {
   readonly #ports: WorkflowPorts
   readonly #options: RunOptions
@@ -130,14 +146,16 @@ class Interpreter {
     for (;;) {
       if (this.#state.ended) return await this.#finish()
       if (this.#options.signal.aborted) return { status: 'stopped', state: this.#state }
-      const brought = this.#brought
-      this.#brought = []
+      const brought = this.#brought.splice(0)
       const heard = hear(this.#state, await this.#ports.inbox.read(this.#state.inbox))
-      if (await this.#write([...brought.filter(event => this.#counts(event)), ...heard])) continue
-      const plan = this.#plan()
-      if (plan.events.some(({ type }) => type === 'ended')) await this.#stopAll(overtaken)
-      if (this.#brought.length > 0) continue
-      if ((await this.#act(plan)) || this.#brought.length > 0) continue
+      const { draft, plan } = await this.#follow([...brought.filter(event => this.#counts(event)), ...heard])
+      if (this.#live.size > 0 && plan.events.some(({ type }) => type === 'ended')) {
+        await this.#append(draft)
+        draft.events = []
+        await this.#stopAll(overtaken)
+        if (this.#brought.length > 0) continue
+      }
+      if ((await this.#act(plan, draft)) || this.#brought.length > 0) continue
       const isIdle = this.#live.size === 0 && !this.#entering
       const waits = this.#isOutside ? [...plan.waits, 'place' as const] : plan.waits
       if (isIdle && plan.wakeAt === null && waits.length === 0)
@@ -155,12 +173,25 @@ class Interpreter {
     return wakeAt === null || wakeAt - this.#ports.time.clock() > restMs
   }
 
-  #plan(): Plan {
+  /** What is only decided is followed up before anything is written: steps that wait for nothing share one group. */
+  async #follow(events: readonly WorkflowEvent[]): Promise<{ draft: Draft; plan: Plan }> {
+    const draft: Draft = { events: [], state: this.#state, bytes: 0 }
+    await this.#draw(draft, events)
+    let plan = this.#plan(draft.state)
+    while (isOnlyDecided(plan) && hasRoom(draft) && !this.#options.signal.aborted) {
+      if (this.#live.size > 0 && plan.events.some(({ type }) => type === 'ended')) break
+      await this.#draw(draft, plan.events)
+      plan = this.#plan(draft.state)
+    }
+    return { draft, plan }
+  }
+
+  #plan(state: WorkflowState): Plan {
     const { definitions, executor, run, time } = this.#ports
     return next({
       definitions,
       run,
-      state: this.#state,
+      state,
       now: time.clock(),
       read: stored => this.#read(stored),
       estimate: (kind, input) => executor.estimate(kind, input),
@@ -170,7 +201,7 @@ class Interpreter {
   }
 
   /** Writes what the plan decides and begins, and then does it. */
-  async #act(plan: Plan): Promise<boolean> {
+  async #act(plan: Plan, draft: Draft): Promise<boolean> {
     const gates = plan.gates.map((gate): WorkflowEvent => {
       const { path, shown, choices, form, notify, expiresAt } = gate
       const asked = {
@@ -185,7 +216,8 @@ class Interpreter {
       return { type: 'attempt-began', path, attempt, group, ...(reserved !== null && { reserved }) }
     })
     const admitted = this.#enter(plan)
-    const wrote = await this.#write([...plan.events, ...gates, ...starts, ...admitted])
+    await this.#draw(draft, [...plan.events, ...gates, ...starts, ...admitted])
+    const wrote = await this.#append(draft)
     for (const start of [...plan.starts, ...plan.resumes]) this.#begin(start)
     return wrote
   }
@@ -217,20 +249,31 @@ class Interpreter {
     return this.#state.queued === null ? [{ type: 'queued', key }] : []
   }
 
-  /** Whether anything was written. What is large goes aside first, and is durable before the log names it. */
   async #write(events: readonly WorkflowEvent[]): Promise<boolean> {
+    const draft: Draft = { events: [], state: this.#state, bytes: 0 }
+    await this.#draw(draft, events)
+    return this.#append(draft)
+  }
+
+  /** What is large goes aside first, and is durable before the log names it. */
+  async #draw(draft: Draft, events: readonly WorkflowEvent[]): Promise<void> {
+    for (const event of events) {
+      const packed = await this.#packed(event, draft)
+      const at = this.#ports.time.clock()
+      const one: RunEvent = { type: 'workflow', at, event: packed }
+      const drawn = packed.type === 'ended' ? [one, this.#terminal(packed, at)] : [one]
+      draft.events.push(...drawn)
+      draft.state = drawn.reduce(stepWorkflow, draft.state)
+    }
+  }
+
+  /** Whether there was anything to write. */
+  async #append({ events, state }: Draft): Promise<boolean> {
     if (events.length === 0) return false
-    const packed: WorkflowEvent[] = []
-    for (const event of events) packed.push(await this.#packed(event))
-    const at = this.#ports.time.clock()
-    const written = packed.flatMap((event): RunEvent[] => {
-      const one: RunEvent = { type: 'workflow', at, event }
-      return event.type === 'ended' ? [one, this.#terminal(event, at)] : [one]
-    })
-    await this.#ports.log.append(written)
-    this.#state = written.reduce(stepWorkflow, this.#state)
-    this.#options.onEvents?.(written, this.#state)
-    for (const [path, { control }] of this.#live) if (isOvertaken(this.#state, path)) control.abort(overtaken)
+    await this.#ports.log.append(events)
+    this.#state = state
+    this.#options.onEvents?.(events, state)
+    for (const [path, { control }] of this.#live) if (isOvertaken(state, path)) control.abort(overtaken)
     return true
   }
 
@@ -256,16 +299,19 @@ class Interpreter {
     return { type: 'failed', at, durationMs, error: { name: code, message, traceback: [], ...known } }
   }
 
-  async #packed(event: WorkflowEvent): Promise<WorkflowEvent> {
-    if (event.type === 'expanded') return { ...event, items: await this.#stored(event.items) }
+  async #packed(event: WorkflowEvent, draft: Draft): Promise<WorkflowEvent> {
+    if (event.type === 'expanded') return { ...event, items: await this.#stored(event.items, draft) }
     if (!('output' in event) || event.output === undefined) return event
-    return { ...event, output: await this.#stored(event.output) }
+    return { ...event, output: await this.#stored(event.output, draft) }
   }
 
-  async #stored(stored: Stored): Promise<Stored> {
+  async #stored(stored: Stored, draft: Draft): Promise<Stored> {
     if ('asset' in stored) return stored
-    const bytes = new TextEncoder().encode(JSON.stringify(stored.value))
-    if (bytes.length <= limits.workflowInlineBytes) return stored
+    const bytes = encoder.encode(JSON.stringify(stored.value))
+    if (bytes.length <= limits.workflowInlineBytes) {
+      draft.bytes += bytes.length
+      return stored
+    }
     const asset = await this.#ports.assets.store(bytes)
     this.#values.set(asset, stored.value)
     return { asset, bytes: bytes.length }

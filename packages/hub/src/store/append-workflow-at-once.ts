@@ -1,34 +1,98 @@
 /**
- * What `appendWorkflow` does, on PostgreSQL, for a group that begins, asks and ends nothing: one statement, so that a step
- * is one round trip. The state machine has nothing to decide there but fence and number (WQ4).
+ * What `appendWorkflow` does, on PostgreSQL, for groups that ask nothing, and for ends that nobody is told of and nobody
+ * waits for: one statement for all calls that wait together. The state machine has nothing to decide there but fence and
+ * number (WQ4); whatever the statement leaves out, the portable procedure does.
  */
+
+import { parseSeq, type RunId, type Seq } from '@meshbook/core/ids.ts'
+import { type RunEvent, type RunState, stepRun } from '@meshbook/core/run.ts'
 import type { Tx } from '@meshbook/relay/sql/tx.ts'
 import { assetsOfEvent } from './asset-references.ts'
 import type { LoggedEvent } from './run-log.ts'
+import { showRuns } from './run-rows.ts'
+import { runTag } from './tell-runs.ts'
 import { type AppendingWorkflow, appendWorkflow, type WorkflowAppended } from './workflow-runs.ts'
 
-const append = `WITH held AS (
-    SELECT run_id FROM runs WHERE org_id = ? AND run_id = ? AND fence = ? AND seq = ? AND status IN ('running', 'waiting-for-gate')
+const append = `WITH asked AS (
+    SELECT * FROM json_to_recordset(?::json) AS a (id text, fence bigint, before bigint, seq bigint, bytes bigint, texts json, ends boolean, tag text, status text, state text, ended_at bigint, duration_ms bigint, error text)
+  ), held AS (
+    SELECT a.* FROM asked a JOIN runs r ON r.org_id = ? AND r.run_id = a.id AND r.fence = a.fence AND r.seq = a.before
+    WHERE CASE WHEN a.ends THEN r.status = 'running' AND r.asked_org IS NOT NULL AND r.asked_by IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM ways y WHERE y.org_id = r.asked_org AND y.user_id = r.asked_by)
+        AND NOT EXISTS (SELECT 1 FROM workflow_places p WHERE p.org_id = r.org_id AND p.run_id = r.run_id)
+        AND NOT EXISTS (SELECT 1 FROM notices n WHERE n.tag = a.tag)
+      ELSE r.status IN ('running', 'waiting-for-gate') END
   ), added AS (
     INSERT INTO run_events (org_id, run_id, seq, event)
-    SELECT ?, held.run_id, ?::bigint + e.number, e.text FROM held, json_array_elements_text(?::json) WITH ORDINALITY AS e (text, number)
+    SELECT ?, held.id, held.before + e.number, e.text FROM held, json_array_elements_text(held.texts) WITH ORDINALITY AS e (text, number)
+  ), settled AS (
+    UPDATE workflow_runs w SET is_open = 0, due_at = NULL, executor = NULL, waits = '' FROM held WHERE held.ends AND w.org_id = ? AND w.run_id = held.id AND w.is_open = 1
+  ), gone AS (
+    DELETE FROM workflow_checkpoints c USING held WHERE held.ends AND c.org_id = ? AND c.run_id = held.id
   )
-  UPDATE runs SET seq = ?::bigint, log_bytes = log_bytes + ?::bigint, resume_seq = NULL, state = jsonb_set(state::jsonb, '{seq}', to_jsonb(?::bigint))::text
-  FROM held WHERE runs.org_id = ? AND runs.run_id = held.run_id RETURNING runs.seq AS seq`
+  UPDATE runs r SET seq = held.seq, log_bytes = r.log_bytes + held.bytes, resume_seq = NULL,
+    state = CASE WHEN held.ends THEN held.state ELSE jsonb_set(r.state::jsonb, '{seq}', to_jsonb(held.seq))::text END,
+    status = CASE WHEN held.ends THEN held.status ELSE r.status END,
+    ended_at = held.ended_at, duration_ms = held.duration_ms, error = held.error
+  FROM held WHERE r.org_id = ? AND r.run_id = held.id RETURNING r.run_id AS id`
 
 export async function appendWorkflowAtOnce(tx: Tx, a: AppendingWorkflow): Promise<WorkflowAppended> {
-  if (!a.events.every(isPlain)) return appendWorkflow(tx, a)
-  const before = a.first - 1
-  const seq = before + a.events.length
-  const texts = a.events.map(({ text }) => text)
-  const bytes = texts.reduce((sum, text) => sum + text.length, 0)
-  const saved = await tx.get(append, [
-    ...[a.org, a.id, a.fence, before],
-    ...[a.org, before, JSON.stringify(texts)],
-    ...[seq, bytes, seq, a.org],
-  ])
-  // Why not, the procedure says that asks for each by itself.
-  return saved ? { seq, run: null, gates: false } : appendWorkflow(tx, a)
+  return (await appendWorkflowsTogether(tx, [a]))[0]!
+}
+
+/** Of one org. A run that is named twice has its second group behind the others. */
+export async function appendWorkflowsTogether(
+  tx: Tx,
+  calls: readonly AppendingWorkflow[],
+): Promise<WorkflowAppended[]> {
+  const seen = new Set<RunId>()
+  const asked = calls.flatMap(call => {
+    if (seen.has(call.id)) return []
+    seen.add(call.id)
+    return askedFor(call) ?? []
+  })
+  const { org } = calls[0]!
+  const rows =
+    asked.length === 0 ? [] : await tx.all<{ id: RunId }>(append, [JSON.stringify(asked), org, org, org, org, org])
+  const saved = new Set(rows.map(({ id }) => id))
+  const ended = await showRuns(tx, { org, ids: asked.flatMap(one => (one.ends && saved.has(one.id) ? [one.id] : [])) })
+  const done: WorkflowAppended[] = []
+  for (const call of calls) {
+    // Why not, the procedure says that asks for each by itself.
+    if (!saved.delete(call.id)) done.push(await appendWorkflow(tx, call))
+    else done.push({ seq: call.first - 1 + call.events.length, run: ended.get(call.id) ?? null, gates: false })
+  }
+  return done
+}
+
+function askedFor(call: AppendingWorkflow) {
+  const last = call.events.at(-1)?.event
+  const ends = last !== undefined && isEnd(last)
+  if (!(ends ? call.events.slice(0, -1) : call.events).every(isPlain)) return undefined
+  const before = call.first - 1
+  const seq = parseSeq(before + call.events.length)
+  const texts = call.events.map(({ text }) => text)
+  return {
+    ...{ id: call.id, fence: call.fence, before, seq, texts, ends },
+    bytes: texts.reduce((sum, text) => sum + text.length, 0),
+    ...(ends && { tag: runTag(call.org, call.id), ...endOf(call, seq, last) }),
+  }
+}
+
+/** What the columns of the run say once it has ended. */
+function endOf({ fence }: AppendingWorkflow, seq: Seq, event: RunEvent) {
+  const before: RunState = { status: 'running', seq: parseSeq(seq - 1), fence, startedAt: 0 }
+  const state = stepRun(before, { type: 'event', fence, seq, event })
+  if (!('endedAt' in state)) return {}
+  const { status, endedAt, durationMs, error } = state
+  return {
+    ...{ status, state: JSON.stringify(state), ended_at: endedAt, duration_ms: durationMs },
+    ...(error && { error: JSON.stringify(error) }),
+  }
+}
+
+function isEnd({ type }: RunEvent): boolean {
+  return type === 'completed' || type === 'failed' || type === 'cancelled'
 }
 
 function isPlain({ event }: LoggedEvent): boolean {

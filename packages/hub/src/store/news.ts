@@ -27,14 +27,24 @@ export interface NewsItem extends News {
 }
 
 /** The one counter of all orgs: its row stays locked until the commit, so positions become visible in their order. */
-const counter = `INSERT INTO news (org_id, subject, position) VALUES ('', '', 1) ON CONFLICT (org_id, subject) DO UPDATE SET position = news.position + 1 RETURNING position`
-const note = `INSERT INTO news (org_id, subject, position) VALUES (?, ?, ?) ON CONFLICT (org_id, subject) DO UPDATE SET position = excluded.position`
+const counter = `INSERT INTO news (org_id, subject, position) VALUES ('', '', ?) ON CONFLICT (org_id, subject) DO UPDATE SET position = news.position + excluded.position RETURNING position`
+const row = '(?, ?, CAST(? AS BIGINT))'
+const notedAtOnce = 100
 
 export async function noteNews(tx: Tx, news: readonly News[]): Promise<void> {
-  for (const { org, subject } of new Map(news.map(item => [`${item.org} ${item.subject}`, item])).values()) {
-    const { position } = (await tx.get<{ position: number }>(counter))!
-    await inOrg(tx, org, tx => tx.run(note, [org, subject, position]))
-  }
+  const items = [...new Map(news.map(item => [`${item.org} ${item.subject}`, item])).values()]
+  for (const [org, ofOrg] of Map.groupBy(items, item => item.org))
+    for (let from = 0; from < ofOrg.length; from += notedAtOnce)
+      await inOrg(tx, org, tx => noteSome(tx, ofOrg.slice(from, from + notedAtOnce)))
+}
+
+async function noteSome(tx: Tx, some: readonly News[]): Promise<void> {
+  const { position } = (await tx.get<{ position: number }>(counter, [some.length]))!
+  const first = position - some.length + 1
+  await tx.run(
+    `INSERT INTO news (org_id, subject, position) VALUES ${some.map(() => row).join(', ')} ON CONFLICT (org_id, subject) DO UPDATE SET position = excluded.position`,
+    some.flatMap(({ org, subject }, i) => [org, subject, first + i]),
+  )
 }
 
 const noted = new WeakSet<object>()
@@ -62,6 +72,21 @@ export function notingIn<A, R>(
   }
   noted.add(noter)
   return noter
+}
+
+/** As `noting`, for what PostgreSQL does of several calls together. */
+export function notingTogether<A extends { org: OrgId }, R>(
+  together: (tx: Tx, calls: readonly A[]) => Promise<R[]>,
+  subjectsOf: (result: R, args: A) => readonly Subject[],
+): (tx: Tx, calls: readonly A[]) => Promise<R[]> {
+  return async (tx, calls) => {
+    const results = await together(tx, calls)
+    await noteNews(
+      tx,
+      calls.flatMap((args, i) => subjectsOf(results[i]!, args).map(subject => ({ org: args.org, subject }))),
+    )
+    return results
+  }
 }
 
 export async function readNews(tx: Tx, a: { after: number; rows: number }): Promise<NewsItem[]> {

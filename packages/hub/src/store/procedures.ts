@@ -7,7 +7,7 @@ import * as accounts from './accounts.ts'
 import { callsAcrossOrgs, callsWithoutOrg } from './across-orgs.ts'
 import * as activity from './activity.ts'
 import * as restore from './after-restore.ts'
-import { appendWorkflowAtOnce } from './append-workflow-at-once.ts'
+import { appendWorkflowAtOnce, appendWorkflowsTogether } from './append-workflow-at-once.ts'
 import * as references from './asset-references.ts'
 import * as assets from './assets.ts'
 import * as audit from './audit.ts'
@@ -57,6 +57,7 @@ import * as parts from './snapshot-parts.ts'
 import * as snapshots from './snapshots.ts'
 import * as statements from './statements.ts'
 import { submitRun } from './submit-run.ts'
+import { takeWorkflowsTogether } from './take-workflows-together.ts'
 import * as taskCells from './task-cells.ts'
 import * as tasks from './tasks.ts'
 import * as toldByWorkflows from './tell-workflows.ts'
@@ -69,7 +70,7 @@ import * as triggers from './workflow-triggers.ts'
 
 export { schema } from './schema.ts'
 
-const { noting, notingIn } = news
+const { noting, notingIn, notingTogether } = news
 const aboutRun = (run: { id: RunId } | null): news.Subject[] => (run ? [`run ${run.id}`] : [])
 const aboutSessions = (changed: boolean): news.Subject[] => (changed ? ['sessions'] : [])
 const aboutDevice = (changed: unknown, { id }: { id: DeviceId }): news.Subject[] => (changed ? [`device ${id}`] : [])
@@ -525,6 +526,12 @@ export const procedures = { ...plain, audited }
 /** In place of the above, on PostgreSQL (WQ4). */
 export const onPostgres = {
   appendWorkflow: noting(appendWorkflowAtOnce, ({ run }) => aboutRun(run)),
+}
+
+/** For calls that wait together, on PostgreSQL (WQ4, WQ10). */
+export const together = {
+  appendWorkflow: notingTogether(appendWorkflowsTogether, ({ run }) => aboutRun(run)),
+  takeWorkflowRun: notingTogether(takeWorkflowsTogether, run => aboutRun(run)),
 }
 
 export type HubProcedures = typeof procedures

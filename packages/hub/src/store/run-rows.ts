@@ -209,6 +209,15 @@ export async function showRun(tx: Tx, a: { org: OrgId; id: RunId }): Promise<Run
   return row ? shownRun(row) : null
 }
 
+/** Of one org, by their ids. */
+export async function showRuns(tx: Tx, a: { org: OrgId; ids: readonly RunId[] }): Promise<Map<RunId, Run>> {
+  if (a.ids.length === 0) return new Map()
+  const places = a.ids.map(() => '?').join(', ')
+  const sql = `SELECT ${shownColumns} FROM ${shownTables} WHERE r.org_id = ? AND r.run_id IN (${places})`
+  const rows = await tx.all<Shown>(sql, [a.org, ...a.ids])
+  return new Map(rows.map(row => [row.id, shownRun(row)]))
+}
+
 export interface RunFilter {
   project?: string | undefined
   document?: string | undefined

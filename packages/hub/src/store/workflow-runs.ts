@@ -184,13 +184,14 @@ export interface TakenWorkflowRun extends NamedRun {
   seq: number
   inbox: number
   asker: { org: OrgId; user: UserId } | null
+  /** The whole log, where it begins with this. */
+  opening: RunEvent[] | null
 }
 
+export type Taking = NamedRun & { executor: string; leaseUntil: number; now: number }
+
 /** Under the next fence, and with its log begun; null where it is not due any more (WQ10). */
-export async function takeWorkflowRun(
-  tx: Tx,
-  a: NamedRun & { executor: string; leaseUntil: number; now: number },
-): Promise<TakenWorkflowRun | null> {
+export async function takeWorkflowRun(tx: Tx, a: Taking): Promise<TakenWorkflowRun | null> {
   const row = await tx.get<{ opening: string; inbox: number }>(
     'SELECT opening AS opening, inbox AS inbox FROM workflow_runs WHERE org_id = ? AND run_id = ? AND is_open = 1 AND due_at <= ?',
     [a.org, a.id, a.now],
@@ -201,16 +202,20 @@ export async function takeWorkflowRun(
   const state = stepRun(run.state, { type: 'leased', fence })
   if ('refused' in state) throw new MeshError('INTERNAL', { detail: `the fence of run ${a.id}: ${state.refused}` })
   run.state = state
-  if (state.seq === 0)
-    for (const [i, event] of (JSON.parse(row.opening) as RunEvent[]).entries())
-      await logEvent(tx, run, fence, parseSeq(i + 1), logged({ ...event, at: a.now }), a.now)
+  const opening = state.seq === 0 ? openingOf(row.opening, a.now) : null
+  for (const [i, event] of opening?.entries() ?? [])
+    await logEvent(tx, run, fence, parseSeq(i + 1), logged(event), a.now)
   await saveState(tx, run)
   await tx.run(
     "UPDATE workflow_runs SET executor = ?, fence = ?, due_at = ?, woken = 0, waits = '' WHERE org_id = ? AND run_id = ?",
     [a.executor, fence, a.leaseUntil, a.org, a.id],
   )
   const asker = run.askedOrg !== null && run.askedBy !== null ? { org: run.askedOrg, user: run.askedBy } : null
-  return { org: a.org, id: a.id, project: run.project, fence, seq: run.state.seq, inbox: row.inbox, asker }
+  return { org: a.org, id: a.id, project: run.project, fence, seq: run.state.seq, inbox: row.inbox, asker, opening }
+}
+
+export function openingOf(text: string, at: number): RunEvent[] {
+  return (JSON.parse(text) as RunEvent[]).map(event => ({ ...event, at }))
 }
 
 /** Those that the executor still has in this org, under which fence, and how much was sent to them. */

@@ -13,6 +13,7 @@ import type { Job, WorkQueue } from '../queue/work-queue.ts'
 import type { Grown } from '../runs/run-feeds.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import type { TakenWorkflowRun, WorkflowAppended } from '../store/workflow-runs.ts'
+import { DefinitionTexts } from './definition-texts.ts'
 import { HeldRun } from './held-run.ts'
 import type { ResultBytes } from './result-bytes.ts'
 
@@ -44,6 +45,7 @@ interface Failure {
 
 export class WorkflowExecutor {
   readonly #ports: ExecutorPorts
+  readonly #texts: DefinitionTexts
   readonly #held = new Map<RunId, HeldRun>()
   readonly #work = new Set<Promise<void>>()
   readonly #failures = new Map<RunId, Failure>()
@@ -54,6 +56,7 @@ export class WorkflowExecutor {
 
   constructor(ports: ExecutorPorts) {
     this.#ports = ports
+    this.#texts = new DefinitionTexts(ports.store)
   }
 
   /** Looks until the returned function is called, which gives back what it has. */
@@ -173,6 +176,7 @@ export class WorkflowExecutor {
     const run = new HeldRun(
       {
         ...this.#ports,
+        texts: this.#texts,
         steps: stepsFor(taken),
         appended: (done, grown) => appended(taken, done, grown),
       },

@@ -18,6 +18,7 @@ import type { Grown } from '../runs/run-feeds.ts'
 import type { HubStore } from '../store/hub-store.ts'
 import { logged } from '../store/run-log.ts'
 import type { TakenWorkflowRun, WorkflowAppended } from '../store/workflow-runs.ts'
+import type { DefinitionTexts } from './definition-texts.ts'
 import { GateEvents } from './gate-events.ts'
 import { sha256 } from './pin-files.ts'
 import type { ResultBytes } from './result-bytes.ts'
@@ -28,6 +29,7 @@ const stateVersion = 2
 export interface HeldRunPorts {
   store: HubStore
   results: ResultBytes
+  texts: Pick<DefinitionTexts, 'of'>
   steps: StepExecutor
   times: Limits
   now: Now
@@ -90,7 +92,11 @@ export class HeldRun {
 
   async #load(): Promise<WorkflowState> {
     const { store } = this.#ports
-    const { org, id } = this.taken
+    const { org, id, opening } = this.taken
+    if (opening) {
+      this.#checkpointed = this.#seq
+      return opening.reduce(stepWorkflow, noWorkflowState)
+    }
     const kept = await store.query('workflowCheckpoint', { org, id, version: stateVersion })
     let state = kept ? (JSON.parse(kept.state) as WorkflowState) : noWorkflowState
     let at = kept?.seq ?? 0
@@ -117,11 +123,11 @@ export class HeldRun {
   }
 
   async #workflowPorts(): Promise<WorkflowPorts> {
-    const { store, steps, now, random, results } = this.#ports
+    const { store, steps, texts: known, now, random, results } = this.#ports
     const { org, id } = this.taken
     const { definition, children } = this.#state.began!
     const hashes = [definition, ...children.map(child => child.definition)]
-    const texts = new Map(await store.query('workflowDefinitions', { org, hashes }))
+    const texts = await known.of(org, hashes)
     return {
       run: id,
       log: this.#log(),

@@ -57,6 +57,7 @@ export function openWorkflows(ports: OpenWorkflowsPorts): OpenWorkflows {
     grewElsewhere(org, id)
   }
   const publish = (org: OrgId, id: RunId): void => {
+    if (!events.hasListeners(org)) return
     store
       .query('showRun', { org, id })
       .then(run => {

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import { MeshError } from '@meshbook/core/errors.ts'
 import { limits } from '@meshbook/core/limits.ts'
-import { parseWorkflow, problemText } from '@meshbook/core/workflow/parse-workflow.ts'
+import { problemText } from '@meshbook/core/workflow/parse-workflow.ts'
+import { parsedWorkflow } from '@meshbook/engine/workflow/parsed-workflows.ts'
 import { type Child, childrenOf, type PinnedFiles } from '@meshbook/engine/workflow/pinned-files.ts'
 
 export function sha256(text: string | Uint8Array): string {
@@ -20,7 +21,7 @@ export function pinFiles(file: string, given: Readonly<Record<string, string>>):
     const text = files.get(name)
     if (text === undefined) throw new MeshError('BAD_WORKFLOW', { detail: `${name} is not among the files` })
     const hash = sha256(text)
-    const parsed = parseWorkflow(text)
+    const parsed = parsedWorkflow(text)
     if (parsed.problems) problems.push(...parsed.problems.map(problem => `${name}:${problemText(problem)}`))
     if (texts.has(hash) || !parsed.workflow) return hash
     texts.set(hash, text)

@@ -17,7 +17,7 @@ import { checkVersions, loadModules } from './postgres-migrate.ts'
 import { Presence } from './postgres-presence.ts'
 import { checkRole } from './postgres-role.ts'
 import { PostgresWriter } from './postgres-writer.ts'
-import type { CallLock, Procedure, Procedures, SqlModule, Tx } from './tx.ts'
+import type { CallLock, Procedure, Procedures, SqlModule, Together, Tx } from './tx.ts'
 
 export interface PostgresOptions {
   /** Of the hub's role, with its password: never logged. */
@@ -30,6 +30,7 @@ export interface PostgresOptions {
 
 interface Named {
   procedure: Procedure
+  together: Together | undefined
   locksOf: (args: never) => CallLock[]
   scopeOf: (args: unknown) => string
 }
@@ -79,7 +80,7 @@ export class PostgresDatabase<P extends Procedures> implements Database<P> {
   }
 
   call: Database<P>['call'] = async (name, ...args) => {
-    const { procedure, locksOf, scopeOf } = this.#find(name)
+    const { procedure, together, locksOf, scopeOf } = this.#find(name)
     if (this.#failure) throw this.#failure
     const scope = scopeOf(args[0])
     const locks = locksOf(args[0] as never)
@@ -88,6 +89,8 @@ export class PostgresDatabase<P extends Procedures> implements Database<P> {
         locks,
         scope,
         perform: tx => procedure(tx, args[0] as never),
+        together,
+        args: args[0],
         resolve,
         reject,
       }),
@@ -201,11 +204,12 @@ async function readIn(client: PoolClient, scope: string, read: (tx: Tx) => Promi
 
 function proceduresOf(modules: readonly SqlModule[]): ReadonlyMap<string, Named> {
   const found = new Map<string, Named>()
-  for (const { procedures, onPostgres = {}, locksOf = locksOfOrg, withoutOrg, acrossOrgs } of modules) {
+  for (const { procedures, onPostgres = {}, together = {}, locksOf = locksOfOrg, withoutOrg, acrossOrgs } of modules) {
     for (const [name, portable] of Object.entries(procedures)) {
       const procedure = onPostgres[name] ?? portable
       if (found.has(name)) throw new Error(`two modules have a procedure "${name}"`)
-      found.set(name, { procedure, locksOf, scopeOf: scopeOf(name, withoutOrg, acrossOrgs?.has(name)) })
+      const scope = scopeOf(name, withoutOrg, acrossOrgs?.has(name))
+      found.set(name, { procedure, together: together[name], locksOf, scopeOf: scope })
     }
   }
   return found

@@ -11,13 +11,16 @@ import { txOver } from './postgres-connection.ts'
 import { callErrorOf, isLost, isRolledBack, serverErrorOf } from './postgres-error.ts'
 import { enterScope } from './postgres-guard.ts'
 import { beginWith } from './postgres-sql.ts'
-import type { CallLock, Tx } from './tx.ts'
+import type { CallLock, Together, Tx } from './tx.ts'
 
 export interface WriteCall extends Locked {
   readonly locks: readonly CallLock[]
   /** The org whose rows it sees. */
   readonly scope: string
   perform(tx: Tx): Promise<unknown>
+  /** How it is done with others like it. */
+  readonly together: Together | undefined
+  readonly args: unknown
   resolve(value: unknown): void
   reject(error: MeshError): void
 }
@@ -77,7 +80,7 @@ export class PostgresWriter {
       const { group, rest } = takeGroup(this.#queue, [...this.#running], limits.groupCommitCalls)
       if (group.length === 0) break
       this.#queue = rest
-      this.#start(group)
+      this.#start(likeBesideLike(group))
     }
     if (this.#queue.length === 0 && this.#running.size === 0) for (const tell of this.#idle.splice(0)) tell()
   }
@@ -143,11 +146,13 @@ async function performGroup(client: PoolClient, group: readonly WriteCall[], gua
   let scope = group[0]!.scope
   await client.query(`${beginWith(orderedLocks(group.flatMap(({ locks }) => locks)))}; ${enterScope(scope)}`)
   const until = performance.now() + limits.groupCommitMs
-  for (const call of group) {
+  while (outcomes.length < group.length) {
+    const call = group[outcomes.length]!
     if (call.scope !== scope) await client.query(enterScope(call.scope))
     scope = call.scope
     const tx = txOver(client, scope)
-    outcomes.push(await (guarded ? performGuarded(client, tx, call) : performPlain(tx, call)))
+    if (guarded) outcomes.push(await performGuarded(client, tx, call))
+    else outcomes.push(...(await performPlain(tx, alike(group, outcomes.length))))
     if (performance.now() > until) break
   }
   const { command } = await client.query('COMMIT')
@@ -157,9 +162,35 @@ async function performGroup(client: PoolClient, group: readonly WriteCall[], gua
   return outcomes
 }
 
-async function performPlain(tx: Tx, call: WriteCall): Promise<Outcome> {
+const areAlike = (a: WriteCall, b: WriteCall): boolean =>
+  a.together !== undefined && a.together === b.together && a.scope === b.scope
+
+/** Calls that can be done together stand together, where the first of them stood. */
+function likeBesideLike(group: readonly WriteCall[]): WriteCall[] {
+  const kinds: WriteCall[][] = []
+  for (const call of group) {
+    const kind = call.together && kinds.find(([first]) => areAlike(first!, call))
+    if (kind) kind.push(call)
+    else kinds.push([call])
+  }
+  return kinds.flat()
+}
+
+/** From this one on, as far as they can be done together; itself at least. */
+function alike(group: readonly WriteCall[], from: number): WriteCall[] {
+  let to = from + 1
+  while (to < group.length && areAlike(group[from]!, group[to]!)) to++
+  return group.slice(from, to)
+}
+
+async function performPlain(tx: Tx, calls: readonly WriteCall[]): Promise<Outcome[]> {
+  const [first] = calls
   try {
-    return { ok: true, value: await call.perform(tx) }
+    const values =
+      first!.together && calls.length > 1
+        ? await first!.together(tx, calls.map(({ args }) => args) as never[])
+        : [await first!.perform(tx)]
+    return values.map(value => ({ ok: true, value }))
   } catch (thrown) {
     if (isOfAll(thrown)) throw thrown
     throw new Unguarded(callErrorOf(thrown))

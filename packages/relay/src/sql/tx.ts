@@ -49,11 +49,16 @@ export interface CallLock {
   shared: boolean
 }
 
+/** Calls that no order binds: none of those who made them has waited for another. */
+export type Together = (tx: Tx, calls: readonly never[]) => Promise<unknown[]>
+
 export interface SqlModule {
   schema: Schema
   procedures: Procedures
   /** What PostgreSQL does in place of procedures of the same name, and to the same end, in fewer statements. */
   onPostgres?: Readonly<Record<string, Procedure>>
+  /** What PostgreSQL does for several calls of one procedure and org that wait together: a result for each, in their order. */
+  together?: Readonly<Record<string, Together>>
   /** Procedures that may be called without an `org`, and then reach the rows of all. Any other is refused then. */
   withoutOrg?: ReadonlySet<string>
   /** Procedures that reach rows of other orgs than the one that they are called for. */
