@@ -1,6 +1,6 @@
 /**
- * What `appendWorkflow` does, on PostgreSQL, for groups that ask nothing, and for ends that nobody is told of and nobody
- * waits for: one statement for all calls that wait together. The state machine has nothing to decide there but fence and
+ * What `appendWorkflow` does, on PostgreSQL, for groups that ask nothing, and for ends that nobody is told of, and neither a
+ * place nor a trigger waits for: one statement for all calls that wait together. The state machine has nothing to decide there but fence and
  * number (WQ4); whatever the statement leaves out, the portable procedure does.
  */
 
@@ -17,10 +17,11 @@ const append = `WITH asked AS (
     SELECT * FROM json_to_recordset(?::json) AS a (id text, fence bigint, before bigint, seq bigint, bytes bigint, texts json, ends boolean, tag text, status text, state text, ended_at bigint, duration_ms bigint, error text)
   ), held AS (
     SELECT a.* FROM asked a JOIN runs r ON r.org_id = ? AND r.run_id = a.id AND r.fence = a.fence AND r.seq = a.before
-    WHERE CASE WHEN a.ends THEN r.status = 'running' AND r.asked_org IS NOT NULL AND r.asked_by IS NOT NULL
+    WHERE CASE WHEN a.ends THEN r.status = 'running' AND r.asked_org = r.org_id AND r.asked_by IS NOT NULL
         AND NOT EXISTS (SELECT 1 FROM ways y WHERE y.org_id = r.asked_org AND y.user_id = r.asked_by)
         AND NOT EXISTS (SELECT 1 FROM workflow_places p WHERE p.org_id = r.org_id AND p.run_id = r.run_id)
         AND NOT EXISTS (SELECT 1 FROM notices n WHERE n.tag = a.tag)
+        AND NOT EXISTS (SELECT 1 FROM workflow_triggers t WHERE t.org_id = r.org_id AND t.project_id = r.project_id AND t.kind = 'run')
       ELSE r.status IN ('running', 'waiting-for-gate') END
   ), added AS (
     INSERT INTO run_events (org_id, run_id, seq, event)
