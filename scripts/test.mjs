@@ -124,13 +124,13 @@ await suite('packages', ['packages/{relay,hub,device,web,cli}/src/**/*.test.ts',
 })
 if (mode === 'all') {
   await suite('contracts', ['tests/{contract,compute-hosts,model-server}/*.test.ts'], { concurrency: 3, again: true })
-  // Real workers and what wears a machine down: one after the other.
-  await suite('sandboxes', ['tests/sandbox/*.test.ts'], { concurrency: 1, timeoutMs: 300_000, again: true })
+  // Three mornings of a desktop whose plug is pulled, a hub, a laptop and a phone, which mostly wait; beside them real
+  // workers and what wears a machine down.
+  const worn = { concurrency: 2, timeoutMs: 900_000, again: true }
+  await suite('machines and sandboxes', ['tests/{machines,sandbox}/*.test.ts'], worn)
   await suite('simulated worlds', ['tests/sim/**/*.test.ts'], { timeoutMs: 240_000 })
   const long = { timeoutMs: 240_000, again: true }
   await suite('crashes and network', ['tests/{crash,network}/*.test.ts'], { concurrency: 3, ...long })
-  // Three mornings of a desktop whose plug is pulled, a hub, a laptop and a phone.
-  await suite('machines', ['tests/machines/*.test.ts'], { concurrency: 1, timeoutMs: 900_000, again: true })
   // A browser takes a processor for itself.
   await suite('end to end', ['tests/e2e/*.test.ts'], long)
 }
