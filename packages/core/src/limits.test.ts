@@ -4,7 +4,7 @@ import { limits, scaledTimes } from './limits.ts'
 
 test('I10 every limit is a whole number above 0 and ends with its unit', () => {
   const unit =
-    /(?:Bytes|Calls|Chars|Depth|Ms|Seconds|Rows|Lines|Frames|Streams|Updates|Batch|Aliases|Texts|Files|Awake|Matches|Cells|Expansions|Colours|Percent|MiB|Outputs|Readers|Writers|Tries|Backlog|AtOnce|Waiting|Parts|Variables|Items|Features|Events|PerMinute|Per[A-Z][A-Za-z]+)$/
+    /(?:Bytes|Calls|Chars|Depth|Ms|Seconds|Rows|Lines|Frames|Streams|Updates|Batch|Aliases|Texts|Files|Awake|Matches|Cells|Expansions|Colours|Percent|MiB|Outputs|Readers|Writers|Tries|Backlog|AtOnce|Waiting|Parts|Variables|Items|Features|Events|Jobs|PerMinute|Per[A-Z][A-Za-z]+)$/
   for (const [name, value] of Object.entries(limits)) {
     assert.ok(Number.isSafeInteger(value) && value > 0, name)
     assert.match(name, name === 'clientsPerDocument' ? /./ : unit)

@@ -748,7 +748,7 @@ export const limits = {
   /** At a hub. */
   triggersPerOrg: 500,
   /** Of a schedule, that are shown at once. */
-  timesShown: 100,
+  timesPerTrigger: 100,
   /** Events of triggers that one hub decides about in one look. */
   triggersPerLook: 100,
   /** What changed is gathered for so long before it is kept. */
@@ -771,7 +771,7 @@ export const limits = {
   workflowsAtOnce: 200,
   filesPerWorkflow: 50,
   /** That a process has in memory, the ones that were used last. */
-  parsedWorkflows: 50,
+  parsedWorkflowTexts: 50,
   workflowRequestBytes: 4 * MiB,
   /** A run that has nothing to do for longer leaves memory. */
   workflowRestMs: 5_000,
@@ -798,7 +798,7 @@ export const limits = {
   queueSilentMs: 20_000,
   queueFailedJobs: 100,
   /** Due runs that one look adds to the queue. */
-  workflowOfferedRuns: 500,
+  workflowOfferedRows: 500,
   expressionChars: 4_096,
   /** What the evaluation of one expression may cost: each turn of a loop is one, and more where what it makes is large. */
   expressionItems: 100_000,

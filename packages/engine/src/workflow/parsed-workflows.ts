@@ -11,7 +11,7 @@ export function parsedWorkflow(text: string): ParsedWorkflow {
   if (!parsed.workflow) return parsed
   known.set(text, parsed)
   for (const oldest of known.keys()) {
-    if (known.size <= limits.parsedWorkflows) break
+    if (known.size <= limits.parsedWorkflowTexts) break
     known.delete(oldest)
   }
   return parsed

@@ -40,8 +40,8 @@ export async function removeTrigger({ triggers }: Parts, ask: UserAsk<undefined>
 
 export async function nextTimes({ triggers }: Parts, ask: UserAsk<undefined>): Promise<{ items: number[] }> {
   const count = Number(ask.query.get('count') ?? '5')
-  if (!Number.isInteger(count) || count < 1 || count > limits.timesShown)
-    throw new MeshError('BAD_REQUEST', { detail: `count: expected a whole number from 1 to ${limits.timesShown}` })
+  if (!Number.isInteger(count) || count < 1 || count > limits.timesPerTrigger)
+    throw new MeshError('BAD_REQUEST', { detail: `count: expected a whole number from 1 to ${limits.timesPerTrigger}` })
   return { items: await triggers.next(...named(ask), count) }
 }
 

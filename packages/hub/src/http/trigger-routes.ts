@@ -63,7 +63,7 @@ export function triggerRoutes(parts: Parts): Route[] {
     userRoute({
       ...{ method: 'GET', path: `${triggers}/:id/next`, about: one, scope: 'read', answer: nextTimesSchema },
       summary: 'The next times of a schedule that is on',
-      query: { count: `how many, at most ${limits.timesShown}; 5 without` },
+      query: { count: `how many, at most ${limits.timesPerTrigger}; 5 without` },
       handle: ask => nextTimes(parts, ask),
     }),
     userRoute({

@@ -30,7 +30,7 @@ export class DefinitionTexts {
     this.#known.delete(hash)
     this.#known.set(hash, text)
     for (const oldest of this.#known.keys()) {
-      if (this.#known.size <= limits.parsedWorkflows) break
+      if (this.#known.size <= limits.parsedWorkflowTexts) break
       this.#known.delete(oldest)
     }
   }

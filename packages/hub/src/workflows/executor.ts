@@ -91,7 +91,7 @@ export class WorkflowExecutor {
   }
 
   /** What is due in the store, whoever made it so: what the queue has lost is found here. */
-  async look(rows = this.#ports.times.workflowOfferedRuns): Promise<void> {
+  async look(rows = this.#ports.times.workflowOfferedRows): Promise<void> {
     const { store, now } = this.#ports
     const due = await store.query('dueWorkflowRuns', { now: now(), rows: rows + this.#failures.size })
     await Promise.all(due.map(run => this.#offer(run)))

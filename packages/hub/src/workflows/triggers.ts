@@ -107,7 +107,7 @@ export class Triggers {
     const { kind, starts, enabled } = await this.#row(org, id)
     const times = enabled === 1 ? timesOf(kind, JSON.parse(starts)) : undefined
     const found: number[] = []
-    for (let at = this.#ports.now(); times && found.length < Math.min(count, limits.timesShown); ) {
+    for (let at = this.#ports.now(); times && found.length < Math.min(count, limits.timesPerTrigger); ) {
       const next = times.next(at)
       if (next === undefined) break
       found.push(next)
