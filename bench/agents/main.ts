@@ -168,8 +168,11 @@ async function measure(name: string, env: NodeJS.ProcessEnv, base: string, repo:
   }
 }
 
-const because = (name: string) => (cause: Error) => {
-  throw new Error(`${name}: ${cause.message}`, { cause })
+/** Says of which row it was. */
+function because(name: string): (cause: Error) => never {
+  return cause => {
+    throw new Error(`${name}: ${cause.message}`, { cause })
+  }
 }
 
 function note(metric: string, values: number[], peer: number[] | null, unit: Figure['unit'] = 'ms'): void {
