@@ -5,8 +5,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { canNetwork } from '../network/can-network.ts'
-import { SessionsMesh, SessionsScene } from '../network/sessions-mesh.ts'
-import { wholeFile } from '../whole-file.ts'
+import { SessionsMesh, sessionsScene } from '../network/sessions-mesh.ts'
 
 const perRepetitionMs = 600_000
 const repetitions = [
@@ -15,17 +14,10 @@ const repetitions = [
   'MV1 the sessions of a desktop without power answer from the laptop, and come home (3 of 3)',
 ]
 
-let made: Promise<SessionsScene> | undefined
-
-/** Each repetition is another morning of the same machines and sessions, whichever of them is run. */
-function theScene(): Promise<SessionsScene> {
-  made ??= SessionsMesh.open(wholeFile).then(SessionsScene.make)
-  return made
-}
-
 for (const name of repetitions)
-  test(name, { skip: !canNetwork && 'no namespaces here', timeout: perRepetitionMs }, async () => {
-    const { answers, wrong, doubleHolders } = await (await theScene()).morning()
+  test(name, { skip: !canNetwork && 'no namespaces here', timeout: perRepetitionMs }, async t => {
+    const mesh = await SessionsMesh.open(t)
+    const { answers, wrong, doubleHolders } = await sessionsScene(mesh)
     assert.deepEqual(wrong, [])
     assert.equal(doubleHolders, 0)
     assert.equal(answers, 10)

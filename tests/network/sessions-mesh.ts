@@ -234,52 +234,22 @@ export interface SceneResult {
   doubleHolders: number
 }
 
-/** Sessions made on the desktop. Each morning asks twice: on the laptop after the plug was pulled, and at home again. */
-export class SessionsScene {
-  readonly #mesh: SessionsMesh
-  readonly #made: MadeSession[]
-  #begun = 0
-  #over = 0
-
-  private constructor(mesh: SessionsMesh, made: MadeSession[]) {
-    this.#mesh = mesh
-    this.#made = made
-  }
-
-  static async make(mesh: SessionsMesh): Promise<SessionsScene> {
-    return new SessionsScene(mesh, await withEvidence(mesh, makeSessions(mesh)))
-  }
-
-  /** What was answered, and what was wrong, on this morning. */
-  async morning(): Promise<SceneResult> {
-    if (this.#over < this.#begun) throw new Error('the morning before did not come to its end')
-    this.#begun++
-    const result: SceneResult = { answers: 0, wrong: [], doubleHolders: 0 }
-    await withEvidence(this.#mesh, oneMorning(this.#mesh, this.#made, 2 * this.#begun - 1, result))
-    if (result.wrong.length > 0) result.wrong.push(this.#mesh.evidence())
-    this.#over++
-    return result
-  }
-}
-
-async function withEvidence<T>(mesh: SessionsMesh, work: Promise<T>): Promise<T> {
-  return work.catch(thrown => {
+/** Made on the desktop; then one repetition a morning: asked of on the laptop after the plug was pulled, and at home again. */
+export async function sessionsScene(mesh: SessionsMesh, mornings = 1, say?: (result: SceneResult) => void) {
+  const result: SceneResult = { answers: 0, wrong: [], doubleHolders: 0 }
+  try {
+    const made = await makeSessions(mesh)
+    for (let morning = 1; morning <= mornings; morning++) {
+      await oneMorning(mesh, made, 2 * morning - 1, result)
+      result.doubleHolders = mesh.doubleHolders()
+      say?.(result)
+    }
+    result.wrong.push(...mesh.changedSystems().map(path => `${path} of the system was changed`))
+  } catch (thrown) {
     throw new Error(`${(thrown as Error).message}\n${mesh.evidence()}`)
-  })
-}
-
-/** So many mornings of the same machines and sessions. */
-export async function sessionsScene(mesh: SessionsMesh, mornings: number, say: (sofar: SceneResult) => void) {
-  const all: SceneResult = { answers: 0, wrong: [], doubleHolders: 0 }
-  const scene = await SessionsScene.make(mesh)
-  for (let morning = 0; morning < mornings; morning++) {
-    const { answers, wrong, doubleHolders } = await scene.morning()
-    all.answers += answers
-    all.wrong.push(...wrong)
-    all.doubleHolders = doubleHolders
-    say(all)
   }
-  return all
+  if (result.wrong.length > 0) result.wrong.push(mesh.evidence())
+  return result
 }
 
 interface MadeSession {
@@ -322,8 +292,6 @@ async function oneMorning(mesh: SessionsMesh, made: MadeSession[], time: number,
   await mesh.powerOn('Desk')
   await mesh.allAt('Desk', made.length)
   await ask(time + 1, 'Desk')
-  result.doubleHolders = mesh.doubleHolders()
-  result.wrong.push(...mesh.changedSystems().map(path => `${path} of the system was changed`))
 }
 
 async function startHub(cleanup: Cleanup, lab: Lab, data: string): Promise<void> {
