@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
+import type { Run } from '@meshbook/core/api.ts'
 import {
   type Fence,
   newId,
@@ -17,7 +18,6 @@ import {
   systemRandom,
   type UserId,
 } from '@meshbook/core/ids.ts'
-import type { Run } from '@meshbook/core/api.ts'
 import type { RunEvent } from '@meshbook/core/run.ts'
 import type { WorkflowEvent } from '@meshbook/core/workflow/workflow-events.ts'
 import type { HubStore } from '@meshbook/hub/store/hub-store.ts'
@@ -181,7 +181,12 @@ export function workflowStoreContract(name: string, open: OpenRunStore): void {
 
   test(`WQ4 WQ10 what is asked for at once comes to the same as one after the other (${name})`, async t => {
     const w = await world(t)
-    const failed: RunEvent = { type: 'failed', at: now, durationMs: 1, error: { name: 'E', message: 'e', traceback: [] } }
+    const failed: RunEvent = {
+      type: 'failed',
+      at: now,
+      durationMs: 1,
+      error: { name: 'E', message: 'e', traceback: [] },
+    }
     const order = () => w.order('demo', undefined, id('user'))
     const seen = async (run: RunId) => {
       const row = (await w.store.query('findWorkflowRun', { org: w.org, id: run }))!
